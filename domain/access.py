@@ -1,0 +1,130 @@
+"""Who may do what: roles, the permissions each one has, and the actor that a command is signed with."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Roles within an organization, and the platform's own."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    FINANCE = "finance"
+    MEMBER = "member"
+    AUDITOR = "auditor"
+    AGENT = "agent"
+    OPERATOR = "operator"
+    ARBITER = "arbiter"
+    VALIDATOR = "validator"
+
+
+PLATFORM_ROLES = frozenset({Role.OPERATOR, Role.ARBITER, Role.VALIDATOR})
+
+
+class Permission(StrEnum):
+    """What an endpoint can ask for."""
+
+    READ = "read"
+    READ_AUDIT = "read_audit"
+    MANAGE_ORGANIZATIONS = "manage_organizations"
+    MANAGE_KEYS = "manage_keys"
+    MANAGE_AGENTS = "manage_agents"
+    GRANT_CREDITS = "grant_credits"
+    AWARD = "award"
+    FUND = "fund"
+    APPROVE = "approve"
+    DELIVER = "deliver"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    CANCEL = "cancel"
+    VALIDATE = "validate"
+    ARBITRATE = "arbitrate"
+    OPERATE = "operate"
+
+
+_TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE})
+
+#: The whole permission table. A role that is not named for a permission does not have it.
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: _TENANT_WORK
+    | {
+        Permission.READ_AUDIT,
+        Permission.MANAGE_KEYS,
+        Permission.MANAGE_AGENTS,
+        Permission.AWARD,
+        Permission.FUND,
+        Permission.DELIVER,
+        Permission.REFUND,
+        Permission.CANCEL,
+    },
+    Role.ADMIN: _TENANT_WORK
+    | {
+        Permission.READ_AUDIT,
+        Permission.MANAGE_KEYS,
+        Permission.MANAGE_AGENTS,
+        Permission.AWARD,
+        Permission.FUND,
+        Permission.DELIVER,
+        Permission.REFUND,
+        Permission.CANCEL,
+    },
+    Role.FINANCE: _TENANT_WORK | {Permission.READ_AUDIT, Permission.FUND, Permission.REFUND, Permission.CANCEL},
+    Role.MEMBER: _TENANT_WORK | {Permission.MANAGE_AGENTS, Permission.AWARD, Permission.FUND, Permission.DELIVER},
+    Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),
+    Role.AGENT: frozenset(
+        {Permission.READ, Permission.DELIVER, Permission.REFUND, Permission.DISPUTE, Permission.CANCEL}
+    ),
+    Role.OPERATOR: frozenset(
+        {
+            Permission.READ,
+            Permission.READ_AUDIT,
+            Permission.MANAGE_ORGANIZATIONS,
+            Permission.MANAGE_KEYS,
+            Permission.MANAGE_AGENTS,
+            Permission.GRANT_CREDITS,
+            Permission.AWARD,
+            Permission.CANCEL,
+            Permission.VALIDATE,
+            Permission.ARBITRATE,
+            Permission.OPERATE,
+        }
+    ),
+    Role.ARBITER: frozenset({Permission.READ, Permission.ARBITRATE}),
+    Role.VALIDATOR: frozenset({Permission.READ, Permission.VALIDATE}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who gives a command. Travels in every command, ends in the timeline and in the audit trail.
+
+    Attributes:
+        principal: the name that is unique within the organization, for example `procurement`.
+        role: the role of the key that was used.
+        org_id: the organization; None for the platform's own keys and for timers.
+        agent_id: the one agent that a key of role `agent` acts for.
+        key_id: the API key; None when the command did not come over HTTP.
+        request_id: the HTTP request, to find its log lines.
+        address: the client's network address; None when the command did not come over HTTP.
+    """
+
+    principal: str
+    role: Role
+    org_id: str | None = None
+    agent_id: str | None = None
+    key_id: str | None = None
+    request_id: str | None = None
+    address: str | None = None
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether the actor belongs to the platform and not to a tenant."""
+        return self.org_id is None
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the actor's role has the permission; tenancy is checked apart."""
+        return permission in PERMISSIONS[self.role]
+
+    def qualified(self) -> str:
+        """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""
+        return f"{self.org_id}/{self.principal}" if self.org_id else self.principal

@@ -1,0 +1,130 @@
+"""The one error tree. Everything a caller can be told apart by is a `code`.
+
+DomainError
+├── Invalid              request.invalid             422
+├── Unauthenticated      auth.missing | auth.invalid 401
+├── Forbidden            auth.forbidden              403
+├── NotFound             not_found                   404
+├── Conflict             (its own code)              409
+│   ├── WrongState       escrow.wrong_state
+│   └── InFlight         idempotency.in_flight       retryable
+├── IdempotencyMissing   idempotency.missing         400
+├── IdempotencyConflict  idempotency.conflict        422
+├── InsufficientFunds    ledger.insufficient_funds   402
+├── RateLimited          rate_limited                429, retryable
+└── Unavailable          service.unavailable         503, retryable
+
+The tree is translated twice: to a problem document in `api/errors.py`, and to an `ApplicationError` whose type is the
+code by the interceptor in `runtime/interceptors.py`. `docs/errors.md` explains every code.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """A refusal that the caller can understand and act on.
+
+    Attributes:
+        code: stable, dotted, documented in `docs/errors.md`.
+        status: the HTTP status that carries it.
+        retryable: whether the same request may succeed later without being changed.
+        detail: one sentence that says what is wrong and what to do.
+        extra: further members of the problem document (for example `{"state": "released"}`), JSON values only.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str, *, code: str | None = None, extra: Mapping[str, object] | None = None) -> None:
+        """Keep the sentence and what goes beside it; `code` narrows the class's own code."""
+        super().__init__(detail)
+        self.detail = detail
+        self.error_code = code or self.code
+        self.extra: dict[str, object] = dict(extra or {})
+
+
+class Invalid(DomainError):
+    """The request cannot be understood or breaks a rule that needs no state to be checked."""
+
+    code = "request.invalid"
+    status = 422
+
+
+class Unauthenticated(DomainError):
+    """No key was sent, or one that is unknown, revoked or expired."""
+
+    code = "auth.invalid"
+    status = 401
+
+
+class Forbidden(DomainError):
+    """The key is good, the object is visible to it, and its role may not do this."""
+
+    code = "auth.forbidden"
+    status = 403
+
+
+class NotFound(DomainError):
+    """There is no such object, or it belongs to somebody else; the two are never told apart."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(DomainError):
+    """The object is not in a state that allows this."""
+
+    code = "conflict"
+    status = 409
+
+
+class WrongState(Conflict):
+    """The escrow's state does not allow the command; `extra["state"]` names the state."""
+
+    code = "escrow.wrong_state"
+
+
+class InFlight(Conflict):
+    """A request with this idempotency key is still running."""
+
+    code = "idempotency.in_flight"
+    retryable = True
+
+
+class IdempotencyMissing(DomainError):
+    """A POST that moves money came without an Idempotency-Key."""
+
+    code = "idempotency.missing"
+    status = 400
+
+
+class IdempotencyConflict(DomainError):
+    """The key was used before, with other content."""
+
+    code = "idempotency.conflict"
+    status = 422
+
+
+class InsufficientFunds(DomainError):
+    """The account's floor does not allow the movement."""
+
+    code = "ledger.insufficient_funds"
+    status = 402
+
+
+class RateLimited(DomainError):
+    """The key used up its allowance; `extra["retry_after"]` is the number of seconds to wait."""
+
+    code = "rate_limited"
+    status = 429
+    retryable = True
+
+
+class Unavailable(DomainError):
+    """A part that the request needs did not answer in time. Repeating the same key is safe."""
+
+    code = "service.unavailable"
+    status = 503
+    retryable = True

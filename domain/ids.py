@@ -1,0 +1,66 @@
+"""Ids and idempotency keys: how they are made, how long they can get, what they name.
+
+An id is `prefix_` and a UUIDv7 (RFC 9562) in 26 characters of Crockford's base 32, so ids of one kind sort by the time
+they were made. The module is pure: the clock and the randomness come from the caller (`runtime/identity.py`).
+"""
+
+import hashlib
+import re
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID = re.compile(r"[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}")
+
+#: The longest idempotency key that a client may send.
+MAX_CLIENT_KEY_LENGTH = 255
+#: The longest key or workflow id that this module returns. Temporal's own limit is 1,000 bytes.
+MAX_KEY_LENGTH = 200
+
+
+def make_id(prefix: str, *, unix_ms: int, entropy: bytes) -> str:
+    """Make an id from a time in milliseconds and ten random bytes."""
+    if len(entropy) != 10:
+        raise ValueError("a UUIDv7 takes ten bytes of entropy")
+    tail = int.from_bytes(entropy, "big")
+    rand_a, rand_b = tail >> 68, tail & ((1 << 62) - 1)
+    number = (unix_ms & ((1 << 48) - 1)) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
+    digits = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Tell whether the text has the form of an id with that prefix; what has not is never looked up."""
+    return bool(_ID.fullmatch(text)) and text.startswith(prefix + "_")
+
+
+def escrow_id_of(contract_id: str) -> str:
+    """Name the one escrow of a contract: the same id under the escrow's prefix, so creating it twice names one row."""
+    return "esc_" + contract_id.removeprefix("ctr_")
+
+
+def escrow_workflow_id(contract_id: str) -> str:
+    """Name the one workflow of a contract's escrow."""
+    return bounded(f"escrow/{contract_id}")
+
+
+def command_id(org_id: str | None, client_key: str) -> str:
+    """Name a command by who sent it and the key they chose; two tenants may choose the same key."""
+    return "cmd_" + hashlib.sha256(f"{org_id or 'platform'}\x00{client_key}".encode()).hexdigest()[:40]
+
+
+def escrow_transfer_key(escrow_id: str, step: str, command: str) -> str:
+    """Key of a movement of an escrow: its scope, the step and the command that asked for it."""
+    return bounded(f"escrow:{escrow_id}:{step}:{command}")
+
+
+def grant_key(org_id: str, command: str) -> str:
+    """Key of a credit grant."""
+    return bounded(f"grant:{org_id}:{command}")
+
+
+def bounded(text: str) -> str:
+    """Keep a key or workflow id within `MAX_KEY_LENGTH` bytes; a longer one ends in the hash of the whole."""
+    raw = text.encode()
+    if len(raw) <= MAX_KEY_LENGTH:
+        return text
+    digest = hashlib.sha256(raw).hexdigest()
+    return raw[: MAX_KEY_LENGTH - 65].decode(errors="ignore") + ":" + digest

@@ -1,0 +1,68 @@
+"""Engines and sessions: one for tenants, whom row-level security binds, and one for the platform's own work.
+
+A session from here is one transaction. It commits when the block ends well and rolls back otherwise, and nothing
+below the block commits. No provider or Temporal call is made while one is open.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
+
+
+def async_url(url: str) -> URL:
+    """Return the URL with the asyncpg driver named, as SQLAlchemy wants it."""
+    return make_url(url).set(drivername="postgresql+asyncpg")
+
+
+class Database:
+    """The two engines of a process. The tenant role cannot bypass row-level security; the platform role may."""
+
+    def __init__(self, tenant_url: str, platform_url: str, *, pool_size: int = 10) -> None:
+        """Prepare both pools; nothing connects before the first use."""
+        self.tenant_engine: AsyncEngine = create_async_engine(
+            async_url(tenant_url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+        )
+        self.platform_engine: AsyncEngine = create_async_engine(
+            async_url(platform_url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
+        )
+        self._tenant = async_sessionmaker(self.tenant_engine, expire_on_commit=False)
+        self._platform = async_sessionmaker(self.platform_engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def tenant(self, org_id: str) -> AsyncIterator[AsyncSession]:
+        """Open one transaction that sees the rows of one organization only."""
+        async with self._tenant.begin() as session:
+            await session.execute(SET_TENANT, {"org_id": org_id})
+            yield session
+
+    @asynccontextmanager
+    async def platform(self) -> AsyncIterator[AsyncSession]:
+        """Open one transaction of the platform, which sees every organization."""
+        async with self._platform.begin() as session:
+            yield session
+
+    async def close(self) -> None:
+        """Close both pools."""
+        await self.tenant_engine.dispose()
+        await self.platform_engine.dispose()
+
+
+async def driver_connection(session: AsyncSession) -> asyncpg.Connection:
+    """Return the asyncpg connection under a session, inside the session's transaction, for the ledger's hot statements.
+
+    SQLAlchemy begins the driver's transaction with its first statement, so one is sent when none was yet: without it
+    the ledger's statement would commit on its own.
+    """
+    raw = await (await session.connection()).get_raw_connection()
+    connection = cast("asyncpg.Connection", raw.driver_connection)
+    if not connection.is_in_transaction():
+        await session.execute(text("SELECT 1"))
+    assert connection.is_in_transaction()
+    return connection

@@ -1,0 +1,51 @@
+"""Every setting of the product, read from the environment once, by the composition roots only."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
+
+    Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BURSAR_", env_ignore_empty=True, frozen=True)
+
+    database_url: str = "postgresql://bursar_api@127.0.0.1:5432/bursar"
+    platform_database_url: str = "postgresql://bursar_platform@127.0.0.1:5432/bursar"
+    migration_database_url: str = "postgresql://postgres@127.0.0.1:5432/bursar"
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+
+    temporal_address: str = "127.0.0.1:7233"
+    temporal_namespace: str = "default"
+    temporal_tls: bool = False
+    temporal_api_key: SecretStr | None = None
+    temporal_ui_url: str = "http://127.0.0.1:8233"
+    encryption_keys: SecretStr | None = None
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
+    rate_limit: str = "6000/minute"
+    rate_limit_storage: str = "async+memory://"
+    command_timeout: timedelta = timedelta(seconds=20)
+    idempotency_lease: timedelta = timedelta(seconds=25)
+    max_body_bytes: int = Field(default=1_048_576, ge=1024)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_file: Path | None = None
+    otlp_endpoint: str | None = None
+
+    commission_bps: int = Field(default=500, ge=0, le=10_000)
+    fund_within: timedelta = timedelta(days=3)
+    deliver_within: timedelta = timedelta(days=7)
+    review_period: timedelta = timedelta(days=3)
+    evidence_period: timedelta = timedelta(days=3)
+    decision_period: timedelta = timedelta(days=4)
+    default_grace: timedelta = timedelta(days=1)
+    dispute_default_payee_share: str = "0.50"
