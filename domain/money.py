@@ -98,3 +98,24 @@ def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
     for i in by_remainder[: total_minor - sum(parts)]:
         parts[i] += 1
     return parts
+
+
+def parse_ratio(value: str | int | Decimal, field: str) -> int:
+    """Turn a share or score between 0 and 1 into ten-thousandths (`"0.92"` is 9200); `Invalid` names the field."""
+    text = value.strip() if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if isinstance(value, bool) or not _PLAIN_NUMBER.fullmatch(text):
+        raise Invalid(f"{field} is a plain decimal number between 0 and 1, such as 0.80.", extra={"field": field})
+    whole, _, decimals = text.partition(".")
+    decimals = decimals.rstrip("0")
+    if len(decimals) > 4:
+        raise Invalid(f"{field} has at most 4 decimals.", extra={"field": field})
+    ratio_e4 = int(whole + decimals.ljust(4, "0"))
+    if not 0 <= ratio_e4 <= 10_000 or text.startswith("-"):
+        raise Invalid(f"{field} lies between 0 and 1.", extra={"field": field})
+    return ratio_e4
+
+
+def format_ratio(ratio_e4: int) -> str:
+    """Write ten-thousandths as a decimal string with two decimals at least: 9200 is `"0.92"`."""
+    whole, decimals = divmod(ratio_e4, 10_000)
+    return f"{whole}.{f'{decimals:04d}'.rstrip('0').ljust(2, '0')}"

@@ -1,0 +1,283 @@
+"""What each command does, by whom it may be given and in which states.
+
+Every function is pure: it returns an `Outcome` or raises a `DomainError` and changes nothing. Validators and handlers
+of the workflow call the same functions.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, Invalid, WrongState
+from domain.escrow.settlement import ended, release, settle_dispute, with_moves
+from domain.escrow.state import (
+    ALLOWED,
+    MAX_EVIDENCE,
+    RECEIPT_WINDOW,
+    Artifact,
+    Delivery,
+    Dispute,
+    Escrow,
+    EscrowStatus,
+    Evidence,
+    Move,
+    MoveKind,
+    Outcome,
+    Receipt,
+    Signature,
+    Terms,
+    is_payee,
+    is_payer,
+)
+from domain.money import format_amount, format_ratio
+
+S = EscrowStatus
+
+
+def opened(terms: Terms, *, actor: Actor, now: datetime) -> Outcome:
+    """Open the escrow of a contract: nothing is held yet, and the payer has until `fund_by`."""
+    escrow = Escrow(
+        terms=terms,
+        status=S.OPEN,
+        version=0,
+        opened_at=now,
+        updated_at=now,
+        fund_by=now + timedelta(seconds=terms.fund_seconds),
+    )
+    return Outcome(escrow=escrow, event="opened", actor=actor.qualified())
+
+
+def fund(escrow: Escrow, *, actor: Actor, now: datetime) -> Outcome:
+    """Move the whole amount from the payer into escrow; the delivery period starts."""
+    _require(is_payer(escrow, actor), "Only the paying organization funds an escrow.")
+    _require_state(escrow, "fund")
+    terms = escrow.terms
+    funded = replace(
+        escrow,
+        status=S.FUNDED,
+        funded_minor=terms.amount_minor,
+        deliver_by=now + timedelta(seconds=terms.deliver_seconds),
+        fund_by=None,
+    )
+    moves = (Move(kind=MoveKind.FUND, amount_minor=terms.amount_minor),)
+    return Outcome(escrow=funded, event="funded", actor=actor.qualified(), moves=moves)
+
+
+def deliver(
+    escrow: Escrow,
+    *,
+    actor: Actor,
+    artifacts: tuple[Artifact, ...],
+    note: str | None,
+    milestone: str | None,
+    now: datetime,
+) -> Outcome:
+    """Hand over work for review; a new delivery replaces the one under review, whose approvals no longer count."""
+    _require(is_payee(escrow, actor), "Only the agent that is paid, or its organization, delivers.")
+    _require_state(escrow, "deliver")
+    milestone = _milestone_to_deliver(escrow, milestone)
+    delivered = replace(
+        escrow,
+        status=S.DELIVERED,
+        delivery=Delivery(artifacts=artifacts, note=note, milestone=milestone, delivered_at=now),
+        signatures=(),
+        validation_score_e4=None,
+        deliver_by=None,
+        review_by=now + timedelta(seconds=escrow.terms.review_seconds),
+        cancel_requested_by=None,
+    )
+    details: dict[str, object] = {"artifacts": [_artifact(a) for a in artifacts]}
+    details |= {"note": note} if note else {}
+    details |= {"milestone": milestone} if milestone else {}
+    return Outcome(escrow=delivered, event="delivered", actor=actor.qualified(), details=details)
+
+
+def validate(escrow: Escrow, *, actor: Actor, score_e4: int, note: str | None, now: datetime) -> Outcome:
+    """Record a validator's score; at or above the contract's threshold the delivery is released."""
+    _require(actor.may(Permission.VALIDATE), "Only a validator of the platform scores a delivery.")
+    _require_state(escrow, "validate")
+    threshold = escrow.terms.validation_threshold_e4
+    scored = replace(escrow, validation_score_e4=score_e4)
+    details: dict[str, object] = {"score": format_ratio(score_e4)}
+    details |= {"threshold": format_ratio(threshold)} if threshold is not None else {}
+    details |= {"note": note} if note else {}
+    if threshold is None or score_e4 < threshold:
+        return Outcome(escrow=scored, event="validated", actor=actor.qualified(), details=details)
+    return release(scored, event="validated", actor=actor.qualified(), details=details, now=now)
+
+
+def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime) -> Outcome:
+    """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it."""
+    if signatory not in escrow.terms.signatories:
+        raise Forbidden(f"{signatory} is not a signatory of this escrow.", code="escrow.not_a_signatory")
+    _require_state(escrow, "approve")
+    if any(signature.signatory == signatory for signature in escrow.signatures):
+        raise Conflict(
+            f"{signatory} has signed already.", code="escrow.already_signed", extra={"state": escrow.status.value}
+        )
+    signed = replace(escrow, signatures=(*escrow.signatures, Signature(signatory=signatory, signed_at=now)))
+    details: dict[str, object] = {
+        "signatory": signatory,
+        "signatures": len(signed.signatures),
+        "required_signatures": escrow.terms.required_signatures,
+    }
+    if len(signed.signatures) < escrow.terms.required_signatures:
+        return Outcome(escrow=signed, event="approved", actor=actor.qualified(), details=details)
+    return release(signed, event="approved", actor=actor.qualified(), details=details, now=now)
+
+
+def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime) -> Outcome:
+    """Freeze the escrow until an arbiter decides, or until the contract's default is due."""
+    party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
+    _require(party, "Only the two parties, or an operator, open a dispute.")
+    _require_state(escrow, "dispute")
+    terms = escrow.terms
+    evidence_until = now + timedelta(seconds=terms.evidence_seconds)
+    decide_by = evidence_until + timedelta(seconds=terms.decision_seconds)
+    frozen = replace(
+        escrow,
+        status=S.DISPUTED,
+        deliver_by=None,
+        review_by=None,
+        cancel_requested_by=None,
+        dispute=Dispute(
+            opened_by=actor.qualified(),
+            reason=reason,
+            opened_at=now,
+            evidence_until=evidence_until,
+            decide_by=decide_by,
+            default_at=decide_by + timedelta(seconds=terms.grace_seconds),
+        ),
+    )
+    return Outcome(escrow=frozen, event="disputed", actor=actor.qualified(), details={"reason": reason})
+
+
+def submit_evidence(
+    escrow: Escrow, *, actor: Actor, note: str, artifacts: tuple[Artifact, ...], now: datetime
+) -> Outcome:
+    """Add a party's evidence to the open dispute while its evidence window lasts."""
+    _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties bring evidence.")
+    current = _open_dispute(escrow, "submit_evidence")
+    if now >= current.evidence_until:
+        raise Conflict(
+            f"The evidence window closed at {current.evidence_until.isoformat()}.",
+            code="escrow.evidence_closed",
+            extra={"state": escrow.status.value},
+        )
+    if len(current.evidence) >= MAX_EVIDENCE:
+        raise Conflict(
+            f"A dispute takes {MAX_EVIDENCE} pieces of evidence.",
+            code="escrow.evidence_full",
+            extra={"state": escrow.status.value},
+        )
+    piece = Evidence(submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=now)
+    heard = replace(escrow, dispute=replace(current, evidence=(*current.evidence, piece)))
+    details: dict[str, object] = {"note": note, "artifacts": [_artifact(a) for a in artifacts]}
+    return Outcome(escrow=heard, event="evidence_submitted", actor=actor.qualified(), details=details)
+
+
+def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | None, now: datetime) -> Outcome:
+    """Split what is held as the arbiter says; the payee's part pays commission, the rest goes back."""
+    _require(actor.may(Permission.ARBITRATE), "Only an arbiter of the platform decides a dispute.")
+    _open_dispute(escrow, "resolve")
+    return settle_dispute(
+        escrow, event="resolved", actor=actor.qualified(), payee_share_e4=payee_share_e4, note=note, now=now
+    )
+
+
+def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome:
+    """Give back all that is held, or part of it, by the payee's own will; giving back all ends the escrow."""
+    _require(is_payee(escrow, actor), "Only the payee gives money back.")
+    _require_state(escrow, "refund")
+    held = escrow.held_minor
+    amount = held if amount_minor is None else amount_minor
+    if not 0 < amount <= held:
+        raise Invalid(
+            f"At most {format_amount(held, escrow.terms.currency)} {escrow.terms.currency} can be given back.",
+            code="escrow.refund_exceeds_held",
+            extra={"held": format_amount(held, escrow.terms.currency)},
+        )
+    moves = (Move(kind=MoveKind.REFUND, amount_minor=amount),)
+    reduced = with_moves(escrow, moves)
+    details: dict[str, object] = {"amount": format_amount(amount, escrow.terms.currency)}
+    if reduced.held_minor:
+        return Outcome(
+            escrow=reduced, event="partially_refunded", actor=actor.qualified(), moves=moves, details=details
+        )
+    final = ended(reduced, S.SPLIT if reduced.released_minor else S.REFUNDED)
+    return Outcome(escrow=final, event="refunded", actor=actor.qualified(), moves=moves, details=details)
+
+
+def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
+    """End the escrow before delivery: either party while nothing is funded; then the payee, or both.
+
+    A payer who cancels a funded escrow asks for it; the payee's cancel grants it and needs no request before.
+    """
+    payer, payee = is_payer(escrow, actor), is_payee(escrow, actor)
+    operator = actor.may(Permission.OPERATE)
+    _require(payer or payee or operator, "Only the two parties, or an operator, cancel an escrow.")
+    _require_state(escrow, "cancel")
+    details: dict[str, object] = {"reason": reason} if reason else {}
+    if escrow.status is S.FUNDED and not (payee or operator):
+        asked = replace(escrow, cancel_requested_by=actor.qualified())
+        return Outcome(escrow=asked, event="cancel_requested", actor=actor.qualified(), details=details)
+    held = escrow.held_minor
+    moves = (Move(kind=MoveKind.REFUND, amount_minor=held),) if held else ()
+    final = ended(with_moves(escrow, moves), S.CANCELLED)
+    return Outcome(escrow=final, event="cancelled", actor=actor.qualified(), moves=moves, details=details)
+
+
+def numbered(outcome: Outcome, *, command_id: str, now: datetime) -> Outcome:
+    """Give the outcome's state the next event number and the receipt of the command behind it."""
+    version = outcome.escrow.version + 1
+    receipts = (*outcome.escrow.receipts, Receipt(command_id=command_id, version=version))[-RECEIPT_WINDOW:]
+    return replace(outcome, escrow=replace(outcome.escrow, version=version, receipts=receipts, updated_at=now))
+
+
+def _require(allowed: bool, why_not: str) -> None:
+    if not allowed:
+        raise Forbidden(why_not)
+
+
+def _require_state(escrow: Escrow, command: str) -> None:
+    if escrow.status not in ALLOWED[command]:
+        raise WrongState(
+            f"An escrow that is {escrow.status} does not take {command.replace('_', ' ')}.",
+            extra={"state": escrow.status.value},
+        )
+
+
+def _open_dispute(escrow: Escrow, command: str) -> Dispute:
+    _require_state(escrow, command)
+    assert escrow.dispute is not None
+    return escrow.dispute
+
+
+def _milestone_to_deliver(escrow: Escrow, named: str | None) -> str | None:
+    milestones = escrow.terms.milestones
+    if not milestones:
+        if named is not None:
+            raise Invalid("This contract has no milestones.", extra={"field": "milestone"})
+        return None
+    under_review = escrow.delivery.milestone if escrow.delivery and escrow.status is S.DELIVERED else None
+    pending = [m.name for m in milestones if m.name not in escrow.milestones_released]
+    chosen = named or under_review or pending[0]
+    if chosen not in {m.name for m in milestones}:
+        raise Invalid(f"This contract has no milestone {chosen!r}.", extra={"field": "milestone"})
+    if chosen not in pending:
+        raise Conflict(
+            f"Milestone {chosen!r} was released already.",
+            code="escrow.milestone_released",
+            extra={"state": escrow.status.value},
+        )
+    if under_review and chosen != under_review:
+        raise WrongState(
+            f"Milestone {under_review!r} is under review; deliver the next one after it.",
+            extra={"state": escrow.status.value},
+        )
+    return chosen
+
+
+def _artifact(artifact: Artifact) -> dict[str, object]:
+    shown: dict[str, object] = {"uri": artifact.uri}
+    return shown | ({"sha256": artifact.sha256} if artifact.sha256 else {})

@@ -1,0 +1,63 @@
+"""The timed exits: what happens by itself in each state when nobody acts, so that no escrow stays locked."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.escrow.settlement import ended, release, settle_dispute, with_moves
+from domain.escrow.state import Escrow, EscrowStatus, Move, MoveKind, Outcome
+from domain.money import format_ratio
+
+S = EscrowStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """What happens by itself, and when, if nobody acts before."""
+
+    at: datetime
+    what: str
+
+
+def next_deadline(escrow: Escrow) -> Deadline | None:
+    """Return the next timed exit; every state that is not final has one."""
+    if escrow.status is S.OPEN and escrow.fund_by:
+        return Deadline(at=escrow.fund_by, what="cancelled because it was not funded in time")
+    if escrow.status is S.FUNDED and escrow.deliver_by:
+        return Deadline(at=escrow.deliver_by, what="refunded because nothing was delivered in time")
+    if escrow.status is S.DELIVERED and escrow.review_by:
+        return Deadline(at=escrow.review_by, what="released because nobody reviewed the delivery")
+    if escrow.status is S.DISPUTED and escrow.dispute:
+        if not escrow.dispute.overdue_alerted:
+            return Deadline(at=escrow.dispute.decide_by, what="an alert to the operator: no arbiter has decided")
+        share = format_ratio(escrow.terms.dispute_default_share_e4)
+        return Deadline(at=escrow.dispute.default_at, what=f"split by the contract's default, {share} to the payee")
+    return None
+
+
+def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
+    """Return what the deadline that has passed does, or None while none has."""
+    deadline = next_deadline(escrow)
+    if deadline is None or now < deadline.at:
+        return None
+    actor = "timer"
+    if escrow.status is S.OPEN:
+        return Outcome(escrow=ended(escrow, S.CANCELLED), event="funding_expired", actor=actor)
+    if escrow.status is S.FUNDED:
+        moves = (Move(kind=MoveKind.REFUND, amount_minor=escrow.held_minor),)
+        status = S.EXPIRED if escrow.released_minor else S.REFUNDED
+        final = ended(with_moves(escrow, moves), status)
+        return Outcome(escrow=final, event="delivery_expired", actor=actor, moves=moves)
+    if escrow.status is S.DELIVERED:
+        return release(escrow, event="review_expired", actor=actor, details={}, now=now)
+    assert escrow.dispute is not None
+    if not escrow.dispute.overdue_alerted:
+        alerted = replace(escrow, dispute=replace(escrow.dispute, overdue_alerted=True))
+        return Outcome(escrow=alerted, event="decision_overdue", actor=actor)
+    return settle_dispute(
+        escrow,
+        event="default_applied",
+        actor=actor,
+        payee_share_e4=escrow.terms.dispute_default_share_e4,
+        note=None,
+        now=now,
+    )

@@ -1,0 +1,83 @@
+"""How an escrow pays out: release to the payee, a dispute's split, and the arithmetic that they share."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Move, MoveKind, Outcome
+from domain.money import allocate, format_amount, format_ratio
+
+
+def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, object], now: datetime) -> Outcome:
+    """Pay for what is under review; with milestones left, the next delivery period starts and approvals start anew."""
+    milestone = escrow.delivery.milestone if escrow.delivery else None
+    released = (*escrow.milestones_released, milestone) if milestone else ()
+    remaining = [m for m in escrow.terms.milestones if m.name not in released]
+    gross = escrow.held_minor
+    if remaining:
+        # A partial refund may have left less than the milestone's price.
+        price = next(m.amount_minor for m in escrow.terms.milestones if m.name == milestone)
+        gross = min(price, gross)
+    moves = payout(gross, escrow.terms.commission_bps)
+    paid = replace(with_moves(escrow, moves), milestones_released=released)
+    shown = {**details, "released": format_amount(gross, escrow.terms.currency)}
+    shown |= {"milestone": milestone} if milestone else {}
+    if not remaining or not paid.held_minor:
+        return Outcome(escrow=ended(paid, EscrowStatus.RELEASED), event=event, actor=actor, moves=moves, details=shown)
+    waiting = replace(
+        paid,
+        status=EscrowStatus.FUNDED,
+        signatures=(),
+        validation_score_e4=None,
+        review_by=None,
+        deliver_by=now + timedelta(seconds=escrow.terms.deliver_seconds),
+    )
+    return Outcome(escrow=waiting, event=event, actor=actor, moves=moves, details=shown)
+
+
+def settle_dispute(
+    escrow: Escrow, *, event: str, actor: str, payee_share_e4: int, note: str | None, now: datetime
+) -> Outcome:
+    """Split what is held between payee and payer; the payee's part pays commission."""
+    assert escrow.dispute is not None
+    gross, back = allocate(escrow.held_minor, [payee_share_e4, WHOLE_E4 - payee_share_e4])
+    moves = payout(gross, escrow.terms.commission_bps)
+    moves += (Move(kind=MoveKind.REFUND, amount_minor=back),) if back else ()
+    if payee_share_e4 == WHOLE_E4:
+        status = EscrowStatus.RELEASED
+    elif payee_share_e4 == 0 and not escrow.released_minor:
+        status = EscrowStatus.REFUNDED
+    else:
+        status = EscrowStatus.SPLIT
+    decided = replace(
+        escrow.dispute, resolved_by=actor, payee_share_e4=payee_share_e4, resolution_note=note, resolved_at=now
+    )
+    final = ended(replace(with_moves(escrow, moves), dispute=decided), status)
+    details: dict[str, object] = {"payee_share": format_ratio(payee_share_e4)}
+    details |= {"note": note} if note else {}
+    return Outcome(escrow=final, event=event, actor=actor, moves=moves, details=details)
+
+
+def payout(gross_minor: int, commission_bps: int) -> tuple[Move, ...]:
+    """Divide a gross amount into the payee's part and the platform's commission, to the last minor unit."""
+    net, commission = allocate(gross_minor, [WHOLE_E4 - commission_bps, commission_bps])
+    moves = (Move(kind=MoveKind.RELEASE, amount_minor=net), Move(kind=MoveKind.COMMISSION, amount_minor=commission))
+    return tuple(move for move in moves if move.amount_minor)
+
+
+def with_moves(escrow: Escrow, moves: tuple[Move, ...]) -> Escrow:
+    """Add movements to the escrow's totals."""
+    totals = dict.fromkeys(MoveKind, 0)
+    for move in moves:
+        totals[move.kind] += move.amount_minor
+    return replace(
+        escrow,
+        released_minor=escrow.released_minor + totals[MoveKind.RELEASE],
+        commission_minor=escrow.commission_minor + totals[MoveKind.COMMISSION],
+        refunded_minor=escrow.refunded_minor + totals[MoveKind.REFUND],
+    )
+
+
+def ended(escrow: Escrow, status: EscrowStatus) -> Escrow:
+    """Close the escrow in a final state: no deadline and no request is left."""
+    return replace(escrow, status=status, fund_by=None, deliver_by=None, review_by=None, cancel_requested_by=None)

@@ -1,0 +1,245 @@
+"""The escrow's state: what was agreed, what has happened, and which states and changes of state exist.
+
+Frozen values of the standard library only; the workflow is the only writer. In every final state
+`released + refunded + commission = funded`; `released_minor` is net of commission.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.access import Actor, Role
+
+#: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
+RECEIPT_WINDOW = 256
+#: How many pieces of evidence a dispute takes.
+MAX_EVIDENCE = 50
+#: One, in ten-thousandths.
+WHOLE_E4 = 10_000
+
+
+class EscrowStatus(StrEnum):
+    """The states of API documents. The last five are final."""
+
+    OPEN = "open"
+    FUNDED = "funded"
+    DELIVERED = "delivered"
+    DISPUTED = "disputed"
+    RELEASED = "released"
+    REFUNDED = "refunded"
+    SPLIT = "split"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+S = EscrowStatus
+FINAL = frozenset({S.RELEASED, S.REFUNDED, S.SPLIT, S.CANCELLED, S.EXPIRED})
+
+#: Which states each command is taken in.
+ALLOWED: dict[str, frozenset[EscrowStatus]] = {
+    "fund": frozenset({S.OPEN}),
+    "deliver": frozenset({S.FUNDED, S.DELIVERED}),
+    "validate": frozenset({S.DELIVERED}),
+    "approve": frozenset({S.DELIVERED}),
+    "dispute": frozenset({S.FUNDED, S.DELIVERED}),
+    "submit_evidence": frozenset({S.DISPUTED}),
+    "resolve": frozenset({S.DISPUTED}),
+    "refund": frozenset({S.FUNDED, S.DELIVERED, S.DISPUTED}),
+    "cancel": frozenset({S.OPEN, S.FUNDED}),
+}
+
+#: Every change of state that any command or deadline may make; staying in a state is always allowed before the end.
+TRANSITIONS: dict[EscrowStatus, frozenset[EscrowStatus]] = {
+    S.OPEN: frozenset({S.FUNDED, S.CANCELLED}),
+    S.FUNDED: frozenset({S.DELIVERED, S.DISPUTED, S.REFUNDED, S.SPLIT, S.CANCELLED, S.EXPIRED}),
+    S.DELIVERED: frozenset({S.FUNDED, S.DISPUTED, S.RELEASED, S.REFUNDED, S.SPLIT}),
+    S.DISPUTED: frozenset({S.RELEASED, S.REFUNDED, S.SPLIT}),
+    **dict.fromkeys(FINAL, frozenset()),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """A part of the work with its own price; parts are released one by one."""
+
+    name: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What was agreed in the contract. Never changes.
+
+    Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
+    """
+
+    escrow_id: str
+    contract_id: str
+    payer_org_id: str
+    payee_org_id: str
+    agent_id: str
+    currency: str
+    amount_minor: int
+    signatories: tuple[str, ...]
+    required_signatures: int
+    validation_threshold_e4: int | None
+    commission_bps: int
+    fund_seconds: int
+    deliver_seconds: int
+    review_seconds: int
+    evidence_seconds: int
+    decision_seconds: int
+    grace_seconds: int
+    dispute_default_share_e4: int
+    milestones: tuple[Milestone, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Where a delivered thing is, and the SHA-256 that it had."""
+
+    uri: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The latest delivery; a new one before the review ends replaces it."""
+
+    artifacts: tuple[Artifact, ...]
+    note: str | None
+    milestone: str | None
+    delivered_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signatory's approval of the latest delivery."""
+
+    signatory: str
+    signed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a party brought forward in a dispute."""
+
+    submitted_by: str
+    note: str
+    artifacts: tuple[Artifact, ...]
+    submitted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A frozen escrow: who froze it and why, until when each step may be taken, and how it ended."""
+
+    opened_by: str
+    reason: str
+    opened_at: datetime
+    evidence_until: datetime
+    decide_by: datetime
+    default_at: datetime
+    evidence: tuple[Evidence, ...] = ()
+    overdue_alerted: bool = False
+    resolved_by: str | None = None
+    payee_share_e4: int | None = None
+    resolution_note: str | None = None
+    resolved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Proof that a command was done, and as which event."""
+
+    command_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escrow:
+    """The whole state of one escrow. `version` is the number of its latest event."""
+
+    terms: Terms
+    status: EscrowStatus
+    version: int
+    opened_at: datetime
+    updated_at: datetime
+    funded_minor: int = 0
+    released_minor: int = 0
+    refunded_minor: int = 0
+    commission_minor: int = 0
+    fund_by: datetime | None = None
+    deliver_by: datetime | None = None
+    review_by: datetime | None = None
+    delivery: Delivery | None = None
+    signatures: tuple[Signature, ...] = ()
+    validation_score_e4: int | None = None
+    milestones_released: tuple[str, ...] = ()
+    dispute: Dispute | None = None
+    cancel_requested_by: str | None = None
+    receipts: tuple[Receipt, ...] = ()
+
+    @property
+    def held_minor(self) -> int:
+        """What lies in escrow now."""
+        return self.funded_minor - self.released_minor - self.refunded_minor - self.commission_minor
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no command and no deadline can change it any more."""
+        return self.status in FINAL
+
+    def has_done(self, command_id: str) -> bool:
+        """Tell whether a command was done before."""
+        return any(receipt.command_id == command_id for receipt in self.receipts)
+
+
+class MoveKind(StrEnum):
+    """From where to where: payer to escrow, escrow to payee, to the platform, or back to the payer."""
+
+    FUND = "fund"
+    RELEASE = "release"
+    COMMISSION = "commission"
+    REFUND = "refund"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An amount that moves with an event. All moves of one event are one transfer."""
+
+    kind: MoveKind
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command or a deadline does: the next state, the event that tells it, the money that moves."""
+
+    escrow: Escrow
+    event: str
+    actor: str
+    moves: tuple[Move, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+#: A decision that is still to be made against the state and the time that hold when it is made.
+Decision = Callable[[Escrow, datetime], Outcome]
+
+
+def is_payer(escrow: Escrow, actor: Actor) -> bool:
+    """Tell whether the actor speaks for the paying organization."""
+    return actor.org_id == escrow.terms.payer_org_id and actor.role is not Role.AGENT
+
+
+def is_payee(escrow: Escrow, actor: Actor) -> bool:
+    """Tell whether the actor speaks for the agent that is paid."""
+    if actor.role is Role.AGENT:
+        return actor.agent_id == escrow.terms.agent_id
+    return actor.org_id == escrow.terms.payee_org_id
+
+
+def signatory_name(escrow: Escrow, actor: Actor) -> str:
+    """Return the name that the actor signs with: bare within the paying organization, qualified outside."""
+    return actor.principal if actor.org_id == escrow.terms.payer_org_id else actor.qualified()
