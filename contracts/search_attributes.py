@@ -1,0 +1,46 @@
+"""The one registry of typed search attributes: what an operator filters runs by in the Temporal UI.
+
+They are stored in clear, also when payloads are encrypted, so they hold ids, states and amounts and nothing personal.
+A namespace on a SQL store has room for ten keywords and three integers, so an attribute is shared by all workflows
+that have the notion, and never made for one.
+"""
+
+from typing import Any
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+#: The organization that the run is about: the payer of an escrow, the customer of an invoice.
+ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("OrgId")
+#: The agent that is paid or rated.
+AGENT_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("AgentId")
+#: The state of the thing, in the words of the API.
+STATE: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("State")
+#: The amount at stake in minor units of `CURRENCY`.
+AMOUNT_MINOR: SearchAttributeKey[int] = SearchAttributeKey.for_int("AmountMinor")
+#: The code of the asset, `CREDIT` or `USD`.
+CURRENCY: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("Currency")
+
+#: Every attribute that a namespace must know before a worker starts.
+ALL: tuple[SearchAttributeKey[Any], ...] = (ORG_ID, AGENT_ID, STATE, AMOUNT_MINOR, CURRENCY)
+
+
+def search_attributes(
+    *,
+    org_id: str | None = None,
+    agent_id: str | None = None,
+    state: str | None = None,
+    amount_minor: int | None = None,
+    currency: str | None = None,
+) -> TypedSearchAttributes:
+    """Return the attributes that a run starts with; what is None is left out."""
+    pairs: list[SearchAttributePair[Any]] = []
+    words: tuple[tuple[SearchAttributeKey[str], str | None], ...] = (
+        (ORG_ID, org_id),
+        (AGENT_ID, agent_id),
+        (STATE, state),
+        (CURRENCY, currency),
+    )
+    pairs.extend(SearchAttributePair(key, value) for key, value in words if value is not None)
+    if amount_minor is not None:
+        pairs.append(SearchAttributePair(AMOUNT_MINOR, amount_minor))
+    return TypedSearchAttributes(pairs)

@@ -1,0 +1,136 @@
+"""Seals payloads before they leave the process: AES-256-GCM with a key id, so keys rotate without a pause.
+
+A sealed payload has the metadata `encoding: binary/encrypted`, `encryption-cipher: AES-256-GCM` and
+`encryption-key-id`, and as data a random 96-bit nonce followed by the ciphertext of the whole serialized payload. The
+three metadata values are bound to the ciphertext as additional data, so none of them can be exchanged unnoticed.
+Payloads that are not sealed pass through on the way in: a signal typed by an operator in the Temporal UI, and
+histories that are older than the keys.
+"""
+
+import base64
+import binascii
+import re
+import secrets
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec
+
+ENCODING = b"binary/encrypted"
+CIPHER = b"AES-256-GCM"
+CIPHER_FIELD = "encryption-cipher"
+KEY_ID_FIELD = "encryption-key-id"
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class MalformedKeys(ValueError):
+    """`BURSAR_ENCRYPTION_KEYS` cannot be understood. The message never holds any part of a key."""
+
+
+class SealedPayloadError(RuntimeError):
+    """A sealed payload cannot be opened: its key is unknown, or it was damaged or tampered with."""
+
+
+class EncryptionCodec(PayloadCodec):
+    """Seals with the first key and opens with any of them. Safe to share between tasks and threads."""
+
+    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+        """Take `(key id, 32 bytes)` pairs; the first one seals."""
+        if not keys:
+            raise MalformedKeys("BURSAR_ENCRYPTION_KEYS is set and holds no key.")
+        self._sealing_id = keys[0][0]
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
+        self._root = keys[0][1]
+
+    @property
+    def sealing_key_id(self) -> str:
+        """The id of the key that new payloads are sealed with."""
+        return self._sealing_id
+
+    def derive(self, purpose: str) -> bytes:
+        """Derive 32 bytes for another purpose from the sealing key (HKDF-SHA-256); they tell nothing about the key."""
+        return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose.encode()).derive(self._root)
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Seal every payload; one that is sealed already is left as it is."""
+        return [p if p.metadata.get("encoding") == ENCODING else self._seal(p) for p in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Open what is sealed and pass on the rest.
+
+        Raises:
+            SealedPayloadError: the key is unknown, or the payload is not what was sealed.
+        """
+        return [self._open(p) if p.metadata.get("encoding") == ENCODING else p for p in payloads]
+
+    def _seal(self, payload: Payload) -> Payload:
+        key_id = self._sealing_id.encode()
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = self._ciphers[self._sealing_id].encrypt(nonce, payload.SerializeToString(), _bound(CIPHER, key_id))
+        return Payload(metadata={"encoding": ENCODING, CIPHER_FIELD: CIPHER, KEY_ID_FIELD: key_id}, data=nonce + sealed)
+
+    def _open(self, payload: Payload) -> Payload:
+        key_id = payload.metadata.get(KEY_ID_FIELD, b"")
+        cipher = self._ciphers.get(key_id.decode(errors="replace"))
+        if cipher is None:
+            raise SealedPayloadError(
+                f"A payload is sealed with key {key_id.decode(errors='replace')[:64]!r}, which BURSAR_ENCRYPTION_KEYS "
+                "does not hold. Put the key back at the end of the list."
+            )
+        nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
+        try:
+            opened = cipher.decrypt(nonce, sealed, _bound(payload.metadata.get(CIPHER_FIELD, b""), key_id))
+        except (InvalidTag, ValueError):
+            raise SealedPayloadError(
+                f"A payload sealed with key {key_id.decode(errors='replace')!r} cannot be opened: it was damaged, or "
+                "another key has this id."
+            ) from None
+        return Payload.FromString(opened)
+
+
+def _bound(cipher: bytes, key_id: bytes) -> bytes:
+    """Return the additional data that ties the metadata to the ciphertext."""
+    return b"\x00".join((ENCODING, cipher, key_id))
+
+
+def parse_keys(text: str) -> list[tuple[str, bytes]]:
+    """Read `kid1:base64key,kid2:base64key`; the first key seals, all of them open.
+
+    Raises:
+        MalformedKeys: says which entry is wrong and why, without any part of a key.
+    """
+    keys: dict[str, bytes] = {}
+    for position, entry in enumerate((part.strip() for part in text.split(",")), start=1):
+        where = f"BURSAR_ENCRYPTION_KEYS, entry {position}"
+        key_id, separator, encoded = entry.partition(":")
+        if not separator or not _KEY_ID.fullmatch(key_id):
+            raise MalformedKeys(f"{where}: expected id:key, the id made of letters, digits, dot, dash and underscore.")
+        try:
+            key = base64.b64decode(encoded.strip().replace("-", "+").replace("_", "/"), validate=True)
+        except (binascii.Error, ValueError):
+            raise MalformedKeys(f"{where}: the key is not base64.") from None
+        if len(key) != KEY_BYTES:
+            raise MalformedKeys(f"{where}: the key has {len(key)} bytes, AES-256 takes {KEY_BYTES}.")
+        if key_id in keys:
+            raise MalformedKeys(f"{where}: the id of this entry was used before.")
+        keys[key_id] = key
+    return list(keys.items())
+
+
+def encryption_codec(keys: SecretStr | None) -> EncryptionCodec | None:
+    """Return the codec for the setting `encryption_keys`, or None when encryption is off.
+
+    Raises:
+        MalformedKeys: the setting cannot be understood.
+    """
+    if keys is None or not keys.get_secret_value().strip():
+        return None
+    return EncryptionCodec(parse_keys(keys.get_secret_value()))

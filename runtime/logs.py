@@ -1,0 +1,275 @@
+"""Structured logs: one JSON object a line, for the product and for every library, without a secret in it.
+
+Fields: `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `logger`, `part`, and what is bound to the context:
+`request_id`, `org_id`, `workflow_id`, `activity`. Product code takes `structlog.get_logger("bursar.<part>")` and
+passes values as keywords; workflow code logs through `workflow.logger`, which is silent during replay.
+
+Redaction runs on the finished line, so it also covers messages of libraries and tracebacks.
+"""
+
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, TextIO
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from pydantic import SecretStr
+from structlog.typing import EventDict, ExcInfo, Processor
+from temporalio import activity, workflow
+
+from runtime.settings import Settings
+
+MASK = "***"
+
+#: Libraries that say too much at the level of the product.
+QUIET: dict[str, int] = {
+    "sqlalchemy.engine": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "httpx": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "opentelemetry": logging.WARNING,
+}
+
+_SECRET_FIELD = (
+    r"[\w-]*(?:authorization|password|passwd|secret|api[_-]?key|encryption[_-]?keys?|private[_-]?key|cookie"
+    r"|access[_-]?token|refresh[_-]?token|client[_-]?token)"
+)
+
+#: What looks like a secret in a finished line, and what is left of it.
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    # A JSON member whose name says that its value is a secret,
+    (re.compile(rf'("{_SECRET_FIELD}":\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE), rf'\1"{MASK}"'),
+    # the same in a JSON text that is itself a string of the line, with its quotes escaped,
+    (
+        re.compile(rf'(\\"{_SECRET_FIELD}\\":\s*)\\"(?:[^"\\]|\\\\(?:\\"|\\\\|[^"\\]))*\\"', re.IGNORECASE),
+        rf'\1\\"{MASK}\\"',
+    ),
+    # and the same in a Python mapping, as libraries print headers.
+    (re.compile(rf"(b?'{_SECRET_FIELD}'\s*[:,]\s*b?)'[^']*'", re.IGNORECASE), rf"\1'{MASK}'"),
+    # Credentials of HTTP authentication, wherever they stand.
+    (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
+    # API keys of Bursar.
+    (re.compile(r"\bbsk_[A-Za-z0-9_-]+"), f"bsk_{MASK}"),
+    # The password of a URL, up to the last @ before its host.
+    (re.compile(r"(://[^\s:/@\"'\\]*):[^\s\"'\\]*@"), rf"\1:{MASK}@"),
+    # Encryption keys as they stand in the setting: id and 32 bytes in base64.
+    (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
+)
+
+#: A cheap test that most lines fail, so that most lines cost one search.
+_SUSPECT = re.compile(
+    r"bsk_|://[^/]*@|bearer|basic|authorization|passw|secret|api[_-]?key|encryption[_-]?key|private[_-]?key|cookie|token"
+    r"|:[A-Za-z0-9+/_-]{43}",
+    re.IGNORECASE,
+)
+
+
+class Redactor:
+    """Takes secrets out of finished lines: what looks like one, and the known values of this process's settings."""
+
+    def __init__(self, literals: Iterable[str] = ()) -> None:
+        """Take the known secrets; one of fewer than six characters would mask ordinary words, and is left out."""
+        forms: set[str] = set()
+        for literal in literals:
+            if len(literal) >= 6:
+                forms |= {literal, json.dumps(literal)[1:-1], json.dumps(literal, ensure_ascii=False)[1:-1]}
+        self._literals = (
+            re.compile("|".join(re.escape(f) for f in sorted(forms, key=len, reverse=True))) if forms else None
+        )
+
+    def __call__(self, line: str) -> str:
+        """Return the line with every secret replaced by `***`."""
+        if self._literals is not None:
+            line = self._literals.sub(MASK, line)
+        if _SUSPECT.search(line):
+            for pattern, replacement in _PATTERNS:
+                line = pattern.sub(replacement, line)
+        return line
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """List the secret values in the settings: secret fields, each key of a key list, passwords of URLs."""
+    found: list[str] = []
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            text = value.get_secret_value()
+            found.append(text)
+            found.extend(part.partition(":")[2].strip() for part in text.split(",") if ":" in part)
+        elif isinstance(value, str) and "://" in value:
+            password = urlsplit(value).password
+            if password:
+                found.extend({password, unquote(password)})
+    return [text for text in found if text]
+
+
+class _Sink:
+    """Where lines go. One for the process, so that loggers made before `configure` follow it."""
+
+    def __init__(self) -> None:
+        self.stream: TextIO | None = None
+        self.redact: Callable[[str], str] = Redactor()
+        self.part = ""
+        self._lock = threading.Lock()
+
+    def write(self, line: str) -> None:
+        stream = self.stream or sys.stdout
+        with self._lock:
+            stream.write(line + "\n")
+            stream.flush()
+
+
+_SINK = _Sink()
+
+
+class _Logger:
+    """What structlog calls with the finished line."""
+
+    def __init__(self, name: str = "bursar") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        _SINK.write(line)
+
+    log = debug = info = warning = warn = error = critical = fatal = exception = failure = msg
+
+
+def _add_logger_name(logger: Any, method: str, event: EventDict) -> EventDict:  # noqa: ARG001
+    event["logger"] = logger.name
+    return event
+
+
+def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
+    """Write the event as one JSON line, the fields that every line has first, and take the secrets out."""
+    line = {
+        "time": event.pop("time", None) or _timestamp(None),
+        "level": event.pop("level", "info"),
+        "event": event.pop("event", ""),
+        "logger": event.pop("logger", ""),
+        "part": _SINK.part,
+        **event,
+    }
+    return _SINK.redact(json.dumps(line, default=str, ensure_ascii=False))
+
+
+def _timestamp(seconds: float | None) -> str:
+    moment = datetime.now(UTC) if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_SHARED: tuple[Processor, ...] = (structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info)
+
+_PRODUCT: tuple[Processor, ...] = (*_SHARED, structlog.processors.add_log_level, _add_logger_name, _render)
+
+#: Members that the standard library puts on every record; what else is there was passed as `extra`.
+_RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
+
+
+class _RecordFormatter(logging.Formatter):
+    """Formats a record of the standard library like a line of the product."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: EventDict = {"time": _timestamp(record.created), "level": record.levelname.lower()}
+        event["event"] = record.getMessage()
+        event["logger"] = record.name
+        for name, value in record.__dict__.items():
+            if name not in _RECORD_FIELDS:
+                event.update(_temporal_fields(value) if name.startswith("temporal_") else {name: value})
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        if record.stack_info:
+            event["stack"] = record.stack_info
+        for processor in _SHARED:
+            event = processor(None, event["level"], event)  # type: ignore[assignment]
+        return _render(None, "", event)
+
+
+#: What is kept of the details that the Temporal SDK adds to a record, and under which name.
+_TEMPORAL_FIELDS = {
+    "workflow_id": "workflow_id",
+    "run_id": "run_id",
+    "workflow_run_id": "run_id",
+    "workflow_type": "workflow",
+    "activity_type": "activity",
+    "attempt": "attempt",
+    "update_id": "update_id",
+    "update_name": "update",
+}
+
+
+def _temporal_fields(details: object) -> dict[str, object]:
+    if not isinstance(details, Mapping):
+        return {}
+    return {ours: details[theirs] for theirs, ours in _TEMPORAL_FIELDS.items() if theirs in details}
+
+
+class _SinkHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            _SINK.write(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+
+def configure(settings: Settings, part: str) -> None:
+    """Send everything that this process logs to `settings.log_file`, or to standard output, as JSON lines.
+
+    Called once by each composition root before anything else; calling it again moves the logs. A log file is opened
+    for appending, so several processes may share one.
+
+    Args:
+        settings: level, file and the secrets that must never be written.
+        part: the name of the process in every line: `api`, `worker`, `migrate`.
+    """
+    previous = _SINK.stream
+    _SINK.stream = _open(settings)
+    _SINK.redact = Redactor(secrets_of(settings))
+    _SINK.part = part
+    if previous is not None:
+        previous.close()
+
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    structlog.configure(
+        processors=list(_PRODUCT),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Logger,
+        cache_logger_on_first_use=False,
+    )
+    handler = _SinkHandler()
+    handler.setFormatter(_RecordFormatter())
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if isinstance(h, _SinkHandler)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(max(level, quiet))
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        # Uvicorn brings handlers of its own; its lines go where all others go.
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    # The details travel as fields, not as text behind the message.
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.activity_info_on_message = False
+    sys.excepthook = _log_uncaught
+
+
+def _open(settings: Settings) -> TextIO | None:
+    if settings.log_file is None:
+        return None
+    settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+    return settings.log_file.open("a", encoding="utf-8")
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Write what ends the process as a line of its own, redacted like every other."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    exc_info: ExcInfo = (kind, error, trace)
+    structlog.get_logger("bursar").critical("process ends on an error", exc_info=exc_info)

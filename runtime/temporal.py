@@ -1,0 +1,186 @@
+"""The Temporal client: one way to connect, one data converter, and what a namespace must know before a worker starts.
+
+`python -m runtime.temporal ensure` waits for the server and registers the search attributes; it may be run any number
+of times, and is what the migration step of a deployment calls.
+"""
+
+import asyncio
+import dataclasses
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client, Interceptor, Plugin
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.runtime import Runtime
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts import search_attributes
+from runtime.codec import encryption_codec
+from runtime.interceptors import BursarInterceptor
+from runtime.settings import Settings
+
+log = structlog.get_logger("bursar.temporal")
+
+
+class SearchAttributesMissing(RuntimeError):
+    """The namespace does not know an attribute that workflows set, and it could not be registered."""
+
+
+def data_converter(settings: Settings) -> DataConverter:
+    """Return the converter of every client, worker and replay: pydantic messages, sealed when keys are set.
+
+    With keys, messages and stack traces of failures are sealed as well; the error's code stays readable.
+
+    Raises:
+        MalformedKeys: the setting `encryption_keys` cannot be understood.
+    """
+    codec = encryption_codec(settings.encryption_keys)
+    if codec is None:
+        return pydantic_data_converter
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+async def connect(
+    settings: Settings,
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    plugins: Sequence[Plugin] = (),
+    runtime: Runtime | None = None,
+    lazy: bool = False,
+    wait: timedelta = timedelta(0),
+) -> Client:
+    """Return a client with the converter and `BursarInterceptor`; workers made from it inherit both.
+
+    Args:
+        settings: address, namespace, TLS, API key and encryption keys.
+        interceptors: further ones, inside `BursarInterceptor`.
+        plugins: for example `runtime.telemetry.temporal_plugins(settings)`.
+        runtime: the SDK's runtime, for example `runtime.metrics.worker_runtime(settings)`.
+        lazy: connect with the first call; what the web process uses, so that it starts without the server.
+        wait: how long to keep trying while the server does not answer.
+
+    Raises:
+        RuntimeError: the server did not answer in that time.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + wait.total_seconds()
+    pause = 0.1
+    while True:
+        try:
+            return await Client.connect(
+                settings.temporal_address,
+                namespace=settings.temporal_namespace,
+                api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+                tls=settings.temporal_tls,
+                data_converter=data_converter(settings),
+                interceptors=[BursarInterceptor(), *interceptors],
+                plugins=list(plugins),
+                runtime=runtime,
+                lazy=lazy,
+            )
+        except RuntimeError as error:
+            if loop.time() + pause > give_up_at:
+                raise RuntimeError(f"Temporal at {settings.temporal_address} does not answer: {error}") from error
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+
+async def ensure_search_attributes(client: Client) -> list[str]:
+    """Register the search attributes that the namespace does not know yet; return the names that were added.
+
+    Safe to repeat and to run from several processes at once.
+
+    Raises:
+        SearchAttributesMissing: a name is taken by another type, the namespace has no room for more of a type, or the
+            server does not let clients register attributes (Temporal Cloud); the message says what to do.
+    """
+    wanted = {key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in search_attributes.ALL}
+    known = await _known_attributes(client)
+    for name, value_type in wanted.items():
+        if name in known and known[name] != value_type:
+            raise SearchAttributesMissing(
+                f"Namespace {client.namespace!r} has the search attribute {name} as {_type_name(known[name])}, and "
+                f"Bursar needs it as {_type_name(value_type)}. Remove it (temporal operator search-attribute remove "
+                f"--name {name}) or give Bursar a namespace of its own."
+            )
+    missing = {name: value_type for name, value_type in wanted.items() if name not in known}
+    if not missing:
+        return []
+    try:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        )
+    except RPCError as error:
+        if error.status != RPCStatusCode.ALREADY_EXISTS:
+            raise SearchAttributesMissing(_advice(client.namespace, missing, error)) from error
+    still_missing = missing.keys() - (await _known_attributes(client)).keys()
+    if still_missing:
+        names = ", ".join(sorted(still_missing))
+        raise SearchAttributesMissing(
+            f"Namespace {client.namespace!r} took the search attributes {names} and lost them."
+        )
+    log.info("search attributes registered", names=sorted(missing), namespace=client.namespace)
+    return sorted(missing)
+
+
+async def _known_attributes(client: Client) -> dict[str, IndexedValueType.ValueType]:
+    try:
+        answer = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        raise SearchAttributesMissing(
+            f"The search attributes of namespace {client.namespace!r} cannot be listed ({error.message})."
+        ) from error
+    return dict(answer.custom_attributes)
+
+
+def _type_name(value_type: IndexedValueType.ValueType) -> str:
+    return IndexedValueType.Name(value_type).removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", "")
+
+
+def _advice(namespace: str, missing: dict[str, IndexedValueType.ValueType], error: RPCError) -> str:
+    """Say why registration was refused and what an operator does about it."""
+    names = ", ".join(f"{name} ({_type_name(value_type)})" for name, value_type in sorted(missing.items()))
+    text = f"Namespace {namespace!r} lacks the search attributes {names}: {error.message}."
+    if error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.UNAUTHENTICATED):
+        return f"{text} The server does not let a client register them; add them with its own tools, then start again."
+    if "cannot have more than" in error.message:
+        return f"{text} The namespace has no room for more of that type; remove unused ones or use another namespace."
+    return text
+
+
+async def ensure(settings: Settings, *, wait: timedelta = timedelta(seconds=60)) -> list[str]:
+    """Wait for the server, then register what is missing; return the names that were added."""
+    client = await connect(settings, wait=wait)
+    return await ensure_search_attributes(client)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `ensure`; the exit code is 1 when the namespace is not ready for a worker, 2 for a wrong command."""
+    if list(arguments) != ["ensure"]:
+        sys.stderr.write("usage: python -m runtime.temporal ensure\n")
+        return 2
+    from runtime import logs
+
+    settings = Settings()
+    logs.configure(settings, "migrate")
+    try:
+        asyncio.run(ensure(settings))
+    except (RuntimeError, ValueError) as error:
+        log.error("temporal is not ready", reason=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
