@@ -73,7 +73,7 @@ def database_url(socket_dir: Path, role: str, database: str) -> str:
 
 
 class Postgres:
-    """One cluster. `prepare` makes it, `program` says how to run it, `is_ready` whether it answers."""
+    """One cluster. `prepare` makes it, `program` says how to run it, `problem` why it does not answer yet."""
 
     def __init__(self, data_dir: Path, log_file: Path, settings: Mapping[str, str] | None = None) -> None:
         """Name the directory of the cluster; nothing is touched yet. `settings` override `SERVER_SETTINGS`."""
@@ -122,9 +122,10 @@ class Postgres:
             death_signal=signal.SIGINT,
         )
 
-    def is_ready(self) -> bool:
-        """Return whether the server takes connections."""
-        return self._run("pg_isready", "-q", "-d", "postgres").returncode == 0
+    def problem(self) -> str | None:
+        """Return None when the server takes connections, otherwise why not yet."""
+        result = self._run("pg_isready", "-d", "postgres")
+        return None if result.returncode == 0 else result.stdout.strip() or "no answer"
 
     def execute(self, sql: str, database: str = "postgres") -> str:
         """Run SQL as the superuser and return the unaligned output; raises StackError with psql's own message."""
@@ -245,8 +246,8 @@ def running_postgres(
 def wait_until_ready(postgres: Postgres, process: Process, timeout_seconds: float) -> None:
     """Block until the server takes connections; raises StackError with its log when it ended or took too long."""
     give_up_at = time.monotonic() + timeout_seconds
-    while not postgres.is_ready():
+    while problem := postgres.problem():
         if process.exit_code() is not None or time.monotonic() > give_up_at:
             process.kill()
-            raise StackError(f"PostgreSQL did not start:\n{log_tail(postgres.log_file)}")
+            raise StackError(f"PostgreSQL did not start: {problem}\n{log_tail(postgres.log_file)}")
         time.sleep(0.05)

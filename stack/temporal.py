@@ -2,19 +2,19 @@
 
 import asyncio
 import os
-import re
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from contracts import search_attributes
+from runtime.temporal import ensure_search_attributes
 from stack.process import Process, Program, StackError, log_tail
 
 NAMESPACE = "default"
@@ -48,18 +48,16 @@ class Temporal:
         port: int,
         log_file: Path,
         *,
-        search_attributes: Mapping[str, str],
         ui_port: int | None = None,
         database: Path | None = None,
         codec_endpoint: str | None = None,
         dynamic_config: Sequence[str] = (),
     ) -> None:
-        """Say how to run it; `search_attributes` maps names to Temporal's types (`Keyword`, `Int`, …)."""
+        """Say how to run it; nothing is started yet."""
         self.port = port
         self.ui_port = ui_port
         self.log_file = log_file
         self.database = database
-        self.search_attributes = dict(search_attributes)
         self._codec_endpoint = codec_endpoint
         self._dynamic_config = tuple(dynamic_config)
 
@@ -79,49 +77,35 @@ class Temporal:
                 argv += ["--ui-codec-endpoint", self._codec_endpoint]
         if self.database:
             argv += ["--db-filename", str(self.database)]
-        for name, kind in sorted(self.search_attributes.items()):
-            argv += ["--search-attribute", f"{name}={kind}"]
+        for key in search_attributes.ALL:
+            kind = IndexedValueType.Name(IndexedValueType.ValueType(key.indexed_value_type))
+            words = kind.removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", "")
+            argv += ["--search-attribute", f"{key.name}={words}"]
         for setting in self._dynamic_config:
             argv += ["--dynamic-config-value", setting]
         argv += ["--log-format", "json", "--log-level", "warn"]
         return Program(name="temporal", argv=tuple(argv), log_file=self.log_file)
 
-    async def is_ready(self) -> bool:
-        """Return whether the front end is healthy and the namespace knows every search attribute.
+    async def problem(self) -> str | None:
+        """Return None when it answers and the namespace knows every search attribute, otherwise why not yet.
 
-        The command line registers them only with a new database file; those that came later are added here.
+        Attributes that it lacks are registered: the server's command line does so with a new database file only.
         """
         try:
-            client = await asyncio.wait_for(Client.connect(self.address), 5)
-            known = await client.operator_service.list_search_attributes(
-                ListSearchAttributesRequest(namespace=NAMESPACE)
-            )
-            missing = self.search_attributes.keys() - known.custom_attributes.keys()
-            if missing:
-                await client.operator_service.add_search_attributes(
-                    AddSearchAttributesRequest(
-                        namespace=NAMESPACE,
-                        search_attributes={name: indexed_value_type(self.search_attributes[name]) for name in missing},
-                    )
-                )
-        except (RPCError, RuntimeError, TimeoutError):
-            return False
-        return not missing
-
-
-def indexed_value_type(kind: str) -> IndexedValueType.ValueType:
-    """Return the wire value of a search attribute's type, such as `Keyword` or `KeywordList`."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind).upper()
-    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{words}")
+            client = await asyncio.wait_for(Client.connect(self.address, namespace=NAMESPACE), 5)
+            await ensure_search_attributes(client)
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            return str(error) or type(error).__name__
+        return None
 
 
 def start_temporal(temporal: Temporal, timeout_seconds: float = 30) -> Process:
     """Start a server and block until it is ready, for checks and tests that do not run the whole stack."""
     process = Process(temporal.program())
     give_up_at = time.monotonic() + timeout_seconds
-    while not asyncio.run(temporal.is_ready()):
+    while problem := asyncio.run(temporal.problem()):
         if process.exit_code() is not None or time.monotonic() > give_up_at:
             process.kill()
-            raise StackError(f"Temporal did not start:\n{log_tail(temporal.log_file)}")
+            raise StackError(f"Temporal did not start: {problem}\n{log_tail(temporal.log_file)}")
         time.sleep(0.1)
     return process

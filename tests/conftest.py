@@ -1,0 +1,99 @@
+"""Fixtures of all tests: one PostgreSQL and one Temporal per run, a database of its own for each worker process."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from contracts import search_attributes
+from runtime.database import Database
+from runtime.settings import Settings
+from runtime.temporal import data_converter
+from stack.postgres import Postgres
+from stack.temporal import find_temporal
+from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
+
+SERVERS = pytest.StashKey[TestServers]()
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """One migrated database, as its owner (a superuser), as a tenant and as the platform."""
+
+    owner: str
+    tenant: str
+    platform: str
+
+
+NUMBERS = itertools.count(1)
+
+
+@contextmanager
+def new_database(cluster: Postgres, name: str) -> Iterator[DatabaseUrls]:
+    cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE_DATABASE}"')
+    yield DatabaseUrls(*(cluster.url(role, name) for role in ("postgres", "bursar_api", "bursar_platform")))
+    cluster.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[SERVERS] = TestServers()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    servers = config.stash.get(SERVERS, None)
+    if servers:
+        servers.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Postgres:
+    """The run's PostgreSQL, already started."""
+    data_dir = Path(ask("postgres")["data_dir"])
+    return Postgres(data_dir, data_dir.parent / "postgres.log")
+
+
+@pytest.fixture(scope="session")
+def database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
+    """A migrated database that the tests of one worker process share."""
+    with new_database(cluster, f"bursar_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}") as urls:
+        yield urls
+
+
+@pytest.fixture
+def fresh_database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
+    """A migrated database for one test alone."""
+    with new_database(cluster, f"bursar_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(NUMBERS)}") as urls:
+        yield urls
+
+
+@pytest.fixture
+async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """Sessions on the worker's shared database."""
+    database = Database(database_urls.tenant, database_urls.platform)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> str:
+    """The run's Temporal server, in real time, with the search attributes registered."""
+    return str(ask("temporal")["address"])
+
+
+@pytest.fixture(scope="session")
+async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server on which each workflow's own clock skips ahead."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    yield environment
+    await environment.shutdown()

@@ -1,0 +1,107 @@
+"""The servers that one test run shares: started when a test first asks, by the process that outlives all tests.
+
+With xdist the tests run in worker processes that end at different times, so none of them may own a server. The
+controller (or, without xdist, the only process) keeps a thread that listens on a unix socket, starts what is asked for
+and answers with where it is. The servers are on a leash held by that thread: they end with it, however it ends.
+"""
+
+import json
+import os
+import shutil
+import socket
+import socketserver
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stack.migrate import migrate
+from stack.postgres import Postgres, wait_until_ready
+from stack.process import Process
+from stack.temporal import Temporal, free_port, start_temporal
+
+ADDRESS_VARIABLE = "BURSAR_TEST_SERVERS"
+TEMPLATE_DATABASE = "bursar_template"
+FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
+PREFIX = "bursar-tests-"
+
+
+class TestServers:
+    """Owns the servers of one run. `start` in the process that outlives the tests, `stop` at its end."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        remove_abandoned()
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self._processes: list[Process] = []
+        self._answers: dict[str, dict[str, str]] = {}
+        self._starters: dict[str, Callable[[], dict[str, str]]] = {
+            "postgres": self._start_postgres,
+            "temporal": self._start_temporal,
+        }
+        address = str(self.directory / "s")
+        owner = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self.wfile.write(json.dumps(owner.answer(self.rfile.readline().decode().strip())).encode())
+
+        self._server = socketserver.UnixStreamServer(address, Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="test-servers", daemon=True)
+        self._thread.start()
+        os.environ[ADDRESS_VARIABLE] = address
+
+    def answer(self, name: str) -> dict[str, str]:
+        """Start the named server unless it runs, and return where it is, or why it could not start."""
+        if name not in self._answers:
+            try:
+                self._answers[name] = self._starters[name]()
+            except Exception as error:  # the asking test reports it
+                self._answers[name] = {"error": f"{type(error).__name__}: {error}"}
+        return self._answers[name]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        for process in self._processes:
+            process.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _start_postgres(self) -> dict[str, str]:
+        postgres = Postgres(self.directory / "pg", self.directory / "postgres.log", FAST_SETTINGS)
+        postgres.prepare()
+        process = Process(postgres.program())
+        self._processes.append(process)
+        wait_until_ready(postgres, process, 30)
+        postgres.ensure_database(TEMPLATE_DATABASE)
+        migrate(postgres.url(database=TEMPLATE_DATABASE))
+        return {"data_dir": str(postgres.data_dir)}
+
+    def _start_temporal(self) -> dict[str, str]:
+        temporal = Temporal(free_port(), self.directory / "temporal.log")
+        self._processes.append(start_temporal(temporal))
+        return {"address": temporal.address}
+
+
+def ask(name: str) -> dict[str, Any]:
+    """Return where the named server of this run is; the first to ask waits for its start."""
+    with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rwb") as stream:
+        connection.connect(os.environ[ADDRESS_VARIABLE])
+        stream.write(f"{name}\n".encode())
+        stream.flush()
+        answer: dict[str, Any] = json.loads(stream.read())
+    if "error" in answer:
+        raise RuntimeError(f"the shared {name} server did not start: {answer['error']}")
+    return answer
+
+
+def remove_abandoned() -> None:
+    """Remove directories of runs that were killed before they could."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)
