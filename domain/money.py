@@ -34,7 +34,7 @@ _BY_SCALE: dict[int, str] = {
 #: Scale of every asset that the books know: decimals of its minor unit.
 SCALES: dict[str, int] = {code: scale for scale, codes in _BY_SCALE.items() for code in codes.split()}
 
-_PLAIN_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?")
+_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?")
 
 
 def scale_of(asset: str) -> int:

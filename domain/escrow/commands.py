@@ -29,9 +29,12 @@ from domain.escrow.state import (
     is_payee,
     is_payer,
 )
-from domain.money import format_amount, format_ratio
+from domain.money import CREDIT, format_amount, format_ratio
 
 S = EscrowStatus
+
+#: The payer's prepaid credits as the source of an escrow's money.
+CREDITS = "credits"
 
 
 def opened(terms: Terms, *, actor: Actor, now: datetime) -> Outcome:
@@ -47,20 +50,27 @@ def opened(terms: Terms, *, actor: Actor, now: datetime) -> Outcome:
     return Outcome(escrow=escrow, event="opened", actor=actor.qualified())
 
 
-def fund(escrow: Escrow, *, actor: Actor, now: datetime) -> Outcome:
+def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime) -> Outcome:
     """Move the whole amount from the payer into escrow; the delivery period starts."""
     _require(is_payer(escrow, actor), "Only the paying organization funds an escrow.")
     _require_state(escrow, "fund")
     terms = escrow.terms
+    if source == CREDITS and terms.currency != CREDIT:
+        raise Conflict(
+            f"This contract is in {terms.currency}; credits fund contracts in {CREDIT}.",
+            code="escrow.currency_mismatch",
+            extra={"state": escrow.status.value, "currency": terms.currency},
+        )
     funded = replace(
         escrow,
         status=S.FUNDED,
+        funded_from=source,
         funded_minor=terms.amount_minor,
         deliver_by=now + timedelta(seconds=terms.deliver_seconds),
         fund_by=None,
     )
     moves = (Move(kind=MoveKind.FUND, amount_minor=terms.amount_minor),)
-    return Outcome(escrow=funded, event="funded", actor=actor.qualified(), moves=moves)
+    return Outcome(escrow=funded, event="funded", actor=actor.qualified(), moves=moves, details={"source": source})
 
 
 def deliver(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from domain.access import Actor, Role
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
-RECEIPT_WINDOW = 256
+RECEIPT_WINDOW = 64
 #: How many pieces of evidence a dispute takes.
 MAX_EVIDENCE = 50
 #: One, in ten-thousandths.
@@ -159,13 +159,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escrow:
-    """The whole state of one escrow. `version` is the number of its latest event."""
+    """The whole state of one escrow.
+
+    `version` is the number of its latest event; `funded_from` names where the money came from and goes back to.
+    """
 
     terms: Terms
     status: EscrowStatus
     version: int
     opened_at: datetime
     updated_at: datetime
+    funded_from: str | None = None
     funded_minor: int = 0
     released_minor: int = 0
     refunded_minor: int = 0

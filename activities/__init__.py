@@ -1,0 +1,1 @@
+"""Effects made durable: one class per capability, whose constructor takes what it needs."""

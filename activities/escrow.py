@@ -1,0 +1,100 @@
+"""Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
+
+from ledger.gateway import Ledger, Leg
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from contracts.escrow import Declined, RecordedEscrow, RecordEscrowEvent
+from domain.errors import InsufficientFunds
+from domain.escrow.moves import accounts_of
+from domain.ids import escrow_transfer_key
+from repositories import alert, audit, escrow
+from runtime.database import Database, driver_connection
+
+#: Events that change whose money it is by somebody's authority: they are in the audit trail as well.
+AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
+
+
+class EscrowActivities:
+    """The effects of `EscrowWorkflow` on the books."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role writes, because a transfer touches two tenants."""
+        self._database = database
+
+    @activity.defn(name="record_escrow_event")
+    async def record_event(self, message: RecordEscrowEvent) -> RecordedEscrow:
+        """Write one event, or report what the books hold instead.
+
+        A local activity may have committed although its workflow task was lost, and the task that comes after may
+        decide in another order. So the books are compared before they are written: the event must be the next one,
+        and its command must be new. Otherwise the stored state is returned, and the workflow goes on from it.
+
+        Effect: one transfer with all movements, the row of the escrow, one row in the timeline, and where it applies
+            an audit record and an alert.
+        Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
+        Fails with: nothing that is final; what the books decline is a result.
+        """
+        try:
+            async with self._database.platform() as session:
+                return await self._write(session, message)
+        except InsufficientFunds as refusal:
+            return RecordedEscrow(
+                applied=False,
+                declined=Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra),
+            )
+
+    async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
+        number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
+        row = await escrow.lock(session, escrow_id)
+        if row is not None:
+            done = await escrow.event_of_command(session, escrow_id, message.command_id)
+            if done is not None or row.version >= number:
+                transfer_id = str(done.transfer_id) if done and done.transfer_id else None
+                return RecordedEscrow(applied=done is not None, transfer_id=transfer_id, stored=escrow.state_of(row))
+        known = row.version if row is not None else 0
+        if known != number - 1:
+            raise RuntimeError(f"{escrow_id}: event {number} cannot follow event {known}; were the books set back?")
+        transfer_id = await self._post(session, message)
+        await escrow.write(session, message, transfer_id)
+        await self._tell(session, message)
+        return RecordedEscrow(applied=True, transfer_id=transfer_id)
+
+    async def _post(self, session: AsyncSession, message: RecordEscrowEvent) -> str | None:
+        if not message.moves:
+            return None
+        terms = message.escrow.terms
+        legs = [
+            Leg(source=source, destination=destination, amount_minor=move.amount_minor)
+            for move in message.moves
+            for source, destination in [accounts_of(message.escrow, move)]
+        ]
+        posted = await Ledger(await driver_connection(session)).post_legs(
+            key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
+            kind=f"escrow.{message.event}",
+            legs=legs,
+            reference=terms.escrow_id,
+            org_id=terms.payer_org_id,
+            effective_at=message.at,
+        )
+        return str(posted.transfer_id)
+
+    async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
+        terms = message.escrow.terms
+        if message.event == "decision_overdue":
+            await alert.raise_alert(
+                session,
+                kind="escrow.decision_overdue",
+                subject=terms.escrow_id,
+                detail=f"No arbiter has decided the dispute of {terms.escrow_id}; the contract's default applies next.",
+                org_id=terms.payer_org_id,
+            )
+        if message.actor_detail is not None and message.event in AUDITED:
+            await audit.record(
+                session,
+                actor=message.actor_detail,
+                action=f"escrow.{message.event}",
+                target=terms.escrow_id,
+                details=message.details,
+                org_id=terms.payer_org_id,
+            )

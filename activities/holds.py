@@ -1,0 +1,27 @@
+"""Ends holds whose time is over."""
+
+from ledger.gateway import Ledger
+from temporalio import activity
+
+from contracts.holds import ExpiredHolds, ExpireHolds
+from runtime.database import Database, driver_connection
+
+
+class HoldActivities:
+    """The sweep's effect on the books."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role sees every tenant's holds."""
+        self._database = database
+
+    @activity.defn
+    async def expire_holds(self, message: ExpireHolds) -> ExpiredHolds:
+        """Release what expired holds reserve.
+
+        Effect: each hold is `expired` and its amount available again.
+        Idempotent by: the hold's state; one that has ended is not ended again.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
+        return ExpiredHolds(count=len(ended))

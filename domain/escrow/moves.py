@@ -1,0 +1,31 @@
+"""Which accounts an escrow's money moves between."""
+
+from domain import accounts
+from domain.accounts import Account
+from domain.escrow.commands import CREDITS
+from domain.escrow.state import Escrow, Move, MoveKind, Terms
+
+
+def funding_account(terms: Terms, source: str | None) -> Account:
+    """Return the account that the payer's money comes from and goes back to.
+
+    Credits are the only source so far; money of a captured payment gets its account here.
+    """
+    if source != CREDITS:
+        raise ValueError(f"unknown source of funding {source!r}")
+    return accounts.org_credits(terms.payer_org_id)
+
+
+def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
+    """Return source and destination of a movement."""
+    terms = escrow.terms
+    held = accounts.escrow(terms.escrow_id, terms.currency, terms.payer_org_id)
+    match move.kind:
+        case MoveKind.FUND:
+            return funding_account(terms, escrow.funded_from), held
+        case MoveKind.REFUND:
+            return held, funding_account(terms, escrow.funded_from)
+        case MoveKind.RELEASE:
+            return held, accounts.agent_earnings(terms.agent_id, terms.currency, terms.payee_org_id)
+        case MoveKind.COMMISSION:
+            return held, accounts.platform("commission", terms.currency)

@@ -1,0 +1,73 @@
+"""The escrow's read model and its timeline.
+
+Both are written by `activities/escrow.py` alone, in the transaction that moves the money. The row of an escrow changes
+with each event and its `version` is that event's number; rows of the timeline never change.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class EscrowRow(Base):
+    """One escrow as of its latest event. `state` is the whole `domain.escrow.state.Escrow`; the columns serve queries.
+
+    Amounts are minor units of `currency`. Visible to the paying organization (`org_id`) and the paid one.
+    """
+
+    __tablename__ = "escrows"
+    __table_args__ = (
+        Index("ix_escrows_org_id_id", "org_id", "id"),
+        Index("ix_escrows_payee_org_id_id", "payee_org_id", "id"),
+        Index("ix_escrows_status_id", "status", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey("contracts.id"), unique=True)
+    org_id: Mapped[str]
+    payee_org_id: Mapped[str]
+    agent_id: Mapped[str]
+    workflow_id: Mapped[str]
+    status: Mapped[str]
+    version: Mapped[int]
+    currency: Mapped[str]
+    amount_minor: Mapped[int]
+    funded_minor: Mapped[int]
+    released_minor: Mapped[int]
+    refunded_minor: Mapped[int]
+    commission_minor: Mapped[int]
+    next_deadline_at: Mapped[datetime | None]
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class EscrowEventRow(Base):
+    """One step of an escrow: who did what when, the state after it, and the transfer that it caused. Immutable.
+
+    `at` is business time, `recorded_at` the database's own. `command_id` is unique within the escrow: a command that
+    comes again finds its first event here, however long ago that was.
+    """
+
+    __tablename__ = "escrow_events"
+    __table_args__ = (Index("uq_escrow_events_escrow_id_command_id", "escrow_id", "command_id", unique=True),)
+
+    escrow_id: Mapped[str] = mapped_column(ForeignKey("escrows.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    org_id: Mapped[str]
+    payee_org_id: Mapped[str]
+    kind: Mapped[str]
+    status: Mapped[str]
+    actor: Mapped[str]
+    command_id: Mapped[str]
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]

@@ -1,0 +1,112 @@
+"""Statements about escrows: the read model, its timeline, and the lists that the API serves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.escrow import RecordEscrowEvent
+from domain.escrow.deadlines import next_deadline
+from domain.escrow.state import Escrow
+from domain.ids import escrow_workflow_id
+from models.escrow import EscrowEventRow, EscrowRow
+
+_STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
+
+
+def state_of(row: EscrowRow) -> Escrow:
+    """Return the domain's value that a row holds."""
+    return _STATE.validate_python(row.state)
+
+
+async def lock(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
+    """Return the row and keep every other writer out until the transaction ends; None when there is none yet."""
+    return await session.scalar(select(EscrowRow).where(EscrowRow.id == escrow_id).with_for_update())
+
+
+async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
+    """Return the escrow when the session may see it."""
+    return await session.get(EscrowRow, escrow_id)
+
+
+async def event_of_command(session: AsyncSession, escrow_id: str, command_id: str) -> EscrowEventRow | None:
+    """Return the event that a command caused, if it was done."""
+    return await session.scalar(
+        select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.command_id == command_id)
+    )
+
+
+async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: str | None) -> None:
+    """Write the event and the state after it.
+
+    Raises:
+        IntegrityError: the event's number or command is there already; the caller holds the row's lock to prevent it,
+            and a first event that races itself is retried.
+    """
+    escrow, terms = message.escrow, message.escrow.terms
+    deadline = next_deadline(escrow)
+    changing: dict[str, Any] = {
+        "status": escrow.status.value,
+        "version": escrow.version,
+        "funded_minor": escrow.funded_minor,
+        "released_minor": escrow.released_minor,
+        "refunded_minor": escrow.refunded_minor,
+        "commission_minor": escrow.commission_minor,
+        "next_deadline_at": deadline.at if deadline else None,
+        "state": _STATE.dump_python(escrow, mode="json"),
+        "updated_at": message.at,
+    }
+    parties = {"org_id": terms.payer_org_id, "payee_org_id": terms.payee_org_id}
+    if escrow.version == 1:
+        fixed = {
+            "id": terms.escrow_id,
+            "contract_id": terms.contract_id,
+            "agent_id": terms.agent_id,
+            "workflow_id": escrow_workflow_id(terms.contract_id),
+            "currency": terms.currency,
+            "amount_minor": terms.amount_minor,
+            "created_at": message.at,
+        }
+        await session.execute(insert(EscrowRow).values(**fixed, **parties, **changing))
+    else:
+        await session.execute(update(EscrowRow).where(EscrowRow.id == terms.escrow_id).values(**changing))
+    await session.execute(
+        insert(EscrowEventRow).values(
+            escrow_id=terms.escrow_id,
+            number=escrow.version,
+            kind=message.event,
+            status=escrow.status.value,
+            actor=message.actor,
+            command_id=message.command_id,
+            transfer_id=transfer_id,
+            details=message.details,
+            at=message.at,
+            recorded_at=func.clock_timestamp(),
+            **parties,
+        )
+    )
+
+
+async def timeline(session: AsyncSession, escrow_id: str) -> Sequence[EscrowEventRow]:
+    """Return all events of an escrow in their order."""
+    found = await session.scalars(
+        select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id).order_by(EscrowEventRow.number)
+    )
+    return found.all()
+
+
+async def page(
+    session: AsyncSession, *, status: str | None, org_id: str | None, after: str | None, limit: int
+) -> Sequence[EscrowRow]:
+    """Return up to `limit` escrows that the session may see, newest first, older than the id `after`."""
+    query = select(EscrowRow).order_by(EscrowRow.id.desc()).limit(limit)
+    if status:
+        query = query.where(EscrowRow.status == status)
+    if org_id:
+        query = query.where((EscrowRow.org_id == org_id) | (EscrowRow.payee_org_id == org_id))
+    if after:
+        query = query.where(EscrowRow.id < after)
+    return (await session.scalars(query)).all()

@@ -1,0 +1,220 @@
+"""Random walks through the escrow's rules: whatever is tried in whatever order, the books and the table hold."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from domain.errors import DomainError
+from domain.escrow import commands
+from domain.escrow.deadlines import next_deadline, timed_exit
+from domain.escrow.state import (
+    ALLOWED,
+    FINAL,
+    TRANSITIONS,
+    Escrow,
+    EscrowStatus,
+    Milestone,
+    MoveKind,
+    Outcome,
+    signatory_name,
+)
+from domain.escrow.story import details, summary
+from tests.support import escrows as e
+
+ACTORS = st.sampled_from(
+    [
+        e.PROCUREMENT,
+        e.FINANCE,
+        e.AUDIT_FIRM,
+        e.STUDIO,
+        e.WORKER,
+        e.OTHER_BOT,
+        e.VALIDATOR,
+        e.ARBITER,
+        e.OPERATOR,
+        e.STRANGER,
+    ]
+)
+
+
+class EscrowMachine(RuleBasedStateMachine):
+    """Keeps its own account of where the money is and compares."""
+
+    @initialize(
+        amount=st.integers(1, 10**9),
+        bps=st.sampled_from([0, 1, 500, 9_999, 10_000]),
+        required=st.integers(1, 3),
+        threshold=st.none() | st.integers(0, 10_000),
+        default_share=st.integers(0, 10_000),
+        parts=st.integers(0, 4),
+    )
+    def award(self, amount, bps, required, threshold, default_share, parts):
+        milestones = ()
+        if 0 < parts <= amount:
+            prices = [amount // parts + (i < amount % parts) for i in range(parts)]
+            milestones = tuple(Milestone(name=f"m{i}", amount_minor=price) for i, price in enumerate(prices))
+        terms = e.terms(
+            amount_minor=amount,
+            commission_bps=bps,
+            required_signatures=required,
+            validation_threshold_e4=threshold,
+            dispute_default_share_e4=default_share,
+            milestones=milestones,
+        )
+        self.now, self.count = e.T0, 0
+        self.accounts = {"payer": amount, "escrow": 0, "payee": 0, "platform": 0}
+        self.escrow: Escrow = commands.opened(terms, actor=e.PROCUREMENT, now=self.now).escrow
+
+    def attempt(self, command: str, decide) -> None:
+        before = self.escrow
+        try:
+            outcome = decide(before)
+        except DomainError as refusal:
+            assert 400 <= refusal.status < 500
+            return
+        if command in ALLOWED:
+            assert before.status in ALLOWED[command]
+        self.take(before, outcome)
+
+    def take(self, before: Escrow, outcome: Outcome) -> None:
+        self.count += 1
+        numbered = commands.numbered(outcome, command_id=f"c{self.count}", now=self.now)
+        after = numbered.escrow
+        assert after.version == before.version + 1
+        assert after.has_done(f"c{self.count}")
+        assert after.terms == before.terms
+        assert after.status is before.status or after.status in TRANSITIONS[before.status]
+        for move in numbered.moves:
+            assert move.amount_minor > 0
+            source, destination = {
+                MoveKind.FUND: ("payer", "escrow"),
+                MoveKind.RELEASE: ("escrow", "payee"),
+                MoveKind.COMMISSION: ("escrow", "platform"),
+                MoveKind.REFUND: ("escrow", "payer"),
+            }[move.kind]
+            self.accounts[source] -= move.amount_minor
+            self.accounts[destination] += move.amount_minor
+        self.escrow = after
+
+    @rule(actor=ACTORS)
+    def fund(self, actor):
+        self.attempt("fund", lambda s: commands.fund(s, actor=actor, source="credits", now=self.now))
+
+    @rule(actor=ACTORS, milestone=st.none() | st.sampled_from(["m0", "m1", "m2", "nope"]))
+    def deliver(self, actor, milestone):
+        self.attempt(
+            "deliver",
+            lambda s: commands.deliver(s, actor=actor, artifacts=(), note=None, milestone=milestone, now=self.now),
+        )
+
+    @rule(actor=ACTORS, score=st.integers(0, 10_000))
+    def validate(self, actor, score):
+        self.attempt("validate", lambda s: commands.validate(s, actor=actor, score_e4=score, note=None, now=self.now))
+
+    @rule(actor=ACTORS)
+    def approve(self, actor):
+        self.attempt(
+            "approve",
+            lambda s: commands.approve(s, signatory=signatory_name(s, actor), actor=actor, now=self.now),
+        )
+
+    @rule(actor=ACTORS)
+    def dispute(self, actor):
+        self.attempt("dispute", lambda s: commands.dispute(s, actor=actor, reason="r", now=self.now))
+
+    @rule(actor=ACTORS)
+    def submit_evidence(self, actor):
+        self.attempt(
+            "submit_evidence",
+            lambda s: commands.submit_evidence(s, actor=actor, note="n", artifacts=(), now=self.now),
+        )
+
+    @rule(actor=ACTORS, share=st.integers(0, 10_000) | st.sampled_from([0, 10_000]))
+    def resolve(self, actor, share):
+        self.attempt(
+            "resolve", lambda s: commands.resolve(s, actor=actor, payee_share_e4=share, note=None, now=self.now)
+        )
+
+    @rule(actor=ACTORS, amount=st.none() | st.integers(-5, 10**9))
+    def refund(self, actor, amount):
+        self.attempt("refund", lambda s: commands.refund(s, actor=actor, amount_minor=amount))
+
+    @rule(actor=ACTORS)
+    def cancel(self, actor):
+        self.attempt("cancel", lambda s: commands.cancel(s, actor=actor, reason=None))
+
+    @rule(hours=st.integers(1, 300))
+    def pass_time(self, hours):
+        self.now += timedelta(hours=hours)
+        before = self.escrow
+        outcome = timed_exit(before, self.now)
+        if outcome is not None:
+            self.take(before, outcome)
+
+    @precondition(lambda self: self.escrow.status not in FINAL)
+    @rule()
+    def wait_for_the_deadline(self):
+        deadline = next_deadline(self.escrow)
+        assert deadline is not None, "pitfall 24: a state without a timed exit"
+        assert timed_exit(self.escrow, deadline.at - timedelta(microseconds=1)) is None
+        self.now = max(self.now, deadline.at)
+        before = self.escrow
+        outcome = timed_exit(before, self.now)
+        assert outcome is not None
+        self.take(before, outcome)
+
+    @invariant()
+    def the_money_is_where_the_state_says(self):
+        s = self.escrow
+        assert self.accounts["escrow"] == s.held_minor
+        assert self.accounts["payee"] == s.released_minor
+        assert self.accounts["platform"] == s.commission_minor
+        assert self.accounts["payer"] == s.terms.amount_minor - s.funded_minor + s.refunded_minor
+        assert min(self.accounts.values()) >= 0
+
+    @invariant()
+    def nothing_is_held_at_the_end(self):
+        s = self.escrow
+        if s.is_final:
+            assert s.released_minor + s.refunded_minor + s.commission_minor == s.funded_minor
+            assert next_deadline(s) is None
+        else:
+            assert s.held_minor > 0 or s.status is EscrowStatus.OPEN
+
+    @invariant()
+    def an_operator_can_read_it(self):
+        assert len(summary(self.escrow).encode()) <= 200
+        assert self.escrow.status.value in details(self.escrow)
+
+
+EscrowMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestEscrowMachine = EscrowMachine.TestCase
+
+
+def test_pitfall_24_an_escrow_that_nobody_touches_ends_from_every_state():
+    opened = commands.numbered(
+        commands.opened(e.TERMS, actor=e.PROCUREMENT, now=e.T0), command_id="open", now=e.T0
+    ).escrow
+    funded = commands.fund(opened, actor=e.PROCUREMENT, source="credits", now=e.T0).escrow
+    delivered = commands.deliver(funded, actor=e.WORKER, artifacts=(), note=None, milestone=None, now=e.T0).escrow
+    disputed = commands.dispute(delivered, actor=e.FINANCE, reason="late", now=e.T0).escrow
+    ends = {}
+    for start in (opened, funded, delivered, disputed):
+        state, steps = start, []
+        while not state.is_final:
+            deadline = next_deadline(state)
+            assert deadline is not None
+            outcome = timed_exit(state, deadline.at)
+            assert outcome is not None
+            steps.append(outcome.event)
+            state = replace(outcome.escrow, updated_at=deadline.at)
+        ends[start.status.value] = (state.status.value, steps)
+    assert ends == {
+        "open": ("cancelled", ["funding_expired"]),
+        "funded": ("refunded", ["delivery_expired"]),
+        "delivered": ("released", ["review_expired"]),
+        "disputed": ("split", ["decision_overdue", "default_applied"]),
+    }

@@ -1,0 +1,99 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import Invalid
+from domain.money import MAX_AMOUNT_MINOR, SCALES, allocate, format_amount, format_ratio, parse_amount, parse_ratio
+
+
+@given(st.integers(0, 10**15), st.lists(st.integers(0, 10**6), min_size=1, max_size=20).filter(any))
+def test_parts_add_up_to_the_whole_and_miss_their_share_by_less_than_one(total, weights):
+    parts = allocate(total, weights)
+    assert sum(parts) == total
+    for part, weight in zip(parts, weights, strict=True):
+        assert abs(part * sum(weights) - total * weight) < sum(weights)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 20))
+def test_equal_weights_differ_by_one_unit_at_most(total, parts):
+    shares = allocate(total, [1] * parts)
+    assert max(shares) - min(shares) <= 1
+
+
+def test_ties_go_to_the_earlier_part():
+    assert allocate(10, [1, 1, 1]) == [4, 3, 3]
+
+
+@pytest.mark.parametrize(("total", "weights"), [(-1, [1]), (1, []), (1, [0, 0]), (1, [2, -1])])
+def test_what_cannot_be_split_is_refused(total, weights):
+    with pytest.raises(ValueError):
+        allocate(total, weights)
+
+
+@given(st.sampled_from(sorted(SCALES)), st.integers(1, MAX_AMOUNT_MINOR))
+def test_every_amount_survives_writing_and_reading(asset, minor):
+    assert parse_amount(format_amount(minor, asset), asset) == minor
+    assert parse_amount(Decimal(format_amount(minor, asset)), asset) == minor
+
+
+@pytest.mark.parametrize(
+    ("minor", "asset", "written"),
+    [
+        (1200, "USD", "12.00"),
+        (50_000_000, "CREDIT", "50.00"),
+        (50_500_000, "CREDIT", "50.50"),
+        (1, "CREDIT", "0.000001"),
+        (12, "JPY", "12"),
+        (1234, "KWD", "1.234"),
+        (-5, "USD", "-0.05"),
+        (0, "USD", "0.00"),
+        (100_000_000, "BTC", "1.00"),
+    ],
+)
+def test_amounts_are_written_with_the_decimals_of_their_asset(minor, asset, written):
+    assert format_amount(minor, asset) == written
+
+
+@pytest.mark.parametrize(
+    ("value", "asset"),
+    [
+        ("0", "USD"),
+        ("-1", "USD"),
+        ("1.001", "USD"),
+        ("0.1", "JPY"),
+        ("1e3", "USD"),
+        ("NaN", "USD"),
+        ("Infinity", "USD"),
+        ("", "USD"),
+        ("1,000", "USD"),
+        ("\u0661", "USD"),
+        ("9" * 41, "USD"),
+        ("10000000000000.01", "USD"),
+        (True, "USD"),
+        ("1", "usd"),
+        ("1", "DOGE"),
+        (Decimal("NaN"), "USD"),
+        (Decimal("sNaN"), "USD"),
+    ],
+)
+def test_what_is_not_an_exact_positive_amount_is_refused(value, asset):
+    with pytest.raises(Invalid):
+        parse_amount(value, asset)
+
+
+def test_trailing_zeros_are_no_decimals():
+    assert parse_amount("1.500000", "USD") == 150
+    assert parse_amount(Decimal("1E+2"), "USD") == 10_000
+
+
+@given(st.integers(0, 10_000))
+def test_every_ratio_survives_writing_and_reading(ratio_e4):
+    assert parse_ratio(format_ratio(ratio_e4), "score") == ratio_e4
+
+
+@pytest.mark.parametrize("value", ["1.0001", "-0.1", "-0", "0.12345", "x", "", True, Decimal("NaN"), "2"])
+def test_what_is_no_ratio_is_refused(value):
+    with pytest.raises(Invalid):
+        parse_ratio(value, "score")

@@ -1,0 +1,379 @@
+"""EscrowWorkflow: one escrow from award to settlement."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+
+with workflow.unsafe.imports_passed_through():
+    from activities.escrow import EscrowActivities
+    from contracts import search_attributes
+    from contracts.escrow import (
+        ApproveEscrow,
+        ApproveSignal,
+        CancelEscrow,
+        CancelSignal,
+        CommandResult,
+        Declined,
+        DeliverEscrow,
+        DisputeEscrow,
+        DisputeSignal,
+        EscrowCommand,
+        EscrowInput,
+        EscrowResult,
+        FundEscrow,
+        OpenEscrow,
+        OperatorSignal,
+        RecordEscrowEvent,
+        RefundEscrow,
+        ResolveEscrow,
+        ResolveSignal,
+        SubmitEvidence,
+        ValidateEscrow,
+    )
+    from contracts.queues import local_activity
+    from domain.access import Actor, Role
+    from domain.errors import Conflict, DomainError, InsufficientFunds
+    from domain.escrow import commands
+    from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome, signatory_name
+    from domain.escrow.story import details
+    from domain.money import parse_ratio
+
+
+@workflow.defn(name="escrow", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+class EscrowWorkflow:
+    """One escrow. Its state is decided here and nowhere else; the books and the read model follow in one transaction.
+
+    Messages:
+        updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
+        `cancel`: commands of the API, answered or refused. Signals `approve`, `dispute`, `resolve`, `cancel`: the same
+        from the Temporal UI; a refused one is recorded in the timeline. A cancellation request is a `cancel`.
+    Ends when: the escrow is in a final state and every handler has answered.
+    Continues as new: when the server suggests it, with the whole state and absolute deadlines.
+    Compensates: nothing; every event is one transaction, and every state has a timed exit.
+    """
+
+    @workflow.init
+    def __init__(self, start: EscrowInput) -> None:
+        """Restore the state, or prepare the one that `run` opens."""
+        self._start = start
+        self._lock = asyncio.Lock()
+        self._signals = 0
+        opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
+        self._opening = opening
+        self._escrow: Escrow = start.escrow or opening.escrow
+
+    @workflow.run
+    async def run(self, start: EscrowInput) -> EscrowResult:
+        """Open the escrow once, then let each deadline act that nobody forestalled."""
+        while not self._escrow.is_final and not self._should_continue_as_new():
+            try:
+                await self._advance()
+            except asyncio.CancelledError:
+                await self._cancel_requested()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self._escrow.is_final:
+            workflow.continue_as_new(start.model_copy(update={"escrow": self._escrow}))
+        terms = self._escrow.terms
+        return EscrowResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    @workflow.update(name="open")
+    async def open(self, _command: OpenEscrow) -> CommandResult:
+        """Answer once the escrow is open."""
+        await workflow.wait_condition(lambda: self._escrow.version > 0)
+        return self._result()
+
+    @open.validator
+    def _validate_open(self, command: OpenEscrow) -> None:
+        if command.command_id != self._start.command_id:
+            raise Conflict(
+                "This contract has an escrow already.",
+                code="escrow.exists",
+                extra={"state": self._escrow.status.value, "escrow_id": self._escrow.terms.escrow_id},
+            )
+
+    @workflow.update(name="fund")
+    async def fund(self, command: FundEscrow) -> CommandResult:
+        """Take the amount from the payer."""
+        return await self._answer(command, self._fund(command))
+
+    @fund.validator
+    def _validate_fund(self, command: FundEscrow) -> None:
+        self._check(command, self._fund(command))
+
+    @workflow.update(name="deliver")
+    async def deliver(self, command: DeliverEscrow) -> CommandResult:
+        """Take work for review."""
+        return await self._answer(command, self._deliver(command))
+
+    @deliver.validator
+    def _validate_deliver(self, command: DeliverEscrow) -> None:
+        self._check(command, self._deliver(command))
+
+    @workflow.update(name="validate")
+    async def validate(self, command: ValidateEscrow) -> CommandResult:
+        """Take a validator's score, and release when it is high enough."""
+        return await self._answer(command, self._validate(command))
+
+    @validate.validator
+    def _validate_validate(self, command: ValidateEscrow) -> None:
+        self._check(command, self._validate(command))
+
+    @workflow.update(name="approve")
+    async def approve(self, command: ApproveEscrow) -> CommandResult:
+        """Take a signature, and release with the last one that is required."""
+        return await self._answer(command, self._approve(command))
+
+    @approve.validator
+    def _validate_approve(self, command: ApproveEscrow) -> None:
+        self._check(command, self._approve(command))
+
+    @workflow.update(name="dispute")
+    async def dispute(self, command: DisputeEscrow) -> CommandResult:
+        """Freeze the escrow."""
+        return await self._answer(command, self._dispute(command))
+
+    @dispute.validator
+    def _validate_dispute(self, command: DisputeEscrow) -> None:
+        self._check(command, self._dispute(command))
+
+    @workflow.update(name="submit_evidence")
+    async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
+        """Take a party's evidence."""
+        return await self._answer(command, self._submit_evidence(command))
+
+    @submit_evidence.validator
+    def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
+        self._check(command, self._submit_evidence(command))
+
+    @workflow.update(name="resolve")
+    async def resolve(self, command: ResolveEscrow) -> CommandResult:
+        """Split what is held as the arbiter says."""
+        return await self._answer(command, self._resolve(command))
+
+    @resolve.validator
+    def _validate_resolve(self, command: ResolveEscrow) -> None:
+        self._check(command, self._resolve(command))
+
+    @workflow.update(name="refund")
+    async def refund(self, command: RefundEscrow) -> CommandResult:
+        """Give back what the payee gives back."""
+        return await self._answer(command, self._refund(command))
+
+    @refund.validator
+    def _validate_refund(self, command: RefundEscrow) -> None:
+        self._check(command, self._refund(command))
+
+    @workflow.update(name="cancel")
+    async def cancel(self, command: CancelEscrow) -> CommandResult:
+        """End the escrow before delivery."""
+        return await self._answer(command, self._cancel(command))
+
+    @cancel.validator
+    def _validate_cancel(self, command: CancelEscrow) -> None:
+        self._check(command, self._cancel(command))
+
+    # Signals of operators ---------------------------------------------------------------------------------------------
+
+    @workflow.signal(name="approve")
+    async def signal_approve(self, signal: ApproveSignal) -> None:
+        """Sign in the name of a signatory."""
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            return commands.approve(escrow, signatory=signal.signatory, actor=_operator(signal), now=now)
+
+        await self._obey("approve", signal, decide)
+
+    @workflow.signal(name="dispute")
+    async def signal_dispute(self, signal: DisputeSignal) -> None:
+        """Freeze the escrow."""
+        command = DisputeEscrow(command_id="", actor=_operator(signal), reason=signal.reason)
+        await self._obey("dispute", signal, self._dispute(command))
+
+    @workflow.signal(name="resolve")
+    async def signal_resolve(self, signal: ResolveSignal) -> None:
+        """Decide the dispute."""
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            share_e4 = parse_ratio(signal.payee_share, "payee_share")
+            return commands.resolve(escrow, actor=_operator(signal), payee_share_e4=share_e4, note=signal.note, now=now)
+
+        await self._obey("resolve", signal, decide)
+
+    @workflow.signal(name="cancel")
+    async def signal_cancel(self, signal: CancelSignal) -> None:
+        """End the escrow before delivery."""
+        command = CancelEscrow(command_id="", actor=_operator(signal), reason=signal.reason)
+        await self._obey("cancel", signal, self._cancel(command))
+
+    # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
+
+    def _fund(self, command: FundEscrow) -> Decision:
+        return lambda escrow, now: commands.fund(escrow, actor=command.actor, source=command.source, now=now)
+
+    def _deliver(self, command: DeliverEscrow) -> Decision:
+        return lambda escrow, now: commands.deliver(
+            escrow,
+            actor=command.actor,
+            artifacts=command.artifacts,
+            note=command.note,
+            milestone=command.milestone,
+            now=now,
+        )
+
+    def _validate(self, command: ValidateEscrow) -> Decision:
+        return lambda escrow, now: commands.validate(
+            escrow, actor=command.actor, score_e4=command.score_e4, note=command.note, now=now
+        )
+
+    def _approve(self, command: ApproveEscrow) -> Decision:
+        return lambda escrow, now: commands.approve(
+            escrow, signatory=signatory_name(escrow, command.actor), actor=command.actor, now=now
+        )
+
+    def _dispute(self, command: DisputeEscrow) -> Decision:
+        return lambda escrow, now: commands.dispute(escrow, actor=command.actor, reason=command.reason, now=now)
+
+    def _submit_evidence(self, command: SubmitEvidence) -> Decision:
+        return lambda escrow, now: commands.submit_evidence(
+            escrow, actor=command.actor, note=command.note, artifacts=command.artifacts, now=now
+        )
+
+    def _resolve(self, command: ResolveEscrow) -> Decision:
+        return lambda escrow, now: commands.resolve(
+            escrow, actor=command.actor, payee_share_e4=command.payee_share_e4, note=command.note, now=now
+        )
+
+    def _refund(self, command: RefundEscrow) -> Decision:
+        return lambda escrow, _now: commands.refund(escrow, actor=command.actor, amount_minor=command.amount_minor)
+
+    def _cancel(self, command: CancelEscrow) -> Decision:
+        return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
+
+    # The one way that anything happens --------------------------------------------------------------------------------
+
+    def _check(self, command: EscrowCommand, decide: Decision) -> None:
+        """Refuse at the door what the present state refuses; the handler decides again when its turn comes."""
+        if not self._escrow.has_done(command.command_id):
+            decide(self._escrow, workflow.now())
+
+    async def _answer(self, command: EscrowCommand, decide: Decision) -> CommandResult:
+        await self._apply(command.command_id, decide, command.actor)
+        return self._result()
+
+    async def _obey(self, name: str, signal: OperatorSignal, decide: Decision) -> None:
+        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
+        self._signals += 1
+        own_id = f"{workflow.info().run_id}:{self._signals}"
+        command_id = f"signal:{name}:{signal.command_id or own_id}"
+        await self._do_or_note(name, command_id, decide, _operator(signal))
+
+    async def _do_or_note(self, name: str, command_id: str, decide: Decision, actor: Actor) -> None:
+        try:
+            await self._apply(command_id, decide, actor)
+        except DomainError as refusal:
+            if self._escrow.is_final:
+                workflow.logger.warning("refused after the end", extra={"command": name, "code": refusal.error_code})
+                return
+            note = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
+            await self._apply(
+                f"{command_id}:refused",
+                lambda escrow, _now: Outcome(
+                    escrow=escrow, event="command_refused", actor=actor.qualified(), details=note
+                ),
+                actor,
+            )
+
+    async def _apply(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
+        """Decide under the lock, write, and only then change the state; a deadline that has passed goes first."""
+        async with self._lock:
+            await self._open_once()
+            while not self._escrow.has_done(command_id):
+                now = workflow.now()
+                if await self._expire(now):
+                    continue
+                outcome = decide(self._escrow, now)
+                await self._record(outcome, command_id, actor, now)
+
+    async def _advance(self) -> None:
+        """Open, or wait for the next deadline or change, whichever comes first."""
+        async with self._lock:
+            await self._open_once()
+            await self._expire(workflow.now())
+        deadline, version = next_deadline(self._escrow), self._escrow.version
+        if deadline is None:
+            return
+        try:
+            await workflow.wait_condition(
+                lambda: self._escrow.version != version or self._should_continue_as_new(),
+                timeout=max(deadline.at - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._escrow.status}: {deadline.what}",
+            )
+        except TimeoutError:
+            return
+
+    async def _open_once(self) -> None:
+        if self._escrow.version == 0:
+            await self._record(
+                self._opening, self._start.command_id, self._start.opened_by, self._opening.escrow.opened_at
+            )
+
+    async def _expire(self, now: datetime) -> bool:
+        """Do what a passed deadline does; the caller holds the lock."""
+        outcome = timed_exit(self._escrow, now)
+        if outcome is None:
+            return False
+        await self._record(outcome, f"timer:{outcome.event}:{self._escrow.version}", None, now)
+        return True
+
+    async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> None:
+        """Write one event and adopt the state after it, or the state that the books hold when they are ahead."""
+        numbered = commands.numbered(outcome, command_id=command_id, now=now)
+        recorded = await workflow.execute_local_activity_method(
+            EscrowActivities.record_event,
+            RecordEscrowEvent(
+                escrow=numbered.escrow,
+                event=numbered.event,
+                command_id=command_id,
+                actor=numbered.actor,
+                actor_detail=actor,
+                moves=numbered.moves,
+                details=dict(numbered.details),
+                at=now,
+            ),
+            **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
+        )
+        if recorded.declined is not None:
+            raise _refusal(recorded.declined, self._escrow.status)
+        self._escrow = recorded.stored or numbered.escrow
+        self._publish()
+
+    def _publish(self) -> None:
+        """Show the state to operators."""
+        workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._escrow.status.value)])
+        workflow.set_current_details(details(self._escrow))
+
+    async def _cancel_requested(self) -> None:
+        """Take a cancellation from the Temporal UI for an operator's `cancel`: the money must go somewhere."""
+        signal = CancelSignal(reason="the run was cancelled", command_id=workflow.info().run_id)
+        command = CancelEscrow(command_id="", actor=_operator(signal), reason=signal.reason)
+        await asyncio.shield(self._obey("cancel", signal, self._cancel(command)))
+
+    def _should_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _result(self) -> CommandResult:
+        terms = self._escrow.terms
+        return CommandResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
+
+
+def _operator(signal: OperatorSignal) -> Actor:
+    return Actor(principal=f"temporal-ui:{signal.operator}", role=Role.OPERATOR)
+
+
+def _refusal(declined: Declined, status: EscrowStatus) -> DomainError:
+    return InsufficientFunds(declined.detail, code=declined.code, extra={**declined.extra, "state": status.value})
