@@ -6,6 +6,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,13 +101,23 @@ class Process:
 
 
 def kill_tree(root: psutil.Process) -> None:
-    """Kill -9 a process and its descendants, the root first so that it starts no more; wait until all are gone."""
+    """Kill -9 a process and its descendants, the root first so that it starts no more; wait until none of them runs."""
     with contextlib.suppress(psutil.NoSuchProcess):
         family = [root, *root.children(recursive=True)]
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
-        psutil.wait_procs(family[1:], timeout=10)
+        give_up_at = time.monotonic() + 10
+        while any(runs(member) for member in family) and time.monotonic() < give_up_at:
+            time.sleep(0.01)
+
+
+def runs(process: psutil.Process) -> bool:
+    """Return whether the process still runs; a dead one that nobody has reaped yet does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ class TestServers:
     def __init__(self) -> None:
         remove_abandoned()
         self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self.directory.chmod(0o711)  # the account of PostgreSQL passes through
         self._processes: list[Process] = []
         self._answers: dict[str, dict[str, str]] = {}
         self._starters: dict[str, Callable[[], dict[str, str]]] = {

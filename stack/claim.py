@@ -1,0 +1,140 @@
+"""One launcher per data directory, and nothing of an earlier one left running when it starts."""
+
+import errno
+import fcntl
+import json
+import logging
+import os
+import socket
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from stack.process import Process, StackError, kill_tree
+from stack.temporal import free_port
+
+log = logging.getLogger(__name__)
+
+CREATED_TOLERANCE_SECONDS = 2
+"""The system derives creation times from the boot time, which moves a little when the clock is set."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The ports of the stack, all on 127.0.0.1. Each is named by the environment variable that changes it."""
+
+    api: int = 8000
+    temporal: int = 7233
+    temporal_ui: int = 8233
+    worker_metrics: int = 8001
+
+    @classmethod
+    def from_environment(cls) -> "Ports":
+        """Return the ports that the environment names, and the usual ones for the rest; 0 takes any free port."""
+        return cls(**{field.name: _port(variable(field.name), field.default) for field in fields(cls)}).settled()
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Return ports that nobody uses now."""
+        return cls(0, 0, 0, 0).settled()
+
+    def settled(self) -> "Ports":
+        """Return the same with a free port for each that is 0."""
+        return Ports(**{field.name: getattr(self, field.name) or free_port() for field in fields(self)})
+
+    def check_free(self) -> None:
+        """Raise StackError that names the variable to change when a port is taken, by whom when that can be told."""
+        seen: dict[int, str] = {}
+        for field in fields(self):
+            name, port = variable(field.name), getattr(self, field.name)
+            if port in seen:
+                raise StackError(f"{name} and {seen[port]} are both {port}: give each a port of its own.")
+            seen[port] = name
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                        raise
+                    raise StackError(
+                        f"Port {port} is taken{_listener(port)}: stop what uses it, or set {name} to another port "
+                        f"({name}=0 takes any free one)."
+                    ) from error
+
+
+def variable(part: str) -> str:
+    """Return the environment variable of a port."""
+    return "BURSAR_PORT" if part == "api" else f"BURSAR_{part.upper()}_PORT"
+
+
+def _port(name: str, default: Any) -> int:
+    value = os.environ.get(name) or str(default)
+    if not value.isdigit() or int(value) > 65535:
+        raise StackError(f"{name}={value} is not a port: use a number from 0 to 65535.")
+    return int(value)
+
+
+def _listener(port: int) -> str:
+    """Name the process that listens on a port, where the system tells us."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return ""
+
+
+class Claim:
+    """The claim on a data directory: held until `release`, and given up by the system when the launcher dies."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Take the claim and end what an earlier launcher left running; raises StackError when another one holds it."""
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._record_file = data_dir / "processes.json"
+        self._records: dict[str, dict[str, Any]] = {}
+        self._lock = (data_dir / "lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.seek(0)
+            holder = self._lock.read().strip()
+            self._lock.close()
+            raise StackError(
+                f"A stack already runs on {data_dir} (process {holder}): use that one, stop it, or choose another "
+                "BURSAR_DATA_DIR."
+            ) from error
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+        self._end_leftovers()
+
+    def record(self, process: Process) -> None:
+        """Remember a started process for the next launcher, should this one be killed."""
+        self._records[process.program.name] = {"pid": process.pid, "created": process.created}
+        unfinished = self._record_file.with_suffix(".new")
+        unfinished.write_text(json.dumps(self._records))
+        unfinished.replace(self._record_file)
+
+    def release(self) -> None:
+        """Give the directory back; every recorded process has ended."""
+        self._record_file.unlink(missing_ok=True)
+        self._lock.close()
+
+    def _end_leftovers(self) -> None:
+        try:
+            records: dict[str, dict[str, Any]] = json.loads(self._record_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return
+        for name, record in reversed(records.items()):
+            try:
+                process = psutil.Process(record["pid"])
+                if abs(process.create_time() - record["created"]) <= CREATED_TOLERANCE_SECONDS:
+                    log.warning("Ending %s (process %s), which an earlier run left behind", name, process.pid)
+                    kill_tree(process)
+            except psutil.NoSuchProcess:
+                continue
+        self._record_file.unlink(missing_ok=True)
