@@ -1,6 +1,6 @@
 """One interceptor on both sides of Temporal: it translates refusals and carries the log context.
 
-Given to the client, it is applied to every worker made from that client too.
+`runtime.temporal.BursarPlugin` gives it to every client, and to every worker and replay made from one.
 
 Refusals. A `DomainError` raised in an activity, an update validator or an update handler becomes an
 `ApplicationError` whose type is the error's code and whose details are `(status, detail, extra)`, so that the caller
@@ -15,7 +15,7 @@ in clear, and nothing else may be added to them.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import structlog
 import temporalio.client as client_api
@@ -23,7 +23,7 @@ import temporalio.worker as worker_api
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadConverter
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from domain.errors import DomainError
 
@@ -61,12 +61,20 @@ def domain_error_from(error: BaseException | None) -> DomainError | None:
     """
     seen = 0
     while error is not None and seen < 20:
-        if isinstance(error, DomainError):
+        if _is_refusal(error):
             return error
         if isinstance(error, ApplicationError) and (found := _decoded(error)) is not None:
             return found
         error, seen = error.__cause__, seen + 1
     return None
+
+
+def _is_refusal(error: BaseException) -> TypeGuard[DomainError]:
+    """Tell whether it is a `DomainError`, also one of a copy of `domain.errors` that a workflow sandbox loaded."""
+    return isinstance(error, DomainError) or any(
+        (cls.__module__, cls.__qualname__) == (DomainError.__module__, DomainError.__qualname__)
+        for cls in type(error).__mro__
+    )
 
 
 def _decoded(error: ApplicationError) -> DomainError | None:
@@ -199,10 +207,8 @@ class _WorkflowInbound(worker_api.WorkflowInboundInterceptor):
         with _bound(**_context_of(input.headers)):
             try:
                 await super().handle_signal(input)
-            except DomainError as error:
-                _log_refused_signal(input.signal, error)
-            except FailureError as failure:
-                refusal = domain_error_from(failure)
+            except Exception as error:
+                refusal = domain_error_from(error)
                 if refusal is None:
                     raise
                 _log_refused_signal(input.signal, refusal)
@@ -249,13 +255,11 @@ def _refusals_translated() -> Iterator[None]:
     """Turn a refusal into an update failure; anything else that is raised keeps its meaning."""
     try:
         yield
-    except DomainError as error:
-        raise application_error_from(error).with_traceback(error.__traceback__) from None
-    except FailureError as failure:
-        refusal = domain_error_from(failure)
+    except Exception as error:
+        refusal = domain_error_from(error)
         if refusal is None:
             raise
-        raise application_error_from(refusal) from None
+        raise application_error_from(refusal).with_traceback(error.__traceback__) from None
 
 
 def _log_refused_signal(signal: str, error: DomainError) -> None:

@@ -45,10 +45,10 @@ _SECRET_FIELD = (
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A JSON member whose name says that its value is a secret,
     (re.compile(rf'("{_SECRET_FIELD}":\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE), rf'\1"{MASK}"'),
-    # the same in a JSON text that is itself a string of the line, with its quotes escaped,
+    # the same in a JSON text that is itself a string of the line, however often its quotes are escaped,
     (
-        re.compile(rf'(\\"{_SECRET_FIELD}\\":\s*)\\"(?:[^"\\]|\\\\(?:\\"|\\\\|[^"\\]))*\\"', re.IGNORECASE),
-        rf'\1\\"{MASK}\\"',
+        re.compile(rf'(\\+)"({_SECRET_FIELD})\1"(:\s*)\1"(?:[^"\\]|\\.)*?(?:(?<!\\)\1"|(?="))', re.IGNORECASE),
+        rf'\1"\2\1"\3\1"{MASK}\1"',
     ),
     # and the same in a Python mapping, as libraries print headers.
     (re.compile(rf"(b?'{_SECRET_FIELD}'\s*[:,]\s*b?)'[^']*'", re.IGNORECASE), rf"\1'{MASK}'"),

@@ -16,8 +16,11 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client, Interceptor, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.plugin import SimplePlugin
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from contracts import search_attributes
 from runtime.codec import encryption_codec
@@ -25,6 +28,47 @@ from runtime.interceptors import BursarInterceptor
 from runtime.settings import Settings
 
 log = structlog.get_logger("bursar.temporal")
+
+
+#: What workflow code imports without loading it anew for every run: the product below the workflows, and what it names
+#: in types. Exceptions and messages must be the same classes inside and outside of the sandbox.
+PASSED_THROUGH = (
+    "activities",
+    "contracts",
+    "domain",
+    "ledger",
+    "models",
+    "repositories",
+    "runtime",
+    "asyncpg",
+    "cryptography",
+    "pydantic",
+    "pydantic_core",
+    "pydantic_settings",
+    "sqlalchemy",
+    "structlog",
+)
+
+
+class BursarPlugin(SimplePlugin):
+    """Gives clients, workers and replays the interceptor, and workflow sandboxes the product's own classes.
+
+    `connect` puts it on the client, and workers made from that client inherit it. A worker on a client from elsewhere
+    and a `Replayer` take it as `plugins=[BursarPlugin()]`.
+    """
+
+    def __init__(self) -> None:
+        """Take no options: every process has the same."""
+        super().__init__("bursar", interceptors=[BursarInterceptor()], workflow_runner=_workflow_runner)
+
+
+def _workflow_runner(runner: WorkflowRunner | None) -> WorkflowRunner:
+    if runner is None:
+        runner = SandboxedWorkflowRunner()
+    if isinstance(runner, SandboxedWorkflowRunner):
+        restrictions = runner.restrictions.with_passthrough_modules(*PASSED_THROUGH)
+        return dataclasses.replace(runner, restrictions=restrictions)
+    return runner
 
 
 class SearchAttributesMissing(RuntimeError):
@@ -58,11 +102,11 @@ async def connect(
     lazy: bool = False,
     wait: timedelta = timedelta(0),
 ) -> Client:
-    """Return a client with the converter and `BursarInterceptor`; workers made from it inherit both.
+    """Return a client with the converter and `BursarPlugin`; workers made from it inherit both.
 
     Args:
         settings: address, namespace, TLS, API key and encryption keys.
-        interceptors: further ones, inside `BursarInterceptor`.
+        interceptors: further ones, outside of `BursarInterceptor`.
         plugins: for example `runtime.telemetry.temporal_plugins(settings)`.
         runtime: the SDK's runtime, for example `runtime.metrics.worker_runtime(settings)`.
         lazy: connect with the first call; what the web process uses, so that it starts without the server.
@@ -82,8 +126,8 @@ async def connect(
                 api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
                 tls=settings.temporal_tls,
                 data_converter=data_converter(settings),
-                interceptors=[BursarInterceptor(), *interceptors],
-                plugins=list(plugins),
+                interceptors=list(interceptors),
+                plugins=[*plugins, BursarPlugin()],
                 runtime=runtime,
                 lazy=lazy,
             )

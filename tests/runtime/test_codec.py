@@ -1,0 +1,199 @@
+import base64
+import re
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.worker import Worker
+
+from domain.errors import WrongState
+from runtime.codec import (
+    ENCODING,
+    KEY_ID_FIELD,
+    NONCE_BYTES,
+    EncryptionCodec,
+    MalformedKeys,
+    SealedPayloadError,
+    encryption_codec,
+    parse_keys,
+)
+from runtime.identity import new_id
+from runtime.interceptors import domain_error_from
+from runtime.settings import Settings
+from runtime.temporal import connect, data_converter
+from tests.runtime.conftest import KEY_ONE, KEY_TWO
+from tests.runtime.sample import Books, Paid, Pay, SampleWorkflow
+
+PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'{"reason":"late"}')
+
+
+def codec(*keys: str) -> EncryptionCodec:
+    return EncryptionCodec(parse_keys(",".join(keys)))
+
+
+async def test_sealed_payload_opens_to_the_same_payload() -> None:
+    [sealed] = await codec(KEY_ONE).encode([PLAIN])
+    assert sealed.metadata["encoding"] == ENCODING
+    assert sealed.metadata[KEY_ID_FIELD] == b"k1"
+    assert b"late" not in sealed.SerializeToString()
+    assert await codec(KEY_ONE).decode([sealed]) == [PLAIN]
+
+
+@given(data=st.binary(max_size=4096), name=st.text(max_size=20), value=st.binary(max_size=40))
+async def test_every_payload_survives_the_round_trip(data: bytes, name: str, value: bytes) -> None:
+    payload = Payload(metadata={"encoding": b"binary/plain", name: value}, data=data)
+    both = codec(KEY_ONE)
+    assert await both.decode(await both.encode([payload, payload])) == [payload, payload]
+
+
+async def test_nonce_differs_for_equal_payloads() -> None:
+    sealed = await codec(KEY_ONE).encode([PLAIN] * 50)
+    assert len({payload.data[:NONCE_BYTES] for payload in sealed}) == 50
+
+
+async def test_rotation_seals_with_the_first_key_and_opens_with_all() -> None:
+    [old] = await codec(KEY_ONE).encode([PLAIN])
+    rotated = codec(KEY_TWO, KEY_ONE)
+    [new] = await rotated.encode([PLAIN])
+    assert new.metadata[KEY_ID_FIELD] == b"k2"
+    assert await rotated.decode([old, new]) == [PLAIN, PLAIN]
+
+
+async def test_unknown_key_is_named_in_the_error() -> None:
+    [sealed] = await codec(KEY_ONE).encode([PLAIN])
+    with pytest.raises(SealedPayloadError, match="'k1'"):
+        await codec(KEY_TWO).decode([sealed])
+
+
+async def test_unsealed_payloads_pass_through() -> None:
+    assert await codec(KEY_ONE).decode([PLAIN, Payload()]) == [PLAIN, Payload()]
+
+
+async def test_sealed_payload_is_not_sealed_twice() -> None:
+    sealed = await codec(KEY_ONE).encode([PLAIN])
+    assert await codec(KEY_ONE).encode(sealed) == sealed
+
+
+@pytest.mark.parametrize("damage", ["nonce", "body", "tag", "cipher", "short", "empty"])
+async def test_tampering_is_noticed(damage: str) -> None:
+    [sealed] = await codec(KEY_ONE).encode([PLAIN])
+    position = {"nonce": 0, "body": NONCE_BYTES, "tag": len(sealed.data) - 1}.get(damage)
+    if position is not None:
+        changed = bytearray(sealed.data)
+        changed[position] ^= 1
+        sealed.data = bytes(changed)
+    elif damage == "cipher":
+        sealed.metadata["encryption-cipher"] = b"NONE"
+    else:
+        sealed.data = sealed.data[: {"short": 5, "empty": 0}[damage]]
+    with pytest.raises(SealedPayloadError, match="cannot be opened"):
+        await codec(KEY_ONE).decode([sealed])
+
+
+async def test_key_id_is_bound_to_the_ciphertext() -> None:
+    [sealed] = await codec(KEY_ONE).encode([PLAIN])
+    same_key_other_id = KEY_ONE.replace("k1:", "k9:")
+    sealed.metadata[KEY_ID_FIELD] = b"k9"
+    with pytest.raises(SealedPayloadError):
+        await codec(same_key_other_id).decode([sealed])
+
+
+async def test_format_is_the_documented_one() -> None:
+    [sealed] = await codec(KEY_ONE).encode([PLAIN])
+    key = base64.b64decode(KEY_ONE.partition(":")[2])
+    bound = b"binary/encrypted\x00AES-256-GCM\x00k1"
+    opened = AESGCM(key).decrypt(sealed.data[:12], sealed.data[12:], bound)
+    assert Payload.FromString(opened) == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("hunter2hunter2", "entry 1: expected id:key"),
+        (":" + KEY_ONE[3:], "entry 1: expected id:key"),
+        ("bad id:" + KEY_ONE[3:], "entry 1: expected id:key"),
+        (KEY_ONE + ",k2:hunter2!!", "entry 2: the key is not base64"),
+        (KEY_ONE + ",k2:aHVudGVyMg==", "entry 2: the key has 7 bytes"),
+        (KEY_ONE + "," + KEY_ONE, "entry 2: the id of this entry was used before"),
+        (KEY_ONE + ",", "entry 2: expected id:key"),
+    ],
+)
+def test_malformed_keys_are_refused_at_start_without_printing_them(text: str, problem: str) -> None:
+    with pytest.raises(MalformedKeys, match=re.escape(problem)) as raised:
+        data_converter(Settings(encryption_keys=SecretStr(text)))
+    message = str(raised.value)
+    assert "hunter2" not in message
+    assert KEY_ONE[3:12] not in message
+    assert raised.value.__cause__ is None
+
+
+def test_encryption_is_off_without_keys() -> None:
+    assert encryption_codec(None) is None
+    assert encryption_codec(SecretStr(" ")) is None
+    assert data_converter(Settings()).payload_codec is None
+
+
+def test_url_safe_base64_is_the_same_key() -> None:
+    standard = base64.b64encode(b"\xfb\xff" * 16).decode()
+    assert parse_keys("a:" + standard)[0][1] == parse_keys("a:" + standard.replace("+", "-").replace("/", "_"))[0][1]
+
+
+def test_derived_secrets_differ_by_purpose_and_key() -> None:
+    one, two = codec(KEY_ONE), codec(KEY_TWO)
+    assert len({one.derive("a"), one.derive("b"), two.derive("a")}) == 3
+    assert one.derive("a") == codec(KEY_ONE, KEY_TWO).derive("a")
+
+
+@pytest.mark.temporal
+async def test_history_holds_no_plain_text_and_operators_may_signal_in_plain_json(settings: Settings) -> None:
+    sealed_settings = settings.model_copy(update={"encryption_keys": SecretStr(KEY_ONE)})
+    client = await connect(sealed_settings)
+    plain = await Client.connect(settings.temporal_address)
+    queue = new_id("queue")
+    async with Worker(client, task_queue=queue, workflows=[SampleWorkflow], activities=[Books().post]):
+        handle = await client.start_workflow(
+            SampleWorkflow.run,
+            Pay(how="SECRETSTART"),
+            id=new_id("run"),
+            task_queue=queue,
+            static_summary="SECRETSUMMARY",
+            memo={"note": "SECRETMEMO"},
+        )
+        await handle.execute_update(SampleWorkflow.pay, Pay(how="SECRETUPDATE", amount_minor=12345678))
+        with pytest.raises(WorkflowUpdateFailedError) as failed:
+            await handle.execute_update(SampleWorkflow.pay, Pay(how="refused"))
+        # What the Temporal UI sends: plain JSON, without a codec.
+        await plain.get_workflow_handle(handle.id).signal("told", {"how": "from the UI"})
+        await plain.get_workflow_handle(handle.id).signal("finish")
+        assert await handle.result() == Paid(text="from the UI")
+    refusal = domain_error_from(failed.value)
+    assert isinstance(refusal, WrongState)
+    assert (refusal.detail, refusal.extra) == ("The escrow is released.", {"state": "released"})
+    raw = b"".join([e.SerializeToString() async for e in plain.get_workflow_handle(handle.id).fetch_history_events()])
+    for secret in (b"SECRETSTART", b"SECRETSUMMARY", b"SECRETMEMO", b"SECRETUPDATE", b"12345678", b"is released"):
+        assert secret not in raw
+    assert b"from the UI" in raw
+
+
+@pytest.mark.temporal
+async def test_failures_are_sealed_and_their_code_stays_readable(settings: Settings) -> None:
+    sealed_settings = settings.model_copy(update={"encryption_keys": SecretStr(KEY_ONE)})
+    client = await connect(sealed_settings)
+    plain = await Client.connect(settings.temporal_address)
+    queue = new_id("queue")
+    async with Worker(client, task_queue=queue, workflows=[SampleWorkflow], activities=[Books().post]):
+        handle = await client.start_workflow(SampleWorkflow.run, Pay(how="x"), id=new_id("run"), task_queue=queue)
+        with pytest.raises(WorkflowUpdateFailedError):
+            await handle.execute_update(SampleWorkflow.pay, Pay(how="regular poor"))
+        await handle.terminate("done")
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    raw = b"".join([e.SerializeToString() async for e in plain.get_workflow_handle(handle.id).fetch_history_events()])
+    assert b"Not enough credits" not in raw
+    assert b"Traceback" not in raw
+    assert b"sample.py" not in raw
+    assert b"ledger.insufficient_funds" in raw
