@@ -6,6 +6,7 @@ they were made. The module is pure: the clock and the randomness come from the c
 
 import hashlib
 import re
+from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID = re.compile(r"[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}")
@@ -64,3 +65,22 @@ def bounded(text: str) -> str:
         return text
     digest = hashlib.sha256(raw).hexdigest()
     return raw[: MAX_KEY_LENGTH - 65].decode(errors="ignore") + ":" + digest
+
+
+def uuid_id(prefix: str, value: UUID) -> str:
+    """Write a UUID that the database made as an id with a prefix, in the form of `make_id`."""
+    digits = [_ALPHABET[value.int >> shift & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def transfer_id(value: UUID) -> str:
+    """Write a transfer's primary key as `tr_…`, which sorts as the keys do."""
+    return uuid_id("tr", value)
+
+
+def uuid_of(text: str) -> UUID:
+    """Read the UUID back from an id; the id must have its form, see `is_id`."""
+    number = 0
+    for digit in text.rpartition("_")[2]:
+        number = number << 5 | _ALPHABET.index(digit)
+    return UUID(int=number)

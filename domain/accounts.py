@@ -1,0 +1,140 @@
+"""The chart of accounts: every account that the product opens, by path, with its owner, kind and floor.
+
+Money flows from a source to a destination, and an account's balance is signed from its own side: what came in less
+what went out. The sum over all accounts of an asset is therefore always zero, and accounts that face the outside or
+issue an asset are below zero by what they brought in. Accountants read the same numbers as debits and credits, see
+`debit_credit` and `normal_balance`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.money import CREDIT, scale_of
+
+#: Stripes of accounts that every tenant posts to; two postings meet on one stripe only when their sessions do.
+HOT_STRIPES = 16
+
+
+class AccountKind(StrEnum):
+    """What an account is on the platform's own balance sheet or income statement."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    EQUITY = "equity"
+    REVENUE = "revenue"
+    EXPENSE = "expense"
+
+
+#: Kinds whose balance grows by debits. All others grow by credits.
+DEBIT_NORMAL = frozenset({AccountKind.ASSET, AccountKind.EXPENSE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Names one account and says how it is opened when it does not exist yet. Its identity is (path, asset).
+
+    Attributes:
+        path: where it stands in the chart, for example `org/org_…/credits`.
+        asset: the one asset that it holds.
+        org_id: the tenant that may read it; None for the platform's own.
+        kind: see `AccountKind`.
+        floor: available money never falls below it; None for accounts that issue or face the outside.
+        stripes: rows that share the balance of a hot account; more than one only without a floor.
+    """
+
+    path: str
+    asset: str
+    org_id: str | None
+    kind: AccountKind
+    floor: int | None
+    stripes: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown asset and what the database would refuse later."""
+        scale_of(self.asset)
+        if self.floor is not None and self.stripes != 1:
+            raise ValueError("a floor is checked on one row, so a striped account has none")
+
+
+def org_credits(org_id: str) -> Account:
+    """Credits that an organization can spend."""
+    return _tenant(f"org/{org_id}/credits", CREDIT, org_id)
+
+
+def org_cash(org_id: str, currency: str) -> Account:
+    """Money that an organization holds with the platform, one account a currency."""
+    return _tenant(f"org/{org_id}/cash/{currency}", currency, org_id)
+
+
+def org_wallet(org_id: str, asset: str) -> Account:
+    """The account that an organization pays from in that asset: its credits, or its cash."""
+    return org_credits(org_id) if asset == CREDIT else org_cash(org_id, asset)
+
+
+def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
+    """What an agent has earned and its organization `org_id` can take out."""
+    return _tenant(f"agent/{agent_id}/earnings/{asset}", asset, org_id)
+
+
+def escrow(escrow_id: str, asset: str, org_id: str) -> Account:
+    """Money in escrow; `org_id` is the payer, who sees the account."""
+    return _tenant(f"escrow/{escrow_id}", asset, org_id)
+
+
+_PLATFORM_KINDS = {
+    "credit_issuance": AccountKind.EQUITY,
+    "credit_redemption": AccountKind.EQUITY,
+    "commission": AccountKind.REVENUE,
+    "deferred_revenue": AccountKind.LIABILITY,
+    "promotions": AccountKind.EXPENSE,
+    "breakage": AccountKind.REVENUE,
+}
+_PLATFORM_FAMILIES = {"revenue": AccountKind.REVENUE, "tax": AccountKind.LIABILITY, "fees": AccountKind.EXPENSE}
+
+
+def platform(stream: str, asset: str) -> Account:
+    """One of the platform's own accounts, striped because every tenant posts to it.
+
+    Args:
+        stream: `credit_issuance`, `credit_redemption`, `commission`, `deferred_revenue`, `promotions`, `breakage`,
+            or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
+        asset: the asset that it holds.
+
+    Raises:
+        ValueError: the chart has no such account.
+    """
+    family, _, member = stream.partition("/")
+    kind = _PLATFORM_FAMILIES.get(family) if member else _PLATFORM_KINDS.get(stream)
+    if kind is None:
+        raise ValueError(f"the chart of accounts has no platform/{stream}")
+    return Account(path=f"platform/{stream}", asset=asset, org_id=None, kind=kind, floor=None, stripes=HOT_STRIPES)
+
+
+def provider_clearing(provider: str, asset: str) -> Account:
+    """Money at a payment provider, on its way in or out; faces the outside."""
+    return Account(
+        path=f"provider/{provider}/clearing",
+        asset=asset,
+        org_id=None,
+        kind=AccountKind.ASSET,
+        floor=None,
+        stripes=HOT_STRIPES,
+    )
+
+
+def _tenant(path: str, asset: str, org_id: str) -> Account:
+    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.LIABILITY, floor=0)
+
+
+def debit_credit(amount_minor: int) -> tuple[int, int]:
+    """Write an entry's signed amount as (debit, credit): what goes out of an account debits it.
+
+    This one rule for all kinds is what makes the debits of every transfer equal its credits. Money that a customer
+    pays in leaves `provider/…/clearing`, an asset, and debits it, which is how an asset grows.
+    """
+    return (-amount_minor, 0) if amount_minor < 0 else (0, amount_minor)
+
+
+def normal_balance(balance_minor: int, kind: AccountKind) -> int:
+    """Show a balance on the normal side of its kind, so that an asset or expense in use reads as a positive number."""
+    return -balance_minor if kind in DEBIT_NORMAL else balance_minor

@@ -1,0 +1,1 @@
+"""The books: the SQL functions that move money, and the one gateway that calls them."""

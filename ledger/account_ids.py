@@ -1,0 +1,85 @@
+"""From accounts by name to their ids: opens what is not there yet, and remembers ids for the whole process."""
+
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+import asyncpg
+
+from domain.accounts import Account
+
+#: Ids that a process remembers for one database; the oldest go first.
+MAX_REMEMBERED = 200_000
+
+# Two databases of one process never share ids: the identity is the cluster, the database and the table itself, so a
+# schema that was dropped and made again is another one.
+_IDENTITY = """
+SELECT s.system_identifier, d.oid, 'ledger.accounts'::regclass::oid
+FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
+"""
+_OPEN = """
+SELECT o.account_id, o.settled
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[]) WITH ORDINALITY
+    AS a (path, asset, org_id, kind, floor, stripes, ord),
+    LATERAL ledger.open_account(a.path, a.asset, a.org_id, a.kind, a.floor, a.stripes) o
+ORDER BY a.ord
+"""
+
+
+class AccountIds:
+    """Ids of accounts on one connection, from a memory that all connections to the same database share."""
+
+    _by_database: ClassVar[dict[tuple[int, ...], dict[tuple[str, str], int]]] = {}
+    _by_connection: ClassVar[WeakKeyDictionary[asyncpg.Connection, dict[tuple[str, str], int]]] = WeakKeyDictionary()
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        """Borrow the connection."""
+        self._connection = connection
+        self._known = self._by_connection.get(connection)
+
+    async def of(self, *accounts: Account) -> list[int]:
+        """Return the accounts' ids in the order given, opening those that do not exist."""
+        known = self._known
+        if known is None:
+            known = await self._connect()
+        try:
+            return [known[account.path, account.asset] for account in accounts]
+        except KeyError:
+            opened = await self._open({(a.path, a.asset): a for a in accounts if (a.path, a.asset) not in known})
+            return [opened.get(key) or known[key] for key in ((a.path, a.asset) for a in accounts)]
+
+    def forget(self) -> None:
+        """Drop what is remembered for this database."""
+        if self._known is not None:
+            self._known.clear()
+
+    async def _connect(self) -> dict[tuple[str, str], int]:
+        identity = tuple(await self._connection.fetchrow(_IDENTITY) or ())
+        self._known = self._by_database.setdefault(identity, {})
+        self._by_connection[self._connection] = self._known
+        return self._known
+
+    async def _open(self, missing: dict[tuple[str, str], Account]) -> dict[tuple[str, str], int]:
+        # In one order everywhere, so that two transactions that open the same accounts do not wait for each other.
+        keys = sorted(missing)
+        accounts = [missing[key] for key in keys]
+        rows = await self._connection.fetch(
+            _OPEN,
+            [account.path for account in accounts],
+            [account.asset for account in accounts],
+            [account.org_id for account in accounts],
+            [account.kind.value for account in accounts],
+            [account.floor for account in accounts],
+            [account.stripes for account in accounts],
+        )
+        opened = {key: int(row["account_id"]) for key, row in zip(keys, rows, strict=True)}
+        # An account that this transaction opened is remembered only once somebody finds it committed: the
+        # transaction may still roll back, and its id would then stand for nothing.
+        alone = not self._connection.is_in_transaction()
+        known = self._known
+        assert known is not None
+        for key, row in zip(keys, rows, strict=True):
+            if alone or row["settled"]:
+                known[key] = opened[key]
+        while len(known) > MAX_REMEMBERED:
+            del known[next(iter(known))]
+        return opened

@@ -1,0 +1,79 @@
+"""Turns what the SQL functions and the driver raise into domain errors, so that no refusal is lost on the way.
+
+The functions' own SQLSTATEs: BU001 insufficient funds, BU002 key used for something else, BU003 hold ended,
+BU004 invalid, BU005 hold expired, BU006 no such hold, BU007 entries that do not balance, BU008 change of what is
+immutable, BU009 no such account. BU007 and BU008 are defects, so they are not translated.
+"""
+
+from collections.abc import Callable
+from types import TracebackType
+
+import asyncpg
+
+from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound, Unavailable
+
+NO_ACCOUNT = "BU009"
+
+#: Classes of SQLSTATE after which the same request may succeed: connection, rollback (deadlock, serialization
+#: failure), resources, object state (locks), operator intervention.
+_RETRYABLE_CLASSES = frozenset({"08", "40", "53", "55", "57"})
+
+
+def _refusal(error: asyncpg.PostgresError) -> DomainError | None:
+    match error.sqlstate:
+        case "BU001":
+            return InsufficientFunds("The account does not have this amount available.")
+        case "BU002":
+            return IdempotencyConflict("The key was used before, for something else.")
+        case "BU003":
+            return Conflict("The hold has already ended.", code="ledger.hold_ended")
+        case "BU005":
+            return Conflict("The hold has expired.", code="ledger.hold_expired")
+        case "BU006":
+            return NotFound("There is no such hold.")
+        case "BU004":
+            return Invalid(f"The books refuse it: {error.args[0]}.")
+        case "22003":
+            return Invalid("The amount is too large for the account.")
+        case "23505" if getattr(error, "constraint_name", None) == "uq_holds_ended_key":
+            return IdempotencyConflict("The key was used before, to end another hold.")
+    if isinstance(error, asyncpg.DataError):
+        return Invalid("The books cannot take these values.")
+    return None
+
+
+class translated:
+    """Context of one call to the books: raises domain errors, and keeps every other error as it is.
+
+    A deadlock or a serialization failure is never swallowed and never tried again here: inside a caller's
+    transaction everything before it is lost too, so the caller has to run the whole transaction again.
+    """
+
+    __slots__ = ("_connection", "_forget_accounts")
+
+    def __init__(self, connection: asyncpg.Connection, forget_accounts: Callable[[], None]) -> None:
+        """Take the connection that the call uses, and what to do when an account id turns out to be stale."""
+        self._connection = connection
+        self._forget_accounts = forget_accounts
+
+    def __enter__(self) -> None:
+        """Begin the call."""
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        """Translate what was raised, if anything was."""
+        if error is None:
+            return
+        if isinstance(error, asyncpg.PostgresError):
+            sqlstate = str(error.sqlstate or "")
+            if sqlstate == NO_ACCOUNT:
+                self._forget_accounts()
+                raise Unavailable("The books were replaced; repeat the request.") from error
+            if sqlstate[:2] in _RETRYABLE_CLASSES:
+                raise Unavailable("The database could not finish the request; repeat it with the same key.") from error
+            refusal = _refusal(error)
+            if refusal is not None:
+                raise refusal from error
+        elif isinstance(error, OSError) or (isinstance(error, asyncpg.InterfaceError) and self._connection.is_closed()):
+            raise Unavailable("The database cannot be reached; repeat the request with the same key.") from error

@@ -1,0 +1,283 @@
+"""The one gateway to the SQL functions that move money: one call, one round trip, refusals as domain errors.
+
+A `Ledger` borrows an asyncpg connection. Inside a caller's transaction its effects commit with it; on a connection
+that is in none, each call is a transaction of its own. Amounts are minor units, times are aware; `effective_at` is
+business time and comes from the caller.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from domain.accounts import Account
+from domain.errors import Invalid
+from ledger.account_ids import AccountIds
+from ledger.errors import translated
+
+#: The most transfers that one `post_batch` takes; beyond it a batch holds its locks for too long.
+MAX_BATCH = 10_000
+
+_POST = "SELECT * FROM ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST_LEGS = "SELECT * FROM ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_HOLD = "SELECT * FROM ledger.hold($1, $2, $3, $4, $5, $6, $7)"
+_CAPTURE = "SELECT * FROM ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_VOID = "SELECT ledger.void_hold($1, $2, $3)"
+_EXPIRE = "SELECT ledger.expire_holds($1, $2)"
+_BALANCE = """
+SELECT coalesce(sum(b.posted), 0)::bigint AS posted, coalesce(sum(b.pending_out), 0)::bigint AS pending_out,
+    coalesce(sum(b.version), 0)::bigint AS version
+FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.path = $1 AND a.asset = $2
+"""
+_BALANCE_AS_OF = """
+SELECT coalesce((SELECT ledger.balance_as_of(a.id, $3) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2), 0)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A transfer that is in the books; `replayed` when its key had brought it there before."""
+
+    transfer_id: UUID
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold that was taken; `replayed` when its key had taken it before, whatever became of it since."""
+
+    hold_id: UUID
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One movement within a transfer."""
+
+    source: Account
+    destination: Account
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One transfer of a batch, under its own key."""
+
+    key: str
+    source: Account
+    destination: Account
+    amount_minor: int
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What an account holds. `version` counts its entries; an account that was never opened holds nothing."""
+
+    posted_minor: int
+    pending_minor: int
+    version: int
+
+    @property
+    def available_minor(self) -> int:
+        """What can be spent: posted less what holds set aside."""
+        return self.posted_minor - self.pending_minor
+
+
+class Ledger:
+    """Moves money and reads balances over one connection of the platform role.
+
+    Raises, from every method that moves money:
+        InsufficientFunds: the source's floor forbids it.
+        IdempotencyConflict: the key stands for something else.
+        Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
+        NotFound: no such hold.
+        Invalid: the amount, the accounts or the times break a rule.
+        Unavailable: a deadlock, a serialization failure or a lost connection; nothing happened or it is not known,
+            and the same key is safe to repeat. A transaction of the caller is lost and has to be run again.
+    """
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        """Borrow the connection; it has to be one of the platform role."""
+        self._connection = connection
+        self._ids = AccountIds(connection)
+        self._call = translated(connection, self._ids.forget)
+
+    async def post(
+        self,
+        *,
+        key: str,
+        kind: str,
+        source: Account,
+        destination: Account,
+        amount_minor: int,
+        effective_at: datetime,
+        reference: str | None = None,
+        org_id: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Posted:
+        """Move one amount from one account to another, once per key."""
+        with self._call:
+            source_id, destination_id = await self._ids.of(source, destination)
+            row = await self._connection.fetchrow(
+                _POST,
+                key,
+                kind,
+                source_id,
+                destination_id,
+                amount_minor,
+                reference,
+                effective_at,
+                org_id,
+                _json(metadata),
+            )
+        return Posted(*_one(row))
+
+    async def post_legs(
+        self,
+        *,
+        key: str,
+        kind: str,
+        legs: Sequence[Leg],
+        effective_at: datetime,
+        reference: str | None = None,
+        org_id: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Posted:
+        """Post one transfer of several legs, all of them or none, in the order given."""
+        with self._call:
+            sources, destinations = await self._endpoints(legs)
+            amounts = [leg.amount_minor for leg in legs]
+            row = await self._connection.fetchrow(
+                _POST_LEGS,
+                key,
+                kind,
+                sources,
+                destinations,
+                amounts,
+                reference,
+                effective_at,
+                org_id,
+                _json(metadata),
+            )
+        return Posted(*_one(row))
+
+    async def post_batch(
+        self,
+        *,
+        kind: str,
+        postings: Sequence[Posting],
+        effective_at: datetime,
+        org_id: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> list[Posted]:
+        """Post many transfers in one statement, all of them or none, and answer one for each in the order given.
+
+        The result is that of posting them one after the other; a key that was posted before is replayed.
+        """
+        if len(postings) > MAX_BATCH:
+            raise Invalid(f"A batch takes {MAX_BATCH} transfers at most.")
+        with self._call:
+            sources, destinations = await self._endpoints(postings)
+            rows = await self._connection.fetch(
+                _POST_BATCH,
+                [posting.key for posting in postings],
+                kind,
+                sources,
+                destinations,
+                [posting.amount_minor for posting in postings],
+                [posting.reference for posting in postings],
+                effective_at,
+                org_id,
+                _json(metadata),
+            )
+        return [Posted(*row) for row in rows]
+
+    async def hold(
+        self,
+        *,
+        key: str,
+        account: Account,
+        amount_minor: int,
+        expires_at: datetime,
+        held_at: datetime,
+        reference: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Held:
+        """Set an amount of an account aside until it is captured, voided or expired."""
+        with self._call:
+            (account_id,) = await self._ids.of(account)
+            row = await self._connection.fetchrow(
+                _HOLD, key, account_id, amount_minor, expires_at, reference, held_at, _json(metadata)
+            )
+        return Held(*_one(row))
+
+    async def capture(
+        self,
+        *,
+        key: str,
+        hold_id: UUID,
+        amount_minor: int,
+        destination: Account,
+        effective_at: datetime,
+        kind: str = "capture",
+        reference: str | None = None,
+        org_id: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+    ) -> Posted:
+        """Post up to the held amount to the destination and release the rest; once, and not after the hold expired."""
+        with self._call:
+            (destination_id,) = await self._ids.of(destination)
+            row = await self._connection.fetchrow(
+                _CAPTURE,
+                key,
+                hold_id,
+                amount_minor,
+                destination_id,
+                effective_at,
+                kind,
+                reference,
+                org_id,
+                _json(metadata),
+            )
+        return Posted(*_one(row))
+
+    async def void(self, *, key: str, hold_id: UUID, effective_at: datetime) -> bool:
+        """Release the whole hold; returns whether this key had done so before."""
+        with self._call:
+            return bool(await self._connection.fetchval(_VOID, key, hold_id, effective_at))
+
+    async def expire_holds(self, *, now: datetime, limit: int = 1000) -> int:
+        """Release holds that expired at or before `now`, up to the limit, and return how many there were."""
+        with self._call:
+            return int(await self._connection.fetchval(_EXPIRE, now, limit))
+
+    async def balance(self, account: Account) -> Balance:
+        """Read what the account holds now; does not open it."""
+        with self._call:
+            row = _one(await self._connection.fetchrow(_BALANCE, account.path, account.asset))
+        return Balance(posted_minor=row["posted"], pending_minor=row["pending_out"], version=row["version"])
+
+    async def balance_as_of(self, account: Account, at: datetime) -> int:
+        """Read what the account held at a time of business, with what was recorded later for that time."""
+        with self._call:
+            return int(await self._connection.fetchval(_BALANCE_AS_OF, account.path, account.asset, at))
+
+    async def _endpoints(self, moves: Sequence[Leg] | Sequence[Posting]) -> tuple[list[int], list[int]]:
+        ids = await self._ids.of(*chain.from_iterable((move.source, move.destination) for move in moves))
+        return ids[::2], ids[1::2]
+
+
+def _one(row: asyncpg.Record | None) -> Any:
+    assert row is not None
+    return row
+
+
+def _json(value: Mapping[str, object] | None) -> str | None:
+    return None if value is None else json.dumps(value)

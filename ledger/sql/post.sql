@@ -1,0 +1,112 @@
+-- One transfer between two accounts in one round trip.
+--
+-- Every function here takes its locks in one order, so two of them never wait for each other: keys of transfers, in
+-- the order of their text; holds, in the order of their ids; balances, in the order of account and stripe.
+
+-- The fingerprint of what a key stands for. Lengths are written before texts, so no two requests share one.
+CREATE OR REPLACE FUNCTION ledger.request_hash(p_kind text, p_legs text, p_reference text) RETURNS bytea
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN sha256(convert_to(
+    p_legs || '|' || length(p_kind)::text || '|' || p_kind || coalesce('|' || p_reference, ''), 'UTF8'
+));
+
+-- The transfer that a key already stands for; BU002 when it stands for something else.
+CREATE OR REPLACE FUNCTION ledger.replay(p_key text, p_hash bytea) RETURNS uuid
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known_id uuid;
+    known_hash bytea;
+BEGIN
+    SELECT t.id, t.request_hash INTO STRICT known_id, known_hash
+    FROM ledger.transfers t WHERE t.idempotency_key = p_key;
+    IF known_hash <> p_hash THEN
+        RAISE EXCEPTION 'key % stands for another transfer', p_key USING ERRCODE = 'BU002';
+    END IF;
+    RETURN known_id;
+END
+$$;
+
+-- Posts one amount from one account to another. BU001: the source's floor forbids it. BU002: the key stands for
+-- something else. BU004: the request breaks a rule. BU009: no such account.
+CREATE OR REPLACE FUNCTION ledger.post(
+    p_key text, p_kind text, p_source bigint, p_destination bigint, p_amount bigint, p_reference text,
+    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL,
+    OUT transfer_id uuid, OUT replayed boolean
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    hash bytea;
+    source_asset text;
+    source_stripe smallint;
+    source_posted bigint;
+    source_version bigint;
+    destination_asset text;
+    destination_stripe smallint;
+    destination_posted bigint;
+    destination_version bigint;
+BEGIN
+    hash := ledger.request_hash(
+        p_kind, p_source::text || '>' || p_destination::text || ':' || p_amount::text, p_reference
+    );
+    INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
+    VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
+    ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING id INTO transfer_id;
+    IF NOT FOUND THEN
+        transfer_id := ledger.replay(p_key, hash);
+        replayed := true;
+        RETURN;
+    END IF;
+    replayed := false;
+
+    SELECT s.asset, pg_backend_pid() % s.stripes, d.asset, pg_backend_pid() % d.stripes
+    INTO source_asset, source_stripe, destination_asset, destination_stripe
+    FROM ledger.accounts s, ledger.accounts d
+    WHERE s.id = p_source AND d.id = p_destination;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no account % or %', p_source, p_destination USING ERRCODE = 'BU009';
+    END IF;
+    IF p_amount IS NULL OR p_amount <= 0 OR p_source = p_destination OR source_asset <> destination_asset THEN
+        RAISE EXCEPTION 'a transfer moves a positive amount between two accounts of one asset'
+            USING ERRCODE = 'BU004';
+    END IF;
+
+    IF p_source > p_destination THEN
+        UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
+        WHERE b.account_id = p_destination AND b.stripe = destination_stripe
+        RETURNING b.posted, b.version INTO destination_posted, destination_version;
+    END IF;
+    UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
+    WHERE b.account_id = p_source AND b.stripe = source_stripe
+      AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
+    RETURNING b.posted, b.version INTO source_posted, source_version;
+    IF NOT FOUND THEN
+        PERFORM ledger.refuse_funds(p_source, p_amount, p_key);
+    END IF;
+    IF p_source < p_destination THEN
+        UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
+        WHERE b.account_id = p_destination AND b.stripe = destination_stripe
+        RETURNING b.posted, b.version INTO destination_posted, destination_version;
+    END IF;
+
+    INSERT INTO ledger.entries
+        (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)
+    VALUES
+        (p_source, source_version, -p_amount, source_posted, p_effective_at, transfer_id, source_stripe,
+         source_asset),
+        (p_destination, destination_version, p_amount, destination_posted, p_effective_at, transfer_id,
+         destination_stripe, source_asset);
+END
+$$;
+
+-- Always raises BU001; a function, so that a query can refuse in the middle of its rows.
+CREATE OR REPLACE FUNCTION ledger.refuse_funds(p_account bigint, p_amount bigint, p_key text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'account % has not % available', p_account, p_amount
+        USING ERRCODE = 'BU001', DETAIL = pg_catalog.format('%s', p_key);
+END
+$$;

@@ -1,0 +1,22 @@
+-- The two login roles and the tenant setting. Roles belong to the whole cluster: two databases that are migrated at
+-- once race for them, and whoever comes second finds them there.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['bursar_api', 'bursar_platform'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
+            BEGIN
+                EXECUTE pg_catalog.format('CREATE ROLE %I LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- The organization that the transaction works for; NULL, which equals nothing, when none was set.
+CREATE OR REPLACE FUNCTION public.bursar_org() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN nullif(pg_catalog.current_setting('bursar.org_id', true), '');
