@@ -1,0 +1,66 @@
+# Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test check fmt types bench faults migrate lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OLD_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(name) -c '$(OLD_ENOUGH)' >/dev/null 2>&1 && echo $(name))))
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade) pyproject.toml
+ARGS ?=
+
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar)
+	@exec $(BIN)/python -m stack run $(ARGS)
+
+demo: $(READY) ## drive a running or fresh stack through the main story and check the books
+	@exec $(BIN)/python -m stack demo $(ARGS)
+
+test: $(READY) ## run every test (ARGS="-k escrow" for some)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(READY) ## ruff, mypy strict, import contracts, migrations against the models
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python -m stack check
+
+fmt: $(READY) ## format, and fix what ruff can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(READY) ## mypy strict
+	$(BIN)/mypy .
+
+bench: $(READY) ## measure against baselines in the same run, and print the ratios
+	$(BIN)/python -m bench $(ARGS)
+
+faults: $(READY) ## kill -9 every part under load, again and again, and count every minor unit
+	$(BIN)/python -m tests.faults $(ARGS)
+
+migrate: $(READY) ## bring the database of BURSAR_MIGRATION_DATABASE_URL to the newest revision
+	$(BIN)/python -m alembic upgrade head
+
+lock: $(READY) ## write the locks again from pyproject.toml (UPGRADE=1 takes the newest versions)
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove the virtual environment and caches; data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# requirements-dev.lock holds everything of requirements.lock as well.
+$(READY): requirements-dev.lock
+	@test -n "$(PYTHON)" || { echo "Bursar needs Python 3.11 or later: install it, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c '$(OLD_ENOUGH)' || { echo "Bursar needs Python 3.11 or later, and $(PYTHON) is `$(PYTHON) -V 2>&1`" >&2; exit 1; }
+	@echo "Installing what the locks pin into $(VENV) (once, and again when they change)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --require-hashes -r requirements-dev.lock
+	@touch $(READY)
