@@ -19,6 +19,7 @@ from stack.migrate import migrate
 from stack.parts import Part, PostgresPart, ServerPart, TemporalPart, WorkerPart
 from stack.postgres import Postgres
 from stack.process import Process, StackError, log_tail
+from stack.seed import Seed, write_private
 from stack.temporal import NAMESPACE, Temporal
 
 PARTS = ("postgres", "temporal", "worker", "server")
@@ -58,7 +59,7 @@ class Stack:
         ports: where its parts listen.
         postgres: the cluster; `postgres.url(role)` is a database URL.
         temporal: the Temporal server.
-        failed: resolved with the StackError of a part that was given up.
+        seed: the keys and ids that the stack was seeded with.
     """
 
     def __init__(
@@ -99,10 +100,16 @@ class Stack:
             "server": ServerPart(logs / "server.log", self.environment(), self.api_url),
         }
         self._tended = {name: Tended(known[name]) for name in PARTS if name in parts}
+        self.seed = Seed(self.data_dir / "seed.json", self.api_url, self.environment())
         self._claim: Claim | None = None
         self._stopping = False
         self._failure: StackError | None = None
         self._failed = asyncio.Event()
+
+    @property
+    def dev_file(self) -> Path:
+        """Return the file that tells scripts where everything is; it exists while the stack is ready."""
+        return self.data_dir / "dev.json"
 
     @property
     def api_url(self) -> str:
@@ -140,6 +147,7 @@ class Stack:
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._claim = Claim(self.data_dir)
         try:
+            self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
             for name, tended in self._tended.items():
                 began = time.monotonic()
@@ -148,6 +156,8 @@ class Stack:
                 self.say(f"{name:<9} ready after {time.monotonic() - began:.1f} s")
                 if name == "postgres":
                     await self._migrate()
+            if "server" in self._tended:
+                await self._seed()
         except BaseException:
             await self.stop()
             raise
@@ -191,6 +201,7 @@ class Stack:
                 await asyncio.to_thread(tended.process.stop, tended.part.grace_seconds)
                 tended.process = None
         if self._claim:
+            self.dev_file.unlink(missing_ok=True)
             self._claim.release()
             self._claim = None
 
@@ -205,6 +216,27 @@ class Stack:
         await asyncio.to_thread(self.postgres.ensure_database, DATABASE)
         await asyncio.to_thread(migrate, self.postgres.url(database=DATABASE))
         self.say(f"database  migrated after {time.monotonic() - began:.1f} s")
+
+    async def _seed(self) -> None:
+        began = time.monotonic()
+        await self.seed.ensure()
+        write_private(
+            self.dev_file,
+            {
+                "api_url": self.api_url,
+                "temporal_ui_url": self.temporal_ui_url,
+                "temporal_address": self.temporal.address,
+                "temporal_namespace": NAMESPACE,
+                "worker_metrics_url": f"http://127.0.0.1:{self.ports.worker_metrics}/metrics",
+                "database_url": self.postgres.url(database=DATABASE),
+                "tenant_database_url": self.postgres.url("bursar_api", DATABASE),
+                "platform_database_url": self.postgres.url("bursar_platform", DATABASE),
+                "pid": os.getpid(),
+                "keys": self.seed.keys,
+                "ids": self.seed.ids,
+            },
+        )
+        self.say(f"seed      ready after {time.monotonic() - began:.1f} s")
 
     async def _tend(self, tended: Tended) -> None:
         pause = FIRST_PAUSE_SECONDS

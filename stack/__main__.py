@@ -1,0 +1,113 @@
+"""The command line: `python -m stack run`, `demo` and `check`."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from stack.claim import Ports
+from stack.migrate import alembic, migrate
+from stack.postgres import running_postgres
+from stack.process import StackError
+from stack.supervisor import Stack
+
+
+def data_directory() -> Path:
+    """Return where the stack keeps its state: BURSAR_DATA_DIR, or `.bursar` in the current directory."""
+    return Path(os.environ.get("BURSAR_DATA_DIR") or ".bursar").absolute()
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    print(line, flush=True)
+
+
+async def run(data_dir: Path) -> int:
+    """Run the stack until it is told to stop; the exit code is 1 when it cannot start or a part was given up."""
+    stack = Stack(data_dir, Ports.from_environment(), say=say)
+    told_to_stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if told_to_stop.is_set():
+            say("Killing what still runs")
+            stack.kill_all()
+        told_to_stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
+
+    began = time.monotonic()
+    say(f"Starting Bursar on {data_dir} (logs in {data_dir / 'logs'})")
+    starting = asyncio.create_task(stack.start())
+    stopping = asyncio.create_task(told_to_stop.wait())
+    failing = asyncio.create_task(stack.wait_failed())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            say(f"\nBursar is ready after {time.monotonic() - began:.1f} s\n{summary(stack)}")
+            await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            raise failing.result()
+        return 0
+    finally:
+        starting.cancel()
+        stopping.cancel()
+        failing.cancel()
+        with contextlib.suppress(asyncio.CancelledError, StackError):
+            await starting
+        say("Stopping")
+        await stack.stop()
+
+
+def summary(stack: Stack) -> str:
+    """Return what the user needs to go on."""
+    return (
+        f"  API          {stack.api_url}/api/v1  (docs: {stack.api_url}/docs)\n"
+        f"  Temporal UI  {stack.temporal_ui_url}\n"
+        f"  Keys, URLs   {stack.dev_file}\n"
+        "Ctrl-C stops everything; the data stays."
+    )
+
+
+def check() -> int:
+    """Migrate an empty database and have alembic compare it with the models."""
+    with tempfile.TemporaryDirectory(prefix="bursar-check-") as directory:
+        Path(directory).chmod(0o711)
+        with running_postgres(Path(directory) / "postgres", {"fsync": "off"}) as postgres:
+            postgres.ensure_database("bursar")
+            migrate(postgres.url())
+            say(alembic(postgres.url(), "check"))
+    return 0
+
+
+def main() -> int:
+    """Run one command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stack", description="The embedded stack of Bursar.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    commands.add_parser("demo", help="drive a running or fresh stack through the main story")
+    commands.add_parser("check", help="compare the migrations with the models on an embedded database")
+    arguments = parser.parse_args()
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    try:
+        if arguments.command == "check":
+            return check()
+        if arguments.command == "demo":
+            return int(importlib.import_module("stack.demo").main())
+        return asyncio.run(run(data_directory()))
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
