@@ -94,6 +94,16 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+_TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
+
+#: Whose keys a role may issue and revoke: nobody reaches above their own role. Asked after `MANAGE_KEYS`.
+GRANTABLE: dict[Role, frozenset[Role]] = {
+    Role.OWNER: _TENANT_ROLES,
+    Role.ADMIN: _TENANT_ROLES - {Role.OWNER},
+    Role.OPERATOR: frozenset(Role),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who gives a command. Travels in every command, ends in the timeline and in the audit trail.
@@ -124,6 +134,10 @@ class Actor:
     def may(self, permission: Permission) -> bool:
         """Tell whether the actor's role has the permission; tenancy is checked apart."""
         return permission in PERMISSIONS[self.role]
+
+    def may_grant(self, role: Role) -> bool:
+        """Tell whether the actor may issue and revoke keys of that role."""
+        return role in GRANTABLE.get(self.role, frozenset())
 
     def qualified(self) -> str:
         """Write the principal with its organization, `org_…/principal`; platform principals stand alone."""

@@ -1,1 +1,16 @@
 """SQLAlchemy tables, one module per noun; importing the package registers them all on `Base.metadata`."""
+
+from models import agent, alert, api_key, audit, contract, credit_lot, escrow, idempotency, ledger, organization
+
+__all__ = [
+    "agent",
+    "alert",
+    "api_key",
+    "audit",
+    "contract",
+    "credit_lot",
+    "escrow",
+    "idempotency",
+    "ledger",
+    "organization",
+]

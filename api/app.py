@@ -1,0 +1,159 @@
+"""Builds the ASGI application; `server.py` runs it, tests call it."""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from temporalio.client import Client
+
+from api import errors, pages
+from api.body import StrictRoute
+from api.deps import Deps
+from api.keyring import KeyRing
+from api.limits import Limiter
+from api.maintenance import Maintenance
+from api.metrics import HttpMetrics
+from api.middleware import Edge
+from api.pool import TenantPool
+from api.v1 import ROOT_ROUTERS, ROUTERS
+from runtime.database import Database
+from runtime.settings import Settings
+from runtime.temporal import connect
+
+log = structlog.get_logger("bursar.api")
+
+VERSION = "0.1.0"
+DESCRIPTION = """
+Credits, escrow and the books behind them, for platforms where AI agents work for pay.
+
+Amounts are decimal strings in answers; requests take a string or a JSON number. Times are RFC 3339 in UTC. Every POST
+that moves money takes an `Idempotency-Key`. Every refusal is a problem document (RFC 9457) whose `code` is explained at
+[/docs/errors](/docs/errors).
+"""
+
+
+def create_app(settings: Settings, *, database: Database | None = None, temporal: Client | None = None) -> FastAPI:
+    """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
+
+    Args:
+        settings: of the process.
+        database: the engines to use; made from the settings, and closed at the end, when left out.
+        temporal: the client to use; made from the settings, and connected with its first call, when left out.
+    """
+    engines = database or Database(
+        settings.database_url, settings.platform_database_url, pool_size=settings.database_pool_size
+    )
+    pool = TenantPool(settings.database_url, size=settings.database_pool_size)
+    deps = Deps(
+        settings=settings,
+        database=engines,
+        pool=pool,
+        keyring=KeyRing(pool, engines),
+        limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
+        address_limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
+        temporal=temporal,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        if deps.temporal is None:
+            deps.temporal = await connect(settings, lazy=True)
+        maintenance = Maintenance(engines)
+        deps.keyring.start()
+        maintenance.start()
+        try:
+            yield
+        finally:
+            await maintenance.close()
+            await deps.keyring.close()
+            await pool.close()
+            if database is None:
+                await engines.close()
+
+    app = FastAPI(
+        title="Bursar",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_ids(),
+        redirect_slashes=False,
+    )
+    app.state.deps = deps
+    app.state.registry = _registry()
+    app.router.route_class = StrictRoute
+    for prefix, in_schema in (("/api/v1", True), ("/api", False)):
+        mount(app, ROUTERS, prefix=prefix, in_schema=in_schema)
+    mount(app, ROOT_ROUTERS, prefix="", in_schema=False)
+    app.include_router(pages.router)
+    errors.install(app)
+    _complete_openapi(app)
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=HttpMetrics(app.state.registry))
+    return app
+
+
+def mount(app: FastAPI, routers: Iterable[APIRouter], *, prefix: str, in_schema: bool) -> None:
+    """Serve the routes of the routers under a prefix, as routes of the app itself.
+
+    `include_router` would match each request through a tree of routers, once a level; a flat list is matched once.
+    """
+    for router in routers:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            app.add_api_route(
+                prefix + route.path,
+                route.endpoint,
+                response_model=route.response_model,
+                status_code=route.status_code,
+                tags=route.tags,
+                dependencies=route.dependencies,
+                summary=route.summary,
+                description=route.description,
+                response_description=route.response_description,
+                responses=route.responses,
+                deprecated=route.deprecated,
+                methods=sorted(route.methods or ()),
+                operation_id=route.operation_id,
+                response_model_exclude_none=route.response_model_exclude_none,
+                include_in_schema=in_schema and route.include_in_schema,
+                response_class=route.response_class,
+                name=route.name,
+                openapi_extra=route.openapi_extra,
+            )
+
+
+def _operation_ids() -> Callable[[APIRoute], str]:
+    """Name operations by their handlers; where several paths share one, the later ones add their path."""
+    taken: dict[str, str] = {}
+
+    def operation_id(route: APIRoute) -> str:
+        name = route.name
+        if taken.setdefault(name, route.path) != route.path:
+            name = f"{name}_{re.sub('[^a-z0-9]+', '_', route.path).strip('_')}"
+        return name
+
+    return operation_id
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def _complete_openapi(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            errors.document(plain())
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,87 @@
+"""Who is asking and what they may do: the actor of a request, and the two ways an endpoint asks for a permission.
+
+`require(permission)` is for what needs no object: creating, listing. Where the path names an object, the endpoint takes
+`ActorDep`, finds the object, and then calls `permit`: an object of somebody else is a 404 before it is a 403.
+"""
+
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+from starlette.requests import Request
+
+from api.deps import Deps, get_deps
+from api.errors import request_id_of
+from domain.access import Actor, Permission
+from domain.errors import Forbidden, Unauthenticated
+
+
+def _client_address(request: Request) -> str | None:
+    return request.client.host if request.client else None
+
+
+class _Authenticate(HTTPBearer):
+    """Reads the header itself; it is a security scheme for the OpenAPI document's sake."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            auto_error=False,
+            scheme_name="ApiKey",
+            description="An API key, `bsk_…`, as the bearer token.",
+            bearerFormat="bsk_…",
+        )
+
+    async def __call__(self, request: Request) -> Any:  # type: ignore[override]
+        return await _authenticate(request)
+
+
+async def _authenticate(request: Request) -> Actor:
+    deps: Deps = await get_deps(request)
+    address = _client_address(request)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if not token or scheme.lower() != "bearer":
+        await deps.address_limiter.hit(f"address/{address}")
+        raise Unauthenticated("Send an API key: Authorization: Bearer bsk_….", code="auth.missing")
+    identity = deps.keyring.cached(token)
+    if identity is None:
+        # Before the look-up, so that guessing keys is slow; a good key comes here once in some seconds.
+        await deps.address_limiter.hit(f"address/{address}")
+        identity = await deps.keyring.identify(token)
+    if not deps.limiter.try_fast(identity.key_id):
+        await deps.limiter.hit(identity.key_id)
+    actor = Actor(
+        principal=identity.principal,
+        role=identity.role,
+        org_id=identity.org_id,
+        agent_id=identity.agent_id,
+        key_id=identity.key_id,
+        request_id=request_id_of(request.scope),
+        address=address,
+    )
+    request.scope["state"]["actor"] = actor
+    structlog.contextvars.bind_contextvars(org_id=identity.org_id, key_id=identity.key_id)
+    return actor
+
+
+current_actor = _Authenticate()
+
+#: The actor of the request, whoever it is; 401 without a good key.
+ActorDep = Annotated[Actor, Depends(current_actor)]
+
+
+def permit(actor: Actor, permission: Permission) -> None:
+    """Refuse an actor whose role does not have the permission."""
+    if not actor.may(permission):
+        raise Forbidden(f"The role {actor.role.value} may not do this ({permission.value}).")
+
+
+def require(permission: Permission) -> Any:
+    """Return a dependency: the request's actor, refused with 403 when its role does not have the permission."""
+
+    async def permitted(actor: ActorDep) -> Actor:
+        permit(actor, permission)
+        return actor
+
+    return Depends(permitted)

@@ -1,0 +1,135 @@
+"""How request bodies are read: exact numbers, no surprises for PostgreSQL, and a clear answer to everything else.
+
+Numbers with a fraction become `Decimal`. A name that occurs twice in an object, `NaN`, `Infinity`, nesting that is too
+deep and bytes that are not UTF-8 are refused with 400; characters that PostgreSQL cannot store (NUL, lone surrogates)
+and numbers of absurd length with 422.
+"""
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.errors import Malformed, UnsupportedMediaType
+from domain.errors import Invalid
+
+#: Longest number in a body, and the largest power of ten that it may stand for. `Decimal("1e999999999")` is cheap to
+#: read and takes a gigabyte to write out.
+MAX_DIGITS = 60
+_SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def _refuse_constant(name: str) -> object:
+    raise Malformed(f"{name} is not a JSON number.")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise Invalid("A number in the body is too long.")
+    return int(digits)
+
+
+def _decimal(digits: str) -> Decimal:
+    if len(digits) > MAX_DIGITS:
+        raise Invalid("A number in the body is too long.")
+    number = Decimal(digits)
+    if not -MAX_DIGITS <= number.adjusted() <= MAX_DIGITS:
+        raise Invalid("A number in the body is too large or too small.")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise Malformed("An object in the body names a field twice.")
+    return result
+
+
+def _storable(value: object) -> bool:
+    """Walk without recursion: what the parser accepted can be nested as deep as the interpreter's own limit."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if _UNSTORABLE.search(item):
+                return False
+        elif isinstance(item, dict):
+            stack.extend(item)
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return True
+
+
+def parse(body: bytes) -> Any:
+    """Read a JSON document.
+
+    Raises:
+        Malformed: it is not one.
+        Invalid: it holds text or a number that nothing can be done with.
+    """
+    try:
+        text = body.decode("utf-8")
+        value = json.loads(
+            text,
+            parse_float=_decimal,
+            parse_int=_integer,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_object,
+        )
+    except RecursionError:
+        raise Malformed("The body is nested too deep.") from None
+    except UnicodeDecodeError:
+        raise Malformed("The body is not UTF-8.") from None
+    except json.JSONDecodeError as exc:
+        raise Malformed(f"The body is not JSON: {exc.msg} at position {exc.pos}.") from None
+    if _SUSPECT.search(text) and not _storable(value):
+        raise Invalid("A text in the body holds a character that cannot be stored (NUL or half of a surrogate pair).")
+    return value
+
+
+def canonical(value: object) -> bytes:
+    """Write a parsed document so that two of the same content are the same bytes, whatever their layout."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+class StrictRequest(Request):
+    """A request whose body is read by `parse`, once."""
+
+    async def json(self) -> Any:
+        """Return the parsed body; None when there is none."""
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            self._json = parse(body) if body else None
+        return self._json
+
+    async def checked_json(self) -> Any:
+        """Return the parsed body of a request that must declare what it sends."""
+        if await self.body():
+            declared = self.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if declared != "application/json" and not declared.endswith("+json"):
+                raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
+        return await self.json()
+
+
+class StrictRoute(APIRoute):
+    """A route whose body, where it takes one, is read strictly before anything else looks at it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler; it would turn our refusals into a bare 400 if it read the body itself."""
+        handler = super().get_route_handler()
+        if not (self.methods or set()) & {"POST", "PUT", "PATCH"}:
+            return handler
+
+        async def handle(request: Request) -> Response:
+            strict = StrictRequest(request.scope, request.receive)
+            await strict.checked_json()
+            return await handler(strict)
+
+        return handle

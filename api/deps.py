@@ -1,0 +1,69 @@
+"""What endpoints are given: one object made by the app, and typed ways to ask for its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from temporalio.client import Client
+
+from api.keyring import KeyRing
+from api.limits import Limiter
+from api.pool import TenantPool
+from domain.access import Actor
+from domain.errors import Unavailable
+from runtime.database import Database
+from runtime.settings import Settings
+
+
+@dataclass(slots=True)
+class Deps:
+    """Everything that an endpoint can need, made once by `create_app`."""
+
+    settings: Settings
+    database: Database
+    pool: TenantPool
+    keyring: KeyRing
+    limiter: Limiter
+    address_limiter: Limiter
+    temporal: Client | None
+
+    @asynccontextmanager
+    async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:
+        """Open one transaction that sees what the actor may see: its organization's rows, or all for the platform."""
+        async with self.database.platform() if actor.org_id is None else self.database.tenant(actor.org_id) as session:
+            yield session
+
+
+async def get_deps(request: Request) -> Deps:
+    """Return the app's dependencies."""
+    deps: Deps = request.app.state.deps
+    return deps
+
+
+DepsDep = Annotated[Deps, Depends(get_deps)]
+
+
+async def get_settings(deps: DepsDep) -> Settings:
+    """Return the settings."""
+    return deps.settings
+
+
+async def get_database(deps: DepsDep) -> Database:
+    """Return the engines."""
+    return deps.database
+
+
+async def get_temporal(deps: DepsDep) -> Client:
+    """Return the Temporal client; it connects with its first call, so getting it never waits."""
+    if deps.temporal is None:
+        raise Unavailable("This process has no connection to Temporal.")
+    return deps.temporal
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+DatabaseDep = Annotated[Database, Depends(get_database)]
+TemporalDep = Annotated[Client, Depends(get_temporal)]

@@ -1,0 +1,395 @@
+"""Every refusal of the API is one RFC 9457 problem document with a stable `code`; nothing else ever leaves it.
+
+The codes are explained in `docs/errors.md`, which the API serves at `/docs/errors`. Beside the tree of `domain.errors`
+there are the refusals that only HTTP has:
+
+DomainError
+├── Invalid
+│   ├── Malformed             request.invalid             400
+│   ├── UnsupportedMediaType  request.content_type        415
+│   └── TooLarge              request.too_large           413
+└── MethodNotAllowed          request.method_not_allowed  405
+"""
+
+import asyncio
+import errno
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import sqlalchemy.exc
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, ResponseValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import (
+    DomainError,
+    Forbidden,
+    IdempotencyConflict,
+    IdempotencyMissing,
+    InFlight,
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger("bursar.api")
+
+
+class Malformed(Invalid):
+    """The body is not JSON: bad syntax, bad UTF-8, a name twice in one object, `NaN`, nested too deep."""
+
+    status = 400
+
+
+class UnsupportedMediaType(Invalid):
+    """The body is not declared as JSON."""
+
+    code = "request.content_type"
+    status = 415
+
+
+class TooLarge(Invalid):
+    """The body is longer than the API takes."""
+
+    code = "request.too_large"
+    status = 413
+
+
+class MethodNotAllowed(DomainError):
+    """The path exists, and does not take this method."""
+
+    code = "request.method_not_allowed"
+    status = 405
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field; `field` is its path from the body, query, path or header."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document. Match on `code`; everything else is for people.
+
+    Further members may stand beside these, for example `state` for `escrow.wrong_state`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Where the code is explained.", examples=["/docs/errors#not_found"])
+    title: str = Field(description="The code in words.")
+    status: int = Field(description="The HTTP status, again.")
+    code: str = Field(description="Stable; what a client matches on.", examples=["not_found"])
+    detail: str = Field(description="What is wrong with this request, and what to do.")
+    instance: str = Field(description="The path that was asked for.")
+    request_id: str = Field(description="Names the request in the logs; also in the header X-Request-Id.")
+    errors: list[FieldProblem] | None = Field(default=None, description="With request.invalid: one item a field.")
+
+
+class ProblemResponse(Response):
+    """A problem document on its way out."""
+
+    media_type = MEDIA_TYPE
+
+
+def title_of(code: str) -> str:
+    """Write a code in words: `escrow.wrong_state` is "Escrow: wrong state"."""
+    return code.replace(".", ": ").replace("_", " ").capitalize()
+
+
+def problem_body(
+    *, status: int, code: str, detail: str, instance: str, request_id: str, extra: Mapping[str, object] | None = None
+) -> bytes:
+    """Serialise a problem document; members of `extra` never replace a standard one."""
+    document = {
+        **(extra or {}),
+        "type": f"/docs/errors#{code}",
+        "title": title_of(code),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "instance": instance,
+        "request_id": request_id,
+    }
+    return json.dumps(document, default=str).encode()
+
+
+def request_id_of(scope: Mapping[str, Any]) -> str:
+    """Return the id that the outermost middleware gave the request."""
+    return str(scope.get("state", {}).get("request_id", ""))
+
+
+def headers_of(error: DomainError) -> dict[str, str]:
+    """Return the headers that the HTTP standard asks for beside a status."""
+    headers: dict[str, str] = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="bursar"'
+    if error.retryable:
+        headers["Retry-After"] = str(error.extra.get("retry_after", 1))
+    return headers
+
+
+def problem(request: Request, error: DomainError, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+    """Answer a request with a refusal."""
+    content = problem_body(
+        status=error.status,
+        code=error.error_code,
+        detail=error.detail,
+        instance=request.url.path,
+        request_id=request_id_of(request.scope),
+        extra=error.extra,
+    )
+    return ProblemResponse(content, error.status, {**headers_of(error), **(headers or {})})
+
+
+def internal(request: Request) -> ProblemResponse:
+    """Answer a request that broke the product: the id to ask about, and nothing of what happened inside."""
+    detail = "The request failed inside. Repeat it with the same Idempotency-Key, or report its request_id."
+    return problem(request, DomainError(detail))
+
+
+_UNAVAILABLE_RPC = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+}
+#: SQLSTATE classes and states after which the same request may succeed: connection, resources, operator intervention,
+#: deadlock, serialisation, lock timeout.
+_UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "57014", "40P01", "40001", "55P03")
+_NETWORK_ERRNOS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ENOENT, errno.ETIMEDOUT, errno.EHOSTUNREACH}
+
+
+def _sqlstate(exc: BaseException) -> str:
+    original = exc.orig if isinstance(exc, sqlalchemy.exc.DBAPIError) else exc
+    return str(getattr(original, "sqlstate", None) or "")
+
+
+def _unavailable_alone(exc: BaseException) -> bool:
+    if isinstance(exc, RPCError):
+        return exc.status in _UNAVAILABLE_RPC
+    if isinstance(exc, asyncpg.PostgresError | sqlalchemy.exc.DBAPIError):
+        if _sqlstate(exc).startswith(_UNAVAILABLE_SQLSTATES):
+            return True
+        return isinstance(exc, sqlalchemy.exc.DBAPIError) and exc.connection_invalidated
+    if isinstance(exc, asyncpg.InterfaceError):
+        return "connection" in str(exc) or "pool" in str(exc)
+    if isinstance(exc, OSError):
+        return isinstance(exc, TimeoutError | ConnectionError) or exc.errno in _NETWORK_ERRNOS
+    return isinstance(exc, asyncio.TimeoutError | sqlalchemy.exc.TimeoutError)
+
+
+def is_unavailable(exc: BaseException | None) -> bool:
+    """Tell whether an exception, or one that it was raised from, means that PostgreSQL or Temporal did not answer."""
+    seen = 0
+    while exc is not None and seen < 8:
+        if _unavailable_alone(exc):
+            return True
+        exc = exc.__cause__ or exc.__context__
+        seen += 1
+    return False
+
+
+UNAVAILABLE_DETAIL = "A part that the request needs is not answering. Repeat it with the same Idempotency-Key."
+
+
+def as_domain_error(exc: BaseException) -> DomainError | None:
+    """Translate what can be told to a client; None for what is a fault of the product."""
+    if isinstance(exc, DomainError):
+        return exc
+    if is_unavailable(exc):
+        return Unavailable(UNAVAILABLE_DETAIL)
+    return None
+
+
+def failed(request: Request, exc: BaseException) -> ProblemResponse:
+    """Answer a request whose handler raised, whatever it raised, and log what is not the client's doing."""
+    error = as_domain_error(exc)
+    if isinstance(error, Unavailable):
+        log.warning("request.unavailable", path=request.url.path, error=f"{type(exc).__name__}: {exc}"[:500])
+    if error is not None and error.status < 500:
+        return problem(request, error)
+    if isinstance(error, Unavailable):
+        return problem(request, error)
+    log.error("request.failed", path=request.url.path, exc_info=exc)
+    return internal(request)
+
+
+def _field_path(loc: Sequence[object]) -> str:
+    parts = [str(part) for part in loc]
+    if len(parts) > 1 and parts[0] in {"body", "query", "path", "header"}:
+        parts = parts[1:]
+    return ".".join(parts)[:200]
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    message = str(item.get("msg", "Invalid value")).removeprefix("Value error, ")
+    return "Unknown field." if item.get("type") == "extra_forbidden" else message[:500]
+
+
+async def _on_validation(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestValidationError)
+    fields = [{"field": _field_path(item["loc"]), "message": _message(item)} for item in exc.errors()[:50]]
+    first = fields[0] if fields else {"field": "body", "message": "invalid"}
+    detail = f"{first['field']}: {first['message']}"
+    return problem(request, Invalid(detail, extra={"errors": fields}))
+
+
+async def _on_domain_error(request: Request, exc: Exception) -> Response:
+    return failed(request, exc)
+
+
+async def _on_http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    error: DomainError
+    match exc.status_code:
+        case 404:
+            error = NotFound("There is nothing at this path.")
+        case 405:
+            error = MethodNotAllowed(f"This path does not take {request.method}.")
+        case 413:
+            error = TooLarge("The body is too large.")
+        case status if 400 <= status < 500:
+            error = Malformed("The request cannot be read.")
+        case _:
+            return internal(request)
+    return problem(request, error, exc.headers)
+
+
+async def _on_response_validation(request: Request, exc: Exception) -> Response:
+    return failed(request, exc)
+
+
+def install(app: FastAPI) -> None:
+    """Make every exception that a handler can raise leave the app as a problem document."""
+    app.add_exception_handler(DomainError, _on_domain_error)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ResponseValidationError, _on_response_validation)
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+_EXAMPLE_DETAIL: dict[type[DomainError], str] = {
+    Invalid: "amount: An amount is a plain decimal number such as 12.50.",
+    Unauthenticated: "The key is unknown, revoked or expired.",
+    Forbidden: "The role member may not do this.",
+    NotFound: "There is no such object.",
+    InFlight: "A request with this Idempotency-Key is still running.",
+    IdempotencyMissing: "This request moves money: send an Idempotency-Key.",
+    IdempotencyConflict: "This Idempotency-Key was used for another request.",
+    InsufficientFunds: "The account does not hold this amount.",
+    RateLimited: "This key has used up its requests for now.",
+    Unavailable: UNAVAILABLE_DETAIL,
+    DomainError: "The request failed inside.",
+}
+
+
+def _example(error: type[DomainError], code: str) -> dict[str, Any]:
+    return {
+        "summary": code,
+        "value": {
+            "type": f"/docs/errors#{code}",
+            "title": title_of(code),
+            "status": error.status,
+            "code": code,
+            "detail": _EXAMPLE_DETAIL.get(error, (error.__doc__ or "").strip().splitlines()[0]),
+            "instance": "/api/v1/…",
+            "request_id": "req_…",
+        },
+    }
+
+
+def errors(*classes: type[DomainError] | tuple[type[DomainError], str]) -> Responses:
+    """Build the `responses` of an endpoint from the errors that it can answer with.
+
+    What every endpoint can answer is added by `document`: 500 and 503 everywhere, 401, 403 and 429 where a key is
+    asked for, 422 where anything is taken in, and 400, 413 and 415 where there is a body.
+
+    Args:
+        classes: error classes, or pairs of a class and the narrower code it is raised with.
+    """
+    responses: Responses = {}
+    for item in classes:
+        error, code = item if isinstance(item, tuple) else (item, item.code)
+        _add(responses, error, code)
+    return responses
+
+
+def _add(responses: dict[Any, Any], error: type[DomainError], code: str | None = None) -> None:
+    code = code or error.code
+    # OpenAPI's keys are strings; FastAPI's are numbers until it writes the document.
+    key: int | str = str(error.status) if str(error.status) in responses else error.status
+    response = responses.setdefault(
+        key,
+        {
+            "description": title_of(code),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+        },
+    )
+    media = response.setdefault("content", {}).setdefault(
+        MEDIA_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+    )
+    if code not in media["examples"]:
+        if media["examples"]:
+            response["description"] += f" · {title_of(code)}"
+        media["examples"][code] = _example(error, code)
+
+
+def document(schema: dict[str, Any]) -> None:
+    """Complete an OpenAPI document in place: the problem schema, and what every operation can answer."""
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    model = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(model.pop("$defs", {}))
+    components["Problem"] = model
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    for methods in schema.get("paths", {}).values():
+        for operation in methods.values():
+            _document_operation(operation)
+
+
+def _document_operation(operation: dict[str, Any]) -> None:
+    responses = operation.setdefault("responses", {})
+    plain = responses.get("422", {}).get("content", {})
+    if "application/json" in plain:
+        del responses["422"]
+    takes_body = "requestBody" in operation
+    if operation.get("security"):
+        _add_string(responses, Unauthenticated, "auth.missing")
+        _add_string(responses, Unauthenticated)
+        _add_string(responses, Forbidden)
+        _add_string(responses, RateLimited)
+    if takes_body:
+        _add_string(responses, Malformed)
+        _add_string(responses, TooLarge)
+        _add_string(responses, UnsupportedMediaType)
+    if takes_body or operation.get("parameters"):
+        _add_string(responses, Invalid)
+    _add_string(responses, DomainError)
+    _add_string(responses, Unavailable)
+
+
+def _add_string(responses: dict[str, Any], error: type[DomainError], code: str | None = None) -> None:
+    responses.setdefault(
+        str(error.status),
+        {
+            "description": title_of(code or error.code),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
+        },
+    )
+    _add(responses, error, code)

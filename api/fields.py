@@ -1,0 +1,198 @@
+"""The field types that request schemas are made of: bounded, storable, exact."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import WithJsonSchema as JsonSchema
+
+from domain.ids import is_id
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_LINE_BREAK = re.compile("[\t\r\n\u2028\u2029]")
+
+T = TypeVar("T")
+
+
+def _amount(value: object) -> str:
+    """Bring what JSON can hold to one form; `domain.money.parse_amount` judges it once the asset is known."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError('An amount is a decimal string such as "12.50", or a number.')
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    if not re.fullmatch(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?", text):
+        raise ValueError("An amount is a plain decimal number such as 12.50.")
+    return text
+
+
+#: An amount before its asset is known: a plain decimal string. Give it to `domain.money.parse_amount`.
+Amount = Annotated[
+    str,
+    BeforeValidator(_amount),
+    JsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,9})?$"},
+                {"type": "number", "exclusiveMinimum": 0},
+            ],
+            "examples": ["50.00"],
+        }
+    ),
+]
+
+
+def _share(value: object) -> str:
+    text = _amount(value)
+    number = Decimal(text)
+    if not 0 <= number <= 1 or number != number.quantize(Decimal("0.0001")):
+        raise ValueError("A share is between 0 and 1, with four decimals at most.")
+    return text
+
+
+#: A number between 0 and 1 with at most four decimals. Give it to `e4`.
+Share = Annotated[
+    str,
+    BeforeValidator(_share),
+    JsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"},
+                {"type": "number", "minimum": 0, "maximum": 1},
+            ],
+            "examples": ["0.80"],
+        }
+    ),
+]
+
+
+def e4(share: str) -> int:
+    """Turn a share into ten-thousandths: `"0.80"` is 8000."""
+    return int(Decimal(share) * 10_000)
+
+
+def share_text(share_e4: int) -> str:
+    """Write ten-thousandths as a share with two decimals at least: 8000 is `"0.80"`."""
+    text = f"{Decimal(share_e4) / 10_000:.4f}"
+    return text[:-2] if text.endswith("00") else text.rstrip("0")
+
+
+def _one_line(text: str) -> str:
+    if _UNPRINTABLE.search(text) or _LINE_BREAK.search(text):
+        raise ValueError("Control characters and line breaks are not allowed here.")
+    if not text.strip():
+        raise ValueError("This must not be blank.")
+    return text
+
+
+def _lines(text: str) -> str:
+    if _UNPRINTABLE.search(text):
+        raise ValueError("Control characters are not allowed here.")
+    return text
+
+
+#: A name or a title: one line, 1 to 200 characters, not blank.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+#: Free text of several lines, up to 4,000 characters.
+Note = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_lines)]
+#: A principal: what a person or a machine is called within its organization.
+Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+#: An asset's code, in capitals.
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3,6}$", max_length=6)]
+
+
+def _id_of(prefix: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not is_id(text, prefix):
+            raise ValueError(f"This is not an id of the form {prefix}_….")
+        return text
+
+    return AfterValidator(check)
+
+
+def _id_schema(prefix: str) -> JsonSchema:
+    return JsonSchema({"type": "string", "pattern": f"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"})
+
+
+#: Ids in a body or a query, where another form is a 422. In a path it is a 404: those are plain strings there.
+OrganizationId = Annotated[str, StringConstraints(max_length=64), _id_of("org"), _id_schema("org")]
+AgentId = Annotated[str, StringConstraints(max_length=64), _id_of("agt"), _id_schema("agt")]
+ContractId = Annotated[str, StringConstraints(max_length=64), _id_of("ctr"), _id_schema("ctr")]
+
+_PERIOD = re.compile(r"P(?!$)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
+MIN_PERIOD = timedelta(seconds=1)
+MAX_PERIOD = timedelta(days=3 * 366)
+
+
+def _period(value: object) -> timedelta:
+    match = _PERIOD.fullmatch(value) if isinstance(value, str) and len(value) <= 40 else None
+    if match is None:
+        raise ValueError("A period is an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as P7D.")
+    weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    period = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not MIN_PERIOD <= period <= MAX_PERIOD:
+        raise ValueError("A period lasts from one second to three years.")
+    return period
+
+
+#: A length of time in a request: an ISO 8601 duration between one second and three years.
+Period = Annotated[
+    timedelta,
+    BeforeValidator(_period),
+    JsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^P([0-9]{1,3}D|T[1-9][0-9]{0,3}[HMS])$",
+            "description": "ISO 8601 duration from one second to three years.",
+            "examples": ["P7D"],
+        }
+    ),
+]
+
+
+def period_text(seconds: int) -> str:
+    """Write seconds as an ISO 8601 duration: 604,800 is `P7D`."""
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, left = divmod(rest, 60)
+    clock = "".join(f"{value}{unit}" for value, unit in ((hours, "H"), (minutes, "M"), (left, "S")) if value)
+    return "P" + (f"{days}D" if days else "") + (f"T{clock}" if clock else "") if seconds else "PT0S"
+
+
+def _in_range(moment: datetime) -> datetime:
+    try:
+        utc = moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise ValueError("This time is out of range.") from None
+    if not 1970 <= utc.year <= 9998:
+        raise ValueError("This time is out of range.")
+    return utc
+
+
+def _only_text(value: Any) -> Any:
+    if not isinstance(value, str | datetime):
+        raise ValueError("A time is an RFC 3339 text such as 2026-01-31T12:00:00Z.")
+    return value
+
+
+#: A moment in a request: RFC 3339 with a zone, kept in UTC.
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_in_range)]
+
+
+class RequestModel(BaseModel):
+    """The base of every request schema: unknown fields are refused, so a client learns about its typo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+
+class ResponseModel(BaseModel):
+    """The base of every answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Page(ResponseModel, Generic[T]):
+    """One page of a list, and where the next one begins."""
+
+    data: list[T]
+    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")

@@ -1,0 +1,226 @@
+"""Idempotency keys: the same request with the same key has one effect and one answer, whatever dies in between.
+
+A key is claimed with a lease, the act runs, and its answer is kept. The act's own effects are made once by its command
+id, which comes from the caller and the key; so when a process dies between the act and the answer, the next request
+with the key waits for the lease to end, runs the act again and finds what it had done.
+
+Kept are answers of 2xx and refusals that are final (402, 409, 422 from the act). A refusal that can pass (401, 403,
+404, 429) frees the key. After a failure whose outcome is unknown (5xx) the key is free for the same request only.
+
+A request is the same when the operation, its path and query parameters and the content of its body are the same;
+neither the layout of the JSON nor which of several paths of one operation was used makes a difference.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, Header
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import ActorDep
+from api.body import canonical
+from api.deps import Deps, DepsDep
+from api.errors import MEDIA_TYPE, problem_body, request_id_of
+from domain.access import Actor
+from domain.errors import DomainError, IdempotencyConflict, IdempotencyMissing, InFlight, Invalid
+from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id
+from repositories import idempotency as store
+from runtime.identity import new_id
+
+log = structlog.get_logger("bursar.api")
+
+_KEY = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{MAX_CLIENT_KEY_LENGTH - 2}}}[\x21-\x7e])?")
+_FINAL = frozenset({402, 409, 422})
+_FREEING = frozenset({400, 401, 403, 404, 429})
+
+Answer = BaseModel | Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Command:
+    """One command of a client: its id, and the way to run it once.
+
+    Attributes:
+        command_id: what the effects are made once by; made from the caller and the key, or random without a key.
+        key: the client's key, None when it sent none.
+    """
+
+    command_id: str
+    key: str | None
+    _deps: Deps
+    _request: Request
+    _scope: str
+    _hash: bytes
+
+    async def run(
+        self,
+        action: Callable[[], Awaitable[Answer]],
+        *,
+        status_code: int = 200,
+        hide: frozenset[str] = frozenset(),
+    ) -> Response:
+        """Run the action, or answer as it was answered before.
+
+        Args:
+            action: does the work and returns the answer. Its effects must be idempotent by `command_id`. What it
+                raises is answered as ever, and kept when it is final.
+            status_code: the status of a good answer.
+            hide: members of the answer that are not kept; a replay has null there. For secrets that are shown once.
+
+        Raises:
+            IdempotencyConflict: the key was used for another request.
+            InFlight: the first request with this key is still running.
+        """
+        if self.key is None:
+            return _response(_dump(await action()), status_code)
+        pool = await self._deps.pool.get()
+        owner = new_id("run")
+        claim = await store.claim(
+            pool,
+            scope=self._scope,
+            key=self.key,
+            request_hash=self._hash,
+            owner=owner,
+            lease=self._deps.settings.idempotency_lease,
+        )
+        match claim.outcome:
+            case "replay":
+                assert claim.status is not None
+                assert claim.body is not None
+                media_type = claim.content_type or "application/json"
+                return Response(claim.body, claim.status, {"Idempotent-Replayed": "true"}, media_type)
+            case "conflict":
+                raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+            case "in_flight":
+                raise InFlight("The first request with this Idempotency-Key is still running. Repeat it in a moment.")
+        return await self._run_claimed(action, status_code, hide, owner)
+
+    async def _run_claimed(
+        self, action: Callable[[], Awaitable[Answer]], status_code: int, hide: frozenset[str], owner: str
+    ) -> Response:
+        try:
+            content = _dump(await action())
+        except DomainError as error:
+            if error.status in _FINAL and not error.retryable:
+                await self._finish(owner, error.status, MEDIA_TYPE, self._problem(error))
+            else:
+                await self._free(owner, forget=error.status in _FREEING)
+            raise
+        except Exception:
+            await self._free(owner, forget=False)
+            raise
+        kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
+        await self._finish(owner, status_code, "application/json", kept)
+        return _response(content, status_code)
+
+    def _problem(self, error: DomainError) -> bytes:
+        return problem_body(
+            status=error.status,
+            code=error.error_code,
+            detail=error.detail,
+            instance=self._request.url.path,
+            request_id=request_id_of(self._request.scope),
+            extra=error.extra,
+        )
+
+    async def _finish(self, owner: str, status: int, content_type: str, body: bytes) -> None:
+        """Keep the answer. The act is done, so a failure here is not the client's: a repeat finds the act's effect."""
+        assert self.key is not None
+        try:
+            pool = await self._deps.pool.get()
+            await store.finish(
+                pool, scope=self._scope, key=self.key, owner=owner, status=status, content_type=content_type, body=body
+            )
+        except Exception as exc:
+            log.warning("idempotency.answer_not_kept", error=f"{type(exc).__name__}: {exc}"[:300])
+
+    async def _free(self, owner: str, *, forget: bool) -> None:
+        assert self.key is not None
+        try:
+            pool = await self._deps.pool.get()
+            await store.free(pool, scope=self._scope, key=self.key, owner=owner, forget=forget)
+        except Exception as exc:
+            # The lease ends by itself.
+            log.warning("idempotency.key_not_freed", error=f"{type(exc).__name__}: {exc}"[:300])
+
+
+def _dump(answer: Answer) -> bytes:
+    if isinstance(answer, BaseModel):
+        return answer.model_dump_json().encode()
+    return json.dumps(answer, default=str).encode()
+
+
+def _response(content: bytes, status_code: int) -> Response:
+    return Response(content, status_code, media_type="application/json")
+
+
+def operation_of(request: Request) -> str:
+    """Name the operation by its handler, which the paths of one operation share: `escrows.fund_escrow`."""
+    endpoint = request.scope["endpoint"]
+    return f"{endpoint.__module__.removeprefix('api.v1.').removesuffix('.endpoints')}.{endpoint.__name__}"
+
+
+async def _hash_of(request: Request) -> bytes:
+    body = await request.json() if await request.body() else None
+    content = {
+        "operation": operation_of(request),
+        "path": request.path_params,
+        "query": sorted(request.query_params.multi_items()),
+        "body": body or None,
+    }
+    return hashlib.sha256(canonical(content)).digest()
+
+
+def idempotency(required: bool) -> Any:
+    """Return a dependency that gives the endpoint its `Command`.
+
+    Args:
+        required: whether the request moves money; then it is refused with 400 without an Idempotency-Key.
+    """
+
+    async def command(
+        request: Request,
+        deps: DepsDep,
+        actor: ActorDep,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                description=(
+                    "Makes repeating the request safe: one effect, one answer. Any text of 1 to 255 printable ASCII "
+                    "characters that you use for this request only, a UUID for example."
+                    + (" Required here." if required else "")
+                ),
+                examples=["7f0c1f3e-award-1"],
+            ),
+        ] = None,
+    ) -> Command:
+        if idempotency_key is None:
+            if required:
+                raise IdempotencyMissing("This request moves money: send an Idempotency-Key header.")
+            return Command(new_id("cmd"), None, deps, request, "", b"")
+        if not _KEY.fullmatch(idempotency_key):
+            raise Invalid(
+                "An Idempotency-Key has 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
+            )
+        return Command(
+            command_id(actor.org_id, idempotency_key),
+            idempotency_key,
+            deps,
+            request,
+            scope_of(actor),
+            await _hash_of(request),
+        )
+
+    return Depends(command)
+
+
+def scope_of(actor: Actor) -> str:
+    """Return within what a key is unique: the organization, or the platform."""
+    return actor.org_id or "platform"

@@ -1,0 +1,99 @@
+"""Rate limits: so many requests a key, and so many an address for those who have none.
+
+The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
+requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the
+limit is never passed, and a slice that was not used up when the window ends is lost. A limit of fewer than 100 has
+slices of one and is exact.
+
+When the store does not answer, requests pass: a limiter that is down must not stop payments. The process says so in
+its log and asks the store again after some seconds.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+
+import structlog
+from limits import RateLimitItem, parse
+from limits.aio.storage import Storage
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.storage import storage_from_string
+
+from domain.errors import RateLimited
+
+log = structlog.get_logger("bursar.api")
+
+STORE_PAUSE_SECONDS = 5.0
+MAX_SLICES = 20_000
+
+
+@dataclass(slots=True)
+class _Slice:
+    left: int
+    until: float
+
+
+def _slice_size(amount: int) -> int:
+    """The largest divisor of the limit that is at most a hundredth of it, so that slices use it up exactly."""
+    return next(size for size in range(max(1, amount // 100), 0, -1) if amount % size == 0)
+
+
+class Limiter:
+    """Counts requests by name against one limit."""
+
+    def __init__(self, limit: str, storage_uri: str) -> None:
+        """Take a limit such as `6000/minute` and the URI of the store."""
+        self._item: RateLimitItem = parse(limit)
+        storage = storage_from_string(storage_uri)
+        assert isinstance(storage, Storage), "the rate limit's storage must be an async one (async+…)"
+        self._window = FixedWindowRateLimiter(storage)
+        self._size = _slice_size(self._item.amount)
+        self._slices: dict[str, _Slice] = {}
+        self._silent_until = 0.0
+
+    def try_fast(self, name: str) -> bool:
+        """Spend one request from memory; False when `hit` has to be awaited."""
+        held = self._slices.get(name)
+        if held is None or held.left <= 0 or held.until <= time.time():
+            return False
+        held.left -= 1
+        return True
+
+    async def hit(self, name: str) -> None:
+        """Count one request.
+
+        Raises:
+            RateLimited: the limit is used up; `retry_after` says when the window ends.
+        """
+        if self.try_fast(name):
+            return
+        now = time.time()
+        held = self._slices.get(name)
+        if held is not None and held.left < 0 and held.until > now:
+            raise self._refusal(held.until - now)
+        if now < self._silent_until:
+            return
+        try:
+            granted = await self._window.hit(self._item, name, cost=self._size)
+            resets_at = (await self._window.get_window_stats(self._item, name)).reset_time
+        except Exception as exc:
+            # Whatever the store's client raises: it is one of five libraries.
+            self._silent_until = now + STORE_PAUSE_SECONDS
+            log.warning("rate_limit.store_unavailable", error=f"{type(exc).__name__}: {exc}"[:300])
+            return
+        if len(self._slices) >= MAX_SLICES:
+            self._slices = {key: value for key, value in self._slices.items() if value.until > now}
+        if not granted:
+            self._slices[name] = _Slice(-1, resets_at)
+            raise self._refusal(resets_at - now)
+        # Two requests may take a slice at once: what is left of the other one is kept.
+        held = self._slices.get(name)
+        rest = held.left if held is not None and held.left > 0 and held.until > now else 0
+        self._slices[name] = _Slice(rest + self._size - 1, resets_at)
+
+    def _refusal(self, seconds: float) -> RateLimited:
+        retry_after = max(1, math.ceil(seconds))
+        return RateLimited(
+            f"The limit of {self._item.amount} requests in {self._item.get_expiry()} seconds is used up.",
+            extra={"retry_after": retry_after, "limit": self._item.amount, "window": self._item.get_expiry()},
+        )

@@ -1,0 +1,46 @@
+"""Small work that every web process does now and then; harmless when several do it at once."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from repositories import idempotency
+from runtime.database import Database
+
+log = structlog.get_logger("bursar.api")
+
+KEEP_IDEMPOTENCY_KEYS = timedelta(days=30)
+EVERY_SECONDS = 3600.0
+
+
+class Maintenance:
+    """Forgets idempotency keys that are older than 30 days, once an hour."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the engines."""
+        self._database = database
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the first round is an hour away."""
+        self._task = asyncio.create_task(self._forever())
+
+    async def close(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def run_once(self) -> int:
+        """Do one round, and return how many keys it forgot."""
+        async with self._database.platform() as session:
+            return await idempotency.delete_older_than(session, datetime.now(UTC) - KEEP_IDEMPOTENCY_KEYS)
+
+    async def _forever(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            try:
+                await self.run_once()
+            except Exception as exc:
+                log.warning("maintenance.failed", error=f"{type(exc).__name__}: {exc}"[:300])

@@ -1,0 +1,114 @@
+"""The edge of the API: one plain ASGI middleware that every request passes, so it does little and does it once.
+
+It names the request (`X-Request-Id`, the client's own when it is well-formed), refuses bodies that are too long,
+answers for handlers that broke, and counts, times and logs the request when it ends.
+"""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import TooLarge, failed, problem
+from api.metrics import HttpMetrics
+from runtime.identity import new_id
+
+log = structlog.get_logger("bursar.http")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+#: Paths that probes and scrapers ask for all day; they are counted and not logged.
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Edge:
+    """Wraps the app; see the module."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, metrics: HttpMetrics) -> None:
+        """Take the limit of a body and where requests are counted."""
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id, length, chunked = self._headers(scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 0
+        id_header = (b"x-request-id", request_id.encode())
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), id_header]
+            await send(message)
+
+        try:
+            if length > self._max_body_bytes:
+                await self._refuse(scope, receive, send_named)
+            else:
+                await self._app(scope, self._bounded(receive) if chunked else receive, send_named)
+        except Exception as exc:
+            # Once an answer has begun, cutting the connection is the only honest end.
+            if status:
+                log.error("request.cut", path=scope["path"], exc_info=exc)
+                raise
+            await failed(Request(scope), exc)(scope, receive, send_named)
+        finally:
+            self._count(scope, status, time.perf_counter() - started)
+
+    def _headers(self, scope: Scope) -> tuple[str, int, bool]:
+        """Return the request's id, its declared length and whether it comes in chunks of no declared length."""
+        request_id, length, chunked = "", 0, False
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                length = int(value) if value.isdigit() else self._max_body_bytes + 1
+            elif name == b"transfer-encoding":
+                chunked = True
+            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                request_id = value.decode()
+        return request_id or new_id("req"), length, chunked
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is longer than {self._max_body_bytes} bytes.")
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The rest of the body is not read, so the connection cannot be used again.
+        await problem(Request(scope), self._too_large(), {"Connection": "close"})(scope, receive, send)
+
+    def _bounded(self, receive: Receive) -> Receive:
+        taken = 0
+
+        async def bounded() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return bounded
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route: Any = scope.get("route")
+        template = getattr(route, "path", "") or "unmatched"
+        self._metrics.observe(scope["method"], template, status, seconds)
+        if scope["path"] not in QUIET_PATHS:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                route=template,
+                status=status,
+                ms=round(seconds * 1000, 2),
+            )

@@ -1,0 +1,65 @@
+"""The few pages that people open in a browser: where to go from here, and what each error code means."""
+
+import html
+import re
+from pathlib import Path
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse
+
+from api.deps import SettingsDep
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}}
+code{{background:#8882;padding:.1em .3em;border-radius:.2em}}:target{{background:#fd08}}</style>
+<body>{body}</body></html>"""
+
+_LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents work for pay.</p><ul>
+<li><a href="/docs">API documentation</a> (<a href="/openapi.json">OpenAPI</a>,
+<a href="/docs/errors">error codes</a>)</li>
+<li><a href="{temporal}">Temporal UI</a>: every process that waits, readable and steerable</li>
+<li><a href="/readyz">Readiness</a>, <a href="/metrics">metrics</a></li></ul>"""
+
+
+@router.get("/")
+async def landing(settings: SettingsDep) -> HTMLResponse:
+    """Show where the documentation and the Temporal UI are."""
+    body = _LANDING.format(temporal=html.escape(settings.temporal_ui_url, quote=True))
+    return HTMLResponse(_PAGE.format(title="Bursar", body=body))
+
+
+@router.get("/docs/errors")
+async def error_codes() -> HTMLResponse:
+    """Show docs/errors.md; the `type` of a problem document points at its heading here."""
+    return HTMLResponse(_PAGE.format(title="Bursar: error codes", body=render(ERRORS_DOCUMENT.read_text("utf-8"))))
+
+
+def render(markdown: str) -> str:
+    """Turn the little Markdown that the document uses into HTML: headings, code, paragraphs, lists."""
+    return "\n".join(_block(block.strip()) for block in re.split(r"\n\s*\n", markdown) if block.strip())
+
+
+def _block(block: str) -> str:
+    heading = re.match(r"(#{1,4}) (.+)", block)
+    if heading:
+        level, text = len(heading[1]), heading[2]
+        anchor = html.escape(text.strip("`"), quote=True)
+        return f'<h{level} id="{anchor}">{_inline(text)}</h{level}>{_rest(block)}'
+    if block.startswith("- "):
+        items = re.split(r"\n- ", block[2:])
+        return "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
+    return f"<p>{_inline(block)}</p>"
+
+
+def _rest(block: str) -> str:
+    rest = block.partition("\n")[2].strip()
+    return _block(rest) if rest else ""
+
+
+def _inline(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))

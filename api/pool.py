@@ -1,0 +1,66 @@
+"""A plain asyncpg pool of the tenant role for the statements that every request makes: one round trip each.
+
+Nothing that runs on it leaves session state behind (each statement is its own transaction, and the tenant is set with
+`set_config(…, true)` inside of it), so connections go back to the pool without being reset: that would be a second
+round trip.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+T = TypeVar("T")
+
+
+async def _keep(_connection: object) -> None:
+    """Leave the connection as it is."""
+
+
+def plain_url(url: str) -> str:
+    """Return the URL as asyncpg reads it, whatever driver it names."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class TenantPool:
+    """Makes the pool with the first use, so that the API starts while PostgreSQL is down."""
+
+    def __init__(self, url: str, *, size: int) -> None:
+        """Name the database; nothing connects yet."""
+        self._url = plain_url(url)
+        self._size = size
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._lock = asyncio.Lock()
+
+    async def get(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """Return the pool; raises what connecting raises."""
+        if self._pool is None:
+            async with self._lock:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        self._url, min_size=1, max_size=self._size, reset=_keep, timeout=5, command_timeout=15
+                    )
+        return self._pool
+
+    async def read(self, statement: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
+        """Run a statement that may be repeated; a connection that died since its last use costs one more try."""
+        pool = await self.get()
+        try:
+            return await statement(pool)
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError):
+            return await statement(pool)
+
+    async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """Return a connection of its own, outside of the pool, for listening."""
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url, timeout=5)
+        return connection
+
+    async def close(self) -> None:
+        """Close the pool, waiting a moment for statements under way."""
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), timeout=5)
+            except TimeoutError:
+                self._pool.terminate()

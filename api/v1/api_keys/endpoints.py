@@ -1,0 +1,127 @@
+"""API keys: issued within one's own reach, listed, revoked."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.keyring import hash_of, new_secret, token_of
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
+from domain.access import PLATFORM_ROLES, Actor, Permission, Role
+from domain.errors import Conflict, Forbidden, IdempotencyConflict, InFlight, Invalid, NotFound
+from models.api_key import ApiKey
+from repositories import agent as agents
+from repositories import api_key as keys
+from repositories import audit
+from repositories import organization as organizations
+from runtime.identity import new_id
+
+router = APIRouter(tags=["api keys"])
+
+
+def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:
+    """Return whose the new key will be; null is the platform's own."""
+    if not actor.is_platform:
+        if body.organization_id not in {None, actor.org_id}:
+            raise NotFound(organizations.MISSING)
+        return actor.org_id
+    if (body.organization_id is None) != (body.role in PLATFORM_ROLES):
+        raise Invalid(
+            "A platform role takes no organization_id, and every other role needs one.",
+            extra={"field": "organization_id"},
+        )
+    return body.organization_id
+
+
+def _check(actor: Actor, body: ApiKeyCreate) -> None:
+    if not actor.may_grant(body.role):
+        raise Forbidden(f"The role {actor.role.value} may not issue keys of the role {body.role.value}.")
+    if (body.role is Role.AGENT) != (body.agent_id is not None):
+        raise Invalid("The role agent needs an agent_id, and no other role takes one.", extra={"field": "agent_id"})
+    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
+        raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
+
+
+async def _check_references(session: AsyncSession, org_id: str | None, agent_id: str | None) -> None:
+    if org_id is not None:
+        await organizations.get(session, org_id)
+    if agent_id is not None and (await agents.get(session, agent_id)).org_id != org_id:
+        raise NotFound(agents.MISSING)
+
+
+@router.post(
+    "/api-keys",
+    status_code=201,
+    response_model=ApiKeyCreated,
+    responses=errors(NotFound, (Conflict, "principal.exists"), InFlight, IdempotencyConflict),
+)
+async def create_api_key(
+    body: ApiKeyCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_KEYS),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Issue a key. The secret is in this answer and nowhere else; a replay of the answer does not have it."""
+
+    async def create() -> ApiKeyCreated:
+        org_id = _organization_for(actor, body)
+        _check(actor, body)
+        secret = new_secret()
+        key = ApiKey(
+            id=new_id("key"),
+            org_id=org_id,
+            principal=body.principal,
+            role=body.role.value,
+            agent_id=body.agent_id,
+            secret_hash=hash_of(secret),
+            created_by=actor.qualified(),
+            command_id=command.command_id,
+            expires_at=body.expires_at,
+        )
+        async with deps.session_for(actor) as session:
+            await _check_references(session, org_id, body.agent_id)
+            row = await keys.add(session, key)
+            details = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
+            await audit.record(session, actor, "api_key.create", row.id, details, org_id)
+            return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
+
+    return await command.run(create, status_code=201, hide=frozenset({"secret"}))
+
+
+@router.get("/api-keys", response_model=Page[ApiKeyView])
+async def list_api_keys(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query()] = None,
+    active: Annotated[bool, Query(description="Leave out what is revoked or expired.")] = False,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.MANAGE_KEYS),
+) -> Page[ApiKeyView]:
+    """List keys, newest first. An operator sees all of them, or those of one organization."""
+    before = id_cursor(cursor, "key")
+    async with deps.session_for(actor) as session:
+        if organization_id is not None:
+            await organizations.get(session, organization_id)
+        rows = await keys.page(session, org_id=organization_id, active_only=active, before=before, limit=limit + 1)
+    return id_page(rows, limit, "key", ApiKeyView.of)
+
+
+@router.delete("/api-keys/{key_id}", status_code=204, responses=errors(NotFound))
+async def revoke_api_key(key_id: str, deps: DepsDep, actor: ActorDep) -> None:
+    """Revoke a key for good. It stops at once; revoking it again changes nothing."""
+    async with deps.session_for(actor) as session:
+        row = await keys.get(session, key_id)
+        permit(actor, Permission.MANAGE_KEYS)
+        if not actor.may_grant(Role(row.role)):
+            raise Forbidden(f"The role {actor.role.value} may not revoke keys of the role {row.role}.")
+        if await keys.revoke(session, row.id):
+            await audit.record(session, actor, "api_key.revoke", row.id, {"principal": row.principal}, row.org_id)
+    deps.keyring.forget(key_id)

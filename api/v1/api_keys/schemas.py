@@ -1,0 +1,63 @@
+"""What an API key looks like over HTTP."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.fields import AgentId, Moment, OrganizationId, Principal, RequestModel, ResponseModel
+from domain.access import Role
+from models.api_key import ApiKey
+
+
+class ApiKeyCreate(RequestModel):
+    """A new key. An operator names the organization, or none for a key of the platform."""
+
+    organization_id: OrganizationId | None = None
+    principal: Principal = Field(examples=["procurement"])
+    role: Role
+    agent_id: AgentId | None = Field(default=None, description="The one agent that a key of role `agent` acts for.")
+    expires_at: Moment | None = None
+
+
+class ApiKeyView(ResponseModel):
+    """A key, without its secret."""
+
+    id: str
+    organization_id: str | None
+    principal: str
+    role: Role
+    agent_id: str | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ApiKey) -> "ApiKeyView":
+        """Show a row."""
+        return cls(**_fields(row))
+
+
+class ApiKeyCreated(ApiKeyView):
+    """A key with its secret, which is shown this once."""
+
+    secret: str | None = Field(description="Send it as the bearer token. Null when the answer is a replay.")
+
+    @classmethod
+    def with_secret(cls, row: ApiKey, secret: str) -> "ApiKeyCreated":
+        """Show a row and the secret that was made for it."""
+        return cls(**_fields(row), secret=secret)
+
+
+def _fields(row: ApiKey) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "organization_id": row.org_id,
+        "principal": row.principal,
+        "role": Role(row.role),
+        "agent_id": row.agent_id,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "revoked_at": row.revoked_at,
+        "last_used_at": row.last_used_at,
+    }

@@ -1,0 +1,80 @@
+"""Liveness, readiness and metrics; no key is asked for."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from api.deps import Deps, DepsDep
+from api.fields import ResponseModel
+
+router = APIRouter(tags=["health"])
+
+CHECK_SECONDS = 2.0
+
+
+class Liveness(ResponseModel):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(ResponseModel):
+    """Whether every part answers: `ok`, or what is wrong with it."""
+
+    status: Literal["ready", "unavailable"]
+    postgresql: str
+    temporal: str
+
+
+async def _postgresql(deps: Deps) -> str:
+    async def ask() -> None:
+        await deps.pool.read(lambda pool: pool.fetchval("SELECT 1"))
+
+    return await _answer(ask())
+
+
+async def _temporal(deps: Deps) -> str:
+    if deps.temporal is None:
+        return "not connected"
+    client = deps.temporal
+
+    async def ask() -> None:
+        if not await client.service_client.check_health(timeout=timedelta(seconds=CHECK_SECONDS)):
+            raise ConnectionError
+
+    return await _answer(ask())
+
+
+async def _answer(question: Coroutine[Any, Any, None]) -> str:
+    try:
+        await asyncio.wait_for(question, CHECK_SECONDS)
+    except Exception as exc:
+        return f"no answer ({type(exc).__name__})"
+    return "ok"
+
+
+@router.get("/healthz", response_model=Liveness)
+async def healthz() -> Liveness:
+    """Tell that the process answers; asks nothing else."""
+    return Liveness(status="ok")
+
+
+@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+async def readyz(deps: DepsDep) -> Response:
+    """Tell whether PostgreSQL and Temporal answer; 503 names the part that does not."""
+    postgresql, temporal = await asyncio.gather(_postgresql(deps), _temporal(deps))
+    ready = postgresql == "ok" and temporal == "ok"
+    content = Readiness(status="ready" if ready else "unavailable", postgresql=postgresql, temporal=temporal)
+    return JSONResponse(content.model_dump(), 200 if ready else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Show the metrics of this process in Prometheus' text format."""
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,35 @@
+"""Agents and how they are listed."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Agent(Base):
+    """One agent of an organization. Written by that organization; every tenant sees the public ones.
+
+    The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
+    agreed in each contract.
+    """
+
+    __tablename__ = "agents"
+    __table_args__ = (
+        CheckConstraint("visibility IN ('public', 'private')", name="visibility"),
+        CheckConstraint("pricing_model IN ('free', 'monthly', 'one_time', 'usage')", name="pricing_model"),
+        CheckConstraint("(price_minor IS NULL) = (price_currency IS NULL)", name="price"),
+        Index("ix_agents_org_id", "org_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str]
+    visibility: Mapped[str]
+    pricing_model: Mapped[str]
+    price_minor: Mapped[int | None]
+    price_currency: Mapped[str | None]
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,31 @@
+"""Alerts: what an operator should look at."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Alert(Base):
+    """One thing that needs a person. Written by the platform only, once for each `key`; acknowledged by an operator.
+
+    Attributes:
+        key: what makes the alert one: raising it again with the same key changes nothing.
+        kind: dotted, `escrow.dispute_undecided`.
+        subject: the id of what it is about.
+    """
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL")),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    org_id: Mapped[str | None]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]

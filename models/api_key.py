@@ -1,0 +1,50 @@
+"""API keys: who a request comes from. The secret itself is never stored."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class ApiKey(Base):
+    """One key of a tenant, or of the platform where `org_id` is null.
+
+    Written by operators and by owners and admins for their own organization. `revoked_at` is set once and stays;
+    `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
+    that a revoked key stops in every process at once. One active key a principal: the partial indexes hold it.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator'))", name="platform_roles"),
+        CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
+        Index(
+            "uq_api_keys_principal",
+            "org_id",
+            "principal",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL AND org_id IS NOT NULL"),
+        ),
+        Index(
+            "uq_api_keys_platform_principal",
+            "principal",
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
+        ),
+        Index("ix_api_keys_org_id", "org_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
+    principal: Mapped[str]
+    role: Mapped[str]
+    agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]

@@ -1,0 +1,37 @@
+"""The audit trail: who did what, when and from where."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Identity, Index, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class AuditEntry(Base):
+    """One privileged act, written in the transaction of the act itself. Append-only: a trigger refuses changes.
+
+    Attributes:
+        org_id: the organization that the act concerns, and that may read of it; null for the platform's own.
+        action: noun and verb, `api_key.create`.
+        target: the id of what was acted on.
+        details: what was asked for, without secrets.
+    """
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_org_id", "org_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    org_id: Mapped[str | None]
+    principal: Mapped[str]
+    role: Mapped[str]
+    actor_org_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    action: Mapped[str]
+    target: Mapped[str]
+    request_id: Mapped[str | None]
+    address: Mapped[str | None]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -1,0 +1,60 @@
+"""Contracts: what was awarded to whom, and by which rules its escrow will run."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Contract(Base):
+    """One award. Written once, by the client (`org_id`) or an operator for it; rows are immutable.
+
+    The client, the payee's organization and the organizations of named signatories see it.
+
+    Attributes:
+        validation_threshold_e4: ten-thousandths, 8000 is 0.80; null means that no score releases.
+        signatories: principals; one outside of the client's organization is `org_…/principal`.
+        signatory_org_ids: the organizations of such signatories.
+        dispute_default_share_e4: the payee's share, in ten-thousandths, when nobody decides a dispute.
+        milestones: `[{"name": …, "amount_minor": …}]`, adding up to the price; empty when there are none.
+    """
+
+    __tablename__ = "contracts"
+    __table_args__ = (
+        CheckConstraint("price_minor > 0", name="price"),
+        CheckConstraint("validation_threshold_e4 BETWEEN 0 AND 10000", name="threshold"),
+        CheckConstraint("required_signatures BETWEEN 1 AND cardinality(signatories)", name="signatures"),
+        CheckConstraint("commission_bps BETWEEN 0 AND 10000", name="commission"),
+        CheckConstraint("dispute_default_share_e4 BETWEEN 0 AND 10000", name="share"),
+        Index("ix_contracts_org_id", "org_id", "id"),
+        Index("ix_contracts_payee_org_id", "payee_org_id", "id"),
+        Index("ix_contracts_signatory_org_ids", "signatory_org_ids", postgresql_using="gin"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    payee_org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    title: Mapped[str]
+    price_minor: Mapped[int]
+    currency: Mapped[str]
+    validation_threshold_e4: Mapped[int | None] = mapped_column(Integer)
+    signatories: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    signatory_org_ids: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    required_signatures: Mapped[int] = mapped_column(Integer)
+    fund_seconds: Mapped[int]
+    deliver_seconds: Mapped[int]
+    review_seconds: Mapped[int]
+    evidence_seconds: Mapped[int]
+    decision_seconds: Mapped[int]
+    grace_seconds: Mapped[int]
+    dispute_default_share_e4: Mapped[int] = mapped_column(Integer)
+    commission_bps: Mapped[int] = mapped_column(Integer)
+    milestones: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,34 @@
+"""Credit lots: where granted credits came from and when they end."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class CreditLot(Base):
+    """One grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
+
+    This is the record of the grant only. Which lot paid for what, the spending order and the booking of expiry come
+    with the credits area; until then a lot's remainder is derived from the balance, soonest-expiring spent first.
+    """
+
+    __tablename__ = "credit_lots"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index("ix_credit_lots_org_id", "org_id", "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    source: Mapped[str]
+    amount_minor: Mapped[int]
+    expires_at: Mapped[datetime | None]
+    note: Mapped[str | None]
+    transfer_id: Mapped[uuid.UUID] = mapped_column(unique=True)
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,23 @@
+"""Tenants of the platform."""
+
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Organization(Base):
+    """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
+
+    `command_id` is the command that made the row: running that command again finds it instead of making another.
+    """
+
+    __tablename__ = "organizations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,54 @@
+"""Alerts: what an operator should look at. All of it needs a platform session."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from models.alert import Alert
+from runtime.identity import new_id
+
+
+async def raise_alert(
+    session: AsyncSession, *, kind: str, subject: str, detail: str, org_id: str | None = None, key: str | None = None
+) -> None:
+    """Put an alert before the operators, once for each key; the key is kind and subject when left out."""
+    await session.execute(
+        insert(Alert)
+        .values(
+            id=new_id("alr"), key=key or f"{kind}:{subject}", kind=kind, subject=subject, detail=detail, org_id=org_id
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+
+
+async def page(session: AsyncSession, *, open_only: bool, before: str | None, limit: int) -> list[Alert]:
+    """List alerts, newest first."""
+    query = select(Alert).order_by(Alert.id.desc()).limit(limit)
+    if open_only:
+        query = query.where(Alert.acknowledged_at.is_(None))
+    if before is not None:
+        query = query.where(Alert.id < before)
+    return list(await session.scalars(query))
+
+
+async def acknowledge(session: AsyncSession, alert_id: str, by: str) -> tuple[Alert, bool]:
+    """Mark an alert as seen; the first to do so stays named. The second value tells whether this call was it.
+
+    Raises:
+        NotFound: there is no such alert.
+    """
+    statement = (
+        update(Alert)
+        .where(Alert.id == alert_id, Alert.acknowledged_at.is_(None))
+        .values(acknowledged_at=func.now(), acknowledged_by=by)
+        .returning(Alert)
+    )
+    row = (await session.scalars(statement)).one_or_none() if is_id(alert_id, "alr") else None
+    if row is not None:
+        return row, True
+    found = await session.get(Alert, alert_id)
+    if found is None:
+        raise NotFound("There is no such alert.")
+    return found, False

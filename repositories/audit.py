@@ -1,0 +1,57 @@
+"""The audit trail: one entry for each privileged act, in the act's own transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from models.audit import AuditEntry
+
+
+async def record(
+    session: AsyncSession,
+    actor: Actor,
+    action: str,
+    target: str,
+    details: Mapping[str, Any] | None = None,
+    org_id: str | None = None,
+) -> None:
+    """Write who did what. `org_id` is the organization that the act concerns; the actor's own when left out."""
+    await session.execute(
+        insert(AuditEntry).values(
+            org_id=org_id or actor.org_id,
+            principal=actor.principal,
+            role=actor.role.value,
+            actor_org_id=actor.org_id,
+            key_id=actor.key_id,
+            action=action,
+            target=target,
+            request_id=actor.request_id,
+            address=actor.address,
+            details=dict(details or {}),
+        )
+    )
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    org_id: str | None,
+    action: str | None,
+    target: str | None,
+    before: int | None,
+    limit: int,
+) -> Sequence[AuditEntry]:
+    """List entries, newest first, that the session may see; `before` is the id that the last page ended with."""
+    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    if org_id is not None:
+        query = query.where(AuditEntry.org_id == org_id)
+    if action is not None:
+        query = query.where(AuditEntry.action == action)
+    if target is not None:
+        query = query.where(AuditEntry.target == target)
+    if before is not None:
+        query = query.where(AuditEntry.id < before)
+    return (await session.scalars(query)).all()

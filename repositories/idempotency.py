@@ -1,0 +1,66 @@
+"""Claims, answers and the pruning of idempotency keys."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+from sqlalchemy import CursorResult, delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.idempotency import IdempotencyKey
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What became of a claim; the answer's three fields are set for `replay` only.
+
+    Attributes:
+        outcome: `claimed`, `replay`, `conflict` or `in_flight`.
+    """
+
+    outcome: str
+    status: int | None = None
+    content_type: str | None = None
+    body: bytes | None = None
+
+
+async def claim(
+    pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, request_hash: bytes, owner: str, lease: timedelta
+) -> Claim:
+    """Take the key for `owner` until the lease ends, or say why not. Claiming again as the same owner succeeds."""
+    row = await pool.fetchrow(
+        "SELECT outcome, status, content_type, body FROM idempotency_claim($1, $2, $3, $4, $5)",
+        *(scope, key, request_hash, owner, lease),
+    )
+    assert row is not None
+    return Claim(row["outcome"], row["status"], row["content_type"], row["body"])
+
+
+async def finish(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    *,
+    scope: str,
+    key: str,
+    owner: str,
+    status: int,
+    content_type: str,
+    body: bytes,
+) -> bool:
+    """Keep the first answer; False when the lease had ended and another owner runs the request now."""
+    return bool(
+        await pool.fetchval(
+            "SELECT idempotency_finish($1, $2, $3, $4, $5, $6)", *(scope, key, owner, status, content_type, body)
+        )
+    )
+
+
+async def free(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, forget: bool) -> bool:
+    """End the lease early. With `forget` the key is as good as new, without it only the same request may take it."""
+    return bool(await pool.fetchval("SELECT idempotency_free($1, $2, $3, $4)", scope, key, owner, forget))
+
+
+async def delete_older_than(session: AsyncSession, moment: datetime) -> int:
+    """Forget keys that were first used before the moment, and return how many; needs a platform session."""
+    result = await session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < moment))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
