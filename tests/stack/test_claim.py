@@ -1,0 +1,96 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stack.claim import Claim, Ports, variable
+from stack.process import Process, Program, StackError
+
+
+@pytest.fixture
+def bystander(tmp_path: Path) -> Iterator[Process]:
+    wait = (sys.executable, "-c", "import time; time.sleep(60)")
+    process = Process(Program("bystander", wait, tmp_path / "bystander.log"))
+    yield process
+    process.kill()
+
+
+def record(data_dir: Path, pid: int, created: float) -> None:
+    (data_dir / "processes.json").write_text(json.dumps({"bystander": {"pid": pid, "created": created}}))
+
+
+def test_second_launcher_is_refused_and_told_by_whom(tmp_path: Path) -> None:
+    claim = Claim(tmp_path)
+    with pytest.raises(StackError, match=rf"already runs on .* \(process {os.getpid()}\)"):
+        Claim(tmp_path)
+    claim.release()
+    Claim(tmp_path).release()
+
+
+def test_recorded_process_that_still_runs_is_ended(tmp_path: Path, bystander: Process) -> None:
+    record(tmp_path, bystander.pid, bystander.created)
+    Claim(tmp_path).release()
+    assert bystander.wait() == -signal.SIGKILL
+
+
+def test_process_that_reuses_a_recorded_id_is_left_alone(tmp_path: Path, bystander: Process) -> None:
+    record(tmp_path, bystander.pid, bystander.created - 3600)
+    Claim(tmp_path).release()
+    assert bystander.exit_code() is None
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"bystander": {"pid": 999999999, "created": 0}}'])
+def test_record_that_says_nothing_useful_blocks_nothing(tmp_path: Path, content: str) -> None:
+    (tmp_path / "processes.json").write_text(content)
+    Claim(tmp_path).release()
+
+
+@pytest.mark.parametrize("part", ["api", "temporal", "temporal_ui", "worker_metrics"])
+def test_occupied_port_names_the_variable_to_change(part: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = Ports(**{**vars(Ports.free()), part: port})
+        with pytest.raises(StackError, match=rf"Port {port} is taken .*{variable(part)}"):
+            ports.check_free()
+
+
+def test_port_given_twice_names_both_variables() -> None:
+    with pytest.raises(StackError, match="BURSAR_TEMPORAL_PORT and BURSAR_PORT are both 8000"):
+        Ports(api=8000, temporal=8000).check_free()
+
+
+def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BURSAR_PORT", "18000")
+    monkeypatch.setenv("BURSAR_TEMPORAL_PORT", "0")
+    monkeypatch.delenv("BURSAR_TEMPORAL_UI_PORT", raising=False)
+    ports = Ports.from_environment()
+    assert (ports.api, ports.temporal_ui) == (18000, 8233)
+    assert ports.temporal not in {0, 7233}
+    monkeypatch.setenv("BURSAR_PORT", "http")
+    with pytest.raises(StackError, match="BURSAR_PORT=http is not a port"):
+        Ports.from_environment()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the children of a dead process")
+def test_killed_launcher_takes_its_children_with_it(tmp_path: Path) -> None:
+    launcher = (
+        "import sys, time; from pathlib import Path; from stack.process import Process, Program;"
+        "child = Process(Program('child', (sys.executable, '-c', 'import time; time.sleep(60)'), Path(sys.argv[1])));"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", launcher, str(tmp_path / "child.log")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        child = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+        child.wait(timeout=30)

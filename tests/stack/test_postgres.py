@@ -1,0 +1,96 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stack.postgres import MAX_SOCKET_PATH_BYTES, SOCKET_NAME, Postgres, running_postgres, wait_until_ready
+from stack.process import Process, StackError, runs
+
+pytestmark = pytest.mark.db
+
+FAST = {"fsync": "off"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    # The account that PostgreSQL gets when the tests run as root passes through here.
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o111)
+    return tmp_path
+
+
+@pytest.fixture
+def crashed(home: Path) -> Postgres:
+    """A cluster with one committed row, whose server was killed."""
+    postgres = Postgres(home / "pg", home / "postgres.log", FAST)
+    postgres.prepare()
+    process = Process(postgres.program())
+    try:
+        wait_until_ready(postgres, process, 30)
+        postgres.execute("CREATE TABLE kept (value int); INSERT INTO kept VALUES (7)")
+    finally:
+        process.kill()
+    return postgres
+
+
+def value_after_start(postgres: Postgres) -> str:
+    with running_postgres(postgres.data_dir, FAST) as again:
+        return again.execute("SELECT value FROM kept")
+
+
+def test_committed_rows_survive_a_crash(crashed: Postgres) -> None:
+    assert (crashed.cluster_dir / "postmaster.pid").exists()
+    assert value_after_start(crashed) == "7"
+
+
+def test_stale_pid_file_that_names_a_living_process_does_not_block(crashed: Postgres) -> None:
+    account = crashed.account
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"] if not account else ["cat"],
+        stdin=subprocess.PIPE,
+        user=account.uid if account else None,
+    ) as bystander:
+        pid_file = crashed.cluster_dir / "postmaster.pid"
+        pid_file.write_text(f"{bystander.pid}\n" + pid_file.read_text().split("\n", 1)[1])
+        assert value_after_start(crashed) == "7"
+        assert bystander.poll() is None
+        bystander.communicate()
+
+
+def test_server_that_was_left_running_is_ended_first(crashed: Postgres) -> None:
+    left = Process(crashed.program())
+    wait_until_ready(crashed, left, 30)
+    seen = psutil.Process(left.pid)
+    assert value_after_start(crashed) == "7"
+    assert not runs(seen)
+    left.wait()
+
+
+def test_long_data_directory_gets_a_short_socket_path(home: Path) -> None:
+    deep = home / ("d" * 60) / ("e" * 60)
+    postgres = Postgres(deep, home / "postgres.log")
+    assert len(os.fsencode(postgres.socket_dir / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES
+    assert postgres.socket_dir != Postgres(deep / "other", home / "postgres.log").socket_dir
+    with running_postgres(deep, FAST) as running:
+        assert running.execute("SELECT 1") == "1"
+    postgres.socket_dir.rmdir()
+
+
+def test_socket_directory_of_somebody_else_is_refused(home: Path) -> None:
+    postgres = Postgres(home / ("d" * 60) / ("e" * 60), home / "postgres.log")
+    (home / "elsewhere").mkdir()
+    postgres.socket_dir.symlink_to(home / "elsewhere")
+    try:
+        with pytest.raises(StackError, match="belongs to somebody else"):
+            postgres.prepare()
+    finally:
+        postgres.socket_dir.unlink()
+
+
+def test_stack_database_is_durable(home: Path) -> None:
+    with running_postgres(home / "pg") as postgres:
+        assert postgres.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')") == "on|on"
+        assert postgres.execute("SHOW listen_addresses") == ""

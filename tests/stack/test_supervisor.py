@@ -1,0 +1,100 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+from temporalio.client import Client
+
+import stack.supervisor
+from contracts import search_attributes
+from runtime.temporal import ensure_search_attributes
+from stack.process import StackError
+from stack.supervisor import Stack
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal]
+
+SERVERS = ("postgres", "temporal")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o111)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def servers(home: Path) -> AsyncIterator[Stack]:
+    stack = Stack(home, parts=SERVERS)
+    await stack.start()
+    yield stack
+    await stack.stop()
+
+
+async def test_killed_part_comes_back_with_its_data_and_stop_ends_every_process(servers: Stack) -> None:
+    client = await Client.connect(servers.temporal.address)
+    await client.start_workflow("waits", id="kept", task_queue="nobody")
+    servers.postgres.execute("CREATE TABLE kept ()", database="bursar")
+    for part in SERVERS:
+        before = servers.pid(part)
+        await servers.kill(part)
+        await servers.wait_ready(part)
+        assert servers.pid(part) != before
+    assert (await client.get_workflow_handle("kept").describe()).status is not None
+    assert servers.postgres.execute("SELECT count(*) FROM kept", database="bursar") == "0"
+    started = [psutil.Process(servers.pid(part)) for part in SERVERS]
+    started += [child for process in started for child in process.children(recursive=True)]
+    await servers.stop()
+    assert [process for process in started if process.is_running()] == []
+
+
+async def test_part_that_somebody_else_kills_is_started_again(home: Path) -> None:
+    noticed = asyncio.Event()
+    stack = Stack(home, parts=("temporal",), say=lambda line: noticed.set() if "starting it again" in line else None)
+    await stack.start()
+    before = stack.pid("temporal")
+    os.kill(before, signal.SIGKILL)
+    await noticed.wait()
+    await stack.wait_ready("temporal")
+    assert stack.pid("temporal") != before
+    await stack.stop()
+
+
+async def test_second_start_goes_on_with_the_same_data(home: Path) -> None:
+    for start in (1, 2):
+        stack = Stack(home, parts=("temporal",))
+        await stack.start()
+        client = await Client.connect(stack.temporal.address)
+        if start == 1:
+            await client.start_workflow("waits", id="kept", task_queue="nobody")
+        assert (await client.get_workflow_handle("kept").describe()).id == "kept"
+        await stack.stop()
+
+
+async def test_search_attributes_that_came_later_are_registered_on_an_old_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(search_attributes, "ALL", search_attributes.ALL[:1])
+        stack = Stack(home, parts=("temporal",))
+        await stack.start()
+        await stack.stop()
+    stack = Stack(home, parts=("temporal",))
+    await stack.start()
+    client = await Client.connect(stack.temporal.address)
+    assert await ensure_search_attributes(client) == []
+    await stack.stop()
+
+
+async def test_part_that_keeps_dying_is_given_up_with_its_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = home.parent / "temporal"
+    broken.write_text("#!/bin/sh\necho the cause of it all\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("TEMPORAL_CLI", str(broken))
+    monkeypatch.setattr(stack.supervisor, "FIRST_PAUSE_SECONDS", 0.01)
+    given_up = Stack(home, parts=("temporal",))
+    with pytest.raises(StackError, match=r"temporal ended with exit code 3, the 6th time (.|\n)*the cause of it all"):
+        await given_up.start()
