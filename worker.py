@@ -6,25 +6,40 @@ import signal
 from datetime import timedelta
 
 import structlog
-from runtime.schedules import apply_schedules
-from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.client import Client, ScheduleIntervalSpec, ScheduleSpec
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from contracts.queues import TASK_QUEUE
-from runtime import logs, metrics, telemetry
+from runtime import logs, metrics
 from runtime.database import Database
+from runtime.schedules import Job, apply_schedules
 from runtime.settings import Settings
 from runtime.temporal import connect, ensure_search_attributes
 from workflows.escrow import EscrowWorkflow
-from workflows.hold_expiry import HOLD_EXPIRY, HoldExpiryWorkflow
+from workflows.hold_expiry import HoldExpiryWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
+SCHEDULES = [
+    Job(
+        id="hold-expiry",
+        workflow="hold-expiry",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        summary="Ends the holds whose time is over",
+    )
+]
 
-def make_worker(client: Client, database: Database) -> Worker:
-    """Put together the worker of a process; the tests use the same one."""
+
+def make_worker(client: Client, database: Database, *, build_id: str | None = None) -> Worker:
+    """Put together the worker of a process; the tests use the same one.
+
+    With a build id the worker is versioned: the server sends it work once that version is made the current one of the
+    deployment `bursar`, and running workflows move to it with their next task. Without one it is not, and every
+    worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
+    """
     escrow, holds = EscrowActivities(database), HoldActivities(database)
     return Worker(
         client,
@@ -32,11 +47,22 @@ def make_worker(client: Client, database: Database) -> Worker:
         workflows=[EscrowWorkflow, HoldExpiryWorkflow],
         activities=[escrow.record_event, holds.expire_holds],
         graceful_shutdown_timeout=timedelta(seconds=10),
+        deployment_config=None if build_id is None else _deployment(build_id),
+    )
+
+
+def _deployment(build_id: str) -> WorkerDeploymentConfig:
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name="bursar", build_id=build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )
 
 
 async def main() -> None:
     """Read the settings, connect, and work until SIGINT or SIGTERM."""
+    from runtime import telemetry
+
     settings = Settings()
     logs.configure(settings, "worker")
     telemetry.configure(settings, "bursar-worker")
@@ -48,11 +74,11 @@ async def main() -> None:
         wait=timedelta(seconds=60),
     )
     await ensure_search_attributes(client)
-    await apply_schedules(client, [HOLD_EXPIRY])
+    await apply_schedules(client, SCHEDULES)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with make_worker(client, database):
+    async with make_worker(client, database, build_id=settings.build_id):
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")

@@ -1,6 +1,5 @@
 """Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
 
-from ledger.gateway import Ledger, Leg
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
@@ -8,6 +7,7 @@ from contracts.escrow import Declined, RecordedEscrow, RecordEscrowEvent
 from domain.errors import InsufficientFunds
 from domain.escrow.moves import accounts_of
 from domain.ids import escrow_transfer_key
+from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, escrow
 from runtime.database import Database, driver_connection
 

@@ -1,9 +1,9 @@
 """Ends holds whose time is over."""
 
-from ledger.gateway import Ledger
 from temporalio import activity
 
 from contracts.holds import ExpiredHolds, ExpireHolds
+from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 
 
@@ -24,4 +24,4 @@ class HoldActivities:
         """
         async with self._database.platform() as session:
             ended = await Ledger(await driver_connection(session)).expire_holds(now=message.now, limit=message.limit)
-        return ExpiredHolds(count=len(ended))
+        return ExpiredHolds(count=ended)

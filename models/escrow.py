@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,20 +19,33 @@ from models.base import Base
 class EscrowRow(Base):
     """One escrow as of its latest event. `state` is the whole `domain.escrow.state.Escrow`; the columns serve queries.
 
-    Amounts are minor units of `currency`. Visible to the paying organization (`org_id`) and the paid one.
+    Amounts are minor units of `currency`. Visible to the paying organization (`org_id`), the paid one, and those of
+    signatories from outside.
     """
 
     __tablename__ = "escrows"
     __table_args__ = (
+        CheckConstraint(
+            "released_minor >= 0 AND refunded_minor >= 0 AND commission_minor >= 0"
+            " AND released_minor + refunded_minor + commission_minor <= funded_minor",
+            name="amounts",
+        ),
+        CheckConstraint(
+            "status NOT IN ('released', 'refunded', 'split', 'cancelled', 'expired')"
+            " OR released_minor + refunded_minor + commission_minor = funded_minor",
+            name="settled",
+        ),
         Index("ix_escrows_org_id_id", "org_id", "id"),
         Index("ix_escrows_payee_org_id_id", "payee_org_id", "id"),
         Index("ix_escrows_status_id", "status", "id"),
+        Index("ix_escrows_signatory_org_ids", "signatory_org_ids", postgresql_using="gin"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     contract_id: Mapped[str] = mapped_column(ForeignKey("contracts.id"), unique=True)
     org_id: Mapped[str]
     payee_org_id: Mapped[str]
+    signatory_org_ids: Mapped[list[str]] = mapped_column(ARRAY(Text))
     agent_id: Mapped[str]
     workflow_id: Mapped[str]
     status: Mapped[str]
@@ -61,8 +74,6 @@ class EscrowEventRow(Base):
 
     escrow_id: Mapped[str] = mapped_column(ForeignKey("escrows.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    org_id: Mapped[str]
-    payee_org_id: Mapped[str]
     kind: Mapped[str]
     status: Mapped[str]
     actor: Mapped[str]

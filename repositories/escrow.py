@@ -59,18 +59,20 @@ async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: 
         "state": _STATE.dump_python(escrow, mode="json"),
         "updated_at": message.at,
     }
-    parties = {"org_id": terms.payer_org_id, "payee_org_id": terms.payee_org_id}
     if escrow.version == 1:
         fixed = {
             "id": terms.escrow_id,
             "contract_id": terms.contract_id,
+            "org_id": terms.payer_org_id,
+            "payee_org_id": terms.payee_org_id,
+            "signatory_org_ids": sorted({name.split("/")[0] for name in terms.signatories if "/" in name}),
             "agent_id": terms.agent_id,
             "workflow_id": escrow_workflow_id(terms.contract_id),
             "currency": terms.currency,
             "amount_minor": terms.amount_minor,
             "created_at": message.at,
         }
-        await session.execute(insert(EscrowRow).values(**fixed, **parties, **changing))
+        await session.execute(insert(EscrowRow).values(**fixed, **changing))
     else:
         await session.execute(update(EscrowRow).where(EscrowRow.id == terms.escrow_id).values(**changing))
     await session.execute(
@@ -85,7 +87,6 @@ async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: 
             details=message.details,
             at=message.at,
             recorded_at=func.clock_timestamp(),
-            **parties,
         )
     )
 

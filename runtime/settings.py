@@ -27,9 +27,11 @@ class Settings(BaseSettings):
     temporal_api_key: SecretStr | None = None
     temporal_ui_url: str = "http://127.0.0.1:8233"
     encryption_keys: SecretStr | None = None
+    build_id: str | None = None
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
     rate_limit: str = "6000/minute"
     rate_limit_storage: str = "async+memory://"

@@ -4,7 +4,6 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
@@ -42,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.money import parse_ratio
 
 
-@workflow.defn(name="escrow", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="escrow")
 class EscrowWorkflow:
     """One escrow. Its state is decided here and nowhere else; the books and the read model follow in one transaction.
 
@@ -82,7 +81,7 @@ class EscrowWorkflow:
     # Commands ---------------------------------------------------------------------------------------------------------
 
     @workflow.update(name="open")
-    async def open(self, _command: OpenEscrow) -> CommandResult:
+    async def open(self, command: OpenEscrow) -> CommandResult:  # noqa: ARG002
         """Answer once the escrow is open."""
         await workflow.wait_condition(lambda: self._escrow.version > 0)
         return self._result()

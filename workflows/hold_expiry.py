@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from activities.holds import HoldActivities
@@ -14,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
 BATCH = 500
 
 
-@workflow.defn(name="hold-expiry", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="hold-expiry")
 class HoldExpiryWorkflow:
     """Releases what a crashed request left reserved.
 

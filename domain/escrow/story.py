@@ -1,7 +1,7 @@
 """How an escrow reads to an operator: one line for a list, and a page for the run's details. No personal data."""
 
 from domain.escrow.deadlines import next_deadline
-from domain.escrow.state import Escrow, EscrowStatus
+from domain.escrow.state import Escrow, EscrowStatus, Terms
 from domain.money import format_amount, format_ratio
 
 S = EscrowStatus
@@ -17,9 +17,8 @@ _WAITS_FOR = {
 }
 
 
-def summary(escrow: Escrow) -> str:
+def summary(terms: Terms) -> str:
     """Say in one line, which never changes, who pays whom how much."""
-    terms = escrow.terms
     text = (
         f"{terms.payer_org_id} pays {terms.agent_id} {format_amount(terms.amount_minor, terms.currency)} "
         f"{terms.currency} under {terms.contract_id}"

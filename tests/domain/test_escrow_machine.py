@@ -72,8 +72,7 @@ class EscrowMachine(RuleBasedStateMachine):
         before = self.escrow
         try:
             outcome = decide(before)
-        except DomainError as refusal:
-            assert 400 <= refusal.status < 500
+        except DomainError:
             return
         if command in ALLOWED:
             assert before.status in ALLOWED[command]
@@ -186,7 +185,7 @@ class EscrowMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_operator_can_read_it(self):
-        assert len(summary(self.escrow).encode()) <= 200
+        assert len(summary(self.escrow.terms).encode()) <= 200
         assert self.escrow.status.value in details(self.escrow)
 
 

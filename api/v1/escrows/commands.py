@@ -1,0 +1,176 @@
+"""How a command reaches the workflow of its escrow, and what is done when the workflow does not take it.
+
+No database transaction is open while Temporal is called. A command's update id is the command's id, so repeating a
+command attaches to the first try as long as its run lasts; after that the receipts in the state, and the timeline's
+unique command ids, give the first result.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.deps import Deps
+from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
+from contracts.queues import TASK_QUEUE
+from contracts.search_attributes import search_attributes
+from domain.access import Actor
+from domain.errors import Unavailable, WrongState
+from domain.escrow.state import Escrow, EscrowStatus, Milestone, Terms
+from domain.escrow.story import summary
+from domain.ids import escrow_id_of, escrow_workflow_id
+from models.contract import Contract
+from repositories import escrow as escrows
+from runtime.interceptors import domain_error_from
+from workflows.escrow import EscrowWorkflow
+
+#: How long to wait before asking again where the server says that it is busy, and while a run passes to the next one.
+PAUSE = timedelta(milliseconds=100)
+MAX_PAUSE = timedelta(seconds=1)
+#: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
+TRIES_FOR_A_MISSING_RUN = 5
+
+_REPEATABLE = {RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.ABORTED}
+
+
+def terms_of(contract: Contract) -> Terms:
+    """Return what a contract says about its escrow."""
+    return Terms(
+        escrow_id=escrow_id_of(contract.id),
+        contract_id=contract.id,
+        payer_org_id=contract.org_id,
+        payee_org_id=contract.payee_org_id,
+        agent_id=contract.agent_id,
+        currency=contract.currency,
+        amount_minor=contract.price_minor,
+        signatories=tuple(contract.signatories),
+        required_signatures=contract.required_signatures,
+        validation_threshold_e4=contract.validation_threshold_e4,
+        commission_bps=contract.commission_bps,
+        fund_seconds=contract.fund_seconds,
+        deliver_seconds=contract.deliver_seconds,
+        review_seconds=contract.review_seconds,
+        evidence_seconds=contract.evidence_seconds,
+        decision_seconds=contract.decision_seconds,
+        grace_seconds=contract.grace_seconds,
+        dispute_default_share_e4=contract.dispute_default_share_e4,
+        milestones=tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
+    )
+
+
+async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, command_id: str) -> CommandResult:
+    """Start the contract's workflow, or find it running, and wait until the escrow is open.
+
+    Raises:
+        Conflict: `escrow.exists`, another command opened it.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
+    command = OpenEscrow(command_id=command_id, actor=actor)
+    return await _patiently(deps, lambda: _started(client, start, "open", command))
+
+
+async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
+    """Give a command to the escrow's workflow and wait for its answer.
+
+    Raises:
+        DomainError: the workflow refused it.
+        WrongState: the escrow has ended.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    handle = client.get_workflow_handle(escrow_workflow_id(escrow.terms.contract_id))
+
+    async def attempt() -> CommandResult:
+        missing = 0
+        while True:
+            try:
+                return await handle.execute_update(update, command, id=command.command_id, result_type=CommandResult)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+            # The run is over: the escrow has ended, or passes to its next run, or somebody terminated it.
+            stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
+            if isinstance(stored, CommandResult):
+                return stored
+            missing += 1
+            if missing >= TRIES_FOR_A_MISSING_RUN:
+                start = EscrowInput(
+                    terms=stored.terms, opened_by=command.actor, command_id=command.command_id, escrow=stored
+                )
+                return await _started(client, start, update, command)
+            await asyncio.sleep(PAUSE.total_seconds())
+
+    return await _patiently(deps, attempt)
+
+
+async def _stored(deps: Deps, escrow_id: str, command_id: str) -> CommandResult | Escrow:
+    """Return the first result of a command that was done, or the state that it can still be tried on."""
+    async with deps.database.platform() as session:
+        row = await escrows.get(session, escrow_id)
+        assert row is not None
+        done = await escrows.event_of_command(session, row.id, command_id)
+        state = escrows.state_of(row)
+    if done is not None:
+        return CommandResult(escrow_id=row.id, status=state.status.value, version=state.version)
+    if state.is_final:
+        raise WrongState(
+            f"An escrow that is {state.status} takes no more commands.", extra={"state": state.status.value}
+        )
+    return state
+
+
+async def _started(client: Client, start: EscrowInput, update: str, command: EscrowCommand) -> CommandResult:
+    """Send an update to a running workflow or to one that starts with it.
+
+    A workflow that was terminated by hand starts again from the state that the books hold; one that has completed
+    does not, because its escrow has ended.
+    """
+    terms = start.terms
+    operation = WithStartWorkflowOperation(
+        EscrowWorkflow.run,
+        start,
+        id=escrow_workflow_id(terms.contract_id),
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        static_summary=summary(terms),
+        search_attributes=search_attributes(
+            org_id=terms.payer_org_id,
+            agent_id=terms.agent_id,
+            state=(start.escrow.status if start.escrow else EscrowStatus.OPEN).value,
+            amount_minor=terms.amount_minor,
+            currency=terms.currency,
+        ),
+    )
+    result: CommandResult = await client.execute_update_with_start_workflow(
+        update, command, id=command.command_id, start_workflow_operation=operation, result_type=CommandResult
+    )
+    return result
+
+
+async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]) -> CommandResult:
+    """Repeat where the server says that it is busy, translate refusals, and give up at the command's time limit."""
+    pause = PAUSE
+    try:
+        async with asyncio.timeout(deps.settings.command_timeout.total_seconds()):
+            while True:
+                try:
+                    return await attempt()
+                except RPCError as error:
+                    if error.status not in _REPEATABLE:
+                        raise
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(pause * 2, MAX_PAUSE)
+    except WorkflowUpdateFailedError as failure:
+        refusal = domain_error_from(failure)
+        if refusal is None:
+            raise
+        raise refusal from None
+    except (TimeoutError, UpdateTimeout):
+        raise Unavailable(
+            "The escrow did not answer in time. The command may still be done: repeat it with the same Idempotency-Key."
+        ) from None

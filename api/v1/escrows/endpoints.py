@@ -1,0 +1,263 @@
+"""The escrow endpoints: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.v1.escrows import commands
+from api.v1.escrows.schemas import (
+    Approve,
+    Cancel,
+    CreateEscrow,
+    Deliver,
+    EscrowView,
+    Evidence,
+    Fund,
+    OpenDispute,
+    Refund,
+    Resolve,
+    TimelineView,
+    Validate,
+    event_view,
+    view,
+)
+from contracts.escrow import (
+    ApproveEscrow,
+    CancelEscrow,
+    DeliverEscrow,
+    DisputeEscrow,
+    EscrowCommand,
+    FundEscrow,
+    RefundEscrow,
+    ResolveEscrow,
+    SubmitEvidence,
+    ValidateEscrow,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, NotFound, WrongState
+from domain.escrow.state import Escrow, EscrowStatus
+from domain.ids import escrow_id_of, is_id
+from domain.money import parse_amount, parse_ratio
+from repositories import contract as contracts
+from repositories import escrow as escrows
+
+router = APIRouter(tags=["Escrow"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+MayRepeat = Annotated[Command, idempotency(required=False)]
+
+_REFUSALS = errors(NotFound, Forbidden, WrongState)
+
+
+async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
+    """Return the escrow when the actor may see it; what belongs to others does not exist."""
+    if is_id(escrow_id, "esc"):
+        async with deps.session_for(actor) as session:
+            row = await escrows.get(session, escrow_id)
+            if row is not None:
+                return escrows.state_of(row)
+    raise NotFound("There is no such escrow.")
+
+
+class _Sender:
+    """Sends one command of one request and answers with the escrow after it."""
+
+    def __init__(self, deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> None:
+        self.deps, self.temporal, self.actor = deps, temporal, actor
+
+    async def find(self, escrow_id: str, permission: Permission) -> Escrow:
+        """Look the escrow up before the role is judged: 404 comes before 403."""
+        escrow = await _seen(self.deps, self.actor, escrow_id)
+        permit(self.actor, permission)
+        return escrow
+
+    async def send(self, once: Command, escrow: Escrow, update: str, command: EscrowCommand) -> Response:
+        """Send the command once and answer with what the read model holds then."""
+
+        async def act() -> EscrowView:
+            await commands.send(self.deps, self.temporal, escrow, update, command)
+            return view(await _seen(self.deps, self.actor, escrow.terms.escrow_id))
+
+        return await once.run(act)
+
+
+SenderDep = Annotated[_Sender, Depends(_Sender)]
+
+
+@router.post("/escrows", status_code=201, response_model=EscrowView, responses=_REFUSALS)
+@router.post(
+    "/payments/escrow/create",
+    status_code=201,
+    response_model=EscrowView,
+    responses=_REFUSALS,
+    operation_id="create_escrow_for_payment",
+)
+async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
+    """Open the escrow of a contract. A contract has one; what this returns can be funded at once."""
+    deps, actor = sender.deps, sender.actor
+    async with deps.session_for(actor) as session:
+        contract = await contracts.get(session, body.contract_id)
+        row = await escrows.get(session, escrow_id_of(contract.id))
+        opened = await escrows.event_of_command(session, row.id, once.command_id) if row else None
+    permit(actor, Permission.AWARD)
+    if actor.org_id not in (contract.org_id, None):
+        raise Forbidden("Only the client of a contract opens its escrow.")
+
+    async def act() -> EscrowView:
+        if body.amount is not None and parse_amount(body.amount, contract.currency) != contract.price_minor:
+            raise Conflict("The amount is not the contract's price.", code="escrow.amount_mismatch")
+        if row is not None and opened is None:
+            raise Conflict(
+                "This contract has an escrow already.",
+                code="escrow.exists",
+                extra={"state": row.status, "escrow_id": row.id},
+            )
+        if row is None:
+            terms = commands.terms_of(contract)
+            await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id)
+        return view(await _seen(deps, actor, escrow_id_of(contract.id)))
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/escrows", response_model=Page[EscrowView])
+async def list_escrows(
+    actor: ActorDep,
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    status: Annotated[EscrowStatus | None, Query(description="Only escrows in this state.")] = None,
+) -> Page[EscrowView]:
+    """List the escrows that the caller may see, newest first."""
+    permit(actor, Permission.READ)
+    after = id_cursor(cursor, "esc")
+    async with deps.session_for(actor) as session:
+        rows = await escrows.page(
+            session, status=status.value if status else None, org_id=actor.org_id, after=after, limit=limit + 1
+        )
+        return id_page(rows, limit, "esc", lambda row: view(escrows.state_of(row)))
+
+
+@router.get("/escrows/{escrow_id}", response_model=EscrowView, responses=errors(NotFound))
+async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep) -> EscrowView:
+    """Show an escrow."""
+    escrow = await _seen(deps, actor, escrow_id)
+    permit(actor, Permission.READ)
+    return view(escrow)
+
+
+@router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound))
+async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep) -> TimelineView:
+    """Show each step of an escrow: who, when, and the ledger transfer behind it."""
+    escrow = await _seen(deps, actor, escrow_id)
+    permit(actor, Permission.READ)
+    async with deps.session_for(actor) as session:
+        rows = await escrows.timeline(session, escrow.terms.escrow_id)
+    return TimelineView(data=[event_view(row) for row in rows])
+
+
+@router.post("/escrows/{escrow_id}/fund", response_model=EscrowView, responses=_REFUSALS)
+async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
+    """Move the whole amount from the payer's credits into escrow."""
+    escrow = await sender.find(escrow_id, Permission.FUND)
+    command = FundEscrow(command_id=once.command_id, actor=sender.actor, source=body.source)
+    return await sender.send(once, escrow, "fund", command)
+
+
+@router.post("/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_REFUSALS)
+async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: MayRepeat) -> Response:
+    """Hand over work for review; a new delivery replaces the one under review."""
+    escrow = await sender.find(escrow_id, Permission.DELIVER)
+    command = DeliverEscrow(
+        command_id=once.command_id,
+        actor=sender.actor,
+        artifacts=tuple(artifact.value() for artifact in body.artifacts),
+        note=body.note,
+        milestone=body.milestone,
+    )
+    return await sender.send(once, escrow, "deliver", command)
+
+
+@router.post("/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_REFUSALS)
+async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, once: MovesMoney) -> Response:
+    """Record a validator's score; at or above the contract's threshold the delivery is released."""
+    escrow = await sender.find(escrow_id, Permission.VALIDATE)
+    command = ValidateEscrow(
+        command_id=once.command_id,
+        actor=sender.actor,
+        score_e4=parse_ratio(body.score, "score"),
+        note=body.note,
+    )
+    return await sender.send(once, escrow, "validate", command)
+
+
+@router.post("/escrows/{escrow_id}/approvals", response_model=EscrowView, responses=_REFUSALS)
+async def approve_delivery(
+    escrow_id: str, sender: SenderDep, once: MovesMoney, _body: Approve | None = None
+) -> Response:
+    """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
+    escrow = await sender.find(escrow_id, Permission.APPROVE)
+    command = ApproveEscrow(command_id=once.command_id, actor=sender.actor)
+    return await sender.send(once, escrow, "approve", command)
+
+
+@router.post("/escrows/{escrow_id}/disputes", response_model=EscrowView, responses=_REFUSALS)
+async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, once: MayRepeat) -> Response:
+    """Freeze the escrow until an arbiter decides or the contract's default is due."""
+    escrow = await sender.find(escrow_id, Permission.DISPUTE)
+    command = DisputeEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason)
+    return await sender.send(once, escrow, "dispute", command)
+
+
+@router.post("/escrows/{escrow_id}/disputes/evidence", response_model=EscrowView, responses=_REFUSALS)
+async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, once: MayRepeat) -> Response:
+    """Add evidence to the open dispute while its evidence window lasts."""
+    escrow = await sender.find(escrow_id, Permission.DISPUTE)
+    command = SubmitEvidence(
+        command_id=once.command_id,
+        actor=sender.actor,
+        note=body.note,
+        artifacts=tuple(artifact.value() for artifact in body.artifacts),
+    )
+    return await sender.send(once, escrow, "submit_evidence", command)
+
+
+@router.post("/escrows/{escrow_id}/disputes/resolution", response_model=EscrowView, responses=_REFUSALS)
+async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once: MovesMoney) -> Response:
+    """Split what is held as the arbiter says."""
+    escrow = await sender.find(escrow_id, Permission.ARBITRATE)
+    command = ResolveEscrow(
+        command_id=once.command_id,
+        actor=sender.actor,
+        payee_share_e4=parse_ratio(body.payee_share, "payee_share"),
+        note=body.note,
+    )
+    return await sender.send(once, escrow, "resolve", command)
+
+
+@router.post("/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUSALS)
+async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Refund | None = None) -> Response:
+    """Give back an amount, or all that is held, by the payee's own will."""
+    escrow = await sender.find(escrow_id, Permission.REFUND)
+    amount = body.amount if body else None
+    command = RefundEscrow(
+        command_id=once.command_id,
+        actor=sender.actor,
+        amount_minor=None if amount is None else parse_amount(amount, escrow.terms.currency),
+    )
+    return await sender.send(once, escrow, "refund", command)
+
+
+@router.post("/escrows/{escrow_id}/cancel", response_model=EscrowView, responses=_REFUSALS)
+async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Cancel | None = None) -> Response:
+    """End the escrow before delivery: either party while nothing is funded, then the payee, or both."""
+    escrow = await sender.find(escrow_id, Permission.CANCEL)
+    command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
+    return await sender.send(once, escrow, "cancel", command)

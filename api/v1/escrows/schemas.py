@@ -1,0 +1,315 @@
+"""What escrows look like over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, ContractId, Name, Note, RequestModel, ResponseModel, Share
+from domain.escrow.state import Artifact, Escrow
+from domain.escrow.state import EscrowStatus as Status
+from domain.ids import escrow_workflow_id, transfer_id
+from domain.money import format_amount, format_ratio
+from models.escrow import EscrowEventRow
+
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,30}:[!-~]+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class ArtifactBody(RequestModel):
+    """Where a thing is, and optionally the SHA-256 of its bytes."""
+
+    uri: Uri = Field(examples=["https://example.com/report.pdf"])
+    sha256: Sha256 | None = None
+
+    def value(self) -> Artifact:
+        """Return the domain's value."""
+        return Artifact(uri=self.uri, sha256=self.sha256.lower() if self.sha256 else None)
+
+
+class CreateEscrow(RequestModel):
+    """Opens the escrow of a contract; everything else comes from the contract."""
+
+    contract_id: ContractId
+    amount: Amount | None = Field(default=None, description="Checked against the contract's price when given.")
+
+
+class Fund(RequestModel):
+    """Pays in from the payer's credits."""
+
+    source: Literal["credits"] = "credits"
+
+
+class Deliver(RequestModel):
+    """Hands over work for review."""
+
+    artifacts: Annotated[list[ArtifactBody], Field(max_length=50)] = Field(default_factory=list)
+    note: Note | None = None
+    milestone: Name | None = Field(default=None, description="The milestone that this is for; the next one if absent.")
+
+
+class Validate(RequestModel):
+    """A validator's score between 0 and 1."""
+
+    score: Share
+    note: Note | None = None
+
+
+class Approve(RequestModel):
+    """Nothing needs to be said: the principal is the key's."""
+
+
+class OpenDispute(RequestModel):
+    """Freezes the escrow."""
+
+    reason: Annotated[Note, StringConstraints(min_length=1)]
+
+
+class Evidence(RequestModel):
+    """A party's evidence."""
+
+    note: Annotated[Note, StringConstraints(min_length=1)]
+    artifacts: Annotated[list[ArtifactBody], Field(max_length=20)] = Field(default_factory=list)
+
+
+class Resolve(RequestModel):
+    """The arbiter's decision."""
+
+    payee_share: Share
+    note: Note | None = None
+
+
+class Refund(RequestModel):
+    """Gives back an amount, or all that is held."""
+
+    amount: Amount | None = None
+
+
+class Cancel(RequestModel):
+    """Ends the escrow before delivery."""
+
+    reason: Note | None = None
+
+
+class SignatureView(ResponseModel):
+    """One approval."""
+
+    signatory: str
+    signed_at: datetime
+
+
+class MilestoneView(ResponseModel):
+    """A part of the work."""
+
+    name: str
+    amount: str
+    status: Literal["pending", "delivered", "released"]
+
+
+class DeadlinesView(ResponseModel):
+    """When the present state ends by itself; null where a deadline does not apply now."""
+
+    fund_by: datetime | None
+    deliver_by: datetime | None
+    review_by: datetime | None
+
+
+class DeliveryView(ResponseModel):
+    """The latest delivery."""
+
+    artifacts: list[dict[str, str | None]]
+    note: str | None
+    milestone: str | None
+    delivered_at: datetime
+
+
+class EvidenceView(ResponseModel):
+    """A piece of evidence."""
+
+    submitted_by: str
+    note: str
+    artifacts: list[dict[str, str | None]]
+    submitted_at: datetime
+
+
+class DisputeView(ResponseModel):
+    """The dispute, its deadlines, and how it ended."""
+
+    opened_by: str
+    reason: str
+    opened_at: datetime
+    evidence: list[EvidenceView]
+    evidence_until: datetime
+    decide_by: datetime
+    default_at: datetime
+    default_payee_share: str
+    resolved_by: str | None
+    payee_share: str | None
+    resolution_note: str | None
+    resolved_at: datetime | None
+
+
+class EscrowView(ResponseModel):
+    """An escrow. In every final state `released + refunded + commission = funded`; amounts are decimal strings."""
+
+    id: str
+    contract_id: str
+    status: Status
+    currency: str
+    amount: str
+    funded_amount: str
+    released_amount: str = Field(description="Paid to the agent, net of commission.")
+    refunded_amount: str
+    commission_amount: str
+    commission_bps: int
+    payer_org_id: str
+    payee_org_id: str
+    payee_agent_id: str
+    signatories: list[str]
+    required_signatures: int
+    signatures: list[SignatureView]
+    validation_threshold: str | None
+    validation_score: str | None
+    milestones: list[MilestoneView]
+    delivery: DeliveryView | None
+    deadlines: DeadlinesView
+    dispute: DisputeView | None
+    cancel_requested_by: str | None
+    workflow_id: str
+    version: int = Field(description="The number of the latest event in the timeline.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class EventView(ResponseModel):
+    """One step: who did what when, the state after it, and the ledger transfer that it caused."""
+
+    number: int
+    kind: str
+    status: Status
+    actor: str
+    at: datetime
+    recorded_at: datetime
+    transfer_id: str | None
+    details: dict[str, Any]
+
+
+class TimelineView(ResponseModel):
+    """All steps of an escrow in their order."""
+
+    data: list[EventView]
+    next_cursor: None = None
+
+
+def view(escrow: Escrow) -> EscrowView:
+    """Show an escrow's state to a client."""
+    terms = escrow.terms
+
+    def money(amount_minor: int) -> str:
+        return format_amount(amount_minor, terms.currency)
+
+    return EscrowView(
+        id=terms.escrow_id,
+        contract_id=terms.contract_id,
+        status=escrow.status,
+        currency=terms.currency,
+        amount=money(terms.amount_minor),
+        funded_amount=money(escrow.funded_minor),
+        released_amount=money(escrow.released_minor),
+        refunded_amount=money(escrow.refunded_minor),
+        commission_amount=money(escrow.commission_minor),
+        commission_bps=terms.commission_bps,
+        payer_org_id=terms.payer_org_id,
+        payee_org_id=terms.payee_org_id,
+        payee_agent_id=terms.agent_id,
+        signatories=list(terms.signatories),
+        required_signatures=terms.required_signatures,
+        signatures=[SignatureView(signatory=s.signatory, signed_at=s.signed_at) for s in escrow.signatures],
+        validation_threshold=_ratio(terms.validation_threshold_e4),
+        validation_score=_ratio(escrow.validation_score_e4),
+        milestones=_milestones(escrow),
+        delivery=_delivery(escrow),
+        deadlines=DeadlinesView(fund_by=escrow.fund_by, deliver_by=escrow.deliver_by, review_by=escrow.review_by),
+        dispute=_dispute(escrow),
+        cancel_requested_by=escrow.cancel_requested_by,
+        workflow_id=escrow_workflow_id(terms.contract_id),
+        version=escrow.version,
+        created_at=escrow.opened_at,
+        updated_at=escrow.updated_at,
+    )
+
+
+def event_view(row: EscrowEventRow) -> EventView:
+    """Show a step to a client."""
+    return EventView(
+        number=row.number,
+        kind=row.kind,
+        status=Status(row.status),
+        actor=row.actor,
+        at=row.at,
+        recorded_at=row.recorded_at,
+        transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None,
+        details=row.details,
+    )
+
+
+def _ratio(ratio_e4: int | None) -> str | None:
+    return None if ratio_e4 is None else format_ratio(ratio_e4)
+
+
+def _artifacts(artifacts: tuple[Artifact, ...]) -> list[dict[str, str | None]]:
+    return [{"uri": artifact.uri, "sha256": artifact.sha256} for artifact in artifacts]
+
+
+def _milestones(escrow: Escrow) -> list[MilestoneView]:
+    under_review = escrow.delivery.milestone if escrow.delivery and escrow.status is Status.DELIVERED else None
+
+    def status(name: str) -> Literal["pending", "delivered", "released"]:
+        if name in escrow.milestones_released:
+            return "released"
+        return "delivered" if name == under_review else "pending"
+
+    return [
+        MilestoneView(name=m.name, amount=format_amount(m.amount_minor, escrow.terms.currency), status=status(m.name))
+        for m in escrow.terms.milestones
+    ]
+
+
+def _delivery(escrow: Escrow) -> DeliveryView | None:
+    if escrow.delivery is None:
+        return None
+    delivery = escrow.delivery
+    return DeliveryView(
+        artifacts=_artifacts(delivery.artifacts),
+        note=delivery.note,
+        milestone=delivery.milestone,
+        delivered_at=delivery.delivered_at,
+    )
+
+
+def _dispute(escrow: Escrow) -> DisputeView | None:
+    if escrow.dispute is None:
+        return None
+    dispute = escrow.dispute
+    return DisputeView(
+        opened_by=dispute.opened_by,
+        reason=dispute.reason,
+        opened_at=dispute.opened_at,
+        evidence=[
+            EvidenceView(
+                submitted_by=piece.submitted_by,
+                note=piece.note,
+                artifacts=_artifacts(piece.artifacts),
+                submitted_at=piece.submitted_at,
+            )
+            for piece in dispute.evidence
+        ],
+        evidence_until=dispute.evidence_until,
+        decide_by=dispute.decide_by,
+        default_at=dispute.default_at,
+        default_payee_share=format_ratio(escrow.terms.dispute_default_share_e4),
+        resolved_by=dispute.resolved_by,
+        payee_share=_ratio(dispute.payee_share_e4),
+        resolution_note=dispute.resolution_note,
+        resolved_at=dispute.resolved_at,
+    )

@@ -1,0 +1,256 @@
+"""A stage for escrows: a real worker on a real server, real books, and a client that sends what the API sends."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+
+from api.v1.escrows import commands
+from contracts.escrow import (
+    ApproveEscrow,
+    CancelEscrow,
+    CommandResult,
+    DeliverEscrow,
+    DisputeEscrow,
+    FundEscrow,
+    RefundEscrow,
+    ResolveEscrow,
+    SubmitEvidence,
+    ValidateEscrow,
+)
+from domain import accounts
+from domain.access import Actor, Role
+from domain.escrow.state import Escrow, Terms
+from domain.ids import escrow_id_of, escrow_workflow_id
+from ledger.gateway import Ledger
+from models.agent import Agent
+from models.contract import Contract
+from models.escrow import EscrowEventRow
+from models.organization import Organization
+from repositories import escrow as escrows
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from runtime.interceptors import BursarInterceptor
+from runtime.settings import Settings
+from tests.support.escrows import TERMS
+from worker import make_worker
+
+COMMANDS = {
+    "fund": FundEscrow,
+    "deliver": DeliverEscrow,
+    "validate": ValidateEscrow,
+    "approve": ApproveEscrow,
+    "dispute": DisputeEscrow,
+    "submit_evidence": SubmitEvidence,
+    "resolve": ResolveEscrow,
+    "refund": RefundEscrow,
+    "cancel": CancelEscrow,
+}
+KEYS = itertools.count(1)
+
+
+@dataclass
+class Stage:
+    """Sends commands as the API does and looks at the books as an auditor does."""
+
+    env: WorkflowEnvironment
+    client: Client
+    database: Database
+    deps: Any
+    actors: dict[str, Actor] = field(default_factory=dict)
+
+    async def award(self, *, balance: int = 100_000_000, of: "Job | None" = None, **changes: Any) -> "Job":
+        """Make a contract between two new organizations, or those of another job; the payer has `balance` credits."""
+        payer, payee, agent = new_id("org"), new_id("org"), new_id("agt")
+        if of is not None:
+            payer, payee, agent = of.terms.payer_org_id, of.terms.payee_org_id, of.terms.agent_id
+        contract_id = new_id("ctr")
+        terms = replace(
+            TERMS,
+            escrow_id=escrow_id_of(contract_id),
+            contract_id=contract_id,
+            payer_org_id=payer,
+            payee_org_id=payee,
+            agent_id=agent,
+            signatories=("procurement", "finance"),
+            **changes,
+        )
+        async with self.database.platform() as session:
+            made = {"created_by": "test"}
+            if of is None:
+                for org in (payer, payee):
+                    await session.execute(insert(Organization).values(id=org, name=org, command_id=org, **made))
+                listing = {"visibility": "public", "pricing_model": "free"}
+                await session.execute(
+                    insert(Agent).values(id=agent, org_id=payee, name="bot", command_id=agent, **listing, **made)
+                )
+            await session.execute(insert(Contract).values(**_contract(terms), command_id=contract_id, **made))
+            if of is None:
+                await Ledger(await driver_connection(session)).post(
+                    key=f"grant:{payer}",
+                    kind="grant",
+                    source=accounts.platform("credit_issuance", "CREDIT"),
+                    destination=accounts.org_credits(payer),
+                    amount_minor=balance,
+                    effective_at=datetime.now(UTC),
+                    org_id=payer,
+                )
+        return Job(self, terms)
+
+
+@dataclass
+class Job:
+    """One contract and its escrow."""
+
+    stage: Stage
+    terms: Terms
+
+    def __post_init__(self) -> None:
+        t = self.terms
+        self.procurement = Actor(principal="procurement", role=Role.OWNER, org_id=t.payer_org_id)
+        self.finance = Actor(principal="finance", role=Role.FINANCE, org_id=t.payer_org_id)
+        self.bot = Actor(principal="bot", role=Role.AGENT, org_id=t.payee_org_id, agent_id=t.agent_id)
+        self.validator = Actor(principal="validator", role=Role.VALIDATOR)
+        self.arbiter = Actor(principal="arbiter", role=Role.ARBITER)
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        return self.stage.client.get_workflow_handle(escrow_workflow_id(self.terms.contract_id))
+
+    async def open(self, key: str | None = None) -> CommandResult:
+        with self.stage.env.with_time_skipping_disabled():
+            return await commands.open_escrow(
+                self.stage.deps, self.stage.client, self.terms, self.procurement, key or f"open-{next(KEYS)}"
+            )
+
+    async def send(self, name: str, actor: Actor, *, key: str | None = None, **fields: Any) -> CommandResult:
+        escrow = await self.state()
+        command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=actor, **fields)
+        return await commands.send(self.stage.deps, self.stage.client, escrow, name, command)
+
+    async def funded(self) -> "Job":
+        await self.open()
+        await self.send("fund", self.procurement)
+        return self
+
+    async def delivered(self) -> "Job":
+        await self.funded()
+        await self.send("deliver", self.bot)
+        return self
+
+    async def disputed(self) -> "Job":
+        await self.delivered()
+        await self.send("dispute", self.finance, reason="not what was agreed")
+        return self
+
+    async def pass_time(self, **amount: float) -> None:
+        await self.stage.env.fast_forward(self.handle, timedelta(**amount))
+
+    async def end(self) -> str:
+        result = await self.handle.result()
+        return str(result["status"] if isinstance(result, dict) else result.status)
+
+    async def state(self) -> Escrow:
+        async with self.stage.database.platform() as session:
+            row = await escrows.get(session, self.terms.escrow_id)
+            assert row is not None
+            assert row.status == row.state["status"]
+            return escrows.state_of(row)
+
+    async def timeline(self) -> list[EscrowEventRow]:
+        async with self.stage.database.platform() as session:
+            return list(await escrows.timeline(session, self.terms.escrow_id))
+
+    async def kinds(self) -> list[str]:
+        return [event.kind for event in await self.timeline()]
+
+    async def money(self) -> dict[str, int]:
+        """Return the balances of everybody, in minor units, after checking that the read model says the same."""
+        t = self.terms
+        async with self.stage.database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            found = {
+                "payer": (await ledger.balance(accounts.org_credits(t.payer_org_id))).posted_minor,
+                "escrow": (await ledger.balance(accounts.escrow(t.escrow_id, t.currency, t.payer_org_id))).posted_minor,
+                "payee": (
+                    await ledger.balance(accounts.agent_earnings(t.agent_id, t.currency, t.payee_org_id))
+                ).posted_minor,
+            }
+        state = await self.state()
+        assert found["escrow"] == state.held_minor
+        assert found["payee"] == state.released_minor
+        return found
+
+
+def _contract(t: Terms) -> dict[str, Any]:
+    return {
+        "id": t.contract_id,
+        "org_id": t.payer_org_id,
+        "payee_org_id": t.payee_org_id,
+        "agent_id": t.agent_id,
+        "title": "A job",
+        "price_minor": t.amount_minor,
+        "currency": t.currency,
+        "validation_threshold_e4": t.validation_threshold_e4,
+        "signatories": list(t.signatories),
+        "signatory_org_ids": [],
+        "required_signatures": t.required_signatures,
+        "fund_seconds": t.fund_seconds,
+        "deliver_seconds": t.deliver_seconds,
+        "review_seconds": t.review_seconds,
+        "evidence_seconds": t.evidence_seconds,
+        "decision_seconds": t.decision_seconds,
+        "grace_seconds": t.grace_seconds,
+        "dispute_default_share_e4": t.dispute_default_share_e4,
+        "commission_bps": t.commission_bps,
+        "milestones": [{"name": m.name, "amount_minor": m.amount_minor} for m in t.milestones],
+    }
+
+
+def with_interceptor(client: Client) -> Client:
+    config = client.config()
+    config["interceptors"] = [*config["interceptors"], BursarInterceptor()]
+    return Client(**config)
+
+
+@asynccontextmanager
+async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str | None = None) -> AsyncIterator[Stage]:
+    """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
+    database = Database(database_urls.tenant, database_urls.platform)
+    client = with_interceptor(env.client)
+    deps = SimpleNamespace(settings=Settings(), database=database)
+    async with make_worker(client, database, build_id=build_id):
+        yield Stage(env, client, database, deps)
+    from ledger.verify import verify
+
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+        await database.close()
+    assert report.ok, report
+
+
+@pytest.fixture(scope="session")
+async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
+    """One worker for all tests of the session; every job has organizations of its own."""
+    async with stage_on(timeskip_env, database_urls) as made:
+        yield made
+
+
+Award = Callable[..., Awaitable[Job]]
+
+
+@pytest.fixture
+def award(stage: Stage) -> Award:
+    return stage.award

@@ -1,0 +1,55 @@
+"""An escrow with more commands than one run takes: the server's limit is lowered, nothing in the input says so."""
+
+import asyncio
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from contracts import search_attributes
+from runtime.settings import Settings
+from runtime.temporal import data_converter
+from stack.temporal import find_temporal
+from tests.workflows.conftest import stage_on
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal]
+
+
+@pytest.fixture(scope="module")
+async def short_runs(database_urls):
+    """A stage on a server that suggests a new run after twenty events."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"],
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment, stage_on(environment, database_urls) as stage:
+        yield stage
+
+
+async def test_an_escrow_goes_on_in_new_runs_and_forgets_nothing(short_runs):
+    job = await (await short_runs.award()).disputed()
+    first_run = (await job.handle.describe()).run_id
+    deadlines = (await job.state()).dispute.decide_by
+    parties = [job.bot, job.finance]
+
+    async def testify(number: int) -> None:
+        await job.send("submit_evidence", parties[number % 2], key=f"evidence-{number}", note=f"piece {number}")
+
+    # More at once than the server takes in flight (10): the sender waits and repeats where it is told so.
+    await asyncio.gather(*(testify(number) for number in range(24)))
+    assert (await job.handle.describe()).run_id != first_run
+
+    state = await job.state()
+    assert sorted(piece.note for piece in state.dispute.evidence) == sorted(f"piece {n}" for n in range(24))
+    assert state.dispute.decide_by == deadlines
+
+    # A command of an earlier run, repeated, is answered and not done again.
+    await testify(0)
+    assert len((await job.state()).dispute.evidence) == 24
+
+    await job.send("resolve", job.arbiter, payee_share_e4=5000)
+    assert await job.end() == "split"
+    numbers = [event.number for event in await job.timeline()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert await job.money() == {"payer": 75_000_000, "escrow": 0, "payee": 23_750_000}

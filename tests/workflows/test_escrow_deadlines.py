@@ -1,0 +1,99 @@
+"""Every state ends by itself; the clock of the run skips ahead, the books get its time."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain.errors import WrongState
+from domain.escrow.state import Milestone
+from repositories import alert
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_pitfall_24_an_escrow_that_is_not_funded_is_cancelled(award):
+    job = await award()
+    await job.open()
+    await job.pass_time(days=2, hours=23)
+    assert (await job.state()).status == "open"
+    await job.pass_time(hours=2)
+    assert await job.end() == "cancelled"
+    assert await job.kinds() == ["opened", "funding_expired"]
+
+
+async def test_pitfall_24_work_that_is_not_delivered_is_refunded(award):
+    job = await (await award()).funded()
+    await job.pass_time(days=7, hours=1)
+    assert await job.end() == "refunded"
+    assert (await job.money())["payer"] == 100_000_000
+
+
+async def test_pitfall_24_a_silent_client_does_not_starve_the_agent(award):
+    job = await (await award()).delivered()
+    await job.pass_time(days=3, hours=1)
+    assert await job.end() == "released"
+    assert (await job.money())["payee"] == 47_500_000
+
+
+async def test_pitfall_24_a_dispute_that_nobody_decides_alerts_and_then_takes_the_default(award, stage):
+    job = await (await award(dispute_default_share_e4=2500)).disputed()
+    await job.pass_time(days=7, hours=1)
+    state = await job.state()
+    assert state.status == "disputed"
+    assert state.dispute.overdue_alerted
+    async with stage.database.platform() as session:
+        raised = [
+            a
+            for a in await alert.page(session, open_only=True, before=None, limit=200)
+            if a.subject == job.terms.escrow_id
+        ]
+    assert [a.kind for a in raised] == ["escrow.decision_overdue"]
+    await job.pass_time(days=1, hours=1)
+    assert await job.end() == "split"
+    assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "decision_overdue", "default_applied"]
+    assert (await job.money())["payee"] == 11_875_000
+
+
+async def test_an_arbiter_may_still_decide_after_the_alert(award):
+    job = await (await award()).disputed()
+    await job.pass_time(days=7, hours=1)
+    assert (await job.send("resolve", job.arbiter, payee_share_e4=0)).status == "refunded"
+
+
+async def test_evidence_is_taken_until_its_window_closes(award):
+    job = await (await award()).disputed()
+    await job.send("submit_evidence", job.bot, note="in time")
+    await job.pass_time(days=3, hours=1)
+    with pytest.raises(Exception, match="evidence window closed"):
+        await job.send("submit_evidence", job.finance, note="too late")
+
+
+async def test_each_milestone_has_a_delivery_period_of_its_own(award):
+    milestones = tuple(Milestone(name=n, amount_minor=25_000_000) for n in ("a", "b"))
+    job = await (await award(milestones=milestones)).funded()
+    await job.pass_time(days=6)
+    await job.send("deliver", job.bot)
+    await job.send("validate", job.validator, score_e4=9000)
+    await job.pass_time(days=6)
+    assert (await job.state()).status == "funded"
+    await job.pass_time(days=2)
+    assert await job.end() == "expired"
+    state = await job.state()
+    assert (state.released_minor + state.commission_minor, state.refunded_minor) == (25_000_000, 25_000_000)
+
+
+async def test_late_steps_are_booked_at_the_time_of_the_run(award):
+    job = await (await award()).funded()
+    await job.pass_time(days=7, hours=1)
+    await job.end()
+    funded, expired = (await job.timeline())[1:]
+    assert expired.at - funded.at >= timedelta(days=7)
+    assert expired.recorded_at - funded.recorded_at < timedelta(days=1)
+
+
+async def test_a_delivery_after_the_deadline_is_refused_and_the_payer_has_its_money(award):
+    job = await (await award()).funded()
+    await job.pass_time(days=8)
+    with pytest.raises(WrongState):
+        await job.send("deliver", job.bot)
+    assert (await job.money())["payer"] == 100_000_000
