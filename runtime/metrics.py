@@ -1,0 +1,177 @@
+"""Prometheus metrics: of the API, counted in its own process, and of the worker, served by the Temporal SDK.
+
+No label holds anything that a caller can make up: a route is its template (`/api/v1/escrows/{escrow_id}`), a method one
+that HTTP defines, and what matched no route is `unmatched`.
+"""
+
+import logging
+import time
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import choose_encoder
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+
+from runtime.settings import Settings
+
+#: Upper bounds of the latency buckets, in seconds. A command on an escrow is expected between 10 and 50 ms.
+BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNMATCHED = "unmatched"
+
+
+class ApiMetrics:
+    """The metrics of one web process. Made once by the app and given to whoever counts."""
+
+    def __init__(self) -> None:
+        """Make a registry of its own, with the process's memory, descriptors and garbage collection in it."""
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "bursar_http_requests",
+            "Requests answered, by method, route template and status.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "bursar_http_request_duration_seconds",
+            "Seconds from the first byte of a request to the last byte of its answer.",
+            ("method", "route"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._in_flight = 0
+        Gauge("bursar_http_requests_in_flight", "Requests being answered.", registry=self.registry).set_function(
+            lambda: self._in_flight
+        )
+        self._replays = Counter(
+            "bursar_idempotency_replays",
+            "Requests answered from an earlier one with the same key.",
+            registry=self.registry,
+        )
+        self._commands = Counter(
+            "bursar_escrow_commands",
+            "Commands given to escrows, by command and outcome: ok, or the code of the refusal.",
+            ("command", "outcome"),
+            registry=self.registry,
+        )
+        # Looking a child up by its labels takes three times as long as counting.
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def middleware(self, app: ASGIApp) -> ASGIApp:
+        """Wrap an ASGI app so that its HTTP requests are counted and timed."""
+        return RequestMetrics(app, self)
+
+    def begin(self) -> None:
+        """Count a request in."""
+        self._in_flight += 1
+
+    def end(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request out."""
+        self._in_flight -= 1
+        key = (method if method in METHODS else "other", route, status)
+        children = self._children.get(key)
+        if children is None:
+            children = (self._requests.labels(key[0], route, str(status)), self._seconds.labels(key[0], route))
+            self._children[key] = children
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def count_replay(self) -> None:
+        """Count an answer that was given before."""
+        self._replays.inc()
+
+    def count_escrow_command(self, command: str, outcome: str = "ok") -> None:
+        """Count a command: `fund`, `approve` …; outcome is `ok` or an error code, never free text."""
+        self._commands.labels(command, outcome).inc()
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the body and the content type of `GET /metrics`, in the format that the scraper accepts."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+def route_template(scope: Scope) -> str:
+    """Return the template of the route that answered, prefixes included; `unmatched` when none did."""
+    # FastAPI keeps the route under the path that it was declared with; the prefixes are in its own part of the scope.
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    template = getattr(context, "path", None) or getattr(scope.get("route"), "path", None)
+    return template if isinstance(template, str) else UNMATCHED
+
+
+class RequestMetrics:
+    """ASGI middleware that counts and times requests. It never touches a body."""
+
+    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
+        """Take the app and where its requests are counted."""
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request and count it, also when it fails."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        metrics = self._metrics
+        started = time.perf_counter()
+        metrics.begin()
+        try:
+            await self._app(scope, receive, counted)
+        finally:
+            metrics.end(scope["method"], route_template(scope), status, time.perf_counter() - started)
+
+
+def worker_runtime(settings: Settings) -> Runtime:
+    """Return the SDK runtime of a worker: its metrics on `worker_metrics_port`, its logs with all others.
+
+    Port 0 serves no metrics. `docs/observability.md` lists the metrics.
+
+    Raises:
+        RuntimeError: the port is in use.
+    """
+    metrics = None
+    address = f"{settings.worker_metrics_host}:{settings.worker_metrics_port}"
+    if settings.worker_metrics_port:
+        metrics = PrometheusConfig(address, counters_total_suffix=True, durations_as_seconds=True, unit_suffix=True)
+    try:
+        return Runtime(telemetry=TelemetryConfig(logging=_logging(), metrics=metrics))
+    except (ValueError, RuntimeError) as error:
+        raise RuntimeError(f"The worker's metrics cannot be served on {address}: {error}") from error
+
+
+def client_runtime() -> Runtime:
+    """Return the SDK runtime of a process that has no worker: no metrics, its logs with all others."""
+    return Runtime(telemetry=TelemetryConfig(logging=_logging()))
+
+
+def _logging() -> LoggingConfig:
+    return LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+    )

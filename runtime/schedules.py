@@ -1,0 +1,114 @@
+"""Schedules with fixed ids, created or brought up to date each time a worker starts.
+
+What runs on a schedule is a list in code (`Job`), so a deployment that changes the time or the workflow of a job
+changes it on the server, and ten workers that start at once make one schedule. What an operator did in the UI stays: a
+paused schedule stays paused, with its note.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleState,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.common import TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts.queues import TASK_QUEUE, cut_summary
+
+log = structlog.get_logger("bursar.schedules")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One thing that happens on a schedule.
+
+    Attributes:
+        id: names the schedule, and with the time each run: `hold-expiry` and `hold-expiry-2026-01-31T00:00:00Z`.
+        workflow: the pinned type of the workflow.
+        spec: when; give a `time_zone_name` unless UTC is meant.
+        summary: what an operator reads beside a run.
+        args: the workflow's input.
+        overlap: what happens while the previous run is not finished; by default the next one is left out.
+        catch_up_within: how far back runs are made up for after the server was away.
+        task_queue: where the workflow runs.
+        run_timeout: ends a run that takes longer.
+        search_attributes: of each run.
+    """
+
+    id: str
+    workflow: str
+    spec: ScheduleSpec
+    summary: str
+    args: Sequence[object] = ()
+    overlap: ScheduleOverlapPolicy = ScheduleOverlapPolicy.SKIP
+    catch_up_within: timedelta = timedelta(hours=1)
+    task_queue: str = TASK_QUEUE
+    run_timeout: timedelta | None = None
+    search_attributes: TypedSearchAttributes = field(default_factory=lambda: TypedSearchAttributes([]))
+
+    def schedule(self, state: ScheduleState | None = None) -> Schedule:
+        """Return the schedule as the server stores it, with what an operator did to the one that is there."""
+        return Schedule(
+            action=ScheduleActionStartWorkflow(
+                self.workflow,
+                args=list(self.args),
+                id=self.id,
+                task_queue=self.task_queue,
+                run_timeout=self.run_timeout,
+                static_summary=cut_summary(self.summary),
+                typed_search_attributes=self.search_attributes,
+            ),
+            spec=self.spec,
+            policy=SchedulePolicy(overlap=self.overlap, catchup_window=self.catch_up_within),
+            state=state or ScheduleState(note=cut_summary(self.summary)),
+        )
+
+
+async def ensure_schedule(client: Client, job: Job) -> None:
+    """Make the server's schedule of that id be the job's. Safe to repeat, and to run from several workers at once."""
+    try:
+        await client.create_schedule(job.id, job.schedule())
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(job.id).update(lambda current: _brought_up_to_date(current, job))
+        return
+    log.info("schedule created", schedule=job.id, workflow=job.workflow)
+
+
+def _brought_up_to_date(current: ScheduleUpdateInput, job: Job) -> ScheduleUpdate:
+    return ScheduleUpdate(schedule=job.schedule(current.description.schedule.state))
+
+
+async def apply_schedules(client: Client, jobs: Iterable[Job], *, retired: Iterable[str] = ()) -> None:
+    """Bring every job's schedule up to date and delete the retired ones; what a worker calls at its start.
+
+    Args:
+        client: the client of the worker.
+        jobs: everything that runs on a schedule; an id that occurs twice is an error.
+        retired: ids of schedules that an earlier version made and that must be gone.
+    """
+    wanted = list(jobs)
+    ids = [job.id for job in wanted]
+    if len(set(ids)) != len(ids):
+        raise ValueError(f"two jobs have one schedule id: {sorted(ids)}")
+    for job in wanted:
+        await ensure_schedule(client, job)
+    for schedule_id in retired:
+        try:
+            await client.get_schedule_handle(schedule_id).delete()
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+        else:
+            log.info("schedule deleted", schedule=schedule_id)

@@ -1,0 +1,185 @@
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Response
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.types import Message, Receive, Scope, Send
+from temporalio.common import MetricMeter
+from temporalio.worker import Worker
+
+from runtime.identity import new_id
+from runtime.metrics import ApiMetrics, client_runtime, worker_runtime
+from runtime.settings import Settings
+from runtime.temporal import connect
+from stack.temporal import free_port
+from tests.runtime.sample import Books, Pay, SampleWorkflow
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def samples(text: str) -> Samples:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def of(metrics: ApiMetrics) -> Samples:
+    return samples(metrics.render()[0].decode())
+
+
+def requests(metrics: ApiMetrics) -> dict[tuple[str, str, str], float]:
+    """Requests counted, by method, route and status."""
+    found = {}
+    for (name, labels), value in of(metrics).items():
+        if name == "bursar_http_requests_total":
+            by_name = dict(labels)
+            found[(by_name["method"], by_name["route"], by_name["status"])] = value
+    return found
+
+
+def app_of(metrics: ApiMetrics) -> FastAPI:
+    router = APIRouter(prefix="/escrows")
+
+    @router.get("/{escrow_id}")
+    async def get(escrow_id: str) -> dict[str, str]:
+        return {"id": escrow_id}
+
+    @router.post("/{escrow_id}/fund")
+    async def fund(escrow_id: str) -> Response:
+        raise RuntimeError("broken")
+
+    app = FastAPI()
+    resources = APIRouter()
+    resources.include_router(router)
+    app.include_router(resources, prefix="/api/v1")
+    app.include_router(resources, prefix="/api", include_in_schema=False)
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, float]:
+        return {"in_flight": of(metrics)[("bursar_http_requests_in_flight", ())]}
+
+    return app
+
+
+@pytest.fixture
+def metrics() -> ApiMetrics:
+    return ApiMetrics()
+
+
+@pytest.fixture
+async def http(metrics: ApiMetrics) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=metrics.middleware(app_of(metrics)), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
+
+
+async def test_requests_are_counted_by_route_template_and_never_by_path(
+    http: httpx.AsyncClient, metrics: ApiMetrics
+) -> None:
+    for path in ("/api/v1/escrows/esc_1", "/api/v1/escrows/esc_2", "/api/escrows/esc_3", "/nowhere", "/api/v1/x/y"):
+        await http.get(path)
+    await http.post("/api/v1/escrows/esc_1")
+    await http.post("/api/v1/escrows/esc_1/fund")
+    await http.request("BREW", "/api/v1/escrows/esc_1")
+    assert requests(metrics) == {
+        ("GET", "/api/v1/escrows/{escrow_id}", "200"): 2,
+        ("GET", "/api/escrows/{escrow_id}", "200"): 1,
+        ("GET", "unmatched", "404"): 2,
+        ("POST", "/api/v1/escrows/{escrow_id}", "405"): 1,
+        ("POST", "/api/v1/escrows/{escrow_id}/fund", "500"): 1,
+        ("other", "/api/v1/escrows/{escrow_id}", "405"): 1,
+    }
+    assert b"esc_1" not in metrics.render()[0]
+
+
+async def test_durations_are_counted_beside(http: httpx.AsyncClient, metrics: ApiMetrics) -> None:
+    await http.get("/api/v1/escrows/esc_1")
+    labels = (("method", "GET"), ("route", "/api/v1/escrows/{escrow_id}"))
+    found = of(metrics)
+    assert found[("bursar_http_request_duration_seconds_count", labels)] == 1
+    assert found[("bursar_http_request_duration_seconds_sum", labels)] > 0
+
+
+async def test_requests_in_flight_come_back_to_zero(http: httpx.AsyncClient, metrics: ApiMetrics) -> None:
+    assert (await http.get("/healthz")).json() == {"in_flight": 1}
+    await http.post("/api/v1/escrows/esc_1/fund")
+    assert of(metrics)[("bursar_http_requests_in_flight", ())] == 0
+
+
+async def test_request_that_raises_is_counted_as_500_and_passed_on(metrics: ApiMetrics) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ConnectionError("client left")
+
+    async def nothing(message: Message | None = None) -> Message:
+        return {}
+
+    scope = {"type": "http", "method": "GET"}
+    with pytest.raises(ConnectionError):
+        await metrics.middleware(broken)(scope, nothing, nothing)  # type: ignore[arg-type]
+    assert requests(metrics) == {("GET", "unmatched", "500"): 1}
+    assert of(metrics)[("bursar_http_requests_in_flight", ())] == 0
+
+
+def test_commands_and_replays_are_counted(metrics: ApiMetrics) -> None:
+    metrics.count_escrow_command("fund")
+    metrics.count_escrow_command("fund", "ledger.insufficient_funds")
+    metrics.count_replay()
+    found = of(metrics)
+    assert found[("bursar_escrow_commands_total", (("command", "fund"), ("outcome", "ok")))] == 1
+    refused = (("command", "fund"), ("outcome", "ledger.insufficient_funds"))
+    assert found[("bursar_escrow_commands_total", refused)] == 1
+    assert found[("bursar_idempotency_replays_total", ())] == 1
+    assert ("process_resident_memory_bytes", ()) in found
+
+
+def test_format_is_the_one_that_the_scraper_accepts(metrics: ApiMetrics) -> None:
+    assert metrics.render()[1].startswith("text/plain; version=0.0.4")
+    body, content_type = metrics.render("application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")
+
+
+def test_two_apps_count_apart() -> None:
+    one, two = ApiMetrics(), ApiMetrics()
+    one.count_replay()
+    assert of(two)[("bursar_idempotency_replays_total", ())] == 0
+
+
+@pytest.mark.temporal
+async def test_worker_serves_its_metrics_on_loopback(settings: Settings) -> None:
+    serving = settings.model_copy(update={"worker_metrics_port": free_port()})
+    client = await connect(serving, runtime=worker_runtime(serving))
+    queue = new_id("queue")
+    async with Worker(client, task_queue=queue, workflows=[SampleWorkflow], activities=[Books().post]):
+        handle = await client.start_workflow(SampleWorkflow.run, Pay(how="x"), id=new_id("run"), task_queue=queue)
+        await handle.execute_update(SampleWorkflow.pay, Pay(how="regular well"))
+        await handle.signal(SampleWorkflow.finish)
+        await handle.result()
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{serving.worker_metrics_port}/metrics")
+    names = {name for name, _ in samples(answer.text)}
+    # The names that docs/observability.md gives.
+    assert {
+        "temporal_workflow_completed_total",
+        "temporal_activity_execution_latency_seconds_count",
+        "temporal_workflow_task_schedule_to_start_latency_seconds_count",
+        "temporal_request_latency_seconds_count",
+        "temporal_num_pollers",
+        "temporal_worker_task_slots_available",
+    } <= names
+
+
+def test_occupied_metrics_port_is_a_clear_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        port = occupied.getsockname()[1]
+        with pytest.raises(RuntimeError, match=f"metrics cannot be served on 127.0.0.1:{port}"):
+            worker_runtime(Settings(worker_metrics_port=port))
+
+
+def test_port_zero_serves_no_metrics() -> None:
+    for runtime in (worker_runtime(Settings(worker_metrics_port=0)), client_runtime()):
+        assert runtime.metric_meter is MetricMeter.noop

@@ -1,0 +1,131 @@
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from runtime.settings import Settings
+from runtime.telemetry import Telemetry
+from stack.postgres import Postgres
+
+
+class Collector:
+    """An OTLP/HTTP collector that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.requests: list[ExportTraceServiceRequest] = []
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.path == "/v1/traces":
+                    owner.requests.append(ExportTraceServiceRequest.FromString(body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def spans(self) -> list[Span]:
+        return [
+            span
+            for request in self.requests
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    def services(self) -> set[str]:
+        return {
+            attribute.value.string_value
+            for request in self.requests
+            for resource in request.resource_spans
+            for attribute in resource.resource.attributes
+            if attribute.key == "service.name"
+        }
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    yield collector
+    collector.server.shutdown()
+    collector.server.server_close()
+
+
+async def run_process(temporal_address: str, cluster: Postgres, endpoint: str | None) -> dict[str, Any]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("BURSAR_", "OTEL_"))}
+    environment |= {"BURSAR_TEMPORAL_ADDRESS": temporal_address, "TEST_DATABASE_URL": cluster.url(database="postgres")}
+    if endpoint:
+        environment["BURSAR_OTLP_ENDPOINT"] = endpoint
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.runtime.traced", env=environment, stdout=-1, stderr=-1
+    )
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    result: dict[str, Any] = json.loads(out)
+    assert result["paid"] == 42
+    return result
+
+
+def ancestors(span: Span, by_id: dict[bytes, Span]) -> list[str]:
+    names = []
+    while span.parent_span_id in by_id:
+        span = by_id[span.parent_span_id]
+        names.append(span.name)
+    return names
+
+
+@pytest.mark.db
+@pytest.mark.temporal
+async def test_request_workflow_activity_and_sql_are_one_trace(
+    temporal_address: str, cluster: Postgres, collector: Collector
+) -> None:
+    result = await run_process(temporal_address, cluster, collector.url)
+    spans = collector.spans()
+    names = [span.name for span in spans]
+    assert collector.services() == {"bursar-test"}
+
+    by_id = {span.span_id: span for span in spans}
+    statements = [span for span in spans if span.name == "SELECT"]
+    expected = ["RunActivity:post", "StartActivity:post", "HandleUpdate:pay", "StartWorkflowUpdate:pay"]
+    route = "POST /api/v1/escrows/{escrow_id}/pay"
+    own = [span for span in statements if "RunActivity:post" in ancestors(span, by_id)]
+    assert len(own) >= 2
+    for span in own:
+        assert ancestors(span, by_id) == [*expected, route]
+    assert len({span.trace_id for span in (*own, *(s for s in spans if s.name == route))}) == 1
+
+    assert not [name for name in names if "healthz" in name]
+    assert "GET" in names, "a path without a route is named by its method"
+    assert "at-all" not in " ".join(names)
+    assert "SECRETPARAMETER" not in str(spans)
+    assert "SECRETBAGGAGE" not in result["history"]
+
+
+@pytest.mark.db
+@pytest.mark.temporal
+async def test_sdk_of_opentelemetry_is_not_loaded_without_an_endpoint(temporal_address: str, cluster: Postgres) -> None:
+    result = await run_process(temporal_address, cluster, None)
+    assert not {"opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.instrumentation"} & set(result["loaded"])
+
+
+def test_disabled_telemetry_does_nothing() -> None:
+    telemetry = Telemetry(Settings(), "api")
+    assert not telemetry.enabled
+    assert telemetry.fastapi()["tracing"] is False
+    assert telemetry.temporal_plugins() == []
+    telemetry.close()

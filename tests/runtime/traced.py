@@ -1,0 +1,62 @@
+"""A web process and a worker in one, for the tests of tracing: OpenTelemetry can be set up once in a process only.
+
+Prints what the test looks at as one line of JSON.
+"""
+
+import asyncio
+import json
+import os
+import sys
+
+import httpx
+from fastapi import APIRouter, FastAPI
+from temporalio.worker import Worker
+
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.settings import Settings
+from runtime.telemetry import Telemetry
+from runtime.temporal import connect
+from tests.runtime.traced_workflow import Books, TracedWorkflow
+
+
+async def main() -> None:
+    settings = Settings()
+    telemetry = Telemetry(settings, "test")
+    database = Database(os.environ["TEST_DATABASE_URL"], os.environ["TEST_DATABASE_URL"])
+    client = await connect(settings, plugins=telemetry.temporal_plugins())
+    queue = new_id("queue")
+    router = APIRouter(prefix="/escrows")
+
+    @router.post("/{escrow_id}/pay")
+    async def pay(escrow_id: str) -> dict[str, int]:
+        handle = client.get_workflow_handle(escrow_id)
+        return {"paid": await handle.execute_update(TracedWorkflow.pay, 21)}
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {}
+
+    app = FastAPI(telemetry=telemetry.fastapi())
+    app.include_router(router, prefix="/api/v1")
+    transport = httpx.ASGITransport(app=app)
+    workflow_id = new_id("run")
+    async with (
+        Worker(client, task_queue=queue, workflows=[TracedWorkflow], activities=[Books(database).post]),
+        httpx.AsyncClient(transport=transport, base_url="http://api") as http,
+    ):
+        handle = await client.start_workflow(TracedWorkflow.run, id=workflow_id, task_queue=queue)
+        headers = {"baggage": "user=SECRETBAGGAGE"}
+        answer = await http.post(f"/api/v1/escrows/{workflow_id}/pay", headers=headers)
+        await http.get("/api/v1/escrows/healthz")
+        await http.get("/nowhere/at-all")
+        await handle.result()
+    history = (await handle.fetch_history()).to_json()
+    await database.close()
+    telemetry.close()
+    loaded = sorted({".".join(name.split(".")[:2]) for name in sys.modules if name.startswith("opentelemetry.")})
+    sys.stdout.write(json.dumps({"paid": answer.json()["paid"], "loaded": loaded, "history": history}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
