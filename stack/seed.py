@@ -62,10 +62,9 @@ class Seed:
 
     async def ensure(self) -> None:
         """Make what is missing; raises StackError when the API refuses."""
-        if "operator" not in self.keys:
-            self.keys["operator"] = await asyncio.to_thread(first_operator_key, self._environment)
-            self._save()
         async with httpx.AsyncClient(base_url=f"{self._api_url}/api/v1", trust_env=False, timeout=30) as client:
+            if not await self._operator_is_known(client):
+                await self._begin()
             post = self._poster(client)
             await self._id("client_org", post, "/organizations", {"name": CLIENT_ORGANIZATION})
             await self._id("studio_org", post, "/organizations", {"name": STUDIO_ORGANIZATION})
@@ -85,6 +84,21 @@ class Seed:
             )
             grant = {"organization_id": acme, "amount": GRANT, "source": "promotion", "note": "For trying things out"}
             await self._id("grant", post, "/credits/grants", grant)
+
+    async def _operator_is_known(self, client: httpx.AsyncClient) -> bool:
+        """Return whether the kept keys belong to this database; somebody may have removed one without the other."""
+        if "operator" not in self.keys:
+            return False
+        answer = await client.get("/api-keys", headers={"Authorization": f"Bearer {self.keys['operator']}"})
+        if answer.status_code not in {200, 401}:
+            raise StackError(f"The operator's key cannot be checked: {answer.status_code} {answer.text[:500]}")
+        return answer.status_code == 200
+
+    async def _begin(self) -> None:
+        secret_file = self._path.with_name("operator.key")
+        self._nonce, self.ids = secrets.token_hex(8), {}
+        self.keys = {"operator": await asyncio.to_thread(operator_key, self._environment, secret_file)}
+        self._save()
 
     def _poster(self, client: httpx.AsyncClient) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
         async def post(step: str, path: str, body: dict[str, str]) -> dict[str, Any]:
@@ -140,10 +154,13 @@ def _may_pass(answer: httpx.Response) -> bool:
     return answer.status_code >= 500 or answer.status_code == 429 or '"idempotency.in_flight"' in answer.text
 
 
-def first_operator_key(environment: Mapping[str, str]) -> str:
-    """Make the operator's key in the database itself, by the command that a deployment uses, and return it."""
+def operator_key(environment: Mapping[str, str], secret_file: Path) -> str:
+    """Put the operator's key into the database, by the command that a deployment uses, and return it."""
     result = subprocess.run(
-        [sys.executable, "-m", "api.bootstrap", "operator-key", "--principal", "operator"],
+        [
+            *(sys.executable, "-m", "api.bootstrap", "operator-key"),
+            *("--principal", "operator", "--secret-file", str(secret_file)),
+        ],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -152,4 +169,4 @@ def first_operator_key(environment: Mapping[str, str]) -> str:
     )
     if result.returncode != 0:
         raise StackError(f"The operator's key could not be made:\n{result.stderr.strip()}")
-    return result.stdout.split()[-1]
+    return secret_file.read_text().strip()
