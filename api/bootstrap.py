@@ -1,8 +1,8 @@
 """Makes the first operator key of an installation, from the machine that runs it.
 
 `python -m api.bootstrap operator-key --principal root [--secret-file F]` writes the key into the database of
-`BURSAR_PLATFORM_DATABASE_URL` and prints it, once. With a secret file that exists, its key is put into the database if it
-is not there, so the command can be repeated; with one that does not exist, the new key is written to it (mode 600)
+`BURSAR_PLATFORM_DATABASE_URL` and prints it, once. With a secret file that exists, its key is put into the database if
+it is not there, so the command can be repeated; with one that does not exist, the new key is written to it (mode 600)
 instead of being printed.
 """
 
@@ -61,9 +61,8 @@ async def operator_key(session: AsyncSession, principal: str, token: str | None 
     return token_of(row.id, secret)
 
 
-async def _run(principal: str, secret_file: Path | None) -> str | None:
-    """Return what to print: the key, unless it went to the file."""
-    given = secret_file.read_text("utf-8").strip() if secret_file is not None and secret_file.exists() else None
+async def _run(principal: str, secret_file: Path | None, given: str | None) -> str:
+    """Return the key, after it was written to the file where there is one to write."""
     settings = Settings()
     database = Database(settings.database_url, settings.platform_database_url, pool_size=1)
     try:
@@ -76,7 +75,7 @@ async def _run(principal: str, secret_file: Path | None) -> str | None:
                     file.write(token + "\n")
     finally:
         await database.close()
-    return token if secret_file is None else None
+    return token
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -88,11 +87,13 @@ def main(arguments: Sequence[str]) -> int:
     command.add_argument("--secret-file", type=Path, help="where the key is, or is put")
     options = parser.parse_args(arguments)
     try:
-        token = asyncio.run(_run(options.principal, options.secret_file))
+        file: Path | None = options.secret_file
+        given = file.read_text("utf-8").strip() if file is not None and file.exists() else None
+        token = asyncio.run(_run(options.principal, file, given))
     except DomainError as error:
         sys.stderr.write(f"{error.detail}\n")
         return 1
-    if token is not None:
+    if file is None:
         sys.stdout.write(token + "\n")
     return 0
 

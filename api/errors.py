@@ -11,7 +11,6 @@ DomainError
 └── MethodNotAllowed          request.method_not_allowed  405
 """
 
-import asyncio
 import errno
 import json
 from collections.abc import Mapping, Sequence
@@ -124,7 +123,7 @@ def problem_body(
         "instance": instance,
         "request_id": request_id,
     }
-    return json.dumps(document, default=str).encode()
+    return json.dumps(document, default=str, ensure_ascii=False).encode(errors="replace")
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
@@ -188,9 +187,12 @@ def _unavailable_alone(exc: BaseException) -> bool:
         return isinstance(exc, sqlalchemy.exc.DBAPIError) and exc.connection_invalidated
     if isinstance(exc, asyncpg.InterfaceError):
         return "connection" in str(exc) or "pool" in str(exc)
+    if isinstance(exc, RuntimeError):
+        # What the Temporal SDK raises while its client has not connected yet.
+        return str(exc).startswith("Failed client connect")
     if isinstance(exc, OSError):
         return isinstance(exc, TimeoutError | ConnectionError) or exc.errno in _NETWORK_ERRNOS
-    return isinstance(exc, asyncio.TimeoutError | sqlalchemy.exc.TimeoutError)
+    return isinstance(exc, sqlalchemy.exc.TimeoutError)
 
 
 def is_unavailable(exc: BaseException | None) -> bool:

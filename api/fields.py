@@ -50,7 +50,7 @@ def _share(value: object) -> str:
     return text
 
 
-#: A number between 0 and 1 with at most four decimals. Give it to `e4`.
+#: A number between 0 and 1 with at most four decimals. Give it to `domain.money.parse_ratio`.
 Share = Annotated[
     str,
     BeforeValidator(_share),
@@ -64,17 +64,6 @@ Share = Annotated[
         }
     ),
 ]
-
-
-def e4(share: str) -> int:
-    """Turn a share into ten-thousandths: `"0.80"` is 8000."""
-    return int(Decimal(share) * 10_000)
-
-
-def share_text(share_e4: int) -> str:
-    """Write ten-thousandths as a share with two decimals at least: 8000 is `"0.80"`."""
-    text = f"{Decimal(share_e4) / 10_000:.4f}"
-    return text[:-2] if text.endswith("00") else text.rstrip("0")
 
 
 def _one_line(text: str) -> str:
@@ -95,6 +84,8 @@ def _lines(text: str) -> str:
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: Free text of several lines, up to 4,000 characters.
 Note = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_lines)]
+#: What a list is searched or filtered by.
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: A principal: what a person or a machine is called within its organization.
 Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
 #: An asset's code, in capitals.

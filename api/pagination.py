@@ -41,18 +41,19 @@ def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         found = json.loads(raw)
     except (binascii.Error, ValueError, RecursionError):
-        raise _bad_cursor() from None
+        raise bad_cursor() from None
     if not isinstance(found, list) or len(found) != len(types) + 1 or found[0] != kind:
-        raise _bad_cursor()
+        raise bad_cursor()
     position = found[1:]
     if any(type(value) is not wanted for value, wanted in zip(position, types, strict=True)):
-        raise _bad_cursor()
+        raise bad_cursor()
     if any(isinstance(value, int) and not 0 <= value < 2**63 for value in position):
-        raise _bad_cursor()
+        raise bad_cursor()
     return position
 
 
-def _bad_cursor() -> Invalid:
+def bad_cursor() -> Invalid:
+    """Return the refusal of a cursor."""
     return Invalid("This cursor is not one of this list.", extra={"field": "cursor"})
 
 
@@ -62,7 +63,7 @@ def id_cursor(cursor: str | None, prefix: str) -> str | None:
         return None
     (last,) = decode_cursor(cursor, prefix, str)
     if not is_id(last, prefix):
-        raise _bad_cursor()
+        raise bad_cursor()
     return str(last)
 
 

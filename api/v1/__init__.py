@@ -5,13 +5,27 @@ The order is the order in which paths are tried, so what is asked for most stand
 
 from fastapi import APIRouter
 
+from api.v1.agents.endpoints import router as agents
+from api.v1.alerts.endpoints import router as alerts
 from api.v1.api_keys.endpoints import router as api_keys
+from api.v1.audit.endpoints import router as audit
+from api.v1.billing.endpoints import router as billing
+from api.v1.contracts.endpoints import router as contracts
+from api.v1.credits.endpoints import router as credits
+from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import router as health
 from api.v1.organizations.endpoints import router as organizations
 
 ROUTERS: tuple[APIRouter, ...] = (
+    billing,
+    escrows,
+    credits,
+    contracts,
+    agents,
     organizations,
     api_keys,
+    audit,
+    alerts,
     health,
 )
 

@@ -1,0 +1,32 @@
+"""Whose data a request is for."""
+
+from domain.access import Actor
+from domain.errors import Invalid, NotFound
+from repositories import organization as organizations
+
+
+def acting_organization(actor: Actor, organization_id: str | None) -> str:
+    """Return the organization that a request is for: a tenant's own, or the one that the platform names.
+
+    Raises:
+        NotFound: a tenant named another one.
+        Invalid: the platform named none.
+    """
+    if actor.org_id is None:
+        if organization_id is None:
+            raise Invalid("Name the organization with organization_id.", extra={"field": "organization_id"})
+        return organization_id
+    if organization_id not in {None, actor.org_id}:
+        raise NotFound(organizations.MISSING)
+    return actor.org_id
+
+
+def visible_organization(actor: Actor, organization_id: str | None) -> str | None:
+    """Return the organization that a list is narrowed to: a tenant's own, the named one, or None for all.
+
+    Raises:
+        NotFound: a tenant named another one.
+    """
+    if actor.org_id is not None and organization_id not in {None, actor.org_id}:
+        raise NotFound(organizations.MISSING)
+    return actor.org_id or organization_id

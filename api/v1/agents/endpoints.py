@@ -1,0 +1,81 @@
+"""Agents: created by their organization, public ones seen by every tenant."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import acting_organization
+from api.v1.agents.schemas import AgentCreate, AgentView
+from domain.access import Actor, Permission
+from domain.errors import IdempotencyConflict, InFlight, NotFound
+from models.agent import Agent
+from repositories import agent as agents
+from repositories import audit
+from repositories import organization as organizations
+from runtime.identity import new_id
+
+router = APIRouter(tags=["agents"])
+
+
+@router.post(
+    "/agents", status_code=201, response_model=AgentView, responses=errors(NotFound, InFlight, IdempotencyConflict)
+)
+async def create_agent(
+    body: AgentCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_AGENTS),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Create an agent of an organization."""
+
+    async def create() -> AgentView:
+        org_id = acting_organization(actor, body.organization_id)
+        price_minor = body.pricing.price_minor()
+        agent = Agent(
+            id=new_id("agt"),
+            org_id=org_id,
+            name=body.name,
+            visibility=body.visibility.value,
+            pricing_model=body.pricing.model.value,
+            price_minor=price_minor,
+            price_currency=None if price_minor is None else body.pricing.currency,
+            created_by=actor.qualified(),
+            command_id=command.command_id,
+        )
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, org_id)
+            row, is_new = await agents.add(session, agent)
+            if is_new:
+                await audit.record(session, actor, "agent.create", row.id, {"name": row.name}, org_id)
+            return AgentView.of(row)
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound))
+async def list_agents(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="Only the agents of this creator.")] = None,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[AgentView]:
+    """List agents, newest first: a tenant sees the public ones and its own."""
+    before = id_cursor(cursor, "agt")
+    async with deps.session_for(actor) as session:
+        rows = await agents.page(session, org_id=organization_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "agt", AgentView.of)
+
+
+@router.get("/agents/{agent_id}", response_model=AgentView, responses=errors(NotFound))
+async def get_agent(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentView:
+    """Read one agent."""
+    async with deps.session_for(actor) as session:
+        return AgentView.of(await agents.get(session, agent_id))

@@ -1,0 +1,58 @@
+"""Alerts: for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.alerts.schemas import AlertView
+from domain.access import Actor, Permission
+from domain.errors import IdempotencyConflict, InFlight, NotFound
+from repositories import alert as alerts
+from repositories import audit
+
+router = APIRouter(tags=["alerts"])
+
+
+@router.get("/alerts", response_model=Page[AlertView])
+async def list_alerts(
+    deps: DepsDep,
+    unacknowledged: Annotated[bool, Query(description="Leave out what an operator has acknowledged.")] = False,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.OPERATE),
+) -> Page[AlertView]:
+    """List alerts, newest first."""
+    before = id_cursor(cursor, "alr")
+    async with deps.session_for(actor) as session:
+        rows = await alerts.page(session, open_only=unacknowledged, before=before, limit=limit + 1)
+    return id_page(rows, limit, "alr", AlertView.of)
+
+
+@router.post(
+    "/alerts/{alert_id}/acknowledge",
+    response_model=AlertView,
+    responses=errors(NotFound, InFlight, IdempotencyConflict),
+)
+async def acknowledge_alert(
+    alert_id: str,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Say that an alert was seen; the first operator to do so stays named."""
+
+    async def acknowledge() -> AlertView:
+        async with deps.session_for(actor) as session:
+            row, changed = await alerts.acknowledge(session, alert_id, actor.principal)
+            if changed:
+                await audit.record(session, actor, "alert.acknowledge", row.id, {"kind": row.kind}, row.org_id)
+            return AlertView.of(row)
+
+    return await command.run(acknowledge)

@@ -1,0 +1,42 @@
+"""What an entry of the audit trail looks like over HTTP."""
+
+from datetime import datetime
+from typing import Any
+
+from api.fields import ResponseModel
+from models.audit import AuditEntry
+
+
+class AuditView(ResponseModel):
+    """One privileged act."""
+
+    id: str
+    at: datetime
+    organization_id: str | None
+    principal: str
+    role: str
+    actor_organization_id: str | None
+    key_id: str | None
+    action: str
+    target: str
+    request_id: str | None
+    address: str | None
+    details: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: AuditEntry) -> "AuditView":
+        """Show a row."""
+        return cls(
+            id=str(row.id),
+            at=row.at,
+            organization_id=row.org_id,
+            principal=row.principal,
+            role=row.role,
+            actor_organization_id=row.actor_org_id,
+            key_id=row.key_id,
+            action=row.action,
+            target=row.target,
+            request_id=row.request_id,
+            address=row.address,
+            details=row.details,
+        )

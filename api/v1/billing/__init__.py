@@ -1,0 +1,1 @@
+"""Balances and the history of movements."""

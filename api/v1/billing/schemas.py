@@ -1,0 +1,59 @@
+"""What balances and movements look like over HTTP."""
+
+from datetime import datetime
+
+from pydantic import Field
+from sqlalchemy import RowMapping
+
+from api.fields import ResponseModel
+from domain.ids import transfer_id
+from domain.money import format_amount
+
+
+class ExpiringView(ResponseModel):
+    """Credits that end."""
+
+    amount: str
+    expires_at: datetime
+
+
+class BalanceView(ResponseModel):
+    """What an organization has in one currency. `available` + `reserved` = `total`."""
+
+    organization_id: str
+    currency: str
+    available: str
+    reserved: str
+    total: str
+    expiring: list[ExpiringView]
+
+
+class MovementView(ResponseModel):
+    """One entry of one account. A transfer between two accounts of the organization is two of them."""
+
+    id: str = Field(description="The transfer; its entries share it.")
+    kind: str
+    amount: str = Field(description="Positive into the account, negative out of it.")
+    currency: str
+    balance_after: str
+    account: str
+    counterparties: list[str] = Field(description="The other accounts of the transfer that the caller may see.")
+    reference: str | None
+    effective_at: datetime
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, row: RowMapping) -> "MovementView":
+        """Show a row."""
+        return cls(
+            id=transfer_id(row["transfer_id"]),
+            kind=row["kind"],
+            amount=format_amount(row["amount"], row["asset"]),
+            currency=row["asset"],
+            balance_after=format_amount(row["balance_after"], row["asset"]),
+            account=row["path"],
+            counterparties=row["counterparties"],
+            reference=row["reference"],
+            effective_at=row["effective_at"],
+            recorded_at=row["recorded_at"],
+        )

@@ -1,0 +1,89 @@
+"""Contracts: awarded by the client or an operator for it, seen by both sides and the named signatories."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import AgentId, OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import acting_organization
+from api.v1.contracts.schemas import ContractCreate, ContractView, contract_of
+from domain.access import Actor, Permission, Role
+from domain.errors import Forbidden, IdempotencyConflict, InFlight, NotFound
+from repositories import agent as agents
+from repositories import audit
+from repositories import contract as contracts
+from repositories import organization as organizations
+from runtime.identity import new_id
+
+router = APIRouter(tags=["contracts"])
+
+
+@router.post(
+    "/contracts",
+    status_code=201,
+    response_model=ContractView,
+    responses=errors(NotFound, InFlight, IdempotencyConflict),
+)
+async def create_contract(
+    body: ContractCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.AWARD),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Award a contract to an agent. Nothing moves before its escrow is opened and funded."""
+
+    async def create() -> ContractView:
+        if body.commission_bps is not None and actor.role is not Role.OPERATOR:
+            raise Forbidden("Only an operator sets commission_bps.")
+        client_org_id = acting_organization(actor, body.organization_id)
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, client_org_id)
+            agent = await agents.get(session, body.agent_id)
+            if agent.visibility == "private" and agent.org_id != client_org_id:
+                raise NotFound(agents.MISSING)
+            contract = contract_of(
+                body,
+                deps.settings,
+                actor,
+                contract_id=new_id("ctr"),
+                client_org_id=client_org_id,
+                payee_org_id=agent.org_id,
+                command_id=command.command_id,
+            )
+            row, is_new = await contracts.add(session, contract)
+            view = ContractView.of(row)
+            if is_new:
+                details = {"agent_id": row.agent_id, "price": view.price, "currency": view.currency}
+                await audit.record(session, actor, "contract.create", row.id, details, client_org_id)
+            return view
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/contracts", response_model=Page[ContractView])
+async def list_contracts(
+    deps: DepsDep,
+    agent_id: Annotated[AgentId | None, Query()] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="A party of the contract.")] = None,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[ContractView]:
+    """List the contracts that the caller is a party of, newest first; all of them for the platform."""
+    before = id_cursor(cursor, "ctr")
+    async with deps.session_for(actor) as session:
+        rows = await contracts.page(session, agent_id=agent_id, org_id=organization_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "ctr", ContractView.of)
+
+
+@router.get("/contracts/{contract_id}", response_model=ContractView, responses=errors(NotFound))
+async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep) -> ContractView:
+    """Read one contract."""
+    async with deps.session_for(actor) as session:
+        return ContractView.of(await contracts.get(session, contract_id))

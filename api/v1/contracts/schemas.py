@@ -1,0 +1,234 @@
+"""What a contract looks like over HTTP, and how a request becomes one."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.fields import (
+    AgentId,
+    Amount,
+    Currency,
+    Name,
+    OrganizationId,
+    Period,
+    RequestModel,
+    ResponseModel,
+    Share,
+    period_text,
+)
+from domain.access import Actor
+from domain.errors import Invalid
+from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from models.contract import Contract
+from runtime.settings import Settings
+
+MAX_SIGNATORIES = 20
+MAX_MILESTONES = 50
+
+#: A principal of the client's organization, or `org_…/principal` for one of another organization.
+Signatory = Annotated[
+    str, StringConstraints(pattern=r"^(org_[0-9a-hjkmnp-tv-z]{26}/)?[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")
+]
+
+
+class MilestoneBody(RequestModel):
+    """A part of the work with its own price."""
+
+    name: Name
+    amount: Amount
+
+
+class ContractCreate(RequestModel):
+    """An award. The periods, the commission and the default of a dispute come from the settings when left out."""
+
+    agent_id: AgentId
+    title: Name
+    price: Amount
+    currency: Currency = CREDIT
+    organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
+    validation_threshold: Share | None = Field(
+        default="0.80", description="A validator's score at or above it releases by itself; null: no score does."
+    )
+    signatories: Annotated[list[Signatory], Field(min_length=1, max_length=MAX_SIGNATORIES)] | None = Field(
+        default=None, description="Who may approve; the caller when left out.", examples=[["procurement", "finance"]]
+    )
+    required_signatures: int | None = Field(
+        default=None, ge=1, le=MAX_SIGNATORIES, description="How many of them; all when left out."
+    )
+    fund_within: Period | None = None
+    deliver_within: Period | None = None
+    review_period: Period | None = None
+    evidence_period: Period | None = None
+    decision_period: Period | None = None
+    default_grace: Period | None = None
+    dispute_default_payee_share: Share | None = Field(
+        default=None, description="What the payee gets of a dispute that nobody decides."
+    )
+    milestones: Annotated[list[MilestoneBody], Field(max_length=MAX_MILESTONES)] = Field(default_factory=list)
+    commission_bps: int | None = Field(default=None, ge=0, le=10_000, description="For operators only.")
+
+
+class MilestoneView(ResponseModel):
+    """A part of the work with its own price."""
+
+    name: str
+    amount: str
+
+
+class ContractView(ResponseModel):
+    """An award, with every rule that its escrow will run by."""
+
+    id: str
+    organization_id: str
+    payee_org_id: str
+    agent_id: str
+    title: str
+    price: str
+    currency: str
+    validation_threshold: str | None
+    signatories: list[str]
+    required_signatures: int
+    fund_within: str
+    deliver_within: str
+    review_period: str
+    evidence_period: str
+    decision_period: str
+    default_grace: str
+    dispute_default_payee_share: str
+    commission_bps: int
+    milestones: list[MilestoneView]
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Contract) -> "ContractView":
+        """Show a row."""
+        threshold = row.validation_threshold_e4
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            payee_org_id=row.payee_org_id,
+            agent_id=row.agent_id,
+            title=row.title,
+            price=format_amount(row.price_minor, row.currency),
+            currency=row.currency,
+            validation_threshold=None if threshold is None else format_ratio(threshold),
+            signatories=row.signatories,
+            required_signatures=row.required_signatures,
+            fund_within=period_text(row.fund_seconds),
+            deliver_within=period_text(row.deliver_seconds),
+            review_period=period_text(row.review_seconds),
+            evidence_period=period_text(row.evidence_seconds),
+            decision_period=period_text(row.decision_seconds),
+            default_grace=period_text(row.grace_seconds),
+            dispute_default_payee_share=format_ratio(row.dispute_default_share_e4),
+            commission_bps=row.commission_bps,
+            milestones=[
+                MilestoneView(name=item["name"], amount=format_amount(item["amount_minor"], row.currency))
+                for item in row.milestones
+            ],
+            created_at=row.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Who may approve, of which other organizations they are, and how many of them it takes."""
+
+    signatories: list[str]
+    org_ids: list[str]
+    required: int
+
+
+def signing_of(body: ContractCreate, actor: Actor, client_org_id: str) -> Signing:
+    """Settle who signs.
+
+    Raises:
+        Invalid: a name twice, more signatures than names, or nobody named where the caller is not of the client.
+    """
+    given = body.signatories
+    if given is None and actor.org_id != client_org_id:
+        raise Invalid("Name the signatories: you are not of the client's organization.", extra={"field": "signatories"})
+    names = [name.removeprefix(f"{client_org_id}/") for name in given or [actor.principal]]
+    _refuse_duplicates(names, "signatories")
+    required = body.required_signatures if body.required_signatures is not None else len(names)
+    if required > len(names):
+        raise Invalid(
+            f"{required} signatures cannot come from {len(names)} signatories.", extra={"field": "required_signatures"}
+        )
+    return Signing(names, sorted({name.partition("/")[0] for name in names if "/" in name}), required)
+
+
+def milestones_of(body: ContractCreate, price_minor: int) -> list[dict[str, str | int]]:
+    """Settle the milestones.
+
+    Raises:
+        Invalid: a name twice, or amounts that do not add up to the price.
+    """
+    if not body.milestones:
+        return []
+    _refuse_duplicates([item.name for item in body.milestones], "milestones")
+    amounts = [parse_amount(item.amount, body.currency) for item in body.milestones]
+    if sum(amounts) != price_minor:
+        total, price = (format_amount(value, body.currency) for value in (sum(amounts), price_minor))
+        raise Invalid(f"The milestones add up to {total}, the price is {price}.", extra={"field": "milestones"})
+    return [{"name": item.name, "amount_minor": amount} for item, amount in zip(body.milestones, amounts, strict=True)]
+
+
+def _refuse_duplicates(names: Sequence[str], field: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise Invalid(f"{twice[0]!r} is named twice in {field}.", extra={"field": field})
+
+
+def contract_of(
+    body: ContractCreate,
+    settings: Settings,
+    actor: Actor,
+    *,
+    contract_id: str,
+    client_org_id: str,
+    payee_org_id: str,
+    command_id: str,
+) -> Contract:
+    """Make the row of a request: what it leaves out comes from the settings.
+
+    Raises:
+        Invalid: the request breaks a rule.
+    """
+    price_minor = parse_amount(body.price, body.currency)
+    signing = signing_of(body, actor, client_org_id)
+    threshold, share = body.validation_threshold, body.dispute_default_payee_share
+
+    def seconds(given: timedelta | None, default: timedelta) -> int:
+        return int((given or default).total_seconds())
+
+    return Contract(
+        id=contract_id,
+        org_id=client_org_id,
+        payee_org_id=payee_org_id,
+        agent_id=body.agent_id,
+        title=body.title,
+        price_minor=price_minor,
+        currency=body.currency,
+        validation_threshold_e4=None if threshold is None else parse_ratio(threshold, "validation_threshold"),
+        signatories=signing.signatories,
+        signatory_org_ids=signing.org_ids,
+        required_signatures=signing.required,
+        fund_seconds=seconds(body.fund_within, settings.fund_within),
+        deliver_seconds=seconds(body.deliver_within, settings.deliver_within),
+        review_seconds=seconds(body.review_period, settings.review_period),
+        evidence_seconds=seconds(body.evidence_period, settings.evidence_period),
+        decision_seconds=seconds(body.decision_period, settings.decision_period),
+        grace_seconds=seconds(body.default_grace, settings.default_grace),
+        dispute_default_share_e4=parse_ratio(
+            share or settings.dispute_default_payee_share, "dispute_default_payee_share"
+        ),
+        commission_bps=settings.commission_bps if body.commission_bps is None else body.commission_bps,
+        milestones=milestones_of(body, price_minor),
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )

@@ -1,0 +1,98 @@
+"""Grants of credits by an operator."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.idempotency import Command, idempotency
+from api.v1.credits.schemas import GrantCreate, GrantSource, LotView
+from domain import accounts
+from domain.access import Actor, Permission
+from domain.errors import IdempotencyConflict, IdempotencyMissing, InFlight, Invalid, NotFound
+from domain.ids import grant_key
+from domain.money import CREDIT, format_amount, parse_amount
+from ledger.gateway import Ledger
+from models.credit_lot import CreditLot
+from repositories import audit
+from repositories import credit_lot as lots
+from repositories import organization as organizations
+from runtime.database import driver_connection
+from runtime.identity import new_id
+
+router = APIRouter(tags=["credits"])
+
+KIND = "credit.grant"
+
+#: Where granted credits come from: what the platform gives away is its expense, a correction is new issuance.
+_FUNDED_BY = {
+    GrantSource.PROMOTION: "promotions",
+    GrantSource.REWARD: "promotions",
+    GrantSource.ADJUSTMENT: "credit_issuance",
+}
+
+
+@router.post(
+    "/credits/grants",
+    status_code=201,
+    response_model=LotView,
+    responses=errors(NotFound, InFlight, IdempotencyMissing, IdempotencyConflict),
+)
+async def grant_credits(
+    body: GrantCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.GRANT_CREDITS),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Grant credits to an organization. For operators."""
+
+    async def grant() -> LotView:
+        amount_minor = parse_amount(body.amount, CREDIT)
+        now = datetime.now(UTC)
+        if body.expires_at is not None and body.expires_at <= now:
+            raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, body.organization_id)
+            done = await lots.of_command(session, command.command_id)
+            return LotView.of(done or await _grant(session, actor, body, amount_minor, command.command_id, now))
+
+    return await command.run(grant, status_code=201)
+
+
+async def _grant(
+    session: AsyncSession, actor: Actor, body: GrantCreate, amount_minor: int, command_id: str, now: datetime
+) -> CreditLot:
+    """Move the credits, and write the lot and the audit entry in the same transaction."""
+    lot_id = new_id("lot")
+    posted = await Ledger(await driver_connection(session)).post(
+        key=grant_key(body.organization_id, command_id),
+        kind=KIND,
+        source=accounts.platform(_FUNDED_BY[body.source], CREDIT),
+        destination=accounts.org_credits(body.organization_id),
+        amount_minor=amount_minor,
+        reference=lot_id,
+        effective_at=now,
+        org_id=body.organization_id,
+        metadata={"source": body.source.value},
+    )
+    lot = await lots.add(
+        session,
+        CreditLot(
+            id=lot_id,
+            org_id=body.organization_id,
+            source=body.source.value,
+            amount_minor=amount_minor,
+            expires_at=body.expires_at,
+            note=body.note,
+            transfer_id=posted.transfer_id,
+            created_by=actor.qualified(),
+            command_id=command_id,
+        ),
+    )
+    details = {"amount": format_amount(amount_minor, CREDIT), "source": body.source.value}
+    await audit.record(session, actor, "credits.grant", lot.id, details, body.organization_id)
+    return lot

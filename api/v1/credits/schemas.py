@@ -1,0 +1,56 @@
+"""What a grant of credits looks like over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from api.fields import Amount, Moment, Note, OrganizationId, RequestModel, ResponseModel
+from domain.ids import transfer_id
+from domain.money import CREDIT, format_amount
+from models.credit_lot import CreditLot
+
+
+class GrantSource(StrEnum):
+    """Why credits are granted. An adjustment corrects, the others are paid for by the platform."""
+
+    PROMOTION = "promotion"
+    REWARD = "reward"
+    ADJUSTMENT = "adjustment"
+
+
+class GrantCreate(RequestModel):
+    """A grant of credits to an organization."""
+
+    organization_id: OrganizationId
+    amount: Amount
+    source: GrantSource
+    expires_at: Moment | None = Field(default=None, description="When what is left of it ends; null: never.")
+    note: Note | None = None
+
+
+class LotView(ResponseModel):
+    """A lot of credits that was granted."""
+
+    id: str
+    organization_id: str
+    amount: str
+    source: GrantSource
+    expires_at: datetime | None
+    note: str | None
+    transfer_id: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: CreditLot) -> "LotView":
+        """Show a row."""
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            amount=format_amount(row.amount_minor, CREDIT),
+            source=GrantSource(row.source),
+            expires_at=row.expires_at,
+            note=row.note,
+            transfer_id=transfer_id(row.transfer_id),
+            created_at=row.created_at,
+        )
