@@ -17,6 +17,7 @@ from runtime import logs, metrics
 from runtime.database import Database
 from runtime.schedules import Job, apply_schedules
 from runtime.settings import Settings
+from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from workflows.escrow import EscrowWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
@@ -61,16 +62,14 @@ def _deployment(build_id: str) -> WorkerDeploymentConfig:
 
 async def main() -> None:
     """Read the settings, connect, and work until SIGINT or SIGTERM."""
-    from runtime import telemetry
-
     settings = Settings()
     logs.configure(settings, "worker")
-    telemetry.configure(settings, "bursar-worker")
+    telemetry = Telemetry(settings, "worker")
     database = Database(settings.database_url, settings.platform_database_url, pool_size=settings.database_pool_size)
     client = await connect(
         settings,
         runtime=metrics.worker_runtime(settings),
-        interceptors=telemetry.temporal_interceptors(settings),
+        plugins=telemetry.temporal_plugins(),
         wait=timedelta(seconds=60),
     )
     await ensure_search_attributes(client)
@@ -83,6 +82,7 @@ async def main() -> None:
         await stop.wait()
         log.info("worker stopping")
     await database.close()
+    telemetry.close()
 
 
 if __name__ == "__main__":
