@@ -1,0 +1,171 @@
+"""Histories that older code wrote must replay on today's code, offline and with the production converter.
+
+A stored history is never made again to get a failing replay to pass: gate the change with `workflow.patched`, and
+record a new scenario beside the old ones. `BURSAR_RECORD_HISTORIES=1` writes those that are not there yet.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
+
+from contracts import search_attributes
+from domain.escrow.state import Milestone
+from runtime.interceptors import BursarInterceptor
+from runtime.settings import Settings
+from runtime.temporal import data_converter
+from stack.temporal import find_temporal
+from tests.workflows.conftest import Job, Stage, stage_on
+from workflows.escrow import EscrowWorkflow
+from workflows.hold_expiry import HoldExpiryWorkflow
+
+STORED = sorted((Path(__file__).parent / "histories").glob("*.json"))
+SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
+
+
+def replayer() -> Replayer:
+    return Replayer(
+        workflows=[EscrowWorkflow, HoldExpiryWorkflow],
+        data_converter=data_converter(Settings()),
+        interceptors=[BursarInterceptor()],
+    )
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+async def test_a_stored_history_replays(path):
+    await replayer().replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+
+
+def test_histories_are_stored_for_every_kind_of_end():
+    assert {path.stem for path in STORED} >= set(SCENARIOS)
+
+
+async def test_an_altered_history_fails():
+    """The replay is a gate only if it can fail: the same run, with an activity where the code starts a timer."""
+    path = next(path for path in STORED if path.stem == "released_by_score")
+    history = json.loads(path.read_text())
+    timer = next(e for e in history["events"] if e["eventType"] == "EVENT_TYPE_TIMER_STARTED")
+    timer["eventType"] = "EVENT_TYPE_ACTIVITY_TASK_SCHEDULED"
+    timer["activityTaskScheduledEventAttributes"] = {
+        "activityId": timer.pop("timerStartedEventAttributes")["timerId"],
+        "activityType": {"name": "something_else"},
+        "taskQueue": {"name": "bursar"},
+    }
+    with pytest.raises(Exception, match=r"[Nn]ondeterminism"):
+        await replayer().replay_workflow(WorkflowHistory.from_json("altered", json.dumps(history)))
+
+
+async def released_by_score(stage: Stage) -> Job:
+    job = await (await stage.award()).delivered()
+    await job.send("validate", job.validator, score_e4=5000)
+    await job.send("validate", job.validator, score_e4=9000)
+    return job
+
+
+async def released_by_signatures(stage: Stage) -> Job:
+    job = await (await stage.award()).delivered()
+    await job.send("refund", job.bot, amount_minor=1_000_000)
+    await job.send("approve", job.finance)
+    await job.send("approve", job.procurement)
+    return job
+
+
+async def milestones_then_expired(stage: Stage) -> Job:
+    parts = tuple(Milestone(name=name, amount_minor=25_000_000) for name in ("first", "second"))
+    job = await (await stage.award(milestones=parts, deliver_seconds=2)).funded()
+    await job.send("deliver", job.bot)
+    await job.send("validate", job.validator, score_e4=9000)
+    return job
+
+
+async def dispute_by_default(stage: Stage) -> Job:
+    job = await (await stage.award(**SHORT)).disputed()
+    await job.send("submit_evidence", job.bot, note="as agreed")
+    return job
+
+
+async def not_funded(stage: Stage) -> Job:
+    job = await stage.award(fund_seconds=1)
+    await job.open()
+    return job
+
+
+async def review_expired(stage: Stage) -> Job:
+    return await (await stage.award(review_seconds=1)).delivered()
+
+
+async def steered_by_signals(stage: Stage) -> Job:
+    job = await (await stage.award()).delivered()
+    await job.handle.signal("approve", {"signatory": "nobody"})
+    await job.handle.signal("dispute", {"reason": "look at this"})
+    await job.handle.signal("resolve", {"payee_share": "0.5"})
+    return job
+
+
+async def cancelled_run(stage: Stage) -> Job:
+    job = await (await stage.award()).funded()
+    await job.handle.cancel()
+    return job
+
+
+async def declined_then_funded_then_refunded(stage: Stage) -> Job:
+    job = await stage.award(balance=1)
+    await job.open()
+    with pytest.raises(Exception, match="available"):
+        await job.send("fund", job.procurement)
+    await job.send("cancel", job.procurement)
+    return job
+
+
+SCENARIOS = {
+    scenario.__name__: scenario
+    for scenario in (
+        released_by_score,
+        released_by_signatures,
+        milestones_then_expired,
+        dispute_by_default,
+        not_funded,
+        review_expired,
+        steered_by_signals,
+        cancelled_run,
+        declined_then_funded_then_refunded,
+    )
+}
+
+
+@pytest.fixture(scope="module")
+async def real_time(database_urls):
+    """A stage whose clock is the wall's, as in production; the periods of the scenarios are a second long."""
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=find_temporal(),
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment, stage_on(environment, database_urls) as stage:
+        yield stage
+
+
+def without_identities(value: Any) -> Any:
+    """Leave out which process on which machine did it."""
+    if isinstance(value, dict):
+        return {k: "recorder" if k == "identity" else without_identities(v) for k, v in value.items()}
+    return [without_identities(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.db
+@pytest.mark.temporal
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+async def test_a_fresh_history_replays(real_time, name):
+    job = await SCENARIOS[name](real_time)
+    await job.end()
+    history = await job.handle.fetch_history()
+    await replayer().replay_workflow(history)
+    path = Path(__file__).parent / "histories" / f"{name}.json"
+    if os.environ.get("BURSAR_RECORD_HISTORIES") and not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(without_identities(history.to_json_dict()), indent=1) + "\n")
