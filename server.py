@@ -5,14 +5,16 @@ import uvicorn
 from api.app import create_app
 from runtime import logs
 from runtime.settings import Settings
+from runtime.telemetry import Telemetry
 
 
 def main() -> None:
     """Serve until told to stop; requests under way are finished first."""
     settings = Settings()
     logs.configure(settings, "api")
+    telemetry = Telemetry(settings, "api")
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, telemetry=telemetry),
         host=settings.host,
         port=settings.port,
         loop="uvloop",

@@ -1,5 +1,6 @@
 """Builds the ASGI application; `server.py` runs it, tests call it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -8,26 +9,30 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from fastapi.telemetry import TelemetryConfig
 from temporalio.client import Client
 
 from api import errors, pages
+from api.auth import current_actor
 from api.body import StrictRoute
+from api.codec import codec_router
 from api.deps import Deps
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.maintenance import Maintenance
-from api.metrics import HttpMetrics
 from api.middleware import Edge
 from api.pool import TenantPool
 from api.v1 import ROOT_ROUTERS, ROUTERS
 from runtime.database import Database
+from runtime.metrics import ApiMetrics, client_runtime
 from runtime.settings import Settings
+from runtime.telemetry import Telemetry
 from runtime.temporal import connect
 
 log = structlog.get_logger("bursar.api")
 
 VERSION = "0.1.0"
+UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 DESCRIPTION = """
 Credits, escrow and the books behind them, for platforms where AI agents work for pay.
 
@@ -37,13 +42,20 @@ that moves money takes an `Idempotency-Key`. Every refusal is a problem document
 """
 
 
-def create_app(settings: Settings, *, database: Database | None = None, temporal: Client | None = None) -> FastAPI:
+def create_app(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    temporal: Client | None = None,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
     """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
 
     Args:
         settings: of the process.
         database: the engines to use; made from the settings, and closed at the end, when left out.
         temporal: the client to use; made from the settings, and connected with its first call, when left out.
+        telemetry: the traces of the process; closed at the end. Without it nothing is traced.
     """
     engines = database or Database(
         settings.database_url, settings.platform_database_url, pool_size=settings.database_pool_size
@@ -57,12 +69,14 @@ def create_app(settings: Settings, *, database: Database | None = None, temporal
         limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
         address_limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
         temporal=temporal,
+        metrics=ApiMetrics(),
     )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if deps.temporal is None:
-            deps.temporal = await connect(settings, lazy=True)
+            plugins = telemetry.temporal_plugins() if telemetry else []
+            deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
         maintenance = Maintenance(engines)
         deps.keyring.start()
         maintenance.start()
@@ -74,6 +88,8 @@ def create_app(settings: Settings, *, database: Database | None = None, temporal
             await pool.close()
             if database is None:
                 await engines.close()
+            if telemetry is not None:
+                await asyncio.to_thread(telemetry.close)
 
     app = FastAPI(
         title="Bursar",
@@ -82,17 +98,18 @@ def create_app(settings: Settings, *, database: Database | None = None, temporal
         lifespan=lifespan,
         generate_unique_id_function=_operation_ids(),
         redirect_slashes=False,
+        telemetry=telemetry.fastapi() if telemetry else UNTRACED,
     )
     app.state.deps = deps
-    app.state.registry = _registry()
     app.router.route_class = StrictRoute
     for prefix, in_schema in (("/api/v1", True), ("/api", False)):
         mount(app, ROUTERS, prefix=prefix, in_schema=in_schema)
     mount(app, ROOT_ROUTERS, prefix="", in_schema=False)
     app.include_router(pages.router)
+    app.include_router(codec_router(settings, current_actor))
     errors.install(app)
     _complete_openapi(app)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=HttpMetrics(app.state.registry))
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
 
 
@@ -137,14 +154,6 @@ def _operation_ids() -> Callable[[APIRoute], str]:
         return name
 
     return operation_id
-
-
-def _registry() -> CollectorRegistry:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
 
 
 def _complete_openapi(app: FastAPI) -> None:

@@ -16,6 +16,7 @@ from api.pool import TenantPool
 from domain.access import Actor
 from domain.errors import Unavailable
 from runtime.database import Database
+from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 
 
@@ -30,6 +31,7 @@ class Deps:
     limiter: Limiter
     address_limiter: Limiter
     temporal: Client | None
+    metrics: ApiMetrics
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:

@@ -94,6 +94,7 @@ class Command:
             case "replay":
                 assert claim.status is not None
                 assert claim.body is not None
+                self._deps.metrics.count_replay()
                 media_type = claim.content_type or "application/json"
                 return Response(claim.body, claim.status, {"Idempotent-Replayed": "true"}, media_type)
             case "conflict":

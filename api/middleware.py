@@ -6,15 +6,14 @@ answers for handlers that broke, and counts, times and logs the request when it 
 
 import re
 import time
-from typing import Any
 
 import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import TooLarge, failed, problem
-from api.metrics import HttpMetrics
 from runtime.identity import new_id
+from runtime.metrics import ApiMetrics, route_template
 
 log = structlog.get_logger("bursar.http")
 
@@ -26,7 +25,7 @@ QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 class Edge:
     """Wraps the app; see the module."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, metrics: HttpMetrics) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, metrics: ApiMetrics) -> None:
         """Take the limit of a body and where requests are counted."""
         self._app = app
         self._max_body_bytes = max_body_bytes
@@ -44,6 +43,7 @@ class Edge:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 0
+        self._metrics.begin()
         id_header = (b"x-request-id", request_id.encode())
 
         async def send_named(message: Message) -> None:
@@ -100,9 +100,8 @@ class Edge:
         return bounded
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route: Any = scope.get("route")
-        template = getattr(route, "path", "") or "unmatched"
-        self._metrics.observe(scope["method"], template, status, seconds)
+        template = route_template(scope)
+        self._metrics.end(scope["method"], template, status or 500, seconds)
         if scope["path"] not in QUIET_PATHS:
             log.info(
                 "request",

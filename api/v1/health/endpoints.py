@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -75,6 +74,7 @@ async def readyz(deps: DepsDep) -> Response:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request) -> Response:
+async def metrics(request: Request, deps: DepsDep) -> Response:
     """Show the metrics of this process in Prometheus' text format."""
-    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+    content, content_type = deps.metrics.render(request.headers.get("accept", ""))
+    return Response(content, headers={"Content-Type": content_type})

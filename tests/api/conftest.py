@@ -1,0 +1,176 @@
+"""The API over ASGI with a real PostgreSQL and no Temporal; tenants made over HTTP, as a client makes them."""
+
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.bootstrap import operator_key
+from api.deps import Deps
+from runtime.database import Database
+from runtime.settings import Settings
+from tests.conftest import DatabaseUrls
+
+NUMBERS = itertools.count(1)
+V1 = "/api/v1"
+
+
+def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
+    values: dict[str, Any] = {
+        "database_url": urls.tenant,
+        "platform_database_url": urls.platform,
+        "temporal_address": "127.0.0.1:1",
+        "rate_limit": "1000000/minute",
+        "database_pool_size": 5,
+    }
+    return Settings(**{**values, **changes})
+
+
+@dataclass
+class Caller:
+    """One key, and what it asks for."""
+
+    http: httpx.AsyncClient
+    token: str | None
+    org_id: str | None = None
+
+    async def ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
+        headers = dict(options.pop("headers", {}))
+        if self.token is not None:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        url = path if path.startswith(("/api/", "/docs", "/openapi", "/codec")) else V1 + path
+        return await self.http.request(method, url, headers=headers, **options)
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self.ask("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return await self.ask("POST", path, **({"json": body} if body is not None else {}), **options)
+
+    async def delete(self, path: str, **options: Any) -> httpx.Response:
+        return await self.ask("DELETE", path, **options)
+
+
+@dataclass
+class Tenant:
+    """An organization with one caller for each role that was asked for."""
+
+    org_id: str
+    agent_id: str
+    callers: dict[str, Caller] = field(default_factory=dict)
+
+    def __getattr__(self, role: str) -> Caller:
+        try:
+            return self.__dict__["callers"][role]
+        except KeyError:
+            raise AttributeError(role) from None
+
+
+def good(response: httpx.Response, status: int = 200) -> Any:
+    assert response.status_code == status, response.text
+    return response.json()
+
+
+def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Check that the answer is a whole problem document of that status and code."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["code"] == code, document
+    assert document["status"] == status
+    assert document["type"] == f"/docs/errors#{code}"
+    assert document["title"]
+    assert document["detail"]
+    assert document["instance"].startswith("/")
+    assert document["request_id"] == response.headers["x-request-id"]
+    return document
+
+
+def new_key() -> str:
+    return f"test-{next(NUMBERS)}"
+
+
+@pytest.fixture(scope="session")
+async def app(database_urls: DatabaseUrls) -> AsyncIterator[FastAPI]:
+    application = create_app(settings_for(database_urls))
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture(scope="session")
+def deps(app: FastAPI) -> Deps:
+    found: Deps = app.state.deps
+    return found
+
+
+@pytest.fixture(scope="session")
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def database(deps: Deps) -> Database:
+    return deps.database
+
+
+@pytest.fixture(scope="session")
+async def operator(http: httpx.AsyncClient, database: Database) -> Caller:
+    async with database.platform() as session:
+        token = await operator_key(session, f"operator-{next(NUMBERS)}-api-tests")
+    return Caller(http, token)
+
+
+@pytest.fixture(scope="session")
+def anonymous(http: httpx.AsyncClient) -> Caller:
+    return Caller(http, None)
+
+
+@pytest.fixture(scope="session")
+def issue_key(operator: Caller) -> Callable[..., Awaitable[Caller]]:
+    async def issue(role: str, org_id: str | None = None, agent_id: str | None = None, **more: Any) -> Caller:
+        body = {"principal": f"{role}-{next(NUMBERS)}", "role": role, **more}
+        if org_id:
+            body["organization_id"] = org_id
+        if agent_id:
+            body["agent_id"] = agent_id
+        made = good(await operator.post("/api-keys", body), 201)
+        return Caller(operator.http, made["secret"], org_id)
+
+    return issue
+
+
+@pytest.fixture(scope="session")
+def new_tenant(operator: Caller, issue_key: Callable[..., Awaitable[Caller]]) -> Callable[..., Awaitable[Tenant]]:
+    async def make(*roles: str) -> Tenant:
+        org_id = good(await operator.post("/organizations", {"name": f"Tenant {next(NUMBERS)}"}), 201)["id"]
+        agent = good(await operator.post("/agents", {"name": "Agent", "organization_id": org_id}), 201)
+        tenant = Tenant(org_id, agent["id"])
+        for role in roles or ("owner",):
+            agent_id = tenant.agent_id if role == "agent" else None
+            tenant.callers[role] = await issue_key(role, org_id, agent_id)
+        return tenant
+
+    return make
+
+
+TENANT_ROLES = ("owner", "admin", "finance", "member", "auditor", "agent")
+
+
+@pytest.fixture(scope="session")
+async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    """An organization with a key of every role."""
+    return await new_tenant(*TENANT_ROLES)
+
+
+@pytest.fixture(scope="session")
+async def stranger(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    """Another organization with a key of every role."""
+    return await new_tenant(*TENANT_ROLES)

@@ -1,0 +1,191 @@
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy import select, text
+
+from api.deps import Deps
+from api.keyring import split_token
+from domain.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from models.api_key import ApiKey
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+
+async def test_operator_creates_an_organization_that_can_be_read_at_once(operator: Caller) -> None:
+    made = good(await operator.post("/organizations", {"name": "Acme"}), 201)
+    assert made["id"].startswith("org_")
+    assert made["created_at"].endswith("Z")
+    assert good(await operator.get(f"/organizations/{made['id']}")) == made
+
+
+async def test_pitfall_08_what_create_returned_can_be_used_at_once(
+    operator: Caller, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    org_id = good(await operator.post("/organizations", {"name": "Fresh"}), 201)["id"]
+    owner = await issue_key("owner", org_id)
+    agent = good(await owner.post("/agents", {"name": "Fresh agent"}), 201)
+    contract = good(await owner.post("/contracts", {"agent_id": agent["id"], "title": "x", "price": "1"}), 201)
+    assert good(await owner.get(f"/contracts/{contract['id']}")) == contract
+    assert good(await owner.get("/billing/balance"))["available"] == "0.00"
+
+
+async def test_tenant_sees_its_own_organization_only(tenant: Tenant, stranger: Tenant) -> None:
+    listed = good(await tenant.owner.get("/organizations"))
+    assert [item["id"] for item in listed["data"]] == [tenant.org_id]
+    assert good(await tenant.auditor.get(f"/organizations/{tenant.org_id}"))["id"] == tenant.org_id
+    refused(await tenant.owner.get(f"/organizations/{stranger.org_id}"), 404, "not_found")
+
+
+async def test_platform_lists_organizations_page_by_page(operator: Caller, tenant: Tenant, stranger: Tenant) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = good(await operator.get(f"/organizations?limit=1{cursor}"))
+        seen += [item["id"] for item in page["data"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert {tenant.org_id, stranger.org_id} <= set(seen)
+    assert seen == sorted(set(seen), reverse=True)
+
+
+async def test_secret_is_shown_once_and_only_its_hash_is_stored(operator: Caller, tenant: Tenant, deps: Deps) -> None:
+    body = {"principal": "shown-once", "role": "member", "organization_id": tenant.org_id}
+    key = new_key()
+    made = good(await operator.post("/api-keys", body, key=key), 201)
+    parts = split_token(made["secret"])
+    assert parts is not None
+    assert parts[0] == made["id"]
+    again = await operator.post("/api-keys", body, key=key)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert good(again, 201) == {**made, "secret": None}
+    listed = good(await tenant.owner.get("/api-keys?limit=200"))["data"]
+    assert made["id"] in {item["id"] for item in listed}
+    assert all("secret" not in item for item in listed)
+    async with deps.database.platform() as session:
+        row = await session.get_one(ApiKey, made["id"])
+        kept = await session.scalar(text("SELECT string_agg(convert_from(body, 'UTF8'), '') FROM idempotency_keys"))
+    assert parts[1] not in kept
+    assert parts[1].encode() not in row.secret_hash
+    assert len(row.secret_hash) == 32
+
+
+async def test_second_active_key_of_a_principal_is_refused_until_the_first_is_revoked(tenant: Tenant) -> None:
+    body = {"principal": "twice", "role": "member"}
+    first = good(await tenant.owner.post("/api-keys", body), 201)
+    refused(await tenant.owner.post("/api-keys", body), 409, "principal.exists")
+    assert (await tenant.owner.delete(f"/api-keys/{first['id']}")).status_code == 204
+    good(await tenant.owner.post("/api-keys", body), 201)
+
+
+async def test_same_principal_may_exist_in_two_organizations(tenant: Tenant, stranger: Tenant) -> None:
+    body = {"principal": "everywhere", "role": "member"}
+    good(await tenant.owner.post("/api-keys", body), 201)
+    good(await stranger.owner.post("/api-keys", body), 201)
+
+
+async def test_expired_key_makes_room_for_its_principal_and_stops_working(
+    tenant: Tenant, deps: Deps, database_urls: DatabaseUrls
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    made = good(await tenant.owner.post("/api-keys", {"principal": "brief", "role": "member", "expires_at": soon}), 201)
+    brief = Caller(tenant.owner.http, made["secret"])
+    good(await brief.get("/agents"))
+    # The cache does not outlive the expiry, so the key is forgotten as it would be some seconds later.
+    await _as_owner(database_urls, "UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = $1", made["id"])
+    deps.keyring.forget(made["id"])
+    refused(await brief.get("/agents"), 401, "auth.invalid")
+    good(await tenant.owner.post("/api-keys", {"principal": "brief", "role": "member"}), 201)
+
+
+async def _as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
+    connection = await asyncpg.connect(urls.owner)
+    try:
+        await connection.execute(statement, *values)
+    finally:
+        await connection.close()
+
+
+async def test_revoked_key_stops_and_stays_revoked(tenant: Tenant, issue_key: Callable[..., Awaitable[Caller]]) -> None:
+    made = good(await tenant.owner.post("/api-keys", {"principal": "leaving", "role": "member"}), 201)
+    leaving = Caller(tenant.owner.http, made["secret"])
+    good(await leaving.get("/agents"))
+    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
+    refused(await leaving.get("/agents"), 401, "auth.invalid")
+    assert (await tenant.admin.delete(f"/api-keys/{made['id']}")).status_code == 204
+    listed = good(await tenant.owner.get("/api-keys?active=true&limit=200"))["data"]
+    assert made["id"] not in {item["id"] for item in listed}
+
+
+@pytest.mark.parametrize("granter", [role for role in Role if role in GRANTABLE and role is not Role.OPERATOR])
+@pytest.mark.parametrize("role", [role for role in Role if role not in PLATFORM_ROLES])
+async def test_nobody_issues_a_key_above_their_own_role(granter: Role, role: Role, tenant: Tenant) -> None:
+    body = {"principal": f"{granter}-makes-{role}", "role": role.value}
+    if role is Role.AGENT:
+        body["agent_id"] = tenant.agent_id
+    response = await tenant.callers[granter.value].post("/api-keys", body)
+    if role in GRANTABLE[granter]:
+        good(response, 201)
+    else:
+        refused(response, 403, "auth.forbidden")
+
+
+@pytest.mark.parametrize("role", sorted(PLATFORM_ROLES))
+async def test_tenants_never_issue_platform_keys(role: str, tenant: Tenant) -> None:
+    refused(await tenant.owner.post("/api-keys", {"principal": "mole", "role": role}), 403, "auth.forbidden")
+
+
+async def test_admin_does_not_revoke_an_owner(tenant: Tenant) -> None:
+    parts = split_token(tenant.owner.token or "")
+    assert parts is not None
+    refused(await tenant.admin.delete(f"/api-keys/{parts[0]}"), 403, "auth.forbidden")
+
+
+async def test_agent_key_needs_an_agent_of_its_organization(tenant: Tenant, stranger: Tenant) -> None:
+    body = {"principal": "robot", "role": "agent"}
+    refused(await tenant.owner.post("/api-keys", body), 422, "request.invalid")
+    refused(await tenant.owner.post("/api-keys", {**body, "agent_id": stranger.agent_id}), 404, "not_found")
+    refused(
+        await tenant.owner.post("/api-keys", {**body, "role": "member", "agent_id": tenant.agent_id}),
+        422,
+        "request.invalid",
+    )
+    assert good(await tenant.owner.post("/api-keys", {**body, "agent_id": tenant.agent_id}), 201)["agent_id"]
+
+
+async def test_operator_issues_platform_keys_without_an_organization_only(operator: Caller, tenant: Tenant) -> None:
+    body = {"principal": f"arbiter-{new_key()}", "role": "arbiter"}
+    with_org = {**body, "organization_id": tenant.org_id}
+    refused(await operator.post("/api-keys", with_org), 422, "request.invalid")
+    refused(await operator.post("/api-keys", {"principal": "x", "role": "owner"}), 422, "request.invalid")
+    assert good(await operator.post("/api-keys", body), 201)["organization_id"] is None
+    missing = {"principal": "x", "role": "owner", "organization_id": "org_" + "0" * 26}
+    refused(await operator.post("/api-keys", missing), 404, "not_found")
+
+
+async def test_expiry_in_the_past_is_refused(tenant: Tenant) -> None:
+    body = {"principal": "late", "role": "member", "expires_at": "2020-01-01T00:00:00Z"}
+    refused(await tenant.owner.post("/api-keys", body), 422, "request.invalid")
+
+
+async def test_last_use_is_written_off_the_request(tenant: Tenant, deps: Deps) -> None:
+    await tenant.member.get("/agents")
+    await deps.keyring.flush()
+    parts = split_token(tenant.member.token or "")
+    assert parts is not None
+    async with deps.database.platform() as session:
+        used = (await session.scalars(select(ApiKey.last_used_at).where(ApiKey.id == parts[0]))).one()
+    assert used is not None
+
+
+@pytest.mark.parametrize("role", TENANT_ROLES)
+async def test_keys_are_managed_by_roles_that_may(role: str, tenant: Tenant) -> None:
+    response = await tenant.callers[role].get("/api-keys")
+    if Permission.MANAGE_KEYS in PERMISSIONS[Role(role)]:
+        good(response)
+    else:
+        refused(response, 403, "auth.forbidden")
