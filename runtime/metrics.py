@@ -5,7 +5,8 @@ that HTTP defines, and what matched no route is `unmatched`.
 """
 
 import logging
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +18,7 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import choose_encoder
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -27,6 +28,7 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
+from domain.errors import DomainError
 from runtime.settings import Settings
 
 #: Upper bounds of the latency buckets, in seconds. A command on an escrow is expected between 10 and 50 ms.
@@ -69,19 +71,15 @@ class ApiMetrics:
         )
         self._commands = Counter(
             "bursar_escrow_commands",
-            "Commands given to escrows, by command and outcome: ok, or the code of the refusal.",
+            "Commands given to escrows, by command and outcome: ok, the code of the refusal, or error.",
             ("command", "outcome"),
             registry=self.registry,
         )
         # Looking a child up by its labels takes three times as long as counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def middleware(self, app: ASGIApp) -> ASGIApp:
-        """Wrap an ASGI app so that its HTTP requests are counted and timed."""
-        return RequestMetrics(app, self)
-
     def begin(self) -> None:
-        """Count a request in."""
+        """Count a request in; `end` follows, however it ends."""
         self._in_flight += 1
 
     def end(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -99,9 +97,18 @@ class ApiMetrics:
         """Count an answer that was given before."""
         self._replays.inc()
 
-    def count_escrow_command(self, command: str, outcome: str = "ok") -> None:
-        """Count a command: `fund`, `approve` …; outcome is `ok` or an error code, never free text."""
-        self._commands.labels(command, outcome).inc()
+    @contextmanager
+    def escrow_command(self, command: str) -> Iterator[None]:
+        """Count the command that the block gives to an escrow, by its outcome: `ok`, the refusal's code, or `error`."""
+        outcome = "error"
+        try:
+            yield
+            outcome = "ok"
+        except DomainError as refusal:
+            outcome = refusal.error_code
+            raise
+        finally:
+            self._commands.labels(command, outcome).inc()
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the body and the content type of `GET /metrics`, in the format that the scraper accepts."""
@@ -115,36 +122,6 @@ def route_template(scope: Scope) -> str:
     context = scope.get("fastapi", {}).get("effective_route_context")
     template = getattr(context, "path", None) or getattr(scope.get("route"), "path", None)
     return template if isinstance(template, str) else UNMATCHED
-
-
-class RequestMetrics:
-    """ASGI middleware that counts and times requests. It never touches a body."""
-
-    def __init__(self, app: ASGIApp, metrics: ApiMetrics) -> None:
-        """Take the app and where its requests are counted."""
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and count it, also when it fails."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def counted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        metrics = self._metrics
-        started = time.perf_counter()
-        metrics.begin()
-        try:
-            await self._app(scope, receive, counted)
-        finally:
-            metrics.end(scope["method"], route_template(scope), status, time.perf_counter() - started)
 
 
 def worker_runtime(settings: Settings) -> Runtime:

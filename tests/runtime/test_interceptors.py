@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -123,20 +124,33 @@ async def test_request_and_organization_reach_the_activity_and_every_log_line(
             await handle.execute_update(SampleWorkflow.pay, Pay(how="well"))
         with structlog.contextvars.bound_contextvars(request_id="req_2"):
             await handle.execute_update(SampleWorkflow.pay, Pay(how="regular well"))
+        with structlog.contextvars.bound_contextvars(request_id="req_3"):
+            start = WithStartWorkflowOperation(
+                SampleWorkflow.run,
+                Pay(how="start"),
+                id=handle.id,
+                task_queue=(await handle.describe()).task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
+            await client.execute_update_with_start_workflow(
+                SampleWorkflow.pay, Pay(how="well"), start_workflow_operation=start
+            )
     expected = {"workflow_id": handle.id, "activity": "post"}
     assert books.contexts == [
         {**expected, "request_id": "req_1", "org_id": "org_1"},
         {**expected, "request_id": "req_2"},
+        {**expected, "request_id": "req_3"},
     ]
     lines = [json.loads(line) for line in log_file.read_text().splitlines()]
     paying = [line for line in lines if line["event"] == "paying"]
-    assert [line["request_id"] for line in paying] == ["req_1", "req_2"]
+    assert [line["request_id"] for line in paying] == ["req_1", "req_2", "req_3"]
     assert {line["workflow_id"] for line in paying} == {handle.id}
     assert {(line["workflow"], line["update"], line["part"]) for line in paying} == {("sample", "pay", "worker")}
     posting = [line for line in lines if line["event"] == "posting"]
     assert [(line["request_id"], line["workflow_id"]) for line in posting] == [
         ("req_1", handle.id),
         ("req_2", handle.id),
+        ("req_3", handle.id),
     ]
 
 

@@ -5,10 +5,12 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Response
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from temporalio.common import MetricMeter
 from temporalio.worker import Worker
 
+from api.middleware import Edge
+from domain.errors import InsufficientFunds
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics, client_runtime, worker_runtime
 from runtime.settings import Settings
@@ -62,6 +64,7 @@ def app_of(metrics: ApiMetrics) -> FastAPI:
     async def healthz() -> dict[str, float]:
         return {"in_flight": of(metrics)[("bursar_http_requests_in_flight", ())]}
 
+    app.add_middleware(Edge, max_body_bytes=1000, metrics=metrics)
     return app
 
 
@@ -72,7 +75,7 @@ def metrics() -> ApiMetrics:
 
 @pytest.fixture
 async def http(metrics: ApiMetrics) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=metrics.middleware(app_of(metrics)), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=app_of(metrics))
     async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
         yield client
 
@@ -110,28 +113,34 @@ async def test_requests_in_flight_come_back_to_zero(http: httpx.AsyncClient, met
     assert of(metrics)[("bursar_http_requests_in_flight", ())] == 0
 
 
-async def test_request_that_raises_is_counted_as_500_and_passed_on(metrics: ApiMetrics) -> None:
+async def test_request_that_breaks_is_counted_as_500(metrics: ApiMetrics) -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-        raise ConnectionError("client left")
+        raise RuntimeError("broken")
 
-    async def nothing(message: Message | None = None) -> Message:
-        return {}
-
-    scope = {"type": "http", "method": "GET"}
-    with pytest.raises(ConnectionError):
-        await metrics.middleware(broken)(scope, nothing, nothing)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=Edge(broken, max_body_bytes=1000, metrics=metrics)), base_url="http://api"
+    ) as http:
+        assert (await http.get("/x")).status_code == 500
     assert requests(metrics) == {("GET", "unmatched", "500"): 1}
     assert of(metrics)[("bursar_http_requests_in_flight", ())] == 0
 
 
+def give(metrics: ApiMetrics, error: Exception | None = None) -> None:
+    with metrics.escrow_command("fund"):
+        if error:
+            raise error
+
+
 def test_commands_and_replays_are_counted(metrics: ApiMetrics) -> None:
-    metrics.count_escrow_command("fund")
-    metrics.count_escrow_command("fund", "ledger.insufficient_funds")
+    give(metrics)
+    with pytest.raises(InsufficientFunds):
+        give(metrics, InsufficientFunds("Not enough."))
+    with pytest.raises(RuntimeError):
+        give(metrics, RuntimeError("broken"))
     metrics.count_replay()
     found = of(metrics)
-    assert found[("bursar_escrow_commands_total", (("command", "fund"), ("outcome", "ok")))] == 1
-    refused = (("command", "fund"), ("outcome", "ledger.insufficient_funds"))
-    assert found[("bursar_escrow_commands_total", refused)] == 1
+    for outcome in ("ok", "ledger.insufficient_funds", "error"):
+        assert found[("bursar_escrow_commands_total", (("command", "fund"), ("outcome", outcome)))] == 1
     assert found[("bursar_idempotency_replays_total", ())] == 1
     assert ("process_resident_memory_bytes", ()) in found
 

@@ -71,7 +71,8 @@ async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, co
     """
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
-    return await _patiently(deps, lambda: _started(client, start, "open", command))
+    with deps.metrics.escrow_command("open"):
+        return await _patiently(deps, lambda: _started(client, start, "open", command))
 
 
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
@@ -104,7 +105,8 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
                 return await _started(client, start, update, command)
             await asyncio.sleep(PAUSE.total_seconds())
 
-    return await _patiently(deps, attempt)
+    with deps.metrics.escrow_command(update):
+        return await _patiently(deps, attempt)
 
 
 async def _stored(deps: Deps, escrow_id: str, command_id: str) -> CommandResult | Escrow:
