@@ -174,7 +174,15 @@ async def test_history_holds_no_plain_text_and_operators_may_signal_in_plain_jso
     assert isinstance(refusal, WrongState)
     assert (refusal.detail, refusal.extra) == ("The escrow is released.", {"state": "released"})
     raw = b"".join([e.SerializeToString() async for e in plain.get_workflow_handle(handle.id).fetch_history_events()])
-    for secret in (b"SECRETSTART", b"SECRETSUMMARY", b"SECRETMEMO", b"SECRETUPDATE", b"12345678", b"is released"):
+    for secret in (
+        b"SECRETSTART",
+        b"SECRETSUMMARY",
+        b"SECRETMEMO",
+        b"SECRETUPDATE",
+        b"12345678",
+        b"is released",
+        b"to the books",
+    ):
         assert secret not in raw
     assert b"from the UI" in raw
 
