@@ -73,7 +73,7 @@ class TemporalPart:
     def prepare(self) -> None:
         """Make the directory of the state file."""
         if self.temporal.database:
-            self.temporal.database.parent.mkdir(parents=True, exist_ok=True)
+            self.temporal.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def program(self) -> Program:
         """Return the server's command line."""

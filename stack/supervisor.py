@@ -46,6 +46,7 @@ class Tended:
         self.part = part
         self.process: Process | None = None
         self.ready = asyncio.Event()
+        self.starts = 0
         self.deaths: deque[float] = deque()
         self.killed_on_purpose = False
         self.task: asyncio.Task[None] | None = None
@@ -150,10 +151,8 @@ class Stack:
             self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
             for name, tended in self._tended.items():
-                began = time.monotonic()
                 tended.task = asyncio.create_task(self._tend(tended), name=f"tend {name}")
                 await self.wait_ready(name)
-                self.say(f"{name:<9} ready after {time.monotonic() - began:.1f} s")
                 if name == "postgres":
                     await self._migrate()
             if "server" in self._tended:
@@ -250,9 +249,10 @@ class Stack:
                 return
             tended.killed_on_purpose = False
             tended.process = process
+            tended.starts += 1
             assert self._claim
             self._claim.record(process)
-            reason = await _watch(tended, process)
+            reason = await self._watch(tended, process)
             if tended.killed_on_purpose:
                 continue
             now = time.monotonic()
@@ -268,27 +268,28 @@ class Stack:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
+    async def _watch(self, tended: Tended, process: Process) -> str:
+        """Set the part's event once the process is ready; return how the process ended."""
+        exited = asyncio.ensure_future(_exit_of(process))
+        began = time.monotonic()
+        try:
+            while not exited.done() and (problem := await tended.part.problem(process)):
+                if time.monotonic() - began > READY_TIMEOUT_SECONDS:
+                    await asyncio.to_thread(process.kill)
+                    return f"was not ready after {READY_TIMEOUT_SECONDS:.0f} s ({problem})"
+                await asyncio.wait({exited}, timeout=POLL_SECONDS)
+            if not exited.done() and not tended.killed_on_purpose:
+                tended.ready.set()
+                again = " again" if tended.starts > 1 else ""
+                self.say(f"{tended.part.name:<9} ready{again} after {time.monotonic() - began:.1f} s")
+            return f"ended with exit code {await exited}"
+        finally:
+            exited.cancel()
+            tended.ready.clear()
+
     def _give_up(self, error: StackError) -> None:
         self._failure = self._failure or error
         self._failed.set()
-
-
-async def _watch(tended: Tended, process: Process) -> str:
-    """Set the part's event once the process is ready; return how the process ended."""
-    exited = asyncio.ensure_future(_exit_of(process))
-    give_up_at = time.monotonic() + READY_TIMEOUT_SECONDS
-    try:
-        while not exited.done() and (problem := await tended.part.problem(process)):
-            if time.monotonic() > give_up_at:
-                await asyncio.to_thread(process.kill)
-                return f"was not ready after {READY_TIMEOUT_SECONDS:.0f} s ({problem})"
-            await asyncio.wait({exited}, timeout=POLL_SECONDS)
-        if not exited.done() and not tended.killed_on_purpose:
-            tended.ready.set()
-        return f"ended with exit code {await exited}"
-    finally:
-        exited.cancel()
-        tended.ready.clear()
 
 
 async def _exit_of(process: Process) -> int:

@@ -1,0 +1,178 @@
+"""The launcher as users meet it: a process of its own on a data directory, started, killed and stopped from outside."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from stack.process import runs
+from stack.supervisor import PARTS
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {"operator", "arbiter", "validator", "client", "finance", "auditor", "agent", "studio"}
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+
+
+class Launcher:
+    """`make run` without make, on free ports."""
+
+    def __init__(self, data_dir: Path, **environment: str) -> None:
+        self.data_dir = data_dir
+        ports = dict.fromkeys(("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "WORKER_METRICS_PORT"), "0")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "stack", "run"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **{f"BURSAR_{name}": value for name, value in ports.items()},
+                "BURSAR_DATA_DIR": str(data_dir),
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said: list[str] = []
+
+    def wait_for(self, text: str) -> None:
+        """Read what the launcher says until a line has the text."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.said.append(line)
+            if text in line:
+                return
+        pytest.fail(f"the launcher ended without saying {text!r}:\n{''.join(self.said)}")
+
+    def finish(self) -> str:
+        """Read to the end and return all that was said."""
+        assert self.process.stdout
+        self.said += self.process.stdout
+        self.process.wait()
+        self.process.stdout.close()
+        return "".join(self.said)
+
+    def dev(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.data_dir / "dev.json").read_text())
+        return content
+
+    def processes(self) -> dict[str, psutil.Process]:
+        recorded = json.loads((self.data_dir / "processes.json").read_text())
+        return {name: psutil.Process(record["pid"]) for name, record in recorded.items()}
+
+
+@contextmanager
+def launched(data_dir: Path, **environment: str) -> Iterator[Launcher]:
+    launcher = Launcher(data_dir, **environment)
+    try:
+        yield launcher
+    finally:
+        if launcher.process.poll() is None:
+            launcher.process.terminate()
+            launcher.finish()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o111)
+    return tmp_path / "data"
+
+
+def balance(dev: dict[str, Any]) -> str:
+    headers = {"Authorization": f"Bearer {dev['keys']['client']}"}
+    answer = httpx.get(f"{dev['api_url']}/api/v1/billing/balance", headers=headers, trust_env=False, timeout=30)
+    assert answer.status_code == 200, answer.text
+    available: str = answer.json()["available"]
+    return available
+
+
+def test_stack_survives_the_death_of_each_part_and_of_its_launcher(home: Path) -> None:
+    with launched(home) as first:
+        first.wait_for("Ctrl-C stops everything")
+        dev = first.dev()
+        assert stat.S_IMODE((home / "dev.json").stat().st_mode) == 0o600
+        assert dev["keys"].keys() >= {
+            "operator",
+            "arbiter",
+            "validator",
+            "client",
+            "finance",
+            "auditor",
+            "agent",
+            "studio",
+        }
+        assert dev["ids"].keys() >= {"client_org", "studio_org", "agent"}
+        before = balance(dev)
+
+        with launched(home) as second:
+            refusal = second.finish()
+            assert second.process.returncode == 1
+            assert "A stack already runs on" in refusal
+            assert str(first.process.pid) in refusal
+        assert balance(dev) == before, "the refused launcher must not disturb the first"
+
+        for part in PARTS:
+            victim = first.processes()[part]
+            victim.send_signal(signal.SIGKILL)
+            first.wait_for(f"{part:<9} ready again")
+            assert first.processes()[part].pid != victim.pid
+        assert balance(dev) == before
+
+        children = list(first.processes().values())
+        first.process.kill()
+        first.finish()
+
+    with launched(home) as again:
+        again.wait_for("Ctrl-C stops everything")
+        assert not any(runs(child) for child in children)
+        assert again.dev()["keys"] == dev["keys"]
+        assert again.dev()["ids"] == dev["ids"]
+        assert balance(again.dev()) == before
+        started = [*again.processes().values()]
+        started += [child for process in started for child in process.children(recursive=True)]
+        again.process.send_signal(signal.SIGINT)
+        again.finish()
+        assert again.process.returncode == 0
+    assert [process for process in started if runs(process)] == []
+    assert not (home / "dev.json").exists()
+
+    for log in (home / "logs").iterdir():
+        text = log.read_text(errors="replace")
+        assert [role for role, secret in dev["keys"].items() if secret in text] == [], log
+    said = "".join(first.said + again.said)
+    assert [role for role, secret in dev["keys"].items() if secret in said] == []
+
+
+def test_occupied_port_is_an_error_that_names_the_variable(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with launched(home, BURSAR_TEMPORAL_UI_PORT=str(port)) as launcher:
+            said = launcher.finish()
+    assert launcher.process.returncode == 1
+    assert f"error: Port {port} is taken" in said
+    assert "BURSAR_TEMPORAL_UI_PORT" in said
+    assert not (home / "processes.json").exists()
+
+
+def test_interrupt_during_the_start_stops_what_was_started(home: Path) -> None:
+    with launched(home) as launcher:
+        launcher.wait_for("postgres  ready")
+        postgres = launcher.processes()["postgres"]
+        launcher.process.send_signal(signal.SIGTERM)
+        launcher.finish()
+    assert launcher.process.returncode == 0
+    assert not runs(postgres)
