@@ -23,6 +23,7 @@ from stack.seed import Seed, write_private
 from stack.temporal import NAMESPACE, Temporal
 
 PARTS = ("postgres", "temporal", "worker", "server")
+STAGES = (("postgres",), ("temporal",), ("worker", "server"))
 DATABASE = "bursar"
 READY_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -144,16 +145,19 @@ class Stack:
         return process.pid
 
     async def start(self) -> None:
-        """Start every part in order, each when the one before is ready; raises StackError and stops all on failure."""
+        """Start the stages in order, each when the one before is ready; raises StackError and stops all on failure."""
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._claim = Claim(self.data_dir)
         try:
             self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
-            for name, tended in self._tended.items():
-                tended.task = asyncio.create_task(self._tend(tended), name=f"tend {name}")
-                await self.wait_ready(name)
-                if name == "postgres":
+            for stage in STAGES:
+                here = [name for name in stage if name in self._tended]
+                for name in here:
+                    self._tended[name].task = asyncio.create_task(self._tend(self._tended[name]), name=f"tend {name}")
+                for name in here:
+                    await self.wait_ready(name)
+                if "postgres" in here:
                     await self._migrate()
             if "server" in self._tended:
                 await self._seed()
