@@ -1,10 +1,14 @@
+import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
 from http.cookies import SimpleCookie
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from google.protobuf.json_format import MessageToDict
 from pydantic import SecretStr
@@ -19,6 +23,7 @@ from domain.errors import Unauthenticated
 from runtime.identity import new_id
 from runtime.settings import Settings
 from runtime.temporal import connect
+from stack.temporal import find_temporal
 from tests.runtime.conftest import KEY_ONE, KEY_TWO
 from tests.runtime.sample import Books, Pay, SampleWorkflow
 
@@ -216,3 +221,38 @@ async def test_codec_opens_what_a_real_history_holds(http: httpx.AsyncClient, se
     answer = await http.post("/codec/decode", json=MessageToDict(stored), headers=bearer())
     opened = [json.loads(base64.b64decode(payload["data"])) for payload in answer.json()["payloads"]]
     assert opened == [{"how": "x", "amount_minor": 0}, {"text": "posted 9"}]
+
+
+@pytest.fixture
+def served(keys: Keys) -> Iterator[str]:
+    """The endpoints on a port, for clients that are no Python."""
+    app = FastAPI()
+    app.include_router(codec_router(Settings(encryption_keys=SecretStr(KEY_ONE)), keys.authenticate))
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/codec"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.temporal
+async def test_temporal_command_line_reads_through_the_codec(settings: Settings, served: str) -> None:
+    client = await connect(settings.model_copy(update={"encryption_keys": SecretStr(KEY_ONE)}))
+    handle = await client.start_workflow(
+        SampleWorkflow.run, Pay(how="told-in-secret"), id=new_id("run"), task_queue=new_id("queue")
+    )
+    show = [find_temporal(), "workflow", "show", "--address", settings.temporal_address, "--output", "json"]
+    show += ["--workflow-id", handle.id]
+    codec = ["--codec-endpoint", served, "--codec-auth", f"Bearer {OPERATOR}"]
+    seen = []
+    for arguments in (show, [*show, *codec]):
+        process = await asyncio.create_subprocess_exec(*arguments, stdout=-1, stderr=-1)
+        out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+        [payload] = json.loads(out)["events"][0]["workflowExecutionStartedEventAttributes"]["input"]["payloads"]
+        seen.append(base64.b64decode(payload["data"]))
+    await handle.terminate("seen")
+    assert b"told-in-secret" not in seen[0]
+    assert json.loads(seen[1]) == {"how": "told-in-secret", "amount_minor": 0}
