@@ -13,12 +13,24 @@ from starlette.requests import Request
 
 from api.deps import Deps, get_deps
 from api.errors import request_id_of
+from api.keyring import Identity
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Unauthenticated
 
 
 def _client_address(request: Request) -> str | None:
     return request.client.host if request.client else None
+
+
+async def _look_up(deps: Deps, token: str, address: str) -> Identity:
+    """Look a key up. Failures count against the address, and stop it from trying further keys."""
+    if not deps.keyring.was_good(token):
+        deps.address_limiter.check(address)
+    try:
+        return await deps.keyring.identify(token)
+    except Unauthenticated:
+        await deps.address_limiter.hit(address)
+        raise
 
 
 class _Authenticate(HTTPBearer):
@@ -46,9 +58,7 @@ async def _authenticate(request: Request) -> Actor:
         raise Unauthenticated("Send an API key: Authorization: Bearer bsk_….", code="auth.missing")
     identity = deps.keyring.cached(token)
     if identity is None:
-        # Before the look-up, so that guessing keys is slow; a good key comes here once in some seconds.
-        await deps.address_limiter.hit(f"address/{address}")
-        identity = await deps.keyring.identify(token)
+        identity = await _look_up(deps, token, f"address/{address}")
     if not deps.limiter.try_fast(identity.key_id):
         await deps.limiter.hit(identity.key_id)
     actor = Actor(

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import (
@@ -263,6 +264,7 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
             error = NotFound("There is nothing at this path.")
         case 405:
             error = MethodNotAllowed(f"This path does not take {request.method}.")
+            return problem(request, error, {"Allow": ", ".join(_methods_at(request))})
         case 413:
             error = TooLarge("The body is too large.")
         case status if 400 <= status < 500:
@@ -270,6 +272,15 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
         case _:
             return internal(request)
     return problem(request, error, exc.headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """List what the path takes: the router names the methods of the first of its routes only."""
+    taken: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+            taken |= route.methods or set()
+    return sorted(taken)
 
 
 async def _on_response_validation(request: Request, exc: Exception) -> Response:

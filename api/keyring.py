@@ -86,7 +86,8 @@ class KeyRing:
         self._by_key: dict[str, bytes] = {}
         self._used: dict[str, datetime] = {}
         self._generation = 0
-        self._listening = False
+        #: Set while changes of keys are heard.
+        self.listening = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -112,6 +113,10 @@ class KeyRing:
             self._used[entry.identity.key_id] = datetime.now(UTC)
         return entry.identity
 
+    def was_good(self, token: str) -> bool:
+        """Tell whether this process has met the key before and knows of no change since."""
+        return hashlib.sha256(token.encode(errors="replace")).digest() in self._cache
+
     async def identify(self, token: str) -> Identity:
         """Return whose the key is.
 
@@ -134,7 +139,7 @@ class KeyRing:
         ):
             raise Unauthenticated("The key is unknown, revoked or expired.")
         identity = Identity(key_id, record.principal, Role(record.role), record.org_id, record.agent_id)
-        lasts = CACHE_SECONDS if self._listening else DEAF_CACHE_SECONDS
+        lasts = CACHE_SECONDS if self.listening.is_set() else DEAF_CACHE_SECONDS
         if record.expires_at is not None:
             lasts = min(lasts, (record.expires_at - now).total_seconds())
         # A key that changed while it was looked up is not kept: its announcement may have come before this line.
@@ -167,10 +172,11 @@ class KeyRing:
             _, dropped = self._cache.popitem(last=False)
             self._by_key.pop(dropped.identity.key_id, None)
 
-    def _forget_all(self) -> None:
+    def _doubt_all(self) -> None:
+        """Ask again for every key before it is believed."""
         self._generation += 1
-        self._cache.clear()
-        self._by_key.clear()
+        for entry in self._cache.values():
+            entry.until = 0.0
 
     async def _listen(self) -> None:
         pause = 0.1
@@ -182,8 +188,8 @@ class KeyRing:
             else:
                 pause = 0.1
             finally:
-                self._listening = False
-                self._forget_all()
+                self.listening.clear()
+                self._doubt_all()
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
@@ -193,8 +199,8 @@ class KeyRing:
         try:
             connection.add_termination_listener(lambda _connection: ended.set())
             await connection.add_listener(keys.CHANNEL, lambda _c, _pid, _channel, key_id: self.forget(str(key_id)))
-            self._forget_all()
-            self._listening = True
+            self._doubt_all()
+            self.listening.set()
             await ended.wait()
         finally:
             with contextlib.suppress(Exception):

@@ -44,7 +44,7 @@ class Limiter:
     def __init__(self, limit: str, storage_uri: str) -> None:
         """Take a limit such as `6000/minute` and the URI of the store."""
         self._item: RateLimitItem = parse(limit)
-        storage = storage_from_string(storage_uri)
+        storage = storage_from_string(storage_uri, implementation="redispy")
         assert isinstance(storage, Storage), "the rate limit's storage must be an async one (async+…)"
         self._window = FixedWindowRateLimiter(storage)
         self._size = _slice_size(self._item.amount)
@@ -59,6 +59,16 @@ class Limiter:
         held.left -= 1
         return True
 
+    def check(self, name: str) -> None:
+        """Refuse when the limit is known to be used up, without counting anything.
+
+        Raises:
+            RateLimited: it is; `retry_after` says when the window ends.
+        """
+        held = self._slices.get(name)
+        if held is not None and held.left < 0 and held.until > time.time():
+            raise self._refusal(held.until - time.time())
+
     async def hit(self, name: str) -> None:
         """Count one request.
 
@@ -67,10 +77,8 @@ class Limiter:
         """
         if self.try_fast(name):
             return
+        self.check(name)
         now = time.time()
-        held = self._slices.get(name)
-        if held is not None and held.left < 0 and held.until > now:
-            raise self._refusal(held.until - now)
         if now < self._silent_until:
             return
         try:

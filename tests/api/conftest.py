@@ -68,9 +68,10 @@ class Tenant:
 
     def __getattr__(self, role: str) -> Caller:
         try:
-            return self.__dict__["callers"][role]
+            caller: Caller = self.__dict__["callers"][role]
         except KeyError:
             raise AttributeError(role) from None
+        return caller
 
 
 def good(response: httpx.Response, status: int = 200) -> Any:

@@ -1,0 +1,322 @@
+import ast
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+import sqlalchemy.exc
+from fastapi import FastAPI
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.app import create_app
+from api.errors import is_unavailable
+from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+ROOT = Path(__file__).resolve().parents[2]
+
+
+async def test_unknown_path_is_a_problem(anonymous: Caller) -> None:
+    refused(await anonymous.get("/nowhere"), 404, "not_found")
+
+
+async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
+    response = await anonymous.ask("PUT", "/organizations")
+    refused(response, 405, "request.method_not_allowed")
+    assert response.headers["allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"name": "Ac', 400),
+        (b"", 422),
+        (b"null", 422),
+        (b"[]", 422),
+        (b'"text"', 422),
+        (b"\xff\xfe", 400),
+        (b'{"name": NaN}', 400),
+        (b'{"name": -Infinity}', 400),
+        (b'{"name": "a", "name": "b"}', 400),
+        (b"[" * 100_000, 400),
+        (b'{"name":' * 5_000 + b"1" + b"}" * 5_000, 400),
+        (b'{"name": "a\\u0000b"}', 422),
+        (b'{"name": "\\ud800"}', 422),
+        (b'{"\\ud800": "a"}', 422),
+        (b'{"name": "tab\\tbed"}', 422),
+        (b'{"name": "   "}', 422),
+        (b'{"name": ""}', 422),
+        (b'{"name": 5}', 422),
+        (b'{"name": "a", "nmae": "b"}', 422),
+        (b'{"name": 1e999999999}', 422),
+        (b'{"name": ' + b"9" * 5_000 + b"}", 422),
+        (b'{"name": "' + b"x" * 201 + b'"}', 422),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+async def test_body_that_cannot_be_used_is_refused(body: bytes, status: int, operator: Caller) -> None:
+    response = await operator.ask(
+        "POST", "/organizations", content=body, headers={"Content-Type": "application/json; charset=utf-8"}
+    )
+    refused(response, status, "request.invalid")
+
+
+async def test_escaped_backslash_before_u0000_is_only_text(operator: Caller) -> None:
+    content = b'{"name": "a\\\\u0000b \\ud83d\\ude00"}'
+    response = await operator.ask(
+        "POST", "/organizations", content=content, headers={"Content-Type": "application/json"}
+    )
+    assert good(response, 201)["name"] == "a\\u0000b 😀"
+
+
+async def test_validation_lists_every_field(operator: Caller) -> None:
+    document = refused(await operator.post("/api-keys", {"rol": "owner"}), 422, "request.invalid")
+    assert {item["field"] for item in document["errors"]} == {"principal", "role", "rol"}
+    assert all(item["message"] for item in document["errors"])
+
+
+@pytest.mark.parametrize("declared", ["text/plain", "application/x-www-form-urlencoded", "nonsense", ""])
+async def test_body_of_another_type_is_refused(declared: str, operator: Caller) -> None:
+    response = await operator.ask(
+        "POST", "/organizations", content=b'{"name": "a"}', headers={"Content-Type": declared}
+    )
+    refused(response, 415, "request.content_type")
+
+
+async def test_long_body_is_refused_before_it_is_read(operator: Caller) -> None:
+    response = await operator.ask(
+        "POST", "/organizations", content=b"x" * 1_048_577, headers={"Content-Type": "application/json"}
+    )
+    refused(response, 413, "request.too_large")
+
+
+async def test_long_body_without_a_length_is_refused_while_it_is_read(operator: Caller) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 65_536
+
+    response = await operator.ask(
+        "POST", "/organizations", content=chunks(), headers={"Content-Type": "application/json"}
+    )
+    refused(response, 413, "request.too_large")
+
+
+async def test_request_id_of_the_client_is_kept_when_it_is_well_formed(anonymous: Caller) -> None:
+    kept = await anonymous.get("/healthz", headers={"X-Request-Id": "web-1:2.3_4"})
+    assert kept.headers["x-request-id"] == "web-1:2.3_4"
+    for bad in ("a" * 65, "a b", "{}", ""):
+        made = await anonymous.get("/healthz", headers={"X-Request-Id": bad})
+        assert re.fullmatch(r"req_[0-9a-z]{26}", made.headers["x-request-id"])
+
+
+async def test_fault_inside_is_told_without_its_details(database_urls: DatabaseUrls) -> None:
+    application = create_app(settings_for(database_urls))
+
+    async def broken() -> None:
+        raise LookupError("the password is hunter2")
+
+    application.add_api_route("/broken", broken)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client:
+        response = await client.get("/broken")
+    document = refused(response, 500, "internal")
+    assert "hunter2" not in response.text
+    assert "LookupError" not in response.text
+    assert document["request_id"]
+
+
+async def test_dead_database_is_503_with_retry_after(app: FastAPI, tenant: Tenant) -> None:
+    class Urls:
+        tenant = platform = owner = "postgresql://bursar_api@/nothing?host=/nonexistent"
+
+    urls: Any = Urls()
+    application = create_app(settings_for(urls))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        response = await client.get("/api/v1/agents", headers={"Authorization": f"Bearer {tenant.owner.token}"})
+        refused(response, 503, "service.unavailable")
+        assert response.headers["retry-after"] == "1"
+        ready = await client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["postgresql"].startswith("no answer")
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_readyz_names_the_part_that_does_not_answer(anonymous: Caller) -> None:
+    response = await anonymous.http.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["postgresql"] == "ok"
+    assert response.json()["temporal"].startswith("no answer")
+
+
+def chained(cause: BaseException) -> BaseException:
+    error = RuntimeError("outer")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionRefusedError(), True),
+        (TimeoutError(), True),
+        (FileNotFoundError(2, "no socket"), True),
+        (asyncpg.DeadlockDetectedError(), True),
+        (asyncpg.SerializationError(), True),
+        (asyncpg.CannotConnectNowError(), True),
+        (asyncpg.TooManyConnectionsError(), True),
+        (asyncpg.ConnectionDoesNotExistError(), True),
+        (asyncpg.UniqueViolationError(), False),
+        (sqlalchemy.exc.TimeoutError(), True),
+        (RPCError("x", RPCStatusCode.UNAVAILABLE, b""), True),
+        (RPCError("x", RPCStatusCode.NOT_FOUND, b""), False),
+        (RuntimeError("Failed client connect: refused"), True),
+        (chained(ConnectionResetError()), True),
+        (ValueError("x"), False),
+        (PermissionError(13, "x"), False),
+    ],
+    ids=repr,
+)
+def test_unavailability_is_told_from_faults(error: BaseException, expected: bool) -> None:
+    assert is_unavailable(error) is expected
+
+
+SOURCES = ("api", "domain", "ledger", "repositories", "activities", "workflows", "runtime", "providers")
+
+
+def codes_in_source() -> set[str]:
+    """Collect every error code: `code = "…"` of a class, `code="…"` of a call, pairs given to `errors`."""
+    found: set[str] = set()
+    pattern = re.compile(r"[a-z_]+(\.[a-z_]+)?")
+    for root in SOURCES:
+        for path in (ROOT / root).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                value: ast.expr | None = None
+                if isinstance(node, ast.keyword) and node.arg == "code":
+                    value = node.value
+                elif isinstance(node, ast.AnnAssign | ast.Assign):
+                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                    if any(isinstance(target, ast.Name) and target.id == "code" for target in targets):
+                        value = node.value
+                if isinstance(value, ast.Constant) and isinstance(value.value, str) and pattern.fullmatch(value.value):
+                    found.add(value.value)
+    return found
+
+
+def test_every_code_is_explained_and_every_explained_code_exists() -> None:
+    explained = set(re.findall(r"^### `([a-z_.]+)`$", (ROOT / "docs/errors.md").read_text("utf-8"), re.MULTILINE))
+    assert codes_in_source() == explained
+
+
+async def test_type_of_a_problem_leads_to_its_explanation(anonymous: Caller) -> None:
+    problem = refused(await anonymous.get("/agents"), 401, "auth.missing")
+    path, _, anchor = problem["type"].partition("#")
+    page = await anonymous.get(path)
+    assert page.status_code == 200
+    assert f'id="{anchor}"' in page.text
+
+
+async def test_landing_page_links_to_the_docs_and_the_temporal_ui(anonymous: Caller) -> None:
+    page = await anonymous.http.get("/")
+    assert 'href="/docs"' in page.text
+    assert 'href="http://127.0.0.1:8233"' in page.text
+
+
+async def test_metrics_count_routes_by_template(tenant: Tenant) -> None:
+    await tenant.owner.get(f"/agents/{tenant.agent_id}")
+    text = (await tenant.owner.http.get("/metrics")).text
+    assert 'route="/api/v1/agents/{agent_id}"' in text
+    assert tenant.agent_id not in text
+
+
+OPEN_PATHS = {"/api/v1/healthz", "/api/v1/readyz", "/api/v1/metrics"}
+
+
+async def test_openapi_documents_every_refusal_of_every_operation(anonymous: Caller) -> None:
+    document = good(await anonymous.get("/openapi.json"))
+    assert document["components"]["schemas"]["Problem"]
+    ids = []
+    for path, methods in document["paths"].items():
+        assert path.startswith("/api/v1/")
+        for method, operation in methods.items():
+            ids.append(operation["operationId"])
+            statuses = set(operation["responses"])
+            expected = {"500", "503"}
+            if path not in OPEN_PATHS:
+                assert operation["security"] == [{"ApiKey": []}], path
+                expected |= {"401", "403", "429"}
+            if "{" in path:
+                expected |= {"404"}
+            if method == "post":
+                expected |= {"409", "422"}
+            if "requestBody" in operation:
+                expected |= {"400", "413", "415", "422"}
+            assert expected <= statuses, (path, method, expected - statuses)
+            for status, response in operation["responses"].items():
+                if int(status) >= 400 and path not in OPEN_PATHS:
+                    assert list(response["content"]) == ["application/problem+json"], (path, method, status)
+                    assert response["content"]["application/problem+json"]["examples"]
+    assert len(ids) == len(set(ids))
+
+
+async def test_every_path_is_served_with_and_without_its_version(operator: Caller) -> None:
+    document = good(await operator.get("/openapi.json"))
+    for path in document["paths"]:
+        short = path.replace("/api/v1/", "/api/").replace("{", "").replace("}", "")
+        refused(await operator.ask("PATCH", short), 405, "request.method_not_allowed")
+
+
+MakeTenant = Callable[..., Awaitable[Tenant]]
+
+
+async def test_used_up_limit_is_429_with_retry_after(
+    database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
+) -> None:
+    application = create_app(settings_for(database_urls, rate_limit="5/minute"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        hurried, patient = Caller(client, tenant.owner.token), Caller(client, stranger.owner.token)
+        for _ in range(5):
+            good(await hurried.get("/agents"))
+        response = await hurried.get("/agents")
+        document = refused(response, 429, "rate_limited")
+        assert 1 <= int(response.headers["retry-after"]) <= 60
+        assert document["limit"] == 5
+        good(await patient.get("/agents"))
+
+
+async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls, tenant: Tenant) -> None:
+    application = create_app(settings_for(database_urls, rate_limit="5/minute"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        async with asyncio.timeout(10):
+            await application.state.deps.keyring.listening.wait()
+        known = Caller(client, tenant.owner.token)
+        good(await known.get("/agents"))
+        guesser = Caller(client, (tenant.owner.token or "")[:-8] + "0" * 8)
+        for _ in range(5):
+            refused(await guesser.get("/agents"), 401, "auth.invalid")
+        refused(await guesser.get("/agents"), 429, "rate_limited")
+        good(await known.get("/agents"))
+
+
+async def test_requests_pass_when_the_store_of_limits_is_down(database_urls: DatabaseUrls, tenant: Tenant) -> None:
+    settings = settings_for(database_urls, rate_limit="1/minute", rate_limit_storage="async+redis://127.0.0.1:1/0")
+    application = create_app(settings)
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        caller = Caller(client, tenant.owner.token)
+        for _ in range(3):
+            good(await caller.get("/agents"))

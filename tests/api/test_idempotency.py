@@ -1,0 +1,238 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.responses import Response
+
+from api.app import create_app
+from api.deps import Deps
+from api.idempotency import Command, idempotency
+from domain.errors import Conflict, Forbidden, InsufficientFunds, NotFound, Unavailable
+from repositories import idempotency as store
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+Act = Callable[[], Awaitable[dict[str, object]]]
+
+
+class Bench:
+    """An app with one POST whose act the test chooses, and the command ids that the act was run with."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.act: Act = self.count
+        self.runs = 0
+        self.commands: list[str] = []
+        app.add_api_route("/acts/{name}", self.handle, methods=["POST"])
+        app.add_api_route("/aliases/{name}", self.handle, methods=["POST"])
+
+    async def count(self) -> dict[str, object]:
+        self.runs += 1
+        return {"run": self.runs}
+
+    async def handle(self, name: str, command: Command = idempotency(required=True)) -> Response:
+        async def act() -> dict[str, object]:
+            self.commands.append(command.command_id)
+            return await self.act()
+
+        return await command.run(act, status_code=201)
+
+
+@pytest.fixture
+async def bench(database_urls: DatabaseUrls) -> Bench:
+    return Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(minutes=5))))
+
+
+@pytest.fixture
+async def caller(bench: Bench, tenant: Tenant) -> Caller:
+    transport = httpx.ASGITransport(bench.app)
+    return Caller(httpx.AsyncClient(transport=transport, base_url="http://bursar.test/"), tenant.owner.token)
+
+
+async def post(caller: Caller, path: str, body: object = None, **options: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {caller.token}", **options}
+    return await caller.http.post(path, json=body if body is not None else {}, headers=headers)
+
+
+def keyed(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
+
+
+async def test_missing_key_is_400(bench: Bench, caller: Caller) -> None:
+    refused(await post(caller, "/acts/a"), 400, "idempotency.missing")
+    assert bench.runs == 0
+
+
+@pytest.mark.parametrize("key", ["", " ", "a" * 256, "schlüssel".encode("latin-1").decode("latin-1"), "tab\tbed", " a"])
+async def test_key_that_is_not_plain_text_is_refused(key: str, bench: Bench, caller: Caller) -> None:
+    headers = [("Authorization", f"Bearer {caller.token}"), ("Idempotency-Key", key.encode("latin-1"))]
+    response = await caller.http.post("/acts/a", json={}, headers=headers)  # type: ignore[arg-type]
+    assert response.status_code in {400, 422}
+    assert bench.runs == 0
+
+
+async def test_pitfall_17_longest_key_is_taken(bench: Bench, caller: Caller) -> None:
+    good(await post(caller, "/acts/a", **keyed("~" * 255)), 201)
+    assert len(bench.commands[0]) <= 200
+
+
+async def test_same_request_is_answered_once_and_replayed(bench: Bench, caller: Caller) -> None:
+    key = keyed(new_key())
+    first = await post(caller, "/acts/a", {"b": 1, "a": "x"}, **key)
+    second = await post(caller, "/acts/a", {"a": "x", "b": 1}, **key)
+    assert good(first, 201) == {"run": 1}
+    assert second.content == first.content
+    assert second.status_code == 201
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+
+
+async def test_other_path_of_the_same_operation_is_the_same_request(bench: Bench, caller: Caller) -> None:
+    key = keyed(new_key())
+    good(await post(caller, "/acts/a", **key), 201)
+    assert (await post(caller, "/aliases/a", **key)).headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize(("path", "body"), [("/acts/a", {"x": 1}), ("/acts/b", {}), ("/acts/a?x=1", {})])
+async def test_other_content_under_the_same_key_is_refused(
+    path: str, body: dict[str, int], bench: Bench, caller: Caller
+) -> None:
+    key = keyed(new_key())
+    good(await post(caller, "/acts/a", {}, **key), 201)
+    refused(await post(caller, path, body, **key), 422, "idempotency.conflict")
+    assert bench.runs == 1
+
+
+async def test_two_organizations_may_choose_the_same_key(bench: Bench, caller: Caller, stranger: Tenant) -> None:
+    key = keyed(new_key())
+    good(await post(caller, "/acts/a", **key), 201)
+    other = Caller(caller.http, stranger.owner.token)
+    assert good(await post(other, "/acts/a", **key), 201) == {"run": 2}
+    assert bench.commands[0] != bench.commands[1]
+
+
+async def test_concurrent_requests_with_one_key_run_once(bench: Bench, caller: Caller) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> dict[str, object]:
+        entered.set()
+        await leave.wait()
+        return await bench.count()
+
+    bench.act = slow
+    key = keyed(new_key())
+    first = asyncio.create_task(post(caller, "/acts/a", **key))
+    await entered.wait()
+    for response in await asyncio.gather(*(post(caller, "/acts/a", **key) for _ in range(5))):
+        refused(response, 409, "idempotency.in_flight")
+        assert response.headers["retry-after"] == "1"
+    leave.set()
+    good(await first, 201)
+    assert (await post(caller, "/acts/a", **key)).json() == {"run": 1}
+
+
+async def raises(error: Exception) -> dict[str, object]:
+    raise error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InsufficientFunds("too little"), Conflict("no", extra={"state": "x"})],
+    ids=lambda error: type(error).__name__,
+)
+async def test_final_refusal_is_kept(error: Exception, bench: Bench, caller: Caller) -> None:
+    bench.act = lambda: raises(error)
+    key = keyed(new_key())
+    first = await post(caller, "/acts/a", **key)
+    bench.act = bench.count
+    second = await post(caller, "/acts/a", **key)
+    assert second.status_code == first.status_code
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["content-type"] == "application/problem+json"
+    assert {**second.json(), "request_id": ""} == {**first.json(), "request_id": ""}
+    assert bench.runs == 0
+
+
+@pytest.mark.parametrize("error", [NotFound("gone"), Forbidden("no")], ids=lambda error: type(error).__name__)
+async def test_refusal_that_can_pass_frees_the_key(error: Exception, bench: Bench, caller: Caller) -> None:
+    bench.act = lambda: raises(error)
+    key = keyed(new_key())
+    assert (await post(caller, "/acts/a", **key)).status_code >= 400
+    bench.act = bench.count
+    good(await post(caller, "/acts/b", {"other": "content"}, **key), 201)
+
+
+@pytest.mark.parametrize("error", [Unavailable("no answer"), LookupError("a fault")], ids=lambda e: type(e).__name__)
+async def test_unknown_outcome_frees_the_key_for_the_same_request_only(
+    error: Exception, bench: Bench, caller: Caller
+) -> None:
+    bench.act = lambda: raises(error)
+    key = keyed(new_key())
+    assert (await post(caller, "/acts/a", **key)).status_code >= 500
+    bench.act = bench.count
+    refused(await post(caller, "/acts/b", **key), 422, "idempotency.conflict")
+    good(await post(caller, "/acts/a", **key), 201)
+    assert bench.commands[0] == bench.commands[1]
+
+
+async def test_lease_that_ended_is_taken_over_with_the_same_command(
+    database_urls: DatabaseUrls, tenant: Tenant
+) -> None:
+    bench = Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(0))))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://bursar.test") as http:
+        caller = Caller(http, tenant.owner.token)
+        entered, never = asyncio.Event(), asyncio.Event()
+
+        async def hang() -> dict[str, object]:
+            entered.set()
+            await never.wait()
+            return {}
+
+        bench.act = hang
+        key = keyed(new_key())
+        dead = asyncio.create_task(post(caller, "/acts/a", **key))
+        await entered.wait()
+        dead.cancel()
+        await asyncio.gather(dead, return_exceptions=True)
+        bench.act = bench.count
+        refused(await post(caller, "/acts/b", **key), 422, "idempotency.conflict")
+        good(await post(caller, "/acts/a", **key), 201)
+        assert bench.commands[0] == bench.commands[1]
+
+
+async def test_answer_of_an_owner_that_was_replaced_does_not_count(deps: Deps) -> None:
+    pool = await deps.pool.get()
+    name = {"scope": "platform", "key": new_key()}
+    lease = timedelta(0)
+    assert (await store.claim(pool, **name, request_hash=b"x", owner="one", lease=lease)).outcome == "claimed"
+    assert (await store.claim(pool, **name, request_hash=b"x", owner="two", lease=lease)).outcome == "claimed"
+    late = {"status": 201, "content_type": "application/json"}
+    assert not await store.finish(pool, **name, owner="one", body=b"1", **late)  # type: ignore[arg-type]
+    assert await store.finish(pool, **name, owner="two", body=b"2", **late)  # type: ignore[arg-type]
+    assert (await store.claim(pool, **name, request_hash=b"x", owner="three", lease=lease)).body == b"2"
+
+
+async def test_claim_can_be_repeated_by_its_owner(deps: Deps) -> None:
+    pool = await deps.pool.get()
+    name = {"scope": "platform", "key": new_key()}
+    for _ in range(2):
+        claim = await store.claim(pool, **name, request_hash=b"x", owner="one", lease=timedelta(minutes=1))
+        assert claim.outcome == "claimed"
+
+
+async def test_old_keys_are_forgotten(deps: Deps) -> None:
+    pool = await deps.pool.get()
+    key = new_key()
+    await store.claim(pool, scope="platform", key=key, request_hash=b"x", owner="one", lease=timedelta(minutes=1))
+    async with deps.database.platform() as session:
+        assert await store.delete_older_than(session, datetime.now(UTC) - timedelta(days=30)) == 0
+        assert await store.delete_older_than(session, datetime.now(UTC) + timedelta(days=1)) >= 1
+        left = await session.scalar(text("SELECT count(*) FROM idempotency_keys WHERE key = :key"), {"key": key})
+        assert left == 0
+        await session.rollback()
