@@ -161,7 +161,8 @@ def _in_range(moment: datetime) -> datetime:
 
 
 def _only_text(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+    # Pydantic would also take seconds since 1970, as a number or in digits.
+    if not isinstance(value, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:", value):
         raise ValueError("A time is an RFC 3339 text such as 2026-01-31T12:00:00Z.")
     return value
 

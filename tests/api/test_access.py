@@ -1,0 +1,242 @@
+"""Who may do what: every endpoint with every role, and every id of somebody else."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api.app import create_app
+from api.keyring import split_token
+from api.v1 import ROUTERS
+from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+NOBODY = "0" * 26
+
+#: Endpoint → what it asks for, and a body that is good as far as the role matters.
+ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
+    ("POST", "/organizations"): (Permission.MANAGE_ORGANIZATIONS, {"name": "a"}),
+    ("GET", "/organizations"): (Permission.READ, None),
+    ("POST", "/api-keys"): (Permission.MANAGE_KEYS, {"principal": "nobody", "role": "agent"}),
+    ("GET", "/api-keys"): (Permission.MANAGE_KEYS, None),
+    ("POST", "/agents"): (Permission.MANAGE_AGENTS, {"name": "a", "organization_id": f"org_{NOBODY}"}),
+    ("GET", "/agents"): (Permission.READ, None),
+    ("POST", "/contracts"): (Permission.AWARD, {"agent_id": f"agt_{NOBODY}", "title": "a", "price": "1"}),
+    ("GET", "/contracts"): (Permission.READ, None),
+    ("POST", "/credits/grants"): (
+        Permission.GRANT_CREDITS,
+        {"organization_id": f"org_{NOBODY}", "amount": "1", "source": "reward"},
+    ),
+    ("GET", "/audit"): (Permission.READ_AUDIT, None),
+    ("GET", "/alerts"): (Permission.OPERATE, None),
+    ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.OPERATE, {}),
+}
+
+
+@pytest.fixture(scope="module")
+async def callers(tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]) -> dict[str, Caller]:
+    platform = {role: await issue_key(role) for role in ("arbiter", "validator")}
+    return {**tenant.callers, **platform, "operator": operator}
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+@pytest.mark.parametrize(("method", "path"), list(ASKED), ids=lambda value: str(value))
+async def test_role_is_refused_exactly_what_it_may_not_do(
+    method: str, path: str, role: str, callers: dict[str, Caller]
+) -> None:
+    permission, body = ASKED[method, path]
+    response = await callers[role].ask(method, path, key=new_key(), **({"json": body} if body is not None else {}))
+    if permission in PERMISSIONS[Role(role)]:
+        assert response.status_code not in {401, 403}, response.text
+    else:
+        refused(response, 403, "auth.forbidden")
+
+
+def endpoints() -> set[tuple[str, str]]:
+    """Every operation of this part; the escrow's have a table of their own."""
+    return {
+        (method, route.path)
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and "escrow" not in route.path
+        for method in route.methods or ()
+    }
+
+
+OBJECTS = {
+    ("GET", "/organizations/{organization_id}"),
+    ("DELETE", "/api-keys/{key_id}"),
+    ("GET", "/agents/{agent_id}"),
+    ("GET", "/contracts/{contract_id}"),
+}
+OWN_DATA = {
+    ("GET", path)
+    for path in (
+        *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
+        *("/billing/transactions", "/credits/transactions"),
+    )
+}
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
+
+
+def test_every_endpoint_is_in_a_table() -> None:
+    tabled = {(method, path.replace(f"alr_{NOBODY}", "{alert_id}")) for method, path in ASKED}
+    assert endpoints() == tabled | OBJECTS | OWN_DATA | OPEN
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(endpoints() - OPEN))
+async def test_every_endpoint_asks_for_a_key(method: str, path: str, anonymous: Caller) -> None:
+    body = next((body for (verb, other), (_, body) in ASKED.items() if (verb, other) == (method, path)), None)
+    response = await anonymous.ask(method, path, **({"json": body} if body else {}))
+    refused(response, 401, "auth.missing")
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        "bsk_x",
+        "Bearer x",
+        "Bearer bsk_" + NOBODY + "_" + "0" * 64,
+        "Bearer bsk_" + NOBODY + "_" + "0" * 63,
+        "Bearer " + "x" * 10_000,
+        "Bearer bsk_\xff",
+    ],
+    ids=lambda value: repr(value)[:24],
+)
+async def test_bad_credentials_are_401(header: str, anonymous: Caller) -> None:
+    response = await anonymous.http.get("/api/v1/agents", headers=[(b"Authorization", header.encode("latin-1"))])
+    assert response.status_code == 401
+    assert response.json()["code"] in {"auth.missing", "auth.invalid"}
+
+
+async def test_right_id_with_wrong_secret_is_401(tenant: Tenant) -> None:
+    token = tenant.owner.token or ""
+    forged = token[:-1] + ("0" if token[-1] != "0" else "1")
+    refused(await Caller(tenant.owner.http, forged).get("/agents"), 401, "auth.invalid")
+
+
+async def test_operator_key_cannot_be_had_by_a_tenant_of_the_same_principal(tenant: Tenant, operator: Caller) -> None:
+    good(await tenant.owner.post("/api-keys", {"principal": "root", "role": "member"}), 201)
+    refused(await tenant.owner.post("/organizations", {"name": "x"}), 403, "auth.forbidden")
+
+
+@pytest.fixture(scope="module")
+async def foreign(stranger: Tenant, operator: Caller) -> dict[str, str]:
+    """One id of each kind that belongs to the stranger alone."""
+    agent = good(await stranger.owner.post("/agents", {"name": "hidden", "visibility": "private"}), 201)
+    contract = good(
+        await stranger.owner.post("/contracts", {"agent_id": agent["id"], "title": "hidden", "price": "1"}), 201
+    )
+    parts = split_token(stranger.owner.token or "")
+    assert parts is not None
+    return {
+        "organization_id": stranger.org_id,
+        "key_id": parts[0],
+        "agent_id": agent["id"],
+        "contract_id": contract["id"],
+    }
+
+
+BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --", "%F0%9F%98%80", "%ff")
+
+
+@pytest.mark.parametrize("role", TENANT_ROLES)
+@pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
+async def test_object_of_somebody_else_is_404_before_it_is_403(
+    method: str, path: str, role: str, tenant: Tenant, foreign: dict[str, str]
+) -> None:
+    refused(await tenant.callers[role].ask(method, path.format(**foreign)), 404, "not_found")
+
+
+@pytest.mark.parametrize("bad", BAD_IDS)
+@pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
+async def test_id_of_no_form_is_404(method: str, path: str, bad: str, operator: Caller) -> None:
+    name = path.partition("{")[2].rstrip("}")
+    refused(await operator.ask(method, path.format(**{name: bad})), 404, "not_found")
+
+
+@pytest.mark.parametrize("role", ["owner", "admin"])
+async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenant, foreign: dict[str, str]) -> None:
+    caller, org_id = tenant.callers[role], foreign["organization_id"]
+    requests: list[tuple[str, str, dict[str, Any] | None]] = [
+        ("POST", "/api-keys", {"principal": "x", "role": "member", "organization_id": org_id}),
+        ("POST", "/api-keys", {"principal": "x", "role": "agent", "agent_id": foreign["agent_id"]}),
+        ("POST", "/agents", {"name": "x", "organization_id": org_id}),
+        ("POST", "/contracts", {"agent_id": foreign["agent_id"], "title": "x", "price": "1"}),
+        ("GET", f"/api-keys?organization_id={org_id}", None),
+        ("GET", f"/billing/balance?organization_id={org_id}", None),
+        ("GET", f"/billing/transactions?organization_id={org_id}", None),
+        ("GET", f"/audit?organization_id={org_id}", None),
+    ]
+    for method, path, body in requests:
+        refused(await caller.ask(method, path, **({"json": body} if body else {})), 404, "not_found")
+
+
+async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, foreign: dict[str, str]) -> None:
+    for path in ("/organizations", "/api-keys", "/agents", "/contracts", "/audit", "/billing/transactions"):
+        text = (await tenant.owner.get(f"{path}?limit=200")).text
+        assert foreign["contract_id"] not in text
+        assert foreign["key_id"] not in text
+        assert foreign["agent_id"] not in text
+        if path != "/agents":
+            assert stranger.org_id not in text
+
+
+async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, foreign: dict[str, str]) -> None:
+    pool = await app.state.deps.pool.get()
+    tables = ("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys")
+    for table in tables:
+        assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0
+    for statement in ("SELECT * FROM alerts", "DELETE FROM agents", "UPDATE organizations SET name = ''"):
+        with pytest.raises(Exception, match="permission denied"):
+            await pool.execute(statement)
+
+
+async def test_key_revoked_in_one_process_stops_in_another(database_urls: DatabaseUrls, tenant: Tenant) -> None:
+    made = good(await tenant.owner.post("/api-keys", {"principal": "elsewhere", "role": "member"}), 201)
+    other = create_app(settings_for(database_urls))
+    async with (
+        other.router.lifespan_context(other),
+        httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url="http://bursar.test") as http,
+        asyncio.timeout(10),
+    ):
+        keyring = other.state.deps.keyring
+        await keyring.listening.wait()
+        there = Caller(http, made["secret"])
+        good(await there.get("/agents"))
+        assert keyring.cached(made["secret"]) is not None
+        heard = asyncio.Event()
+        forget = keyring.forget
+
+        def forget_and_tell(key_id: str) -> None:
+            forget(key_id)
+            heard.set()
+
+        keyring.forget = forget_and_tell
+        assert (await tenant.owner.delete(f"/api-keys/{made['id']}")).status_code == 204
+        await heard.wait()
+        refused(await there.get("/agents"), 401, "auth.invalid")
+
+
+async def test_guesses_do_not_fill_the_memory(app: FastAPI, anonymous: Caller) -> None:
+    keyring = app.state.deps.keyring
+    before = len(keyring._cache)
+    for number in range(20):
+        guess = Caller(anonymous.http, f"bsk_{NOBODY}_{number:064x}")
+        refused(await guess.get("/agents"), 401, "auth.invalid")
+    assert len(keyring._cache) == before
+
+
+def test_platform_roles_are_no_tenant_roles() -> None:
+    assert {role.value for role in Role} == set(TENANT_ROLES) | {role.value for role in PLATFORM_ROLES}

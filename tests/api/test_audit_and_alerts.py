@@ -1,0 +1,93 @@
+import asyncpg
+import pytest
+
+from api.deps import Deps
+from api.keyring import split_token
+from repositories import alert as alerts
+from runtime.identity import new_id
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+
+async def test_privileged_act_is_told_with_who_what_and_from_where(tenant: Tenant) -> None:
+    response = await tenant.owner.post(
+        "/api-keys", {"principal": "audited", "role": "member"}, headers={"X-Request-Id": "audit-1"}
+    )
+    key_id = good(response, 201)["id"]
+    (entry,) = good(await tenant.auditor.get(f"/audit?target={key_id}"))["data"]
+    parts = split_token(tenant.owner.token or "")
+    assert parts is not None
+    assert entry["action"] == "api_key.create"
+    assert entry["role"] == "owner"
+    assert entry["key_id"] == parts[0]
+    assert entry["organization_id"] == entry["actor_organization_id"] == tenant.org_id
+    assert entry["request_id"] == "audit-1"
+    assert entry["address"] == "127.0.0.1"
+    assert entry["details"] == {"principal": "audited", "role": "member", "agent_id": None}
+
+
+async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Tenant) -> None:
+    body = {"organization_id": tenant.org_id, "amount": "1", "source": "reward"}
+    lot = good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    (entry,) = good(await tenant.finance.get("/audit?action=credits.grant"))["data"]
+    assert entry["target"] == lot["id"]
+    assert entry["actor_organization_id"] is None
+    assert entry["role"] == "operator"
+
+
+async def test_operator_reads_everything_page_by_page(operator: Caller, tenant: Tenant, stranger: Tenant) -> None:
+    first = good(await operator.get("/audit?limit=2"))
+    second = good(await operator.get(f"/audit?limit=2&cursor={first['next_cursor']}"))
+    ids = [int(entry["id"]) for entry in first["data"] + second["data"]]
+    assert ids == sorted(set(ids), reverse=True)
+    assert len(ids) == 4
+    narrowed = good(await operator.get(f"/audit?organization_id={tenant.org_id}&limit=200"))["data"]
+    assert {entry["organization_id"] for entry in narrowed} == {tenant.org_id}
+
+
+async def test_refused_act_leaves_no_entry(tenant: Tenant) -> None:
+    good(await tenant.owner.post("/api-keys", {"principal": "once-only", "role": "member"}), 201)
+    refused(await tenant.owner.post("/api-keys", {"principal": "once-only", "role": "member"}), 409, "principal.exists")
+    entries = good(await tenant.owner.get("/audit?action=api_key.create&limit=200"))["data"]
+    assert len([entry for entry in entries if entry["details"]["principal"] == "once-only"]) == 1
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE audit_log SET action = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"]
+)
+async def test_audit_trail_cannot_be_changed_by_its_owner(statement: str, database_urls: DatabaseUrls) -> None:
+    connection = await asyncpg.connect(database_urls.owner)
+    try:
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def raise_one(deps: Deps, subject: str) -> None:
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, kind="escrow.decision_overdue", subject=subject, detail="Decide.")
+
+
+async def test_alert_is_raised_once_and_acknowledged_by_the_first(operator: Caller, deps: Deps) -> None:
+    subject = new_id("esc")
+    for _ in range(2):
+        await raise_one(deps, subject)
+    waiting = good(await operator.get("/alerts?unacknowledged=true&limit=200"))["data"]
+    (alert,) = [item for item in waiting if item["subject"] == subject]
+    assert alert["acknowledged_at"] is None
+    seen = good(await operator.post(f"/alerts/{alert['id']}/acknowledge"))
+    assert seen["acknowledged_by"].startswith("operator-")
+    assert good(await operator.post(f"/alerts/{alert['id']}/acknowledge", {})) == seen
+    waiting = good(await operator.get("/alerts?unacknowledged=true&limit=200"))["data"]
+    assert subject not in {item["subject"] for item in waiting}
+    assert subject in {item["subject"] for item in good(await operator.get("/alerts?limit=200"))["data"]}
+    entries = good(await operator.get(f"/audit?target={alert['id']}"))["data"]
+    assert [entry["action"] for entry in entries] == ["alert.acknowledge"]
+
+
+async def test_unknown_alert_is_404(operator: Caller) -> None:
+    refused(await operator.post("/alerts/x/acknowledge"), 404, "not_found")
+    refused(await operator.post("/alerts/alr_" + "0" * 26 + "/acknowledge"), 404, "not_found")
