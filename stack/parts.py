@@ -104,7 +104,7 @@ class RootScript:
 
 
 class WorkerPart(RootScript):
-    """The worker; ready when the server has been polled since the process exists."""
+    """The worker; ready when this very process polls its task queue."""
 
     def __init__(self, log_file: Path, env: Mapping[str, str], temporal_address: str) -> None:
         """Take its settings and the server that it polls."""
@@ -112,7 +112,7 @@ class WorkerPart(RootScript):
         self._temporal_address = temporal_address
 
     async def problem(self, process: Process) -> str | None:
-        """Ask Temporal who polls the task queue: pollers of a killed worker stay listed, so their time counts."""
+        """Ask Temporal who polls the task queue: those of a killed worker stay listed, so the process id counts."""
         try:
             client = await asyncio.wait_for(Client.connect(self._temporal_address, namespace=NAMESPACE), 5)
             answer = await client.workflow_service.describe_task_queue(
@@ -124,7 +124,9 @@ class WorkerPart(RootScript):
             )
         except (RPCError, RuntimeError, TimeoutError) as error:
             return str(error) or type(error).__name__
-        if any(poller.last_access_time.ToMicroseconds() / 1e6 > process.created for poller in answer.pollers):
+        # The SDK names a client by process id and host. Time alone deceives: the server touches a killed worker's poll
+        # once more when it notices that the connection is gone.
+        if any(poller.identity.startswith(f"{process.pid}@") for poller in answer.pollers):
             return None
         return "nobody polls the task queue"
 

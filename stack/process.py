@@ -15,6 +15,7 @@ import psutil
 
 LEASH = Path(__file__).with_name("leash.py")
 LOG_KEEP_BYTES = 20_000_000
+LOG_LINE_LIMIT = 500
 
 
 class StackError(Exception):
@@ -137,6 +138,7 @@ def open_log(path: Path) -> Iterator[int]:
 def log_tail(path: Path, lines: int = 15) -> str:
     """Return the last lines of a log, for an error message."""
     try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+        last = path.read_text(errors="replace").splitlines()[-lines:]
     except FileNotFoundError:
         return "(no log)"
+    return "\n".join(line if len(line) <= LOG_LINE_LIMIT else f"{line[:LOG_LINE_LIMIT]} …" for line in last)

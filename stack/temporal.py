@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,7 +85,9 @@ class Temporal:
         for setting in self._dynamic_config:
             argv += ["--dynamic-config-value", setting]
         argv += ["--log-format", "json", "--log-level", "warn"]
-        return Program(name="temporal", argv=tuple(argv), log_file=self.log_file)
+        # The server wants to know its user's name, which an account without an entry in the system's list has not.
+        env = {"USER": "bursar", "HOME": tempfile.gettempdir(), **os.environ}
+        return Program(name="temporal", argv=tuple(argv), log_file=self.log_file, env=env)
 
     async def problem(self) -> str | None:
         """Return None when it answers and the namespace knows every search attribute, otherwise why not yet.

@@ -150,14 +150,12 @@ def test_health_check_passes_only_on_200(status: int, expected: int) -> None:
 
 @pytest.mark.db
 def test_migration_gives_the_roles_their_passwords_and_may_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)
-    access = tmp_path / "access"
+    access = home / "access"
     access.write_text("local all postgres trust\nlocal all all scram-sha-256\n")
     access.chmod(0o644)
-    with running_postgres(tmp_path / "pg", {"fsync": "off", "hba_file": str(access)}) as postgres:
+    with running_postgres(home / "pg", {"fsync": "off", "hba_file": str(access)}) as postgres:
         postgres.ensure_database("bursar")
         monkeypatch.setenv("BURSAR_MIGRATION_DATABASE_URL", postgres.url())
         for password in ("first", "second"):
@@ -166,7 +164,7 @@ def test_migration_gives_the_roles_their_passwords_and_may_be_repeated(
             command = "alembic upgrade head && python -m runtime.roles"
             done = run_in_image(command)
             assert done.stdout.endswith("passwords set: bursar_api, bursar_platform\n")
-            assert password not in (tmp_path / "postgres.log").read_text()
+            assert password not in (home / "postgres.log").read_text()
         assert logs_in(postgres, "bursar_api:bursar_api-second")
         assert logs_in(postgres, "bursar_platform:bursar_platform-second")
         assert not logs_in(postgres, "bursar_api:bursar_api-first")
@@ -219,10 +217,8 @@ async def test_roles_of_other_names_are_left_alone(database_urls: Any) -> None:
 
 
 @pytest.mark.db
-def test_temporal_gets_databases_of_its_own_when_the_volume_is_new(tmp_path: Path) -> None:
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)
-    with running_postgres(tmp_path / "pg", {"fsync": "off"}) as postgres:
+def test_temporal_gets_databases_of_its_own_when_the_volume_is_new(home: Path) -> None:
+    with running_postgres(home / "pg", {"fsync": "off"}) as postgres:
         env = {
             "PATH": f"{postgres.binaries}:{os.environ['PATH']}",
             "PGHOST": str(postgres.socket_dir),

@@ -15,14 +15,6 @@ FAST = {"fsync": "off"}
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    # The account that PostgreSQL gets when the tests run as root passes through here.
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)
-    return tmp_path
-
-
-@pytest.fixture
 def crashed(home: Path) -> Postgres:
     """A cluster with one committed row, whose server was killed."""
     postgres = Postgres(home / "pg", home / "postgres.log", FAST)

@@ -83,13 +83,6 @@ def launched(data_dir: Path, **environment: str) -> Iterator[Launcher]:
             launcher.finish()
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)
-    return tmp_path / "data"
-
-
 def balance(dev: dict[str, Any]) -> str:
     headers = {"Authorization": f"Bearer {dev['keys']['client']}"}
     answer = httpx.get(f"{dev['api_url']}/api/v1/billing/balance", headers=headers, trust_env=False, timeout=30)
@@ -98,11 +91,11 @@ def balance(dev: dict[str, Any]) -> str:
     return available
 
 
-def test_stack_survives_the_death_of_each_part_and_of_its_launcher(home: Path) -> None:
-    with launched(home) as first:
+def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Path) -> None:
+    with launched(data_dir) as first:
         first.wait_for("Ctrl-C stops everything")
         dev = first.dev()
-        assert stat.S_IMODE((home / "dev.json").stat().st_mode) == 0o600
+        assert stat.S_IMODE((data_dir / "dev.json").stat().st_mode) == 0o600
         assert dev["keys"].keys() >= {
             "operator",
             "arbiter",
@@ -116,7 +109,7 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(home: Path) -
         assert dev["ids"].keys() >= {"client_org", "studio_org", "agent"}
         before = balance(dev)
 
-        with launched(home) as second:
+        with launched(data_dir) as second:
             refusal = second.finish()
             assert second.process.returncode == 1
             assert "A stack already runs on" in refusal
@@ -134,7 +127,7 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(home: Path) -
         first.process.kill()
         first.finish()
 
-    with launched(home) as again:
+    with launched(data_dir) as again:
         again.wait_for("Ctrl-C stops everything")
         assert not any(runs(child) for child in children)
         assert again.dev()["keys"] == dev["keys"]
@@ -146,30 +139,30 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(home: Path) -
         again.finish()
         assert again.process.returncode == 0
     assert [process for process in started if runs(process)] == []
-    assert not (home / "dev.json").exists()
+    assert not (data_dir / "dev.json").exists()
 
-    for log in (home / "logs").iterdir():
+    for log in (data_dir / "logs").iterdir():
         text = log.read_text(errors="replace")
         assert [role for role, secret in dev["keys"].items() if secret in text] == [], log
     said = "".join(first.said + again.said)
     assert [role for role, secret in dev["keys"].items() if secret in said] == []
 
 
-def test_occupied_port_is_an_error_that_names_the_variable(home: Path) -> None:
+def test_occupied_port_is_an_error_that_names_the_variable(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with launched(home, BURSAR_TEMPORAL_UI_PORT=str(port)) as launcher:
+        with launched(data_dir, BURSAR_TEMPORAL_UI_PORT=str(port)) as launcher:
             said = launcher.finish()
     assert launcher.process.returncode == 1
     assert f"error: Port {port} is taken" in said
     assert "BURSAR_TEMPORAL_UI_PORT" in said
-    assert not (home / "processes.json").exists()
+    assert not (data_dir / "processes.json").exists()
 
 
-def test_interrupt_during_the_start_stops_what_was_started(home: Path) -> None:
-    with launched(home) as launcher:
+def test_interrupt_during_the_start_stops_what_was_started(data_dir: Path) -> None:
+    with launched(data_dir) as launcher:
         launcher.wait_for("postgres  ready")
         postgres = launcher.processes()["postgres"]
         launcher.process.send_signal(signal.SIGTERM)

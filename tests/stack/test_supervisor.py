@@ -20,15 +20,8 @@ SERVERS = ("postgres", "temporal")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o111)
-    return tmp_path / "data"
-
-
-@pytest.fixture
-async def servers(home: Path) -> AsyncIterator[Stack]:
-    stack = Stack(home, parts=SERVERS)
+async def servers(data_dir: Path) -> AsyncIterator[Stack]:
+    stack = Stack(data_dir, parts=SERVERS)
     await stack.start()
     yield stack
     await stack.stop()
@@ -51,9 +44,11 @@ async def test_killed_part_comes_back_with_its_data_and_stop_ends_every_process(
     assert [process for process in started if process.is_running()] == []
 
 
-async def test_part_that_somebody_else_kills_is_started_again(home: Path) -> None:
+async def test_part_that_somebody_else_kills_is_started_again(data_dir: Path) -> None:
     noticed = asyncio.Event()
-    stack = Stack(home, parts=("temporal",), say=lambda line: noticed.set() if "starting it again" in line else None)
+    stack = Stack(
+        data_dir, parts=("temporal",), say=lambda line: noticed.set() if "starting it again" in line else None
+    )
     await stack.start()
     before = stack.pid("temporal")
     os.kill(before, signal.SIGKILL)
@@ -63,9 +58,9 @@ async def test_part_that_somebody_else_kills_is_started_again(home: Path) -> Non
     await stack.stop()
 
 
-async def test_second_start_goes_on_with_the_same_data(home: Path) -> None:
+async def test_second_start_goes_on_with_the_same_data(data_dir: Path) -> None:
     for start in (1, 2):
-        stack = Stack(home, parts=("temporal",))
+        stack = Stack(data_dir, parts=("temporal",))
         await stack.start()
         client = await Client.connect(stack.temporal.address)
         if start == 1:
@@ -75,26 +70,26 @@ async def test_second_start_goes_on_with_the_same_data(home: Path) -> None:
 
 
 async def test_search_attributes_that_came_later_are_registered_on_an_old_file(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(search_attributes, "ALL", search_attributes.ALL[:1])
-        stack = Stack(home, parts=("temporal",))
+        stack = Stack(data_dir, parts=("temporal",))
         await stack.start()
         await stack.stop()
-    stack = Stack(home, parts=("temporal",))
+    stack = Stack(data_dir, parts=("temporal",))
     await stack.start()
     client = await Client.connect(stack.temporal.address)
     assert await ensure_search_attributes(client) == []
     await stack.stop()
 
 
-async def test_part_that_keeps_dying_is_given_up_with_its_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = home.parent / "temporal"
+async def test_part_that_keeps_dying_is_given_up_with_its_log(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = data_dir.parent / "temporal"
     broken.write_text("#!/bin/sh\necho the cause of it all\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("TEMPORAL_CLI", str(broken))
     monkeypatch.setattr(stack.supervisor, "FIRST_PAUSE_SECONDS", 0.01)
-    given_up = Stack(home, parts=("temporal",))
+    given_up = Stack(data_dir, parts=("temporal",))
     with pytest.raises(StackError, match=r"temporal ended with exit code 3, the 6th time (.|\n)*the cause of it all"):
         await given_up.start()
