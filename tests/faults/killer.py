@@ -1,0 +1,87 @@
+"""Kills parts of the stack while escrows are in progress."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stack.supervisor import PARTS, Stack
+from tests.faults.clients import Journal
+
+#: One kill in so many takes a second part with it.
+ONE_IN = 5
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One blow: which parts at once, when, how many escrows were in progress, how long each part took to be back."""
+
+    parts: tuple[str, ...]
+    at: float
+    active: int
+    back_after: dict[str, float]
+
+
+def draw_kills(seed: int, each: int) -> list[tuple[str, ...]]:
+    """Draw the order: every part `each` times, now and then two at once."""
+    rng = random.Random(f"{seed} kills")
+    left = [part for part in PARTS for _ in range(each)]
+    rng.shuffle(left)
+    blows: list[tuple[str, ...]] = []
+    while left:
+        part = left.pop()
+        others = [other for other in left if other != part]
+        if each > 1 and others and rng.randrange(ONE_IN) == 0:
+            second = rng.choice(others)
+            left.remove(second)
+            blows.append((part, second))
+        else:
+            blows.append((part,))
+    return blows
+
+
+class Killer:
+    """Strikes once a drawn number of commands was answered since the last blow and every part is back.
+
+    Clients begin an escrow only when the blow before its share of the escrows has fallen (`may_begin`), so there are
+    always escrows in progress when one falls, however fast or slow the machine is.
+    """
+
+    def __init__(self, stack: Stack, journal: Journal, seed: int, each: int, escrows: int) -> None:
+        self.blows = draw_kills(seed, each)
+        self.done: list[Kill] = []
+        self._stack = stack
+        self._journal = journal
+        self._rng = random.Random(f"{seed} moments")
+        self._share = escrows / (len(self.blows) + 1)
+        self._begun = 0
+
+    async def may_begin(self) -> None:
+        """Wait until one more escrow may begin."""
+        async with self._journal.progress:
+            await self._journal.progress.wait_for(lambda: self._begun < self._share * (len(self.done) + 1))
+            self._begun += 1
+            self._journal.active += 1
+
+    async def run(self, say: Callable[[str], None]) -> None:
+        """Strike every blow."""
+        for parts in self.blows:
+            # Each escrow of the share that may begin has three commands at least, so this many will be answered.
+            wanted = len(self._journal.answered) + self._rng.randint(1, max(1, int(self._share * 2)))
+            async with self._journal.progress:
+                await self._journal.progress.wait_for(lambda: len(self._journal.answered) >= wanted)  # noqa: B023
+            kill = Kill(parts, time.monotonic(), self._journal.active, {})
+            await asyncio.gather(*(self._stack.kill(part) for part in parts))
+            self.done.append(kill)
+            await self._journal.note()
+            await asyncio.gather(*(self._back(kill, part) for part in parts))
+            back = ", ".join(f"{part} after {seconds:.1f} s" for part, seconds in kill.back_after.items())
+            say(
+                f"  kill {len(self.done):>2}/{len(self.blows)}  {' and '.join(parts):<20} {kill.active:>3} under way, "
+                f"{self._journal.finished:>3} settled; back: {back}"
+            )
+
+    async def _back(self, kill: Kill, part: str) -> None:
+        await self._stack.wait_ready(part)
+        kill.back_after[part] = time.monotonic() - kill.at
