@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import importlib
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from stack import demo
 from stack.claim import Ports
 from stack.migrate import alembic, migrate
 from stack.postgres import running_postgres
@@ -102,7 +102,7 @@ def main() -> int:
         if arguments.command == "check":
             return check()
         if arguments.command == "demo":
-            return int(importlib.import_module("stack.demo").main())
+            return demo.main(data_directory())
         return asyncio.run(run(data_directory()))
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

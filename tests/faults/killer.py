@@ -42,10 +42,10 @@ def draw_kills(seed: int, each: int) -> list[tuple[str, ...]]:
 
 
 class Killer:
-    """Strikes once a drawn number of commands was answered since the last blow and every part is back.
+    """Strikes when its share of the escrows is settled, every part is back and a few more commands were answered.
 
-    Clients begin an escrow only when the blow before its share of the escrows has fallen (`may_begin`), so there are
-    always escrows in progress when one falls, however fast or slow the machine is.
+    Clients begin an escrow only when the blow before its share has fallen (`may_begin`), so there are always escrows in
+    progress when one falls, and blows fall until the end, however fast or slow the machine is.
     """
 
     def __init__(self, stack: Stack, journal: Journal, seed: int, each: int, escrows: int) -> None:
@@ -66,11 +66,12 @@ class Killer:
 
     async def run(self, say: Callable[[str], None]) -> None:
         """Strike every blow."""
-        for parts in self.blows:
-            # Each escrow of the share that may begin has three commands at least, so this many will be answered.
-            wanted = len(self._journal.answered) + self._rng.randint(1, max(1, int(self._share * 2)))
-            async with self._journal.progress:
-                await self._journal.progress.wait_for(lambda: len(self._journal.answered) >= wanted)  # noqa: B023
+        journal = self._journal
+        for number, parts in enumerate(self.blows):
+            await self._until(lambda: journal.finished, int(self._share * number))
+            # A whole share of escrows is unsettled now, and half as many commands cannot settle them all.
+            further = self._rng.randint(1, max(1, int(self._share / 2)))
+            await self._until(lambda: len(journal.answered), len(journal.answered) + further)
             kill = Kill(parts, time.monotonic(), self._journal.active, {})
             await asyncio.gather(*(self._stack.kill(part) for part in parts))
             self.done.append(kill)
@@ -81,6 +82,10 @@ class Killer:
                 f"  kill {len(self.done):>2}/{len(self.blows)}  {' and '.join(parts):<20} {kill.active:>3} under way, "
                 f"{self._journal.finished:>3} settled; back: {back}"
             )
+
+    async def _until(self, count: Callable[[], int], wanted: int) -> None:
+        async with self._journal.progress:
+            await self._journal.progress.wait_for(lambda: count() >= wanted)
 
     async def _back(self, kill: Kill, part: str) -> None:
         await self._stack.wait_ready(part)
