@@ -17,7 +17,7 @@ help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar)
-	@exec $(BIN)/python -m stack run $(ARGS)
+	@exec $(BIN)/python -m stack run --end-with-parent $(ARGS)
 
 demo: $(READY) ## drive a running or fresh stack through the main story and check the books
 	@exec $(BIN)/python -m stack demo $(ARGS)

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from stack import demo
+from stack import demo, leash
 from stack.claim import Ports
 from stack.migrate import alembic, migrate
 from stack.postgres import running_postgres
@@ -25,8 +25,11 @@ def data_directory() -> Path:
 
 
 def say(line: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(line, flush=True)
+    """Print a line at once, also into a pipe; a reader that is gone does not stop the stack from stopping well."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - kept open until the process ends
 
 
 async def run(data_dir: Path) -> int:
@@ -93,7 +96,8 @@ def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stack", description="The embedded stack of Bursar.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
+    runs.add_argument("--end-with-parent", action="store_true", help="stop when the process that started this one dies")
     commands.add_parser("demo", help="drive a running or fresh stack through the main story")
     commands.add_parser("check", help="compare the migrations with the models on an embedded database")
     arguments = parser.parse_args()
@@ -103,6 +107,8 @@ def main() -> int:
             return check()
         if arguments.command == "demo":
             return demo.main(data_directory())
+        if arguments.end_with_parent:
+            leash.put_on(os.getppid(), signal.SIGTERM)
         return asyncio.run(run(data_directory()))
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)

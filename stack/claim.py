@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import socket
+import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from stack.temporal import free_port
 
 log = logging.getLogger(__name__)
 
+STOPPING = "stopping"
+STOP_PATIENCE_SECONDS = 60.0
 CREATED_TOLERANCE_SECONDS = 2
 """The system derives creation times from the boot time, which moves a little when the clock is set."""
 
@@ -97,20 +100,13 @@ class Claim:
         self._record_file = data_dir / "processes.json"
         self._records: dict[str, dict[str, Any]] = {}
         self._lock = (data_dir / "lock").open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.seek(0)
-            holder = self._lock.read().strip()
-            self._lock.close()
-            raise StackError(
-                f"A stack already runs on {data_dir} (process {holder}): use that one, stop it, or choose another "
-                "BURSAR_DATA_DIR."
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(f"{os.getpid()}\n")
-        self._lock.flush()
+        self._take(data_dir)
+        self._write_holder(str(os.getpid()))
         self._end_leftovers()
+
+    def announce_stop(self) -> None:
+        """Tell who wants the directory next that it is about to be free."""
+        self._write_holder(STOPPING)
 
     def record(self, process: Process) -> None:
         """Remember a started process for the next launcher, should this one be killed."""
@@ -123,6 +119,29 @@ class Claim:
         """Give the directory back; every recorded process has ended."""
         self._record_file.unlink(missing_ok=True)
         self._lock.close()
+
+    def _take(self, data_dir: Path) -> None:
+        give_up_at = time.monotonic() + STOP_PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                self._lock.seek(0)
+                holder = self._lock.read().strip()
+                if holder == STOPPING and time.monotonic() < give_up_at:
+                    time.sleep(0.1)
+                    continue
+                self._lock.close()
+                raise StackError(
+                    f"A stack already runs on {data_dir} (process {holder}): use that one, stop it, or choose another "
+                    "BURSAR_DATA_DIR."
+                ) from error
+            return
+
+    def _write_holder(self, holder: str) -> None:
+        self._lock.truncate(0)
+        self._lock.write(f"{holder}\n")
+        self._lock.flush()
 
     def _end_leftovers(self) -> None:
         try:

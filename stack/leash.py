@@ -17,6 +17,15 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
+def put_on(parent: int, death_signal: int) -> None:
+    """Have this process signalled when its parent dies; exits when the parent is gone already."""
+    if sys.platform == "linux":
+        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+        if os.getppid() != parent:
+            sys.exit("the launcher is gone already")
+
+
 def main(arguments: list[str]) -> None:
     """Change the account, put the leash on and become the program."""
     parent, death_signal, uid, gid, *command = arguments
@@ -24,11 +33,7 @@ def main(arguments: list[str]) -> None:
         os.setgroups([])
         os.setgid(int(gid))
         os.setuid(int(uid))
-    if sys.platform == "linux":
-        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-        if os.getppid() != int(parent):
-            sys.exit("the launcher is gone already")
+    put_on(int(parent), int(death_signal))
     os.execv(command[0], command)
 
 

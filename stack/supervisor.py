@@ -104,7 +104,6 @@ class Stack:
         self._tended = {name: Tended(known[name]) for name in PARTS if name in parts}
         self.seed = Seed(self.data_dir / "seed.json", self.api_url, self.environment())
         self._claim: Claim | None = None
-        self._stopping = False
         self._failure: StackError | None = None
         self._failed = asyncio.Event()
 
@@ -147,7 +146,7 @@ class Stack:
     async def start(self) -> None:
         """Start the stages in order, each when the one before is ready; raises StackError and stops all on failure."""
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self._claim = Claim(self.data_dir)
+        self._claim = await asyncio.to_thread(Claim, self.data_dir)
         try:
             self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
@@ -194,7 +193,8 @@ class Stack:
 
     async def stop(self) -> None:
         """Stop every part, the last started first: gracefully, then by force. Stopping twice does no harm."""
-        self._stopping = True
+        if self._claim:
+            self._claim.announce_stop()
         tasks = [tended.task for tended in self._tended.values() if tended.task]
         for task in tasks:
             task.cancel()

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -32,6 +33,15 @@ def test_second_launcher_is_refused_and_told_by_whom(tmp_path: Path) -> None:
         Claim(tmp_path)
     claim.release()
     Claim(tmp_path).release()
+
+
+def test_launcher_waits_for_one_that_is_stopping(tmp_path: Path) -> None:
+    claim = Claim(tmp_path)
+    claim.announce_stop()
+    with ThreadPoolExecutor(1) as threads:
+        following = threads.submit(Claim, tmp_path)
+        claim.release()
+        following.result().release()
 
 
 def test_recorded_process_that_still_runs_is_ended(tmp_path: Path, bystander: Process) -> None:

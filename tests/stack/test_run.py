@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from stack.claim import Claim
 from stack.process import runs
 from stack.supervisor import PARTS
 
@@ -28,11 +29,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group
 class Launcher:
     """`make run` without make, on free ports."""
 
-    def __init__(self, data_dir: Path, **environment: str) -> None:
+    def __init__(self, data_dir: Path, program: str | None, **environment: str) -> None:
         self.data_dir = data_dir
         ports = dict.fromkeys(("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "WORKER_METRICS_PORT"), "0")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stack", "run"],
+            [sys.executable, *(("-c", program) if program else ("-m", "stack", "run"))],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -73,8 +74,8 @@ class Launcher:
 
 
 @contextmanager
-def launched(data_dir: Path, **environment: str) -> Iterator[Launcher]:
-    launcher = Launcher(data_dir, **environment)
+def launched(data_dir: Path, program: str | None = None, **environment: str) -> Iterator[Launcher]:
+    launcher = Launcher(data_dir, program, **environment)
     try:
         yield launcher
     finally:
@@ -159,6 +160,18 @@ def test_occupied_port_is_an_error_that_names_the_variable(data_dir: Path) -> No
     assert f"error: Port {port} is taken" in said
     assert "BURSAR_TEMPORAL_UI_PORT" in said
     assert not (data_dir / "processes.json").exists()
+
+
+def test_death_of_make_during_the_start_stops_what_was_started(data_dir: Path) -> None:
+    # Between the test and the launcher stands what `make` is: a process that only waits for it.
+    waits = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'stack', 'run', '--end-with-parent'])"
+    with launched(data_dir, waits) as launcher:
+        launcher.wait_for("postgres  ready")
+        postgres = launcher.processes()["postgres"]
+        launcher.process.kill()
+        assert "Stopping" in launcher.finish()
+    assert not runs(postgres)
+    Claim(data_dir).release()
 
 
 def test_interrupt_during_the_start_stops_what_was_started(data_dir: Path) -> None:
