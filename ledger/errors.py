@@ -67,7 +67,7 @@ class translated:
             return
         if isinstance(error, asyncpg.PostgresError):
             sqlstate = str(error.sqlstate or "")
-            if sqlstate == NO_ACCOUNT:
+            if sqlstate == NO_ACCOUNT or getattr(error, "constraint_name", None) == "fk_holds_account_id_accounts":
                 self._forget_accounts()
                 raise Unavailable("The books were replaced; repeat the request.") from error
             if sqlstate[:2] in _RETRYABLE_CLASSES:

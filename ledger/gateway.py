@@ -23,11 +23,11 @@ from ledger.errors import translated
 #: The most transfers that one `post_batch` takes; beyond it a batch holds its locks for too long.
 MAX_BATCH = 10_000
 
-_POST = "SELECT * FROM ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_POST_LEGS = "SELECT * FROM ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST_LEGS = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_HOLD = "SELECT * FROM ledger.hold($1, $2, $3, $4, $5, $6, $7)"
-_CAPTURE = "SELECT * FROM ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_HOLD = "SELECT ledger.hold($1, $2, $3, $4, $5, $6, $7)"
+_CAPTURE = "SELECT ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _VOID = "SELECT ledger.void_hold($1, $2, $3)"
 _EXPIRE = "SELECT ledger.expire_holds($1, $2)"
 _BALANCE = """
@@ -125,7 +125,7 @@ class Ledger:
         """Move one amount from one account to another, once per key."""
         with self._call:
             source_id, destination_id = await self._ids.of(source, destination)
-            row = await self._connection.fetchrow(
+            row = await self._connection.fetchval(
                 _POST,
                 key,
                 kind,
@@ -154,7 +154,7 @@ class Ledger:
         with self._call:
             sources, destinations = await self._endpoints(legs)
             amounts = [leg.amount_minor for leg in legs]
-            row = await self._connection.fetchrow(
+            row = await self._connection.fetchval(
                 _POST_LEGS,
                 key,
                 kind,
@@ -213,7 +213,7 @@ class Ledger:
         """Set an amount of an account aside until it is captured, voided or expired."""
         with self._call:
             (account_id,) = await self._ids.of(account)
-            row = await self._connection.fetchrow(
+            row = await self._connection.fetchval(
                 _HOLD, key, account_id, amount_minor, expires_at, reference, held_at, _json(metadata)
             )
         return Held(*_one(row))
@@ -234,7 +234,7 @@ class Ledger:
         """Post up to the held amount to the destination and release the rest; once, and not after the hold expired."""
         with self._call:
             (destination_id,) = await self._ids.of(destination)
-            row = await self._connection.fetchrow(
+            row = await self._connection.fetchval(
                 _CAPTURE,
                 key,
                 hold_id,

@@ -6,10 +6,8 @@
 CREATE OR REPLACE FUNCTION ledger.write_legs(
     p_transfers uuid[], p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_effective_at timestamptz
 ) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
-DECLARE
-    worker integer := pg_backend_pid();
 BEGIN
     IF EXISTS (
         SELECT FROM unnest(p_sources, p_destinations, p_amounts) AS l (source, destination, amount)
@@ -23,8 +21,8 @@ BEGIN
 
     PERFORM FROM ledger.balances b
     WHERE (b.account_id, b.stripe) IN (
-        SELECT a.id, (worker % a.stripes)::smallint FROM ledger.accounts a
-        WHERE a.id IN (SELECT unnest(p_sources) UNION SELECT unnest(p_destinations))
+        SELECT u.id, ledger.stripe_of(u.id)
+        FROM (SELECT unnest(p_sources) UNION SELECT unnest(p_destinations)) AS u (id)
     )
     ORDER BY b.account_id, b.stripe FOR NO KEY UPDATE;
 
@@ -36,12 +34,11 @@ BEGIN
         SELECT l.ord * 2 + 1, l.transfer_id, l.destination, l.amount
         FROM unnest(p_transfers, p_destinations, p_amounts) WITH ORDINALITY AS l (transfer_id, destination, amount, ord)
     ), running AS (
-        SELECT s.account_id, b.stripe, s.transfer_id, s.amount, a.asset, b.pending_out, b.floor,
+        SELECT s.account_id, b.stripe, s.transfer_id, s.amount, b.asset, b.pending_out, b.floor,
             b.version + row_number() OVER w AS version,
             (b.posted + sum(s.amount) OVER w)::bigint AS balance_after
         FROM sides s
-        JOIN ledger.accounts a ON a.id = s.account_id
-        JOIN ledger.balances b ON b.account_id = a.id AND b.stripe = (worker % a.stripes)::smallint
+        JOIN ledger.balances b ON b.account_id = s.account_id AND b.stripe = ledger.stripe_of(s.account_id)
         WINDOW w AS (PARTITION BY s.account_id ORDER BY s.ord ROWS UNBOUNDED PRECEDING)
     ), written AS (
         INSERT INTO ledger.entries

@@ -10,13 +10,8 @@ AS $$
 DECLARE
     hash bytea := ledger.request_hash('hold', p_account::text || ':' || p_amount::text, p_reference);
     known_hash bytea;
-    stripe_count smallint;
 BEGIN
-    SELECT a.stripes INTO stripe_count FROM ledger.accounts a WHERE a.id = p_account;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'no account %', p_account USING ERRCODE = 'BU009';
-    END IF;
-    IF (p_amount > 0 AND p_expires_at > p_held_at AND stripe_count = 1) IS NOT TRUE THEN
+    IF (p_amount > 0 AND p_expires_at > p_held_at AND p_account & 255 = 0) IS NOT TRUE THEN
         RAISE EXCEPTION 'a hold sets aside a positive amount of an unstriped account and expires after it was taken'
             USING ERRCODE = 'BU004';
     END IF;
@@ -78,9 +73,8 @@ BEGIN
     END IF;
     -- Both balances are locked in order before the first of them is changed.
     PERFORM FROM ledger.balances b
-    JOIN ledger.accounts a ON a.id = b.account_id
-    WHERE a.id IN (held.account_id, p_destination) AND b.stripe = (pg_backend_pid() % a.stripes)::smallint
-    ORDER BY b.account_id, b.stripe FOR NO KEY UPDATE OF b;
+    WHERE b.account_id IN (held.account_id, p_destination) AND b.stripe = ledger.stripe_of(b.account_id)
+    ORDER BY b.account_id, b.stripe FOR NO KEY UPDATE;
     UPDATE ledger.balances b SET pending_out = b.pending_out - held.amount
     WHERE b.account_id = held.account_id AND b.stripe = 0;
     PERFORM ledger.write_legs(
@@ -94,7 +88,7 @@ $$;
 
 -- Raises BU006 for a hold that does not exist and BU003 for one that has ended.
 CREATE OR REPLACE FUNCTION ledger.require_pending(p_held ledger.holds, p_hold uuid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 BEGIN
     IF p_held.id IS NULL THEN

@@ -12,7 +12,7 @@ RETURN sha256(convert_to(
 
 -- The transfer that a key already stands for; BU002 when it stands for something else.
 CREATE OR REPLACE FUNCTION ledger.replay(p_key text, p_hash bytea) RETURNS uuid
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 DECLARE
     known_id uuid;
@@ -37,73 +37,74 @@ CREATE OR REPLACE FUNCTION ledger.post(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    hash bytea;
-    source_asset text;
-    source_stripe smallint;
-    source_posted bigint;
-    source_version bigint;
-    destination_asset text;
-    destination_stripe smallint;
-    destination_posted bigint;
-    destination_version bigint;
-BEGIN
-    hash := ledger.request_hash(
+    hash bytea := ledger.request_hash(
         p_kind, p_source::text || '>' || p_destination::text || ':' || p_amount::text, p_reference
     );
+    s ledger.balances;
+    d ledger.balances;
+BEGIN
     INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
     ON CONFLICT (idempotency_key) DO NOTHING
     RETURNING id INTO transfer_id;
-    IF NOT FOUND THEN
+    replayed := transfer_id IS NULL;
+    IF replayed THEN
         transfer_id := ledger.replay(p_key, hash);
-        replayed := true;
         RETURN;
     END IF;
-    replayed := false;
 
-    SELECT s.asset, pg_backend_pid() % s.stripes, d.asset, pg_backend_pid() % d.stripes
-    INTO source_asset, source_stripe, destination_asset, destination_stripe
-    FROM ledger.accounts s, ledger.accounts d
-    WHERE s.id = p_source AND d.id = p_destination;
-    IF NOT FOUND THEN
+    -- Twice the same two updates, because the account with the lower id is locked first. A source that is not found
+    -- has not enough, or does not exist.
+    IF p_source < p_destination THEN
+        UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
+        WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
+          AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
+        RETURNING b.* INTO s;
+        UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
+        WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
+        RETURNING b.* INTO d;
+    ELSE
+        UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
+        WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
+        RETURNING b.* INTO d;
+        UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
+        WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
+          AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
+        RETURNING b.* INTO s;
+    END IF;
+    IF (p_amount > 0 AND p_source <> p_destination AND s.asset = d.asset) IS NOT TRUE THEN
+        PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
+    END IF;
+
+    INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)
+    VALUES
+        (p_source, s.version, -p_amount, s.posted, p_effective_at, transfer_id, s.stripe, s.asset),
+        (p_destination, d.version, p_amount, d.posted, p_effective_at, transfer_id, d.stripe, d.asset);
+END
+$$;
+
+-- Always raises: says why an amount could not move from one account to the other.
+CREATE OR REPLACE FUNCTION ledger.refuse(p_source bigint, p_destination bigint, p_amount bigint, p_key text)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM ledger.accounts a WHERE a.id = p_source)
+       OR NOT EXISTS (SELECT FROM ledger.accounts a WHERE a.id = p_destination) THEN
         RAISE EXCEPTION 'no account % or %', p_source, p_destination USING ERRCODE = 'BU009';
     END IF;
-    IF p_amount IS NULL OR p_amount <= 0 OR p_source = p_destination OR source_asset <> destination_asset THEN
+    IF (p_amount > 0 AND p_source <> p_destination) IS NOT TRUE
+       OR (SELECT count(DISTINCT a.asset) FROM ledger.accounts a WHERE a.id IN (p_source, p_destination)) > 1 THEN
         RAISE EXCEPTION 'a transfer moves a positive amount between two accounts of one asset'
             USING ERRCODE = 'BU004';
     END IF;
-
-    IF p_source > p_destination THEN
-        UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
-        WHERE b.account_id = p_destination AND b.stripe = destination_stripe
-        RETURNING b.posted, b.version INTO destination_posted, destination_version;
-    END IF;
-    UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
-    WHERE b.account_id = p_source AND b.stripe = source_stripe
-      AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-    RETURNING b.posted, b.version INTO source_posted, source_version;
-    IF NOT FOUND THEN
-        PERFORM ledger.refuse_funds(p_source, p_amount, p_key);
-    END IF;
-    IF p_source < p_destination THEN
-        UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
-        WHERE b.account_id = p_destination AND b.stripe = destination_stripe
-        RETURNING b.posted, b.version INTO destination_posted, destination_version;
-    END IF;
-
-    INSERT INTO ledger.entries
-        (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)
-    VALUES
-        (p_source, source_version, -p_amount, source_posted, p_effective_at, transfer_id, source_stripe,
-         source_asset),
-        (p_destination, destination_version, p_amount, destination_posted, p_effective_at, transfer_id,
-         destination_stripe, source_asset);
+    PERFORM ledger.refuse_funds(p_source, p_amount, p_key);
 END
 $$;
 
 -- Always raises BU001; a function, so that a query can refuse in the middle of its rows.
 CREATE OR REPLACE FUNCTION ledger.refuse_funds(p_account bigint, p_amount bigint, p_key text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 BEGIN
     RAISE EXCEPTION 'account % has not % available', p_account, p_amount

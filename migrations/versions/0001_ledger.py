@@ -21,9 +21,10 @@ NOW = sa.text("clock_timestamp()")
 def upgrade() -> None:
     scripts.run("ledger/sql/roles.sql")
     op.execute("CREATE SCHEMA ledger")
+    op.execute("CREATE SEQUENCE ledger.account_numbers")
     op.create_table(
         "accounts",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("asset", sa.Text(), nullable=False),
         sa.Column("org_id", sa.Text()),
@@ -35,7 +36,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
         sa.UniqueConstraint("path", "asset", name=op.f("uq_accounts_path_asset")),
         sa.CheckConstraint("kind IN ('asset', 'liability', 'equity', 'revenue', 'expense')", name=op.f("ck_accounts_kind")),
-        sa.CheckConstraint("stripes BETWEEN 1 AND 256", name=op.f("ck_accounts_stripes")),
+        sa.UniqueConstraint("id", "asset", name=op.f("uq_accounts_id_asset")),
+        sa.CheckConstraint("stripes BETWEEN 1 AND 256 AND stripes = (id & 255) + 1", name=op.f("ck_accounts_stripes")),
         sa.CheckConstraint("floor IS NULL OR stripes = 1", name=op.f("ck_accounts_floor_unstriped")),
         schema="ledger",
     )
@@ -50,10 +52,14 @@ def upgrade() -> None:
         sa.Column("pending_out", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("floor", sa.BigInteger()),
+        sa.Column("asset", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "stripe", name=op.f("pk_balances")),
-        sa.ForeignKeyConstraint(["account_id"], ["ledger.accounts.id"], name=op.f("fk_balances_account_id_accounts")),
-        sa.CheckConstraint("floor IS NULL OR posted - pending_out >= floor", name=op.f("ck_balances_floor")),
-        sa.CheckConstraint("pending_out >= 0", name=op.f("ck_balances_pending_out")),
+        sa.ForeignKeyConstraint(
+            ["account_id", "asset"],
+            ["ledger.accounts.id", "ledger.accounts.asset"],
+            name=op.f("fk_balances_account_id_asset_accounts"),
+        ),
+        sa.CheckConstraint("posted - pending_out >= floor AND pending_out >= 0", name=op.f("ck_balances_floor")),
         schema="ledger",
         # Half of each page stays free, so that an update of a balance stays on its page and touches no index.
         postgresql_with={"fillfactor": "50"},
@@ -85,7 +91,6 @@ def upgrade() -> None:
         sa.Column("stripe", sa.SmallInteger(), nullable=False),
         sa.Column("asset", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "version", "stripe", name=op.f("pk_entries")),
-        sa.CheckConstraint("amount <> 0", name=op.f("ck_entries_amount")),
         schema="ledger",
     )
     op.create_index("ix_entries_transfer_id", "entries", ["transfer_id"], schema="ledger")
