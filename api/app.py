@@ -98,6 +98,7 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=_operation_ids(),
         redirect_slashes=False,
+        openapi_url=None,
         telemetry=telemetry.fastapi() if telemetry else UNTRACED,
     )
     app.state.deps = deps
@@ -105,6 +106,9 @@ def create_app(
     for prefix, in_schema in (("/api/v1", True), ("/api", False)):
         mount(app, ROUTERS, prefix=prefix, in_schema=in_schema)
     mount(app, ROOT_ROUTERS, prefix="", in_schema=False)
+    # Last, because paths are tried in order and these are asked for least.
+    app.openapi_url = "/openapi.json"
+    app.setup()
     app.include_router(pages.router)
     app.include_router(codec_router(settings, current_actor))
     errors.install(app)

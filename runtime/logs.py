@@ -62,12 +62,23 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
 )
 
-#: A cheap test that most lines fail, so that most lines cost one search.
-_SUSPECT = re.compile(
-    r"bsk_|://[^/]*@|bearer|basic|authorization|passw|secret|api[_-]?key|encryption[_-]?key|private[_-]?key|cookie|token"
-    r"|:[A-Za-z0-9+/_-]{43}",
-    re.IGNORECASE,
+#: Cheap tests that most lines fail. One regular expression of all of them costs ten times as much as these.
+_SUSPECT_WORDS = (
+    *("bsk_", "bearer", "basic", "authorization", "passw", "secret", "cookie", "token"),
+    *("apikey", "api_key", "api-key", "encryptionkey", "encryption_key", "encryption-key"),
+    *("privatekey", "private_key", "private-key"),
 )
+_LONG_VALUE = re.compile(r":[A-Za-z0-9+/_-]{43}")
+
+
+def _suspect(line: str) -> bool:
+    """Tell whether a line may hold a secret."""
+    lower = line.lower()
+    return (
+        any(word in lower for word in _SUSPECT_WORDS)
+        or ("@" in line and "://" in line)
+        or _LONG_VALUE.search(line) is not None
+    )
 
 
 class Redactor:
@@ -87,7 +98,7 @@ class Redactor:
         """Return the line with every secret replaced by `***`."""
         if self._literals is not None:
             line = self._literals.sub(MASK, line)
-        if _SUSPECT.search(line):
+        if _suspect(line):
             for pattern, replacement in _PATTERNS:
                 line = pattern.sub(replacement, line)
         return line
