@@ -41,9 +41,11 @@ FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.ass
 class Running:
     """What `dev.json` says about a stack."""
 
+    data_dir: Path
     api_url: str
     temporal_ui_url: str
-    namespace: str
+    temporal_address: str
+    temporal_namespace: str
     database_url: str
     keys: dict[str, str]
     ids: dict[str, str]
@@ -53,17 +55,19 @@ class Running:
         """Read it; raises OSError or ValueError when there is none."""
         dev = json.loads(dev_file.read_text())
         return cls(
-            dev["api_url"],
-            dev["temporal_ui_url"],
-            dev["temporal_namespace"],
-            dev["database_url"],
-            dev["keys"],
-            dev["ids"],
+            data_dir=dev_file.parent,
+            api_url=dev["api_url"],
+            temporal_ui_url=dev["temporal_ui_url"],
+            temporal_address=dev["temporal_address"],
+            temporal_namespace=dev["temporal_namespace"],
+            database_url=dev["database_url"],
+            keys=dev["keys"],
+            ids=dev["ids"],
         )
 
     def run_url(self, workflow_id: str) -> str:
         """Return where the Temporal UI shows a run."""
-        return f"{self.temporal_ui_url}/namespaces/{self.namespace}/workflows/{quote(workflow_id, safe='')}"
+        return f"{self.temporal_ui_url}/namespaces/{self.temporal_namespace}/workflows/{quote(workflow_id, safe='')}"
 
 
 @asynccontextmanager
@@ -242,7 +246,7 @@ def _held(escrow: dict[str, Any]) -> str:
 def verify_books(database_url: str) -> subprocess.CompletedProcess[str]:
     """Run the proof of the books as an auditor would."""
     return subprocess.run(
-        [sys.executable, "-m", "ledger", "verify", "--url", database_url],
+        [sys.executable, "-m", "ledger", "verify", "--database-url", database_url],
         cwd=ROOT,
         capture_output=True,
         text=True,

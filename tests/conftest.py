@@ -14,6 +14,7 @@ from contracts import search_attributes
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from stack.demo import Running
 from stack.postgres import Postgres
 from stack.temporal import find_temporal
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
@@ -78,6 +79,12 @@ async def db(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     database = Database(database_urls.tenant, database_urls.platform)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="session")
+def live_stack() -> Running:
+    """The run's whole stack, with worker and web process, as `make run` starts it; seeded keys and ids are in it."""
+    return Running.read(Path(ask("stack")["data_dir"]) / "dev.json")
 
 
 @pytest.fixture(scope="session")

@@ -170,7 +170,11 @@ async def _runs(findings: Findings, settled: Sequence[Settled], temporal_address
 def books_problems(database_url: str) -> list[str]:
     """Return what `python -m ledger verify` finds wrong."""
     result = subprocess.run(
-        [sys.executable, "-m", "ledger", "verify", database_url], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "ledger", "verify", "--database-url", database_url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return [] if result.returncode == 0 else [f"ledger verify: {result.stdout}{result.stderr}"]
 

@@ -10,23 +10,26 @@ import os
 import shutil
 import socket
 import socketserver
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from stack.migrate import migrate
+from stack.migrate import ROOT, migrate
 from stack.postgres import Postgres, wait_until_ready
-from stack.process import Process
+from stack.process import Process, Program, StackError, log_tail
 from stack.temporal import Temporal, free_port, start_temporal
 
 ADDRESS_VARIABLE = "BURSAR_TEST_SERVERS"
 TEMPLATE_DATABASE = "bursar_template"
 FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 PREFIX = "bursar-tests-"
+STACK_SECONDS = 90.0
 
 
 class TestServers:
@@ -43,6 +46,7 @@ class TestServers:
         self._starters: dict[str, Callable[[], dict[str, str]]] = {
             "postgres": self._start_postgres,
             "temporal": self._start_temporal,
+            "stack": self._start_stack,
         }
         address = str(self.directory / "s")
         owner = self
@@ -86,6 +90,32 @@ class TestServers:
         temporal = Temporal(free_port(), self.directory / "temporal.log")
         self._processes.append(start_temporal(temporal))
         return {"address": temporal.address}
+
+    def _start_stack(self) -> dict[str, str]:
+        """The whole product as `make run` starts it, on ports of its own; its dev.json appears when it is ready."""
+        data_dir = self.directory / "stack"
+        settings = {
+            "BURSAR_DATA_DIR": str(data_dir),
+            "BURSAR_RATE_LIMIT": "1000000/minute",
+            **dict.fromkeys(
+                (f"BURSAR_{part}PORT" for part in ("", "TEMPORAL_", "TEMPORAL_UI_", "WORKER_METRICS_")), "0"
+            ),
+        }
+        program = Program(
+            name="stack",
+            argv=(sys.executable, "-m", "stack", "run"),
+            log_file=self.directory / "stack.log",
+            env={**os.environ, **settings},
+            cwd=ROOT,
+        )
+        process = Process(program)
+        self._processes.append(process)
+        give_up_at = time.monotonic() + STACK_SECONDS
+        while not (data_dir / "dev.json").exists():
+            if process.exit_code() is not None or time.monotonic() > give_up_at:
+                raise StackError(f"the stack is not ready:\n{log_tail(program.log_file)}")
+            time.sleep(0.1)
+        return {"data_dir": str(data_dir)}
 
 
 def ask(name: str) -> dict[str, Any]:

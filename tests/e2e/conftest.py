@@ -1,0 +1,144 @@
+"""Callers on the running stack, and escrows brought to the state that a test starts from."""
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from stack.demo import Running
+
+NUMBERS = itertools.count(1)
+NONCE = secrets.token_hex(4)
+WORK = {"artifacts": [{"uri": "https://files.test/report.pdf", "sha256": "ab" * 32}], "note": "Done"}
+
+
+def new_key() -> str:
+    return f"e2e-{NONCE}-{next(NUMBERS)}"
+
+
+def good(response: httpx.Response, status: int = 200) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Check that the answer is a whole problem document of that status and code."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["code"] == code, document
+    assert document["status"] == status
+    assert document["type"] == f"/docs/errors#{code}"
+    assert document["instance"] == response.request.url.path
+    assert document["request_id"] == response.headers["x-request-id"]
+    assert document["title"]
+    assert document["detail"]
+    return document
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One key, and what it asks for. A command gets a new idempotency key unless it names one, or None."""
+
+    http: httpx.AsyncClient
+    token: str | None
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self._ask("GET", path, **options)
+
+    async def post(self, path: str, body: Any = None, *, key: str | None = "new", **options: Any) -> httpx.Response:
+        if body is not None:
+            options["json"] = body
+        return await self._ask("POST", path, key=new_key() if key == "new" else key, **options)
+
+    async def _ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
+        headers = {**options.pop("headers", {})}
+        headers |= {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}
+        headers |= {"Idempotency-Key": key} if key is not None else {}
+        url = path if path.startswith("/api/") else f"/api/v1{path}"
+        return await self.http.request(method, url, headers=headers, **options)
+
+
+class World:
+    """The seeded people of the running stack, and what they do before a test begins."""
+
+    def __init__(self, running: Running, http: httpx.AsyncClient) -> None:
+        self.running = running
+        self.http = http
+        self.anonymous = Caller(http, None)
+        self.operator, self.arbiter, self.validator = (self.of(r) for r in ("operator", "arbiter", "validator"))
+        self.client, self.finance, self.auditor = (self.of(r) for r in ("client", "finance", "auditor"))
+        self.agent, self.studio = self.of("agent"), self.of("studio")
+
+    def of(self, role: str) -> Caller:
+        return Caller(self.http, self.running.keys[role])
+
+    async def award(self, price: str = "50.00", **terms: Any) -> dict[str, Any]:
+        usual = {
+            "agent_id": self.running.ids["agent"],
+            "title": "Summarise the report",
+            "price": price,
+            "currency": "CREDIT",
+            "validation_threshold": "0.80",
+            "signatories": ["procurement", "finance"],
+            "required_signatures": 2,
+            "deliver_within": "P7D",
+            "review_period": "P3D",
+        }
+        return good(await self.client.post("/contracts", usual | terms), 201)
+
+    async def escrow(self, state: str = "open", price: str = "5.00", **terms: Any) -> dict[str, Any]:
+        """Return an escrow that was brought to the state: open, funded, delivered, disputed or released."""
+        contract = await self.award(price, **terms)
+        escrow = good(await self.client.post("/escrows", {"contract_id": contract["id"]}), 201)
+        steps = {
+            "funded": (self.client, "fund", {"source": "credits"}),
+            "delivered": (self.agent, "delivery", WORK),
+            "disputed": (self.client, "disputes", {"reason": "Not what was agreed"}),
+            "released": (self.validator, "validation", {"score": "0.92"}),
+        }
+        ways = {
+            "open": (),
+            "funded": ("funded",),
+            "delivered": ("funded", "delivered"),
+            "disputed": ("funded", "delivered", "disputed"),
+            "released": ("funded", "delivered", "released"),
+        }
+        for step in ways[state]:
+            caller, path, body = steps[step]
+            escrow = good(await caller.post(f"/escrows/{escrow['id']}/{path}", body))
+        assert escrow["status"] == state
+        return escrow
+
+    async def look(self, escrow: dict[str, Any]) -> dict[str, Any]:
+        return good(await self.client.get(f"/escrows/{escrow['id']}"))
+
+    async def tenant(self, *roles: str) -> tuple[str, dict[str, Caller]]:
+        """Return a new organization with a key of each role; the principals are named like the roles."""
+        org = good(await self.operator.post("/organizations", {"name": f"Tenant {next(NUMBERS)}"}), 201)["id"]
+        callers = {}
+        for role in roles:
+            body = {"organization_id": org, "principal": role, "role": role}
+            made = good(await self.operator.post("/api-keys", body), 201)
+            callers[role] = Caller(self.http, made["secret"])
+        return org, callers
+
+
+@pytest.fixture(scope="session")
+async def world(live_stack: Running) -> AsyncIterator[World]:
+    limits = httpx.Limits(max_connections=50)
+    async with httpx.AsyncClient(base_url=live_stack.api_url, trust_env=False, timeout=60, limits=limits) as http:
+        yield World(live_stack, http)
+
+
+@pytest.fixture(scope="session")
+async def stranger(world: World) -> Caller:
+    """The owner of an organization that has nothing to do with anything."""
+    _, callers = await world.tenant("owner")
+    return callers["owner"]

@@ -1,0 +1,202 @@
+"""The whole way of an escrow over HTTP, on both prefixes and both create paths, with answers of the promised shape."""
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import WORK, World, good, new_key
+
+pytestmark = pytest.mark.e2e
+
+ESCROW_FIELDS = {
+    *("id", "contract_id", "status", "currency", "amount", "funded_amount", "released_amount", "refunded_amount"),
+    *("commission_amount", "payer_org_id", "payee_agent_id", "signatories", "required_signatures", "signatures"),
+    *("validation_threshold", "validation_score", "milestones", "deadlines", "dispute", "workflow_id"),
+    *("created_at", "updated_at"),
+}
+CREATE_PATHS = [f"{prefix}{path}" for prefix in ("/api/v1", "/api") for path in ("/escrows", "/payments/escrow/create")]
+BALANCE_PATHS = ["/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"]
+
+
+async def available(world: World) -> Decimal:
+    return Decimal(good(await world.client.get("/billing/balance"))["available"])
+
+
+def amounts(escrow: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(escrow[f"{name}_amount"] for name in ("funded", "released", "refunded", "commission"))
+
+
+@pytest.mark.parametrize("create", CREATE_PATHS)
+async def test_delivery_that_scores_well_is_paid_out(world: World, create: str) -> None:
+    prefix = "/api/v1" if create.startswith("/api/v1") else "/api"
+    before = await available(world)
+    contract = await world.award()
+    escrow = good(await world.client.post(create, {"contract_id": contract["id"], "amount": "50.00"}), 201)
+    assert escrow.keys() >= ESCROW_FIELDS
+    assert escrow["status"] == "open"
+    assert escrow["amount"] == "50.00"
+    assert amounts(escrow) == ("0.00", "0.00", "0.00", "0.00")
+    assert escrow["payer_org_id"] == world.running.ids["client_org"]
+    assert escrow["payee_agent_id"] == world.running.ids["agent"]
+    assert escrow["signatories"] == ["procurement", "finance"]
+    assert escrow["required_signatures"] == 2
+    assert escrow["signatures"] == []
+    assert escrow["validation_threshold"] == "0.80"
+    assert escrow["validation_score"] is None
+    assert escrow["milestones"] == []
+    assert escrow["deadlines"].keys() == {"fund_by", "deliver_by", "review_by"}
+    assert escrow["deadlines"]["fund_by"].endswith("Z")
+    assert escrow["dispute"] is None
+    assert escrow["workflow_id"] == f"escrow/{contract['id']}"
+
+    path = f"{prefix}/escrows/{escrow['id']}"
+    funded = good(await world.client.post(f"{path}/fund", {"source": "credits"}))
+    assert (funded["status"], amounts(funded)) == ("funded", ("50.00", "0.00", "0.00", "0.00"))
+    assert funded["deadlines"]["fund_by"] is None
+    assert funded["deadlines"]["deliver_by"] is not None
+    delivered = good(await world.agent.post(f"{path}/delivery", WORK))
+    assert delivered["status"] == "delivered"
+    assert delivered["deadlines"]["review_by"] is not None
+    released = good(await world.validator.post(f"{path}/validation", {"score": "0.92", "note": "Fine"}))
+    assert (released["status"], amounts(released)) == ("released", ("50.00", "47.50", "0.00", "2.50"))
+    assert released["validation_score"] == "0.92"
+    assert good(await world.client.get(path)) == released
+    assert before - await available(world) == Decimal("50.00")
+
+    events = good(await world.studio.get(f"{path}/timeline"))["data"]
+    assert [event["kind"] for event in events] == ["opened", "funded", "delivered", "validated"]
+    assert [event["number"] for event in events] == [1, 2, 3, 4]
+    assert [bool(event["transfer_id"]) for event in events] == [False, True, False, True]
+    assert events[0]["actor"] == f"{world.running.ids['client_org']}/procurement"
+    listed = good(await world.client.get(f"{prefix}/escrows", params={"status": "released", "limit": 1}))
+    assert listed["data"] == [released]
+
+
+async def test_second_of_two_signatures_releases(world: World) -> None:
+    escrow = await world.escrow("delivered")
+    path = f"/escrows/{escrow['id']}/approvals"
+    once = good(await world.client.post(path, {}))
+    assert (once["status"], [s["signatory"] for s in once["signatures"]]) == ("delivered", ["procurement"])
+    assert once["signatures"][0]["signed_at"].endswith("Z")
+    twice = good(await world.finance.post(path))  # no body says the same as an empty one
+    assert (twice["status"], amounts(twice)) == ("released", ("5.00", "4.75", "0.00", "0.25"))
+
+
+async def test_signatory_from_outside_signs_with_its_organization(world: World) -> None:
+    org, callers = await world.tenant("member")
+    escrow = await world.escrow("delivered", signatories=["procurement", f"{org}/member"])
+    path = f"/escrows/{escrow['id']}"
+    assert good(await callers["member"].get(path))["id"] == escrow["id"]
+    signed = good(await callers["member"].post(f"{path}/approvals", {}))
+    assert [s["signatory"] for s in signed["signatures"]] == [f"{org}/member"]
+
+
+async def test_arbiter_splits_a_dispute(world: World) -> None:
+    escrow = await world.escrow("disputed", price="0.000101")
+    assert escrow["dispute"]["reason"] == "Not what was agreed"
+    path = f"/escrows/{escrow['id']}/disputes"
+    heard = good(await world.studio.post(f"{path}/evidence", {"note": "See here", "artifacts": WORK["artifacts"]}))
+    assert [piece["note"] for piece in heard["dispute"]["evidence"]] == ["See here"]
+    split = good(await world.arbiter.post(f"{path}/resolution", {"payee_share": "0.60", "note": "As it is"}))
+    assert split["status"] == "split"
+    # 101 minor units: 60.6 are 61 to the payee, of which 3.05 are 3 commission
+    assert amounts(split) == ("0.000101", "0.000058", "0.00004", "0.000003")
+    assert split["dispute"]["payee_share"] == "0.60"
+
+
+async def test_part_given_back_leaves_the_rest_to_be_released(world: World) -> None:
+    escrow = await world.escrow("delivered")
+    path = f"/escrows/{escrow['id']}"
+    part = good(await world.studio.post(f"{path}/refunds", {"amount": "1.50"}))
+    assert (part["status"], amounts(part)) == ("delivered", ("5.00", "0.00", "1.50", "0.00"))
+    rest = good(await world.validator.post(f"{path}/validation", {"score": 1}))
+    assert (rest["status"], amounts(rest)) == ("released", ("5.00", "3.325", "1.50", "0.175"))
+
+
+async def test_pitfall_26_refund_without_amount_gives_back_only_the_remainder(world: World) -> None:
+    escrow = await world.escrow("funded")
+    path = f"/escrows/{escrow['id']}/refunds"
+    good(await world.studio.post(path, {"amount": 2}))
+    whole = good(await world.studio.post(path))
+    assert (whole["status"], amounts(whole)) == ("refunded", ("5.00", "0.00", "5.00", "0.00"))
+
+
+async def test_milestones_are_paid_one_by_one(world: World) -> None:
+    milestones = [{"name": "draft", "amount": "2.00"}, {"name": "final", "amount": "3.00"}]
+    escrow = await world.escrow("funded", milestones=milestones)
+    path = f"/escrows/{escrow['id']}"
+    assert [m["status"] for m in escrow["milestones"]] == ["pending", "pending"]
+    good(await world.agent.post(f"{path}/delivery", {"milestone": "draft"}))
+    first = good(await world.validator.post(f"{path}/validation", {"score": "0.9"}))
+    assert (first["status"], amounts(first)) == ("funded", ("5.00", "1.90", "0.00", "0.10"))
+    assert [m["status"] for m in first["milestones"]] == ["released", "pending"]
+    good(await world.agent.post(f"{path}/delivery", {}))
+    last = good(await world.validator.post(f"{path}/validation", {"score": "0.9"}))
+    assert (last["status"], amounts(last)) == ("released", ("5.00", "4.75", "0.00", "0.25"))
+
+
+async def test_cancelling_gives_everything_back(world: World) -> None:
+    still_open = await world.escrow("open")
+    cancelled = good(await world.client.post(f"/escrows/{still_open['id']}/cancel", {"reason": "No need"}))
+    assert (cancelled["status"], amounts(cancelled)) == ("cancelled", ("0.00", "0.00", "0.00", "0.00"))
+    funded = await world.escrow("funded")
+    path = f"/escrows/{funded['id']}/cancel"
+    asked = good(await world.client.post(path))
+    assert asked["status"] == "funded"
+    granted = good(await world.studio.post(path))
+    assert (granted["status"], amounts(granted)) == ("cancelled", ("5.00", "0.00", "5.00", "0.00"))
+
+
+async def test_pitfall_08_what_create_returned_can_be_used_at_once(world: World) -> None:
+    async def create_and_fund() -> str:
+        contract = await world.award("0.01")
+        escrow = good(await world.client.post("/escrows", {"contract_id": contract["id"]}), 201)
+        return str(good(await world.client.post(f"/escrows/{escrow['id']}/fund", {"source": "credits"}))["status"])
+
+    assert await asyncio.gather(*(create_and_fund() for _ in range(5))) == ["funded"] * 5
+
+
+async def test_commands_without_a_key_are_taken_where_no_money_moves(world: World) -> None:
+    contract = await world.award()
+    escrow = good(await world.client.post("/escrows", {"contract_id": contract["id"]}, key=None), 201)
+    path = f"/escrows/{escrow['id']}"
+    good(await world.client.post(f"{path}/fund", {"source": "credits"}))
+    assert good(await world.agent.post(f"{path}/delivery", WORK, key=None))["status"] == "delivered"
+    assert good(await world.client.post(f"{path}/disputes", {"reason": "No"}, key=None))["status"] == "disputed"
+
+
+@pytest.mark.parametrize("path", BALANCE_PATHS)
+@pytest.mark.parametrize("prefix", ["/api/v1", "/api"])
+async def test_balance_has_one_shape_on_every_path(world: World, prefix: str, path: str) -> None:
+    balance = good(await world.finance.get(prefix + path))
+    assert balance.keys() == {"organization_id", "currency", "available", "reserved", "total", "expiring"}
+    assert balance["organization_id"] == world.running.ids["client_org"]
+    assert balance["currency"] == "CREDIT"
+    assert Decimal(balance["available"]) + Decimal(balance["reserved"]) == Decimal(balance["total"])
+
+
+async def test_lists_page_from_the_newest_to_the_oldest(world: World) -> None:
+    made = [(await world.escrow("open"))["id"] for _ in range(3)]
+    seen: list[str] = []
+    cursor: str | None = None
+    for _ in range(3):
+        params = {"limit": 1, "status": "open"} | ({"cursor": cursor} if cursor else {})
+        page = good(await world.client.get("/escrows", params=params))
+        assert page.keys() == {"data", "next_cursor"}
+        seen += [escrow["id"] for escrow in page["data"]]
+        cursor = page["next_cursor"]
+    assert seen == made[::-1]
+
+
+async def test_replayed_command_answers_byte_for_byte_after_the_escrow_went_on(world: World) -> None:
+    escrow = await world.escrow("open")
+    key = new_key()
+    path = f"/escrows/{escrow['id']}/fund"
+    first = await world.client.post(path, {"source": "credits"}, key=key)
+    good(await world.agent.post(f"/escrows/{escrow['id']}/delivery", WORK))
+    again = await world.client.post(path, {"source": "credits"}, key=key)
+    assert again.content == first.content
+    assert again.headers["idempotent-replayed"] == "true"
+    assert (await world.look(escrow))["status"] == "delivered"
