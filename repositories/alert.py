@@ -5,19 +5,24 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
-from domain.ids import is_id
+from domain.ids import is_id, uuid_id
 from models.alert import Alert
-from runtime.identity import new_id
 
 
 async def raise_alert(
     session: AsyncSession, *, kind: str, subject: str, detail: str, org_id: str | None = None, key: str | None = None
 ) -> None:
     """Put an alert before the operators, once for each key; the key is kind and subject when left out."""
+    number = (await session.execute(select(func.uuidv7()))).scalar_one()
     await session.execute(
         insert(Alert)
         .values(
-            id=new_id("alr"), key=key or f"{kind}:{subject}", kind=kind, subject=subject, detail=detail, org_id=org_id
+            id=uuid_id("alr", number),
+            key=key or f"{kind}:{subject}",
+            kind=kind,
+            subject=subject,
+            detail=detail,
+            org_id=org_id,
         )
         .on_conflict_do_nothing(index_elements=["key"])
     )

@@ -10,6 +10,9 @@ DECLARE
     v_row public.idempotency_keys;
 BEGIN
     PERFORM set_config('bursar.org_id', p_scope, true);
+    -- A claim need not outlive a crash of the server: the act would run again under the same command. Keeping the
+    -- answer does wait for the disk, and takes the claim with it.
+    PERFORM set_config('synchronous_commit', 'off', true);
     LOOP
         INSERT INTO public.idempotency_keys (scope, key, request_hash, state, owner, locked_until)
         VALUES (p_scope, p_key, p_hash, 'running', p_owner, clock_timestamp() + p_lease)
