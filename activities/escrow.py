@@ -5,7 +5,7 @@ from temporalio import activity
 
 from contracts.escrow import Declined, RecordedEscrow, RecordEscrowEvent
 from domain.errors import InsufficientFunds
-from domain.escrow.moves import accounts_of
+from domain.escrow.moves import accounts_of, transfer_kind
 from domain.ids import escrow_transfer_key
 from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, escrow
@@ -71,7 +71,7 @@ class EscrowActivities:
         ]
         posted = await Ledger(await driver_connection(session)).post_legs(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
-            kind=f"escrow.{message.event}",
+            kind=transfer_kind(message.moves),
             legs=legs,
             reference=terms.escrow_id,
             org_id=terms.payer_org_id,

@@ -92,7 +92,9 @@ class RootScript:
         self.name = name
         self.grace_seconds = grace_seconds
         self._log_file = log_file
-        self._env = {**os.environ, **env, "PYTHONUNBUFFERED": "1"}
+        # A workflow's sandbox imports its module for each run: without stored bytecode it would compile it each time.
+        bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(log_file.parent.parent / "pycache")}
+        self._env = {**os.environ, **env, "PYTHONUNBUFFERED": "1", **bytecode}
 
     def prepare(self) -> None:
         """Need nothing."""

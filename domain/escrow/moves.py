@@ -29,3 +29,13 @@ def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
             return held, accounts.agent_earnings(terms.agent_id, terms.currency, terms.payee_org_id)
         case MoveKind.COMMISSION:
             return held, accounts.platform("commission", terms.currency)
+
+
+def transfer_kind(moves: tuple[Move, ...]) -> str:
+    """Name the transfer that an event's movements make, as the books and a customer's statement show it."""
+    kinds = {move.kind for move in moves}
+    if MoveKind.FUND in kinds:
+        return "escrow.funded"
+    if MoveKind.REFUND not in kinds:
+        return "escrow.released"
+    return "escrow.refunded" if kinds == {MoveKind.REFUND} else "escrow.split"

@@ -32,6 +32,7 @@ from domain.access import Actor, Role
 from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
 from ledger.gateway import Ledger
+from ledger.verify import verify
 from models.agent import Agent
 from models.contract import Contract
 from models.escrow import EscrowEventRow
@@ -39,8 +40,8 @@ from models.organization import Organization
 from repositories import escrow as escrows
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from runtime.interceptors import BursarInterceptor
 from runtime.settings import Settings
+from runtime.temporal import BursarPlugin
 from tests.support.escrows import TERMS
 from worker import make_worker
 
@@ -216,9 +217,10 @@ def _contract(t: Terms) -> dict[str, Any]:
     }
 
 
-def with_interceptor(client: Client) -> Client:
+def with_plugin(client: Client) -> Client:
+    """Return the environment's client with what `runtime.temporal.connect` would have put on it."""
     config = client.config()
-    config["interceptors"] = [*config["interceptors"], BursarInterceptor()]
+    config["plugins"] = [*config["plugins"], BursarPlugin()]
     return Client(**config)
 
 
@@ -226,11 +228,10 @@ def with_interceptor(client: Client) -> Client:
 async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str | None = None) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
-    client = with_interceptor(env.client)
+    client = with_plugin(env.client)
     deps = SimpleNamespace(settings=Settings(), database=database)
     async with make_worker(client, database, build_id=build_id):
         yield Stage(env, client, database, deps)
-    from ledger.verify import verify
 
     connection = await asyncpg.connect(database_urls.platform)
     try:

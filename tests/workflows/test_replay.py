@@ -16,9 +16,8 @@ from temporalio.worker import Replayer
 
 from contracts import search_attributes
 from domain.escrow.state import Milestone
-from runtime.interceptors import BursarInterceptor
 from runtime.settings import Settings
-from runtime.temporal import data_converter
+from runtime.temporal import BursarPlugin, data_converter
 from stack.temporal import find_temporal
 from tests.workflows.conftest import Job, Stage, stage_on
 from workflows.escrow import EscrowWorkflow
@@ -32,7 +31,7 @@ def replayer() -> Replayer:
     return Replayer(
         workflows=[EscrowWorkflow, HoldExpiryWorkflow],
         data_converter=data_converter(Settings()),
-        interceptors=[BursarInterceptor()],
+        plugins=[BursarPlugin()],
     )
 
 

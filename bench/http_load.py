@@ -1,0 +1,44 @@
+"""A small HTTP/1.1 client for load: a process of its own, some keep-alive connections, one request at a time on each.
+
+`python -m bench.http_load HOST PORT PATH CONNECTIONS SECONDS [HEADER…]` prints requests a second and the p50 in
+milliseconds. It counts only answers of 200 and stops at anything else.
+"""
+
+import asyncio
+import statistics
+import sys
+import time
+
+
+async def _one(host: str, port: int, request: bytes, until: float, times: list[float]) -> None:
+    reader, writer = await asyncio.open_connection(host, port)
+    clock = time.perf_counter
+    try:
+        while (began := clock()) < until:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise SystemExit(f"unexpected answer: {head!r}")
+            lower = head.lower()
+            at = lower.index(b"content-length:") + 15
+            await reader.readexactly(int(lower[at : lower.index(b"\r", at)]))
+            times.append(clock() - began)
+    finally:
+        writer.close()
+
+
+async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
+    """Send requests until the time is over and return the two figures."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *headers]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    times: list[float] = []
+    began = time.perf_counter()
+    await asyncio.gather(*(_one(host, port, request, began + seconds, times) for _ in range(connections)))
+    return f"{len(times) / (time.perf_counter() - began):.1f} {statistics.median(times) * 1000:.3f}"
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    name, number, target, count, duration, *extra = sys.argv[1:]
+    print(uvloop.run(load(name, int(number), target, int(count), float(duration), extra)))
