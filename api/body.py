@@ -11,10 +11,12 @@ from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import current_actor
 from api.errors import Malformed, UnsupportedMediaType
 from domain.errors import Invalid
 
@@ -135,6 +137,10 @@ def shortcut(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., A
     return mark
 
 
+def _asks_for_key(dependant: Dependant) -> bool:
+    return dependant.call is current_actor or any(_asks_for_key(part) for part in dependant.dependencies)
+
+
 class StrictRoute(APIRoute):
     """A route whose body, where it takes one, is read strictly before anything else looks at it."""
 
@@ -144,7 +150,12 @@ class StrictRoute(APIRoute):
         if not (self.methods or set()) & {"POST", "PUT", "PATCH"}:
             return self._with_shortcut(handler)
 
+        asks_for_key = _asks_for_key(self.dependant)
+
         async def handle(request: Request) -> Response:
+            if asks_for_key:
+                # Nobody's body is read before it is known whose it is.
+                await current_actor(request)
             strict = StrictRequest(request.scope, request.receive)
             await strict.checked_json()
             return await handler(strict)

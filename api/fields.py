@@ -177,6 +177,11 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
 
 
+def example(**fields: Any) -> ConfigDict:
+    """Return the `model_config` of a request schema that shows these fields in the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class ResponseModel(BaseModel):
     """The base of every answer."""
 

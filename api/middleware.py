@@ -4,6 +4,8 @@ It names the request (`X-Request-Id`, the client's own when it is well-formed), 
 answers for handlers that broke, and counts, times and logs the request when it ends.
 """
 
+import asyncio
+import contextlib
 import re
 import time
 
@@ -20,6 +22,9 @@ log = structlog.get_logger("bursar.http")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 #: Paths that probes and scrapers ask for all day; they are counted and not logged.
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+#: How much of a body that is too long is read before it is refused, in bodies of the allowed length, and for how long.
+DRAINED_BODIES = 8
+DRAIN_SECONDS = 5.0
 
 
 class Edge:
@@ -83,7 +88,7 @@ class Edge:
         return TooLarge(f"The body is longer than {self._max_body_bytes} bytes.")
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # The rest of the body is not read, so the connection cannot be used again.
+        await _read_on(receive, DRAINED_BODIES * self._max_body_bytes)
         await problem(Request(scope), self._too_large(), {"Connection": "close"})(scope, receive, send)
 
     def _bounded(self, receive: Receive) -> Receive:
@@ -94,6 +99,7 @@ class Edge:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._max_body_bytes:
+                await _read_on(receive, DRAINED_BODIES * self._max_body_bytes)
                 raise self._too_large()
             return message
 
@@ -111,3 +117,17 @@ class Edge:
                 status=status,
                 ms=round(seconds * 1000, 2),
             )
+
+
+async def _read_on(receive: Receive, limit: int) -> None:
+    """Throw a refused body away, up to a limit of bytes and time.
+
+    A connection that is closed on unread bytes is reset, and most clients then lose the answer that was on its way.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while limit > 0:
+                message = await receive()
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+                limit -= len(message.get("body", b""))

@@ -320,3 +320,10 @@ async def test_requests_pass_when_the_store_of_limits_is_down(database_urls: Dat
         caller = Caller(client, tenant.owner.token)
         for _ in range(3):
             good(await caller.get("/agents"))
+
+
+async def test_body_is_not_read_before_the_key(anonymous: Caller) -> None:
+    response = await anonymous.ask(
+        "POST", "/organizations", content=b"{broken", headers={"Content-Type": "application/json"}
+    )
+    refused(response, 401, "auth.missing")

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, Name, OrganizationId, RequestModel, ResponseModel
+from api.fields import Amount, Currency, Name, OrganizationId, RequestModel, ResponseModel, example
 from domain.errors import Invalid
 from domain.money import CREDIT, format_amount, parse_amount
 from models.agent import Agent
@@ -49,6 +49,10 @@ class PricingCreate(RequestModel):
 
 class AgentCreate(RequestModel):
     """A new agent; an operator names the organization."""
+
+    model_config = example(
+        name="Summariser", pricing={"model": "monthly", "amount": "9.99", "currency": "USD"}, visibility="public"
+    )
 
     name: Name
     organization_id: OrganizationId | None = None

@@ -103,7 +103,7 @@ async def list_api_keys(
     active: Annotated[bool, Query(description="Leave out what is revoked or expired.")] = False,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.MANAGE_KEYS),
+    actor: Actor = require(Permission.READ_AUDIT),
 ) -> Page[ApiKeyView]:
     """List keys, newest first. An operator sees all of them, or those of one organization."""
     before = id_cursor(cursor, "key")

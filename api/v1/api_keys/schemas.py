@@ -4,13 +4,15 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.fields import AgentId, Moment, OrganizationId, Principal, RequestModel, ResponseModel
+from api.fields import AgentId, Moment, OrganizationId, Principal, RequestModel, ResponseModel, example
 from domain.access import Role
 from models.api_key import ApiKey
 
 
 class ApiKeyCreate(RequestModel):
     """A new key. An operator names the organization, or none for a key of the platform."""
+
+    model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", principal="procurement", role="owner")
 
     organization_id: OrganizationId | None = None
     principal: Principal = Field(examples=["procurement"])

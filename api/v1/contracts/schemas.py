@@ -18,6 +18,7 @@ from api.fields import (
     RequestModel,
     ResponseModel,
     Share,
+    example,
     period_text,
 )
 from domain.access import Actor
@@ -44,6 +45,18 @@ class MilestoneBody(RequestModel):
 
 class ContractCreate(RequestModel):
     """An award. The periods, the commission and the default of a dispute come from the settings when left out."""
+
+    model_config = example(
+        agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
+        title="Summarise the quarter",
+        price="50.00",
+        currency="CREDIT",
+        validation_threshold="0.80",
+        signatories=["procurement", "finance"],
+        required_signatures=2,
+        deliver_within="P7D",
+        review_period="P3D",
+    )
 
     agent_id: AgentId
     title: Name

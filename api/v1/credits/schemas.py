@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from api.fields import Amount, Moment, Note, OrganizationId, RequestModel, ResponseModel
+from api.fields import Amount, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.ids import transfer_id
 from domain.money import CREDIT, format_amount
 from models.credit_lot import CreditLot
@@ -21,6 +21,10 @@ class GrantSource(StrEnum):
 
 class GrantCreate(RequestModel):
     """A grant of credits to an organization."""
+
+    model_config = example(
+        organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", amount="100.00", source="promotion", note="Welcome"
+    )
 
     organization_id: OrganizationId
     amount: Amount

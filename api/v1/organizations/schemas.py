@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
-from api.fields import Name, RequestModel, ResponseModel
+from api.fields import Name, RequestModel, ResponseModel, example
 from models.organization import Organization
 
 
 class OrganizationCreate(RequestModel):
     """A new tenant."""
+
+    model_config = example(name="Acme")
 
     name: Name
 
