@@ -1,0 +1,76 @@
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+VERBS = ["help", "run", "demo", "test", "check", "fmt", "types", "bench", "faults", "migrate", "lock", "clean"]
+
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
+
+
+def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # A make that runs these tests hands its own flags down.
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *arguments], cwd=directory, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A checkout on which nothing was set up yet, as far as make can see."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements-dev.lock").touch()
+    return tmp_path
+
+
+def fake_python(path: Path, *, old: bool) -> Path:
+    path.write_text(f'#!/bin/sh\ncase $1 in -V) echo Python 3.9.1;; -c) exit {int(old)};; *) echo "$@";; esac\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_help_is_the_default_and_lists_every_verb(fresh: Path) -> None:
+    listed = re.findall(r"^  make (\S+)", make(fresh).stdout, re.MULTILINE)
+    assert listed == VERBS
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in {"help", "clean"}])
+def test_every_verb_refuses_an_old_python_clearly(fresh: Path, verb: str) -> None:
+    done = make(fresh, verb, f"PYTHON={fake_python(fresh / 'python', old=True)}")
+    assert done.returncode != 0
+    assert "Bursar needs Python 3.11 or later" in done.stderr
+    assert "Python 3.9.1" in done.stderr
+    assert not (fresh / ".venv").exists()
+
+
+def test_missing_python_is_said_clearly(fresh: Path) -> None:
+    done = make(fresh, "types", "PYTHON=")
+    assert done.returncode != 0
+    assert "install it, or name one" in done.stderr
+
+
+def test_set_up_happens_once_and_again_when_the_lock_changes(fresh: Path) -> None:
+    binaries = fresh / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    python, installed = fake_python(fresh / "python", old=False), "Installing what the locks pin"
+    for name in ("python", "mypy"):
+        fake_python(binaries / name, old=False)
+    assert installed in make(fresh, "types", f"PYTHON={python}").stdout
+    assert installed not in make(fresh, "types", f"PYTHON={python}").stdout
+    newer = (fresh / ".venv" / ".ready").stat().st_mtime + 10
+    os.utime(fresh / "requirements-dev.lock", (newer, newer))
+    assert installed in make(fresh, "types", f"PYTHON={python}").stdout
+
+
+def test_ci_runs_both_the_checks_and_the_tests_and_fails_with_either(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    for check, test in (("true", "true"), ("false", "true"), ("true", "false")):
+        (tmp_path / "Makefile").write_text(f"check:\n\t@echo checked; {check}\ntest:\n\t@echo tested; {test}\n")
+        done = subprocess.run([tmp_path / ".ci" / "run"], capture_output=True, text=True, check=False)
+        assert "checked" in done.stdout
+        assert "tested" in done.stdout
+        assert (done.returncode == 0) == (check == test == "true")
