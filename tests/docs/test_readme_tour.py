@@ -1,4 +1,4 @@
-"""The tour of README.md works as it stands: its blocks are run unchanged, in one bash, against a running stack."""
+"""The tour and the recipes work as they stand: their blocks are run unchanged, in one bash each, on a running stack."""
 
 import asyncio
 import os
@@ -9,52 +9,67 @@ from pathlib import Path
 import pytest
 
 from stack.supervisor import Stack
+from tests.docs.pages import ROOT, bash_blocks
 
-pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
+pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal, pytest.mark.xdist_group("documented stack")]
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-BLOCK = re.compile(r"```bash\n(.*?)```\n", re.DOTALL)
-TIMELINE = ["opened", "funded", "delivered", "validated"]
+RECIPES = {
+    "hire-an-agent": ["funded", "funded 28.50", "delivered", "released 76.00 4.00"],
+    "resolve-a-dispute": ["disputed", "1 open", "split 28.50 1.50 20.00"],
+    "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
+    "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],
+}
 
 
-@pytest.fixture
-async def fresh_stack(tmp_path: Path) -> AsyncIterator[Stack]:
+@pytest.fixture(scope="module")
+async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    home = tmp_path_factory.mktemp("documented")
     # The account that PostgreSQL gets when the tests run as root passes through here.
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for directory in (home, home.parent, home.parent.parent):
         directory.chmod(directory.stat().st_mode | 0o111)
-    stack = Stack(tmp_path / "data")
+    stack = Stack(home / "data")
     await stack.start()
     yield stack
     await stack.stop()
 
 
-async def in_bash(script: str, data_dir: Path) -> str:
+async def lines_of(page: Path, stack: Stack) -> list[str]:
+    """Run a page's blocks of bash in their order and return what they print."""
+    blocks = bash_blocks(page)
+    assert blocks
     process = await asyncio.create_subprocess_exec(
-        *("bash", "-e", "-u", "-o", "pipefail", "-c", script),
-        env={**os.environ, "BURSAR_DATA_DIR": str(data_dir)},
+        *("bash", "-e", "-u", "-o", "pipefail", "-c", "\n".join(blocks)),
+        env={**os.environ, "BURSAR_DATA_DIR": str(stack.data_dir)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     printed, _ = await process.communicate()
     assert process.returncode == 0, printed.decode()
-    return printed.decode()
+    return [line.strip() for line in printed.decode().splitlines()]
 
 
 async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> None:
-    blocks = BLOCK.findall(README.read_text("utf-8"))
-    assert len(blocks) > 5
-    printed = await in_bash("\n".join(blocks), fresh_stack.data_dir)
-
-    lines = [line.strip() for line in printed.splitlines()]
+    lines = await lines_of(ROOT / "README.md", fresh_stack)
     assert '"available": "10000.00",' in lines
     assert "funded 50.00" in lines
-    assert "idempotent-replayed: true" in printed.lower()
+    assert "idempotent-replayed: true" in [line.lower() for line in lines]
     assert lines.count("9950.00") == 2
     assert "delivered" in lines
     assert "released 47.50 2.50" in lines
     assert any(line.startswith("409 escrow.wrong_state") for line in lines)
     steps = [line.split() for line in lines if re.match(r"\d{4}-\d\d-\d\dT", line)]
-    assert [step[1] for step in steps] == TIMELINE
+    assert [step[1] for step in steps] == ["opened", "funded", "delivered", "validated"]
     assert [step[1] for step in steps if step[-1].startswith("tr_")] == ["funded", "validated"]
     assert '"amount": "47.50",' in lines
-    assert f"{fresh_stack.temporal_ui_url}/namespaces/default/workflows/escrow%2Fctr_" in printed
+    ui = f"{fresh_stack.temporal_ui_url}/namespaces/default/workflows/escrow%2Fctr_"
+    assert [line.startswith(ui) for line in lines].count(True) == 1
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> None:
+    lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack)
+    assert [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)] == []
+
+
+def test_every_recipe_is_tried() -> None:
+    assert {path.stem for path in (ROOT / "docs" / "recipes").glob("*.md")} == set(RECIPES)
