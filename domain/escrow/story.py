@@ -17,6 +17,15 @@ _WAITS_FOR = {
 }
 
 
+#: What an operator can send as a signal in each state, ready to paste.
+_SIGNALS = {
+    S.OPEN: ('cancel {"reason": "…"}',),
+    S.FUNDED: ('dispute {"reason": "…"}', 'cancel {"reason": "…"}'),
+    S.DELIVERED: ('approve {"signatory": "…"}', 'dispute {"reason": "…"}'),
+    S.DISPUTED: ('resolve {"payee_share": "0.50", "note": "…"}',),
+}
+
+
 def summary(terms: Terms) -> str:
     """Say in one line, which never changes, who pays whom how much."""
     text = (
@@ -34,7 +43,7 @@ def details(escrow: Escrow) -> str:
         return f"{format_amount(amount_minor, currency)} {currency}"
 
     lines = [f"### Escrow {terms.escrow_id}: {escrow.status}", "", _owes(escrow, money(escrow.held_minor)), ""]
-    lines += ["| what | amount |", "|---|---|", f"| agreed | {money(terms.amount_minor)} |"]
+    lines += ["| what | amount |", "|:---|---:|", f"| agreed | {money(terms.amount_minor)} |"]
     lines += [f"| funded | {money(escrow.funded_minor)} |", f"| held now | {money(escrow.held_minor)} |"]
     lines += [f"| paid to {terms.agent_id} | {money(escrow.released_minor)} |"]
     lines += [f"| commission ({terms.commission_bps / 100:g} %) | {money(escrow.commission_minor)} |"]
@@ -49,6 +58,8 @@ def details(escrow: Escrow) -> str:
         lines += [f"- Dispute: {len(escrow.dispute.evidence)} pieces of evidence, {_verdict(escrow)}"]
     if escrow.cancel_requested_by:
         lines += ["- The payer asks to cancel; the payee has not agreed"]
+    if not escrow.is_final:
+        lines += ["", "Signals that it takes now: " + ", ".join(f"`{signal}`" for signal in _SIGNALS[escrow.status])]
     return "\n".join(lines)
 
 

@@ -40,6 +40,7 @@ from models.organization import Organization
 from repositories import escrow as escrows
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin
 from tests.support.escrows import TERMS
@@ -229,7 +230,7 @@ async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str |
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
     client = with_plugin(env.client)
-    deps = SimpleNamespace(settings=Settings(), database=database)
+    deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
     async with make_worker(client, database, build_id=build_id):
         yield Stage(env, client, database, deps)
 

@@ -1,0 +1,35 @@
+"""The sweep that ends what a crashed request left reserved."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain import accounts
+from ledger.gateway import Ledger
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from workflows.hold_expiry import HoldExpiryWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage):
+    job = await award()
+    wallet = accounts.org_credits(job.terms.payer_org_id)
+    now = datetime.now(UTC)
+    # The run's own clock decides what is over, so the crashed request's hold ended before the run starts.
+    async with stage.database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        for key, minutes in (("crashed", -1), ("alive", 60)):
+            await ledger.hold(
+                key=f"{job.terms.payer_org_id}:{key}",
+                account=wallet,
+                amount_minor=10_000_000,
+                expires_at=now + timedelta(minutes=minutes),
+                held_at=now - timedelta(hours=1),
+            )
+    handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    await handle.result()
+    async with stage.database.platform() as session:
+        swept = await Ledger(await driver_connection(session)).balance(wallet)
+    assert (swept.available_minor, swept.posted_minor) == (90_000_000, 100_000_000)
