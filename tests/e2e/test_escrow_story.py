@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import WORK, World, good, new_key
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 ESCROW_FIELDS = {
     *("id", "contract_id", "status", "currency", "amount", "funded_amount", "released_amount", "refunded_amount"),

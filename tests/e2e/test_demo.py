@@ -1,0 +1,73 @@
+"""The demo tells its stories, proves the books, and fails when anything in it is off."""
+
+import asyncio
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stack.demo import demo
+from stack.migrate import ROOT
+from stack.stories import STORIES
+from tests.e2e.conftest import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+
+
+async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
+    lines: list[str] = []
+    code = await demo(data_dir, lines.append, *arguments)  # type: ignore[arg-type]
+    return code, "\n".join(lines)
+
+
+async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "stack", "demo"),
+        cwd=ROOT,
+        env={**os.environ, "BURSAR_DATA_DIR": str(tmp_path / "nothing")},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    printed = (await process.communicate())[0].decode()
+    assert process.returncode == 0, printed
+    assert "starting a fresh one" in printed
+    for line in (
+        *(f"{number}. {story.title}" for number, story in enumerate(STORIES, 1)),
+        "funded 50.00 · released 47.50 · refunded 0.00 · commission 2.50",
+        "funded 80.00 · released 76.00 · refunded 0.00 · commission 4.00",
+        "funded 100.00 · released 57.00 · refunded 40.00 · commission 3.00",
+        "funded 40.00 · released 28.50 · refunded 10.00 · commission 1.50",
+        "/namespaces/default/workflows/escrow%2Fctr_",
+        "payer, credits            10,000.00       9,780.00      -220.00",
+        "agent, earnings                0.00         209.00      +209.00",
+        "platform, commission           0.00          11.00       +11.00",
+        "The books balance.",
+        "Every step went as it should",
+    ):
+        assert line in printed, line
+
+
+async def test_demo_uses_the_stack_that_runs_and_tells_what_is_off(world: World) -> None:
+    story = STORIES[0]
+    code, printed = await told(
+        world.running.data_dir,
+        (replace(story, amounts={**story.amounts, "released": "47.51"}),),
+    )
+    assert "Using the stack that runs" in printed
+    assert code == 1
+    assert "This is off:" in printed
+    assert "released: 47.50, expected 47.51" in printed
+
+
+async def test_demo_tells_a_refused_command_and_a_state_that_is_not_the_expected_one(world: World) -> None:
+    story = STORIES[0]
+    in_wrong_order = replace(story, acts=(story.acts[1], *story.acts))
+    code, printed = await told(world.running.data_dir, (in_wrong_order,))
+    assert code == 1
+    assert "escrow.wrong_state" in printed
+    in_wrong_state = replace(story, acts=(*story.acts[:-1], replace(story.acts[-1], status="split")))
+    code, printed = await told(world.running.data_dir, (in_wrong_state,))
+    assert code == 1
+    assert "released, expected split" in printed
