@@ -331,7 +331,8 @@ def errors(*classes: type[DomainError] | tuple[type[DomainError], str]) -> Respo
     """Build the `responses` of an endpoint from the errors that it can answer with.
 
     What every endpoint can answer is added by `document`: 500 and 503 everywhere, 401, 403 and 429 where a key is
-    asked for, 422 where anything is taken in, and 400, 413 and 415 where there is a body.
+    asked for, 422 where anything is taken in, 400, 413 and 415 where there can be a body, and what idempotency keys
+    bring where they are taken.
 
     Args:
         classes: error classes, or pairs of a class and the narrower code it is raised with.
@@ -372,16 +373,23 @@ def document(schema: dict[str, Any]) -> None:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     for methods in schema.get("paths", {}).values():
-        for operation in methods.values():
-            _document_operation(operation)
+        for method, operation in methods.items():
+            _document_operation(operation, takes_body=method in {"post", "put", "patch"})
 
 
-def _document_operation(operation: dict[str, Any]) -> None:
+def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
     responses = operation.setdefault("responses", {})
     plain = responses.get("422", {}).get("content", {})
     if "application/json" in plain:
         del responses["422"]
-    takes_body = "requestBody" in operation
+    for parameter in operation.get("parameters", ()):
+        # FastAPI would answer for a missing required header itself, so such a header is declared optional to it.
+        if parameter["schema"].pop("x-required", False):
+            parameter["required"] = True
+            _add_string(responses, IdempotencyMissing)
+        if parameter["name"] == "idempotency-key":
+            _add_string(responses, IdempotencyConflict)
+            _add_string(responses, InFlight)
     if operation.get("security"):
         _add_string(responses, Unauthenticated, "auth.missing")
         _add_string(responses, Unauthenticated)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic import WithJsonSchema as JsonSchema
 
 from domain.ids import is_id
+from domain.money import SCALES
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\t\r\n\u2028\u2029]")
@@ -80,6 +81,12 @@ def _lines(text: str) -> str:
     return text
 
 
+def _known(code: str) -> str:
+    if code not in SCALES:
+        raise ValueError("Unknown currency.")
+    return code
+
+
 #: A name or a title: one line, 1 to 200 characters, not blank.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: Free text of several lines, up to 4,000 characters.
@@ -88,8 +95,10 @@ Note = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_lines)
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: A principal: what a person or a machine is called within its organization.
 Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
-#: An asset's code, in capitals.
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3,6}$", max_length=6)]
+#: The code of an asset that the books know.
+Currency = Annotated[
+    str, AfterValidator(_known), JsonSchema({"type": "string", "enum": sorted(SCALES), "examples": ["CREDIT"]})
+]
 
 
 def _id_of(prefix: str) -> AfterValidator:

@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, Header
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -39,6 +39,9 @@ log = structlog.get_logger("bursar.api")
 _KEY = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{MAX_CLIENT_KEY_LENGTH - 2}}}[\x21-\x7e])?")
 _FINAL = frozenset({402, 409, 422})
 _FREEING = frozenset({400, 401, 403, 404, 429})
+
+#: Marks the header in the OpenAPI document, see `api.errors.document`; without it the answer is a 400 of our own.
+REQUIRED: dict[str, JsonValue] = {"x-required": True}
 
 Answer = BaseModel | Mapping[str, Any]
 
@@ -199,6 +202,7 @@ def idempotency(required: bool) -> Any:
                     + (" Required here." if required else "")
                 ),
                 examples=["7f0c1f3e-award-1"],
+                json_schema_extra=REQUIRED if required else None,
             ),
         ] = None,
     ) -> Command:

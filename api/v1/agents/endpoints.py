@@ -14,7 +14,7 @@ from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization
 from api.v1.agents.schemas import AgentCreate, AgentView
 from domain.access import Actor, Permission
-from domain.errors import IdempotencyConflict, InFlight, NotFound
+from domain.errors import NotFound
 from models.agent import Agent
 from repositories import agent as agents
 from repositories import audit
@@ -24,9 +24,7 @@ from runtime.identity import new_id
 router = APIRouter(tags=["agents"])
 
 
-@router.post(
-    "/agents", status_code=201, response_model=AgentView, responses=errors(NotFound, InFlight, IdempotencyConflict)
-)
+@router.post("/agents", status_code=201, response_model=AgentView, responses=errors(NotFound))
 async def create_agent(
     body: AgentCreate,
     deps: DepsDep,

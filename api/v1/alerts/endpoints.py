@@ -13,7 +13,7 @@ from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.alerts.schemas import AlertView
 from domain.access import Actor, Permission
-from domain.errors import IdempotencyConflict, InFlight, NotFound
+from domain.errors import NotFound
 from repositories import alert as alerts
 from repositories import audit
 
@@ -38,7 +38,7 @@ async def list_alerts(
 @router.post(
     "/alerts/{alert_id}/acknowledge",
     response_model=AlertView,
-    responses=errors(NotFound, InFlight, IdempotencyConflict),
+    responses=errors(NotFound),
 )
 async def acknowledge_alert(
     alert_id: str,

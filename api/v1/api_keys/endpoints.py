@@ -16,7 +16,7 @@ from api.keyring import hash_of, new_secret, token_of
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PLATFORM_ROLES, Actor, Permission, Role
-from domain.errors import Conflict, Forbidden, IdempotencyConflict, InFlight, Invalid, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from models.api_key import ApiKey
 from repositories import agent as agents
 from repositories import api_key as keys
@@ -61,7 +61,7 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
     "/api-keys",
     status_code=201,
     response_model=ApiKeyCreated,
-    responses=errors(NotFound, (Conflict, "principal.exists"), InFlight, IdempotencyConflict),
+    responses=errors(NotFound, (Conflict, "principal.exists")),
 )
 async def create_api_key(
     body: ApiKeyCreate,
@@ -96,7 +96,7 @@ async def create_api_key(
     return await command.run(create, status_code=201, hide=frozenset({"secret"}))
 
 
-@router.get("/api-keys", response_model=Page[ApiKeyView])
+@router.get("/api-keys", response_model=Page[ApiKeyView], responses=errors(NotFound))
 async def list_api_keys(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query()] = None,

@@ -21,7 +21,7 @@ from api.v1.billing.export import as_csv
 from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
-from domain.money import CREDIT, format_amount, scale_of
+from domain.money import CREDIT, format_amount
 from repositories import balance as balances
 from repositories import movement as movements
 from repositories import organization as organizations
@@ -32,6 +32,7 @@ router = APIRouter(tags=["billing"])
 EXPORT_PAGE = 1000
 _CURSOR = "movement"
 _BALANCE_ERRORS = errors(NotFound)
+_MOVEMENTS = errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
 async def _own_balance(request: Request) -> Response:
@@ -41,10 +42,10 @@ async def _own_balance(request: Request) -> Response:
     return await _balance(await get_deps(request), acting_organization(actor, None), CREDIT)
 
 
-@router.get("/billing/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
-@router.get("/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
-@router.get("/payments/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS)
+@router.get("/payments/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
+@router.get("/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
+@router.get("/billing/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @shortcut(_own_balance)
 async def get_balance(
     deps: DepsDep,
@@ -57,7 +58,6 @@ async def get_balance(
     if org_id is None or organization_id is not None:
         org_id = await _named_organization(deps, actor, organization_id)
     permit(actor, Permission.READ)
-    scale_of(currency)
     return await _balance(deps, org_id, currency)
 
 
@@ -101,16 +101,8 @@ def _position_of(row: RowMapping) -> Position:
     return row["transfer_id"], row["account_id"], row["version"]
 
 
-@router.get(
-    "/billing/transactions",
-    response_model=Page[MovementView],
-    responses=errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
-)
-@router.get(
-    "/credits/transactions",
-    response_model=Page[MovementView],
-    responses=errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
-)
+@router.get("/credits/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
+@router.get("/billing/transactions", response_model=Page[MovementView], responses=_MOVEMENTS)
 async def list_transactions(
     request: Request,
     deps: DepsDep,

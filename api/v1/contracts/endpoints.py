@@ -14,7 +14,7 @@ from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization
 from api.v1.contracts.schemas import ContractCreate, ContractView, contract_of
 from domain.access import Actor, Permission, Role
-from domain.errors import Forbidden, IdempotencyConflict, InFlight, NotFound
+from domain.errors import Forbidden, NotFound
 from repositories import agent as agents
 from repositories import audit
 from repositories import contract as contracts
@@ -28,7 +28,7 @@ router = APIRouter(tags=["contracts"])
     "/contracts",
     status_code=201,
     response_model=ContractView,
-    responses=errors(NotFound, InFlight, IdempotencyConflict),
+    responses=errors(NotFound),
 )
 async def create_contract(
     body: ContractCreate,

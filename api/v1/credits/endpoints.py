@@ -13,7 +13,7 @@ from api.idempotency import Command, idempotency
 from api.v1.credits.schemas import GrantCreate, GrantSource, LotView
 from domain import accounts
 from domain.access import Actor, Permission
-from domain.errors import IdempotencyConflict, IdempotencyMissing, InFlight, Invalid, NotFound
+from domain.errors import Invalid, NotFound
 from domain.ids import grant_key
 from domain.money import CREDIT, format_amount, parse_amount
 from ledger.gateway import Ledger
@@ -40,7 +40,7 @@ _FUNDED_BY = {
     "/credits/grants",
     status_code=201,
     response_model=LotView,
-    responses=errors(NotFound, InFlight, IdempotencyMissing, IdempotencyConflict),
+    responses=errors(NotFound),
 )
 async def grant_credits(
     body: GrantCreate,

@@ -11,7 +11,7 @@ from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.organizations.schemas import OrganizationCreate, OrganizationView
 from domain.access import Actor, Permission
-from domain.errors import IdempotencyConflict, InFlight, NotFound
+from domain.errors import NotFound
 from repositories import audit
 from repositories import organization as organizations
 from runtime.identity import new_id
@@ -23,7 +23,6 @@ router = APIRouter(tags=["organizations"])
     "/organizations",
     status_code=201,
     response_model=OrganizationView,
-    responses=errors(InFlight, IdempotencyConflict),
 )
 async def create_organization(
     body: OrganizationCreate,
