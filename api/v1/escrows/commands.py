@@ -85,14 +85,20 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
     """
     handle = client.get_workflow_handle(escrow_workflow_id(escrow.terms.contract_id))
 
+    async def try_running() -> CommandResult | None:
+        try:
+            result: CommandResult = await handle.execute_update(
+                update, command, id=command.command_id, result_type=CommandResult
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        return result
+
     async def attempt() -> CommandResult:
         missing = 0
-        while True:
-            try:
-                return await handle.execute_update(update, command, id=command.command_id, result_type=CommandResult)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
+        while (result := await try_running()) is None:
             # The run is over: the escrow has ended, or passes to its next run, or somebody terminated it.
             stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
             if isinstance(stored, CommandResult):
@@ -104,6 +110,7 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
                 )
                 return await _started(client, start, update, command)
             await asyncio.sleep(PAUSE.total_seconds())
+        return result
 
     with deps.metrics.escrow_command(update):
         return await _patiently(deps, attempt)
