@@ -1,9 +1,17 @@
 """What the runbooks tell an operator to do has the effect that they promise."""
 
+import asyncio
+import subprocess
+from urllib.parse import urlsplit
+
+import asyncpg
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from domain.errors import WrongState
+from ledger.verify import verify
+from stack.postgres import Postgres
+from tests.conftest import DatabaseUrls
 from tests.workflows.conftest import Award, award, stage
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -34,3 +42,34 @@ async def test_a_refused_score_starts_a_terminated_run_of_a_dispute_again(award:
     await job.pass_time(days=9)
     assert await job.end() == "split"
     assert (await job.kinds())[-2:] == ["decision_overdue", "default_applied"]
+
+
+def copy_by_dump(cluster: Postgres, source_url: str, target_url: str) -> None:
+    dump, load = (str(cluster.binaries / tool) for tool in ("pg_dump", "pg_restore"))
+    content = subprocess.run([dump, "--format=custom", source_url], capture_output=True, check=True).stdout
+    subprocess.run([load, "--exit-on-error", "--dbname", target_url], input=content, check=True)
+
+
+async def test_a_dump_that_was_restored_proves_itself(cluster: Postgres, fresh_database_urls: DatabaseUrls) -> None:
+    source = urlsplit(fresh_database_urls.owner).path.strip("/")
+    restored = f"{source}_restored"
+    cluster.execute(
+        "SELECT ledger.post('grant:1', 'credit.grant',"
+        " (ledger.open_account('platform/promotions', 'CREDIT', NULL, 'expense', NULL, 16::smallint)).account_id,"
+        " (ledger.open_account('org/o/credits', 'CREDIT', 'o', 'liability', 0, 1::smallint)).account_id,"
+        " 100, NULL, now())",
+        source,
+    )
+    cluster.ensure_database(restored)
+    try:
+        url = fresh_database_urls.owner.replace(f"/{source}?", f"/{restored}?")
+        await asyncio.to_thread(copy_by_dump, cluster, fresh_database_urls.owner, url)
+        connection = await asyncpg.connect(url)
+        try:
+            report = await verify(connection)
+        finally:
+            await connection.close()
+        assert report.ok, report.lines()
+        assert report.counts["transfers"] == 1
+    finally:
+        cluster.execute(f'DROP DATABASE "{restored}" WITH (FORCE)')
