@@ -1,0 +1,156 @@
+"""Messages only grow: what older code wrote is read by today's, and what newer code adds is ignored.
+
+Each file is a message as some version wrote it, and stays as it is. A message that gets new fields gets a new file
+beside the old one (`EscrowInput.2.json`); `BURSAR_WRITE_GOLDEN=1` writes the first file of a new message.
+"""
+
+import importlib
+import json
+import os
+import pkgutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import contracts
+from contracts import escrow as messages
+from contracts import holds
+from contracts.base import Message
+from domain.escrow import commands
+from domain.escrow.state import Artifact, Milestone
+from tests.support import escrows as e
+
+GOLDEN = Path(__file__).parent / "golden"
+FILES = sorted(GOLDEN.glob("*.json"))
+
+
+def every_message() -> set[type[Message]]:
+    """Find every message of the package, and not the bases that nothing sends."""
+    for module in pkgutil.iter_modules(contracts.__path__):
+        importlib.import_module(f"contracts.{module.name}")
+
+    def below(cls: type[Message]) -> set[type[Message]]:
+        return {cls}.union(*(below(sub) for sub in cls.__subclasses__()))
+
+    return {m for m in below(Message) if m.__module__.startswith("contracts.")} - {
+        Message,
+        messages.EscrowCommand,
+        messages.OperatorSignal,
+    }
+
+
+def full_escrow():
+    """An escrow in which no field is empty."""
+    terms = e.terms(
+        milestones=(Milestone(name="a", amount_minor=20_000_000), Milestone(name="b", amount_minor=30_000_000))
+    )
+    work = (Artifact(uri="s3://bucket/a", sha256="ab" * 32),)
+    state = commands.opened(terms, actor=e.PROCUREMENT, now=e.T0).escrow
+    state = commands.fund(state, actor=e.PROCUREMENT, source="credits", now=e.T0).escrow
+    state = commands.deliver(state, actor=e.WORKER, artifacts=work, note="n", milestone="a", now=e.T0).escrow
+    state = commands.validate(state, actor=e.VALIDATOR, score_e4=9000, note=None, now=e.T0).escrow
+    state = commands.deliver(state, actor=e.WORKER, artifacts=work, note="n", milestone="b", now=e.T0).escrow
+    state = commands.approve(state, signatory="finance", actor=e.FINANCE, now=e.T0).escrow
+    state = commands.refund(state, actor=e.WORKER, amount_minor=1).escrow
+    state = commands.dispute(state, actor=e.FINANCE, reason="r", now=e.T0).escrow
+    state = commands.submit_evidence(state, actor=e.WORKER, note="n", artifacts=work, now=e.T0).escrow
+    state = replace(state, cancel_requested_by="x", review_by=e.T0, deliver_by=e.T0, fund_by=e.T0)
+    return commands.resolve(state, actor=e.ARBITER, payee_share_e4=6000, note="n", now=e.T0 + timedelta(days=1))
+
+
+def samples() -> dict[str, Message]:
+    """One message of each kind, with every field set."""
+    outcome = commands.numbered(full_escrow(), command_id="cmd_1", now=e.T0)
+    escrow = outcome.escrow
+    command = {"command_id": "cmd_1", "actor": replace(e.WORKER, key_id="key_1", request_id="req_1", address="::1")}
+    signal = {"operator": "kim", "command_id": "ticket-1"}
+    work = escrow.delivery.artifacts
+    found = [
+        messages.EscrowInput(terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow),
+        messages.EscrowResult(escrow_id="esc_1", status="released", version=4),
+        messages.OpenEscrow(**command),
+        messages.FundEscrow(**command, source="credits"),
+        messages.DeliverEscrow(**command, artifacts=work, note="n", milestone="a"),
+        messages.ValidateEscrow(**command, score_e4=9200, note="n"),
+        messages.ApproveEscrow(**command),
+        messages.DisputeEscrow(**command, reason="r"),
+        messages.SubmitEvidence(**command, note="n", artifacts=work),
+        messages.ResolveEscrow(**command, payee_share_e4=6000, note="n"),
+        messages.RefundEscrow(**command, amount_minor=1),
+        messages.CancelEscrow(**command, reason="r"),
+        messages.CommandResult(escrow_id="esc_1", status="released", version=4),
+        messages.ApproveSignal(**signal, signatory="finance"),
+        messages.DisputeSignal(**signal, reason="r"),
+        messages.ResolveSignal(**signal, payee_share="0.60", note="n"),
+        messages.CancelSignal(**signal, reason="r"),
+        messages.RecordEscrowEvent(
+            escrow=escrow,
+            event=outcome.event,
+            command_id="cmd_1",
+            actor=outcome.actor,
+            actor_detail=e.ARBITER,
+            moves=outcome.moves,
+            details=dict(outcome.details),
+            at=e.T0,
+        ),
+        messages.Declined(code="ledger.insufficient_funds", detail="d", extra={"a": "b"}),
+        messages.RecordedEscrow(
+            applied=True,
+            transfer_id="0199-uuid",
+            stored=escrow,
+            declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
+        ),
+        holds.ExpireHolds(now=e.T0, limit=500),
+        holds.ExpiredHolds(count=1),
+    ]
+    return {type(message).__name__: message for message in found}
+
+
+def class_of(path: Path) -> type[Message]:
+    return {cls.__name__: cls for cls in every_message()}[path.name.partition(".")[0]]
+
+
+def contained(part: object, whole: object) -> bool:
+    """Tell whether everything that was written is still there after reading and writing it again."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and contained(value, whole[key]) for key, value in part.items())
+    if isinstance(part, list) and isinstance(whole, list):
+        return len(part) == len(whole) and all(contained(a, b) for a, b in zip(part, whole, strict=True))
+    return part == whole
+
+
+def test_every_message_has_a_golden_file():
+    for name, message in samples().items():
+        path = GOLDEN / f"{name}.1.json"
+        if os.environ.get("BURSAR_WRITE_GOLDEN") and not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(message.model_dump_json(indent=1) + "\n")
+    named = {path.name.partition(".")[0] for path in GOLDEN.glob("*.json")}
+    assert {cls.__name__ for cls in every_message()} == named
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_an_older_version_wrote_is_read_and_nothing_is_lost(path):
+    written = json.loads(path.read_text())
+    message = class_of(path).model_validate(written)
+    assert contained(written, message.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_a_newer_version_adds_is_ignored(path):
+    written = json.loads(path.read_text())
+    message = class_of(path).model_validate({**written, "a_field_of_tomorrow": {"x": 1}})
+    assert message == class_of(path).model_validate(written)
+
+
+@pytest.mark.parametrize("name", sorted(samples()))
+def test_a_message_survives_the_wire(name):
+    message = samples()[name]
+    assert type(message).model_validate_json(message.model_dump_json()) == message
+
+
+def test_messages_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        samples()["FundEscrow"].source = "payment"
