@@ -1,5 +1,6 @@
 """The tables of docs/escrow.md say what the rules do."""
 
+import re
 from itertools import takewhile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from api.fields import period_text
 from contracts import escrow as messages
+from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.escrow.settlement import payout
 from domain.escrow.state import ALLOWED, FINAL, WHOLE_E4, EscrowStatus, MoveKind
 from domain.money import allocate, format_amount, parse_amount, parse_ratio
@@ -66,6 +68,15 @@ def test_arithmetic_is_as_written(row: dict[str, str]) -> None:
         format_amount(amount, currency)
         for amount in (moves.get(MoveKind.RELEASE, 0), moves.get(MoveKind.COMMISSION, 0), back)
     ]
+
+
+@pytest.mark.parametrize("command", ["fund", "deliver", "approve", "dispute", "refund", "cancel"])
+def test_roles_that_may_give_a_command_are_those_of_the_permission_table(command: str) -> None:
+    rule = PAGE.split(f"- **{command}**: ", 1)[1].split("\n- **", 1)[0]
+    named = next(names for names in re.findall(r"\(([^)]*)\)", rule) if "`owner`" in names)
+    allowed = {role.value for role in Role if Permission[command.upper()] in PERMISSIONS[role]}
+    assert set(re.findall(r"`(\w+)`", named)) == allowed - {role.value for role in PLATFORM_ROLES} - {"agent"}
+    assert ("agent's" in rule) == ("agent" in allowed)
 
 
 @pytest.mark.parametrize("name", SIGNALS)

@@ -1,0 +1,31 @@
+"""The chart of accounts in docs/ledger.md is the one that the product opens."""
+
+import re
+
+from domain import accounts
+from domain.accounts import Account
+from tests.docs.pages import ROOT
+
+PAGE = (ROOT / "docs" / "ledger.md").read_text("utf-8")
+STREAMS = (
+    *("credit_issuance", "credit_redemption", "commission", "revenue/{stream}", "breakage", "deferred_revenue"),
+    *("tax/{code}", "promotions", "fees/{provider}"),
+)
+
+
+def every_account() -> list[Account]:
+    tenant = [
+        accounts.org_credits("{id}"),
+        accounts.org_cash("{id}", "USD"),
+        accounts.agent_earnings("{id}", "USD", "org"),
+        accounts.escrow("{id}", "USD", "org"),
+    ]
+    return [*tenant, *(accounts.platform(name, "USD") for name in STREAMS), accounts.provider_clearing("{name}", "USD")]
+
+
+def test_every_account_is_listed_with_its_kind_floor_and_stripes() -> None:
+    listed = {
+        re.sub(r"\{(currency|asset)\}", "USD", path): (kind, None if floor == "none" else int(floor), int(stripes))
+        for path, kind, floor, stripes in re.findall(r"^\| `(.+?)` \| [^|]+ \| (\w+) \| (\w+) \| (\d+) \|$", PAGE, re.M)
+    }
+    assert listed == {a.path: (a.kind.value, a.floor, a.stripes) for a in every_account()}
