@@ -1,0 +1,147 @@
+import asyncio
+
+import asyncpg
+import pytest
+
+from domain.accounts import org_credits
+from domain.errors import InsufficientFunds, Unavailable
+from ledger.gateway import Ledger
+from runtime.database import Database, driver_connection
+from tests.conftest import DatabaseUrls
+from tests.support.books import ISSUANCE, LATER, NOW, Books, fresh, open_books
+
+pytestmark = pytest.mark.db
+
+
+async def issue(ledger: Ledger, account, amount_minor: int = 5):
+    return await ledger.post(
+        key=fresh("k"), kind="t", source=ISSUANCE, destination=account, amount_minor=amount_minor, effective_at=NOW
+    )
+
+
+async def test_account_of_a_transaction_that_rolled_back_is_opened_again(books: Books) -> None:
+    account = org_credits(fresh("org"))
+    connection = books.connections[0]
+    transaction = connection.transaction()
+    await transaction.start()
+    # A second gateway on the same connection finds the account, which is still not committed.
+    await issue(books.ledger, account)
+    await issue(Ledger(connection), account)
+    async with connection.transaction():
+        await issue(Ledger(connection), account)
+    await transaction.rollback()
+    assert (await books.ledger.balance(account)).version == 0
+    await issue(books.ledger, account)
+    await issue(books.clients[1], account)
+    assert (await books.ledger.balance(account)).posted_minor == 10
+
+
+async def test_one_process_may_use_two_databases(books: Books, fresh_database_urls: DatabaseUrls) -> None:
+    await books.org(1)
+    account = await books.org(7)
+    async with open_books(fresh_database_urls.platform, clients=1) as others:
+        await issue(others.ledger, account, 3)
+        assert (await others.ledger.balance(account)).posted_minor == 3
+        await others.assert_proven()
+    assert (await books.ledger.balance(account)).posted_minor == 7
+
+
+async def test_replaced_books_are_noticed_and_the_next_attempt_works(
+    books: Books, fresh_database_urls: DatabaseUrls
+) -> None:
+    async with open_books(fresh_database_urls.platform, clients=1) as others:
+        account = await others.org(7)
+        known = others.ledger._ids._known
+        assert known is not None
+        known[account.path, account.asset] = 999 << 8
+        with pytest.raises(Unavailable):
+            await issue(others.ledger, account)
+        await issue(others.ledger, account)
+        known[account.path, account.asset] = 999 << 8
+        with pytest.raises(Unavailable):
+            await others.ledger.hold(key=fresh("h"), account=account, amount_minor=1, expires_at=LATER, held_at=NOW)
+        assert (await others.ledger.balance(account)).posted_minor == 12
+
+
+async def test_posting_in_a_session_commits_and_rolls_back_with_it(db: Database, books: Books) -> None:
+    account = org_credits(fresh("org"))
+    async with db.platform() as session:
+        await issue(Ledger(await driver_connection(session)), account, 4)
+        assert (await books.ledger.balance(account)).posted_minor == 0
+    assert (await books.ledger.balance(account)).posted_minor == 4
+
+    async def fail_half_way() -> None:
+        async with db.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            await issue(ledger, account, 4)
+            await ledger.post(
+                key=fresh("k"), kind="t", source=account, destination=ISSUANCE, amount_minor=9, effective_at=NOW
+            )
+
+    with pytest.raises(InsufficientFunds):
+        await fail_half_way()
+    assert (await books.ledger.balance(account)).posted_minor == 4
+
+
+async def test_metadata_is_kept_as_json(books: Books, db: Database) -> None:
+    account = org_credits(fresh("org"))
+    async with db.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        posted = await ledger.post(
+            key=fresh("k"),
+            kind="t",
+            source=ISSUANCE,
+            destination=account,
+            amount_minor=1,
+            effective_at=NOW,
+            metadata={"note": 'a "b"', "step": 3},
+        )
+    found = await books.connections[0].fetchval(
+        "SELECT metadata ->> 'note' FROM ledger.transfers WHERE id = $1", posted.transfer_id
+    )
+    assert found == 'a "b"'
+
+
+async def test_serialization_failure_surfaces_as_unavailable(books: Books) -> None:
+    account = await books.org(10)
+    first, second = books.connections[:2]
+    async with first.transaction(isolation="repeatable_read"):
+        await first.fetchval("SELECT 1")
+        await issue(books.clients[1], account)
+        with pytest.raises(Unavailable) as caught:
+            async with first.transaction():
+                await issue(books.clients[0], account)
+        assert caught.value.retryable
+    assert second.is_closed() is False
+    assert (await books.ledger.balance(account)).posted_minor == 15
+
+
+async def test_lost_connection_surfaces_as_unavailable(database_urls: DatabaseUrls, owner: asyncpg.Connection) -> None:
+    async with open_books(database_urls.platform, clients=1) as books:
+        account = await books.org(10)
+        connection = books.connections[0]
+        await owner.fetchval("SELECT pg_terminate_backend($1, 5000)", connection.get_server_pid())
+        with pytest.raises(Unavailable):
+            await issue(books.ledger, account)
+        with pytest.raises(Unavailable):
+            await issue(books.ledger, account)
+
+
+async def test_call_that_was_cancelled_while_it_waited_is_settled_by_repeating_its_key(
+    database_urls: DatabaseUrls,
+) -> None:
+    async with open_books(database_urls.platform, clients=2) as books:
+        account, key = await books.org(10), fresh("k")
+
+        async def post(ledger: Ledger):
+            return await ledger.post(
+                key=key, kind="t", source=account, destination=ISSUANCE, amount_minor=4, effective_at=NOW
+            )
+
+        async with books.connections[0].transaction():
+            await issue(books.clients[0], account)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(post(books.clients[1]), 0.05)
+        # Whether the server had stopped in time is not known; the key makes it not matter.
+        await post(books.clients[1])
+        assert (await books.clients[1].balance(account)).posted_minor == 11

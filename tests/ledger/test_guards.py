@@ -1,0 +1,225 @@
+"""What the database holds against raw SQL, by its owner and superuser, by the platform and by tenants."""
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from domain import accounts
+from domain.accounts import Account
+from tests.conftest import DatabaseUrls
+from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
+
+pytestmark = pytest.mark.db
+
+TABLES = ("accounts", "balances", "transfers", "entries", "holds")
+INSERT_ENTRY = (
+    "INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)"
+    " VALUES "
+)
+
+
+@pytest.fixture
+async def tenant(database_urls: DatabaseUrls) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_urls.tenant)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def moved(books: Books) -> tuple[Account, asyncpg.Record]:
+    """An account with one transfer, and its first entry."""
+    account = await books.org(100)
+    row = await books.connections[0].fetchrow(
+        "SELECT e.* FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id WHERE a.path = $1", account.path
+    )
+    assert row is not None
+    return account, row
+
+
+@pytest.mark.parametrize("table", ["transfers", "entries"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE ledger.{} SET effective_at = now()", "DELETE FROM ledger.{}", "TRUNCATE ledger.{} CASCADE"]
+)
+async def test_history_is_immutable_for_its_owner(
+    owner: asyncpg.Connection, moved: object, table: str, statement: str
+) -> None:
+    with pytest.raises(asyncpg.PostgresError, match="append-only"):
+        await owner.execute(statement.format(table))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger.accounts SET path = 'x'",
+        "UPDATE ledger.accounts SET org_id = 'org_thief'",
+        "UPDATE ledger.balances SET account_id = 0",
+        "UPDATE ledger.holds SET amount = 1",
+        *(f"DELETE FROM ledger.{table}" for table in TABLES),
+        *(f"TRUNCATE ledger.{table} CASCADE" for table in TABLES),
+    ],
+)
+async def test_identities_are_immutable_for_their_owner(
+    owner: asyncpg.Connection, moved: object, statement: str
+) -> None:
+    with pytest.raises(asyncpg.PostgresError, match="append-only"):
+        await owner.execute(statement)
+
+
+async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner(
+    owner: asyncpg.Connection, books: Books, moved: tuple[Account, asyncpg.Record]
+) -> None:
+    _, entry = moved
+    cash = accounts.org_cash(fresh("org"), "USD")
+    await books.ledger.post(
+        key=fresh("k"),
+        kind="t",
+        source=accounts.provider_clearing("stripe", "USD"),
+        destination=cash,
+        amount_minor=1,
+        effective_at=NOW,
+    )
+    dollars = await owner.fetchval("SELECT id FROM ledger.accounts WHERE path = $1", cash.path)
+    credits, transfer = entry["account_id"], entry["transfer_id"]
+    unknown = "00000000-0000-7000-8000-000000000000"
+
+    def row(account: int, version: int, amount: int, asset: str = "CREDIT", of: object = transfer) -> str:
+        return f"({account}, {version}, {amount}, 0, now(), '{of}', 0, '{asset}')"
+
+    for rows in (
+        [row(credits, 50, 5)],
+        [row(credits, 50, 5), row(credits, 51, -4)],
+        [row(credits, 50, 0)],
+        [row(credits, 50, 5), row(dollars, 51, -5, "USD")],
+        [row(credits, 50, 5), row(dollars, 51, -5)],
+        [row(credits, 50, 5), row(0, 51, -5)],
+        [row(credits, 50, 5, of=unknown), row(credits, 51, -5, of=unknown)],
+    ):
+        with pytest.raises(asyncpg.PostgresError) as caught:
+            await owner.execute(INSERT_ENTRY + ", ".join(rows))
+        assert caught.value.sqlstate == "BU007"
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await owner.execute(INSERT_ENTRY + f"{row(credits, 1, 5)}, {row(credits, 60, -5)}")
+
+
+async def test_floor_holds_against_its_owner(owner: asyncpg.Connection, moved: tuple[Account, asyncpg.Record]) -> None:
+    account_id = moved[1]["account_id"]
+    for change in ("posted = -1", "pending_out = 101", "pending_out = -1"):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await owner.execute(f"UPDATE ledger.balances SET {change} WHERE account_id = $1", account_id)
+
+
+async def test_second_transfer_under_one_key_is_refused_to_its_owner(owner: asyncpg.Connection, moved: object) -> None:
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await owner.execute(
+            "INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, effective_at)"
+            " SELECT idempotency_key, request_hash, kind, effective_at FROM ledger.transfers LIMIT 1"
+        )
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_no_role_but_the_owner_writes_a_table(
+    books: Books, tenant: asyncpg.Connection, moved: object, table: str
+) -> None:
+    for connection in (books.connections[0], tenant):
+        for statement in (
+            f"INSERT INTO ledger.{table} SELECT * FROM ledger.{table}",
+            f"UPDATE ledger.{table} SET metadata = NULL"
+            if table in {"transfers", "holds"}
+            else f"DELETE FROM ledger.{table}",
+            f"DELETE FROM ledger.{table}",
+            f"TRUNCATE ledger.{table}",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+
+
+async def test_tenant_may_call_no_function_that_moves_money(tenant: asyncpg.Connection) -> None:
+    names = await tenant.fetch(
+        "SELECT p.oid::regprocedure::text AS name, has_function_privilege('bursar_api', p.oid, 'EXECUTE') AS may"
+        " FROM pg_proc p WHERE p.pronamespace = (SELECT oid FROM pg_namespace WHERE nspname = 'ledger')"
+    )
+    assert {row["name"].partition("(")[0] for row in names if row["may"]} == {"ledger.balance_as_of"}
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await tenant.fetch("SELECT ledger.post('k', 'k', 256, 512, 1, NULL, now())")
+
+
+async def test_functions_with_the_owners_rights_fix_their_search_path(owner: asyncpg.Connection) -> None:
+    loose = await owner.fetch(
+        "SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'ledger'::regnamespace AND p.prosecdef"
+        " AND NOT coalesce(p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)"
+    )
+    assert loose == []
+
+
+async def test_tenant_sees_its_own_rows_and_nothing_else(
+    books: Books, tenant: asyncpg.Connection, owner: asyncpg.Connection
+) -> None:
+    mine, theirs = await books.org(100), await books.org(200)
+    await books.ledger.post(
+        key=fresh("k"), kind="t", source=mine, destination=COMMISSION, amount_minor=7, effective_at=NOW
+    )
+    between = await books.ledger.post(
+        key=fresh("k"), kind="t", source=theirs, destination=mine, amount_minor=5, effective_at=NOW
+    )
+    for account in (mine, theirs):
+        await books.ledger.hold(key=fresh("h"), account=account, amount_minor=3, expires_at=LATER, held_at=NOW)
+    async with tenant.transaction():
+        await tenant.execute("SELECT set_config('bursar.org_id', $1, true)", mine.org_id)
+        assert [row["path"] for row in await tenant.fetch("SELECT path FROM ledger.accounts")] == [mine.path]
+        assert [row["posted"] for row in await tenant.fetch("SELECT posted FROM ledger.balances")] == [98]
+        assert [row["amount"] for row in await tenant.fetch("SELECT amount FROM ledger.entries ORDER BY version")] == [
+            100, -7, 5,
+        ]  # fmt: skip
+        assert [row["amount"] for row in await tenant.fetch("SELECT amount FROM ledger.holds")] == [3]
+        assert await tenant.fetchval("SELECT count(*) FROM ledger.transfers") == 3
+        assert await tenant.fetchval("SELECT count(*) FROM ledger.transfers WHERE id = $1", between.transfer_id) == 1
+        foreign = await owner.fetchval("SELECT id FROM ledger.accounts WHERE path = $1", theirs.path)
+        assert await tenant.fetchval("SELECT ledger.balance_as_of($1, now())", foreign) == 0
+    for table in TABLES:
+        assert await tenant.fetchval(f"SELECT count(*) FROM ledger.{table}") == 0
+        async with tenant.transaction():
+            await tenant.execute("SELECT set_config('bursar.org_id', '', true)")
+            assert await tenant.fetchval(f"SELECT count(*) FROM ledger.{table}") == 0
+
+
+async def test_tenant_balance_reads_one_organization_and_forgets_it(books: Books, tenant: asyncpg.Connection) -> None:
+    orgs = [await books.org(10 + number) for number in range(10)]
+    cash = accounts.org_cash(str(orgs[0].org_id), "USD")
+    await books.ledger.post(
+        key=fresh("k"), kind="t", source=accounts.provider_clearing("stripe", "USD"), destination=cash,
+        amount_minor=77, effective_at=NOW,
+    )  # fmt: skip
+    await books.ledger.hold(key=fresh("h"), account=orgs[0], amount_minor=4, expires_at=LATER, held_at=NOW)
+    query = "SELECT posted, pending_out FROM tenant_balance($1, $2)"
+    # More often than the five times after which PostgreSQL may keep one plan for all organizations.
+    for _ in range(3):
+        for number, org in enumerate(orgs):
+            row = await tenant.fetchrow(query, org.org_id, "CREDIT")
+            assert tuple(row) == (10 + number, 0 if number else 4)
+            assert await tenant.fetchval("SELECT current_setting('bursar.org_id', true)") in (None, "")
+    assert tuple(await tenant.fetchrow(query, orgs[0].org_id, "USD")) == (77, 0)
+    assert tuple(await tenant.fetchrow(query, orgs[1].org_id, "USD")) == (0, 0)
+    assert tuple(await tenant.fetchrow(query, "org_nobody", "CREDIT")) == (0, 0)
+    assert await tenant.fetchval("SELECT count(*) FROM ledger.balances") == 0
+
+
+@pytest.mark.parametrize("org", ["%", "' OR true --", "../org", ""])
+async def test_tenant_balance_takes_no_pattern(books: Books, tenant: asyncpg.Connection, org: str) -> None:
+    await books.org(10)
+    assert tuple(await tenant.fetchrow("SELECT * FROM tenant_balance($1, 'CREDIT')", org)) == (0, 0)
+
+
+async def test_transaction_of_one_tenant_is_not_turned_to_another(books: Books, tenant: asyncpg.Connection) -> None:
+    mine, theirs = await books.org(1), await books.org(2)
+    async with tenant.transaction():
+        await tenant.execute("SELECT set_config('bursar.org_id', $1, true)", mine.org_id)
+        assert await tenant.fetchval("SELECT posted FROM tenant_balance($1, 'CREDIT')", mine.org_id) == 1
+        with pytest.raises(asyncpg.PostgresError, match="another organization"):
+            async with tenant.transaction():
+                await tenant.fetchval("SELECT posted FROM tenant_balance($1, 'CREDIT')", theirs.org_id)
+
+
+async def test_platform_role_cannot_call_the_inner_functions(books: Books) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await books.connections[0].fetch("SELECT ledger.write_legs('{}', '{}', '{}', '{}', now())")

@@ -1,0 +1,86 @@
+"""One database's books as tests use them: several clients at once, accounts of their own, and the proof at the end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import TypeVar
+
+import asyncpg
+
+from domain.accounts import Account, org_credits, platform
+from domain.errors import DomainError
+from ledger.gateway import Ledger, Posted
+from ledger.verify import verify
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+ISSUANCE = platform("credit_issuance", "CREDIT")
+COMMISSION = platform("commission", "CREDIT")
+
+_numbers = count(1)
+T = TypeVar("T")
+
+
+def fresh(name: str) -> str:
+    """A name that no other test of this process used."""
+    return f"{name}-{next(_numbers)}"
+
+
+class Books:
+    """Clients of one database. `ledger` is the first of them."""
+
+    def __init__(self, connections: Sequence[asyncpg.Connection]) -> None:
+        self.connections = connections
+        self.clients = [Ledger(connection) for connection in connections]
+        self.ledger = self.clients[0]
+
+    async def org(self, amount_minor: int = 0) -> Account:
+        """A new organization's credits, with so much on them."""
+        account = org_credits(fresh("org"))
+        if amount_minor:
+            await self.issue(account, amount_minor)
+        return account
+
+    async def issue(self, account: Account, amount_minor: int) -> Posted:
+        return await self.ledger.post(
+            key=fresh("issue"),
+            kind="test.issue",
+            source=ISSUANCE,
+            destination=account,
+            amount_minor=amount_minor,
+            effective_at=NOW,
+        )
+
+    async def at_once(self, *calls: Callable[[Ledger], Awaitable[T]]) -> list[T | DomainError]:
+        """Run the calls at the same time, spread over the clients; a refusal is that call's result."""
+        waiting = list(enumerate(calls))
+        results: dict[int, T | DomainError] = {}
+
+        async def work(client: Ledger) -> None:
+            while waiting:
+                number, call = waiting.pop(0)
+                try:
+                    results[number] = await call(client)
+                except DomainError as refusal:
+                    results[number] = refusal
+
+        async with asyncio.TaskGroup() as group:
+            for client in self.clients:
+                group.create_task(work(client))
+        return [results[number] for number in range(len(calls))]
+
+    async def assert_proven(self) -> None:
+        report = await verify(self.connections[0])
+        assert report.ok, "\n".join(report.lines())
+
+
+@asynccontextmanager
+async def open_books(url: str, clients: int = 8) -> AsyncIterator[Books]:
+    connections = [await asyncpg.connect(url) for _ in range(clients)]
+    try:
+        yield Books(connections)
+    finally:
+        for connection in connections:
+            await connection.close()
