@@ -23,6 +23,8 @@ from domain.errors import Invalid
 #: Longest number in a body, and the largest power of ten that it may stand for. `Decimal("1e999999999")` is cheap to
 #: read and takes a gigabyte to write out.
 MAX_DIGITS = 60
+#: How deep a body may nest. What reads and writes it afterwards recurses, and must not meet the interpreter's limit.
+MAX_DEPTH = 64
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -53,20 +55,24 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _storable(value: object) -> bool:
-    """Walk without recursion: what the parser accepted can be nested as deep as the interpreter's own limit."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            if _UNSTORABLE.search(item):
-                return False
-        elif isinstance(item, dict):
-            stack.extend(item)
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-    return True
+def _check(value: object) -> None:
+    """Walk the document level by level, without recursion, and refuse what cannot be stored or nests too deep."""
+    level, depth = [value], 0
+    while level:
+        if depth > MAX_DEPTH:
+            raise Malformed("The body is nested too deep.")
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, str):
+                if _UNSTORABLE.search(item):
+                    raise Invalid(
+                        "A text in the body holds a character that cannot be stored (NUL or half of a surrogate pair)."
+                    )
+            elif isinstance(item, dict):
+                below += [*item, *item.values()]
+            elif isinstance(item, list):
+                below += item
+        level, depth = below, depth + 1
 
 
 def parse(body: bytes) -> Any:
@@ -91,8 +97,8 @@ def parse(body: bytes) -> Any:
         raise Malformed("The body is not UTF-8.") from None
     except json.JSONDecodeError as exc:
         raise Malformed(f"The body is not JSON: {exc.msg} at position {exc.pos}.") from None
-    if _SUSPECT.search(text) and not _storable(value):
-        raise Invalid("A text in the body holds a character that cannot be stored (NUL or half of a surrogate pair).")
+    if _SUSPECT.search(text) or text.count("[") + text.count("{") > MAX_DEPTH:
+        _check(value)
     return value
 
 

@@ -148,7 +148,7 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
         status=error.status,
         code=error.error_code,
         detail=error.detail,
-        instance=request.url.path,
+        instance=request.scope["path"],
         request_id=request_id_of(request.scope),
         extra=error.extra,
     )
@@ -223,12 +223,12 @@ def failed(request: Request, exc: BaseException) -> ProblemResponse:
     """Answer a request whose handler raised, whatever it raised, and log what is not the client's doing."""
     error = as_domain_error(exc)
     if isinstance(error, Unavailable):
-        log.warning("request.unavailable", path=request.url.path, error=f"{type(exc).__name__}: {exc}"[:500])
+        log.warning("request.unavailable", path=request.scope["path"], error=f"{type(exc).__name__}: {exc}"[:500])
     if error is not None and error.status < 500:
         return problem(request, error)
     if isinstance(error, Unavailable):
         return problem(request, error)
-    log.error("request.failed", path=request.url.path, exc_info=exc)
+    log.error("request.failed", path=request.scope["path"], exc_info=exc)
     return internal(request)
 
 
@@ -278,7 +278,7 @@ def _methods_at(request: Request) -> list[str]:
     """List what the path takes: the router names the methods of the first of its routes only."""
     taken: set[str] = set()
     for route in request.app.routes:
-        if isinstance(route, Route) and route.path_regex.match(request.url.path):
+        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
             taken |= route.methods or set()
     return sorted(taken)
 

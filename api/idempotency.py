@@ -83,15 +83,16 @@ class Command:
         """
         if self.key is None:
             return _response(_dump(await action()), status_code)
-        pool = await self._deps.pool.get()
-        owner = new_id("run")
-        claim = await store.claim(
-            pool,
-            scope=self._scope,
-            key=self.key,
-            request_hash=self._hash,
-            owner=owner,
-            lease=self._deps.settings.idempotency_lease,
+        key, owner = self.key, new_id("run")
+        claim = await self._deps.pool.read(
+            lambda pool: store.claim(
+                pool,
+                scope=self._scope,
+                key=key,
+                request_hash=self._hash,
+                owner=owner,
+                lease=self._deps.settings.idempotency_lease,
+            )
         )
         match claim.outcome:
             case "replay":
@@ -129,7 +130,7 @@ class Command:
             status=error.status,
             code=error.error_code,
             detail=error.detail,
-            instance=self._request.url.path,
+            instance=self._request.scope["path"],
             request_id=request_id_of(self._request.scope),
             extra=error.extra,
         )
@@ -137,19 +138,19 @@ class Command:
     async def _finish(self, owner: str, status: int, content_type: str, body: bytes) -> None:
         """Keep the answer. The act is done, so a failure here is not the client's: a repeat finds the act's effect."""
         assert self.key is not None
+        named = {"scope": self._scope, "key": self.key, "owner": owner}
         try:
-            pool = await self._deps.pool.get()
-            await store.finish(
-                pool, scope=self._scope, key=self.key, owner=owner, status=status, content_type=content_type, body=body
+            await self._deps.pool.read(
+                lambda pool: store.finish(pool, **named, status=status, content_type=content_type, body=body)
             )
         except Exception as exc:
             log.warning("idempotency.answer_not_kept", error=f"{type(exc).__name__}: {exc}"[:300])
 
     async def _free(self, owner: str, *, forget: bool) -> None:
         assert self.key is not None
+        named = {"scope": self._scope, "key": self.key, "owner": owner}
         try:
-            pool = await self._deps.pool.get()
-            await store.free(pool, scope=self._scope, key=self.key, owner=owner, forget=forget)
+            await self._deps.pool.read(lambda pool: store.free(pool, **named, forget=forget))
         except Exception as exc:
             # The lease ends by itself.
             log.warning("idempotency.key_not_freed", error=f"{type(exc).__name__}: {exc}"[:300])

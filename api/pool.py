@@ -45,7 +45,7 @@ class TenantPool:
         return self._pool
 
     async def read(self, statement: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
-        """Run a statement that may be repeated; a connection that died since its last use costs one more try."""
+        """Run a statement that may be repeated: a connection that died since its last use costs one more try."""
         pool = await self.get()
         try:
             return await statement(pool)

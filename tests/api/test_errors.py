@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
 from api.errors import is_unavailable
-from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -45,6 +45,9 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
         (b'{"name": "a", "name": "b"}', 400),
         (b"[" * 100_000, 400),
         (b'{"name":' * 5_000 + b"1" + b"}" * 5_000, 400),
+        (b'{"name": ' + b"[" * 65 + b"]" * 65 + b"}", 400),
+        (b'{"name": ' + b"[" * 60 + b"]" * 60 + b"}", 422),
+        (b'{"name": ' + b'{"a":' * 800 + b"1" + b"}" * 800 + b"}", 400),
         (b'{"name": "a\\u0000b"}', 422),
         (b'{"name": "\\ud800"}', 422),
         (b'{"\\ud800": "a"}', 422),
@@ -60,10 +63,10 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
     ids=lambda value: str(value)[:30],
 )
 async def test_body_that_cannot_be_used_is_refused(body: bytes, status: int, operator: Caller) -> None:
-    response = await operator.ask(
-        "POST", "/organizations", content=body, headers={"Content-Type": "application/json; charset=utf-8"}
-    )
-    refused(response, status, "request.invalid")
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    for key in (None, new_key()):
+        response = await operator.ask("POST", "/organizations", content=body, headers=headers, key=key)
+        refused(response, status, "request.invalid")
 
 
 async def test_escaped_backslash_before_u0000_is_only_text(operator: Caller) -> None:
@@ -326,4 +329,10 @@ async def test_body_is_not_read_before_the_key(anonymous: Caller) -> None:
     response = await anonymous.ask(
         "POST", "/organizations", content=b"{broken", headers={"Content-Type": "application/json"}
     )
+    refused(response, 401, "auth.missing")
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "\xff", ""])
+async def test_nonsense_host_does_not_break_a_refusal(host: str, anonymous: Caller) -> None:
+    response = await anonymous.http.get("/api/v1/agents", headers=[(b"Host", host.encode("latin-1"))])
     refused(response, 401, "auth.missing")

@@ -72,7 +72,7 @@ async def test_missing_key_is_400(bench: Bench, caller: Caller) -> None:
 @pytest.mark.parametrize("key", ["", " ", "a" * 256, "schlüssel".encode("latin-1").decode("latin-1"), "tab\tbed", " a"])
 async def test_key_that_is_not_plain_text_is_refused(key: str, bench: Bench, caller: Caller) -> None:
     headers = [("Authorization", f"Bearer {caller.token}"), ("Idempotency-Key", key.encode("latin-1"))]
-    response = await caller.http.post("/acts/a", json={}, headers=headers)  # type: ignore[arg-type]
+    response = await caller.http.post("/acts/a", json={}, headers=headers)
     assert response.status_code in {400, 422}
     assert bench.runs == 0
 
@@ -213,8 +213,8 @@ async def test_answer_of_an_owner_that_was_replaced_does_not_count(deps: Deps) -
     assert (await store.claim(pool, **name, request_hash=b"x", owner="one", lease=lease)).outcome == "claimed"
     assert (await store.claim(pool, **name, request_hash=b"x", owner="two", lease=lease)).outcome == "claimed"
     late = {"status": 201, "content_type": "application/json"}
-    assert not await store.finish(pool, **name, owner="one", body=b"1", **late)  # type: ignore[arg-type]
-    assert await store.finish(pool, **name, owner="two", body=b"2", **late)  # type: ignore[arg-type]
+    assert not await store.finish(pool, **name, owner="one", body=b"1", **late)
+    assert await store.finish(pool, **name, owner="two", body=b"2", **late)
     assert (await store.claim(pool, **name, request_hash=b"x", owner="three", lease=lease)).body == b"2"
 
 

@@ -29,7 +29,7 @@ from repositories.movement import MovementFilter, Position
 
 router = APIRouter(tags=["billing"])
 
-EXPORT_PAGE = 1000
+EXPORT_PAGE = 2000
 _CURSOR = "movement"
 _BALANCE_ERRORS = errors(NotFound)
 _MOVEMENTS = errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
