@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
     lines: list[str] = []
-    code = await demo(data_dir, lines.append, *arguments)  # type: ignore[arg-type]
+    code = await demo(data_dir, lines.append, *arguments)
     return code, "\n".join(lines)
 
 

@@ -41,7 +41,7 @@ from contracts.escrow import (
     ValidateEscrow,
 )
 from domain.access import Actor, Permission
-from domain.errors import Conflict, Forbidden, NotFound, WrongState
+from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, WrongState
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.ids import escrow_id_of, is_id
 from domain.money import parse_amount, parse_ratio
@@ -54,6 +54,16 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
+_OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"))
+_FUNDING = errors(NotFound, Forbidden, InsufficientFunds, WrongState, (Conflict, "escrow.currency_mismatch"))
+_DELIVERING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"))
+_SIGNING = errors(
+    NotFound, Forbidden, (Forbidden, "escrow.not_a_signatory"), WrongState, (Conflict, "escrow.already_signed")
+)
+_HEARING = errors(
+    NotFound, Forbidden, WrongState, (Conflict, "escrow.evidence_closed"), (Conflict, "escrow.evidence_full")
+)
+_REFUNDING = errors(NotFound, Forbidden, WrongState, (Invalid, "escrow.refund_exceeds_held"))
 
 
 async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
@@ -91,12 +101,12 @@ class _Sender:
 SenderDep = Annotated[_Sender, Depends(_Sender)]
 
 
-@router.post("/escrows", status_code=201, response_model=EscrowView, responses=_REFUSALS)
+@router.post("/escrows", status_code=201, response_model=EscrowView, responses=_OPENING)
 @router.post(
     "/payments/escrow/create",
     status_code=201,
     response_model=EscrowView,
-    responses=_REFUSALS,
+    responses=_OPENING,
     operation_id="create_escrow_for_payment",
 )
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
@@ -163,7 +173,7 @@ async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep) -> Timeli
     return TimelineView(data=[event_view(row) for row in rows])
 
 
-@router.post("/escrows/{escrow_id}/fund", response_model=EscrowView, responses=_REFUSALS)
+@router.post("/escrows/{escrow_id}/fund", response_model=EscrowView, responses=_FUNDING)
 async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
     """Move the whole amount from the payer's credits into escrow."""
     escrow = await sender.find(escrow_id, Permission.FUND)
@@ -171,7 +181,7 @@ async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: Moves
     return await sender.send(once, escrow, "fund", command)
 
 
-@router.post("/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_REFUSALS)
+@router.post("/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_DELIVERING)
 async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: MayRepeat) -> Response:
     """Hand over work for review; a new delivery replaces the one under review."""
     escrow = await sender.find(escrow_id, Permission.DELIVER)
@@ -198,7 +208,7 @@ async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, o
     return await sender.send(once, escrow, "validate", command)
 
 
-@router.post("/escrows/{escrow_id}/approvals", response_model=EscrowView, responses=_REFUSALS)
+@router.post("/escrows/{escrow_id}/approvals", response_model=EscrowView, responses=_SIGNING)
 async def approve_delivery(
     escrow_id: str, sender: SenderDep, once: MovesMoney, _body: Approve | None = None
 ) -> Response:
@@ -216,7 +226,7 @@ async def open_dispute(escrow_id: str, body: OpenDispute, sender: SenderDep, onc
     return await sender.send(once, escrow, "dispute", command)
 
 
-@router.post("/escrows/{escrow_id}/disputes/evidence", response_model=EscrowView, responses=_REFUSALS)
+@router.post("/escrows/{escrow_id}/disputes/evidence", response_model=EscrowView, responses=_HEARING)
 async def submit_evidence(escrow_id: str, body: Evidence, sender: SenderDep, once: MayRepeat) -> Response:
     """Add evidence to the open dispute while its evidence window lasts."""
     escrow = await sender.find(escrow_id, Permission.DISPUTE)
@@ -242,7 +252,7 @@ async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once
     return await sender.send(once, escrow, "resolve", command)
 
 
-@router.post("/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUSALS)
+@router.post("/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUNDING)
 async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Refund | None = None) -> Response:
     """Give back an amount, or all that is held, by the payee's own will."""
     escrow = await sender.find(escrow_id, Permission.REFUND)

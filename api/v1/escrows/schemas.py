@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, ContractId, Name, Note, RequestModel, ResponseModel, Share
+from api.fields import Amount, ContractId, Name, Note, RequestModel, ResponseModel, Share, example
 from domain.escrow.state import Artifact, Escrow
 from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
@@ -30,6 +30,8 @@ class ArtifactBody(RequestModel):
 class CreateEscrow(RequestModel):
     """Opens the escrow of a contract; everything else comes from the contract."""
 
+    model_config = example(contract_id="ctr_01kar6h2d8e4wvq3r5s7t9x1zy", amount="50.00")
+
     contract_id: ContractId
     amount: Amount | None = Field(default=None, description="Checked against the contract's price when given.")
 
@@ -37,11 +39,17 @@ class CreateEscrow(RequestModel):
 class Fund(RequestModel):
     """Pays in from the payer's credits."""
 
+    model_config = example(source="credits")
+
     source: Literal["credits"] = "credits"
 
 
 class Deliver(RequestModel):
     """Hands over work for review."""
+
+    model_config = example(
+        artifacts=[{"uri": "https://example.com/report.pdf", "sha256": "5e" * 32}], note="Ready for review"
+    )
 
     artifacts: Annotated[list[ArtifactBody], Field(max_length=50)] = Field(default_factory=list)
     note: Note | None = None
@@ -51,6 +59,8 @@ class Deliver(RequestModel):
 class Validate(RequestModel):
     """A validator's score between 0 and 1."""
 
+    model_config = example(score="0.92", note="Complete and correct")
+
     score: Share
     note: Note | None = None
 
@@ -58,15 +68,21 @@ class Validate(RequestModel):
 class Approve(RequestModel):
     """Nothing needs to be said: the principal is the key's."""
 
+    model_config = example()
+
 
 class OpenDispute(RequestModel):
     """Freezes the escrow."""
+
+    model_config = example(reason="A third of the labels is wrong")
 
     reason: Annotated[Note, StringConstraints(min_length=1)]
 
 
 class Evidence(RequestModel):
     """A party's evidence."""
+
+    model_config = example(note="The guidelines changed half-way", artifacts=[{"uri": "https://example.com/mail.eml"}])
 
     note: Annotated[Note, StringConstraints(min_length=1)]
     artifacts: Annotated[list[ArtifactBody], Field(max_length=20)] = Field(default_factory=list)
@@ -75,6 +91,8 @@ class Evidence(RequestModel):
 class Resolve(RequestModel):
     """The arbiter's decision."""
 
+    model_config = example(payee_share="0.60", note="Most of the work can be used")
+
     payee_share: Share
     note: Note | None = None
 
@@ -82,11 +100,15 @@ class Resolve(RequestModel):
 class Refund(RequestModel):
     """Gives back an amount, or all that is held."""
 
+    model_config = example(amount="10.00")
+
     amount: Amount | None = None
 
 
 class Cancel(RequestModel):
     """Ends the escrow before delivery."""
+
+    model_config = example(reason="No longer needed")
 
     reason: Note | None = None
 

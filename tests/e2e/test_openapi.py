@@ -1,0 +1,207 @@
+"""The OpenAPI document is complete, and random requests made from it never surprise the running stack."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.e2e.conftest import World, good
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+
+SEED = 20_260_101
+BOUNDED = settings(
+    max_examples=60,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+ROLES = ("operator", "arbiter", "validator", "client", "finance", "auditor", "agent", "studio", "nobody")
+
+FOUNDATION = {
+    "/organizations": {"post", "get"},
+    "/organizations/{organization_id}": {"get"},
+    "/api-keys": {"post", "get"},
+    "/api-keys/{key_id}": {"delete"},
+    "/agents": {"post", "get"},
+    "/agents/{agent_id}": {"get"},
+    "/contracts": {"post", "get"},
+    "/contracts/{contract_id}": {"get"},
+    "/payments/escrow/create": {"post"},
+    "/escrows": {"post", "get"},
+    "/escrows/{escrow_id}": {"get"},
+    "/escrows/{escrow_id}/timeline": {"get"},
+    **{
+        f"/escrows/{{escrow_id}}/{path}": {"post"}
+        for path in (
+            *("fund", "delivery", "validation", "approvals", "disputes", "disputes/evidence"),
+            *("disputes/resolution", "refunds", "cancel"),
+        )
+    },
+    **{path: {"get"} for path in ("/billing/balance", "/credits/balance", "/payments/credits/balance")},
+    **{path: {"get"} for path in ("/billing/credits", "/billing/transactions", "/credits/transactions")},
+    "/credits/grants": {"post"},
+    "/healthz": {"get"},
+    "/readyz": {"get"},
+    "/metrics": {"get"},
+}
+OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
+#: The refusals that clients match on, and where they may meet them.
+CODES = {
+    ("/escrows", "post"): {"escrow.exists", "escrow.amount_mismatch"},
+    ("/escrows/{escrow_id}/fund", "post"): {"ledger.insufficient_funds", "escrow.wrong_state", "idempotency.missing"},
+    ("/escrows/{escrow_id}/approvals", "post"): {"escrow.not_a_signatory", "escrow.already_signed"},
+    ("/escrows/{escrow_id}/refunds", "post"): {"escrow.refund_exceeds_held", "idempotency.conflict"},
+    ("/escrows/{escrow_id}/disputes/resolution", "post"): {"idempotency.in_flight", "auth.forbidden", "not_found"},
+    ("/credits/grants", "post"): {"auth.missing", "auth.invalid", "rate_limited", "service.unavailable"},
+}
+
+
+@pytest.fixture(scope="module")
+async def document(world: World) -> dict[str, Any]:
+    return good(await world.http.get("/openapi.json"))
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_every_path_of_the_foundation_has_its_operation(document: dict[str, Any]) -> None:
+    paths = {path.removeprefix("/api/v1"): set(methods) for path, methods in document["paths"].items()}
+    missing = {path: methods - paths.get(path, set()) for path, methods in FOUNDATION.items()}
+    assert {path: methods for path, methods in missing.items() if methods} == {}
+
+
+def test_document_lists_each_operation_once_under_the_one_prefix(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert [path for path in document["paths"] if not path.startswith("/api/v1/")] == []
+    ids = Counter(operation["operationId"] for _, _, operation in operations(document))
+    assert [name for name, count in ids.items() if count > 1] == []
+
+
+def test_every_operation_names_its_security_and_its_errors(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert [(scheme["type"], scheme["scheme"]) for scheme in schemes.values()] == [("http", "bearer")]
+    for path, method, operation in operations(document):
+        name = f"{method} {path}"
+        responses = operation["responses"]
+        if path.removeprefix("/api/v1") in OPEN_PATHS:
+            assert not operation.get("security"), name
+            continue
+        assert operation["security"] == [{scheme: []} for scheme in schemes], name
+        assert {"401", "403", "429", "500", "503"} <= responses.keys(), name
+        assert {"400", "413", "415", "422"} <= responses.keys() or "requestBody" not in operation, name
+        assert "404" in responses or "{" not in path, name
+        for status, response in responses.items():
+            if status >= "400":
+                media = response["content"]["application/problem+json"]
+                assert media["schema"] == {"$ref": "#/components/schemas/Problem"}, name
+                assert media["examples"], f"{name} {status}"
+                for code, example in media["examples"].items():
+                    assert (example["value"]["code"], str(example["value"]["status"])) == (code, status)
+
+
+@pytest.mark.parametrize(("path", "method"), CODES)
+def test_refusals_that_clients_match_on_are_documented(document: dict[str, Any], path: str, method: str) -> None:
+    responses = document["paths"][f"/api/v1{path}"][method]["responses"].values()
+    media = [response.get("content", {}).get("application/problem+json", {}) for response in responses]
+    documented = {code for one in media for code in one.get("examples", {})}
+    assert CODES[path, method] <= documented
+
+
+def test_every_body_has_an_example(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        content = operation.get("requestBody", {}).get("content", {})
+        for media in content.values():
+            assert '"example' in json.dumps([media, _resolved(document, media["schema"])]), (method, path)
+
+
+def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> list[Any]:
+    names = [part["$ref"] for part in [schema, *schema.get("anyOf", [])] if "$ref" in part]
+    return [document["components"]["schemas"][name.rpartition("/")[2]] for name in names]
+
+
+# Random requests ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def known(world: World) -> dict[str, list[str]]:
+    """Ids that exist, so that random requests reach further than to a 404."""
+    states = ("open", "funded", "delivered", "disputed", "released")
+    escrows = [await world.escrow(state) for state in states for _ in range(3)]
+    return {
+        "escrow_id": [escrow["id"] for escrow in escrows],
+        "contract_id": [(await world.award())["id"] for _ in range(10)],
+        "agent_id": [world.running.ids["agent"]],
+        "organization_id": [world.running.ids["client_org"], world.running.ids["studio_org"]],
+    }
+
+
+def test_random_requests_are_answered_as_documented(world: World, known: dict[str, list[str]]) -> None:
+    schema = schemathesis.openapi.from_url(f"{world.running.api_url}/openapi.json")
+    numbers = iter(range(10**9))
+    rng = random.Random(SEED)
+    tokens = {**world.running.keys, "nobody": "bsk_unknown"}
+    statuses: Counter[int] = Counter()
+    problems: list[str] = []
+    session = requests.Session()
+    session.trust_env = False
+
+    def ask(case: Case[Any], role: str, existing: bool, keyed: bool) -> None:
+        if existing:
+            _use_known(case, known, rng)
+        headers = {"Authorization": f"Bearer {tokens[role]}"}
+        if keyed:
+            headers["Idempotency-Key"] = f"schema-{next(numbers)}"
+        response = case.call(session=session, headers=headers, timeout=30)
+        statuses[response.status_code] += 1
+        case.validate_response(response, checks=CHECKS)
+
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        cases = operation.as_strategy()
+        if operation.body or operation.query or operation.headers:
+            cases |= operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        with_draws = given(case=cases, role=st.sampled_from(ROLES), existing=st.booleans(), keyed=st.booleans())
+        try:
+            seed(SEED)(BOUNDED(with_draws(ask)))()
+        except (Exception, ExceptionGroup) as error:
+            problems.append(f"{operation.label}: {type(error).__name__} {error}")
+    session.close()
+    assert problems == []
+    assert statuses.total() > 1000
+    assert {200, 201, 400, 401, 403, 404, 409, 422} <= statuses.keys(), statuses
+    assert not [status for status in statuses if status >= 500], statuses
+
+
+def _use_known(case: Case[Any], known: dict[str, list[str]], rng: random.Random) -> None:
+    """Put ids that exist where the document has one, in the path, the query and the body."""
+    places = [case.path_parameters, case.query, case.body]
+    for place in places:
+        if isinstance(place, dict):
+            for name in place.keys() & known.keys():
+                place[name] = rng.choice(known[name])
+
+
+def test_document_is_served_to_whoever_asks(world: World) -> None:
+    answer = httpx.get(f"{world.running.api_url}/openapi.json", trust_env=False)
+    assert answer.headers["content-type"] == "application/json"
