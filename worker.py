@@ -20,6 +20,7 @@ from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from workflows.escrow import EscrowWorkflow
+from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 
 log = structlog.get_logger("bursar.worker")
@@ -30,7 +31,13 @@ SCHEDULES = [
         workflow="hold-expiry",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
         summary="Ends the holds whose time is over",
-    )
+    ),
+    Job(
+        id="escrow-sweep",
+        workflow="escrow-sweep",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
+        summary="Gives a run back to escrows that lost theirs",
+    ),
 ]
 
 
@@ -45,8 +52,8 @@ def make_worker(client: Client, database: Database, *, build_id: str | None = No
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[EscrowWorkflow, HoldExpiryWorkflow],
-        activities=[escrow.record_event, holds.expire_holds],
+        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
+        activities=[escrow.record_event, escrow.find_overdue, holds.expire_holds],
         graceful_shutdown_timeout=timedelta(seconds=10),
         deployment_config=None if build_id is None else _deployment(build_id),
     )

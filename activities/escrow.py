@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from contracts.escrow import Declined, RecordedEscrow, RecordEscrowEvent
+from contracts.escrow import Declined, FindOverdue, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
 from domain.errors import InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
 from domain.ids import escrow_transfer_key
@@ -44,6 +44,17 @@ class EscrowActivities:
                 declined=Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra),
             )
 
+    @activity.defn(name="find_overdue_escrows")
+    async def find_overdue(self, message: FindOverdue) -> OverdueEscrows:
+        """Read which escrows should have ended by themselves and have not.
+
+        Effect: none.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await escrow.overdue(session, before=message.before, limit=message.limit)
+            return OverdueEscrows(escrows=tuple(escrow.state_of(row) for row in rows))
+
     async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
         row = await escrow.lock(session, escrow_id)
@@ -82,6 +93,7 @@ class EscrowActivities:
     async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
         terms = message.escrow.terms
         if message.event == "decision_overdue":
+            activity.logger.warning("no arbiter has decided", extra={"escrow_id": terms.escrow_id})
             await alert.raise_alert(
                 session,
                 kind="escrow.decision_overdue",

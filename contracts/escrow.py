@@ -176,3 +176,23 @@ class RecordedEscrow(Message):
     transfer_id: str | None = None
     stored: Escrow | None = None
     declined: Declined | None = None
+
+
+class FindOverdue(Message):
+    """Asks for escrows whose deadline passed before `before` and that are still not settled, `limit` at most."""
+
+    before: datetime
+    limit: int
+
+
+class OverdueEscrows(Message):
+    """Escrows as the books hold them, those that wait longest first."""
+
+    escrows: tuple[Escrow, ...]
+
+
+class SweepResult(Message):
+    """How many escrows were overdue, and how many of them had no run and got one."""
+
+    overdue: int
+    started: int

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -38,6 +38,7 @@ class EscrowRow(Base):
         Index("ix_escrows_org_id_id", "org_id", "id"),
         Index("ix_escrows_payee_org_id_id", "payee_org_id", "id"),
         Index("ix_escrows_status_id", "status", "id"),
+        Index("ix_escrows_next_deadline_at", "next_deadline_at", postgresql_where=text("next_deadline_at IS NOT NULL")),
         Index("ix_escrows_signatory_org_ids", "signatory_org_ids", postgresql_using="gin"),
     )
 

@@ -1,6 +1,7 @@
 """Statements about escrows: the read model, its timeline, and the lists that the API serves."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -111,3 +112,11 @@ async def page(
     if after:
         query = query.where(EscrowRow.id < after)
     return (await session.scalars(query)).all()
+
+
+async def overdue(session: AsyncSession, *, before: datetime, limit: int) -> Sequence[EscrowRow]:
+    """Return escrows whose deadline passed before the moment and that have not ended, the oldest deadline first."""
+    found = await session.scalars(
+        select(EscrowRow).where(EscrowRow.next_deadline_at < before).order_by(EscrowRow.next_deadline_at).limit(limit)
+    )
+    return found.all()

@@ -55,6 +55,12 @@ def upgrade() -> None:
     op.create_index("ix_escrows_org_id_id", "escrows", ["org_id", "id"])
     op.create_index("ix_escrows_payee_org_id_id", "escrows", ["payee_org_id", "id"])
     op.create_index("ix_escrows_status_id", "escrows", ["status", "id"])
+    op.create_index(
+        "ix_escrows_next_deadline_at",
+        "escrows",
+        ["next_deadline_at"],
+        postgresql_where=sa.text("next_deadline_at IS NOT NULL"),
+    )
     op.create_index("ix_escrows_signatory_org_ids", "escrows", ["signatory_org_ids"], postgresql_using="gin")
     op.create_table(
         "escrow_events",

@@ -102,6 +102,9 @@ def samples() -> dict[str, Message]:
             stored=escrow,
             declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
         ),
+        messages.FindOverdue(before=e.T0, limit=100),
+        messages.OverdueEscrows(escrows=(escrow,)),
+        messages.SweepResult(overdue=2, started=1),
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),
     ]

@@ -21,6 +21,7 @@ from runtime.temporal import BursarPlugin, data_converter
 from stack.temporal import find_temporal
 from tests.workflows.conftest import Job, Stage, stage_on
 from workflows.escrow import EscrowWorkflow
+from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 
 STORED = sorted((Path(__file__).parent / "histories").glob("*.json"))
@@ -29,7 +30,7 @@ SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
 def replayer() -> Replayer:
     return Replayer(
-        workflows=[EscrowWorkflow, HoldExpiryWorkflow],
+        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
         data_converter=data_converter(Settings()),
         plugins=[BursarPlugin()],
     )

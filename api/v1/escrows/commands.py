@@ -12,6 +12,7 @@ from datetime import timedelta
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.deps import Deps
@@ -19,7 +20,7 @@ from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscr
 from contracts.queues import TASK_QUEUE
 from contracts.search_attributes import search_attributes
 from domain.access import Actor
-from domain.errors import Unavailable, WrongState
+from domain.errors import Conflict, Unavailable, WrongState
 from domain.escrow.state import Escrow, EscrowStatus, Milestone, Terms
 from domain.escrow.story import summary
 from domain.ids import escrow_id_of, escrow_workflow_id
@@ -179,6 +180,12 @@ async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]
         if refusal is None:
             raise
         raise refusal from None
+    except WorkflowAlreadyStartedError:
+        # Only when the books were set back behind a run that has completed: a person must look before money moves.
+        raise Conflict(
+            "The run of this escrow has completed, and the books do not know how. An operator must look.",
+            code="escrow.out_of_step",
+        ) from None
     except (TimeoutError, UpdateTimeout):
         raise Unavailable(
             "The escrow did not answer in time. The command may still be done: repeat it with the same Idempotency-Key."
