@@ -1,8 +1,8 @@
 """Idempotency keys: the same request with the same key has one effect and one answer, whatever dies in between.
 
-A key is claimed with a lease, the act runs, and its answer is kept. The act's own effects are made once by its command
-id, which comes from the caller and the key; so when a process dies between the act and the answer, the next request
-with the key waits for the lease to end, runs the act again and finds what it had done.
+A key is claimed with a short lease, which is renewed while the act runs, and the act's answer is kept. The act's own
+effects are made once by its command id, which comes from the caller and the key; so when a process dies between the act
+and the answer, the next request with the key waits for the lease to end, runs the act again and finds what it had done.
 
 Kept are answers of 2xx and refusals that are final (402, 409, 422 from the act). A refusal that can pass (401, 403,
 404, 429) frees the key. After a failure whose outcome is unknown (5xx) the key is free for the same request only.
@@ -11,10 +11,13 @@ A request is the same when the operation, its path and query parameters and the 
 neither the layout of the JSON nor which of several paths of one operation was used makes a difference.
 """
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -37,6 +40,8 @@ from runtime.identity import new_id
 log = structlog.get_logger("bursar.api")
 
 _KEY = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{MAX_CLIENT_KEY_LENGTH - 2}}}[\x21-\x7e])?")
+#: However short the lease is, it is not renewed more often than this.
+SHORTEST_RENEWAL_SECONDS = 0.2
 _FINAL = frozenset({402, 409, 422})
 _FREEING = frozenset({400, 401, 403, 404, 429})
 
@@ -111,7 +116,8 @@ class Command:
         self, action: Callable[[], Awaitable[Answer]], status_code: int, hide: frozenset[str], owner: str
     ) -> Response:
         try:
-            content = _dump(await action())
+            async with self._lease_kept(owner):
+                content = _dump(await action())
         except DomainError as error:
             if error.status in _FINAL and not error.retryable:
                 await self._finish(owner, error.status, MEDIA_TYPE, self._problem(error))
@@ -124,6 +130,28 @@ class Command:
         kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
         await self._finish(owner, status_code, "application/json", kept)
         return _response(content, status_code)
+
+    @asynccontextmanager
+    async def _lease_kept(self, owner: str) -> AsyncIterator[None]:
+        """Renew the lease while the block runs, so that it can be short: the time that a crash costs its client."""
+        assert self.key is not None
+        named = {"scope": self._scope, "key": self.key, "owner": owner}
+        lease = self._deps.settings.idempotency_lease
+        pause = max(lease.total_seconds() / 3, SHORTEST_RENEWAL_SECONDS)
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(pause)
+                # A renewal that fails lets the lease end: another request may run the act again, which does no harm.
+                with contextlib.suppress(Exception):
+                    await self._deps.pool.read(lambda pool: store.renew(pool, **named, lease=lease))
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
 
     def _problem(self, error: DomainError) -> bytes:
         return problem_body(

@@ -36,6 +36,11 @@ async def claim(
     return Claim(row["outcome"], row["status"], row["content_type"], row["body"])
 
 
+async def renew(pool: "asyncpg.Pool[asyncpg.Record]", *, scope: str, key: str, owner: str, lease: timedelta) -> bool:
+    """Lengthen the lease of an act that still runs; False when another owner has the key or it is done."""
+    return bool(await pool.fetchval("SELECT idempotency_renew($1, $2, $3, $4)", scope, key, owner, lease))
+
+
 async def finish(
     pool: "asyncpg.Pool[asyncpg.Record]",
     *,

@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     rate_limit: str = "6000/minute"
     rate_limit_storage: str = "async+memory://"
     command_timeout: timedelta = timedelta(seconds=20)
-    idempotency_lease: timedelta = timedelta(seconds=25)
+    idempotency_lease: timedelta = timedelta(seconds=5)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -37,6 +37,16 @@ BEGIN
     END IF;
 END $$;
 
+-- Lengthen the lease of an act that still runs. Does nothing, and says so, when somebody else has the key now.
+CREATE OR REPLACE FUNCTION idempotency_renew(p_scope text, p_key text, p_owner text, p_lease interval)
+RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+    PERFORM set_config('bursar.org_id', p_scope, true);
+    UPDATE public.idempotency_keys k SET locked_until = clock_timestamp() + p_lease
+    WHERE k.scope = p_scope AND k.key = p_key AND k.owner = p_owner AND k.state = 'running';
+    RETURN FOUND;
+END $$;
+
 -- Keep the answer. Does nothing, and says so, when another process has taken the key over: its answer counts.
 CREATE OR REPLACE FUNCTION idempotency_finish(p_scope text, p_key text, p_owner text, p_status integer,
                                               p_content_type text, p_body bytea)
@@ -70,6 +80,7 @@ DECLARE
     v_function text;
 BEGIN
     FOREACH v_function IN ARRAY ARRAY['idempotency_claim(text, text, bytea, text, interval)',
+        'idempotency_renew(text, text, text, interval)',
         'idempotency_finish(text, text, text, integer, text, bytea)', 'idempotency_free(text, text, text, boolean)']
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', v_function);

@@ -236,3 +236,38 @@ async def test_old_keys_are_forgotten(deps: Deps) -> None:
         left = await session.scalar(text("SELECT count(*) FROM idempotency_keys WHERE key = :key"), {"key": key})
         assert left == 0
         await session.rollback()
+
+
+async def test_lease_is_renewed_while_the_act_runs(database_urls: DatabaseUrls, tenant: Tenant) -> None:
+    bench = Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(seconds=1))))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://bursar.test") as http:
+        caller = Caller(http, tenant.owner.token)
+        entered, may_end = asyncio.Event(), asyncio.Event()
+
+        async def work() -> dict[str, object]:
+            entered.set()
+            await may_end.wait()
+            return await bench.count()
+
+        bench.act = work
+        key = keyed(new_key())
+        first = asyncio.create_task(post(caller, "/acts/a", **key))
+        await entered.wait()
+        give_up_at = asyncio.get_running_loop().time() + 1.5  # longer than the lease
+        while asyncio.get_running_loop().time() < give_up_at:
+            refused(await post(caller, "/acts/a", **key), 409, "idempotency.in_flight")
+        may_end.set()
+        assert good(await first, 201) == good(await post(caller, "/acts/a", **key), 201) == {"run": 1}
+
+
+async def test_renewal_does_nothing_for_who_lost_the_key(deps: Deps) -> None:
+    pool = await deps.pool.get()
+    name = {"scope": "platform", "key": new_key()}
+    minute = timedelta(minutes=1)
+    assert not await store.renew(pool, **name, owner="one", lease=minute)
+    await store.claim(pool, **name, request_hash=b"x", owner="one", lease=timedelta(0))
+    await store.claim(pool, **name, request_hash=b"x", owner="two", lease=timedelta(0))
+    assert not await store.renew(pool, **name, owner="one", lease=minute)
+    assert await store.renew(pool, **name, owner="two", lease=minute)
+    claim = await store.claim(pool, **name, request_hash=b"x", owner="three", lease=minute)
+    assert claim.outcome == "in_flight"
