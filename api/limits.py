@@ -2,7 +2,7 @@
 
 The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
 requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the
-limit is never passed, and a slice that was not used up when the window ends is lost. A limit of fewer than 100 has
+limit is never passed, and a slice that was not used up when the window ends is lost. A limit of fewer than 200 has
 slices of one and is exact.
 
 When the store does not answer, requests pass: a limiter that is down must not stop payments. The process says so in
