@@ -11,13 +11,10 @@ DomainError
 └── MethodNotAllowed          request.method_not_allowed  405
 """
 
-import errno
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import asyncpg
-import sqlalchemy.exc
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
@@ -26,8 +23,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from temporalio.service import RPCError, RPCStatusCode
 
+from api.availability import is_unavailable
 from domain.errors import (
     DomainError,
     Forbidden,
@@ -159,52 +156,6 @@ def internal(request: Request) -> ProblemResponse:
     """Answer a request that broke the product: the id to ask about, and nothing of what happened inside."""
     detail = "The request failed inside. Repeat it with the same Idempotency-Key, or report its request_id."
     return problem(request, DomainError(detail))
-
-
-_UNAVAILABLE_RPC = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.ABORTED,
-}
-#: SQLSTATE classes and states after which the same request may succeed: connection, resources, operator intervention,
-#: deadlock, serialisation, lock timeout.
-_UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "57014", "40P01", "40001", "55P03")
-_NETWORK_ERRNOS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ENOENT, errno.ETIMEDOUT, errno.EHOSTUNREACH}
-
-
-def _sqlstate(exc: BaseException) -> str:
-    original = exc.orig if isinstance(exc, sqlalchemy.exc.DBAPIError) else exc
-    return str(getattr(original, "sqlstate", None) or "")
-
-
-def _unavailable_alone(exc: BaseException) -> bool:
-    if isinstance(exc, RPCError):
-        return exc.status in _UNAVAILABLE_RPC
-    if isinstance(exc, asyncpg.PostgresError | sqlalchemy.exc.DBAPIError):
-        if _sqlstate(exc).startswith(_UNAVAILABLE_SQLSTATES):
-            return True
-        return isinstance(exc, sqlalchemy.exc.DBAPIError) and exc.connection_invalidated
-    if isinstance(exc, asyncpg.InterfaceError):
-        return "connection" in str(exc) or "pool" in str(exc)
-    if isinstance(exc, RuntimeError):
-        # What the Temporal SDK raises while its client has not connected yet.
-        return str(exc).startswith("Failed client connect")
-    if isinstance(exc, OSError):
-        return isinstance(exc, TimeoutError | ConnectionError) or exc.errno in _NETWORK_ERRNOS
-    return isinstance(exc, sqlalchemy.exc.TimeoutError)
-
-
-def is_unavailable(exc: BaseException | None) -> bool:
-    """Tell whether an exception, or one that it was raised from, means that PostgreSQL or Temporal did not answer."""
-    seen = 0
-    while exc is not None and seen < 8:
-        if _unavailable_alone(exc):
-            return True
-        exc = exc.__cause__ or exc.__context__
-        seen += 1
-    return False
 
 
 UNAVAILABLE_DETAIL = "A part that the request needs is not answering. Repeat it with the same Idempotency-Key."

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.app import create_app
-from api.errors import is_unavailable
+from api.availability import is_unavailable
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 

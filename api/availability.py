@@ -1,0 +1,52 @@
+"""Tells a part that does not answer from a fault of the product, by what the drivers raise."""
+
+import errno
+
+import asyncpg
+import sqlalchemy.exc
+from temporalio.service import RPCError, RPCStatusCode
+
+_UNAVAILABLE_RPC = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+}
+#: SQLSTATE classes and states after which the same request may succeed: connection, resources, operator intervention,
+#: deadlock, serialisation, lock timeout.
+_UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "57014", "40P01", "40001", "55P03")
+_NETWORK_ERRNOS = {errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, errno.ENOENT, errno.ETIMEDOUT, errno.EHOSTUNREACH}
+
+
+def _sqlstate(exc: BaseException) -> str:
+    original = exc.orig if isinstance(exc, sqlalchemy.exc.DBAPIError) else exc
+    return str(getattr(original, "sqlstate", None) or "")
+
+
+def _unavailable_alone(exc: BaseException) -> bool:
+    if isinstance(exc, RPCError):
+        return exc.status in _UNAVAILABLE_RPC
+    if isinstance(exc, asyncpg.PostgresError | sqlalchemy.exc.DBAPIError):
+        if _sqlstate(exc).startswith(_UNAVAILABLE_SQLSTATES):
+            return True
+        return isinstance(exc, sqlalchemy.exc.DBAPIError) and exc.connection_invalidated
+    if isinstance(exc, asyncpg.InterfaceError):
+        return "connection" in str(exc) or "pool" in str(exc)
+    if isinstance(exc, RuntimeError):
+        # What the Temporal SDK raises while its client has not connected yet.
+        return str(exc).startswith("Failed client connect")
+    if isinstance(exc, OSError):
+        return isinstance(exc, TimeoutError | ConnectionError) or exc.errno in _NETWORK_ERRNOS
+    return isinstance(exc, sqlalchemy.exc.TimeoutError)
+
+
+def is_unavailable(exc: BaseException | None) -> bool:
+    """Tell whether an exception, or one that it was raised from, means that PostgreSQL or Temporal did not answer."""
+    seen = 0
+    while exc is not None and seen < 8:
+        if _unavailable_alone(exc):
+            return True
+        exc = exc.__cause__ or exc.__context__
+        seen += 1
+    return False
