@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
+from temporalio.client import Client
 
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep, TemporalDep
@@ -79,7 +80,7 @@ async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
 class _Sender:
     """Sends one command of one request and answers with the escrow after it."""
 
-    def __init__(self, deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> None:
+    def __init__(self, deps: Deps, temporal: Client, actor: Actor) -> None:
         self.deps, self.temporal, self.actor = deps, temporal, actor
 
     async def find(self, escrow_id: str, permission: Permission) -> Escrow:
@@ -98,7 +99,11 @@ class _Sender:
         return await once.run(act)
 
 
-SenderDep = Annotated[_Sender, Depends(_Sender)]
+async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> _Sender:
+    return _Sender(deps, temporal, actor)
+
+
+SenderDep = Annotated[_Sender, Depends(_sender)]
 
 
 @router.post("/escrows", status_code=201, response_model=EscrowView, responses=_OPENING)
