@@ -31,6 +31,9 @@ def _unavailable_alone(exc: BaseException) -> bool:
         if _sqlstate(exc).startswith(_UNAVAILABLE_SQLSTATES):
             return True
         return isinstance(exc, sqlalchemy.exc.DBAPIError) and exc.connection_invalidated
+    if isinstance(exc, asyncpg.InternalClientError):
+        # A server that dies says so on its idle connections, too; what is sent before their end is noticed meets this.
+        return str(exc).startswith("cannot switch to state")
     if isinstance(exc, asyncpg.InterfaceError):
         return "connection" in str(exc) or "pool" in str(exc)
     if isinstance(exc, RuntimeError):

@@ -49,7 +49,7 @@ class TenantPool:
         pool = await self.get()
         try:
             return await statement(pool)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError):
+        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError):
             return await statement(pool)
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":

@@ -176,6 +176,8 @@ def chained(cause: BaseException) -> BaseException:
         (asyncpg.TooManyConnectionsError(), True),
         (asyncpg.ConnectionDoesNotExistError(), True),
         (asyncpg.UniqueViolationError(), False),
+        (asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"), True),
+        (asyncpg.InternalClientError("got result for unknown protocol state 3"), False),
         (sqlalchemy.exc.TimeoutError(), True),
         (RPCError("x", RPCStatusCode.UNAVAILABLE, b""), True),
         (RPCError("x", RPCStatusCode.NOT_FOUND, b""), False),

@@ -124,6 +124,8 @@ class RetryingClient:
                 if not may_pass(response):
                     return response
                 trouble = f"{response.status_code} {code_of(response)}"
+                if response.status_code == 500:  # an outage is a 503; this is a case that the product did not foresee
+                    self._journal.wrong.append(f"{method} {path} ({key}): {response.text[:300]}")
                 after = float(response.headers.get("Retry-After", 0))
             troubles[trouble] += 1
             self._journal.troubles[trouble] += 1
