@@ -13,11 +13,28 @@ from stack.demo import Running
 
 NUMBERS = itertools.count(1)
 NONCE = secrets.token_hex(4)
-WORK = {"artifacts": [{"uri": "https://files.test/report.pdf", "sha256": "ab" * 32}], "note": "Done"}
+WORK: dict[str, Any] = {"artifacts": [{"uri": "https://files.test/report.pdf", "sha256": "ab" * 32}], "note": "Done"}
+
+#: Every command: who may give it, where, with what, and in which state it is taken.
+COMMANDS: dict[str, tuple[str, str, dict[str, Any] | None, str]] = {
+    "fund": ("client", "fund", {"source": "credits"}, "open"),
+    "deliver": ("agent", "delivery", WORK, "funded"),
+    "validate": ("validator", "validation", {"score": "0.10"}, "delivered"),
+    "approve": ("client", "approvals", {}, "delivered"),
+    "dispute": ("client", "disputes", {"reason": "No"}, "funded"),
+    "evidence": ("studio", "disputes/evidence", {"note": "See"}, "disputed"),
+    "resolve": ("arbiter", "disputes/resolution", {"payee_share": "0.5"}, "disputed"),
+    "refund": ("studio", "refunds", {}, "funded"),
+    "cancel": ("studio", "cancel", {}, "open"),
+}
 
 
 def new_key() -> str:
     return f"e2e-{NONCE}-{next(NUMBERS)}"
+
+
+def path_of(escrow: dict[str, Any], command: str) -> str:
+    return f"/escrows/{escrow['id']}/{COMMANDS[command][1]}"
 
 
 def good(response: httpx.Response, status: int = 200) -> dict[str, Any]:
@@ -142,3 +159,10 @@ async def stranger(world: World) -> Caller:
     """The owner of an organization that has nothing to do with anything."""
     _, callers = await world.tenant("owner")
     return callers["owner"]
+
+
+@pytest.fixture(scope="session")
+async def standing(world: World) -> dict[str, dict[str, Any]]:
+    """One escrow in each state, for requests that must change nothing."""
+    states = ("open", "funded", "delivered", "disputed", "released")
+    return {state: await world.escrow(state) for state in states}
