@@ -43,31 +43,21 @@ class Permission(StrEnum):
 
 
 _TENANT_WORK = frozenset({Permission.READ, Permission.APPROVE, Permission.DISPUTE})
+_MANAGEMENT = _TENANT_WORK | {
+    Permission.READ_AUDIT,
+    Permission.MANAGE_KEYS,
+    Permission.MANAGE_AGENTS,
+    Permission.AWARD,
+    Permission.FUND,
+    Permission.DELIVER,
+    Permission.REFUND,
+    Permission.CANCEL,
+}
 
 #: The whole permission table. A role that is not named for a permission does not have it.
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.OWNER: _TENANT_WORK
-    | {
-        Permission.READ_AUDIT,
-        Permission.MANAGE_KEYS,
-        Permission.MANAGE_AGENTS,
-        Permission.AWARD,
-        Permission.FUND,
-        Permission.DELIVER,
-        Permission.REFUND,
-        Permission.CANCEL,
-    },
-    Role.ADMIN: _TENANT_WORK
-    | {
-        Permission.READ_AUDIT,
-        Permission.MANAGE_KEYS,
-        Permission.MANAGE_AGENTS,
-        Permission.AWARD,
-        Permission.FUND,
-        Permission.DELIVER,
-        Permission.REFUND,
-        Permission.CANCEL,
-    },
+    Role.OWNER: _MANAGEMENT,
+    Role.ADMIN: _MANAGEMENT,
     Role.FINANCE: _TENANT_WORK | {Permission.READ_AUDIT, Permission.FUND, Permission.REFUND, Permission.CANCEL},
     Role.MEMBER: _TENANT_WORK | {Permission.MANAGE_AGENTS, Permission.AWARD, Permission.FUND, Permission.DELIVER},
     Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),

@@ -25,6 +25,7 @@ from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 
 STORED = sorted((Path(__file__).parent / "histories").glob("*.json"))
+HIDDEN = {"identity": "recorder", "stackTrace": ""}
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
 
@@ -151,9 +152,9 @@ async def real_time(database_urls):
 
 
 def without_identities(value: Any) -> Any:
-    """Leave out which process on which machine did it."""
+    """Leave out which process on which machine did it, and where its files lay."""
     if isinstance(value, dict):
-        return {k: "recorder" if k == "identity" else without_identities(v) for k, v in value.items()}
+        return {k: HIDDEN[k] if k in HIDDEN else without_identities(v) for k, v in value.items()}
     return [without_identities(item) for item in value] if isinstance(value, list) else value
 
 
