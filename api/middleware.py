@@ -99,7 +99,8 @@ class Edge:
             message = await receive()
             taken += len(message.get("body", b""))
             if taken > self._max_body_bytes:
-                await _read_on(receive, DRAINED_BODIES * self._max_body_bytes)
+                if message.get("more_body"):
+                    await _read_on(receive, DRAINED_BODIES * self._max_body_bytes)
                 raise self._too_large()
             return message
 
