@@ -75,7 +75,7 @@ BEGIN
         RAISE EXCEPTION 'a transfer has one leg at least, and each leg a source, a destination and an amount'
             USING ERRCODE = 'BU004';
     END IF;
-    SELECT string_agg(l.source::text || '>' || l.destination::text || ':' || l.amount::text, ',' ORDER BY l.ord)
+    SELECT string_agg(concat(l.source, '>', l.destination, ':', l.amount), ',' ORDER BY l.ord)
     INTO legs
     FROM unnest(p_sources, p_destinations, p_amounts) WITH ORDINALITY AS l (source, destination, amount, ord);
     hash := ledger.request_hash(p_kind, legs, p_reference);
@@ -117,7 +117,7 @@ BEGIN
             (id, idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
         SELECT i.id, i.key,
             ledger.request_hash(
-                p_kind, i.source::text || '>' || i.destination::text || ':' || i.amount::text, i.reference
+                p_kind, concat(i.source, '>', i.destination, ':', i.amount), i.reference
             ),
             p_kind, i.reference, p_org, p_effective_at, p_metadata
         FROM unnest(ids, p_keys, p_sources, p_destinations, p_amounts, p_references) WITH ORDINALITY
@@ -142,7 +142,7 @@ BEGIN
     END IF;
     RETURN QUERY
         SELECT CASE WHEN i.ord = ANY (fresh) THEN i.id ELSE ledger.replay(i.key, ledger.request_hash(
-                p_kind, i.source::text || '>' || i.destination::text || ':' || i.amount::text, i.reference
+                p_kind, concat(i.source, '>', i.destination, ':', i.amount), i.reference
             )) END,
             (i.ord = ANY (fresh)) IS NOT TRUE
         FROM unnest(ids, p_keys, p_sources, p_destinations, p_amounts, p_references) WITH ORDINALITY

@@ -5,10 +5,8 @@
 
 -- The fingerprint of what a key stands for. Lengths are written before texts, so no two requests share one.
 CREATE OR REPLACE FUNCTION ledger.request_hash(p_kind text, p_legs text, p_reference text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN sha256(convert_to(
-    p_legs || '|' || length(p_kind)::text || '|' || p_kind || coalesce('|' || p_reference, ''), 'UTF8'
-));
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN sha256(convert_to(concat(p_legs, '|', length(p_kind), '|', p_kind, '|' || p_reference), 'UTF8'));
 
 -- The transfer that a key already stands for; BU002 when it stands for something else.
 CREATE OR REPLACE FUNCTION ledger.replay(p_key text, p_hash bytea) RETURNS uuid
@@ -38,7 +36,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     hash bytea := ledger.request_hash(
-        p_kind, p_source::text || '>' || p_destination::text || ':' || p_amount::text, p_reference
+        p_kind, concat(p_source, '>', p_destination, ':', p_amount), p_reference
     );
     s ledger.balances;
     d ledger.balances;
@@ -48,8 +46,8 @@ BEGIN
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
     ON CONFLICT (idempotency_key) DO NOTHING
     RETURNING id INTO transfer_id;
-    replayed := transfer_id IS NULL;
-    IF replayed THEN
+    IF transfer_id IS NULL THEN
+        replayed := true;
         transfer_id := ledger.replay(p_key, hash);
         RETURN;
     END IF;
@@ -83,6 +81,7 @@ BEGIN
     VALUES
         (p_source, s.version, -p_amount, s.posted, p_effective_at, transfer_id, s.stripe, s.asset),
         (p_destination, d.version, p_amount, d.posted, p_effective_at, transfer_id, d.stripe, d.asset);
+    replayed := false;
 END
 $$;
 
