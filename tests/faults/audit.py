@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureEr
 
 from stack.migrate import ROOT
 from stack.temporal import NAMESPACE
-from tests.faults.clients import Answered, Cast, Journal, RetryingClient
+from tests.faults.clients import Answered, Cast, Journal, RetryingClient, id_of
 from tests.faults.plans import Plan
 
 RUN_END = timedelta(seconds=60)
@@ -197,7 +197,7 @@ async def repeat_everything(
             again = await client.command(first.request)
         if again.content == first.response.content:
             same += 1
-        elif again.status_code != first.response.status_code or again.json()["id"] != first.response.json()["id"]:
+        elif again.status_code != first.response.status_code or id_of(again) != id_of(first.response):
             wrong.append(f"{first.request.key}: first {first.response.text[:200]}, repeated {again.text[:200]}")
         elif "status" in again.json() and again.json()["status"] != final_status.get(again.json()["id"]):
             wrong.append(f"{first.request.key}: repeated and answered {again.json()['status']}")

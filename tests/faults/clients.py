@@ -88,7 +88,7 @@ class RetryingClient:
         began = time.monotonic()
         if twice:
             response, other = await asyncio.gather(self._until_answered(request), self._until_answered(request))
-            if response.status_code != other.status_code or response.json()["id"] != other.json()["id"]:
+            if response.status_code != other.status_code or id_of(response) != id_of(other):
                 self._journal.wrong.append(
                     f"{request.key}: sent twice at once, answered {response.status_code} and {other.status_code}"
                 )
@@ -139,6 +139,10 @@ def code_of(response: httpx.Response) -> str:
         return str(response.json().get("code", ""))
     except ValueError:
         return response.text[:80]
+
+
+def id_of(response: httpx.Response) -> object:
+    return response.json().get("id")
 
 
 def may_pass(response: httpx.Response) -> bool:

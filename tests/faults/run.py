@@ -65,9 +65,10 @@ async def _run(stack: Stack, setup: Setup, say: Say) -> Findings:
             journal.active -= 1
             await journal.note()
 
-    killing = asyncio.create_task(killer.run(say))
-    await asyncio.gather(*(work(client, cast) for client, cast in zip(clients, casts, strict=True)))
-    await killing
+    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
+        group.create_task(killer.run(say))
+        for client, cast in zip(clients, casts, strict=True):
+            group.create_task(work(client, cast))
     lasted = time.monotonic() - began
     _tell_load(say, journal, lasted)
     _tell_stalls(say, journal, killer.done)

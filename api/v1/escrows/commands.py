@@ -15,6 +15,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.availability import was_cut_off
 from api.deps import Deps
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
 from contracts.queues import TASK_QUEUE
@@ -171,7 +172,7 @@ async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]
                 try:
                     return await attempt()
                 except RPCError as error:
-                    if error.status not in _REPEATABLE:
+                    if error.status not in _REPEATABLE and not was_cut_off(error):
                         raise
                 await asyncio.sleep(pause.total_seconds())
                 pause = min(pause * 2, MAX_PAUSE)
