@@ -1,11 +1,33 @@
 """Composition root of the web process: settings → logs → app → uvicorn. `python server.py` runs until SIGTERM."""
 
+from typing import Any
+
 import uvicorn
 
 from api.app import create_app
+from api.protocol import BoundedProtocol
 from runtime import logs
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
+
+
+def serving(settings: Settings) -> dict[str, Any]:
+    """Return how uvicorn serves the app. A client is the other end of its connection, or a trusted proxy's word."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "loop": "uvloop",
+        "http": BoundedProtocol,
+        "limit_concurrency": settings.limit_concurrency,
+        "proxy_headers": settings.trusted_proxies is not None,
+        "forwarded_allow_ips": settings.trusted_proxies or "",
+        "ws": "none",
+        "access_log": False,
+        "log_config": None,
+        "server_header": False,
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": 30,
+    }
 
 
 def main() -> None:
@@ -13,19 +35,7 @@ def main() -> None:
     settings = Settings()
     logs.configure(settings, "api")
     telemetry = Telemetry(settings, "api")
-    uvicorn.run(
-        create_app(settings, telemetry=telemetry),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=30,
-    )
+    uvicorn.run(create_app(settings, telemetry=telemetry), **serving(settings))
 
 
 if __name__ == "__main__":

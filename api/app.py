@@ -58,9 +58,12 @@ def create_app(
         telemetry: the traces of the process; closed at the end. Without it nothing is traced.
     """
     engines = database or Database(
-        settings.database_url, settings.platform_database_url, pool_size=settings.database_pool_size
+        settings.database_url,
+        settings.platform_database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout=settings.database_timeout,
     )
-    pool = TenantPool(settings.database_url, size=settings.database_pool_size)
+    pool = TenantPool(settings.database_url, size=settings.database_pool_size, timeout=settings.database_timeout)
     deps = Deps(
         settings=settings,
         database=engines,

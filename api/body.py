@@ -1,8 +1,8 @@
 """How request bodies are read: exact numbers, no surprises for PostgreSQL, and a clear answer to everything else.
 
 Numbers with a fraction become `Decimal`. A name that occurs twice in an object, `NaN`, `Infinity`, nesting that is too
-deep and bytes that are not UTF-8 are refused with 400; characters that PostgreSQL cannot store (NUL, lone surrogates)
-and numbers of absurd length with 422.
+deep and bytes that are not UTF-8 are refused with 400; characters that PostgreSQL cannot store (NUL, lone surrogates),
+numbers of absurd length and objects of more than 1,000 members with 422.
 """
 
 import json
@@ -25,6 +25,8 @@ from domain.errors import Invalid
 MAX_DIGITS = 60
 #: How deep a body may nest. What reads and writes it afterwards recurses, and must not meet the interpreter's limit.
 MAX_DEPTH = 64
+#: How many members one object may have: each unknown one would be judged, and told of, by itself.
+MAX_MEMBERS = 1000
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -49,6 +51,8 @@ def _decimal(digits: str) -> Decimal:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_MEMBERS:
+        raise Invalid(f"An object in the body has more than {MAX_MEMBERS} fields.")
     result = dict(pairs)
     if len(result) != len(pairs):
         raise Malformed("An object in the body names a field twice.")

@@ -40,6 +40,8 @@ from domain.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+#: How much of a path is logged: what is asked for may be 64 KB long, and every line is searched for secrets.
+LOGGED_PATH = 500
 
 log = structlog.get_logger("bursar.api")
 
@@ -172,14 +174,14 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
 
 def failed(request: Request, exc: BaseException) -> ProblemResponse:
     """Answer a request whose handler raised, whatever it raised, and log what is not the client's doing."""
-    error = as_domain_error(exc)
+    error, path = as_domain_error(exc), request.scope["path"][:LOGGED_PATH]
     if isinstance(error, Unavailable):
-        log.warning("request.unavailable", path=request.scope["path"], error=f"{type(exc).__name__}: {exc}"[:500])
+        log.warning("request.unavailable", path=path, error=f"{type(exc).__name__}: {exc}"[:500])
     if error is not None and error.status < 500:
         return problem(request, error)
     if isinstance(error, Unavailable):
         return problem(request, error)
-    log.error("request.failed", path=request.scope["path"], exc_info=exc)
+    log.error("request.failed", path=path, exc_info=exc)
     return internal(request)
 
 

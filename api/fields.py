@@ -8,8 +8,9 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic import WithJsonSchema as JsonSchema
 
+from domain.errors import Invalid
 from domain.ids import is_id
-from domain.money import SCALES
+from domain.money import SCALES, parse_ratio
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\t\r\n\u2028\u2029]")
@@ -45,9 +46,10 @@ Amount = Annotated[
 
 def _share(value: object) -> str:
     text = _amount(value)
-    number = Decimal(text)
-    if not 0 <= number <= 1 or number != number.quantize(Decimal("0.0001")):
-        raise ValueError("A share is between 0 and 1, with four decimals at most.")
+    try:
+        parse_ratio(text, "A share")
+    except Invalid as exc:
+        raise ValueError(exc.detail) from None
     return text
 
 

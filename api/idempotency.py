@@ -7,8 +7,10 @@ and the answer, the next request with the key waits for the lease to end, runs t
 Kept are answers of 2xx and refusals that are final (402, 409, 422 from the act). A refusal that can pass (401, 403,
 404, 429) frees the key. After a failure whose outcome is unknown (5xx) the key is free for the same request only.
 
-A request is the same when the operation, its path and query parameters and the content of its body are the same;
-neither the layout of the JSON nor which of several paths of one operation was used makes a difference.
+A request is the same when its principal, the operation, its path and query parameters and the content of its body are
+the same; neither the layout of the JSON nor which of several paths of one operation was used makes a difference. Of two
+principals of one organization that choose the same key, the second is refused: it must not take the first one's answer
+for its own.
 """
 
 import asyncio
@@ -200,9 +202,10 @@ def operation_of(request: Request) -> str:
     return f"{endpoint.__module__.removeprefix('api.v1.').removesuffix('.endpoints')}.{endpoint.__name__}"
 
 
-async def _hash_of(request: Request) -> bytes:
+async def _hash_of(request: Request, actor: Actor) -> bytes:
     body = await request.json() if await request.body() else None
     content = {
+        "principal": actor.principal,
         "operation": operation_of(request),
         "path": request.path_params,
         "query": sorted(request.query_params.multi_items()),
@@ -244,12 +247,12 @@ def idempotency(required: bool) -> Any:
                 "An Idempotency-Key has 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
             )
         return Command(
-            command_id(actor.org_id, idempotency_key),
+            command_id(actor.org_id, actor.principal, idempotency_key),
             idempotency_key,
             deps,
             request,
             scope_of(actor),
-            await _hash_of(request),
+            await _hash_of(request, actor),
         )
 
     return Depends(command)

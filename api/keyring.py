@@ -113,10 +113,6 @@ class KeyRing:
             self._used[entry.identity.key_id] = datetime.now(UTC)
         return entry.identity
 
-    def was_good(self, token: str) -> bool:
-        """Tell whether this process has met the key before and knows of no change since."""
-        return hashlib.sha256(token.encode(errors="replace")).digest() in self._cache
-
     async def identify(self, token: str) -> Identity:
         """Return whose the key is.
 

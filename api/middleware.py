@@ -13,7 +13,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import TooLarge, failed, problem
+from api.errors import LOGGED_PATH, TooLarge, failed, problem
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics, route_template
 
@@ -66,7 +66,7 @@ class Edge:
         except Exception as exc:
             # Once an answer has begun, cutting the connection is the only honest end.
             if status:
-                log.error("request.cut", path=scope["path"], exc_info=exc)
+                log.error("request.cut", path=scope["path"][:LOGGED_PATH], exc_info=exc)
                 raise
             await failed(Request(scope), exc)(scope, receive, send_named)
         finally:
@@ -113,7 +113,7 @@ class Edge:
             log.info(
                 "request",
                 method=scope["method"],
-                path=scope["path"],
+                path=scope["path"][:LOGGED_PATH],
                 route=template,
                 status=status,
                 ms=round(seconds * 1000, 2),

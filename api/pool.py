@@ -7,12 +7,16 @@ round trip.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import asyncpg
 from sqlalchemy.engine import make_url
 
 T = TypeVar("T")
+
+CONNECT_SECONDS = 5.0
+_DIED = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 
 
 async def _keep(_connection: object) -> None:
@@ -27,10 +31,11 @@ def plain_url(url: str) -> str:
 class TenantPool:
     """Makes the pool with the first use, so that the API starts while PostgreSQL is down."""
 
-    def __init__(self, url: str, *, size: int) -> None:
-        """Name the database; nothing connects yet."""
+    def __init__(self, url: str, *, size: int, timeout: timedelta) -> None:
+        """Name the database, and how long a read may take with all that it waits for; nothing connects yet."""
         self._url = plain_url(url)
         self._size = size
+        self._timeout = timeout.total_seconds()
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._lock = asyncio.Lock()
 
@@ -40,21 +45,34 @@ class TenantPool:
             async with self._lock:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(
-                        self._url, min_size=1, max_size=self._size, reset=_keep, timeout=5, command_timeout=15
+                        self._url,
+                        min_size=1,
+                        max_size=self._size,
+                        reset=_keep,
+                        timeout=CONNECT_SECONDS,
+                        command_timeout=self._timeout / 2,
                     )
         return self._pool
 
     async def read(self, statement: "Callable[[asyncpg.Pool[asyncpg.Record]], Awaitable[T]]") -> T:
-        """Run a statement that may be repeated: a connection that died since its last use costs one more try."""
-        pool = await self.get()
-        try:
-            return await statement(pool)
-        except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError):
-            return await statement(pool)
+        """Run a statement that may be repeated: a connection that died since its last use costs one more try.
+
+        Raises:
+            TimeoutError: no answer in time, wherever it hangs: connecting, waiting for a free connection, the
+                statement, or its cancellation.
+        """
+        async with asyncio.timeout(self._timeout):
+            pool = await self.get()
+            try:
+                return await statement(pool)
+            except _DIED:
+                return await statement(pool)
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """Return a connection of its own, outside of the pool, for listening."""
-        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._url, timeout=5)
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            self._url, timeout=CONNECT_SECONDS, command_timeout=self._timeout
+        )
         return connection
 
     async def close(self) -> None:

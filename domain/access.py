@@ -73,6 +73,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_AGENTS,
             Permission.GRANT_CREDITS,
             Permission.AWARD,
+            Permission.DISPUTE,
             Permission.CANCEL,
             Permission.VALIDATE,
             Permission.ARBITRATE,

@@ -43,9 +43,9 @@ def escrow_workflow_id(contract_id: str) -> str:
     return bounded(f"escrow/{contract_id}")
 
 
-def command_id(org_id: str | None, client_key: str) -> str:
-    """Name a command by who sent it and the key they chose; two tenants may choose the same key."""
-    return "cmd_" + hashlib.sha256(f"{org_id or 'platform'}\x00{client_key}".encode()).hexdigest()[:40]
+def command_id(org_id: str | None, principal: str, client_key: str) -> str:
+    """Name a command by who sent it and the key they chose; two of them may choose the same key."""
+    return "cmd_" + hashlib.sha256(f"{org_id or 'platform'}\x00{principal}\x00{client_key}".encode()).hexdigest()[:40]
 
 
 def escrow_transfer_key(escrow_id: str, step: str, command: str) -> str:

@@ -15,13 +15,17 @@ class AuditEntry(Base):
 
     Attributes:
         org_id: the organization that the act concerns, and that may read of it; null for the platform's own.
+        actor_org_id: the organization whose principal acted, which may read of it too; null for the platform.
         action: noun and verb, `api_key.create`.
         target: the id of what was acted on.
         details: what was asked for, without secrets.
     """
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_org_id", "org_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_log_org_id", "org_id", "id"),
+        Index("ix_audit_log_actor_org_id", "actor_org_id", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -7,26 +7,30 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.agent import Agent
+from repositories.command import refuse_other
 
 MISSING = "There is no such agent."
+_ASKED = ("org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency", "created_by")
 
 
 async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
-    """Insert the agent, or find the one that this command made; the second value tells which."""
-    columns = (
-        *("id", "org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency"),
-        *("created_by", "command_id"),
-    )
+    """Insert the agent, or find the one that this command made; the second value tells which.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
     statement = (
         insert(Agent)
-        .values({name: getattr(agent, name) for name in columns})
+        .values({name: getattr(agent, name) for name in ("id", "command_id", *_ASKED)})
         .on_conflict_do_nothing(index_elements=["command_id"])
         .returning(Agent)
     )
     made = (await session.scalars(statement)).one_or_none()
     if made is not None:
         return made, True
-    return (await session.scalars(select(Agent).where(Agent.command_id == agent.command_id))).one(), False
+    found = (await session.scalars(select(Agent).where(Agent.command_id == agent.command_id))).one()
+    refuse_other(found, agent, _ASKED)
+    return found, False
 
 
 async def get(session: AsyncSession, agent_id: str) -> Agent:

@@ -9,12 +9,15 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
+from repositories.command import refuse_other
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
+
+_ASKED = ("org_id", "principal", "role", "agent_id", "created_by", "expires_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ async def add(session: AsyncSession, key: ApiKey) -> ApiKey:
     """Insert the key, or find the one that this command made and give it the new secret, which alone is known now.
 
     Raises:
+        IdempotencyConflict: the command made another key, or one that is revoked by now.
         Conflict: `principal.exists`, the organization has an active key of this principal.
     """
     await session.execute(
@@ -64,26 +68,30 @@ async def add(session: AsyncSession, key: ApiKey) -> ApiKey:
         )
         .values(revoked_at=ApiKey.expires_at)
     )
-    columns = ("id", "org_id", "principal", "role", "agent_id", "secret_hash", "created_by", "command_id", "expires_at")
+    columns = ("id", "secret_hash", "command_id", *_ASKED)
     statement = (
         insert(ApiKey).values({name: getattr(key, name) for name in columns}).on_conflict_do_nothing().returning(ApiKey)
     )
     made = (await session.scalars(statement)).one_or_none()
     if made is not None:
         return made
-    again = (
-        update(ApiKey)
-        .where(ApiKey.command_id == key.command_id, ApiKey.revoked_at.is_(None))
-        .values(secret_hash=key.secret_hash)
-        .returning(ApiKey)
-    )
-    found = (await session.scalars(again)).one_or_none()
+    found = (await session.scalars(select(ApiKey).where(ApiKey.command_id == key.command_id))).one_or_none()
     if found is None:
         raise Conflict(
             f"The principal {key.principal} has an active key. Revoke it first, or choose another principal.",
             code="principal.exists",
         )
-    return found
+    refuse_other(found, key, _ASKED)
+    again = (
+        update(ApiKey)
+        .where(ApiKey.id == found.id, ApiKey.revoked_at.is_(None))
+        .values(secret_hash=key.secret_hash)
+        .returning(ApiKey)
+    )
+    renewed = (await session.scalars(again)).one_or_none()
+    if renewed is None:
+        raise IdempotencyConflict("The key that this Idempotency-Key made is revoked. Choose a new one.")
+    return renewed
 
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey:

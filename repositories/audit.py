@@ -44,10 +44,14 @@ async def page(
     before: int | None,
     limit: int,
 ) -> Sequence[AuditEntry]:
-    """List entries, newest first, that the session may see; `before` is the id that the last page ended with."""
+    """List entries, newest first, that the session may see.
+
+    `org_id` finds what concerns an organization and what its principals did; `before` is the id that the last page
+    ended with.
+    """
     query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
     if org_id is not None:
-        query = query.where(AuditEntry.org_id == org_id)
+        query = query.where((AuditEntry.org_id == org_id) | (AuditEntry.actor_org_id == org_id))
     if action is not None:
         query = query.where(AuditEntry.action == action)
     if target is not None:

@@ -1,5 +1,7 @@
 """Contracts."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,12 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.contract import Contract
+from repositories.command import refuse_other
 
 _COLUMNS = tuple(column.key for column in Contract.__table__.columns if column.key != "created_at")
 
 
-async def add(session: AsyncSession, contract: Contract) -> tuple[Contract, bool]:
-    """Insert the contract, or find the one that this command made; the second value tells which."""
+async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -> tuple[Contract, bool]:
+    """Insert the contract, or find the one that this command made; the second value tells which.
+
+    Args:
+        session: of the client or the platform.
+        contract: the new row.
+        asked: the columns that the request settles; the others are from settings, which may have changed since.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
     statement = (
         insert(Contract)
         .values({name: getattr(contract, name) for name in _COLUMNS})
@@ -23,7 +35,9 @@ async def add(session: AsyncSession, contract: Contract) -> tuple[Contract, bool
     if made is not None:
         return made, True
     query = select(Contract).where(Contract.command_id == contract.command_id)
-    return (await session.scalars(query)).one(), False
+    found = (await session.scalars(query)).one()
+    refuse_other(found, contract, asked)
+    return found, False
 
 
 async def get(session: AsyncSession, contract_id: str) -> Contract:
@@ -37,12 +51,18 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
 async def page(
     session: AsyncSession, *, agent_id: str | None, org_id: str | None, before: str | None, limit: int
 ) -> list[Contract]:
-    """List contracts that the session may see, newest first; `org_id` finds those it pays or is paid by."""
+    """List contracts that the session may see, newest first; `org_id` finds those it pays, is paid by or signs."""
     query = select(Contract).order_by(Contract.id.desc()).limit(limit)
     if agent_id is not None:
         query = query.where(Contract.agent_id == agent_id)
     if org_id is not None:
-        query = query.where(or_(Contract.org_id == org_id, Contract.payee_org_id == org_id))
+        query = query.where(
+            or_(
+                Contract.org_id == org_id,
+                Contract.payee_org_id == org_id,
+                Contract.signatory_org_ids.contains([org_id]),
+            )
+        )
     if before is not None:
         query = query.where(Contract.id < before)
     return list(await session.scalars(query))

@@ -5,18 +5,25 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.credit_lot import CreditLot
+from repositories.command import refuse_other
 
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
 
 
-async def of_command(session: AsyncSession, command_id: str) -> CreditLot | None:
-    """Return the lot that this command made, if it did.
+async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None:
+    """Return the lot that this lot's command made, if it did.
 
     Until the transaction ends nobody else works on the command: whoever runs it twice at once waits here, and then
     finds the lot.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(command_id, 0))))
-    return (await session.scalars(select(CreditLot).where(CreditLot.command_id == command_id))).one_or_none()
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lot.command_id, 0))))
+    found = (await session.scalars(select(CreditLot).where(CreditLot.command_id == lot.command_id))).one_or_none()
+    if found is not None:
+        refuse_other(found, lot, ("org_id", "source", "amount_minor", "expires_at", "note", "created_by"))
+    return found
 
 
 async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:

@@ -7,24 +7,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.organization import Organization
+from repositories.command import refuse_other
 
 MISSING = "There is no such organization."
+_ASKED = ("name", "created_by")
 
 
-async def add(
-    session: AsyncSession, *, organization_id: str, name: str, created_by: str, command_id: str
-) -> tuple[Organization, bool]:
-    """Return the organization of this command and whether it was made just now."""
+async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
+    """Insert the organization, or find the one that this command made; the second value tells which.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
     statement = (
         insert(Organization)
-        .values(id=organization_id, name=name, created_by=created_by, command_id=command_id)
+        .values({name: getattr(organization, name) for name in ("id", "command_id", *_ASKED)})
         .on_conflict_do_nothing(index_elements=["command_id"])
         .returning(Organization)
     )
     made = (await session.scalars(statement)).one_or_none()
     if made is not None:
         return made, True
-    return (await session.scalars(select(Organization).where(Organization.command_id == command_id))).one(), False
+    query = select(Organization).where(Organization.command_id == organization.command_id)
+    found = (await session.scalars(query)).one()
+    refuse_other(found, organization, _ASKED)
+    return found, False
 
 
 async def get(session: AsyncSession, organization_id: str) -> Organization:

@@ -6,6 +6,7 @@ below the block commits. No provider or Temporal call is made while one is open.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import cast
 
 import asyncpg
@@ -16,22 +17,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
+#: How long connecting, and waiting for a free connection, may take.
+CONNECT_SECONDS = 5.0
+#: How long one statement may take. A server that hangs takes its cancellation no better, which is given as long again.
+STATEMENT_TIMEOUT = timedelta(seconds=10)
+
+
 def async_url(url: str) -> URL:
     """Return the URL with the asyncpg driver named, as SQLAlchemy wants it."""
     return make_url(url).set(drivername="postgresql+asyncpg")
 
 
 class Database:
-    """The two engines of a process. The tenant role cannot bypass row-level security; the platform role may."""
+    """The two engines of a process. The tenant role cannot bypass row-level security; the platform role may.
 
-    def __init__(self, tenant_url: str, platform_url: str, *, pool_size: int = 10) -> None:
+    Nothing on them waits for ever: a server that takes connections and does not answer is a `TimeoutError`.
+    """
+
+    def __init__(
+        self,
+        tenant_url: str,
+        platform_url: str,
+        *,
+        pool_size: int = 10,
+        statement_timeout: timedelta = STATEMENT_TIMEOUT,
+    ) -> None:
         """Prepare both pools; nothing connects before the first use."""
-        self.tenant_engine: AsyncEngine = create_async_engine(
-            async_url(tenant_url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
-        )
-        self.platform_engine: AsyncEngine = create_async_engine(
-            async_url(platform_url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True
-        )
+
+        def engine(url: str) -> AsyncEngine:
+            return create_async_engine(
+                async_url(url),
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                pool_timeout=CONNECT_SECONDS,
+                connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_timeout.total_seconds()},
+            )
+
+        self.tenant_engine: AsyncEngine = engine(tenant_url)
+        self.platform_engine: AsyncEngine = engine(platform_url)
         self._tenant = async_sessionmaker(self.tenant_engine, expire_on_commit=False)
         self._platform = async_sessionmaker(self.platform_engine, expire_on_commit=False)
 

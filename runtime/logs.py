@@ -45,9 +45,10 @@ _SECRET_FIELD = (
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A JSON member whose name says that its value is a secret,
     (re.compile(rf'("{_SECRET_FIELD}":\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE), rf'\1"{MASK}"'),
-    # the same in a JSON text that is itself a string of the line, however often its quotes are escaped,
+    # the same in a JSON text that is itself a string of the line, however often its quotes are escaped (it begins where
+    # the backslashes do: to begin at each of them would take quadratic time),
     (
-        re.compile(rf'(\\+)"({_SECRET_FIELD})\1"(:\s*)\1"(?:[^"\\]|\\.)*?(?:(?<!\\)\1"|(?="))', re.IGNORECASE),
+        re.compile(rf'(?<!\\)(\\+)"({_SECRET_FIELD})\1"(:\s*)\1"(?:[^"\\]|\\.)*?(?:(?<!\\)\1"|(?="))', re.IGNORECASE),
         rf'\1"\2\1"\3\1"{MASK}\1"',
     ),
     # and the same in a Python mapping, as libraries print headers.
@@ -56,8 +57,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {MASK}"),
     # API keys of Bursar.
     (re.compile(r"\bbsk_[A-Za-z0-9_-]+"), f"bsk_{MASK}"),
-    # The password of a URL, up to the last @ before its host.
-    (re.compile(r"(://[^\s:/@\"'\\]*):[^\s\"'\\]*@"), rf"\1:{MASK}@"),
+    # The password of a URL, up to the last @ before its host; bounded, or `://:` again and again takes quadratic time.
+    (re.compile(r"(://[^\s:/@\"'\\]{0,256}):[^\s\"'\\]{0,512}@"), rf"\1:{MASK}@"),
     # Encryption keys as they stand in the setting: id and 32 bytes in base64.
     (re.compile(r"\b([A-Za-z0-9._-]{1,64}):[A-Za-z0-9+/_-]{43}=?(?![A-Za-z0-9+/_=-])"), rf"\1:{MASK}"),
 )

@@ -20,6 +20,7 @@ class Settings(BaseSettings):
     platform_database_url: str = "postgresql://bursar_platform@127.0.0.1:5432/bursar"
     migration_database_url: str = "postgresql://postgres@127.0.0.1:5432/bursar"
     database_pool_size: int = Field(default=10, ge=1, le=200)
+    database_timeout: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1))
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    trusted_proxies: str | None = None
+    limit_concurrency: int = Field(default=1000, ge=1)
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
     rate_limit: str = "6000/minute"

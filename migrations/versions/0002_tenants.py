@@ -184,6 +184,7 @@ def upgrade() -> None:
         sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
+    op.create_index("ix_audit_log_actor_org_id", "audit_log", ["actor_org_id", "id"], unique=False)
     op.create_index("ix_audit_log_org_id", "audit_log", ["org_id", "id"], unique=False)
     op.create_table(
         "alerts",

@@ -42,7 +42,8 @@ CREATE POLICY tenant_reads ON contracts FOR SELECT TO bursar_api
     USING (org_id = bursar_org() OR payee_org_id = bursar_org() OR signatory_org_ids @> ARRAY[bursar_org()]);
 CREATE POLICY tenant_writes ON contracts FOR INSERT TO bursar_api WITH CHECK (org_id = bursar_org());
 CREATE POLICY tenant ON credit_lots FOR SELECT TO bursar_api USING (org_id = bursar_org());
-CREATE POLICY tenant ON audit_log TO bursar_api USING (org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
+CREATE POLICY tenant ON audit_log TO bursar_api
+    USING (org_id = bursar_org() OR actor_org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
 CREATE POLICY tenant ON idempotency_keys TO bursar_api
     USING (scope = bursar_org()) WITH CHECK (scope = bursar_org());
 

@@ -29,12 +29,16 @@ def test_pitfall_17_keys_stay_within_their_bound_and_apart(one, other):
 
 
 def test_pitfall_17_the_longest_client_key_makes_a_bounded_command_and_transfer_key():
-    command = ids.command_id("org_" + "z" * 26, "k" * ids.MAX_CLIENT_KEY_LENGTH)
+    command = ids.command_id("org_" + "z" * 26, "p" * 100, "k" * ids.MAX_CLIENT_KEY_LENGTH)
     key = ids.escrow_transfer_key("esc_" + "z" * 26, "partially_refunded", command)
     assert len(command) <= 64
     assert len(key.encode()) <= ids.MAX_KEY_LENGTH
 
 
 def test_one_key_of_two_tenants_names_two_commands():
-    assert ids.command_id("org_a", "k") != ids.command_id("org_b", "k")
-    assert ids.command_id(None, "k") != ids.command_id("platform2", "k")
+    assert ids.command_id("org_a", "p", "k") != ids.command_id("org_b", "p", "k")
+    assert ids.command_id(None, "p", "k") != ids.command_id("platform2", "p", "k")
+
+
+def test_one_key_of_two_principals_names_two_commands():
+    assert ids.command_id("org_a", "procurement", "k") != ids.command_id("org_a", "finance", "k")

@@ -1,4 +1,4 @@
-"""The audit trail: a tenant reads what concerns it, an operator all of it."""
+"""The audit trail: a tenant reads what concerns it and what its own principals did, an operator all of it."""
 
 from typing import Annotated
 
@@ -23,7 +23,9 @@ _CURSOR = "audit"
 @router.get("/audit", response_model=Page[AuditView], responses=errors(NotFound))
 async def list_audit(
     deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="For operators: what concerns it.")] = None,
+    organization_id: Annotated[
+        OrganizationId | None, Query(description="For operators: what concerns it, and what it did.")
+    ] = None,
     action: Annotated[SearchText | None, Query(description="Only this act, for example `api_key.create`.")] = None,
     target: Annotated[SearchText | None, Query(description="Only acts on this id.")] = None,
     limit: LimitParam = 50,
@@ -40,6 +42,6 @@ async def list_audit(
     more = len(rows) > limit
     shown = rows[:limit]
     return Page(
-        data=[AuditView.of(row) for row in shown],
+        data=[AuditView.of(row, actor) for row in shown],
         next_cursor=encode_cursor(_CURSOR, shown[-1].id) if more else None,
     )

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from api.fields import ResponseModel
+from domain.access import Actor
 from models.audit import AuditEntry
 
 
 class AuditView(ResponseModel):
-    """One privileged act."""
+    """One privileged act. Which key, request and address it came from is told to the actor's side and to operators."""
 
     id: str
     at: datetime
@@ -24,8 +25,9 @@ class AuditView(ResponseModel):
     details: dict[str, Any]
 
     @classmethod
-    def of(cls, row: AuditEntry) -> "AuditView":
-        """Show a row."""
+    def of(cls, row: AuditEntry, viewer: Actor) -> "AuditView":
+        """Show a row; a tenant is not told by which key and from where somebody else acted."""
+        whole = viewer.is_platform or row.actor_org_id == viewer.org_id
         return cls(
             id=str(row.id),
             at=row.at,
@@ -33,10 +35,10 @@ class AuditView(ResponseModel):
             principal=row.principal,
             role=row.role,
             actor_organization_id=row.actor_org_id,
-            key_id=row.key_id,
+            key_id=row.key_id if whole else None,
             action=row.action,
             target=row.target,
-            request_id=row.request_id,
-            address=row.address,
+            request_id=row.request_id if whole else None,
+            address=row.address if whole else None,
             details=row.details,
         )

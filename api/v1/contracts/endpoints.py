@@ -12,7 +12,7 @@ from api.fields import AgentId, OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization
-from api.v1.contracts.schemas import ContractCreate, ContractView, contract_of
+from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of
 from domain.access import Actor, Permission, Role
 from domain.errors import Forbidden, NotFound
 from repositories import agent as agents
@@ -56,7 +56,7 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
-            row, is_new = await contracts.add(session, contract)
+            row, is_new = await contracts.add(session, contract, asked_columns(body))
             view = ContractView.of(row)
             if is_new:
                 details = {"agent_id": row.agent_id, "price": view.price, "currency": view.currency}

@@ -197,6 +197,28 @@ def _refuse_duplicates(names: Sequence[str], field: str) -> None:
         raise Invalid(f"{twice[0]!r} is named twice in {field}.", extra={"field": field})
 
 
+#: Fields that settings stand in for, and their columns.
+_DEFAULTED = {
+    "fund_within": "fund_seconds",
+    "deliver_within": "deliver_seconds",
+    "review_period": "review_seconds",
+    "evidence_period": "evidence_seconds",
+    "decision_period": "decision_seconds",
+    "default_grace": "grace_seconds",
+    "dispute_default_payee_share": "dispute_default_share_e4",
+    "commission_bps": "commission_bps",
+}
+_SETTLED = (
+    *("org_id", "agent_id", "title", "price_minor", "currency", "validation_threshold_e4", "signatories"),
+    *("required_signatures", "milestones", "created_by"),
+)
+
+
+def asked_columns(body: ContractCreate) -> tuple[str, ...]:
+    """Name the columns that the request itself settles, by which it is told from another one."""
+    return *_SETTLED, *(column for field, column in _DEFAULTED.items() if getattr(body, field) is not None)
+
+
 def contract_of(
     body: ContractCreate,
     settings: Settings,

@@ -57,42 +57,37 @@ async def grant_credits(
             raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
         async with deps.session_for(actor) as session:
             await organizations.get(session, body.organization_id)
-            done = await lots.of_command(session, command.command_id)
-            return LotView.of(done or await _grant(session, actor, body, amount_minor, command.command_id, now))
+            lot = CreditLot(
+                id=new_id("lot"),
+                org_id=body.organization_id,
+                source=body.source.value,
+                amount_minor=amount_minor,
+                expires_at=body.expires_at,
+                note=body.note,
+                created_by=actor.qualified(),
+                command_id=command.command_id,
+            )
+            done = await lots.made_before(session, lot)
+            return LotView.of(done or await _grant(session, actor, lot, body.source, now))
 
     return await command.run(grant, status_code=201)
 
 
-async def _grant(
-    session: AsyncSession, actor: Actor, body: GrantCreate, amount_minor: int, command_id: str, now: datetime
-) -> CreditLot:
+async def _grant(session: AsyncSession, actor: Actor, lot: CreditLot, source: GrantSource, now: datetime) -> CreditLot:
     """Move the credits, and write the lot and the audit entry in the same transaction."""
-    lot_id = new_id("lot")
     posted = await Ledger(await driver_connection(session)).post(
-        key=grant_key(body.organization_id, command_id),
+        key=grant_key(lot.org_id, lot.command_id),
         kind=KIND,
-        source=accounts.platform(_FUNDED_BY[body.source], CREDIT),
-        destination=accounts.org_credits(body.organization_id),
-        amount_minor=amount_minor,
-        reference=lot_id,
+        source=accounts.platform(_FUNDED_BY[source], CREDIT),
+        destination=accounts.org_credits(lot.org_id),
+        amount_minor=lot.amount_minor,
+        reference=lot.id,
         effective_at=now,
-        org_id=body.organization_id,
-        metadata={"source": body.source.value},
+        org_id=lot.org_id,
+        metadata={"source": lot.source},
     )
-    lot = await lots.add(
-        session,
-        CreditLot(
-            id=lot_id,
-            org_id=body.organization_id,
-            source=body.source.value,
-            amount_minor=amount_minor,
-            expires_at=body.expires_at,
-            note=body.note,
-            transfer_id=posted.transfer_id,
-            created_by=actor.qualified(),
-            command_id=command_id,
-        ),
-    )
-    details = {"amount": format_amount(amount_minor, CREDIT), "source": body.source.value}
-    await audit.record(session, actor, "credits.grant", lot.id, details, body.organization_id)
-    return lot
+    lot.transfer_id = posted.transfer_id
+    made = await lots.add(session, lot)
+    details = {"amount": format_amount(made.amount_minor, CREDIT), "source": made.source}
+    await audit.record(session, actor, "credits.grant", made.id, details, made.org_id)
+    return made

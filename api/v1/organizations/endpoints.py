@@ -12,6 +12,7 @@ from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.organizations.schemas import OrganizationCreate, OrganizationView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
+from models.organization import Organization
 from repositories import audit
 from repositories import organization as organizations
 from runtime.identity import new_id
@@ -33,14 +34,11 @@ async def create_organization(
     """Create a tenant. For operators."""
 
     async def create() -> OrganizationView:
+        organization = Organization(
+            id=new_id("org"), name=body.name, created_by=actor.qualified(), command_id=command.command_id
+        )
         async with deps.session_for(actor) as session:
-            row, is_new = await organizations.add(
-                session,
-                organization_id=new_id("org"),
-                name=body.name,
-                created_by=actor.qualified(),
-                command_id=command.command_id,
-            )
+            row, is_new = await organizations.add(session, organization)
             if is_new:
                 await audit.record(session, actor, "organization.create", row.id, {"name": row.name}, row.id)
             return OrganizationView.of(row)
