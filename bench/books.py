@@ -65,7 +65,11 @@ class Server:
 
     def __init__(self, socket_dir: str) -> None:
         self.socket_dir = socket_dir
-        self.directory = Path(tempfile.mkdtemp(prefix="bursar-bench-sql-"))
+        self._scripts = tempfile.TemporaryDirectory(prefix="bursar-bench-sql-")
+
+    def close(self) -> None:
+        """Remove the scripts."""
+        self._scripts.cleanup()
 
     def url(self, role: str, database: str) -> str:
         return database_url(Path(self.socket_dir), role, database)
@@ -97,7 +101,7 @@ class Server:
         """Run pgbench for a round and return transactions per second; `script` None is TPC-B."""
         flags = ["-n", "-M", "prepared", "-c", str(clients), "-j", "2", "-T", str(SECONDS)]
         if script is not None:
-            path = self.directory / f"{zlib.crc32(script.encode())}.sql"
+            path = Path(self._scripts.name) / f"{zlib.crc32(script.encode())}.sql"
             path.write_text(script)
             flags += ["-f", str(path)]
         out = await self._pgbench(database, *flags)
@@ -230,6 +234,7 @@ async def measure(server: Server) -> list[Row]:
             target=target,
         )
 
+    server.close()
     rows = (
         (f"single posting, {CLIENTS} clients, 10,000 accounts", "single", f"TPC-B, {CLIENTS} clients", "tpcb", 1.5),
         (f"single posting, {CLIENTS} clients, 10 accounts", "ten", f"TPC-B, {CLIENTS} clients", "tpcb", 0.8),
