@@ -37,6 +37,7 @@ SCHEDULES = [
         workflow="escrow-sweep",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
         summary="Gives a run back to escrows that lost theirs",
+        run_timeout=timedelta(minutes=30),
     ),
 ]
 
@@ -53,7 +54,7 @@ def make_worker(client: Client, database: Database, *, build_id: str | None = No
         client,
         task_queue=TASK_QUEUE,
         workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
-        activities=[escrow.record_event, escrow.find_overdue, holds.expire_holds],
+        activities=[escrow.record_event, escrow.load, escrow.find_overdue, holds.expire_holds],
         graceful_shutdown_timeout=timedelta(seconds=10),
         deployment_config=None if build_id is None else _deployment(build_id),
     )
@@ -72,7 +73,12 @@ async def main() -> None:
     settings = Settings()
     logs.configure(settings, "worker")
     telemetry = Telemetry(settings, "worker")
-    database = Database(settings.database_url, settings.platform_database_url, pool_size=settings.database_pool_size)
+    database = Database(
+        settings.database_url,
+        settings.platform_database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout=settings.database_timeout,
+    )
     client = await connect(
         settings,
         runtime=metrics.worker_runtime(settings),

@@ -1,18 +1,29 @@
 """Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from contracts.escrow import Declined, FindOverdue, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
-from domain.errors import InsufficientFunds
+from contracts.escrow import Declined, FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
+from domain.errors import DomainError, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
+from domain.escrow.state import Escrow
 from domain.ids import escrow_transfer_key
 from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, escrow
 from runtime.database import Database, driver_connection
 
-#: Events that change whose money it is by somebody's authority: they are in the audit trail as well.
+#: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
+#: whatever the platform's own people do.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
+
+
+#: The class of SQLSTATEs that say that a value does not fit.
+DATA_EXCEPTION = "22"
+
+
+class BooksRefused(RuntimeError):
+    """The books do not take an event that the rules allow. It is tried again until a person has mended them."""
 
 
 class EscrowActivities:
@@ -33,27 +44,53 @@ class EscrowActivities:
         Effect: one transfer with all movements, the row of the escrow, one row in the timeline, and where it applies
             an audit record and an alert.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
-        Fails with: nothing that is final; what the books decline is a result.
+        Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
+            caller can mend is a result; anything else is retried, and an operator is alerted.
         """
         try:
             async with self._database.platform() as session:
                 return await self._write(session, message)
         except InsufficientFunds as refusal:
-            return RecordedEscrow(
-                applied=False,
-                declined=Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra),
-            )
+            return _declined(refusal.error_code, refusal.detail, refusal.extra)
+        except DBAPIError as error:
+            if not str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION):
+                raise
+            # Text or a number that PostgreSQL cannot hold: it came with the command and will never fit.
+            return _declined("request.invalid", "The command holds a value that cannot be stored.", {})
+        except BooksRefused as refusal:
+            await self._alert(message, str(refusal))
+            raise
+        except DomainError as refusal:
+            if refusal.retryable:
+                raise
+            await self._alert(message, refusal.detail)
+            raise BooksRefused(refusal.detail) from refusal
+
+    @activity.defn(name="load_escrow")
+    async def load(self, message: LoadEscrow) -> Escrow:
+        """Return the state that the books hold, for a run that starts again.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await escrow.get(session, message.escrow_id)
+            if row is None:
+                raise BooksRefused(f"The books do not know {message.escrow_id}; were they set back?")
+            return escrow.state_of(row)
 
     @activity.defn(name="find_overdue_escrows")
     async def find_overdue(self, message: FindOverdue) -> OverdueEscrows:
         """Read which escrows should have ended by themselves and have not.
 
         Effect: none.
+        Idempotent by: reading only.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
-            rows = await escrow.overdue(session, before=message.before, limit=message.limit)
-            return OverdueEscrows(escrows=tuple(escrow.state_of(row) for row in rows))
+            rows = await escrow.overdue(session, before=message.before, after=message.after, limit=message.limit)
+            return OverdueEscrows(terms=tuple(escrow.state_of(row).terms for row in rows))
 
     async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
@@ -65,7 +102,7 @@ class EscrowActivities:
                 return RecordedEscrow(applied=done is not None, transfer_id=transfer_id, stored=escrow.state_of(row))
         known = row.version if row is not None else 0
         if known != number - 1:
-            raise RuntimeError(f"{escrow_id}: event {number} cannot follow event {known}; were the books set back?")
+            raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {known}; were the books set back?")
         transfer_id = await self._post(session, message)
         await escrow.write(session, message, transfer_id)
         await self._tell(session, message)
@@ -101,12 +138,28 @@ class EscrowActivities:
                 detail=f"No arbiter has decided the dispute of {terms.escrow_id}; the contract's default applies next.",
                 org_id=terms.payer_org_id,
             )
-        if message.actor_detail is not None and message.event in AUDITED:
+        actor = message.actor_detail
+        if actor is not None and (message.event in AUDITED or actor.is_platform):
             await audit.record(
                 session,
-                actor=message.actor_detail,
+                actor=actor,
                 action=f"escrow.{message.event}",
                 target=terms.escrow_id,
                 details=message.details,
                 org_id=terms.payer_org_id,
             )
+
+    async def _alert(self, message: RecordEscrowEvent, why: str) -> None:
+        terms = message.escrow.terms
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="escrow.books_refused",
+                subject=terms.escrow_id,
+                detail=f"{message.event} of {terms.escrow_id} cannot be booked and is tried again: {why}",
+                org_id=terms.payer_org_id,
+            )
+
+
+def _declined(code: str, detail: str, extra: dict[str, object]) -> RecordedEscrow:
+    return RecordedEscrow(applied=False, declined=Declined(code=code, detail=detail, extra=extra))

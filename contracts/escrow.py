@@ -14,12 +14,18 @@ from domain.escrow.state import Artifact, Escrow, Move, Terms
 
 
 class EscrowInput(Message):
-    """Starts or continues an escrow: with `escrow` it goes on from there, without it opens one under `terms`."""
+    """Starts or continues an escrow.
+
+    With `escrow` the run goes on from there, with `resume` from what the books hold; otherwise it opens an escrow
+    under `terms`. `signals` counts the signals of earlier runs.
+    """
 
     terms: Terms
     opened_by: Actor
     command_id: str
     escrow: Escrow | None = None
+    resume: bool = False
+    signals: int = 0
 
 
 class EscrowResult(Message):
@@ -60,10 +66,13 @@ class ValidateEscrow(EscrowCommand):
 
     score_e4: int
     note: str | None = None
+    delivery: int | None = None
 
 
 class ApproveEscrow(EscrowCommand):
-    """Signs as the actor."""
+    """Signs as the actor, for the delivery with that event number when it is given."""
+
+    delivery: int | None = None
 
 
 class DisputeEscrow(EscrowCommand):
@@ -107,38 +116,41 @@ class CommandResult(Message):
 
 
 class OperatorSignal(Message):
-    """What an operator sends from the Temporal UI as a JSON object; every field has a default except what must be said.
+    """What an operator sends from the Temporal UI as a JSON object.
 
-    `operator` is who sends it, for the timeline and the audit trail; `command_id` makes a repeated signal one command.
+    Fields take whatever JSON holds, and the handler judges them: a signal that cannot be decoded would be dropped
+    without a trace, and a refused one belongs in the timeline. `operator` is who sends it; `command_id` makes a
+    repeated signal one command.
     """
 
-    operator: str = Field(default="operator", max_length=100)
-    command_id: str | None = Field(default=None, max_length=100)
+    operator: object = "operator"
+    command_id: object = None
 
 
 class ApproveSignal(OperatorSignal):
     """Signs for a named signatory: `{"signatory": "finance"}`."""
 
-    signatory: str
+    signatory: object = None
+    delivery: object = None
 
 
 class DisputeSignal(OperatorSignal):
     """Freezes the escrow: `{"reason": "…"}`."""
 
-    reason: str = "opened by an operator"
+    reason: object = "opened by an operator"
 
 
 class ResolveSignal(OperatorSignal):
     """Decides the dispute: `{"payee_share": "0.60"}`."""
 
-    payee_share: str
-    note: str | None = None
+    payee_share: object = None
+    note: object = None
 
 
 class CancelSignal(OperatorSignal):
     """Ends the escrow before delivery; what is held goes back to the payer."""
 
-    reason: str | None = None
+    reason: object = None
 
 
 class RecordEscrowEvent(Message):
@@ -178,17 +190,24 @@ class RecordedEscrow(Message):
     declined: Declined | None = None
 
 
+class LoadEscrow(Message):
+    """Asks for the state that the books hold."""
+
+    escrow_id: str
+
+
 class FindOverdue(Message):
-    """Asks for escrows whose deadline passed before `before` and that are still not settled, `limit` at most."""
+    """Asks for a page of escrows whose deadline passed before `before` without ending them, after the id `after`."""
 
     before: datetime
+    after: str
     limit: int
 
 
 class OverdueEscrows(Message):
-    """Escrows as the books hold them, those that wait longest first."""
+    """The terms of overdue escrows in the order of their ids; fewer than the limit on the last page."""
 
-    escrows: tuple[Escrow, ...]
+    terms: tuple[Terms, ...]
 
 
 class SweepResult(Message):

@@ -108,15 +108,22 @@ async def page(
     if status:
         query = query.where(EscrowRow.status == status)
     if org_id:
-        query = query.where((EscrowRow.org_id == org_id) | (EscrowRow.payee_org_id == org_id))
+        query = query.where(
+            (EscrowRow.org_id == org_id)
+            | (EscrowRow.payee_org_id == org_id)
+            | EscrowRow.signatory_org_ids.contains([org_id])
+        )
     if after:
         query = query.where(EscrowRow.id < after)
     return (await session.scalars(query)).all()
 
 
-async def overdue(session: AsyncSession, *, before: datetime, limit: int) -> Sequence[EscrowRow]:
-    """Return escrows whose deadline passed before the moment and that have not ended, the oldest deadline first."""
+async def overdue(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[EscrowRow]:
+    """Return escrows whose deadline passed before the moment and that have not ended, by id, after the id `after`."""
     found = await session.scalars(
-        select(EscrowRow).where(EscrowRow.next_deadline_at < before).order_by(EscrowRow.next_deadline_at).limit(limit)
+        select(EscrowRow)
+        .where(EscrowRow.next_deadline_at < before, EscrowRow.id > after)
+        .order_by(EscrowRow.id)
+        .limit(limit)
     )
     return found.all()

@@ -1,9 +1,11 @@
 """EscrowWorkflow: one escrow from award to settlement."""
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
@@ -22,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         EscrowInput,
         EscrowResult,
         FundEscrow,
+        LoadEscrow,
         OpenEscrow,
         OperatorSignal,
         RecordEscrowEvent,
@@ -33,12 +36,16 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.queues import local_activity
     from domain.access import Actor, Role
-    from domain.errors import Conflict, DomainError, InsufficientFunds
+    from domain.errors import Conflict, DomainError, InsufficientFunds, Invalid
     from domain.escrow import commands
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome, signatory_name
     from domain.escrow.story import details
     from domain.money import parse_ratio
+    from domain.text import plain_text
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
 @workflow.defn(name="escrow")
@@ -59,7 +66,7 @@ class EscrowWorkflow:
         """Restore the state, or prepare the one that `run` opens."""
         self._start = start
         self._lock = asyncio.Lock()
-        self._signals = 0
+        self._signals = start.signals
         opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
         self._opening = opening
         self._escrow: Escrow = start.escrow or opening.escrow
@@ -67,14 +74,21 @@ class EscrowWorkflow:
     @workflow.run
     async def run(self, start: EscrowInput) -> EscrowResult:
         """Open the escrow once, then let each deadline act that nobody forestalled."""
-        while not self._escrow.is_final and not self._should_continue_as_new():
+        workflow.set_current_details(details(self._escrow))
+        while True:
             try:
+                if self._escrow.is_final or self._should_continue_as_new():
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    break
                 await self._advance()
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, ActivityError) as error:
+                # A cancelled local activity arrives as its error, not as the cancellation itself.
+                if not is_cancelled_exception(error):
+                    raise
                 await self._cancel_requested()
-        await workflow.wait_condition(workflow.all_handlers_finished)
         if not self._escrow.is_final:
-            workflow.continue_as_new(start.model_copy(update={"escrow": self._escrow}))
+            update = {"escrow": self._escrow, "resume": False, "signals": self._signals}
+            workflow.continue_as_new(start.model_copy(update=update))
         terms = self._escrow.terms
         return EscrowResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
 
@@ -183,31 +197,45 @@ class EscrowWorkflow:
         """Sign in the name of a signatory."""
 
         def decide(escrow: Escrow, now: datetime) -> Outcome:
-            return commands.approve(escrow, signatory=signal.signatory, actor=_operator(signal), now=now)
+            signatory = plain_text(signal.signatory, "signatory", limit=200)
+            delivery = signal.delivery
+            if delivery is not None and type(delivery) is not int:
+                raise Invalid("delivery is the number of the delivery's event.", extra={"field": "delivery"})
+            return commands.approve(escrow, signatory=signatory, actor=_operator(signal), now=now, delivery=delivery)
 
         await self._obey("approve", signal, decide)
 
     @workflow.signal(name="dispute")
     async def signal_dispute(self, signal: DisputeSignal) -> None:
         """Freeze the escrow."""
-        command = DisputeEscrow(command_id="", actor=_operator(signal), reason=signal.reason)
-        await self._obey("dispute", signal, self._dispute(command))
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            reason = plain_text(signal.reason, "reason")
+            return commands.dispute(escrow, actor=_operator(signal), reason=reason, now=now)
+
+        await self._obey("dispute", signal, decide)
 
     @workflow.signal(name="resolve")
     async def signal_resolve(self, signal: ResolveSignal) -> None:
         """Decide the dispute."""
 
         def decide(escrow: Escrow, now: datetime) -> Outcome:
-            share_e4 = parse_ratio(signal.payee_share, "payee_share")
-            return commands.resolve(escrow, actor=_operator(signal), payee_share_e4=share_e4, note=signal.note, now=now)
+            # A number in JSON is decoded as a float; its shortest form is what the operator typed.
+            share_e4 = parse_ratio(str(signal.payee_share), "payee_share")
+            note = _optional_text(signal.note, "note")
+            return commands.resolve(escrow, actor=_operator(signal), payee_share_e4=share_e4, note=note, now=now)
 
         await self._obey("resolve", signal, decide)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, signal: CancelSignal) -> None:
         """End the escrow before delivery."""
-        command = CancelEscrow(command_id="", actor=_operator(signal), reason=signal.reason)
-        await self._obey("cancel", signal, self._cancel(command))
+
+        def decide(escrow: Escrow, _now: datetime) -> Outcome:
+            reason = _optional_text(signal.reason, "reason")
+            return commands.cancel(escrow, actor=_operator(signal), reason=reason)
+
+        await self._obey("cancel", signal, decide)
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 
@@ -226,12 +254,21 @@ class EscrowWorkflow:
 
     def _validate(self, command: ValidateEscrow) -> Decision:
         return lambda escrow, now: commands.validate(
-            escrow, actor=command.actor, score_e4=command.score_e4, note=command.note, now=now
+            escrow,
+            actor=command.actor,
+            score_e4=command.score_e4,
+            note=command.note,
+            now=now,
+            delivery=command.delivery,
         )
 
     def _approve(self, command: ApproveEscrow) -> Decision:
         return lambda escrow, now: commands.approve(
-            escrow, signatory=signatory_name(escrow, command.actor), actor=command.actor, now=now
+            escrow,
+            signatory=signatory_name(escrow, command.actor),
+            actor=command.actor,
+            now=now,
+            delivery=command.delivery,
         )
 
     def _dispute(self, command: DisputeEscrow) -> Decision:
@@ -256,8 +293,12 @@ class EscrowWorkflow:
     # The one way that anything happens --------------------------------------------------------------------------------
 
     def _check(self, command: EscrowCommand, decide: Decision) -> None:
-        """Refuse at the door what the present state refuses; the handler decides again when its turn comes."""
-        if not self._escrow.has_done(command.command_id):
+        """Refuse at the door what the present state refuses; the handler decides again when its turn comes.
+
+        A run that has yet to resume from the books does not know its state, so it lets everything in.
+        """
+        unknown = self._start.resume and self._escrow.version == 0
+        if not unknown and not self._escrow.has_done(command.command_id):
             decide(self._escrow, workflow.now())
 
     async def _answer(self, command: EscrowCommand, decide: Decision) -> CommandResult:
@@ -267,8 +308,11 @@ class EscrowWorkflow:
     async def _obey(self, name: str, signal: OperatorSignal, decide: Decision) -> None:
         """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
         self._signals += 1
-        own_id = f"{workflow.info().run_id}:{self._signals}"
-        command_id = f"signal:{name}:{signal.command_id or own_id}"
+        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
+        # delivered again keeps its id.
+        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
+        chosen = signal.command_id if isinstance(signal.command_id, str) and len(signal.command_id) <= 100 else None
+        command_id = f"signal:{name}:{chosen or own_id}"
         await self._do_or_note(name, command_id, decide, _operator(signal))
 
     async def _do_or_note(self, name: str, command_id: str, decide: Decision, actor: Actor) -> None:
@@ -296,7 +340,8 @@ class EscrowWorkflow:
                 if await self._expire(now):
                     continue
                 outcome = decide(self._escrow, now)
-                await self._record(outcome, command_id, actor, now)
+                if await self._record(outcome, command_id, actor, now):
+                    return
 
     async def _advance(self) -> None:
         """Open, or wait for the next deadline or change, whichever comes first."""
@@ -316,6 +361,13 @@ class EscrowWorkflow:
             return
 
     async def _open_once(self) -> None:
+        if self._start.resume and self._escrow.version == 0:
+            self._escrow = await workflow.execute_local_activity_method(
+                EscrowActivities.load,
+                LoadEscrow(escrow_id=self._escrow.terms.escrow_id),
+                **local_activity("resume from the books"),
+            )
+            self._publish()
         if self._escrow.version == 0:
             await self._record(
                 self._opening, self._start.command_id, self._start.opened_by, self._opening.escrow.opened_at
@@ -329,8 +381,11 @@ class EscrowWorkflow:
         await self._record(outcome, f"timer:{outcome.event}:{self._escrow.version}", None, now)
         return True
 
-    async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> None:
-        """Write one event and adopt the state after it, or the state that the books hold when they are ahead."""
+    async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> bool:
+        """Write one event and adopt the state after it, or the state that the books hold when they are ahead.
+
+        Returns whether the command is done: by this event, or by one that the books have had for longer.
+        """
         numbered = commands.numbered(outcome, command_id=command_id, now=now)
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
@@ -350,6 +405,7 @@ class EscrowWorkflow:
             raise _refusal(recorded.declined, self._escrow.status)
         self._escrow = recorded.stored or numbered.escrow
         self._publish()
+        return recorded.applied
 
     def _publish(self) -> None:
         """Show the state to operators."""
@@ -358,9 +414,8 @@ class EscrowWorkflow:
 
     async def _cancel_requested(self) -> None:
         """Take a cancellation from the Temporal UI for an operator's `cancel`: the money must go somewhere."""
-        signal = CancelSignal(reason="the run was cancelled", command_id=workflow.info().run_id)
-        command = CancelEscrow(command_id="", actor=_operator(signal), reason=signal.reason)
-        await asyncio.shield(self._obey("cancel", signal, self._cancel(command)))
+        signal = CancelSignal(reason="the run was cancelled")
+        await asyncio.shield(self.signal_cancel(signal))
 
     def _should_continue_as_new(self) -> bool:
         return workflow.info().is_continue_as_new_suggested()
@@ -371,8 +426,14 @@ class EscrowWorkflow:
 
 
 def _operator(signal: OperatorSignal) -> Actor:
-    return Actor(principal=f"temporal-ui:{signal.operator}", role=Role.OPERATOR)
+    name = signal.operator if isinstance(signal.operator, str) and _NAME.fullmatch(signal.operator) else "operator"
+    return Actor(principal=f"temporal-ui:{name}", role=Role.OPERATOR)
+
+
+def _optional_text(value: object, field: str) -> str | None:
+    return None if value is None else plain_text(value, field)
 
 
 def _refusal(declined: Declined, status: EscrowStatus) -> DomainError:
-    return InsufficientFunds(declined.detail, code=declined.code, extra={**declined.extra, "state": status.value})
+    kind = InsufficientFunds if declined.code == InsufficientFunds.code else Invalid
+    return kind(declined.detail, code=declined.code, extra={**declined.extra, "state": status.value})

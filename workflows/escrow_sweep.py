@@ -12,15 +12,17 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity
     from contracts.search_attributes import search_attributes
     from domain.access import Actor, Role
-    from domain.escrow.state import Escrow
+    from domain.escrow.state import Terms
     from domain.escrow.story import summary
     from domain.ids import escrow_workflow_id
     from workflows.escrow import EscrowWorkflow
 
 #: How long a deadline may have passed before its escrow is taken for one without a run.
 PATIENCE = timedelta(minutes=5)
-#: How many escrows one sweep looks at; the next one goes on.
-BATCH = 100
+#: How many escrows are read at once: terms with many milestones are large, and a payload is bounded.
+PAGE = 20
+#: How many overdue escrows one sweep looks at. Those with a run, which waits for the books, are passed over.
+MOST = 2_000
 
 
 @workflow.defn(name="escrow-sweep")
@@ -28,7 +30,7 @@ class EscrowSweepWorkflow:
     """Starts again the runs of escrows that somebody terminated, once their deadline has passed.
 
     A terminated run has no timers, so nothing would end its escrow until somebody sends a command. The books know
-    what the run knew, and the run that starts from them does at once what the deadline does.
+    what the run knew, and the run that resumes from them does at once what the deadline does.
 
     Messages: none; a schedule starts it.
     Ends when: each overdue escrow has a run.
@@ -38,20 +40,27 @@ class EscrowSweepWorkflow:
 
     @workflow.run
     async def run(self) -> SweepResult:
-        """Find overdue escrows and start those runs that are not there."""
-        found = await workflow.execute_local_activity_method(
-            EscrowActivities.find_overdue,
-            FindOverdue(before=workflow.now() - PATIENCE, limit=BATCH),
-            **local_activity("find escrows whose deadline has passed"),
-        )
-        started = [escrow.terms.escrow_id for escrow in found.escrows if await _start(escrow)]
+        """Find overdue escrows page by page and start those runs that are not there."""
+        before, after = workflow.now() - PATIENCE, ""
+        overdue, started = 0, 0
+        while overdue < MOST:
+            page = await workflow.execute_local_activity_method(
+                EscrowActivities.find_overdue,
+                FindOverdue(before=before, after=after, limit=PAGE),
+                **local_activity(f"find escrows whose deadline passed before {before:%H:%M:%S}"),
+            )
+            for terms in page.terms:
+                started += await _start(terms)
+            overdue += len(page.terms)
+            if len(page.terms) < PAGE:
+                break
+            after = page.terms[-1].escrow_id
         if started:
-            workflow.logger.warning("escrows without a run were started again", extra={"escrows": started})
-        return SweepResult(overdue=len(found.escrows), started=len(started))
+            workflow.logger.warning("escrows without a run were started again", extra={"started": started})
+        return SweepResult(overdue=overdue, started=started)
 
 
-async def _start(escrow: Escrow) -> bool:
-    terms = escrow.terms
+async def _start(terms: Terms) -> bool:
     try:
         await workflow.start_child_workflow(
             EscrowWorkflow.run,
@@ -59,7 +68,7 @@ async def _start(escrow: Escrow) -> bool:
                 terms=terms,
                 opened_by=Actor(principal="escrow-sweep", role=Role.OPERATOR),
                 command_id="escrow-sweep",
-                escrow=escrow,
+                resume=True,
             ),
             id=escrow_workflow_id(terms.contract_id),
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
@@ -68,7 +77,6 @@ async def _start(escrow: Escrow) -> bool:
             search_attributes=search_attributes(
                 org_id=terms.payer_org_id,
                 agent_id=terms.agent_id,
-                state=escrow.status.value,
                 amount_minor=terms.amount_minor,
                 currency=terms.currency,
             ),

@@ -12,7 +12,9 @@ from domain.errors import Conflict, Forbidden, Invalid, WrongState
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
 from domain.escrow.state import (
     ALLOWED,
+    MAX_DELIVERY_BYTES,
     MAX_EVIDENCE,
+    MAX_EVIDENCE_BYTES,
     RECEIPT_WINDOW,
     Artifact,
     Delivery,
@@ -30,6 +32,7 @@ from domain.escrow.state import (
     is_payer,
 )
 from domain.money import CREDIT, format_amount, format_ratio
+from domain.text import wire_bytes
 
 S = EscrowStatus
 
@@ -86,10 +89,14 @@ def deliver(
     _require(is_payee(escrow, actor), "Only the agent that is paid, or its organization, delivers.")
     _require_state(escrow, "deliver")
     milestone = _milestone_to_deliver(escrow, milestone)
+    if wire_bytes(note, *_texts(artifacts)) > MAX_DELIVERY_BYTES:
+        raise Invalid(f"A delivery's note and artifacts take at most {MAX_DELIVERY_BYTES} bytes.")
     delivered = replace(
         escrow,
         status=S.DELIVERED,
-        delivery=Delivery(artifacts=artifacts, note=note, milestone=milestone, delivered_at=now),
+        delivery=Delivery(
+            artifacts=artifacts, note=note, milestone=milestone, delivered_at=now, number=escrow.version + 1
+        ),
         signatures=(),
         validation_score_e4=None,
         deliver_by=None,
@@ -102,10 +109,16 @@ def deliver(
     return Outcome(escrow=delivered, event="delivered", actor=actor.qualified(), details=details)
 
 
-def validate(escrow: Escrow, *, actor: Actor, score_e4: int, note: str | None, now: datetime) -> Outcome:
-    """Record a validator's score; at or above the contract's threshold the delivery is released."""
+def validate(
+    escrow: Escrow, *, actor: Actor, score_e4: int, note: str | None, now: datetime, delivery: int | None = None
+) -> Outcome:
+    """Record a validator's score; at or above the contract's threshold the delivery is released.
+
+    With `delivery`, the event number of the delivery that was looked at, the score counts for no other one.
+    """
     _require(actor.may(Permission.VALIDATE), "Only a validator of the platform scores a delivery.")
     _require_state(escrow, "validate")
+    _require_delivery(escrow, delivery)
     threshold = escrow.terms.validation_threshold_e4
     scored = replace(escrow, validation_score_e4=score_e4)
     details: dict[str, object] = {"score": format_ratio(score_e4)}
@@ -116,11 +129,15 @@ def validate(escrow: Escrow, *, actor: Actor, score_e4: int, note: str | None, n
     return release(scored, event="validated", actor=actor.qualified(), details=details, now=now)
 
 
-def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime) -> Outcome:
-    """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it."""
+def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime, delivery: int | None = None) -> Outcome:
+    """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it.
+
+    With `delivery`, the event number of the delivery that was looked at, the signature counts for no other one.
+    """
     if signatory not in escrow.terms.signatories:
         raise Forbidden(f"{signatory} is not a signatory of this escrow.", code="escrow.not_a_signatory")
     _require_state(escrow, "approve")
+    _require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
         raise Conflict(
             f"{signatory} has signed already.", code="escrow.already_signed", extra={"state": escrow.status.value}
@@ -174,9 +191,10 @@ def submit_evidence(
             code="escrow.evidence_closed",
             extra={"state": escrow.status.value},
         )
-    if len(current.evidence) >= MAX_EVIDENCE:
+    taken = sum(wire_bytes(piece.note, *_texts(piece.artifacts)) for piece in current.evidence)
+    if len(current.evidence) >= MAX_EVIDENCE or taken + wire_bytes(note, *_texts(artifacts)) > MAX_EVIDENCE_BYTES:
         raise Conflict(
-            f"A dispute takes {MAX_EVIDENCE} pieces of evidence.",
+            f"A dispute takes {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together.",
             code="escrow.evidence_full",
             extra={"state": escrow.status.value},
         )
@@ -214,7 +232,7 @@ def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome
         return Outcome(
             escrow=reduced, event="partially_refunded", actor=actor.qualified(), moves=moves, details=details
         )
-    final = ended(reduced, S.SPLIT if reduced.released_minor else S.REFUNDED)
+    final = ended(reduced, S.SPLIT if reduced.paid_minor else S.REFUNDED)
     return Outcome(escrow=final, event="refunded", actor=actor.qualified(), moves=moves, details=details)
 
 
@@ -255,6 +273,20 @@ def _require_state(escrow: Escrow, command: str) -> None:
             f"An escrow that is {escrow.status} does not take {command.replace('_', ' ')}.",
             extra={"state": escrow.status.value},
         )
+
+
+def _require_delivery(escrow: Escrow, number: int | None) -> None:
+    under_review = escrow.delivery.number if escrow.delivery else None
+    if number is not None and number != under_review:
+        raise Conflict(
+            f"Delivery {under_review} is under review, and not delivery {number}.",
+            code="escrow.delivery_changed",
+            extra={"state": escrow.status.value, "delivery": under_review},
+        )
+
+
+def _texts(artifacts: tuple[Artifact, ...]) -> list[str | None]:
+    return [text for artifact in artifacts for text in (artifact.uri, artifact.sha256)]
 
 
 def _open_dispute(escrow: Escrow, command: str) -> Dispute:

@@ -44,7 +44,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
         return Outcome(escrow=ended(escrow, S.CANCELLED), event="funding_expired", actor=actor)
     if escrow.status is S.FUNDED:
         moves = (Move(kind=MoveKind.REFUND, amount_minor=escrow.held_minor),)
-        status = S.EXPIRED if escrow.released_minor else S.REFUNDED
+        status = S.EXPIRED if escrow.paid_minor else S.REFUNDED
         final = ended(with_moves(escrow, moves), status)
         return Outcome(escrow=final, event="delivery_expired", actor=actor, moves=moves)
     if escrow.status is S.DELIVERED:

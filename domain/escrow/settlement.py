@@ -45,7 +45,7 @@ def settle_dispute(
     moves += (Move(kind=MoveKind.REFUND, amount_minor=back),) if back else ()
     if payee_share_e4 == WHOLE_E4:
         status = EscrowStatus.RELEASED
-    elif payee_share_e4 == 0 and not escrow.released_minor:
+    elif payee_share_e4 == 0 and not escrow.paid_minor:
         status = EscrowStatus.REFUNDED
     else:
         status = EscrowStatus.SPLIT

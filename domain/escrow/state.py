@@ -13,8 +13,12 @@ from domain.access import Actor, Role
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
-#: How many pieces of evidence a dispute takes.
+#: How many pieces of evidence a dispute takes, and how many bytes all of them together. The whole state travels from
+#: one run to the next, and Temporal refuses a payload of 2 MiB.
 MAX_EVIDENCE = 50
+MAX_EVIDENCE_BYTES = 128 * 1024
+#: How many bytes the artifacts and the note of one delivery may take.
+MAX_DELIVERY_BYTES = 64 * 1024
 #: One, in ten-thousandths.
 WHOLE_E4 = 10_000
 
@@ -105,12 +109,13 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The latest delivery; a new one before the review ends replaces it."""
+    """The latest delivery; a new one before the review ends replaces it. `number` is that of its event."""
 
     artifacts: tuple[Artifact, ...]
     note: str | None
     milestone: str | None
     delivered_at: datetime
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +194,11 @@ class Escrow:
     def held_minor(self) -> int:
         """What lies in escrow now."""
         return self.funded_minor - self.released_minor - self.refunded_minor - self.commission_minor
+
+    @property
+    def paid_minor(self) -> int:
+        """What was paid for so far: the payee's part and the commission on it."""
+        return self.released_minor + self.commission_minor
 
     @property
     def is_final(self) -> bool:

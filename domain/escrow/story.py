@@ -42,12 +42,21 @@ def details(escrow: Escrow) -> str:
     def money(amount_minor: int) -> str:
         return f"{format_amount(amount_minor, currency)} {currency}"
 
-    lines = [f"### Escrow {terms.escrow_id}: {escrow.status}", "", _owes(escrow, money(escrow.held_minor)), ""]
+    lines = [
+        f"### Escrow {terms.escrow_id}: {escrow.status}",
+        "",
+        f"{summary(terms)}.",
+        "",
+        _owes(escrow, money(escrow.held_minor)),
+        "",
+    ]
     lines += ["| what | amount |", "|:---|---:|", f"| agreed | {money(terms.amount_minor)} |"]
     lines += [f"| funded | {money(escrow.funded_minor)} |", f"| held now | {money(escrow.held_minor)} |"]
     lines += [f"| paid to {terms.agent_id} | {money(escrow.released_minor)} |"]
     lines += [f"| commission ({terms.commission_bps / 100:g} %) | {money(escrow.commission_minor)} |"]
     lines += [f"| returned to {terms.payer_org_id} | {money(escrow.refunded_minor)} |", ""]
+    if escrow.delivery and escrow.status is S.DELIVERED:
+        lines += [f"- Under review: delivery {escrow.delivery.number}"]
     lines += [f"- Signatures: {len(escrow.signatures)} of {terms.required_signatures} required"]
     if terms.validation_threshold_e4 is not None:
         score = "none yet" if escrow.validation_score_e4 is None else format_ratio(escrow.validation_score_e4)

@@ -68,20 +68,22 @@ def samples() -> dict[str, Message]:
     signal = {"operator": "kim", "command_id": "ticket-1"}
     work = escrow.delivery.artifacts
     found = [
-        messages.EscrowInput(terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow),
+        messages.EscrowInput(
+            terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow, resume=True, signals=2
+        ),
         messages.EscrowResult(escrow_id="esc_1", status="released", version=4),
         messages.OpenEscrow(**command),
         messages.FundEscrow(**command, source="credits"),
         messages.DeliverEscrow(**command, artifacts=work, note="n", milestone="a"),
-        messages.ValidateEscrow(**command, score_e4=9200, note="n"),
-        messages.ApproveEscrow(**command),
+        messages.ValidateEscrow(**command, score_e4=9200, note="n", delivery=3),
+        messages.ApproveEscrow(**command, delivery=3),
         messages.DisputeEscrow(**command, reason="r"),
         messages.SubmitEvidence(**command, note="n", artifacts=work),
         messages.ResolveEscrow(**command, payee_share_e4=6000, note="n"),
         messages.RefundEscrow(**command, amount_minor=1),
         messages.CancelEscrow(**command, reason="r"),
         messages.CommandResult(escrow_id="esc_1", status="released", version=4),
-        messages.ApproveSignal(**signal, signatory="finance"),
+        messages.ApproveSignal(**signal, signatory="finance", delivery=3),
         messages.DisputeSignal(**signal, reason="r"),
         messages.ResolveSignal(**signal, payee_share="0.60", note="n"),
         messages.CancelSignal(**signal, reason="r"),
@@ -102,8 +104,9 @@ def samples() -> dict[str, Message]:
             stored=escrow,
             declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
         ),
-        messages.FindOverdue(before=e.T0, limit=100),
-        messages.OverdueEscrows(escrows=(escrow,)),
+        messages.LoadEscrow(escrow_id="esc_1"),
+        messages.FindOverdue(before=e.T0, after="esc_1", limit=20),
+        messages.OverdueEscrows(terms=(escrow.terms,)),
         messages.SweepResult(overdue=2, started=1),
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),

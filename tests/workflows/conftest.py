@@ -172,6 +172,13 @@ class Job:
         async with self.stage.database.platform() as session:
             return list(await escrows.timeline(session, self.terms.escrow_id))
 
+    async def told(self, kind: str) -> EscrowEventRow:
+        """Return the first event of a kind once the books have it; what nobody waits for, a signal, comes later."""
+        while True:
+            for event in await self.timeline():
+                if event.kind == kind:
+                    return event
+
     async def kinds(self) -> list[str]:
         return [event.kind for event in await self.timeline()]
 

@@ -3,9 +3,12 @@
 import asyncio
 
 import pytest
+from pydantic import TypeAdapter
 from temporalio.testing import WorkflowEnvironment
 
 from contracts import search_attributes
+from domain.errors import Conflict
+from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
@@ -53,3 +56,26 @@ async def test_an_escrow_goes_on_in_new_runs_and_forgets_nothing(short_runs):
     numbers = [event.number for event in await job.timeline()]
     assert numbers == list(range(1, len(numbers) + 1))
     assert await job.money() == {"payer": 75_000_000, "escrow": 0, "payee": 23_750_000}
+
+
+async def test_the_largest_dispute_goes_on_in_new_runs_and_reads_as_before(short_runs):
+    milestones = tuple(Milestone(name=f"{n:02}" + "\N{SNOWMAN}" * 198, amount_minor=1_000_000) for n in range(50))
+    job = await short_runs.award(milestones=milestones)
+    await job.open()
+    await job.send("fund", job.procurement)
+    work = tuple(Artifact(uri="https://example.com/" + "a" * 980, sha256="ab" * 32) for _ in range(20))
+    await job.send("deliver", job.bot, artifacts=work, note='"' * 4000)
+    await job.send("dispute", job.finance, reason="\N{SNOWMAN}" * 4000)
+    taken = MAX_EVIDENCE_BYTES // 12_002
+    for _ in range(taken):
+        await job.send("submit_evidence", job.bot, note="\N{SNOWMAN}" * 4000)
+    with pytest.raises(Conflict) as refused:
+        await job.send("submit_evidence", job.bot, note="\N{SNOWMAN}" * 4000)
+    assert refused.value.error_code == "escrow.evidence_full"
+    state = await job.state()
+    size = len(TypeAdapter(Escrow).dump_json(state))
+    assert size < 512 * 1024
+    # The details of a new run are there before its first event.
+    assert "lie in escrow" in str(await job.handle.query("__temporal_workflow_metadata"))
+    await job.send("resolve", job.arbiter, payee_share_e4=0)
+    assert await job.end() == "refunded"

@@ -5,19 +5,23 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.escrow import EscrowActivities
+from activities.escrow import BooksRefused, EscrowActivities
 from contracts.escrow import RecordEscrowEvent
+from domain import accounts
 from domain.errors import WrongState
 from domain.escrow import commands as rules
+from domain.escrow.state import RECEIPT_WINDOW
+from ledger.gateway import Ledger
+from repositories import alert
+from runtime.database import driver_connection
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def committed_behind_the_run(job, outcome, command_id):
-    """Write an event as a worker would that dies before it can tell the server."""
+def message_of(outcome, command_id):
     now = datetime.now(UTC)
     numbered = rules.numbered(outcome, command_id=command_id, now=now)
-    message = RecordEscrowEvent(
+    return RecordEscrowEvent(
         escrow=numbered.escrow,
         event=numbered.event,
         command_id=command_id,
@@ -26,6 +30,11 @@ async def committed_behind_the_run(job, outcome, command_id):
         details=dict(numbered.details),
         at=now,
     )
+
+
+async def committed_behind_the_run(job, outcome, command_id):
+    """Write an event as a worker would that dies before it can tell the server."""
+    message = message_of(outcome, command_id)
     activities = EscrowActivities(job.stage.database)
     recorded = await activities.record_event(message)
     assert recorded.applied
@@ -88,5 +97,52 @@ async def test_an_event_beyond_the_next_one_is_refused_loudly(award):
     ahead = message.model_copy(
         update={"escrow": replace(message.escrow, version=message.escrow.version + 5), "command_id": "five"}
     )
-    with pytest.raises(RuntimeError, match="cannot follow"):
+    with pytest.raises(BooksRefused, match="cannot follow"):
         await activities.record_event(ahead)
+
+
+async def test_a_command_older_than_the_receipts_is_found_in_the_books(award):
+    job = await (await award()).delivered()
+    await job.handle.signal("approve", {"signatory": "finance", "command_id": "first"})
+    for number in range(RECEIPT_WINDOW + 1):
+        await job.send("refund", job.bot, amount_minor=1, key=f"refund-{number}")
+    await job.send("deliver", job.bot)
+    assert not (await job.state()).has_done("signal:approve:first")
+    # The new delivery would take this signature, if it had not been given before, for another one.
+    await job.handle.signal("approve", {"signatory": "finance", "command_id": "first"})
+    await job.send("refund", job.bot, amount_minor=1, key="after")
+    assert (await job.state()).signatures == ()
+    assert (await job.send("refund", job.bot, amount_minor=1, key="refund-0")).status == "delivered"
+    assert (await job.state()).refunded_minor == RECEIPT_WINDOW + 2
+
+
+async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, stage):
+    job = await (await award()).delivered()
+    terms = job.terms
+    stranger = replace(accounts.agent_earnings(terms.agent_id, terms.currency, terms.payee_org_id), org_id="org_other")
+    async with stage.database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        await ledger.post(
+            key=f"spoil:{terms.escrow_id}",
+            kind="spoil",
+            source=accounts.platform("credit_issuance", "CREDIT"),
+            destination=stranger,
+            amount_minor=1,
+            effective_at=datetime.now(UTC),
+        )
+    outcome = rules.validate(await job.state(), actor=job.validator, score_e4=9000, note=None, now=datetime.now(UTC))
+    message = message_of(outcome, "refused-by-the-books")
+    with pytest.raises(BooksRefused):
+        await EscrowActivities(stage.database).record_event(message)
+    assert (await job.state()).status == "delivered"
+    async with stage.database.platform() as session:
+        raised = await alert.page(session, open_only=True, before=None, limit=200)
+    assert ("escrow.books_refused", terms.escrow_id) in {(a.kind, a.subject) for a in raised}
+
+
+async def test_a_value_that_cannot_be_stored_is_a_refusal(award, stage):
+    job = await (await award()).delivered()
+    outcome = rules.dispute(await job.state(), actor=job.finance, reason="a\u0000b", now=datetime.now(UTC))
+    recorded = await EscrowActivities(stage.database).record_event(message_of(outcome, "nul"))
+    assert recorded.declined is not None
+    assert recorded.declined.code == "request.invalid"

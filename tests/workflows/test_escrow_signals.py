@@ -1,13 +1,15 @@
 """What an operator sends from the Temporal UI."""
 
+import asyncio
+
 import pytest
+from sqlalchemy import text
+
+from domain.errors import Conflict
+from repositories import audit
+from repositories import escrow as escrows
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
-
-
-async def settled(job):
-    """Wait until the run has handled every signal before this one: an update is answered after them."""
-    return await job.handle.query("__temporal_workflow_metadata")
 
 
 async def test_an_operator_approves_for_named_signatories(award):
@@ -57,11 +59,80 @@ async def test_the_same_signal_sent_twice_is_one_command(award):
     assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
 
 
-async def test_a_malformed_signal_changes_nothing(award):
-    job = await (await award()).funded()
-    await job.handle.signal("approve", {"no": "signatory"})
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("approve", {"no": "signatory"}),
+        ("approve", {"signatory": 7}),
+        ("approve", {"signatory": "finance", "delivery": "3"}),
+        ("dispute", {"reason": "a\u0000b"}),
+        ("dispute", {"reason": "x" * 4001}),
+        ("dispute", {"reason": ["nested"]}),
+        ("resolve", {}),
+        ("resolve", {"payee_share": True}),
+        ("cancel", {"reason": {"a": 1}, "operator": "\u0000", "command_id": 5}),
+    ],
+)
+async def test_a_malformed_signal_is_recorded_and_changes_nothing(award, name, payload):
+    job = await (await award()).delivered()
+    await job.handle.signal(name, payload)
+    refused = await job.told("command_refused")
+    assert (refused.kind, refused.status, refused.details["command"]) == ("command_refused", "delivered", name)
+    assert refused.actor == "temporal-ui:operator"
+
+
+async def test_a_share_typed_as_a_number_is_taken(award):
+    job = await (await award()).disputed()
+    await job.handle.signal("resolve", {"payee_share": 0.6})
+    assert await job.end() == "split"
+    assert (await job.money())["payee"] == 28_500_000
+
+
+async def test_what_an_operator_does_by_signal_is_in_the_audit_trail(award, stage):
+    job = await (await award()).delivered()
+    await job.handle.signal("dispute", {"reason": "fraud suspected", "operator": "kim"})
+    await job.told("disputed")
+    async with stage.database.platform() as session:
+        entries = await audit.page(
+            session, org_id=None, action="escrow.disputed", target=job.terms.escrow_id, before=None, limit=10
+        )
+    assert [(entry.principal, entry.role) for entry in entries] == [("temporal-ui:kim", "operator")]
+
+
+async def test_an_approval_for_a_delivery_that_was_replaced_is_refused(award):
+    job = await (await award(required_signatures=1)).delivered()
+    seen = (await job.state()).delivery.number
     await job.send("deliver", job.bot)
-    assert (await job.state()).status == "delivered"
+    for name, actor, fields in (
+        ("approve", job.finance, {}),
+        ("validate", job.validator, {"score_e4": 10_000}),
+    ):
+        with pytest.raises(Conflict) as refused:
+            await job.send(name, actor, delivery=seen, **fields)
+        assert refused.value.error_code == "escrow.delivery_changed"
+    current = (await job.state()).delivery.number
+    assert (await job.send("approve", job.finance, delivery=current)).status == "released"
+
+
+async def test_cancelling_a_run_whose_step_waits_for_the_books_gives_the_money_back(award, stage):
+    job = await (await award()).funded()
+    async with stage.database.platform() as session:
+        await escrows.lock(session, job.terms.escrow_id)
+        passing = asyncio.create_task(job.pass_time(days=8))
+        await someone_waits_for(stage, job)
+        await job.handle.cancel()
+    assert await job.end() in ("refunded", "cancelled")
+    await passing
+    assert (await job.money())["payer"] == 100_000_000
+
+
+async def someone_waits_for(stage, job):
+    """Return when a statement waits for a lock of this database."""
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%escrows%'")
+    while True:
+        async with stage.database.platform() as session:
+            if await session.scalar(waiting):
+                return
 
 
 async def test_cancelling_the_run_gives_the_money_back(award):
@@ -74,7 +145,7 @@ async def test_cancelling_the_run_gives_the_money_back(award):
 async def test_cancelling_a_run_that_cannot_be_cancelled_is_noted_and_it_goes_on(award):
     job = await (await award()).delivered()
     await job.handle.cancel()
-    await settled(job)
+    await job.told("command_refused")
     await job.send("validate", job.validator, score_e4=10_000)
     assert await job.end() == "released"
     assert "command_refused" in await job.kinds()
@@ -104,7 +175,7 @@ async def test_an_operator_reads_the_run_without_the_code(award):
         "AmountMinor": 50_000_000,
         "Currency": "CREDIT",
     }
-    metadata = await settled(job)
-    text = str(metadata)
-    assert "lie in escrow" in text
-    assert "waits for validation or approvals" in text
+    metadata = await job.handle.query("__temporal_workflow_metadata")
+    shown = str(metadata)
+    assert "lie in escrow" in shown
+    assert "waits for validation or approvals" in shown

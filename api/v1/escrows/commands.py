@@ -21,7 +21,7 @@ from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscr
 from contracts.queues import TASK_QUEUE
 from contracts.search_attributes import search_attributes
 from domain.access import Actor
-from domain.errors import Conflict, Unavailable, WrongState
+from domain.errors import DomainError, Unavailable, WrongState
 from domain.escrow.state import Escrow, EscrowStatus, Milestone, Terms
 from domain.escrow.story import summary
 from domain.ids import escrow_id_of, escrow_workflow_id
@@ -36,7 +36,13 @@ MAX_PAUSE = timedelta(seconds=1)
 #: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
 TRIES_FOR_A_MISSING_RUN = 5
 
-_REPEATABLE = {RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.ABORTED}
+#: The last one says that the run's latest task failed: a deployment is being mended.
+_REPEATABLE = {
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.FAILED_PRECONDITION,
+}
 
 
 def terms_of(contract: Contract) -> Terms:
@@ -108,14 +114,21 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             missing += 1
             if missing >= TRIES_FOR_A_MISSING_RUN:
                 start = EscrowInput(
-                    terms=stored.terms, opened_by=command.actor, command_id=command.command_id, escrow=stored
+                    terms=stored.terms, opened_by=command.actor, command_id=command.command_id, resume=True
                 )
                 return await _started(client, start, update, command)
             await asyncio.sleep(PAUSE.total_seconds())
         return result
 
     with deps.metrics.escrow_command(update):
-        return await _patiently(deps, attempt)
+        try:
+            return await _patiently(deps, attempt)
+        except DomainError:
+            # What the present state refuses may be the repetition of a command that was done long ago.
+            stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
+            if isinstance(stored, CommandResult):
+                return stored
+            raise
 
 
 async def _stored(deps: Deps, escrow_id: str, command_id: str) -> CommandResult | Escrow:
@@ -152,7 +165,7 @@ async def _started(client: Client, start: EscrowInput, update: str, command: Esc
         search_attributes=search_attributes(
             org_id=terms.payer_org_id,
             agent_id=terms.agent_id,
-            state=(start.escrow.status if start.escrow else EscrowStatus.OPEN).value,
+            state=None if start.resume else EscrowStatus.OPEN.value,
             amount_minor=terms.amount_minor,
             currency=terms.currency,
         ),
@@ -183,7 +196,7 @@ async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]
         raise refusal from None
     except WorkflowAlreadyStartedError:
         # Only when the books were set back behind a run that has completed: a person must look before money moves.
-        raise Conflict(
+        raise Unavailable(
             "The run of this escrow has completed, and the books do not know how. An operator must look.",
             code="escrow.out_of_step",
         ) from None

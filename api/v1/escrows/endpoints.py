@@ -209,17 +209,18 @@ async def validate_delivery(escrow_id: str, body: Validate, sender: SenderDep, o
         actor=sender.actor,
         score_e4=parse_ratio(body.score, "score"),
         note=body.note,
+        delivery=body.delivery,
     )
     return await sender.send(once, escrow, "validate", command)
 
 
 @router.post("/escrows/{escrow_id}/approvals", response_model=EscrowView, responses=_SIGNING)
 async def approve_delivery(
-    escrow_id: str, sender: SenderDep, once: MovesMoney, _body: Approve | None = None
+    escrow_id: str, sender: SenderDep, once: MovesMoney, body: Approve | None = None
 ) -> Response:
     """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
     escrow = await sender.find(escrow_id, Permission.APPROVE)
-    command = ApproveEscrow(command_id=once.command_id, actor=sender.actor)
+    command = ApproveEscrow(command_id=once.command_id, actor=sender.actor, delivery=body.delivery if body else None)
     return await sender.send(once, escrow, "approve", command)
 
 

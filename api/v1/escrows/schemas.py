@@ -12,8 +12,19 @@ from domain.ids import escrow_workflow_id, transfer_id
 from domain.money import format_amount, format_ratio
 from models.escrow import EscrowEventRow
 
-Uri = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,30}:[!-~]+$")]
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,30}:[!-~]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+DeliveryNumber = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=2**31,
+        description="`delivery.number` of what was looked at: then it counts for no other delivery, and a newer one "
+        "under review is a 409 `escrow.delivery_changed`.",
+    ),
+]
 
 
 class ArtifactBody(RequestModel):
@@ -51,7 +62,7 @@ class Deliver(RequestModel):
         artifacts=[{"uri": "https://example.com/report.pdf", "sha256": "5e" * 32}], note="Ready for review"
     )
 
-    artifacts: Annotated[list[ArtifactBody], Field(max_length=50)] = Field(default_factory=list)
+    artifacts: Annotated[list[ArtifactBody], Field(max_length=20)] = Field(default_factory=list)
     note: Note | None = None
     milestone: Name | None = Field(default=None, description="The milestone that this is for; the next one if absent.")
 
@@ -63,10 +74,13 @@ class Validate(RequestModel):
 
     score: Share
     note: Note | None = None
+    delivery: DeliveryNumber | None = None
 
 
 class Approve(RequestModel):
-    """Nothing needs to be said: the principal is the key's."""
+    """The principal is the key's; nothing else needs to be said."""
+
+    delivery: DeliveryNumber | None = None
 
     model_config = example()
 
@@ -85,7 +99,7 @@ class Evidence(RequestModel):
     model_config = example(note="The guidelines changed half-way", artifacts=[{"uri": "https://example.com/mail.eml"}])
 
     note: Annotated[Note, StringConstraints(min_length=1)]
-    artifacts: Annotated[list[ArtifactBody], Field(max_length=20)] = Field(default_factory=list)
+    artifacts: Annotated[list[ArtifactBody], Field(max_length=10)] = Field(default_factory=list)
 
 
 class Resolve(RequestModel):
@@ -137,7 +151,9 @@ class DeadlinesView(ResponseModel):
 
 
 class DeliveryView(ResponseModel):
-    """The latest delivery."""
+    """The latest delivery; `number` is that of its event."""
+
+    number: int
 
     artifacts: list[dict[str, str | None]]
     note: str | None
@@ -302,6 +318,7 @@ def _delivery(escrow: Escrow) -> DeliveryView | None:
         return None
     delivery = escrow.delivery
     return DeliveryView(
+        number=delivery.number,
         artifacts=_artifacts(delivery.artifacts),
         note=delivery.note,
         milestone=delivery.milestone,
