@@ -1,14 +1,20 @@
+from collections.abc import Awaitable, Callable
+
 import asyncpg
 import pytest
 
 from api.deps import Deps
 from api.keyring import split_token
+from domain.access import Actor, Role
 from repositories import alert as alerts
+from repositories import audit
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
+
+MakeTenant = Callable[..., Awaitable[Tenant]]
 
 
 async def test_privileged_act_is_told_with_who_what_and_from_where(tenant: Tenant) -> None:
@@ -35,6 +41,38 @@ async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Te
     assert entry["target"] == lot["id"]
     assert entry["actor_organization_id"] is None
     assert entry["role"] == "operator"
+
+
+async def test_act_of_another_party_is_seen_by_both_and_its_origin_by_the_actor_alone(
+    operator: Caller, tenant: Tenant, stranger: Tenant, new_tenant: MakeTenant, deps: Deps
+) -> None:
+    bystander = await new_tenant("auditor")
+    actor = Actor(
+        principal="studio",
+        role=Role.OWNER,
+        org_id=stranger.org_id,
+        key_id="key_of_the_payee",
+        request_id="request-of-the-payee",
+        address="203.0.113.9",
+    )
+    target = new_id("esc")
+    async with deps.database.platform() as session:
+        await audit.record(session, actor, "escrow.refunded", target, {}, tenant.org_id)
+    origin = {"key_id": actor.key_id, "request_id": actor.request_id, "address": actor.address}
+    for caller, shown in ((tenant.auditor, None), (stranger.auditor, origin), (operator, origin)):
+        (entry,) = good(await caller.get(f"/audit?target={target}"))["data"]
+        assert entry["principal"] == "studio"
+        assert entry["actor_organization_id"] == stranger.org_id
+        assert {name: entry[name] for name in origin} == (shown or dict.fromkeys(origin))
+    (entry,) = good(await operator.get(f"/audit?target={target}&organization_id={stranger.org_id}"))["data"]
+    assert good(await bystander.auditor.get(f"/audit?target={target}"))["data"] == []
+
+
+async def test_act_of_an_operator_does_not_tell_a_tenant_where_from(operator: Caller, tenant: Tenant) -> None:
+    body = {"organization_id": tenant.org_id, "principal": new_key(), "role": "member"}
+    made = good(await operator.post("/api-keys", body), 201)
+    (entry,) = good(await tenant.auditor.get(f"/audit?target={made['id']}"))["data"]
+    assert (entry["role"], entry["key_id"], entry["request_id"], entry["address"]) == ("operator", None, None, None)
 
 
 async def test_operator_reads_everything_page_by_page(operator: Caller, tenant: Tenant, stranger: Tenant) -> None:

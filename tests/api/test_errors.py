@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 import sqlalchemy.exc
+import structlog
 from fastapi import FastAPI
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -59,6 +60,7 @@ async def test_wrong_method_names_every_right_one(anonymous: Caller) -> None:
         (b'{"name": 1e999999999}', 422),
         (b'{"name": ' + b"9" * 5_000 + b"}", 422),
         (b'{"name": "' + b"x" * 201 + b'"}', 422),
+        (b"{" + b",".join(b'"a%d":1' % number for number in range(1001)) + b"}", 422),
     ],
     ids=lambda value: str(value)[:30],
 )
@@ -75,6 +77,20 @@ async def test_escaped_backslash_before_u0000_is_only_text(operator: Caller) -> 
         "POST", "/organizations", content=content, headers={"Content-Type": "application/json"}
     )
     assert good(response, 201)["name"] == "a\\u0000b 😀"
+
+
+async def test_object_of_too_many_members_is_refused_before_each_of_them_is_judged(operator: Caller) -> None:
+    for body in ({f"a{number}": 1 for number in range(75_000)}, {"name": [{f"a{n}": 1 for n in range(1001)}]}):
+        document = refused(await operator.post("/organizations", body), 422, "request.invalid")
+        assert "errors" not in document
+    document = refused(await operator.post("/organizations", {f"a{n}": 1 for n in range(1000)}), 422, "request.invalid")
+    assert len(document["errors"]) == 50
+
+
+async def test_path_is_logged_up_to_a_length(operator: Caller) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await operator.get("/" + "x" * 60_000)
+    assert [len(line["path"]) for line in lines if line["event"] == "request"] == [500]
 
 
 async def test_validation_lists_every_field(operator: Caller) -> None:
@@ -317,6 +333,21 @@ async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls
             refused(await guesser.get("/agents"), 401, "auth.invalid")
         refused(await guesser.get("/agents"), 429, "rate_limited")
         good(await known.get("/agents"))
+
+
+async def test_anonymous_caller_does_not_lock_out_keys_that_the_process_has_not_met(
+    database_urls: DatabaseUrls, tenant: Tenant
+) -> None:
+    application = create_app(settings_for(database_urls, rate_limit="5/minute"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        for token in ("x", (tenant.owner.token or "")[:-8] + "0" * 8, None):
+            for _ in range(6):
+                answer = await Caller(client, token).get("/agents")
+            refused(answer, 429, "rate_limited")
+        good(await Caller(client, tenant.owner.token).get("/agents"))
 
 
 async def test_requests_pass_when_the_store_of_limits_is_down(database_urls: DatabaseUrls, tenant: Tenant) -> None:

@@ -117,6 +117,29 @@ async def test_two_organizations_may_choose_the_same_key(bench: Bench, caller: C
     assert bench.commands[0] != bench.commands[1]
 
 
+async def test_second_principal_of_an_organization_is_not_answered_with_the_first_ones_answer(
+    bench: Bench, caller: Caller, tenant: Tenant
+) -> None:
+    key = keyed(new_key())
+    good(await post(caller, "/acts/a", **key), 201)
+    second = Caller(caller.http, tenant.finance.token)
+    refused(await post(second, "/acts/a", **key), 422, "idempotency.conflict")
+    assert bench.runs == 1
+
+
+async def test_replay_outlives_the_rotation_of_the_principals_api_key(
+    bench: Bench, caller: Caller, tenant: Tenant
+) -> None:
+    body = {"principal": new_key(), "role": "member"}
+    made = good(await tenant.owner.post("/api-keys", body), 201)
+    key = keyed(new_key())
+    good(await post(Caller(caller.http, made["secret"]), "/acts/a", **key), 201)
+    await tenant.owner.delete(f"/api-keys/{made['id']}")
+    rotated = good(await tenant.owner.post("/api-keys", body), 201)
+    again = await post(Caller(caller.http, rotated["secret"]), "/acts/a", **key)
+    assert again.headers["idempotent-replayed"] == "true"
+
+
 async def test_concurrent_requests_with_one_key_run_once(bench: Bench, caller: Caller) -> None:
     entered, leave = asyncio.Event(), asyncio.Event()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import WORK, World, good, new_key
+from tests.e2e.conftest import WORK, World, good, new_key, refused
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
@@ -89,8 +89,25 @@ async def test_signatory_from_outside_signs_with_its_organization(world: World) 
     escrow = await world.escrow("delivered", signatories=["procurement", f"{org}/member"])
     path = f"/escrows/{escrow['id']}"
     assert good(await callers["member"].get(path))["id"] == escrow["id"]
+    assert [item["id"] for item in good(await callers["member"].get("/escrows"))["data"]] == [escrow["id"]]
     signed = good(await callers["member"].post(f"{path}/approvals", {}))
     assert [s["signatory"] for s in signed["signatures"]] == [f"{org}/member"]
+
+
+async def test_two_signatories_of_one_organization_may_not_share_a_key(world: World) -> None:
+    escrow, key = await world.escrow("delivered"), new_key()
+    path = f"/escrows/{escrow['id']}/approvals"
+    good(await world.client.post(path, {}, key=key))
+    refused(await world.finance.post(path, {}, key=key), 422, "idempotency.conflict")
+    assert good(await world.finance.post(path, {}))["status"] == "released"
+
+
+async def test_operator_freezes_an_escrow_and_brings_no_evidence(world: World) -> None:
+    escrow = await world.escrow("funded")
+    path = f"/escrows/{escrow['id']}/disputes"
+    frozen = good(await world.operator.post(path, {"reason": "Fraud suspected"}))
+    assert (frozen["status"], frozen["dispute"]["reason"]) == ("disputed", "Fraud suspected")
+    refused(await world.operator.post(f"{path}/evidence", {"note": "I saw it"}), 403, "auth.forbidden")
 
 
 async def test_arbiter_splits_a_dispute(world: World) -> None:

@@ -24,6 +24,7 @@ def restored_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level, hook = list(root.handlers), root.level, sys.excepthook
     messages = workflow.logger.workflow_info_on_message, activity.logger.activity_info_on_message
+    structlog.contextvars.clear_contextvars()
     yield
     if logs._SINK.stream is not None:
         logs._SINK.stream.close()

@@ -152,6 +152,19 @@ def test_traceback_is_one_field_without_secrets(written: Callable[[], list[Line]
         assert "postgresql://u:***@db/x refused" in str(line["exception"])
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["/@ " + "://:" * 200_000, "bsk_ " + "\\" * 400_000, 'secret\\"' * 100_000, 'password": "' * 50_000],
+    ids=["urls", "backslashes", "quotes", "members"],
+)
+def test_long_hostile_line_is_searched_in_linear_time(text: str) -> None:
+    # Quadratic time would take minutes here, and meet the limit that every test has.
+    line = json.dumps({"path": text, "password": "hunter2hunter2"})
+    redacted = logs.Redactor()(line)
+    assert "hunter2" not in redacted
+    assert "***" in redacted
+
+
 def test_ordinary_values_are_left_alone(written: Callable[[], list[Line]]) -> None:
     ordinary = {
         "path": "/api/v1/api-keys/key_01kar",

@@ -1,0 +1,121 @@
+"""The app behind uvicorn on a real socket: whose address counts, and what is not read to its end."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from api import protocol
+from api.app import create_app
+from server import serving
+from tests.api.conftest import Caller, Tenant, good, new_key, settings_for
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+Serve = Callable[..., AbstractAsyncContextManager[int]]
+LIMIT = 20.0
+
+
+@pytest.fixture
+def serve(database_urls: DatabaseUrls) -> Serve:
+    """Runs the server as `server.py` does, in this loop, on a port of its own."""
+
+    @asynccontextmanager
+    async def running(**changes: Any) -> AsyncIterator[int]:
+        settings = settings_for(database_urls, port=0, **changes)
+        options = {**serving(settings), "loop": "none", "timeout_graceful_shutdown": 1}
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), **options))
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup()
+        try:
+            yield server.servers[0].sockets[0].getsockname()[1]
+        finally:
+            await server.shutdown()
+
+    return running
+
+
+async def address_in_the_trail(port: int, tenant: Tenant) -> str:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        owner = Caller(client, tenant.owner.token)
+        body = {"principal": new_key(), "role": "member"}
+        made = await owner.post("/api-keys", body, headers={"X-Forwarded-For": "203.0.113.7"})
+        (entry,) = good(await owner.get(f"/audit?target={good(made, 201)['id']}"))["data"]
+    return str(entry["address"])
+
+
+async def test_forwarded_address_of_nobody_trusted_is_ignored(serve: Serve, tenant: Tenant) -> None:
+    async with serve() as port:
+        assert await address_in_the_trail(port, tenant) == "127.0.0.1"
+
+
+async def test_forwarded_address_of_a_trusted_proxy_is_believed(serve: Serve, tenant: Tenant) -> None:
+    async with serve(trusted_proxies="127.0.0.0/8") as port:
+        assert await address_in_the_trail(port, tenant) == "203.0.113.7"
+
+
+async def read_to_end(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(LIMIT):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@pytest.mark.parametrize("filler", [b"X-Filler: " + b"x" * 1000 + b"\r\n", b"x" * 1000], ids=["many", "one"])
+async def test_head_that_gets_too_long_ends_the_connection(filler: bytes, serve: Serve) -> None:
+    async with serve() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        for _ in range(100):
+            writer.write(filler)
+        assert await read_to_end(reader) == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n", b"\r\n"])
+async def test_head_that_never_ends_ends_the_connection(
+    start: bytes, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol.BoundedProtocol, "head_seconds", 0.2)
+    async with serve() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(start)
+        assert await read_to_end(reader) == b""
+        writer.close()
+
+
+async def test_second_head_of_a_connection_is_bounded_too(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol.BoundedProtocol, "head_seconds", 1.0)
+    async with serve() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with asyncio.timeout(LIMIT):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET /healthz HTTP/1.1\r\n")
+        assert b"HTTP/1.1 " not in await read_to_end(reader)
+        writer.close()
+
+
+async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve, tenant: Tenant) -> None:
+    async with serve() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        owner = Caller(client, tenant.owner.token)
+        for _ in range(2):
+            answer = await owner.post("/agents", {"name": "x" * 900_000}, headers={"X-Filler": "x" * 40_000})
+            assert answer.status_code == 422
+        good(await owner.get("/agents"))
+
+
+async def test_connections_above_the_limit_are_answered_503(serve: Serve) -> None:
+    async with serve(limit_concurrency=2) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            assert (await client.get("/healthz")).status_code == 503
+        writer.close()
+        await read_to_end(reader)
