@@ -55,6 +55,8 @@ def make_worker(client: Client, database: Database, *, build_id: str | None = No
         task_queue=TASK_QUEUE,
         workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
         activities=[escrow.record_event, escrow.load, escrow.find_overdue, holds.expire_holds],
+        # What waits for a worker that was killed is given to another one after this, at the price of one replay.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=10),
         deployment_config=None if build_id is None else _deployment(build_id),
     )

@@ -37,6 +37,9 @@ MAX_PAUSE = timedelta(seconds=1)
 TRIES_FOR_A_MISSING_RUN = 5
 
 #: The last one says that the run's latest task failed: a deployment is being mended.
+#: What a killed worker had in hand is given to another one after this. A local activity that takes longer lengthens it.
+TASK_TIMEOUT = timedelta(seconds=5)
+
 _REPEATABLE = {
     RPCStatusCode.RESOURCE_EXHAUSTED,
     RPCStatusCode.UNAVAILABLE,
@@ -161,6 +164,7 @@ async def _started(client: Client, start: EscrowInput, update: str, command: Esc
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        task_timeout=TASK_TIMEOUT,
         static_summary=summary(terms),
         search_attributes=search_attributes(
             org_id=terms.payer_org_id,
