@@ -12,6 +12,7 @@ from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
+from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import stage_on
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
@@ -53,6 +54,7 @@ async def test_an_escrow_goes_on_in_new_runs_and_forgets_nothing(short_runs):
 
     await job.send("resolve", job.arbiter, payee_share_e4=5000)
     assert await job.end() == "split"
+    await replay_and_keep(await job.handle.fetch_history(), "continued_run")
     numbers = [event.number for event in await job.timeline()]
     assert numbers == list(range(1, len(numbers) + 1))
     assert await job.money() == {"payer": 75_000_000, "escrow": 0, "payee": 23_750_000}

@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from models.escrow import EscrowRow
 from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
 from workflows.escrow_sweep import EscrowSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -15,7 +16,9 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 async def sweep(stage):
     with stage.env.with_time_skipping_disabled():
         handle = await stage.client.start_workflow(EscrowSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
-    return await handle.result()
+    result = await handle.result()
+    await replay_and_keep(await handle.fetch_history(), "escrow_sweep")
+    return result
 
 
 async def overdue_in_the_books(job):
@@ -35,6 +38,7 @@ async def test_pitfall_24_a_terminated_run_comes_back_and_ends_by_its_deadline(a
     assert result.started >= 1
     await job.pass_time(days=3, hours=1)
     assert await job.end() == "released"
+    await replay_and_keep(await job.handle.fetch_history(), "resumed_run")
     assert (await job.money())["payee"] == 47_500_000
 
 

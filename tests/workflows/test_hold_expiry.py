@@ -8,6 +8,7 @@ from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
 from workflows.hold_expiry import HoldExpiryWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -30,6 +31,7 @@ async def test_pitfall_18_a_hold_that_nobody_ended_is_released_once(award, stage
             )
     handle = await stage.client.start_workflow(HoldExpiryWorkflow.run, id=new_id("sweep"), task_queue="bursar")
     await handle.result()
+    await replay_and_keep(await handle.fetch_history(), "hold_expiry")
     async with stage.database.platform() as session:
         swept = await Ledger(await driver_connection(session)).balance(wallet)
     assert (swept.available_minor, swept.posted_minor) == (90_000_000, 100_000_000)

@@ -5,36 +5,23 @@ record a new scenario beside the old ones. `BURSAR_RECORD_HISTORIES=1` writes th
 """
 
 import json
-import os
-from pathlib import Path
-from typing import Any
 
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer
 
 from contracts import search_attributes
 from domain.escrow.state import Milestone
 from runtime.settings import Settings
-from runtime.temporal import BursarPlugin, data_converter
+from runtime.temporal import data_converter
 from stack.temporal import find_temporal
+from tests.support.histories import FOLDER, replay_and_keep, replayer
 from tests.workflows.conftest import Job, Stage, stage_on
-from workflows.escrow import EscrowWorkflow
-from workflows.escrow_sweep import EscrowSweepWorkflow
-from workflows.hold_expiry import HoldExpiryWorkflow
 
-STORED = sorted((Path(__file__).parent / "histories").glob("*.json"))
-HIDDEN = {"identity": "recorder", "stackTrace": ""}
+STORED = sorted(FOLDER.glob("*.json"))
+#: Recorded by other tests of this folder, which have the server or the state that it takes.
+ELSEWHERE = {"continued_run", "escrow_sweep", "hold_expiry", "resumed_run"}
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
-
-
-def replayer() -> Replayer:
-    return Replayer(
-        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
-        data_converter=data_converter(Settings()),
-        plugins=[BursarPlugin()],
-    )
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
@@ -43,7 +30,7 @@ async def test_a_stored_history_replays(path):
 
 
 def test_histories_are_stored_for_every_kind_of_end():
-    assert {path.stem for path in STORED} >= set(SCENARIOS)
+    assert {path.stem for path in STORED} >= set(SCENARIOS) | ELSEWHERE
 
 
 async def test_an_altered_history_fails():
@@ -151,22 +138,10 @@ async def real_time(database_urls):
         yield stage
 
 
-def without_identities(value: Any) -> Any:
-    """Leave out which process on which machine did it, and where its files lay."""
-    if isinstance(value, dict):
-        return {k: HIDDEN[k] if k in HIDDEN else without_identities(v) for k, v in value.items()}
-    return [without_identities(item) for item in value] if isinstance(value, list) else value
-
-
 @pytest.mark.db
 @pytest.mark.temporal
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 async def test_a_fresh_history_replays(real_time, name):
     job = await SCENARIOS[name](real_time)
     await job.end()
-    history = await job.handle.fetch_history()
-    await replayer().replay_workflow(history)
-    path = Path(__file__).parent / "histories" / f"{name}.json"
-    if os.environ.get("BURSAR_RECORD_HISTORIES") and not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(without_identities(history.to_json_dict()), indent=1) + "\n")
+    await replay_and_keep(await job.handle.fetch_history(), name)

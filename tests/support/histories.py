@@ -1,0 +1,43 @@
+"""Replaying histories, and keeping those that are not stored yet."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from runtime.settings import Settings
+from runtime.temporal import BursarPlugin, data_converter
+from workflows.escrow import EscrowWorkflow
+from workflows.escrow_sweep import EscrowSweepWorkflow
+from workflows.hold_expiry import HoldExpiryWorkflow
+
+FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
+HIDDEN = {"identity": "recorder", "stackTrace": ""}
+
+
+def replayer() -> Replayer:
+    """Return a replayer of every workflow, with the production converter."""
+    return Replayer(
+        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
+        data_converter=data_converter(Settings()),
+        plugins=[BursarPlugin()],
+    )
+
+
+async def replay_and_keep(history: WorkflowHistory, name: str) -> None:
+    """Replay a fresh history; with BURSAR_RECORD_HISTORIES set, store it unless one of that name is stored."""
+    await replayer().replay_workflow(history)
+    path = FOLDER / f"{name}.json"
+    if os.environ.get("BURSAR_RECORD_HISTORIES") and not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(without_identities(history.to_json_dict()), indent=1) + "\n")
+
+
+def without_identities(value: Any) -> Any:
+    """Leave out which process on which machine did it, and where its files lay."""
+    if isinstance(value, dict):
+        return {k: HIDDEN[k] if k in HIDDEN else without_identities(v) for k, v in value.items()}
+    return [without_identities(item) for item in value] if isinstance(value, list) else value
