@@ -92,6 +92,22 @@ def balance(dev: dict[str, Any]) -> str:
     return available
 
 
+def call(dev: dict[str, Any], method: str, path: str, key: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {dev['keys'][key]}", "Idempotency-Key": f"{method} {path} {body}"}
+    url = f"{dev['api_url']}/api/v1{path}"
+    answer = httpx.request(method, url, headers=headers, json=body, trust_env=False, timeout=60)
+    assert answer.status_code < 300, answer.text
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def escrow(dev: dict[str, Any], **terms: Any) -> str:
+    award = {"agent_id": dev["ids"]["agent"], "title": "waits", "price": "10.00", "currency": "CREDIT", **terms}
+    contract = call(dev, "POST", "/contracts", "client", award)
+    opened: str = call(dev, "POST", "/escrows", "client", {"contract_id": contract["id"]})["id"]
+    return opened
+
+
 def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Path) -> None:
     with launched(data_dir) as first:
         first.wait_for("Ctrl-C stops everything")
@@ -124,6 +140,11 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Pat
             assert first.processes()[part].pid != victim.pid
         assert balance(dev) == before
 
+        unfunded = escrow(dev, fund_within="PT20S")
+        funded = escrow(dev, deliver_within="P7D")
+        call(dev, "POST", f"/escrows/{funded}/fund", "client", {"source": "credits"})
+        before = balance(dev)
+
         children = list(first.processes().values())
         first.process.kill()
         first.finish()
@@ -134,6 +155,14 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Pat
         assert again.dev()["keys"] == dev["keys"]
         assert again.dev()["ids"] == dev["ids"]
         assert balance(again.dev()) == before
+
+        # What waited goes on waiting: for its deadline, and for its people.
+        while call(again.dev(), "GET", f"/escrows/{unfunded}", "client")["status"] == "open":
+            pass
+        assert call(again.dev(), "GET", f"/escrows/{unfunded}", "client")["status"] == "cancelled"
+        call(again.dev(), "POST", f"/escrows/{funded}/delivery", "agent", {"artifacts": []})
+        paid = call(again.dev(), "POST", f"/escrows/{funded}/validation", "validator", {"score": "1"})
+        assert paid["status"] == "released"
         started = [*again.processes().values()]
         started += [child for process in started for child in process.children(recursive=True)]
         again.process.send_signal(signal.SIGINT)
