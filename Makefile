@@ -25,11 +25,12 @@ demo: $(READY) ## drive a running or fresh stack through the main story and chec
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: $(READY) ## ruff, mypy strict, import contracts, migrations against the models
+check: $(READY) ## ruff, mypy strict, import contracts, rules near money, migrations against the models
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_rules.py
 	$(BIN)/python -m stack check
 
 fmt: $(READY) ## format, and fix what ruff can fix
