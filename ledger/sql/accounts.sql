@@ -42,12 +42,3 @@ BEGIN
     settled := found_row.opened_in IS DISTINCT FROM pg_current_xact_id_if_assigned()::text::bigint;
 END
 $$;
-
--- Waits for the account's turn, until the end of the transaction; always true. Rows alone would do for correctness, but
--- whoever waits for a row that many want is woken for each of its versions, and most of a busy server's time goes into
--- waking. In a queue each is woken once. A striped account has none: its sessions are apart already. A transaction
--- keeps one lock for each account that it posts to singly, so what posts to thousands of accounts in one transaction
--- uses `ledger.post_batch`, which does not queue.
-CREATE OR REPLACE FUNCTION ledger.take_turn(p_account bigint) RETURNS boolean
-LANGUAGE sql VOLATILE
-RETURN p_account & 255 <> 0 OR pg_advisory_xact_lock(p_account) IS NOT NULL;

@@ -40,7 +40,6 @@ DECLARE
     );
     s ledger.balances;
     d ledger.balances;
-    queued boolean;
 BEGIN
     INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
@@ -55,7 +54,6 @@ BEGIN
     -- Twice the same two updates, because the account with the lower id is locked first. A source that is not found
     -- has not enough, or does not exist.
     IF p_source < p_destination THEN
-        queued := ledger.take_turn(p_source) AND ledger.take_turn(p_destination);
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
@@ -64,7 +62,6 @@ BEGIN
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
         RETURNING b.* INTO d;
     ELSE
-        queued := ledger.take_turn(p_destination) AND ledger.take_turn(p_source);
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
         RETURNING b.* INTO d;

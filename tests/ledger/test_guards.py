@@ -66,9 +66,12 @@ async def test_identities_are_immutable_for_their_owner(
         await owner.execute(statement)
 
 
-async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner(
-    owner: asyncpg.Connection, books: Books, moved: tuple[Account, asyncpg.Record]
+@pytest.mark.parametrize("path", ["public", "pg_catalog, pg_temp", "pg_temp, pg_catalog"])
+async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_any_search_path(
+    owner: asyncpg.Connection, books: Books, moved: tuple[Account, asyncpg.Record], path: str
 ) -> None:
+    # The function's own path among them: no setting tells the guard that it may look away.
+    await owner.execute(f"SET search_path = {path}")
     _, entry = moved
     cash = accounts.org_cash(fresh("org"), "USD")
     await books.ledger.post(
@@ -100,6 +103,28 @@ async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner(
         assert caught.value.sqlstate == "BU007"
     with pytest.raises(asyncpg.UniqueViolationError):
         await owner.execute(INSERT_ENTRY + f"{row(credits, 1, 5)}, {row(credits, 60, -5)}")
+
+
+async def test_operators_of_the_owner_do_not_stand_in_for_those_of_the_guard(
+    owner: asyncpg.Connection, moved: tuple[Account, asyncpg.Record]
+) -> None:
+    entry = moved[1]
+    transaction = owner.transaction()
+    await transaction.start()
+    try:
+        for kind in ("numeric", "bigint"):
+            await owner.execute(
+                f"CREATE FUNCTION pg_temp.never({kind}, {kind}) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;"
+                f"CREATE OPERATOR public.<> (FUNCTION = pg_temp.never, LEFTARG = {kind}, RIGHTARG = {kind})"
+            )
+        await owner.execute("SET LOCAL search_path = public, pg_catalog")
+        with pytest.raises(asyncpg.PostgresError) as caught:
+            await owner.execute(
+                INSERT_ENTRY + f"({entry['account_id']}, 50, 5, 0, now(), '{entry['transfer_id']}', 0, 'CREDIT')"
+            )
+        assert caught.value.sqlstate == "BU007"
+    finally:
+        await transaction.rollback()
 
 
 async def test_floor_holds_against_its_owner(owner: asyncpg.Connection, moved: tuple[Account, asyncpg.Record]) -> None:

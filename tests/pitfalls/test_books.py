@@ -13,7 +13,7 @@ import pytest
 
 from domain.accounts import Account
 from domain.errors import Conflict, DomainError, InsufficientFunds, Unavailable
-from ledger.gateway import Held, Ledger, Posted
+from ledger.gateway import Held, Ledger, Leg, Posted, Posting
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
 
@@ -235,3 +235,42 @@ async def test_pitfall_19_deadlock_is_told_and_its_repetition_is_recorded(
         for account in (left, right):
             assert (await books.ledger.balance(account)).posted_minor == 11
         await books.assert_proven()
+
+
+@pytest.mark.parametrize("first", ["hold", "capture", "void", "expire", "legs", "batch", "post"])
+async def test_pitfall_19_calls_of_one_transaction_on_one_account_never_deadlock_with_a_posting(
+    database_urls: DatabaseUrls, owner: asyncpg.Connection, first: str
+) -> None:
+    """Whoever has an account's row needs nothing more for the next call on it, however many wait for that row."""
+    async with open_books(database_urls.platform, clients=2) as books:
+        account, payee = await books.org(100), await books.org()
+        long_ago = NOW - timedelta(days=2000)
+        held = await hold(account, 10)(books.ledger)
+        await hold(account, 1, held_at=long_ago, expires_at=long_ago + timedelta(hours=1))(books.ledger)
+        ours, theirs = books.clients
+        key = fresh("k")
+        calls = {
+            "hold": hold(account, 5),
+            "capture": capture(held, 10, payee),
+            "void": void(held),
+            "expire": lambda ledger: ledger.expire_holds(now=long_ago + timedelta(hours=2)),
+            "legs": lambda ledger: ledger.post_legs(
+                key=key, kind="t", legs=[Leg(account, payee, 2), Leg(account, COMMISSION, 1)], effective_at=NOW
+            ),
+            "batch": lambda ledger: ledger.post_batch(
+                kind="t", postings=[Posting(key, account, payee, 3)], effective_at=NOW
+            ),
+            "post": post(account, payee, 3, key),
+        }
+        async with books.connections[0].transaction():
+            await calls[first](ours)
+            rival = asyncio.create_task(post(account, payee, 7, fresh("k"))(theirs))
+            await until_waiting(owner, books.connections[1].get_server_pid())
+            await post(account, payee, 4, fresh("k"))(ours)
+        assert not (await rival).replayed
+        await books.assert_proven()
+
+
+async def until_waiting(owner: asyncpg.Connection, pid: int) -> None:
+    while await owner.fetchval("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1", pid) != "Lock":
+        await asyncio.sleep(0)
