@@ -23,7 +23,7 @@ demo: $(READY) ## drive a running or fresh stack through the main story and chec
 	@exec $(BIN)/python -m stack demo $(ARGS)
 
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
 
 check: $(READY) ## ruff, mypy strict, import contracts, rules near money, migrations against the models
 	$(BIN)/ruff check .

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
+from xdist.scheduler import LoadScopeScheduling
 
 from contracts import search_attributes
 from runtime.database import Database
@@ -32,6 +34,28 @@ class DatabaseUrls:
 
 
 NUMBERS = itertools.count(1)
+
+#: Tests of these folders stay on one worker: they share a running stack and its balances, a server that skips time, or
+#: the machine's two cores with processes that are killed. Every other file is a group of its own.
+TOGETHER = {
+    "tests/e2e/": "stack",
+    "tests/faults/": "launchers",
+    "tests/stack/": "launchers",
+    "tests/docs/test_readme_tour.py": "launchers",
+    "tests/workflows/": "workflows",
+}
+
+
+class Grouping(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands tests to the workers by file or by the groups above."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:
+    return Grouping(config, log)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ async def test_privileged_act_is_told_with_who_what_and_from_where(tenant: Tenan
 async def test_tenant_sees_what_operators_did_to_it(operator: Caller, tenant: Tenant) -> None:
     body = {"organization_id": tenant.org_id, "amount": "1", "source": "reward"}
     lot = good(await operator.post("/credits/grants", body, key=new_key()), 201)
-    (entry,) = good(await tenant.finance.get("/audit?action=credits.grant"))["data"]
+    (entry,) = good(await tenant.finance.get(f"/audit?action=credits.grant&target={lot['id']}"))["data"]
     assert entry["target"] == lot["id"]
     assert entry["actor_organization_id"] is None
     assert entry["role"] == "operator"

@@ -11,7 +11,7 @@ import pytest
 from stack.supervisor import Stack
 from tests.docs.pages import ROOT, bash_blocks
 
-pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal, pytest.mark.xdist_group("documented stack")]
+pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
 
 RECIPES = {
     "hire-an-agent": ["funded", "funded 28.50", "delivered", "released 76.00 4.00"],

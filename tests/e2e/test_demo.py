@@ -13,7 +13,7 @@ from stack.migrate import ROOT
 from stack.stories import STORIES
 from tests.e2e.conftest import World
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e]
 
 
 async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.conftest import COMMANDS, Caller, World, good, path_of, refused
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e]
 
 NOT_AMOUNTS = [
     *(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import COMMANDS, WORK, Caller, World, good, new_key, path_of, refused
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e]
 
 UNKNOWN = "esc_" + "0" * 26
 MONEY = ["fund", "validate", "approve", "resolve", "refund", "cancel"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.conftest import WORK, World, good, new_key, refused
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e]
 
 ESCROW_FIELDS = {
     *("id", "contract_id", "status", "currency", "amount", "funded_amount", "released_amount", "refunded_amount"),

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.e2e.conftest import World, good
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e]
 
 SEED = 20_260_101
 BOUNDED = settings(

@@ -9,7 +9,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.e2e.conftest import World, good
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e]
 
 
 @pytest.fixture(scope="session")

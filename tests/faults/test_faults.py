@@ -16,7 +16,6 @@ SEED = int(os.environ.get("BURSAR_FAULTS_SEED", "1"))
 
 
 @pytest.mark.e2e
-@pytest.mark.xdist_group("faults")
 @pytest.mark.timeout(300)
 async def test_twenty_escrows_survive_the_death_of_every_part(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):

@@ -23,7 +23,7 @@ from stack.supervisor import PARTS
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"operator", "arbiter", "validator", "client", "finance", "auditor", "agent", "studio"}
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 class Launcher:
