@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from ledger import guards
+
 #: Violations that are listed for each check; the rest is only counted.
 MAX_LISTED = 20
 
@@ -74,16 +76,34 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
         """,
     ),
     (
-        "every entry belongs to a transfer and carries its account's asset",
+        "every entry belongs to a transfer, has its time, and carries its account's asset",
         "entries",
         """
         SELECT 'entry ' || e.account_id || '/' || e.stripe || '/' || e.version || ': ' ||
             CASE WHEN t.id IS NULL THEN 'no transfer ' || e.transfer_id
-                 WHEN a.id IS NULL THEN 'no account' ELSE 'is of ' || e.asset || ', its account of ' || a.asset END
+                 WHEN a.id IS NULL THEN 'no account'
+                 WHEN a.asset <> e.asset THEN 'is of ' || e.asset || ', its account of ' || a.asset
+                 ELSE 'effective ' || e.effective_at || ', its transfer ' || t.effective_at END
         FROM ledger.entries e
         LEFT JOIN ledger.transfers t ON t.id = e.transfer_id
         LEFT JOIN ledger.accounts a ON a.id = e.account_id
-        WHERE t.id IS NULL OR a.id IS NULL OR a.asset <> e.asset
+        WHERE t.id IS NULL OR a.id IS NULL OR a.asset <> e.asset OR t.effective_at <> e.effective_at
+        """,
+    ),
+    (
+        "every key stands for one transfer",
+        "transfers",
+        """
+        SELECT 'key ' || idempotency_key || ': ' || count(*) || ' transfers'
+        FROM ledger.transfers GROUP BY idempotency_key HAVING count(*) > 1
+        """,
+    ),
+    (
+        "every key stands for one hold",
+        "holds",
+        """
+        SELECT 'key ' || idempotency_key || ': ' || count(*) || ' holds'
+        FROM ledger.holds GROUP BY idempotency_key HAVING count(*) > 1
         """,
     ),
     (
@@ -168,18 +188,61 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
             OR min(b.floor) IS DISTINCT FROM a.floor OR min(b.asset) <> a.asset OR max(b.asset) <> a.asset
         """,
     ),
+)
+
+# Money that the tables beside the books tell of, each where its table exists: name, table, what is counted, query.
+_BESIDE: tuple[tuple[str, str, str, str], ...] = (
     (
-        "every guard of the schema is in place",
-        "guards",
+        "every transfer that the timeline of an escrow names is in the books",
+        "public.escrow_events",
+        "events",
         """
-        SELECT 'trigger ' || g.name || ' on ledger.' || g.relation || ' is missing or switched off'
-        FROM (VALUES ('check_entries', 'entries'), ('immutable', 'entries'), ('immutable', 'transfers'),
-            ('immutable', 'accounts'), ('immutable', 'balances'), ('immutable', 'holds'), ('ends_once', 'holds')
-        ) AS g (name, relation)
-        WHERE NOT EXISTS (
-            SELECT FROM pg_catalog.pg_trigger t
-            WHERE t.tgname = g.name AND t.tgrelid = ('ledger.' || g.relation)::regclass AND t.tgenabled IN ('O', 'A')
-        )
+        SELECT 'event ' || v.number || ' of ' || v.escrow_id || ': no transfer ' || v.transfer_id
+        FROM public.escrow_events v
+        WHERE v.transfer_id IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = v.transfer_id)
+        """,
+    ),
+    (
+        "every lot of credits has the transfer that granted it, for that amount",
+        "public.credit_lots",
+        "lots",
+        """
+        SELECT 'lot ' || l.id || ': ' || l.amount_minor || ', its transfer ' || l.transfer_id || ' brought ' ||
+            coalesce(e.amount::text, 'nothing')
+        FROM public.credit_lots l
+        LEFT JOIN ledger.accounts a ON a.path = 'org/' || l.org_id || '/credits' AND a.asset = 'CREDIT'
+        LEFT JOIN ledger.entries e ON e.transfer_id = l.transfer_id AND e.account_id = a.id
+        WHERE e.amount IS DISTINCT FROM l.amount_minor
+           OR NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id)
+        """,
+    ),
+    (
+        "what each escrow says was funded, released, refunded and taken is what its account and the others got",
+        "public.escrows",
+        "escrows",
+        """
+        SELECT id || ': says ' || told::text || ', the books ' || booked::text
+        FROM (
+            SELECT x.id, jsonb_build_object('funded', x.funded_minor, 'released', x.released_minor, 'refunded',
+                    x.refunded_minor, 'commission', x.commission_minor, 'held',
+                    x.funded_minor - x.released_minor - x.refunded_minor - x.commission_minor) AS told,
+                jsonb_build_object('funded', coalesce(m.funded, 0), 'released', coalesce(m.released, 0), 'refunded',
+                    coalesce(m.refunded, 0), 'commission', coalesce(m.commission, 0), 'held',
+                    coalesce(m.held, 0)) AS booked
+            FROM public.escrows x
+            LEFT JOIN ledger.accounts a ON a.path = 'escrow/' || x.id AND a.asset = x.currency
+            LEFT JOIN LATERAL (
+                SELECT sum(o.amount) FILTER (WHERE o.account_id = a.id AND o.amount > 0) AS funded,
+                    sum(o.amount) FILTER (WHERE p.path LIKE 'agent/%') AS released,
+                    sum(o.amount) FILTER (WHERE p.path LIKE 'org/%' AND o.amount > 0) AS refunded,
+                    sum(o.amount) FILTER (WHERE p.path = 'platform/commission') AS commission,
+                    sum(o.amount) FILTER (WHERE o.account_id = a.id) AS held
+                FROM (SELECT DISTINCT transfer_id FROM ledger.entries WHERE account_id = a.id) n
+                JOIN ledger.entries o ON o.transfer_id = n.transfer_id
+                JOIN ledger.accounts p ON p.id = o.account_id
+            ) m ON true
+        ) compared
+        WHERE told <> booked
         """,
     ),
 )
@@ -188,11 +251,31 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
 async def verify(connection: asyncpg.Connection) -> Report:
     """Check every rule of the books in one read-only snapshot; the connection must be in no transaction."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(guards.SEARCH_PATH)
         row = await connection.fetchrow(_COUNTS)
         assert row is not None
-        counts = {name.replace("_", " "): int(number) for name, number in row.items()} | {"guards": 7}
+        counts = {name.replace("_", " "): int(number) for name, number in row.items()}
         checks = [await _check(connection, name, counts[unit], unit, query) for name, unit, query in _CHECKS]
-    return Report({name: number for name, number in counts.items() if name != "guards"}, tuple(checks))
+        for name, table, unit, query in _BESIDE:
+            if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
+                number = await connection.fetchval(f"SELECT count(*) FROM {table}")
+                checks.append(await _check(connection, name, number, unit, query))
+        checks.extend(_guards([str(row["line"]) for row in await connection.fetch(guards.QUERY)]))
+    return Report(counts, tuple(checks))
+
+
+def _guards(found: list[str]) -> list[Check]:
+    expected, differences = guards.expected(), guards.differences(found)
+    return [
+        Check(
+            name,
+            sum(line.startswith(kind) for line in expected),
+            {"policy": "policies"}.get(kind, f"{kind}s"),
+            tuple(differences[kind][:MAX_LISTED]),
+            len(differences[kind]),
+        )
+        for kind, name in guards.KINDS.items()
+    ]
 
 
 async def _check(connection: asyncpg.Connection, name: str, checked: int, unit: str, query: str) -> Check:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from domain import accounts
 from ledger.__main__ import main
 from ledger.gateway import Leg
 from ledger.verify import verify
@@ -17,6 +18,15 @@ pytestmark = pytest.mark.db
 
 ORG = "(SELECT min(id) FROM ledger.accounts WHERE path LIKE 'org/%')"
 LAST = f"(SELECT max(version) FROM ledger.entries WHERE account_id = {ORG})"
+#: Erases the last transfer of its accounts and leaves no trace within the books: what remains is right in itself.
+ERASE = """
+CREATE TEMP TABLE gone AS SELECT * FROM ledger.entries WHERE transfer_id = (SELECT transfer_id FROM {named_by});
+DELETE FROM ledger.entries WHERE transfer_id IN (SELECT transfer_id FROM gone);
+DELETE FROM ledger.transfers WHERE id IN (SELECT transfer_id FROM gone);
+UPDATE ledger.balances b SET posted = b.posted - t.amount, version = b.version - t.number
+FROM (SELECT account_id, stripe, sum(amount) AS amount, count(*) AS number FROM gone GROUP BY account_id, stripe) t
+WHERE t.account_id = b.account_id AND t.stripe = b.stripe;
+"""
 DAMAGES = {
     "changed amount": (
         f"UPDATE ledger.entries SET amount = amount + 1 WHERE account_id = {ORG} AND version = 1",
@@ -37,11 +47,25 @@ DAMAGES = {
     ),
     "lost transfer": (
         "DELETE FROM ledger.transfers WHERE hold_id IS NULL AND kind = 'test.issue'",
-        {"every entry belongs"},
+        {"every entry belongs", "every lot of credits"},
     ),
     "entry of another asset": (
         "UPDATE ledger.entries SET asset = 'USD'",
         {"every entry belongs"},
+    ),
+    "entry at another time": (
+        "UPDATE ledger.entries SET effective_at = effective_at + interval '1 day'",
+        {"every entry belongs"},
+    ),
+    "key of two transfers": (
+        "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
+        "UPDATE ledger.transfers SET idempotency_key = 'same'",
+        {"every key stands for one transfer", "every constraint of the books"},
+    ),
+    "key of two holds": (
+        "ALTER TABLE ledger.holds DROP CONSTRAINT uq_holds_idempotency_key;"
+        "UPDATE ledger.holds SET idempotency_key = 'same'",
+        {"every key stands for one hold", "every constraint of the books"},
     ),
     "money from nowhere": (
         f"UPDATE ledger.balances SET posted = posted + 1000 WHERE account_id = {ORG}",
@@ -83,7 +107,12 @@ DAMAGES = {
     "below the floor": (
         f"ALTER TABLE ledger.balances DROP CONSTRAINT ck_balances_floor;"
         f"UPDATE ledger.balances SET posted = -5 WHERE account_id = {ORG}",
-        {"all balances of an asset", "every balance equals", "every account has its stripes"},
+        {
+            "all balances of an asset",
+            "every balance equals",
+            "every account has its stripes",
+            "every constraint of the books",
+        },
     ),
     "floor lifted": (
         f"UPDATE ledger.balances SET floor = NULL WHERE account_id = {ORG}",
@@ -93,6 +122,76 @@ DAMAGES = {
         "DELETE FROM ledger.balances WHERE (account_id, stripe) ="
         " (SELECT account_id, stripe FROM ledger.balances WHERE version = 0 AND stripe > 0 LIMIT 1)",
         {"every account has its stripes"},
+    ),
+    "transfer of an escrow erased, its balances set back": (
+        ERASE.format(named_by="escrow_events"),
+        {"every transfer that the timeline", "what each escrow says"},
+    ),
+    "transfer of a lot erased, its balances set back": (
+        ERASE.format(named_by="credit_lots"),
+        {"every lot of credits"},
+    ),
+    "timeline that names no transfer": (
+        "UPDATE public.escrow_events SET transfer_id = uuidv7()",
+        {"every transfer that the timeline"},
+    ),
+    "lot of another amount": (
+        "UPDATE public.credit_lots SET amount_minor = amount_minor + 1",
+        {"every lot of credits"},
+    ),
+    "escrow that says more was released": (
+        "UPDATE public.escrows SET released_minor = released_minor + 1, funded_minor = funded_minor + 1",
+        {"what each escrow says"},
+    ),
+    "escrow that says refunded for released": (
+        "UPDATE public.escrows SET released_minor = 0, refunded_minor = released_minor",
+        {"what each escrow says"},
+    ),
+    "floor no longer enforced": (
+        "ALTER TABLE ledger.balances DROP CONSTRAINT ck_balances_floor",
+        {"every constraint of the books"},
+    ),
+    "foreign key switched off": (
+        "ALTER TABLE ledger.balances DISABLE TRIGGER ALL",
+        {"every constraint of the books", "every trigger of the books"},
+    ),
+    "trigger switched off": (
+        "ALTER TABLE ledger.entries DISABLE TRIGGER check_entries",
+        {"every trigger of the books"},
+    ),
+    "trigger dropped": (
+        "DROP TRIGGER immutable ON ledger.transfers",
+        {"every trigger of the books"},
+    ),
+    "trigger that never fires": (
+        "CREATE OR REPLACE TRIGGER ends_once BEFORE UPDATE ON ledger.holds FOR EACH ROW WHEN (false)"
+        " EXECUTE FUNCTION ledger.refuse_change()",
+        {"every trigger of the books"},
+    ),
+    "guard emptied": (
+        "CREATE OR REPLACE FUNCTION ledger.check_entries() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RETURN NULL; END $$",
+        {"every function of the books"},
+    ),
+    "row-level security switched off": (
+        "ALTER TABLE ledger.entries DISABLE ROW LEVEL SECURITY",
+        {"row-level security is on"},
+    ),
+    "policy for everybody": (
+        "CREATE POLICY all_of_it ON ledger.accounts TO bursar_api USING (true)",
+        {"row-level security is on"},
+    ),
+    "tenants may write": (
+        "GRANT UPDATE ON ledger.balances TO bursar_api",
+        {"nobody but the owner writes"},
+    ),
+    "everybody may write a column": (
+        "GRANT UPDATE (posted) ON ledger.balances TO PUBLIC",
+        {"nobody but the owner writes"},
+    ),
+    "tenants may post": (
+        "GRANT EXECUTE ON FUNCTION ledger.post TO bursar_api",
+        {"nobody but the owner writes"},
     ),
 }
 
@@ -112,7 +211,47 @@ async def small_books(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]
         await books.ledger.capture(
             key=fresh("c"), hold_id=held[0].hold_id, amount_minor=5, destination=payee, effective_at=NOW
         )
+        await tell_of_money_beside_the_books(books, fresh_database_urls.owner)
         yield books
+
+
+async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
+    """A lot of credits, and an escrow of which a part was released."""
+    holder, lucky = await books.org(50), await books.org()
+    escrow = accounts.escrow(fresh("esc"), "CREDIT", str(holder.org_id))
+    earnings = accounts.agent_earnings(fresh("agt"), "CREDIT", fresh("org"))
+    await books.ledger.post(
+        key=fresh("k"), kind="fund", source=holder, destination=escrow, amount_minor=30, effective_at=NOW
+    )
+    released = await books.ledger.post_legs(
+        key=fresh("k"), kind="release", legs=[Leg(escrow, earnings, 9), Leg(escrow, COMMISSION, 1)], effective_at=NOW
+    )
+    granted = await books.issue(lucky, 50)
+    owner = await asyncpg.connect(url)
+    try:
+        # The organization, the contract and the rest of the story are not needed.
+        await owner.execute("SET session_replication_role = replica")
+        await owner.execute(
+            "INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id, workflow_id,"
+            " status, version, currency, amount_minor, funded_minor, released_minor, refunded_minor, commission_minor,"
+            " state, created_at, updated_at) VALUES ($1, 'c', 'o', 'p', '{}', 'a', 'w', 'funded', 1, 'CREDIT', 30, 30,"
+            " 9, 0, 1, '{}', now(), now())",
+            escrow.path.removeprefix("escrow/"),
+        )
+        await owner.execute(
+            "INSERT INTO escrow_events (escrow_id, number, kind, status, actor, command_id, transfer_id, details, at,"
+            " recorded_at) VALUES ($1, 1, 'released', 'x', 'x', 'x', $2, '{}', now(), now())",
+            escrow.path.removeprefix("escrow/"),
+            released.transfer_id,
+        )
+        await owner.execute(
+            "INSERT INTO credit_lots (id, org_id, source, amount_minor, transfer_id, created_by, command_id)"
+            " VALUES ('lot', $1, 'promotion', 50, $2, 'x', 'x')",
+            lucky.org_id,
+            granted.transfer_id,
+        )
+    finally:
+        await owner.close()
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -131,15 +270,19 @@ async def test_damage_is_found_and_named(small_books: Books, fresh_database_urls
     assert all(check.violations for check in report.checks if check.violation_count)
 
 
-async def test_switched_off_guard_is_found(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
+async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
     try:
-        await owner.execute("ALTER TABLE ledger.entries DISABLE TRIGGER check_entries")
+        await owner.execute(
+            "ALTER TABLE ledger.transfers DROP CONSTRAINT uq_transfers_idempotency_key;"
+            "GRANT INSERT ON ledger.entries TO bursar_api"
+        )
     finally:
         await owner.close()
     report = await verify(small_books.connections[0])
     assert [check.violations for check in report.checks if check.violation_count] == [
-        ("trigger check_entries on ledger.entries is missing or switched off",)
+        ("missing: constraint ledger.transfers uq_transfers_idempotency_key UNIQUE (idempotency_key)",),
+        ("unexpected: grant INSERT on ledger.entries to bursar_api",),
     ]
 
 

@@ -1,0 +1,87 @@
+"""What the schema `ledger` must consist of for the books to hold, written down and compared with a live database.
+
+`guards.txt` beside this module has one line for each constraint, trigger, function, policy and grant. It is recorded
+from a database that the migrations made, so whatever somebody dropped, emptied, switched off or granted since is a
+line too few or too many. The text is PostgreSQL 18's own.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+EXPECTED_FILE = Path(__file__).with_name("guards.txt")
+
+#: What each kind of line proves, by the line's first word.
+KINDS = {
+    "constraint": "every constraint of the books is there and enforced",
+    "trigger": "every trigger of the books is there and switched on",
+    "function": "every function of the books is the one of this release",
+    "policy": "row-level security is on, with the policies of this release and no others",
+    "grant": "nobody but the owner writes the books, and tenants call nothing that moves money",
+}
+
+# Names are written in full only under this path, whatever the connection's own is.
+SEARCH_PATH = "SET LOCAL search_path = pg_catalog"
+
+QUERY = """
+WITH tables AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p')),
+functions AS (
+    SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'ledger'::regnamespace
+        OR p.oid::regprocedure::text IN ('public.bursar_org()', 'public.tenant_balance(text,text)')
+),
+granted AS (
+    SELECT 'ledger' AS thing, a.* FROM pg_namespace n, aclexplode(n.nspacl) a
+    WHERE n.nspname = 'ledger' AND a.grantee <> n.nspowner
+    UNION ALL
+    SELECT t.oid::regclass::text, a.* FROM tables t, aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
+    UNION ALL
+    SELECT t.oid::regclass || '.' || c.attname, a.*
+    FROM tables t JOIN pg_attribute c ON c.attrelid = t.oid, aclexplode(c.attacl) a WHERE a.grantee <> t.relowner
+    UNION ALL
+    SELECT f.oid::regprocedure::text, a.*
+    FROM functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner
+)
+SELECT concat_ws(' ', 'constraint', t.oid::regclass, c.conname,
+    regexp_replace(pg_get_constraintdef(c.oid), '\\s+', ' ', 'g'),
+    CASE WHEN EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstraint = c.oid AND g.tgenabled NOT IN ('O', 'A'))
+           OR EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = c.conindid AND NOT (i.indisvalid AND i.indisready))
+         THEN '(switched off)' END) AS line
+FROM tables t JOIN pg_constraint c ON c.conrelid = t.oid WHERE c.contype <> 'n'
+UNION ALL
+SELECT concat_ws(' ', 'trigger', pg_get_triggerdef(g.oid),
+    CASE WHEN g.tgenabled NOT IN ('O', 'A') THEN '(switched off)' END)
+FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
+UNION ALL
+SELECT concat_ws(' ', 'function', f.oid::regprocedure, md5(pg_get_functiondef(f.oid))) FROM functions f
+UNION ALL
+SELECT concat_ws(' ', 'policy', t.oid::regclass, CASE WHEN t.relrowsecurity THEN 'on' ELSE 'off' END) FROM tables t
+UNION ALL
+SELECT concat_ws(' ', 'policy', t.oid::regclass, p.polname, p.polcmd, p.polroles::regrole[],
+    CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END,
+    regexp_replace(pg_get_expr(p.polqual, t.oid), '\\s+', ' ', 'g'))
+FROM tables t JOIN pg_policy p ON p.polrelid = t.oid
+UNION ALL
+SELECT concat_ws(' ', 'grant', g.privilege_type, 'on', g.thing, 'to',
+    CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END)
+FROM granted g
+WHERE g.privilege_type NOT IN ('SELECT', 'USAGE')
+    OR g.grantee IN (0, to_regrole('bursar_api'), to_regrole('bursar_platform'))
+UNION ALL
+SELECT concat_ws(' ', 'grant', 'rights of', m.roleid::regrole, 'to', m.member::regrole)
+FROM pg_auth_members m WHERE m.member IN (to_regrole('bursar_api'), to_regrole('bursar_platform'))
+UNION ALL
+SELECT concat_ws(' ', 'grant', r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser'
+    WHEN r.rolbypassrls THEN 'passes row-level security by' ELSE 'is bound by row-level security' END)
+FROM pg_roles r WHERE r.rolname = 'bursar_api'
+"""
+
+
+def expected() -> frozenset[str]:
+    """Return the lines that a sound database has."""
+    return frozenset(EXPECTED_FILE.read_text("utf-8").splitlines())
+
+
+def differences(found: Iterable[str]) -> dict[str, list[str]]:
+    """Return for each kind what is missing and what is too much."""
+    sound, there = expected(), frozenset(found)
+    wrong = [*(f"missing: {line}" for line in sound - there), *(f"unexpected: {line}" for line in there - sound)]
+    return {kind: sorted(line for line in wrong if line.split(": ")[1].startswith(kind)) for kind in KINDS}

@@ -1,0 +1,25 @@
+"""`ledger/guards.txt` says what the migrations make. `BURSAR_RECORD=1` records it anew; read the difference."""
+
+import os
+
+import asyncpg
+import pytest
+
+from ledger import guards
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+
+async def test_recorded_guards_are_those_that_the_migrations_make(fresh_database_urls: DatabaseUrls) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        async with owner.transaction():
+            await owner.execute(guards.SEARCH_PATH)
+            lines = sorted(str(row["line"]) for row in await owner.fetch(guards.QUERY))
+    finally:
+        await owner.close()
+    if os.environ.get("BURSAR_RECORD"):
+        guards.EXPECTED_FILE.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    assert {line.partition(" ")[0] for line in lines} == set(guards.KINDS)
+    assert lines == guards.EXPECTED_FILE.read_text("utf-8").splitlines()
