@@ -11,9 +11,12 @@ from domain.accounts import Account
 MAX_REMEMBERED = 200_000
 
 # Two databases of one process never share ids: the identity is the cluster, the database and the table itself, so a
-# schema that was dropped and made again is another one.
+# schema that was dropped and made again is another one. So is the same one on another timeline: a server that was
+# restored, or took over before it had received everything, may give an id that is remembered to another account. The
+# timeline is that of the log being written, since the one of the last checkpoint lags behind a promotion.
 _IDENTITY = """
-SELECT s.system_identifier, d.oid, 'ledger.accounts'::regclass::oid
+SELECT s.system_identifier, d.oid, 'ledger.accounts'::regclass::oid,
+    CASE WHEN NOT pg_is_in_recovery() THEN left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END
 FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 """
 _OPEN = """
@@ -28,7 +31,7 @@ ORDER BY a.ord
 class AccountIds:
     """Ids of accounts on one connection, from a memory that all connections to the same database share."""
 
-    _by_database: ClassVar[dict[tuple[int, ...], dict[tuple[str, str], int]]] = {}
+    _by_database: ClassVar[dict[tuple[object, ...], dict[tuple[str, str], int]]] = {}
     _by_connection: ClassVar[WeakKeyDictionary[asyncpg.Connection, dict[tuple[str, str], int]]] = WeakKeyDictionary()
 
     def __init__(self, connection: asyncpg.Connection) -> None:
