@@ -42,7 +42,7 @@ granted AS (
     FROM functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner
 )
 SELECT concat_ws(' ', 'constraint', t.oid::regclass, c.conname,
-    regexp_replace(pg_get_constraintdef(c.oid), '[\\s()]+', ' ', 'g'),
+    btrim(regexp_replace(pg_get_constraintdef(c.oid), '[\\s()]+', ' ', 'g')),
     CASE WHEN EXISTS (SELECT FROM pg_trigger g WHERE g.tgconstraint = c.oid AND g.tgenabled NOT IN ('O', 'A'))
            OR EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = c.conindid AND NOT (i.indisvalid AND i.indisready))
          THEN '(switched off)' END) AS line
@@ -58,7 +58,7 @@ SELECT concat_ws(' ', 'policy', t.oid::regclass, CASE WHEN t.relrowsecurity THEN
 UNION ALL
 SELECT concat_ws(' ', 'policy', t.oid::regclass, p.polname, p.polcmd, p.polroles::regrole[],
     CASE WHEN p.polpermissive THEN 'permissive' ELSE 'restrictive' END,
-    regexp_replace(pg_get_expr(p.polqual, t.oid), '[\\s()]+', ' ', 'g'))
+    btrim(regexp_replace(pg_get_expr(p.polqual, t.oid), '[\\s()]+', ' ', 'g')))
 FROM tables t JOIN pg_policy p ON p.polrelid = t.oid
 UNION ALL
 SELECT concat_ws(' ', 'grant', g.privilege_type, 'on', g.thing, 'to',

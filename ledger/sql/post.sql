@@ -38,8 +38,14 @@ DECLARE
     hash bytea := ledger.request_hash(
         p_kind, concat(p_source, '>', p_destination, ':', p_amount), p_reference
     );
-    s ledger.balances;
-    d ledger.balances;
+    s_posted bigint;
+    s_version bigint;
+    s_stripe smallint;
+    s_asset text;
+    d_posted bigint;
+    d_version bigint;
+    d_stripe smallint;
+    d_asset text;
 BEGIN
     INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
@@ -57,27 +63,27 @@ BEGIN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.* INTO s;
+        RETURNING b.posted, b.version, b.stripe, b.asset INTO s_posted, s_version, s_stripe, s_asset;
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.* INTO d;
+        RETURNING b.posted, b.version, b.stripe, b.asset INTO d_posted, d_version, d_stripe, d_asset;
     ELSE
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.* INTO d;
+        RETURNING b.posted, b.version, b.stripe, b.asset INTO d_posted, d_version, d_stripe, d_asset;
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.* INTO s;
+        RETURNING b.posted, b.version, b.stripe, b.asset INTO s_posted, s_version, s_stripe, s_asset;
     END IF;
-    IF (p_amount > 0 AND p_source <> p_destination AND s.asset = d.asset) IS NOT TRUE THEN
+    IF (p_amount > 0 AND p_source <> p_destination AND s_asset = d_asset) IS NOT TRUE THEN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
     INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)
     VALUES
-        (p_source, s.version, -p_amount, s.posted, p_effective_at, transfer_id, s.stripe, s.asset),
-        (p_destination, d.version, p_amount, d.posted, p_effective_at, transfer_id, d.stripe, d.asset);
+        (p_source, s_version, -p_amount, s_posted, p_effective_at, transfer_id, s_stripe, s_asset),
+        (p_destination, d_version, p_amount, d_posted, p_effective_at, transfer_id, d_stripe, d_asset);
     replayed := false;
 END
 $$;

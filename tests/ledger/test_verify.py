@@ -281,7 +281,7 @@ async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_da
         await owner.close()
     report = await verify(small_books.connections[0])
     assert [check.violations for check in report.checks if check.violation_count] == [
-        ("missing: constraint ledger.transfers uq_transfers_idempotency_key UNIQUE (idempotency_key)",),
+        ("missing: constraint ledger.transfers uq_transfers_idempotency_key UNIQUE idempotency_key",),
         ("unexpected: grant INSERT on ledger.entries to bursar_api",),
     ]
 

@@ -246,7 +246,8 @@ async def test_pitfall_19_calls_of_one_transaction_on_one_account_never_deadlock
         account, payee = await books.org(100), await books.org()
         long_ago = NOW - timedelta(days=2000)
         held = await hold(account, 10)(books.ledger)
-        await hold(account, 1, held_at=long_ago, expires_at=long_ago + timedelta(hours=1))(books.ledger)
+        if first == "expire":
+            await hold(account, 1, held_at=long_ago, expires_at=long_ago + timedelta(hours=1))(books.ledger)
         ours, theirs = books.clients
         key = fresh("k")
         calls = {
