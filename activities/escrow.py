@@ -94,15 +94,15 @@ class EscrowActivities:
 
     async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
-        row = await escrow.lock(session, escrow_id)
-        if row is not None:
-            done = await escrow.event_of_command(session, escrow_id, message.command_id)
-            if done is not None or row.version >= number:
-                transfer_id = str(done.transfer_id) if done and done.transfer_id else None
-                return RecordedEscrow(applied=done is not None, transfer_id=transfer_id, stored=escrow.state_of(row))
-        known = row.version if row is not None else 0
-        if known != number - 1:
-            raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {known}; were the books set back?")
+        known = await escrow.lock(session, escrow_id, message.command_id)
+        if known is not None and (known.done or known.version >= number):
+            row = await escrow.get(session, escrow_id)
+            assert row is not None
+            transfer_id = str(known.transfer_id) if known.transfer_id else None
+            return RecordedEscrow(applied=known.done, transfer_id=transfer_id, stored=escrow.state_of(row))
+        version = known.version if known is not None else 0
+        if version != number - 1:
+            raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {version}; were the books set back?")
         transfer_id = await self._post(session, message)
         await escrow.write(session, message, transfer_id)
         await self._tell(session, message)

@@ -84,5 +84,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION tenant_escrow(text, text)")
     op.drop_table("escrow_events")
     op.drop_table("escrows")

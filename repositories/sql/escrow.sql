@@ -27,3 +27,18 @@ REVOKE ALL ON escrows, escrow_events FROM bursar_api, bursar_platform;
 GRANT SELECT ON escrows, escrow_events TO bursar_api;
 GRANT SELECT, INSERT, UPDATE ON escrows TO bursar_platform;
 GRANT SELECT, INSERT ON escrow_events TO bursar_platform;
+
+-- An escrow as an organization sees it, in one round trip: the tenant is set and the row read under its policy within
+-- the statement's own transaction. Null when there is none, or none that the organization may see.
+CREATE OR REPLACE FUNCTION tenant_escrow(p_org text, p_escrow text) RETURNS jsonb
+LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF public.bursar_org() <> p_org THEN
+        RAISE EXCEPTION 'this transaction works for another organization' USING ERRCODE = 'BU004';
+    END IF;
+    PERFORM set_config('bursar.org_id', p_org, true);
+    RETURN (SELECT e.state FROM public.escrows e WHERE e.id = p_escrow);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION tenant_escrow(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenant_escrow(text, text) TO bursar_api;

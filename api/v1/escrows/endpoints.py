@@ -69,12 +69,18 @@ _REFUNDING = errors(NotFound, Forbidden, WrongState, (Invalid, "escrow.refund_ex
 
 async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     """Return the escrow when the actor may see it; what belongs to others does not exist."""
+    found = None
     if is_id(escrow_id, "esc"):
-        async with deps.session_for(actor) as session:
-            row = await escrows.get(session, escrow_id)
-            if row is not None:
-                return escrows.state_of(row)
-    raise NotFound("There is no such escrow.")
+        org_id = actor.org_id
+        if org_id is not None:
+            found = await deps.pool.read(lambda pool: escrows.read(pool, org_id, escrow_id))
+        else:
+            async with deps.database.platform() as session:
+                row = await escrows.get(session, escrow_id)
+                found = escrows.state_of(row) if row is not None else None
+    if found is None:
+        raise NotFound("There is no such escrow.")
+    return found
 
 
 class _Sender:
