@@ -6,6 +6,7 @@ import signal
 from datetime import timedelta
 
 import structlog
+import uvloop
 from temporalio.client import Client, ScheduleIntervalSpec, ScheduleSpec
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
@@ -80,6 +81,7 @@ async def main() -> None:
         settings.platform_database_url,
         pool_size=settings.database_pool_size,
         statement_timeout=settings.database_timeout,
+        pre_ping=False,
     )
     client = await connect(
         settings,
@@ -102,4 +104,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main())
+        uvloop.run(main())

@@ -5,12 +5,13 @@ import statistics
 import sys
 import time
 from itertools import count
+from typing import Any
 
-import httpx
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 
 from bench.bare_workflow import BareWorkflow
+from bench.client import Connection
 from bench.rows import Row, alternate
 from bench.world import World
 
@@ -28,48 +29,46 @@ SENDERS = {"fund": "client", "delivery": "agent", "validation": "validator"}
 
 
 class Escrows:
-    """Drives escrows over HTTP; contracts are awarded before the clock starts."""
+    """Drives escrows over HTTP on one connection for each client; contracts are awarded before the clock starts."""
 
-    def __init__(self, world: World, client: httpx.AsyncClient) -> None:
-        """Keep where to send."""
-        self.world, self.client = world, client
-        self.contracts: list[str] = []
+    def __init__(self, world: World) -> None:
+        """Prepare the connections."""
+        self.world = world
+        self.connections = [Connection("127.0.0.1", world.port) for _ in range(CLIENTS)]
 
-    async def post(self, path: str, key: str, body: dict[str, object]) -> dict[str, str]:
+    async def post(self, client: int, path: str, key: str, body: dict[str, object]) -> dict[str, Any]:
         """Send one command and insist on success."""
-        headers = {"Authorization": f"Bearer {self.world.keys[key]}", "Idempotency-Key": f"bench-{next(NUMBERS)}"}
-        answer = await self.client.post(self.world.api_url + path, json=body, headers=headers)
-        answer.raise_for_status()
-        return dict(answer.json())
+        connection = self.connections[client]
+        return await connection.post(f"/api/v1{path}", self.world.keys[key], f"bench-{next(NUMBERS)}", body)
 
-    async def award(self) -> str:
+    async def award(self, client: int) -> str:
         """Make a contract."""
-        body: dict[str, object] = {
-            "agent_id": self.world.ids["agent"],
-            "title": "bench",
-            "price": "0.01",
-            "currency": "CREDIT",
-        }
-        return (await self.post("/contracts", "client", body))["id"]
+        award = {"agent_id": self.world.ids["agent"], "title": "bench", "price": "0.01", "currency": "CREDIT"}
+        return str((await self.post(client, "/contracts", "client", {**award}))["id"])
 
-    async def whole(self, contract_id: str) -> None:
+    async def whole(self, client: int, contract_id: str) -> None:
         """Create, fund, deliver, validate; the score releases."""
-        escrow = await self.post("/escrows", "client", {"contract_id": contract_id})
+        escrow = await self.post(client, "/escrows", "client", {"contract_id": contract_id})
         for command in COMMANDS:
-            escrow = await self.post(f"/escrows/{escrow['id']}/{command}", SENDERS[command], BODIES[command])
+            escrow = await self.post(client, f"/escrows/{escrow['id']}/{command}", SENDERS[command], BODIES[command])
         assert escrow["status"] == "released", escrow
 
     async def rate(self) -> float:
         """Return escrows a second with twenty clients."""
-        contracts = [[await self.award() for _ in range(EACH)] for _ in range(CLIENTS)]
+        contracts = [[await self.award(client) for _ in range(EACH)] for client in range(CLIENTS)]
 
-        async def one(mine: list[str]) -> None:
-            for contract_id in mine:
-                await self.whole(contract_id)
+        async def one(client: int) -> None:
+            for contract_id in contracts[client]:
+                await self.whole(client, contract_id)
 
         began = time.perf_counter()
-        await asyncio.gather(*(one(mine) for mine in contracts))
+        await asyncio.gather(*(one(client) for client in range(CLIENTS)))
         return CLIENTS * EACH / (time.perf_counter() - began)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self.connections:
+            connection.close()
 
 
 async def _bare_rate(client: Client) -> float:
@@ -92,13 +91,13 @@ async def _bare_rate(client: Client) -> float:
 async def _command_times(escrows: Escrows, rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in ("create", *COMMANDS)}
     for _ in range(rounds):
-        contract_id = await escrows.award()
+        contract_id = await escrows.award(0)
         began = time.perf_counter()
-        escrow = await escrows.post("/escrows", "client", {"contract_id": contract_id})
+        escrow = await escrows.post(0, "/escrows", "client", {"contract_id": contract_id})
         times["create"].append(time.perf_counter() - began)
         for command in COMMANDS:
             began = time.perf_counter()
-            await escrows.post(f"/escrows/{escrow['id']}/{command}", SENDERS[command], BODIES[command])
+            await escrows.post(0, f"/escrows/{escrow['id']}/{command}", SENDERS[command], BODIES[command])
             times[command].append(time.perf_counter() - began)
     return times
 
@@ -106,18 +105,17 @@ async def _command_times(escrows: Escrows, rounds: int) -> dict[str, list[float]
 async def run(world: World) -> list[Row]:
     """Measure rates in turn, then the time of single commands."""
     temporal = await Client.connect(world.temporal_address)
-    limits = httpx.Limits(max_connections=CLIENTS, max_keepalive_connections=CLIENTS)
-    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
-        escrows = Escrows(world, client)
-        bare = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare_workflow", world.temporal_address)
-        try:
-            await escrows.rate()
-            await _bare_rate(temporal)
-            ours, theirs = await alternate(escrows.rate, lambda: _bare_rate(temporal), ROUNDS)
-        finally:
-            bare.terminate()
-            await bare.wait()
-        times = await _command_times(escrows, 40)
+    escrows = Escrows(world)
+    bare = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare_workflow", world.temporal_address)
+    try:
+        await escrows.rate()
+        await _bare_rate(temporal)
+        ours, theirs = await alternate(escrows.rate, lambda: _bare_rate(temporal), ROUNDS)
+    finally:
+        bare.terminate()
+        await bare.wait()
+    times = await _command_times(escrows, 40)
+    escrows.close()
     running = [seconds for name in COMMANDS for seconds in times[name]]
     p50 = statistics.median(running) * 1000
     create = statistics.median(times["create"]) * 1000

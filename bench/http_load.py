@@ -9,22 +9,19 @@ import statistics
 import sys
 import time
 
+from bench.client import Connection
 
-async def _one(host: str, port: int, request: bytes, until: float, times: list[float]) -> None:
-    reader, writer = await asyncio.open_connection(host, port)
+
+async def _one(connection: Connection, request: bytes, until: float, times: list[float]) -> None:
     clock = time.perf_counter
     try:
         while (began := clock()) < until:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise SystemExit(f"unexpected answer: {head!r}")
-            lower = head.lower()
-            at = lower.index(b"content-length:") + 15
-            await reader.readexactly(int(lower[at : lower.index(b"\r", at)]))
+            status, body = await connection.send(request)
+            if status != 200:
+                raise SystemExit(f"unexpected answer: {status} {body!r}")
             times.append(clock() - began)
     finally:
-        writer.close()
+        connection.close()
 
 
 async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
@@ -33,7 +30,7 @@ async def load(host: str, port: int, path: str, connections: int, seconds: float
     request = ("\r\n".join(lines) + "\r\n\r\n").encode()
     times: list[float] = []
     began = time.perf_counter()
-    await asyncio.gather(*(_one(host, port, request, began + seconds, times) for _ in range(connections)))
+    await asyncio.gather(*(_one(Connection(host, port), request, began + seconds, times) for _ in range(connections)))
     return f"{len(times) / (time.perf_counter() - began):.1f} {statistics.median(times) * 1000:.3f}"
 
 

@@ -41,15 +41,20 @@ class Database:
         *,
         pool_size: int = 10,
         statement_timeout: timedelta = STATEMENT_TIMEOUT,
+        pre_ping: bool = True,
     ) -> None:
-        """Prepare both pools; nothing connects before the first use."""
+        """Prepare both pools; nothing connects before the first use.
+
+        With `pre_ping` a connection is tried before it is lent, so that no request meets one that died in the pool; it
+        costs a round trip, which a caller that repeats its transactions anyway can spare.
+        """
 
         def engine(url: str) -> AsyncEngine:
             return create_async_engine(
                 async_url(url),
                 pool_size=pool_size,
                 max_overflow=pool_size,
-                pool_pre_ping=True,
+                pool_pre_ping=pre_ping,
                 pool_timeout=CONNECT_SECONDS,
                 connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_timeout.total_seconds()},
             )

@@ -70,6 +70,8 @@ class EscrowWorkflow:
         opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
         self._opening = opening
         self._escrow: Escrow = start.escrow or opening.escrow
+        # What the run was started with: a run that resumes was not told its state.
+        self._published: EscrowStatus | None = None if start.resume else self._escrow.status
 
     @workflow.run
     async def run(self, start: EscrowInput) -> EscrowResult:
@@ -408,8 +410,10 @@ class EscrowWorkflow:
         return recorded.applied
 
     def _publish(self) -> None:
-        """Show the state to operators."""
-        workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._escrow.status.value)])
+        """Show the state to operators; the search attribute costs the server a write, so only when it changes."""
+        if self._escrow.status is not self._published:
+            self._published = self._escrow.status
+            workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._published.value)])
         workflow.set_current_details(details(self._escrow))
 
     async def _cancel_requested(self) -> None:
