@@ -57,30 +57,14 @@ def create_app(
         temporal: the client to use; made from the settings, and connected with its first call, when left out.
         telemetry: the traces of the process; closed at the end. Without it nothing is traced.
     """
-    engines = database or Database(
-        settings.database_url,
-        settings.platform_database_url,
-        pool_size=settings.database_pool_size,
-        statement_timeout=settings.database_timeout,
-    )
-    pool = TenantPool(settings.database_url, size=settings.database_pool_size, timeout=settings.database_timeout)
-    deps = Deps(
-        settings=settings,
-        database=engines,
-        pool=pool,
-        keyring=KeyRing(pool, engines),
-        limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
-        address_limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
-        temporal=temporal,
-        metrics=ApiMetrics(),
-    )
+    deps = _dependencies(settings, database, temporal)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if deps.temporal is None:
             plugins = telemetry.temporal_plugins() if telemetry else []
             deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
-        maintenance = Maintenance(engines)
+        maintenance = Maintenance(deps.database)
         deps.keyring.start()
         maintenance.start()
         try:
@@ -88,9 +72,9 @@ def create_app(
         finally:
             await maintenance.close()
             await deps.keyring.close()
-            await pool.close()
+            await deps.pool.close()
             if database is None:
-                await engines.close()
+                await deps.database.close()
             if telemetry is not None:
                 await asyncio.to_thread(telemetry.close)
 
@@ -118,6 +102,26 @@ def create_app(
     _complete_openapi(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
+
+
+def _dependencies(settings: Settings, database: Database | None, temporal: Client | None) -> Deps:
+    engines = database or Database(
+        settings.database_url,
+        settings.platform_database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout=settings.database_timeout,
+    )
+    pool = TenantPool(settings.database_url, size=settings.database_pool_size, timeout=settings.database_timeout)
+    return Deps(
+        settings=settings,
+        database=engines,
+        pool=pool,
+        keyring=KeyRing(pool, engines),
+        limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
+        address_limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
+        temporal=temporal,
+        metrics=ApiMetrics(),
+    )
 
 
 def mount(app: FastAPI, routers: Iterable[APIRouter], *, prefix: str, in_schema: bool) -> None:
