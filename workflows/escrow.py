@@ -313,8 +313,7 @@ class EscrowWorkflow:
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
-        chosen = signal.command_id if isinstance(signal.command_id, str) and len(signal.command_id) <= 100 else None
-        command_id = f"signal:{name}:{chosen or own_id}"
+        command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
         await self._do_or_note(name, command_id, decide, _operator(signal))
 
     async def _do_or_note(self, name: str, command_id: str, decide: Decision, actor: Actor) -> None:
@@ -430,8 +429,11 @@ class EscrowWorkflow:
 
 
 def _operator(signal: OperatorSignal) -> Actor:
-    name = signal.operator if isinstance(signal.operator, str) and _NAME.fullmatch(signal.operator) else "operator"
-    return Actor(principal=f"temporal-ui:{name}", role=Role.OPERATOR)
+    return Actor(principal=f"temporal-ui:{_named(signal.operator) or 'operator'}", role=Role.OPERATOR)
+
+
+def _named(value: object) -> str | None:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 def _optional_text(value: object, field: str) -> str | None:

@@ -70,6 +70,7 @@ async def test_the_same_signal_sent_twice_is_one_command(award):
         ("dispute", {"reason": ["nested"]}),
         ("resolve", {}),
         ("resolve", {"payee_share": True}),
+        ("resolve", {"payee_share": "7", "command_id": "a\u0000b"}),
         ("cancel", {"reason": {"a": 1}, "operator": "\u0000", "command_id": 5}),
     ],
 )
