@@ -11,8 +11,8 @@ from pydantic import WithJsonSchema as JsonSchema
 from domain.errors import Invalid
 from domain.ids import is_id
 from domain.money import SCALES, parse_ratio
+from domain.text import MAX_TEXT, is_storable
 
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\t\r\n\u2028\u2029]")
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ Share = Annotated[
 
 
 def _one_line(text: str) -> str:
-    if _UNPRINTABLE.search(text) or _LINE_BREAK.search(text):
+    if not is_storable(text) or _LINE_BREAK.search(text):
         raise ValueError("Control characters and line breaks are not allowed here.")
     if not text.strip():
         raise ValueError("This must not be blank.")
@@ -78,7 +78,7 @@ def _one_line(text: str) -> str:
 
 
 def _lines(text: str) -> str:
-    if _UNPRINTABLE.search(text):
+    if not is_storable(text):
         raise ValueError("Control characters are not allowed here.")
     return text
 
@@ -92,7 +92,7 @@ def _known(code: str) -> str:
 #: A name or a title: one line, 1 to 200 characters, not blank.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: Free text of several lines, up to 4,000 characters.
-Note = Annotated[str, StringConstraints(max_length=4000), AfterValidator(_lines)]
+Note = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_lines)]
 #: What a list is searched or filtered by.
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: A principal: what a person or a machine is called within its organization.

@@ -12,6 +12,9 @@ from temporalio.workflow import ActivityConfig, LocalActivityConfig
 #: The task queue of every workflow and activity.
 TASK_QUEUE = "bursar"
 
+#: What a killed worker had in hand is given to another one after this. A local activity that takes longer lengthens it.
+TASK_TIMEOUT = timedelta(seconds=5)
+
 #: The longest summary that the Temporal UI is given, in bytes; the server refuses more than 400.
 MAX_SUMMARY_BYTES = 200
 

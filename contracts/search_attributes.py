@@ -9,6 +9,8 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
+from domain.escrow.state import EscrowStatus, Terms
+
 #: The organization that the run is about: the payer of an escrow, the customer of an invoice.
 ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("OrgId")
 #: The agent that is paid or rated.
@@ -44,3 +46,14 @@ def search_attributes(
     if amount_minor is not None:
         pairs.append(SearchAttributePair(AMOUNT_MINOR, amount_minor))
     return TypedSearchAttributes(pairs)
+
+
+def escrow_attributes(terms: Terms, status: EscrowStatus | None) -> TypedSearchAttributes:
+    """Return the attributes that an escrow's run starts with; without a status when the starter does not know it."""
+    return search_attributes(
+        org_id=terms.payer_org_id,
+        agent_id=terms.agent_id,
+        state=status,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+    )

@@ -10,6 +10,11 @@ MAX_TEXT = 4000
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
+def is_storable(text: str) -> bool:
+    """Tell whether a text has no control characters but line breaks and tabs, and no half of a surrogate pair."""
+    return _UNSTORABLE.search(text) is None
+
+
 def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
     """Return the text when it is one that can be kept.
 
@@ -20,7 +25,7 @@ def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
         raise Invalid(f"{field} is a text that is not empty.", extra={"field": field})
     if len(value) > limit:
         raise Invalid(f"{field} has at most {limit} characters.", extra={"field": field})
-    if _UNSTORABLE.search(value):
+    if not is_storable(value):
         raise Invalid(f"{field} holds a control character or half of a surrogate pair.", extra={"field": field})
     return value
 

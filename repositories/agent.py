@@ -1,13 +1,12 @@
 """Agents."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.agent import Agent
-from repositories.command import refuse_other
+from repositories.command import add_once
 
 MISSING = "There is no such agent."
 _ASKED = ("org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency", "created_by")
@@ -19,18 +18,7 @@ async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    statement = (
-        insert(Agent)
-        .values({name: getattr(agent, name) for name in ("id", "command_id", *_ASKED)})
-        .on_conflict_do_nothing(index_elements=["command_id"])
-        .returning(Agent)
-    )
-    made = (await session.scalars(statement)).one_or_none()
-    if made is not None:
-        return made, True
-    found = (await session.scalars(select(Agent).where(Agent.command_id == agent.command_id))).one()
-    refuse_other(found, agent, _ASKED)
-    return found, False
+    return await add_once(session, agent, _ASKED)
 
 
 async def get(session: AsyncSession, agent_id: str) -> Agent:

@@ -1,9 +1,38 @@
 """Rows that a command made: running the command again finds its row, and only the same request may be told of it."""
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from sqlalchemy import inspect, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import IdempotencyConflict
 from models.base import Base
+
+Row = TypeVar("Row", bound=Base)
+
+
+async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tuple[Row, bool]:
+    """Insert a row that a command makes, or find the one that it made; the second value tells which.
+
+    Args:
+        session: of the client or the platform.
+        row: the new row of a table with a unique `command_id`; `created_at` is the database's.
+        asked: the columns that the request settles; the others may differ in a repetition.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    model: Any = type(row)
+    values = {column.key: getattr(row, column.key) for column in inspect(model).columns if column.key != "created_at"}
+    statement = insert(model).values(values).on_conflict_do_nothing(index_elements=["command_id"]).returning(model)
+    made: Row | None = (await session.scalars(statement)).one_or_none()
+    if made is not None:
+        return made, True
+    found: Row = (await session.scalars(select(model).where(model.command_id == values["command_id"]))).one()
+    refuse_other(found, row, asked)
+    return found, False
 
 
 def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:

@@ -3,15 +3,12 @@
 from collections.abc import Iterable
 
 from sqlalchemy import or_, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.contract import Contract
-from repositories.command import refuse_other
-
-_COLUMNS = tuple(column.key for column in Contract.__table__.columns if column.key != "created_at")
+from repositories.command import add_once
 
 
 async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -> tuple[Contract, bool]:
@@ -25,19 +22,7 @@ async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    statement = (
-        insert(Contract)
-        .values({name: getattr(contract, name) for name in _COLUMNS})
-        .on_conflict_do_nothing(index_elements=["command_id"])
-        .returning(Contract)
-    )
-    made = (await session.scalars(statement)).one_or_none()
-    if made is not None:
-        return made, True
-    query = select(Contract).where(Contract.command_id == contract.command_id)
-    found = (await session.scalars(query)).one()
-    refuse_other(found, contract, asked)
-    return found, False
+    return await add_once(session, contract, asked)
 
 
 async def get(session: AsyncSession, contract_id: str) -> Contract:

@@ -1,13 +1,12 @@
 """Organizations."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.organization import Organization
-from repositories.command import refuse_other
+from repositories.command import add_once
 
 MISSING = "There is no such organization."
 _ASKED = ("name", "created_by")
@@ -19,19 +18,7 @@ async def add(session: AsyncSession, organization: Organization) -> tuple[Organi
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    statement = (
-        insert(Organization)
-        .values({name: getattr(organization, name) for name in ("id", "command_id", *_ASKED)})
-        .on_conflict_do_nothing(index_elements=["command_id"])
-        .returning(Organization)
-    )
-    made = (await session.scalars(statement)).one_or_none()
-    if made is not None:
-        return made, True
-    query = select(Organization).where(Organization.command_id == organization.command_id)
-    found = (await session.scalars(query)).one()
-    refuse_other(found, organization, _ASKED)
-    return found, False
+    return await add_once(session, organization, _ASKED)
 
 
 async def get(session: AsyncSession, organization_id: str) -> Organization:

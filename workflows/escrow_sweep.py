@@ -9,8 +9,8 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
     from contracts.escrow import EscrowInput, FindOverdue, SweepResult
-    from contracts.queues import local_activity
-    from contracts.search_attributes import search_attributes
+    from contracts.queues import TASK_TIMEOUT, local_activity
+    from contracts.search_attributes import escrow_attributes
     from domain.access import Actor, Role
     from domain.escrow.state import Terms
     from domain.escrow.story import summary
@@ -74,12 +74,8 @@ async def _start(terms: Terms) -> bool:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             static_summary=summary(terms),
-            search_attributes=search_attributes(
-                org_id=terms.payer_org_id,
-                agent_id=terms.agent_id,
-                amount_minor=terms.amount_minor,
-                currency=terms.currency,
-            ),
+            search_attributes=escrow_attributes(terms, None),
+            task_timeout=TASK_TIMEOUT,
         )
     except WorkflowAlreadyStartedError:
         return False

@@ -18,8 +18,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.availability import was_cut_off
 from api.deps import Deps
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
-from contracts.queues import TASK_QUEUE
-from contracts.search_attributes import search_attributes
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
+from contracts.search_attributes import escrow_attributes
 from domain.access import Actor
 from domain.errors import DomainError, Unavailable, WrongState
 from domain.escrow.state import Escrow, EscrowStatus, Milestone, Terms
@@ -36,10 +36,8 @@ MAX_PAUSE = timedelta(seconds=1)
 #: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
 TRIES_FOR_A_MISSING_RUN = 5
 
-#: The last one says that the run's latest task failed: a deployment is being mended.
-#: What a killed worker had in hand is given to another one after this. A local activity that takes longer lengthens it.
-TASK_TIMEOUT = timedelta(seconds=5)
 
+#: The last one says that the run's latest task failed: a deployment is being mended.
 _REPEATABLE = {
     RPCStatusCode.RESOURCE_EXHAUSTED,
     RPCStatusCode.UNAVAILABLE,
@@ -166,13 +164,7 @@ async def _started(client: Client, start: EscrowInput, update: str, command: Esc
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         task_timeout=TASK_TIMEOUT,
         static_summary=summary(terms),
-        search_attributes=search_attributes(
-            org_id=terms.payer_org_id,
-            agent_id=terms.agent_id,
-            state=None if start.resume else EscrowStatus.OPEN.value,
-            amount_minor=terms.amount_minor,
-            currency=terms.currency,
-        ),
+        search_attributes=escrow_attributes(terms, None if start.resume else EscrowStatus.OPEN),
     )
     result: CommandResult = await client.execute_update_with_start_workflow(
         update, command, id=command.command_id, start_workflow_operation=operation, result_type=CommandResult
