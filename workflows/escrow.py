@@ -314,9 +314,7 @@ class EscrowWorkflow:
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
-        await self._do_or_note(name, command_id, decide, _operator(signal))
-
-    async def _do_or_note(self, name: str, command_id: str, decide: Decision, actor: Actor) -> None:
+        actor = _operator(signal)
         try:
             await self._apply(command_id, decide, actor)
         except DomainError as refusal:
