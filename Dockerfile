@@ -19,6 +19,7 @@ COPY domain domain
 COPY ledger ledger
 COPY migrations migrations
 COPY models models
+COPY providers providers
 COPY repositories repositories
 COPY runtime runtime
 COPY workflows workflows

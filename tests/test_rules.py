@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PRODUCT = ["activities", "api", "contracts", "domain", "ledger", "models", "repositories", "runtime", "workflows"]
-NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "repositories", "workflows"]
+PRODUCT = ["activities", "api", "contracts", "domain", "ledger", "models", "providers", "repositories", "runtime"]
+PRODUCT += ["workflows"]
+NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "providers", "repositories", "workflows"]
 WITHOUT_A_CLOCK = ["contracts", "domain", "models", "repositories", "workflows"]
 #: Calls that read a clock or chance; each folder that may not have them gets its time from its caller.
 CLOCKS = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "time.time_ns", "time.monotonic"}

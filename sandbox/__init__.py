@@ -1,0 +1,1 @@
+"""Stand-ins for providers, for machines without an account there: real HTTP servers that the product never imports."""
