@@ -1,0 +1,225 @@
+"""What an operation of the sandbox is written against: its registration, its context and its refusals.
+
+    @operation("post", "/v1/customers")
+    async def create(ctx: Context, params: dict[str, Any]) -> dict[str, Any]: ...
+
+A request runs alone, in one transaction. What an operation returns is answered as it is stored, with ids in expandable
+fields; `expand` is the frame's. What it raises is rolled back, but for a `Refusal` with `keep`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import secrets
+import string
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.stripe.errors import Refusal
+from sandbox.stripe.store import Store
+
+__all__ = ["Context", "Refusal", "Sandbox", "control", "expansion", "operation", "page", "task"]
+
+Operation = Callable[..., Awaitable[dict[str, Any]]]
+Task = Callable[..., Awaitable[None]]
+Control = Callable[["Context", dict[str, Any]], Awaitable[dict[str, Any]]]
+Page = Callable[[Request], Awaitable[Response]]
+Expansion = Callable[["Context", dict[str, Any]], Any]
+
+OPERATIONS: dict[tuple[str, str], Operation] = {}
+TASKS: dict[str, Task] = {}
+CONTROLS: dict[str, Control] = {}
+PAGES: dict[tuple[str, str], Page] = {}
+EXPANSIONS: dict[tuple[str, str], Expansion] = {}
+API_VERSION = "2026-10-28.endive"
+ALPHABET = string.ascii_letters + string.digits
+
+
+def operation(method: str, path: str) -> Callable[[Operation], Operation]:
+    """Registers what answers a method and a path such as `/v1/customers/{customer}`.
+
+    The function is called with the context, the parsed and validated parameters, and the path's parts by name.
+    """
+
+    def register(function: Operation) -> Operation:
+        OPERATIONS[method.lower(), path] = function
+        return function
+
+    return register
+
+
+def task(name: str) -> Callable[[Task], Task]:
+    """Registers what runs when a task of this name comes due: `async def (ctx, **args)`."""
+
+    def register(function: Task) -> Task:
+        TASKS[name] = function
+        return function
+
+    return register
+
+
+def control(path: str) -> Callable[[Control], Control]:
+    """Registers `POST /_control/{path}`: `async def (ctx, body) -> answer`, in one transaction."""
+
+    def register(function: Control) -> Control:
+        CONTROLS[path] = function
+        return function
+
+    return register
+
+
+def page(method: str, path: str) -> Callable[[Page], Page]:
+    """Registers a page for people; it opens its own transaction with `request.app.state.sandbox.transaction()`."""
+
+    def register(function: Page) -> Page:
+        PAGES[method.upper(), path] = function
+        return function
+
+    return register
+
+
+def expansion(kind: str, name: str) -> Callable[[Expansion], Expansion]:
+    """Registers how a field that is only answered when expanded is made: `def (ctx, obj) -> value`."""
+
+    def register(function: Expansion) -> Expansion:
+        EXPANSIONS[kind, name] = function
+        return function
+
+    return register
+
+
+@dataclass
+class Context:
+    """One transaction of the sandbox, with what its operation may use.
+
+    Attributes:
+        sandbox: The running sandbox.
+        request_id: `req_…` of the request, empty for what happens by itself.
+        idempotency_key: The request's key, if it has one.
+        publishable: Whether the request came with a publishable key.
+        base_url: Where this sandbox is reached, without a slash at its end; hosted pages are under it.
+    """
+
+    sandbox: Sandbox
+    request_id: str = ""
+    idempotency_key: str | None = None
+    publishable: bool = False
+    events: list[str] = field(default_factory=list)
+    livemode: bool = False
+
+    @property
+    def store(self) -> Store:
+        """The objects, inside this transaction."""
+        return self.sandbox.store
+
+    @property
+    def base_url(self) -> str:
+        """Where this sandbox is reached, without a slash at its end."""
+        return self.sandbox.base_url
+
+    def now(self) -> int:
+        """Returns the sandbox's own time in Unix seconds; it can be moved forward."""
+        return self.sandbox.now()
+
+    def new_id(self, prefix: str) -> str:
+        """Returns a new id such as `pi_` and 24 letters and digits."""
+        return prefix + "_" + "".join(secrets.choice(ALPHABET) for _ in range(24))
+
+    def emit(self, type: str, obj: dict[str, Any], previous: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Records an event about an object as it is now and queues it for every endpoint that wants it.
+
+        Args:
+            type: Stripe's name of what has happened, such as `charge.succeeded`.
+            obj: The object; it is copied.
+            previous: For `*.updated`, the former values of what has changed.
+        """
+        endpoints = [
+            endpoint
+            for endpoint in self.store.query("webhook_endpoint", status="enabled")
+            if {"*", type} & set(endpoint["enabled_events"])
+        ]
+        data: dict[str, Any] = {"object": copy.deepcopy(obj)}
+        if previous is not None:
+            data["previous_attributes"] = previous
+        event: dict[str, Any] = {
+            "id": self.new_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.now(),
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": len(endpoints),
+            "request": {"id": self.request_id or None, "idempotency_key": self.idempotency_key},
+            "type": type,
+        }
+        self.store.put(event)
+        self.events.append(event["id"])
+        for endpoint in reversed(endpoints):
+            self.store.sql.execute(
+                "INSERT INTO deliveries (event, endpoint) VALUES (?, ?)", (event["id"], endpoint["id"])
+            )
+        return event
+
+    def after(self, seconds: int, name: str, args: dict[str, Any]) -> None:
+        """Has a registered task run when the sandbox's clock is so many seconds on, also after a restart."""
+        self.store.sql.execute(
+            "INSERT INTO tasks (due_at, name, args) VALUES (?, ?, ?)", (self.now() + seconds, name, json.dumps(args))
+        )
+
+
+class Sandbox:
+    """A running sandbox: its store, its clock and its one transaction at a time.
+
+    Args:
+        store: Where everything is kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.base_url = ""
+        self.lock = asyncio.Lock()
+        self.offset: int = store.setting("clock_offset") or 0
+        self.woken = asyncio.Event()
+
+    def now(self) -> int:
+        """Returns the sandbox's time in Unix seconds."""
+        return int(time.time()) + self.offset
+
+    @asynccontextmanager
+    async def transaction(self, **request: Any) -> AsyncIterator[Context]:
+        """Runs what is inside alone and commits it; an exception undoes it, but for a `Refusal` with `keep`."""
+        context = Context(self, **request)
+        kept: Refusal | None = None
+        async with self.lock:
+            with self.store.transaction():
+                try:
+                    yield context
+                except Refusal as refusal:
+                    if not refusal.keep:
+                        raise
+                    kept = refusal
+        self.woken.set()
+        if kept is not None:
+            raise kept
+
+    async def run_due(self) -> int:
+        """Runs every task that is due, each in a transaction of its own, and returns how many ran."""
+        ran = 0
+        while True:
+            async with self.transaction() as context:
+                row = self.store.sql.execute(
+                    "SELECT seq, name, args FROM tasks WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1", (self.now(),)
+                ).fetchone()
+                if row is None:
+                    return ran
+                self.store.sql.execute("DELETE FROM tasks WHERE seq = ?", (row[0],))
+                await TASKS[row[1]](context, **json.loads(row[2]))
+                ran += 1

@@ -1,0 +1,60 @@
+"""`expand`: ids in an answer replaced by their objects, and lists put in that are only answered when asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.stripe.core import EXPANSIONS, Context
+from sandbox.stripe.errors import invalid
+from sandbox.stripe.schemas import expandable
+
+MAX_DEPTH = 4
+
+
+def expanded(ctx: Context, body: dict[str, Any], paths: list[str]) -> dict[str, Any]:
+    """Returns the answer with every path of fields, written with dots, expanded in it.
+
+    Raises:
+        Refusal: A path is deeper than four levels or names what cannot be expanded.
+    """
+    for path in paths:
+        steps = path.split(".")
+        if len(steps) - (steps[0] == "data") > MAX_DEPTH:
+            raise invalid(f"You cannot expand more than {MAX_DEPTH} levels of a property ({path}).", param="expand")
+        replace(ctx, body, steps, path)
+    return body
+
+
+def replace(ctx: Context, place: Any, steps: list[str], path: str) -> None:
+    """Follows a path from an object or a list into what it names, replacing ids on the way."""
+    if not steps or place is None:
+        return
+    if isinstance(place, list):
+        for each in place:
+            replace(ctx, each, steps, path)
+        return
+    if not isinstance(place, dict):
+        raise not_expandable(path)
+    name, *rest = steps
+    kind = str(place.get("object", ""))
+    made = EXPANSIONS.get((kind, name))
+    if made is not None and place.get(name) is None:
+        place[name] = made(ctx, place)
+    allowed = made is not None or expandable(kind, name)
+    if not allowed and (not rest or not isinstance(place.get(name), dict | list)):
+        raise not_expandable(path)
+    value = place.get(name)
+    if isinstance(value, list):
+        place[name] = [(ctx.store.find(each) or each) if isinstance(each, str) else each for each in value]
+    elif isinstance(value, str):
+        place[name] = ctx.store.find(value) or value
+    replace(ctx, place.get(name), rest, path)
+
+
+def not_expandable(path: str) -> Exception:
+    """Returns the refusal for a path that leads to nothing that expands."""
+    message = (
+        f"This property cannot be expanded ({path}). "
+        "You may want to try expanding 'data." + path + "' if this is a list."
+    )
+    return invalid(message, param="expand")

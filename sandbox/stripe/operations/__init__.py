@@ -1,0 +1,10 @@
+"""What the sandbox does for each operation of Stripe's API, one module per resource."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+
+def load() -> None:
+    """Imports every module of this package, so that each has registered its operations."""
+    for module in iter_modules(__path__, __name__ + "."):
+        import_module(module.name)
