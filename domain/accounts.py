@@ -71,6 +71,17 @@ def org_wallet(org_id: str, asset: str) -> Account:
     return org_credits(org_id) if asset == CREDIT else org_cash(org_id, asset)
 
 
+def payment(payment_id: str, asset: str, org_id: str) -> Account:
+    """What a payment has brought and nobody has yet: an escrow's money, a refund on its way, disputed goods."""
+    return _tenant(f"org/{org_id}/payments/{payment_id}", asset, org_id)
+
+
+def org_debt(org_id: str, asset: str) -> Account:
+    """What an organization owes the platform; below zero by that much, and never above."""
+    path = f"org/{org_id}/debt/{asset}"
+    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.ASSET, floor=None)
+
+
 def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
     """What an agent has earned and its organization `org_id` can take out."""
     return _tenant(f"agent/{agent_id}/earnings/{asset}", asset, org_id)
@@ -88,6 +99,8 @@ _PLATFORM_KINDS = {
     "deferred_revenue": AccountKind.LIABILITY,
     "promotions": AccountKind.EXPENSE,
     "breakage": AccountKind.REVENUE,
+    "exchange": AccountKind.EQUITY,
+    "corrections": AccountKind.EXPENSE,
 }
 _PLATFORM_FAMILIES = {"revenue": AccountKind.REVENUE, "tax": AccountKind.LIABILITY, "fees": AccountKind.EXPENSE}
 
@@ -97,7 +110,7 @@ def platform(stream: str, asset: str) -> Account:
 
     Args:
         stream: `credit_issuance`, `credit_redemption`, `commission`, `deferred_revenue`, `promotions`, `breakage`,
-            or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
+            `exchange`, `corrections`, or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
         asset: the asset that it holds.
 
     Raises:

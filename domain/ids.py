@@ -53,6 +53,41 @@ def escrow_transfer_key(escrow_id: str, step: str, command: str) -> str:
     return bounded(f"escrow:{escrow_id}:{step}:{command}")
 
 
+def payment_workflow_id(payment_id: str) -> str:
+    """Name the one workflow of a payment."""
+    return bounded(f"payment/{payment_id}")
+
+
+def dispute_id_of(provider: str, ref: str) -> str:
+    """Name a chargeback by its provider's id of it, so that whoever hears of it twice names one."""
+    return uuid_id("dsp", UUID(bytes=hashlib.sha256(f"{provider}:{ref}".encode()).digest()[:16]))
+
+
+def provider_event_workflow_id(provider: str, event_id: str) -> str:
+    """Name the one workflow of a provider's event."""
+    return bounded(f"event/{provider}/{event_id}")
+
+
+def customer_workflow_id(org_id: str) -> str:
+    """Name the one workflow that makes an organization a customer."""
+    return bounded(f"customer/{org_id}")
+
+
+def payment_key(payment_id: str, step: str, command: str | None = None) -> str:
+    """Key of a provider call for a payment: its scope, the step, and the command that asked for it, if one did."""
+    return bounded(f"payment:{payment_id}:{step}" + (f":{command}" if command else ""))
+
+
+def payment_transfer_key(payment_id: str, step: str, number: int) -> str:
+    """Key of a movement of a payment: its scope and the event, whose number is unique within it."""
+    return bounded(f"payment:{payment_id}:{step}:{number}")
+
+
+def customer_key(org_id: str) -> str:
+    """Key of the one customer of an organization at a provider."""
+    return bounded(f"customer:{org_id}")
+
+
 def grant_key(org_id: str, command: str) -> str:
     """Key of a credit grant."""
     return bounded(f"grant:{org_id}:{command}")

@@ -1,6 +1,19 @@
 """SQLAlchemy tables, one module per noun; importing the package registers them all on `Base.metadata`."""
 
-from models import agent, alert, api_key, audit, contract, credit_lot, escrow, idempotency, ledger, organization
+from models import (
+    agent,
+    alert,
+    api_key,
+    audit,
+    contract,
+    credit_lot,
+    escrow,
+    idempotency,
+    ledger,
+    organization,
+    payment,
+    provider,
+)
 
 __all__ = [
     "agent",
@@ -13,4 +26,6 @@ __all__ = [
     "idempotency",
     "ledger",
     "organization",
+    "payment",
+    "provider",
 ]

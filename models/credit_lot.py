@@ -13,7 +13,7 @@ class CreditLot(Base):
     """One grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
 
     This is the record of the grant only. Which lot paid for what, the spending order and the booking of expiry come
-    with the credits area; until then a lot's remainder is derived from the balance, soonest-expiring spent first.
+    with the credits area. What was paid for the lot, and by which payment, is told where it was bought; until then a lot's remainder is derived from the balance, soonest-expiring spent first.
     """
 
     __tablename__ = "credit_lots"
@@ -28,6 +28,9 @@ class CreditLot(Base):
     amount_minor: Mapped[int]
     expires_at: Mapped[datetime | None]
     note: Mapped[str | None]
+    payment_id: Mapped[str | None]
+    paid_minor: Mapped[int | None]
+    paid_currency: Mapped[str | None]
     transfer_id: Mapped[uuid.UUID] = mapped_column(unique=True)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

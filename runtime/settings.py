@@ -54,3 +54,37 @@ class Settings(BaseSettings):
     decision_period: timedelta = timedelta(days=4)
     default_grace: timedelta = timedelta(days=1)
     dispute_default_payee_share: str = "0.50"
+
+    credit_price: str = "0.10"
+    credit_currency: str = "USD"
+    payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
+    first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))
+    longest_poll: timedelta = Field(default=timedelta(hours=1), ge=timedelta(seconds=1))
+    chain_poll: timedelta = Field(default=timedelta(minutes=1), ge=timedelta(seconds=1))
+    payment_open: timedelta = timedelta(days=30)
+    provider_timeout: timedelta = Field(default=timedelta(seconds=8), ge=timedelta(seconds=1))
+
+    stripe_api_key: SecretStr | None = None
+    stripe_api_base: str | None = None
+    stripe_publishable_key: str | None = None
+    stripe_webhook_secrets: SecretStr | None = None
+
+    paypal_client_id: str | None = None
+    paypal_client_secret: SecretStr | None = None
+    paypal_api_base: str = "https://api-m.paypal.com"
+    paypal_webhook_id: str | None = None
+    paypal_cert_hosts: str = "api.paypal.com,api-m.paypal.com"
+
+    btc_xpub: str | None = None
+    eth_xpub: str | None = None
+    ton_address: str | None = None
+    esplora_url: str | None = None
+    evm_rpc_url: str | None = None
+    evm_usdc_contract: str | None = None
+    ton_api_url: str | None = None
+    ton_api_key: SecretStr | None = None
+    btc_confirmations: int = Field(default=3, ge=1)
+    evm_confirmations: int = Field(default=12, ge=1)
+    ton_confirmations: int = Field(default=1, ge=1)
+    rates_url: str | None = None
+    quote_validity: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))

@@ -1,0 +1,259 @@
+"""Messages of payments: what starts their workflow, what commands carry, what its activities take and return.
+
+Messages only grow: a new field has a default, a field is never renamed or removed. Domain values travel as they are.
+"""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from contracts.base import Message
+from contracts.escrow import Declined, OperatorSignal
+from domain.access import Actor
+from domain.payment.snapshot import RefundSnapshot, Snapshot
+from domain.payment.state import Move, Payment, PaymentTerms
+
+
+class PaymentInput(Message):
+    """Starts or continues a payment.
+
+    With `payment` the run goes on from there, with `resume` from what the books hold; otherwise it makes a payment
+    under `terms`. `events` are the provider's events that wait for the next look at the provider.
+    """
+
+    terms: PaymentTerms
+    created_by: Actor
+    command_id: str
+    payment: Payment | None = None
+    resume: bool = False
+    signals: int = 0
+    events: tuple[str, ...] = ()
+
+
+class PaymentResult(Message):
+    """How the payment stands when its run ends."""
+
+    payment_id: str
+    status: str
+    version: int
+
+
+class PaymentCommand(Message):
+    """What every command carries: its identity, made from the caller's key, and who gives it."""
+
+    command_id: str
+    actor: Actor
+
+
+class CreatePaymentCommand(PaymentCommand):
+    """Waits until the provider has answered for the first time, or is known not to have."""
+
+
+class ConfirmPayment(PaymentCommand):
+    """Goes on after the payer has acted: looks at the provider, and pays or takes what was approved."""
+
+    method_ref: str | None = None
+
+
+class CapturePayment(PaymentCommand):
+    """Takes what was authorized, or a part of it."""
+
+    amount_minor: int | None = None
+
+
+class CancelPayment(PaymentCommand):
+    """Ends a payment that nobody has paid."""
+
+
+class RefundPayment(PaymentCommand):
+    """Gives back an amount, or all that remains; `refund_id` is made by the caller with the command."""
+
+    refund_id: str
+    amount_minor: int | None = None
+    reason: str | None = None
+
+
+class SubmitDisputeEvidence(PaymentCommand):
+    """Answers a chargeback."""
+
+    dispute_ref: str
+    text: str
+
+
+class PaymentCommandResult(Message):
+    """Where the payment stands after a command; the read model holds the rest."""
+
+    payment_id: str
+    status: str
+    version: int
+    refund_id: str | None = None
+
+
+class ProviderEventSignal(Message):
+    """Tells that the provider has news; what they are is asked there. `event_id` names the row in the inbox."""
+
+    event_id: str
+
+
+class RefundSignal(OperatorSignal):
+    """Refunds from the Temporal UI: `{"amount": "4.00", "reason": "…"}`; without an amount, what remains."""
+
+    amount: object = None
+    reason: object = None
+
+
+class PaymentSignal(OperatorSignal):
+    """`cancel`, or `look`: ask the provider now."""
+
+
+class PaymentEvent(Message):
+    """One event to be written: the state after it, what it says, and the money that moves with it."""
+
+    payment: Payment
+    event: str
+    actor: str
+    actor_detail: Actor | None = None
+    moves: tuple[Move, ...] = ()
+    details: dict[str, object] = Field(default_factory=dict)
+    booked: str | None = None
+    debtor: str | None = None
+    command_id: str | None = None
+    at: datetime
+
+
+class RecordPayment(Message):
+    """Events to be written in one transaction, in order, and the provider's events that are handled by it."""
+
+    payment_id: str
+    provider: str
+    events: tuple[PaymentEvent, ...]
+    handled: tuple[str, ...] = ()
+    at: datetime
+
+
+class RecordedPayment(Message):
+    """What became of the events.
+
+    `applied` tells that these very events are in the books. `stored` is the state that the books hold now: that of the
+    last event with what it came to owe, or one that is ahead of the sender's. `declined` says why nothing was written.
+    """
+
+    applied: bool
+    stored: Payment | None = None
+    declined: Declined | None = None
+
+
+class LoadPayment(Message):
+    """Asks for the state that the books hold."""
+
+    payment_id: str
+
+
+class AskProvider(Message):
+    """One call to a provider about a payment. `key` is the idempotency key of what changes something there."""
+
+    terms: PaymentTerms
+    key: str
+    ref: str | None = None
+    method_ref: str | None = None
+    amount_minor: int | None = None
+
+
+class AskRefund(Message):
+    """Asks a provider to refund, or for a refund that may have been made."""
+
+    terms: PaymentTerms
+    ref: str
+    refund_id: str
+    amount_minor: int
+    reason: str | None
+    key: str
+
+
+class AskEvidence(Message):
+    """Hands evidence to a provider."""
+
+    terms: PaymentTerms
+    dispute_ref: str
+    text: str
+    key: str
+
+
+class ProviderAnswer(Message):
+    """What a provider answered.
+
+    Exactly one is set: a snapshot (with `missing` false), or that there is no such object (`missing`), or why the call
+    was refused, or that its outcome is not known. `revalued` gives what deposits that came after their quote are worth,
+    in goods by the key of their movement.
+    """
+
+    snapshot: Snapshot | None = None
+    revalued: dict[str, int] = Field(default_factory=dict)
+    missing: bool = False
+    refused: Declined | None = None
+    unknown: str | None = None
+
+
+class RefundAnswer(Message):
+    """What a provider answered to a refund; exactly one is set."""
+
+    snapshot: RefundSnapshot | None = None
+    missing: bool = False
+    refused: Declined | None = None
+    unknown: str | None = None
+
+
+class FundEscrowFromPayment(Message):
+    """Asks the escrow to take the money of a payment that is for it."""
+
+    terms: PaymentTerms
+
+
+class EscrowFunding(Message):
+    """Whether the escrow took the money; `why` says why it never will."""
+
+    funded: bool
+    why: str | None = None
+
+
+class ProviderEventInput(Message):
+    """Starts the run that hands one webhook event to whom it concerns."""
+
+    provider: str
+    event_id: str
+
+
+class ProviderEventResult(Message):
+    """What became of the event: `forwarded` to a payment, `handled` on the spot, or `ignored`."""
+
+    outcome: str
+    payment_id: str | None = None
+
+
+class FindUnhandled(Message):
+    """Asks for a page of events of the inbox that came before `before` and are not handled, after the row `after`."""
+
+    before: datetime
+    after: int
+    limit: int
+
+
+class UnhandledEvents(Message):
+    """Events that somebody has to be told of again; fewer than the limit on the last page. `last` is the last row."""
+
+    events: tuple[ProviderEventInput, ...]
+    last: int
+
+
+class InboxSweepResult(Message):
+    """How many events were not handled, and how many of them were given a run again."""
+
+    unhandled: int
+    started: int
+
+
+class CustomerInput(Message):
+    """Starts the run that makes an organization a customer of a provider."""
+
+    org_id: str
+    name: str

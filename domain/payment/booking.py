@@ -1,0 +1,92 @@
+"""Which accounts a payment's money and goods move between.
+
+The payment's own account, `org/{id}/payments/{payment}`, holds what has no other owner yet. What was paid for credits
+is deferred revenue; other money belongs to the organization, so its goods are the money itself.
+"""
+
+from collections.abc import Sequence
+
+from domain import accounts
+from domain.accounts import Account
+from domain.money import CREDIT
+from domain.payment.state import Move, MoveKind, PaymentTerms
+
+#: One movement of a transfer: source, destination, minor units.
+Movement = tuple[Account, Account, int]
+
+
+def goods_account(terms: PaymentTerms) -> Account:
+    """Return the payment's own account for what was bought."""
+    return accounts.payment(terms.payment_id, terms.purpose.goods_asset, terms.org_id)
+
+
+def wallet(terms: PaymentTerms) -> Account:
+    """Return where the organization keeps what was bought."""
+    return accounts.org_wallet(terms.org_id, terms.purpose.goods_asset)
+
+
+def debt(terms: PaymentTerms) -> Account:
+    """Return what the organization owes in what was bought."""
+    return accounts.org_debt(terms.org_id, terms.purpose.goods_asset)
+
+
+def proceeds(terms: PaymentTerms) -> Account:
+    """Return whose money it is after it came in."""
+    if terms.purpose.is_credits:
+        return accounts.platform("deferred_revenue", terms.currency)
+    return goods_account(terms)
+
+
+def legs(terms: PaymentTerms, move: Move) -> list[Movement]:
+    """Return the movements of one move; those of SEIZE and RELEASE depend on balances, see `seized` and `released`."""
+    amount, own = move.amount_minor, goods_account(terms)
+    clearing = accounts.provider_clearing(terms.provider, move.asset)
+    match move.kind:
+        case MoveKind.RECEIVE:
+            return _exchanged(clearing, proceeds(terms), move)
+        case MoveKind.SEND_BACK:
+            return _exchanged(proceeds(terms), clearing, move)
+        case MoveKind.FEE:
+            fees = accounts.platform(f"fees/{terms.provider}", move.asset)
+            return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
+        case MoveKind.ISSUE:
+            return [(accounts.platform("credit_issuance", CREDIT), own, amount)]
+        case MoveKind.RETIRE:
+            return [(own, accounts.platform("credit_issuance", CREDIT), amount)]
+        case MoveKind.EARMARK:
+            return [(wallet(terms), own, amount)]
+        case MoveKind.SEIZE | MoveKind.RELEASE:
+            raise ValueError("what is there decides; use seized or released")
+
+
+def seized(terms: PaymentTerms, amount_minor: int, available_minor: int) -> list[Movement]:
+    """Take the amount from the organization as far as it is there; it owes the rest."""
+    there = max(0, min(amount_minor, available_minor))
+    own = goods_account(terms)
+    return _positive([(wallet(terms), own, there), (debt(terms), own, amount_minor - there)])
+
+
+def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Movement]:
+    """Give the amount to the organization; what it owes is paid from it first."""
+    paid = max(0, min(amount_minor, owed_minor))
+    own = goods_account(terms)
+    return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
+
+
+def _exchanged(source: Account, destination: Account, move: Move) -> list[Movement]:
+    """Go through the exchange where the two are kept in different currencies."""
+    if source.asset == destination.asset:
+        return [(source, destination, move.amount_minor)]
+    by_asset = {move.asset: move.amount_minor}
+    here, there = accounts.platform("exchange", source.asset), accounts.platform("exchange", destination.asset)
+    paid = move.paid_minor
+    if paid is None:
+        raise ValueError(f"a movement in {move.asset} does not say what it is in the payment's currency")
+    return [
+        (source, here, by_asset.get(source.asset, paid)),
+        (there, destination, by_asset.get(destination.asset, paid)),
+    ]
+
+
+def _positive(movements: Sequence[Movement]) -> list[Movement]:
+    return [movement for movement in movements if movement[2]]

@@ -1,0 +1,244 @@
+"""What each command does to a payment. Pure: an `Outcome`, or a `DomainError` and nothing changed."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain.access import Actor
+from domain.errors import Conflict, Invalid
+from domain.money import format_amount
+from domain.payment.converge import needs_purpose, numbered
+from domain.payment.goods import taken_for
+from domain.payment.snapshot import Decline, DisputeStatus
+from domain.payment.state import (
+    AWAITING,
+    IN_FLIGHT,
+    RECEIPT_WINDOW,
+    Dispute,
+    Fulfilment,
+    Move,
+    MoveKind,
+    Outcome,
+    Payment,
+    PaymentStatus,
+    PaymentTerms,
+    Refund,
+    RefundState,
+)
+
+WORKFLOW = "workflow"
+
+
+class WrongPaymentState(Conflict):
+    """The payment's state does not allow the command; `extra["state"]` names the state."""
+
+    code = "payment.wrong_state"
+
+
+def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
+    """Record the intent, before anybody outside is asked."""
+    payment = Payment(
+        terms=terms, status=PaymentStatus.CREATED, version=0, created_at=terms.created_at, updated_at=terms.created_at
+    )
+    details = {
+        "provider": terms.provider,
+        "amount": format_amount(terms.amount_minor, terms.currency),
+        "currency": terms.currency,
+        "purpose": terms.purpose.kind.value,
+    }
+    return numbered(
+        Outcome(payment=payment, event="created", actor=actor.qualified(), details=details), terms.created_at
+    )
+
+
+def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
+    """Note that nobody knows whether the provider made the payment; it is looked up before anything is tried again."""
+    after = replace(payment, unknown=True)
+    return numbered(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
+
+
+def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
+    """End a payment that the provider does not take."""
+    after = replace(payment, decline=decline, unknown=False)
+    details = {"code": decline.code, "detail": decline.detail}
+    return numbered(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
+
+
+def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
+    """Say that the payer's time is over; None when it was said, or when nothing is awaited from the payer."""
+    if payment.expiring or payment.status not in AWAITING:
+        return None
+    return numbered(Outcome(payment=replace(payment, expiring=True), event="time_over", actor=WORKFLOW), at)
+
+
+def check_open(payment: Payment, command: str) -> None:
+    """Refuse a command on a payment that awaits nothing from its payer any more."""
+    if payment.status is PaymentStatus.UNKNOWN:
+        raise Conflict(
+            "It is not known yet whether the provider made this payment; it is being looked up.",
+            code="payment.unknown_outcome",
+            extra={"state": payment.status.value},
+        )
+    if payment.status not in AWAITING:
+        raise _wrong_state(payment, command)
+
+
+def check_capture(payment: Payment, amount_minor: int | None) -> int:
+    """Return how much is captured: the given part of what was authorized, or all of it."""
+    if payment.status is not PaymentStatus.REQUIRES_CAPTURE:
+        raise _wrong_state(payment, "capture")
+    amount = payment.authorized_minor if amount_minor is None else amount_minor
+    if amount > payment.authorized_minor:
+        authorized = format_amount(payment.authorized_minor, payment.terms.currency)
+        raise Invalid(f"Only {authorized} {payment.terms.currency} were authorized.", extra={"field": "amount"})
+    return amount
+
+
+def refund(
+    payment: Payment, *, refund_id: str, amount_minor: int | None, reason: str | None, requested_by: str, at: datetime
+) -> Outcome:
+    """Take what was bought back from the organization, to be refunded: an amount, or all that remains.
+
+    Raises:
+        Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
+            `payment.refund_in_flight`, another one has not reached the provider yet; `payment.wrong_state`.
+        Invalid: `payment.refund_exceeds_remainder`.
+    """
+    terms, remainder = payment.terms, payment.refundable_minor
+    if not payment.received_minor:
+        raise _wrong_state(payment, "refund")
+    if not terms.refundable:
+        raise Conflict(
+            f"Money that came by {terms.provider} cannot be sent back by this service.", code="payment.not_refundable"
+        )
+    if any(item.state in IN_FLIGHT for item in payment.refunds):
+        raise Conflict(
+            "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
+            code="payment.refund_in_flight",
+        )
+    if not remainder:
+        raise Conflict(
+            "Nothing of this payment is left to refund.",
+            code="payment.already_refunded",
+            extra={"state": payment.status.value},
+        )
+    amount = remainder if amount_minor is None else amount_minor
+    if amount > remainder:
+        left = format_amount(remainder, terms.currency)
+        raise Invalid(
+            f"Only {left} {terms.currency} of this payment are left to refund.",
+            code="payment.refund_exceeds_remainder",
+            extra={"refundable": left},
+        )
+    goods = taken_for(payment, amount)
+    requested = _requested(refund_id, amount, goods, requested_by, at, reason)
+    moves = (Move(kind=MoveKind.EARMARK, amount_minor=goods, asset=terms.purpose.goods_asset),) if goods else ()
+    return numbered(
+        Outcome(
+            payment=replace(payment, refunds=(*payment.refunds, requested)),
+            event="refund_requested",
+            actor=requested_by,
+            moves=moves,
+            details={"refund_id": refund_id, "amount": format_amount(amount, terms.currency), "reason": reason},
+        ),
+        at,
+    )
+
+
+def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome:
+    """Note that the provider's answer to a refund was lost."""
+    refunds = tuple(
+        replace(item, state=RefundState.UNKNOWN) if item.refund_id == refund_id else item for item in payment.refunds
+    )
+    after = replace(payment, refunds=refunds)
+    return numbered(
+        Outcome(payment=after, event="refund_unknown", actor=WORKFLOW, details={"refund_id": refund_id}), at
+    )
+
+
+def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow took the money; what came beyond its amount goes to the organization."""
+    surplus = payment.granted_minor - payment.terms.purpose.goods_minor
+    asset = payment.terms.purpose.goods_asset
+    moves = (Move(kind=MoveKind.RELEASE, amount_minor=surplus, asset=asset),) if surplus > 0 else ()
+    return numbered(
+        Outcome(
+            payment=replace(payment, fulfilment=Fulfilment.DONE),
+            event="escrow_funded",
+            actor=WORKFLOW,
+            moves=moves,
+            details={"escrow_id": payment.terms.purpose.escrow_id},
+        ),
+        at,
+    )
+
+
+def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
+    """Send the money back when its escrow can no longer take it; what cannot be sent back goes to the organization."""
+    after = replace(payment, fulfilment=Fulfilment.GONE)
+    details: dict[str, object] = {"escrow_id": payment.terms.purpose.escrow_id, "why": why}
+    amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
+    held = payment.granted_minor - sum(
+        item.goods_minor for item in (*payment.refunds, *payment.disputes) if item.counts
+    )
+    if payment.terms.refundable and amount and needs_purpose(payment):
+        refunding = _requested(refund_id, amount, taken_for(payment, amount), WORKFLOW, at, why)
+        after = replace(after, refunds=(*payment.refunds, refunding))
+        details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}
+        return numbered(Outcome(payment=after, event="purpose_gone", actor=WORKFLOW, details=details), at)
+    moves = (Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
+    return numbered(Outcome(payment=after, event="purpose_gone", actor=WORKFLOW, moves=moves, details=details), at)
+
+
+def check_evidence(payment: Payment, dispute_ref: str) -> Dispute:
+    """Return the dispute that evidence is submitted for, while it can be."""
+    dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
+    if dispute is None or dispute.status not in {DisputeStatus.NEEDS_RESPONSE, DisputeStatus.INQUIRY}:
+        raise Conflict("This dispute takes no evidence any more.", code="payment.evidence_closed")
+    return dispute
+
+
+def evidence_submitted(payment: Payment, dispute_ref: str, *, actor: Actor, at: datetime) -> Outcome:
+    """Note that the provider has the evidence."""
+    disputes = tuple(
+        replace(item, evidence_submitted_at=at) if item.ref == dispute_ref else item for item in payment.disputes
+    )
+    return numbered(
+        Outcome(
+            payment=replace(payment, disputes=disputes),
+            event="evidence_submitted",
+            actor=actor.qualified(),
+            details={"dispute": dispute_ref},
+        ),
+        at,
+    )
+
+
+def command_refused(payment: Payment, *, actor: str, details: dict[str, object], at: datetime) -> Outcome:
+    """Note an operator's signal that was refused."""
+    return numbered(Outcome(payment=payment, event="command_refused", actor=actor, details=details), at)
+
+
+def done(outcome: Outcome, command_id: str | None) -> Outcome:
+    """Remember the command that an outcome answers."""
+    if command_id is None:
+        return outcome
+    receipts = (*outcome.payment.receipts, command_id)[-RECEIPT_WINDOW:]
+    return replace(outcome, payment=replace(outcome.payment, receipts=receipts))
+
+
+def _requested(refund_id: str, amount: int, goods: int, by: str, at: datetime, reason: str | None) -> Refund:
+    return Refund(
+        refund_id=refund_id,
+        amount_minor=amount,
+        goods_minor=goods,
+        state=RefundState.REQUESTED,
+        requested_by=by,
+        requested_at=at,
+        reason=reason,
+    )
+
+
+def _wrong_state(payment: Payment, command: str) -> WrongPaymentState:
+    return WrongPaymentState(
+        f"A payment that is {payment.status.value} takes no {command}.", extra={"state": payment.status.value}
+    )

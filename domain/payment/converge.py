@@ -1,0 +1,374 @@
+"""What follows from what a provider says: the events that bring our books to the provider's own state.
+
+Only differences count. A snapshot that tells nothing new makes no event, so webhooks may come twice, late, early or in
+any order; and a snapshot that is older than what is booked takes nothing back. Disputes and refunds are known before
+the movements that they cause are booked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.ids import dispute_id_of
+from domain.money import format_amount
+from domain.payment.goods import granted_for, taken_for
+from domain.payment.movements import book
+from domain.payment.snapshot import (
+    DisputeSnapshot,
+    DisputeStatus,
+    MovementKind,
+    ProviderStatus,
+    RefundSnapshot,
+    RefundStatus,
+    Snapshot,
+)
+from domain.payment.state import (
+    IN_FLIGHT,
+    REFUND_STATES,
+    Dispute,
+    Fulfilment,
+    Move,
+    MoveKind,
+    Outcome,
+    Payment,
+    PurposeKind,
+    Refund,
+    RefundState,
+    status_of,
+)
+
+#: Nobody may make us keep a list without end: what comes after this needs a person.
+MAX_ITEMS = 200
+
+#: A dispute's words in the order in which they can follow each other; an older snapshot never takes one back.
+_DISPUTE_ORDER = {
+    DisputeStatus.INQUIRY: 0,
+    DisputeStatus.NEEDS_RESPONSE: 1,
+    DisputeStatus.UNDER_REVIEW: 2,
+    DisputeStatus.WON: 3,
+    DisputeStatus.LOST: 3,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """A snapshot, when it was taken, and what deposits that came after their quote are worth, in goods by key."""
+
+    snapshot: Snapshot
+    at: datetime
+    revalued: Mapping[str, int]
+
+
+def converge(payment: Payment, seen: Observation) -> list[Outcome]:
+    """Return the events that make the payment agree with the observation, in order; none when it does already."""
+    outcomes: list[Outcome] = []
+    while (outcome := next_event(payment, seen)) is not None:
+        outcomes.append(outcome)
+        payment = outcome.payment
+    return outcomes
+
+
+def next_event(payment: Payment, seen: Observation) -> Outcome | None:
+    """Return the next event that is due, numbered and with its status; None when there is none."""
+    outcome = (
+        _adopted(payment, seen.snapshot)
+        or _charged(payment, seen)
+        or _new_refund(payment, seen)
+        or _new_dispute(payment, seen)
+        or _moved(payment, seen)
+        or _fee(payment, seen.snapshot)
+        or _refund_changed(payment, seen)
+        or _dispute_changed(payment, seen)
+        or _progressed(payment, seen.snapshot)
+    )
+    return None if outcome is None else numbered(outcome, seen.at)
+
+
+def numbered(outcome: Outcome, at: datetime) -> Outcome:
+    """Give the event its number, and the state its status and time."""
+    after = replace(outcome.payment, version=outcome.payment.version + 1, updated_at=at)
+    return replace(outcome, payment=replace(after, status=status_of(after)))
+
+
+def _provider(payment: Payment) -> str:
+    return f"provider:{payment.terms.provider}"
+
+
+def _adopted(payment: Payment, snapshot: Snapshot) -> Outcome | None:
+    """Take over the provider's object, once."""
+    if payment.ref is not None:
+        return None
+    adopted = replace(
+        payment,
+        ref=snapshot.ref,
+        unknown=False,
+        # A payment that is complete shows it when its charge is booked, with the next event.
+        provider_status=snapshot.status,
+        action=snapshot.action,
+        decline=snapshot.decline,
+        authorized_minor=snapshot.authorized_minor,
+    )
+    details = {"ref": snapshot.ref, "provider_status": snapshot.status.value}
+    return Outcome(payment=adopted, event="submitted", actor=_provider(payment), details=details)
+
+
+def _charged(payment: Payment, seen: Observation) -> Outcome | None:
+    booked = {item.key for item in payment.booked}
+    for movement in seen.snapshot.movements:
+        if movement.kind is MovementKind.CHARGE and movement.key not in booked and len(payment.booked) < MAX_ITEMS:
+            paid = movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
+            goods = seen.revalued.get(movement.key)
+            return book(payment, movement, goods=granted_for(payment, paid) if goods is None else goods)
+    return None
+
+
+def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
+    """Match the provider's refunds with ours; one that was made at the provider's own site is taken over."""
+    refs = {refund.ref for refund in payment.refunds}
+    ours = {refund.refund_id: refund for refund in payment.refunds}
+    for snapshot in seen.snapshot.refunds:
+        if snapshot.ref in refs:
+            continue
+        known = ours.get(snapshot.refund_id or "")
+        if known is not None and known.ref is None:
+            state = RefundState.PENDING if snapshot.status is RefundStatus.FAILED else REFUND_STATES[snapshot.status]
+            return _with_refund(
+                payment,
+                replace(known, ref=snapshot.ref, state=state if known.state in IN_FLIGHT else known.state),
+                "refund_submitted",
+                details={"ref": snapshot.ref, "refund_id": known.refund_id},
+            )
+        if snapshot.status is RefundStatus.FAILED and not _has_moved(seen.snapshot, snapshot.ref):
+            continue
+        if len(payment.refunds) < MAX_ITEMS and payment.received_minor:
+            return _foreign_refund(payment, snapshot)
+    return None
+
+
+def _has_moved(snapshot: Snapshot, ref: str) -> bool:
+    return any(movement.ref == ref or movement.key == ref for movement in snapshot.movements)
+
+
+def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
+    goods = taken_for(payment, snapshot.amount_minor)
+    refund = Refund(
+        refund_id=snapshot.ref,
+        amount_minor=snapshot.amount_minor,
+        goods_minor=goods,
+        state=RefundState.PENDING,
+        requested_by=_provider(payment),
+        requested_at=snapshot.created_at,
+        reason="made at the provider",
+        ref=snapshot.ref,
+    )
+    after = replace(payment, refunds=(*payment.refunds, refund))
+    moves = _moves((MoveKind.SEIZE, goods, payment.terms.purpose.goods_asset))
+    details = {"ref": snapshot.ref, "amount": format_amount(snapshot.amount_minor, payment.terms.currency)}
+    return Outcome(
+        payment=after,
+        event="refund_taken_over",
+        actor=_provider(payment),
+        moves=moves,
+        details=details,
+        debtor=snapshot.ref,
+    )
+
+
+def _new_dispute(payment: Payment, seen: Observation) -> Outcome | None:
+    known = {dispute.ref: dispute for dispute in payment.disputes}
+    for snapshot in seen.snapshot.disputes:
+        dispute = known.get(snapshot.ref)
+        if dispute is None and len(payment.disputes) < MAX_ITEMS and payment.received_minor:
+            return _open_dispute(payment, snapshot)
+        if dispute is not None and dispute.status is DisputeStatus.INQUIRY and _takes(snapshot):
+            return _escalated(payment, dispute, snapshot)
+    return None
+
+
+def _takes(snapshot: DisputeSnapshot) -> bool:
+    return snapshot.status not in {DisputeStatus.INQUIRY, DisputeStatus.WON}
+
+
+def _open_dispute(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
+    """Take what was bought with the disputed amount, as far as it is there. An inquiry takes nothing."""
+    # A dispute that was decided before we heard of it opens and is decided by the events that follow.
+    opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
+    goods = 0 if opening is DisputeStatus.INQUIRY else taken_for(payment, snapshot.amount_minor)
+    dispute = Dispute(
+        dispute_id=dispute_id_of(payment.terms.provider, snapshot.ref),
+        ref=snapshot.ref,
+        status=opening,
+        amount_minor=snapshot.amount_minor,
+        goods_minor=goods,
+        reason=snapshot.reason,
+        opened_at=snapshot.created_at,
+        evidence_due_at=snapshot.evidence_due_at,
+    )
+    after = replace(payment, disputes=(*payment.disputes, dispute))
+    event = "dispute_inquiry" if opening is DisputeStatus.INQUIRY else "dispute_opened"
+    return _dispute_outcome(after, dispute, event, (MoveKind.SEIZE, goods))
+
+
+def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) -> Outcome:
+    goods = taken_for(payment, snapshot.amount_minor)
+    opened = replace(
+        dispute,
+        status=DisputeStatus.NEEDS_RESPONSE,
+        amount_minor=snapshot.amount_minor,
+        goods_minor=goods,
+        evidence_due_at=snapshot.evidence_due_at,
+    )
+    return _dispute_outcome(_replaced(payment, opened), opened, "dispute_opened", (MoveKind.SEIZE, goods))
+
+
+def _moved(payment: Payment, seen: Observation) -> Outcome | None:
+    """Book what refunds, disputes and reversals did to the provider's balance."""
+    booked = {item.key for item in payment.booked}
+    for movement in seen.snapshot.movements:
+        new = movement.key not in booked and len(payment.booked) < MAX_ITEMS
+        if new and movement.kind not in {MovementKind.CHARGE, MovementKind.OTHER} and payment.received_minor:
+            paid = movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
+            goods = taken_for(payment, -paid) if movement.kind is MovementKind.REVERSAL else 0
+            outcome = book(payment, movement, goods=goods)
+            if outcome is not None:
+                return outcome
+    return None
+
+
+def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
+    """Book a fee that the provider told later than its movement."""
+    told = {movement.key: movement.fee_minor for movement in snapshot.movements}
+    for item in payment.booked:
+        fee = told.get(item.key)
+        if item.fee_minor is None and fee is not None:
+            booked = tuple(replace(b, fee_minor=fee) if b.key == item.key else b for b in payment.booked)
+            after = replace(payment, booked=booked, fee_minor=payment.fee_minor + fee)
+            moves = _moves((MoveKind.FEE, fee, item.currency))
+            details = {"fee": format_amount(fee, item.currency), "movement": item.key}
+            return Outcome(
+                payment=after,
+                event="fee_booked",
+                actor=_provider(payment),
+                moves=moves,
+                details=details,
+                booked=item.key,
+            )
+    return None
+
+
+def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
+    told = {snapshot.ref: snapshot for snapshot in seen.snapshot.refunds}
+    for refund in payment.refunds:
+        snapshot = told.get(refund.ref or "")
+        if snapshot is None or refund.state is RefundState.FAILED:
+            continue
+        state = REFUND_STATES[snapshot.status]
+        if state is refund.state or (state is RefundState.PENDING and refund.state is RefundState.SUCCEEDED):
+            continue
+        if state is RefundState.FAILED:
+            # What left the provider's balance has to come back first; that movement ends the refund.
+            return None if refund.moved_minor else refund_failed(payment, refund, snapshot.failure or "refused")
+        return _with_refund(
+            payment, replace(refund, state=state), f"refund_{state.value}", details={"refund_id": refund.refund_id}
+        )
+    return None
+
+
+def refund_failed(payment: Payment, refund: Refund, why: str) -> Outcome:
+    """Give back what was taken for a refund that has not moved the provider's balance."""
+    failed = replace(refund, state=RefundState.FAILED, failure=why)
+    moves = _moves((MoveKind.RELEASE, refund.goods_minor, payment.terms.purpose.goods_asset))
+    details = {"refund_id": refund.refund_id, "failure": why}
+    return _with_refund(payment, failed, "refund_failed", details=details, moves=moves)
+
+
+def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
+    told = {snapshot.ref: snapshot for snapshot in seen.snapshot.disputes}
+    for dispute in payment.disputes:
+        snapshot = told.get(dispute.ref)
+        if snapshot is None or not dispute.is_open or snapshot.status is dispute.status:
+            continue
+        if _DISPUTE_ORDER[snapshot.status] < _DISPUTE_ORDER[dispute.status]:
+            continue
+        changed = replace(dispute, status=snapshot.status, evidence_due_at=snapshot.evidence_due_at)
+        if snapshot.status is DisputeStatus.LOST:
+            lost = replace(changed, retired=True)
+            goods = 0 if dispute.released else dispute.goods_minor
+            kind = MoveKind.RETIRE if payment.terms.purpose.is_credits else None
+            return _dispute_outcome(_replaced(payment, lost), lost, "dispute_lost", *(((kind, goods),) if kind else ()))
+        if snapshot.status is DisputeStatus.WON:
+            if dispute.moved_minor:
+                return None  # the money has to come back first
+            won = replace(changed, released=True)
+            goods = 0 if dispute.released else dispute.goods_minor
+            return _dispute_outcome(_replaced(payment, won), won, "dispute_won", (MoveKind.RELEASE, goods))
+        return _dispute_outcome(_replaced(payment, changed), changed, f"dispute_{snapshot.status.value}")
+    return None
+
+
+def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
+    """Follow the provider's word on the payment itself, as long as it says something new."""
+    status = snapshot.status
+    if payment.provider_status is ProviderStatus.SUCCEEDED:
+        status = ProviderStatus.SUCCEEDED
+    told = replace(
+        payment,
+        provider_status=status,
+        action=snapshot.action if status is not ProviderStatus.SUCCEEDED else None,
+        decline=snapshot.decline if status is not ProviderStatus.SUCCEEDED else None,
+        authorized_minor=snapshot.authorized_minor,
+        seen_minor=snapshot.seen_minor,
+        confirmations=snapshot.confirmations,
+    )
+    if told == payment:
+        return None
+    details: dict[str, object] = {"provider_status": status.value}
+    if told.decline is not None and told.decline != payment.decline:
+        details |= {"decline": told.decline.code, "detail": told.decline.detail}
+    if told.confirmations is not None:
+        details |= {
+            "seen": format_amount(told.seen_minor, payment.terms.currency),
+            "confirmations": told.confirmations,
+        }
+    word = "declined" if "decline" in details else "progressed"
+    return Outcome(payment=told, event=word, actor=_provider(payment), details=details)
+
+
+def _with_refund(
+    payment: Payment, refund: Refund, event: str, *, details: Mapping[str, object], moves: tuple[Move, ...] = ()
+) -> Outcome:
+    refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in payment.refunds)
+    after = replace(payment, refunds=refunds)
+    return Outcome(payment=after, event=event, actor=_provider(payment), moves=moves, details=details)
+
+
+def _replaced(payment: Payment, dispute: Dispute) -> Payment:
+    disputes = tuple(dispute if item.ref == dispute.ref else item for item in payment.disputes)
+    return replace(payment, disputes=disputes)
+
+
+def _dispute_outcome(payment: Payment, dispute: Dispute, event: str, *moves: tuple[MoveKind, int]) -> Outcome:
+    asset = payment.terms.purpose.goods_asset
+    return Outcome(
+        payment=payment,
+        event=event,
+        actor=_provider(payment),
+        moves=_moves(*((kind, goods, asset) for kind, goods in moves)),
+        details={
+            "dispute": dispute.ref,
+            "reason": dispute.reason,
+            "amount": format_amount(dispute.amount_minor, payment.terms.currency),
+        },
+        debtor=dispute.ref,
+    )
+
+
+def _moves(*wanted: tuple[MoveKind, int, str]) -> tuple[Move, ...]:
+    return tuple(Move(kind=kind, amount_minor=amount, asset=asset) for kind, amount, asset in wanted if amount)
+
+
+def needs_purpose(payment: Payment) -> bool:
+    """Tell whether the money is there and the escrow that it is for has yet to take it."""
+    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.PENDING:
+        return False
+    return payment.received_minor - payment.reversed_minor >= payment.terms.amount_minor

@@ -1,0 +1,33 @@
+"""How much of what was bought belongs to how much of the money: cumulative shares, so that parts add up to a whole."""
+
+from domain.payment.state import Payment
+
+
+def granted_for(payment: Payment, amount_minor: int) -> int:
+    """Return the goods that are due when `amount_minor` more comes in; never more in sum than the terms' rate gives."""
+    purpose, terms = payment.terms.purpose, payment.terms
+    if not purpose.is_credits:
+        return amount_minor
+    before = purpose.goods_minor * payment.received_minor // terms.amount_minor
+    after = purpose.goods_minor * (payment.received_minor + amount_minor) // terms.amount_minor
+    return after - before
+
+
+def taken_for(payment: Payment, amount_minor: int) -> int:
+    """Return the goods that go when `amount_minor` goes back; the last part takes what is left, to the unit."""
+    if not payment.terms.purpose.is_credits:
+        return amount_minor
+    gone = payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
+    received = payment.received_minor
+    if not received:
+        return 0
+    due = payment.granted_minor * min(received, gone + amount_minor) // received
+    return max(0, due - taken(payment))
+
+
+def taken(payment: Payment) -> int:
+    """Return the goods that refunds, disputes and reversals have taken so far."""
+    refunds = sum(refund.goods_minor for refund in payment.refunds if refund.counts)
+    disputes = sum(dispute.goods_minor for dispute in payment.disputes if dispute.counts)
+    reversals = sum(-booked.goods_minor for booked in payment.booked if booked.goods_minor < 0)
+    return refunds + disputes + reversals

@@ -1,0 +1,196 @@
+"""How one movement of the provider's balance is booked: the money, its fee, and the goods that go with it."""
+
+from dataclasses import replace
+
+from domain.money import format_amount
+from domain.payment.snapshot import DisputeStatus, Movement, MovementKind
+from domain.payment.state import (
+    Booked,
+    Dispute,
+    Fulfilment,
+    Move,
+    MoveKind,
+    Outcome,
+    Payment,
+    PurposeKind,
+    Refund,
+    RefundState,
+)
+
+
+def book(payment: Payment, movement: Movement, *, goods: int) -> Outcome | None:
+    """Return the event that books a movement; None when what caused it is not known yet.
+
+    Args:
+        payment: the payment that it belongs to.
+        movement: what the provider did.
+        goods: what is granted for a charge, or taken for a reversal; other kinds know their own.
+    """
+    match movement.kind:
+        case MovementKind.CHARGE:
+            return _charge(payment, movement, goods)
+        case MovementKind.REFUND:
+            return _refund(payment, movement)
+        case MovementKind.REFUND_FAILURE:
+            return _refund_failure(payment, movement)
+        case MovementKind.DISPUTE:
+            return _dispute(payment, movement)
+        case MovementKind.DISPUTE_REVERSAL:
+            return _dispute_reversal(payment, movement)
+        case MovementKind.REVERSAL:
+            return _reversal(payment, movement, goods)
+        case MovementKind.OTHER:
+            return None
+
+
+def paid_by(movement: Movement) -> int:
+    """Return what the movement is in the payment's own currency."""
+    return movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
+
+
+def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
+    asset = payment.terms.purpose.goods_asset
+    after = replace(
+        payment,
+        received_minor=payment.received_minor + paid_by(movement),
+        granted_minor=payment.granted_minor + goods,
+        fulfilment=Fulfilment.PENDING if payment.terms.purpose.kind is PurposeKind.ESCROW else Fulfilment.DONE,
+    )
+    moves = [_received(movement)]
+    if payment.terms.purpose.is_credits and goods:
+        moves.append(Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=asset))
+    if after.fulfilment is Fulfilment.DONE and goods:
+        moves.append(Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=asset))
+    return _outcome(after, movement, "received", moves, goods=goods)
+
+
+def _refund(payment: Payment, movement: Movement) -> Outcome | None:
+    refund = _refund_of(payment, movement.key)
+    if refund is None:
+        return None
+    moved = replace(refund, moved_minor=refund.moved_minor - movement.amount_minor)
+    moves = [_sent_back(movement)]
+    if payment.terms.purpose.is_credits and refund.goods_minor:
+        moves.append(Move(kind=MoveKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment)))
+    return _outcome(_with_refund(payment, moved), movement, "refund_booked", moves)
+
+
+def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
+    """Take the money back that a refund could not deliver, and give the goods back for it."""
+    refund = _refund_of(payment, movement.key.removesuffix(":failure"))
+    if refund is None or not refund.moved_minor:
+        return None
+    failed = replace(refund, moved_minor=0, state=RefundState.FAILED, failure=refund.failure or "returned")
+    moves = [_received(movement)]
+    return _outcome(
+        _with_refund(payment, failed),
+        movement,
+        "refund_failed",
+        [*moves, *_given_back(payment, refund.goods_minor, retired=True)],
+    )
+
+
+def _dispute(payment: Payment, movement: Movement) -> Outcome | None:
+    dispute = _dispute_of(payment, movement.key)
+    if dispute is None or dispute.status is DisputeStatus.INQUIRY:
+        return None
+    moved = replace(dispute, moved_minor=dispute.moved_minor - movement.amount_minor)
+    moves = [_sent_back(movement)]
+    return _outcome(_with_dispute(payment, moved), movement, "dispute_withdrawn", moves)
+
+
+def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
+    """Take the disputed money back and give the goods back for it, also when the dispute had been lost before."""
+    dispute = _dispute_of(payment, movement.key.removesuffix(":reversal"))
+    if dispute is None or not dispute.moved_minor or dispute.released:
+        return None
+    back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
+    moves = [_received(movement)]
+    given = _given_back(payment, dispute.goods_minor, retired=dispute.retired)
+    return _outcome(_with_dispute(payment, back), movement, "dispute_reinstated", [*moves, *given])
+
+
+def _reversal(payment: Payment, movement: Movement, goods: int) -> Outcome | None:
+    """Undo a receipt that was void: what was bought is taken as far as it is there, the rest is owed."""
+    after = replace(payment, reversed_minor=payment.reversed_minor - paid_by(movement))
+    asset = _goods(payment)
+    moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=asset)] if goods else []
+    moves.append(_sent_back(movement))
+    if payment.terms.purpose.is_credits and goods:
+        moves.append(Move(kind=MoveKind.RETIRE, amount_minor=goods, asset=asset))
+    return _outcome(after, movement, "reversed", moves, goods=-goods)
+
+
+def _received(movement: Movement) -> Move:
+    paid = movement.payment_amount_minor
+    return Move(kind=MoveKind.RECEIVE, amount_minor=movement.amount_minor, asset=movement.currency, paid_minor=paid)
+
+
+def _sent_back(movement: Movement) -> Move:
+    paid = movement.payment_amount_minor
+    return Move(
+        kind=MoveKind.SEND_BACK,
+        amount_minor=-movement.amount_minor,
+        asset=movement.currency,
+        paid_minor=None if paid is None else -paid,
+    )
+
+
+def _given_back(payment: Payment, goods: int, *, retired: bool) -> list[Move]:
+    if not goods:
+        return []
+    release = Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=_goods(payment))
+    if not (retired and payment.terms.purpose.is_credits):
+        return [release]
+    return [Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=_goods(payment)), release]
+
+
+def _outcome(payment: Payment, movement: Movement, event: str, moves: list[Move], *, goods: int = 0) -> Outcome:
+    fee = movement.fee_minor
+    if fee:
+        moves = [*moves, Move(kind=MoveKind.FEE, amount_minor=fee, asset=movement.currency)]
+    item = Booked(
+        key=movement.key,
+        kind=movement.kind,
+        amount_minor=movement.amount_minor,
+        fee_minor=fee,
+        currency=movement.currency,
+        paid_minor=paid_by(movement),
+        goods_minor=goods,
+    )
+    after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))
+    details: dict[str, object] = {
+        "movement": movement.key,
+        "amount": format_amount(movement.amount_minor, movement.currency),
+        "currency": movement.currency,
+    }
+    details |= {"fee": format_amount(fee, movement.currency)} if fee is not None else {}
+    return Outcome(
+        payment=after,
+        event=event,
+        actor=f"provider:{payment.terms.provider}",
+        moves=tuple(moves),
+        details=details,
+        booked=movement.key,
+    )
+
+
+def _goods(payment: Payment) -> str:
+    return payment.terms.purpose.goods_asset
+
+
+def _refund_of(payment: Payment, ref: str) -> Refund | None:
+    return next((refund for refund in payment.refunds if refund.ref == ref), None)
+
+
+def _dispute_of(payment: Payment, ref: str) -> Dispute | None:
+    return next((dispute for dispute in payment.disputes if dispute.ref == ref), None)
+
+
+def _with_refund(payment: Payment, refund: Refund) -> Payment:
+    refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in payment.refunds)
+    return replace(payment, refunds=refunds)
+
+
+def _with_dispute(payment: Payment, dispute: Dispute) -> Payment:
+    return replace(payment, disputes=tuple(dispute if item.ref == dispute.ref else item for item in payment.disputes))

@@ -1,0 +1,363 @@
+"""The payment's state: what was asked for, what its provider did, and what was booked for it.
+
+Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
+currency; amounts of *goods* are minor units of what was bought: credits, or cash in the payment's own currency.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from domain.money import CREDIT
+from domain.payment.quote import Quote
+from domain.payment.snapshot import Decline, DisputeStatus, MovementKind, NextAction, ProviderStatus, RefundStatus
+
+#: How many commands a payment remembers, so that a repeated one is answered and not done twice.
+RECEIPT_WINDOW = 64
+
+
+class PaymentStatus(StrEnum):
+    """The states of API documents."""
+
+    CREATED = "created"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    UNKNOWN = "unknown"
+    REQUIRES_CAPTURE = "requires_capture"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    CHARGED_BACK = "charged_back"
+
+
+P = PaymentStatus
+#: Nothing was received, and nothing is awaited any more. Money that comes all the same is booked as ever.
+ENDED_UNPAID = frozenset({P.FAILED, P.EXPIRED, P.CANCELLED})
+#: Something is awaited from the payer, the provider or a chain.
+AWAITING = frozenset({P.CREATED, P.REQUIRES_ACTION, P.PROCESSING, P.UNKNOWN, P.REQUIRES_CAPTURE})
+
+_FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
+    ProviderStatus.REQUIRES_ACTION: P.REQUIRES_ACTION,
+    ProviderStatus.PROCESSING: P.PROCESSING,
+    ProviderStatus.AUTHORIZED: P.REQUIRES_CAPTURE,
+    ProviderStatus.SUCCEEDED: P.PROCESSING,  # until its charge is booked
+    ProviderStatus.FAILED: P.FAILED,
+    ProviderStatus.EXPIRED: P.EXPIRED,
+    ProviderStatus.CANCELLED: P.CANCELLED,
+}
+
+
+class PurposeKind(StrEnum):
+    """What a payment is for: credits, the money of one escrow, or cash on the organization's balance."""
+
+    CREDITS = "credits"
+    ESCROW = "escrow"
+    BALANCE = "balance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """What is done with the money.
+
+    Attributes:
+        kind: see `PurposeKind`.
+        goods_asset: what the organization gets: CREDIT, or the payment's own currency.
+        goods_minor: how much of it for the whole amount.
+        escrow_id: the escrow to fund, and `contract_id` its contract.
+        package: the credit package that was bought, where it was one.
+    """
+
+    kind: PurposeKind
+    goods_asset: str
+    goods_minor: int
+    escrow_id: str | None = None
+    contract_id: str | None = None
+    package: str | None = None
+
+    @property
+    def is_credits(self) -> bool:
+        """Whether credits are issued for the money; otherwise the money itself belongs to the organization."""
+        return self.goods_asset == CREDIT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentTerms:
+    """What was asked for. Never changes.
+
+    Attributes:
+        provider: the adapter's name.
+        hosted, return_url, method_ref, off_session, manual_capture: see `CreatePayment`.
+        expires_at: until when the payer may pay.
+        quote: the rate that an amount in coins was made with; later deposits are valued anew.
+        refundable: whether the provider can give money back by itself.
+        first_poll_seconds, longest_poll_seconds: how soon, and at most how seldom, the provider is asked when no
+            webhook comes; the pauses double in between.
+        open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
+    """
+
+    payment_id: str
+    org_id: str
+    provider: str
+    amount_minor: int
+    currency: str
+    purpose: Purpose
+    description: str
+    created_at: datetime
+    expires_at: datetime
+    hosted: bool = False
+    return_url: str | None = None
+    method_ref: str | None = None
+    off_session: bool = False
+    manual_capture: bool = False
+    quote: Quote | None = None
+    refundable: bool = True
+    first_poll_seconds: int = 15
+    longest_poll_seconds: int = 3600
+    open_seconds: int = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """A movement of the provider's balance that is in the books. `fee_minor` is None until the provider tells it."""
+
+    key: str
+    kind: MovementKind
+    amount_minor: int
+    fee_minor: int | None
+    currency: str
+    paid_minor: int
+    goods_minor: int = 0
+
+
+class RefundState(StrEnum):
+    """`requested`: our books have it, the provider perhaps not yet; `unknown`: the provider's answer was lost."""
+
+    REQUESTED = "requested"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+#: What the provider has not yet confirmed to have; one at a time.
+IN_FLIGHT = frozenset({RefundState.REQUESTED, RefundState.UNKNOWN})
+REFUND_STATES = {
+    RefundStatus.PENDING: RefundState.PENDING,
+    RefundStatus.SUCCEEDED: RefundState.SUCCEEDED,
+    RefundStatus.FAILED: RefundState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
+
+    `moved` is the amount by which the provider's balance fell and has not risen again.
+    """
+
+    refund_id: str
+    amount_minor: int
+    goods_minor: int
+    state: RefundState
+    requested_by: str
+    requested_at: datetime
+    reason: str | None = None
+    ref: str | None = None
+    moved_minor: int = 0
+    debt_minor: int = 0
+    failure: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it lessens what can still be refunded."""
+        return self.state is not RefundState.FAILED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """A chargeback: what was taken from the organization for it, and how much of that it owes.
+
+    Attributes:
+        goods_minor: what was bought with the disputed amount; held on the payment's account while it is open.
+        debt_minor: the part of it that was no longer there and is owed.
+        moved_minor: by how much the provider's balance fell and has not risen again.
+        released: the goods were given back; `retired`: they are gone for good.
+    """
+
+    dispute_id: str
+    ref: str
+    status: DisputeStatus
+    amount_minor: int
+    goods_minor: int
+    reason: str
+    opened_at: datetime
+    evidence_due_at: datetime | None
+    debt_minor: int = 0
+    moved_minor: int = 0
+    released: bool = False
+    retired: bool = False
+    evidence_submitted_at: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still undecided."""
+        return self.status not in {DisputeStatus.WON, DisputeStatus.LOST}
+
+    @property
+    def counts(self) -> bool:
+        """Whether its amount can no longer be refunded."""
+        return self.status not in {DisputeStatus.WON, DisputeStatus.INQUIRY}
+
+
+class Fulfilment(StrEnum):
+    """Whether the purpose was reached: `gone` when it no longer could be."""
+
+    PENDING = "pending"
+    DONE = "done"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """The whole state of one payment; `version` is the number of its latest event.
+
+    Attributes:
+        provider_status: what the provider said last; None before it was asked.
+        ref: the provider's id of it.
+        received_minor: what came in and was not void, before refunds and disputes.
+        granted_minor: the goods that were given for it.
+        reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
+        expiring: the payer's time is over and the provider was asked to end it.
+        receipts: the latest commands that were done.
+    """
+
+    terms: PaymentTerms
+    status: PaymentStatus
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    provider_status: ProviderStatus | None = None
+    ref: str | None = None
+    unknown: bool = False
+    expiring: bool = False
+    action: NextAction | None = None
+    decline: Decline | None = None
+    authorized_minor: int = 0
+    seen_minor: int = 0
+    confirmations: int | None = None
+    received_minor: int = 0
+    granted_minor: int = 0
+    reversed_minor: int = 0
+    fee_minor: int = 0
+    booked: tuple[Booked, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+    reversal_debt_minor: int = 0
+    fulfilment: Fulfilment = Fulfilment.PENDING
+    receipts: tuple[str, ...] = ()
+
+    @property
+    def refunded_minor(self) -> int:
+        """What went back or is on its way back."""
+        return sum(refund.amount_minor for refund in self.refunds if refund.counts)
+
+    @property
+    def disputed_minor(self) -> int:
+        """What disputes hold or took."""
+        return sum(dispute.amount_minor for dispute in self.disputes if dispute.counts)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still be refunded."""
+        return max(0, self.received_minor - self.reversed_minor - self.refunded_minor - self.disputed_minor)
+
+    @property
+    def debt_minor(self) -> int:
+        """What the organization came to owe because of this payment, in goods; repaid elsewhere."""
+        disputes = sum(dispute.debt_minor for dispute in self.disputes)
+        return self.reversal_debt_minor + disputes + sum(refund.debt_minor for refund in self.refunds)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether something is still to come from the payer, the provider or the purpose."""
+        if self.status in AWAITING or any(booked.fee_minor is None for booked in self.booked):
+            return True
+        if self.received_minor and self.fulfilment is Fulfilment.PENDING:
+            return True
+        unsettled = any(refund.state in {*IN_FLIGHT, RefundState.PENDING} for refund in self.refunds)
+        return unsettled or any(dispute.is_open for dispute in self.disputes)
+
+    def has_done(self, command_id: str) -> bool:
+        """Tell whether a command was done before."""
+        return command_id in self.receipts
+
+
+class MoveKind(StrEnum):
+    """What moves between whom; `domain/payment/booking.py` names the accounts."""
+
+    RECEIVE = "receive"  # provider → proceeds
+    SEND_BACK = "send_back"  # proceeds → provider
+    FEE = "fee"  # what the provider kept; negative when it gave back
+    ISSUE = "issue"  # credits come into being, on the payment's own account
+    RETIRE = "retire"  # credits on the payment's own account cease to be
+    EARMARK = "earmark"  # organization → the payment's own account
+    SEIZE = "seize"  # the same as far as it is there; the organization owes the rest
+    RELEASE = "release"  # the payment's own account → organization; what it owes is paid from it first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An amount that moves with an event; minor units of `asset`. All moves of one event are one transfer.
+
+    `paid_minor` is set where the provider keeps its balance in another currency than the payment's: what the amount is
+    in that of the payment.
+    """
+
+    kind: MoveKind
+    amount_minor: int
+    asset: str
+    paid_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command, a deadline or a fact from the provider does: the next state, its event, the money that moves.
+
+    `booked` is the provider's movement that the event books, by its key; `debtor` the refund or dispute, by its ref,
+    whose goods are seized.
+    """
+
+    payment: Payment
+    event: str
+    actor: str
+    moves: tuple[Move, ...] = ()
+    details: Mapping[str, object] = field(default_factory=dict)
+    booked: str | None = None
+    debtor: str | None = None
+
+
+def status_of(payment: Payment) -> PaymentStatus:
+    """Derive the status from what was booked first, and from the provider's word only while nothing was."""
+    net = payment.received_minor - payment.reversed_minor
+    if payment.reversed_minor or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
+        return P.CHARGED_BACK
+    if any(dispute.is_open and dispute.status is not DisputeStatus.INQUIRY for dispute in payment.disputes):
+        return P.DISPUTED
+    if net and payment.refunded_minor:
+        return P.REFUNDED if payment.refunded_minor >= net else P.PARTIALLY_REFUNDED
+    whole = net >= payment.terms.amount_minor or payment.provider_status is ProviderStatus.SUCCEEDED
+    # When the payer's time is over, a part that came counts for what it is.
+    if net and (whole or payment.expiring):
+        return P.SUCCEEDED
+    if payment.unknown:
+        return P.UNKNOWN
+    if payment.provider_status is None:
+        return P.FAILED if payment.decline else P.EXPIRED if payment.expiring else P.CREATED
+    if payment.expiring and payment.provider_status in {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}:
+        return P.EXPIRED
+    return _FROM_PROVIDER[payment.provider_status]

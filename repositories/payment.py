@@ -1,0 +1,229 @@
+"""Statements about payments: the read model, its timeline, its disputes, and the movements that are booked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain.ids import payment_workflow_id
+from domain.payment.snapshot import Movement
+from domain.payment.state import Booked, Dispute, Payment
+from models.payment import PaymentDisputeRow, PaymentEventRow, PaymentMovement, PaymentRow
+
+_STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
+
+
+def state_of(row: PaymentRow) -> Payment:
+    """Return the domain's value that a row holds."""
+    return _STATE.validate_python(row.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the books know of a payment: the latest event, and its state."""
+
+    version: int
+    payment: Payment
+
+
+async def lock(session: AsyncSession, payment_id: str) -> Known | None:
+    """Keep every other writer out until the transaction ends, and say where the payment stands; None for a new one."""
+    query = select(PaymentRow.version, PaymentRow.state).where(PaymentRow.id == payment_id).with_for_update()
+    row = (await session.execute(query)).one_or_none()
+    return None if row is None else Known(version=row.version, payment=_STATE.validate_python(row.state))
+
+
+async def lock_debt(session: AsyncSession, org_id: str) -> None:
+    """Let one transaction at a time decide what an organization owes, until it ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"debt:{org_id}", 0))))
+
+
+async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
+    """Return the payment when the session may see it."""
+    return await session.get(PaymentRow, payment_id)
+
+
+async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
+    """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
+    payment, terms = event.payment, event.payment.terms
+    changing: dict[str, Any] = {
+        "provider_ref": payment.ref,
+        "status": payment.status.value,
+        "version": payment.version,
+        "received_minor": payment.received_minor,
+        "refunded_minor": payment.refunded_minor,
+        "fee_minor": payment.fee_minor,
+        "state": _STATE.dump_python(payment, mode="json"),
+        "updated_at": event.at,
+    }
+    if payment.version == 1:
+        fixed = {
+            "id": terms.payment_id,
+            "org_id": terms.org_id,
+            "provider": terms.provider,
+            "workflow_id": payment_workflow_id(terms.payment_id),
+            "purpose": terms.purpose.kind.value,
+            "escrow_id": terms.purpose.escrow_id,
+            "currency": terms.currency,
+            "amount_minor": terms.amount_minor,
+            "created_at": event.at,
+        }
+        await session.execute(insert(PaymentRow).values(**fixed, **changing))
+    else:
+        await session.execute(update(PaymentRow).where(PaymentRow.id == terms.payment_id).values(**changing))
+    await session.execute(
+        insert(PaymentEventRow).values(
+            payment_id=terms.payment_id,
+            number=payment.version,
+            kind=event.event,
+            status=payment.status.value,
+            actor=event.actor,
+            command_id=event.command_id,
+            transfer_id=transfer_id,
+            details=event.details,
+            at=event.at,
+            recorded_at=func.clock_timestamp(),
+        )
+    )
+
+
+async def write_movement(
+    session: AsyncSession, payment: Payment, booked: Booked, transfer_id: UUID, occurred_at: datetime
+) -> None:
+    """Write a movement that is booked with this transfer, or the fee of one that was booked without.
+
+    Raises:
+        IntegrityError: another payment has booked it.
+    """
+    terms = payment.terms
+    where = (
+        PaymentMovement.provider == terms.provider,
+        PaymentMovement.key == booked.key,
+        PaymentMovement.payment_id == terms.payment_id,
+        PaymentMovement.fee_minor.is_(None),
+    )
+    known = await session.execute(update(PaymentMovement).where(*where).values(fee_minor=booked.fee_minor))
+    if getattr(known, "rowcount", 0):
+        return
+    await session.execute(
+        insert(PaymentMovement).values(
+            provider=terms.provider,
+            key=booked.key,
+            kind=booked.kind.value,
+            amount_minor=booked.amount_minor,
+            fee_minor=booked.fee_minor,
+            currency=booked.currency,
+            payment_id=terms.payment_id,
+            org_id=terms.org_id,
+            transfer_id=transfer_id,
+            occurred_at=occurred_at,
+        )
+    )
+
+
+async def write_dispute(session: AsyncSession, payment: Payment, dispute: Dispute, at: datetime) -> None:
+    """Write where a chargeback stands now."""
+    changing = {"status": dispute.status.value, "amount_minor": dispute.amount_minor, "updated_at": at}
+    statement = insert(PaymentDisputeRow).values(
+        id=dispute.dispute_id,
+        provider=payment.terms.provider,
+        ref=dispute.ref,
+        payment_id=payment.terms.payment_id,
+        org_id=payment.terms.org_id,
+        reason=dispute.reason,
+        currency=payment.terms.currency,
+        opened_at=dispute.opened_at,
+        **changing,
+    )
+    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
+
+
+async def timeline(session: AsyncSession, payment_id: str) -> Sequence[PaymentEventRow]:
+    """Return all events of a payment in their order."""
+    query = select(PaymentEventRow).where(PaymentEventRow.payment_id == payment_id).order_by(PaymentEventRow.number)
+    return (await session.scalars(query)).all()
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    org_id: str | None,
+    status: str | None = None,
+    purpose: str | None = None,
+    after: str | None,
+    limit: int,
+) -> Sequence[PaymentRow]:
+    """Return up to `limit` payments that the session may see, newest first, older than the id `after`."""
+    query = select(PaymentRow).order_by(PaymentRow.id.desc()).limit(limit)
+    for column, wanted in ((PaymentRow.org_id, org_id), (PaymentRow.status, status), (PaymentRow.purpose, purpose)):
+        query = query if wanted is None else query.where(column == wanted)
+    if after:
+        query = query.where(PaymentRow.id < after)
+    return (await session.scalars(query)).all()
+
+
+async def dispute(session: AsyncSession, dispute_id: str) -> PaymentDisputeRow | None:
+    """Return a chargeback when the session may see it."""
+    return await session.get(PaymentDisputeRow, dispute_id)
+
+
+async def disputes(
+    session: AsyncSession, *, org_id: str | None, status: str | None, after: str | None, limit: int
+) -> Sequence[PaymentDisputeRow]:
+    """Return up to `limit` chargebacks that the session may see, newest first, older than the id `after`."""
+    query = select(PaymentDisputeRow).order_by(PaymentDisputeRow.id.desc()).limit(limit)
+    for column, wanted in ((PaymentDisputeRow.org_id, org_id), (PaymentDisputeRow.status, status)):
+        query = query if wanted is None else query.where(column == wanted)
+    if after:
+        query = query.where(PaymentDisputeRow.id < after)
+    return (await session.scalars(query)).all()
+
+
+_CONCERNED = text(
+    """
+    SELECT p.id FROM payments p WHERE p.provider = :provider AND p.provider_ref = ANY(:refs)
+    UNION SELECT m.payment_id FROM payment_movements m
+        WHERE m.provider = :provider AND m.key = ANY(:refs) AND m.payment_id IS NOT NULL
+    UNION SELECT d.payment_id FROM payment_disputes d WHERE d.provider = :provider AND d.ref = ANY(:refs)
+    LIMIT 1
+    """
+)
+
+
+async def concerned(
+    session: AsyncSession, provider: str, payment_id: str | None, refs: Sequence[str]
+) -> Payment | None:
+    """Find the payment that a provider's event is about: by our id on its object, or by the ids that it names."""
+    if payment_id is not None:
+        row = await session.get(PaymentRow, payment_id)
+        if row is not None and row.provider == provider:
+            return state_of(row)
+    found = (await session.execute(_CONCERNED, {"provider": provider, "refs": list(refs)})).scalar_one_or_none()
+    row = None if found is None else await session.get(PaymentRow, found)
+    return None if row is None else state_of(row)
+
+
+async def movements_between(
+    session: AsyncSession, provider: str, since: datetime, until: datetime
+) -> Sequence[PaymentMovement]:
+    """Return what is booked of a provider's movements in `[since, until)`, by the provider's time."""
+    query = select(PaymentMovement).where(
+        PaymentMovement.provider == provider, PaymentMovement.occurred_at >= since, PaymentMovement.occurred_at < until
+    )
+    return (await session.scalars(query)).all()
+
+
+def same(booked: PaymentMovement, told: Movement) -> bool:
+    """Tell whether a booked movement is what the provider's statement says."""
+    return (booked.amount_minor, booked.fee_minor, booked.currency) == (
+        told.amount_minor,
+        told.fee_minor,
+        told.currency,
+    )
