@@ -19,9 +19,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="where its state is kept")
     parser.add_argument("--check-answers", action="store_true", help="500 when an own answer is none of Stripe's")
     options = parser.parse_args()
-    sandbox = Sandbox(Store(options.data / "stripe.sqlite"))
+    sandbox = Sandbox(Store(options.data / "stripe.sqlite"), check_answers=options.check_answers)
     sandbox.base_url = f"http://127.0.0.1:{options.port}"
-    app = build(sandbox, check_answers=options.check_answers)
+    app = build(sandbox)
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
 
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.stripe import core, operations, parameters, schemas
-from sandbox.stripe.core import Context, Refusal, Sandbox
+from sandbox.stripe.core import Refusal, Sandbox
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.expand import expanded
 from sandbox.stripe.keys import publishable
@@ -57,12 +57,10 @@ class Api:
 
     Args:
         sandbox: What is asked.
-        check_answers: Whether an own answer that Stripe could not give is a 500.
     """
 
-    def __init__(self, sandbox: Sandbox, *, check_answers: bool = False) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self.check_answers = check_answers
         self.router = Router()
 
     async def __call__(self, request: Request) -> Response:
@@ -71,6 +69,9 @@ class Api:
         headers = {"Request-Id": request_id, "Stripe-Version": request.headers.get("stripe-version", core.API_VERSION)}
         try:
             status, body = 200, await self.perform(request, request_id)
+        except schemas.NotConforming as reason:
+            message = f"The sandbox made what Stripe could not have made: {reason}"
+            status, body = 500, Refusal(500, "api_error", message).body()
         except Refusal as refusal:
             status, body = refusal.status, refusal.body()
         return JSONResponse(body, status, headers)
@@ -96,24 +97,14 @@ class Api:
         ) as ctx:
             body = await function(ctx, params, **named)
             body = expanded(ctx, json.loads(json.dumps(body)), list(expand.values()))
-            if self.check_answers:
-                check(ctx, operation, body)
+            if self.sandbox.check_answers:
+                schemas.validate_answer(operation.method, operation.path, body)
         return body
 
 
-def check(ctx: Context, operation: schemas.Operation, body: dict[str, Any]) -> None:
-    """Refuses an answer or an event of ours that Stripe's specification does not allow."""
-    try:
-        schemas.validate_answer(operation.method, operation.path, body)
-        for id in ctx.events:
-            schemas.validate_event(ctx.store.find(id) or {})
-    except schemas.NotConforming as reason:
-        raise Refusal(500, "api_error", f"The sandbox made what Stripe could not have: {reason}") from reason
-
-
-def build(sandbox: Sandbox, *, check_answers: bool = False) -> Starlette:
+def build(sandbox: Sandbox) -> Starlette:
     """Returns the application."""
-    api = Api(sandbox, check_answers=check_answers)
+    api = Api(sandbox)
     methods = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 
     async def answer(request: Request) -> Response:

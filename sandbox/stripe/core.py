@@ -23,6 +23,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.stripe import schemas
 from sandbox.stripe.errors import Refusal
 from sandbox.stripe.store import Store
 
@@ -180,10 +181,12 @@ class Sandbox:
 
     Args:
         store: Where everything is kept.
+        check_answers: Whether an own answer or event that Stripe could not have made is refused, as tests want it.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, check_answers: bool = False) -> None:
         self.store = store
+        self.check_answers = check_answers
         self.base_url = ""
         self.lock = asyncio.Lock()
         self.offset: int = store.setting("clock_offset") or 0
@@ -206,6 +209,9 @@ class Sandbox:
                     if not refusal.keep:
                         raise
                     kept = refusal
+                if self.check_answers:
+                    for id in context.events:
+                        schemas.validate_event(self.store.get("event", id) or {})
         self.woken.set()
         if kept is not None:
             raise kept
