@@ -1,0 +1,205 @@
+"""Where payers send coins: addresses derived from an account-level public key, and what a wallet makes a form of.
+
+No private key is ever here: one is refused, and its text goes into no message. The account is that of BIP-44's path
+`purpose' / coin' / account'`; receiving addresses are `0/index` below it, which public keys derive.
+
+Sources: BIP-32, BIP-44, BIP-84 and SLIP-132 for keys, BIP-21, EIP-681 and TON's deep links for URIs, EIP-55 for the
+checksum of Ethereum's addresses, TEP-2 for TON's.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import quote
+
+from bip_utils import (
+    Base58ChecksumError,
+    Base58Decoder,
+    Bip32KeyError,
+    Bip32KeyNetVersions,
+    Bip32Slip10Secp256k1,
+    EthAddrEncoder,
+    P2WPKHAddrEncoder,
+)
+from bip_utils.utils.crypto import Kekkak256
+
+from domain.money import format_amount
+
+#: Version bytes of public keys (SLIP-132), and the human-readable part of the SegWit addresses on their network.
+_PUBLIC = {
+    bytes.fromhex("0488b21e"): "bc",  # xpub
+    bytes.fromhex("04b24746"): "bc",  # zpub, the key of BIP-84
+    bytes.fromhex("043587cf"): "tb",  # tpub
+    bytes.fromhex("045f1cf6"): "tb",  # vpub, BIP-84 on test networks
+}
+_LEGACY = [bytes.fromhex(version) for version in ("0488b21e", "043587cf")]
+#: xprv, yprv, zprv, Yprv, Zprv, tprv, uprv, vprv, Uprv, Vprv.
+_PRIVATE = {
+    bytes.fromhex(version)
+    for version in (
+        *("0488ade4", "049d7878", "04b2430c", "0295b005", "02aa7a99"),
+        *("04358394", "044a4e28", "045f18bc", "024285b5", "02575048"),
+    )
+}
+_ACCOUNT_DEPTH = 3
+_WEI_PER_GWEI = 10**9
+_BASE32 = "abcdefghjkmnpqrstvwxyz0123456789"
+
+
+class BadAccount(ValueError):
+    """What was configured is not a public key of an account, or not an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where coins are sent: an address, and the comment that has to go with them where the address is shared."""
+
+    address: str
+    memo: str | None = None
+
+
+class Account(Protocol):
+    """Gives every payment a place of its own.
+
+    Attributes:
+        key: names the public key without telling it; indexes are counted for each key apart.
+        chain: what the chain is called to payers.
+        assets: what can be sent to its places.
+    """
+
+    key: str
+    chain: str
+    assets: frozenset[str]
+
+    def place(self, index: int) -> Place:
+        """Derive the place of an index; the same index is the same place for ever."""
+
+    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+        """Write what a wallet opens: the place, the asset and the amount."""
+
+
+class _PublicKey:
+    """The account's external chain, from which receiving addresses are derived."""
+
+    def __init__(self, extended_key: str, versions: set[bytes]) -> None:
+        version = _version(extended_key)
+        if version in _PRIVATE:
+            raise BadAccount("This is a private key. Give the public key of the account; no private key belongs here.")
+        if version not in versions:
+            raise BadAccount("This is not an extended public key of a kind that addresses can be derived from.")
+        try:
+            key = Bip32Slip10Secp256k1.FromExtendedKey(extended_key, Bip32KeyNetVersions(version, b"\0\0\0\0"))
+        except (Bip32KeyError, ValueError):
+            raise BadAccount("The extended public key is damaged.") from None
+        if not key.IsPublicOnly() or int(key.Depth()) != _ACCOUNT_DEPTH:
+            raise BadAccount("The key must be that of an account: three levels below the seed, m/purpose'/coin'/0'.")
+        self.network = _PUBLIC[version]
+        self.fingerprint = hashlib.sha256(key.PublicKey().RawCompressed().ToBytes()).hexdigest()[:16]
+        self._receiving = key.ChildKey(0)
+
+    def derive(self, index: int) -> bytes:
+        if not 0 <= index < 2**31:
+            raise ValueError("an index of a public key lies below 2**31")
+        return bytes(self._receiving.ChildKey(index).PublicKey().RawCompressed().ToBytes())
+
+
+def _version(extended_key: str) -> bytes:
+    try:
+        return bytes(Base58Decoder.CheckDecode(extended_key)[:4])
+    except (Base58ChecksumError, ValueError):
+        raise BadAccount("The extended public key is damaged.") from None
+
+
+class BitcoinAccount:
+    """BIP-84: native SegWit addresses from an xpub or zpub; tpub and vpub are those of test networks."""
+
+    chain = "bitcoin"
+    assets = frozenset({"BTC"})
+
+    def __init__(self, extended_key: str) -> None:
+        """Take the account's public key (m/84'/0'/0'); `BadAccount` for anything else."""
+        self._public = _PublicKey(extended_key, set(_PUBLIC))
+        self.key = f"bitcoin:{self._public.fingerprint}"
+
+    def place(self, index: int) -> Place:
+        """Derive `0/index`."""
+        return Place(str(P2WPKHAddrEncoder.EncodeKey(self._public.derive(index), hrp=self._public.network)))
+
+    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+        """Write BIP-21."""
+        return f"bitcoin:{place.address}?amount={format_amount(amount_minor, asset)}"
+
+
+class EthereumAccount:
+    """BIP-44: addresses of Ethereum from an xpub; a token is sent to the same kind of address."""
+
+    chain = "ethereum"
+    assets = frozenset({"ETH", "USDC"})
+
+    def __init__(self, extended_key: str, *, usdc_contract: str, chain_id: int = 1) -> None:
+        """Take the account's public key (m/44'/60'/0'), the token's contract and the chain that URIs name."""
+        self._public = _PublicKey(extended_key, set(_LEGACY))
+        self.key = f"ethereum:{self._public.fingerprint}"
+        self._usdc = checksummed(usdc_contract)
+        self._chain_id = chain_id
+
+    def place(self, index: int) -> Place:
+        """Derive `0/index`, with the checksum of EIP-55."""
+        return Place(str(EthAddrEncoder.EncodeKey(self._public.derive(index))))
+
+    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+        """Write EIP-681: a plain transfer in wei, or a call of the token's `transfer`."""
+        if asset == "USDC":
+            return f"ethereum:{self._usdc}@{self._chain_id}/transfer?address={place.address}&uint256={amount_minor}"
+        return f"ethereum:{place.address}@{self._chain_id}?value={amount_minor * _WEI_PER_GWEI}"
+
+
+def checksummed(address: str) -> str:
+    """Return an address of Ethereum with its checksum; a mixed-case one whose checksum is wrong is `BadAccount`."""
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
+        raise BadAccount("An address of Ethereum has 40 hexadecimal digits after 0x.")
+    plain = address[2:].lower()
+    digest = Kekkak256.QuickDigest(plain).hex()
+    mixed = "0x" + "".join(letter.upper() if digest[i] >= "8" else letter for i, letter in enumerate(plain))
+    if address[2:] not in (plain, plain.upper()) and address != mixed:
+        raise BadAccount("The checksum of the address of Ethereum is wrong.")
+    return mixed
+
+
+class TonAccount:
+    """One address for everyone, and a comment for each payment."""
+
+    chain = "ton"
+    assets = frozenset({"TON"})
+
+    def __init__(self, address: str) -> None:
+        """Take the address that coins are collected at; `BadAccount` when it is none."""
+        self._raw = ton_raw(address)
+        self._address = address
+        self.key = f"ton:{self._raw.lower()}"
+
+    def place(self, index: int) -> Place:
+        """Make the comment of an index: ten letters and digits, so that a slip hits no other payment's."""
+        number = int.from_bytes(hashlib.sha256(f"{self.key}/{index}".encode()).digest()[:7], "big")
+        return Place(self._address, "".join(_BASE32[number >> shift & 31] for shift in range(0, 50, 5)))
+
+    def uri(self, asset: str, place: Place, amount_minor: int) -> str:
+        """Write a deep link with the amount in nanotons and the comment."""
+        del asset
+        return f"ton://transfer/{place.address}?amount={amount_minor}&text={quote(place.memo or '', safe='')}"
+
+
+def ton_raw(address: str) -> str:
+    """Return an address of TON as `workchain:HEX`, from that form or from one with tag and checksum (TEP-2)."""
+    if re.fullmatch(r"(0|-1):[0-9a-fA-F]{64}", address):
+        return address.upper()
+    try:
+        raw = base64.urlsafe_b64decode(address.replace("+", "-").replace("/", "_"))
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(address) != 48 or len(raw) != 36 or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "big"):
+        raise BadAccount("This is not an address of TON, or its checksum is wrong.")
+    return f"{int.from_bytes(raw[1:2], 'big', signed=True)}:{raw[2:34].hex().upper()}"

@@ -1,0 +1,139 @@
+"""What a node answers, taken with suspicion: bounded in size and time, and every value checked before it is used.
+
+Numbers with a decimal point become `Decimal`, so no binary fraction comes near an amount. Everything that is wrong
+with an answer is `ProviderUnavailable`: asking is free of effects, and may be repeated.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import httpx
+
+from providers.payments.base import ProviderUnavailable
+
+MAX_BYTES = 32 * 1024 * 1024
+TIMEOUT = timedelta(seconds=20)
+_HEX_NUMBER = re.compile(r"0x[0-9a-f]{1,64}", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]{1,40}")
+
+
+def bad(what: str) -> ProviderUnavailable:
+    """Return the error for an answer that cannot be believed."""
+    return ProviderUnavailable(f"An answer could not be understood: {what}.", code="chain.bad_answer")
+
+
+class Node:
+    """Asks one HTTP service for JSON."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: timedelta = TIMEOUT,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        """Keep the client, which the caller closes, and what goes with every request."""
+        self._client = client
+        self._base = base_url.rstrip("/")
+        self._headers = dict(headers or {})
+        self._timeout = timeout
+        self._max_bytes = max_bytes
+
+    async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """Return the JSON at a path; also a bare number or, as the text that it is, a bare word."""
+        return await self._ask("GET", path, params=dict(params or {}))
+
+    async def post(self, body: Any) -> Any:
+        """Send JSON to the base address and return the JSON that it answers."""
+        return await self._ask("POST", "", json=body)
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        try:
+            # The client's own limits are for each read; a service that drips bytes would pass them for ever.
+            async with asyncio.timeout(self._timeout.total_seconds()):
+                url = f"{self._base}{path}"
+                async with self._client.stream(method, url, headers=self._headers, **request) as response:
+                    return parsed(await self._body(response))
+        except TimeoutError:
+            raise ProviderUnavailable("A node did not answer in time.", code="chain.timeout") from None
+        except httpx.HTTPError as error:
+            raise ProviderUnavailable(
+                f"A node could not be asked: {type(error).__name__}.", code="chain.unreachable"
+            ) from None
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        if response.status_code != 200:
+            raise ProviderUnavailable(f"A node answered with status {response.status_code}.", code="chain.unreachable")
+        parts, size = [], 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > self._max_bytes:
+                raise bad("it is too large")
+            parts.append(part)
+        return b"".join(parts)
+
+
+def parsed(body: bytes) -> Any:
+    """Parse JSON without binary fractions; a body that is a single word is returned as text."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(constant)
+
+    try:
+        text = body.decode()
+        if re.fullmatch(r"\s*[0-9a-f]{64}\s*", text):
+            return text.strip()
+        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
+    except (ValueError, RecursionError, ArithmeticError):
+        raise bad("it is not JSON") from None
+
+
+def field(value: Any, name: str) -> Any:
+    """Return a member of an object; None where the object has none of that name."""
+    if not isinstance(value, dict):
+        raise bad(f"what should have {name} is not an object")
+    return value.get(name)
+
+
+def items(value: Any, most: int) -> list[Any]:
+    """Return a list of at most so many items."""
+    if not isinstance(value, list) or len(value) > most:
+        raise bad("a list is missing or too long")
+    return value
+
+
+def text(value: Any, pattern: str) -> str:
+    """Return a text that matches the whole pattern."""
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise bad("a text is missing or has another form")
+    return value
+
+
+def integer(value: Any, *, least: int = 0, most: int) -> int:
+    """Return a whole number within bounds; decimal digits in a text count as one."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise bad("a number is missing or out of its bounds")
+    return value
+
+
+def quantity(value: Any, *, most: int) -> int:
+    """Return a number that JSON-RPC writes in hexadecimal."""
+    if not isinstance(value, str) or not _HEX_NUMBER.fullmatch(value):
+        raise bad("a hexadecimal number is missing or has another form")
+    return integer(int(value, 16), most=most)
+
+
+def flag(value: Any) -> bool:
+    """Return a truth value."""
+    if not isinstance(value, bool):
+        raise bad("a truth value is missing")
+    return value

@@ -1,0 +1,228 @@
+"""Ethereum and its like through JSON-RPC: plain transfers of ETH, and one ERC-20 token.
+
+A node lists the logs of a token by receiver, but not the transfers of ETH. Those are found in the blocks themselves:
+each block is read once for all addresses and remembered, and blocks are followed from child to parent by hash, so that
+a scan is of one chain. ETH that a contract pays out (an "internal transaction") stands in no block and is not seen.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from domain.money import MAX_AMOUNT_MINOR
+from providers.chains.answers import TIMEOUT, Node, bad, field, items, quantity, text
+from providers.chains.base import ChainDeposit, ChainView
+from providers.payments.base import ProviderUnavailable
+
+_HASH = r"0x[0-9a-f]{64}"
+_ADDRESS = r"0x[0-9a-fA-F]{40}"
+_MAX_HEIGHT = 2**53
+#: The books count ETH in gwei. What a transfer has below one gwei is left out, so a smaller one is none at all.
+WEI_PER_GWEI = 10**9
+#: keccak-256 of `Transfer(address,address,uint256)`, the event of ERC-20.
+TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What is remembered of a block: how it is linked, and who sent how much wei to whom."""
+
+    number: int
+    hash: str
+    parent: str
+    transfers: dict[str, list[tuple[str, int]]]
+
+
+class EvmWatcher:
+    """Watches an EVM chain. Twelve blocks are the customary depth since the chain finalizes within about 64."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        rpc_url: str,
+        *,
+        usdc_contract: str,
+        chain_id: int = 1,
+        confirmations: int = 12,
+        reorg_depth: int = 64,
+        blocks_per_call: int = 600,
+        blocks_per_request: int = 10,
+        log_blocks_per_request: int = 1000,
+        timeout: timedelta = TIMEOUT,
+    ) -> None:
+        """Take the client and the node's address.
+
+        Args:
+            client: closed by the caller.
+            rpc_url: where JSON-RPC is posted to; batches must be allowed.
+            usdc_contract: the token's address on this chain.
+            chain_id: of the chain that is meant; a node of another one is not believed.
+            confirmations: how many blocks make a deposit final.
+            reorg_depth: how many blocks are read again each time.
+            blocks_per_call: the most blocks that one look at an address reads; more are left to the next look.
+            blocks_per_request: how many blocks go into one batch.
+            log_blocks_per_request: the widest range of blocks that the node lists logs of.
+            timeout: of each request.
+        """
+        self._node = Node(client, rpc_url, timeout=timeout)
+        self._usdc = usdc_contract.lower()
+        self._chain_id = chain_id
+        self._chain_checked = False
+        self.confirmations = confirmations
+        self.reorg_depth = max(reorg_depth, confirmations)
+        self._blocks_per_call = blocks_per_call
+        self._batch = blocks_per_request
+        self._log_range = log_blocks_per_request
+        self._blocks: OrderedDict[int, _Block] = OrderedDict()
+        self._scanning = asyncio.Lock()
+
+    async def tip(self) -> int:
+        """Return the number of the newest block."""
+        if not self._chain_checked:
+            if quantity(await self._call("eth_chainId", []), most=_MAX_HEIGHT) != self._chain_id:
+                raise ProviderUnavailable("The node is one of another chain.", code="chain.wrong_chain")
+            self._chain_checked = True
+        return quantity(await self._call("eth_blockNumber", []), most=_MAX_HEIGHT)
+
+    async def block_hash(self, height: int) -> str:
+        """Return the hash of the block at a height."""
+        block = await self._call("eth_getBlockByNumber", [hex(height), False])
+        return text(field(block, "hash"), _HASH)
+
+    async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
+        """Return transfers to the address from the height on, as far as one look reads."""
+        del since_at
+        tip = await self.tip()
+        since = max(0, since_height)
+        if since > tip:
+            return ChainView(tip=tip, scanned=tip, deposits=())
+        if asset == "USDC":
+            last = min(tip, since + self._log_range * 20 - 1)
+            return ChainView(tip=tip, scanned=last, deposits=tuple(await self._tokens(address, since, last)))
+        last = min(tip, since + self._blocks_per_call - 1)
+        return ChainView(tip=tip, scanned=last, deposits=tuple(await self._coins(address.lower(), since, last)))
+
+    async def _tokens(self, address: str, first: int, last: int) -> list[ChainDeposit]:
+        """List the token's transfers to the address."""
+        found: dict[tuple[str, int], ChainDeposit] = {}
+        topic = "0x" + address[2:].lower().rjust(64, "0")
+        for start in range(first, last + 1, self._log_range):
+            end = min(last, start + self._log_range - 1)
+            wanted = {"address": self._usdc, "topics": [TRANSFER_TOPIC, None, topic]}
+            logs = await self._call("eth_getLogs", [{**wanted, "fromBlock": hex(start), "toBlock": hex(end)}])
+            for log in items(logs, 10_000):
+                topics = items(field(log, "topics"), 4)
+                if field(log, "removed") is True:
+                    continue
+                if text(field(log, "address"), _ADDRESS).lower() != self._usdc or len(topics) != 3:
+                    raise bad("a log is not the token's")
+                if topics[0] != TRANSFER_TOPIC or topics[2] != topic:
+                    raise bad("a log is not a transfer to the address")
+                deposit = self._token_deposit(log)
+                if not start <= (deposit.height or 0) <= end:
+                    raise bad("a log lies outside of the blocks that were asked for")
+                if deposit.amount_minor:
+                    found[deposit.tx, deposit.index] = deposit
+        return list(found.values())
+
+    @staticmethod
+    def _token_deposit(log: Any) -> ChainDeposit:
+        return ChainDeposit(
+            asset="USDC",
+            tx=text(field(log, "transactionHash"), _HASH),
+            index=quantity(field(log, "logIndex"), most=10**6),
+            amount_minor=quantity(text(field(log, "data"), r"0x[0-9a-f]{64}"), most=MAX_AMOUNT_MINOR),
+            height=quantity(field(log, "blockNumber"), most=_MAX_HEIGHT),
+            block_hash=text(field(log, "blockHash"), _HASH),
+        )
+
+    async def _coins(self, address: str, first: int, last: int) -> list[ChainDeposit]:
+        """List the transfers of ETH to the address that were not reverted."""
+        async with self._scanning:  # everyone who asks at once shares the blocks of the first
+            blocks = await self._chain(first, last)
+        sent = [(block, tx, wei) for block in blocks for tx, wei in block.transfers.get(address, ())]
+        found = []
+        for block, tx, wei in sent:
+            receipt = await self._call("eth_getTransactionReceipt", [tx])
+            if text(field(receipt, "blockHash"), _HASH) != block.hash:
+                raise bad("a block was replaced while it was read")
+            if quantity(field(receipt, "status"), most=1) == 1 and wei >= WEI_PER_GWEI:
+                amount = wei // WEI_PER_GWEI
+                if amount > MAX_AMOUNT_MINOR:
+                    raise bad("an amount is larger than there are coins")
+                found.append(
+                    ChainDeposit(
+                        asset="ETH", tx=tx, index=0, amount_minor=amount, height=block.number, block_hash=block.hash
+                    )
+                )
+        return found
+
+    async def _chain(self, first: int, last: int) -> list[_Block]:
+        """Return the blocks of a range, each the parent of the next; only those not yet known are fetched."""
+        chain: list[_Block] = []
+        number, expected = last, await self.block_hash(last)
+        while number >= first:
+            block = self._blocks.get(number)
+            if block is None or block.hash != expected:
+                await self._fetch(range(max(first, number - self._batch + 1), number + 1))
+                block = self._blocks[number]
+                if block.hash != expected:
+                    raise bad("blocks were replaced while they were read")
+            self._blocks.move_to_end(number)
+            chain.append(block)
+            number, expected = number - 1, block.parent
+        while len(self._blocks) > 2 * self._blocks_per_call:
+            self._blocks.popitem(last=False)
+        return chain
+
+    async def _fetch(self, numbers: Sequence[int]) -> None:
+        blocks = await self._calls([("eth_getBlockByNumber", [hex(number), True]) for number in numbers])
+        for number, raw in zip(numbers, blocks, strict=True):
+            block = _block(raw)
+            if block.number != number:
+                raise bad("another block than was asked for")
+            self._blocks[number] = block
+
+    async def _call(self, method: str, params: list[Any]) -> Any:
+        return (await self._calls([(method, params)]))[0]
+
+    async def _calls(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
+        """Call several methods in one batch, a single one without, and return the results in their order."""
+        requests = [
+            {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+            for number, (method, params) in enumerate(calls)
+        ]
+        answer = await self._node.post(requests[0] if len(requests) == 1 else requests)
+        answers = [answer] if len(requests) == 1 else items(answer, len(requests))
+        results: dict[int, Any] = {}
+        for each in answers:
+            if field(each, "error") is not None:
+                raise ProviderUnavailable("The node refused a call.", code="chain.refused")
+            number = field(each, "id")
+            if not isinstance(number, int) or field(each, "result") is None:
+                raise bad("a result is missing")
+            results[number] = each["result"]
+        if set(results) != set(range(len(requests))):
+            raise bad("a batch is not complete")
+        return [results[number] for number in range(len(requests))]
+
+
+def _block(raw: Any) -> _Block:
+    transfers: dict[str, list[tuple[str, int]]] = {}
+    for tx in items(field(raw, "transactions"), 100_000):
+        to = field(tx, "to")
+        wei = quantity(field(tx, "value"), most=2**256)
+        if to is not None and wei:
+            receiver = text(to, _ADDRESS).lower()
+            transfers.setdefault(receiver, []).append((text(field(tx, "hash"), _HASH), wei))
+    return _Block(
+        quantity(field(raw, "number"), most=_MAX_HEIGHT),
+        text(field(raw, "hash"), _HASH),
+        text(field(raw, "parentHash"), _HASH),
+        transfers,
+    )

@@ -1,0 +1,310 @@
+"""Payments in coins: every payment has a place of its own, and what arrives there is counted when it is final.
+
+Nothing is ever sent from here: there is no private key, so a payment cannot be refunded in coins, only made good in
+credits. A chain pushes nothing either: a payment is looked at when somebody asks.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from domain.errors import IdempotencyConflict
+from domain.payment.snapshot import (
+    CreatePayment,
+    Deposit,
+    DisputeEvidence,
+    Movement,
+    MovementKind,
+    NextAction,
+    ProviderEvent,
+    ProviderStatus,
+    RefundSnapshot,
+    Snapshot,
+)
+from providers.chains.addresses import Account
+from providers.chains.base import ChainView, Watcher
+from providers.payments.base import BadSignature, ProviderRefused, ProviderUnavailable
+from providers.payments.deposits import (
+    DepositBook,
+    DepositRecord,
+    Findings,
+    Receipt,
+    mine,
+    missing,
+    movement_key,
+    newly_final,
+    pending,
+    received_in_full,
+    standing,
+)
+
+#: Less than this does not travel: nodes do not relay an output to a SegWit address below 294 satoshi (Bitcoin Core's
+#: dust limit at its default rate). The others have no limit of that kind.
+LEAST_MINOR = {"BTC": 294}
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One chain: the account that places are derived from, and who watches them."""
+
+    account: Account
+    watcher: Watcher
+
+
+class CryptoProvider:
+    """`PaymentProvider` for coins. A payment's currency is the asset: BTC, ETH, USDC or TON."""
+
+    name = "crypto"
+
+    def __init__(
+        self,
+        *chains: Chain,
+        book: DepositBook,
+        clock: Callable[[], datetime],
+        watched_for: timedelta = timedelta(days=90),
+    ) -> None:
+        """Take the chains.
+
+        Args:
+            chains: each of them with assets that no other has.
+            book: where places and receipts are kept.
+            clock: returns the time, aware and in UTC.
+            watched_for: how long after a payment was made `list_movements` still looks at its place.
+        """
+        self._chains: Mapping[str, Chain] = {asset: chain for chain in chains for asset in chain.account.assets}
+        self._book = book
+        self._clock = clock
+        self._watched_for = watched_for
+
+    async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
+        """Give the payment a place; its id makes that happen once, whatever the key."""
+        del idempotency_key
+        chain = self._chain(payment.currency)
+        if payment.manual_capture or payment.method_ref or payment.off_session:
+            raise ProviderRefused(
+                "Coins are sent by the payer: they can neither be charged nor reserved.", code="payment.not_supported"
+            )
+        if payment.amount_minor < LEAST_MINOR.get(payment.currency, 1):
+            raise ProviderRefused("The amount is too small to be sent.", code="payment.amount_too_small")
+        tip = await chain.watcher.tip()
+        try:
+            record = await self._book.allocate(
+                payment,
+                chain=chain.account.chain,
+                chain_key=chain.account.key,
+                place=chain.account.place,
+                # A block that replaces one of the newest may hold the payment at a lower height.
+                scanned_height=max(0, tip - chain.watcher.reorg_depth),
+                at=self._clock(),
+            )
+        except IdempotencyConflict as conflict:
+            raise ProviderRefused(conflict.detail, code="payment.conflict") from None
+        return self._snapshot(record, ChainView(tip=tip, scanned=tip, deposits=()))
+
+    async def retrieve(self, ref: str) -> Snapshot:
+        """Look at the chain, keep what became final, and return the payment as it stands."""
+        return self._snapshot(*await self._look(await self._record(ref)))
+
+    async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
+        """Return the payment when it was given a place."""
+        del idempotency_key
+        record = await self._book.get(payment.payment_id)
+        return None if record is None else self._snapshot(*await self._look(record))
+
+    async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
+        """Look whether the payer has sent the coins; nothing else can be done for them."""
+        del method_ref, idempotency_key
+        return await self.retrieve(ref)
+
+    async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
+        """Refuse: coins that arrived are there, and there is nothing to capture."""
+        del ref, amount_minor, idempotency_key
+        raise ProviderRefused("A payment in coins has no authorization to capture.", code="payment.not_supported")
+
+    async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
+        """Stop waiting for the payment unless something was sent; what still arrives is not lost."""
+        del idempotency_key
+        record, view = await self._look(await self._record(ref))
+        if not record.receipts and not pending(record, view):
+            await self._book.cancel(ref, self._clock())
+            record = await self._record(ref)
+        return self._snapshot(record, view)
+
+    async def refund(
+        self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
+    ) -> RefundSnapshot:
+        """Refuse: nothing can be sent without a private key."""
+        del ref, refund_id, amount_minor, reason, idempotency_key
+        raise ProviderRefused(
+            "Coins cannot be sent back from here, because no private key is kept. Give credits instead.",
+            code="payment.not_refundable",
+        )
+
+    async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:
+        """Return nothing: no refund is ever made."""
+        del ref, refund_id, idempotency_key
+        return None
+
+    async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
+        """Refuse: nobody can dispute a payment in coins."""
+        del dispute_ref, evidence, idempotency_key
+        raise ProviderRefused("A payment in coins has no disputes.", code="payment.not_supported")
+
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        """Look at every place that is still watched, then list what became final or was reversed in the window.
+
+        The time of a movement is when it was found final, so that none appears later in a window that was listed. What
+        came to a shared address without a comment that belongs to a payment is listed at the time of its block.
+        """
+        places: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
+        for record in await self._book.recent(since - self._watched_for, until):
+            if record.asset in self._chains:
+                places[record.asset, record.address].append(record)
+        for (asset, address), records in places.items():
+            view = await self._chains[asset].watcher.deposits(
+                asset,
+                address,
+                since_height=min(record.scanned_height for record in records),
+                since_at=min(since, *(record.created_at for record in records)),
+            )
+            for record in records:
+                await self._look(record, view)
+            if records[0].memo is not None:
+                for movement in _strays(records, view):
+                    if since <= movement.occurred_at < until:
+                        yield movement
+        for receipt in await self._book.received(since, until):
+            for movement in receipt.movements():
+                if since <= movement.occurred_at < until:
+                    yield movement
+
+    async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
+        """Refuse: no chain sends webhooks, so whatever comes is from somebody else."""
+        del body, headers
+        raise BadSignature("Chains send no webhooks.", code="webhook.bad_signature")
+
+    def _chain(self, asset: str) -> Chain:
+        try:
+            return self._chains[asset]
+        except KeyError:
+            raise ProviderRefused(f"Payments in {asset[:16]} are not taken.", code="payment.not_supported") from None
+
+    async def _record(self, ref: str) -> DepositRecord:
+        record = await self._book.get(ref)
+        if record is None:
+            raise ProviderRefused("There is no such payment.", code="payment.not_found")
+        return record
+
+    async def _look(self, record: DepositRecord, view: ChainView | None = None) -> tuple[DepositRecord, ChainView]:
+        """Bring the record up to date with the chain; a view that was read already is taken for the first try."""
+        watcher = self._chain(record.asset).watcher
+        for _ in range(_TRIES):
+            view = view or await watcher.deposits(
+                record.asset, record.address, since_height=record.scanned_height, since_at=record.created_at
+            )
+            findings = await self._findings(record, view, watcher)
+            # To write down every step of the scan would be a transaction each time that somebody looks.
+            if not findings.of_money and findings.scanned_height - record.scanned_height <= watcher.reorg_depth:
+                return record, view
+            if await self._book.settle(record, findings):
+                return await self._record(record.payment_id), view
+            record, view = await self._record(record.payment_id), None
+        raise ProviderUnavailable("The payment was looked at too often at once.", code="payment.busy")
+
+    async def _findings(self, record: DepositRecord, view: ChainView, watcher: Watcher) -> Findings:
+        known = standing(record)
+        confirmed = [
+            receipt
+            for receipt in newly_final(record, view, watcher.confirmations, self._clock())
+            if await _on_chain(watcher, receipt.height, receipt.block_hash)
+        ]
+        moved = [
+            replace(known[each.tx, each.index], height=each.height, block_hash=each.block_hash)
+            for each in mine(record, view)
+            if (each.tx, each.index) in known
+            and each.height is not None
+            and (each.height, each.block_hash)
+            != (known[each.tx, each.index].height, known[each.tx, each.index].block_hash)
+        ]
+        taken_back = [
+            replace(receipt, reversed_at=self._clock())
+            for receipt in missing(record, view)
+            if (view.tip >= receipt.height + watcher.confirmations - 1 or receipt.tx in {new.tx for new in confirmed})
+            and await _replaced(watcher, receipt)
+        ]
+        return Findings(
+            confirmed=tuple(confirmed),
+            moved=tuple(moved),
+            reversed=tuple(taken_back),
+            scanned_height=max(record.scanned_height, min(view.scanned, view.tip - watcher.reorg_depth)),
+        )
+
+    def _snapshot(self, record: DepositRecord, view: ChainView) -> Snapshot:
+        waiting = pending(record, view)
+        movements = [movement for receipt in record.receipts for movement in receipt.movements()]
+        movements.sort(key=lambda movement: movement.occurred_at)
+        seen = sum(each.amount_minor for each in waiting)
+        missing_minor = record.amount_minor - seen - sum(movement.amount_minor for movement in movements)
+        if received_in_full(record):
+            status = ProviderStatus.SUCCEEDED
+        elif waiting or movements:
+            status = ProviderStatus.PROCESSING
+        elif record.cancelled_at is not None:
+            status = ProviderStatus.CANCELLED
+        else:
+            expired = self._clock() >= record.expires_at
+            status = ProviderStatus.EXPIRED if expired else ProviderStatus.REQUIRES_ACTION
+        open_ = status in (ProviderStatus.REQUIRES_ACTION, ProviderStatus.PROCESSING) and missing_minor > 0
+        return Snapshot(
+            ref=record.payment_id,
+            status=status,
+            amount_minor=record.amount_minor,
+            currency=record.asset,
+            action=self._action(record, missing_minor) if open_ else None,
+            movements=tuple(movements),
+            seen_minor=seen,
+            confirmations=min((each.confirmations(view.tip) for each in waiting), default=None),
+        )
+
+    def _action(self, record: DepositRecord, missing_minor: int) -> NextAction:
+        """Say where to send what is still missing."""
+        return NextAction(
+            deposit=Deposit(
+                chain=record.chain,
+                asset=record.asset,
+                address=record.address,
+                amount_minor=missing_minor,
+                memo=record.memo,
+                uri=self._chain(record.asset).account.uri(record.asset, record.place, missing_minor),
+            )
+        )
+
+
+async def _on_chain(watcher: Watcher, height: int, block_hash: str | None) -> bool:
+    """Ask the chain whether it has the block, so that a list that lags behind a reorganisation is not believed."""
+    return block_hash is None or await watcher.block_hash(height) == block_hash
+
+
+async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
+    """Tell whether a receipt's block is proved to be no part of the chain; a node that merely lags proves nothing."""
+    return receipt.block_hash is not None and await watcher.block_hash(receipt.height) != receipt.block_hash
+
+
+def _strays(records: list[DepositRecord], view: ChainView) -> list[Movement]:
+    """Return what came to a shared address and belongs to none of its payments."""
+    memos = {record.memo for record in records}
+    return [
+        Movement(
+            key=movement_key(each.asset, each.tx, each.index),
+            kind=MovementKind.OTHER,
+            amount_minor=each.amount_minor,
+            fee_minor=0,
+            currency=each.asset,
+            occurred_at=each.at,
+            statement_ref=each.tx,
+        )
+        for each in view.deposits
+        if each.memo not in memos and each.at is not None and each.height is not None
+    ]
