@@ -1,0 +1,7 @@
+"""Stripe: cards, bank debits and hosted checkout, through the official SDK at the API version that it pins."""
+
+from providers.payments.stripe.client import Client, make_client
+from providers.payments.stripe.customers import MethodView, SetupView, StripeCustomers
+from providers.payments.stripe.provider import StripeProvider
+
+__all__ = ["Client", "MethodView", "SetupView", "StripeCustomers", "StripeProvider", "make_client"]

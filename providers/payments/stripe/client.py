@@ -1,0 +1,101 @@
+"""One SDK client for the whole process, over an HTTP client of our own."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import stripe
+
+#: Shorter than the five seconds after which common servers close an idle connection: a request that is sent into a
+#: closing connection ends as an unknown outcome.
+_KEEP_ALIVE_SECONDS = 4
+
+
+class HttpClient(stripe.HTTPClient):
+    """Sends the SDK's requests over httpx; a failure keeps httpx's own error as its cause.
+
+    The SDK's own httpx client takes proxies from the environment, which would send even loopback traffic through them.
+    """
+
+    name = "httpx"
+
+    def __init__(self, timeout_seconds: int, transport: httpx.AsyncBaseTransport | None) -> None:
+        """Open no connection yet; `transport` stands in for the network."""
+        super().__init__()
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 5)),
+            limits=httpx.Limits(
+                max_connections=100, max_keepalive_connections=50, keepalive_expiry=_KEEP_ALIVE_SECONDS
+            ),
+            trust_env=False,
+        )
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send one request; whatever breaks it off is an `APIConnectionError` caused by what httpx raised."""
+        try:
+            response = await self._http.request(method, url, headers=dict(headers), content=post_data)
+        except httpx.HTTPError as error:
+            raise _broken_off(error) from error
+        return response.content, response.status_code, response.headers
+
+    async def sleep_async(self, secs: Any) -> None:
+        """Wait as the SDK asks between retries of its own, which are off."""
+        await asyncio.sleep(secs)
+
+    async def close_async(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+
+class Client(stripe.StripeClient):
+    """The SDK's client with its end: `aclose`. Retries of the SDK are off, because activities have their own."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str | None,
+        timeout_seconds: int,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Build it; see `make_client`."""
+        self._http = HttpClient(timeout_seconds, transport)
+        super().__init__(
+            api_key,
+            base_addresses={"api": api_base.rstrip("/")} if api_base else {},
+            max_network_retries=0,
+            http_client=self._http,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.close_async()
+
+
+def _broken_off(error: httpx.HTTPError) -> stripe.APIConnectionError:
+    return stripe.APIConnectionError(f"{type(error).__name__} on the way to Stripe.")  # type: ignore[no-untyped-call]
+
+
+def make_client(
+    api_key: str,
+    *,
+    api_base: str | None,
+    timeout_seconds: int,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Client:
+    """Build the client that every Stripe adapter of a process shares.
+
+    Args:
+        api_key: the secret key; it is held by this client only, never by the SDK's module.
+        api_base: where the API is; None is Stripe itself.
+        timeout_seconds: how long one request may take.
+        transport: stands in for the network in tests.
+    """
+    # The SDK keeps these two for the whole process and sends them with every request.
+    stripe.enable_telemetry = False
+    stripe.set_app_info("Bursar")
+    return Client(api_key, api_base=api_base, timeout_seconds=timeout_seconds, transport=transport)

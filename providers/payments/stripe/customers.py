@@ -1,0 +1,140 @@
+"""Stripe customers: one for each organization, and what it pays with."""
+
+from dataclasses import dataclass
+
+import stripe
+
+from providers.payments.base import ProviderRefused
+from providers.payments.stripe.errors import translated
+from providers.payments.stripe.fields import field, id_of, metadata_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodView:
+    """A stored payment method. `brand` is the card's or the bank's name; cards alone expire."""
+
+    id: str
+    type: str
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupView:
+    """A form that the payer fills in to store a payment method: its id and the secret that opens it."""
+
+    id: str
+    client_secret: str
+
+
+class StripeCustomers:
+    """Keeps one customer an organization at Stripe. Errors are those of `providers.payments.base`."""
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        """Share the process's client."""
+        self._client = client
+
+    async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
+        """Return the organization's customer, made now if there is none.
+
+        Search lags behind by up to a minute or more, so the key has to be the same for every call that means this
+        organization: it holds for a day, and by then search knows.
+        """
+        found = await self._find(org_id)
+        if found:
+            return found
+        with translated(changes=True):
+            made = await self._client.v1.customers.create_async(
+                {"name": name, "metadata": {"org_id": org_id}}, {"idempotency_key": idempotency_key}
+            )
+        return made.id
+
+    async def methods(self, customer_ref: str) -> list[MethodView]:
+        """List what is stored with the customer, the newest first."""
+        with translated(changes=False):
+            customer = await self._client.v1.customers.retrieve_async(customer_ref)
+            stored = await self._client.v1.customers.payment_methods.list_async(customer_ref, {"limit": 100})
+            default = id_of(field(field(customer, "invoice_settings"), "default_payment_method"))
+            return [_view(method, default) async for method in stored.auto_paging_iter()]
+
+    async def setup_intent(self, customer_ref: str, *, idempotency_key: str) -> SetupView:
+        """Begin to store a payment method that can be charged later without the payer."""
+        with translated(changes=True):
+            intent = await self._client.v1.setup_intents.create_async(
+                {"customer": customer_ref, "usage": "off_session", "automatic_payment_methods": {"enabled": True}},
+                {"idempotency_key": idempotency_key},
+            )
+        return SetupView(id=intent.id, client_secret=str(intent.client_secret))
+
+    async def set_default(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
+        """Make a stored method the one that is charged unless another is named."""
+        if await self._owner(method_ref) != customer_ref:
+            raise _not_theirs()
+        with translated(changes=True):
+            await self._client.v1.customers.update_async(
+                customer_ref,
+                {"invoice_settings": {"default_payment_method": method_ref}},
+                {"idempotency_key": idempotency_key},
+            )
+
+    async def detach(self, customer_ref: str, method_ref: str, *, idempotency_key: str) -> None:
+        """Forget a stored method; one that nobody holds any more is forgotten already."""
+        owner = await self._owner(method_ref)
+        if owner is None:
+            return
+        if owner != customer_ref:
+            raise _not_theirs()
+        with translated(changes=True):
+            await self._client.v1.payment_methods.detach_async(method_ref, {}, {"idempotency_key": idempotency_key})
+
+    async def portal(self, customer_ref: str, return_url: str, *, idempotency_key: str) -> str:
+        """Return the address of a page, good for minutes, where the customer sees to all of this."""
+        with translated(changes=True):
+            session = await self._client.v1.billing_portal.sessions.create_async(
+                {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": idempotency_key}
+            )
+        return session.url
+
+    async def _find(self, org_id: str) -> str | None:
+        quoted = org_id.replace("\\", "\\\\").replace("'", "\\'")
+        try:
+            with translated(changes=False):
+                page = await self._client.v1.customers.search_async(
+                    {"query": f"metadata['org_id']:'{quoted}'", "limit": 1}
+                )
+            return page.data[0].id if page.data else None
+        except ProviderRefused:
+            return await self._look_through(org_id)
+
+    async def _look_through(self, org_id: str) -> str | None:
+        # Accounts of some countries have no search.
+        with translated(changes=False):
+            customers = await self._client.v1.customers.list_async({"limit": 100})
+            async for customer in customers.auto_paging_iter():
+                if metadata_of(customer, "org_id") == org_id:
+                    return customer.id
+        return None
+
+    async def _owner(self, method_ref: str) -> str | None:
+        with translated(changes=False):
+            return id_of(field(await self._client.v1.payment_methods.retrieve_async(method_ref), "customer"))
+
+
+def _not_theirs() -> ProviderRefused:
+    return ProviderRefused("The customer has no such payment method.", code="payment_method.unknown")
+
+
+def _view(method: stripe.PaymentMethod, default: str | None) -> MethodView:
+    kept = field(method, method.type)
+    return MethodView(
+        id=method.id,
+        type=method.type,
+        brand=field(kept, "brand") or field(kept, "bank_name"),
+        last4=field(kept, "last4"),
+        exp_month=field(kept, "exp_month"),
+        exp_year=field(kept, "exp_year"),
+        is_default=method.id == default,
+    )

@@ -1,0 +1,92 @@
+"""What the SDK raises, as the seam's errors. The line that matters: did the request have a chance to take effect?
+
+ProviderUnavailable
+├── the connection was never made, or none was free
+├── 429, and 409 `lock_timeout`: Stripe turned the request away before working on it
+├── 503 that Stripe itself marks as safe to repeat
+└── anything at all that broke off a request which only reads
+OutcomeUnknown
+├── a timeout, a reset or a closed connection after the request was sent; every other 5xx
+└── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
+ProviderRefused
+├── 400, 401, 403, 404, with Stripe's own code
+├── Declined: 402, a card or bank refused to pay
+└── KeyReused: the key was used before, with other parameters
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import stripe
+
+from domain.payment.snapshot import Decline
+from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
+from providers.payments.stripe.fields import field, id_of
+
+#: httpx's errors of requests that never left: everything else may have arrived.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class Declined(ProviderRefused):
+    """A card or bank refused to pay. `intent_ref` names the PaymentIntent that was left behind, if there is one."""
+
+    def __init__(self, decline: Decline, intent_ref: str | None) -> None:
+        """Keep why, and what it was about."""
+        super().__init__(decline.detail, code=decline.code)
+        self.decline = decline
+        self.intent_ref = intent_ref
+
+
+class KeyReused(ProviderRefused):
+    """The idempotency key was used before, with other parameters."""
+
+
+@contextmanager
+def translated(*, changes: bool) -> Iterator[None]:
+    """Raise the seam's errors for the SDK's; `changes` says whether the calls inside change anything at Stripe."""
+    try:
+        yield
+    except stripe.StripeError as error:
+        raise _translate(error, changes=changes) from error
+
+
+def decline_of(error: stripe.ErrorObject | stripe.PaymentIntent.LastPaymentError | None) -> Decline | None:
+    """Read why a payment was declined: the bank's word where there is one, otherwise Stripe's."""
+    if error is None:
+        return None
+    return Decline(
+        code=field(error, "decline_code") or field(error, "code") or "card_declined",
+        detail=field(error, "message") or "The payment was declined.",
+    )
+
+
+def _translate(error: stripe.StripeError, *, changes: bool) -> ProviderError:
+    detail, code = error.user_message or "Stripe gave no reason.", error.code or "stripe.error"
+    match error:
+        case stripe.APIConnectionError():
+            sent = changes and not isinstance(error.__cause__, _NEVER_SENT)
+            return OutcomeUnknown(detail, code="stripe.broken_off") if sent else ProviderUnavailable(detail)
+        case stripe.CardError():
+            decline = decline_of(error.error) or Decline(code=code, detail=detail)
+            return Declined(decline, id_of(field(error.error, "payment_intent")))
+        case stripe.IdempotencyError() if error.http_status != 409:
+            return KeyReused(detail, code="idempotency_error")
+        case stripe.RateLimitError():
+            return ProviderUnavailable(detail, code=_code(error))
+    return _by_status(error, detail, changes=changes)
+
+
+def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> ProviderError:
+    status, code = error.http_status or 0, _code(error)
+    if status == 409 or status >= 500 or not status:
+        asked_to_wait = code == "lock_timeout" or (
+            status == 503 and (error.headers or {}).get("stripe-should-retry") == "true"
+        )
+        return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
+    return ProviderRefused(detail, code=code)
+
+
+def _code(error: stripe.StripeError) -> str:
+    told = error.error
+    return error.code or field(told, "code") or field(told, "type") or "stripe.error"

@@ -1,0 +1,170 @@
+"""Stripe's balance transactions as movements: one naming for a payment's snapshot and for the whole statement.
+
+A balance transaction has no name of its own that the payment would know before it exists, so a movement is named after
+the object that moved the money, by the place in which that object holds the transaction:
+
+    charge.balance_transaction           ch_…              refund.balance_transaction           re_…
+    charge.failure_balance_transaction   ch_…:reversal     refund.failure_balance_transaction   re_…:failure
+    dispute.balance_transactions         the first that takes: dp_…; the first that returns: dp_…:reversal;
+                                         any further one: dp_…:txn_…
+    anything else                        txn_…
+
+Stripe may book a bank debit as pending before it has arrived. Such money is nobody's yet: a charge counts once it has
+succeeded, here and in the snapshot, and the lines of one that failed before it did cancel each other out.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import stripe
+
+from domain.payment.snapshot import Movement, MovementKind
+from providers.payments.stripe.amounts import from_stripe
+from providers.payments.stripe.fields import at, field, id_of, metadata_of
+
+#: A field that holds an id, or the object when it was asked for.
+Expandable = stripe.BalanceTransaction | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a balance transaction means to the object that holds it. `amount` is signed, in Stripe's minor unit."""
+
+    key: str
+    kind: MovementKind
+    ref: str | None
+    payment_id: str | None
+    amount: int
+    currency: str
+
+
+def charge_movements(charge: stripe.Charge) -> list[Movement]:
+    """List what a charge did to the balance. A captured charge is always there, its fee perhaps later."""
+    taken, returned = _charge_roles(charge)
+    moved = [_movement(line, role) for line, role in zip(_charge_lines(charge), (taken, returned), strict=True)]
+    if moved[0] is None and charge.status == "succeeded" and charge.captured:
+        moved[0] = _untold(taken, charge.created)
+    return [movement for movement in moved if movement is not None]
+
+
+def refund_movements(refund: stripe.Refund) -> list[Movement]:
+    """List what a refund did to the balance: nothing while it is pending without a transaction."""
+    moved = [_movement(line, role) for line, role in zip(_refund_lines(refund), _refund_roles(refund), strict=True)]
+    return [movement for movement in moved if movement is not None]
+
+
+def dispute_movements(dispute: stripe.Dispute) -> list[Movement]:
+    """List what a dispute did to the balance, fees of the dispute included."""
+    return [_told(line, role) for line, role in _dispute_roles(dispute)]
+
+
+def statement_movement(line: stripe.BalanceTransaction) -> Movement | None:
+    """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded."""
+    if isinstance(line.source, stripe.Charge) and line.source.status != "succeeded":
+        return None
+    for transaction, role in _roles(line.source):
+        if id_of(transaction) == line.id:
+            return _told(line, role)
+    source = line.source
+    return _told(
+        line,
+        Role(
+            line.id,
+            MovementKind.OTHER,
+            id_of(source),
+            None,
+            line.amount,
+            line.currency,
+        ),
+    )
+
+
+def _roles(source: object) -> Iterator[tuple[Expandable, Role]]:
+    match source:
+        case stripe.Charge():
+            yield from zip(_charge_lines(source), _charge_roles(source), strict=True)
+        case stripe.Refund():
+            yield from zip(_refund_lines(source), _refund_roles(source), strict=True)
+        case stripe.Dispute():
+            yield from _dispute_roles(source)
+
+
+def _charge_lines(charge: stripe.Charge) -> tuple[Expandable, Expandable]:
+    return field(charge, "balance_transaction"), field(charge, "failure_balance_transaction")
+
+
+def _refund_lines(refund: stripe.Refund) -> tuple[Expandable, Expandable]:
+    return field(refund, "balance_transaction"), field(refund, "failure_balance_transaction")
+
+
+def _charge_roles(charge: stripe.Charge) -> tuple[Role, Role]:
+    payment_id, ref = metadata_of(charge, "payment_id"), id_of(charge.payment_intent) or charge.id
+    amount = charge.amount_captured or charge.amount
+    return (
+        Role(charge.id, MovementKind.CHARGE, ref, payment_id, amount, charge.currency),
+        Role(f"{charge.id}:reversal", MovementKind.REVERSAL, ref, payment_id, -amount, charge.currency),
+    )
+
+
+def _refund_roles(refund: stripe.Refund) -> tuple[Role, Role]:
+    payment_id = metadata_of(refund, "payment_id")
+    return (
+        Role(refund.id, MovementKind.REFUND, refund.id, payment_id, -refund.amount, refund.currency),
+        Role(
+            f"{refund.id}:failure",
+            MovementKind.REFUND_FAILURE,
+            refund.id,
+            payment_id,
+            refund.amount,
+            refund.currency,
+        ),
+    )
+
+
+def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTransaction, Role]]:
+    taken, named = set(), []
+    for line in sorted(dispute.balance_transactions, key=lambda line: (line.created, line.id)):
+        back = line.amount > 0
+        key = f"{dispute.id}:reversal" if back else dispute.id
+        if key in taken:
+            key = f"{dispute.id}:{line.id}"
+        taken.add(key)
+        kind = MovementKind.DISPUTE_REVERSAL if back else MovementKind.DISPUTE
+        amount = dispute.amount if back else -dispute.amount
+        payment_id = metadata_of(dispute, "payment_id")
+        named.append((line, Role(key, kind, dispute.id, payment_id, amount, dispute.currency)))
+    return named
+
+
+def _movement(line: Expandable, role: Role) -> Movement | None:
+    return _told(line, role) if isinstance(line, stripe.BalanceTransaction) else None
+
+
+def _told(line: stripe.BalanceTransaction, role: Role) -> Movement:
+    converted = line.currency != role.currency
+    return Movement(
+        key=role.key,
+        kind=role.kind,
+        amount_minor=from_stripe(line.amount, line.currency),
+        fee_minor=from_stripe(line.fee, line.currency),
+        currency=line.currency.upper(),
+        occurred_at=at(line.created),
+        ref=role.ref,
+        payment_id=role.payment_id,
+        statement_ref=line.id,
+        payment_amount_minor=from_stripe(role.amount, role.currency) if converted else None,
+        payment_currency=role.currency.upper() if converted else None,
+    )
+
+
+def _untold(role: Role, created: int) -> Movement:
+    return Movement(
+        key=role.key,
+        kind=role.kind,
+        amount_minor=from_stripe(role.amount, role.currency),
+        fee_minor=None,
+        currency=role.currency.upper(),
+        occurred_at=at(created),
+        ref=role.ref,
+        payment_id=role.payment_id,
+    )

@@ -1,0 +1,119 @@
+"""What Stripe is asked for, in its own words. It chooses payment methods itself: `payment_method_types` is gone."""
+
+from datetime import datetime, timedelta
+
+import stripe
+
+from domain.payment.snapshot import CreatePayment
+from providers.payments.base import ProviderRefused
+from providers.payments.stripe.amounts import chargeable, to_stripe
+from providers.payments.stripe.fields import metadata_of
+from providers.payments.stripe.snapshots import SINGLE_ATTEMPT
+
+#: A checkout session lives between thirty minutes and a day from when Stripe makes it; a minute allows for its clock.
+_SHORTEST = timedelta(minutes=31)
+_LONGEST = timedelta(hours=24) - timedelta(minutes=1)
+
+#: Metadata that keeps where the payer comes back to, for a confirmation later.
+_RETURN_URL = "return_url"
+_METADATA_LENGTH = 500
+_PRODUCT_NAME_LENGTH = 250
+
+
+def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIntentCreateParams:
+    """Ask for a PaymentIntent; one with a stored method is charged at once and never tried with another."""
+    metadata = _metadata(payment)
+    # Without a page to come back to, a method that sends the payer away cannot be confirmed from here.
+    comes_back = payment.return_url is not None and not payment.off_session
+    params: stripe.params.PaymentIntentCreateParams = {
+        "amount": chargeable(payment.amount_minor, payment.currency),
+        "currency": payment.currency.lower(),
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "always" if comes_back else "never"},
+        "capture_method": "manual" if payment.manual_capture else "automatic",
+        "description": payment.description,
+        "metadata": metadata,
+        "expand": expand,
+    }
+    if payment.customer_ref:
+        params["customer"] = payment.customer_ref
+    if payment.method_ref:
+        metadata[SINGLE_ATTEMPT] = "true"
+        params["payment_method"] = payment.method_ref
+        params["confirm"] = True
+        if payment.off_session:
+            params["off_session"] = True
+    if payment.return_url is not None and comes_back:
+        if payment.method_ref:
+            params["return_url"] = payment.return_url
+        elif len(payment.return_url) <= _METADATA_LENGTH:
+            metadata[_RETURN_URL] = payment.return_url
+    return params
+
+
+def confirmation(
+    waiting: stripe.PaymentIntent, method_ref: str | None, expand: list[str]
+) -> stripe.params.PaymentIntentConfirmParams:
+    """Ask to go on with a PaymentIntent."""
+    params: stripe.params.PaymentIntentConfirmParams = {"expand": expand}
+    return_url = metadata_of(waiting, _RETURN_URL)
+    if method_ref:
+        params["payment_method"] = method_ref
+    if return_url:
+        params["return_url"] = return_url
+    return params
+
+
+def session(payment: CreatePayment, now: datetime) -> stripe.params.checkout.SessionCreateParams:
+    """Ask for a hosted page that sells one thing, in the payment's own currency."""
+    if not payment.return_url:
+        raise ProviderRefused("A hosted page needs a return_url.", code="payment.return_url_missing")
+    expires_at = min(max(payment.expires_at, now + _SHORTEST), now + _LONGEST)
+    params: stripe.params.checkout.SessionCreateParams = {
+        "mode": "payment",
+        "line_items": [
+            {
+                "quantity": 1,
+                "price_data": {
+                    "currency": payment.currency.lower(),
+                    "unit_amount": chargeable(payment.amount_minor, payment.currency),
+                    "product_data": {"name": payment.description[:_PRODUCT_NAME_LENGTH]},
+                },
+            }
+        ],
+        "client_reference_id": payment.payment_id,
+        "metadata": _metadata(payment),
+        "payment_intent_data": {
+            "capture_method": "manual" if payment.manual_capture else "automatic_async",
+            "description": payment.description,
+            "metadata": _metadata(payment),
+        },
+        "success_url": payment.return_url,
+        "cancel_url": payment.return_url,
+        "expires_at": int(expires_at.timestamp()),
+        # Otherwise Stripe may charge the payer in a currency that the payment does not have.
+        "adaptive_pricing": {"enabled": False},
+    }
+    if payment.customer_ref:
+        params["customer"] = payment.customer_ref
+    return params
+
+
+def refund(
+    paid: stripe.PaymentIntent, refund_id: str, amount_minor: int, reason: str | None
+) -> stripe.params.RefundCreateParams:
+    """Ask for a refund; a reason in our own words goes into its metadata."""
+    metadata = {"refund_id": refund_id, "payment_id": metadata_of(paid, "payment_id") or ""}
+    params: stripe.params.RefundCreateParams = {
+        "payment_intent": paid.id,
+        "amount": to_stripe(amount_minor, paid.currency.upper()),
+        "metadata": metadata,
+    }
+    if reason == "duplicate" or reason == "fraudulent" or reason == "requested_by_customer":
+        params["reason"] = reason
+    elif reason:
+        metadata["reason"] = reason[:_METADATA_LENGTH]
+    return params
+
+
+def _metadata(payment: CreatePayment) -> dict[str, str]:
+    return {"payment_id": payment.payment_id, "org_id": payment.org_id}

@@ -1,0 +1,298 @@
+"""Stripe as a payment provider.
+
+References: `pi_…` for a PaymentIntent, `cs_…` for a hosted checkout session. A snapshot is read again after each call
+whose answer Stripe replayed from memory, because such an answer is as old as the first one.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+import stripe
+
+from domain.ids import is_id, uuid_of
+from domain.payment.snapshot import (
+    CreatePayment,
+    DisputeEvidence,
+    Movement,
+    ProviderEvent,
+    ProviderStatus,
+    RefundSnapshot,
+    Snapshot,
+)
+from providers.payments.base import ProviderRefused
+from providers.payments.stripe import parameters, webhooks
+from providers.payments.stripe.amounts import to_stripe
+from providers.payments.stripe.errors import Declined, KeyReused, translated
+from providers.payments.stripe.fields import id_of, metadata_of
+from providers.payments.stripe.movements import statement_movement
+from providers.payments.stripe.snapshots import (
+    INTENT_EXPAND,
+    intent_snapshot,
+    latest_charge,
+    refund_snapshot,
+    session_snapshot,
+)
+
+#: How far Stripe's clock may be from ours when objects are looked for by the time at which they were made.
+_CLOCK_SLACK = timedelta(hours=1)
+
+
+class StripeProvider:
+    """Takes payments through one Stripe account; see `PaymentProvider` for the promises and errors."""
+
+    name = "stripe"
+
+    def __init__(
+        self,
+        client: stripe.StripeClient,
+        *,
+        webhook_secrets: Sequence[str],
+        livemode: bool | None = None,
+        tolerance_seconds: int = 300,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            client: shared by the process, closed by whoever made it.
+            webhook_secrets: signing secrets in use, several while one replaces another; none refuses every webhook.
+            livemode: whether this account is meant to move real money; whoever stores events compares theirs with it.
+            tolerance_seconds: how old a webhook may be.
+            clock: bounds the life of a checkout session.
+        """
+        self.livemode = livemode
+        self._api = client.v1
+        self._secrets = tuple(webhook_secrets)
+        self._tolerance_seconds = tolerance_seconds
+        self._clock = clock
+
+    async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
+        """Make a PaymentIntent, confirmed when it names a stored method, or a hosted checkout session."""
+        if payment.hosted:
+            return await self._open_session(payment, idempotency_key)
+        params = parameters.intent(payment, INTENT_EXPAND)
+        try:
+            with translated(changes=True):
+                intent = await self._api.payment_intents.create_async(params, {"idempotency_key": idempotency_key})
+        except Declined as declined:
+            return await self._after_decline(declined)
+        return await self._current(intent)
+
+    async def retrieve(self, ref: str) -> Snapshot:
+        """Read the payment in one request: two for a checkout session, one more where there are disputes."""
+        if not ref.startswith("cs_"):
+            return await self._complete(await self._intent(ref))
+        with translated(changes=False):
+            session = await self._api.checkout.sessions.retrieve_async(ref)
+        intent_ref = id_of(session.payment_intent)
+        return session_snapshot(session, await self.retrieve(intent_ref) if intent_ref else None)
+
+    async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:  # noqa: ARG002
+        """List what was made since the payment's own id was, and pick what carries it.
+
+        Lists are complete at once. Stripe's search is not: it lags by a minute, in bad hours by more, so that it
+        finds nothing proves nothing.
+        """
+        since = int((_made_at(payment) - _CLOCK_SLACK).timestamp())
+        if payment.hosted:
+            return await self._find_session(payment, since)
+        params: stripe.params.PaymentIntentListParams = {"created": {"gte": since}, "limit": 100}
+        if payment.customer_ref:
+            params["customer"] = payment.customer_ref
+        with translated(changes=False):
+            listed = await self._api.payment_intents.list_async(params)
+            found = [intent async for intent in listed.auto_paging_iter() if _carries(intent, payment)]
+        if not found:
+            return None
+        return await self.retrieve(max(found, key=lambda intent: (_money_in(intent), -intent.created)).id)
+
+    async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
+        """Pay with a stored method; a payment that waits for nothing from us is returned as it stands."""
+        intent = None if ref.startswith("cs_") else await self._intent(ref)
+        waits = intent is not None and (
+            intent.status == "requires_confirmation" or (intent.status == "requires_payment_method" and method_ref)
+        )
+        if intent is None or not waits:
+            return await self.retrieve(ref)
+        try:
+            with translated(changes=True):
+                intent = await self._api.payment_intents.confirm_async(
+                    ref,
+                    parameters.confirmation(intent, method_ref, INTENT_EXPAND),
+                    {"idempotency_key": idempotency_key},
+                )
+        except Declined as declined:
+            return await self._after_decline(declined)
+        return await self._current(intent)
+
+    async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
+        """Capture a part of what is authorized, or all of it, once."""
+        intent = await self._bare_intent(ref)
+        amount = to_stripe(amount_minor, intent.currency.upper())
+        with translated(changes=True):
+            await self._api.payment_intents.capture_async(
+                intent.id, {"amount_to_capture": amount}, {"idempotency_key": idempotency_key}
+            )
+        return await self.retrieve(ref)
+
+    async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
+        """Cancel the intent or expire the session; what cannot be cancelled any more is returned as it stands."""
+        refused: ProviderRefused | None = None
+        try:
+            if ref.startswith("cs_"):
+                await self._end_session(ref, idempotency_key)
+            else:
+                await self._cancel_intent(ref, idempotency_key)
+        except ProviderRefused as error:
+            refused = error
+        snapshot = await self.retrieve(ref)
+        if refused and snapshot.status in (ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED):
+            raise refused
+        return snapshot
+
+    async def refund(
+        self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
+    ) -> RefundSnapshot:
+        """Give back a part of the payment; Stripe refuses what is more than the remainder."""
+        intent = await self._bare_intent(ref)
+        params = parameters.refund(intent, refund_id, amount_minor, reason)
+        with translated(changes=True):
+            refund = await self._api.refunds.create_async(params, {"idempotency_key": idempotency_key})
+        if _replayed(refund):
+            with translated(changes=False):
+                refund = await self._api.refunds.retrieve_async(refund.id)
+        return refund_snapshot(refund)
+
+    async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:  # noqa: ARG002
+        """Pick the refund that carries our id from those of the payment."""
+        intent = await self._bare_intent(ref)
+        with translated(changes=False):
+            refunds = await self._api.refunds.list_async({"payment_intent": intent.id, "limit": 100})
+            async for refund in refunds.auto_paging_iter():
+                if metadata_of(refund, "refund_id") == refund_id:
+                    return refund_snapshot(refund)
+        return None
+
+    async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
+        """Write the evidence as free text; Stripe takes no more of it once it is final."""
+        with translated(changes=True):
+            await self._api.disputes.update_async(
+                dispute_ref,
+                {"evidence": {"uncategorized_text": evidence.text}, "submit": evidence.final},
+                {"idempotency_key": idempotency_key},
+            )
+
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        """List the account's balance transactions, payouts and Stripe's own fees among them as `OTHER`."""
+        created: stripe.params.BalanceTransactionListParamsCreated = {
+            "gte": ceil(since.timestamp()),
+            "lt": ceil(until.timestamp()),
+        }
+        with translated(changes=False):
+            lines = await self._api.balance_transactions.list_async(
+                {"created": created, "limit": 100, "expand": ["data.source"]}
+            )
+            async for line in lines.auto_paging_iter():
+                movement = statement_movement(line)
+                if movement is not None:
+                    yield movement
+
+    async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
+        """Check the signature against each secret in use."""
+        return webhooks.verify(body, headers, self._secrets, tolerance_seconds=self._tolerance_seconds)
+
+    async def _open_session(self, payment: CreatePayment, idempotency_key: str) -> Snapshot:
+        params = parameters.session(payment, self._clock())
+        try:
+            with translated(changes=True):
+                session = await self._api.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
+        except KeyReused:
+            # Stripe bounds a session's end by its own clock, so a repeated request may differ in nothing but that.
+            found = await self.find(payment, idempotency_key=idempotency_key)
+            if found and (found.amount_minor, found.currency) == (payment.amount_minor, payment.currency):
+                return found
+            raise
+        return await self.retrieve(session.id) if _replayed(session) else session_snapshot(session, None)
+
+    async def _find_session(self, payment: CreatePayment, since: int) -> Snapshot | None:
+        params: stripe.params.checkout.SessionListParams = {"created": {"gte": since}, "limit": 100}
+        if payment.customer_ref:
+            params["customer"] = payment.customer_ref
+        with translated(changes=False):
+            sessions = await self._api.checkout.sessions.list_async(params)
+            found = [session async for session in sessions.auto_paging_iter() if _carries(session, payment)]
+        if not found:
+            return None
+        chosen = max(found, key=lambda session: (session.status == "complete", session.status == "open"))
+        return await self.retrieve(chosen.id)
+
+    async def _end_session(self, ref: str, idempotency_key: str) -> None:
+        with translated(changes=False):
+            session = await self._api.checkout.sessions.retrieve_async(ref)
+        intent_ref = id_of(session.payment_intent)
+        if session.status == "open":
+            with translated(changes=True):
+                await self._api.checkout.sessions.expire_async(ref, {}, {"idempotency_key": idempotency_key})
+        elif intent_ref:
+            await self._cancel_intent(intent_ref, idempotency_key)
+
+    async def _cancel_intent(self, ref: str, idempotency_key: str) -> None:
+        with translated(changes=True):
+            await self._api.payment_intents.cancel_async(ref, {}, {"idempotency_key": idempotency_key})
+
+    async def _after_decline(self, declined: Declined) -> Snapshot:
+        if declined.intent_ref is None:
+            raise declined
+        return await self.retrieve(declined.intent_ref)
+
+    async def _current(self, intent: stripe.PaymentIntent) -> Snapshot:
+        return await (self.retrieve(intent.id) if _replayed(intent) else self._complete(intent))
+
+    async def _intent(self, ref: str) -> stripe.PaymentIntent:
+        with translated(changes=False):
+            return await self._api.payment_intents.retrieve_async(ref, {"expand": INTENT_EXPAND})
+
+    async def _bare_intent(self, ref: str) -> stripe.PaymentIntent:
+        with translated(changes=False):
+            if not ref.startswith("cs_"):
+                return await self._api.payment_intents.retrieve_async(ref)
+            session = await self._api.checkout.sessions.retrieve_async(ref, {"expand": ["payment_intent"]})
+        if not isinstance(session.payment_intent, stripe.PaymentIntent):
+            raise ProviderRefused("Nothing was paid on this page yet.", code="payment.not_paid")
+        return session.payment_intent
+
+    async def _complete(self, intent: stripe.PaymentIntent) -> Snapshot:
+        charge = latest_charge(intent)
+        if charge is None:
+            return intent_snapshot(intent)
+        refunds: list[stripe.Refund] = list(charge.refunds.data) if charge.refunds else []
+        disputes: list[stripe.Dispute] = []
+        with translated(changes=False):
+            if charge.refunds and charge.refunds.has_more:
+                expand = ["data.balance_transaction", "data.failure_balance_transaction"]
+                pages = await self._api.refunds.list_async({"charge": charge.id, "limit": 100, "expand": expand})
+                refunds = [refund async for refund in pages.auto_paging_iter()]
+            if charge.disputed:
+                listed = await self._api.disputes.list_async({"charge": charge.id, "limit": 100})
+                disputes = [dispute async for dispute in listed.auto_paging_iter()]
+        return intent_snapshot(intent, refunds, disputes)
+
+
+def _made_at(payment: CreatePayment) -> datetime:
+    if is_id(payment.payment_id, "pay"):
+        return datetime.fromtimestamp((uuid_of(payment.payment_id).int >> 80) // 1000, UTC)
+    return payment.expires_at - timedelta(days=30)
+
+
+def _carries(thing: stripe.PaymentIntent | stripe.checkout.Session, payment: CreatePayment) -> bool:
+    return metadata_of(thing, "payment_id") == payment.payment_id
+
+
+def _money_in(intent: stripe.PaymentIntent) -> bool:
+    return intent.status in ("succeeded", "processing", "requires_capture")
+
+
+def _replayed(thing: stripe.StripeObject) -> bool:
+    response = thing.last_response
+    return response is not None and (response.headers or {}).get("idempotent-replayed") == "true"

@@ -1,0 +1,169 @@
+"""What Stripe says of a payment, as a snapshot: pure mappings of its objects.
+
+A PaymentIntent that was declined asks for another payment method (`requires_payment_method`). That is `REQUIRES_ACTION`
+with a decline while somebody is there to try again, and `FAILED` when the intent was made to charge one stored method
+(`single_attempt` in its metadata). A checkout session that is complete is no payment yet: its PaymentIntent tells.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import stripe
+
+from domain.payment.snapshot import (
+    Decline,
+    DisputeSnapshot,
+    DisputeStatus,
+    NextAction,
+    ProviderStatus,
+    RefundSnapshot,
+    RefundStatus,
+    Snapshot,
+)
+from providers.payments.stripe.amounts import from_stripe
+from providers.payments.stripe.errors import decline_of
+from providers.payments.stripe.fields import at, field, metadata_of
+from providers.payments.stripe.movements import charge_movements, dispute_movements, refund_movements
+
+#: Metadata of a PaymentIntent that charges one stored method: nobody is there to try another one.
+SINGLE_ATTEMPT = "single_attempt"
+
+#: Everything that a snapshot needs beside the disputes, in one answer. Stripe expands four levels and no more.
+INTENT_EXPAND = [
+    "latest_charge.balance_transaction",
+    "latest_charge.failure_balance_transaction",
+    "latest_charge.refunds.data.balance_transaction",
+    "latest_charge.refunds.data.failure_balance_transaction",
+]
+
+_INTENT_STATUSES = {
+    "succeeded": ProviderStatus.SUCCEEDED,
+    "processing": ProviderStatus.PROCESSING,
+    "requires_capture": ProviderStatus.AUTHORIZED,
+}
+_REFUND_STATUSES = {
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.FAILED,
+}
+_DISPUTE_STATUSES = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "warning_closed": DisputeStatus.WON,
+    "prevented": DisputeStatus.WON,
+    "won": DisputeStatus.WON,
+    "needs_response": DisputeStatus.NEEDS_RESPONSE,
+    "appeal_needs_response": DisputeStatus.NEEDS_RESPONSE,
+    "under_review": DisputeStatus.UNDER_REVIEW,
+    "appeal_under_review": DisputeStatus.UNDER_REVIEW,
+    "lost": DisputeStatus.LOST,
+}
+
+
+def latest_charge(intent: stripe.PaymentIntent) -> stripe.Charge | None:
+    """Return the charge of the last attempt. Attempts before it took no money, or there would be none after them."""
+    charge = field(intent, "latest_charge")
+    return charge if isinstance(charge, stripe.Charge) else None
+
+
+def intent_snapshot(
+    intent: stripe.PaymentIntent, refunds: Sequence[stripe.Refund] = (), disputes: Sequence[stripe.Dispute] = ()
+) -> Snapshot:
+    """Tell of a PaymentIntent with its charge expanded, and of all its refunds and disputes."""
+    charge, currency = latest_charge(intent), intent.currency
+    decline = decline_of(field(intent, "last_payment_error"))
+    status = _intent_status(intent, decline)
+    open_for_payer = status is ProviderStatus.REQUIRES_ACTION and intent.client_secret
+    given_back = [refund for refund in refunds if _moves_money(refund)]
+    movements = [
+        *(charge_movements(charge) if charge and intent.status == "succeeded" else ()),
+        *(movement for refund in given_back for movement in refund_movements(refund)),
+        *(movement for dispute in disputes for movement in dispute_movements(dispute)),
+    ]
+    payment_id = metadata_of(intent, "payment_id")
+    return Snapshot(
+        ref=intent.id,
+        status=status,
+        amount_minor=from_stripe(intent.amount, currency),
+        currency=currency.upper(),
+        action=NextAction(client_secret=intent.client_secret) if open_for_payer else None,
+        decline=decline if status in (ProviderStatus.REQUIRES_ACTION, ProviderStatus.FAILED) else None,
+        authorized_minor=(
+            from_stripe(intent.amount_capturable, currency) if status is ProviderStatus.AUTHORIZED else 0
+        ),
+        movements=tuple(
+            replace(movement, payment_id=movement.payment_id or payment_id)
+            for movement in sorted(movements, key=lambda movement: movement.occurred_at)
+        ),
+        refunds=tuple(sorted(map(refund_snapshot, given_back), key=lambda refund: (refund.created_at, refund.ref))),
+        disputes=tuple(map(dispute_snapshot, disputes)),
+    )
+
+
+def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) -> Snapshot:
+    """Tell of a checkout session; `paid` is the snapshot of its PaymentIntent, once it has one."""
+    if paid and paid.status is not ProviderStatus.REQUIRES_ACTION:
+        return replace(paid, ref=session.id, action=None)
+    decline = paid.decline if paid else None
+    status, action = ProviderStatus.REQUIRES_ACTION, None
+    match session.status:
+        case "open":
+            action = NextAction(redirect_url=session.url) if session.url else None
+        case "expired":
+            status = ProviderStatus.EXPIRED
+        case "complete":
+            # The page cannot be paid a second time, so a decline after it is the end.
+            status = ProviderStatus.FAILED if decline else ProviderStatus.PROCESSING
+    currency = str(session.currency)
+    return Snapshot(
+        ref=session.id,
+        status=status,
+        amount_minor=from_stripe(session.amount_total or 0, currency),
+        currency=currency.upper(),
+        action=action,
+        decline=decline if status is not ProviderStatus.EXPIRED else None,
+        movements=paid.movements if paid else (),
+        refunds=paid.refunds if paid else (),
+        disputes=paid.disputes if paid else (),
+    )
+
+
+def refund_snapshot(refund: stripe.Refund) -> RefundSnapshot:
+    """Tell of a refund; one that waits for anything is pending."""
+    return RefundSnapshot(
+        ref=refund.id,
+        refund_id=metadata_of(refund, "refund_id"),
+        status=_REFUND_STATUSES.get(str(refund.status), RefundStatus.PENDING),
+        amount_minor=from_stripe(refund.amount, refund.currency),
+        failure=field(refund, "failure_reason"),
+        created_at=at(refund.created),
+    )
+
+
+def dispute_snapshot(dispute: stripe.Dispute) -> DisputeSnapshot:
+    """Tell of a dispute; a status that is not known yet asks for a person."""
+    due_by = field(field(dispute, "evidence_details"), "due_by")
+    return DisputeSnapshot(
+        ref=dispute.id,
+        status=_DISPUTE_STATUSES.get(dispute.status, DisputeStatus.NEEDS_RESPONSE),
+        amount_minor=from_stripe(dispute.amount, dispute.currency),
+        reason=dispute.reason,
+        evidence_due_at=at(due_by) if due_by else None,
+        created_at=at(dispute.created),
+    )
+
+
+def _intent_status(intent: stripe.PaymentIntent, decline: Decline | None) -> ProviderStatus:
+    if intent.status == "canceled":
+        lapsed = field(intent, "cancellation_reason") in ("automatic", "expired")
+        return ProviderStatus.EXPIRED if lapsed else ProviderStatus.CANCELLED
+    if intent.status == "requires_payment_method" and decline and metadata_of(intent, SINGLE_ATTEMPT):
+        return ProviderStatus.FAILED
+    return _INTENT_STATUSES.get(intent.status, ProviderStatus.REQUIRES_ACTION)
+
+
+def _moves_money(refund: stripe.Refund) -> bool:
+    # What a partial capture leaves of an authorization is told as a refund that succeeded and moved nothing.
+    return bool(
+        refund.status != "succeeded" or field(refund, "balance_transaction") or metadata_of(refund, "refund_id")
+    )

@@ -1,0 +1,74 @@
+"""Webhooks of Stripe: signed with one of several secrets, and only hints of what to read again."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import stripe
+
+from domain.payment.snapshot import ProviderEvent
+from providers.payments.base import BadSignature
+from providers.payments.stripe.fields import at
+
+#: Fields that name another object, as an id or as the object itself.
+_REFERENCES = (
+    "payment_intent",
+    "charge",
+    "latest_charge",
+    "refund",
+    "dispute",
+    "setup_intent",
+    "customer",
+    "payment_method",
+    "subscription",
+    "invoice",
+)
+
+
+def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], *, tolerance_seconds: int) -> ProviderEvent:
+    """Return the event when any of the secrets signed it within the tolerance; no secret means that none is taken.
+
+    Raises:
+        BadSignature: unsigned, signed by somebody else or too long ago; nothing of the body is repeated in it.
+    """
+    if not any(_signed(body, headers.get("stripe-signature"), secret, tolerance_seconds) for secret in secrets):
+        raise BadSignature("No webhook secret in use signed this, or too long ago.", code="webhook.bad_signature")
+    try:
+        return _event(json.loads(body))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadSignature("The signed body is no event.", code="webhook.malformed") from error
+
+
+def _signed(body: bytes, header: str | None, secret: str, tolerance_seconds: int) -> bool:
+    try:
+        return bool(stripe.WebhookSignature.verify_header(body, header, secret, tolerance_seconds))
+    except (stripe.SignatureVerificationError, TypeError, ValueError):  # the latter two: bytes that are no text
+        return False
+
+
+def _event(payload: dict[str, Any]) -> ProviderEvent:
+    thing = payload["data"]["object"]
+    return ProviderEvent(
+        event_id=str(payload["id"]),
+        type=str(payload["type"]),
+        occurred_at=at(int(payload["created"])),
+        payment_id=_payment_id(thing),
+        refs=tuple(dict.fromkeys(_refs(thing))),
+        livemode=bool(payload["livemode"]),
+        payload=payload,
+    )
+
+
+def _payment_id(thing: dict[str, Any]) -> str | None:
+    for holder in (thing, *(thing.get(name) for name in _REFERENCES)):
+        metadata = holder.get("metadata") if isinstance(holder, dict) else None
+        if isinstance(metadata, dict) and isinstance(metadata.get("payment_id"), str):
+            return str(metadata["payment_id"])
+    return None
+
+
+def _refs(thing: dict[str, Any]) -> Iterator[str]:
+    for value in (thing.get("id"), *(thing.get(name) for name in _REFERENCES)):
+        ref = value.get("id") if isinstance(value, dict) else value
+        if isinstance(ref, str):
+            yield ref
