@@ -12,8 +12,9 @@ from models.base import Base
 class CreditLot(Base):
     """One grant of credits. Written by the platform in the transaction of its ledger transfer; rows are immutable.
 
-    This is the record of the grant only. Which lot paid for what, the spending order and the booking of expiry come
-    with the credits area. What was paid for the lot, and by which payment, is told where it was bought; until then a lot's remainder is derived from the balance, soonest-expiring spent first.
+    This is the record of the grant only, with what was paid for it and by which payment. Which lot paid for what, the
+    spending order and the booking of expiry come with the credits area; until then a lot's remainder is derived from
+    the balance, soonest-expiring spent first.
     """
 
     __tablename__ = "credit_lots"

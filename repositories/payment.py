@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
-from domain.payment.snapshot import Movement
 from domain.payment.state import Booked, Dispute, Payment
 from models.payment import PaymentDisputeRow, PaymentEventRow, PaymentMovement, PaymentRow
 
@@ -218,12 +217,3 @@ async def movements_between(
         PaymentMovement.provider == provider, PaymentMovement.occurred_at >= since, PaymentMovement.occurred_at < until
     )
     return (await session.scalars(query)).all()
-
-
-def same(booked: PaymentMovement, told: Movement) -> bool:
-    """Tell whether a booked movement is what the provider's statement says."""
-    return (booked.amount_minor, booked.fee_minor, booked.currency) == (
-        told.amount_minor,
-        told.fee_minor,
-        told.currency,
-    )

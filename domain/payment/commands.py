@@ -7,7 +7,7 @@ from domain.access import Actor
 from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import needs_purpose, numbered
-from domain.payment.goods import taken_for
+from domain.payment.goods import taken, taken_for
 from domain.payment.snapshot import Decline, DisputeStatus
 from domain.payment.state import (
     AWAITING,
@@ -177,9 +177,7 @@ def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) ->
     after = replace(payment, fulfilment=Fulfilment.GONE)
     details: dict[str, object] = {"escrow_id": payment.terms.purpose.escrow_id, "why": why}
     amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
-    held = payment.granted_minor - sum(
-        item.goods_minor for item in (*payment.refunds, *payment.disputes) if item.counts
-    )
+    held = payment.granted_minor - taken(payment)
     if payment.terms.refundable and amount and needs_purpose(payment):
         refunding = _requested(refund_id, amount, taken_for(payment, amount), WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))
