@@ -1,0 +1,168 @@
+"""PayPal's orders, read as snapshots: where a payment stands, and what it did to the balance.
+
+An order takes no money by itself: the payer approves it, then we capture it, at once or out of an authorization.
+An order that is approved and not yet captured waits for us, and its snapshot says so: it requires an action, and names
+none for the payer.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.payment.snapshot import (
+    Decline,
+    Movement,
+    MovementKind,
+    NextAction,
+    ProviderStatus,
+    RefundSnapshot,
+    RefundStatus,
+    Snapshot,
+)
+from providers.payments.paypal.amounts import from_paypal
+
+#: Statuses of a capture whose money was received, whatever became of it later.
+RECEIVED = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
+#: Reasons of a capture's status that mean that the payer's side took the money back.
+REVERSAL_REASONS = frozenset({"BUYER_COMPLAINT", "CHARGEBACK"})
+#: PayPal lists a reversal among the refunds, under this note (published event `PAYMENT.CAPTURE.REVERSED`).
+REVERSAL_NOTE = "Payment reversed"
+
+_REFUND_STATUSES = {"PENDING": RefundStatus.PENDING, "COMPLETED": RefundStatus.SUCCEEDED}
+
+
+def snapshot(order: Mapping[str, Any]) -> Snapshot:
+    """Read an order with everything that was taken and given back under it."""
+    unit = order["purchase_units"][0]
+    authorizations, captures, refunds = (payments(unit, kind) for kind in ("authorizations", "captures", "refunds"))
+    status, decline = _status(order, authorizations, captures)
+    reversals = [refund for refund in refunds if _is_reversal(refund, unit, captures)]
+    given_back = [refund for refund in refunds if refund not in reversals]
+    movements = [
+        *(_charge(order, unit, capture) for capture in captures if capture["status"] in RECEIVED),
+        *(_refunded(unit, refund) for refund in given_back if refund["status"] == "COMPLETED"),
+        *(_reversed(unit, refund) for refund in reversals if refund["status"] == "COMPLETED"),
+    ]
+    return Snapshot(
+        ref=order["id"],
+        status=status,
+        amount_minor=from_paypal(unit["amount"]),
+        currency=unit["amount"]["currency_code"],
+        action=_action(order) if status is ProviderStatus.REQUIRES_ACTION else None,
+        decline=decline,
+        authorized_minor=sum(from_paypal(held["amount"]) for held in authorizations if held["status"] == "CREATED"),
+        movements=tuple(sorted(movements, key=lambda movement: movement.occurred_at)),
+        refunds=tuple(refund_snapshot(refund, unit) for refund in given_back),
+    )
+
+
+def payments(unit: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:
+    """List the authorizations, captures or refunds of a purchase unit."""
+    found: Sequence[Mapping[str, Any]] = unit.get("payments", {}).get(kind, ())
+    return found
+
+
+def refund_snapshot(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> RefundSnapshot:
+    """Read a refund; `unit` is the purchase unit that it gives back."""
+    status = _REFUND_STATUSES.get(refund["status"], RefundStatus.FAILED)
+    failure = refund.get("status_details", {}).get("reason") or refund["status"]
+    return RefundSnapshot(
+        ref=refund["id"],
+        refund_id=our_refund_id(refund, unit),
+        status=status,
+        amount_minor=from_paypal(refund["amount"]),
+        failure=failure if status is RefundStatus.FAILED else None,
+        created_at=instant(refund["create_time"]),
+    )
+
+
+def our_refund_id(refund: Mapping[str, Any], unit: Mapping[str, Any]) -> str | None:
+    """Return our id of a refund; a refund made at PayPal's site has none, or carries the payment's own."""
+    carried = refund.get("custom_id") or refund.get("invoice_id")
+    return None if carried is None or carried in (unit.get("custom_id"), unit.get("invoice_id")) else str(carried)
+
+
+def capture_of(refund: Mapping[str, Any]) -> str | None:
+    """Return the id of the capture that a refund or a reversal gives back: its link upwards ends in it."""
+    return next((link["href"].rpartition("/")[2] for link in refund.get("links", ()) if link["rel"] == "up"), None)
+
+
+def instant(text: str) -> datetime:
+    """Read one of PayPal's times."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _status(
+    order: Mapping[str, Any], authorizations: Sequence[Mapping[str, Any]], captures: Sequence[Mapping[str, Any]]
+) -> tuple[ProviderStatus, Decline | None]:
+    taken, held = ({payment["status"] for payment in some} for some in (captures, authorizations))
+    if taken & RECEIVED:
+        return ProviderStatus.SUCCEEDED, None
+    if "PENDING" in taken or (not taken and "PENDING" in held):
+        return ProviderStatus.PROCESSING, None
+    if taken or held == {"DENIED"}:
+        return ProviderStatus.FAILED, _declined((captures or authorizations)[-1])
+    if "CREATED" in held:
+        return ProviderStatus.AUTHORIZED, None
+    if order["status"] == "VOIDED" or "VOIDED" in held:
+        return ProviderStatus.CANCELLED, None
+    return ProviderStatus.REQUIRES_ACTION, None
+
+
+def _declined(payment: Mapping[str, Any]) -> Decline:
+    code = payment.get("status_details", {}).get("reason") or payment["status"]
+    return Decline(code=code, detail="PayPal did not complete the payment.")
+
+
+def _action(order: Mapping[str, Any]) -> NextAction | None:
+    links = {link["rel"]: link["href"] for link in order.get("links", ())}
+    url = links.get("payer-action") or links.get("approve")
+    return NextAction(redirect_url=url) if url and order["status"] != "APPROVED" else None
+
+
+def _is_reversal(refund: Mapping[str, Any], unit: Mapping[str, Any], captures: Sequence[Mapping[str, Any]]) -> bool:
+    if our_refund_id(refund, unit) is not None:
+        return False
+    capture = next((capture for capture in captures if capture["id"] == capture_of(refund)), {})
+    reason = capture.get("status_details", {}).get("reason")
+    return refund.get("note_to_payer") == REVERSAL_NOTE or reason in REVERSAL_REASONS
+
+
+def _fee(payment: Mapping[str, Any], breakdown: str) -> int | None:
+    fee = payment.get(breakdown, {}).get("paypal_fee")
+    return None if fee is None else from_paypal(fee)
+
+
+def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[str, Any]) -> Movement:
+    return Movement(
+        key=capture["id"],
+        kind=MovementKind.CHARGE,
+        amount_minor=from_paypal(capture["amount"]),
+        fee_minor=_fee(capture, "seller_receivable_breakdown"),
+        currency=capture["amount"]["currency_code"],
+        occurred_at=instant(capture["create_time"]),
+        ref=order["id"],
+        payment_id=unit.get("custom_id"),
+    )
+
+
+def _refunded(unit: Mapping[str, Any], refund: Mapping[str, Any]) -> Movement:
+    return _given_back(unit, refund, refund["id"], MovementKind.REFUND)
+
+
+def _reversed(unit: Mapping[str, Any], reversal: Mapping[str, Any]) -> Movement:
+    return _given_back(unit, reversal, f"{capture_of(reversal)}:reversal", MovementKind.REVERSAL)
+
+
+def _given_back(unit: Mapping[str, Any], refund: Mapping[str, Any], key: str, kind: MovementKind) -> Movement:
+    fee = _fee(refund, "seller_payable_breakdown")
+    return Movement(
+        key=key,
+        kind=kind,
+        amount_minor=-from_paypal(refund["amount"]),
+        fee_minor=None if fee is None else -fee,  # PayPal tells what it gives back of the fee
+        currency=refund["amount"]["currency_code"],
+        occurred_at=instant(refund["create_time"]),
+        ref=refund["id"],
+        payment_id=unit.get("custom_id"),
+    )

@@ -1,0 +1,117 @@
+"""PayPal's own statement: Transaction Search, read as movements under the keys that snapshots use.
+
+A line's transaction id is the id of the capture or refund that moved the money; a reversal names the capture in its
+reference. Event codes are those of PayPal's reference of T-codes. A transaction takes up to three hours to be listed.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from domain.payment.snapshot import Movement, MovementKind
+from providers.payments.paypal.amounts import from_paypal
+from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
+from providers.payments.paypal.snapshots import instant
+
+#: The longest window and the largest page that PayPal takes.
+MAX_WINDOW = timedelta(days=31)
+PAGE_SIZE = 500
+#: A window shorter than this is not halved again.
+MIN_WINDOW = timedelta(minutes=1)
+
+REFUND = "T1107"
+REVERSALS = frozenset({"T1106", "T1201"})  # by PayPal; by the payer's bank
+#: Transactions that wait or were denied have not moved anything.
+NOT_MOVED = frozenset({"P", "D"})
+
+
+class Statement:
+    """Lists the transactions of the account."""
+
+    def __init__(self, client: PayPalClient) -> None:
+        """Take the client."""
+        self._client = client
+
+    async def movements(self, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        """List what changed the balance in `[since, until)`, each once."""
+        async for line in self.lines(since, until, {"balance_affecting_records_only": "Y"}):
+            if line.get("transaction_status") not in NOT_MOVED and (moved := movement(line)).occurred_at < until:
+                yield moved
+
+    async def lines(self, since: datetime, until: datetime, filters: Mapping[str, str]) -> AsyncIterator[Json]:
+        """List transactions from `since` to `until`, which PayPal includes, each once."""
+        seen: set[tuple[object, object]] = set()
+        windows = [(since, until)]
+        while windows:
+            start, end = windows.pop()
+            if end - start > MAX_WINDOW:
+                windows += [(start + MAX_WINDOW, end), (start, start + MAX_WINDOW)]
+                continue
+            try:
+                async for line in self._pages(start, end, filters):
+                    # Windows touch, and PayPal includes both ends; an id also stands for its authorization.
+                    identity = line["transaction_id"], line.get("transaction_event_code")
+                    if identity not in seen:
+                        seen.add(identity)
+                        yield line
+            except PayPalRefused as refusal:
+                if refusal.code != "RESULTSET_TOO_LARGE" or end - start <= MIN_WINDOW:
+                    raise
+                middle = start + (end - start) / 2
+                windows += [(middle, end), (start, middle)]
+
+    async def _pages(self, start: datetime, end: datetime, filters: Mapping[str, str]) -> AsyncIterator[Json]:
+        page, pages = 1, 1
+        while page <= pages:
+            answer = await self._client.get(
+                "/v1/reporting/transactions",
+                {
+                    "start_date": _moment(start),
+                    "end_date": _moment(end),
+                    "fields": "all",
+                    "page_size": str(PAGE_SIZE),
+                    "page": str(page),
+                    **filters,
+                },
+            )
+            for detail in answer.get("transaction_details", ()):
+                yield detail["transaction_info"]
+            page, pages = page + 1, int(answer.get("total_pages", 1))
+
+
+def movement(line: Mapping[str, Any]) -> Movement:
+    """Read a line of the statement under the key of the object that moved the money."""
+    amount = from_paypal(line["transaction_amount"])
+    fee = line.get("fee_amount")
+    kind = _kind(str(line.get("transaction_event_code")), amount)
+    key = line["transaction_id"]
+    if kind is MovementKind.REVERSAL:
+        key = f"{line.get('paypal_reference_id')}:reversal"
+    return Movement(
+        key=key,
+        kind=kind,
+        amount_minor=amount,
+        fee_minor=0 if fee is None else -from_paypal(fee),  # PayPal writes a fee that it kept as negative
+        currency=line["transaction_amount"]["currency_code"],
+        occurred_at=instant(line["transaction_initiation_date"]),
+        ref=line.get("paypal_reference_id")
+        if line.get("paypal_reference_id_type") == "ODR"
+        else line["transaction_id"],
+        payment_id=line.get("custom_field") if kind is MovementKind.CHARGE else None,
+        statement_ref=line["transaction_id"],
+    )
+
+
+def _kind(code: str, amount_minor: int) -> MovementKind:
+    """Tell a kind by event code and direction: the same code is used for both parties of a transaction."""
+    if code.startswith("T00") and amount_minor > 0:
+        return MovementKind.CHARGE
+    if code == REFUND and amount_minor < 0:
+        return MovementKind.REFUND
+    if code in REVERSALS and amount_minor < 0:
+        return MovementKind.REVERSAL
+    return MovementKind.OTHER
+
+
+def _moment(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
