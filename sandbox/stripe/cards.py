@@ -130,6 +130,26 @@ def resolve(ctx: Context, reference: str) -> JSON:
     return stored if stored is not None else payment_method(ctx, reference)
 
 
+def from_data(ctx: Context, data: JSON) -> JSON:
+    """Store a new payment method as its payer typed it, or by the token of a test card, and return it.
+
+    A number that is none of Stripe's test numbers is declined, as in test mode.
+    """
+    kind = data["type"]
+    given = data.get(kind) or {}
+    token = given.get("token")
+    card = find(token) if token else by_number(str(given.get(_NUMBER_FIELDS.get(kind, ""), "")))
+    if card is None or card.type != kind:
+        raise _unknown_number(kind, token)
+    month, year = given.get("exp_month"), given.get("exp_year")
+    stored = from_card(ctx, card, billing_details=data.get("billing_details"), exp_month=month, exp_year=year)
+    if data.get("metadata") or data.get("allow_redisplay"):
+        stored["metadata"] = dict(data.get("metadata") or {})
+        stored["allow_redisplay"] = data.get("allow_redisplay", "unspecified")
+        ctx.store.put(stored)
+    return stored
+
+
 def set_up(ctx: Context, payment_method: JSON) -> None:
     """Remember that the payer has agreed, in front of the bank, to payments without them."""
     ctx.store.put({"object": "sandbox.set_up", "id": f"{payment_method['id']}:set_up"})
@@ -148,6 +168,24 @@ def needs_authentication(ctx: Context, payment_method: JSON, *, off_session: boo
     if wanted is Authentication.ON_SESSION:
         return not off_session
     return wanted is Authentication.ALWAYS
+
+
+_NUMBER_FIELDS = {"card": "number", "us_bank_account": "account_number", "sepa_debit": "iban"}
+
+
+def _unknown_number(kind: str, token: str | None) -> Refusal:
+    if kind != "card":
+        return Refusal(400, "invalid_request_error", f"This is no test account of type {kind}.", param=kind)
+    if token:
+        message = f"No such token: '{token}'"
+        return Refusal(400, "invalid_request_error", message, code="resource_missing", param="card[token]")
+    return Refusal(
+        402,
+        "card_error",
+        "The card was declined: only test cards can be used in test mode.",
+        code="card_declined",
+        decline_code="test_mode_live_card",
+    )
 
 
 def _billing_details(given: JSON) -> JSON:

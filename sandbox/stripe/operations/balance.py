@@ -1,0 +1,45 @@
+"""The balance and the lines that it is the sum of."""
+
+from typing import Any
+
+from sandbox.stripe import lists, money
+from sandbox.stripe.core import Context, operation
+from sandbox.stripe.errors import missing
+
+JSON = dict[str, Any]
+
+
+@operation("get", "/v1/balance")
+async def retrieve(ctx: Context, params: JSON) -> JSON:
+    """Return the sums of all lines by currency, available and pending."""
+    sums = money.totals(ctx)
+    currencies = sorted({currency for each in sums.values() for currency in each}) or ["usd"]
+
+    def amounts(status: str) -> list[JSON]:
+        found = [(currency, sums[status].get(currency, 0)) for currency in currencies]
+        return [{"amount": sum_, "currency": name, "source_types": {"card": sum_}} for name, sum_ in found]
+
+    return {
+        "object": "balance",
+        "available": amounts("available"),
+        "livemode": False,
+        "pending": amounts("pending"),
+        "refund_and_dispute_prefunding": {"available": [], "pending": []},
+    }
+
+
+@operation("get", "/v1/balance_transactions/{id}")
+async def retrieve_line(ctx: Context, params: JSON, id: str) -> JSON:
+    """Return one line of the balance."""
+    line: JSON | None = ctx.store.get("balance_transaction", id)
+    if line is None:
+        raise missing("balance_transaction", id)
+    return line
+
+
+@operation("get", "/v1/balance_transactions")
+async def list_lines(ctx: Context, params: JSON) -> JSON:
+    """List lines of the balance, newest first; none belongs to a payout yet."""
+    if "payout" in params:
+        return lists.whole([], "/v1/balance_transactions")
+    return lists.answer(ctx, "balance_transaction", params, "/v1/balance_transactions", "currency", "source", "type")

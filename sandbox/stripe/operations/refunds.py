@@ -1,0 +1,85 @@
+"""Refunds over the API: made, changed, read, listed; and ended by the control surface."""
+
+from typing import Any
+
+from sandbox.stripe import lists, refunding
+from sandbox.stripe.core import Context, control, operation
+from sandbox.stripe.errors import invalid, missing
+from sandbox.stripe.operations import charges, payment_intents
+from sandbox.stripe.operations.disputes import close_inquiries
+from sandbox.stripe.parameters import merge, merged_metadata
+
+JSON = dict[str, Any]
+
+
+def get(ctx: Context, id: str) -> JSON:
+    """Return a refund, or refuse."""
+    refund: JSON | None = ctx.store.get("refund", id)
+    if refund is None:
+        raise missing("refund", id, param="refund")
+    return refund
+
+
+@operation("post", "/v1/refunds")
+async def create(ctx: Context, params: JSON) -> JSON:
+    """Give back a part of a charge, or all that is left of it."""
+    charge = _refunded(ctx, params)
+    metadata = merged_metadata({}, params.get("metadata") or {})
+    refund = refunding.give_back(ctx, charge, params.get("amount"), reason=params.get("reason"), metadata=metadata)
+    if charge["refunded"]:
+        close_inquiries(ctx, charge)
+    return refund
+
+
+@operation("get", "/v1/refunds/{refund}")
+async def retrieve(ctx: Context, params: JSON, refund: str) -> JSON:
+    """Return a refund."""
+    return get(ctx, refund)
+
+
+@operation("post", "/v1/refunds/{refund}")
+async def update(ctx: Context, params: JSON, refund: str) -> JSON:
+    """Change the metadata of a refund."""
+    found = get(ctx, refund)
+    previous = merge(found, params)
+    ctx.store.put(found)
+    ctx.emit("refund.updated", found, previous)
+    ctx.emit("charge.refund.updated", found, previous)
+    return found
+
+
+@operation("post", "/v1/refunds/{refund}/cancel")
+async def cancel(ctx: Context, params: JSON, refund: str) -> JSON:
+    """Refuse: only a refund that waits for the payer can be canceled, and no method of this sandbox has such."""
+    found = get(ctx, refund)
+    raise invalid(f"Refund {refund} cannot be canceled: its status is {found['status']}, not requires_action.")
+
+
+@operation("get", "/v1/refunds")
+async def list_all(ctx: Context, params: JSON) -> JSON:
+    """List refunds, newest first."""
+    return lists.answer(ctx, "refund", params, "/v1/refunds", "charge", "payment_intent")
+
+
+@control("refund")
+async def end_refund(ctx: Context, body: JSON) -> JSON:
+    """End `refund` with `outcome` `succeed` or `fail`."""
+    found = get(ctx, body["refund"])
+    if body["outcome"] == "succeed":
+        refunding.succeed(ctx, found)
+    else:
+        refunding.fail(ctx, found)
+    return found
+
+
+def _refunded(ctx: Context, params: JSON) -> JSON:
+    if "charge" in params:
+        return charges.get(ctx, params["charge"], param="charge", status=400)
+    if "payment_intent" not in params:
+        message = "One of `charge` and `payment_intent` is needed."
+        raise invalid(message, param="payment_intent", code="parameter_missing")
+    intent = payment_intents.get(ctx, params["payment_intent"], param="payment_intent", status=400)
+    if intent["latest_charge"] is None:
+        message = f"PaymentIntent {intent['id']} has no successful charge to refund."
+        raise invalid(message, param="payment_intent", code="payment_intent_unexpected_state")
+    return charges.get(ctx, intent["latest_charge"])
