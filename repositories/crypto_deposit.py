@@ -1,0 +1,90 @@
+"""Statements about the places of payments in coins, the indexes they take, and what became final there."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.crypto_deposit import CryptoDepositRow, CryptoIndexRow, CryptoReceiptRow
+
+
+async def lock(session: AsyncSession, payment_id: str) -> None:
+    """Keep everybody else who gives this payment a place out until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"deposit:{payment_id}", 0))))
+
+
+async def take_index(session: AsyncSession, chain_key: str) -> int:
+    """Take the next index of a key; whoever takes one at the same time waits until this transaction ends."""
+    statement = insert(CryptoIndexRow).values(chain_key=chain_key, next_index=1)
+    taken = statement.on_conflict_do_update(
+        index_elements=["chain_key"], set_={"next_index": CryptoIndexRow.next_index + 1}
+    ).returning(CryptoIndexRow.next_index)
+    return (await session.execute(taken)).scalar_one() - 1
+
+
+async def add(session: AsyncSession, values: Mapping[str, Any]) -> CryptoDepositRow:
+    """Insert the place of a payment; in the transaction that took its index."""
+    return (await session.scalars(insert(CryptoDepositRow).values(**values).returning(CryptoDepositRow))).one()
+
+
+async def get(session: AsyncSession, payment_id: str) -> CryptoDepositRow | None:
+    """Return the place of a payment."""
+    return await session.get(CryptoDepositRow, payment_id)
+
+
+async def recent(session: AsyncSession, since: datetime, until: datetime) -> Sequence[CryptoDepositRow]:
+    """Return the places that were given in `[since, until)`, oldest first."""
+    made = CryptoDepositRow.created_at
+    found = select(CryptoDepositRow).where(made >= since, made < until).order_by(made, CryptoDepositRow.payment_id)
+    return (await session.scalars(found)).all()
+
+
+async def receipts_of(session: AsyncSession, payment_ids: Iterable[str]) -> Sequence[CryptoReceiptRow]:
+    """Return the receipts of payments in the order in which they became final."""
+    receipt = CryptoReceiptRow
+    found = select(receipt).where(receipt.payment_id.in_(list(payment_ids)))
+    return (await session.scalars(found.order_by(receipt.final_at, receipt.tx, receipt.index))).all()
+
+
+async def received(session: AsyncSession, since: datetime, until: datetime) -> Sequence[CryptoReceiptRow]:
+    """Return the receipts that became final, or were reversed, in `[since, until)`."""
+    final, reversed_ = CryptoReceiptRow.final_at, CryptoReceiptRow.reversed_at
+    found = select(CryptoReceiptRow).where(
+        or_(and_(final >= since, final < until), and_(reversed_ >= since, reversed_ < until))
+    )
+    return (await session.scalars(found.order_by(final, CryptoReceiptRow.tx, CryptoReceiptRow.index))).all()
+
+
+async def advance(session: AsyncSession, payment_id: str, version: int, scanned_height: int) -> bool:
+    """Take the step to the next version, and say whether the version was still the one that the caller knew."""
+    place = CryptoDepositRow
+    step = (
+        update(place)
+        .where(place.payment_id == payment_id, place.version == version)
+        .values(version=version + 1, scanned_height=func.greatest(place.scanned_height, scanned_height))
+        .returning(place.version)
+    )
+    return (await session.execute(step)).one_or_none() is not None
+
+
+async def cancel(session: AsyncSession, payment_id: str, at: datetime) -> None:
+    """Note when a payment was given up; the first note stays."""
+    place = CryptoDepositRow
+    noted = update(place).where(place.payment_id == payment_id, place.cancelled_at.is_(None))
+    await session.execute(noted.values(cancelled_at=at, version=place.version + 1))
+
+
+async def add_receipts(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert what became final."""
+    if rows:
+        await session.execute(insert(CryptoReceiptRow).values([dict(row) for row in rows]))
+
+
+async def change_receipt(session: AsyncSession, key: Sequence[Any], values: Mapping[str, Any]) -> None:
+    """Change what may change of a receipt: its block, and that it was reversed. The key is that of the table."""
+    receipt = CryptoReceiptRow
+    found = tuple_(receipt.chain, receipt.asset, receipt.tx, receipt.index, receipt.generation) == tuple_(*key)
+    await session.execute(update(receipt).where(found).values(**values))
