@@ -10,13 +10,14 @@ fields; `expand` is the frame's. What it raises is rolled back, but for a `Refus
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
+import logging
 import secrets
 import string
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox.stripe import schemas
+from sandbox.stripe.conditions import Fault, Weather
 from sandbox.stripe.errors import Refusal
 from sandbox.stripe.store import Store
 
@@ -35,6 +37,7 @@ Control = Callable[["Context", dict[str, Any]], Awaitable[dict[str, Any]]]
 Page = Callable[[Request], Awaitable[Response]]
 Expansion = Callable[["Context", dict[str, Any]], Any]
 
+log = logging.getLogger(__name__)
 OPERATIONS: dict[tuple[str, str], Operation] = {}
 TASKS: dict[str, Task] = {}
 CONTROLS: dict[str, Control] = {}
@@ -106,7 +109,8 @@ class Context:
         request_id: `req_…` of the request, empty for what happens by itself.
         idempotency_key: The request's key, if it has one.
         publishable: Whether the request came with a publishable key.
-        base_url: Where this sandbox is reached, without a slash at its end; hosted pages are under it.
+        events: The ids of the events of this transaction.
+        put_off: Whether it has put something off.
     """
 
     sandbox: Sandbox
@@ -114,6 +118,7 @@ class Context:
     idempotency_key: str | None = None
     publishable: bool = False
     events: list[str] = field(default_factory=list)
+    put_off: bool = False
     livemode: bool = False
 
     @property
@@ -164,13 +169,18 @@ class Context:
         self.store.put(event)
         self.events.append(event["id"])
         for endpoint in reversed(endpoints):
-            self.store.sql.execute(
-                "INSERT INTO deliveries (event, endpoint) VALUES (?, ?)", (event["id"], endpoint["id"])
-            )
+            self.queue(event["id"], endpoint["id"])
         return event
+
+    def queue(self, event: str, endpoint: str) -> None:
+        """Queues an event for an endpoint, under the conditions that webhooks have now."""
+        now, departures = time.time_ns() // 1_000_000, self.sandbox.weather.departures()
+        rows = [(event, endpoint, now + each, "waiting") for each in departures] or [(event, endpoint, now, "dropped")]
+        self.store.sql.executemany("INSERT INTO deliveries (event, endpoint, due_ms, state) VALUES (?, ?, ?, ?)", rows)
 
     def after(self, seconds: int, name: str, args: dict[str, Any]) -> None:
         """Has a registered task run when the sandbox's clock is so many seconds on, also after a restart."""
+        self.put_off = True
         self.store.sql.execute(
             "INSERT INTO tasks (due_at, name, args) VALUES (?, ?, ?)", (self.now() + seconds, name, json.dumps(args))
         )
@@ -190,13 +200,17 @@ class Sandbox:
         self.base_url = ""
         self.lock = asyncio.Lock()
         self.offset: int = store.setting("clock_offset") or 0
-        self.woken = asyncio.Event()
+        self.weather = Weather()
+        self.faults: list[Fault] = []
+        self.on_reset: Callable[[Context], None] | None = None
+        self.emitted = asyncio.Event()
+        self.scheduled = asyncio.Event()
 
     def now(self) -> int:
         """Returns the sandbox's time in Unix seconds."""
         return int(time.time()) + self.offset
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def transaction(self, **request: Any) -> AsyncIterator[Context]:
         """Runs what is inside alone and commits it; an exception undoes it, but for a `Refusal` with `keep`."""
         context = Context(self, **request)
@@ -212,20 +226,53 @@ class Sandbox:
                 if self.check_answers:
                     for id in context.events:
                         schemas.validate_event(self.store.get("event", id) or {})
-        self.woken.set()
+        if context.events:
+            self.emitted.set()
+        if context.put_off:
+            self.scheduled.set()
         if kept is not None:
             raise kept
 
-    async def run_due(self) -> int:
-        """Runs every task that is due, each in a transaction of its own, and returns how many ran."""
+    async def run_due(self, until: int) -> int:
+        """Runs every task that is due until a time, each in a transaction of its own, and returns how many ran."""
         ran = 0
         while True:
             async with self.transaction() as context:
                 row = self.store.sql.execute(
-                    "SELECT seq, name, args FROM tasks WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1", (self.now(),)
+                    "SELECT seq, name, args, due_at FROM tasks WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1", (until,)
                 ).fetchone()
                 if row is None:
                     return ran
-                self.store.sql.execute("DELETE FROM tasks WHERE seq = ?", (row[0],))
-                await TASKS[row[1]](context, **json.loads(row[2]))
+                seq, name, args, due_at = row
+                self.offset += max(0, due_at - self.now())
+                self.store.keep("clock_offset", self.offset)
+                self.store.sql.execute("DELETE FROM tasks WHERE seq = ?", (seq,))
+                await TASKS[name](context, **json.loads(args))
                 ran += 1
+
+    async def advance(self, seconds: int) -> int:
+        """Moves the clock on, running what comes due on the way at its own time, and returns how many tasks ran."""
+        until = self.now() + seconds
+        ran = await self.run_due(until)
+        async with self.transaction():
+            self.offset += max(0, until - self.now())
+            self.store.keep("clock_offset", self.offset)
+        return ran
+
+    async def keep_time(self) -> None:
+        """Runs what comes due by itself, until it is cancelled; what fails is logged and tried a minute later."""
+        while True:
+            self.scheduled.clear()
+            try:
+                await self.run_due(self.now())
+            except Exception:
+                log.exception("a task of the sandbox failed")
+                async with self.transaction():
+                    self.store.sql.execute(
+                        "UPDATE tasks SET due_at = ? WHERE due_at <= ?", (self.now() + 60, self.now())
+                    )
+            async with self.lock:
+                (due_at,) = self.store.sql.execute("SELECT min(due_at) FROM tasks").fetchone()
+            wait = None if due_at is None else max(0, due_at - self.now())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.scheduled.wait(), wait)

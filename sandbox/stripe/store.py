@@ -34,12 +34,12 @@ CREATE TABLE IF NOT EXISTS deliveries (
     event TEXT NOT NULL,
     endpoint TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
-    state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'delivered', 'failed', 'dropped'))
+    due_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'delivered', 'failed', 'dropped'))
 );
-CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (seq) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (due_ms, seq) WHERE state = 'waiting';
 CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
-    request_id TEXT NOT NULL
+    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, at INTEGER NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
