@@ -53,7 +53,7 @@ class WebhookVerifier:
         trust_roots: Sequence[x509.Certificate],
         clock: Callable[[], datetime],
     ) -> None:
-        """Take the client whose `base_url` is PayPal's API, and whom to trust; an empty webhook id refuses everything."""
+        """Take the client whose `base_url` is PayPal's API, and whom to trust; without webhook id all are refused."""
         self._http = http
         self._webhook_id = webhook_id
         self._cert_hosts = frozenset(cert_hosts)
