@@ -1,6 +1,7 @@
 """What Stripe is asked for, in its own words. It chooses payment methods itself: `payment_method_types` is gone."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 
 import stripe
 
@@ -29,7 +30,7 @@ def intent(payment: CreatePayment, expand: list[str]) -> stripe.params.PaymentIn
         "amount": chargeable(payment.amount_minor, payment.currency),
         "currency": payment.currency.lower(),
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "always" if comes_back else "never"},
-        "capture_method": "manual" if payment.manual_capture else "automatic",
+        "capture_method": _capture_method(payment),
         "description": payment.description,
         "metadata": metadata,
         "expand": expand,
@@ -83,7 +84,7 @@ def session(payment: CreatePayment, now: datetime) -> stripe.params.checkout.Ses
         "client_reference_id": payment.payment_id,
         "metadata": _metadata(payment),
         "payment_intent_data": {
-            "capture_method": "manual" if payment.manual_capture else "automatic_async",
+            "capture_method": _capture_method(payment),
             "description": payment.description,
             "metadata": _metadata(payment),
         },
@@ -113,6 +114,11 @@ def refund(
     elif reason:
         metadata["reason"] = reason[:_METADATA_LENGTH]
     return params
+
+
+def _capture_method(payment: CreatePayment) -> Literal["automatic", "manual"]:
+    # Stripe's default, `automatic_async`, tells of success before the balance has moved, and of the fee only later.
+    return "manual" if payment.manual_capture else "automatic"
 
 
 def _metadata(payment: CreatePayment) -> dict[str, str]:

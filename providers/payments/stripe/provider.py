@@ -20,7 +20,7 @@ from domain.payment.snapshot import (
     RefundSnapshot,
     Snapshot,
 )
-from providers.payments.base import ProviderRefused
+from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from providers.payments.stripe import parameters, webhooks
 from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, KeyReused, translated
@@ -134,7 +134,7 @@ class StripeProvider:
             await self._api.payment_intents.capture_async(
                 intent.id, {"amount_to_capture": amount}, {"idempotency_key": idempotency_key}
             )
-        return await self.retrieve(ref)
+        return await self._after_change(ref)
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         """Cancel the intent or expire the session; what cannot be cancelled any more is returned as it stands."""
@@ -146,7 +146,7 @@ class StripeProvider:
                 await self._cancel_intent(ref, idempotency_key)
         except ProviderRefused as error:
             refused = error
-        snapshot = await self.retrieve(ref)
+        snapshot = await self._after_change(ref)
         if refused and snapshot.status in (ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED):
             raise refused
         return snapshot
@@ -160,7 +160,7 @@ class StripeProvider:
         with translated(changes=True):
             refund = await self._api.refunds.create_async(params, {"idempotency_key": idempotency_key})
         if _replayed(refund):
-            with translated(changes=False):
+            with translated(changes=True):
                 refund = await self._api.refunds.retrieve_async(refund.id)
         return refund_snapshot(refund)
 
@@ -213,7 +213,7 @@ class StripeProvider:
             if found and (found.amount_minor, found.currency) == (payment.amount_minor, payment.currency):
                 return found
             raise
-        return await self.retrieve(session.id) if _replayed(session) else session_snapshot(session, None)
+        return await self._after_change(session.id) if _replayed(session) else session_snapshot(session, None)
 
     async def _find_session(self, payment: CreatePayment, since: int) -> Snapshot | None:
         params: stripe.params.checkout.SessionListParams = {"created": {"gte": since}, "limit": 100}
@@ -244,10 +244,17 @@ class StripeProvider:
     async def _after_decline(self, declined: Declined) -> Snapshot:
         if declined.intent_ref is None:
             raise declined
-        return await self.retrieve(declined.intent_ref)
+        return await self._after_change(declined.intent_ref)
 
     async def _current(self, intent: stripe.PaymentIntent) -> Snapshot:
-        return await (self.retrieve(intent.id) if _replayed(intent) else self._complete(intent))
+        return await self._after_change(intent.id) if _replayed(intent) else await self._complete(intent)
+
+    async def _after_change(self, ref: str) -> Snapshot:
+        """Read the payment after a change: that it cannot be read must not look as if nothing had happened."""
+        try:
+            return await self.retrieve(ref)
+        except ProviderUnavailable as error:
+            raise OutcomeUnknown(error.detail, code=error.code) from error
 
     async def _intent(self, ref: str) -> stripe.PaymentIntent:
         with translated(changes=False):

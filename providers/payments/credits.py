@@ -1,0 +1,219 @@
+"""Credits as a payment method: instant, and its provider is our own ledger.
+
+A payment is one transfer from the organization's credits to `provider/credits/clearing`, a refund one transfer back;
+what is bought with it then leaves the clearing account like any other provider's money. `ref` is the transfer's id.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.accounts import org_credits, provider_clearing
+from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, Unavailable
+from domain.ids import is_id, transfer_id, uuid_of
+from domain.money import CREDIT, format_amount
+from domain.payment.snapshot import (
+    CreatePayment,
+    Decline,
+    DisputeEvidence,
+    Movement,
+    MovementKind,
+    ProviderEvent,
+    ProviderStatus,
+    RefundSnapshot,
+    RefundStatus,
+    Snapshot,
+)
+from ledger.gateway import Ledger
+from ledger.transfers import Transfer, Transfers
+from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
+
+PAYMENT, REFUND = "credit_payment", "credit_payment_refund"
+
+Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
+
+
+class CreditsProvider:
+    """Pays with the credits of the paying organization. There are no fees, disputes, webhooks or stored methods."""
+
+    name = "credits"
+
+    def __init__(self, connect: Connect, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Take a connection of the platform role in a transaction for each call; it commits when the call is done."""
+        self._connect = connect
+        self._clock = clock
+        self._clearing = provider_clearing(self.name, CREDIT)
+
+    async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
+        """Move the credits; too few are a decline, which leaves nothing behind and has our id for a `ref`."""
+        if payment.currency != CREDIT:
+            raise ProviderRefused("Credits pay for what is priced in credits.", code="payment.currency_unsupported")
+        if payment.manual_capture:
+            raise ProviderRefused("Credits are paid at once or not at all.", code="payment.capture_unsupported")
+        try:
+            async with self._books(changes=True) as connection:
+                posted = await Ledger(connection).post(
+                    key=idempotency_key,
+                    kind=PAYMENT,
+                    source=org_credits(payment.org_id),
+                    destination=self._clearing,
+                    amount_minor=payment.amount_minor,
+                    effective_at=self._clock(),
+                    reference=payment.payment_id,
+                    org_id=payment.org_id,
+                    metadata={"payment_id": payment.payment_id},
+                )
+                return await self._snapshot(connection, transfer_id(posted.transfer_id))
+        except InsufficientFunds:
+            detail = f"There are not {format_amount(payment.amount_minor, CREDIT)} credits available."
+            return Snapshot(
+                ref=payment.payment_id,
+                status=ProviderStatus.FAILED,
+                amount_minor=payment.amount_minor,
+                currency=CREDIT,
+                decline=Decline(code="insufficient_funds", detail=detail),
+            )
+
+    async def retrieve(self, ref: str) -> Snapshot:
+        """Read the transfer and those that gave a part of it back."""
+        async with self._books(changes=False) as connection:
+            return await self._snapshot(connection, ref)
+
+    async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
+        """Look the key up: the books never forget one."""
+        async with self._books(changes=False) as connection:
+            found = await self._transfers(connection).by_key(idempotency_key)
+            if found is None or found.kind != PAYMENT or found.reference != payment.payment_id:
+                return None
+            return await self._snapshot(connection, transfer_id(found.transfer_id))
+
+    async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
+        """Return the payment as it stands: it waits for nobody."""
+        return await self.retrieve(ref)
+
+    async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
+        """Refuse: nothing is ever only authorized."""
+        raise ProviderRefused("Credits are paid at once, so nothing is left to capture.", code="payment.not_authorized")
+
+    async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
+        """Return the payment as it stands: it took its money at once."""
+        return await self.retrieve(ref)
+
+    async def refund(
+        self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
+    ) -> RefundSnapshot:
+        """Move credits back, never more than what is left of the payment."""
+        async with self._books(changes=True) as connection:
+            transfers = self._transfers(connection)
+            await transfers.lock(ref)
+            paid = await self._paid(transfers, ref)
+            refunds = await transfers.referring(REFUND, ref)
+            for made in refunds:
+                if made.metadata.get("refund_id") == refund_id and -made.amount_minor == amount_minor:
+                    return _refund(made)
+            if amount_minor > paid.amount_minor + sum(made.amount_minor for made in refunds):
+                raise ProviderRefused("So much of the payment is not left.", code="payment.refund_exceeds_remainder")
+            posted = await Ledger(connection).post(
+                key=idempotency_key,
+                kind=REFUND,
+                source=self._clearing,
+                destination=org_credits(str(paid.org_id)),
+                amount_minor=amount_minor,
+                effective_at=self._clock(),
+                reference=ref,
+                org_id=paid.org_id,
+                metadata={"payment_id": paid.reference, "refund_id": refund_id, "reason": reason},
+            )
+            moved = await transfers.by_id(posted.transfer_id)
+            assert moved is not None
+            return _refund(moved)
+
+    async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:
+        """Look the key up."""
+        async with self._books(changes=False) as connection:
+            made = await self._transfers(connection).by_key(idempotency_key)
+        ours = made is not None and made.kind == REFUND and made.reference == ref
+        return _refund(made) if made is not None and ours and made.metadata.get("refund_id") == refund_id else None
+
+    async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:  # noqa: ARG002
+        """Refuse: no bank stands behind credits."""
+        raise ProviderRefused("Payments with credits have no disputes.", code="payment.disputes_unsupported")
+
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        """List what payments and refunds moved; what was bought with it is the other side of the books."""
+        async with self._books(changes=False) as connection:
+            moved = await self._transfers(connection).between((PAYMENT, REFUND), since, until)
+        for transfer in moved:
+            yield _movement(transfer)
+
+    async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:  # noqa: ARG002
+        """Refuse every webhook: nobody sends any."""
+        raise BadSignature("Credits have no webhooks.", code="webhook.bad_signature")
+
+    @asynccontextmanager
+    async def _books(self, *, changes: bool) -> AsyncIterator[asyncpg.Connection]:
+        """Open the books for one call; raises the seam's errors, but for too few credits."""
+        reached = False
+        try:
+            async with self._connect() as connection:
+                reached = True
+                yield connection
+        except InsufficientFunds:
+            raise
+        except (Unavailable, OSError, SQLAlchemyError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            detail = "The books did not answer."
+            raise (OutcomeUnknown(detail) if changes and reached else ProviderUnavailable(detail)) from error
+        except IdempotencyConflict as error:
+            raise ProviderRefused(error.detail, code="idempotency_error") from error
+        except DomainError as error:
+            raise ProviderRefused(error.detail, code=error.error_code) from error
+
+    def _transfers(self, connection: asyncpg.Connection) -> Transfers:
+        return Transfers(connection, self._clearing)
+
+    async def _snapshot(self, connection: asyncpg.Connection, ref: str) -> Snapshot:
+        transfers = self._transfers(connection)
+        paid = await self._paid(transfers, ref)
+        refunds = await transfers.referring(REFUND, ref)
+        return Snapshot(
+            ref=ref,
+            status=ProviderStatus.SUCCEEDED,
+            amount_minor=paid.amount_minor,
+            currency=CREDIT,
+            movements=tuple(_movement(transfer) for transfer in (paid, *refunds)),
+            refunds=tuple(map(_refund, refunds)),
+        )
+
+    async def _paid(self, transfers: Transfers, ref: str) -> Transfer:
+        paid = await transfers.by_id(uuid_of(ref)) if is_id(ref, "tr") else None
+        if paid is None or paid.kind != PAYMENT:
+            raise ProviderRefused("There is no such payment with credits.", code="resource_missing")
+        return paid
+
+
+def _movement(transfer: Transfer) -> Movement:
+    ref = transfer_id(transfer.transfer_id)
+    return Movement(
+        key=ref,
+        kind=MovementKind.CHARGE if transfer.kind == PAYMENT else MovementKind.REFUND,
+        amount_minor=transfer.amount_minor,
+        fee_minor=0,
+        currency=CREDIT,
+        occurred_at=transfer.effective_at,
+        ref=ref,
+        payment_id=str(transfer.metadata["payment_id"]),
+        statement_ref=ref,
+    )
+
+
+def _refund(transfer: Transfer) -> RefundSnapshot:
+    return RefundSnapshot(
+        ref=transfer_id(transfer.transfer_id),
+        refund_id=str(transfer.metadata["refund_id"]),
+        status=RefundStatus.SUCCEEDED,
+        amount_minor=-transfer.amount_minor,
+        created_at=transfer.effective_at,
+    )

@@ -1,0 +1,166 @@
+"""Credits as a payment method, against the books themselves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from domain.accounts import Account, org_credits, platform, provider_clearing
+from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
+from ledger.gateway import Ledger
+from providers.payments.base import OutcomeUnknown, ProviderRefused
+from providers.payments.credits import CreditsProvider
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from tests.providers.contract import AdapterContract, Can, Webhook, key
+
+pytestmark = pytest.mark.db
+
+PRICE = 50_000_000
+
+
+class CreditsHarness:
+    """The adapter over sessions of the platform role, whose transactions can lose their end."""
+
+    can = Can(capture=False, cancel=False, webhooks=False, evidence=False)
+    currency = "CREDIT"
+    amount_minor = PRICE
+
+    def __init__(self, db: Database, org_id: str, poor_org_id: str) -> None:
+        self.db, self.org_id, self.poor_org_id = db, org_id, poor_org_id
+        self.provider = CreditsProvider(self.connect)
+        self._losing = self._cut = False
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[asyncpg.Connection]:
+        if self._cut:
+            raise ConnectionRefusedError("cut off")
+        async with books(self.db) as connection:
+            yield connection
+        if self._losing:
+            self._losing = False
+            raise ConnectionResetError("the answer to COMMIT was lost")
+
+    def payment(self, *, manual_capture: bool = False, org_id: str | None = None) -> CreatePayment:
+        return CreatePayment(
+            payment_id=new_id("pay"),
+            org_id=org_id or self.org_id,
+            amount_minor=self.amount_minor,
+            currency=self.currency,
+            description="An escrow",
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+            manual_capture=manual_capture,
+        )
+
+    async def pay(self, snapshot: Snapshot) -> Snapshot:
+        return snapshot
+
+    async def decline(self) -> Snapshot:
+        return await self.provider.create(self.payment(org_id=self.poor_org_id), idempotency_key=key())
+
+    def lose_next_answer(self) -> None:
+        self._losing = True
+
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        self._cut = True
+        yield
+        self._cut = False
+
+    async def webhook(self, snapshot: Snapshot, *, age: timedelta = timedelta()) -> Webhook:
+        raise AssertionError("credits have no webhooks")
+
+    async def balance(self, account: Account) -> int:
+        async with books(self.db) as connection:
+            return (await Ledger(connection).balance(account)).posted_minor
+
+
+@asynccontextmanager
+async def books(db: Database) -> AsyncIterator[asyncpg.Connection]:
+    async with db.platform() as session:
+        yield await driver_connection(session)
+
+
+@pytest.fixture
+async def harness(db: Database) -> CreditsHarness:
+    org_id, poor_org_id = new_id("org"), new_id("org")
+    async with books(db) as connection:
+        for owner, amount in ((org_id, 10 * PRICE), (poor_org_id, PRICE - 1)):
+            await Ledger(connection).post(
+                key=f"test:{owner}",
+                kind="test.issue",
+                source=platform("credit_issuance", "CREDIT"),
+                destination=org_credits(owner),
+                amount_minor=amount,
+                effective_at=datetime.now(UTC),
+            )
+    return CreditsHarness(db, org_id, poor_org_id)
+
+
+class TestContract(AdapterContract):
+    pass
+
+
+async def test_a_payment_moves_credits_to_clearing_and_a_refund_moves_them_back(harness: CreditsHarness):
+    clearing = provider_clearing("credits", "CREDIT")
+    before = await harness.balance(clearing)
+    paid = await harness.provider.create(harness.payment(), idempotency_key=key())
+    assert paid.ref.startswith("tr_")
+    assert await harness.balance(org_credits(harness.org_id)) == 9 * PRICE
+    assert await harness.balance(clearing) == before + PRICE
+    await harness.provider.refund(
+        paid.ref, refund_id=new_id("ref"), amount_minor=PRICE, reason=None, idempotency_key=key("refund")
+    )
+    assert await harness.balance(org_credits(harness.org_id)) == 10 * PRICE
+    assert await harness.balance(clearing) == before
+
+
+async def test_a_decline_leaves_nothing_and_the_same_key_pays_later(harness: CreditsHarness):
+    payment, once = harness.payment(org_id=harness.poor_org_id), key()
+    declined = await harness.provider.create(payment, idempotency_key=once)
+    assert declined.status is ProviderStatus.FAILED
+    assert declined.decline is not None
+    assert declined.decline.code == "insufficient_funds"
+    assert await harness.balance(org_credits(harness.poor_org_id)) == PRICE - 1
+    assert await harness.provider.find(payment, idempotency_key=once) is None
+
+
+async def test_payments_at_once_never_overspend(harness: CreditsHarness):
+    payments = [harness.provider.create(harness.payment(), idempotency_key=key()) for _ in range(14)]
+    statuses = [made.status for made in await asyncio.gather(*payments)]
+    assert statuses.count(ProviderStatus.SUCCEEDED) == 10
+    assert statuses.count(ProviderStatus.FAILED) == 4
+    assert await harness.balance(org_credits(harness.org_id)) == 0
+
+
+async def test_a_key_for_another_payment_is_refused(harness: CreditsHarness):
+    once = key()
+    await harness.provider.create(harness.payment(), idempotency_key=once)
+    with pytest.raises(ProviderRefused):
+        await harness.provider.create(harness.payment(), idempotency_key=once)
+    assert await harness.balance(org_credits(harness.org_id)) == 9 * PRICE
+
+
+async def test_what_is_not_priced_in_credits_is_refused(harness: CreditsHarness):
+    payment = CreatePayment(
+        payment_id=new_id("pay"),
+        org_id=harness.org_id,
+        amount_minor=100,
+        currency="USD",
+        description="",
+        expires_at=datetime.now(UTC),
+    )
+    with pytest.raises(ProviderRefused, match="priced in credits"):
+        await harness.provider.create(payment, idempotency_key=key())
+
+
+async def test_a_lost_commit_took_the_credits_once(harness: CreditsHarness):
+    payment, once = harness.payment(), key()
+    harness.lose_next_answer()
+    with pytest.raises(OutcomeUnknown):
+        await harness.provider.create(payment, idempotency_key=once)
+    await harness.provider.create(payment, idempotency_key=once)
+    assert await harness.balance(org_credits(harness.org_id)) == 9 * PRICE
