@@ -4,7 +4,6 @@ Messages only grow: a new field has a default, a field is never renamed or remov
 """
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
@@ -48,9 +47,14 @@ class OpenEscrow(EscrowCommand):
 
 
 class FundEscrow(EscrowCommand):
-    """Moves the amount from the payer's balance into escrow."""
+    """Moves the amount from the payer into escrow.
 
-    source: Literal["credits"] = "credits"
+    `source` is `credits`, `balance` or `payment:{id}`; `amount_minor` what a payment brought, which must be the
+    escrow's amount.
+    """
+
+    source: str = "credits"
+    amount_minor: int | None = None
 
 
 class DeliverEscrow(EscrowCommand):

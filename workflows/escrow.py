@@ -242,7 +242,9 @@ class EscrowWorkflow:
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 
     def _fund(self, command: FundEscrow) -> Decision:
-        return lambda escrow, now: commands.fund(escrow, actor=command.actor, source=command.source, now=now)
+        return lambda escrow, now: commands.fund(
+            escrow, actor=command.actor, source=command.source, now=now, amount_minor=command.amount_minor
+        )
 
     def _deliver(self, command: DeliverEscrow) -> Decision:
         return lambda escrow, now: commands.deliver(

@@ -31,13 +31,17 @@ from domain.escrow.state import (
     is_payee,
     is_payer,
 )
+from domain.ids import is_id
 from domain.money import CREDIT, format_amount, format_ratio
 from domain.text import wire_bytes
 
 S = EscrowStatus
 
-#: The payer's prepaid credits as the source of an escrow's money.
+#: The sources of an escrow's money: the payer's prepaid credits, its cash in the contract's currency, or a payment that
+#: was made for this escrow, `payment:{id}`.
 CREDITS = "credits"
+BALANCE = "balance"
+_PAYMENT = "payment:"
 
 
 def opened(terms: Terms, *, actor: Actor, now: datetime) -> Outcome:
@@ -53,16 +57,41 @@ def opened(terms: Terms, *, actor: Actor, now: datetime) -> Outcome:
     return Outcome(escrow=escrow, event="opened", actor=actor.qualified())
 
 
-def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime) -> Outcome:
-    """Move the whole amount from the payer into escrow; the delivery period starts."""
-    _require(is_payer(escrow, actor), "Only the paying organization funds an escrow.")
+def payment_source(payment_id: str) -> str:
+    """Name a payment as the source of an escrow's money."""
+    return _PAYMENT + payment_id
+
+
+def payment_of(source: str | None) -> str | None:
+    """Return the payment that a source names; None for every other source."""
+    payment_id = (source or "").removeprefix(_PAYMENT)
+    return payment_id if source == payment_source(payment_id) and is_id(payment_id, "pay") else None
+
+
+def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_minor: int | None = None) -> Outcome:
+    """Move the whole amount from the payer into escrow; the delivery period starts.
+
+    With `amount_minor`, what a payment brought, it must be the escrow's amount. Such a payment is the payer's own, so
+    the platform may hand its money over.
+    """
+    by_payment = payment_of(source) is not None
+    handed_over = by_payment and actor.is_platform
+    _require(handed_over or is_payer(escrow, actor), "Only the paying organization funds an escrow.")
     _require_state(escrow, "fund")
     terms = escrow.terms
-    if source == CREDITS and terms.currency != CREDIT:
+    if source not in {CREDITS, BALANCE} and not by_payment:
+        raise Invalid("An escrow is funded from credits, a balance or a payment.", extra={"field": "source"})
+    if not by_payment and (source == CREDITS) != (terms.currency == CREDIT):
         raise Conflict(
-            f"This contract is in {terms.currency}; credits fund contracts in {CREDIT}.",
+            f"This contract is in {terms.currency}: credits fund contracts in {CREDIT}, a balance those in money.",
             code="escrow.currency_mismatch",
             extra={"state": escrow.status.value, "currency": terms.currency},
+        )
+    if amount_minor is not None and amount_minor != terms.amount_minor:
+        raise Conflict(
+            f"This escrow takes {format_amount(terms.amount_minor, terms.currency)} {terms.currency}, whole.",
+            code="escrow.amount_mismatch",
+            extra={"state": escrow.status.value},
         )
     funded = replace(
         escrow,

@@ -2,18 +2,16 @@
 
 from domain import accounts
 from domain.accounts import Account
-from domain.escrow.commands import CREDITS
+from domain.escrow.commands import payment_of
 from domain.escrow.state import Escrow, Move, MoveKind, Terms
 
 
 def funding_account(terms: Terms, source: str | None) -> Account:
-    """Return the account that the payer's money comes from and goes back to.
-
-    Credits are the only source so far; money of a captured payment gets its account here.
-    """
-    if source != CREDITS:
-        raise ValueError(f"unknown source of funding {source!r}")
-    return accounts.org_credits(terms.payer_org_id)
+    """Return the account that the payer's money comes from: a payment's own, or what the payer has in the currency."""
+    payment_id = payment_of(source)
+    if payment_id is not None:
+        return accounts.payment(payment_id, terms.currency, terms.payer_org_id)
+    return accounts.org_wallet(terms.payer_org_id, terms.currency)
 
 
 def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
@@ -24,7 +22,8 @@ def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
         case MoveKind.FUND:
             return funding_account(terms, escrow.funded_from), held
         case MoveKind.REFUND:
-            return held, funding_account(terms, escrow.funded_from)
+            # A payment is over when its money was handed over, so nothing goes back into it.
+            return held, accounts.org_wallet(terms.payer_org_id, terms.currency)
         case MoveKind.RELEASE:
             return held, accounts.agent_earnings(terms.agent_id, terms.currency, terms.payee_org_id)
         case MoveKind.COMMISSION:

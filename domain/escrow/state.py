@@ -166,7 +166,7 @@ class Receipt:
 class Escrow:
     """The whole state of one escrow.
 
-    `version` is the number of its latest event; `funded_from` names where the money came from and goes back to.
+    `version` is the number of its latest event; `funded_from` names where the money came from.
     """
 
     terms: Terms

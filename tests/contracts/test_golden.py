@@ -73,7 +73,7 @@ def samples() -> dict[str, Message]:
         ),
         messages.EscrowResult(escrow_id="esc_1", status="released", version=4),
         messages.OpenEscrow(**command),
-        messages.FundEscrow(**command, source="credits"),
+        messages.FundEscrow(**command, source="payment:pay_01kar6h2d8e4wvq3r5s7t9x1zy", amount_minor=50_000_000),
         messages.DeliverEscrow(**command, artifacts=work, note="n", milestone="a"),
         messages.ValidateEscrow(**command, score_e4=9200, note="n", delivery=3),
         messages.ApproveEscrow(**command, delivery=3),

@@ -9,7 +9,7 @@ from tests.docs.pages import ROOT
 PAGE = (ROOT / "docs" / "ledger.md").read_text("utf-8")
 STREAMS = (
     *("credit_issuance", "credit_redemption", "commission", "revenue/{stream}", "breakage", "deferred_revenue"),
-    *("tax/{code}", "promotions", "fees/{provider}"),
+    *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections"),
 )
 
 
@@ -17,6 +17,8 @@ def every_account() -> list[Account]:
     tenant = [
         accounts.org_credits("{id}"),
         accounts.org_cash("{id}", "USD"),
+        accounts.payment("{payment}", "USD", "{id}"),
+        accounts.org_debt("{id}", "USD"),
         accounts.agent_earnings("{id}", "USD", "org"),
         accounts.escrow("{id}", "USD", "org"),
     ]

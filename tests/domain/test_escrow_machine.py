@@ -7,9 +7,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from domain import accounts
 from domain.errors import DomainError
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
+from domain.escrow.moves import accounts_of
 from domain.escrow.state import (
     ALLOWED,
     FINAL,
@@ -17,7 +19,6 @@ from domain.escrow.state import (
     Escrow,
     EscrowStatus,
     Milestone,
-    MoveKind,
     Outcome,
     signatory_name,
 )
@@ -38,6 +39,8 @@ ACTORS = st.sampled_from(
         e.STRANGER,
     ]
 )
+PAYMENT = "pay_01kar6h2d8e4wvq3r5s7t9x1zy"
+SOURCES = ("credits", "balance", commands.payment_source(PAYMENT), "payment:", "payment:pay_1", "cash", "")
 
 
 class EscrowMachine(RuleBasedStateMachine):
@@ -50,14 +53,16 @@ class EscrowMachine(RuleBasedStateMachine):
         threshold=st.none() | st.integers(0, 10_000),
         default_share=st.integers(0, 10_000),
         parts=st.integers(0, 4),
+        currency=st.sampled_from(["CREDIT", "USD"]),
     )
-    def award(self, amount, bps, required, threshold, default_share, parts):
+    def award(self, amount, bps, required, threshold, default_share, parts, currency):
         milestones = ()
         if 0 < parts <= amount:
             prices = [amount // parts + (i < amount % parts) for i in range(parts)]
             milestones = tuple(Milestone(name=f"m{i}", amount_minor=price) for i, price in enumerate(prices))
         terms = e.terms(
             amount_minor=amount,
+            currency=currency,
             commission_bps=bps,
             required_signatures=required,
             validation_threshold_e4=threshold,
@@ -65,7 +70,12 @@ class EscrowMachine(RuleBasedStateMachine):
             milestones=milestones,
         )
         self.now, self.count = e.T0, 0
-        self.accounts = {"payer": amount, "escrow": 0, "payee": 0, "platform": 0}
+        self.wallet = accounts.org_wallet(e.PAYER_ORG, currency)
+        self.paid = accounts.payment(PAYMENT, currency, e.PAYER_ORG)
+        self.held = accounts.escrow(terms.escrow_id, currency, e.PAYER_ORG)
+        self.earned = accounts.agent_earnings(e.AGENT, currency, e.PAYEE_ORG)
+        self.taken = accounts.platform("commission", currency)
+        self.balances = {self.wallet: amount, self.paid: amount, self.held: 0, self.earned: 0, self.taken: 0}
         self.escrow: Escrow = commands.opened(terms, actor=e.PROCUREMENT, now=self.now).escrow
 
     def attempt(self, command: str, decide) -> None:
@@ -88,19 +98,23 @@ class EscrowMachine(RuleBasedStateMachine):
         assert after.status is before.status or after.status in TRANSITIONS[before.status]
         for move in numbered.moves:
             assert move.amount_minor > 0
-            source, destination = {
-                MoveKind.FUND: ("payer", "escrow"),
-                MoveKind.RELEASE: ("escrow", "payee"),
-                MoveKind.COMMISSION: ("escrow", "platform"),
-                MoveKind.REFUND: ("escrow", "payer"),
-            }[move.kind]
-            self.accounts[source] -= move.amount_minor
-            self.accounts[destination] += move.amount_minor
+            source, destination = accounts_of(after, move)
+            self.balances[source] -= move.amount_minor
+            self.balances[destination] += move.amount_minor
         self.escrow = after
 
-    @rule(actor=ACTORS)
-    def fund(self, actor):
-        self.attempt("fund", lambda s: commands.fund(s, actor=actor, source="credits", now=self.now))
+    @rule(actor=ACTORS, source=st.sampled_from(SOURCES), off=st.sampled_from([None, 0, 0, 1, -1]))
+    def fund(self, actor, source, off):
+        def decide(s):
+            brought = None if off is None else s.terms.amount_minor + off
+            outcome = commands.fund(s, actor=actor, source=source, now=self.now, amount_minor=brought)
+            assert off in {None, 0}
+            assert source in SOURCES[:3]
+            assert source != "credits" or s.terms.currency == "CREDIT"
+            assert actor in {e.PROCUREMENT, e.FINANCE} or (source == SOURCES[2] and actor.is_platform)
+            return outcome
+
+        self.attempt("fund", decide)
 
     @rule(actor=ACTORS, milestone=st.none() | st.sampled_from(["m0", "m1", "m2", "nope"]))
     def deliver(self, actor, milestone):
@@ -168,11 +182,14 @@ class EscrowMachine(RuleBasedStateMachine):
     @invariant()
     def the_money_is_where_the_state_says(self):
         s = self.escrow
-        assert self.accounts["escrow"] == s.held_minor
-        assert self.accounts["payee"] == s.released_minor
-        assert self.accounts["platform"] == s.commission_minor
-        assert self.accounts["payer"] == s.terms.amount_minor - s.funded_minor + s.refunded_minor
-        assert min(self.accounts.values()) >= 0
+        by_payment = commands.payment_of(s.funded_from) is not None
+        amount, funded = s.terms.amount_minor, s.funded_minor
+        assert self.balances[self.held] == s.held_minor
+        assert self.balances[self.earned] == s.released_minor
+        assert self.balances[self.taken] == s.commission_minor
+        assert self.balances[self.paid] == amount - (funded if by_payment else 0)
+        assert self.balances[self.wallet] == amount - (0 if by_payment else funded) + s.refunded_minor
+        assert min(self.balances.values()) >= 0
 
     @invariant()
     def nothing_is_held_at_the_end(self):
