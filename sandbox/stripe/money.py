@@ -10,6 +10,7 @@ docs.stripe.com/api/balance_transactions. Where this sandbox is simpler than Str
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from sandbox.stripe.core import Context, Refusal, task
@@ -176,3 +177,9 @@ def totals(ctx: Context) -> dict[str, dict[str, int]]:
     for status, currency, net in rows:
         sums[status][currency] = net
     return sums
+
+
+def written(amount: int, currency: str) -> str:
+    """Return an amount for people: `20.00 USD`."""
+    decimals = 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+    return f"{Decimal(amount).scaleb(-decimals):,.{decimals}f} {currency.upper()}"

@@ -5,6 +5,7 @@ from pkgutil import iter_modules
 
 
 def load() -> None:
-    """Imports every module of this package, so that each has registered its operations."""
+    """Imports every module of this package, and the pages, so that each has registered what it has."""
     for module in iter_modules(__path__, __name__ + "."):
         import_module(module.name)
+    import_module("sandbox.stripe.pages")

@@ -10,7 +10,7 @@ JSON = dict[str, Any]
 
 
 @operation("get", "/v1/balance")
-async def retrieve(ctx: Context, params: JSON) -> JSON:
+async def retrieve(ctx: Context, _: JSON) -> JSON:
     """Return the sums of all lines by currency, available and pending."""
     sums = money.totals(ctx)
     currencies = sorted({currency for each in sums.values() for currency in each}) or ["usd"]
@@ -29,7 +29,7 @@ async def retrieve(ctx: Context, params: JSON) -> JSON:
 
 
 @operation("get", "/v1/balance_transactions/{id}")
-async def retrieve_line(ctx: Context, params: JSON, id: str) -> JSON:
+async def retrieve_line(ctx: Context, _: JSON, id: str) -> JSON:
     """Return one line of the balance."""
     line: JSON | None = ctx.store.get("balance_transaction", id)
     if line is None:

@@ -45,7 +45,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
 
 
 @operation("get", "/v1/charges/{charge}")
-async def retrieve(ctx: Context, params: JSON, charge: str) -> JSON:
+async def retrieve(ctx: Context, _: JSON, charge: str) -> JSON:
     """Return a charge."""
     return get(ctx, charge)
 

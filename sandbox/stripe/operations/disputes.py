@@ -108,7 +108,7 @@ def close_inquiries(ctx: Context, charge: JSON) -> None:
 
 
 @operation("get", "/v1/disputes/{dispute}")
-async def retrieve(ctx: Context, params: JSON, dispute: str) -> JSON:
+async def retrieve(ctx: Context, _: JSON, dispute: str) -> JSON:
     """Return a dispute."""
     return get(ctx, dispute)
 
@@ -139,7 +139,7 @@ async def update(ctx: Context, params: JSON, dispute: str) -> JSON:
 
 
 @operation("post", "/v1/disputes/{dispute}/close")
-async def accept(ctx: Context, params: JSON, dispute: str) -> JSON:
+async def accept(ctx: Context, _: JSON, dispute: str) -> JSON:
     """Accept a dispute: it is lost."""
     found = get(ctx, dispute)
     if found["status"] not in ANSWERABLE:

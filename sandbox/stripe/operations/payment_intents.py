@@ -62,7 +62,7 @@ def new(ctx: Context, params: JSON) -> JSON:
         "payment_method": None,
         "payment_method_configuration_details": None,
         "payment_method_options": _options(params),
-        "payment_method_types": _types(params, currency),
+        "payment_method_types": types(params, currency),
         "presentment_details": None,
         "processing": None,
         "receipt_email": None,
@@ -132,11 +132,9 @@ async def create(ctx: Context, params: JSON) -> JSON:
 
 
 @operation("get", "/v1/payment_intents/{intent}")
-async def retrieve(ctx: Context, params: JSON, intent: str) -> JSON:
-    """Return an intent; with a publishable key only to who knows its client secret."""
-    found = get(ctx, intent)
-    _check_secret(ctx, found, params)
-    return found
+async def retrieve(ctx: Context, _: JSON, intent: str) -> JSON:
+    """Return an intent."""
+    return get(ctx, intent)
 
 
 @operation("post", "/v1/payment_intents/{intent}")
@@ -165,9 +163,7 @@ async def update(ctx: Context, params: JSON, intent: str) -> JSON:
 @operation("post", "/v1/payment_intents/{intent}/confirm")
 async def confirm_one(ctx: Context, params: JSON, intent: str) -> JSON:
     """Try to pay an intent."""
-    found = get(ctx, intent)
-    _check_secret(ctx, found, params)
-    return confirm(ctx, found, params)
+    return confirm(ctx, get(ctx, intent), params)
 
 
 @operation("post", "/v1/payment_intents/{intent}/capture")
@@ -212,7 +208,8 @@ async def end_bank_debit(ctx: Context, body: JSON) -> JSON:
     return found
 
 
-def _types(params: JSON, currency: str) -> list[str]:
+def types(params: JSON, currency: str) -> list[str]:
+    """Return the types of payment methods that can pay in this currency, as far as the request allows them."""
     types = ["card"]
     if currency in DELAYED_TYPES:
         types.append(DELAYED_TYPES[currency])
@@ -249,9 +246,3 @@ def _check_return_url(ctx: Context, intent: JSON, params: JSON) -> None:
         "with `automatic_payment_methods[allow_redirects]` set to `never`."
     )
     raise invalid(message, param="return_url")
-
-
-def _check_secret(ctx: Context, intent: JSON, params: JSON) -> None:
-    if ctx.publishable and params.get("client_secret") != intent["client_secret"]:
-        message = "The client_secret provided does not match this PaymentIntent."
-        raise invalid(message, param="client_secret", code="payment_intent_invalid_parameter")

@@ -32,7 +32,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
 
 
 @operation("get", "/v1/refunds/{refund}")
-async def retrieve(ctx: Context, params: JSON, refund: str) -> JSON:
+async def retrieve(ctx: Context, _: JSON, refund: str) -> JSON:
     """Return a refund."""
     return get(ctx, refund)
 
@@ -49,7 +49,7 @@ async def update(ctx: Context, params: JSON, refund: str) -> JSON:
 
 
 @operation("post", "/v1/refunds/{refund}/cancel")
-async def cancel(ctx: Context, params: JSON, refund: str) -> JSON:
+async def cancel(ctx: Context, _: JSON, refund: str) -> JSON:
     """Refuse: only a refund that waits for the payer can be canceled, and no method of this sandbox has such."""
     found = get(ctx, refund)
     raise invalid(f"Refund {refund} cannot be canceled: its status is {found['status']}, not requires_action.")

@@ -1,0 +1,257 @@
+"""Hosted checkout: a session from its opening to the payment, and to what becomes of a slow one.
+
+Facts from docs.stripe.com/payments/checkout/how-checkout-works and docs.stripe.com/payments/checkout/fulfillment. The
+PaymentIntent is made when the payer first tries to pay. A bank debit completes the session unpaid; that it arrived or
+failed is told later.
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from sandbox.stripe import cards, intents, money
+from sandbox.stripe.core import OPERATIONS, Context, Refusal, task
+from sandbox.stripe.errors import invalid
+from sandbox.stripe.operations import customers, payment_intents
+
+JSON = dict[str, Any]
+
+
+def private(session: JSON) -> str:
+    """Return the id under which the parameters of a session are kept that its object does not show."""
+    return f"{session['id']}:terms"
+
+
+def lines(ctx: Context, session: JSON) -> list[JSON]:
+    """Return what is sold in a session, in order."""
+    terms = ctx.store.get("sandbox.checkout", private(session))
+    assert terms is not None
+    found: list[JSON] = terms["line_items"]
+    return found
+
+
+def line(ctx: Context, params: JSON, index: int) -> JSON:
+    """Return one line of a session from its parameters: a price that exists, or one that is made for it."""
+    name = f"line_items[{index}]"
+    if "price" in params:
+        price = ctx.store.get("price", params["price"])
+        if price is None:
+            message = f"No such price: '{params['price']}'"
+            raise invalid(message, param=f"{name}[price]", code="resource_missing")
+    elif "price_data" in params:
+        price = _price(ctx, params["price_data"], f"{name}[price_data]")
+    else:
+        raise invalid("Each line needs a `price` or `price_data`.", param=name, code="parameter_missing")
+    product = ctx.store.get("product", price["product"])
+    quantity = params.get("quantity", 1)
+    unit = Decimal(price["unit_amount_decimal"])
+    total = int((unit * quantity).quantize(Decimal(1), ROUND_HALF_UP))
+    return {
+        "id": ctx.new_id("li"),
+        "object": "item",
+        "adjustable_quantity": None,
+        "amount_discount": 0,
+        "amount_subtotal": total,
+        "amount_tax": 0,
+        "amount_total": total,
+        "currency": price["currency"],
+        "description": product["name"] if product else None,
+        "metadata": dict(params.get("metadata") or {}),
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+async def pay(ctx: Context, session: JSON, payment_method: JSON) -> Refusal | None:
+    """Try to pay a session, or to store a method in one of mode `setup`; return the refusal if that was declined."""
+    if session["status"] != "open":
+        raise invalid(f"Checkout session {session['id']} is {session['status']}.")
+    terms = ctx.store.get("sandbox.checkout", private(session))
+    assert terms is not None
+    await _know_payer(ctx, session, payment_method, terms)
+    if session["mode"] == "setup":
+        return await _set_up(ctx, session, payment_method, terms)
+    if session["amount_total"] == 0:
+        _complete(ctx, session, "no_payment_required")
+        return None
+    if session["payment_intent"] is None:
+        session["payment_intent"] = _intent(ctx, session, terms)["id"]
+        ctx.store.put(session)
+    intent = payment_intents.get(ctx, session["payment_intent"])
+    return intents.confirm(ctx, intent, payment_method, return_url=f"{ctx.base_url}/pay/{session['id']}")
+
+
+async def authenticate(ctx: Context, session: JSON, *, succeeds: bool) -> Refusal | None:
+    """End the 3-D Secure that a session waits for, if it does."""
+    intent = ctx.store.get("payment_intent", session["payment_intent"] or "")
+    if intent is None or intent["status"] != "requires_action":
+        return None
+    return intents.authenticate(ctx, intent, succeeds=succeeds)
+
+
+def expire(ctx: Context, session: JSON) -> None:
+    """Close a session that nobody has paid, and its intent with it."""
+    if session["status"] != "open":
+        message = f"Only open checkout sessions can be expired; {session['id']} is {session['status']}."
+        raise invalid(message, param="session")
+    session |= {"status": "expired", "url": None}
+    ctx.store.put(session)
+    intent = ctx.store.get("payment_intent", session["payment_intent"] or "")
+    if intent is not None and intent["status"] in intents.CONFIRMABLE:
+        intents.cancel(ctx, intent, "automatic")
+    ctx.emit("checkout.session.expired", session)
+
+
+def follow(ctx: Context, intent: JSON) -> None:
+    """Move the session of an intent, if it has one, to where the intent has moved."""
+    for session in ctx.store.query("checkout.session", payment_intent=intent["id"]):
+        status, is_open = intent["status"], session["status"] == "open"
+        if is_open and status == "succeeded":
+            _complete(ctx, session, "paid")
+        elif is_open and status in ("processing", "requires_capture"):
+            _complete(ctx, session, "unpaid")
+        elif session["status"] == "complete" and session["payment_status"] == "unpaid" and status == "succeeded":
+            session["payment_status"] = "paid"
+            ctx.store.put(session)
+            if intent["capture_method"] != "manual":
+                ctx.emit("checkout.session.async_payment_succeeded", session)
+        elif session["status"] == "complete" and status == "requires_payment_method":
+            ctx.emit("checkout.session.async_payment_failed", session)
+
+
+intents.FOLLOWERS.append(follow)
+
+
+@task("checkout.expire")
+async def expire_in_time(ctx: Context, session: str) -> None:
+    """Close a session at its time, unless it is closed."""
+    stored = ctx.store.get("checkout.session", session)
+    if stored is not None and stored["status"] == "open":
+        expire(ctx, stored)
+
+
+def _complete(ctx: Context, session: JSON, payment_status: str) -> None:
+    session |= {"status": "complete", "payment_status": payment_status, "url": None}
+    ctx.store.put(session)
+    ctx.emit("checkout.session.completed", session)
+
+
+def _intent(ctx: Context, session: JSON, terms: JSON) -> JSON:
+    params = {
+        "amount": session["amount_total"],
+        "currency": session["currency"],
+        "allowed_payment_method_types": session["payment_method_types"],
+        "payment_method_options": terms["payment_method_options"],
+        **terms["payment_intent_data"],
+    }
+    if session["customer"] is not None:
+        params["customer"] = session["customer"]
+    return payment_intents.new(ctx, {name: value for name, value in params.items() if value is not None})
+
+
+async def _know_payer(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -> None:
+    billing = payment_method["billing_details"]
+    customer = ctx.store.get("customer", session["customer"] or "") or {}
+    email = billing["email"] or session["customer_email"] or customer.get("email")
+    name = billing["name"] or customer.get("name")
+    wanted = session["customer_creation"] == "always" or terms["payment_intent_data"].get("setup_future_usage")
+    if session["customer"] is None and wanted:
+        known = {key: value for key, value in {"email": email, "name": name}.items() if value is not None}
+        session["customer"] = (await customers.create(ctx, known))["id"]
+    session["customer_details"] = {
+        "address": billing["address"],
+        "business_name": None,
+        "email": email,
+        "individual_name": None,
+        "name": name,
+        "phone": billing["phone"],
+        "tax_exempt": "none",
+        "tax_ids": [],
+    }
+    ctx.store.put(session)
+
+
+async def _set_up(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -> Refusal | None:
+    params = {
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        "payment_method": payment_method["id"],
+        "confirm": True,
+        **terms["setup_intent_data"],
+    }
+    if session["customer"] is not None:
+        params["customer"] = session["customer"]
+    try:
+        made = await OPERATIONS["post", "/v1/setup_intents"](ctx, params)
+    except Refusal as refusal:
+        return refusal
+    session["setup_intent"] = made["id"]
+    _complete(ctx, session, "no_payment_required")
+    cards.set_up(ctx, payment_method)
+    return None
+
+
+def _price(ctx: Context, params: JSON, name: str) -> JSON:
+    if "recurring" in params:
+        raise invalid("Recurring prices need the mode `subscription`.", param=f"{name}[recurring]")
+    product = params.get("product")
+    if product is None:
+        if "product_data" not in params:
+            message = "One of `product` and `product_data` is needed."
+            raise invalid(message, param=f"{name}[product_data]", code="parameter_missing")
+        product = _product(ctx, params["product_data"])
+    elif ctx.store.get("product", product) is None:
+        raise invalid(f"No such product: '{product}'", param=f"{name}[product]", code="resource_missing")
+    unit = params.get("unit_amount_decimal", params.get("unit_amount"))
+    if unit is None or Decimal(unit) < 0:
+        raise invalid("A unit amount is needed.", param=f"{name}[unit_amount]", code="parameter_missing")
+    exact = Decimal(unit)
+    price: JSON = {
+        "id": ctx.new_id("price"),
+        "object": "price",
+        "active": False,
+        "billing_scheme": "per_unit",
+        "created": ctx.now(),
+        "currency": money.check_currency(params["currency"]),
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": None,
+        "metadata": {},
+        "nickname": None,
+        "product": product,
+        "recurring": None,
+        "tax_behavior": params.get("tax_behavior", "unspecified"),
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "one_time",
+        "unit_amount": int(exact) if exact == int(exact) else None,
+        "unit_amount_decimal": str(unit),
+    }
+    ctx.store.put(price)
+    return price
+
+
+def _product(ctx: Context, params: JSON) -> str:
+    id = ctx.new_id("prod")
+    ctx.store.put(
+        {
+            "id": id,
+            "object": "product",
+            "active": False,
+            "created": ctx.now(),
+            "default_price": None,
+            "description": params.get("description"),
+            "images": params.get("images", []),
+            "livemode": False,
+            "marketing_features": [],
+            "metadata": dict(params.get("metadata") or {}),
+            "name": params["name"],
+            "package_dimensions": None,
+            "shippable": None,
+            "statement_descriptor": None,
+            "tax_code": None,
+            "type": "service",
+            "unit_label": params.get("unit_label"),
+            "updated": ctx.now(),
+            "url": None,
+        }
+    )
+    return id
