@@ -69,6 +69,11 @@ class Command:
     _scope: str
     _hash: bytes
 
+    @property
+    def request_hash(self) -> bytes:
+        """The SHA-256 of what the request asks for; empty without a key."""
+        return self._hash
+
     async def run(
         self,
         action: Callable[[], Awaitable[Answer]],

@@ -39,6 +39,9 @@ class Permission(StrEnum):
     CANCEL = "cancel"
     VALIDATE = "validate"
     ARBITRATE = "arbitrate"
+    PAY = "pay"
+    REFUND_PAYMENT = "refund_payment"
+    CONTEST = "contest"
     OPERATE = "operate"
 
 
@@ -52,14 +55,27 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.DELIVER,
     Permission.REFUND,
     Permission.CANCEL,
+    Permission.PAY,
+    Permission.REFUND_PAYMENT,
+    Permission.CONTEST,
 }
 
 #: The whole permission table. A role that is not named for a permission does not have it.
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: _MANAGEMENT,
     Role.ADMIN: _MANAGEMENT,
-    Role.FINANCE: _TENANT_WORK | {Permission.READ_AUDIT, Permission.FUND, Permission.REFUND, Permission.CANCEL},
-    Role.MEMBER: _TENANT_WORK | {Permission.MANAGE_AGENTS, Permission.AWARD, Permission.FUND, Permission.DELIVER},
+    Role.FINANCE: _TENANT_WORK
+    | {
+        Permission.READ_AUDIT,
+        Permission.FUND,
+        Permission.REFUND,
+        Permission.CANCEL,
+        Permission.PAY,
+        Permission.REFUND_PAYMENT,
+        Permission.CONTEST,
+    },
+    Role.MEMBER: _TENANT_WORK
+    | {Permission.MANAGE_AGENTS, Permission.AWARD, Permission.FUND, Permission.DELIVER, Permission.PAY},
     Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),
     Role.AGENT: frozenset(
         {Permission.READ, Permission.DELIVER, Permission.REFUND, Permission.DISPUTE, Permission.CANCEL}
@@ -77,6 +93,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.CANCEL,
             Permission.VALIDATE,
             Permission.ARBITRATE,
+            Permission.REFUND_PAYMENT,
+            Permission.CONTEST,
             Permission.OPERATE,
         }
     ),

@@ -63,6 +63,11 @@ def dispute_id_of(provider: str, ref: str) -> str:
     return uuid_id("dsp", UUID(bytes=hashlib.sha256(f"{provider}:{ref}".encode()).digest()[:16]))
 
 
+def refund_id_of(command: str) -> str:
+    """Name the one refund that a command asks for, so that repeating it names the same one."""
+    return uuid_id("rfd", UUID(bytes=hashlib.sha256(f"refund:{command}".encode()).digest()[:16]))
+
+
 def provider_event_workflow_id(provider: str, event_id: str) -> str:
     """Name the one workflow of a provider's event."""
     return bounded(f"event/{provider}/{event_id}")

@@ -13,6 +13,7 @@ from models import (
     ledger,
     organization,
     payment,
+    payment_command,
     provider,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "ledger",
     "organization",
     "payment",
+    "payment_command",
     "provider",
 ]

@@ -4,8 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.credits import credit_price, packages_from
+from domain.errors import Invalid
 
 
 class Settings(BaseSettings):
@@ -57,6 +60,12 @@ class Settings(BaseSettings):
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"
+    credit_packages: str = (
+        '[{"name":"starter","credits":"100","price":"10.00","currency":"USD"},'
+        '{"name":"team","credits":"1000","price":"90.00","currency":"USD"},'
+        '{"name":"scale","credits":"10000","price":"800.00","currency":"USD"}]'
+    )
+    payment_return_url: str | None = None
     payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
     first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))
     longest_poll: timedelta = Field(default=timedelta(hours=1), ge=timedelta(seconds=1))
@@ -88,3 +97,13 @@ class Settings(BaseSettings):
     ton_confirmations: int = Field(default=1, ge=1)
     rates_url: str | None = None
     quote_validity: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
+
+    @model_validator(mode="after")
+    def _prices_can_be_read(self) -> "Settings":
+        """Refuse prices that no sale could be made at when the process starts, and not at the first sale."""
+        try:
+            credit_price(self.credit_price, self.credit_currency)
+            packages_from(self.credit_packages)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+        return self

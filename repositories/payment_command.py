@@ -1,0 +1,40 @@
+"""Statements about the intents of payments."""
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.payment.state import PaymentTerms
+from models.payment_command import PaymentCommand
+from repositories.command import add_once, refuse_other
+
+_TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
+
+
+async def terms_of(session: AsyncSession, command_id: str, request_hash: bytes) -> PaymentTerms | None:
+    """Return what the command asked for when it was first given; None when it is new.
+
+    Raises:
+        IdempotencyConflict: it asked for something else.
+    """
+    found = await session.get(PaymentCommand, command_id)
+    if found is None:
+        return None
+    refuse_other(found, PaymentCommand(request_hash=request_hash), ("request_hash",))
+    return _TERMS.validate_python(found.terms)
+
+
+async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
+    """Note what a command asks for, once; returns what was noted first.
+
+    Raises:
+        IdempotencyConflict: the command asked for something else before.
+    """
+    row = PaymentCommand(
+        command_id=command_id,
+        org_id=terms.org_id,
+        payment_id=terms.payment_id,
+        request_hash=request_hash,
+        terms=_TERMS.dump_python(terms, mode="json"),
+    )
+    noted, _ = await add_once(session, row, ("org_id", "request_hash"))
+    return _TERMS.validate_python(noted.terms)
