@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 from pathlib import Path
 
 import uvicorn
 
 from sandbox.stripe.app import build
 from sandbox.stripe.core import Sandbox
+from sandbox.stripe.operations.webhook_endpoints import named_at_start
 from sandbox.stripe.store import Store
 
 
@@ -17,12 +19,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.stripe", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="where its state is kept")
+    parser.add_argument("--webhook", metavar="URL", help="an endpoint that gets every event")
+    parser.add_argument("--webhook-secret", metavar="WHSEC", help="what that endpoint's events are signed with")
+    parser.add_argument(
+        "--rate-limit", metavar="N/s", type=rate, help="requests a second; 25/s as Stripe, default none"
+    )
     parser.add_argument("--check-answers", action="store_true", help="500 when an own answer is none of Stripe's")
     options = parser.parse_args()
+    if options.webhook_secret and not options.webhook:
+        parser.error("--webhook-secret is the secret of a --webhook")
     sandbox = Sandbox(Store(options.data / "stripe.sqlite"), check_answers=options.check_answers)
     sandbox.base_url = f"http://127.0.0.1:{options.port}"
-    app = build(sandbox)
+    app = build(sandbox, rate_limit=options.rate_limit)
+    if options.webhook:
+        sandbox.on_reset = lambda ctx: named_at_start(ctx, options.webhook, options.webhook_secret)
+        asyncio.run(prepare(sandbox))
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+
+
+async def prepare(sandbox: Sandbox) -> None:
+    """Makes what there is from the start."""
+    async with sandbox.transaction() as ctx:
+        if sandbox.on_reset is not None:
+            sandbox.on_reset(ctx)
+
+
+def rate(text: str) -> int:
+    """Returns the requests a second of a rate such as `25/s`."""
+    return int(text.removesuffix("/s"))
 
 
 if __name__ == "__main__":

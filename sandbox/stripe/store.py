@@ -118,19 +118,25 @@ class Store:
 
         Args:
             kind: The object's type.
-            equal: Fields by name, nested ones with dots, and the value that each must have.
+            equal: Fields by name, nested ones with dots, and the value that each must have, one of them for a list.
             created: Bounds by `gt`, `gte`, `lt`, `lte`.
             after: Only what is older than this object.
             before: Only what is newer than this object, the nearest `limit` of them.
             limit: At most so many; all when negative.
         """
-        where, values = ["kind = ?"], [kind]
+        where: list[str] = ["kind = ?"]
+        values: list[Any] = [kind]
         for field, value in equal.items():
-            where.append(f"json_extract(body, '$.{field}') IS ?")
-            values.append(value)
+            column = f"json_extract(body, '$.{field}')"
+            if isinstance(value, list):
+                where.append(f"{column} IN ({', '.join('?' * len(value))})")
+                values += value
+            else:
+                where.append(f"{column} IS ?")
+                values.append(value)
         for name, bound in (created or {}).items():
             where.append(f"created {OPERATORS[name]} ?")
-            values.append(bound)  # type: ignore[arg-type]
+            values.append(bound)
         for anchor, sign in ((after, "<"), (before, ">")):
             if anchor is not None:
                 where.append(f"seq {sign} (SELECT seq FROM objects WHERE id = ?)")
