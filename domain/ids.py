@@ -93,6 +93,26 @@ def customer_key(org_id: str) -> str:
     return bounded(f"customer:{org_id}")
 
 
+def reconciliation_run_id(scope: str) -> str:
+    """Name the one run of a scope: a provider and a day, or the command that asked for it."""
+    return uuid_id("rcn", UUID(bytes=hashlib.sha256(scope.encode()).digest()[:16]))
+
+
+def reconciliation_workflow_id(provider: str, name: str) -> str:
+    """Name the one workflow of a reconciliation: by its day, or by the run that was asked for."""
+    return bounded(f"reconciliation/{provider}/{name}")
+
+
+def correction_key(difference_id: str, times_opened: int) -> str:
+    """Key of the correction of a difference; one that comes back after it was corrected is corrected anew."""
+    return bounded(f"correction:{difference_id}:{times_opened}")
+
+
+def correction_movement_key(key: str, number: int) -> str:
+    """Key of a movement that corrects what is booked under another key; the first one has no number."""
+    return f"{key}:correction" if number == 1 else f"{key}:correction:{number}"
+
+
 def grant_key(org_id: str, command: str) -> str:
     """Key of a credit grant."""
     return bounded(f"grant:{org_id}:{command}")

@@ -15,6 +15,7 @@ from models import (
     payment,
     payment_command,
     provider,
+    reconciliation,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "payment",
     "payment_command",
     "provider",
+    "reconciliation",
 ]
