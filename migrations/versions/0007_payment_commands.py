@@ -1,7 +1,7 @@
 """The intents of payments: what was asked for under which command.
 
 Revision ID: 0007_payment_commands
-Revises: 0005_crypto
+Revises: 0006_reconciliation
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql
 from migrations.scripts import run
 
 revision = "0007_payment_commands"
-down_revision = "0005_crypto"
+down_revision = "0006_reconciliation"
 branch_labels = None
 depends_on = None
 
