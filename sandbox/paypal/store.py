@@ -28,7 +28,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file."""
-        self._db = sqlite3.connect(path, isolation_level=None)
+        # Made by one thread and used by one other: whoever serves the app.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.executescript("PRAGMA journal_mode = WAL;" + _TABLES)
 
     def close(self) -> None:

@@ -28,9 +28,10 @@ NOT_MOVED = frozenset({"P", "D"})
 class Statement:
     """Lists the transactions of the account."""
 
-    def __init__(self, client: PayPalClient) -> None:
-        """Take the client."""
+    def __init__(self, client: PayPalClient, *, page_size: int = PAGE_SIZE) -> None:
+        """Take the client, and how many lines it asks for at once."""
         self._client = client
+        self._page_size = page_size
 
     async def movements(self, since: datetime, until: datetime) -> AsyncIterator[Movement]:
         """List what changed the balance in `[since, until)`, each once."""
@@ -69,7 +70,7 @@ class Statement:
                     "start_date": _moment(start),
                     "end_date": _moment(end),
                     "fields": "all",
-                    "page_size": str(PAGE_SIZE),
+                    "page_size": str(self._page_size),
                     "page": str(page),
                     **filters,
                 },

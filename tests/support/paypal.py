@@ -1,0 +1,216 @@
+"""The sandbox of PayPal for tests: served in a thread, every exchange with it recorded and checked."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import os
+import queue
+import re
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from cryptography import x509
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from domain.payment.snapshot import CreatePayment, Snapshot
+from providers.payments.paypal import PayPalProvider
+from providers.payments.paypal.client import PayPalClient
+from sandbox.paypal import shapes
+from sandbox.paypal.app import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID, create_app
+from sandbox.paypal.certificates import SIGNING_NAME, make_chain
+from tests.support.paypal_openapi import published
+
+ID = r"[A-Z0-9]+"
+#: Shape of each request and of each answer that is a success, by method and path.
+SHAPES = [
+    ("POST", "/v2/checkout/orders", shapes.CREATE_ORDER, shapes.ORDER),
+    ("GET", f"/v2/checkout/orders/{ID}", None, shapes.ORDER),
+    ("POST", f"/v2/checkout/orders/{ID}/(capture|authorize)", shapes.NOTHING, shapes.ORDER),
+    ("GET", f"/v2/payments/authorizations/{ID}", None, shapes.AUTHORIZATION),
+    ("POST", f"/v2/payments/authorizations/{ID}/capture", shapes.CAPTURE_AUTHORIZATION, shapes.CAPTURE),
+    ("POST", f"/v2/payments/authorizations/{ID}/void", shapes.NOTHING, shapes.AUTHORIZATION),
+    ("GET", f"/v2/payments/captures/{ID}", None, shapes.CAPTURE),
+    ("POST", f"/v2/payments/captures/{ID}/refund", shapes.REFUND_CAPTURE, shapes.REFUND),
+    ("GET", f"/v2/payments/refunds/{ID}", None, shapes.REFUND),
+    ("GET", "/v1/reporting/transactions", None, shapes.TRANSACTIONS),
+]
+
+
+@dataclass
+class Recorder(httpx.AsyncBaseTransport):
+    """Sends requests on and keeps each with its answer."""
+
+    exchanges: list[tuple[httpx.Request, httpx.Response]]
+    inner: httpx.AsyncBaseTransport = field(default_factory=httpx.AsyncHTTPTransport)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self.inner.handle_async_request(request)
+        await response.aread()
+        self.exchanges.append((request, response))
+        return response
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@dataclass
+class RunningPayPal:
+    """A sandbox that runs, and the ways to it."""
+
+    url: str
+    data_dir: Path
+    stack: contextlib.AsyncExitStack
+    exchanges: list[tuple[httpx.Request, httpx.Response]] = field(default_factory=list)
+
+    async def http(self, patience: int = 30) -> httpx.AsyncClient:
+        client = httpx.AsyncClient(base_url=self.url, timeout=patience, transport=Recorder(self.exchanges))
+        return await self.stack.enter_async_context(client)
+
+    async def provider(self, patience: int = 30, **options: Any) -> PayPalProvider:
+        given = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "webhook_id": WEBHOOK_ID}
+        given |= {"trust_roots": self.roots(), "clock": self.now} | options
+        return PayPalProvider(await self.http(patience), **given)
+
+    async def client(self) -> PayPalClient:
+        return PayPalClient(await self.http(), client_id=CLIENT_ID, client_secret=CLIENT_SECRET, clock=self.now)
+
+    def roots(self) -> list[x509.Certificate]:
+        return x509.load_pem_x509_certificates((self.data_dir / "root.pem").read_bytes())
+
+    #: How far the sandbox's clock was moved.
+    offset: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.offset
+
+    async def advance(self, **by: int) -> None:
+        self.offset += timedelta(**by)
+        await self.control("clock", advance_seconds=int(timedelta(**by).total_seconds()))
+
+    async def control(self, path: str, /, **body: Any) -> Any:
+        async with httpx.AsyncClient(base_url=self.url) as http:
+            response = await http.post(f"/_control/{path}", json=body)
+            assert response.is_success, response.text
+            return response.json()
+
+    async def orders(self) -> list[dict[str, Any]]:
+        async with httpx.AsyncClient(base_url=self.url) as http:
+            orders: list[dict[str, Any]] = (await http.get("/_control/orders")).json()["orders"]
+            return orders
+
+    async def paid(self, provider: PayPalProvider, payment: CreatePayment) -> Snapshot:
+        """Makes an order, lets the payer approve it, and takes the money or holds it."""
+        order = await provider.create(payment, idempotency_key=f"{payment.payment_id}:create")
+        await self.control(f"orders/{order.ref}/approve")
+        return await provider.confirm(order.ref, None, idempotency_key=f"{payment.payment_id}:confirm")
+
+
+def a_payment(payment_id: str = "pay_1", amount_minor: int = 1234, currency: str = "USD", **more: Any) -> CreatePayment:
+    given: dict[str, Any] = {
+        "payment_id": payment_id,
+        "org_id": "org_1",
+        "amount_minor": amount_minor,
+        "currency": currency,
+        "description": "100 credits",
+        "expires_at": datetime.now(UTC) + timedelta(hours=1),
+        "hosted": True,
+        "return_url": "https://shop.example/back",
+    }
+    return CreatePayment(**given | more)
+
+
+@functools.cache
+def a_chain() -> tuple[bytes, bytes, bytes]:
+    return make_chain(SIGNING_NAME)
+
+
+def keep_chain(data_dir: Path) -> None:
+    """Makes keys once for all tests: they are most of the time that the sandbox takes to start."""
+    data_dir.mkdir(exist_ok=True)
+    for name, pem in zip(("root.pem", "signing.pem", "signing.key"), a_chain(), strict=True):
+        (data_dir / name).write_bytes(pem)
+
+
+@contextlib.asynccontextmanager
+async def running_paypal(data_dir: Path) -> AsyncIterator[RunningPayPal]:
+    """Runs the sandbox on a directory; at the end every exchange is checked against the shapes."""
+    keep_chain(data_dir)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with served(create_app(data_dir, base_url=url), listening):
+            async with contextlib.AsyncExitStack() as stack:
+                running = RunningPayPal(url, data_dir, stack)
+                yield running
+    check(running.exchanges)
+
+
+@contextlib.contextmanager
+def served(app: Starlette, listening: socket.socket) -> Iterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="paypal")
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def check(exchanges: list[tuple[httpx.Request, httpx.Response]]) -> None:
+    """Checks requests and answers against the shapes written here, and against PayPal's documents where those are."""
+    documents = os.environ.get("BURSAR_PAYPAL_OPENAPI")
+    wrong = []
+    for request, response in exchanges:
+        wrong += [f"{request.method} {request.url.path}: {what}" for what in mismatches(request, response)]
+        if documents:
+            wrong += published(documents).mismatches(request, response)
+    assert not wrong
+
+
+def mismatches(request: httpx.Request, response: httpx.Response) -> list[str]:
+    found = [
+        (asked, answered)
+        for method, path, asked, answered in SHAPES
+        if method == request.method and re.fullmatch(path, request.url.path)
+    ]
+    if not found:
+        return []
+    [(asked, answered)] = found
+    wrong = shapes.mismatches(asked, json.loads(request.content)) if asked and response.is_success else []
+    return wrong + shapes.mismatches(answered if response.is_success else shapes.ERROR, response.json())
+
+
+@dataclass
+class Inbox:
+    """Takes webhooks, and answers with the status that it was told, else 200."""
+
+    url: str
+    received: "queue.Queue[tuple[bytes, dict[str, str]]]" = field(default_factory=queue.Queue)
+    answers: list[int] = field(default_factory=list)
+
+    async def next(self) -> tuple[bytes, dict[str, str]]:
+        return await asyncio.to_thread(self.received.get, timeout=60)
+
+
+@contextlib.contextmanager
+def running_inbox() -> Iterator[Inbox]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        inbox = Inbox(f"http://127.0.0.1:{listening.getsockname()[1]}/hook")
+
+        async def take(request: Request) -> Response:
+            inbox.received.put((await request.body(), dict(request.headers)))
+            return Response(status_code=inbox.answers.pop(0) if inbox.answers else 200)
+
+        with served(Starlette(routes=[Route("/hook", take, methods=["POST"])]), listening):
+            yield inbox
