@@ -6,7 +6,9 @@ import uvicorn
 
 from api.app import create_app
 from api.protocol import BoundedProtocol
+from composition import make_providers
 from runtime import logs
+from runtime.database import Database
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 
@@ -35,7 +37,14 @@ def main() -> None:
     settings = Settings()
     logs.configure(settings, "api")
     telemetry = Telemetry(settings, "api")
-    uvicorn.run(create_app(settings, telemetry=telemetry), **serving(settings))
+    database = Database(
+        settings.database_url,
+        settings.platform_database_url,
+        pool_size=settings.database_pool_size,
+        statement_timeout=settings.database_timeout,
+    )
+    providers = make_providers(settings, database)
+    uvicorn.run(create_app(settings, database=database, telemetry=telemetry, providers=providers), **serving(settings))
 
 
 if __name__ == "__main__":

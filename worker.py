@@ -13,7 +13,11 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
+from activities.payment_providers import PaymentProviders
+from activities.payments import PaymentBooks
+from composition import make_providers
 from contracts.queues import TASK_QUEUE
+from providers.payments.registry import Providers
 from runtime import logs, metrics
 from runtime.database import Database
 from runtime.schedules import Job, apply_schedules
@@ -23,6 +27,7 @@ from runtime.temporal import connect, ensure_search_attributes
 from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
+from workflows.payment import PaymentWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
@@ -43,7 +48,9 @@ SCHEDULES = [
 ]
 
 
-def make_worker(client: Client, database: Database, *, build_id: str | None = None) -> Worker:
+def make_worker(
+    client: Client, database: Database, providers: Providers | None = None, *, build_id: str | None = None
+) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
     With a build id the worker is versioned: the server sends it work once that version is made the current one of the
@@ -51,11 +58,29 @@ def make_worker(client: Client, database: Database, *, build_id: str | None = No
     worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
     """
     escrow, holds = EscrowActivities(database), HoldActivities(database)
+    books, asking = PaymentBooks(database), PaymentProviders(database, providers or Providers({}), client)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
-        activities=[escrow.record_event, escrow.load, escrow.find_overdue, holds.expire_holds],
+        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow, PaymentWorkflow],
+        activities=[
+            escrow.record_event,
+            escrow.load,
+            escrow.find_overdue,
+            holds.expire_holds,
+            books.record,
+            books.load,
+            asking.create,
+            asking.find,
+            asking.retrieve,
+            asking.confirm,
+            asking.capture,
+            asking.cancel,
+            asking.refund,
+            asking.find_refund,
+            asking.submit_evidence,
+            asking.fund_escrow,
+        ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=10),
@@ -94,10 +119,12 @@ async def main() -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with make_worker(client, database, build_id=settings.build_id):
+    providers = make_providers(settings, database)
+    async with make_worker(client, database, providers, build_id=settings.build_id):
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")
+    await providers.aclose()
     await database.close()
     telemetry.close()
 

@@ -4,26 +4,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.books import BooksRefused, does_not_fit, settle_debt
 from contracts.escrow import Declined, FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
 from domain.errors import DomainError, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
-from domain.escrow.state import Escrow
+from domain.escrow.state import Escrow, MoveKind
 from domain.ids import escrow_transfer_key
 from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, escrow
+from repositories.payment import lock_debt
 from runtime.database import Database, driver_connection
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
-
-
-#: The class of SQLSTATEs that say that a value does not fit.
-DATA_EXCEPTION = "22"
-
-
-class BooksRefused(RuntimeError):
-    """The books do not take an event that the rules allow. It is tried again until a person has mended them."""
 
 
 class EscrowActivities:
@@ -53,7 +47,7 @@ class EscrowActivities:
         except InsufficientFunds as refusal:
             return _declined(refusal.error_code, refusal.detail, refusal.extra)
         except DBAPIError as error:
-            if not str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION):
+            if not does_not_fit(error):
                 raise
             # Text or a number that PostgreSQL cannot hold: it came with the command and will never fit.
             return _declined("request.invalid", "The command holds a value that cannot be stored.", {})
@@ -117,7 +111,8 @@ class EscrowActivities:
             for move in message.moves
             for source, destination in [accounts_of(message.escrow, move)]
         ]
-        posted = await Ledger(await driver_connection(session)).post_legs(
+        ledger = Ledger(await driver_connection(session))
+        posted = await ledger.post_legs(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
             kind=transfer_kind(message.moves),
             legs=legs,
@@ -125,6 +120,16 @@ class EscrowActivities:
             org_id=terms.payer_org_id,
             effective_at=message.at,
         )
+        if any(move.kind is MoveKind.REFUND for move in message.moves):
+            await lock_debt(session, terms.payer_org_id)
+            await settle_debt(
+                ledger,
+                org_id=terms.payer_org_id,
+                asset=terms.currency,
+                key=escrow_transfer_key(terms.escrow_id, "debt", message.command_id),
+                reference=terms.escrow_id,
+                at=message.at,
+            )
         return str(posted.transfer_id)
 
     async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:

@@ -223,19 +223,31 @@ class ProviderEventInput(Message):
     event_id: str
 
 
+class DispatchProviderEvent(Message):
+    """Hands an event over; `last_try` says that a payment that is not there by now will never be."""
+
+    provider: str
+    event_id: str
+    last_try: bool = False
+
+
 class ProviderEventResult(Message):
-    """What became of the event: `forwarded` to a payment, `handled` on the spot, or `ignored`."""
+    """What became of the event: its status in the inbox, or `too_early` while its payment is not in the books yet."""
 
     outcome: str
     payment_id: str | None = None
 
 
 class FindUnhandled(Message):
-    """Asks for a page of events of the inbox that came before `before` and are not handled, after the row `after`."""
+    """Asks for a page of events of the inbox that came before `before` and are not handled, after the row `after`.
+
+    Those that their payment was told of count only when they came before `forwarded_before`, and never without it.
+    """
 
     before: datetime
     after: int
     limit: int
+    forwarded_before: datetime | None = None
 
 
 class UnhandledEvents(Message):
@@ -257,3 +269,10 @@ class CustomerInput(Message):
 
     org_id: str
     name: str
+
+
+class CustomerResult(Message):
+    """Who the organization is at the provider."""
+
+    org_id: str
+    customer_ref: str

@@ -93,6 +93,11 @@ def customer_key(org_id: str) -> str:
     return bounded(f"customer:{org_id}")
 
 
+def customer_command_key(org_id: str, step: str, command: str) -> str:
+    """Key of a change of an organization's customer at a provider, by the command that asked for it."""
+    return bounded(f"customer:{org_id}:{step}:{command}")
+
+
 def reconciliation_run_id(scope: str) -> str:
     """Name the one run of a scope: a provider and a day, or the command that asked for it."""
     return uuid_id("rcn", UUID(bytes=hashlib.sha256(scope.encode()).digest()[:16]))

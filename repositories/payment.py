@@ -93,9 +93,7 @@ async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | 
     )
 
 
-async def write_movement(
-    session: AsyncSession, payment: Payment, booked: Booked, transfer_id: UUID, occurred_at: datetime
-) -> None:
+async def write_movement(session: AsyncSession, payment: Payment, booked: Booked, transfer_id: UUID | None) -> None:
     """Write a movement that is booked with this transfer, or the fee of one that was booked without.
 
     Raises:
@@ -122,7 +120,7 @@ async def write_movement(
             payment_id=terms.payment_id,
             org_id=terms.org_id,
             transfer_id=transfer_id,
-            occurred_at=occurred_at,
+            occurred_at=booked.occurred_at,
         )
     )
 

@@ -1,36 +1,43 @@
-"""Statements about the inbox of webhooks, and about who is whose customer. All of it needs a platform session."""
+"""Statements about the inbox of webhooks, and about who is whose customer. All of it needs the platform's role.
 
+What each webhook and each scrape asks is plain asyncpg, one round trip each.
+"""
+
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
+import asyncpg
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
+from domain.ids import is_id
 from domain.payment.snapshot import ProviderEvent
+from domain.text import storable
 from models.provider import ProviderCustomer, ProviderEventRow
 
+_STORE = """
+    INSERT INTO provider_events
+        (provider, event_id, type, status, payment_id, refs, livemode, payload, occurred_at, handled_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $10 THEN clock_timestamp() END)
+    ON CONFLICT (provider, event_id) DO NOTHING RETURNING id
+"""
+_OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL"
 
-async def store(session: AsyncSession, provider: str, event: ProviderEvent, status: str, *, handled: bool) -> bool:
-    """Store an event once; returns whether it is new."""
-    statement = (
-        insert(ProviderEventRow)
-        .values(
-            provider=provider,
-            event_id=event.event_id,
-            type=event.type,
-            status=status,
-            payment_id=event.payment_id,
-            refs=list(event.refs),
-            livemode=event.livemode,
-            payload=dict(event.payload),
-            occurred_at=event.occurred_at,
-            handled_at=func.clock_timestamp() if handled else None,
-        )
-        .on_conflict_do_nothing(index_elements=["provider", "event_id"])
-        .returning(ProviderEventRow.id)
+
+async def store(
+    pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event: ProviderEvent, status: str, *, handled: bool
+) -> bool:
+    """Store an event once, in one round trip; returns whether it is new. Needs the platform's role."""
+    payment_id = event.payment_id if event.payment_id and is_id(event.payment_id, "pay") else None
+    known = await pool.fetchval(
+        _STORE,
+        *(provider, event.event_id, event.type, status, payment_id, storable(list(event.refs)), event.livemode),
+        *(json.dumps(storable(event.payload)), event.occurred_at, handled),
     )
-    return (await session.scalars(statement)).one_or_none() is not None
+    return known is not None
 
 
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:
@@ -63,12 +70,23 @@ async def mark(
     )
 
 
-async def unhandled(session: AsyncSession, *, before: datetime, after: int, limit: int) -> Sequence[ProviderEventRow]:
-    """Return events that came before the moment and are not handled, by row, after the row `after`."""
+async def unhandled(
+    session: AsyncSession, *, before: datetime, forwarded_before: datetime | None, after: int, limit: int
+) -> Sequence[ProviderEventRow]:
+    """Return events that came before the moment and are not handled, by row, after the row `after`.
+
+    Those that their payment was told of count when they came before `forwarded_before`; None leaves them out.
+    """
+    told = ProviderEventRow.status == "forwarded"
+    late = ~told if forwarded_before is None else ~told | (ProviderEventRow.received_at < forwarded_before)
     found = await session.scalars(
         select(ProviderEventRow)
+        .options(defer(ProviderEventRow.payload))
         .where(
-            ProviderEventRow.handled_at.is_(None), ProviderEventRow.received_at < before, ProviderEventRow.id > after
+            ProviderEventRow.handled_at.is_(None),
+            ProviderEventRow.received_at < before,
+            ProviderEventRow.id > after,
+            late,
         )
         .order_by(ProviderEventRow.id)
         .limit(limit)
@@ -76,10 +94,18 @@ async def unhandled(session: AsyncSession, *, before: datetime, after: int, limi
     return found.all()
 
 
-async def oldest_unhandled(session: AsyncSession) -> datetime | None:
-    """Return when the oldest event that is not handled came."""
-    query = select(func.min(ProviderEventRow.received_at)).where(ProviderEventRow.handled_at.is_(None))
-    return (await session.execute(query)).scalar_one_or_none()
+async def oldest_unhandled(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | None:
+    """Return when the oldest event that is not handled came. Needs the platform's role."""
+    found: datetime | None = await pool.fetchval(_OLDEST)
+    return found
+
+
+async def organization_of(session: AsyncSession, provider: str, refs: Sequence[str]) -> str | None:
+    """Return the organization that is a customer of the provider under one of these ids."""
+    query = select(ProviderCustomer.org_id).where(
+        ProviderCustomer.provider == provider, ProviderCustomer.customer_ref.in_(refs)
+    )
+    return (await session.execute(query.limit(1))).scalar_one_or_none()
 
 
 async def customer(session: AsyncSession, org_id: str, provider: str) -> str | None:

@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     paypal_client_secret: SecretStr | None = None
     paypal_api_base: str = "https://api-m.paypal.com"
     paypal_webhook_id: str | None = None
+    paypal_trust_roots: Path | None = None
     paypal_cert_hosts: str = "api.paypal.com,api-m.paypal.com"
 
     btc_xpub: str | None = None
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     esplora_url: str | None = None
     evm_rpc_url: str | None = None
     evm_usdc_contract: str | None = None
+    evm_chain_id: int = Field(default=1, ge=1)
     ton_api_url: str | None = None
     ton_api_key: SecretStr | None = None
     btc_confirmations: int = Field(default=3, ge=1)

@@ -32,7 +32,7 @@ def debt(terms: PaymentTerms) -> Account:
 
 def proceeds(terms: PaymentTerms) -> Account:
     """Return whose money it is after it came in."""
-    if terms.purpose.is_credits:
+    if terms.issues_credits:
         return accounts.platform("deferred_revenue", terms.currency)
     return goods_account(terms)
 

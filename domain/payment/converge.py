@@ -131,18 +131,24 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
             continue
         known = ours.get(snapshot.refund_id or "")
         if known is not None and known.ref is None:
-            state = RefundState.PENDING if snapshot.status is RefundStatus.FAILED else REFUND_STATES[snapshot.status]
-            return _with_refund(
-                payment,
-                replace(known, ref=snapshot.ref, state=state if known.state in IN_FLIGHT else known.state),
-                "refund_submitted",
-                details={"ref": snapshot.ref, "refund_id": known.refund_id},
-            )
+            return refund_accepted(payment, known.refund_id, snapshot)
         if snapshot.status is RefundStatus.FAILED and not _has_moved(seen.snapshot, snapshot.ref):
             continue
         if len(payment.refunds) < MAX_ITEMS and payment.received_minor:
             return _foreign_refund(payment, snapshot)
     return None
+
+
+def refund_accepted(payment: Payment, refund_id: str, snapshot: RefundSnapshot) -> Outcome | None:
+    """Take over the provider's object for a refund of ours, once; None when that was done."""
+    known = next(item for item in payment.refunds if item.refund_id == refund_id)
+    if known.ref is not None:
+        return None
+    # One that failed already is told of as pending here, and fails with the events that follow.
+    state = RefundState.PENDING if snapshot.status is RefundStatus.FAILED else REFUND_STATES[snapshot.status]
+    taken_over = replace(known, ref=snapshot.ref, state=state if known.state in IN_FLIGHT else known.state)
+    details = {"ref": snapshot.ref, "refund_id": refund_id}
+    return _with_refund(payment, taken_over, "refund_submitted", details=details)
 
 
 def _has_moved(snapshot: Snapshot, ref: str) -> bool:
@@ -294,7 +300,7 @@ def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
         if snapshot.status is DisputeStatus.LOST:
             lost = replace(changed, retired=True)
             goods = 0 if dispute.released else dispute.goods_minor
-            kind = MoveKind.RETIRE if payment.terms.purpose.is_credits else None
+            kind = MoveKind.RETIRE if payment.terms.issues_credits else None
             return _dispute_outcome(_replaced(payment, lost), lost, "dispute_lost", *(((kind, goods),) if kind else ()))
         if snapshot.status is DisputeStatus.WON:
             if dispute.moved_minor:

@@ -6,7 +6,7 @@ from domain.payment.state import Payment
 def granted_for(payment: Payment, amount_minor: int) -> int:
     """Return the goods that are due when `amount_minor` more comes in; never more in sum than the terms' rate gives."""
     purpose, terms = payment.terms.purpose, payment.terms
-    if not purpose.is_credits:
+    if not terms.issues_credits:
         return amount_minor
     before = purpose.goods_minor * payment.received_minor // terms.amount_minor
     after = purpose.goods_minor * (payment.received_minor + amount_minor) // terms.amount_minor
@@ -15,7 +15,7 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
 
 def taken_for(payment: Payment, amount_minor: int) -> int:
     """Return the goods that go when `amount_minor` goes back; the last part takes what is left, to the unit."""
-    if not payment.terms.purpose.is_credits:
+    if not payment.terms.issues_credits:
         return amount_minor
     gone = payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
     received = payment.received_minor

@@ -57,7 +57,7 @@ def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
         fulfilment=Fulfilment.PENDING if payment.terms.purpose.kind is PurposeKind.ESCROW else Fulfilment.DONE,
     )
     moves = [_received(movement)]
-    if payment.terms.purpose.is_credits and goods:
+    if payment.terms.issues_credits and goods:
         moves.append(Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=asset))
     if after.fulfilment is Fulfilment.DONE and goods:
         moves.append(Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=asset))
@@ -70,7 +70,7 @@ def _refund(payment: Payment, movement: Movement) -> Outcome | None:
         return None
     moved = replace(refund, moved_minor=refund.moved_minor - movement.amount_minor)
     moves = [_sent_back(movement)]
-    if payment.terms.purpose.is_credits and refund.goods_minor:
+    if payment.terms.issues_credits and refund.goods_minor:
         moves.append(Move(kind=MoveKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment)))
     return _outcome(_with_refund(payment, moved), movement, "refund_booked", moves)
 
@@ -116,7 +116,7 @@ def _reversal(payment: Payment, movement: Movement, goods: int) -> Outcome | Non
     asset = _goods(payment)
     moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=asset)] if goods else []
     moves.append(_sent_back(movement))
-    if payment.terms.purpose.is_credits and goods:
+    if payment.terms.issues_credits and goods:
         moves.append(Move(kind=MoveKind.RETIRE, amount_minor=goods, asset=asset))
     return _outcome(after, movement, "reversed", moves, goods=-goods)
 
@@ -140,7 +140,7 @@ def _given_back(payment: Payment, goods: int, *, retired: bool) -> list[Move]:
     if not goods:
         return []
     release = Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=_goods(payment))
-    if not (retired and payment.terms.purpose.is_credits):
+    if not (retired and payment.terms.issues_credits):
         return [release]
     return [Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=_goods(payment)), release]
 
@@ -156,6 +156,7 @@ def _outcome(payment: Payment, movement: Movement, event: str, moves: list[Move]
         fee_minor=fee,
         currency=movement.currency,
         paid_minor=paid_by(movement),
+        occurred_at=movement.occurred_at,
         goods_minor=goods,
     )
     after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))

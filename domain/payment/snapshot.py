@@ -50,6 +50,7 @@ class Movement:
         statement_ref: the id of the line in the provider's statement, for people; None until there is one.
         payment_amount_minor, payment_currency: set when the balance is kept in another currency than the payment's:
             what the movement is in the payment's own.
+        sent_at: when the payer sent it, where that is known and lies before `occurred_at`.
     """
 
     key: str
@@ -63,6 +64,7 @@ class Movement:
     statement_ref: str | None = None
     payment_amount_minor: int | None = None
     payment_currency: str | None = None
+    sent_at: datetime | None = None
 
 
 class RefundStatus(StrEnum):

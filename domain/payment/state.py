@@ -79,11 +79,6 @@ class Purpose:
     contract_id: str | None = None
     package: str | None = None
 
-    @property
-    def is_credits(self) -> bool:
-        """Whether credits are issued for the money; otherwise the money itself belongs to the organization."""
-        return self.goods_asset == CREDIT
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentTerms:
@@ -97,6 +92,8 @@ class PaymentTerms:
         refundable: whether the provider can give money back by itself.
         first_poll_seconds, longest_poll_seconds: how soon, and at most how seldom, the provider is asked when no
             webhook comes; the pauses double in between.
+        late_poll_seconds: how often it is asked after nothing is awaited any more, where no webhook would tell; 0 for
+            never.
         open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
     """
 
@@ -118,12 +115,21 @@ class PaymentTerms:
     refundable: bool = True
     first_poll_seconds: int = 15
     longest_poll_seconds: int = 3600
+    late_poll_seconds: int = 0
     open_seconds: int = 30 * 86_400
+
+    @property
+    def issues_credits(self) -> bool:
+        """Whether credits are issued for the money; otherwise what was paid belongs to the organization as it is."""
+        return self.purpose.goods_asset == CREDIT != self.currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """A movement of the provider's balance that is in the books. `fee_minor` is None until the provider tells it."""
+    """A movement of the provider's balance that is in the books.
+
+    `fee_minor` is None until the provider tells it; `paid_minor` is the amount in the payment's own currency.
+    """
 
     key: str
     kind: MovementKind
@@ -131,6 +137,7 @@ class Booked:
     fee_minor: int | None
     currency: str
     paid_minor: int
+    occurred_at: datetime
     goods_minor: int = 0
 
 
@@ -289,7 +296,10 @@ class Payment:
             return True
         if self.received_minor and self.fulfilment is Fulfilment.PENDING:
             return True
-        unsettled = any(refund.state in {*IN_FLIGHT, RefundState.PENDING} for refund in self.refunds)
+        unsettled = any(
+            refund.state in {*IN_FLIGHT, RefundState.PENDING} or (refund.counts and not refund.moved_minor)
+            for refund in self.refunds
+        )
         return unsettled or any(dispute.is_open for dispute in self.disputes)
 
     def has_done(self, command_id: str) -> bool:

@@ -1,0 +1,46 @@
+"""What activities that write the books have in common: how they refuse, and how a debt is paid."""
+
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
+
+from domain import accounts
+from ledger.gateway import Ledger
+
+#: The class of SQLSTATEs that say that a value does not fit.
+DATA_EXCEPTION = "22"
+
+
+class BooksRefused(RuntimeError):
+    """The books do not take an event that the rules allow. It is tried again until a person has mended them."""
+
+
+def does_not_fit(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
+    return str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION)
+
+
+async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
+    """Return what an organization owes in an asset; the caller holds the lock of its debts."""
+    return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
+
+
+async def settle_debt(ledger: Ledger, *, org_id: str, asset: str, key: str, reference: str, at: datetime) -> None:
+    """Pay what an organization owes from what came into its wallet; the caller holds the lock of its debts."""
+    owed = await owed_minor(ledger, org_id, asset)
+    if not owed:
+        return
+    wallet = accounts.org_wallet(org_id, asset)
+    there = (await ledger.balance(wallet)).available_minor
+    amount = min(owed, max(0, there))
+    if amount:
+        await ledger.post(
+            key=key,
+            kind="debt.paid",
+            source=wallet,
+            destination=accounts.org_debt(org_id, asset),
+            amount_minor=amount,
+            effective_at=at,
+            reference=reference,
+            org_id=org_id,
+        )

@@ -1,0 +1,347 @@
+"""Asks providers about payments, and tells escrows that their money is there. Nothing here writes our books."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from temporalio import activity
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.customers import ensure_customer
+from contracts.escrow import CommandResult, Declined, FundEscrow
+from contracts.payment import (
+    AskEvidence,
+    AskProvider,
+    AskRefund,
+    EscrowFunding,
+    FundEscrowFromPayment,
+    ProviderAnswer,
+    RefundAnswer,
+)
+from domain.access import Actor, Role
+from domain.errors import Invalid
+from domain.ids import bounded, escrow_workflow_id
+from domain.payment.quote import currency_value
+from domain.payment.snapshot import (
+    CreatePayment,
+    DisputeEvidence,
+    Movement,
+    MovementKind,
+    ProviderStatus,
+    Snapshot,
+)
+from domain.payment.state import PaymentTerms
+from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
+from providers.payments.registry import Providers
+from repositories import escrow as escrows
+from repositories import provider_event
+from runtime.database import Database
+from runtime.interceptors import domain_error_from
+
+log = structlog.get_logger("bursar.payments")
+
+#: How long an escrow may take to answer before the call is tried again.
+ESCROW_TIMEOUT = timedelta(seconds=10)
+
+
+class PaymentProviders:
+    """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again."""
+
+    def __init__(self, database: Database, providers: Providers, client: Client) -> None:
+        """Take who takes payments here, and the client that reaches escrows."""
+        self._database = database
+        self._providers = providers
+        self._client = client
+
+    @activity.defn(name="create_payment")
+    async def create(self, message: AskProvider) -> ProviderAnswer:
+        """Make the payment at its provider; whatever attempt comes after the first looks there before it makes one.
+
+        Effect: one payment there.
+        Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
+        Fails with: ProviderUnavailable, which is retried: nothing happened there.
+        """
+        provider, asked = self._provider(message.terms), await self._asked(message.terms)
+
+        async def make() -> Snapshot:
+            if activity.info().attempt > 1:
+                found = await provider.find(asked, idempotency_key=message.key)
+                if found is not None:
+                    return found
+            return await provider.create(asked, idempotency_key=message.key)
+
+        return await self._answer(message.terms, make)
+
+    @activity.defn(name="find_payment")
+    async def find(self, message: AskProvider) -> ProviderAnswer:
+        """Look for the payment that a call may have made.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: ProviderUnavailable, which is retried.
+        """
+        asked = await self._asked(message.terms)
+        try:
+            found = await self._provider(message.terms).find(asked, idempotency_key=message.key)
+        except OutcomeUnknown as error:
+            return ProviderAnswer(unknown=error.detail)
+        if found is None:
+            return ProviderAnswer(missing=True)
+        return ProviderAnswer(snapshot=found, revalued=await self._revalued(message.terms, found))
+
+    @activity.defn(name="retrieve_payment")
+    async def retrieve(self, message: AskProvider) -> ProviderAnswer:
+        """Ask how the payment stands there.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
+        """
+        ref, provider = _ref(message), self._provider(message.terms)
+        try:
+            snapshot = await provider.retrieve(ref)
+        except ProviderRefused as refusal:
+            return ProviderAnswer(refused=_declined(refusal))
+        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(message.terms, snapshot))
+
+    @activity.defn(name="confirm_payment")
+    async def confirm(self, message: AskProvider) -> ProviderAnswer:
+        """Pay with a stored method, or take what the payer has approved.
+
+        Effect: the payment goes on there.
+        Idempotent by: the key; and a payment that has gone on already is only looked at.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
+        """
+        ref, provider = _ref(message), self._provider(message.terms)
+
+        async def go_on() -> Snapshot:
+            now = await provider.retrieve(ref)
+            if now.status is not ProviderStatus.REQUIRES_ACTION:
+                return now
+            return await provider.confirm(ref, message.method_ref, idempotency_key=message.key)
+
+        return await self._answer(message.terms, go_on, unknown_is_retried=True)
+
+    @activity.defn(name="capture_payment")
+    async def capture(self, message: AskProvider) -> ProviderAnswer:
+        """Take what was authorized.
+
+        Effect: the money is taken there, once.
+        Idempotent by: the key; and a payment that is not authorized any more is only looked at.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
+        """
+        ref, provider, amount = _ref(message), self._provider(message.terms), message.amount_minor
+        assert amount is not None
+
+        async def take() -> Snapshot:
+            now = await provider.retrieve(ref)
+            if now.status is not ProviderStatus.AUTHORIZED:
+                return now
+            return await provider.capture(ref, amount, idempotency_key=message.key)
+
+        return await self._answer(message.terms, take, unknown_is_retried=True)
+
+    @activity.defn(name="cancel_payment")
+    async def cancel(self, message: AskProvider) -> ProviderAnswer:
+        """End a payment that nobody has paid.
+
+        Effect: nobody can pay it there any more; where somebody has, nothing.
+        Idempotent by: its nature, and the key.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
+        """
+        ref, provider = _ref(message), self._provider(message.terms)
+
+        async def end() -> Snapshot:
+            return await provider.cancel(ref, idempotency_key=message.key)
+
+        answer = await self._answer(message.terms, end, unknown_is_retried=True)
+        if answer.refused is None:
+            return answer
+        # What cannot be ended any more has gone on: how far is what counts.
+        return await self._answer(message.terms, lambda: provider.retrieve(ref), unknown_is_retried=True)
+
+    @activity.defn(name="refund_payment")
+    async def refund(self, message: AskRefund) -> RefundAnswer:
+        """Give money back; whatever attempt comes after the first looks there before it gives any.
+
+        Effect: one refund there.
+        Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
+        Fails with: ProviderUnavailable, which is retried: nothing happened there.
+        """
+        provider = self._provider(message.terms)
+        if activity.info().attempt > 1:
+            answer = await self.find_refund(message)
+            if not answer.missing:
+                return answer
+        try:
+            snapshot = await provider.refund(
+                message.ref,
+                refund_id=message.refund_id,
+                amount_minor=message.amount_minor,
+                reason=message.reason,
+                idempotency_key=message.key,
+            )
+        except OutcomeUnknown as error:
+            return RefundAnswer(unknown=error.detail)
+        except ProviderRefused as refusal:
+            return RefundAnswer(refused=_declined(refusal))
+        return RefundAnswer(snapshot=snapshot)
+
+    @activity.defn(name="find_refund")
+    async def find_refund(self, message: AskRefund) -> RefundAnswer:
+        """Look for the refund that a call may have made.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: ProviderUnavailable, which is retried.
+        """
+        provider = self._provider(message.terms)
+        try:
+            found = await provider.find_refund(message.ref, refund_id=message.refund_id, idempotency_key=message.key)
+        except OutcomeUnknown as error:
+            return RefundAnswer(unknown=error.detail)
+        except ProviderRefused as refusal:
+            return RefundAnswer(refused=_declined(refusal))
+        return RefundAnswer(missing=True) if found is None else RefundAnswer(snapshot=found)
+
+    @activity.defn(name="submit_evidence")
+    async def submit_evidence(self, message: AskEvidence) -> ProviderAnswer:
+        """Answer a chargeback.
+
+        Effect: the bank gets the evidence.
+        Idempotent by: the key.
+        Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
+        """
+        evidence = DisputeEvidence(text=message.text)
+        try:
+            await self._provider(message.terms).submit_evidence(
+                message.dispute_ref, evidence, idempotency_key=message.key
+            )
+        except ProviderRefused as refusal:
+            return ProviderAnswer(refused=_declined(refusal))
+        return ProviderAnswer()
+
+    @activity.defn(name="fund_escrow")
+    async def fund_escrow(self, message: FundEscrowFromPayment) -> EscrowFunding:
+        """Tell the escrow that its money is there, and learn whether it takes it.
+
+        Effect: the escrow is funded from the payment's account, in a transaction of its own.
+        Idempotent by: the command's id, which is the payment's.
+        Fails with: whatever keeps Temporal from answering, which is retried.
+        """
+        terms, purpose = message.terms, message.terms.purpose
+        assert purpose.contract_id is not None
+        assert purpose.escrow_id is not None
+        source = f"payment:{terms.payment_id}"
+        command = FundEscrow(
+            command_id=bounded(source),
+            actor=Actor(principal=terms.payment_id, role=Role.OWNER, org_id=terms.org_id),
+            source=source,
+        )
+        handle = self._client.get_workflow_handle(escrow_workflow_id(purpose.contract_id))
+        try:
+            await handle.execute_update(
+                "fund", command, id=command.command_id, result_type=CommandResult, rpc_timeout=ESCROW_TIMEOUT
+            )
+        except WorkflowUpdateFailedError as error:
+            refusal = domain_error_from(error)
+            if refusal is None or refusal.retryable:
+                raise
+            return await self._funded_before(purpose.escrow_id, source, refusal.error_code)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return await self._funded_before(purpose.escrow_id, source, "its run has ended")
+        return EscrowFunding(funded=True)
+
+    async def _funded_before(self, escrow_id: str, source: str, why: str) -> EscrowFunding:
+        """Read in the books whether the escrow took this money, whatever its run says by now."""
+        async with self._database.platform() as session:
+            row = await escrows.get(session, escrow_id)
+            escrow = None if row is None else escrows.state_of(row)
+        if escrow is not None and escrow.funded_from == source:
+            return EscrowFunding(funded=True)
+        if escrow is not None and not escrow.is_final and why == "its run has ended":
+            raise RuntimeError(f"{escrow_id} has no run at the moment; it is given one again")
+        return EscrowFunding(funded=False, why=why if escrow is None else f"{why}: it is {escrow.status.value}")
+
+    def _provider(self, terms: PaymentTerms) -> PaymentProvider:
+        try:
+            return self._providers.named(terms.provider)
+        except Invalid as error:
+            # Its settings were taken away while payments are under way. Somebody has to bring them back.
+            raise RuntimeError(error.detail) from error
+
+    async def _asked(self, terms: PaymentTerms) -> CreatePayment:
+        return CreatePayment(
+            payment_id=terms.payment_id,
+            org_id=terms.org_id,
+            amount_minor=terms.amount_minor,
+            currency=terms.currency,
+            description=terms.description,
+            expires_at=terms.expires_at,
+            hosted=terms.hosted,
+            return_url=terms.return_url,
+            customer_ref=await self._customer(terms),
+            method_ref=terms.method_ref,
+            off_session=terms.off_session,
+            manual_capture=terms.manual_capture,
+        )
+
+    async def _customer(self, terms: PaymentTerms) -> str | None:
+        """Return the organization's customer. Only a stored method needs one: without, the payment goes on."""
+        if terms.provider != "stripe" or self._providers.customers is None:
+            return None
+        async with self._database.platform() as session:
+            known = await provider_event.customer(session, terms.org_id, terms.provider)
+        if known is not None:
+            return known
+        try:
+            return await ensure_customer(self._database, self._providers.customers, terms.org_id)
+        except ProviderError as error:
+            if terms.method_ref is not None:
+                raise
+            log.warning("no customer yet", org_id=terms.org_id, why=error.detail)
+            return None
+
+    async def _answer(
+        self, terms: PaymentTerms, call: Callable[[], Awaitable[Snapshot]], *, unknown_is_retried: bool = False
+    ) -> ProviderAnswer:
+        try:
+            snapshot = await call()
+        except OutcomeUnknown as error:
+            if unknown_is_retried:
+                raise
+            return ProviderAnswer(unknown=error.detail)
+        except ProviderRefused as refusal:
+            return ProviderAnswer(refused=_declined(refusal))
+        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(terms, snapshot))
+
+    async def _revalued(self, terms: PaymentTerms, snapshot: Snapshot) -> dict[str, int]:
+        """Value deposits that were sent after their quote had run out at what coins cost now."""
+        quote = terms.quote
+        if quote is None or not terms.issues_credits or self._providers.rates is None:
+            return {}
+        late = [movement for movement in snapshot.movements if _is_late(movement, terms)]
+        if not late:
+            return {}
+        rate = await self._providers.rates.rate(quote.asset, quote.currency)
+        goods = terms.purpose.goods_minor
+        return {
+            movement.key: goods * currency_value(movement.amount_minor, rate) // quote.amount_minor for movement in late
+        }
+
+
+def _is_late(movement: Movement, terms: PaymentTerms) -> bool:
+    assert terms.quote is not None
+    return movement.kind is MovementKind.CHARGE and (movement.sent_at or movement.occurred_at) > terms.quote.expires_at
+
+
+def _ref(message: AskProvider) -> str:
+    assert message.ref is not None
+    return message.ref
+
+
+def _declined(refusal: ProviderRefused) -> Declined:
+    return Declined(code=refusal.code, detail=refusal.detail)

@@ -1,0 +1,275 @@
+"""Writes a payment's events: money, goods, read model, timeline, disputes, alerts and the inbox in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.books import BooksRefused, does_not_fit, owed_minor
+from contracts.escrow import Declined
+from contracts.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
+from domain.access import Actor, Role
+from domain.errors import DomainError, InsufficientFunds
+from domain.ids import payment_transfer_key, uuid_id
+from domain.money import CREDIT, format_amount
+from domain.payment import booking
+from domain.payment.state import Move, MoveKind, Payment, PaymentTerms
+from ledger.gateway import Ledger, Leg
+from models.credit_lot import CreditLot
+from repositories import alert, audit, payment, provider_event
+from repositories import credit_lot as lots
+from runtime.database import Database, driver_connection
+
+#: Events that a person should look at.
+ALERTED = {
+    "dispute_opened": "The payer's bank took a payment back",
+    "dispute_inquiry": "The payer's bank asks about a payment",
+    "dispute_lost": "A chargeback was lost",
+    "reversed": "A receipt turned out void",
+    "refund_taken_over": "A refund was made at the provider's own site",
+    "refund_failed": "A refund did not reach the payer",
+    "purpose_gone": "Money came for an escrow that can no longer take it",
+}
+
+
+class PaymentBooks:
+    """The effects of `PaymentWorkflow` on the books."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role writes."""
+        self._database = database
+
+    @activity.defn(name="record_payment")
+    async def record(self, message: RecordPayment) -> RecordedPayment:
+        """Write events, or report what the books hold instead.
+
+        A local activity may have committed although its workflow task was lost, and the task that comes after may
+        decide otherwise. So the books are compared before they are written: the first event must be the next one.
+        Otherwise the stored state is returned, and the workflow goes on from it.
+
+        Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, the
+            chargeback's row, a lot, an alert; and the provider's events that are thereby handled.
+        Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
+        Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
+            is alerted.
+        """
+        try:
+            async with self._database.platform() as session:
+                return await self._write(session, message)
+        except InsufficientFunds as refusal:
+            if not _can_be_declined(message):
+                # Somebody spent what was just counted: count again.
+                raise BooksRefused(refusal.detail) from refusal
+            return RecordedPayment(
+                applied=False,
+                declined=Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra),
+            )
+        except DBAPIError as error:
+            if does_not_fit(error):
+                return RecordedPayment(
+                    applied=False,
+                    declined=Declined(
+                        code="request.invalid", detail="The command holds a value that cannot be stored."
+                    ),
+                )
+            if activity.info().attempt > 1 and "payment_movements" in str(error.orig):
+                await self._alert(message, "a movement of it is booked for another payment")
+            raise
+        except DomainError as refusal:
+            if not refusal.retryable:
+                await self._alert(message, refusal.detail)
+                raise BooksRefused(refusal.detail) from refusal
+            raise
+
+    @activity.defn(name="load_payment")
+    async def load(self, message: LoadPayment) -> Payment:
+        """Return the state that the books hold, for a run that starts again.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await payment.get(session, message.payment_id)
+            if row is None:
+                raise BooksRefused(f"The books do not know {message.payment_id}; were they set back?")
+            return payment.state_of(row)
+
+    async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
+        known = await payment.lock(session, message.payment_id)
+        version = known.version if known is not None else 0
+        stored = known.payment if known is not None else None
+        if message.events:
+            first = message.events[0].payment.version
+            if version >= first:
+                return RecordedPayment(applied=False, stored=stored)
+            if version != first - 1:
+                raise BooksRefused(f"{message.payment_id}: event {first} cannot follow event {version}.")
+        ledger = Ledger(await driver_connection(session))
+        debts: dict[str | None, int] = {}
+        for event in message.events:
+            stored = await self._write_event(session, ledger, event, debts)
+        if message.handled:
+            await provider_event.mark(
+                session,
+                message.provider,
+                message.handled,
+                status="handled",
+                payment_id=message.payment_id,
+                handled=True,
+            )
+        return RecordedPayment(applied=True, stored=stored)
+
+    async def _write_event(
+        self, session: AsyncSession, ledger: Ledger, event: PaymentEvent, debts: dict[str | None, int]
+    ) -> Payment:
+        terms = event.payment.terms
+        legs, owed = await _legs(session, ledger, terms, event.moves)
+        if owed:
+            debts[event.debtor] = debts.get(event.debtor, 0) + owed
+        after = _with_debts(event.payment, debts)
+        event = event.model_copy(update={"payment": after})
+        transfer_id: UUID | None = None
+        if legs:
+            posted = await ledger.post_legs(
+                key=payment_transfer_key(terms.payment_id, event.event, after.version),
+                kind=f"payment.{event.event}",
+                legs=legs,
+                reference=terms.payment_id,
+                org_id=terms.org_id,
+                effective_at=event.at,
+            )
+            transfer_id = posted.transfer_id
+        await payment.write(session, event, transfer_id)
+        if event.booked is not None:
+            booked = next(item for item in after.booked if item.key == event.booked)
+            await payment.write_movement(session, after, booked, transfer_id)
+        for dispute in after.disputes:
+            if dispute.ref == event.debtor or event.event.startswith("dispute"):
+                await payment.write_dispute(session, after, dispute, event.at)
+        if transfer_id is not None:
+            await _add_lot(session, event, legs, transfer_id)
+        await self._tell(session, event, owed)
+        return after
+
+    async def _tell(self, session: AsyncSession, event: PaymentEvent, owed: int) -> None:
+        terms = event.payment.terms
+        what = ALERTED.get(event.event)
+        if what is not None:
+            await alert.raise_alert(
+                session,
+                kind=f"payment.{event.event}",
+                subject=terms.payment_id,
+                detail=f"{what}: {terms.payment_id}, {_amount(event)}.",
+                org_id=terms.org_id,
+                key=f"payment.{event.event}:{terms.payment_id}:{event.payment.version}",
+            )
+        actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
+        if owed:
+            goods = terms.purpose.goods_asset
+            debt = f"{format_amount(owed, goods)} {goods}"
+            await alert.raise_alert(
+                session,
+                kind="payment.debt",
+                subject=terms.payment_id,
+                detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} had bought is spent already.",
+                org_id=terms.org_id,
+                key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
+            )
+            details = {"amount": format_amount(owed, goods), "currency": goods, "because": event.event}
+            await audit.record(session, actor, "payment.debt", terms.payment_id, details, terms.org_id)
+        if event.actor_detail is not None or what is not None:
+            await audit.record(
+                session, actor, f"payment.{event.event}", terms.payment_id, dict(event.details), terms.org_id
+            )
+
+    async def _alert(self, message: RecordPayment, why: str) -> None:
+        terms = message.events[0].payment.terms
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="payment.books_refused",
+                subject=message.payment_id,
+                detail=f"{message.events[0].event} of {message.payment_id} cannot be booked and is tried again: {why}",
+                org_id=terms.org_id,
+            )
+
+
+async def _legs(
+    session: AsyncSession, ledger: Ledger, terms: PaymentTerms, moves: Sequence[Move]
+) -> tuple[list[Leg], int]:
+    """Resolve the moves to accounts; returns what the organization comes to owe as well."""
+    movements: list[booking.Movement] = []
+    owes = 0
+    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for move in moves):
+        await payment.lock_debt(session, terms.org_id)
+    for move in moves:
+        match move.kind:
+            case MoveKind.SEIZE:
+                there = (await ledger.balance(booking.wallet(terms))).available_minor
+                taken = booking.seized(terms, move.amount_minor, there)
+                owes += move.amount_minor - max(0, min(there, move.amount_minor))
+                movements += taken
+            case MoveKind.RELEASE:
+                owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
+                movements += booking.released(terms, move.amount_minor, owed)
+            case _:
+                movements += booking.legs(terms, move)
+    legs = [
+        Leg(source=source, destination=destination, amount_minor=amount) for source, destination, amount in movements
+    ]
+    return legs, owes
+
+
+async def _add_lot(session: AsyncSession, event: PaymentEvent, legs: Sequence[Leg], transfer_id: UUID) -> None:
+    """Record credits that came into the wallet as a lot, with what was paid for them."""
+    terms = event.payment.terms
+    wallet = booking.wallet(terms)
+    credits_minor = sum(leg.amount_minor for leg in legs if leg.destination == wallet)
+    if wallet.asset != CREDIT or not credits_minor:
+        return
+    paid = next((item.paid_minor for item in event.payment.booked if item.key == event.booked), None)
+    bought = event.event == "received"
+    await lots.add(
+        session,
+        CreditLot(
+            id=uuid_id("lot", transfer_id),
+            org_id=terms.org_id,
+            source="purchase" if bought or event.event in {"escrow_funded", "purpose_gone"} else "refund",
+            amount_minor=credits_minor,
+            expires_at=None,
+            note=terms.description[:200],
+            payment_id=terms.payment_id,
+            paid_minor=paid if bought else None,
+            paid_currency=terms.currency if bought else None,
+            transfer_id=transfer_id,
+            created_by=event.actor,
+            command_id=payment_transfer_key(terms.payment_id, event.event, event.payment.version),
+        ),
+    )
+
+
+def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
+    """Add what the books found to be owed to the state that was decided before anybody knew."""
+    if not debts:
+        return after
+    disputes = tuple(replace(item, debt_minor=item.debt_minor + debts.get(item.ref, 0)) for item in after.disputes)
+    refunds = tuple(
+        replace(item, debt_minor=item.debt_minor + debts.get(item.ref, 0)) if item.ref else item
+        for item in after.refunds
+    )
+    reversal = after.reversal_debt_minor + debts.get(None, 0)
+    return replace(after, disputes=disputes, refunds=refunds, reversal_debt_minor=reversal)
+
+
+def _can_be_declined(message: RecordPayment) -> bool:
+    return any(move.kind is MoveKind.EARMARK for event in message.events for move in event.moves)
+
+
+def _amount(event: PaymentEvent) -> str:
+    terms = event.payment.terms
+    amount = event.details.get("amount") or format_amount(terms.amount_minor, terms.currency)
+    return f"{amount} {event.details.get('currency') or terms.currency}"

@@ -1,0 +1,124 @@
+"""What both processes are made of beside their frameworks: who takes payments, from the settings alone."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+import httpx
+from cryptography import x509
+
+from activities.deposits import PostgresDepositBook
+from providers.payments.base import PaymentProvider
+from providers.payments.credits import CreditsProvider
+from providers.payments.registry import Providers
+from providers.rates import HttpRates, Rates
+from runtime.database import Database, driver_connection
+from runtime.settings import Settings
+
+
+def make_providers(settings: Settings, database: Database) -> Providers:
+    """Build the adapters whose settings are there; `credits` needs none. A provider is never asked while it is built.
+
+    Raises:
+        ValueError: a setting of a provider cannot be right, such as a private key where a public one belongs.
+    """
+    http = httpx.AsyncClient(timeout=settings.provider_timeout.total_seconds(), trust_env=False, follow_redirects=False)
+    payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
+    closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
+    customers = None
+    if settings.stripe_api_key is not None:
+        # Imported where it is used: a process without Stripe starts without its SDK.
+        from providers.payments.stripe import StripeCustomers, StripeProvider, make_client
+
+        key = settings.stripe_api_key.get_secret_value()
+        client = make_client(
+            key, api_base=settings.stripe_api_base, timeout_seconds=int(settings.provider_timeout.total_seconds())
+        )
+        secrets = _secrets(settings)
+        payments["stripe"] = StripeProvider(client, webhook_secrets=secrets, livemode="_live_" in key)
+        customers = StripeCustomers(client)
+        closers.append(client.aclose)
+    if settings.paypal_client_id is not None and settings.paypal_client_secret is not None:
+        payments["paypal"] = _paypal(settings, closers)
+    assets: frozenset[str] = frozenset()
+    if settings.btc_xpub or settings.eth_xpub or settings.ton_address:
+        payments["crypto"], assets = _crypto(settings, database, http)
+    return Providers(
+        payments=payments, customers=customers, rates=_rates(settings, http), assets=assets, closers=closers
+    )
+
+
+def _secrets(settings: Settings) -> list[str]:
+    given = settings.stripe_webhook_secrets
+    return [] if given is None else [secret.strip() for secret in given.get_secret_value().split(",") if secret.strip()]
+
+
+def _paypal(settings: Settings, closers: list[Callable[[], Awaitable[None]]]) -> PaymentProvider:
+    from providers.payments.paypal import PayPalProvider
+
+    assert settings.paypal_client_id is not None
+    assert settings.paypal_client_secret is not None
+    http = httpx.AsyncClient(
+        base_url=settings.paypal_api_base, timeout=settings.provider_timeout.total_seconds(), trust_env=False
+    )
+    closers.append(http.aclose)
+    return PayPalProvider(
+        http,
+        client_id=settings.paypal_client_id,
+        client_secret=settings.paypal_client_secret.get_secret_value(),
+        webhook_id=settings.paypal_webhook_id or "",
+        cert_hosts=[host.strip() for host in settings.paypal_cert_hosts.split(",") if host.strip()],
+        trust_roots=_paypal_roots(settings),
+    )
+
+
+def _paypal_roots(settings: Settings) -> list[x509.Certificate] | None:
+    if settings.paypal_trust_roots is None:
+        return None
+    return x509.load_pem_x509_certificates(settings.paypal_trust_roots.read_bytes())
+
+
+def _crypto(settings: Settings, database: Database, http: httpx.AsyncClient) -> tuple[PaymentProvider, frozenset[str]]:
+    from providers.chains.addresses import BitcoinAccount, EthereumAccount, TonAccount
+    from providers.chains.esplora import EsploraWatcher
+    from providers.chains.evm import EvmWatcher
+    from providers.chains.ton import TonWatcher
+    from providers.payments.crypto import Chain, CryptoProvider
+
+    chains: list[Chain] = []
+    if settings.btc_xpub and settings.esplora_url:
+        watcher = EsploraWatcher(http, settings.esplora_url, confirmations=settings.btc_confirmations)
+        chains.append(Chain(BitcoinAccount(settings.btc_xpub), watcher))
+    if settings.eth_xpub and settings.evm_rpc_url and settings.evm_usdc_contract:
+        usdc, chain_id = settings.evm_usdc_contract, settings.evm_chain_id
+        evm = EvmWatcher(
+            http,
+            settings.evm_rpc_url,
+            usdc_contract=usdc,
+            chain_id=chain_id,
+            confirmations=settings.evm_confirmations,
+        )
+        chains.append(Chain(EthereumAccount(settings.eth_xpub, usdc_contract=usdc, chain_id=chain_id), evm))
+    if settings.ton_address and settings.ton_api_url:
+        key = settings.ton_api_key.get_secret_value() if settings.ton_api_key else None
+        ton = TonWatcher(http, settings.ton_api_url, api_key=key, confirmations=settings.ton_confirmations)
+        chains.append(Chain(TonAccount(settings.ton_address), ton))
+    provider = CryptoProvider(*chains, book=PostgresDepositBook(database), clock=_now)
+    return provider, frozenset(asset for chain in chains for asset in chain.account.assets)
+
+
+def _rates(settings: Settings, http: httpx.AsyncClient) -> Rates | None:
+    if settings.rates_url is None:
+        return None
+    return HttpRates(http, settings.rates_url, clock=_now)
+
+
+@asynccontextmanager
+async def _connection(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    async with database.platform() as session:
+        yield await driver_connection(session)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

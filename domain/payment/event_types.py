@@ -1,0 +1,66 @@
+"""What is done with a provider's event, by its type. A type that stands nowhere here changes nothing of ours.
+
+Events only say that something is new; what it is, is read at the provider. So of several types that tell of one change
+one is enough: a card payment that succeeds is told of by `payment_intent.succeeded`, and `charge.succeeded` and
+`payment_intent.created` would only make the same look again.
+
+Sources of the names: docs.stripe.com/api/events/types, developer.paypal.com/api/rest/webhooks/event-names.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Handling(StrEnum):
+    """What is done with an event."""
+
+    PAYMENT = "payment"  # its payment looks at the provider
+    RECORD = "record"  # it goes into the audit trail of the organization
+    WAITING = "waiting"  # stored for an area that does not exist yet
+    IGNORED = "ignored"  # stored, nothing depends on it
+
+
+_P, _R, _W = Handling.PAYMENT, Handling.RECORD, Handling.WAITING
+
+#: By provider: the type, or the beginning of one that ends with a dot.
+_TABLE: Mapping[str, Mapping[str, Handling]] = {
+    "stripe": {
+        "checkout.session.": _P,
+        "payment_intent.amount_capturable_updated": _P,
+        "payment_intent.canceled": _P,
+        "payment_intent.partially_funded": _P,
+        "payment_intent.payment_failed": _P,
+        "payment_intent.processing": _P,
+        "payment_intent.requires_action": _P,
+        "payment_intent.succeeded": _P,
+        "charge.captured": _P,
+        "charge.expired": _P,
+        "charge.refunded": _P,
+        "charge.updated": _P,
+        "charge.dispute.": _P,
+        "charge.refund.": _P,
+        "refund.": _P,
+        "payment_method.attached": _R,
+        "payment_method.detached": _R,
+        "account.updated": _W,
+        "customer.subscription.": _W,
+        "invoice.": _W,
+        "payout.": _W,
+    },
+    "paypal": {
+        "CHECKOUT.ORDER.": _P,
+        "CHECKOUT.PAYMENT-APPROVAL.": _P,
+        "CUSTOMER.DISPUTE.": _P,
+        "PAYMENT.AUTHORIZATION.": _P,
+        "PAYMENT.CAPTURE.": _P,
+        "PAYMENT.REFUND.": _P,
+    },
+}
+
+
+def handling_of(provider: str, event_type: str) -> Handling:
+    """Say what is done with an event of this type."""
+    for known, handling in _TABLE.get(provider, {}).items():
+        if event_type == known or (known.endswith(".") and event_type.startswith(known)):
+            return handling
+    return Handling.IGNORED

@@ -1,0 +1,43 @@
+"""Who takes payments in this process: made once by the composition root, given to whoever asks providers."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from domain.errors import Invalid
+from providers.payments.base import PaymentProvider
+from providers.rates import Rates
+
+if TYPE_CHECKING:
+    # A process without Stripe starts without its SDK.
+    from providers.payments.stripe.customers import StripeCustomers
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The adapters that are set up here, by name, and what else the outside offers.
+
+    Attributes:
+        payments: `stripe`, `paypal`, `crypto`, `credits`, as far as their settings are there.
+        customers: customers and their stored methods at Stripe; None without Stripe.
+        rates: exchange rates of coins; None where none are set up.
+        assets: which coins `crypto` takes.
+    """
+
+    payments: Mapping[str, PaymentProvider]
+    customers: "StripeCustomers | None" = None
+    rates: Rates | None = None
+    assets: frozenset[str] = frozenset()
+    closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
+
+    def named(self, name: str) -> PaymentProvider:
+        """Return an adapter; `Invalid` when it is not set up here."""
+        provider = self.payments.get(name)
+        if provider is None:
+            raise Invalid(f"Payments by {name[:16]} are not set up here.", extra={"field": "provider"})
+        return provider
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for close in self.closers:
+            await close()

@@ -1,0 +1,219 @@
+"""PaymentWorkflow: one payment from intent to settlement, with its refunds and chargebacks."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment_providers import PaymentProviders
+    from contracts.payment import (
+        AskEvidence,
+        CancelPayment,
+        CapturePayment,
+        ConfirmPayment,
+        CreatePaymentCommand,
+        PaymentCommandResult,
+        PaymentInput,
+        PaymentResult,
+        PaymentSignal,
+        ProviderEventSignal,
+        RefundPayment,
+        RefundSignal,
+        SubmitDisputeEvidence,
+    )
+    from contracts.queues import regular_activity
+    from domain.access import Actor, Role
+    from domain.errors import Conflict, DomainError, Invalid
+    from domain.ids import bounded, payment_key
+    from domain.money import parse_amount
+    from domain.payment import commands
+    from domain.payment.story import details
+    from domain.text import plain_text
+    from workflows.payment_run import CALL_TIMEOUT, PaymentRun
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
+
+
+@workflow.defn(name="payment")
+class PaymentWorkflow(PaymentRun):
+    """One payment. Its provider's word is read again at every turn, and only what is new is booked.
+
+    Messages:
+        updates `create`, `confirm`, `capture`, `cancel`, `refund`, `submit_evidence`: commands of the API. Signals
+        `provider_event`: the provider has news. Signals `refund`, `cancel`, `look` from the Temporal UI; a refused one
+        is recorded in the timeline. A cancellation request is a `cancel`.
+    Ends when: nothing is awaited any more, and `open_seconds` have passed since. What comes later starts a new run.
+    Continues as new: when the server suggests it, with the whole state and absolute deadlines.
+    Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
+    """
+
+    @workflow.init
+    def __init__(self, start: PaymentInput) -> None:
+        """Restore the state, or prepare the one that `run` writes first."""
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, start: PaymentInput) -> PaymentResult:
+        """Ask the provider once, then follow what it says until nothing is awaited any more."""
+        workflow.set_current_details(details(self._payment))
+        while True:
+            try:
+                if self._has_ended() or self._should_continue_as_new():
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    if not self._events or self._should_continue_as_new():
+                        break
+                await self._advance()
+            except (asyncio.CancelledError, ActivityError) as error:
+                # A cancelled local activity arrives as its error, not as the cancellation itself.
+                if not is_cancelled_exception(error):
+                    raise
+                await asyncio.shield(self.signal_cancel(PaymentSignal()))
+        if not self._has_ended():
+            update = {
+                "payment": self._payment,
+                "resume": False,
+                "signals": self._signals,
+                "events": tuple(self._events),
+            }
+            workflow.continue_as_new(start.model_copy(update=update))
+        payment = self._payment
+        return PaymentResult(payment_id=payment.terms.payment_id, status=payment.status.value, version=payment.version)
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    @workflow.update(name="create")
+    async def create(self, command: CreatePaymentCommand) -> PaymentCommandResult:  # noqa: ARG002
+        """Answer once the provider has, or is known not to have."""
+        await workflow.wait_condition(self._is_answered)
+        return self._result()
+
+    @create.validator
+    def _validate_create(self, command: CreatePaymentCommand) -> None:
+        if command.command_id != self._start.command_id:
+            raise Conflict("There is a payment with this id already.", code="payment.exists")
+
+    @workflow.update(name="confirm")
+    async def confirm(self, command: ConfirmPayment) -> PaymentCommandResult:
+        """Go on after the payer has acted."""
+        async with self._lock:
+            await self._open_once()
+            if not self._payment.received_minor:
+                commands.check_open(self._payment, "confirm")
+                ask = self._ask("confirm", command.command_id, method_ref=command.method_ref)
+                answer = await workflow.execute_activity_method(
+                    PaymentProviders.confirm, ask, **regular_activity("confirm", timeout=CALL_TIMEOUT)
+                )
+                await self._take(answer)
+        return self._result()
+
+    @workflow.update(name="capture")
+    async def capture(self, command: CapturePayment) -> PaymentCommandResult:
+        """Take what was authorized."""
+        async with self._lock:
+            await self._open_once()
+            amount = commands.check_capture(self._payment, command.amount_minor)
+            ask = self._ask("capture", command.command_id, amount_minor=amount)
+            answer = await workflow.execute_activity_method(
+                PaymentProviders.capture, ask, **regular_activity("capture", timeout=CALL_TIMEOUT)
+            )
+            await self._take(answer)
+        return self._result()
+
+    @workflow.update(name="cancel")
+    async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
+        """End a payment that nobody has paid."""
+        async with self._lock:
+            await self._open_once()
+            await self._cancel(command.command_id)
+        return self._result()
+
+    @workflow.update(name="refund")
+    async def refund(self, command: RefundPayment) -> PaymentCommandResult:
+        """Give back a part, or what remains; the one that asks twice is answered the same."""
+        async with self._lock:
+            await self._open_once()
+            await self._refund(
+                command.command_id, command.refund_id, command.amount_minor, command.reason, command.actor
+            )
+        return self._result(refund_id=command.refund_id)
+
+    @workflow.update(name="submit_evidence")
+    async def submit_evidence(self, command: SubmitDisputeEvidence) -> PaymentCommandResult:
+        """Answer a chargeback."""
+        async with self._lock:
+            await self._open_once()
+            if not self._payment.has_done(command.command_id):
+                dispute = commands.check_evidence(self._payment, command.dispute_ref)
+                key = payment_key(self._payment.terms.payment_id, "evidence", command.command_id)
+                ask = AskEvidence(terms=self._payment.terms, dispute_ref=dispute.ref, text=command.text, key=key)
+                answer = await workflow.execute_activity_method(
+                    PaymentProviders.submit_evidence, ask, **regular_activity("evidence", timeout=CALL_TIMEOUT)
+                )
+                if answer.refused is not None:
+                    raise Invalid(answer.refused.detail, code="payment.evidence_refused")
+                done = commands.evidence_submitted(self._payment, dispute.ref, actor=command.actor, at=workflow.now())
+                await self._record([done], command_id=command.command_id, actor=command.actor)
+                self._look_wanted = True
+        return self._result()
+
+    # Signals ----------------------------------------------------------------------------------------------------------
+
+    @workflow.signal(name="provider_event")
+    async def signal_provider_event(self, signal: ProviderEventSignal) -> None:
+        """Ask the provider what is new; its events say only that something is."""
+        if signal.event_id not in self._events:
+            self._events.append(signal.event_id)
+
+    @workflow.signal(name="look")
+    async def signal_look(self, signal: PaymentSignal) -> None:  # noqa: ARG002
+        """Ask the provider now."""
+        self._look_wanted = True
+
+    @workflow.signal(name="refund")
+    async def signal_refund(self, signal: RefundSignal) -> None:
+        """Refund in the name of an operator."""
+
+        async def obey(command_id: str, actor: Actor) -> None:
+            terms = self._payment.terms
+            amount = None if signal.amount is None else parse_amount(str(signal.amount), terms.currency)
+            reason = None if signal.reason is None else plain_text(signal.reason, "reason")
+            await self._refund(command_id, f"rfd_{workflow.uuid4().hex[:26]}", amount, reason, actor)
+
+        await self._obey("refund", signal, obey)
+
+    @workflow.signal(name="cancel")
+    async def signal_cancel(self, signal: PaymentSignal) -> None:
+        """End a payment that nobody has paid."""
+
+        async def obey(command_id: str, _actor: Actor) -> None:
+            await self._cancel(command_id)
+
+        await self._obey("cancel", signal, obey)
+
+    async def _obey(
+        self, name: str, signal: PaymentSignal | RefundSignal, obey: Callable[[str, Actor], Awaitable[None]]
+    ) -> None:
+        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
+        self._signals += 1
+        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
+        # delivered again keeps its id.
+        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
+        command_id = bounded(f"signal:{name}:{_named(signal.command_id) or own_id}")
+        actor = Actor(principal=f"temporal-ui:{_named(signal.operator) or 'operator'}", role=Role.OPERATOR)
+        async with self._lock:
+            await self._open_once()
+            try:
+                await obey(command_id, actor)
+            except DomainError as refusal:
+                note: dict[str, object] = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
+                refused = commands.command_refused(
+                    self._payment, actor=actor.qualified(), details=note, at=workflow.now()
+                )
+                await self._record([refused], command_id=bounded(f"{command_id}:refused"), actor=actor)
+
+
+def _named(value: object) -> str | None:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None

@@ -1,0 +1,434 @@
+"""What the run of a payment does by itself; `workflows/payment.py` adds who may tell it what."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment_providers import PaymentProviders
+    from activities.payments import PaymentBooks
+    from contracts import search_attributes
+    from contracts.payment import (
+        AskProvider,
+        AskRefund,
+        FundEscrowFromPayment,
+        LoadPayment,
+        PaymentCommandResult,
+        PaymentEvent,
+        PaymentInput,
+        ProviderAnswer,
+        RecordPayment,
+        RefundAnswer,
+    )
+    from contracts.queues import local_activity, regular_activity
+    from domain.access import Actor
+    from domain.errors import Conflict, InsufficientFunds, Invalid
+    from domain.ids import payment_key
+    from domain.payment import commands
+    from domain.payment.converge import (
+        Observation,
+        converge,
+        needs_purpose,
+        numbered,
+        refund_accepted,
+        refund_failed,
+    )
+    from domain.payment.snapshot import Decline
+    from domain.payment.state import IN_FLIGHT, Fulfilment, Outcome, Payment, PaymentStatus, Refund, RefundState
+    from domain.payment.story import details
+
+#: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
+CALL_TIMEOUT = timedelta(seconds=20)
+#: How long the first answer is tried for before the outcome counts as unknown.
+CREATE_GIVES_UP_AFTER = timedelta(seconds=15)
+#: How long a look at the provider is tried for; the next look is due soon enough.
+LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
+#: Pauses between lookups of an unknown outcome: the first, and the longest.
+FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
+#: How many of the provider's events one look answers for.
+EVENTS_A_LOOK = 100
+
+
+class PaymentRun:
+    """What a payment's run knows, how it asks the provider, and the one way in which it writes.
+
+    Whoever asks or writes holds the lock, so a command and the run's own steps never mix.
+    """
+
+    def __init__(self, start: PaymentInput) -> None:
+        """Restore the state, or prepare the one that is written first."""
+        self._start = start
+        self._lock = asyncio.Lock()
+        self._opening = commands.created(start.terms, actor=start.created_by)
+        self._payment: Payment = start.payment or replace(self._opening.payment, version=0)
+        self._events: list[str] = list(start.events)
+        self._signals = start.signals
+        self._lookups = 0
+        self._polls = 0
+        self._look_wanted = False
+        self._published: PaymentStatus | None = None if start.resume else self._payment.status
+
+    # What the run does by itself --------------------------------------------------------------------------------------
+
+    async def _advance(self) -> None:
+        """Do the next thing that is due, or wait until something is."""
+        async with self._lock:
+            await self._open_once()
+            if self._payment.ref is None and self._payment.status in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN}:
+                await self._submit()
+            elif any(refund.state in IN_FLIGHT for refund in self._payment.refunds):
+                await self._submit_refunds()
+            elif self._events or self._look_wanted:
+                await self._look()
+            elif needs_purpose(self._payment):
+                await self._fund_escrow()
+            elif workflow.now() >= self._payment.terms.expires_at:
+                await self._end_time()
+        if not self._is_due():
+            await self._wait()
+
+    def _is_due(self) -> bool:
+        """Tell whether the next turn has something to do at once."""
+        if self._payment.unknown:
+            return False
+        if self._events or self._look_wanted or needs_purpose(self._payment):
+            return True
+        if self._payment.status is PaymentStatus.CREATED:
+            return True
+        requested = any(refund.state is RefundState.REQUESTED for refund in self._payment.refunds)
+        over = workflow.now() >= self._payment.terms.expires_at
+        return requested or (over and commands.expiring(self._payment, at=workflow.now()) is not None)
+
+    async def _wait(self) -> None:
+        """Wait for news, a command, the next poll, the payer's deadline or the end, whichever is first."""
+        if self._has_ended() or self._should_continue_as_new():
+            return
+        version, until, what = self._payment.version, *self._next_wake()
+        try:
+            await workflow.wait_condition(
+                lambda: (
+                    bool(self._events)
+                    or self._look_wanted
+                    or self._payment.version != version
+                    or self._should_continue_as_new()
+                ),
+                timeout=max(until - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._payment.status.value}: {what}",
+            )
+            self._polls = 0
+        except TimeoutError:
+            if what == "ask the provider":
+                self._polls += 1
+                self._look_wanted = self._payment.ref is not None
+
+    def _next_wake(self) -> tuple[datetime, str]:
+        payment, now = self._payment, workflow.now()
+        terms = payment.terms
+        if payment.unknown or any(refund.state is RefundState.UNKNOWN for refund in payment.refunds):
+            return now + min(FIRST_LOOKUP * 2 ** min(self._lookups, 16), LONGEST_LOOKUP), "look up what is unknown"
+        if not payment.awaits and terms.late_poll_seconds:
+            return min(now + timedelta(seconds=terms.late_poll_seconds), self._closes_at()), "ask the provider"
+        if not payment.awaits:
+            return self._closes_at(), "stays open for commands"
+        pause = min(terms.first_poll_seconds * 2 ** min(self._polls, 16), terms.longest_poll_seconds)
+        poll = (now + timedelta(seconds=pause), "ask the provider")
+        if commands.expiring(payment, at=now) is None:
+            return poll
+        return min(poll, (terms.expires_at, "the payer's time is over"))
+
+    async def _submit(self) -> None:
+        """Have the provider make the payment; what may have been made is looked up first."""
+        terms = self._payment.terms
+        key = payment_key(terms.payment_id, "create")
+        ask = AskProvider(terms=terms, key=key)
+        if self._payment.unknown or self._start.resume:
+            self._lookups += 1
+            found = await self._patiently(PaymentProviders.find, ask, "look for it at the provider")
+            if found is None or not found.missing:
+                await self._take_created(found)
+                return
+            if workflow.now() >= terms.expires_at:
+                why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
+                await self._record([commands.refused(self._payment, decline=why, at=workflow.now())])
+                return
+        answer = await self._patiently(PaymentProviders.create, ask, f"create at {terms.provider}")
+        await self._take_created(answer)
+
+    async def _patiently(
+        self,
+        method: Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]],
+        ask: AskProvider,
+        summary: str,
+        *,
+        give_up_after: timedelta = CREATE_GIVES_UP_AFTER,
+    ) -> ProviderAnswer | None:
+        """Ask the provider; None when it could not be asked for that long."""
+        options = regular_activity(summary, timeout=CALL_TIMEOUT, give_up_after=give_up_after)
+        try:
+            return await workflow.execute_activity_method(method, ask, **options)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return None
+
+    async def _take_created(self, answer: ProviderAnswer | None) -> None:
+        unknown = "The provider did not answer." if answer is None else answer.unknown
+        if unknown is not None:
+            if not self._payment.unknown:
+                await self._record([commands.outcome_unknown(self._payment, detail=unknown, at=workflow.now())])
+            return
+        assert answer is not None
+        if answer.refused is not None:
+            decline = Decline(code=answer.refused.code, detail=answer.refused.detail)
+            await self._record([commands.refused(self._payment, decline=decline, at=workflow.now())])
+            return
+        await self._converge(answer)
+
+    async def _look(self) -> None:
+        """Ask the provider how it stands there, and book what is new with the events that told of it."""
+        self._look_wanted = False
+        handled = tuple(self._events[:EVENTS_A_LOOK])
+        if self._payment.ref is None:
+            await self._record([], handled=handled)
+            return
+        answer = await self._patiently(
+            PaymentProviders.retrieve, self._ask("look"), "ask the provider", give_up_after=LOOK_GIVES_UP_AFTER
+        )
+        if answer is None or answer.snapshot is None:
+            # The events stay unhandled, so the inbox tells of them again.
+            self._events = self._events[len(handled) :]
+            return
+        await self._converge(answer, handled=handled)
+
+    async def _end_time(self) -> None:
+        """End a payment whose payer's time is over, there first; money that comes all the same is booked as ever."""
+        over = commands.expiring(self._payment, at=workflow.now())
+        if over is None:
+            if self._payment.received_minor and self._payment.fulfilment is Fulfilment.PENDING:
+                await self._purpose_gone("not all of it came in time")
+            return
+        await self._record([over])
+        if self._payment.ref is not None:
+            answer = await self._patiently(
+                PaymentProviders.cancel, self._ask("expire"), "end it there", give_up_after=LOOK_GIVES_UP_AFTER
+            )
+            if answer is not None and answer.snapshot is not None:
+                await self._converge(answer)
+
+    async def _fund_escrow(self) -> None:
+        funding = await workflow.execute_activity_method(
+            PaymentProviders.fund_escrow,
+            FundEscrowFromPayment(terms=self._payment.terms),
+            **regular_activity("fund the escrow", timeout=CALL_TIMEOUT),
+        )
+        if funding.funded:
+            await self._record([commands.fulfilled(self._payment, at=workflow.now())])
+        else:
+            await self._purpose_gone(funding.why or "it takes no money any more")
+
+    async def _purpose_gone(self, why: str) -> None:
+        refund_id = f"rfd_{workflow.uuid4().hex[:26]}"
+        await self._record([commands.purpose_gone(self._payment, why=why, refund_id=refund_id, at=workflow.now())])
+
+    async def _submit_refunds(self) -> None:
+        """Have the provider make the refunds that our books have; what may have been made is looked up first."""
+        for refund in self._payment.refunds:
+            if refund.state not in IN_FLIGHT:
+                continue
+            ask = self._ask_refund(refund)
+            options = regular_activity("refund", timeout=CALL_TIMEOUT)
+            if refund.state is RefundState.UNKNOWN or self._start.resume:
+                self._lookups += 1
+                answer = await workflow.execute_activity_method(PaymentProviders.find_refund, ask, **options)
+                if answer.missing:
+                    answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
+            else:
+                answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
+            await self._take_refund(refund, answer)
+
+    def _ask_refund(self, refund: Refund) -> AskRefund:
+        terms, ref = self._payment.terms, self._payment.ref
+        assert ref is not None
+        return AskRefund(
+            terms=terms,
+            ref=ref,
+            refund_id=refund.refund_id,
+            amount_minor=refund.amount_minor,
+            reason=refund.reason,
+            key=payment_key(terms.payment_id, "refund", refund.refund_id),
+        )
+
+    async def _take_refund(self, refund: Refund, answer: RefundAnswer) -> None:
+        if answer.unknown is not None:
+            if refund.state is not RefundState.UNKNOWN:
+                await self._record([commands.refund_unknown(self._payment, refund.refund_id, at=workflow.now())])
+        elif answer.refused is not None:
+            known = next(item for item in self._payment.refunds if item.refund_id == refund.refund_id)
+            failed = refund_failed(self._payment, known, answer.refused.detail)
+            await self._record([numbered(failed, workflow.now())])
+        else:
+            assert answer.snapshot is not None
+            accepted = refund_accepted(self._payment, refund.refund_id, answer.snapshot)
+            if accepted is not None:
+                await self._record([numbered(accepted, workflow.now())])
+            await self._look()
+
+    async def _cancel(self, command_id: str) -> None:
+        """End the payment there; the caller holds the lock."""
+        commands.check_open(self._payment, "cancel")
+        answer = await workflow.execute_activity_method(
+            PaymentProviders.cancel,
+            self._ask("cancel", command_id),
+            **regular_activity("cancel", timeout=CALL_TIMEOUT),
+        )
+        await self._take(answer)
+
+    async def _refund(
+        self, command_id: str, refund_id: str, amount_minor: int | None, reason: str | None, actor: Actor
+    ) -> None:
+        """Book the refund, then have it made; the caller holds the lock."""
+        while not self._payment.has_done(command_id):
+            requested = commands.refund(
+                self._payment,
+                refund_id=refund_id,
+                amount_minor=amount_minor,
+                reason=reason,
+                requested_by=actor.qualified(),
+                at=workflow.now(),
+            )
+            await self._record([requested], command_id=command_id, actor=actor)
+        await self._submit_refunds()
+
+    # The one way that anything is written -----------------------------------------------------------------------------
+
+    async def _take(self, answer: ProviderAnswer) -> None:
+        """Book what a command's answer tells; a refusal is the caller's."""
+        if answer.refused is not None:
+            raise Conflict(answer.refused.detail, code="payment.refused", extra={"reason": answer.refused.code})
+        await self._converge(answer)
+
+    async def _converge(self, answer: ProviderAnswer, *, handled: Sequence[str] = ()) -> None:
+        """Write the events that make the books agree with a snapshot, from wherever the books stand."""
+        assert answer.snapshot is not None
+        self._lookups = 0
+        now = workflow.now()
+        seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
+        while True:
+            outcomes = converge(self._payment, seen)
+            if not outcomes and not handled:
+                return
+            if await self._record(outcomes, handled=handled):
+                return
+
+    async def _open_once(self) -> None:
+        if self._payment.version:
+            return
+        if self._start.resume:
+            self._payment = await workflow.execute_local_activity_method(
+                PaymentBooks.load,
+                LoadPayment(payment_id=self._payment.terms.payment_id),
+                **local_activity("resume from the books"),
+            )
+            self._publish()
+        else:
+            await self._record([self._opening], command_id=self._start.command_id, actor=self._start.created_by)
+
+    async def _record(
+        self,
+        outcomes: Sequence[Outcome],
+        *,
+        handled: Sequence[str] = (),
+        command_id: str | None = None,
+        actor: Actor | None = None,
+    ) -> bool:
+        """Write events in one transaction and adopt what the books hold then; returns whether it is these events."""
+        at = workflow.now()
+        if command_id is not None:
+            outcomes = [*outcomes[:-1], commands.done(outcomes[-1], command_id)]
+        events = tuple(
+            PaymentEvent(
+                payment=outcome.payment,
+                event=outcome.event,
+                actor=outcome.actor,
+                actor_detail=actor,
+                moves=outcome.moves,
+                details=dict(outcome.details),
+                booked=outcome.booked,
+                debtor=outcome.debtor,
+                command_id=command_id if outcome is outcomes[-1] else None,
+                at=at,
+            )
+            for outcome in outcomes
+        )
+        terms = self._payment.terms
+        message = RecordPayment(
+            payment_id=terms.payment_id, provider=terms.provider, events=events, handled=tuple(handled), at=at
+        )
+        what = ", ".join(outcome.event for outcome in outcomes) or "nothing new"
+        recorded = await workflow.execute_local_activity_method(PaymentBooks.record, message, **local_activity(what))
+        if recorded.declined is not None:
+            declined, extra = recorded.declined, {"state": self._payment.status.value}
+            kind = InsufficientFunds if declined.code == InsufficientFunds.code else Invalid
+            raise kind(declined.detail, code=declined.code, extra={**declined.extra, **extra})
+        if recorded.stored is not None:
+            self._payment = recorded.stored
+            self._publish()
+        if recorded.applied and handled:
+            self._events = [event for event in self._events if event not in set(handled)]
+        return recorded.applied
+
+    # What is known ----------------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        step: str,
+        command_id: str | None = None,
+        *,
+        method_ref: str | None = None,
+        amount_minor: int | None = None,
+    ) -> AskProvider:
+        terms = self._payment.terms
+        return AskProvider(
+            terms=terms,
+            key=payment_key(terms.payment_id, step, command_id),
+            ref=self._payment.ref,
+            method_ref=method_ref,
+            amount_minor=amount_minor,
+        )
+
+    def _is_answered(self) -> bool:
+        """Tell whether the caller can be told something: credits and stored methods are paid at once."""
+        payment = self._payment
+        return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not needs_purpose(payment)
+
+    def _has_ended(self) -> bool:
+        payment = self._payment
+        if payment.version == 0 or payment.awaits or self._events or self._look_wanted:
+            return False
+        return workflow.now() >= self._closes_at()
+
+    def _closes_at(self) -> datetime:
+        return self._payment.updated_at + timedelta(seconds=self._payment.terms.open_seconds)
+
+    def _publish(self) -> None:
+        """Show the state to operators; the search attribute costs the server a write, so only when it changes."""
+        if self._payment.status is not self._published:
+            self._published = self._payment.status
+            workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._published.value)])
+        workflow.set_current_details(details(self._payment))
+
+    def _should_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _result(self, *, refund_id: str | None = None) -> PaymentCommandResult:
+        payment = self._payment
+        return PaymentCommandResult(
+            payment_id=payment.terms.payment_id,
+            status=payment.status.value,
+            version=payment.version,
+            refund_id=refund_id,
+        )
