@@ -160,6 +160,16 @@ def is_set_up(ctx: Context, payment_method: JSON) -> bool:
     return ctx.store.get("sandbox.set_up", f"{payment_method['id']}:set_up") is not None
 
 
+def spend(ctx: Context, payment_method: JSON) -> None:
+    """Remember that a method cannot be used again: it was used without a customer, or taken from one."""
+    ctx.store.put({"object": "sandbox.detached", "id": f"{payment_method['id']}:detached"})
+
+
+def is_spent(ctx: Context, payment_method: JSON) -> bool:
+    """Tell whether a method cannot be used again."""
+    return ctx.store.get("sandbox.detached", f"{payment_method['id']}:detached") is not None
+
+
 def needs_authentication(ctx: Context, payment_method: JSON, *, off_session: bool = False) -> bool:
     """Tell whether the bank wants to see the payer for a payment with this method."""
     wanted = behind(payment_method).authentication

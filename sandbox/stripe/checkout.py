@@ -8,10 +8,10 @@ failed is told later.
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sandbox.stripe import cards, intents, money
-from sandbox.stripe.core import OPERATIONS, Context, Refusal, task
+from sandbox.stripe import intents, money
+from sandbox.stripe.core import Context, Refusal, task
 from sandbox.stripe.errors import invalid
-from sandbox.stripe.operations import customers, payment_intents
+from sandbox.stripe.operations import customers, payment_intents, prices, products, setup_intents
 
 JSON = dict[str, Any]
 
@@ -29,16 +29,15 @@ def lines(ctx: Context, session: JSON) -> list[JSON]:
     return found
 
 
-def line(ctx: Context, params: JSON, index: int) -> JSON:
+async def line(ctx: Context, params: JSON, index: int) -> JSON:
     """Return one line of a session from its parameters: a price that exists, or one that is made for it."""
     name = f"line_items[{index}]"
     if "price" in params:
-        price = ctx.store.get("price", params["price"])
-        if price is None:
-            message = f"No such price: '{params['price']}'"
-            raise invalid(message, param=f"{name}[price]", code="resource_missing")
+        price = prices.get(ctx, params["price"], param=f"{name}[price]")
+        if price["type"] == "recurring":
+            raise invalid("Recurring prices need the mode `subscription`.", param=f"{name}[price]")
     elif "price_data" in params:
-        price = _price(ctx, params["price_data"], f"{name}[price_data]")
+        price = await _price(ctx, params["price_data"], f"{name}[price_data]")
     else:
         raise invalid("Each line needs a `price` or `price_data`.", param=name, code="parameter_missing")
     product = ctx.store.get("product", price["product"])
@@ -80,12 +79,16 @@ async def pay(ctx: Context, session: JSON, payment_method: JSON) -> Refusal | No
     return intents.confirm(ctx, intent, payment_method, return_url=f"{ctx.base_url}/pay/{session['id']}")
 
 
-async def authenticate(ctx: Context, session: JSON, *, succeeds: bool) -> Refusal | None:
-    """End the 3-D Secure that a session waits for, if it does."""
-    intent = ctx.store.get("payment_intent", session["payment_intent"] or "")
-    if intent is None or intent["status"] != "requires_action":
-        return None
-    return intents.authenticate(ctx, intent, succeeds=succeeds)
+def waits_for(ctx: Context, session: JSON) -> JSON | None:
+    """Return the intent of a session whose payer has to pass 3-D Secure, None when there is nothing to pass."""
+    intent = ctx.store.find(session["payment_intent"] or session["setup_intent"] or "")
+    return intent if intent is not None and intent["status"] == "requires_action" else None
+
+
+def finish_setup(ctx: Context, session: JSON, intent: JSON) -> None:
+    """Complete a session of mode `setup` if its method has been stored."""
+    if session["status"] == "open" and intent["status"] == "succeeded":
+        _complete(ctx, session, "no_payment_required")
 
 
 def expire(ctx: Context, session: JSON) -> None:
@@ -172,86 +175,35 @@ async def _know_payer(ctx: Context, session: JSON, payment_method: JSON, terms: 
 
 async def _set_up(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -> Refusal | None:
     params = {
-        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
         "payment_method": payment_method["id"],
         "confirm": True,
+        "return_url": f"{ctx.base_url}/pay/{session['id']}",
         **terms["setup_intent_data"],
     }
     if session["customer"] is not None:
         params["customer"] = session["customer"]
     try:
-        made = await OPERATIONS["post", "/v1/setup_intents"](ctx, params)
+        intent = await setup_intents.create(ctx, params)
     except Refusal as refusal:
         return refusal
-    session["setup_intent"] = made["id"]
-    _complete(ctx, session, "no_payment_required")
-    cards.set_up(ctx, payment_method)
+    session["setup_intent"] = intent["id"]
+    ctx.store.put(session)
+    finish_setup(ctx, session, intent)
     return None
 
 
-def _price(ctx: Context, params: JSON, name: str) -> JSON:
+async def _price(ctx: Context, params: JSON, name: str) -> JSON:
     if "recurring" in params:
         raise invalid("Recurring prices need the mode `subscription`.", param=f"{name}[recurring]")
-    product = params.get("product")
-    if product is None:
-        if "product_data" not in params:
-            message = "One of `product` and `product_data` is needed."
-            raise invalid(message, param=f"{name}[product_data]", code="parameter_missing")
-        product = _product(ctx, params["product_data"])
-    elif ctx.store.get("product", product) is None:
-        raise invalid(f"No such product: '{product}'", param=f"{name}[product]", code="resource_missing")
-    unit = params.get("unit_amount_decimal", params.get("unit_amount"))
-    if unit is None or Decimal(unit) < 0:
-        raise invalid("A unit amount is needed.", param=f"{name}[unit_amount]", code="parameter_missing")
-    exact = Decimal(unit)
-    price: JSON = {
-        "id": ctx.new_id("price"),
-        "object": "price",
-        "active": False,
-        "billing_scheme": "per_unit",
-        "created": ctx.now(),
-        "currency": money.check_currency(params["currency"]),
-        "custom_unit_amount": None,
-        "livemode": False,
-        "lookup_key": None,
-        "metadata": {},
-        "nickname": None,
-        "product": product,
-        "recurring": None,
-        "tax_behavior": params.get("tax_behavior", "unspecified"),
-        "tiers_mode": None,
-        "transform_quantity": None,
-        "type": "one_time",
-        "unit_amount": int(exact) if exact == int(exact) else None,
-        "unit_amount_decimal": str(unit),
-    }
-    ctx.store.put(price)
-    return price
-
-
-def _product(ctx: Context, params: JSON) -> str:
-    id = ctx.new_id("prod")
-    ctx.store.put(
-        {
-            "id": id,
-            "object": "product",
-            "active": False,
-            "created": ctx.now(),
-            "default_price": None,
-            "description": params.get("description"),
-            "images": params.get("images", []),
-            "livemode": False,
-            "marketing_features": [],
-            "metadata": dict(params.get("metadata") or {}),
-            "name": params["name"],
-            "package_dimensions": None,
-            "shippable": None,
-            "statement_descriptor": None,
-            "tax_code": None,
-            "type": "service",
-            "unit_label": params.get("unit_label"),
-            "updated": ctx.now(),
-            "url": None,
-        }
-    )
-    return id
+    if ("product" in params) == ("product_data" in params):
+        message = "One of `product` and `product_data` is needed."
+        raise invalid(message, param=f"{name}[product_data]", code="parameter_missing")
+    if "product" in params:
+        product = products.get(ctx, params["product"], param=f"{name}[product]")
+    else:
+        fields = ("name", "description", "images", "metadata", "unit_label")
+        given = {field: params["product_data"][field] for field in fields if field in params["product_data"]}
+        product = await products.create(ctx, given | {"active": False})
+    price = {key: value for key, value in params.items() if key != "product_data"}
+    price |= {"active": False, "currency": money.check_currency(params["currency"]), "product": product["id"]}
+    return prices.make(ctx, price)

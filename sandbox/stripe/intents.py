@@ -48,7 +48,7 @@ def confirm(
     """
     if intent["status"] not in CONFIRMABLE:
         raise unexpected_state(intent, "confirm")
-    _check_method(intent, payment_method)
+    _check_method(ctx, intent, payment_method)
     intent |= {"payment_method": payment_method["id"], "last_payment_error": None, "next_action": None}
     mark = f"{intent['id']}:authenticated"
     if ctx.store.get("sandbox.authenticated", mark) is not None:
@@ -166,7 +166,7 @@ async def end_debit(ctx: Context, intent: str, charge: str) -> None:
         settle_debit(ctx, stored)
 
 
-def _check_method(intent: JSON, payment_method: JSON) -> None:
+def _check_method(ctx: Context, intent: JSON, payment_method: JSON) -> None:
     kind, owner = payment_method["type"], payment_method["customer"]
     if kind not in intent["payment_method_types"]:
         message = f"A PaymentMethod of type {kind} is not allowed for this PaymentIntent."
@@ -174,6 +174,9 @@ def _check_method(intent: JSON, payment_method: JSON) -> None:
         raise Refusal(400, "invalid_request_error", message, code=code, param="payment_method")
     if owner is not None and owner != intent["customer"]:
         message = f"PaymentMethod {payment_method['id']} belongs to another customer than this PaymentIntent."
+        raise Refusal(400, "invalid_request_error", message, param="payment_method")
+    if cards.is_spent(ctx, payment_method):
+        message = "This PaymentMethod was used or detached without belonging to a customer. It cannot be used again."
         raise Refusal(400, "invalid_request_error", message, param="payment_method")
 
 
@@ -258,14 +261,17 @@ def _move(ctx: Context, intent: JSON, status: str) -> None:
 
 
 def _keep_for_later(ctx: Context, intent: JSON, payment_method: JSON, *, authenticated: bool) -> None:
-    if intent["setup_future_usage"] is None:
-        return
-    if authenticated:
+    wanted = intent["setup_future_usage"] is not None
+    if wanted and authenticated:
         cards.set_up(ctx, payment_method)
-    if intent["customer"] is not None and payment_method["customer"] is None:
+    if payment_method["customer"] is not None:
+        return
+    if wanted and intent["customer"] is not None:
         payment_method["customer"] = intent["customer"]
         ctx.store.put(payment_method)
         ctx.emit("payment_method.attached", payment_method)
+    else:
+        cards.spend(ctx, payment_method)
 
 
 def _error_of(charge: JSON, payment_method: JSON) -> JSON:

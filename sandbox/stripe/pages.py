@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from sandbox.stripe import cards, checkout, intents, money
+from sandbox.stripe import cards, checkout, money
 from sandbox.stripe.core import Context, Refusal, page
+from sandbox.stripe.operations import three_d_secure
 
 JSON = dict[str, Any]
 
@@ -90,9 +91,9 @@ async def pay_checkout(request: Request) -> Response:
         except Refusal as raised:
             refusal = raised
         session = ctx.store.get("checkout.session", session["id"]) or session
-        intent = ctx.store.get("payment_intent", session["payment_intent"] or "")
-        if refusal is None and intent is not None and intent["status"] == "requires_action":
-            return RedirectResponse(f"/3ds/{intent['id']}", 303)
+        waiting = checkout.waits_for(ctx, session)
+        if refusal is None and waiting is not None:
+            return RedirectResponse(f"/3ds/{waiting['id']}", 303)
         return _checkout(ctx, session, form=form, error=refusal.message if refusal else None)
 
 
@@ -122,11 +123,11 @@ async def end_three_d_secure(request: Request) -> Response:
         if intent is None or intent["status"] != "requires_action":
             return _gone()
         action = intent["next_action"]
-        await authenticate(ctx, intent, succeeds=succeeds)
+        ended = three_d_secure.finish(ctx, intent, succeeds=succeeds)
         back = (action.get("redirect_to_url") or {}).get("return_url")
         if back is None:
             return _html("Thank you", "<h1>Thank you. You can close this page.</h1>")
-        return RedirectResponse(_with_outcome(back, ctx.store.find(intent["id"]) or intent), 303)
+        return RedirectResponse(_with_outcome(back, ended), 303)
 
 
 @page("GET", "/portal/{session}")
@@ -149,21 +150,15 @@ async def show_portal(request: Request) -> Response:
         return _html("Billing", f"<h1>{name}</h1><p>What you pay with:</p>{listed}{link}")
 
 
-async def authenticate(ctx: Context, intent: JSON, *, succeeds: bool) -> None:
-    """End the 3-D Secure of a payment intent or a setup intent."""
-    if intent["object"] == "payment_intent":
-        intents.authenticate(ctx, intent, succeeds=succeeds)
-
-
 def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None, error: str | None = None) -> Response:
     if session["status"] == "complete":
         back = (session["success_url"] or session["return_url"] or "").replace("{CHECKOUT_SESSION_ID}", session["id"])
         return RedirectResponse(back, 303) if back else _html("Thank you", "<h1>Thank you.</h1>")
     if session["status"] == "expired":
         return _html("Expired", "<h1>This page has expired.</h1>" + _cancel_link(session))
-    intent = ctx.store.get("payment_intent", session["payment_intent"] or "")
-    if error is None and intent is not None and intent["last_payment_error"] is not None:
-        error = intent["last_payment_error"]["message"]
+    intent = ctx.store.find(session["payment_intent"] or session["setup_intent"] or "") or {}
+    former = intent.get("last_payment_error") or intent.get("last_setup_error")
+    error = error or (former["message"] if former else None)
     form = form or {}
     rows = "".join(
         f"<li><span>{escape(each['description'] or '')}{_times(each)}</span>"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.stripe import cards, charging, lists, money
+from sandbox.stripe import cards, charging, lists, money, search
 from sandbox.stripe.core import Context, Refusal, expansion, operation
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import customers
@@ -80,6 +80,12 @@ async def capture(ctx: Context, params: JSON, charge: str) -> JSON:
 async def list_all(ctx: Context, params: JSON) -> JSON:
     """List charges, newest first."""
     return lists.answer(ctx, "charge", params, "/v1/charges", "customer", "payment_intent", "transfer_group")
+
+
+@operation("get", "/v1/charges/search")
+async def search_all(ctx: Context, params: JSON) -> JSON:
+    """Find charges by a query."""
+    return search.answer(ctx, "charge", params, "/v1/charges/search")
 
 
 @expansion("charge", "refunds")

@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.stripe import cards, checkout, lists, money
 from sandbox.stripe.core import Context, Refusal, control, expansion, operation
 from sandbox.stripe.errors import invalid, missing
-from sandbox.stripe.operations import customers, payment_intents
+from sandbox.stripe.operations import customers, payment_intents, three_d_secure
 from sandbox.stripe.parameters import merge, merged_metadata
 
 JSON = dict[str, Any]
@@ -31,7 +31,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
     if "customer" in params:
         customers.get(ctx, params["customer"], param="customer")
     expires_at = _expiry(ctx, params)
-    lines = [checkout.line(ctx, each, index) for index, each in enumerate(params.get("line_items", []))]
+    lines = [await checkout.line(ctx, each, index) for index, each in enumerate(params.get("line_items", []))]
     currency = _currency(params, mode, lines)
     total = sum(each["amount_total"] for each in lines) if mode == "payment" else None
     if total:
@@ -115,9 +115,13 @@ async def pay_session(ctx: Context, body: JSON) -> JSON:
     else:
         payment_method = cards.resolve(ctx, body.get("payment_method", "pm_card_visa"))
     refusal: Refusal | None = await checkout.pay(ctx, session, payment_method)
-    if refusal is None:
-        refusal = await checkout.authenticate(ctx, session, succeeds=body.get("outcome") != "fail")
-    return {"session": get(ctx, session["id"]), "error": refusal.body()["error"] if refusal else None}
+    waiting = checkout.waits_for(ctx, get(ctx, session["id"]))
+    if waiting is not None:
+        ended = three_d_secure.finish(ctx, waiting, succeeds=body.get("outcome") != "fail")
+        error = ended.get("last_payment_error") or ended.get("last_setup_error")
+    else:
+        error = refusal.body()["error"] if refusal else None
+    return {"session": get(ctx, session["id"]), "error": error}
 
 
 def _check_ways_back(params: JSON) -> None:

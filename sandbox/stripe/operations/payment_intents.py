@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.stripe import cards, intents, lists, money
+from sandbox.stripe import cards, intents, lists, money, search
 from sandbox.stripe.core import Context, Refusal, control, operation
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import customers
@@ -189,12 +189,10 @@ async def list_all(ctx: Context, params: JSON) -> JSON:
     return lists.answer(ctx, "payment_intent", params, "/v1/payment_intents", "customer")
 
 
-@control("three_d_secure")
-async def finish_three_d_secure(ctx: Context, body: JSON) -> JSON:
-    """End the 3-D Secure of `payment_intent` with `outcome` `succeed` or `fail`, as the payer would."""
-    found = get(ctx, body["payment_intent"])
-    intents.authenticate(ctx, found, succeeds=body["outcome"] == "succeed")
-    return found
+@operation("get", "/v1/payment_intents/search")
+async def search_all(ctx: Context, params: JSON) -> JSON:
+    """Find intents by a query."""
+    return search.answer(ctx, "payment_intent", params, "/v1/payment_intents/search")
 
 
 @control("bank_debit")

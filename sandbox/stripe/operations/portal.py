@@ -81,6 +81,7 @@ def _default(ctx: Context) -> JSON:
                 "proration_behavior": "none",
                 **off,
             },
+            "subscription_pause": {"duration": {"interval_options": [], "type": "indefinite"}, **off},
             "subscription_update": {
                 "billing_cycle_anchor": None,
                 "default_allowed_updates": [],
