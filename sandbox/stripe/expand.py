@@ -21,34 +21,44 @@ def expanded(ctx: Context, body: dict[str, Any], paths: list[str]) -> dict[str, 
         steps = path.split(".")
         if len(steps) - (steps[0] == "data") > MAX_DEPTH:
             raise invalid(f"You cannot expand more than {MAX_DEPTH} levels of a property ({path}).", param="expand")
-        replace(ctx, body, steps, path)
+        replace(ctx, body, steps, path, "", ())
     return body
 
 
-def replace(ctx: Context, place: Any, steps: list[str], path: str) -> None:
-    """Follows a path from an object or a list into what it names, replacing ids on the way."""
+def replace(ctx: Context, place: Any, steps: list[str], path: str, kind: str, inside: tuple[str, ...]) -> None:
+    """Follows a path into what it names, replacing ids on the way.
+
+    Args:
+        ctx: The transaction.
+        place: What the rest of the path starts from.
+        steps: The rest of the path.
+        path: All of it, to be named in a refusal.
+        kind: The object that `place` is a part of.
+        inside: The way from that object to `place`.
+    """
     if not steps or place is None:
         return
     if isinstance(place, list):
         for each in place:
-            replace(ctx, each, steps, path)
+            replace(ctx, each, steps, path, kind, inside)
         return
     if not isinstance(place, dict):
         raise not_expandable(path)
+    if isinstance(place.get("object"), str):
+        kind, inside = place["object"], ()
     name, *rest = steps
-    kind = str(place.get("object", ""))
-    made = EXPANSIONS.get((kind, name))
+    inside = (*inside, name)
+    made = EXPANSIONS.get((kind, ".".join(inside)))
     if made is not None and place.get(name) is None:
         place[name] = made(ctx, place)
-    allowed = made is not None or expandable(kind, name)
-    if not allowed and (not rest or not isinstance(place.get(name), dict | list)):
+    if made is None and not expandable(kind, inside) and not (rest and isinstance(place.get(name), dict | list)):
         raise not_expandable(path)
     value = place.get(name)
     if isinstance(value, list):
         place[name] = [(ctx.store.find(each) or each) if isinstance(each, str) else each for each in value]
     elif isinstance(value, str):
         place[name] = ctx.store.find(value) or value
-    replace(ctx, place.get(name), rest, path)
+    replace(ctx, place.get(name), rest, path, kind, inside)
 
 
 def not_expandable(path: str) -> Exception:

@@ -28,7 +28,7 @@ def publishable(request: Request) -> bool:
             "This is a sandbox without money: it takes no live keys. Take the key out of this configuration."
         )
     if not TEST_KEY.fullmatch(key):
-        raise unauthorized(f"Invalid API Key provided: {key[:8]}{'*' * max(0, len(key) - 12)}{key[8:][-4:]}")
+        raise unauthorized(f"Invalid API Key provided: {'*' * (len(key) - 4)}{key[4:][-4:]}")
     if not key.startswith("pk_"):
         return False
     if not PUBLISHABLE.fullmatch(f"{request.method.lower()} {request.url.path}"):

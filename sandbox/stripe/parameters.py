@@ -87,7 +87,8 @@ def variant(schema: Schema, value: Any) -> Schema:
     for kind in ("integer", "boolean", "string"):
         if fits[kind] and any(each.get("type") == kind for each in choices):
             return next(each for each in choices if each.get("type") == kind)
-    return next((each for each in choices if each.get("type") != "object"), choices[0])
+    apt = [each for each in choices if each.get("enum") != [""]]
+    return next((each for each in apt if each.get("type") != "object"), apt[0])
 
 
 def explain(schema: Schema, value: Any, name: str) -> None:

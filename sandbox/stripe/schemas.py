@@ -280,10 +280,21 @@ def object_validator(name: str) -> jsonschema_rs.Draft202012Validator:
 
 
 @cache
-def expandable(kind: str, name: str) -> bool:
+def expandable(kind: str, path: tuple[str, ...]) -> bool:
     """Returns whether a field of an object holds an id that expands, or an object or list that is put in on demand."""
-    schema = object_schema(kind)["properties"].get(name) if kind in object_classes() else None
-    return schema is not None and holds_object(schema)
+    return kind in object_classes() and any(holds_object(each) for each in parts(object_schema(kind), path))
+
+
+def parts(schema: Schema, path: tuple[str, ...]) -> Iterator[Schema]:
+    """Yields the schemas that a path of fields leads to, through unions and arrays."""
+    if not path:
+        yield schema
+    for each in schema.get("anyOf", ()):
+        yield from parts(each, path)
+    if "items" in schema:
+        yield from parts(schema["items"], path)
+    if path and path[0] in schema.get("properties", {}):
+        yield from parts(schema["properties"][path[0]], path[1:])
 
 
 def holds_object(schema: Schema) -> bool:

@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -28,13 +27,16 @@ class StripeSandbox:
         return dict(answer.json())
 
     async def raw(self, method: str, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {STRIPE_KEY}"} | {key.replace("_", "-"): v for key, v in headers.items()}
-        return await self.http.request(method, self.url + path, data=data, headers=headers)
+        """Sends a form as it is; an empty header is not sent."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Authorization": f"Bearer {STRIPE_KEY}"} | named
+        sent = {name: value for name, value in sent.items() if value.removeprefix("Bearer ")}
+        return await self.http.request(method, self.url + path, data=data, headers=sent)
 
 
-@pytest.fixture
-async def stripe_sandbox(tmp_path: Path) -> AsyncIterator[StripeSandbox]:
-    sandbox = Sandbox(Store(tmp_path / "stripe.sqlite"), check_answers=True)
+@pytest.fixture(scope="session")
+async def running_stripe_sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StripeSandbox]:
+    sandbox = Sandbox(Store(tmp_path_factory.mktemp("stripe") / "stripe.sqlite"), check_answers=True)
     transport = stripe.HTTPXClient()
     with serving(build(sandbox)) as url:
         sandbox.base_url = url
@@ -45,3 +47,10 @@ async def stripe_sandbox(tmp_path: Path) -> AsyncIterator[StripeSandbox]:
             yield StripeSandbox(url, client, http, sandbox)
         await transport.close_async()
     sandbox.store.close()
+
+
+@pytest.fixture
+async def stripe_sandbox(running_stripe_sandbox: StripeSandbox) -> StripeSandbox:
+    """A sandbox of Stripe that knows nothing yet; the process is that of all tests."""
+    await running_stripe_sandbox.control("reset")
+    return running_stripe_sandbox
