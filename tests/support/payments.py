@@ -1,0 +1,290 @@
+"""A provider in memory: it tells the truth about itself, and tests tell it what happens. And terms to begin with."""
+
+import itertools
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from domain.payment.snapshot import (
+    CreatePayment,
+    Decline,
+    DisputeEvidence,
+    DisputeSnapshot,
+    DisputeStatus,
+    Movement,
+    MovementKind,
+    NextAction,
+    ProviderEvent,
+    ProviderStatus,
+    RefundSnapshot,
+    RefundStatus,
+    Snapshot,
+)
+from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
+
+EPOCH = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+CREDITS = Purpose(kind=PurposeKind.CREDITS, goods_asset="CREDIT", goods_minor=100_000_000)
+TERMS = PaymentTerms(
+    payment_id="pay_01h455vb4pex5vsknk084sn02q",
+    org_id="org_01h455vb4pex5vsknk084sn02q",
+    provider="fake",
+    amount_minor=1000,
+    currency="USD",
+    purpose=CREDITS,
+    description="100 credits",
+    created_at=EPOCH,
+    expires_at=EPOCH + timedelta(hours=23),
+)
+
+
+@dataclass
+class Account:
+    """One payment at the fake provider. Every method is something that can happen there."""
+
+    asked: CreatePayment
+    ref: str
+    status: ProviderStatus = ProviderStatus.REQUIRES_ACTION
+    decline: Decline | None = None
+    authorized_minor: int = 0
+    movements: list[Movement] = field(default_factory=list)
+    refunds: dict[str, RefundSnapshot] = field(default_factory=dict)
+    disputes: dict[str, DisputeSnapshot] = field(default_factory=dict)
+    at: datetime = EPOCH
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def tick(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            ref=self.ref,
+            status=self.status,
+            amount_minor=self.asked.amount_minor,
+            currency=self.asked.currency,
+            action=NextAction(client_secret=f"{self.ref}_secret")
+            if self.status is ProviderStatus.REQUIRES_ACTION
+            else None,
+            decline=self.decline,
+            authorized_minor=self.authorized_minor,
+            movements=tuple(self.movements),
+            refunds=tuple(self.refunds.values()),
+            disputes=tuple(self.disputes.values()),
+        )
+
+    @property
+    def balance_minor(self) -> int:
+        return sum(m.amount_minor - (m.fee_minor or 0) for m in self.movements)
+
+    def _move(self, key: str, kind: MovementKind, amount: int, fee: int | None = 0, ref: str | None = None) -> None:
+        self.movements.append(
+            Movement(
+                key=key,
+                kind=kind,
+                amount_minor=amount,
+                fee_minor=fee,
+                currency=self.asked.currency,
+                occurred_at=self.tick(),
+                ref=ref or self.ref,
+                payment_id=self.asked.payment_id,
+            )
+        )
+
+    @property
+    def received(self) -> int:
+        return sum(m.amount_minor for m in self.movements if m.kind is MovementKind.CHARGE)
+
+    @property
+    def gone(self) -> int:
+        refunded = sum(r.amount_minor for r in self.refunds.values() if r.status is not RefundStatus.FAILED)
+        open_or_lost = (d for d in self.disputes.values() if d.status not in {DisputeStatus.WON, DisputeStatus.INQUIRY})
+        return refunded + sum(d.amount_minor for d in open_or_lost)
+
+    def process(self) -> None:
+        if self.status is ProviderStatus.REQUIRES_ACTION:
+            self.status = ProviderStatus.PROCESSING
+
+    def pay(self, *, fee: int | None = 59, amount: int | None = None) -> None:
+        if self.received == 0:
+            self.status, self.decline, self.authorized_minor = ProviderStatus.SUCCEEDED, None, 0
+            self._move(f"ch_{self.ref}", MovementKind.CHARGE, amount or self.asked.amount_minor, fee)
+
+    def authorize(self) -> None:
+        if self.status is ProviderStatus.REQUIRES_ACTION:
+            self.status, self.authorized_minor = ProviderStatus.AUTHORIZED, self.asked.amount_minor
+
+    def tell_fee(self, fee: int = 59) -> None:
+        self.movements = [replace(m, fee_minor=fee) if m.fee_minor is None else m for m in self.movements]
+
+    def fail(self, code: str = "card_declined") -> None:
+        if not self.received:
+            self.decline, self.status = Decline(code=code, detail="The card was declined."), ProviderStatus.FAILED
+
+    def refund(
+        self, amount: int, *, refund_id: str | None = None, status: RefundStatus = RefundStatus.SUCCEEDED
+    ) -> str:
+        if amount > self.received - self.gone:
+            raise ProviderRefused("more than remains", code="charge_already_refunded")
+        ref = f"re_{self.ref}_{next(self.numbers)}"
+        self.refunds[ref] = RefundSnapshot(
+            ref=ref, refund_id=refund_id, status=status, amount_minor=amount, created_at=self.tick()
+        )
+        self._move(ref, MovementKind.REFUND, -amount, ref=ref)
+        return ref
+
+    def settle_refund(self, ref: str) -> None:
+        if self.refunds[ref].status is RefundStatus.PENDING:
+            self.refunds[ref] = replace(self.refunds[ref], status=RefundStatus.SUCCEEDED)
+
+    def fail_refund(self, ref: str) -> None:
+        refund = self.refunds[ref]
+        if refund.status is not RefundStatus.FAILED:
+            self.refunds[ref] = replace(refund, status=RefundStatus.FAILED, failure="lost_or_stolen_card")
+            self._move(f"{ref}:failure", MovementKind.REFUND_FAILURE, refund.amount_minor, ref=ref)
+
+    def dispute(self, amount: int | None = None, *, inquiry: bool = False, fee: int = 1500) -> str:
+        left = self.received - self.gone
+        amount = min(left, amount or left)
+        if amount <= 0:
+            raise ProviderRefused("nothing to dispute")
+        ref = f"du_{self.ref}_{next(self.numbers)}"
+        status = DisputeStatus.INQUIRY if inquiry else DisputeStatus.NEEDS_RESPONSE
+        self.disputes[ref] = DisputeSnapshot(
+            ref=ref,
+            status=status,
+            amount_minor=amount,
+            reason="fraudulent",
+            evidence_due_at=self.at + timedelta(days=7),
+            created_at=self.tick(),
+        )
+        if not inquiry:
+            self._move(ref, MovementKind.DISPUTE, -amount, fee, ref=ref)
+        return ref
+
+    def close_dispute(self, ref: str, *, won: bool) -> None:
+        dispute = self.disputes[ref]
+        if dispute.status in {DisputeStatus.WON, DisputeStatus.LOST}:
+            return
+        inquiry = dispute.status is DisputeStatus.INQUIRY
+        self.disputes[ref] = replace(dispute, status=DisputeStatus.WON if won or inquiry else DisputeStatus.LOST)
+        if won and not inquiry:
+            self._move(f"{ref}:reversal", MovementKind.DISPUTE_REVERSAL, dispute.amount_minor, ref=ref)
+
+    def reverse(self) -> None:
+        if self.received and not any(m.kind is MovementKind.REVERSAL for m in self.movements) and not self.gone:
+            self._move(f"ch_{self.ref}:reorg", MovementKind.REVERSAL, -self.received)
+
+
+class FakeProvider:
+    """A `PaymentProvider` in memory. `breaks` makes the next calls fail, before or after they had their effect."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = {}
+        self.answers: dict[str, str] = {}
+        self.breaks: list[str] = []
+        self.calls: list[tuple[str, str]] = []
+        self.pays_at_once = False
+
+    def of(self, payment_id: str) -> Account:
+        return next(a for a in self.accounts.values() if a.asked.payment_id == payment_id)
+
+    def count(self, payment_id: str) -> int:
+        return sum(a.asked.payment_id == payment_id for a in self.accounts.values())
+
+    def _begin(self, name: str, key: str = "") -> str | None:
+        self.calls.append((name, key))
+        planned = self.breaks.pop(0) if self.breaks and not name.startswith("find") else None
+        if planned == "unavailable":
+            raise ProviderUnavailable("no connection")
+        if planned == "before":
+            raise OutcomeUnknown("broke off before")
+        if planned == "refused":
+            raise ProviderRefused("not like this", code="provider.refused")
+        return planned
+
+    def _end(self, planned: str | None) -> None:
+        if planned == "after":
+            raise OutcomeUnknown("broke off after")
+
+    async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
+        planned = self._begin("create", idempotency_key)
+        ref = self.answers.setdefault(idempotency_key, f"fp_{len(self.accounts) + 1}_{payment.payment_id[-6:]}")
+        if ref not in self.accounts:
+            self.accounts[ref] = Account(asked=payment, ref=ref)
+            if self.pays_at_once or payment.method_ref == "pm_ok":
+                self.accounts[ref].pay()
+            if payment.method_ref == "pm_declined":
+                self.accounts[ref].fail("insufficient_funds")
+        self._end(planned)
+        return self.accounts[ref].snapshot()
+
+    async def retrieve(self, ref: str) -> Snapshot:
+        self._begin("retrieve", ref)
+        return self.accounts[ref].snapshot()
+
+    async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
+        self._begin("find", idempotency_key)
+        found = [a for a in self.accounts.values() if a.asked.payment_id == payment.payment_id]
+        return found[0].snapshot() if found else None
+
+    async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
+        planned = self._begin("confirm", idempotency_key)
+        account = self.accounts[ref]
+        if method_ref == "pm_declined":
+            account.fail()
+        elif account.asked.manual_capture:
+            account.authorize()
+        else:
+            account.pay()
+        self._end(planned)
+        return account.snapshot()
+
+    async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
+        planned = self._begin("capture", idempotency_key)
+        self.accounts[ref].pay(amount=amount_minor)
+        self._end(planned)
+        return self.accounts[ref].snapshot()
+
+    async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
+        planned = self._begin("cancel", idempotency_key)
+        account = self.accounts[ref]
+        if not account.received and account.status is not ProviderStatus.PROCESSING:
+            account.status = ProviderStatus.CANCELLED
+        self._end(planned)
+        return account.snapshot()
+
+    async def refund(
+        self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
+    ) -> RefundSnapshot:
+        planned = self._begin("refund", idempotency_key)
+        account = self.accounts[ref]
+        if idempotency_key not in self.answers:
+            status = RefundStatus.PENDING if reason == "pending" else RefundStatus.SUCCEEDED
+            self.answers[idempotency_key] = account.refund(amount_minor, refund_id=refund_id, status=status)
+        self._end(planned)
+        return account.refunds[self.answers[idempotency_key]]
+
+    async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:
+        self._begin("find_refund", idempotency_key)
+        return next((r for r in self.accounts[ref].refunds.values() if r.refund_id == refund_id), None)
+
+    async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
+        self._begin("submit_evidence", idempotency_key)
+        for account in self.accounts.values():
+            dispute = account.disputes.get(dispute_ref)
+            if dispute is not None:
+                account.disputes[dispute_ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
+
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        for account in self.accounts.values():
+            for movement in account.movements:
+                if since <= movement.occurred_at < until:
+                    yield movement
+
+    async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
+        raise BadSignature("this provider sends none")
