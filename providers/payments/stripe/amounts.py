@@ -80,6 +80,16 @@ def from_stripe(amount: int, currency: str) -> int:
     return amount_minor
 
 
+def settled(amount: int, currency: str) -> int:
+    """Read an amount of Stripe's balance: to the nearest unit, because a fee may be a fraction of an ISK or UGX."""
+    currency = currency.upper()
+    finer = _stripe_scale(currency) - scale_of(currency)
+    if finer <= 0:
+        return from_stripe(amount, currency)
+    unit: int = 10**finer
+    return (2 * amount + unit) // (2 * unit)
+
+
 def _stripe_scale(currency: str) -> int:
     return _STRIPE_SCALES.get(currency, scale_of(currency))
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import stripe
 
 from domain.payment.snapshot import Movement, MovementKind
-from providers.payments.stripe.amounts import from_stripe
+from providers.payments.stripe.amounts import from_stripe, settled
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
 
 #: A field that holds an id, or the object when it was asked for.
@@ -123,7 +123,8 @@ def _refund_roles(refund: stripe.Refund) -> tuple[Role, Role]:
 
 def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTransaction, Role]]:
     taken, named = set(), []
-    for line in sorted(dispute.balance_transactions, key=lambda line: (line.created, line.id)):
+    # Money is taken before it is returned, also within one second of Stripe's clock.
+    for line in sorted(dispute.balance_transactions, key=lambda line: (line.created, line.amount)):
         back = line.amount > 0
         key = f"{dispute.id}:reversal" if back else dispute.id
         if key in taken:
@@ -145,8 +146,8 @@ def _told(line: stripe.BalanceTransaction, role: Role) -> Movement:
     return Movement(
         key=role.key,
         kind=role.kind,
-        amount_minor=from_stripe(line.amount, line.currency),
-        fee_minor=from_stripe(line.fee, line.currency),
+        amount_minor=settled(line.amount, line.currency),
+        fee_minor=settled(line.fee, line.currency),
         currency=line.currency.upper(),
         occurred_at=at(line.created),
         ref=role.ref,

@@ -74,7 +74,8 @@ def intent_snapshot(
     decline = decline_of(field(intent, "last_payment_error"))
     status = _intent_status(intent, decline)
     open_for_payer = status is ProviderStatus.REQUIRES_ACTION and intent.client_secret
-    given_back = [refund for refund in refunds if _moves_money(refund)]
+    # Stripe lists the newest first, and its clock has whole seconds.
+    given_back = [refund for refund in reversed(refunds) if _moves_money(refund)]
     movements = [
         *(charge_movements(charge) if charge and intent.status == "succeeded" else ()),
         *(movement for refund in given_back for movement in refund_movements(refund)),
@@ -95,7 +96,7 @@ def intent_snapshot(
             replace(movement, payment_id=movement.payment_id or payment_id)
             for movement in sorted(movements, key=lambda movement: movement.occurred_at)
         ),
-        refunds=tuple(sorted(map(refund_snapshot, given_back), key=lambda refund: (refund.created_at, refund.ref))),
+        refunds=tuple(map(refund_snapshot, given_back)),
         disputes=tuple(map(dispute_snapshot, disputes)),
     )
 

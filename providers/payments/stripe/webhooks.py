@@ -48,12 +48,14 @@ def _signed(body: bytes, header: str | None, secret: str, tolerance_seconds: int
 
 def _event(payload: dict[str, Any]) -> ProviderEvent:
     thing = payload["data"]["object"]
+    # A method that was detached names the customer that it was of here only.
+    before = payload["data"].get("previous_attributes") or {}
     return ProviderEvent(
         event_id=str(payload["id"]),
         type=str(payload["type"]),
         occurred_at=at(int(payload["created"])),
         payment_id=_payment_id(thing),
-        refs=tuple(dict.fromkeys(_refs(thing))),
+        refs=tuple(dict.fromkeys((*_refs(thing), *_refs(before)))),
         livemode=bool(payload["livemode"]),
         payload=payload,
     )

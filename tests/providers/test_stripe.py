@@ -1,0 +1,475 @@
+"""Stripe against its sandbox; with `STRIPE_TEST_KEY` set, the same contract also against Stripe's test mode."""
+
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from domain.payment.snapshot import DisputeEvidence, DisputeStatus, MovementKind, ProviderStatus, RefundStatus, Snapshot
+from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from providers.payments.stripe import StripeProvider
+from runtime.identity import new_id
+from tests.providers.contract import AdapterContract, key, paid_movement, statement
+from tests.providers.stripe_harness import SECRETS, SandboxHarness, StripeHarness, at_stripe, in_sandbox, signed
+
+TEST_KEY = os.environ.get("STRIPE_TEST_KEY")
+RETURN_URL = "https://example.test/back"
+
+
+class TestContract(AdapterContract):
+    @pytest.fixture(params=["sandbox", *(["test mode"] if TEST_KEY else [])])
+    async def harness(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StripeHarness]:
+        opened = in_sandbox(tmp_path) if request.param == "sandbox" else at_stripe(TEST_KEY or "")
+        async with opened as harness:
+            yield harness
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxHarness]:
+    async with in_sandbox(tmp_path) as harness:
+        yield harness
+
+
+async def paid_with(sandbox: SandboxHarness, method: str = "pm_card_visa") -> Snapshot:
+    payment = sandbox.payment(method_ref=method)
+    return await sandbox.provider.create(payment, idempotency_key=key())
+
+
+class TestCards:
+    async def test_a_stored_method_pays_at_once_and_its_fee_is_known(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        assert paid.status is ProviderStatus.SUCCEEDED
+        assert paid_movement(paid).fee_minor == 175
+        assert paid_movement(paid).statement_ref.startswith("txn_")
+        assert paid_movement(paid).key.startswith("ch_")
+
+    async def test_a_payment_is_made_and_read_in_one_request_each(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        assert sandbox.wire.requests == 1
+        await sandbox.provider.retrieve(paid.ref)
+        assert sandbox.wire.requests == 2
+
+    async def test_a_stored_method_that_is_declined_ends_the_payment(self, sandbox: SandboxHarness):
+        declined = await paid_with(sandbox, "pm_card_visa_chargeDeclinedInsufficientFunds")
+        assert declined.status is ProviderStatus.FAILED
+        assert declined.decline.code == "insufficient_funds"
+        assert declined == await sandbox.provider.retrieve(declined.ref)
+
+    async def test_a_payer_who_is_declined_may_try_again(self, sandbox: SandboxHarness):
+        created = await sandbox.provider.create(sandbox.payment(), idempotency_key=key())
+        declined = await sandbox.provider.confirm(created.ref, "pm_card_chargeDeclined", idempotency_key=key("confirm"))
+        assert declined.status is ProviderStatus.REQUIRES_ACTION
+        assert declined.decline.code == "generic_decline"
+        assert declined.action == created.action
+        paid = await sandbox.provider.confirm(created.ref, "pm_card_visa", idempotency_key=key("confirm"))
+        assert paid.status is ProviderStatus.SUCCEEDED
+        assert paid.decline is None
+        assert len(paid.movements) == 1
+
+    async def test_nobody_is_there_to_authenticate_off_session(self, sandbox: SandboxHarness):
+        payment = sandbox.payment(method_ref="pm_card_authenticationRequired", off_session=True)
+        declined = await sandbox.provider.create(payment, idempotency_key=key())
+        assert declined.status is ProviderStatus.FAILED
+        assert declined.decline.code == "authentication_required"
+
+    async def test_a_payer_passes_3d_secure(self, sandbox: SandboxHarness):
+        asked = await paid_with(sandbox, "pm_card_threeDSecure2Required")
+        assert asked.status is ProviderStatus.REQUIRES_ACTION
+        assert asked.action.client_secret
+        await sandbox.control("three_d_secure", payment_intent=asked.ref, outcome="succeed")
+        assert (await sandbox.provider.retrieve(asked.ref)).status is ProviderStatus.SUCCEEDED
+
+    async def test_a_payer_fails_3d_secure(self, sandbox: SandboxHarness):
+        asked = await paid_with(sandbox, "pm_card_threeDSecure2Required")
+        await sandbox.control("three_d_secure", payment_intent=asked.ref, outcome="fail")
+        failed = await sandbox.provider.retrieve(asked.ref)
+        assert failed.status is ProviderStatus.FAILED
+        assert failed.decline.code == "payment_intent_authentication_failure"
+
+    async def test_confirming_what_waits_for_nothing_returns_it(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        assert await sandbox.provider.confirm(paid.ref, "pm_card_visa", idempotency_key=key("confirm")) == paid
+
+    async def test_an_authorization_that_lapsed_is_expired(self, sandbox: SandboxHarness):
+        held = await sandbox.provider.create(
+            sandbox.payment(method_ref="pm_card_visa", manual_capture=True), idempotency_key=key()
+        )
+        await sandbox.control("clock", advance=8 * 86_400)
+        assert (await sandbox.provider.retrieve(held.ref)).status is ProviderStatus.EXPIRED
+
+    async def test_a_bank_debit_is_no_money_until_it_settles(self, sandbox: SandboxHarness):
+        created = await sandbox.provider.create(sandbox.payment(), idempotency_key=key())
+        under_way = await sandbox.provider.confirm(
+            created.ref, "pm_usBankAccount_processing", idempotency_key=key("confirm")
+        )
+        assert under_way.status is ProviderStatus.PROCESSING
+        assert under_way.movements == ()
+        await sandbox.control("bank_debit", payment_intent=created.ref, outcome="settle")
+        settled = await sandbox.provider.retrieve(created.ref)
+        assert settled.status is ProviderStatus.SUCCEEDED
+        assert (await statement(sandbox, settled)).keys() == {paid_movement(settled).key}
+
+    async def test_a_bank_debit_that_fails_shows_its_decline_and_no_money(self, sandbox: SandboxHarness):
+        created = await sandbox.provider.create(sandbox.payment(), idempotency_key=key())
+        await sandbox.provider.confirm(created.ref, "pm_usBankAccount_processing", idempotency_key=key("confirm"))
+        await sandbox.control("bank_debit", payment_intent=created.ref, outcome="fail")
+        failed = await sandbox.provider.retrieve(created.ref)
+        assert failed.status is ProviderStatus.REQUIRES_ACTION
+        assert failed.decline is not None
+        assert failed.movements == ()
+
+    @pytest.mark.parametrize(
+        ("currency", "amount_minor", "at_stripe"),
+        [("JPY", 500, 500), ("KWD", 5120, 5120), ("ISK", 700, 70_000), ("UGX", 9000, 900_000), ("MGA", 900_000, 9000)],
+    )
+    async def test_currencies_of_other_scales_are_charged_exactly(
+        self, sandbox: SandboxHarness, currency: str, amount_minor: int, at_stripe: int
+    ):
+        payment = sandbox.payment(currency=currency, amount_minor=amount_minor, method_ref="pm_card_visa")
+        paid = await sandbox.provider.create(payment, idempotency_key=key())
+        assert (paid.amount_minor, paid.currency) == (amount_minor, currency)
+        assert paid_movement(paid).amount_minor == amount_minor
+        intent = await sandbox.client.v1.payment_intents.retrieve_async(paid.ref)
+        assert intent.amount == at_stripe
+
+    @pytest.mark.parametrize(
+        ("currency", "amount_minor", "code"),
+        [
+            ("USD", 49, "payment.amount_too_small"),
+            ("KWD", 5124, "payment.amount_too_precise"),
+            ("MGA", 150, "payment.amount_too_precise"),
+            ("USD", 10**9, "payment.amount_too_large"),
+            ("BTC", 1000, "payment.currency_unsupported"),
+        ],
+    )
+    async def test_what_stripe_cannot_charge_is_refused_before_it_is_asked(
+        self, sandbox: SandboxHarness, currency: str, amount_minor: int, code: str
+    ):
+        for hosted in (False, True):
+            payment = sandbox.payment(
+                currency=currency, amount_minor=amount_minor, hosted=hosted, return_url=RETURN_URL
+            )
+            with pytest.raises(ProviderRefused) as refused:
+                await sandbox.provider.create(payment, idempotency_key=key())
+            assert refused.value.code == code
+        assert sandbox.wire.requests == 0
+
+    async def test_a_key_for_another_payment_is_refused(self, sandbox: SandboxHarness):
+        once = key()
+        await sandbox.provider.create(sandbox.payment(), idempotency_key=once)
+        with pytest.raises(ProviderRefused) as refused:
+            await sandbox.provider.create(sandbox.payment(), idempotency_key=once)
+        assert refused.value.code == "idempotency_error"
+
+    async def test_pitfall_10_a_payment_is_found_after_stripe_has_forgotten_its_key(self, sandbox: SandboxHarness):
+        payment = sandbox.payment(method_ref="pm_card_visa")
+        sandbox.lose_next_answer()
+        with pytest.raises(OutcomeUnknown):
+            await sandbox.provider.create(payment, idempotency_key=key())
+        for _ in range(3):
+            await paid_with(sandbox)
+        await sandbox.control("clock", advance=3 * 86_400)
+        await sandbox.control("search", lag_seconds=3600)
+        found = await sandbox.provider.find(payment, idempotency_key=key())
+        assert found.status is ProviderStatus.SUCCEEDED
+        assert paid_movement(found).payment_id == payment.payment_id
+
+
+class TestCheckout:
+    async def opened(self, sandbox: SandboxHarness, **changes: object) -> Snapshot:
+        payment = sandbox.payment(hosted=True, return_url=RETURN_URL, **changes)
+        return await sandbox.provider.create(payment, idempotency_key=key())
+
+    async def test_a_page_is_opened_and_paid(self, sandbox: SandboxHarness):
+        opened = await self.opened(sandbox)
+        assert opened.ref.startswith("cs_")
+        assert opened.status is ProviderStatus.REQUIRES_ACTION
+        assert opened.action.redirect_url.startswith("http")
+        await sandbox.control("checkout", session=opened.ref)
+        paid = await sandbox.provider.retrieve(opened.ref)
+        assert paid.status is ProviderStatus.SUCCEEDED
+        assert paid.ref == opened.ref
+        assert paid_movement(paid).amount_minor == sandbox.amount_minor
+        assert paid_movement(paid).payment_id is not None
+
+    async def test_pitfall_21_a_page_that_is_complete_and_not_paid_is_processing(self, sandbox: SandboxHarness):
+        opened = await self.opened(sandbox)
+        await sandbox.control("checkout", session=opened.ref, payment_method="pm_usBankAccount_processing")
+        session = await sandbox.client.v1.checkout.sessions.retrieve_async(opened.ref)
+        assert (session.status, session.payment_status) == ("complete", "unpaid")
+        complete = await sandbox.provider.retrieve(opened.ref)
+        assert complete.status is ProviderStatus.PROCESSING
+        assert complete.movements == ()
+        await sandbox.control("bank_debit", payment_intent=session.payment_intent, outcome="fail")
+        failed = await sandbox.provider.retrieve(opened.ref)
+        assert failed.status is ProviderStatus.FAILED
+        assert failed.decline is not None
+
+    async def test_a_declined_card_leaves_the_page_open(self, sandbox: SandboxHarness):
+        opened = await self.opened(sandbox)
+        await sandbox.control("checkout", session=opened.ref, payment_method="pm_card_chargeDeclined")
+        declined = await sandbox.provider.retrieve(opened.ref)
+        assert declined.status is ProviderStatus.REQUIRES_ACTION
+        assert declined.action == opened.action
+        await sandbox.control("checkout", session=opened.ref)
+        assert (await sandbox.provider.retrieve(opened.ref)).status is ProviderStatus.SUCCEEDED
+
+    async def test_a_page_is_closed(self, sandbox: SandboxHarness):
+        opened = await self.opened(sandbox)
+        closed = await sandbox.provider.cancel(opened.ref, idempotency_key=key("cancel"))
+        assert closed.status is ProviderStatus.EXPIRED
+        assert closed.action is None
+
+    async def test_a_page_that_was_paid_stays_paid_when_it_is_cancelled(self, sandbox: SandboxHarness):
+        opened = await self.opened(sandbox)
+        await sandbox.control("checkout", session=opened.ref)
+        assert (await sandbox.provider.cancel(opened.ref, idempotency_key=key("cancel"))).movements
+
+    async def test_what_a_page_authorized_is_captured_or_released(self, sandbox: SandboxHarness):
+        for captures in (True, False):
+            opened = await self.opened(sandbox, manual_capture=True)
+            await sandbox.control("checkout", session=opened.ref)
+            held = await sandbox.provider.retrieve(opened.ref)
+            assert held.status is ProviderStatus.AUTHORIZED
+            if captures:
+                ended = await sandbox.provider.capture(opened.ref, 1000, idempotency_key=key("capture"))
+                assert paid_movement(ended).amount_minor == 1000
+            else:
+                ended = await sandbox.provider.cancel(opened.ref, idempotency_key=key("cancel"))
+                assert ended.status is ProviderStatus.CANCELLED
+            assert ended.ref == opened.ref
+
+    async def test_what_was_paid_on_a_page_is_refunded(self, sandbox: SandboxHarness):
+        opened = await self.opened(sandbox)
+        with pytest.raises(ProviderRefused):
+            await sandbox.provider.refund(
+                opened.ref, refund_id=new_id("ref"), amount_minor=1, reason=None, idempotency_key=key("refund")
+            )
+        await sandbox.control("checkout", session=opened.ref)
+        refund_id = new_id("ref")
+        made = await sandbox.provider.refund(
+            opened.ref, refund_id=refund_id, amount_minor=700, reason="late", idempotency_key=key("refund")
+        )
+        assert made == await sandbox.provider.find_refund(
+            opened.ref, refund_id=refund_id, idempotency_key=key("refund")
+        )
+        assert (await sandbox.provider.retrieve(opened.ref)).refunds == (made,)
+
+    async def test_a_lost_page_is_found(self, sandbox: SandboxHarness):
+        payment = sandbox.payment(hosted=True, return_url=RETURN_URL)
+        sandbox.lose_next_answer()
+        with pytest.raises(OutcomeUnknown):
+            await sandbox.provider.create(payment, idempotency_key=key())
+        await self.opened(sandbox)
+        found = await sandbox.provider.find(payment, idempotency_key=key())
+        assert found.action.redirect_url
+        assert await sandbox.provider.find(sandbox.payment(hosted=True), idempotency_key=key()) is None
+
+    async def test_a_repeated_request_gives_the_same_page_although_its_time_was_bounded_anew(
+        self, sandbox: SandboxHarness
+    ):
+        soon = datetime.now(UTC) + timedelta(minutes=5)
+        payment, once = sandbox.payment(hosted=True, return_url=RETURN_URL, expires_at=soon), key()
+        first = await sandbox.provider.create(payment, idempotency_key=once)
+        later = StripeProvider(
+            sandbox.client, webhook_secrets=SECRETS, clock=lambda: datetime.now(UTC) + timedelta(seconds=90)
+        )
+        assert (await later.create(payment, idempotency_key=once)).ref == first.ref
+        other = sandbox.payment(hosted=True, return_url=RETURN_URL)
+        with pytest.raises(ProviderRefused):
+            await later.create(other, idempotency_key=once)
+
+    async def test_a_page_lives_no_longer_than_the_payment_or_what_stripe_allows(self, sandbox: SandboxHarness):
+        now = datetime.now(UTC)
+        for wanted, bound in ((timedelta(hours=2), 7200), (timedelta(minutes=1), 31 * 60), (timedelta(days=9), 86_340)):
+            opened = await self.opened(sandbox, expires_at=now + wanted)
+            session = await sandbox.client.v1.checkout.sessions.retrieve_async(opened.ref)
+            assert abs(session.expires_at - int(now.timestamp()) - bound) <= 60
+
+    async def test_a_page_without_a_way_back_is_refused(self, sandbox: SandboxHarness):
+        with pytest.raises(ProviderRefused, match="return_url"):
+            await sandbox.provider.create(sandbox.payment(hosted=True), idempotency_key=key())
+
+
+class TestRefundsAndDisputes:
+    async def refund(self, sandbox: SandboxHarness, paid: Snapshot, amount_minor: int) -> str:
+        made = await sandbox.provider.refund(
+            paid.ref, refund_id=new_id("ref"), amount_minor=amount_minor, reason=None, idempotency_key=key("refund")
+        )
+        return made.ref
+
+    async def test_a_refund_that_fails_late_returns_the_money(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox, "pm_card_refundFail")
+        ref = await self.refund(sandbox, paid, 1000)
+        await sandbox.control("clock", advance=86_400)
+        after = await sandbox.provider.retrieve(paid.ref)
+        assert after.refunds[0].status is RefundStatus.FAILED
+        assert after.refunds[0].failure
+        kinds = [(item.key, item.kind, item.amount_minor) for item in after.movements[1:]]
+        assert kinds == [
+            (ref, MovementKind.REFUND, -1000),
+            (f"{ref}:failure", MovementKind.REFUND_FAILURE, 1000),
+        ]
+        assert (await statement(sandbox, after)).keys() == {item.key for item in after.movements}
+
+    async def test_a_refund_on_its_way_is_pending_and_then_there(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox, "pm_card_pendingRefund")
+        ref = await self.refund(sandbox, paid, 1000)
+        assert (await sandbox.provider.retrieve(paid.ref)).refunds[0].status is RefundStatus.PENDING
+        await sandbox.control("refund", refund=ref, outcome="succeed")
+        assert (await sandbox.provider.retrieve(paid.ref)).refunds[0].status is RefundStatus.SUCCEEDED
+
+    async def test_more_refunds_than_a_page_holds_are_all_told(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        refs = [await self.refund(sandbox, paid, 100 + number) for number in range(12)]
+        after = await sandbox.provider.retrieve(paid.ref)
+        assert {refund.ref for refund in after.refunds} == set(refs)
+        assert len(after.movements) == 13
+
+    @pytest.mark.parametrize("reason", ["duplicate", "the agent never delivered"])
+    async def test_a_reason_is_kept_where_stripe_has_a_word_for_it_or_not(self, sandbox: SandboxHarness, reason: str):
+        paid = await paid_with(sandbox)
+        made = await sandbox.provider.refund(
+            paid.ref, refund_id=new_id("ref"), amount_minor=100, reason=reason, idempotency_key=key("refund")
+        )
+        refund = await sandbox.client.v1.refunds.retrieve_async(made.ref)
+        assert reason in (refund.reason, getattr(refund.metadata, "reason", None))
+
+    async def test_a_dispute_takes_the_money_and_a_win_returns_it(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        opened = await sandbox.control("dispute", payment_intent=paid.ref)
+        disputed = await sandbox.provider.retrieve(paid.ref)
+        (dispute,) = disputed.disputes
+        assert disputed.status is ProviderStatus.SUCCEEDED
+        assert (dispute.ref, dispute.status) == (opened["id"], DisputeStatus.NEEDS_RESPONSE)
+        assert dispute.evidence_due_at is not None
+        assert dispute.evidence_due_at > dispute.created_at
+        taken = disputed.movements[-1]
+        assert (taken.key, taken.kind, taken.amount_minor) == (dispute.ref, MovementKind.DISPUTE, -sandbox.amount_minor)
+        assert taken.fee_minor == 1500
+        evidence = DisputeEvidence(text="It was delivered.")
+        await sandbox.provider.submit_evidence(dispute.ref, evidence, idempotency_key=key("evidence"))
+        assert (await sandbox.provider.retrieve(paid.ref)).disputes[0].status is DisputeStatus.UNDER_REVIEW
+        await sandbox.control("dispute/close", dispute=dispute.ref, outcome="won")
+        won = await sandbox.provider.retrieve(paid.ref)
+        assert won.disputes[0].status is DisputeStatus.WON
+        returned = won.movements[-1]
+        assert (returned.key, returned.kind) == (f"{dispute.ref}:reversal", MovementKind.DISPUTE_REVERSAL)
+        assert returned.amount_minor == sandbox.amount_minor
+        listed = await statement(sandbox, won)
+        assert listed.keys() == {item.key for item in won.movements}
+        assert all(listed[item.key].fee_minor == item.fee_minor for item in won.movements)
+
+    async def test_an_inquiry_takes_nothing_and_a_loss_is_final(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        await sandbox.control("dispute", payment_intent=paid.ref, inquiry=True)
+        asked = await sandbox.provider.retrieve(paid.ref)
+        assert asked.disputes[0].status is DisputeStatus.INQUIRY
+        assert len(asked.movements) == 1
+        other = await paid_with(sandbox)
+        opened = await sandbox.control("dispute", payment_intent=other.ref)
+        await sandbox.control("dispute/close", dispute=opened["id"], outcome="lost")
+        lost = await sandbox.provider.retrieve(other.ref)
+        assert lost.disputes[0].status is DisputeStatus.LOST
+        assert [item.kind for item in lost.movements] == [MovementKind.CHARGE, MovementKind.DISPUTE]
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        ("mode", "error"),
+        [
+            ("429", ProviderUnavailable),
+            ("500", OutcomeUnknown),
+            ("500_after_commit", OutcomeUnknown),
+            ("close_after_commit", OutcomeUnknown),
+        ],
+    )
+    async def test_what_stripe_answers_in_trouble_is_unavailable_or_unknown(
+        self, sandbox: SandboxHarness, mode: str, error: type[Exception]
+    ):
+        payment = sandbox.payment(method_ref="pm_card_visa")
+        await sandbox.control("faults", mode=mode)
+        with pytest.raises(error):
+            await sandbox.provider.create(payment, idempotency_key=key())
+        await sandbox.control("faults")
+        found = await sandbox.provider.find(payment, idempotency_key=key())
+        assert (found is not None) == mode.endswith("after_commit")
+
+    @pytest.mark.parametrize("mode", ["429", "500"])
+    async def test_reading_in_trouble_is_never_an_unknown_outcome(self, sandbox: SandboxHarness, mode: str):
+        paid = await paid_with(sandbox)
+        await sandbox.control("faults", mode=mode)
+        with pytest.raises(ProviderUnavailable):
+            await sandbox.provider.retrieve(paid.ref)
+
+    async def test_pitfall_9_a_change_that_cannot_be_read_afterwards_is_unknown(self, sandbox: SandboxHarness):
+        """A decline is read again; if that fails, nobody may think that nothing was tried."""
+        payment = sandbox.payment(method_ref="pm_card_chargeDeclined")
+        await sandbox.control("faults", mode="429", method="GET")
+        with pytest.raises(OutcomeUnknown):
+            await sandbox.provider.create(payment, idempotency_key=key())
+        assert (await sandbox.provider.find(payment, idempotency_key=key())).status is ProviderStatus.FAILED
+
+
+class TestWebhooks:
+    async def test_each_secret_in_use_is_taken(self, sandbox: SandboxHarness):
+        body, _ = await sandbox.webhook(await paid_with(sandbox))
+        for secret in SECRETS:
+            again, headers = signed(body.decode(), secret)
+            event = await sandbox.provider.verify_webhook(again, headers)
+            assert event.type == "payment_intent.succeeded"
+        _, headers = signed(body.decode(), "whsec_other")
+        with pytest.raises(BadSignature):
+            await sandbox.provider.verify_webhook(body, headers)
+
+    @pytest.mark.parametrize("secrets", [(), ("",), (" ",)])
+    async def test_without_a_secret_nothing_is_taken(self, sandbox: SandboxHarness, secrets: tuple[str, ...]):
+        body, headers = await sandbox.webhook(await paid_with(sandbox))
+        closed = StripeProvider(sandbox.client, webhook_secrets=secrets)
+        with pytest.raises(BadSignature):
+            await closed.verify_webhook(body, headers)
+        with pytest.raises(BadSignature):
+            await closed.verify_webhook(*signed(body.decode(), secrets[0] if secrets else ""))
+
+    @pytest.mark.parametrize(
+        ("body", "header"),
+        [
+            (b"\xff\xfe", "t=1,v1=aa"),
+            (b"{}", "t=1,v1=\u00e9"),
+            (b"{}", "nonsense"),
+            (b"{}", "t=9" + "9" * 400 + ",v1=aa"),
+            (b"{}", ""),
+        ],
+    )
+    async def test_nonsense_is_refused(self, sandbox: SandboxHarness, body: bytes, header: str):
+        with pytest.raises(BadSignature):
+            await sandbox.provider.verify_webhook(body, {"stripe-signature": header})
+
+    @pytest.mark.parametrize(
+        "body", ["[]", "7", '{"id": "evt_1"}', '{"id": 1, "data": null}', "{", '{"data": {"object": []}}']
+    )
+    async def test_a_signed_body_that_is_no_event_is_refused(self, sandbox: SandboxHarness, body: str):
+        with pytest.raises(BadSignature):
+            await sandbox.provider.verify_webhook(*signed(body, SECRETS[0]))
+
+    async def test_every_event_names_what_a_payment_can_be_found_by(self, sandbox: SandboxHarness):
+        paid = await paid_with(sandbox)
+        opened = await sandbox.control("dispute", payment_intent=paid.ref)
+        other = await paid_with(sandbox)
+        await sandbox.provider.refund(
+            other.ref, refund_id=new_id("ref"), amount_minor=100, reason=None, idempotency_key=key("refund")
+        )
+        events = await sandbox.client.v1.events.list_async({"limit": 100})
+        seen = set()
+        for event in events.data:
+            told = await sandbox.provider.verify_webhook(*signed(str(event), SECRETS[0]))
+            seen.add(told.type)
+            assert told.refs[0] == event.data.object["id"]
+            assert {paid.ref, other.ref} & set(told.refs), told.type
+            if not told.type.startswith("charge.dispute"):
+                assert told.payment_id
+            else:
+                assert opened["id"] in told.refs
+        assert {"payment_intent.succeeded", "charge.refunded", "charge.dispute.created"} <= seen
