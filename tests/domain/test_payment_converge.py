@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.access import Actor, Role
@@ -187,6 +187,7 @@ class World:
         return charged
 
 
+@settings(max_examples=600)
 @given(STEPS)
 def test_random_histories_end_in_the_providers_own_state(steps):
     world = World()
@@ -197,6 +198,7 @@ def test_random_histories_end_in_the_providers_own_state(steps):
     world.check()
 
 
+@settings(max_examples=600)
 @given(STEPS)
 def test_money_for_the_balance_ends_in_the_providers_own_state(steps):
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
