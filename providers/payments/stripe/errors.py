@@ -6,7 +6,7 @@ ProviderUnavailable
 ├── 503 that Stripe itself marks as safe to repeat
 └── anything at all that broke off a request which only reads
 OutcomeUnknown
-├── a timeout, a reset or a closed connection after the request was sent; every other 5xx
+├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an answer that is none
 └── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
 ProviderRefused
 ├── 400, 401, 403, 404, with Stripe's own code
@@ -26,6 +26,9 @@ from providers.payments.stripe.fields import field, id_of
 
 #: httpx's errors of requests that never left: everything else may have arrived.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+#: An answer that is no JSON is quoted by the SDK as a whole.
+_DETAIL_LENGTH = 500
 
 
 class Declined(ProviderRefused):
@@ -62,7 +65,7 @@ def decline_of(error: stripe.ErrorObject | stripe.PaymentIntent.LastPaymentError
 
 
 def _translate(error: stripe.StripeError, *, changes: bool) -> ProviderError:
-    detail, code = error.user_message or "Stripe gave no reason.", error.code or "stripe.error"
+    detail, code = (error.user_message or "Stripe gave no reason.")[:_DETAIL_LENGTH], error.code or "stripe.error"
     match error:
         case stripe.APIConnectionError():
             sent = changes and not isinstance(error.__cause__, _NEVER_SENT)
@@ -79,7 +82,7 @@ def _translate(error: stripe.StripeError, *, changes: bool) -> ProviderError:
 
 def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> ProviderError:
     status, code = error.http_status or 0, _code(error)
-    if status == 409 or status >= 500 or not status:
+    if status == 409 or not 400 <= status < 500:
         asked_to_wait = code == "lock_timeout" or (
             status == 503 and (error.headers or {}).get("stripe-should-retry") == "true"
         )

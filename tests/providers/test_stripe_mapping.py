@@ -1,0 +1,431 @@
+"""Mappings and errors that a sandbox does not bring about: objects made by hand, and answers of a pretended network."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+import stripe
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.ids import make_id
+from domain.money import SCALES
+from domain.payment.snapshot import (
+    CreatePayment,
+    DisputeStatus,
+    MovementKind,
+    ProviderStatus,
+    RefundStatus,
+    Snapshot,
+)
+from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
+from providers.payments.stripe import StripeProvider, make_client
+from providers.payments.stripe.amounts import chargeable, from_stripe, settled, to_stripe
+from providers.payments.stripe.movements import charge_movements, dispute_movements, statement_movement
+from providers.payments.stripe.snapshots import (
+    dispute_snapshot,
+    intent_snapshot,
+    refund_snapshot,
+    session_snapshot,
+)
+
+FIAT = sorted(code for code in SCALES if len(code) == 3 and code not in ("BTC", "ETH", "TON"))
+
+
+def line(amount: int, currency: str = "usd", fee: int = 0, created: int = 100, **changes: Any) -> dict[str, Any]:
+    number = changes.pop("number", 1)
+    return {
+        "id": f"txn_{number}",
+        "object": "balance_transaction",
+        "amount": amount,
+        "currency": currency,
+        "fee": fee,
+        "created": created,
+        "type": "charge",
+        "source": None,
+    } | changes
+
+
+def charge(**changes: Any) -> stripe.Charge:
+    values = {
+        "id": "ch_1",
+        "object": "charge",
+        "amount": 1000,
+        "amount_captured": 1000,
+        "currency": "eur",
+        "created": 90,
+        "captured": True,
+        "status": "succeeded",
+        "disputed": False,
+        "payment_intent": "pi_1",
+        "metadata": {"payment_id": "pay_1"},
+        "balance_transaction": line(1100, fee=50),
+        "failure_balance_transaction": None,
+    }
+    return stripe.Charge.construct_from(values | changes, None)
+
+
+def intent(**changes: Any) -> stripe.PaymentIntent:
+    values = {
+        "id": "pi_1",
+        "object": "payment_intent",
+        "amount": 1000,
+        "amount_capturable": 0,
+        "currency": "eur",
+        "status": "succeeded",
+        "client_secret": "pi_1_secret_2",
+        "metadata": {},
+    }
+    return stripe.PaymentIntent.construct_from(values | changes, None)
+
+
+def session(**changes: Any) -> stripe.checkout.Session:
+    values = {
+        "id": "cs_1",
+        "object": "checkout.session",
+        "status": "open",
+        "url": "https://checkout.test/1",
+        "amount_total": 1000,
+        "currency": "eur",
+    }
+    return stripe.checkout.Session.construct_from(values | changes, None)
+
+
+def dispute(*lines: dict[str, Any], **changes: Any) -> stripe.Dispute:
+    values = {
+        "id": "du_1",
+        "object": "dispute",
+        "amount": 1000,
+        "currency": "eur",
+        "status": "needs_response",
+        "reason": "fraudulent",
+        "created": 100,
+        "charge": "ch_1",
+        "metadata": {},
+        "balance_transactions": list(lines),
+    }
+    return stripe.Dispute.construct_from(values | changes, None)
+
+
+class TestAmounts:
+    @given(st.sampled_from(FIAT), st.integers(1, 10**9))
+    def test_what_can_be_written_for_stripe_reads_back_the_same(self, currency: str, amount_minor: int):
+        try:
+            sent = to_stripe(amount_minor, currency)
+        except ProviderRefused:
+            assert currency in ("MGA", "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+            return
+        assert from_stripe(sent, currency) == amount_minor
+        assert settled(sent, currency.lower()) == amount_minor
+
+    @pytest.mark.parametrize(
+        ("amount", "currency", "minor"),
+        [
+            (500, "jpy", 500),
+            (500, "isk", 5),
+            (500, "ugx", 5),
+            (5, "mga", 500),
+            (17500, "huf", 17500),
+            (800, "twd", 800),
+        ],
+    )
+    def test_special_currencies(self, amount: int, currency: str, minor: int):
+        assert from_stripe(amount, currency) == minor
+        assert to_stripe(minor, currency.upper()) == amount
+
+    @pytest.mark.parametrize(("amount", "whole"), [(149, 1), (150, 2), (-149, -1), (-151, -2), (0, 0)])
+    def test_fractions_of_a_whole_currency_are_settled_to_the_nearest(self, amount: int, whole: int):
+        assert settled(amount, "isk") == whole
+        with pytest.raises(ProviderRefused):
+            from_stripe(amount or 1, "isk")
+
+    @pytest.mark.parametrize("currency", ["CREDIT", "USDC", "BTC", "ETH", "TON"])
+    def test_what_is_no_currency_is_refused(self, currency: str):
+        with pytest.raises(ProviderRefused):
+            chargeable(10_000, currency)
+
+    @pytest.mark.parametrize(
+        ("currency", "least"), [("USD", 50), ("GBP", 30), ("JPY", 50), ("HUF", 17500), ("SEK", 300)]
+    )
+    def test_the_least_amount_is_taken_and_one_less_is_not(self, currency: str, least: int):
+        assert chargeable(least, currency) == least
+        with pytest.raises(ProviderRefused, match="or more") as refused:
+            chargeable(least - 1, currency)
+        assert refused.value.code == "payment.amount_too_small"
+
+
+class TestMovements:
+    def test_what_is_settled_in_another_currency_says_what_it_is_in_the_payments_own(self):
+        (movement,) = charge_movements(charge())
+        assert (movement.amount_minor, movement.currency, movement.fee_minor) == (1100, "USD", 50)
+        assert (movement.payment_amount_minor, movement.payment_currency) == (1000, "EUR")
+
+    def test_a_charge_without_its_line_is_told_without_a_fee(self):
+        (movement,) = charge_movements(charge(balance_transaction=None))
+        assert (movement.key, movement.amount_minor, movement.currency) == ("ch_1", 1000, "EUR")
+        assert movement.fee_minor is None
+        assert movement.statement_ref is None
+
+    def test_a_charge_that_was_only_authorized_or_failed_moves_nothing(self):
+        assert charge_movements(charge(balance_transaction=None, captured=False)) == []
+        assert charge_movements(charge(balance_transaction=None, status="failed")) == []
+
+    def test_a_charge_that_came_back_late_is_reversed(self):
+        back = line(-1000, "eur", number=2, created=200)
+        movements = charge_movements(charge(balance_transaction=line(1000, "eur"), failure_balance_transaction=back))
+        assert [(item.key, item.kind, item.amount_minor) for item in movements] == [
+            ("ch_1", MovementKind.CHARGE, 1000),
+            ("ch_1:reversal", MovementKind.REVERSAL, -1000),
+        ]
+
+    def test_a_dispute_that_is_opened_again_never_uses_a_key_twice(self):
+        lines = [line(-1000, "eur", number=4, created=400), line(1000, "eur", number=3, created=300)]
+        lines += [line(-1000, "eur", number=2, created=300), line(1000, "eur", number=5, created=500)]
+        movements = dispute_movements(dispute(*lines))
+        assert [(item.key, item.statement_ref) for item in movements] == [
+            ("du_1", "txn_2"),
+            ("du_1:reversal", "txn_3"),
+            ("du_1:txn_4", "txn_4"),
+            ("du_1:txn_5", "txn_5"),
+        ]
+        for told in lines:
+            source = dispute(*lines).to_dict()
+            listed = statement_movement(stripe.BalanceTransaction.construct_from(told | {"source": source}, None))
+            assert listed in movements
+
+    def test_lines_of_nobodys_payment_are_other(self):
+        payout = {"id": "po_1", "object": "payout", "amount": 5000}
+        for source, ref in ((payout, "po_1"), (None, None), ("acct_1", "acct_1")):
+            told = stripe.BalanceTransaction.construct_from(line(-5000, "eur", source=source, type="payout"), None)
+            movement = statement_movement(told)
+            assert movement is not None
+            assert (movement.key, movement.kind, movement.ref) == ("txn_1", MovementKind.OTHER, ref)
+            assert movement.payment_id is None
+
+    @pytest.mark.parametrize("status", ["pending", "failed"])
+    def test_a_debit_that_has_not_arrived_is_in_neither_statement_nor_snapshot(self, status: str):
+        pending = charge(status=status, balance_transaction=line(1000, "eur"))
+        told = line(1000, "eur", source=pending.to_dict())
+        assert statement_movement(stripe.BalanceTransaction.construct_from(told, None)) is None
+        snapshot = intent_snapshot(intent(status="processing", latest_charge=pending.to_dict()))
+        assert snapshot.movements == ()
+
+
+class TestSnapshots:
+    @pytest.mark.parametrize(
+        ("status", "reason", "expected"),
+        [
+            ("canceled", "requested_by_customer", ProviderStatus.CANCELLED),
+            ("canceled", "automatic", ProviderStatus.EXPIRED),
+            ("canceled", None, ProviderStatus.CANCELLED),
+            ("requires_confirmation", None, ProviderStatus.REQUIRES_ACTION),
+            ("requires_action", None, ProviderStatus.REQUIRES_ACTION),
+            ("processing", None, ProviderStatus.PROCESSING),
+            ("a_word_of_tomorrow", None, ProviderStatus.REQUIRES_ACTION),
+        ],
+    )
+    def test_statuses(self, status: str, reason: str | None, expected: ProviderStatus):
+        assert intent_snapshot(intent(status=status, cancellation_reason=reason)).status is expected
+
+    def test_objects_that_leave_out_what_does_not_apply_are_read(self):
+        snapshot = intent_snapshot(intent(status="requires_payment_method"))
+        assert snapshot.decline is None
+        assert snapshot.action is not None
+
+    def test_a_refund_without_our_id_was_made_elsewhere_and_a_released_authorization_is_none(self):
+        values: dict[str, Any] = {
+            "id": "re_1",
+            "object": "refund",
+            "amount": 100,
+            "currency": "eur",
+            "created": 100,
+            "status": "succeeded",
+            "metadata": None,
+            "balance_transaction": line(-100, "eur"),
+        }
+        made = stripe.Refund.construct_from(values, None)
+        released = stripe.Refund.construct_from(values | {"id": "re_2", "balance_transaction": None}, None)
+        snapshot = intent_snapshot(intent(), [released, made])
+        assert [(refund.ref, refund.refund_id) for refund in snapshot.refunds] == [("re_1", None)]
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            ("pending", RefundStatus.PENDING),
+            ("requires_action", RefundStatus.PENDING),
+            ("succeeded", RefundStatus.SUCCEEDED),
+            ("failed", RefundStatus.FAILED),
+            ("canceled", RefundStatus.FAILED),
+            (None, RefundStatus.PENDING),
+        ],
+    )
+    def test_refund_statuses(self, status: str | None, expected: RefundStatus):
+        values = {"id": "re_1", "object": "refund", "amount": 100, "currency": "eur", "created": 1, "status": status}
+        assert refund_snapshot(stripe.Refund.construct_from(values, None)).status is expected
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            ("warning_needs_response", DisputeStatus.INQUIRY),
+            ("warning_closed", DisputeStatus.WON),
+            ("prevented", DisputeStatus.WON),
+            ("appeal_under_review", DisputeStatus.UNDER_REVIEW),
+            ("lost", DisputeStatus.LOST),
+            ("a_word_of_tomorrow", DisputeStatus.NEEDS_RESPONSE),
+        ],
+    )
+    def test_dispute_statuses(self, status: str, expected: DisputeStatus):
+        assert dispute_snapshot(dispute(status=status)).status is expected
+
+    def test_pitfall_21_a_complete_page_is_what_its_payment_is(self):
+        error = {"code": "card_declined", "message": "Declined.", "type": "card_error"}
+        told: dict[str, Snapshot | None] = {
+            "open": None,
+            "processing": intent_snapshot(intent(status="processing")),
+            "declined": intent_snapshot(intent(status="requires_payment_method", last_payment_error=error)),
+        }
+        assert session_snapshot(session(), told["open"]).status is ProviderStatus.REQUIRES_ACTION
+        assert session_snapshot(session(status="complete"), None).status is ProviderStatus.PROCESSING
+        assert session_snapshot(session(status="complete"), told["processing"]).status is ProviderStatus.PROCESSING
+        assert session_snapshot(session(status="complete"), told["declined"]).status is ProviderStatus.FAILED
+        assert session_snapshot(session(), told["declined"]).status is ProviderStatus.REQUIRES_ACTION
+        assert session_snapshot(session(status="expired"), told["declined"]).status is ProviderStatus.EXPIRED
+        late = session_snapshot(session(status="expired"), intent_snapshot(intent()))
+        assert late.status is ProviderStatus.SUCCEEDED
+
+
+PAYMENT = CreatePayment(
+    payment_id="pay_1",
+    org_id="org_1",
+    amount_minor=1000,
+    currency="EUR",
+    description="100 credits",
+    expires_at=datetime(2026, 1, 1, tzinfo=UTC),
+)
+
+
+class Pretended:
+    """A network that answers as it is told, and keeps what it was sent."""
+
+    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
+        self.sent: list[httpx.Request] = []
+        self._answer = answer
+        transport = httpx.MockTransport(self._handle)
+        self.client = make_client("sk_test_1", api_base="http://stripe.test", timeout_seconds=1, transport=transport)
+        self.provider = StripeProvider(self.client, webhook_secrets=())
+
+    def _handle(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append(request)
+        return self._answer(request)
+
+
+def refusal(status: int, code: str | None = None, type_: str = "api_error", **headers: str) -> Pretended:
+    error = {"type": type_, "message": "No."} | ({"code": code} if code else {})
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Pretended(lambda _: httpx.Response(status, json={"error": error}, headers=named))
+
+
+def breaking(error: type[httpx.TransportError]) -> Pretended:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error("broken", request=request)
+
+    return Pretended(answer)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("network", "changing", "reading"),
+        [
+            (breaking(httpx.ConnectError), ProviderUnavailable, ProviderUnavailable),
+            (breaking(httpx.ConnectTimeout), ProviderUnavailable, ProviderUnavailable),
+            (breaking(httpx.PoolTimeout), ProviderUnavailable, ProviderUnavailable),
+            (breaking(httpx.ReadTimeout), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx.WriteTimeout), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx.ReadError), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx.RemoteProtocolError), OutcomeUnknown, ProviderUnavailable),
+            (refusal(429, "rate_limit"), ProviderUnavailable, ProviderUnavailable),
+            (refusal(429, "lock_timeout"), ProviderUnavailable, ProviderUnavailable),
+            (refusal(409, "lock_timeout"), ProviderUnavailable, ProviderUnavailable),
+            (refusal(409, "idempotency_key_in_use", "idempotency_error"), OutcomeUnknown, ProviderUnavailable),
+            (refusal(500), OutcomeUnknown, ProviderUnavailable),
+            (refusal(503), OutcomeUnknown, ProviderUnavailable),
+            (refusal(503, stripe_should_retry="true"), ProviderUnavailable, ProviderUnavailable),
+            (refusal(400, "parameter_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
+            (refusal(400, None, "idempotency_error"), ProviderRefused, ProviderRefused),
+            (refusal(401, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
+            (refusal(403, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
+            (refusal(404, "resource_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
+            (Pretended(lambda _: httpx.Response(502, text="<html>")), OutcomeUnknown, ProviderUnavailable),
+            (Pretended(lambda _: httpx.Response(200, text="<html>")), OutcomeUnknown, ProviderUnavailable),
+        ],
+    )
+    async def test_each_way_to_fail_says_whether_it_may_have_had_an_effect(
+        self, network: Pretended, changing: type[ProviderError], reading: type[ProviderError]
+    ):
+        network.sent.clear()
+        with pytest.raises(changing):
+            await network.provider.create(PAYMENT, idempotency_key="key")
+        assert len(network.sent) == 1  # the SDK repeats nothing by itself
+        with pytest.raises(reading):
+            await network.provider.retrieve("pi_1")
+        assert len(network.sent) == 2
+
+    async def test_a_card_error_without_a_payment_is_raised(self):
+        network = refusal(402, "card_declined", "card_error")
+        with pytest.raises(ProviderRefused) as refused:
+            await network.provider.create(PAYMENT, idempotency_key="key")
+        assert refused.value.code == "card_declined"
+
+
+class TestRequests:
+    async def sent(self, payment: CreatePayment) -> tuple[httpx.Request, dict[str, str]]:
+        network = refusal(400)
+        with pytest.raises(ProviderRefused):
+            await network.provider.create(payment, idempotency_key="payment:1:create")
+        (request,) = network.sent
+        return request, dict(httpx.QueryParams(request.content.decode()))
+
+    async def test_a_request_carries_its_key_and_nothing_of_this_machine(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        request, body = await self.sent(PAYMENT)
+        assert request.headers["idempotency-key"] == "payment:1:create"
+        assert request.headers["stripe-version"] == "2026-10-28.endive"
+        assert "Bursar" in request.headers["user-agent"]
+        assert "x-stripe-client-telemetry" not in request.headers
+        assert "platform" not in request.headers["x-stripe-client-user-agent"]
+        assert str(request.url) == "http://stripe.test/v1/payment_intents"
+        assert body["metadata[payment_id]"] == "pay_1"
+        assert not any(name.startswith("payment_method_types") for name in body)
+        assert body["automatic_payment_methods[allow_redirects]"] == "never"
+
+    async def test_a_stored_method_is_charged_without_its_payer(self):
+        payment = replace(
+            PAYMENT, customer_ref="cus_1", method_ref="pm_1", off_session=True, return_url="https://example.test"
+        )
+        _, body = await self.sent(payment)
+        assert (body["customer"], body["payment_method"]) == ("cus_1", "pm_1")
+        assert (body["confirm"], body["off_session"]) == ("true", "true")
+        assert "return_url" not in body
+
+    async def test_the_key_of_the_account_stays_with_its_client(self):
+        refusal(400)
+        assert stripe.api_key is None
+        assert stripe.default_http_client is None
+
+
+def test_a_client_goes_past_the_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    client = make_client("sk_test_1", api_base=None, timeout_seconds=1)
+    assert all(mount is None for mount in client._http._http._mounts.values())
+
+
+async def test_a_list_reaches_back_to_when_the_payment_was_named():
+    named = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    payment_id = make_id("pay", unix_ms=int(named.timestamp()) * 1000, entropy=bytes(10))
+    network = Pretended(lambda _: httpx.Response(200, json={"object": "list", "data": [], "has_more": False}))
+    assert await network.provider.find(replace(PAYMENT, payment_id=payment_id), idempotency_key="key") is None
+    since = int(network.sent[0].url.params["created[gte]"])
+    assert 0 < named.timestamp() - since <= 3600
