@@ -39,9 +39,10 @@ class FailReconciliation(Message):
 
 
 class FetchedStatement(Message):
-    """How many movements the provider listed."""
+    """How many movements the provider listed; `refused` says why it lists none."""
 
     movements: int
+    refused: str | None = None
 
 
 class UnsettledMovements(Message):

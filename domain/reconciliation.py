@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from domain import accounts
 from domain.accounts import Account
+from domain.money import format_amount
 from domain.payment.snapshot import Movement
 
 #: How late a provider's own statement is; what is younger is not missed there yet. PayPal's reference of Transaction
@@ -145,6 +146,35 @@ def _verdict(booked: Sequence[Movement], listed: Movement | None, listed_until: 
     if same_amount and any(movement.fee_minor is None for movement in booked):
         return Verdict.FEE_MISSING
     return Verdict.AMOUNT_DIFFERS
+
+
+_STORIES = {
+    Verdict.MISSING_HERE: "{provider} lists {what}, and it is not booked",
+    Verdict.MISSING_THERE: "{what} is booked, and {provider} does not list it",
+    Verdict.AMOUNT_DIFFERS: "{provider} lists {what}, and the books have {ours}",
+    Verdict.FEE_MISSING: "{provider} tells the fee of {what}, and it is not booked",
+}
+
+
+def story(provider: str, compared: Compared) -> str:
+    """Say in one sentence what differs, with the ids that a person looks for."""
+    one, sides = compared.one, (compared.listed,) if compared.listed else compared.booked
+    text = _STORIES[compared.verdict].format(
+        provider=provider,
+        what=f"{one.kind.value} {compared.key} of {_written(sides)}",
+        ours=_written(compared.booked),
+    )
+    ids = [f"{name} {ref}" for name, ref in (("line", one.statement_ref), ("payment", compared.payment_id)) if ref]
+    return f"{text} ({', '.join(ids)})." if ids else f"{text}."
+
+
+def _written(movements: Iterable[Movement]) -> str:
+    amounts = [
+        f"{format_amount(effect.amount_minor, currency)} {currency}"
+        + (f" less {format_amount(effect.fee_minor, currency)}" if effect.fee_minor else "")
+        for currency, effect in effects(movements).items()
+    ]
+    return " and ".join(amounts) or "nothing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,15 @@ async def raise_alert(
     )
 
 
+async def close(session: AsyncSession, key: str, by: str) -> None:
+    """Mark the alert of a key as seen, because what it told of is over."""
+    await session.execute(
+        update(Alert)
+        .where(Alert.key == key, Alert.acknowledged_at.is_(None))
+        .values(acknowledged_at=func.now(), acknowledged_by=by)
+    )
+
+
 async def page(session: AsyncSession, *, open_only: bool, before: str | None, limit: int) -> list[Alert]:
     """List alerts, newest first."""
     query = select(Alert).order_by(Alert.id.desc()).limit(limit)

@@ -1,0 +1,313 @@
+"""Compares what providers say that they did with what is booked, and writes down what differs."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.payment_signals import tell_payment
+from contracts.reconciliation import (
+    BeginReconciliation,
+    FailReconciliation,
+    FetchedStatement,
+    PlannedReconciliations,
+    PlanReconciliations,
+    ReconciliationInput,
+    ReconciliationResult,
+    ReconciliationStep,
+    UnsettledMovements,
+)
+from domain.errors import Invalid
+from domain.ids import reconciliation_run_id
+from domain.payment.snapshot import Movement
+from domain.payment.state import PaymentTerms
+from domain.reconciliation import (
+    DIFFERENCES,
+    Compared,
+    Report,
+    Verdict,
+    Window,
+    compare,
+    listed_until,
+    nightly_window,
+    story,
+)
+from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from providers.payments.base import ProviderRefused
+from providers.payments.registry import Providers
+from repositories import alert, clearing, payment
+from repositories import reconciliation as books
+from runtime.database import Database
+
+#: How many movements are held in memory, and written or compared in one transaction.
+PAGE = 500
+#: What a look of the payment may settle.
+UNSETTLED = DIFFERENCES - {Verdict.MISSING_THERE}
+PRINCIPAL = "reconciliation"
+
+
+class ReconciliationActivities:
+    """The effects of `ReconciliationWorkflow`; `python -m ledger reconcile` calls the same, without Temporal."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        client: Client | None,
+        *,
+        beat: Callable[..., None] = activity.heartbeat,
+    ) -> None:
+        """Take the database, as the platform, the providers, and the client that tells payments to look.
+
+        `beat` is called after each page; outside of an activity it does nothing.
+        """
+        self._database = database
+        self._providers = providers
+        self._client = client
+        self._beat = beat
+
+    @activity.defn(name="plan_reconciliations")
+    async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
+        """Say what has to be compared for each provider that is set up: from where its latest run ended to midnight.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        day, runs = f"{message.now:%Y-%m-%d}", []
+        async with self._database.platform() as session:
+            for provider in sorted(self._providers.payments):
+                window = nightly_window(message.now, await books.done_until(session, provider))
+                scope = f"{provider}/{day}"
+                runs.append(
+                    ReconciliationInput(
+                        run_id=reconciliation_run_id(scope),
+                        provider=provider,
+                        since=window.since,
+                        until=window.until,
+                        requested_by=PRINCIPAL,
+                        command_id=scope,
+                    )
+                )
+        return PlannedReconciliations(runs=tuple(runs), day=day)
+
+    @activity.defn(name="begin_reconciliation")
+    async def begin(self, message: BeginReconciliation) -> None:
+        """Write that a run begins.
+
+        Effect: its row.
+        Idempotent by: the command's id.
+        Fails with: nothing that is final.
+        """
+        start = message.start
+        async with self._database.platform() as session:
+            await books.begin(
+                session,
+                run_id=start.run_id,
+                provider=start.provider,
+                window=Window(start.since, start.until),
+                requested_by=start.requested_by,
+                command_id=start.command_id,
+                at=message.at,
+            )
+
+    @activity.defn(name="fetch_statement")
+    async def fetch_statement(self, message: ReconciliationStep) -> FetchedStatement:
+        """Read the provider's statement into the run, page by page; no transaction is open while it is asked.
+
+        Effect: the run's lines.
+        Idempotent by: the run and the movement's key.
+        Fails with: ProviderUnavailable, which is retried. That the provider refuses is a result.
+        """
+        run = await self._run(message.run_id)
+        if run.status == "done":
+            return FetchedStatement(movements=0)
+        asked, page, total = _window(run).listed(message.at), list[Movement](), 0
+        try:
+            listed = self._providers.named(run.provider).list_movements(since=asked.since, until=asked.until)
+            async for movement in listed:
+                page.append(movement)
+                if len(page) == PAGE:
+                    total += await self._keep(run.id, page)
+                    page.clear()
+        except (Invalid, ProviderRefused) as refusal:
+            return FetchedStatement(movements=total, refused=refusal.detail)
+        return FetchedStatement(movements=total + await self._keep(run.id, page))
+
+    @activity.defn(name="tell_unsettled_payments")
+    async def tell_payments(self, message: ReconciliationStep) -> UnsettledMovements:
+        """Make payments look at their provider where that may settle what differs.
+
+        Effect: a signal to each such payment's run, which is started when it has ended.
+        Idempotent by: its nature: a payment that looks twice books once.
+        Fails with: whatever keeps Temporal from answering, which is retried.
+        """
+        run, count, told = await self._run(message.run_id), 0, set[str]()
+        async for terms in self._unsettled(run, message.at):
+            count += 1
+            if self._client is not None and terms.payment_id not in told:
+                told.add(terms.payment_id)
+                await tell_payment(self._client, terms, principal=PRINCIPAL, event_id=f"{run.id}:{terms.payment_id}")
+                self._beat()
+        return UnsettledMovements(movements=count, payments=len(told))
+
+    @activity.defn(name="count_unsettled_movements")
+    async def count_unsettled(self, message: ReconciliationStep) -> UnsettledMovements:
+        """Count what payments have still to settle.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        run, count = await self._run(message.run_id), 0
+        async for _ in self._unsettled(run, message.at):
+            count += 1
+        return UnsettledMovements(movements=count)
+
+    @activity.defn(name="conclude_reconciliation")
+    async def conclude(self, message: ReconciliationStep) -> ReconciliationResult:
+        """Write down each difference, close those that are over, and finish the run.
+
+        Effect: rows of differences, an alert for each that is new or came back, the run's report.
+        Idempotent by: provider, key and kind of a difference; the run's status.
+        Fails with: nothing that is final.
+        """
+        run, report, at = await self._run(message.run_id), Report(), message.at
+        if run.status == "done":
+            return _result(run)
+        async for page in self._compared(run, at):
+            async with self._database.platform() as session:
+                for compared in page:
+                    report.add(compared)
+                    if compared.verdict in DIFFERENCES:
+                        seen = await books.see(session, run.provider, compared, run_id=run.id, at=at)
+                        if seen is not None:
+                            await _tell(session, seen, compared)
+                matched = [compared.key for compared in page if compared.verdict is Verdict.MATCHED]
+                await _close(session, await books.settle(session, run.provider, matched, "matched", at=at))
+            self._beat()
+        await self._close_older(run, at)
+        async with self._database.platform() as session:
+            accounts = await clearing.clearing(session, run.provider)
+            await books.finish(session, run.id, report, clearing=accounts, at=at)
+        return _result(await self._run(run.id))
+
+    @activity.defn(name="fail_reconciliation")
+    async def fail(self, message: FailReconciliation) -> ReconciliationResult:
+        """Write that a run could not be done, and tell an operator. The next night's run reaches back to its window.
+
+        Effect: the run's status and an alert.
+        Idempotent by: the run's id.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            await books.fail(session, message.run_id, message.why, message.at)
+            await alert.raise_alert(
+                session,
+                kind="reconciliation.failed",
+                subject=message.run_id,
+                detail=f"Reconciliation {message.run_id} could not be done: {message.why}",
+            )
+        return _result(await self._run(message.run_id))
+
+    async def _run(self, run_id: str) -> ReconciliationRun:
+        async with self._database.platform() as session:
+            run = await books.get_run(session, run_id)
+        if run is None:
+            raise RuntimeError(f"The books do not know {run_id}; were they set back?")
+        return run
+
+    async def _keep(self, run_id: str, page: list[Movement]) -> int:
+        if page:
+            async with self._database.platform() as session:
+                await books.add_lines(session, run_id, page)
+        self._beat()
+        return len(page)
+
+    async def _compared(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[list[Compared]]:
+        """Compare page by page: first what the provider lists, then what is booked and not listed."""
+        window, after = _window(run), ""
+        complete = listed_until(run.provider, window, at)
+        while True:
+            async with self._database.platform() as session:
+                page = await books.listed_page(session, run.id, after=after, limit=PAGE)
+                booked = await books.booked(session, run.provider, [movement.key for movement in page])
+            found = (compare(m.key, booked.get(m.key, ()), m, listed_until=complete) for m in page)
+            yield [compared for compared in found if _lies_in(window, compared)]
+            if len(page) < PAGE:
+                break
+            after = page[-1].key
+        after = ""
+        while True:
+            async with self._database.platform() as session:
+                keys = await books.unlisted_page(session, run.id, run.provider, window, after=after, limit=PAGE)
+                booked = await books.booked(session, run.provider, keys)
+            yield [compare(key, booked[key], None, listed_until=complete) for key in keys]
+            if len(keys) < PAGE:
+                break
+            after = keys[-1]
+
+    async def _unsettled(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[PaymentTerms]:
+        """Yield the payment of ours behind each movement that it may still book."""
+        async for page in self._compared(run, at):
+            for compared in page:
+                if compared.verdict in UNSETTLED:
+                    refs = [ref for ref in (compared.key, compared.one.ref) if ref]
+                    async with self._database.platform() as session:
+                        found = await payment.concerned(session, run.provider, compared.payment_id, refs)
+                    if found is not None:
+                        yield found.terms
+            self._beat()
+
+    async def _close_older(self, run: ReconciliationRun, at: datetime) -> None:
+        """Close open differences outside of the window that have been booked since."""
+        after = ""
+        while True:
+            async with self._database.platform() as session:
+                rows = await books.open_elsewhere(session, run.provider, run.id, after=after, limit=PAGE)
+                booked = await books.booked(session, run.provider, [row.key for row in rows])
+                over = [row.key for row in rows if _is_over(row, booked.get(row.key, []))]
+                await _close(session, await books.settle(session, run.provider, over, "matched", at=at))
+            self._beat()
+            if len(rows) < PAGE:
+                break
+            after = rows[-1].id
+
+
+def _window(run: ReconciliationRun) -> Window:
+    return Window(run.since, run.until)
+
+
+def _result(run: ReconciliationRun) -> ReconciliationResult:
+    return ReconciliationResult(run_id=run.id, status=run.status, compared=run.compared, differences=run.differences)
+
+
+def _lies_in(window: Window, compared: Compared) -> bool:
+    sides = (*compared.booked, *((compared.listed,) if compared.listed else ()))
+    return any(window.holds(movement.occurred_at) for movement in sides)
+
+
+def _is_over(row: ReconciliationDifference, booked: list[Movement]) -> bool:
+    return (row.listed is not None or bool(booked)) and books.compared_of(row, booked).verdict is Verdict.MATCHED
+
+
+async def _tell(session: AsyncSession, row: ReconciliationDifference, compared: Compared) -> None:
+    await alert.raise_alert(
+        session,
+        kind="reconciliation.difference",
+        subject=row.id,
+        detail=story(row.provider, compared),
+        key=alert_key(row),
+    )
+
+
+async def _close(session: AsyncSession, rows: Iterable[ReconciliationDifference]) -> None:
+    for row in rows:
+        await alert.close(session, alert_key(row), PRINCIPAL)
+
+
+def alert_key(row: ReconciliationDifference) -> str:
+    """Name the alert of a difference; one that comes back is told of again."""
+    return f"reconciliation.difference:{row.id}:{row.times_opened}"

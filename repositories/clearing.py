@@ -1,0 +1,62 @@
+"""How the clearing accounts of providers explain themselves, read in one statement. Needs a platform session."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clearing:
+    """How a clearing account explains itself. Minor units of `currency`; positive is money at the provider.
+
+    Attributes:
+        held_minor: what the books say that the provider has: the balance of the account, with its sign turned.
+        booked_minor: what all booked movements add up to, and `kinds` the same by kind.
+    """
+
+    currency: str
+    held_minor: int
+    booked_minor: int
+    kinds: dict[str, int]
+
+    @property
+    def unexplained_minor(self) -> int:
+        """What the account holds beyond its movements; zero in sound books."""
+        return self.held_minor - self.booked_minor
+
+
+# One statement, so that the account and its movements are read at one moment. What is paid with credits leaves an
+# account of ours for the clearing account before it is booked: there the provider's side is in the books as well.
+_CLEARING = text(
+    """
+    SELECT currency, coalesce(h.held, 0)::bigint AS held, coalesce(b.booked, 0)::bigint AS booked,
+        coalesce(b.kinds, '{}') AS kinds
+    FROM (
+        SELECT a.asset AS currency, -sum(s.posted) + coalesce((
+            SELECT sum(e.amount) FROM ledger.entries e JOIN ledger.transfers t ON t.id = e.transfer_id
+            WHERE CAST(:provider AS text) = 'credits' AND e.account_id = ANY(array_agg(a.id))
+              AND t.kind IN ('credit_payment', 'credit_payment_refund')
+        ), 0) AS held
+        FROM ledger.accounts a JOIN ledger.balances s ON s.account_id = a.id
+        WHERE a.path = 'provider/' || CAST(:provider AS text) || '/clearing' GROUP BY a.asset
+    ) h
+    FULL JOIN (
+        SELECT currency, sum(net) AS booked, jsonb_object_agg(kind, net) AS kinds
+        FROM (
+            SELECT currency, kind, sum(amount_minor - coalesce(fee_minor, 0)) AS net
+            FROM payment_movements WHERE provider = CAST(:provider AS text) GROUP BY currency, kind
+        ) k GROUP BY currency
+    ) b USING (currency)
+    ORDER BY currency
+    """
+)
+
+
+async def clearing(session: AsyncSession, provider: str) -> list[Clearing]:
+    """Return how a provider's clearing accounts explain themselves, one currency each."""
+    rows = await session.execute(_CLEARING, {"provider": provider})
+    return [
+        Clearing(currency=row.currency, held_minor=row.held, booked_minor=row.booked, kinds=dict(row.kinds))
+        for row in rows
+    ]

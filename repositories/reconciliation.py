@@ -1,0 +1,387 @@
+"""Statements about reconciliation: runs, the statements that they work on, differences. All need a platform session."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import uuid_id
+from domain.payment.snapshot import Movement, MovementKind
+from domain.reconciliation import DIFFERENCES, Compared, Line, Report, Verdict, Window, compare
+from models.payment import PaymentMovement
+from models.reconciliation import (
+    ReconciliationCorrection,
+    ReconciliationDifference,
+    ReconciliationLine,
+    ReconciliationRun,
+)
+from repositories.clearing import Clearing
+
+_MOVEMENT: TypeAdapter[Movement] = TypeAdapter(Movement)
+
+
+def dumped(movement: Movement) -> dict[str, Any]:
+    """Write a movement as JSON, without what it does not say."""
+    value: dict[str, Any] = _MOVEMENT.dump_python(movement, mode="json", exclude_none=True)
+    return {"fee_minor": None, **value}
+
+
+def loaded(value: Mapping[str, Any]) -> Movement:
+    """Read a movement back."""
+    return _MOVEMENT.validate_python(value)
+
+
+# Runs -----------------------------------------------------------------------------------------------------------------
+
+
+async def begin(
+    session: AsyncSession,
+    *,
+    run_id: str,
+    provider: str,
+    window: Window,
+    requested_by: str,
+    command_id: str,
+    at: datetime,
+) -> ReconciliationRun:
+    """Write that a run begins, once; returns what was written first."""
+    values = {
+        "id": run_id,
+        "provider": provider,
+        "since": window.since,
+        "until": window.until,
+        "status": "running",
+        "requested_by": requested_by,
+        "command_id": command_id,
+        "compared": 0,
+        "differences": 0,
+        "started_at": at,
+    }
+    await session.execute(insert(ReconciliationRun).values(values).on_conflict_do_nothing())
+    return (await session.scalars(select(ReconciliationRun).where(ReconciliationRun.command_id == command_id))).one()
+
+
+async def get_run(session: AsyncSession, run_id: str) -> ReconciliationRun | None:
+    """Return a run."""
+    return await session.get(ReconciliationRun, run_id)
+
+
+async def runs(
+    session: AsyncSession, *, provider: str | None, after: str | None, limit: int
+) -> Sequence[ReconciliationRun]:
+    """List runs, the latest first, from the run `after` on."""
+    order = ReconciliationRun.started_at.desc(), ReconciliationRun.id.desc()
+    query = select(ReconciliationRun).order_by(*order).limit(limit)
+    if provider is not None:
+        query = query.where(ReconciliationRun.provider == provider)
+    last = None if after is None else await session.get(ReconciliationRun, after)
+    if last is not None:
+        position = tuple_(ReconciliationRun.started_at, ReconciliationRun.id)
+        query = query.where(position < tuple_(last.started_at, last.id))
+    return (await session.scalars(query)).all()
+
+
+async def done_until(session: AsyncSession, provider: str) -> datetime | None:
+    """Return the end of the latest window of a provider that was compared."""
+    query = select(func.max(ReconciliationRun.until)).where(
+        ReconciliationRun.provider == provider, ReconciliationRun.status == "done"
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def finish(
+    session: AsyncSession, run_id: str, report: Report, *, clearing: Sequence[Clearing], at: datetime
+) -> int:
+    """Write what a run found, forget the statement that it worked on, and return how many differences are open."""
+    seen = select(func.count()).where(
+        ReconciliationDifference.run_id == run_id, ReconciliationDifference.status == "open"
+    )
+    found: int = (await session.execute(seen)).scalar_one()
+    await session.execute(
+        update(ReconciliationRun)
+        .where(ReconciliationRun.id == run_id, ReconciliationRun.status != "done")
+        .values(
+            status="done",
+            compared=report.count(*Verdict),
+            differences=found,
+            report={"lines": lines_of(report), "clearing": [asdict(account) for account in clearing]},
+            failure=None,
+            finished_at=at,
+        )
+    )
+    await session.execute(delete(ReconciliationLine).where(ReconciliationLine.run_id == run_id))
+    return found
+
+
+async def fail(session: AsyncSession, run_id: str, why: str, at: datetime) -> None:
+    """Write that the provider could not be asked."""
+    await session.execute(
+        update(ReconciliationRun)
+        .where(ReconciliationRun.id == run_id, ReconciliationRun.status == "running")
+        .values(status="failed", failure=why, finished_at=at)
+    )
+    await session.execute(delete(ReconciliationLine).where(ReconciliationLine.run_id == run_id))
+
+
+def lines_of(report: Report) -> list[dict[str, Any]]:
+    """Write the lines of a report as JSON, by currency and kind."""
+    return [
+        {"currency": currency, "kind": kind, **asdict(line)} for (currency, kind), line in sorted(report.lines.items())
+    ]
+
+
+def report_of(run: ReconciliationRun) -> Report:
+    """Read the report of a run back."""
+    report = Report()
+    for item in (run.report or {"lines": []})["lines"]:
+        values = {name: value for name, value in item.items() if name not in {"currency", "kind", "verdicts"}}
+        verdicts = {Verdict(name): count for name, count in item["verdicts"].items()}
+        report.lines[item["currency"], item["kind"]] = Line(verdicts=verdicts, **values)
+    return report
+
+
+# Both sides -----------------------------------------------------------------------------------------------------------
+
+
+async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[Movement]) -> None:
+    """Keep lines of the provider's statement. A line that was kept before is kept once.
+
+    A second line under a key that another one has is kept under a key of its own, so that it shows as missing here and
+    is not lost.
+    """
+    kept = await _kept(session, run_id, movements)
+    again = []
+    for movement in movements:
+        if kept.get(movement.key, movement.statement_ref) != movement.statement_ref:
+            again.append(replace(movement, key=f"{movement.key}#{movement.statement_ref}"))
+    if again:
+        await _kept(session, run_id, again)
+
+
+async def _kept(session: AsyncSession, run_id: str, movements: Sequence[Movement]) -> dict[str, str | None]:
+    values = [{"run_id": run_id, "key": movement.key, "movement": dumped(movement)} for movement in movements]
+    await session.execute(insert(ReconciliationLine).on_conflict_do_nothing(), values)
+    reference = ReconciliationLine.movement["statement_ref"].astext.label("statement_ref")
+    query = select(ReconciliationLine.key, reference).where(
+        ReconciliationLine.run_id == run_id, ReconciliationLine.key.in_([movement.key for movement in movements])
+    )
+    return {row.key: row.statement_ref for row in await session.execute(query)}
+
+
+async def listed_page(session: AsyncSession, run_id: str, *, after: str, limit: int) -> list[Movement]:
+    """Return lines of the provider's statement in the order of their keys."""
+    query = (
+        select(ReconciliationLine.key, ReconciliationLine.movement)
+        .where(ReconciliationLine.run_id == run_id, ReconciliationLine.key > after)
+        .order_by(ReconciliationLine.key)
+        .limit(limit)
+    )
+    return [replace(loaded(value), key=key) for key, value in await session.execute(query)]
+
+
+_UNLISTED = text(
+    """
+    SELECT DISTINCT coalesce(c.key, m.key) AS key
+    FROM payment_movements m
+    LEFT JOIN reconciliation_corrections c ON c.provider = m.provider AND c.movement_key = m.key
+    WHERE m.provider = :provider AND m.occurred_at >= :since AND m.occurred_at < :until
+      AND coalesce(c.key, m.key) > :after
+      AND NOT EXISTS (SELECT FROM reconciliation_lines l WHERE l.run_id = :run_id AND l.key = coalesce(c.key, m.key))
+    ORDER BY key LIMIT :limit
+    """
+)
+
+
+async def unlisted_page(
+    session: AsyncSession, run_id: str, provider: str, window: Window, *, after: str, limit: int
+) -> list[str]:
+    """Return keys that are booked within the window and that the provider's statement does not have, in order."""
+    values = {"run_id": run_id, "provider": provider, "after": after, "limit": limit}
+    found = await session.execute(_UNLISTED, {**values, "since": window.since, "until": window.until})
+    return [str(key) for (key,) in found]
+
+
+async def booked(session: AsyncSession, provider: str, keys: Sequence[str]) -> dict[str, list[Movement]]:
+    """Return what is booked under each key: the movement itself first, then its corrections as they were booked."""
+    found: dict[str, list[Movement]] = {}
+    own = select(PaymentMovement).where(PaymentMovement.provider == provider, PaymentMovement.key.in_(keys))
+    for row in await session.scalars(own):
+        found.setdefault(row.key, []).append(movement_of(row))
+    corrections = (
+        select(ReconciliationCorrection.key, PaymentMovement)
+        .join(
+            PaymentMovement,
+            (PaymentMovement.provider == ReconciliationCorrection.provider)
+            & (PaymentMovement.key == ReconciliationCorrection.movement_key),
+        )
+        .where(ReconciliationCorrection.provider == provider, ReconciliationCorrection.key.in_(keys))
+        .order_by(PaymentMovement.recorded_at, PaymentMovement.key)
+    )
+    for key, row in await session.execute(corrections):
+        found.setdefault(key, []).append(movement_of(row))
+    return found
+
+
+def movement_of(row: PaymentMovement) -> Movement:
+    """Return the domain's value of a booked movement."""
+    return Movement(
+        key=row.key,
+        kind=MovementKind(row.kind),
+        amount_minor=row.amount_minor,
+        fee_minor=row.fee_minor,
+        currency=row.currency,
+        occurred_at=row.occurred_at,
+        payment_id=row.payment_id,
+    )
+
+
+# Differences ----------------------------------------------------------------------------------------------------------
+
+
+async def see(
+    session: AsyncSession, provider: str, compared: Compared, *, run_id: str, at: datetime
+) -> ReconciliationDifference | None:
+    """Write that a run saw a difference; returns it when a person has to be told, because it is new or came back.
+
+    One that was accepted stays so for as long as both sides say what they said then.
+    """
+    for other in DIFFERENCES - {compared.verdict}:
+        await settle(session, provider, [compared.key], "superseded", at=at, kind=other)
+    number = (await session.execute(select(func.uuidv7()))).scalar_one()
+    sides = {
+        "movement": dumped(compared.one),
+        "booked": [dumped(movement) for movement in compared.booked],
+        "listed": None if compared.listed is None else dumped(compared.listed),
+        "payment_id": compared.payment_id,
+        "run_id": run_id,
+        "last_seen_at": at,
+    }
+    made = insert(ReconciliationDifference).values(
+        id=uuid_id("dif", number),
+        provider=provider,
+        key=compared.key,
+        kind=compared.verdict.value,
+        status="open",
+        times_opened=1,
+        first_seen_at=at,
+        **sides,
+    )
+    new = (await session.scalars(made.on_conflict_do_nothing().returning(ReconciliationDifference))).one_or_none()
+    if new is not None:
+        return new
+    known = (
+        await session.scalars(
+            select(ReconciliationDifference)
+            .where(
+                ReconciliationDifference.provider == provider,
+                ReconciliationDifference.key == compared.key,
+                ReconciliationDifference.kind == compared.verdict.value,
+            )
+            .with_for_update()
+        )
+    ).one()
+    same = compared_of(known)
+    unchanged = (same.ours, same.theirs) == (compared.ours, compared.theirs)
+    came_back = known.status != "open" and not (known.resolution == "accepted" and unchanged)
+    for name, value in sides.items():
+        setattr(known, name, value)
+    if came_back:
+        known.status, known.times_opened = "open", known.times_opened + 1
+        known.resolution = known.note = known.resolved_by = known.resolved_at = None
+        known.transfer_id = known.command_id = None
+    await session.flush()
+    return known if came_back else None
+
+
+async def settle(
+    session: AsyncSession,
+    provider: str,
+    keys: Sequence[str],
+    resolution: str,
+    *,
+    at: datetime,
+    kind: Verdict | None = None,
+) -> Sequence[ReconciliationDifference]:
+    """Close the open differences under these keys by themselves, and return them."""
+    statement = update(ReconciliationDifference).where(
+        ReconciliationDifference.provider == provider,
+        ReconciliationDifference.key.in_(keys),
+        ReconciliationDifference.status == "open",
+    )
+    if kind is not None:
+        statement = statement.where(ReconciliationDifference.kind == kind.value)
+    closed = await session.scalars(
+        statement.values(
+            status="resolved", resolution=resolution, resolved_by="reconciliation", resolved_at=at
+        ).returning(ReconciliationDifference)
+    )
+    return closed.all()
+
+
+def compared_of(row: ReconciliationDifference, now_booked: Iterable[Movement] | None = None) -> Compared:
+    """Compare the two sides that a difference holds, or its provider's side with what is booked by now."""
+    ours = [loaded(value) for value in row.booked] if now_booked is None else list(now_booked)
+    theirs = None if row.listed is None else loaded(row.listed)
+    return compare(row.key, ours, theirs, listed_until=row.last_seen_at)
+
+
+async def open_elsewhere(
+    session: AsyncSession, provider: str, run_id: str, *, after: str, limit: int
+) -> Sequence[ReconciliationDifference]:
+    """Return open differences of a provider that a run did not see, in the order of their ids."""
+    query = (
+        select(ReconciliationDifference)
+        .where(
+            ReconciliationDifference.provider == provider,
+            ReconciliationDifference.status == "open",
+            ReconciliationDifference.run_id != run_id,
+            ReconciliationDifference.id > after,
+        )
+        .order_by(ReconciliationDifference.id)
+        .limit(limit)
+    )
+    return (await session.scalars(query)).all()
+
+
+async def differences(
+    session: AsyncSession,
+    *,
+    provider: str | None = None,
+    status: str | None = None,
+    run_id: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> Sequence[ReconciliationDifference]:
+    """List differences, newest first, older than the id `after`."""
+    query = select(ReconciliationDifference).order_by(ReconciliationDifference.id.desc()).limit(limit)
+    wanted = (
+        (ReconciliationDifference.provider, provider),
+        (ReconciliationDifference.status, status),
+        (ReconciliationDifference.run_id, run_id),
+    )
+    for column, value in wanted:
+        query = query if value is None else query.where(column == value)
+    if after is not None:
+        query = query.where(ReconciliationDifference.id < after)
+    return (await session.scalars(query)).all()
+
+
+async def difference(
+    session: AsyncSession, difference_id: str, *, lock: bool = False
+) -> ReconciliationDifference | None:
+    """Return a difference; with `lock` nobody else resolves it until the transaction ends."""
+    query = select(ReconciliationDifference).where(ReconciliationDifference.id == difference_id)
+    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
+
+
+async def corrections_under(session: AsyncSession, provider: str, key: str) -> int:
+    """Count the corrections that are booked under a key."""
+    query = select(func.count()).where(
+        ReconciliationCorrection.provider == provider, ReconciliationCorrection.key == key
+    )
+    return int((await session.execute(query)).scalar_one())

@@ -1,0 +1,149 @@
+"""ReconciliationWorkflow: one comparison of a provider with the books; and the workflow that starts them every night."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.reconciliation import ReconciliationActivities
+    from contracts.queues import TASK_TIMEOUT, cut_summary, local_activity, regular_activity
+    from contracts.reconciliation import (
+        BeginReconciliation,
+        FailReconciliation,
+        NightlyReconciliationResult,
+        PlanReconciliations,
+        ReconciliationInput,
+        ReconciliationResult,
+        ReconciliationStep,
+    )
+    from domain.ids import reconciliation_workflow_id
+
+#: How long a provider may take for a statement, and how long it is asked again when it does not answer.
+STATEMENT_TIMEOUT = timedelta(hours=2)
+GIVE_UP_AFTER = timedelta(hours=12)
+#: A step that has not finished a page in this time is given to another worker.
+HEARTBEAT = timedelta(minutes=1)
+STEP_TIMEOUT = timedelta(hours=1)
+#: How long payments are given to look, until nothing is left for them to settle: five minutes in all.
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 60, 180))
+
+
+@workflow.defn(name="reconciliation")
+class ReconciliationWorkflow:
+    """Reads a provider's statement, lets payments settle what they can, and writes down what still differs.
+
+    Messages: none.
+    Ends when: the report is written, or the provider could not be asked for half a day.
+    Continues as new: never; it takes a handful of steps.
+    Compensates: nothing; what it writes is found again by the next run, or closed by it.
+    """
+
+    @workflow.run
+    async def run(self, start: ReconciliationInput) -> ReconciliationResult:
+        """Do one run."""
+        await workflow.execute_local_activity_method(
+            ReconciliationActivities.begin,
+            BeginReconciliation(start=start, at=workflow.now()),
+            **local_activity(f"begin {start.run_id}"),
+        )
+        self._show(start, "reading the statement")
+        refused = await self._fetch(start)
+        if refused is not None:
+            self._show(start, f"**failed**: {refused}")
+            return await workflow.execute_local_activity_method(
+                ReconciliationActivities.fail,
+                FailReconciliation(run_id=start.run_id, why=refused, at=workflow.now()),
+                **local_activity(f"give up {start.run_id}"),
+            )
+        await self._let_payments_look(start)
+        self._show(start, "writing down what differs")
+        result = await workflow.execute_activity_method(
+            ReconciliationActivities.conclude,
+            self._step(start),
+            **regular_activity("write down what differs", timeout=STEP_TIMEOUT),
+            heartbeat_timeout=HEARTBEAT,
+        )
+        self._show(start, f"compared {result.compared}, **{result.differences} open differences**")
+        return result
+
+    async def _fetch(self, start: ReconciliationInput) -> str | None:
+        """Read the statement; returns why it cannot be had."""
+        try:
+            fetched = await workflow.execute_activity_method(
+                ReconciliationActivities.fetch_statement,
+                self._step(start),
+                **regular_activity(
+                    f"read the statement of {start.provider}", timeout=STATEMENT_TIMEOUT, give_up_after=GIVE_UP_AFTER
+                ),
+                heartbeat_timeout=HEARTBEAT,
+            )
+        except ActivityError as error:
+            return f"the statement could not be read: {error.cause or error}"[:500]
+        return fetched.refused
+
+    async def _let_payments_look(self, start: ReconciliationInput) -> None:
+        """Have payments ask their provider where that may settle what differs, and wait for them."""
+        told = await workflow.execute_activity_method(
+            ReconciliationActivities.tell_payments,
+            self._step(start),
+            **regular_activity("tell payments to look", timeout=STEP_TIMEOUT),
+            heartbeat_timeout=HEARTBEAT,
+        )
+        left = told.movements
+        for pause in PAUSES:
+            if not left:
+                break
+            self._show(start, f"{left} movements wait for their payments to look")
+            await workflow.sleep(pause, summary="payments look at their provider")
+            counted = await workflow.execute_activity_method(
+                ReconciliationActivities.count_unsettled,
+                self._step(start),
+                **regular_activity("count what is left", timeout=STEP_TIMEOUT),
+                heartbeat_timeout=HEARTBEAT,
+            )
+            left = counted.movements
+
+    def _step(self, start: ReconciliationInput) -> ReconciliationStep:
+        return ReconciliationStep(run_id=start.run_id, at=workflow.now())
+
+    def _show(self, start: ReconciliationInput, what: str) -> None:
+        window = f"{start.since:%Y-%m-%d %H:%M} to {start.until:%Y-%m-%d %H:%M} UTC"
+        workflow.set_current_details(f"{start.provider}, {window}\n\n- run `{start.run_id}`\n- {what}")
+
+
+@workflow.defn(name="reconciliation-nightly")
+class NightlyReconciliationWorkflow:
+    """Starts a run for each provider, from where its latest one ended to the last midnight.
+
+    Messages: none; a schedule starts it.
+    Ends when: each of them has ended.
+    Continues as new: never.
+    Compensates: nothing; one that fails does not keep the others.
+    """
+
+    @workflow.run
+    async def run(self) -> NightlyReconciliationResult:
+        """Start them all, and wait."""
+        planned = await workflow.execute_local_activity_method(
+            ReconciliationActivities.plan,
+            PlanReconciliations(now=workflow.now()),
+            **local_activity("plan the night"),
+        )
+        done = await asyncio.gather(*(self._reconcile(start, planned.day) for start in planned.runs))
+        return NightlyReconciliationResult(runs=tuple(result for result in done if result is not None))
+
+    async def _reconcile(self, start: ReconciliationInput, day: str) -> ReconciliationResult | None:
+        try:
+            return await workflow.execute_child_workflow(
+                ReconciliationWorkflow.run,
+                start,
+                id=reconciliation_workflow_id(start.provider, day),
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                static_summary=cut_summary(f"{start.provider}, up to {day}"),
+                task_timeout=TASK_TIMEOUT,
+            )
+        except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
+            workflow.logger.warning("a reconciliation did not end", extra={"run": start.run_id, "why": str(error)})
+            return None
