@@ -8,6 +8,7 @@ DomainError
 ├── Conflict             (its own code)              409
 │   ├── WrongState       escrow.wrong_state
 │   └── InFlight         idempotency.in_flight       retryable
+├── BadSignature         webhook.bad_signature       400
 ├── IdempotencyMissing   idempotency.missing         400
 ├── IdempotencyConflict  idempotency.conflict        422
 ├── InsufficientFunds    ledger.insufficient_funds   402
@@ -91,6 +92,13 @@ class InFlight(Conflict):
 
     code = "idempotency.in_flight"
     retryable = True
+
+
+class BadSignature(DomainError):
+    """A webhook is unsigned, signed by somebody else, too old, or no event."""
+
+    code = "webhook.bad_signature"
+    status = 400
 
 
 class IdempotencyMissing(DomainError):

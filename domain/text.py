@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
 
 from domain.errors import Invalid
 
 #: The longest note, reason or statement, in characters.
 MAX_TEXT = 4000
+_UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -28,6 +30,15 @@ def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
     if not is_storable(value):
         raise Invalid(f"{field} holds a control character or half of a surrogate pair.", extra={"field": field})
     return value
+
+
+def storable(value: object) -> object:
+    """Return a JSON value with what PostgreSQL cannot hold (NUL, half of a surrogate pair) replaced in its texts."""
+    if isinstance(value, str):
+        return _UNHOLDABLE.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {storable(name): storable(item) for name, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list) else value
 
 
 def wire_bytes(*texts: str | None) -> int:

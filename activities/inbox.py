@@ -1,0 +1,101 @@
+"""Hands events of the inbox to those they concern."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.payment_signals import tell_payment
+from contracts.payment import (
+    DispatchProviderEvent,
+    FindUnhandled,
+    ProviderEventInput,
+    ProviderEventResult,
+    UnhandledEvents,
+)
+from domain.access import Actor, Role
+from domain.payment.event_types import Handling, handling_of
+from models.provider import ProviderEventRow
+from repositories import audit, payment, provider_event
+from runtime.database import Database
+
+
+class InboxActivities:
+    """The effects of `ProviderEventWorkflow` and of the sweep behind it."""
+
+    def __init__(self, database: Database, client: Client) -> None:
+        """Take the database, as the platform, and the client that signals payments."""
+        self._database = database
+        self._client = client
+
+    @activity.defn(name="dispatch_provider_event")
+    async def dispatch(self, message: DispatchProviderEvent) -> ProviderEventResult:
+        """Tell the payment that an event is about, or do what the event is for.
+
+        Effect: a signal to the payment's run, which is started when it has ended; or an audit record; and the event's
+            status. `handled_at` of an event that went to a payment is set by the payment's own transaction.
+        Idempotent by: the event's `handled_at`. A second signal only makes the payment look again.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await provider_event.get(session, message.provider, message.event_id)
+            if row is None or row.handled_at is not None:
+                # No row: the books were set back behind it, and the provider is asked by the payment itself.
+                return ProviderEventResult(outcome="unmatched" if row is None else row.status)
+            if handling_of(row.provider, row.type) is Handling.RECORD:
+                return await _record(session, row)
+            found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
+            if found is None:
+                return await _without_payment(session, row, last_try=message.last_try)
+        terms = found.terms
+        await tell_payment(self._client, terms, principal=terms.provider, event_id=message.event_id)
+        async with self._database.platform() as session:
+            await _mark(session, row, "forwarded", payment_id=terms.payment_id, handled=False)
+        return ProviderEventResult(outcome="forwarded", payment_id=terms.payment_id)
+
+    @activity.defn(name="find_unhandled_events")
+    async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:
+        """Read which events somebody has to be told of again.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await provider_event.unhandled(
+                session,
+                before=message.before,
+                forwarded_before=message.forwarded_before,
+                after=message.after,
+                limit=message.limit,
+            )
+        events = tuple(ProviderEventInput(provider=row.provider, event_id=row.event_id) for row in rows)
+        return UnhandledEvents(events=events, last=rows[-1].id if rows else message.after)
+
+
+async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last_try: bool) -> ProviderEventResult:
+    """Wait for a payment that the event names as ours; what names none belongs to somebody else at the provider."""
+    if row.payment_id is not None and not last_try:
+        return ProviderEventResult(outcome="too_early")
+    await _mark(session, row, "unmatched", handled=True)
+    return ProviderEventResult(outcome="unmatched")
+
+
+async def _record(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
+    """Write into the audit trail what happened at the provider, where only the provider saw it."""
+    org_id = await provider_event.organization_of(session, row.provider, row.refs)
+    if org_id is None:
+        await _mark(session, row, "unmatched", handled=True)
+        return ProviderEventResult(outcome="unmatched")
+    actor = Actor(principal=row.provider, role=Role.OPERATOR)
+    details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
+    await audit.record(session, actor, row.type, row.refs[0] if row.refs else row.event_id, details, org_id)
+    await _mark(session, row, "handled", handled=True)
+    return ProviderEventResult(outcome="handled")
+
+
+async def _mark(
+    session: AsyncSession, row: ProviderEventRow, status: str, *, handled: bool, payment_id: str | None = None
+) -> None:
+    await provider_event.mark(
+        session, row.provider, [row.event_id], status=status, payment_id=payment_id, handled=handled
+    )

@@ -1,0 +1,75 @@
+"""InboxSweepWorkflow: gives a run to events of the inbox that were stored and not handled."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.inbox import InboxActivities
+    from contracts.payment import FindUnhandled, InboxSweepResult, ProviderEventInput
+    from contracts.queues import TASK_TIMEOUT, local_activity
+    from domain.ids import provider_event_workflow_id
+    from workflows.provider_event import ProviderEventWorkflow
+
+#: How long an event may wait before its run is taken for lost.
+PATIENCE = timedelta(minutes=1)
+#: How long a payment may take with what it was told of, and how often it is told again after that. A payment that
+#: cannot reach its provider knows what waits for it; one whose run was terminated does not.
+TOLD_PATIENCE = timedelta(minutes=15)
+TOLD_EVERY_MINUTES = 15
+PAGE = 100
+#: How many events one sweep looks at; the next one comes within the minute.
+MOST = 2_000
+
+
+@workflow.defn(name="inbox-sweep")
+class InboxSweepWorkflow:
+    """Starts the runs of events that a dying web process, or Temporal's absence, left without one.
+
+    Messages: none; a schedule starts it.
+    Ends when: each unhandled event has a run.
+    Continues as new: never; it looks at a bounded number.
+    Compensates: nothing; a run that lives is left alone.
+    """
+
+    @workflow.run
+    async def run(self) -> InboxSweepResult:
+        """Find unhandled events page by page and start those runs that are not there."""
+        now, after, unhandled, started = workflow.now(), 0, 0, 0
+        while unhandled < MOST:
+            page = await workflow.execute_local_activity_method(
+                InboxActivities.find_unhandled,
+                FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=_told_before(now)),
+                **local_activity(f"find events that came before {now - PATIENCE:%H:%M:%S} and are not handled"),
+            )
+            started += sum(await asyncio.gather(*(_start(event) for event in page.events)))
+            unhandled += len(page.events)
+            if len(page.events) < PAGE:
+                break
+            after = page.last
+        if started:
+            workflow.logger.warning("events of the inbox were given a run again", extra={"started": started})
+        return InboxSweepResult(unhandled=unhandled, started=started)
+
+
+def _told_before(now: datetime) -> datetime | None:
+    return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
+
+
+async def _start(event: ProviderEventInput) -> bool:
+    try:
+        await workflow.start_child_workflow(
+            ProviderEventWorkflow.run,
+            event,
+            id=provider_event_workflow_id(event.provider, event.event_id),
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary="started again by the inbox sweep",
+            task_timeout=TASK_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True

@@ -1,0 +1,46 @@
+"""ProviderEventWorkflow: hands one webhook event to whom it concerns."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.inbox import InboxActivities
+    from contracts.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
+    from contracts.queues import local_activity
+
+#: How long to wait for a payment that an event names and that the books do not know yet: ten minutes in all.
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 120, 180, 240))
+TOO_EARLY = "too_early"
+
+
+@workflow.defn(name="provider-event")
+class ProviderEventWorkflow:
+    """Tells a payment that its provider has news, or does on the spot what the event is for.
+
+    What the event says is never believed: the payment asks the provider. So an event that comes twice, late or out of
+    order does no harm, and one that is lost is made up for by the payment's own looks.
+
+    Messages: none.
+    Ends when: the event is handed over, handled, or known to be about nothing of ours.
+    Continues as new: never; it tries a few times.
+    Compensates: nothing; the inbox sweep starts it again while the event is not handled.
+    """
+
+    @workflow.run
+    async def run(self, event: ProviderEventInput) -> ProviderEventResult:
+        """Hand the event over; an event that is earlier than its payment waits for it."""
+        for pause in PAUSES:
+            result = await _dispatch(event, last_try=False)
+            if result.outcome != TOO_EARLY:
+                return result
+            await workflow.sleep(pause, summary="its payment is not in the books yet")
+        return await _dispatch(event, last_try=True)
+
+
+async def _dispatch(event: ProviderEventInput, *, last_try: bool) -> ProviderEventResult:
+    return await workflow.execute_local_activity_method(
+        InboxActivities.dispatch,
+        DispatchProviderEvent(provider=event.provider, event_id=event.event_id, last_try=last_try),
+        **local_activity(f"hand {event.event_id} of {event.provider} to whom it concerns"),
+    )
