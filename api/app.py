@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from api import errors, pages
 from api.auth import current_actor
+from api.background import Background
 from api.body import StrictRoute
 from api.codec import codec_router
 from api.deps import Deps
@@ -21,8 +22,9 @@ from api.keyring import KeyRing
 from api.limits import Limiter
 from api.maintenance import Maintenance
 from api.middleware import Edge
-from api.pool import TenantPool
+from api.pool import StatementPool
 from api.v1 import ROOT_ROUTERS, ROUTERS
+from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
 from runtime.settings import Settings
@@ -48,6 +50,7 @@ def create_app(
     database: Database | None = None,
     temporal: Client | None = None,
     telemetry: Telemetry | None = None,
+    providers: Providers | None = None,
 ) -> FastAPI:
     """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
 
@@ -56,8 +59,9 @@ def create_app(
         database: the engines to use; made from the settings, and closed at the end, when left out.
         temporal: the client to use; made from the settings, and connected with its first call, when left out.
         telemetry: the traces of the process; closed at the end. Without it nothing is traced.
+        providers: who takes payments; closed at the end. Without them there are none.
     """
-    deps = _dependencies(settings, database, temporal)
+    deps = _dependencies(settings, database, temporal, providers or Providers({}))
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +76,10 @@ def create_app(
         finally:
             await maintenance.close()
             await deps.keyring.close()
+            await deps.background.close()
             await deps.pool.close()
+            await deps.platform_pool.close()
+            await deps.providers.aclose()
             if database is None:
                 await deps.database.close()
             if telemetry is not None:
@@ -104,23 +111,27 @@ def create_app(
     return app
 
 
-def _dependencies(settings: Settings, database: Database | None, temporal: Client | None) -> Deps:
+def _dependencies(settings: Settings, database: Database | None, temporal: Client | None, providers: Providers) -> Deps:
     engines = database or Database(
         settings.database_url,
         settings.platform_database_url,
         pool_size=settings.database_pool_size,
         statement_timeout=settings.database_timeout,
     )
-    pool = TenantPool(settings.database_url, size=settings.database_pool_size, timeout=settings.database_timeout)
+    size, timeout = settings.database_pool_size, settings.database_timeout
+    pool = StatementPool(settings.database_url, size=size, timeout=timeout)
     return Deps(
         settings=settings,
         database=engines,
         pool=pool,
+        platform_pool=StatementPool(settings.platform_database_url, size=size, timeout=timeout),
+        background=Background(),
         keyring=KeyRing(pool, engines),
         limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
         address_limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
         temporal=temporal,
         metrics=ApiMetrics(),
+        providers=providers,
     )
 
 

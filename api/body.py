@@ -147,18 +147,26 @@ def shortcut(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., A
     return mark
 
 
+def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave the body of an endpoint's requests as it came: its bytes are signed, and nothing is read of it before."""
+    endpoint.__dict__["raw_body"] = True
+    return endpoint
+
+
 def _asks_for_key(dependant: Dependant) -> bool:
     return dependant.call is current_actor or any(_asks_for_key(part) for part in dependant.dependencies)
 
 
 class StrictRoute(APIRoute):
-    """A route whose body, where it takes one, is read strictly before anything else looks at it."""
+    """A route whose body, where it takes one and is not marked `raw_body`, is read strictly before all else."""
 
     def get_route_handler(self) -> Handler:
         """Wrap FastAPI's handler; it would turn our refusals into a bare 400 if it read the body itself."""
         handler = super().get_route_handler()
         if not (self.methods or set()) & {"POST", "PUT", "PATCH"}:
             return self._with_shortcut(handler)
+        if getattr(self.endpoint, "raw_body", False):
+            return handler
 
         asks_for_key = _asks_for_key(self.dependant)
 

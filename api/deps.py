@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from temporalio.client import Client
 
+from api.background import Background
 from api.keyring import KeyRing
 from api.limits import Limiter
-from api.pool import TenantPool
+from api.pool import StatementPool
 from domain.access import Actor
 from domain.errors import Unavailable
+from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
@@ -26,12 +28,15 @@ class Deps:
 
     settings: Settings
     database: Database
-    pool: TenantPool
+    pool: StatementPool
+    platform_pool: StatementPool
+    background: Background
     keyring: KeyRing
     limiter: Limiter
     address_limiter: Limiter
     temporal: Client | None
     metrics: ApiMetrics
+    providers: Providers
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from api.pool import TenantPool
+from api.pool import StatementPool
 from domain.access import Role
 from domain.errors import Unauthenticated
 from repositories import api_key as keys
@@ -78,7 +78,7 @@ class _Cached:
 class KeyRing:
     """Tells whose a key is. `start` begins to listen and to write times of last use, `close` ends both."""
 
-    def __init__(self, pool: TenantPool, database: Database) -> None:
+    def __init__(self, pool: StatementPool, database: Database) -> None:
         """Take what the look-ups and the times of last use go through."""
         self._pool = pool
         self._database = database

@@ -1,4 +1,4 @@
-"""A plain asyncpg pool of the tenant role for the statements that every request makes: one round trip each.
+"""A plain asyncpg pool of one role for the statements that every request makes: one round trip each.
 
 Nothing that runs on it leaves session state behind (each statement is its own transaction, and the tenant is set with
 `set_config(…, true)` inside of it), so connections go back to the pool without being reset: that would be a second
@@ -28,7 +28,7 @@ def plain_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-class TenantPool:
+class StatementPool:
     """Makes the pool with the first use, so that the API starts while PostgreSQL is down."""
 
     def __init__(self, url: str, *, size: int, timeout: timedelta) -> None:

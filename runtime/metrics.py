@@ -5,6 +5,7 @@ that HTTP defines, and what matched no route is `unmatched`.
 """
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -75,6 +76,18 @@ class ApiMetrics:
             ("command", "outcome"),
             registry=self.registry,
         )
+        self._webhooks = Counter(
+            "bursar_webhooks",
+            "Webhooks of providers, by provider and outcome: new, duplicate or refused.",
+            ("provider", "outcome"),
+            registry=self.registry,
+        )
+        self._inbox_oldest = Gauge(
+            "bursar_inbox_oldest_seconds",
+            "For how long the oldest webhook event that is not handled waits; 0 when none does, NaN when not known.",
+            registry=self.registry,
+        )
+        self.set_inbox_oldest(None)
         # Looking a child up by its labels takes three times as long as counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -96,6 +109,14 @@ class ApiMetrics:
     def count_replay(self) -> None:
         """Count an answer that was given before."""
         self._replays.inc()
+
+    def count_webhook(self, provider: str, outcome: str) -> None:
+        """Count a webhook: `new`, `duplicate` or `refused`."""
+        self._webhooks.labels(provider, outcome).inc()
+
+    def set_inbox_oldest(self, seconds: float | None) -> None:
+        """Keep for how long the oldest unhandled event waits; None when that is not known."""
+        self._inbox_oldest.set(math.nan if seconds is None else seconds)
 
     @contextmanager
     def escrow_command(self, command: str) -> Iterator[None]:

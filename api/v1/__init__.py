@@ -12,16 +12,20 @@ from api.v1.audit.endpoints import router as audit
 from api.v1.billing.endpoints import router as billing
 from api.v1.contracts.endpoints import router as contracts
 from api.v1.credits.endpoints import router as credits
+from api.v1.customers.endpoints import router as customers
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import router as health
 from api.v1.organizations.endpoints import router as organizations
+from api.v1.webhooks.endpoints import router as webhooks
 
 ROUTERS: tuple[APIRouter, ...] = (
     billing,
     escrows,
+    webhooks,
     credits,
     contracts,
     agents,
+    customers,
     organizations,
     api_keys,
     audit,

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from api.app import create_app
-from api.pool import TenantPool
+from api.pool import StatementPool
 from tests.api.conftest import Caller, Tenant, good, refused, settings_for
 from tests.conftest import DatabaseUrls
 
@@ -94,7 +94,7 @@ async def test_request_on_a_stalled_database_is_503_and_the_next_one_recovers(
 
 
 async def test_read_that_finds_no_free_connection_gives_up(database_urls: DatabaseUrls) -> None:
-    pool = TenantPool(database_urls.tenant, size=1, timeout=timedelta(seconds=1))
+    pool = StatementPool(database_urls.tenant, size=1, timeout=timedelta(seconds=1))
     async with asyncio.timeout(20), (await pool.get()).acquire():
         with pytest.raises(TimeoutError):
             await pool.read(lambda free: free.fetchval("SELECT 1"))

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import structlog
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api.deps import Deps, DepsDep
 from api.fields import ResponseModel
+from repositories import provider_event
 
+log = structlog.get_logger("bursar.api")
 router = APIRouter(tags=["health"])
 
 CHECK_SECONDS = 2.0
@@ -29,6 +33,11 @@ class Readiness(ResponseModel):
     status: Literal["ready", "unavailable"]
     postgresql: str
     temporal: str
+    inbox_oldest_seconds: int | None = Field(
+        default=None,
+        description="For how long the oldest webhook event that is not handled waits; null when that is not known. "
+        "It tells of the worker or of a provider, and makes nothing unready.",
+    )
 
 
 async def _postgresql(deps: Deps) -> str:
@@ -50,6 +59,19 @@ async def _temporal(deps: Deps) -> str:
     return await _answer(ask())
 
 
+async def _inbox_oldest(deps: Deps) -> float | None:
+    """Return the age of the oldest unhandled event, 0 without one, and keep it for the metrics; None if not known."""
+    age: float | None = None
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            oldest = await deps.platform_pool.read(provider_event.oldest_unhandled)
+        age = 0.0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds())
+    except Exception as exc:
+        log.warning("inbox.age_unknown", error=f"{type(exc).__name__}: {exc}"[:300])
+    deps.metrics.set_inbox_oldest(age)
+    return age
+
+
 async def _answer(question: Coroutine[Any, Any, None]) -> str:
     try:
         await asyncio.wait_for(question, CHECK_SECONDS)
@@ -67,14 +89,20 @@ async def healthz() -> Liveness:
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(deps: DepsDep) -> Response:
     """Tell whether PostgreSQL and Temporal answer; 503 names the part that does not."""
-    postgresql, temporal = await asyncio.gather(_postgresql(deps), _temporal(deps))
+    postgresql, temporal, age = await asyncio.gather(_postgresql(deps), _temporal(deps), _inbox_oldest(deps))
     ready = postgresql == "ok" and temporal == "ok"
-    content = Readiness(status="ready" if ready else "unavailable", postgresql=postgresql, temporal=temporal)
+    content = Readiness(
+        status="ready" if ready else "unavailable",
+        postgresql=postgresql,
+        temporal=temporal,
+        inbox_oldest_seconds=None if age is None else int(age),
+    )
     return JSONResponse(content.model_dump(), 200 if ready else 503)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, deps: DepsDep) -> Response:
     """Show the metrics of this process in Prometheus' text format."""
+    await _inbox_oldest(deps)
     content, content_type = deps.metrics.render(request.headers.get("accept", ""))
     return Response(content, headers={"Content-Type": content_type})

@@ -9,6 +9,7 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.customers.registration import begin_customer
 from api.v1.organizations.schemas import OrganizationCreate, OrganizationView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
@@ -41,7 +42,9 @@ async def create_organization(
             row, is_new = await organizations.add(session, organization)
             if is_new:
                 await audit.record(session, actor, "organization.create", row.id, {"name": row.name}, row.id)
-            return OrganizationView.of(row)
+        if is_new:
+            begin_customer(deps, row.id, row.name)
+        return OrganizationView.of(row)
 
     return await command.run(create, status_code=201)
 

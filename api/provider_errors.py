@@ -1,0 +1,27 @@
+"""What providers raise, as refusals of the API."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from domain.errors import Invalid, Unavailable
+from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+
+
+@contextmanager
+def provider_errors() -> Iterator[None]:
+    """Turn what a provider's adapter raises into what a client is told.
+
+    Raises:
+        Unavailable: `provider.unavailable`, it did not answer; repeating the same key is safe.
+        Invalid: `provider.refused`, in the provider's own words.
+    """
+    try:
+        yield
+    except (ProviderUnavailable, OutcomeUnknown) as error:
+        raise Unavailable(
+            "The payment provider did not answer. Repeat the request with the same Idempotency-Key.",
+            code="provider.unavailable",
+            extra={"reason": error.code},
+        ) from error
+    except ProviderRefused as error:
+        raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error

@@ -1,0 +1,206 @@
+"""The organization's customer at Stripe, made at the latest when it is first needed, and its payment methods."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from activities.customers import PROVIDER, ensure_customer
+from api.auth import permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import OrganizationId
+from api.idempotency import Command, idempotency
+from api.provider_errors import provider_errors
+from api.tenancy import acting_organization
+from api.v1.customers.schemas import (
+    CustomerCreate,
+    CustomerView,
+    PaymentMethodList,
+    PaymentMethodView,
+    PortalView,
+    ReturnUrl,
+    SetupIntentView,
+)
+from domain.access import Actor, Permission
+from domain.errors import Invalid, NotFound, Unavailable
+from domain.ids import customer_command_key
+from providers.payments.base import ProviderRefused
+from providers.payments.stripe.customers import StripeCustomers
+from repositories import audit, provider_event
+from repositories import organization as organizations
+from runtime.identity import new_id
+
+router = APIRouter(tags=["billing"])
+
+OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
+MayRepeat = Annotated[Command, idempotency(required=False)]
+
+_ERRORS = errors(NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+_MISSING_METHOD = "There is no such payment method."
+_METHOD_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
+_UNKNOWN_METHOD = frozenset({"payment_method.unknown", "resource_missing"})
+
+
+async def _stripe(deps: DepsDep) -> StripeCustomers:
+    if deps.providers.customers is None:
+        raise NotFound("Stripe is not set up here, so nobody is a customer.")
+    return deps.providers.customers
+
+
+StripeDep = Annotated[StripeCustomers, Depends(_stripe)]
+
+
+async def _organization(deps: Deps, actor: Actor, organization_id: str | None) -> str:
+    """Return whose customer is meant, judging what only operators may name."""
+    org_id = acting_organization(actor, organization_id)
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, org_id)
+    return org_id
+
+
+async def _customer(deps: Deps, stripe: StripeCustomers, org_id: str) -> str:
+    with provider_errors():
+        return await ensure_customer(deps.database, stripe, org_id)
+
+
+@contextmanager
+def _about_a_method() -> Iterator[None]:
+    """Say that a payment method that Stripe does not know, or knows as somebody else's, does not exist."""
+    with provider_errors():
+        try:
+            yield
+        except ProviderRefused as error:
+            if error.code in _UNKNOWN_METHOD:
+                raise NotFound(_MISSING_METHOD) from error
+            raise
+
+
+def _method_id(method_id: str) -> str:
+    if not _METHOD_ID.fullmatch(method_id):
+        raise NotFound(_MISSING_METHOD)
+    return method_id
+
+
+@router.get("/billing/customer", response_model=CustomerView, responses=errors(NotFound))
+async def get_customer(
+    deps: DepsDep, organization_id: OrganizationParam = None, actor: Actor = require(Permission.READ)
+) -> CustomerView:
+    """Tell who the organization is at Stripe; 404 while it is nobody there."""
+    org_id = await _organization(deps, actor, organization_id)
+    async with deps.database.platform() as session:
+        ref = await provider_event.customer(session, org_id, PROVIDER)
+    if ref is None:
+        raise NotFound("The organization is no customer yet.")
+    return CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref)
+
+
+@router.post("/billing/customer", response_model=CustomerView, responses=_ERRORS)
+async def create_customer(
+    body: CustomerCreate,
+    deps: DepsDep,
+    stripe: StripeDep,
+    command: MayRepeat,
+    actor: Actor = require(Permission.READ),
+) -> Response:
+    """Make the organization a customer of Stripe, unless it is one; either way the answer is the same."""
+    if not actor.is_platform:
+        permit(actor, Permission.FUND)
+    org_id = await _organization(deps, actor, body.organization_id)
+
+    async def act() -> CustomerView:
+        ref = await _customer(deps, stripe, org_id)
+        return CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref)
+
+    return await command.run(act)
+
+
+@router.get("/billing/payment-methods", response_model=PaymentMethodList, responses=_ERRORS)
+async def list_payment_methods(
+    deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None, actor: Actor = require(Permission.READ)
+) -> PaymentMethodList:
+    """List what the organization can pay with, as Stripe has it now."""
+    org_id = await _organization(deps, actor, organization_id)
+    async with deps.database.platform() as session:
+        ref = await provider_event.customer(session, org_id, PROVIDER)
+    if ref is None:
+        return PaymentMethodList(data=[])
+    with provider_errors():
+        methods = await stripe.methods(ref)
+    return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
+
+
+@router.post("/billing/setup-intent", response_model=SetupIntentView, responses=_ERRORS)
+async def create_setup_intent(
+    deps: DepsDep, stripe: StripeDep, command: MayRepeat, actor: Actor = require(Permission.FUND)
+) -> Response:
+    """Begin to store a payment method that can be charged later; the secret opens Stripe's form."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> SetupIntentView:
+        customer = await _customer(deps, stripe, org_id)
+        key = customer_command_key(org_id, "setup-intent", command.command_id)
+        with provider_errors():
+            made = await stripe.setup_intent(customer, idempotency_key=key)
+        return SetupIntentView(id=made.id, client_secret=made.client_secret)
+
+    return await command.run(act)
+
+
+@router.put("/billing/payment-methods/{method_id}/default", response_model=PaymentMethodList, responses=_ERRORS)
+async def make_default_payment_method(
+    method_id: str, deps: DepsDep, stripe: StripeDep, command: MayRepeat, actor: Actor = require(Permission.FUND)
+) -> Response:
+    """Charge this method from now on unless another one is named."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> PaymentMethodList:
+        customer = await _customer(deps, stripe, org_id)
+        key = customer_command_key(org_id, "default-method", command.command_id)
+        with _about_a_method():
+            await stripe.set_default(customer, _method_id(method_id), idempotency_key=key)
+        await _record(deps, actor, "payment_method.make_default", method_id)
+        with provider_errors():
+            methods = await stripe.methods(customer)
+        return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
+
+    return await command.run(act)
+
+
+@router.delete("/billing/payment-methods/{method_id}", status_code=204, responses=_ERRORS)
+async def detach_payment_method(
+    method_id: str, deps: DepsDep, stripe: StripeDep, actor: Actor = require(Permission.FUND)
+) -> None:
+    """Forget a stored method for good; forgetting it again changes nothing."""
+    org_id = acting_organization(actor, None)
+    customer = await _customer(deps, stripe, org_id)
+    # Detaching happens once in a method's life, so the method itself names the command.
+    key = customer_command_key(org_id, "detach", _method_id(method_id))
+    with _about_a_method():
+        await stripe.detach(customer, method_id, idempotency_key=key)
+    await _record(deps, actor, "payment_method.detach", method_id)
+
+
+@router.get("/billing/portal", response_model=PortalView, responses=_ERRORS)
+async def open_portal(
+    return_url: Annotated[ReturnUrl, Query(description="Where the payer comes back to.")],
+    deps: DepsDep,
+    stripe: StripeDep,
+    actor: Actor = require(Permission.FUND),
+) -> PortalView:
+    """Return the address of a page of Stripe's, good for minutes, where the payer sees to methods and receipts."""
+    org_id = acting_organization(actor, None)
+    customer = await _customer(deps, stripe, org_id)
+    key = customer_command_key(org_id, "portal", new_id("cmd"))
+    with provider_errors():
+        return PortalView(url=await stripe.portal(customer, return_url, idempotency_key=key))
+
+
+async def _record(deps: Deps, actor: Actor, action: str, method_id: str) -> None:
+    async with deps.session_for(actor) as session:
+        await audit.record(session, actor, action, method_id)

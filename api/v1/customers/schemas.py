@@ -1,0 +1,71 @@
+"""What customers and stored payment methods look like over HTTP."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.fields import OrganizationId, RequestModel, ResponseModel, example
+from providers.payments.stripe.customers import MethodView
+
+#: Where a payer comes back to.
+ReturnUrl = Annotated[str, StringConstraints(min_length=8, max_length=500, pattern=r"^https?://[A-Za-z0-9\[][!-~]*$")]
+
+
+class CustomerCreate(RequestModel):
+    """Makes the organization a customer, unless it is one."""
+
+    model_config = example()
+
+    organization_id: OrganizationId | None = Field(default=None, description="For operators.")
+
+
+class CustomerView(ResponseModel):
+    """Who the organization is at Stripe."""
+
+    organization_id: str
+    provider: str = Field(examples=["stripe"])
+    customer_id: str = Field(description="Stripe's id of the customer.", examples=["cus_NffrFeUfNV2Hib"])
+
+
+class PaymentMethodView(ResponseModel):
+    """A stored payment method; only cards have an expiry."""
+
+    id: str = Field(examples=["pm_1MqLiJLkdIwHu7ixUEgbFdYF"])
+    type: str = Field(examples=["card"])
+    brand: str | None
+    last4: str | None
+    exp_month: int | None
+    exp_year: int | None
+    is_default: bool = Field(description="Whether it is charged unless another one is named.")
+
+    @classmethod
+    def of(cls, method: MethodView) -> "PaymentMethodView":
+        """Show what Stripe tells."""
+        return cls(
+            id=method.id,
+            type=method.type,
+            brand=method.brand,
+            last4=method.last4,
+            exp_month=method.exp_month,
+            exp_year=method.exp_year,
+            is_default=method.is_default,
+        )
+
+
+class PaymentMethodList(ResponseModel):
+    """All stored payment methods, the newest first."""
+
+    data: list[PaymentMethodView]
+
+
+class SetupIntentView(ResponseModel):
+    """What a front end opens Stripe's form with, in which the payer stores a payment method."""
+
+    id: str
+    client_secret: str
+
+
+class PortalView(ResponseModel):
+    """A page of Stripe, good for minutes, where the payer sees to methods and receipts."""
+
+    url: str

@@ -1,0 +1,128 @@
+"""The inbox: a webhook is verified, stored once and answered; its run is started after the answer.
+
+No API key is asked for and no limit of requests counts, because the signature says who it is and a provider comes in
+bursts. A process that dies between the answer and the start leaves an event that the inbox sweep finds.
+"""
+
+from datetime import timedelta
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import Response
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from api.body import raw_body
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import ResponseModel
+from api.provider_errors import provider_errors
+from contracts.payment import ProviderEventInput
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
+from domain.errors import BadSignature, NotFound, Unavailable
+from domain.ids import provider_event_workflow_id
+from domain.payment.event_types import Handling, handling_of
+from domain.payment.snapshot import ProviderEvent
+from providers.payments import base
+from repositories import alert, provider_event
+from workflows.provider_event import ProviderEventWorkflow
+
+router = APIRouter(tags=["webhooks"])
+
+START_TIMEOUT = timedelta(seconds=5)
+_ERRORS = errors(NotFound, BadSignature, (Unavailable, "provider.unavailable"))
+_BODY = {
+    "requestBody": {
+        "description": "The event as the provider signed it.",
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}, "example": {"id": "evt_…", "type": "…"}}},
+    }
+}
+_ANSWERS = {True: b'{"received":true,"duplicate":false}', False: b'{"received":true,"duplicate":true}'}
+
+
+class WebhookReceipt(ResponseModel):
+    """The event is stored."""
+
+    received: bool
+    duplicate: bool = Field(description="Whether it had been stored before.")
+
+
+@router.post("/billing/stripe/webhook", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@router.post("/billing/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@router.post("/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@raw_body
+async def receive_stripe_webhook(request: Request, deps: DepsDep) -> Response:
+    """Take an event of Stripe, signed in `Stripe-Signature`."""
+    return await _receive(request, deps, "stripe")
+
+
+@router.post("/webhooks/paypal", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
+@raw_body
+async def receive_paypal_webhook(request: Request, deps: DepsDep) -> Response:
+    """Take an event of PayPal, signed in its `Paypal-…` headers."""
+    return await _receive(request, deps, "paypal")
+
+
+async def _receive(request: Request, deps: Deps, name: str) -> Response:
+    event, of_this_account = await _verified(request, deps, name)
+    handling = handling_of(name, event.type) if of_this_account else Handling.IGNORED
+    for_a_run = handling in (Handling.PAYMENT, Handling.RECORD)
+    if not of_this_account:
+        await _alert(deps, name, event)
+    status = "received" if for_a_run else handling.value
+    is_new = await deps.platform_pool.read(
+        lambda pool: provider_event.store(pool, name, event, status, handled=not for_a_run)
+    )
+    deps.metrics.count_webhook(name, "new" if is_new else "duplicate")
+    begin = BackgroundTask(_begin_run, deps, name, event) if is_new and for_a_run else None
+    return Response(_ANSWERS[is_new], media_type="application/json", background=begin)
+
+
+async def _verified(request: Request, deps: Deps, name: str) -> tuple[ProviderEvent, bool]:
+    """Return the event, and whether it is of the kind of money, real or for tests, that this account moves."""
+    provider = deps.providers.payments.get(name)
+    if provider is None:
+        raise NotFound("This provider is not set up here.")
+    body = await request.body()
+    try:
+        with provider_errors():
+            event = await provider.verify_webhook(body, request.headers)
+    except base.BadSignature as error:
+        deps.metrics.count_webhook(name, "refused")
+        raise BadSignature(error.detail) from error
+    return event, getattr(provider, "livemode", None) in (None, event.livemode)
+
+
+async def _alert(deps: Deps, name: str, event: ProviderEvent) -> None:
+    mode = "live" if event.livemode else "test"
+    async with deps.database.platform() as session:
+        await alert.raise_alert(
+            session,
+            kind="webhook.wrong_mode",
+            subject=name,
+            detail=f"{name} sends events of its {mode} mode, and this system's key is of the other one. They are "
+            f"stored and ignored; {event.event_id} was the first. Look at the webhook endpoints there.",
+        )
+
+
+async def _begin_run(deps: Deps, name: str, event: ProviderEvent) -> None:
+    client = deps.temporal
+    if client is not None:
+        deps.background.begin(f"event/{name}/{event.event_id}", lambda: _start_run(client, name, event))
+
+
+async def _start_run(client: Client, name: str, event: ProviderEvent) -> None:
+    await client.start_workflow(
+        ProviderEventWorkflow.run,
+        ProviderEventInput(provider=name, event_id=event.event_id),
+        id=provider_event_workflow_id(name, event.event_id),
+        task_queue=TASK_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        task_timeout=TASK_TIMEOUT,
+        static_summary=cut_summary(event.type),
+        rpc_timeout=START_TIMEOUT,
+    )
