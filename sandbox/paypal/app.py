@@ -67,7 +67,7 @@ def create_app(data_dir: Path, *, base_url: str, webhook_url: str | None = None)
     async def token(request: Request) -> Response:
         body = (await request.body()).decode()
         if not _credentials_fit(request) or "grant_type=client_credentials" not in body:
-            error = {"error": "invalid_client", "error_description": "Client Authentication failed"}
+            error = {"error": "invalid_client", "error_description": "These are not the credentials of the sandbox."}
             return JSONResponse(error, 401)
         access_token = secrets.token_urlsafe(32)
         store.add_token(access_token, store.now() + timedelta(seconds=TOKEN_SECONDS))

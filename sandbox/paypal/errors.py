@@ -3,21 +3,15 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-#: Name and message of each status, as PayPal's published documents fix them.
+#: PayPal's name of each status, and a sentence of our own.
 NAMES = {
-    400: ("INVALID_REQUEST", "Request is not well-formed, syntactically incorrect, or violates schema."),
-    401: (
-        "AUTHENTICATION_FAILURE",
-        "Authentication failed due to missing authorization header, or invalid authentication credentials.",
-    ),
-    404: ("RESOURCE_NOT_FOUND", "The specified resource does not exist."),
-    422: (
-        "UNPROCESSABLE_ENTITY",
-        "The requested action could not be performed, semantically incorrect, or failed business validation.",
-    ),
+    400: ("INVALID_REQUEST", "The request cannot be read, or is not as its schema has it."),
+    401: ("AUTHENTICATION_FAILURE", "There is no token, or none that is valid."),
+    404: ("RESOURCE_NOT_FOUND", "There is nothing with this id."),
+    422: ("UNPROCESSABLE_ENTITY", "This cannot be done as things stand."),
     429: ("RATE_LIMIT_REACHED", "Too many requests."),
-    500: ("INTERNAL_SERVER_ERROR", "An internal server error has occurred."),
-    503: ("SERVICE_UNAVAILABLE", "Service Unavailable."),
+    500: ("INTERNAL_SERVER_ERROR", "Something went wrong here."),
+    503: ("SERVICE_UNAVAILABLE", "Not available now."),
 }
 
 

@@ -254,7 +254,7 @@ class Orders:
         if order["status"] == "COMPLETED":
             raise PayPalError(422, done)
         if order["status"] != "APPROVED":
-            raise PayPalError(422, "ORDER_NOT_APPROVED", "Payer has not yet approved the Order for payment.")
+            raise PayPalError(422, "ORDER_NOT_APPROVED")
         self._check_invoice(order["purchase_units"][0].get("invoice_id"), order_id)
         self._planned_issue(order)
         return order

@@ -428,6 +428,7 @@ class AdapterContract:
                 await harness.provider.verify_webhook(b'{"id": "evt_1"}', {"signature": "anything"})
             return
         body, headers = await harness.webhook(await self.paid(harness))
+        assert await harness.provider.verify_webhook(body, headers)
         forged = body.replace(b'"id"', b'"iD"', 1)
         assert forged != body
         with pytest.raises(BadSignature):
@@ -445,6 +446,8 @@ class AdapterContract:
             with pytest.raises(BadSignature):
                 await harness.provider.verify_webhook(b"{}", {"date": "yesterday"})
             return
-        body, headers = await harness.webhook(await self.paid(harness), age=timedelta(days=7))
+        paid = await self.paid(harness)
+        assert await harness.provider.verify_webhook(*await harness.webhook(paid, age=timedelta(minutes=2)))
+        body, headers = await harness.webhook(paid, age=timedelta(days=7))
         with pytest.raises(BadSignature):
             await harness.provider.verify_webhook(body, headers)

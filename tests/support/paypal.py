@@ -175,7 +175,7 @@ def check(exchanges: list[tuple[httpx.Request, httpx.Response]]) -> None:
         wrong += [f"{request.method} {request.url.path}: {what}" for what in mismatches(request, response)]
         if documents:
             wrong += published(documents).mismatches(request, response)
-    assert not wrong
+    assert wrong == [], "\n".join(wrong)
 
 
 def mismatches(request: httpx.Request, response: httpx.Response) -> list[str]:

@@ -1,7 +1,8 @@
 """PayPal's published OpenAPI documents as a check of exchanges, where `BURSAR_PAYPAL_OPENAPI` names their directory.
 
 The documents are not part of the repository. A field that they do not know is a mismatch in requests and in answers
-that are a success; of errors only what they say of envelopes and issues is checked.
+that are a success; of errors only what they say of envelopes and issues is checked. PayPal's sentences for people are
+not compared.
 """
 
 import functools
@@ -112,6 +113,8 @@ class Published:
             result["properties"] = {
                 key: self._convert(value, name, strict=strict) for key, value in result["properties"].items()
             }
+            for sentence in {"message", "description"} & result["properties"].keys():
+                result["properties"][sentence].pop("enum", None)
         if "items" in result:
             result["items"] = self._convert(result["items"], name, strict=strict)
         if strict and top and self._is_closed_object(schema, name):
