@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from sqlalchemy.exc import DBAPIError
+
 from domain.errors import IdempotencyConflict
 from domain.payment.snapshot import CreatePayment
 from models.crypto_deposit import CryptoDepositRow, CryptoReceiptRow
 from providers.chains.addresses import Place
+from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord, Findings, Receipt
 from repositories import crypto_deposit
 from runtime.database import Database
@@ -34,8 +37,23 @@ class PostgresDepositBook:
 
         Effect: the row of the place, and the index is taken.
         Idempotent by: the payment.
-        Fails with: `IdempotencyConflict` when the payment has a place for another asset or amount.
+        Fails with: `IdempotencyConflict` when the payment has a place for another asset or amount; `OutcomeUnknown`
+            when the database broke off, which may have been after it committed.
         """
+        try:
+            return await self._allocate(payment, chain, chain_key, place, scanned_height, at)
+        except (OSError, DBAPIError) as error:
+            raise OutcomeUnknown("The place of the payment may have been kept.") from error
+
+    async def _allocate(
+        self,
+        payment: CreatePayment,
+        chain: str,
+        chain_key: str,
+        place: Callable[[int], Place],
+        scanned_height: int,
+        at: datetime,
+    ) -> DepositRecord:
         async with self._database.platform() as session:
             await crypto_deposit.lock(session, payment.payment_id)
             row = await crypto_deposit.get(session, payment.payment_id)

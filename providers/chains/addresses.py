@@ -200,6 +200,8 @@ def ton_raw(address: str) -> str:
         raw = base64.urlsafe_b64decode(address.replace("+", "-").replace("/", "_"))
     except (binascii.Error, ValueError):
         raw = b""
-    if len(address) != 48 or len(raw) != 36 or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "big"):
+    # The tag says bounceable or not, and 0x80 on top of it that the address is for test networks only.
+    sound = len(address) == 48 and len(raw) == 36 and raw[0] & 0x7F in (0x11, 0x51)
+    if not sound or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "big"):
         raise BadAccount("This is not an address of TON, or its checksum is wrong.")
     return f"{int.from_bytes(raw[1:2], 'big', signed=True)}:{raw[2:34].hex().upper()}"

@@ -131,6 +131,7 @@ class DepositBook(Protocol):
 
         Raises:
             IdempotencyConflict: the payment has a record with another asset or amount.
+            OutcomeUnknown: the record may have been made.
         """
 
     async def get(self, payment_id: str) -> DepositRecord | None:
@@ -156,8 +157,18 @@ def movement_key(asset: str, tx: str, index: int, generation: int = 1) -> str:
 
 
 def mine(record: DepositRecord, view: ChainView) -> tuple[ChainDeposit, ...]:
-    """Return the deposits of a view that are this payment's; the comment has to be exactly right."""
-    return tuple(each for each in view.deposits if each.memo == record.memo or record.memo is None)
+    """Return the deposits of a view that are this payment's; the comment has to be exactly right.
+
+    What is older than where the look began is known, or came before the place was this payment's, because the same
+    public key was used elsewhere. It is not counted.
+    """
+    known = standing(record)
+    return tuple(
+        each
+        for each in view.deposits
+        if (each.memo == record.memo or record.memo is None)
+        and (each.height is None or each.height >= record.scanned_height or (each.tx, each.index) in known)
+    )
 
 
 def standing(record: DepositRecord) -> dict[tuple[str, int], Receipt]:

@@ -32,7 +32,7 @@ class Bitcoin:
     def send(self, outputs: list[tuple[str, int]]) -> str:
         """Put a transaction into the mempool; its first output is the sender's change."""
         number = self._store.next("btc_tx")
-        txid = hashlib.sha256(f"tx {number}".encode()).hexdigest()
+        txid = hashlib.sha256(f"tx {self._store.salt} {number}".encode()).hexdigest()
         change = ("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq", 10_000)
         self._db.execute("INSERT INTO btc_txs VALUES (?, ?, ?, NULL)", (number, txid, json.dumps([change, *outputs])))
         return txid
@@ -72,8 +72,8 @@ class Bitcoin:
         return None if row is None else self._status(row["height"])
 
     def _add_block(self, height: int) -> int:
-        salt = self._store.next("btc_block")
-        block_hash = hashlib.sha256(f"block {height} {salt}".encode()).hexdigest()
+        number = self._store.next("btc_block")
+        block_hash = hashlib.sha256(f"block {self._store.salt} {number}".encode()).hexdigest()
         self._db.execute("INSERT INTO btc_blocks VALUES (?, ?, ?)", (height, block_hash, int(time.time())))
         return height
 

@@ -4,15 +4,21 @@ What is to be sent waits as an order and becomes a signed transaction in the nex
 reorganisation leave it in the queue. The same orders in the same sequence make the same transaction hashes.
 """
 
+import sys
 from typing import Any
-
-from eth.db.atomic import AtomicDB
-from eth.db.backends.memory import MemoryDB
-from eth_tester import EthereumTester, PyEVMBackend
-from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound
 
 from sandbox.chains.store import KeyValues, Store
 from sandbox.chains.token import creation_code, transfer_call
+
+# py-evm and its curves raise the interpreter's recursion limit a hundredfold when they are imported. With such a limit
+# a deeply nested JSON text overflows the stack and ends the process, instead of being refused; so it is put back.
+_RECURSION_LIMIT = sys.getrecursionlimit()
+from eth.db.atomic import AtomicDB  # noqa: E402
+from eth.db.backends.memory import MemoryDB  # noqa: E402
+from eth_tester import EthereumTester, PyEVMBackend  # noqa: E402
+from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionNotFound  # noqa: E402
+
+sys.setrecursionlimit(_RECURSION_LIMIT)
 
 CHAIN_ID = 1337
 #: Where the first contract of eth-tester's first account comes to lie.

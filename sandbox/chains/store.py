@@ -1,5 +1,6 @@
 """The sandbox's state: one SQLite file, or memory for a test."""
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
@@ -34,6 +35,9 @@ class Store:
         self.db.execute("PRAGMA journal_mode = WAL")
         self.db.execute("PRAGMA synchronous = NORMAL")
         self.db.executescript(SCHEMA)
+        # Another state is another chain: no hash of one is ever met on the other.
+        self.db.execute("INSERT OR IGNORE INTO counters VALUES ('salt', ?)", (secrets.randbits(60),))
+        self.salt = self.value("salt")
 
     def next(self, name: str) -> int:
         """Return the next number of a counter; it never goes back, also when blocks do."""

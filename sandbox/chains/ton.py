@@ -30,7 +30,7 @@ class Ton:
             "INSERT INTO ton_txs VALUES (?, ?, ?, ?, ?, NULL, NULL)",
             (number, ton_raw(address), amount, comment, int(bounced)),
         )
-        return _hash(number).hex()
+        return self._hash(number).hex()
 
     def mine(self, blocks: int) -> None:
         """Add blocks; the first holds everything that waits."""
@@ -47,7 +47,10 @@ class Ton:
             f" ORDER BY number {'ASC' if ascending else 'DESC'} LIMIT ? OFFSET ?",
             (ton_raw(account), start_utime, limit, offset),
         )
-        return [_shape(row) for row in rows]
+        return [_shape(row, self._hash(row["number"])) for row in rows]
+
+    def _hash(self, number: int) -> bytes:
+        return hashlib.sha256(f"ton {self._store.salt} {number}".encode()).digest()
 
     def master(self) -> dict[str, Any]:
         """Return the first and the newest block."""
@@ -55,15 +58,11 @@ class Ton:
         return {"last": {**block, "seqno": self.tip()}, "first": {**block, "seqno": FIRST_SEQNO}}
 
 
-def _hash(number: int) -> bytes:
-    return hashlib.sha256(f"ton {number}".encode()).digest()
-
-
-def _shape(row: Any) -> dict[str, Any]:
+def _shape(row: Any, tx: bytes) -> dict[str, Any]:
     decoded = None if row["comment"] is None else {"type": "text_comment", "comment": row["comment"]}
     body = {"hash": "", "body": "", "decoded": decoded}
     message = {
-        "hash": base64.b64encode(hashlib.sha256(_hash(row["number"])).digest()).decode(),
+        "hash": base64.b64encode(hashlib.sha256(tx).digest()).decode(),
         "source": SENDER,
         "destination": row["account"],
         "value": str(row["amount"]),
@@ -76,7 +75,7 @@ def _shape(row: Any) -> dict[str, Any]:
     }
     return {
         "account": row["account"],
-        "hash": base64.b64encode(_hash(row["number"])).decode(),
+        "hash": base64.b64encode(tx).decode(),
         "lt": str(row["number"] * 1_000_000 + 1),
         "now": row["at"],
         "mc_block_seqno": row["seqno"],

@@ -1,0 +1,116 @@
+"""Chains for tests: the sandbox in the test's own process, the product's watchers on it, and a wire that can be cut."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from domain.payment.snapshot import CreatePayment
+from providers.chains.addresses import BitcoinAccount, EthereumAccount, TonAccount
+from providers.chains.esplora import EsploraWatcher
+from providers.chains.evm import EvmWatcher
+from providers.chains.ton import TonWatcher
+from providers.payments.crypto import Chain, CryptoProvider
+from providers.payments.deposits import DepositBook
+from runtime.identity import new_id
+from sandbox.chains import accounts
+from sandbox.chains.app import build
+from sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT
+from sandbox.chains.store import Store
+
+#: After how many blocks a deposit is final in these tests.
+CONFIRMATIONS = {"btc": 2, "evm": 3, "ton": 1}
+#: The control surface's name of an asset's chain.
+CHAIN_OF = {"BTC": "btc", "ETH": "evm", "USDC": "evm", "TON": "ton"}
+#: A payment of each asset.
+AMOUNTS = {"BTC": 150_000, "ETH": 20_000_000, "USDC": 25_000_000, "TON": 3_000_000_000}
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Hands requests to the sandbox in this process unless it is cut."""
+
+    def __init__(self, app: Any) -> None:
+        self._inner = httpx.ASGITransport(app=app)
+        self.is_cut = False
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.is_cut:
+            raise httpx.ConnectError("the wire is cut", request=request)
+        return await self._inner.handle_async_request(request)
+
+
+class Clock:
+    """A clock that only a test moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+class ChainsInTest:
+    """The sandbox, the watchers on it, and its control surface."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or Store()
+        self.wire = Wire(build(self.store))
+        self.http = httpx.AsyncClient(transport=self.wire, base_url="http://chains")
+        self.clock = Clock()
+        self.bitcoin = EsploraWatcher(self.http, "http://chains/btc/api", confirmations=CONFIRMATIONS["btc"])
+        self.ethereum = EvmWatcher(
+            self.http,
+            "http://chains/evm",
+            usdc_contract=USDC_CONTRACT,
+            chain_id=CHAIN_ID,
+            confirmations=CONFIRMATIONS["evm"],
+            reorg_depth=8,
+        )
+        self.ton = TonWatcher(self.http, "http://chains/ton", confirmations=CONFIRMATIONS["ton"])
+
+    def provider(self, book: DepositBook) -> CryptoProvider:
+        return CryptoProvider(
+            Chain(BitcoinAccount(accounts.BTC_XPUB), self.bitcoin),
+            Chain(EthereumAccount(accounts.ETH_XPUB, usdc_contract=USDC_CONTRACT, chain_id=CHAIN_ID), self.ethereum),
+            Chain(TonAccount(accounts.TON_ADDRESS), self.ton),
+            book=book,
+            clock=self.clock,
+        )
+
+    async def control(self, path: str, **body: Any) -> dict[str, Any]:
+        answer = await self.http.post(f"/_control/{path}", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        self.wire.is_cut = True
+        yield
+        self.wire.is_cut = False
+
+    def payment(self, asset: str, **changes: Any) -> CreatePayment:
+        terms: dict[str, Any] = {
+            "payment_id": new_id("pay"),
+            "org_id": new_id("org"),
+            "amount_minor": AMOUNTS[asset],
+            "currency": asset,
+            "description": "Credits",
+            "expires_at": self.clock() + timedelta(hours=1),
+        }
+        return CreatePayment(**(terms | changes))
+
+    async def close(self) -> None:
+        await self.http.aclose()
+        self.store.close()
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
+    """A client of a service that answers as the function says."""
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
