@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sandbox.stripe import control, core, operations, parameters, schemas
+from sandbox.stripe import control, core, operations, parameters, schemas, versions
 from sandbox.stripe.conditions import AFTER_COMMIT, Fault
 from sandbox.stripe.core import Refusal, Sandbox
 from sandbox.stripe.delivery import Deliverer
@@ -153,7 +153,10 @@ class Api:
         text = request.url.query if request.method != "POST" else (await request.body()).decode()
         if mode == "timeout_before":
             return Answer(500, {})
-        call = self.parsed(request.method.lower(), request.url.path, text, by_page)
+        raw = parameters.decoded(text)
+        if request.method == "POST" and "stripe-version" not in request.headers:
+            raw = versions.modern(request.url.path, raw)
+        call = self.parsed(request.method.lower(), request.url.path, raw, by_page)
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         call.request = {"request_id": request_id, "idempotency_key": key, "publishable": by_page}
         call.fault = mode if mode in AFTER_COMMIT else ""
@@ -166,14 +169,13 @@ class Api:
                 return Answer(remembered.status, remembered.body, {"Idempotent-Replayed": "true"})
             return await self.perform(call, key, print_)
 
-    def parsed(self, method: str, path: str, text: str, by_page: bool) -> Call:
+    def parsed(self, method: str, path: str, raw: dict[str, Any], by_page: bool) -> Call:
         """Returns the operation that is asked for with its parameters.
 
         Raises:
             Refusal: There is no such operation, or its parameters are not those that it takes.
         """
         operation, does, named = self.router.find(method, path)
-        raw = parameters.decoded(text)
         expand = raw.pop("expand", {}) if operation.expands else {}
         if not isinstance(expand, dict) or not all(isinstance(each, str) for each in expand.values()):
             raise invalid("Invalid array", param="expand")

@@ -205,12 +205,15 @@ def _bank_accounts() -> Iterator[Card]:
         ("failed", "AT861904300235473202", DebitCourse.FAILS, "generic_decline"),
         ("disputed", "AT981904300000343434", DebitCourse.DISPUTED, None),
         ("insufficientFunds", "AT601904300002222227", DebitCourse.FAILS, "insufficient_funds"),
+        # Two older numbers, which Stripe's command line pays with.
+        ("succeeded", "AT611904300234573201", DebitCourse.SETTLES, None),
+        ("failed", "IT60X0542811101000000123456", DebitCourse.FAILS, "generic_decline"),
     ):
         yield Card(
-            id=f"pm_{name}_at",
+            id=f"pm_{name}_{number[:2].lower()}",
             number=number,
             type="sepa_debit",
-            country="AT",
+            country=number[:2],
             debit=course,
             decline=decline,
             dispute="debit_not_authorized" if course is DebitCourse.DISPUTED else None,

@@ -155,16 +155,40 @@ def record(
     }
     ctx.store.put(line)
     if line["status"] == "pending":
-        ctx.after(available_on - ctx.now(), "money.available", {"line": line["id"]})
+        ctx.after(available_on - ctx.now(), "money.available", {})
+    elif amount > 0:
+        ctx.emit("balance.available", balance(ctx))
     return line
 
 
 @task("money.available")
-async def make_available(ctx: Context, line: str) -> None:
-    """Move one line of the balance from pending to available."""
-    stored = ctx.store.get("balance_transaction", line)
-    assert stored is not None
-    ctx.store.put(stored | {"status": "available"})
+async def make_available(ctx: Context) -> None:
+    """Move all lines whose time has come from pending to available, and tell of it once."""
+    due = [
+        line for line in ctx.store.query("balance_transaction", status="pending") if line["available_on"] <= ctx.now()
+    ]
+    for line in due:
+        ctx.store.put(line | {"status": "available"})
+    if due:
+        ctx.emit("balance.available", balance(ctx))
+
+
+def balance(ctx: Context) -> JSON:
+    """Return the sums of all lines by currency, available and pending, as Stripe's object."""
+    sums = totals(ctx)
+    currencies = sorted({currency for each in sums.values() for currency in each}) or ["usd"]
+
+    def amounts(status: str) -> list[JSON]:
+        found = [(currency, sums[status].get(currency, 0)) for currency in currencies]
+        return [{"amount": net, "currency": currency, "source_types": {"card": net}} for currency, net in found]
+
+    return {
+        "object": "balance",
+        "available": amounts("available"),
+        "livemode": False,
+        "pending": amounts("pending"),
+        "refund_and_dispute_prefunding": {"available": [], "pending": []},
+    }
 
 
 def totals(ctx: Context) -> dict[str, dict[str, int]]:

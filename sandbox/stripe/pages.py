@@ -13,7 +13,7 @@ from sandbox.stripe.operations import three_d_secure
 
 JSON = dict[str, Any]
 
-# What the checkout suggests: ids of test cards and accounts, and what each shows.
+# What the checkout offers: ids of test cards and accounts, and what each shows.
 SUGGESTED = (
     ("pm_card_visa", "succeeds"),
     ("pm_card_authenticationRequiredOnSetup", "asks for 3-D Secure"),
@@ -53,6 +53,10 @@ button, .button {{ display: block; width: 100%; margin-top: .6rem; padding: .75r
 .plain {{ background: none; color: inherit; border-color: var(--line); }}
 :focus-visible {{ outline: 3px solid #8f8aff; outline-offset: 2px; }}
 .error {{ padding: .6rem .8rem; border-left: 4px solid var(--bad); background: #c2293b14; }}
+details {{ margin-top: 1.5rem; }} summary {{ cursor: pointer; padding: .4rem 0; }}
+.number {{ width: auto; margin: 0; padding: .15rem .5rem; font-weight: 400; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }}
+details li {{ align-items: center; font-size: .875rem; }}
 .quiet {{ opacity: .75; font-size: .875rem; }}
 </style>
 </head>
@@ -171,8 +175,10 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
         if is_setup
         else (f"<h1>To pay</h1><p class='amount'>{money.written(session['amount_total'], session['currency'])}</p>")
     )
-    options = "".join(
-        f"<option value='{escape(_grouped(cards.CARDS[id].number))}'>{escape(said)}</option>" for id, said in SUGGESTED
+    suggested = "".join(
+        f"<li><span>{escape(said)}</span><button type='button' class='plain number' "
+        f"onclick='this.form.number.value=this.textContent'>{escape(_grouped(cards.CARDS[id].number))}</button></li>"
+        for id, said in SUGGESTED
     )
     email = escape(form.get("email") or session["customer_email"] or "")
     return _html(
@@ -181,13 +187,13 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
         f"{f'<p class=error role=alert>{escape(error)}</p>' if error else ''}"
         "<form method='post'><label>E-mail"
         f"<input name='email' type='email' autocomplete='email' value='{email}'></label>"
-        "<label>Card number, account number or IBAN<input name='number' list='numbers' required autocomplete='off' "
+        "<label>Card number, account number or IBAN<input name='number' required autocomplete='off' "
         f"value='{escape(form.get('number') or '4242 4242 4242 4242')}'></label>"
-        f"<datalist id='numbers'>{options}</datalist><div class='row'>"
+        "<div class='row'>"
         "<label>Expiry<input name='expiry' value='12/34' pattern='\\d\\d ?/ ?\\d\\d' required></label>"
         "<label>Security code<input name='cvc' value='123' inputmode='numeric' required></label></div>"
-        f"<button>{'Store' if is_setup else 'Pay'}</button></form>{_cancel_link(session)}"
-        "<p class='quiet'>Clear the number to see test cards for declines, 3-D Secure, disputes and bank debits.</p>",
+        f"<button>{'Store' if is_setup else 'Pay'}</button>{_cancel_link(session)}"
+        f"<details><summary class='quiet'>Test numbers</summary><ul>{suggested}</ul></details></form>",
         status=402 if error and form else 200,
     )
 

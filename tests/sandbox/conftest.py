@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from sandbox.stripe.app import build
-from sandbox.stripe.core import Sandbox
+from sandbox.stripe.core import API_VERSION, Sandbox
 from sandbox.stripe.store import Store
 from tests.support.sandboxes import STRIPE_KEY, serving
 
@@ -21,7 +21,7 @@ class StripeSandbox:
     http: httpx.AsyncClient
     sandbox: Sandbox
 
-    async def control(self, path: str, **body: Any) -> dict[str, Any]:
+    async def control(self, path: str, /, **body: Any) -> dict[str, Any]:
         answer = await self.http.post(f"{self.url}/_control/{path}", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())

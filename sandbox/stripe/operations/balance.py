@@ -12,20 +12,7 @@ JSON = dict[str, Any]
 @operation("get", "/v1/balance")
 async def retrieve(ctx: Context, _: JSON) -> JSON:
     """Return the sums of all lines by currency, available and pending."""
-    sums = money.totals(ctx)
-    currencies = sorted({currency for each in sums.values() for currency in each}) or ["usd"]
-
-    def amounts(status: str) -> list[JSON]:
-        found = [(currency, sums[status].get(currency, 0)) for currency in currencies]
-        return [{"amount": sum_, "currency": name, "source_types": {"card": sum_}} for name, sum_ in found]
-
-    return {
-        "object": "balance",
-        "available": amounts("available"),
-        "livemode": False,
-        "pending": amounts("pending"),
-        "refund_and_dispute_prefunding": {"available": [], "pending": []},
-    }
+    return money.balance(ctx)
 
 
 @operation("get", "/v1/balance_transactions/{id}")

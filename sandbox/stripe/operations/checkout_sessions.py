@@ -109,7 +109,7 @@ async def pay_session(ctx: Context, body: JSON) -> JSON:
     `outcome` `fail` fails the 3-D Secure that a card asks for; without it the payer passes. The answer has the
     `session` as it is then and the `error` that the payer saw, if any.
     """
-    session = get(ctx, body["session"])
+    session = get(ctx, str(body.get("session")))
     if "card" in body:
         payment_method = cards.from_data(ctx, {"type": "card", "card": {"number": body["card"]}})
     else:

@@ -184,15 +184,18 @@ async def past_due(ctx: Context, dispute: str) -> None:
 @control("dispute")
 async def dispute_charge(ctx: Context, body: JSON) -> JSON:
     """Dispute a `charge` or the charge of a `payment_intent`, for `reason`; with `inquiry` only ask about it."""
-    id = body.get("charge") or payment_intents.get(ctx, body["payment_intent"])["latest_charge"]
+    id = body.get("charge")
+    if id is None:
+        intent = payment_intents.get(ctx, str(body.get("payment_intent")), param="payment_intent")
+        id = str(intent["latest_charge"])
     return open_dispute(ctx, charges.get(ctx, id), body.get("reason", "fraudulent"), inquiry=body.get("inquiry", False))
 
 
 @control("dispute/close")
 async def close_dispute(ctx: Context, body: JSON) -> JSON:
     """End `dispute` with `outcome` `won` or `lost`."""
-    found = get(ctx, body["dispute"])
-    close(ctx, found, won=body["outcome"] == "won")
+    found = get(ctx, str(body.get("dispute")))
+    close(ctx, found, won=body.get("outcome", "lost") == "won")
     return found
 
 

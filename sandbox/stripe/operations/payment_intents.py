@@ -198,8 +198,8 @@ async def search_all(ctx: Context, params: JSON) -> JSON:
 @control("bank_debit")
 async def end_bank_debit(ctx: Context, body: JSON) -> JSON:
     """End the bank debit of `payment_intent` with `outcome` `settle` or `fail`, the latter for `reason` if given."""
-    found = get(ctx, body["payment_intent"])
-    if body["outcome"] == "settle":
+    found = get(ctx, str(body.get("payment_intent")), param="payment_intent")
+    if body.get("outcome", "settle") == "settle":
         intents.settle_debit(ctx, found)
     else:
         intents.fail_debit(ctx, found, body.get("reason"))

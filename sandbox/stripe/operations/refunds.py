@@ -64,8 +64,8 @@ async def list_all(ctx: Context, params: JSON) -> JSON:
 @control("refund")
 async def end_refund(ctx: Context, body: JSON) -> JSON:
     """End `refund` with `outcome` `succeed` or `fail`."""
-    found = get(ctx, body["refund"])
-    if body["outcome"] == "succeed":
+    found = get(ctx, str(body.get("refund")))
+    if body.get("outcome", "succeed") == "succeed":
         refunding.succeed(ctx, found)
     else:
         refunding.fail(ctx, found)

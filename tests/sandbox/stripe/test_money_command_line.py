@@ -1,0 +1,39 @@
+"""What Stripe's command line sends, which names no version and pays sessions through the pages' own paths."""
+
+from tests.sandbox.stripe.test_money_payments import happened
+from tests.support.sandboxes import STRIPE_KEY
+
+
+async def versionless(sandbox, method, path, form=None):
+    headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
+    return await sandbox.http.request(method, sandbox.url + path, data=form, headers=headers)
+
+
+async def test_intent_of_a_caller_without_a_version_takes_cards_by_default(stripe_sandbox):
+    for more in ({}, {"payment_method_types[]": "card"}):
+        form = {"amount": "2000", "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true", **more}
+        answer = await versionless(stripe_sandbox, "POST", "/v1/payment_intents", form)
+        assert (answer.status_code, answer.json()["payment_method_types"]) == (200, ["card"])
+    dated = await stripe_sandbox.raw("POST", "/v1/payment_intents", form)
+    assert dated.json()["error"]["param"] == "payment_method_types"
+
+
+async def test_session_is_paid_through_the_paths_of_the_payment_pages(stripe_sandbox):
+    form = {
+        "mode": "payment",
+        "success_url": "https://example.com",
+        "line_items[0][price_data][currency]": "eur",
+        "line_items[0][price_data][unit_amount]": "1500",
+        "line_items[0][price_data][product_data][name]": "x",
+        "line_items[0][quantity]": "2",
+        "payment_method_types[]": "sepa_debit",
+    }
+    session = (await versionless(stripe_sandbox, "POST", "/v1/checkout/sessions", form)).json()
+    page = f"/v1/payment_pages/{session['id']}"
+    assert (await versionless(stripe_sandbox, "GET", page)).json()["amount_total"] == 3000
+    paid = await versionless(stripe_sandbox, "POST", f"{page}/confirm", {"payment_method": "pm_failed_it"})
+    assert (paid.json()["status"], paid.json()["payment_status"]) == ("complete", "unpaid")
+    await stripe_sandbox.control("clock", advance=4 * 86_400)
+    assert "checkout.session.async_payment_failed" in await happened(stripe_sandbox)
+    again = await versionless(stripe_sandbox, "POST", f"{page}/confirm", {"payment_method": "pm_card_visa"})
+    assert again.status_code == 400
