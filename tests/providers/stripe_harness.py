@@ -64,9 +64,16 @@ class StripeHarness:
         yield
         self.wire.cut(off=False)
 
+    async def _event(self, ref: str) -> stripe.Event:
+        for _ in range(30):  # Stripe itself lists an event a moment after it has happened
+            events = await self.client.v1.events.list_async({"type": "payment_intent.succeeded", "limit": 20})
+            for event in events.data:
+                if event.data.object["id"] == ref:
+                    return event
+        raise LookupError(f"no event tells of {ref}")
+
     async def webhook(self, snapshot: Snapshot, *, age: timedelta = timedelta()) -> Webhook:
-        events = await self.client.v1.events.list_async({"type": "payment_intent.succeeded", "limit": 20})
-        (event,) = [event for event in events.data if event.data.object["id"] == snapshot.ref]
+        event = await self._event(snapshot.ref)
         return signed(json.dumps(event.to_dict()), SECRETS[0], age=age)
 
 
