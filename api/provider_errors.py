@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from domain.errors import Invalid, Unavailable
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from providers.payments.stripe.errors import KEY_REFUSED
+
+log = structlog.get_logger("bursar.api")
 
 
 @contextmanager
@@ -24,4 +29,7 @@ def provider_errors() -> Iterator[None]:
             extra={"reason": error.code},
         ) from error
     except ProviderRefused as error:
+        if error.code == KEY_REFUSED:
+            log.error("provider.key_refused", error=error.detail)
+            raise Unavailable("The payment provider cannot be asked.", code="provider.unavailable") from error
         raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error

@@ -27,28 +27,13 @@ from providers.payments.registry import Providers
 from providers.payments.stripe import StripeProvider, make_client
 from tests.api.conftest import V1, good, refused, settings_for
 from tests.conftest import DatabaseUrls
+from tests.support.starts import Starts
 
 pytestmark = pytest.mark.db
 
 SECRETS = ("whsec_old", "whsec_new")
 NUMBERS = itertools.count(1)
 STRIPE_PATHS = ("/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook")
-
-
-class Starts:
-    """Stands in for the Temporal client: notes what is started, once it is let through."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self.let_through = asyncio.Event()
-        self.let_through.set()
-        self.error: Exception | None = None
-
-    async def start_workflow(self, workflow: object, argument: object, *, id: str, **options: Any) -> None:
-        await self.let_through.wait()
-        if self.error is not None:
-            raise self.error
-        self.ids.append(id)
 
 
 class PayPal:

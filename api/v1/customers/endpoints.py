@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from activities.customers import PROVIDER, ensure_customer
-from api.auth import permit, require
+from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
@@ -45,7 +45,8 @@ _METHOD_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
 _UNKNOWN_METHOD = frozenset({"payment_method.unknown", "resource_missing"})
 
 
-async def _stripe(deps: DepsDep) -> StripeCustomers:
+async def _stripe(deps: DepsDep, _actor: ActorDep) -> StripeCustomers:
+    """Return Stripe; who has no key is not told whether it is set up."""
     if deps.providers.customers is None:
         raise NotFound("Stripe is not set up here, so nobody is a customer.")
     return deps.providers.customers

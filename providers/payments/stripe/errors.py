@@ -31,6 +31,10 @@ _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, http
 _DETAIL_LENGTH = 500
 
 
+#: The code of a refusal that is not about what was asked, but about who we are.
+KEY_REFUSED = "stripe.key_refused"
+
+
 class Declined(ProviderRefused):
     """A card or bank refused to pay. `intent_ref` names the PaymentIntent that was left behind, if there is one."""
 
@@ -87,6 +91,9 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
             status == 503 and (error.headers or {}).get("stripe-should-retry") == "true"
         )
         return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
+    if status in {401, 403}:
+        # Its words name a part of the key.
+        return ProviderRefused("Stripe does not take this system's key for this.", code=KEY_REFUSED)
     return ProviderRefused(detail, code=code)
 
 
