@@ -22,6 +22,7 @@ FIELDS = {
     "price": ("active", "currency", "lookup_key", "metadata", "product", "type"),
     "product": ("active", "description", "metadata", "name", "shippable", "url"),
 }
+TRUTHS = ("active", "disputed", "refunded", "shippable")
 CLAUSE = re.compile(
     r"""\s*(?P<negated>-?)(?P<field>\w+)(?:\[(?P<q>['"])(?P<key>[^'"]+)(?P=q)\])?"""
     r"""\s*(?P<is>:|~|>=|<=|>|<)\s*(?:(?P<v>['"])(?P<text>(?:\\.|(?!(?P=v)).)*)(?P=v)|(?P<bare>[\w-]+))\s*""",
@@ -99,8 +100,10 @@ def translated(kind: str, clause: re.Match[str]) -> tuple[str, Any]:
     value: Any = re.sub(r"\\(.)", r"\1", text) if text is not None else clause["bare"]
     if re.fullmatch(r"-?\d+", value) and field in ("amount", "created"):
         value = int(value)
-    elif text is None:
-        value = {"true": 1, "false": 0, "null": None}.get(value, value)
+    elif field in TRUTHS:
+        value = {"true": 1, "false": 0}.get(value, value)
+    elif text is None and value == "null":
+        value = None
     column = f"""json_extract(body, '$.{field}{'."' + key.replace("'", "''") + '"' if key else ""}')"""
     if sign == "~":
         made, value = f"instr(lower({column}), ?) > 0", str(value).lower()

@@ -22,6 +22,7 @@ class Receiver:
         self.bodies: list[tuple[str, str]] = []
         self.loop = asyncio.get_running_loop()
         self.arrived = asyncio.Event()
+        self.app = Starlette(routes=[Route("/", self.take, methods=["POST"])])
 
     async def take(self, request: Request) -> Response:
         body, header = (await request.body()).decode(), request.headers["stripe-signature"]
@@ -52,11 +53,11 @@ class Receiver:
 async def receiving(client: stripe.StripeClient, *types: str) -> AsyncIterator[Receiver]:
     """Registers a receiver for these types of events, all without any, and yields it."""
     receiver = Receiver()
-    with serving(Starlette(routes=[Route("/", receiver.take, methods=["POST"])])) as url:
+    with serving(receiver.app) as url:
         receiver.url = url
         endpoint = await client.v1.webhook_endpoints.create_async(
             {"url": f"{url}/", "enabled_events": list(types) or ["*"]}
         )
-        receiver.secret = endpoint.secret
+        receiver.secret = endpoint.secret or ""
         yield receiver
         await client.v1.webhook_endpoints.delete_async(endpoint.id)

@@ -1,10 +1,8 @@
 import pytest
 import stripe
 
-from tests.sandbox.conftest import StripeSandbox
 
-
-async def test_customer_is_answered_as_it_was_created(stripe_sandbox: StripeSandbox) -> None:
+async def test_customer_is_answered_as_it_was_created(stripe_sandbox):
     created = await stripe_sandbox.client.v1.customers.create_async(
         {"email": "a@example.com", "metadata": {"org_id": "org_1"}}
     )
@@ -12,7 +10,7 @@ async def test_customer_is_answered_as_it_was_created(stripe_sandbox: StripeSand
     assert (found.email, found.metadata["org_id"]) == ("a@example.com", "org_1")
 
 
-async def test_update_merges_metadata_and_unsets_what_is_empty(stripe_sandbox: StripeSandbox) -> None:
+async def test_update_merges_metadata_and_unsets_what_is_empty(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     made = await customers.create_async({"name": "A", "metadata": {"a": "1", "b": "2"}})
     changed = await customers.update_async(made.id, {"name": "", "metadata": {"a": "", "c": "3"}})
@@ -21,7 +19,7 @@ async def test_update_merges_metadata_and_unsets_what_is_empty(stripe_sandbox: S
     assert emptied.metadata.to_dict() == {}
 
 
-async def test_update_event_names_former_values(stripe_sandbox: StripeSandbox) -> None:
+async def test_update_event_names_former_values(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     made = await customers.create_async({"name": "A", "metadata": {"a": "1"}})
     await customers.update_async(made.id, {"name": "B", "metadata": {"b": "2"}})
@@ -30,7 +28,7 @@ async def test_update_event_names_former_values(stripe_sandbox: StripeSandbox) -
     assert event.data.object["name"] == "B"
 
 
-async def test_deleted_customer_stays_known_as_deleted(stripe_sandbox: StripeSandbox) -> None:
+async def test_deleted_customer_stays_known_as_deleted(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     made = await customers.create_async({})
     card = await stripe_sandbox.client.v1.payment_methods.attach_async("pm_card_visa", {"customer": made.id})
@@ -43,7 +41,7 @@ async def test_deleted_customer_stays_known_as_deleted(stripe_sandbox: StripeSan
     assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
 
 
-async def test_search_finds_by_metadata_and_mail(stripe_sandbox: StripeSandbox) -> None:
+async def test_search_finds_by_metadata_and_mail(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     made = await customers.create_async({"email": "It's@Example.com", "metadata": {"org_id": "org_1"}})
     await customers.create_async({"email": "other@example.com", "metadata": {"org_id": "org_2"}})
@@ -58,7 +56,7 @@ async def test_search_finds_by_metadata_and_mail(stripe_sandbox: StripeSandbox) 
         assert [each.id for each in found.data] == [made.id], query
 
 
-async def test_search_goes_through_all_pages(stripe_sandbox: StripeSandbox) -> None:
+async def test_search_goes_through_all_pages(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     made = [(await customers.create_async({"metadata": {"org_id": "org_1"}})).id for _ in range(5)]
     first = await customers.search_async({"query": "metadata['org_id']:'org_1'", "limit": 2})
@@ -69,13 +67,13 @@ async def test_search_goes_through_all_pages(stripe_sandbox: StripeSandbox) -> N
 @pytest.mark.parametrize(
     "query", ["", "shoe_size:'9'", "metadata:'x'", "email:'a' AND name:'b' OR phone:'c'", "email='a'", "email:'a' x"]
 )
-async def test_search_refuses_what_it_cannot_read(stripe_sandbox: StripeSandbox, query: str) -> None:
+async def test_search_refuses_what_it_cannot_read(stripe_sandbox, query):
     with pytest.raises(stripe.InvalidRequestError) as refused:
         await stripe_sandbox.client.v1.customers.search_async({"query": query})
     assert (refused.value.http_status, refused.value.param) == (400, "query")
 
 
-async def test_search_lags_by_as_much_as_it_is_told(stripe_sandbox: StripeSandbox) -> None:
+async def test_search_lags_by_as_much_as_it_is_told(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     await stripe_sandbox.control("search", lag_seconds=60)
     await customers.create_async({"email": "a@example.com"})

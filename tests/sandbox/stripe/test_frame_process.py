@@ -1,0 +1,81 @@
+import asyncio
+import contextlib
+import subprocess
+import sys
+
+import httpx
+import pytest
+import stripe
+
+from stack.migrate import ROOT
+from tests.sandbox.stripe.receiver import Receiver
+from tests.support.sandboxes import running_stripe, serving
+
+
+@contextlib.asynccontextmanager
+async def client_of(running):
+    transport = stripe.HTTPXClient()
+    yield running.client(http_client=transport)
+    await transport.close_async()
+
+
+async def control(running, path, **body):
+    async with httpx.AsyncClient() as http:
+        return (await http.post(f"{running.url}/_control/{path}", json=body)).json()
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tmp_path / "stripe"
+
+
+async def test_what_was_answered_survives_a_kill(data_dir):
+    options = {"idempotency_key": "k1"}
+    with running_stripe(data_dir, "--check-answers") as running:
+        async with client_of(running) as client:
+            await client.v1.customers.create_async({"name": "A"}, options)
+            made = [(await client.v1.customers.create_async({})).id for _ in range(20)]
+            await control(running, "clock", advance=1000)
+            before = await control(running, "state")
+        running.kill()
+    with running_stripe(data_dir, "--check-answers") as running:
+        after = await control(running, "state")
+        assert after["objects"] == before["objects"]
+        assert after["now"] >= before["now"]
+        async with client_of(running) as client:
+            again = await client.v1.customers.create_async({"name": "A"}, options)
+            listed = await client.v1.customers.list_async({"limit": 100})
+    assert [each.id for each in listed.data] == [*made[::-1], again.id]
+
+
+async def test_webhook_that_was_not_taken_is_sent_after_a_kill(data_dir):
+    receiver = Receiver()
+    with serving(receiver.app) as url:
+        arguments = ("--webhook", f"{url}/", "--webhook-secret", "whsec_start")
+        receiver.secret = "whsec_start"
+        with running_stripe(data_dir, *arguments) as running:
+            await control(running, "webhooks", pause=True)
+            async with client_of(running) as client:
+                made = await client.v1.customers.create_async({})
+            running.kill()
+        assert receiver.bodies == []
+        with running_stripe(data_dir, *arguments) as running:
+            (event,) = await receiver.until(1)
+            async with client_of(running) as client:
+                assert len((await client.v1.webhook_endpoints.list_async()).data) == 1
+    assert event.data.object["id"] == made.id
+
+
+async def test_endpoint_of_the_command_line_survives_a_reset(data_dir):
+    with running_stripe(data_dir, "--webhook", "http://127.0.0.1:9/", "--rate-limit", "25/s") as running:
+        await control(running, "reset")
+        async with client_of(running) as client:
+            (endpoint,) = (await client.v1.webhook_endpoints.list_async()).data
+    assert (endpoint.url, endpoint.enabled_events) == ("http://127.0.0.1:9/", ["*"])
+
+
+async def test_secret_without_an_endpoint_is_refused(data_dir):
+    command = [sys.executable, "-m", "sandbox.stripe", "--port", "1", "--data", str(data_dir), "--webhook-secret", "x"]
+    ended = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "--webhook" in ended.stderr
