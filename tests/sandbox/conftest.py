@@ -29,7 +29,7 @@ class StripeSandbox:
     async def raw(self, method: str, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
         """Sends a form as it is; an empty header is not sent."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {"Authorization": f"Bearer {STRIPE_KEY}"} | named
+        sent = {"Authorization": f"Bearer {STRIPE_KEY}", "Stripe-Version": API_VERSION} | named
         sent = {name: value for name, value in sent.items() if value.removeprefix("Bearer ")}
         return await self.http.request(method, self.url + path, data=data, headers=sent)
 

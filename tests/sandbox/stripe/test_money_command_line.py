@@ -1,12 +1,10 @@
 """What Stripe's command line sends, which names no version and pays sessions through the pages' own paths."""
 
 from tests.sandbox.stripe.test_money_payments import happened
-from tests.support.sandboxes import STRIPE_KEY
 
 
 async def versionless(sandbox, method, path, form=None):
-    headers = {"Authorization": f"Bearer {STRIPE_KEY}"}
-    return await sandbox.http.request(method, sandbox.url + path, data=form, headers=headers)
+    return await sandbox.raw(method, path, form, Stripe_Version="")
 
 
 async def test_intent_of_a_caller_without_a_version_takes_cards_by_default(stripe_sandbox):
