@@ -120,6 +120,8 @@ def _id_schema(prefix: str) -> JsonSchema:
 OrganizationId = Annotated[str, StringConstraints(max_length=64), _id_of("org"), _id_schema("org")]
 AgentId = Annotated[str, StringConstraints(max_length=64), _id_of("agt"), _id_schema("agt")]
 ContractId = Annotated[str, StringConstraints(max_length=64), _id_of("ctr"), _id_schema("ctr")]
+EscrowId = Annotated[str, StringConstraints(max_length=64), _id_of("esc"), _id_schema("esc")]
+PaymentId = Annotated[str, StringConstraints(max_length=64), _id_of("pay"), _id_schema("pay")]
 
 _PERIOD = re.compile(r"P(?!$)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
 MIN_PERIOD = timedelta(seconds=1)

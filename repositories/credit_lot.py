@@ -1,5 +1,7 @@
 """Credit lots: the record of each grant."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +26,14 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
     if found is not None:
         refuse_other(found, lot, ("org_id", "source", "amount_minor", "expires_at", "note", "created_by"))
     return found
+
+
+async def page(session: AsyncSession, *, org_id: str | None, after: str | None, limit: int) -> Sequence[CreditLot]:
+    """Return up to `limit` lots that the session may see, newest first, older than the id `after`."""
+    query = select(CreditLot).order_by(CreditLot.id.desc()).limit(limit)
+    query = query if org_id is None else query.where(CreditLot.org_id == org_id)
+    query = query if after is None else query.where(CreditLot.id < after)
+    return (await session.scalars(query)).all()
 
 
 async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:

@@ -10,18 +10,24 @@ from api.v1.alerts.endpoints import router as alerts
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.audit.endpoints import router as audit
 from api.v1.billing.endpoints import router as billing
+from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
 from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import router as health
 from api.v1.organizations.endpoints import router as organizations
+from api.v1.payments.endpoints import router as payments
+from api.v1.topups.endpoints import router as topups
 from api.v1.webhooks.endpoints import router as webhooks
 
 ROUTERS: tuple[APIRouter, ...] = (
     billing,
     escrows,
     webhooks,
+    topups,
+    payments,
+    chargebacks,
     credits,
     contracts,
     agents,

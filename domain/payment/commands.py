@@ -34,6 +34,13 @@ class WrongPaymentState(Conflict):
     code = "payment.wrong_state"
 
 
+class NotYet(Conflict):
+    """Something is under way that has to end first; the same command may be taken in a moment."""
+
+    code = "payment.unknown_outcome"
+    retryable = True
+
+
 def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
     """Record the intent, before anybody outside is asked."""
     payment = Payment(
@@ -73,9 +80,8 @@ def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
 def check_open(payment: Payment, command: str) -> None:
     """Refuse a command on a payment that awaits nothing from its payer any more."""
     if payment.status is PaymentStatus.UNKNOWN:
-        raise Conflict(
+        raise NotYet(
             "It is not known yet whether the provider made this payment; it is being looked up.",
-            code="payment.unknown_outcome",
             extra={"state": payment.status.value},
         )
     if payment.status not in AWAITING:
@@ -111,7 +117,7 @@ def refund(
             f"Money that came by {terms.provider} cannot be sent back by this service.", code="payment.not_refundable"
         )
     if any(item.state in IN_FLIGHT for item in payment.refunds):
-        raise Conflict(
+        raise NotYet(
             "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
             code="payment.refund_in_flight",
         )

@@ -7,16 +7,14 @@ unique command ids, give the first result.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
+from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.availability import was_cut_off
 from api.deps import Deps
+from api.patience import PAUSE, patiently
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
 from contracts.search_attributes import escrow_attributes
@@ -27,23 +25,10 @@ from domain.escrow.story import summary
 from domain.ids import escrow_id_of, escrow_workflow_id
 from models.contract import Contract
 from repositories import escrow as escrows
-from runtime.interceptors import domain_error_from
 from workflows.escrow import EscrowWorkflow
 
-#: How long to wait before asking again where the server says that it is busy, and while a run passes to the next one.
-PAUSE = timedelta(milliseconds=100)
-MAX_PAUSE = timedelta(seconds=1)
 #: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
 TRIES_FOR_A_MISSING_RUN = 5
-
-
-#: The last one says that the run's latest task failed: a deployment is being mended.
-_REPEATABLE = {
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.FAILED_PRECONDITION,
-}
 
 
 def terms_of(contract: Contract) -> Terms:
@@ -173,30 +158,11 @@ async def _started(client: Client, start: EscrowInput, update: str, command: Esc
 
 
 async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]) -> CommandResult:
-    """Repeat where the server says that it is busy, translate refusals, and give up at the command's time limit."""
-    pause = PAUSE
     try:
-        async with asyncio.timeout(deps.settings.command_timeout.total_seconds()):
-            while True:
-                try:
-                    return await attempt()
-                except RPCError as error:
-                    if error.status not in _REPEATABLE and not was_cut_off(error):
-                        raise
-                await asyncio.sleep(pause.total_seconds())
-                pause = min(pause * 2, MAX_PAUSE)
-    except WorkflowUpdateFailedError as failure:
-        refusal = domain_error_from(failure)
-        if refusal is None:
-            raise
-        raise refusal from None
+        return await patiently(attempt, limit=deps.settings.command_timeout, what="escrow")
     except WorkflowAlreadyStartedError:
         # Only when the books were set back behind a run that has completed: a person must look before money moves.
         raise Unavailable(
             "The run of this escrow has completed, and the books do not know how. An operator must look.",
             code="escrow.out_of_step",
-        ) from None
-    except (TimeoutError, UpdateTimeout):
-        raise Unavailable(
-            "The escrow did not answer in time. The command may still be done: repeat it with the same Idempotency-Key."
         ) from None

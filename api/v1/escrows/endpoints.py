@@ -21,6 +21,7 @@ from api.v1.escrows.schemas import (
     EscrowView,
     Evidence,
     Fund,
+    FundedView,
     OpenDispute,
     Refund,
     Resolve,
@@ -29,6 +30,11 @@ from api.v1.escrows.schemas import (
     event_view,
     view,
 )
+from api.v1.payments import commands as payment_commands
+from api.v1.payments.commands import NotPaid
+from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.schemas import Means
+from api.v1.payments.terms import Terms, escrow_goods, require_open
 from contracts.escrow import (
     ApproveEscrow,
     CancelEscrow,
@@ -43,9 +49,11 @@ from contracts.escrow import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, WrongState
-from domain.escrow.state import Escrow, EscrowStatus
+from domain.escrow.commands import CREDITS
+from domain.escrow.state import Escrow, EscrowStatus, is_payer
 from domain.ids import escrow_id_of, is_id
 from domain.money import parse_amount, parse_ratio
+from domain.payment.state import PaymentTerms
 from repositories import contract as contracts
 from repositories import escrow as escrows
 
@@ -56,7 +64,18 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
 _OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"))
-_FUNDING = errors(NotFound, Forbidden, InsufficientFunds, WrongState, (Conflict, "escrow.currency_mismatch"))
+_FUNDING = errors(
+    NotFound,
+    Forbidden,
+    InsufficientFunds,
+    WrongState,
+    (Conflict, "escrow.currency_mismatch"),
+    (Conflict, "escrow.amount_mismatch"),
+    (Conflict, "escrow.payment_mismatch"),
+    NotPaid,
+    *CREATING,
+)
+NOT_THE_PAYER = "Only the paying organization funds an escrow."
 _DELIVERING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"))
 _SIGNING = errors(
     NotFound, Forbidden, (Forbidden, "escrow.not_a_signatory"), WrongState, (Conflict, "escrow.already_signed")
@@ -184,12 +203,53 @@ async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep) -> Timeli
     return TimelineView(data=[event_view(row) for row in rows])
 
 
-@router.post("/escrows/{escrow_id}/fund", response_model=EscrowView, responses=_FUNDING)
+@router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
 async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
-    """Move the whole amount from the payer's credits into escrow."""
-    escrow = await sender.find(escrow_id, Permission.FUND)
-    command = FundEscrow(command_id=once.command_id, actor=sender.actor, source=body.source)
+    """Move the whole amount into escrow: from credits or cash, from a payment, or by a payment that this makes."""
+    escrow, actor = await sender.find(escrow_id, Permission.FUND), sender.actor
+    means = body.means()
+    if means is not None:
+        return await _fund_by_new_payment(sender, escrow, means, once)
+    if body.payment_id is not None:
+        return await _fund_by_payment(sender, escrow, body.payment_id, once)
+    command = FundEscrow(command_id=once.command_id, actor=actor, source=body.source or CREDITS)
     return await sender.send(once, escrow, "fund", command)
+
+
+async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: Means, once: Command) -> Response:
+    """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
+    deps, actor = sender.deps, sender.actor
+    permit(actor, Permission.PAY)
+    if not is_payer(escrow, actor):
+        raise Forbidden(NOT_THE_PAYER)
+
+    async def terms() -> PaymentTerms:
+        require_open(escrow)
+        making = Terms(deps, escrow.terms.payer_org_id, means)
+        return making.make(await making.escrow_charge(escrow, None, None), escrow_goods(escrow))
+
+    async def act() -> FundedView:
+        payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)
+        after = view(await _seen(deps, actor, escrow.terms.escrow_id))
+        return FundedView(**after.model_dump(), payment=shown(payment, actor))
+
+    return await once.run(act)
+
+
+async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, once: Command) -> Response:
+    """Have a payment hand its money to the escrow that it was made for."""
+    deps, actor = sender.deps, sender.actor
+    if not is_payer(escrow, actor):
+        raise Forbidden(NOT_THE_PAYER)
+    payment = await payment_commands.seen(deps, actor, payment_id)
+
+    async def act() -> EscrowView:
+        if payment.terms.purpose.escrow_id != escrow.terms.escrow_id:
+            raise Conflict("This payment was made for something else.", code="escrow.payment_mismatch")
+        await payment_commands.hand_over(deps, sender.temporal, actor, payment, once.command_id)
+        return view(await _seen(deps, actor, escrow.terms.escrow_id))
+
+    return await once.run(act)
 
 
 @router.post("/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_DELIVERING)

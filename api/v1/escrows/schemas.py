@@ -5,7 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, ContractId, Name, Note, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, ContractId, Name, Note, PaymentId, RequestModel, ResponseModel, Share, example
+from api.v1.customers.schemas import ReturnUrl
+from api.v1.payments.schemas import Coin, Means, MethodRef, PaymentView, ProviderName
+from domain.errors import Invalid
 from domain.escrow.state import Artifact, Escrow
 from domain.escrow.state import EscrowStatus as Status
 from domain.ids import escrow_workflow_id, transfer_id
@@ -48,11 +51,36 @@ class CreateEscrow(RequestModel):
 
 
 class Fund(RequestModel):
-    """Pays in from the payer's credits."""
+    """Pays in: from what the payer has (`source`), from a payment for this escrow, or by a new one (`provider`).
+
+    Beside `provider` stands how it is paid, as in a payment.
+    """
 
     model_config = example(source="credits")
 
-    source: Literal["credits"] = "credits"
+    source: Literal["credits", "balance"] | None = Field(
+        default=None, description="The payer's credits, the usual source, or its cash in the contract's currency."
+    )
+    payment_id: PaymentId | None = Field(default=None, description="A payment that was made for this escrow.")
+    provider: ProviderName | None = Field(default=None, description="Makes a payment for this escrow.")
+    payment_method: MethodRef | None = None
+    off_session: bool = False
+    hosted: bool = False
+    return_url: ReturnUrl | None = None
+    asset: Coin | None = None
+
+    def means(self) -> Means | None:
+        """Return how a payment is made; None when none is asked for.
+
+        Raises:
+            Invalid: more than one way is named, or the parts do not go together.
+        """
+        if sum(way is not None for way in (self.source, self.payment_id, self.provider)) > 1:
+            raise Invalid("Name one of source, payment_id and provider.", extra={"field": "source"})
+        how = self.model_dump(exclude={"source", "payment_id", "provider"}, exclude_unset=True)
+        if self.provider is None and how:
+            raise Invalid("How it is paid goes with a provider only.", extra={"field": "provider"})
+        return None if self.provider is None else Means(provider=self.provider, **how)
 
 
 class Deliver(RequestModel):
@@ -217,6 +245,12 @@ class EscrowView(ResponseModel):
     version: int = Field(description="The number of the latest event in the timeline.")
     created_at: datetime
     updated_at: datetime
+
+
+class FundedView(EscrowView):
+    """An escrow, and the payment that was made for it, if one was."""
+
+    payment: PaymentView | None = None
 
 
 class EventView(ResponseModel):

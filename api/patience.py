@@ -1,0 +1,63 @@
+"""How long an answer of a workflow is waited for, and what becomes of the ways in which there is none."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.availability import was_cut_off
+from domain.errors import Unavailable
+from runtime.interceptors import domain_error_from
+
+T = TypeVar("T")
+
+#: How long to wait before asking again where the server says that it is busy, and while a run passes to the next one.
+PAUSE = timedelta(milliseconds=100)
+MAX_PAUSE = timedelta(seconds=1)
+
+#: The last one says that the run's latest task failed: a deployment is being mended.
+_REPEATABLE = {
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.FAILED_PRECONDITION,
+}
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]], *, limit: timedelta, what: str) -> T:
+    """Repeat where the server says that it is busy, translate refusals, and give up at the time limit.
+
+    Args:
+        attempt: gives a command to a workflow; safe to repeat.
+        limit: for all attempts together.
+        what: the thing that was to answer, for the refusal: "escrow".
+
+    Raises:
+        DomainError: the workflow refused the command.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    pause = PAUSE
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            while True:
+                try:
+                    return await attempt()
+                except RPCError as error:
+                    if error.status not in _REPEATABLE and not was_cut_off(error):
+                        raise
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(pause * 2, MAX_PAUSE)
+    except WorkflowUpdateFailedError as failure:
+        refusal = domain_error_from(failure)
+        if refusal is None:
+            raise
+        raise refusal from None
+    except (TimeoutError, UpdateTimeout):
+        raise Unavailable(
+            f"The {what} did not answer in time. The command may still be done: repeat it with the same "
+            "Idempotency-Key."
+        ) from None

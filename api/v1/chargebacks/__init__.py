@@ -1,0 +1,1 @@
+"""Chargebacks of payments: look, and answer them. Disputes about work are the escrow's."""

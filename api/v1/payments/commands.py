@@ -1,0 +1,209 @@
+"""How a request reaches the workflow of its payment: what is noted first, how its run is found or started.
+
+No database transaction is open while Temporal is called. A payment's terms are noted under the command before its run
+starts, so whoever repeats the command after a crash starts the same payment, and never a second one. Every command goes
+out as an update with start: a payment whose run has ended begins another one, from what the books hold.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from api.deps import Deps
+from api.idempotency import Command
+from api.patience import PAUSE, patiently
+from contracts.payment import (
+    CreatePaymentCommand,
+    PaymentCommand,
+    PaymentCommandResult,
+    PaymentInput,
+    PaymentSignal,
+)
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
+from contracts.search_attributes import search_attributes
+from domain.access import Actor
+from domain.errors import Conflict, DomainError, NotFound, Unavailable
+from domain.ids import is_id, payment_workflow_id
+from domain.payment.commands import NotYet
+from domain.payment.converge import needs_purpose
+from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, PaymentTerms
+from domain.payment.story import summary
+from repositories import payment as payments
+from repositories import payment_command as intents
+from workflows.payment import PaymentWorkflow
+
+MISSING = "There is no such payment."
+
+
+class PaymentDeclined(DomainError):
+    """A provider or a bank refused to pay; `decline_code` is its word for why."""
+
+    code = "payment.declined"
+    status = 402
+
+
+class NotPaid(Conflict):
+    """The payment's money is not there and will not come, or went elsewhere; `extra["state"]` names its state."""
+
+    code = "payment.not_paid"
+
+
+async def seen(deps: Deps, actor: Actor, payment_id: str) -> Payment:
+    """Return the payment when the actor may see it; what belongs to others does not exist."""
+    found = None
+    if is_id(payment_id, "pay"):
+        async with deps.session_for(actor) as session:
+            row = await payments.get(session, payment_id)
+            found = None if row is None else payments.state_of(row)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def create(
+    deps: Deps, client: Client, actor: Actor, once: Command, make: Callable[[], Awaitable[PaymentTerms]]
+) -> Payment:
+    """Make the payment that the command asks for, once, and return it as it stands after its provider answered.
+
+    Args:
+        deps: of the app.
+        client: to Temporal.
+        actor: of the paying organization.
+        once: the command, which has a key.
+        make: its terms; asked for only when the command is new.
+
+    Raises:
+        IdempotencyConflict: the command asked for something else before.
+        PaymentDeclined: nobody will pay; a payment that failed has been recorded.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    async with deps.session_for(actor) as session:
+        terms = await intents.terms_of(session, once.command_id, once.request_hash)
+    if terms is None:
+        made = await make()
+        async with deps.session_for(actor) as session:
+            terms = await intents.add(session, once.command_id, once.request_hash, made)
+    async with deps.session_for(actor) as session:
+        row = await payments.get(session, terms.payment_id)
+    if row is None or row.status == PaymentStatus.CREATED:
+        command = CreatePaymentCommand(command_id=once.command_id, actor=actor)
+        await _told(deps, client, terms, "create", command, resume=row is not None)
+    payment = await seen(deps, actor, terms.payment_id)
+    refuse_declined(payment)
+    return payment
+
+
+async def send(
+    deps: Deps, client: Client, payment: Payment, update: str, command: PaymentCommand
+) -> PaymentCommandResult:
+    """Give a command to the payment's workflow and wait for its answer.
+
+    Raises:
+        DomainError: the workflow refused it.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    return await _told(deps, client, payment.terms, update, command, resume=True)
+
+
+async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, command_id: str) -> None:
+    """Wait until the payment's run has handed its money to the escrow that it is for.
+
+    The run does so by itself, and it alone, so that the money is never given twice; a run that is gone is started.
+
+    Raises:
+        Conflict: `payment.not_paid`, the money is not there yet, or the escrow could not take it any more.
+        Unavailable: it was not done in time; repeating the key is safe.
+    """
+
+    async def handed_over() -> None:
+        found = payment
+        if needs_purpose(found):
+            await _look(client, found, actor, command_id)
+        while needs_purpose(found):
+            await asyncio.sleep(PAUSE.total_seconds())
+            found = await seen(deps, actor, found.terms.payment_id)
+        if found.fulfilment is not Fulfilment.DONE:
+            refusal = NotYet if found.status in AWAITING else NotPaid
+            raise refusal(
+                f"A payment that is {found.status.value} has no money for an escrow.",
+                code=NotPaid.code,
+                extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
+            )
+
+    await patiently(handed_over, limit=deps.settings.command_timeout, what="payment")
+
+
+def refuse_declined(payment: Payment) -> None:
+    """Refuse a payment that its provider or a bank declined, naming the payment that was recorded all the same."""
+    decline = payment.decline
+    waits_for_payer = payment.status is PaymentStatus.REQUIRES_ACTION
+    if decline is not None and (payment.status is PaymentStatus.FAILED or waits_for_payer):
+        raise PaymentDeclined(
+            decline.detail,
+            extra={
+                "payment_id": payment.terms.payment_id,
+                "decline_code": decline.code,
+                "state": payment.status.value,
+            },
+        )
+
+
+async def _told(
+    deps: Deps, client: Client, terms: PaymentTerms, update: str, command: PaymentCommand, *, resume: bool
+) -> PaymentCommandResult:
+    start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)
+
+    async def attempt() -> PaymentCommandResult:
+        operation = WithStartWorkflowOperation(
+            PaymentWorkflow.run,
+            start,
+            id=payment_workflow_id(terms.payment_id),
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            task_timeout=TASK_TIMEOUT,
+            static_summary=cut_summary(summary(terms)),
+            search_attributes=_attributes(terms, None if resume else PaymentStatus.CREATED),
+        )
+        result: PaymentCommandResult = await client.execute_update_with_start_workflow(
+            update,
+            command,
+            id=command.command_id,
+            start_workflow_operation=operation,
+            result_type=PaymentCommandResult,
+        )
+        return result
+
+    try:
+        return await patiently(attempt, limit=deps.settings.command_timeout, what="payment")
+    except Unavailable as error:
+        error.extra.setdefault("payment_id", terms.payment_id)
+        raise
+
+
+async def _look(client: Client, payment: Payment, actor: Actor, command_id: str) -> None:
+    terms = payment.terms
+    await client.start_workflow(
+        PaymentWorkflow.run,
+        PaymentInput(terms=terms, created_by=actor, command_id=command_id, resume=True),
+        id=payment_workflow_id(terms.payment_id),
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal="look",
+        start_signal_args=[PaymentSignal(operator=actor.principal)],
+        task_timeout=TASK_TIMEOUT,
+        static_summary=cut_summary(summary(terms)),
+        search_attributes=_attributes(terms, None),
+    )
+
+
+def _attributes(terms: PaymentTerms, status: PaymentStatus | None) -> TypedSearchAttributes:
+    return search_attributes(
+        org_id=terms.org_id,
+        state=None if status is None else status.value,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+    )

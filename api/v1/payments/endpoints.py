@@ -1,0 +1,272 @@
+"""The payment endpoints: make one, look at it, and give its run one command."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+from temporalio.client import Client
+
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import visible_organization
+from api.v1.payments import commands
+from api.v1.payments.commands import PaymentDeclined
+from api.v1.payments.schemas import (
+    CancelPayment,
+    Capture,
+    Coin,
+    ConfigView,
+    Confirm,
+    MoneyView,
+    PaymentCreate,
+    PaymentTimeline,
+    PaymentView,
+    ProviderName,
+    ProviderView,
+    RefundCreate,
+    RefundList,
+    RefundView,
+    event_view,
+    refund_view,
+    view,
+)
+from api.v1.payments.terms import Terms, fundable_escrow
+from contracts import payment as messages
+from domain.access import Actor, Permission
+from domain.credits import credit_price
+from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, Unavailable, WrongState
+from domain.ids import refund_id_of
+from domain.money import parse_amount
+from domain.payment.commands import NotYet, WrongPaymentState
+from domain.payment.state import Payment, PaymentStatus, PaymentTerms, PurposeKind
+from providers.payments.limits import currencies
+from repositories import payment as payments
+
+router = APIRouter(tags=["Payments"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+MayRepeat = Annotated[Command, idempotency(required=False)]
+
+_COMMANDED = (
+    NotFound,
+    Forbidden,
+    WrongPaymentState,
+    NotYet,
+    (Conflict, "payment.refused"),
+)
+CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+_CREATING = errors(NotFound, WrongState, (Conflict, "escrow.amount_mismatch"), *CREATING)
+_CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
+_REFUNDING = errors(
+    NotFound,
+    Forbidden,
+    InsufficientFunds,
+    WrongPaymentState,
+    (Conflict, "payment.already_refunded"),
+    (Conflict, "payment.not_refundable"),
+    (NotYet, "payment.refund_in_flight"),
+    (Invalid, "payment.refund_exceeds_remainder"),
+)
+
+
+async def payment_of(deps: Deps, actor: Actor, payment_id: str, permission: Permission) -> Payment:
+    """Look a payment up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
+    payment = await commands.seen(deps, actor, payment_id)
+    permit(actor, permission)
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    return payment
+
+
+def shown(payment: Payment, actor: Actor) -> PaymentView:
+    """Show a payment to an actor."""
+    return view(payment, for_payer=actor.may(Permission.PAY))
+
+
+class _Sender:
+    """Sends one command of one request and answers with the payment after it."""
+
+    def __init__(self, deps: Deps, temporal: Client, actor: Actor) -> None:
+        self.deps, self.temporal, self.actor = deps, temporal, actor
+
+    async def find(self, payment_id: str, permission: Permission) -> Payment:
+        return await payment_of(self.deps, self.actor, payment_id, permission)
+
+    async def send(self, payment: Payment, update: str, command: messages.PaymentCommand) -> Payment:
+        await commands.send(self.deps, self.temporal, payment, update, command)
+        return await commands.seen(self.deps, self.actor, payment.terms.payment_id)
+
+
+async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> _Sender:
+    return _Sender(deps, temporal, actor)
+
+
+SenderDep = Annotated[_Sender, Depends(_sender)]
+
+
+@router.post("/payments", status_code=201, response_model=PaymentView, responses=_CREATING)
+@router.post("/payments/create", status_code=201, response_model=PaymentView, responses=_CREATING)
+async def create_payment(
+    body: PaymentCreate,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    actor: Actor = require(Permission.PAY),
+) -> Response:
+    """Ask a provider to take a payment. The answer says what the payer has to do; money is told of when it is there."""
+    assert actor.org_id is not None
+    org_id = actor.org_id
+
+    async def terms() -> PaymentTerms:
+        escrow = None if body.escrow_id is None else await fundable_escrow(deps, actor, body.escrow_id)
+        return await Terms(deps, org_id, body).of(body, escrow)
+
+    async def act() -> PaymentView:
+        return shown(await commands.create(deps, temporal, actor, once, terms), actor)
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/billing/payments", response_model=Page[PaymentView], responses=errors(NotFound))
+@router.get("/payments", response_model=Page[PaymentView], responses=errors(NotFound))
+async def list_payments(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    status: Annotated[PaymentStatus | None, Query(description="Only payments in this state.")] = None,
+    purpose: Annotated[PurposeKind | None, Query(description="Only payments for this.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[PaymentView]:
+    """List the organization's payments, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "pay")
+    async with deps.session_for(actor) as session:
+        rows = await payments.page(session, org_id=org_id, status=status, purpose=purpose, after=after, limit=limit + 1)
+        return id_page(rows, limit, "pay", lambda row: shown(payments.state_of(row), actor))
+
+
+@router.get("/payments/{payment_id}", response_model=PaymentView, responses=errors(NotFound))
+async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep) -> PaymentView:
+    """Show a payment."""
+    return shown(await payment_of(deps, actor, payment_id, Permission.READ), actor)
+
+
+@router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound))
+async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep) -> PaymentTimeline:
+    """Show each step of a payment: who, when, and the ledger transfer behind it."""
+    await payment_of(deps, actor, payment_id, Permission.READ)
+    async with deps.session_for(actor) as session:
+        rows = await payments.timeline(session, payment_id)
+    return PaymentTimeline(data=[event_view(row) for row in rows])
+
+
+@router.post("/payments/{payment_id}/confirm", response_model=PaymentView, responses=_CONFIRMING)
+async def confirm_payment(
+    payment_id: str, sender: SenderDep, once: MovesMoney, body: Confirm | None = None
+) -> Response:
+    """Go on after the payer has acted: pay with a stored method, take what was approved, or look at the provider."""
+    payment = await sender.find(payment_id, Permission.PAY)
+    method_ref = body.payment_method if body else None
+    command = messages.ConfirmPayment(command_id=once.command_id, actor=sender.actor, method_ref=method_ref)
+
+    async def act() -> PaymentView:
+        after = await sender.send(payment, "confirm", command)
+        if method_ref is not None:
+            commands.refuse_declined(after)
+        return shown(after, sender.actor)
+
+    return await once.run(act)
+
+
+@router.post("/payments/{payment_id}/capture", response_model=PaymentView, responses=errors(*_COMMANDED))
+async def capture_payment(
+    payment_id: str, sender: SenderDep, once: MovesMoney, body: Capture | None = None
+) -> Response:
+    """Take what was authorized, or a part of it; the rest is released."""
+    payment = await sender.find(payment_id, Permission.PAY)
+
+    async def act() -> PaymentView:
+        command = messages.CapturePayment(
+            command_id=once.command_id,
+            actor=sender.actor,
+            amount_minor=_amount(body.amount if body else None, payment),
+        )
+        return shown(await sender.send(payment, "capture", command), sender.actor)
+
+    return await once.run(act)
+
+
+@router.post("/payments/{payment_id}/cancel", response_model=PaymentView, responses=errors(*_COMMANDED))
+async def cancel_payment(
+    payment_id: str,
+    sender: SenderDep,
+    once: MovesMoney,
+    body: CancelPayment | None = None,  # noqa: ARG001
+) -> Response:
+    """End a payment that nobody has paid. What is paid meanwhile counts."""
+    payment = await sender.find(payment_id, Permission.PAY)
+    command = messages.CancelPayment(command_id=once.command_id, actor=sender.actor)
+
+    async def act() -> PaymentView:
+        return shown(await sender.send(payment, "cancel", command), sender.actor)
+
+    return await once.run(act)
+
+
+@router.post("/payments/{payment_id}/refunds", status_code=201, response_model=RefundView, responses=_REFUNDING)
+async def refund_payment(
+    payment_id: str, sender: SenderDep, once: MovesMoney, body: RefundCreate | None = None
+) -> Response:
+    """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
+    payment = await sender.find(payment_id, Permission.REFUND_PAYMENT)
+    refund_id = refund_id_of(once.command_id)
+
+    async def act() -> RefundView:
+        command = messages.RefundPayment(
+            command_id=once.command_id,
+            actor=sender.actor,
+            refund_id=refund_id,
+            amount_minor=_amount(body.amount if body else None, payment),
+            reason=body.reason if body else None,
+        )
+        after = await sender.send(payment, "refund", command)
+        return next(refund_view(after, refund) for refund in after.refunds if refund.refund_id == refund_id)
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound))
+async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep) -> RefundList:
+    """List the refunds of a payment, the oldest first."""
+    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    return RefundList(data=[refund_view(payment, refund) for refund in payment.refunds])
+
+
+@router.get("/billing/config", response_model=ConfigView)
+async def get_billing_config(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> ConfigView:
+    """Tell a front end how payments can be made here."""
+    settings, providers = deps.settings, deps.providers
+    price = credit_price(settings.credit_price, settings.credit_currency)
+    assets = [coin for coin in Coin if coin.value in providers.assets]
+    taken = {name: currencies(name) for name in providers.payments} | {"crypto": frozenset(assets)}
+    return ConfigView(
+        providers=[
+            ProviderView(name=name, currencies=sorted(taken[name.value]))
+            for name in ProviderName
+            if name.value in providers.payments
+        ],
+        stripe_publishable_key=settings.stripe_publishable_key if "stripe" in providers.payments else None,
+        credit_price=MoneyView(amount=f"{price.price:f}", currency=price.currency),
+        crypto_assets=assets,
+        quote_valid_seconds=int(settings.quote_validity.total_seconds()),
+    )
+
+
+def _amount(text: str | None, payment: Payment) -> int | None:
+    return None if text is None else parse_amount(text, payment.terms.currency)

@@ -1,0 +1,341 @@
+"""What payments look like over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, Currency, EscrowId, Name, Note, RequestModel, ResponseModel, example
+from api.v1.customers.schemas import ReturnUrl
+from domain.ids import payment_workflow_id, transfer_id
+from domain.money import format_amount
+from domain.payment.state import Fulfilment, Payment, PaymentStatus, PurposeKind, Refund, RefundState
+from models.payment import PaymentEventRow
+
+
+class ProviderName(StrEnum):
+    """Who takes the money. Which of them are set up here, `GET /billing/config` tells."""
+
+    STRIPE = "stripe"
+    PAYPAL = "paypal"
+    CRYPTO = "crypto"
+    CREDITS = "credits"
+
+
+class Coin(StrEnum):
+    """What payments by `crypto` are made in."""
+
+    BTC = "BTC"
+    ETH = "ETH"
+    USDC = "USDC"
+    TON = "TON"
+
+
+#: The provider's id of a stored payment method.
+MethodRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+
+
+class Means(RequestModel):
+    """How somebody pays."""
+
+    provider: ProviderName = ProviderName.STRIPE
+    payment_method: MethodRef | None = Field(
+        default=None, description="A stored method, charged now. With Stripe only.", examples=["pm_1Q0PsIJvEtkwdCNY"]
+    )
+    off_session: bool = Field(default=False, description="The payer is not there to confirm; needs `payment_method`.")
+    hosted: bool = Field(default=False, description="The payer goes to a page of Stripe's. PayPal always has one.")
+    return_url: ReturnUrl | None = Field(
+        default=None, description="Where the payer comes back to.", examples=["https://example.com/billing"]
+    )
+    asset: Coin | None = Field(default=None, description="With `crypto`: the coin that pays for a price in money.")
+
+
+class PaymentCreate(Means):
+    """A payment. For an escrow, amount and currency follow from it when they are left out."""
+
+    model_config = example(
+        amount="25.00", currency="USD", provider="stripe", purpose="balance", description="Q3 budget"
+    )
+
+    amount: Amount | None = None
+    currency: Currency | None = None
+    purpose: PurposeKind = Field(
+        default=PurposeKind.CREDITS, description="Credits for the amount, the money of one escrow, or a cash balance."
+    )
+    escrow_id: EscrowId | None = None
+    capture_method: Literal["automatic", "manual"] = "automatic"
+    description: Name | None = None
+
+
+class Confirm(RequestModel):
+    """Goes on after the payer has acted; with a stored method, pays with it."""
+
+    model_config = example()
+
+    payment_method: MethodRef | None = None
+
+
+class Capture(RequestModel):
+    """Takes what was authorized, or a part of it; the rest is released."""
+
+    model_config = example(amount="20.00")
+
+    amount: Amount | None = None
+
+
+class CancelPayment(RequestModel):
+    """Ends a payment that nobody has paid; nothing needs to be said."""
+
+    model_config = example()
+
+
+class RefundCreate(RequestModel):
+    """Gives back an amount in the payment's currency; what remains without one."""
+
+    model_config = example(amount="4.00", reason="requested_by_customer")
+
+    amount: Amount | None = None
+    reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)] | None = None
+
+
+class MoneyView(ResponseModel):
+    """An amount of a currency."""
+
+    amount: str
+    currency: str
+
+
+class DepositView(ResponseModel):
+    """Where coins have to be sent, and how many. Where there is a `memo`, it has to go with them."""
+
+    chain: str
+    asset: str
+    address: str
+    amount: str
+    memo: str | None
+    uri: str | None
+
+
+class QuoteView(ResponseModel):
+    """The rate that an amount in coins was made with. What is sent later is worth what coins cost then."""
+
+    price: str = Field(description="Of one coin, in `currency`.")
+    currency: str
+    amount: str = Field(description="In `currency`, what the coins are for.")
+    source: str
+    expires_at: datetime
+
+
+class DeclineView(ResponseModel):
+    """Why a provider or a bank refused."""
+
+    code: str
+    detail: str
+
+
+class RefundView(ResponseModel):
+    """Money on its way back to the payer."""
+
+    id: str
+    payment_id: str
+    status: RefundState
+    amount: str
+    currency: str
+    taken: MoneyView = Field(description="What had been bought with it, and was taken back.")
+    reason: str | None
+    failure: str | None
+    requested_by: str
+    requested_at: datetime
+
+
+class RefundList(ResponseModel):
+    """All refunds of a payment, the oldest first."""
+
+    data: list[RefundView]
+    next_cursor: None = None
+
+
+class PaymentView(ResponseModel):
+    """A payment. Amounts are decimal strings of its currency.
+
+    `client_secret`, `approval_url` and `deposit` say what the payer has to do, while there is something, to those who
+    may pay.
+    """
+
+    id: str
+    organization_id: str
+    provider: ProviderName
+    status: PaymentStatus
+    purpose: PurposeKind
+    amount: str
+    currency: str
+    received_amount: str
+    refunded_amount: str
+    disputed_amount: str
+    refundable_amount: str
+    goods: MoneyView = Field(description="What the whole amount buys.")
+    granted: MoneyView = Field(description="What was given for what has come in, before refunds and chargebacks.")
+    owed: MoneyView = Field(description="What refunds and chargebacks had to take and was spent already.")
+    escrow_id: str | None
+    package: str | None
+    fulfilment: Fulfilment = Field(description="Whether an escrow took the money; `gone` when it no longer could.")
+    description: str
+    capture_method: Literal["automatic", "manual"]
+    client_secret: str | None
+    approval_url: str | None
+    deposit: DepositView | None
+    seen_amount: str = Field(description="On a chain: sent, and not final yet.")
+    confirmations: int | None
+    quote: QuoteView | None
+    decline: DeclineView | None
+    refunds: list[RefundView]
+    workflow_id: str
+    version: int = Field(description="The number of the latest event in the timeline.")
+    expires_at: datetime = Field(description="Until when the payer may pay.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class PaymentEventView(ResponseModel):
+    """One step: who did what when, the state after it, and the ledger transfer that it caused."""
+
+    number: int
+    kind: str
+    status: PaymentStatus
+    actor: str
+    at: datetime
+    recorded_at: datetime
+    transfer_id: str | None
+    details: dict[str, Any]
+
+
+class PaymentTimeline(ResponseModel):
+    """All steps of a payment in their order."""
+
+    data: list[PaymentEventView]
+    next_cursor: None = None
+
+
+class ProviderView(ResponseModel):
+    """A provider that is set up here, and what payments by it can be in."""
+
+    name: ProviderName
+    currencies: list[str]
+
+
+class ConfigView(ResponseModel):
+    """What a front end has to know. Nothing in it is secret."""
+
+    providers: list[ProviderView]
+    stripe_publishable_key: str | None
+    credit_price: MoneyView = Field(description="What one credit costs.")
+    crypto_assets: list[Coin]
+    quote_valid_seconds: int
+
+
+def money(amount_minor: int, currency: str) -> MoneyView:
+    """Show an amount with its currency."""
+    return MoneyView(amount=format_amount(amount_minor, currency), currency=currency)
+
+
+def view(payment: Payment, *, for_payer: bool) -> PaymentView:
+    """Show a payment's state to a client; what opens its payment is for those who may pay."""
+    terms, purpose = payment.terms, payment.terms.purpose
+    action = payment.action if for_payer else None
+
+    def own(amount_minor: int) -> str:
+        return format_amount(amount_minor, terms.currency)
+
+    return PaymentView(
+        id=terms.payment_id,
+        organization_id=terms.org_id,
+        provider=ProviderName(terms.provider),
+        status=payment.status,
+        purpose=purpose.kind,
+        amount=own(terms.amount_minor),
+        currency=terms.currency,
+        received_amount=own(payment.received_minor),
+        refunded_amount=own(payment.refunded_minor),
+        disputed_amount=own(payment.disputed_minor),
+        refundable_amount=own(payment.refundable_minor if terms.refundable else 0),
+        goods=money(purpose.goods_minor, purpose.goods_asset),
+        granted=money(payment.granted_minor, purpose.goods_asset),
+        owed=money(payment.debt_minor, purpose.goods_asset),
+        escrow_id=purpose.escrow_id,
+        package=purpose.package,
+        fulfilment=payment.fulfilment,
+        description=terms.description,
+        capture_method="manual" if terms.manual_capture else "automatic",
+        client_secret=action.client_secret if action else None,
+        approval_url=action.redirect_url if action else None,
+        deposit=_deposit(payment) if action else None,
+        seen_amount=own(payment.seen_minor),
+        confirmations=payment.confirmations,
+        quote=_quote(payment),
+        decline=DeclineView(code=payment.decline.code, detail=payment.decline.detail) if payment.decline else None,
+        refunds=[refund_view(payment, refund) for refund in payment.refunds],
+        workflow_id=payment_workflow_id(terms.payment_id),
+        version=payment.version,
+        expires_at=terms.expires_at,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
+    )
+
+
+def refund_view(payment: Payment, refund: Refund) -> RefundView:
+    """Show one refund of a payment."""
+    terms = payment.terms
+    return RefundView(
+        id=refund.refund_id,
+        payment_id=terms.payment_id,
+        status=refund.state,
+        amount=format_amount(refund.amount_minor, terms.currency),
+        currency=terms.currency,
+        taken=money(refund.goods_minor, terms.purpose.goods_asset),
+        reason=refund.reason,
+        failure=refund.failure,
+        requested_by=refund.requested_by,
+        requested_at=refund.requested_at,
+    )
+
+
+def event_view(row: PaymentEventRow) -> PaymentEventView:
+    """Show a step to a client."""
+    return PaymentEventView(
+        number=row.number,
+        kind=row.kind,
+        status=PaymentStatus(row.status),
+        actor=row.actor,
+        at=row.at,
+        recorded_at=row.recorded_at,
+        transfer_id=transfer_id(row.transfer_id) if row.transfer_id else None,
+        details=row.details,
+    )
+
+
+def _deposit(payment: Payment) -> DepositView | None:
+    deposit = payment.action.deposit if payment.action else None
+    if deposit is None:
+        return None
+    return DepositView(
+        chain=deposit.chain,
+        asset=deposit.asset,
+        address=deposit.address,
+        amount=format_amount(deposit.amount_minor, deposit.asset),
+        memo=deposit.memo,
+        uri=deposit.uri,
+    )
+
+
+def _quote(payment: Payment) -> QuoteView | None:
+    quote = payment.terms.quote
+    if quote is None:
+        return None
+    return QuoteView(
+        price=quote.price,
+        currency=quote.currency,
+        amount=format_amount(quote.amount_minor, quote.currency),
+        source=quote.source,
+        expires_at=quote.expires_at,
+    )

@@ -1,0 +1,253 @@
+"""How a request becomes the terms of a payment: what is charged, in what, by whom, and what for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from api.deps import Deps
+from api.provider_errors import provider_errors
+from api.v1.payments.schemas import Means, PaymentCreate, ProviderName
+from domain.access import Actor
+from domain.credits import CreditPrice, credit_price
+from domain.errors import Conflict, Invalid, NotFound, Unavailable, WrongState
+from domain.escrow.state import Escrow, EscrowStatus, is_payer
+from domain.money import CREDIT, format_amount, parse_amount
+from domain.payment.quote import Quote, Rate, currency_value, quote
+from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from providers.payments.limits import COINS, check_chargeable
+from repositories import escrow as escrows
+from runtime.identity import new_id
+
+MISSING_ESCROW = "There is no such escrow."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What the payer is charged, in minor units; for coins with the quote that the number was made with."""
+
+    amount_minor: int
+    currency: str
+    quote: Quote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Makes the terms of one payment of an organization."""
+
+    deps: Deps
+    org_id: str
+    means: Means
+
+    async def of(self, body: PaymentCreate, escrow: Escrow | None) -> PaymentTerms:
+        """Return the terms of a payment that was asked for as such.
+
+        Raises:
+            Invalid: the parts of the request do not go together.
+            Conflict: the escrow is for another amount or currency.
+        """
+        match body.purpose:
+            case PurposeKind.CREDITS:
+                charge, credits_minor = await self._credits_for(body)
+                goods = Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor)
+            case PurposeKind.ESCROW:
+                if escrow is None:
+                    raise _invalid("escrow_id", "A payment for an escrow names it.")
+                charge = await self.escrow_charge(escrow, body.amount, body.currency)
+                goods = escrow_goods(escrow)
+            case PurposeKind.BALANCE:
+                charge = self._balance_charge(body)
+                goods = Purpose(kind=PurposeKind.BALANCE, goods_asset=charge.currency, goods_minor=charge.amount_minor)
+        if body.purpose is not PurposeKind.ESCROW and body.escrow_id is not None:
+            raise _invalid("escrow_id", "Only a payment with the purpose escrow names one.")
+        return self.make(charge, goods, body.description, manual_capture=body.capture_method == "manual")
+
+    def make(
+        self, charge: Charge, purpose: Purpose, description: str | None = None, *, manual_capture: bool = False
+    ) -> PaymentTerms:
+        """Return the terms for a charge, once the means are known to be able to take it."""
+        settings, now, crypto = self.deps.settings, datetime.now(UTC), self.means.provider is ProviderName.CRYPTO
+        self._check_means(purpose, manual_capture=manual_capture)
+        if crypto and charge.currency in COINS:
+            self._asset(charge.currency)
+        with provider_errors():
+            check_chargeable(self.means.provider.value, charge.amount_minor, charge.currency)
+        return PaymentTerms(
+            payment_id=new_id("pay"),
+            org_id=self.org_id,
+            provider=self.means.provider.value,
+            amount_minor=charge.amount_minor,
+            currency=charge.currency,
+            purpose=purpose,
+            description=description or _described(purpose),
+            created_at=now,
+            expires_at=now + settings.payment_expiry,
+            hosted=self.means.hosted,
+            return_url=self.means.return_url or settings.payment_return_url,
+            method_ref=self.means.payment_method,
+            off_session=self.means.off_session,
+            manual_capture=manual_capture,
+            quote=charge.quote,
+            refundable=not crypto,
+            first_poll_seconds=_seconds(settings.chain_poll if crypto else settings.first_poll),
+            longest_poll_seconds=_seconds(settings.chain_poll if crypto else settings.longest_poll),
+            late_poll_seconds=_seconds(settings.longest_poll) if crypto else 0,
+            open_seconds=_seconds(settings.payment_open),
+        )
+
+    async def price(self, price_minor: int, currency: str) -> Charge:
+        """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
+        if self.means.provider is ProviderName.CREDITS:
+            raise _invalid("provider", "Credits do not pay for what has a price in money.")
+        if self.means.provider is not ProviderName.CRYPTO:
+            return Charge(amount_minor=price_minor, currency=currency)
+        if self.means.asset is None:
+            raise _invalid("asset", "Say with asset which coin pays.")
+        asset = self._asset(self.means.asset.value)
+        rate = await self._rate(asset, currency)
+        valid_for = self.deps.settings.quote_validity
+        promised = quote(price_minor, rate, now=datetime.now(UTC), valid_for=valid_for)
+        return Charge(amount_minor=promised.asset_minor, currency=asset, quote=promised)
+
+    async def escrow_charge(self, escrow: Escrow, amount: str | None, currency: str | None) -> Charge:
+        """Return what is charged for an escrow; an amount that the request names must be that."""
+        terms = escrow.terms
+        coin = self.means.provider is ProviderName.CRYPTO
+        sold = terms.currency == CREDIT and self.means.provider is not ProviderName.CREDITS
+        if sold:
+            price = self._credit_price()
+            due, due_in = price.of(terms.amount_minor), price.currency
+        else:
+            due, due_in = terms.amount_minor, terms.currency
+        if not sold and self.means.asset not in {None, due_in}:
+            raise _mismatch(f"This escrow is in {terms.currency}.")
+        if (currency or due_in) != due_in or (amount is not None and parse_amount(amount, due_in) != due):
+            raise _mismatch(f"This escrow takes {format_amount(due, due_in)} {due_in}, whole.")
+        if not sold and coin and due_in not in COINS:
+            raise _mismatch(f"This escrow is in {due_in}, which no coin pays.")
+        return await self.price(due, due_in) if sold else Charge(amount_minor=due, currency=due_in)
+
+    async def _credits_for(self, body: PaymentCreate) -> tuple[Charge, int]:
+        """Return the charge for credits, and how many of them an amount of money or coins buys."""
+        price = self._credit_price()
+        amount, currency = self._asked(body)
+        if currency == price.currency:
+            return await self.price(amount, currency), price.buys(amount)
+        if self.means.provider is not ProviderName.CRYPTO or currency not in COINS:
+            raise _invalid("currency", f"Credits are sold for {price.currency}.")
+        rate = await self._rate(self._asset(currency), price.currency)
+        worth = currency_value(amount, rate)
+        credits_minor = price.buys(worth)
+        now = datetime.now(UTC)
+        promised = Quote(
+            amount_minor=worth,
+            currency=price.currency,
+            asset_minor=amount,
+            asset=currency,
+            price=f"{rate.price:f}",
+            source=rate.source,
+            quoted_at=now,
+            expires_at=now + self.deps.settings.quote_validity,
+        )
+        return Charge(amount_minor=amount, currency=currency, quote=promised), credits_minor
+
+    def _balance_charge(self, body: PaymentCreate) -> Charge:
+        amount, currency = self._asked(body)
+        if currency == CREDIT or self.means.provider is ProviderName.CREDITS:
+            raise _invalid("currency", "A balance is of money; credits have their own.")
+        if self.means.asset not in {None, currency}:
+            raise _invalid("asset", "A balance is in what was paid: give the amount in the coin itself.")
+        return Charge(amount_minor=amount, currency=currency)
+
+    def _asked(self, body: PaymentCreate) -> tuple[int, str]:
+        if body.amount is None:
+            raise _invalid("amount", "Say how much is paid.")
+        if body.currency is None:
+            raise _invalid("currency", "Say in which currency.")
+        return parse_amount(body.amount, body.currency), body.currency
+
+    def _check_means(self, purpose: Purpose, *, manual_capture: bool) -> None:
+        means, by_stripe = self.means, self.means.provider is ProviderName.STRIPE
+        self.deps.providers.named(means.provider.value)
+        if means.payment_method is not None and not by_stripe:
+            raise _invalid("payment_method", "Only Stripe keeps payment methods.")
+        if means.off_session and means.payment_method is None:
+            raise _invalid("off_session", "Without the payer, a stored payment_method has to be named.")
+        if means.hosted and (means.payment_method is not None or means.provider in {"crypto", "credits"}):
+            raise _invalid("hosted", "A hosted page is for payers without a stored method, at Stripe or PayPal.")
+        if means.hosted and by_stripe and not (means.return_url or self.deps.settings.payment_return_url):
+            raise _invalid("return_url", "A hosted page needs a return_url.")
+        if means.asset is not None and means.provider is not ProviderName.CRYPTO:
+            raise _invalid("asset", "Only payments by crypto are made in coins.")
+        if manual_capture and means.provider in {"crypto", "credits"}:
+            raise _invalid("capture_method", f"Payments by {means.provider.value} cannot be authorized first.")
+        if means.provider is ProviderName.CREDITS and purpose.kind is not PurposeKind.ESCROW:
+            raise _invalid("provider", "Credits pay for escrows; they buy neither credits nor money.")
+
+    def _asset(self, asset: str) -> str:
+        if asset not in self.deps.providers.assets:
+            raise _invalid("asset", f"Payments in {asset} are not taken here.")
+        return asset
+
+    def _credit_price(self) -> CreditPrice:
+        settings = self.deps.settings
+        return credit_price(settings.credit_price, settings.credit_currency)
+
+    async def _rate(self, asset: str, currency: str) -> Rate:
+        if self.deps.providers.rates is None:
+            raise Unavailable("Nobody tells here what coins cost.", code="provider.unavailable")
+        with provider_errors():
+            return await self.deps.providers.rates.rate(asset, currency)
+
+
+async def fundable_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
+    """Return an escrow that the actor can pay for now.
+
+    Raises:
+        NotFound: there is none that the actor sees as its payer.
+        WrongState: it takes no money any more.
+    """
+    async with deps.session_for(actor) as session:
+        row = await escrows.get(session, escrow_id)
+        escrow = None if row is None else escrows.state_of(row)
+    if escrow is None or not is_payer(escrow, actor):
+        raise NotFound(MISSING_ESCROW)
+    require_open(escrow)
+    return escrow
+
+
+def require_open(escrow: Escrow) -> None:
+    """Refuse an escrow that takes no money any more."""
+    if escrow.status is not EscrowStatus.OPEN:
+        raise WrongState(
+            f"An escrow that is {escrow.status.value} takes no money.", extra={"state": escrow.status.value}
+        )
+
+
+def escrow_goods(escrow: Escrow) -> Purpose:
+    """Return what a payment for an escrow is for: its money, whole."""
+    terms = escrow.terms
+    return Purpose(
+        kind=PurposeKind.ESCROW,
+        goods_asset=terms.currency,
+        goods_minor=terms.amount_minor,
+        escrow_id=terms.escrow_id,
+        contract_id=terms.contract_id,
+    )
+
+
+def _described(purpose: Purpose) -> str:
+    if purpose.kind is PurposeKind.ESCROW:
+        return f"Escrow {purpose.escrow_id}"
+    amount = format_amount(purpose.goods_minor, purpose.goods_asset)
+    return f"{amount} credits" if purpose.goods_asset == CREDIT else f"Balance of {amount} {purpose.goods_asset}"
+
+
+def _seconds(period: timedelta) -> int:
+    return max(1, int(period.total_seconds()))
+
+
+def _invalid(field: str, why: str) -> Invalid:
+    return Invalid(why, extra={"field": field})
+
+
+def _mismatch(why: str) -> Conflict:
+    return Conflict(why, code="escrow.amount_mismatch")

@@ -1,0 +1,178 @@
+"""Buying credits. Each purchase is a payment, which `GET /payments/{id}` follows."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+from temporalio.client import Client
+
+from api.auth import permit, require
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.provider_errors import provider_errors
+from api.tenancy import visible_organization
+from api.v1.payments import commands
+from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.schemas import Means, PaymentView, ProviderName
+from api.v1.payments.terms import Terms
+from api.v1.topups.schemas import (
+    CheckoutPackage,
+    CheckoutView,
+    PackageList,
+    PurchasePackage,
+    PurchaseView,
+    TopUp,
+    TopUpView,
+    checkout_view,
+    package_view,
+    topup_view,
+)
+from domain.access import Actor, Permission
+from domain.credits import Package, credit_price, named, packages_from
+from domain.errors import Conflict, NotFound
+from domain.money import CREDIT, parse_amount
+from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from repositories import credit_lot as lots
+from repositories import provider_event
+
+router = APIRouter(tags=["Payments"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+
+_BUYING = errors(*CREATING)
+_CHARGING = errors(*CREATING, (Conflict, "payment.no_method"))
+
+MakeTerms = Callable[[], Awaitable[PaymentTerms]]
+
+
+@router.post("/payments/credits/purchase", status_code=201, response_model=TopUpView, responses=_BUYING)
+@router.post("/billing/topup", status_code=201, response_model=TopUpView, responses=_BUYING)
+async def top_up(
+    body: TopUp, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, actor: Actor = require(Permission.PAY)
+) -> Response:
+    """Buy a number of credits; they are there as soon as the money is."""
+    terms = _terms(deps, actor, body)
+
+    async def wanted() -> PaymentTerms:
+        credits_minor = parse_amount(body.amount, CREDIT)
+        settings = deps.settings
+        price = credit_price(settings.credit_price, settings.credit_currency)
+        charge = await terms.price(price.of(credits_minor), price.currency)
+        return terms.make(charge, _credits(credits_minor))
+
+    return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
+
+
+@router.get("/billing/credit-packages", response_model=PackageList)
+async def list_credit_packages(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PackageList:
+    """List the packages that credits are sold in."""
+    return PackageList(data=[package_view(package) for package in packages_from(deps.settings.credit_packages)])
+
+
+@router.post("/billing/purchase-credits", status_code=201, response_model=TopUpView, responses=_CHARGING)
+async def purchase_package(
+    body: PurchasePackage,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    actor: Actor = require(Permission.PAY),
+) -> Response:
+    """Buy a package with a stored payment method, charged now, without the payer. A decline is a 402."""
+
+    async def wanted() -> PaymentTerms:
+        package = _package(deps, body.package)
+        method = body.payment_method or await _default_method(deps, actor)
+        means = Means(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
+        return await _package_terms(_terms(deps, actor, means), package)
+
+    return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
+
+
+@router.post("/billing/credits/purchase", status_code=201, response_model=CheckoutView, responses=_BUYING)
+async def check_out_package(
+    body: CheckoutPackage,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    actor: Actor = require(Permission.PAY),
+) -> Response:
+    """Buy a package on a page of the provider: send the payer to `url`."""
+
+    async def wanted() -> PaymentTerms:
+        means = Means(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
+        return await _package_terms(_terms(deps, actor, means), _package(deps, body.package))
+
+    return await _begin(deps, temporal, actor, once, wanted, checkout_view)
+
+
+@router.get("/billing/credits/history", response_model=Page[PurchaseView], responses=errors(NotFound))
+async def list_purchases(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[PurchaseView]:
+    """List the credits that came in, newest first, with what was paid for them."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "lot")
+    async with deps.session_for(actor) as session:
+        rows = await lots.page(session, org_id=org_id, after=after, limit=limit + 1)
+        return id_page(rows, limit, "lot", PurchaseView.of)
+
+
+async def _begin(
+    deps: Deps,
+    temporal: Client,
+    actor: Actor,
+    once: Command,
+    wanted: MakeTerms,
+    show: Callable[[PaymentView], Any],
+) -> Response:
+    async def act() -> Any:
+        return show(shown(await commands.create(deps, temporal, actor, once, wanted), actor))
+
+    return await once.run(act, status_code=201)
+
+
+def _terms(deps: Deps, actor: Actor, means: Means) -> Terms:
+    assert actor.org_id is not None
+    return Terms(deps, actor.org_id, means)
+
+
+async def _package_terms(terms: Terms, package: Package) -> PaymentTerms:
+    charge = await terms.price(package.price_minor, package.currency)
+    return terms.make(charge, _credits(package.credits_minor, package.name))
+
+
+def _package(deps: Deps, name: str) -> Package:
+    return named(packages_from(deps.settings.credit_packages), name)
+
+
+def _credits(credits_minor: int, package: str | None = None) -> Purpose:
+    return Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor, package=package)
+
+
+async def _default_method(deps: Deps, actor: Actor) -> str:
+    """Return the stored method that the organization pays with unless it names another."""
+    assert actor.org_id is not None
+    async with deps.session_for(actor) as session:
+        customer = await provider_event.customer(session, actor.org_id, ProviderName.STRIPE.value)
+    stored = deps.providers.customers
+    if customer is not None and stored is not None:
+        with provider_errors():
+            methods = await stored.methods(customer)
+        default = next((method.id for method in methods if method.is_default), None)
+        if default is not None or len(methods) == 1:
+            return default or methods[0].id
+    raise Conflict("The organization has no default payment method.", code="payment.no_method")
+
+
+def _without_blanks(shown_view: TopUpView) -> dict[str, Any]:
+    """Leave out what the payer does not have to do, as clients have it from the beginning."""
+    return shown_view.model_dump(mode="json", exclude_none=True)

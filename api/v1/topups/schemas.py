@@ -1,0 +1,156 @@
+"""What buying credits looks like over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, RequestModel, ResponseModel, example
+from api.v1.customers.schemas import ReturnUrl
+from api.v1.payments.schemas import DepositView, Means, MethodRef, MoneyView, PaymentView, money
+from domain.credits import Package
+from domain.money import CREDIT, format_amount
+from domain.payment.state import PaymentStatus
+from models.credit_lot import CreditLot
+
+
+class HostedProvider(StrEnum):
+    """Who has a page to pay on."""
+
+    STRIPE = "stripe"
+    PAYPAL = "paypal"
+
+
+PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
+
+
+class TopUp(Means):
+    """Credits by their number; the price of one is a setting."""
+
+    model_config = example(amount=100.00, provider="stripe")
+
+    amount: Amount = Field(description="How many credits.")
+
+
+class PurchasePackage(RequestModel):
+    """A package, charged now from a stored payment method of the organization at Stripe."""
+
+    model_config = example(package="starter")
+
+    package: PackageName
+    payment_method: MethodRef | None = Field(default=None, description="The default one when left out.")
+
+
+class CheckoutPackage(RequestModel):
+    """A package, paid by the payer on a page of the provider."""
+
+    model_config = example(package="starter", return_url="https://example.com/billing")
+
+    package: PackageName
+    provider: HostedProvider = HostedProvider.STRIPE
+    return_url: ReturnUrl | None = Field(default=None, description="Where the payer comes back to.")
+
+
+class TopUpView(ResponseModel):
+    """A purchase of credits that was begun. What the payer has to do is there when there is something."""
+
+    payment_id: str
+    package: str | None = None
+    credits: str
+    status: PaymentStatus
+    charge: MoneyView
+    client_secret: str | None = None
+    approval_url: str | None = None
+    deposit: DepositView | None = None
+
+
+class CheckoutView(ResponseModel):
+    """Where the payer goes to pay for a package."""
+
+    payment_id: str
+    package: str
+    credits: str
+    status: PaymentStatus
+    charge: MoneyView
+    url: str | None
+
+
+class PackageView(ResponseModel):
+    """Credits that are sold together."""
+
+    name: str
+    credits: str
+    price: MoneyView
+
+
+class PackageList(ResponseModel):
+    """All packages, in the order in which they are offered."""
+
+    data: list[PackageView]
+    next_cursor: None = None
+
+
+class PurchaseView(ResponseModel):
+    """Credits that came in, and what was paid for them."""
+
+    id: str
+    organization_id: str
+    credits: str
+    source: str = Field(
+        description="`purchase`, or why they were given: `promotion`, `reward`, `adjustment`, `refund`."
+    )
+    paid: MoneyView | None
+    payment_id: str | None
+    expires_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: CreditLot) -> "PurchaseView":
+        """Show a row."""
+        paid = None if row.paid_minor is None or row.paid_currency is None else money(row.paid_minor, row.paid_currency)
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            credits=format_amount(row.amount_minor, CREDIT),
+            source=row.source,
+            paid=paid,
+            payment_id=row.payment_id,
+            expires_at=row.expires_at,
+            created_at=row.created_at,
+        )
+
+
+def package_view(package: Package) -> PackageView:
+    """Show a package."""
+    return PackageView(
+        name=package.name,
+        credits=format_amount(package.credits_minor, CREDIT),
+        price=money(package.price_minor, package.currency),
+    )
+
+
+def topup_view(payment: PaymentView) -> TopUpView:
+    """Show a purchase of credits by the payment that was made for it."""
+    return TopUpView(
+        payment_id=payment.id,
+        package=payment.package,
+        credits=payment.goods.amount,
+        status=payment.status,
+        charge=MoneyView(amount=payment.amount, currency=payment.currency),
+        client_secret=payment.client_secret,
+        approval_url=payment.approval_url,
+        deposit=payment.deposit,
+    )
+
+
+def checkout_view(payment: PaymentView) -> CheckoutView:
+    """Show where the payer goes."""
+    return CheckoutView(
+        payment_id=payment.id,
+        package=payment.package or "",
+        credits=payment.goods.amount,
+        status=payment.status,
+        charge=MoneyView(amount=payment.amount, currency=payment.currency),
+        url=payment.approval_url,
+    )
