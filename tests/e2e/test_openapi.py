@@ -62,7 +62,8 @@ FOUNDATION = {
     "/readyz": {"get"},
     "/metrics": {"get"},
 }
-OPEN_PATHS = {"/healthz", "/readyz", "/metrics"}
+WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
+OPEN_PATHS = {"/healthz", "/readyz", "/metrics"} | WEBHOOKS
 #: The refusals that clients match on, and where they may meet them.
 CODES = {
     ("/escrows", "post"): {"escrow.exists", "escrow.amount_mismatch"},
