@@ -45,11 +45,13 @@ class ChainView:
         scanned: every deposit in blocks from the height that was asked for up to this one is in `deposits`. Behind the
             tip when that is more than a watcher reads at a time; whoever asks again from here gets the rest. A watcher
             that begins at the time gives back the height that it was given.
+        complete: whether nothing up to the tip was left to the next look.
     """
 
     tip: int
     scanned: int
     deposits: tuple[ChainDeposit, ...]
+    complete: bool = True
 
 
 class Watcher(Protocol):

@@ -75,7 +75,8 @@ class EvmWatcher:
         self._chain_checked = False
         self.confirmations = confirmations
         self.reorg_depth = max(reorg_depth, confirmations)
-        self._blocks_per_call = blocks_per_call
+        # A look must get further than it goes back.
+        self._blocks_per_call = max(blocks_per_call, 2 * self.reorg_depth)
         self._batch = blocks_per_request
         self._log_range = log_blocks_per_request
         self._blocks: OrderedDict[int, _Block] = OrderedDict()
@@ -102,10 +103,12 @@ class EvmWatcher:
         if since > tip:
             return ChainView(tip=tip, scanned=tip, deposits=())
         if asset == "USDC":
-            last = min(tip, since + self._log_range * 20 - 1)
-            return ChainView(tip=tip, scanned=last, deposits=tuple(await self._tokens(address, since, last)))
-        last = min(tip, since + self._blocks_per_call - 1)
-        return ChainView(tip=tip, scanned=last, deposits=tuple(await self._coins(address.lower(), since, last)))
+            last = min(tip, since + max(self._log_range * 20, self._blocks_per_call) - 1)
+            found = await self._tokens(address, since, last)
+        else:
+            last = min(tip, since + self._blocks_per_call - 1)
+            found = await self._coins(address.lower(), since, last)
+        return ChainView(tip=tip, scanned=last, deposits=tuple(found), complete=last == tip)
 
     async def _tokens(self, address: str, first: int, last: int) -> list[ChainDeposit]:
         """List the token's transfers to the address."""

@@ -4,6 +4,7 @@ Nothing is ever sent from here: there is no private key, so a payment cannot be 
 credits. A chain pushes nothing either: a payment is looked at when somebody asks.
 """
 
+import heapq
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -158,27 +159,44 @@ class CryptoProvider:
         The time of a movement is when it was found final, so that none appears later in a window that was listed. What
         came to a shared address without a comment that belongs to a payment is listed at the time of its block.
         """
-        places: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
-        for record in await self._book.recent(since - self._watched_for, until):
-            if record.asset in self._chains:
-                places[record.asset, record.address].append(record)
-        for (asset, address), records in places.items():
-            view = await self._chains[asset].watcher.deposits(
-                asset,
-                address,
-                since_height=min(record.scanned_height for record in records),
-                since_at=min(since, *(record.created_at for record in records)),
-            )
-            for record in records:
-                await self._look(record, view)
-            if records[0].memo is not None:
-                for movement in _strays(records, view):
-                    if since <= movement.occurred_at < until:
-                        yield movement
+        watched = [
+            record
+            for record in await self._book.recent(since - self._watched_for, until)
+            if record.asset in self._chains
+        ]
+        async for movement in self._sweep(watched, since):
+            if since <= movement.occurred_at < until:
+                yield movement
         for receipt in await self._book.received(since, until):
             for movement in receipt.movements():
                 if since <= movement.occurred_at < until:
                     yield movement
+
+    async def _sweep(self, records: list[DepositRecord], since: datetime) -> AsyncIterator[Movement]:
+        """Bring all records up to date, and return what came to their shared addresses and is nobody's."""
+        shared: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
+        # Whoever is furthest behind goes next: all walk along the chain together, and read its blocks once.
+        behind: list[tuple[int, str, DepositRecord]] = []
+        for record in records:
+            if record.memo is None:
+                heapq.heappush(behind, (record.scanned_height, record.payment_id, record))
+            else:
+                shared[record.asset, record.address].append(record)
+        while behind:
+            record, view = await self._step(heapq.heappop(behind)[-1])
+            if not view.complete:
+                heapq.heappush(behind, (record.scanned_height, record.payment_id, record))
+        for (asset, address), sharing in shared.items():
+            view = await self._chains[asset].watcher.deposits(
+                asset,
+                address,
+                since_height=min(record.scanned_height for record in sharing),
+                since_at=min(since, *(record.created_at for record in sharing)),
+            )
+            for record in sharing:
+                await self._step(record, view)
+            for stray in _strays(sharing, view):
+                yield stray
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """Refuse: no chain sends webhooks, so whatever comes is from somebody else."""
@@ -197,16 +215,24 @@ class CryptoProvider:
             raise ProviderRefused("There is no such payment.", code="payment.not_found")
         return record
 
-    async def _look(self, record: DepositRecord, view: ChainView | None = None) -> tuple[DepositRecord, ChainView]:
-        """Bring the record up to date with the chain; a view that was read already is taken for the first try."""
+    async def _look(self, record: DepositRecord) -> tuple[DepositRecord, ChainView]:
+        """Bring the record up to date with the chain. Each step is kept, so a look that breaks off was not in vain."""
+        record, view = await self._step(record)
+        while not view.complete:
+            record, view = await self._step(record)
+        return record, view
+
+    async def _step(self, record: DepositRecord, view: ChainView | None = None) -> tuple[DepositRecord, ChainView]:
+        """Look at the chain once; a view that was read already is taken for the first try."""
         watcher = self._chain(record.asset).watcher
         for _ in range(_TRIES):
             view = view or await watcher.deposits(
                 record.asset, record.address, since_height=record.scanned_height, since_at=record.created_at
             )
             findings = await self._findings(record, view, watcher)
+            progress = findings.scanned_height - record.scanned_height
             # To write down every step of the scan would be a transaction each time that somebody looks.
-            if not findings.of_money and findings.scanned_height - record.scanned_height <= watcher.reorg_depth:
+            if not findings.of_money and view.complete and progress <= watcher.reorg_depth:
                 return record, view
             if await self._book.settle(record, findings):
                 return await self._record(record.payment_id), view

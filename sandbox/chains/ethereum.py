@@ -7,6 +7,7 @@ reorganisation leave it in the queue. The same orders in the same sequence make 
 import sys
 from typing import Any
 
+from providers.chains.addresses import checksummed
 from sandbox.chains.store import KeyValues, Store
 from sandbox.chains.token import creation_code, transfer_call
 
@@ -68,8 +69,8 @@ class Ethereum:
 
     def send(self, asset: str, address: str, amount: int) -> int:
         """Order a transfer: wei, or the token's minor units."""
-        number = self._store.next("evm_order")
-        self._db.execute("INSERT INTO evm_orders VALUES (?, ?, ?, ?, NULL)", (number, asset, address, str(amount)))
+        number, receiver = self._store.next("evm_order"), checksummed(address)
+        self._db.execute("INSERT INTO evm_orders VALUES (?, ?, ?, ?, NULL)", (number, asset, receiver, str(amount)))
         return number
 
     def mine(self, blocks: int) -> list[str]:

@@ -132,6 +132,8 @@ async def test_a_long_way_to_the_tip_is_gone_in_steps(chains: ChainsInTest, asse
         "http://chains/evm",
         usdc_contract=USDC_CONTRACT,
         chain_id=CHAIN_ID,
+        confirmations=2,
+        reorg_depth=5,
         blocks_per_call=10,
         blocks_per_request=4,
         log_blocks_per_request=1,
@@ -144,7 +146,8 @@ async def test_a_long_way_to_the_tip_is_gone_in_steps(chains: ChainsInTest, asse
         view = await watcher.deposits(asset, PLACES[asset], since_height=since, since_at=LONG_AGO)
         seen |= {(deposit.tx, deposit.index): deposit for deposit in view.deposits}
         steps += 1
-        if view.scanned == view.tip:
+        assert view.complete == (view.scanned == view.tip)
+        if view.complete:
             break
         assert view.scanned > since
         since = view.scanned + 1

@@ -349,8 +349,34 @@ async def test_a_list_from_before_a_reorganisation_is_not_believed(world: World,
     )
     assert len(stale.deposits) == 1
     await world.reorganise(asset, final(asset), drop=True)
-    after, _ = await world.provider._look(record, stale)
+    after, _ = await world.provider._step(record, stale)
     assert after.receipts == ()
+
+
+@pytest.mark.parametrize("asset", ["ETH", "USDC"])
+async def test_a_payment_far_behind_the_tip_is_found_by_whoever_asks(world: World, asset: str):
+    asked, listed = await world.create(asset), await world.create(asset)
+    watcher = world.chains.ethereum
+    watcher._blocks_per_call, watcher._log_range = 20, 1
+    for payment in (asked, listed):
+        await world.mine(asset, 50)
+        await world.send(payment, mine=50)
+    assert (await world.retrieve(asked)).status is ProviderStatus.SUCCEEDED
+    assert {movement.payment_id for movement in (await world.statement()).values()} == {asked.ref, listed.ref}
+    for payment in (asked, listed):
+        record = await world.book.get(payment.ref)
+        assert record is not None
+        assert record.scanned_height >= await watcher.tip() - 2 * watcher.reorg_depth
+
+
+async def test_a_statement_reads_blocks_once_for_all_payments(world: World):
+    for _ in range(5):
+        await world.create("ETH")
+    await world.mine("ETH", 100)
+    world.chains.wire.requests.clear()
+    await world.statement()
+    read = sum(request.content.count(b"true") for request in world.chains.wire.requests)
+    assert read <= 100 + 2 * world.chains.ethereum.reorg_depth
 
 
 async def test_coins_that_came_before_the_place_was_given_are_not_counted(world: World):
@@ -361,7 +387,7 @@ async def test_coins_that_came_before_the_place_was_given_are_not_counted(world:
         asset="BTC", tx="ab" * 32, index=0, amount_minor=AMOUNTS["BTC"], height=record.scanned_height - 1, block_hash=""
     )
     tip = await world.chains.bitcoin.tip()
-    after, _ = await world.provider._look(record, ChainView(tip=tip, scanned=tip, deposits=(old,)))
+    after, _ = await world.provider._step(record, ChainView(tip=tip, scanned=tip, deposits=(old,)))
     assert after.receipts == ()
 
 
