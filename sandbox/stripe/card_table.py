@@ -190,6 +190,7 @@ def _bank_accounts() -> Iterator[Card]:
         ("invalidCurrency", "000444444440", DebitCourse.FAILS, "invalid_currency"),
         ("dispute", "000555555559", DebitCourse.DISPUTED, None),
         ("processing", "000000000009", DebitCourse.STAYS, None),
+        ("weeklyLimitExceeded", "000777777771", DebitCourse.FAILS, "charge_exceeds_weekly_limit"),
     ):
         dispute = "insufficient_funds" if course is DebitCourse.DISPUTED else None
         yield Card(
@@ -201,12 +202,21 @@ def _bank_accounts() -> Iterator[Card]:
             dispute=dispute,
         )
     for name, number, course, decline in (
-        ("success", "AT321904300235473204", DebitCourse.SETTLES, None),
+        ("success", "AT611904300234573201", DebitCourse.SETTLES, None),
+        ("successDelayed", "AT321904300235473204", DebitCourse.SETTLES, None),
         ("failed", "AT861904300235473202", DebitCourse.FAILS, "generic_decline"),
-        ("disputed", "AT981904300000343434", DebitCourse.DISPUTED, None),
-        ("insufficientFunds", "AT601904300002222227", DebitCourse.FAILS, "insufficient_funds"),
-        # Two older numbers, which Stripe's command line pays with.
-        ("succeeded", "AT611904300234573201", DebitCourse.SETTLES, None),
+        ("failedDelayed", "AT051904300235473205", DebitCourse.FAILS, "generic_decline"),
+        ("disputed", "AT591904300235473203", DebitCourse.DISPUTED, None),
+        ("exceedsWeeklyVolumeLimit", "AT981904300000343434", DebitCourse.FAILS, "charge_exceeds_source_limit"),
+        ("exceedsWeeklyTransactionLimit", "AT601904300000121212", DebitCourse.FAILS, "charge_exceeds_weekly_limit"),
+        ("insufficientFunds", "AT981904300002222227", DebitCourse.FAILS, "insufficient_funds"),
+        ("success", "DE89370400440532013000", DebitCourse.SETTLES, None),
+        ("successDelayed", "DE08370400440532013003", DebitCourse.SETTLES, None),
+        ("failed", "DE62370400440532013001", DebitCourse.FAILS, "generic_decline"),
+        ("failedDelayed", "DE78370400440532013004", DebitCourse.FAILS, "generic_decline"),
+        ("disputed", "DE35370400440532013002", DebitCourse.DISPUTED, None),
+        ("insufficientFunds", "DE65370400440002222227", DebitCourse.FAILS, "insufficient_funds"),
+        # The one that Stripe's command line fails with.
         ("failed", "IT60X0542811101000000123456", DebitCourse.FAILS, "generic_decline"),
     ):
         yield Card(

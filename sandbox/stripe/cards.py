@@ -47,6 +47,8 @@ _DEBIT_FAILURES: Mapping[str, Decline] = {
     "insufficient_funds": Decline("insufficient_funds", "There is not enough money in the bank account.", None),
     "debit_not_authorized": Decline("debit_not_authorized", "The owner did not allow this debit.", None),
     "invalid_currency": Decline("invalid_currency", "The bank account cannot pay in this currency.", None),
+    "charge_exceeds_source_limit": Decline("charge_exceeds_source_limit", "The week's debits are too high.", None),
+    "charge_exceeds_weekly_limit": Decline("charge_exceeds_weekly_limit", "The week's debits are too many.", None),
     "generic_decline": Decline("payment_method_provider_decline", "The bank declined this debit.", None),
 }
 

@@ -317,3 +317,45 @@ async def test_lines_of_the_balance_are_filtered(stripe_sandbox):
     assert (await lines.list_async({"type": "refund"})).data == []
     since = by_source.data[0].created + 1000
     assert (await lines.list_async({"created": {"gte": since}})).data == []
+
+
+async def test_decline_is_answered_again_under_its_key_and_charges_once(stripe_sandbox):
+    params = {"amount": 2000, "currency": "usd", "payment_method": "pm_card_visa_chargeDeclined", "confirm": True}
+    params["automatic_payment_methods"] = NEVER
+    seen = []
+    for _ in range(2):
+        with pytest.raises(stripe.CardError) as caught:
+            await stripe_sandbox.client.v1.payment_intents.create_async(params, {"idempotency_key": "pay_1:create"})
+        seen.append((caught.value.code, caught.value.error.charge, caught.value.error.payment_intent.id))
+    assert seen[0] == seen[1]
+    assert len((await stripe_sandbox.client.v1.charges.list_async()).data) == 1
+
+
+async def test_method_used_without_a_customer_cannot_be_used_again(stripe_sandbox):
+    paid = await pay(stripe_sandbox)
+    assert (await refused(pay(stripe_sandbox, paid.payment_method))).param == "payment_method"
+
+
+async def test_payment_is_found_by_its_metadata(stripe_sandbox):
+    await pay(stripe_sandbox, metadata={"payment_id": "pay_1"})
+    mine = await pay(stripe_sandbox, metadata={"payment_id": "pay_2"})
+    query = {"query": "metadata['payment_id']:'pay_2'"}
+    found = await stripe_sandbox.client.v1.payment_intents.search_async(query)
+    assert [each.id for each in found.data] == [mine.id]
+    assert [each.id for each in (await stripe_sandbox.client.v1.charges.search_async(query)).data] == [
+        mine.latest_charge
+    ]
+
+
+async def test_intent_confirmed_by_hand_waits_for_the_server_after_three_d_secure(stripe_sandbox):
+    intent = await pay(stripe_sandbox, "pm_card_authenticationRequired", confirmation_method="manual")
+    await stripe_sandbox.control("three_d_secure", payment_intent=intent.id, outcome="succeed")
+    intent = await stripe_sandbox.client.v1.payment_intents.retrieve_async(intent.id)
+    assert (intent.status, intent.latest_charge) == ("requires_confirmation", None)
+    assert (await stripe_sandbox.client.v1.payment_intents.confirm_async(intent.id)).status == "succeeded"
+
+
+async def test_control_that_is_not_asked_rightly_is_refused(stripe_sandbox):
+    for path in ("three_d_secure", "bank_debit", "dispute", "dispute/close", "checkout", "refund"):
+        answer = await stripe_sandbox.http.post(f"{stripe_sandbox.url}/_control/{path}", json={})
+        assert answer.status_code == 404, path
