@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import secrets
-import string
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -115,7 +113,7 @@ class Api:
 
     async def __call__(self, request: Request) -> Response:
         """Answers one request, refusals and own failures included."""
-        request_id = "req_" + "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(14))
+        request_id = "req_" + core.random_text(14)
         fault = self.fault_for(request)
         try:
             answer = await self.answer(request, request_id, fault)
@@ -150,7 +148,7 @@ class Api:
             raise too_many()
         if mode == "500":
             raise Refusal(500, "api_error", "A failure that was asked for, before anything was done.")
-        text = request.url.query if request.method != "POST" else (await request.body()).decode()
+        text = request.url.query if request.method != "POST" else (await request.body()).decode(errors="replace")
         if mode == "timeout_before":
             return Answer(500, {})
         raw = parameters.decoded(text)
@@ -209,10 +207,13 @@ class Api:
                 try:
                     body = await call.does(ctx, call.params, **call.named)
                 except Refusal as refusal:
+                    if self.sandbox.check_answers:
+                        schemas.validate_objects(refusal.body(), "")
                     if refusal.keep:
                         remember(Answer(refusal.status, refusal.body()))
                     raise
-                body = expanded(ctx, json.loads(json.dumps(body)), call.expand)
+                if call.expand:
+                    body = expanded(ctx, json.loads(json.dumps(body)), call.expand)
                 if self.sandbox.check_answers:
                     schemas.validate_answer(call.operation.method, call.operation.path, body)
                 return remember(Answer(200, body))

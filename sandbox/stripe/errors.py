@@ -42,7 +42,6 @@ class Refusal(Exception):
         self.decline_code = decline_code
         self.extra = extra or {}
         self.keep = keep
-        self.before_execution = False
 
     def body(self) -> dict[str, Any]:
         """Returns the envelope; members without a value are left out, as Stripe does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,6 +12,7 @@ from sandbox.stripe.errors import Refusal, invalid
 
 Schema = dict[str, Any]
 INTEGER = re.compile(r"-?\d{1,18}")
+NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,12})?")
 MAX_METADATA_KEYS, MAX_METADATA_KEY, MAX_METADATA_VALUE, MAX_STRING = 50, 40, 500, 5000
 
 
@@ -58,9 +60,8 @@ def typed(schema: Schema, value: Any) -> Any:
         return int(value)
     if kind == "boolean" and value in ("true", "false"):
         return value == "true"
-    if kind == "number" and re.fullmatch(r"-?\d+(\.\d+)?", value):
-        # A number that the schema does not call an integer is a percentage or a coordinate, never an amount.
-        return int(value) if INTEGER.fullmatch(value) else complex(value).real
+    if kind == "number" and NUMBER.fullmatch(value):
+        return json.loads(value)
     return value
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from typing import Any
 
 from sandbox.stripe import lists, search
-from sandbox.stripe.core import Context, operation
+from sandbox.stripe.core import Context, operation, random_text
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import payment_methods
 from sandbox.stripe.parameters import merge
@@ -35,9 +33,8 @@ def get(ctx: Context, id: str, *, param: str = "id") -> JSON:
 async def create(ctx: Context, params: JSON) -> JSON:
     """Makes a customer."""
     refuse_what_is_not_here(params)
-    prefix = "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(8))
     customer: JSON = {
-        "id": "cus_" + ctx.new_id("")[1:15],
+        "id": "cus_" + random_text(14),
         "object": "customer",
         "address": None,
         "balance": 0,
@@ -48,7 +45,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
         "description": None,
         "discount": None,
         "email": None,
-        "invoice_prefix": prefix,
+        "invoice_prefix": random_text(8).upper(),
         "invoice_settings": {
             "custom_fields": None,
             "default_payment_method": None,

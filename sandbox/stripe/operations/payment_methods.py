@@ -37,7 +37,7 @@ def attached(ctx: Context, method: JSON, customer: str) -> JSON:
         return method
     if method["customer"] is not None:
         raise invalid("The payment method you provided has already been attached to a customer.")
-    if ctx.store.get("sandbox.detached", f"{method['id']}:detached") is not None:
+    if cards.is_spent(ctx, method):
         raise invalid("This payment method was detached from a customer and cannot be used again.")
     card = cards.behind(method)
     if card.decline is not None and not card.attaches:
@@ -60,7 +60,7 @@ def detached(ctx: Context, method: JSON) -> JSON:
     customer = method["customer"]
     method["customer"] = None
     ctx.store.put(method)
-    ctx.store.put({"object": "sandbox.detached", "id": f"{method['id']}:detached"})
+    cards.spend(ctx, method)
     owner = ctx.store.get("customer", customer)
     if owner is not None and owner.get("invoice_settings", {}).get("default_payment_method") == method["id"]:
         owner["invoice_settings"]["default_payment_method"] = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.stripe import lists, search
-from sandbox.stripe.core import Context, operation
+from sandbox.stripe.core import Context, operation, random_text
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import prices
 from sandbox.stripe.parameters import merge
@@ -46,7 +46,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
         message = f"There is a product with the id '{params['id']}' already."
         raise invalid(message, param="id", code="resource_already_exists")
     product: JSON = {
-        "id": params.get("id") or "prod_" + ctx.new_id("")[1:15],
+        "id": params.get("id") or "prod_" + random_text(14),
         "object": "product",
         "active": True,
         "created": ctx.now(),

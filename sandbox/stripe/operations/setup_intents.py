@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.stripe import cards, lists
-from sandbox.stripe.core import Context, Refusal, control, operation
+from sandbox.stripe.core import Context, Refusal, operation, random_text
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import payment_methods
 from sandbox.stripe.parameters import merge
@@ -170,7 +170,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
         "application": None,
         "automatic_payment_methods": automatic if automatic["enabled"] and not allowed else None,
         "cancellation_reason": None,
-        "client_secret": f"{id}_secret_{ctx.new_id('')[1:]}",
+        "client_secret": f"{id}_secret_{random_text(24)}",
         "created": ctx.now(),
         "customer": params.get("customer"),
         "customer_account": None,
@@ -252,11 +252,3 @@ async def cancel(ctx: Context, params: JSON, intent: str) -> JSON:
 async def list_all(ctx: Context, params: JSON) -> JSON:
     """Lists intents, newest first."""
     return lists.answer(ctx, "setup_intent", params, "/v1/setup_intents", "customer", "payment_method")
-
-
-@control("three_d_secure/setup_intent")
-async def finish_three_d_secure(ctx: Context, body: JSON) -> JSON:
-    """Ends the 3-D Secure of `setup_intent` with `outcome` `succeed` or `fail`, as the payer would."""
-    found = get(ctx, str(body.get("setup_intent")))
-    authenticate(ctx, found, succeeds=body.get("outcome", "succeed") == "succeed")
-    return found

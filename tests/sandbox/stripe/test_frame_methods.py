@@ -155,7 +155,7 @@ async def test_setup_with_3d_secure_waits_for_the_payer(stripe_sandbox, outcome,
     assert (intent.status, intent.next_action.type) == ("requires_action", "redirect_to_url")
     assert intent.next_action.redirect_to_url.return_url == RETURN["return_url"]
     assert (await client.payment_methods.list_async({"customer": owner})).data == []
-    await stripe_sandbox.control("three_d_secure/setup_intent", setup_intent=intent.id, outcome=outcome)
+    await stripe_sandbox.control("three_d_secure", setup_intent=intent.id, outcome=outcome)
     intent = await client.setup_intents.retrieve_async(intent.id)
     assert (intent.status, intent.next_action) == (status, None)
     assert len((await client.payment_methods.list_async({"customer": owner})).data) == (outcome == "succeed")

@@ -1,7 +1,12 @@
+from urllib.parse import urlencode
+
 import pytest
 import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sandbox.stripe import parameters, schemas
+from sandbox.stripe.errors import Refusal
 
 
 async def refusal(sandbox, path, data):
@@ -236,3 +241,39 @@ def test_arrays_keep_the_order_of_their_numbers():
     sent += "&enabled_events[11]=charge.failed"
     checked = parameters.checked(operation, parameters.decoded(sent))
     assert checked["enabled_events"] == ["charge.succeeded"] * 11 + ["charge.failed"]
+
+
+NAMES = st.recursive(
+    st.sampled_from(
+        ["amount", "metadata", "address", "expand", "limit", "created", "card", "enabled_events", "", "\0", "ü"]
+    ),
+    lambda inner: st.tuples(inner, st.sampled_from(["", "0", "7", "city", "gte", "[", "]", "'"])).map(
+        "{0[0]}[{0[1]}]".format
+    ),
+    max_leaves=3,
+)
+VALUES = st.sampled_from(["", "1", "-1", "true", "null", "1e9", "9" * 30, "x", "\0", "%", "{}", "ü"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    operation=st.sampled_from(sorted(schemas.operations())),
+    form=st.dictionaries(NAMES, VALUES, max_size=4),
+)
+def test_whatever_is_sent_is_either_allowed_or_refused(operation, form):
+    known = schemas.operations()[operation]
+    refused, taken = None, {}
+    try:
+        taken = parameters.checked(known, parameters.decoded(urlencode(form)))
+    except Refusal as refusal:
+        refused = refusal
+    assert known.validator.is_valid(taken) if refused is None else 400 <= refused.status < 500
+
+
+async def test_body_that_is_no_text_is_refused(stripe_sandbox):
+    answer = await stripe_sandbox.http.post(
+        f"{stripe_sandbox.url}/v1/customers",
+        content=b"\xff\xfe=\x00&name[=1&]=2&[[]]=3",
+        headers={"Authorization": "Bearer sk_test_1234"},
+    )
+    assert answer.status_code == 400
