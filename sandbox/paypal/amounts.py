@@ -12,8 +12,8 @@ WITHOUT_DECIMALS = frozenset({"HUF", "JPY", "TWD"})
 FEE_SHARE, FEE_FIXED = Decimal("0.0349"), Decimal("0.49")
 
 
-def checked(money: Money) -> Decimal:
-    """Return an amount that PayPal would take, or its refusal."""
+def checked(money: Money, *, whole_only: str = "DECIMALS_NOT_SUPPORTED") -> Decimal:
+    """Return an amount that PayPal would take, or its refusal; `whole_only` is the issue of decimals where none are."""
     currency, value = money["currency_code"], Decimal(money["value"])
     if currency not in CURRENCIES:
         raise PayPalError(422, "INVALID_CURRENCY_CODE")
@@ -22,7 +22,7 @@ def checked(money: Money) -> Decimal:
     if value != value.quantize(Decimal("0.01")):
         raise PayPalError(422, "DECIMAL_PRECISION")
     if currency in WITHOUT_DECIMALS and value != value.to_integral_value():
-        raise PayPalError(422, "DECIMALS_NOT_SUPPORTED")
+        raise PayPalError(422, whole_only)
     return value
 
 

@@ -31,7 +31,7 @@ class Orders:
     def create(self, request: Json) -> Json:
         """Make an order that waits for its payer."""
         unit = request["purchase_units"][0]
-        value = checked(unit["amount"])
+        value = checked(unit["amount"], whole_only="DECIMAL_PRECISION")
         self._check_invoice(unit.get("invoice_id"), None)
         context = request.get("payment_source", {}).get("paypal", {}).get("experience_context", {})
         order_id = new_id()
@@ -200,8 +200,7 @@ class Orders:
             raise PayPalError(422, "REFUND_CAPTURE_CURRENCY_MISMATCH")
         if checked(amount) > left:
             raise PayPalError(422, "REFUND_AMOUNT_EXCEEDED")
-        invoice = request.get("invoice_id")
-        if invoice and any(refund.get("invoice_id") == invoice for _, refund in self.all_payments("refunds")):
+        if "invoice_id" in request and self._store.has_refund_under(request["invoice_id"]):
             raise PayPalError(422, "DUPLICATE_INVOICE_ID")
         waits = self._store.setting("refunds_to_hold", 0)
         if waits:
@@ -266,10 +265,8 @@ class Orders:
 
     def _check_invoice(self, invoice_id: str | None, order_id: str | None) -> None:
         """An invoice id that was paid once cannot be paid again."""
-        for order in self._store.orders() if invoice_id else ():
-            unit = order["purchase_units"][0]
-            if unit.get("invoice_id") == invoice_id and order["id"] != order_id and "payments" in unit:
-                raise PayPalError(422, "DUPLICATE_INVOICE_ID")
+        if invoice_id and set(self._store.orders_paid_under(invoice_id)) - {order_id}:
+            raise PayPalError(422, "DUPLICATE_INVOICE_ID")
 
     def _captured(self, order: Json, value: Decimal, *, final: bool) -> Json:
         unit = order["purchase_units"][0]

@@ -108,6 +108,8 @@ ORDER = record(
     | STAMPS,
     {"payment_source": record({"paypal": {"type": "object"}}), "payer": {"type": "object"}},
 )
+#: What a change answers unless the whole object is preferred.
+SHORT = record({"id": ID, "status": text(60), "links": LINKS})
 ERROR = record(
     {"name": text(60), "message": text(300), "debug_id": text(40)},
     {

@@ -12,7 +12,10 @@ Json = dict[str, Any]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS payments (id TEXT PRIMARY KEY, order_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS payments (
+    id TEXT PRIMARY KEY, order_id TEXT NOT NULL, kind TEXT NOT NULL, invoice_id TEXT
+);
+CREATE INDEX IF NOT EXISTS payments_invoice ON payments (invoice_id);
 CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, resource TEXT NOT NULL, ends_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, ends_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -20,6 +23,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY, event TEXT NOT NULL, due_at TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL DEFAULT 'waiting'
 );
+CREATE INDEX IF NOT EXISTS deliveries_waiting ON deliveries (due_at) WHERE state = 'waiting';
 """
 
 
@@ -69,9 +73,23 @@ class Store:
             "INSERT INTO orders VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body",
             (order["id"], json.dumps(order)),
         )
-        for kind in order["purchase_units"][0].get("payments", {}).values():
-            for payment in kind:
-                self._db.execute("INSERT OR IGNORE INTO payments VALUES (?, ?)", (payment["id"], order["id"]))
+        for kind, payments in order["purchase_units"][0].get("payments", {}).items():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO payments VALUES (?, ?, ?, ?)",
+                [(payment["id"], order["id"], kind, payment.get("invoice_id")) for payment in payments],
+            )
+
+    def orders_paid_under(self, invoice_id: str) -> list[str]:
+        """List the orders that hold or took money under an invoice id."""
+        rows = self._db.execute(
+            "SELECT DISTINCT order_id FROM payments WHERE invoice_id = ? AND kind <> 'refunds'", (invoice_id,)
+        )
+        return [order_id for (order_id,) in rows]
+
+    def has_refund_under(self, invoice_id: str) -> bool:
+        """Tell whether a refund has this invoice id."""
+        query = "SELECT 1 FROM payments WHERE invoice_id = ? AND kind = 'refunds'"
+        return bool(self._db.execute(query, (invoice_id,)).fetchone())
 
     def answer(self, key: str) -> str | None:
         """Return the id of what a request with this key made, while it is remembered."""
@@ -118,9 +136,13 @@ class Store:
             (json.dumps(event), due_at.isoformat(), state),
         )
 
-    def deliveries(self) -> list[Json]:
-        """List every delivery, oldest first."""
-        rows = self._db.execute("SELECT id, event, due_at, attempts, state FROM deliveries ORDER BY id")
+    def deliveries(self, *, waiting_until: datetime | None = None) -> list[Json]:
+        """List every delivery, oldest first, or those that wait and are due by a time."""
+        query, values = "SELECT id, event, due_at, attempts, state FROM deliveries", []
+        if waiting_until is not None:
+            query += " WHERE state = 'waiting' AND due_at <= ?"
+            values.append(waiting_until.isoformat())
+        rows = self._db.execute(f"{query} ORDER BY id", values)
         return [
             {
                 "id": key,
@@ -131,6 +153,11 @@ class Store:
             }
             for key, event, due_at, attempts, state in rows
         ]
+
+    def next_due_at(self) -> datetime | None:
+        """Return when the next delivery that waits is due."""
+        [(due_at,)] = self._db.execute("SELECT min(due_at) FROM deliveries WHERE state = 'waiting'")
+        return None if due_at is None else datetime.fromisoformat(due_at)
 
     def update_delivery(self, delivery: int, *, due_at: datetime, attempts: int, state: str) -> None:
         """Note what became of an attempt."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -15,6 +15,7 @@ from sandbox.paypal.store import Json, Store
 #: As PayPal: 25 attempts in three days.
 MAX_ATTEMPTS = 25
 LONGEST_PAUSE = timedelta(hours=3)
+ALL_TIMES = datetime.max.replace(tzinfo=UTC)
 VERSIONS = {"capture": "2.0", "refund": "2.0", "authorization": "2.0", "checkout-order": "2.0"}
 #: What the control surface can set, and how it is when nothing was set.
 MEDDLING: Json = {"url": None, "paused": False, "delay_seconds": 0, "drop": 0, "duplicate": 0, "reorder": False}
@@ -79,25 +80,23 @@ class Webhooks:
         async with httpx.AsyncClient(timeout=10) as http:
             while True:
                 self.wake.clear()
-                if not self.meddling()["paused"]:
+                meddling = self.meddling()
+                held = meddling["paused"] or meddling["url"] is None
+                if not held:
                     await self.send(http, everything=False)
-                waiting = [item["due_at"] for item in self._store.deliveries() if item["state"] == "waiting"]
-                pause = (min(waiting) - self._store.now()).total_seconds() if waiting else None
-                idle = pause is None or self.meddling()["paused"] or self.meddling()["url"] is None
+                next_due_at = None if held else self._store.next_due_at()
+                pause = (next_due_at - self._store.now()).total_seconds() if next_due_at else None
                 try:
-                    async with asyncio.timeout(None if idle else max(pause or 0, 0.05)):
+                    # What is due and was left alone by `reorder` is not hurried.
+                    async with asyncio.timeout(None if pause is None else max(pause, 0.2)):
                         await self.wake.wait()
                 except TimeoutError:
                     continue
 
     async def send(self, http: httpx.AsyncClient, *, everything: bool) -> int:
         """Send what is due, or everything that waits; return how many were taken."""
-        meddling, now, taken = self.meddling(), self._store.now(), 0
-        due = [
-            item
-            for item in self._store.deliveries()
-            if item["state"] == "waiting" and (everything or item["due_at"] <= now)
-        ]
+        meddling, taken = self.meddling(), 0
+        due = self._store.deliveries(waiting_until=ALL_TIMES if everything else self._store.now())
         if meddling["reorder"]:
             # Nothing can overtake anything while it is alone.
             due = due[::-1] if len(due) > 1 or everything else []

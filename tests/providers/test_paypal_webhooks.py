@@ -10,7 +10,7 @@ import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.paypal import PayPalProvider
@@ -49,6 +49,7 @@ class Signer:
         signed = {"id": "trans-1", "time": "2026-11-20T11:59:30Z", "webhook": "WEBHOOK1", "url": CERT_URL} | changed
         message = f"{signed['id']}|{signed['time']}|{signed['webhook']}|{zlib.crc32(body)}".encode()
         key = serialization.load_pem_private_key(self.chain[2], password=None)
+        assert isinstance(key, rsa.RSAPrivateKey)
         return {
             "paypal-transmission-id": signed["id"],
             "paypal-transmission-time": signed["time"],
