@@ -143,7 +143,7 @@ class PayPalProvider:
             raise
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Return the order as it stands; one that ended unapproved is not kept: `RESOURCE_NOT_FOUND`."""
+        """Return the order as it stands; one that ended unapproved is not kept: `INVALID_RESOURCE_ID`."""
         return snapshot(await self._order(ref))
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:  # noqa: ARG002 (nothing is repeated)
