@@ -1,21 +1,23 @@
-"""What each provider takes at all, known without asking it."""
+"""What each provider takes at all, known without asking it.
+
+Each adapter is imported where it is asked about: a process without a provider starts without its libraries.
+"""
 
 from domain.money import CREDIT, SCALES, format_amount
 from providers.payments.base import ProviderRefused
-from providers.payments.crypto import LEAST_MINOR
-from providers.payments.paypal.amounts import SUPPORTED, to_paypal
-from providers.payments.stripe.amounts import chargeable
 
 #: Assets that no bank knows.
 COINS = frozenset({"BTC", "ETH", "USDC", "TON"})
 MONEY = frozenset(SCALES) - COINS - {CREDIT}
 
-_CURRENCIES = {"stripe": MONEY, "paypal": SUPPORTED, "crypto": COINS, "credits": frozenset({CREDIT})}
-
 
 def currencies(provider: str) -> frozenset[str]:
-    """Return what payments by a provider can be in."""
-    return _CURRENCIES.get(provider, frozenset())
+    """Return what payments by a provider that is set up here can be in."""
+    if provider == "paypal":
+        from providers.payments.paypal.amounts import SUPPORTED
+
+        return SUPPORTED
+    return {"stripe": MONEY, "crypto": COINS, "credits": frozenset({CREDIT})}.get(provider, frozenset())
 
 
 def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
@@ -26,11 +28,21 @@ def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
     """
     if currency not in currencies(provider):
         raise ProviderRefused(f"Payments by {provider} are not in {currency}.", code="payment.currency_unsupported")
-    if provider == "stripe":
-        chargeable(amount_minor, currency)
-    elif provider == "paypal":
-        to_paypal(amount_minor, currency)
-    elif amount_minor < (least := LEAST_MINOR.get(currency, 1)):
-        raise ProviderRefused(
-            f"A payment in {currency} is of {format_amount(least, currency)} or more.", code="payment.amount_too_small"
-        )
+    match provider:
+        case "stripe":
+            from providers.payments.stripe.amounts import chargeable
+
+            chargeable(amount_minor, currency)
+        case "paypal":
+            from providers.payments.paypal.amounts import to_paypal
+
+            to_paypal(amount_minor, currency)
+        case "crypto":
+            from providers.payments.crypto import LEAST_MINOR
+
+            least = LEAST_MINOR.get(currency, 1)
+            if amount_minor < least:
+                shown = format_amount(least, currency)
+                raise ProviderRefused(
+                    f"A payment in {currency} is of {shown} or more.", code="payment.amount_too_small"
+                )

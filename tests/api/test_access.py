@@ -34,6 +34,14 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         Permission.GRANT_CREDITS,
         {"organization_id": f"org_{NOBODY}", "amount": "1", "source": "reward"},
     ),
+    ("POST", "/payments"): (Permission.PAY, {"amount": "1", "currency": "USD"}),
+    ("POST", "/payments/create"): (Permission.PAY, {"amount": "1", "currency": "USD"}),
+    ("POST", "/billing/topup"): (Permission.PAY, {"amount": "100"}),
+    ("POST", "/payments/credits/purchase"): (Permission.PAY, {"amount": "100"}),
+    ("POST", "/billing/purchase-credits"): (Permission.PAY, {"package": "starter", "payment_method": "pm_1"}),
+    ("POST", "/billing/credits/purchase"): (Permission.PAY, {"package": "starter"}),
+    ("GET", "/billing/credit-packages"): (Permission.READ, None),
+    ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("GET", "/alerts"): (Permission.OPERATE, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.OPERATE, {}),
@@ -75,12 +83,17 @@ OBJECTS = {
     ("DELETE", "/api-keys/{key_id}"),
     ("GET", "/agents/{agent_id}"),
     ("GET", "/contracts/{contract_id}"),
+    *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds")),
+    *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
+    ("GET", "/disputes/{dispute_id}"),
+    ("POST", "/disputes/{dispute_id}/evidence"),
 }
 OWN_DATA = {
     ("GET", path)
     for path in (
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *("/billing/transactions", "/credits/transactions"),
+        *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
     )
 }
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
