@@ -6,6 +6,6 @@
     core, store                                                 what operations are written against and kept in
     delivery, conditions, control                               webhooks, and whatever goes wrong on demand
 
-It has the API at one version, that of the installed SDK, for one account. What Stripe has and this has not is refused by
-name, not ignored.
+It has the API at one version, that of the installed SDK, for one account. What Stripe has and this has not is refused,
+not ignored.
 """

@@ -20,6 +20,15 @@ from sandbox.stripe.core import Sandbox
 PAUSES_MS = (500, 1000, 2000, 4000, 8000, 15000, 30000, 60000, 60000, 60000)
 IN_PARALLEL = 16
 PATIENCE_SECONDS = 10
+# The event is sent as it is stored; it has no receiver any more when its endpoint was disabled or deleted.
+WANTED = """
+    SELECT deliveries.event, events.body, endpoints.body, settings.value, attempts FROM deliveries
+    LEFT JOIN objects AS events ON events.id = deliveries.event
+    LEFT JOIN objects AS endpoints
+        ON endpoints.id = deliveries.endpoint AND json_extract(endpoints.body, '$.status') = 'enabled'
+    LEFT JOIN settings ON settings.name = 'secrets/' || deliveries.endpoint
+    WHERE deliveries.seq = ? AND state = 'waiting'
+"""
 
 
 def signature(payload: str, secrets: list[str], at: int) -> str:
@@ -102,14 +111,14 @@ class Deliverer:
         """Sends one webhook once and records how that went."""
         store = self.sandbox.store
         async with self.sandbox.lock:
-            event_id, endpoint_id, attempts = store.sql.execute(
-                "SELECT event, endpoint, attempts FROM deliveries WHERE seq = ? AND state = 'waiting'", (seq,)
-            ).fetchone() or ("", "", 0)
-            event, endpoint = store.get("event", event_id), store.get("webhook_endpoint", endpoint_id)
-            secrets = store.setting(f"secrets/{endpoint_id}")
+            row = store.sql.execute(WANTED, (seq,)).fetchone()
+        if row is None:
+            return
+        event_id, payload, endpoint, secrets, attempts = row
         state, due_ms = "failed", 0
-        if event is not None and endpoint is not None and endpoint["status"] == "enabled":
-            if await self.taken(endpoint["url"], json.dumps(event, indent=2), secrets):
+        url = json.loads(endpoint)["url"] if endpoint is not None else None
+        if payload is not None and url is not None:
+            if await self.taken(url, payload, json.loads(secrets)):
                 state = "delivered"
             elif attempts < len(PAUSES_MS):
                 state, due_ms = "waiting", now_ms() + PAUSES_MS[attempts]

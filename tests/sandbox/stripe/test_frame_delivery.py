@@ -191,6 +191,15 @@ async def test_no_event_leaves_for_what_was_refused(stripe_sandbox):
         assert receiver.bodies == []
 
 
+async def test_flush_beside_ordinary_delivery_sends_nothing_twice(stripe_sandbox):
+    async with receiving(stripe_sandbox.client) as receiver:
+        await stripe_sandbox.control("webhooks", pause=True)
+        made = await make(stripe_sandbox, 100)
+        await stripe_sandbox.control("webhooks")
+        await asyncio.gather(*(stripe_sandbox.control("webhooks/flush") for _ in range(3)))
+        assert sorted(event.data.object["id"] for event in receiver.events) == sorted(made)
+
+
 async def test_hundreds_of_webhooks_at_once_all_arrive_once(stripe_sandbox):
     async with receiving(stripe_sandbox.client) as receiver:
         await stripe_sandbox.control("webhooks", pause=True)
