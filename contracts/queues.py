@@ -60,17 +60,20 @@ def regular_activity(
     *,
     timeout: timedelta = timedelta(seconds=30),
     give_up_after: timedelta | None = None,
+    heartbeat: timedelta | None = None,
 ) -> ActivityConfig:
-    """Return the options of a regular activity: one call to a provider, retried until it ends.
+    """Return the options of a regular activity: one call to a provider, or long work, retried until it ends.
 
     Args:
         summary: what an operator reads beside the step; cut at `MAX_SUMMARY_BYTES`.
         timeout: the longest that one attempt may take.
         give_up_after: the longest that all attempts together may take; None retries for ever.
+        heartbeat: an attempt that has not given a sign of life for so long is over.
     """
     return ActivityConfig(
         start_to_close_timeout=timeout,
         schedule_to_close_timeout=give_up_after,
+        heartbeat_timeout=heartbeat,
         retry_policy=REGULAR_RETRY,
         summary=cut_summary(summary),
     )

@@ -1,10 +1,14 @@
-"""`python -m ledger verify` proves the books of a live database and exits with 1 when they are damaged."""
+"""`python -m ledger`: `verify` proves the books of a live database, `reconcile` compares them with the providers.
+
+Both exit with 1 when something is wrong, and with 2 when they could not be done.
+"""
 
 import argparse
 import asyncio
 import sys
 
 import asyncpg
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.verify import Report, verify
 from runtime.settings import Settings
@@ -18,13 +22,32 @@ async def _verify(database_url: str) -> Report:
         await connection.close()
 
 
+def _reconcile(given: argparse.Namespace) -> int:
+    # Imported where it is used: a composition root above all layers, which `verify` does without.
+    from reconcile import run
+
+    try:
+        lines, status = run(given.provider, given.since, given.until)
+    except (OSError, asyncpg.PostgresError, SQLAlchemyError) as error:
+        sys.stderr.write(f"The database does not answer: {error}\n")
+        return 2
+    sys.stdout.write("\n".join(lines) + "\n")
+    return status
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 proven, 1 damaged, 2 not reachable."""
     parser = argparse.ArgumentParser(prog="python -m ledger", description="The books.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("verify", help="prove that the books balance")
     command.add_argument("--database-url", help="default: BURSAR_PLATFORM_DATABASE_URL")
+    comparing = commands.add_parser("reconcile", help="compare the books with what providers say")
+    comparing.add_argument("--provider", help="one provider only; default: all that are set up")
+    comparing.add_argument("--from", dest="since", help="default: the day before yesterday, 00:00 UTC")
+    comparing.add_argument("--to", dest="until", help="default: now")
     given = parser.parse_args(arguments)
+    if given.command == "reconcile":
+        return _reconcile(given)
     try:
         report = asyncio.run(_verify(given.database_url or Settings().platform_database_url))
     except (OSError, asyncpg.PostgresError) as error:

@@ -245,6 +245,29 @@ _BESIDE: tuple[tuple[str, str, str, str], ...] = (
         WHERE told <> booked
         """,
     ),
+    # What is paid with credits passes through a clearing account on its way from one account of ours to another.
+    (
+        "what each provider holds by the books is what its booked movements add up to",
+        "public.payment_movements",
+        "movements",
+        """
+        SELECT provider || ' ' || currency || ': holds ' || coalesce(held, 0) || ', movements ' || coalesce(told, 0)
+        FROM (
+            SELECT split_part(a.path, '/', 2) AS provider, a.asset AS currency, -sum(b.posted) AS held
+            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+            WHERE a.path LIKE 'provider/%/clearing' GROUP BY a.path, a.asset
+        ) h
+        FULL JOIN (
+            SELECT provider, currency, sum(amount_minor - coalesce(fee_minor, 0)) AS told
+            FROM public.payment_movements GROUP BY provider, currency
+        ) m USING (provider, currency)
+        WHERE coalesce(held, 0) <> coalesce(told, 0) AND provider <> 'credits'
+        UNION ALL
+        SELECT 'movement ' || m.key || ' of ' || m.provider || ': no transfer ' || m.transfer_id
+        FROM public.payment_movements m
+        WHERE NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = m.transfer_id)
+        """,
+    ),
 )
 
 

@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import uuid_id
+from domain.ids import correction_movement_key, uuid_id
 from domain.payment.snapshot import Movement, MovementKind
-from domain.reconciliation import DIFFERENCES, Compared, Line, Report, Verdict, Window, compare
+from domain.reconciliation import DIFFERENCES, Compared, Correction, Line, Report, Verdict, Window, compare
 from models.payment import PaymentMovement
 from models.reconciliation import (
     ReconciliationCorrection,
@@ -143,6 +144,11 @@ def report_of(run: ReconciliationRun) -> Report:
         verdicts = {Verdict(name): count for name, count in item["verdicts"].items()}
         report.lines[item["currency"], item["kind"]] = Line(verdicts=verdicts, **values)
     return report
+
+
+def clearing_of(run: ReconciliationRun) -> list[Clearing]:
+    """Read back how the clearing accounts stood when a run ended."""
+    return [Clearing(**item) for item in (run.report or {"clearing": []})["clearing"]]
 
 
 # Both sides -----------------------------------------------------------------------------------------------------------
@@ -379,9 +385,26 @@ async def difference(
     return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
 
 
-async def corrections_under(session: AsyncSession, provider: str, key: str) -> int:
-    """Count the corrections that are booked under a key."""
+async def add_corrections(
+    session: AsyncSession, row: ReconciliationDifference, corrections: Sequence[Correction], transfer_id: UUID
+) -> None:
+    """Write the movements that correct what is booked under a difference's key, in their transfer's transaction."""
     query = select(func.count()).where(
-        ReconciliationCorrection.provider == provider, ReconciliationCorrection.key == key
+        ReconciliationCorrection.provider == row.provider, ReconciliationCorrection.key == row.key
     )
-    return int((await session.execute(query)).scalar_one())
+    before, movement = (await session.execute(query)).scalar_one(), loaded(row.movement)
+    for number, correction in enumerate(corrections, before + 1):
+        key = correction_movement_key(row.key, number)
+        values = {
+            "provider": row.provider,
+            "key": key,
+            "kind": movement.kind.value,
+            "amount_minor": correction.amount_minor,
+            "fee_minor": correction.fee_minor,
+            "currency": correction.currency,
+            "transfer_id": transfer_id,
+            "occurred_at": movement.occurred_at,
+        }
+        await session.execute(insert(PaymentMovement).values(values))
+        made = {"provider": row.provider, "movement_key": key, "key": row.key, "difference_id": row.id}
+        await session.execute(insert(ReconciliationCorrection).values(made))

@@ -1,4 +1,4 @@
-"""ReconciliationWorkflow: one comparison of a provider with the books; and the workflow that starts them every night."""
+"""ReconciliationWorkflow: one comparison of a provider with the books; and what starts one for each every night."""
 
 import asyncio
 from datetime import timedelta
@@ -62,8 +62,7 @@ class ReconciliationWorkflow:
         result = await workflow.execute_activity_method(
             ReconciliationActivities.conclude,
             self._step(start),
-            **regular_activity("write down what differs", timeout=STEP_TIMEOUT),
-            heartbeat_timeout=HEARTBEAT,
+            **regular_activity("write down what differs", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
         self._show(start, f"compared {result.compared}, **{result.differences} open differences**")
         return result
@@ -75,9 +74,11 @@ class ReconciliationWorkflow:
                 ReconciliationActivities.fetch_statement,
                 self._step(start),
                 **regular_activity(
-                    f"read the statement of {start.provider}", timeout=STATEMENT_TIMEOUT, give_up_after=GIVE_UP_AFTER
+                    f"read the statement of {start.provider}",
+                    timeout=STATEMENT_TIMEOUT,
+                    give_up_after=GIVE_UP_AFTER,
+                    heartbeat=HEARTBEAT,
                 ),
-                heartbeat_timeout=HEARTBEAT,
             )
         except ActivityError as error:
             return f"the statement could not be read: {error.cause or error}"[:500]
@@ -88,8 +89,7 @@ class ReconciliationWorkflow:
         told = await workflow.execute_activity_method(
             ReconciliationActivities.tell_payments,
             self._step(start),
-            **regular_activity("tell payments to look", timeout=STEP_TIMEOUT),
-            heartbeat_timeout=HEARTBEAT,
+            **regular_activity("tell payments to look", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
         left = told.movements
         for pause in PAUSES:
@@ -100,8 +100,7 @@ class ReconciliationWorkflow:
             counted = await workflow.execute_activity_method(
                 ReconciliationActivities.count_unsettled,
                 self._step(start),
-                **regular_activity("count what is left", timeout=STEP_TIMEOUT),
-                heartbeat_timeout=HEARTBEAT,
+                **regular_activity("count what is left", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
             )
             left = counted.movements
 

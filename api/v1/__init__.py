@@ -18,6 +18,7 @@ from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import router as health
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
+from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.topups.endpoints import router as topups
 from api.v1.webhooks.endpoints import router as webhooks
 
@@ -36,6 +37,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_keys,
     audit,
     alerts,
+    reconciliation,
     health,
 )
 

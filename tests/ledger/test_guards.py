@@ -77,7 +77,7 @@ async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_an
     await books.ledger.post(
         key=fresh("k"),
         kind="t",
-        source=accounts.provider_clearing("stripe", "USD"),
+        source=accounts.platform("exchange", "USD"),
         destination=cash,
         amount_minor=1,
         effective_at=NOW,
@@ -212,7 +212,7 @@ async def test_tenant_balance_reads_one_organization_and_forgets_it(books: Books
     orgs = [await books.org(10 + number) for number in range(10)]
     cash = accounts.org_cash(str(orgs[0].org_id), "USD")
     await books.ledger.post(
-        key=fresh("k"), kind="t", source=accounts.provider_clearing("stripe", "USD"), destination=cash,
+        key=fresh("k"), kind="t", source=accounts.platform("exchange", "USD"), destination=cash,
         amount_minor=77, effective_at=NOW,
     )  # fmt: skip
     await books.ledger.hold(key=fresh("h"), account=orgs[0], amount_minor=4, expires_at=LATER, held_at=NOW)

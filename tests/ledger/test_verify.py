@@ -135,6 +135,11 @@ DAMAGES = {
         "UPDATE public.escrow_events SET transfer_id = uuidv7()",
         {"every transfer that the timeline"},
     ),
+    "movement at a provider that nobody booked": (
+        "INSERT INTO payment_movements (provider, key, kind, amount_minor, currency, transfer_id, occurred_at)"
+        " VALUES ('stripe', 'ch_1', 'charge', 1, 'USD', uuidv7(), now())",
+        {"what each provider holds"},
+    ),
     "lot of another amount": (
         "UPDATE public.credit_lots SET amount_minor = amount_minor + 1",
         {"every lot of credits"},

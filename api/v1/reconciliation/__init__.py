@@ -1,0 +1,1 @@
+"""Reconciliation: what providers say against what is booked."""

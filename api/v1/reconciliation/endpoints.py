@@ -1,0 +1,195 @@
+"""Reconciliation: for operators."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from api.auth import require
+from api.deps import DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.reconciliation.resolution import NotBookable, Resolved, resolve
+from api.v1.reconciliation.schemas import (
+    ClearingView,
+    DifferenceStatus,
+    DifferenceView,
+    ProviderName,
+    ResolutionCreate,
+    RunCreate,
+    RunView,
+)
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
+from contracts.reconciliation import ReconciliationInput
+from domain.access import Actor, Permission
+from domain.errors import IdempotencyConflict, Invalid, NotFound
+from domain.ids import reconciliation_run_id, reconciliation_workflow_id
+from domain.reconciliation import MAX_WINDOW, Window
+from models.reconciliation import ReconciliationRun
+from repositories import audit, clearing
+from repositories import reconciliation as books
+from workflows.reconciliation import ReconciliationWorkflow
+
+router = APIRouter(tags=["reconciliation"])
+
+ProviderParam = Annotated[ProviderName | None, Query(description="Of one provider only.")]
+
+
+@router.get("/reconciliation/runs", response_model=Page[RunView])
+async def list_reconciliation_runs(
+    deps: DepsDep,
+    provider: ProviderParam = None,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.OPERATE),
+) -> Page[RunView]:
+    """List comparisons, the latest first."""
+    after = id_cursor(cursor, "rcn")
+    async with deps.session_for(actor) as session:
+        rows = await books.runs(session, provider=provider, after=after, limit=limit + 1)
+    return id_page(rows, limit, "rcn", RunView.of)
+
+
+@router.get("/reconciliation/runs/{run_id}", response_model=RunView, responses=errors(NotFound))
+async def get_reconciliation_run(run_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RunView:
+    """Show a comparison: what was found by currency and kind, and the clearing account."""
+    async with deps.session_for(actor) as session:
+        row = await books.get_run(session, run_id)
+    if row is None:
+        raise NotFound("There is no such run.")
+    return RunView.of(row)
+
+
+@router.post("/reconciliation/runs", status_code=202, response_model=RunView)
+async def start_reconciliation_run(
+    body: RunCreate,
+    deps: DepsDep,
+    client: TemporalDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Compare a provider's statement with the books now, for a window of your choice."""
+
+    async def start() -> RunView:
+        deps.providers.named(body.provider)
+        now, window = datetime.now(UTC), Window(body.since, body.until)
+        if not window.since < window.until <= now:
+            raise Invalid("`from` lies before `to`, and `to` is not later than now.", extra={"field": "to"})
+        if window.until - window.since > MAX_WINDOW:
+            raise Invalid(f"A run compares {MAX_WINDOW.days} days at most.", extra={"field": "from"})
+        async with deps.session_for(actor) as session:
+            row = await books.begin(
+                session,
+                run_id=reconciliation_run_id(command.command_id),
+                provider=body.provider,
+                window=window,
+                requested_by=actor.principal,
+                command_id=command.command_id,
+                at=now,
+            )
+            if (row.provider, row.since, row.until) != (body.provider, window.since, window.until):
+                raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+            if row.started_at == now:
+                await audit.record(session, actor, "reconciliation.start", row.id, {"provider": row.provider})
+        await _start(client, row)
+        return RunView.of(row)
+
+    return await command.run(start, status_code=202)
+
+
+@router.get("/reconciliation/differences", response_model=Page[DifferenceView])
+async def list_reconciliation_differences(
+    deps: DepsDep,
+    status: Annotated[DifferenceStatus | None, Query(description="Only open or resolved ones.")] = None,
+    provider: ProviderParam = None,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.OPERATE),
+) -> Page[DifferenceView]:
+    """List what the provider and the books disagree on, newest first."""
+    after = id_cursor(cursor, "dif")
+    async with deps.session_for(actor) as session:
+        rows = await books.differences(session, provider=provider, status=status, after=after, limit=limit + 1)
+    return id_page(rows, limit, "dif", DifferenceView.of)
+
+
+@router.get("/reconciliation/differences/{difference_id}", response_model=DifferenceView, responses=errors(NotFound))
+async def get_reconciliation_difference(
+    difference_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+) -> DifferenceView:
+    """Show a difference with both sides."""
+    async with deps.session_for(actor) as session:
+        row = await books.difference(session, difference_id)
+    if row is None:
+        raise NotFound("There is no such difference.")
+    return DifferenceView.of(row)
+
+
+@router.post(
+    "/reconciliation/differences/{difference_id}/resolution",
+    response_model=DifferenceView,
+    responses=errors(NotFound, Resolved, NotBookable),
+)
+async def resolve_reconciliation_difference(
+    difference_id: str,
+    body: ResolutionCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Resolve a difference: book what makes the books agree with the provider, or accept it as it is."""
+
+    async def act() -> DifferenceView:
+        async with deps.session_for(actor) as session:
+            row = await resolve(
+                session,
+                actor,
+                difference_id,
+                action=body.action,
+                note=body.note,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+            return DifferenceView.of(row)
+
+    return await command.run(act)
+
+
+@router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView])
+async def explain_clearing(
+    provider: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
+) -> list[ClearingView]:
+    """Explain what a provider's clearing accounts hold, one currency each; empty where nothing was ever booked."""
+    async with deps.session_for(actor) as session:
+        return [ClearingView.of(account) for account in await clearing.clearing(session, provider)]
+
+
+async def _start(client: Client, row: ReconciliationRun) -> None:
+    """Start the run's workflow once; one that has ended stays ended."""
+    start = ReconciliationInput(
+        run_id=row.id,
+        provider=row.provider,
+        since=row.since,
+        until=row.until,
+        requested_by=row.requested_by,
+        command_id=row.command_id,
+    )
+    try:
+        await client.start_workflow(
+            ReconciliationWorkflow.run,
+            start,
+            id=reconciliation_workflow_id(row.provider, row.id),
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+            task_timeout=TASK_TIMEOUT,
+            static_summary=cut_summary(f"{row.provider}, {row.since:%Y-%m-%d %H:%M} to {row.until:%Y-%m-%d %H:%M}"),
+        )
+    except WorkflowAlreadyStartedError:
+        return

@@ -1,0 +1,94 @@
+"""How an operator resolves a difference: one transaction, with the correction and the audit record in it."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.reconciliation import alert_key
+from api.v1.reconciliation.schemas import Action
+from domain.access import Actor
+from domain.errors import Conflict, NotFound
+from domain.ids import correction_key
+from domain.reconciliation import BOOKABLE, Verdict, corrections, legs
+from ledger.gateway import Ledger, Leg
+from models.reconciliation import ReconciliationDifference
+from repositories import alert, audit, payment
+from repositories import reconciliation as books
+from runtime.database import driver_connection
+
+KIND = "reconciliation.correction"
+
+
+class Resolved(Conflict):
+    """The difference is resolved; `extra["resolution"]` says how."""
+
+    code = "reconciliation.resolved"
+
+
+class NotBookable(Conflict):
+    """A missing fee is booked by its payment when it looks; a correction would book it twice."""
+
+    code = "reconciliation.not_bookable"
+
+
+async def resolve(
+    session: AsyncSession,
+    actor: Actor,
+    difference_id: str,
+    *,
+    action: Action,
+    note: str | None,
+    command_id: str,
+    now: datetime,
+) -> ReconciliationDifference:
+    """Resolve a difference once; the command that did so finds it as it left it.
+
+    What was booked since the difference was seen counts: only what is still missing is booked, and a difference that
+    is over by itself is resolved as `matched`, whatever was asked for.
+
+    Raises:
+        NotFound: there is no such difference.
+        Resolved: somebody else, or a run, resolved it.
+        NotBookable: it takes no correction.
+    """
+    row = await books.difference(session, difference_id, lock=True)
+    if row is None:
+        raise NotFound("There is no such difference.")
+    if row.status != "open":
+        if row.command_id == command_id:
+            return row
+        raise Resolved(f"This difference is resolved: {row.resolution}.", extra={"resolution": row.resolution})
+    row.resolution = "accepted" if action is Action.ACCEPT else await _book(session, row, now)
+    row.status, row.note, row.command_id = "resolved", note, command_id
+    row.resolved_by, row.resolved_at = actor.principal, now
+    await session.flush()
+    await alert.close(session, alert_key(row), actor.principal)
+    details = {"provider": row.provider, "key": row.key, "kind": row.kind, "note": note}
+    await audit.record(session, actor, f"reconciliation.{row.resolution}", row.id, details)
+    return row
+
+
+async def _book(session: AsyncSession, row: ReconciliationDifference, now: datetime) -> str:
+    if Verdict(row.kind) not in BOOKABLE:
+        raise NotBookable(
+            f"The fee of {row.key} is booked by its payment as soon as it looks: send it the signal `look`.",
+            extra={"payment_id": row.payment_id},
+        )
+    if row.payment_id is not None:
+        # Its run books under this lock, so nothing of it is booked between what is read here and what is written.
+        await payment.lock(session, row.payment_id)
+    booked = (await books.booked(session, row.provider, [row.key])).get(row.key, [])
+    wanted = corrections(books.compared_of(row, booked))
+    if not wanted:
+        return "matched"
+    posted = await Ledger(await driver_connection(session)).post_legs(
+        key=correction_key(row.id, row.times_opened),
+        kind=KIND,
+        legs=[Leg(*leg) for correction in wanted for leg in legs(row.provider, correction)],
+        reference=row.id,
+        effective_at=now,
+        metadata={"provider": row.provider, "movement": row.key},
+    )
+    row.transfer_id = posted.transfer_id
+    await books.add_corrections(session, row, wanted, posted.transfer_id)
+    return "booked"

@@ -1,0 +1,211 @@
+"""What reconciliation looks like over HTTP."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from api.fields import Moment, Note, RequestModel, ResponseModel
+from domain.ids import transfer_id
+from domain.money import format_amount
+from domain.payment.snapshot import Movement
+from domain.reconciliation import Verdict
+from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from repositories import clearing
+from repositories import reconciliation as books
+
+ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+
+
+class DifferenceStatus(StrEnum):
+    """Whether somebody has to look."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Action(StrEnum):
+    """`book` books what makes the books agree with the provider; `accept` leaves them as they are."""
+
+    BOOK = "book"
+    ACCEPT = "accept"
+
+
+class RunCreate(RequestModel):
+    """Asks for a comparison."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"provider": "stripe", "from": "2026-01-30T00:00:00Z", "to": "2026-01-31T00:00:00Z"}]
+        }
+    )
+
+    provider: ProviderName = Field(description="Whose statement is compared.", examples=["stripe"])
+    since: Moment = Field(alias="from", description="What happened from this time on.")
+    until: Moment = Field(alias="to", description="What happened before this time; not later than now.")
+
+
+class ResolutionCreate(RequestModel):
+    """Resolves a difference."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"action": "book", "note": "payout of January"}]})
+
+    action: Action
+    note: Note | None = Field(default=None, description="Why; it stays with the difference.")
+
+
+class SideView(ResponseModel):
+    """A movement on one side. `net` is what the provider's balance rose by."""
+
+    key: str
+    amount: str
+    fee: str | None
+    net: str
+    currency: str
+    occurred_at: datetime
+
+    @classmethod
+    def of(cls, movement: Movement) -> "SideView":
+        """Show a movement."""
+        fee = movement.fee_minor
+        return cls(
+            key=movement.key,
+            amount=format_amount(movement.amount_minor, movement.currency),
+            fee=None if fee is None else format_amount(fee, movement.currency),
+            net=format_amount(movement.amount_minor - (fee or 0), movement.currency),
+            currency=movement.currency,
+            occurred_at=movement.occurred_at,
+        )
+
+
+class DifferenceView(ResponseModel):
+    """A movement on which the provider and the books disagree."""
+
+    id: str
+    provider: str
+    key: str = Field(description="The movement's key: the id of the provider's object that moved the money.")
+    kind: str = Field(description="`missing_here`, `missing_there`, `amount_differs` or `fee_missing`.")
+    status: DifferenceStatus
+    movement: str = Field(description="What moved: `charge`, `refund`, `dispute`, …; `other` for what is no payment's.")
+    booked: list[SideView] = Field(description="What the books have under the key, corrections included.")
+    listed: SideView | None = Field(description="What the provider's statement has.")
+    reference: str | None = Field(description="The provider's id of the payment, refund or dispute behind it.")
+    statement_line: str | None = Field(description="The provider's id of the line in its statement.")
+    payment_id: str | None
+    run_id: str = Field(description="The run that saw it last.")
+    first_seen_at: datetime
+    last_seen_at: datetime
+    resolution: str | None = Field(
+        description="`matched` and `superseded` by itself; `booked`, `accepted` by somebody."
+    )
+    note: str | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+    transfer_id: str | None = Field(description="The correction's.")
+
+    @classmethod
+    def of(cls, row: ReconciliationDifference) -> "DifferenceView":
+        """Show a row."""
+        one = books.loaded(row.movement)
+        return cls(
+            id=row.id,
+            provider=row.provider,
+            key=row.key,
+            kind=row.kind,
+            status=DifferenceStatus(row.status),
+            movement=one.kind.value,
+            booked=[SideView.of(books.loaded(value)) for value in row.booked],
+            listed=None if row.listed is None else SideView.of(books.loaded(row.listed)),
+            reference=one.ref,
+            statement_line=one.statement_ref,
+            payment_id=row.payment_id,
+            run_id=row.run_id,
+            first_seen_at=row.first_seen_at,
+            last_seen_at=row.last_seen_at,
+            resolution=row.resolution,
+            note=row.note,
+            resolved_by=row.resolved_by,
+            resolved_at=row.resolved_at,
+            transfer_id=None if row.transfer_id is None else transfer_id(row.transfer_id),
+        )
+
+
+class LineView(ResponseModel):
+    """What happened of one kind in one currency, on both sides. `net` is amounts less fees."""
+
+    currency: str
+    movement: str
+    counts: dict[Verdict, int]
+    booked_net: str
+    listed_net: str
+
+
+class ClearingView(ResponseModel):
+    """How a clearing account explains itself: what it holds is what the booked movements add up to."""
+
+    currency: str
+    held: str = Field(description="What the books say that the provider has.")
+    booked: str = Field(description="What all booked movements add up to, fees taken off.")
+    movements: dict[str, str] = Field(description="The same by kind.")
+    unexplained: str = Field(description="`held` less `booked`; zero in sound books.")
+
+    @classmethod
+    def of(cls, account: clearing.Clearing) -> "ClearingView":
+        """Show an account."""
+        return cls(
+            currency=account.currency,
+            held=format_amount(account.held_minor, account.currency),
+            booked=format_amount(account.booked_minor, account.currency),
+            movements={kind: format_amount(net, account.currency) for kind, net in sorted(account.kinds.items())},
+            unexplained=format_amount(account.unexplained_minor, account.currency),
+        )
+
+
+class RunView(ResponseModel):
+    """One comparison; `lines` and `clearing` once it is done."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
+
+    id: str
+    provider: str
+    since: datetime = Field(alias="from")
+    until: datetime = Field(alias="to")
+    status: str = Field(description="`running`, `done` or `failed`.")
+    compared: int
+    differences: int = Field(description="How many of them are open differences.")
+    lines: list[LineView]
+    clearing: list[ClearingView] = Field(description="As it stood when the run ended.")
+    failure: str | None
+    requested_by: str
+    started_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ReconciliationRun) -> "RunView":
+        """Show a row."""
+        lines = [
+            LineView(
+                currency=currency,
+                movement=kind,
+                counts=line.verdicts,
+                booked_net=format_amount(line.our_net_minor, currency),
+                listed_net=format_amount(line.their_net_minor, currency),
+            )
+            for (currency, kind), line in books.report_of(row).lines.items()
+        ]
+        return cls(
+            id=row.id,
+            provider=row.provider,
+            since=row.since,
+            until=row.until,
+            status=row.status,
+            compared=row.compared,
+            differences=row.differences,
+            lines=lines,
+            clearing=[ClearingView.of(account) for account in books.clearing_of(row)],
+            failure=row.failure,
+            requested_by=row.requested_by,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )

@@ -1,0 +1,180 @@
+"""`python -m ledger reconcile`: compares providers with the books now, and prints what was found.
+
+A composition root like `server.py` and `worker.py`: it does in its own process what a run of `ReconciliationWorkflow`
+does, so that it works while Temporal or the worker are down. Only that payments look again needs Temporal.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from temporalio.service import RPCError
+
+from activities.reconciliation import ReconciliationActivities
+from composition import make_providers
+from contracts.reconciliation import BeginReconciliation, FailReconciliation, ReconciliationInput, ReconciliationStep
+from domain.money import format_amount
+from domain.reconciliation import Line, Verdict, Window, nightly_window, story
+from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from providers.payments.base import ProviderError
+from providers.payments.registry import Providers
+from repositories import reconciliation as books
+from repositories.clearing import Clearing
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.settings import Settings
+from runtime.temporal import connect
+
+#: How long payments are given to look at their provider before what differs is written down.
+PATIENCE = timedelta(seconds=30)
+PAUSE = timedelta(seconds=1)
+#: How long Temporal is waited for; without it payments are not told.
+CONNECT_WITHIN = timedelta(seconds=3)
+#: Differences that are printed for each provider; the API lists all.
+MAX_PRINTED = 200
+
+#: The verdicts that the table counts.
+COLUMNS = (
+    Verdict.MATCHED,
+    Verdict.MISSING_HERE,
+    Verdict.MISSING_THERE,
+    Verdict.AMOUNT_DIFFERS,
+    Verdict.FEE_MISSING,
+)
+
+
+def run(provider: str | None, since: str | None, until: str | None) -> tuple[list[str], int]:
+    """Reconcile, and return the lines to print and the exit status: 0 agree, 1 differences, 2 could not be done."""
+    now = datetime.now(UTC)
+    try:
+        begin = _moment(since) if since else nightly_window(now, None).since
+        window = Window(begin, _moment(until) if until else now)
+    except ValueError as error:
+        return [f"A time is written like 2026-01-31 or 2026-01-31T12:00:00Z: {error}"], 2
+    if not window.since < window.until <= now:
+        return ["--from lies before --to, and --to is not later than now."], 2
+    return asyncio.run(_reconcile_all(Settings(), provider, window))
+
+
+async def _reconcile_all(settings: Settings, provider: str | None, window: Window) -> tuple[list[str], int]:
+    database = Database(settings.database_url, settings.platform_database_url, pool_size=2)
+    providers = make_providers(settings, database)
+    try:
+        if provider is not None and provider not in providers.payments:
+            return [f"{provider} is not set up here; there are: {', '.join(sorted(providers.payments))}."], 2
+        lines, status = list[str](), 0
+        for name in [provider] if provider else sorted(providers.payments):
+            found, verdict = await reconcile(settings, database, providers, name, window)
+            lines += [*found, ""]
+            status = max(status, verdict)
+        return lines[:-1], status
+    finally:
+        await providers.aclose()
+        await database.close()
+
+
+async def reconcile(
+    settings: Settings, database: Database, providers: Providers, provider: str, window: Window
+) -> tuple[list[str], int]:
+    """Do one run, and return the lines that tell of it and the exit status."""
+    try:
+        client = await connect(settings, wait=CONNECT_WITHIN)
+    except RuntimeError:
+        client = None
+    work = ReconciliationActivities(database, providers, client, beat=lambda *_: None)
+    run_id, now = new_id("rcn"), datetime.now(UTC)
+    start = ReconciliationInput(
+        run_id=run_id,
+        provider=provider,
+        since=window.since,
+        until=window.until,
+        requested_by="python -m ledger reconcile",
+        command_id=run_id,
+    )
+    step = ReconciliationStep(run_id=run_id, at=now)
+    await work.begin(BeginReconciliation(start=start, at=now))
+    try:
+        fetched = await work.fetch_statement(step)
+        refused = fetched.refused
+    except ProviderError as error:
+        refused = error.detail
+    if refused is not None:
+        await work.fail(FailReconciliation(run_id=run_id, why=refused, at=now))
+        return [f"{provider}: the statement cannot be had: {refused}"], 2
+    notes = [] if client else ["Temporal does not answer, so payments were not told to look again."]
+    notes += await _let_payments_look(work, step)
+    result = await work.conclude(step)
+    async with database.platform() as session:
+        run = await books.get_run(session, run_id)
+        found = await books.differences(session, provider=provider, status="open", limit=MAX_PRINTED)
+    assert run is not None
+    older = len([row for row in found if row.run_id != run_id])
+    here = [f"  {told(row)}" for row in found if row.run_id == run_id]
+    lines = [*table(run), *here, *(f"  {note}" for note in notes)]
+    if older:
+        lines.append(f"  … and {older} open differences of other windows")
+    unexplained = [account for account in books.clearing_of(run) if account.unexplained_minor]
+    return lines, 1 if result.differences or unexplained else 0
+
+
+async def _let_payments_look(work: ReconciliationActivities, step: ReconciliationStep) -> list[str]:
+    try:
+        asked = await work.tell_payments(step)
+    except (RPCError, RuntimeError) as error:
+        return [f"Payments could not be told to look again: {error}"]
+    left, waited = asked.movements if asked.payments else 0, timedelta(0)
+    while left and waited < PATIENCE:
+        await asyncio.sleep(PAUSE.total_seconds())
+        waited += PAUSE
+        left = (await work.count_unsettled(step)).movements
+    return []
+
+
+def table(run: ReconciliationRun) -> list[str]:
+    """Write what a run found: a line for each currency and kind, and how the clearing account explains itself."""
+    report = books.report_of(run)
+    header = ("", "kind", "matched", "missing here", "missing there", "differs", "fee missing", "booked", "listed")
+    rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    verdict = "agrees" if not run.differences else f"{run.differences} OPEN DIFFERENCES"
+    if pending := report.count(Verdict.NOT_LISTED_YET):
+        verdict += f", {pending} too young for the statement"
+    lines = [f"{run.provider}: {run.since:%Y-%m-%d %H:%M} to {run.until:%Y-%m-%d %H:%M} UTC, run {run.id}: {verdict}"]
+    if report.lines:
+        lines += ["  " + "  ".join(_cells(row, widths)).rstrip() for row in rows]
+    return [*lines, *(f"  {_explained(run.provider, account)}" for account in books.clearing_of(run))]
+
+
+def told(row: ReconciliationDifference) -> str:
+    """Write a difference with what a person needs to look it up."""
+    return f"{row.id}  {row.kind}: {story(row.provider, books.compared_of(row))}"
+
+
+def _row(currency: str, kind: str, line: Line) -> tuple[str, ...]:
+    counts = (str(line.verdicts.get(verdict, 0)) for verdict in COLUMNS)
+    sums = (format_amount(net, currency) for net in (line.our_net_minor, line.their_net_minor))
+    return (currency, kind, *counts, *sums)
+
+
+def _cells(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [
+        text.ljust(width) if column < 2 else text.rjust(width)
+        for column, (text, width) in enumerate(zip(row, widths, strict=True))
+    ]
+
+
+def _explained(provider: str, account: Clearing) -> str:
+    kinds = " ".join(
+        f"{'-' if net < 0 else '+'} {format_amount(abs(net), account.currency)} {kind}"
+        for kind, net in sorted(account.kinds.items())
+    )
+    amount = f"{format_amount(account.held_minor, account.currency)} {account.currency}"
+    held = f"provider/{provider}/clearing holds {amount}"
+    if account.unexplained_minor:
+        return f"{held} = {kinds} + {format_amount(account.unexplained_minor, account.currency)} UNEXPLAINED"
+    return f"{held} = {kinds.removeprefix('+ ') or '0'}"
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

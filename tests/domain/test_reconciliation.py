@@ -1,0 +1,139 @@
+"""What a comparison says, and that its corrections and sums add up, whatever both sides hold."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.payment.snapshot import Movement, MovementKind
+from domain.reconciliation import (
+    DIFFERENCES,
+    FARTHEST_BACK,
+    MARGIN,
+    Compared,
+    Report,
+    Verdict,
+    Window,
+    compare,
+    corrections,
+    legs,
+    listed_until,
+    nightly_window,
+    story,
+)
+from tests.support.reconciliation import DAY, NIGHT, NOON, movement
+
+LINE = movement("ch_1")
+
+
+def verdict(booked, listed, until=DAY.until):
+    return compare("ch_1", booked, listed, listed_until=until).verdict
+
+
+@pytest.mark.parametrize(
+    ("booked", "listed", "expected"),
+    [
+        ([LINE], LINE, Verdict.MATCHED),
+        ([], LINE, Verdict.MISSING_HERE),
+        ([LINE], None, Verdict.MISSING_THERE),
+        ([replace(LINE, amount_minor=999)], LINE, Verdict.AMOUNT_DIFFERS),
+        ([replace(LINE, fee_minor=58)], LINE, Verdict.AMOUNT_DIFFERS),
+        ([replace(LINE, currency="EUR")], LINE, Verdict.AMOUNT_DIFFERS),
+        ([replace(LINE, fee_minor=None)], LINE, Verdict.FEE_MISSING),
+        ([replace(LINE, fee_minor=None, amount_minor=1)], LINE, Verdict.AMOUNT_DIFFERS),
+        ([replace(LINE, fee_minor=None)], replace(LINE, fee_minor=0), Verdict.MATCHED),
+        ([LINE, replace(LINE, amount_minor=-1_000, fee_minor=-59)], None, Verdict.MATCHED),
+        ([LINE, replace(LINE, amount_minor=-1_000, fee_minor=-59)], LINE, Verdict.AMOUNT_DIFFERS),
+        ([replace(LINE, kind=MovementKind.OTHER, occurred_at=NOON + timedelta(hours=3))], LINE, Verdict.MATCHED),
+    ],
+)
+def test_each_case_has_its_verdict(booked, listed, expected):
+    assert verdict(booked, listed) is expected
+
+
+def test_what_is_too_young_for_the_statement_is_not_missed_there():
+    assert verdict([LINE], None, until=NOON) is Verdict.NOT_LISTED_YET
+    assert verdict([LINE], None, until=NOON + timedelta(seconds=1)) is Verdict.MISSING_THERE
+
+
+def test_statement_of_paypal_is_complete_hours_later():
+    assert listed_until("stripe", DAY, NIGHT) == DAY.until + MARGIN
+    assert listed_until("paypal", DAY, DAY.until + timedelta(hours=1)) == DAY.until - timedelta(hours=3)
+
+
+def test_statement_is_read_beyond_the_window_and_not_beyond_now():
+    assert DAY.listed(NIGHT) == Window(DAY.since - MARGIN, DAY.until + MARGIN)
+    assert DAY.listed(DAY.until).until == DAY.until
+
+
+def test_night_goes_on_where_the_latest_run_ended():
+    assert nightly_window(NIGHT, None) == Window(DAY.since - timedelta(days=1), DAY.until)
+    missed = DAY.until - timedelta(days=4)
+    assert nightly_window(NIGHT, missed) == Window(missed - timedelta(days=1), DAY.until)
+    assert nightly_window(NIGHT, NIGHT - timedelta(days=300)).since == DAY.until - FARTHEST_BACK
+    assert nightly_window(NIGHT, DAY.until) == nightly_window(NIGHT, None)
+
+
+@pytest.mark.parametrize("found", sorted(DIFFERENCES))
+def test_every_difference_has_a_story_with_its_ids(found):
+    listed = None if found is Verdict.MISSING_THERE else replace(LINE, statement_ref="txn_9", payment_id="pay_7")
+    booked = () if found is Verdict.MISSING_HERE else (replace(LINE, payment_id="pay_7"),)
+    told = story("stripe", Compared(key="ch_1", booked=booked, listed=listed, verdict=found))
+    assert "ch_1" in told
+    assert "10.00 USD less 0.59" in told
+    assert "pay_7" in told
+    assert ("txn_9" in told) is (listed is not None)
+
+
+AMOUNTS = st.integers(-(10**9), 10**9)
+MOVEMENTS = st.builds(
+    Movement,
+    key=st.just("k"),
+    kind=st.sampled_from(MovementKind),
+    amount_minor=AMOUNTS,
+    fee_minor=st.none() | AMOUNTS,
+    currency=st.sampled_from(["USD", "EUR", "JPY"]),
+    occurred_at=st.just(NOON),
+)
+PAIRS = st.tuples(st.lists(MOVEMENTS, max_size=3), st.none() | MOVEMENTS).filter(lambda pair: pair[0] or pair[1])
+
+
+def compared(pair):
+    return compare("k", pair[0], pair[1], listed_until=DAY.until)
+
+
+@given(PAIRS)
+def test_corrections_make_the_books_agree(pair):
+    booked, listed = pair
+    wanted = corrections(compared(pair))
+    made = [replace(LINE, currency=c.currency, amount_minor=c.amount_minor, fee_minor=c.fee_minor) for c in wanted]
+    assert verdict([*booked, *made], listed) is Verdict.MATCHED
+    assert bool(wanted) is (compared(pair).verdict is not Verdict.MATCHED)
+
+
+@given(st.lists(PAIRS, max_size=12))
+def test_differences_explain_the_gap_between_both_sides_to_the_cent(pairs):
+    report, gaps = Report(), dict[str, int]()
+    for pair in pairs:
+        found = compared(pair)
+        report.add(found)
+        if found.verdict is not Verdict.MATCHED:
+            for currency, gap in found.gap_minor.items():
+                gaps[currency] = gaps.get(currency, 0) + gap
+    assert report.gap_minor() == {currency: gap for currency, gap in gaps.items() if gap}
+    assert report.count(*Verdict) == len(pairs)
+
+
+@given(PAIRS)
+def test_correction_moves_the_clearing_account_by_the_gap(pair):
+    moved = dict[str, int]()
+    for correction in corrections(compared(pair)):
+        for source, destination, amount in legs("stripe", correction):
+            assert amount > 0
+            for account, sign in ((source, 1), (destination, -1)):
+                if account.path == "provider/stripe/clearing":
+                    moved[account.asset] = moved.get(account.asset, 0) + sign * amount
+    # What leaves the clearing account is at the provider.
+    assert {currency: held for currency, held in moved.items() if held} == compared(pair).gap_minor

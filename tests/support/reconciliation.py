@@ -1,0 +1,104 @@
+"""A provider that lists what a test says, books that hold what a test booked, and messages with every field set."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert
+
+from contracts import reconciliation as messages
+from contracts.base import Message
+from domain import accounts
+from domain.payment.snapshot import Movement, MovementKind
+from domain.reconciliation import Correction, Window, legs
+from ledger.gateway import Ledger, Leg
+from models.payment import PaymentMovement
+from providers.payments.base import ProviderRefused
+from providers.payments.registry import Providers
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+
+DAY = Window(datetime(2026, 1, 30, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC))
+NOON = DAY.since + timedelta(hours=12)
+#: When the night's run looks at the day.
+NIGHT = DAY.until + timedelta(hours=5)
+
+
+def movement(key: str, amount: int = 1_000, fee: int | None = 59, **changes: Any) -> Movement:
+    values: dict[str, Any] = {"kind": MovementKind.CHARGE, "currency": "USD", "occurred_at": NOON}
+    return Movement(key=key, amount_minor=amount, fee_minor=fee, **{**values, **changes})
+
+
+@dataclass
+class FakeProvider:
+    """Lists movements; keys and names are made for each test, because tests share a database."""
+
+    name: str = field(default_factory=lambda: new_id("provider").replace("_", "")[-20:])
+    listed: list[Movement] = field(default_factory=list)
+    refuses: str | None = None
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+        self.asked.append((since, until))
+        if self.refuses:
+            raise ProviderRefused(self.refuses)
+        for item in self.listed:
+            if since <= item.occurred_at < until:
+                yield item
+
+    def registry(self) -> Providers:
+        return Providers({self.name: self})
+
+
+async def book(database: Database, provider: str, movements: Iterable[Movement], payment_id: str | None = None) -> None:
+    """Book movements as a payment does: the money and the row in one transaction."""
+    for item in movements:
+        async with database.platform() as session:
+            moved = legs(provider, Correction(item.currency, item.amount_minor, item.fee_minor or 0))
+            proceeds = accounts.platform("deferred_revenue", item.currency)
+            corrections = accounts.platform("corrections", item.currency)
+            posted = await Ledger(await driver_connection(session)).post_legs(
+                key=f"test:{provider}:{item.key}",
+                kind="test.movement",
+                legs=[Leg(*(proceeds if side == corrections else side for side in leg[:2]), leg[2]) for leg in moved],
+                effective_at=item.occurred_at,
+            )
+            await session.execute(
+                insert(PaymentMovement).values(
+                    provider=provider,
+                    key=item.key,
+                    kind=item.kind.value,
+                    amount_minor=item.amount_minor,
+                    fee_minor=item.fee_minor,
+                    currency=item.currency,
+                    payment_id=payment_id,
+                    transfer_id=posted.transfer_id,
+                    occurred_at=item.occurred_at,
+                )
+            )
+
+
+def samples() -> list[Message]:
+    """One message of each kind, with every field set."""
+    start = messages.ReconciliationInput(
+        run_id="rcn_1",
+        provider="stripe",
+        since=DAY.since,
+        until=DAY.until,
+        requested_by="kim",
+        command_id="stripe/2026-01-31",
+    )
+    result = messages.ReconciliationResult(run_id="rcn_1", status="done", compared=7, differences=1)
+    return [
+        start,
+        messages.BeginReconciliation(start=start, at=NIGHT),
+        messages.ReconciliationStep(run_id="rcn_1", at=NIGHT),
+        messages.FailReconciliation(run_id="rcn_1", why="no such key", at=NIGHT),
+        messages.FetchedStatement(movements=7, refused="no such key"),
+        messages.UnsettledMovements(movements=2, payments=1),
+        result,
+        messages.PlanReconciliations(now=NIGHT),
+        messages.PlannedReconciliations(runs=(start,), day="2026-01-31"),
+        messages.NightlyReconciliationResult(runs=(result,)),
+    ]
