@@ -143,6 +143,9 @@ class Api:
         """Does what a request asks, but for the faults that keep it from being done."""
         mode = fault.mode if fault is not None else ""
         by_page = publishable(request)
+        if request.headers.get("stripe-version", core.API_VERSION) != core.API_VERSION:
+            message = f"Invalid Stripe API version: this sandbox answers as {core.API_VERSION} and as no other."
+            raise invalid(message)
         self.limit_rate()
         if mode == "429":
             raise too_many()

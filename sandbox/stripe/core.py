@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import stripe
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,7 +43,7 @@ TASKS: dict[str, Task] = {}
 CONTROLS: dict[str, Control] = {}
 PAGES: dict[tuple[str, str], Page] = {}
 EXPANSIONS: dict[tuple[str, str], Expansion] = {}
-API_VERSION = "2026-10-28.endive"
+API_VERSION: str = stripe.api_version
 ALPHABET = string.ascii_letters + string.digits
 
 

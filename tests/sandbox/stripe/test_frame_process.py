@@ -48,6 +48,34 @@ async def test_what_was_answered_survives_a_kill(data_dir):
     assert [each.id for each in listed.data] == [*made[::-1], again.id]
 
 
+async def test_requests_repeated_after_a_kill_in_their_midst_take_effect_once(data_dir):
+    names = [f"n{number}" for number in range(120)]
+    answered: dict[str, str] = {}
+
+    async def create(http, running, name):
+        headers = {"Authorization": "Bearer sk_test_1234", "Idempotency-Key": name}
+        answer = await http.post(f"{running.url}/v1/customers", data={"name": name}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answered.setdefault(name, answer.json()["id"]) == answer.json()["id"]
+
+    async def create_until_killed(http, running, share):
+        with contextlib.suppress(httpx.TransportError):
+            for name in share:
+                await create(http, running, name)
+                if len(answered) >= 40 and running.process.poll() is None:
+                    running.kill()
+
+    async with httpx.AsyncClient() as http:
+        with running_stripe(data_dir) as running:
+            await asyncio.gather(*(create_until_killed(http, running, names[part::4]) for part in range(4)))
+        assert 0 < len(answered) < len(names)
+        with running_stripe(data_dir) as running:
+            for name in names:
+                await create(http, running, name)
+            state = await control(running, "state")
+    assert state["objects"] == {"customer": len(names), "event": len(names)}
+
+
 async def test_webhook_that_was_not_taken_is_sent_after_a_kill(data_dir):
     receiver = Receiver()
     with serving(receiver.app) as url:

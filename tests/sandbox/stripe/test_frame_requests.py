@@ -87,6 +87,11 @@ async def test_every_answer_has_an_id_and_the_version(stripe_sandbox):
     assert {answer.headers["stripe-version"] for answer in answers} == {stripe.api_version}
 
 
+async def test_version_that_the_sandbox_cannot_answer_in_is_refused(stripe_sandbox):
+    answer = await stripe_sandbox.raw("GET", "/v1/customers", Stripe_Version="2019-05-16")
+    assert (answer.status_code, stripe.api_version in answer.json()["error"]["message"]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [
