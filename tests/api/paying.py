@@ -1,0 +1,101 @@
+"""The API with providers and no Temporal: what is refused, what is noted, and payments that the books hold already."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from sqlalchemy import select
+
+from activities.payments import PaymentBooks
+from api.app import create_app
+from contracts.payment import PaymentEvent, RecordPayment
+from domain.access import Actor, Role
+from domain.payment import commands
+from domain.payment.converge import Observation, converge
+from domain.payment.snapshot import CreatePayment
+from domain.payment.state import Outcome, Payment, PaymentTerms
+from models.payment_command import PaymentCommand
+from providers.payments.registry import Providers
+from providers.rates import FixedRates
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.api.conftest import settings_for
+from tests.support.payments import TERMS, Account, FakeProvider
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PRICES = {("BTC", "USD"): Decimal("50000"), ("USDC", "USD"): Decimal(1), ("TON", "USD"): Decimal("3.3")}
+
+
+@asynccontextmanager
+async def paying_app(urls: Any, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an app where every provider is set up, and no run ever answers."""
+    settings = settings_for(urls, command_timeout=timedelta(milliseconds=50), **changes)
+    fakes: Any = {name: FakeProvider() for name in ("stripe", "paypal", "crypto", "credits")}
+    providers = Providers(
+        fakes, rates=FixedRates(PRICES, clock=lambda: datetime.now(UTC)), assets=frozenset({"BTC", "USDC"})
+    )
+    application = create_app(settings, providers=providers)
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+async def intents(database: Database, org_id: str) -> list[dict[str, Any]]:
+    """Return the terms of every payment that the organization has asked for, in the order of their ids."""
+    query = select(PaymentCommand.terms).where(PaymentCommand.org_id == org_id).order_by(PaymentCommand.payment_id)
+    async with database.platform() as session:
+        return list(await session.scalars(query))
+
+
+class Written:
+    """A payment that is in the books, as its run would have written it."""
+
+    def __init__(self, database: Database, org_id: str, **terms: Any) -> None:
+        usual = {"payment_id": new_id("pay"), "org_id": org_id, "provider": "stripe", "created_at": NOW}
+        self.database = database
+        self.terms: PaymentTerms = replace(TERMS, **{**usual, "expires_at": NOW + timedelta(hours=23), **terms})
+        self.actor = Actor(principal="procurement", role=Role.OWNER, org_id=org_id)
+        asked = CreatePayment(
+            payment_id=self.terms.payment_id,
+            org_id=org_id,
+            amount_minor=self.terms.amount_minor,
+            currency=self.terms.currency,
+            description=self.terms.description,
+            expires_at=self.terms.expires_at,
+        )
+        self.there = Account(asked=asked, ref=f"pi_{self.terms.payment_id}")
+        self.payment: Payment | None = None
+
+    async def begin(self) -> "Written":
+        await self._write(commands.created(self.terms, actor=self.actor))
+        return await self.look()
+
+    async def look(self) -> "Written":
+        """Book what is new at the provider."""
+        assert self.payment is not None
+        seen = Observation(snapshot=self.there.snapshot(), at=NOW, revalued={})
+        for outcome in converge(self.payment, seen):
+            await self._write(outcome)
+        return self
+
+    async def _write(self, outcome: Outcome) -> None:
+        event = PaymentEvent(
+            payment=outcome.payment,
+            event=outcome.event,
+            actor=outcome.actor,
+            moves=outcome.moves,
+            details=dict(outcome.details),
+            booked=outcome.booked,
+            debtor=outcome.debtor,
+            at=NOW,
+        )
+        message = RecordPayment(payment_id=self.terms.payment_id, provider=self.terms.provider, events=(event,), at=NOW)
+        recorded = await PaymentBooks(self.database).record(message)
+        assert recorded.applied
+        self.payment = recorded.stored

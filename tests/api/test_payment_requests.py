@@ -1,0 +1,282 @@
+"""What a request to pay is made into, and what is refused before anybody is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import intents, paying_app
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(scope="module")
+async def paying(database_urls: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with paying_app(database_urls) as client:
+        yield client
+
+
+@pytest.fixture
+async def payer(paying: httpx.AsyncClient, new_tenant: Any) -> Caller:
+    tenant: Tenant = await new_tenant("owner")
+    return Caller(paying, tenant.owner.token, tenant.org_id)
+
+
+USD = {"amount": "25.00", "currency": "USD"}
+BALANCE = {**USD, "purpose": "balance"}
+
+
+def terms(provider: str, amount: int, currency: str, goods: int, asset: str, **more: Any) -> dict[str, Any]:
+    flat = {"provider": provider, "amount_minor": amount, "currency": currency}
+    return flat | {"goods_minor": goods, "goods_asset": asset, **more}
+
+
+ASKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "/payments",
+        USD,
+        terms("stripe", 2500, "USD", 250_000_000, "CREDIT", kind="credits", description="250.00 credits"),
+    ),
+    ("/payments", {"amount": "0.51", "currency": "USD"}, terms("stripe", 51, "USD", 5_100_000, "CREDIT")),
+    ("/payments", BALANCE, terms("stripe", 2500, "USD", 2500, "USD", kind="balance", refundable=True)),
+    ("/payments", {**BALANCE, "currency": "JPY", "amount": 500}, terms("stripe", 500, "JPY", 500, "JPY")),
+    (
+        "/payments",
+        {**BALANCE, "capture_method": "manual"},
+        terms("stripe", 2500, "USD", 2500, "USD", manual_capture=True),
+    ),
+    ("/payments", {**BALANCE, "description": "Q3"}, terms("stripe", 2500, "USD", 2500, "USD", description="Q3")),
+    (
+        "/payments",
+        {**BALANCE, "payment_method": "pm_1", "off_session": True},
+        terms("stripe", 2500, "USD", 2500, "USD", method_ref="pm_1", off_session=True, hosted=False),
+    ),
+    (
+        "/payments",
+        {**BALANCE, "hosted": True, "return_url": "https://a.example/b?c=d"},
+        terms("stripe", 2500, "USD", 2500, "USD", hosted=True, return_url="https://a.example/b?c=d"),
+    ),
+    ("/payments", {**BALANCE, "provider": "paypal"}, terms("paypal", 2500, "USD", 2500, "USD", first_poll_seconds=15)),
+    (
+        "/payments",
+        {"amount": "0.01", "currency": "BTC", "provider": "crypto", "purpose": "balance"},
+        terms("crypto", 1_000_000, "BTC", 1_000_000, "BTC", quote=None, refundable=False, first_poll_seconds=60),
+    ),
+    (
+        "/payments",
+        {"amount": "0.001", "currency": "BTC", "provider": "crypto"},
+        terms("crypto", 100_000, "BTC", 500_000_000, "CREDIT", worth=5000),
+    ),
+    (
+        "/payments",
+        {**USD, "provider": "crypto", "asset": "BTC"},
+        terms("crypto", 50_000, "BTC", 250_000_000, "CREDIT", worth=2500),
+    ),
+    ("/billing/topup", {"amount": 100.00, "provider": "stripe"}, terms("stripe", 1000, "USD", 100_000_000, "CREDIT")),
+    ("/payments/credits/purchase", {"amount": "100"}, terms("stripe", 1000, "USD", 100_000_000, "CREDIT")),
+    ("/billing/topup", {"amount": "5.000001"}, terms("stripe", 51, "USD", 5_000_001, "CREDIT")),
+    (
+        "/billing/topup",
+        {"amount": "100", "provider": "crypto", "asset": "USDC"},
+        terms("crypto", 10_000_000, "USDC", 100_000_000, "CREDIT", worth=1000, late_poll_seconds=3600),
+    ),
+    (
+        "/billing/purchase-credits",
+        {"package": "team", "payment_method": "pm_1"},
+        terms("stripe", 9000, "USD", 1_000_000_000, "CREDIT", package="team", off_session=True, method_ref="pm_1"),
+    ),
+    (
+        "/billing/credits/purchase",
+        {"package": "starter", "return_url": "http://localhost:3000/"},
+        terms("stripe", 1000, "USD", 100_000_000, "CREDIT", package="starter", hosted=True),
+    ),
+    (
+        "/billing/credits/purchase",
+        {"package": "starter", "provider": "paypal"},
+        terms("paypal", 1000, "USD", 100_000_000, "CREDIT", package="starter"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "expected"), ASKED, ids=lambda value: str(value)[:60])
+async def test_request_becomes_terms_that_are_noted_before_anybody_is_asked(
+    path: str, body: dict[str, Any], expected: dict[str, Any], payer: Caller, database: Database
+) -> None:
+    refused(await payer.post(path, body, key=new_key()), 503, "service.unavailable")
+    (noted,) = await intents(database, payer.org_id or "")
+    flat = {**noted, **noted["purpose"], "worth": (noted["quote"] or {}).get("amount_minor")}
+    assert {name: flat[name] for name in expected} == expected
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("/payments", {"currency": "USD"}, "amount"),
+    ("/payments", {"amount": "25"}, "currency"),
+    ("/payments", {**USD, "amount": "25.001"}, "amount"),
+    ("/payments", {**USD, "amount": "0"}, "amount"),
+    ("/payments", {**USD, "amount": "-1"}, "amount"),
+    ("/payments", {**USD, "amount": "1" + "0" * 30}, "amount"),
+    ("/payments", {**USD, "amount": True}, "errors"),
+    ("/payments", {**USD, "amount": {"value": "1"}}, "errors"),
+    ("/payments", {**USD, "currency": "usd"}, "errors"),
+    ("/payments", {**USD, "currency": "EUR"}, "currency"),
+    ("/payments", {**USD, "currency": "CREDIT"}, "currency"),
+    ("/payments", {**USD, "provider": "cash"}, "errors"),
+    ("/payments", {**USD, "provider": "credits"}, "provider"),
+    ("/payments", {**USD, "provider": None}, "errors"),
+    ("/payments", {**USD, "purpose": "invoice"}, "errors"),
+    ("/payments", {**USD, "purpose": {"kind": "credits"}}, "errors"),
+    ("/payments", {**USD, "purpose": "escrow"}, "escrow_id"),
+    ("/payments", {**USD, "escrow_id": "esc_1"}, "errors"),
+    ("/payments", {**USD, "asset": "BTC"}, "asset"),
+    ("/payments", {**USD, "provider": "crypto"}, "asset"),
+    ("/payments", {**USD, "provider": "crypto", "asset": "ETH"}, "asset"),
+    ("/payments", {**USD, "provider": "crypto", "asset": "DOGE"}, "errors"),
+    ("/payments", {**BALANCE, "provider": "crypto", "asset": "BTC"}, "asset"),
+    ("/payments", {"amount": "1", "currency": "TON", "provider": "crypto", "purpose": "balance"}, "asset"),
+    ("/payments", {**BALANCE, "currency": "CREDIT"}, "currency"),
+    ("/payments", {**USD, "payment_method": "pm_1", "provider": "paypal"}, "payment_method"),
+    ("/payments", {**USD, "payment_method": "pm 1"}, "errors"),
+    ("/payments", {**USD, "payment_method": "p" * 256}, "errors"),
+    ("/payments", {**USD, "off_session": True}, "off_session"),
+    ("/payments", {**USD, "off_session": "yes please"}, "errors"),
+    ("/payments", {**USD, "hosted": True}, "return_url"),
+    ("/payments", {**USD, "hosted": True, "payment_method": "pm_1"}, "hosted"),
+    ("/payments", {**USD, "return_url": "javascript:alert(1)"}, "errors"),
+    ("/payments", {**USD, "return_url": "https://"}, "errors"),
+    ("/payments", {**USD, "return_url": "https://a.example/\n"}, "errors"),
+    ("/payments", {**USD, "return_url": "https://a.example/\x00"}, "detail"),
+    ("/payments", {**USD, "return_url": "https://a.example/" + "a" * 500}, "errors"),
+    ("/payments", {**USD, "capture_method": "later"}, "errors"),
+    ("/payments", {**USD, "provider": "crypto", "asset": "BTC", "capture_method": "manual"}, "capture_method"),
+    ("/payments", {**USD, "description": "a\x00b"}, "detail"),
+    ("/payments", {**USD, "description": "d" * 201}, "errors"),
+    ("/payments", {**USD, "confirm": True}, "errors"),
+    ("/billing/topup", {}, "errors"),
+    ("/billing/topup", {"amount": "0.0000001"}, "amount"),
+    ("/billing/topup", {"amount": "1000000001"}, "amount"),
+    ("/billing/topup", {"amount": "100", "currency": "USD"}, "errors"),
+    ("/billing/topup", {"amount": "100", "provider": "credits"}, "provider"),
+    ("/billing/purchase-credits", {"package": "huge", "payment_method": "pm_1"}, "package"),
+    ("/billing/purchase-credits", {"package": "../x"}, "errors"),
+    ("/billing/credits/purchase", {"package": "starter"}, "return_url"),
+    ("/billing/credits/purchase", {"package": "starter", "provider": "crypto"}, "errors"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "field"), REFUSED, ids=lambda value: str(value)[:70])
+async def test_request_that_makes_no_sense_is_refused_and_leaves_nothing(
+    path: str, body: dict[str, Any], field: str, payer: Caller, database: Database
+) -> None:
+    document = refused(await payer.post(path, body, key=new_key()), 422, "request.invalid")
+    assert field in document if field in {"errors", "detail"} else document["field"] == field
+    assert await intents(database, payer.org_id or "") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"amount": "4.90", "provider": "stripe"}, "payment.amount_too_small"),
+        ({"amount": "100000000", "provider": "stripe"}, "payment.amount_too_large"),
+        ({"amount": "0.001", "provider": "crypto", "asset": "BTC"}, "payment.amount_too_small"),
+    ],
+)
+async def test_what_a_provider_would_not_take_is_refused_with_its_limit(
+    body: dict[str, Any], reason: str, payer: Caller, database: Database
+) -> None:
+    document = refused(await payer.post("/billing/topup", body, key=new_key()), 422, "provider.refused")
+    assert document["reason"] == reason
+    assert await intents(database, payer.org_id or "") == []
+
+
+async def test_package_without_a_stored_method_is_refused(payer: Caller) -> None:
+    refused(await payer.post("/billing/purchase-credits", {"package": "team"}, key=new_key()), 409, "payment.no_method")
+
+
+async def test_every_request_that_pays_needs_a_key(payer: Caller) -> None:
+    for path, body in (("/payments", USD), ("/billing/topup", {"amount": "100"})):
+        refused(await payer.post(path, body), 400, "idempotency.missing")
+
+
+async def test_providers_that_are_not_set_up_are_refused(tenant: Tenant) -> None:
+    for provider in ("stripe", "paypal", "crypto", "credits"):
+        body = {**BALANCE, "provider": provider}
+        refused(await tenant.owner.post("/payments", body, key=new_key()), 422, "request.invalid")
+
+
+async def test_pitfall_01_same_payment_asked_for_again_is_one(payer: Caller, database: Database) -> None:
+    key = new_key()
+    body = {"amount": "100"}
+    for _ in range(2):
+        refused(await payer.post("/billing/topup", body, key=key), 503, "service.unavailable")
+    paths = ["/billing/topup", "/payments/credits/purchase"] * 3
+    answers = await asyncio.gather(*(payer.post(path, body, key=key) for path in paths))
+    assert {answer.status_code for answer in answers} <= {503, 409}
+    (noted,) = await intents(database, payer.org_id or "")
+    assert noted["purpose"]["goods_minor"] == 100_000_000
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["answer kept", "answer forgotten"])
+async def test_other_payment_under_the_same_key_is_refused(payer: Caller, database: Database, forgotten: bool) -> None:
+    key = new_key()
+    refused(await payer.post("/billing/topup", {"amount": "100"}, key=key), 503, "service.unavailable")
+    if forgotten:
+        async with database.platform() as session:
+            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    refused(await payer.post("/billing/topup", {"amount": "101"}, key=key), 422, "idempotency.conflict")
+    (noted,) = await intents(database, payer.org_id or "")
+    assert noted["amount_minor"] == 1000
+
+
+async def test_intents_of_others_are_not_seen_and_none_can_be_changed(
+    payer: Caller, stranger: Tenant, database: Database
+) -> None:
+    refused(await payer.post("/billing/topup", {"amount": "100"}, key=new_key()), 503, "service.unavailable")
+    count = text("SELECT count(*) FROM payment_commands")
+    async with database.tenant(stranger.org_id) as session:
+        assert await session.scalar(count) == 0
+    async with database.tenant(payer.org_id or "") as session:
+        assert await session.scalar(count) == 1
+    for statement in ("UPDATE payment_commands SET payment_id = 'x'", "DELETE FROM payment_commands"):
+        with pytest.raises(Exception, match="permission denied"):
+            async with database.tenant(payer.org_id or "") as session:
+                await session.execute(text(statement))
+
+
+async def test_return_url_of_the_settings_serves_hosted_pages(
+    database_urls: Any, new_tenant: Any, database: Database
+) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    async with paying_app(database_urls, payment_return_url="https://console.example/billing") as client:
+        caller = Caller(client, tenant.owner.token)
+        body = {"package": "starter"}
+        refused(await caller.post("/billing/credits/purchase", body, key=new_key()), 503, "service.unavailable")
+    (noted,) = await intents(database, tenant.org_id)
+    assert noted["return_url"] == "https://console.example/billing"
+
+
+async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_urls: Any, tenant: Tenant) -> None:
+    secrets = {"stripe_api_key": "sk_test_hidden", "stripe_publishable_key": "pk_test_1"}
+    async with paying_app(database_urls, **secrets, credit_price="0.125") as client:
+        answer = await Caller(client, tenant.auditor.token).get("/billing/config")
+    config = good(answer)
+    assert "hidden" not in answer.text
+    assert config["stripe_publishable_key"] == "pk_test_1"
+    assert config["credit_price"] == {"amount": "0.125", "currency": "USD"}
+    assert config["crypto_assets"] == ["BTC", "USDC"]
+    taken = {provider["name"]: provider["currencies"] for provider in config["providers"]}
+    assert taken.keys() == {"stripe", "paypal", "crypto", "credits"}
+    assert {"EUR", "JPY", "USD"} <= set(taken["stripe"])
+    assert (taken["crypto"], taken["credits"]) == (["BTC", "USDC"], ["CREDIT"])
+
+
+async def test_packages_are_those_of_the_settings(database_urls: Any, tenant: Tenant) -> None:
+    packages = '[{"name": "one", "credits": "7.5", "price": "1.20", "currency": "EUR"}]'
+    async with paying_app(database_urls, credit_packages=packages) as client:
+        listed = good(await Caller(client, tenant.auditor.token).get("/billing/credit-packages"))
+    price = {"amount": "1.20", "currency": "EUR"}
+    assert listed == {"data": [{"name": "one", "credits": "7.50", "price": price}], "next_cursor": None}
