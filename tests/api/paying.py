@@ -80,22 +80,25 @@ class Written:
         """Book what is new at the provider."""
         assert self.payment is not None
         seen = Observation(snapshot=self.there.snapshot(), at=NOW, revalued={})
-        for outcome in converge(self.payment, seen):
-            await self._write(outcome)
+        if outcomes := converge(self.payment, seen):
+            await self._write(*outcomes)
         return self
 
-    async def _write(self, outcome: Outcome) -> None:
-        event = PaymentEvent(
-            payment=outcome.payment,
-            event=outcome.event,
-            actor=outcome.actor,
-            moves=outcome.moves,
-            details=dict(outcome.details),
-            booked=outcome.booked,
-            debtor=outcome.debtor,
-            at=NOW,
+    async def _write(self, *outcomes: Outcome) -> None:
+        events = tuple(
+            PaymentEvent(
+                payment=outcome.payment,
+                event=outcome.event,
+                actor=outcome.actor,
+                moves=outcome.moves,
+                details=dict(outcome.details),
+                booked=outcome.booked,
+                debtor=outcome.debtor,
+                at=NOW,
+            )
+            for outcome in outcomes
         )
-        message = RecordPayment(payment_id=self.terms.payment_id, provider=self.terms.provider, events=(event,), at=NOW)
+        message = RecordPayment(payment_id=self.terms.payment_id, provider=self.terms.provider, events=events, at=NOW)
         recorded = await PaymentBooks(self.database).record(message)
         assert recorded.applied
         self.payment = recorded.stored
