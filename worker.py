@@ -80,6 +80,7 @@ def make_worker(
             asking.find_refund,
             asking.submit_evidence,
             asking.fund_escrow,
+            asking.freeze_escrow,
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),

@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.customers import ensure_customer
-from contracts.escrow import CommandResult, Declined, FundEscrow
+from contracts.escrow import CommandResult, Declined, DisputeSignal, FundEscrow
 from contracts.payment import (
     AskEvidence,
     AskProvider,
@@ -22,7 +22,7 @@ from contracts.payment import (
 from domain.access import Actor, Role
 from domain.errors import Invalid
 from domain.ids import bounded, escrow_workflow_id
-from domain.payment.quote import currency_value
+from domain.payment.quote import Quote, currency_value
 from domain.payment.snapshot import (
     CreatePayment,
     DisputeEvidence,
@@ -71,7 +71,7 @@ class PaymentProviders:
                     return found
             return await provider.create(asked, idempotency_key=message.key)
 
-        return await self._answer(message.terms, make)
+        return await self._answer(message, make)
 
     @activity.defn(name="find_payment")
     async def find(self, message: AskProvider) -> ProviderAnswer:
@@ -88,7 +88,7 @@ class PaymentProviders:
             return ProviderAnswer(unknown=error.detail)
         if found is None:
             return ProviderAnswer(missing=True)
-        return ProviderAnswer(snapshot=found, revalued=await self._revalued(message.terms, found))
+        return ProviderAnswer(snapshot=found, revalued=await self._revalued(message, found))
 
     @activity.defn(name="retrieve_payment")
     async def retrieve(self, message: AskProvider) -> ProviderAnswer:
@@ -103,7 +103,7 @@ class PaymentProviders:
             snapshot = await provider.retrieve(ref)
         except ProviderRefused as refusal:
             return ProviderAnswer(refused=_declined(refusal))
-        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(message.terms, snapshot))
+        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
 
     @activity.defn(name="confirm_payment")
     async def confirm(self, message: AskProvider) -> ProviderAnswer:
@@ -121,7 +121,7 @@ class PaymentProviders:
                 return now
             return await provider.confirm(ref, message.method_ref, idempotency_key=message.key)
 
-        return await self._answer(message.terms, go_on, unknown_is_retried=True)
+        return await self._answer(message, go_on, unknown_is_retried=True)
 
     @activity.defn(name="capture_payment")
     async def capture(self, message: AskProvider) -> ProviderAnswer:
@@ -140,7 +140,7 @@ class PaymentProviders:
                 return now
             return await provider.capture(ref, amount, idempotency_key=message.key)
 
-        return await self._answer(message.terms, take, unknown_is_retried=True)
+        return await self._answer(message, take, unknown_is_retried=True)
 
     @activity.defn(name="cancel_payment")
     async def cancel(self, message: AskProvider) -> ProviderAnswer:
@@ -155,11 +155,11 @@ class PaymentProviders:
         async def end() -> Snapshot:
             return await provider.cancel(ref, idempotency_key=message.key)
 
-        answer = await self._answer(message.terms, end, unknown_is_retried=True)
+        answer = await self._answer(message, end, unknown_is_retried=True)
         if answer.refused is None:
             return answer
         # What cannot be ended any more has gone on: how far is what counts.
-        return await self._answer(message.terms, lambda: provider.retrieve(ref), unknown_is_retried=True)
+        return await self._answer(message, lambda: provider.retrieve(ref), unknown_is_retried=True)
 
     @activity.defn(name="refund_payment")
     async def refund(self, message: AskRefund) -> RefundAnswer:
@@ -255,6 +255,28 @@ class PaymentProviders:
             return await self._funded_before(purpose.escrow_id, source, "its run has ended")
         return EscrowFunding(funded=True)
 
+    @activity.defn(name="freeze_escrow")
+    async def freeze_escrow(self, message: FundEscrowFromPayment) -> None:
+        """Tell the escrow that the payer's bank takes its money back; one that has ended has nothing to hold.
+
+        Effect: a dispute of the escrow, opened in the name of the payment.
+        Idempotent by: the command's id, which is the payment's.
+        Fails with: whatever keeps Temporal from answering, which is retried.
+        """
+        terms = message.terms
+        assert terms.purpose.contract_id is not None
+        signal = DisputeSignal(
+            operator=terms.payment_id,
+            command_id=f"chargeback of {terms.payment_id}",
+            reason="The payment that funded this escrow was charged back.",
+        )
+        handle = self._client.get_workflow_handle(escrow_workflow_id(terms.purpose.contract_id))
+        try:
+            await handle.signal("dispute", signal, rpc_timeout=ESCROW_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
     async def _funded_before(self, escrow_id: str, source: str, why: str) -> EscrowFunding:
         """Read in the books whether the escrow took this money, whatever its run says by now."""
         async with self._database.platform() as session:
@@ -306,7 +328,7 @@ class PaymentProviders:
             return None
 
     async def _answer(
-        self, terms: PaymentTerms, call: Callable[[], Awaitable[Snapshot]], *, unknown_is_retried: bool = False
+        self, message: AskProvider, call: Callable[[], Awaitable[Snapshot]], *, unknown_is_retried: bool = False
     ) -> ProviderAnswer:
         try:
             snapshot = await call()
@@ -316,26 +338,27 @@ class PaymentProviders:
             return ProviderAnswer(unknown=error.detail)
         except ProviderRefused as refusal:
             return ProviderAnswer(refused=_declined(refusal))
-        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(terms, snapshot))
+        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
 
-    async def _revalued(self, terms: PaymentTerms, snapshot: Snapshot) -> dict[str, int]:
-        """Value deposits that were sent after their quote had run out at what coins cost now."""
-        quote = terms.quote
+    async def _revalued(self, message: AskProvider, snapshot: Snapshot) -> dict[str, int]:
+        """Value deposits that were sent after their quote had run out at what coins cost now.
+
+        Nobody is asked for a rate otherwise: prices that cannot be had keep no payment from being looked at.
+        """
+        terms, quote = message.terms, message.terms.quote
         if quote is None or not terms.issues_credits or self._providers.rates is None:
             return {}
-        late = [movement for movement in snapshot.movements if _is_late(movement, terms)]
+        known = set(message.booked)
+        late = [each for each in snapshot.movements if each.key not in known and _is_late(each, quote)]
         if not late:
             return {}
         rate = await self._providers.rates.rate(quote.asset, quote.currency)
         goods = terms.purpose.goods_minor
-        return {
-            movement.key: goods * currency_value(movement.amount_minor, rate) // quote.amount_minor for movement in late
-        }
+        return {each.key: goods * currency_value(each.amount_minor, rate) // quote.amount_minor for each in late}
 
 
-def _is_late(movement: Movement, terms: PaymentTerms) -> bool:
-    assert terms.quote is not None
-    return movement.kind is MovementKind.CHARGE and (movement.sent_at or movement.occurred_at) > terms.quote.expires_at
+def _is_late(movement: Movement, quote: Quote) -> bool:
+    return movement.kind is MovementKind.CHARGE and (movement.sent_at or movement.occurred_at) > quote.expires_at
 
 
 def _ref(message: AskProvider) -> str:

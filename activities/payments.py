@@ -16,7 +16,7 @@ from domain.errors import DomainError, InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
-from domain.payment.state import Move, MoveKind, Payment, PaymentTerms
+from domain.payment.state import RECEIPT_WINDOW, Move, MoveKind, Payment, PaymentTerms
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
 from repositories import alert, audit, payment, provider_event
@@ -108,6 +108,11 @@ class PaymentBooks:
                 return RecordedPayment(applied=False, stored=stored)
             if version != first - 1:
                 raise BooksRefused(f"{message.payment_id}: event {first} cannot follow event {version}.")
+            command_id = message.events[-1].command_id
+            if stored is not None and command_id and await payment.has_done(session, message.payment_id, command_id):
+                # Done so long ago that the state has forgotten; only the timeline has not.
+                remembered = (*stored.receipts, command_id)[-RECEIPT_WINDOW:]
+                return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         for event in message.events:

@@ -150,13 +150,17 @@ class LoadPayment(Message):
 
 
 class AskProvider(Message):
-    """One call to a provider about a payment. `key` is the idempotency key of what changes something there."""
+    """One call to a provider about a payment. `key` is the idempotency key of what changes something there.
+
+    `booked` are the keys of movements that are in the books, so nobody needs to know what they are worth.
+    """
 
     terms: PaymentTerms
     key: str
     ref: str | None = None
     method_ref: str | None = None
     amount_minor: int | None = None
+    booked: tuple[str, ...] = ()
 
 
 class AskRefund(Message):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import asyncpg
 
-_VIEW = "SELECT posted, pending_out, lasting, amounts, expiries FROM balance_view($1, $2)"
+_VIEW = "SELECT posted, pending_out, owed, lasting, amounts, expiries FROM balance_view($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class BalanceRow:
     Attributes:
         posted: what is in the account.
         pending_out: what holds set aside of it.
+        owed: what the organization owes; the next money that comes in pays it.
         lasting: credits that were granted without an expiry; only told when some expire.
         amounts: the lots that have yet to expire, soonest first.
         expiries: when each of them does.
@@ -23,6 +24,7 @@ class BalanceRow:
 
     posted: int
     pending_out: int
+    owed: int
     lasting: int
     amounts: Sequence[int]
     expiries: Sequence[datetime]
@@ -32,8 +34,8 @@ async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, asset: str) ->
     """Read the balance as the organization itself sees it; zeros when it has no account."""
     row = await pool.fetchrow(_VIEW, org_id, asset)
     assert row is not None
-    posted, pending_out, lasting, amounts, expiries = row
-    return BalanceRow(posted, pending_out, lasting or 0, amounts or (), expiries or ())
+    posted, pending_out, owed, lasting, amounts, expiries = row
+    return BalanceRow(posted, pending_out, owed or 0, lasting or 0, amounts or (), expiries or ())
 
 
 def expiring(row: BalanceRow) -> list[tuple[int, datetime]]:

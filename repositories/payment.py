@@ -39,6 +39,14 @@ async def lock(session: AsyncSession, payment_id: str) -> Known | None:
     return None if row is None else Known(version=row.version, payment=_STATE.validate_python(row.state))
 
 
+async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> bool:
+    """Tell whether a command caused an event, however long ago that was."""
+    query = select(PaymentEventRow.number).where(
+        PaymentEventRow.payment_id == payment_id, PaymentEventRow.command_id == command_id
+    )
+    return (await session.scalars(query)).one_or_none() is not None
+
+
 async def lock_debt(session: AsyncSession, org_id: str) -> None:
     """Let one transaction at a time decide what an organization owes, until it ends."""
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"debt:{org_id}", 0))))

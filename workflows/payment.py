@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import regular_activity
     from domain.access import Actor, Role
     from domain.errors import Conflict, DomainError, Invalid
-    from domain.ids import bounded, payment_key
+    from domain.ids import bounded, payment_key, refund_id_of
     from domain.money import parse_amount
     from domain.payment import commands
     from domain.payment.story import details
@@ -180,7 +180,7 @@ class PaymentWorkflow(PaymentRun):
             terms = self._payment.terms
             amount = None if signal.amount is None else parse_amount(str(signal.amount), terms.currency)
             reason = None if signal.reason is None else plain_text(signal.reason, "reason")
-            await self._refund(command_id, f"rfd_{workflow.uuid4().hex[:26]}", amount, reason, actor)
+            await self._refund(command_id, refund_id_of(command_id), amount, reason, actor)
 
         await self._obey("refund", signal, obey)
 

@@ -27,11 +27,12 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity, regular_activity
     from domain.access import Actor
     from domain.errors import Conflict, InsufficientFunds, Invalid
-    from domain.ids import payment_key
+    from domain.ids import payment_key, refund_id_of
     from domain.payment import commands
     from domain.payment.converge import (
         Observation,
         converge,
+        needs_freeze,
         needs_purpose,
         numbered,
         refund_accepted,
@@ -86,6 +87,8 @@ class PaymentRun:
                 await self._look()
             elif needs_purpose(self._payment):
                 await self._fund_escrow()
+            elif needs_freeze(self._payment):
+                await self._freeze_escrow()
             elif workflow.now() >= self._payment.terms.expires_at:
                 await self._end_time()
         if not self._is_due():
@@ -95,7 +98,7 @@ class PaymentRun:
         """Tell whether the next turn has something to do at once."""
         if self._payment.unknown:
             return False
-        if self._events or self._look_wanted or needs_purpose(self._payment):
+        if self._events or self._look_wanted or needs_purpose(self._payment) or needs_freeze(self._payment):
             return True
         if self._payment.status is PaymentStatus.CREATED:
             return True
@@ -230,8 +233,17 @@ class PaymentRun:
         else:
             await self._purpose_gone(funding.why or "it takes no money any more")
 
+    async def _freeze_escrow(self) -> None:
+        """Have the escrow hold what it still has: somebody has to decide whose it is."""
+        await workflow.execute_activity_method(
+            PaymentProviders.freeze_escrow,
+            FundEscrowFromPayment(terms=self._payment.terms),
+            **regular_activity("freeze the escrow", timeout=CALL_TIMEOUT),
+        )
+        await self._record([commands.escrow_frozen(self._payment, at=workflow.now())])
+
     async def _purpose_gone(self, why: str) -> None:
-        refund_id = f"rfd_{workflow.uuid4().hex[:26]}"
+        refund_id = refund_id_of(f"{self._payment.terms.payment_id}:purpose gone")
         await self._record([commands.purpose_gone(self._payment, why=why, refund_id=refund_id, at=workflow.now())])
 
     async def _submit_refunds(self) -> None:
@@ -398,6 +410,7 @@ class PaymentRun:
             ref=self._payment.ref,
             method_ref=method_ref,
             amount_minor=amount_minor,
+            booked=tuple(booked.key for booked in self._payment.booked),
         )
 
     def _is_answered(self) -> bool:

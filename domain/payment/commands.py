@@ -178,6 +178,13 @@ def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     )
 
 
+def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow knows of the chargeback; an arbiter decides about what it still holds."""
+    details = {"escrow_id": payment.terms.purpose.escrow_id}
+    after = replace(payment, escrow_frozen=True)
+    return numbered(Outcome(payment=after, event="escrow_frozen", actor=WORKFLOW, details=details), at)
+
+
 def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
     """Send the money back when its escrow can no longer take it; what cannot be sent back goes to the organization."""
     after = replace(payment, fulfilment=Fulfilment.GONE)

@@ -118,7 +118,9 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         if movement.kind is MovementKind.CHARGE and movement.key not in booked and len(payment.booked) < MAX_ITEMS:
             paid = movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
             goods = seen.revalued.get(movement.key)
-            return book(payment, movement, goods=granted_for(payment, paid) if goods is None else goods)
+            # What the payment has become is told with its money, not by an event of its own.
+            told = _told(payment, seen.snapshot)
+            return book(told, movement, goods=granted_for(payment, paid) if goods is None else goods)
     return None
 
 
@@ -314,21 +316,10 @@ def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
 
 def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
     """Follow the provider's word on the payment itself, as long as it says something new."""
-    status = snapshot.status
-    if payment.provider_status is ProviderStatus.SUCCEEDED:
-        status = ProviderStatus.SUCCEEDED
-    told = replace(
-        payment,
-        provider_status=status,
-        action=snapshot.action if status is not ProviderStatus.SUCCEEDED else None,
-        decline=snapshot.decline if status is not ProviderStatus.SUCCEEDED else None,
-        authorized_minor=snapshot.authorized_minor,
-        seen_minor=snapshot.seen_minor,
-        confirmations=snapshot.confirmations,
-    )
-    if told == payment:
+    told = _told(payment, snapshot)
+    if told == payment or told.provider_status is None:
         return None
-    details: dict[str, object] = {"provider_status": status.value}
+    details: dict[str, object] = {"provider_status": told.provider_status.value}
     if told.decline is not None and told.decline != payment.decline:
         details |= {"decline": told.decline.code, "detail": told.decline.detail}
     if told.confirmations is not None:
@@ -338,6 +329,20 @@ def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
         }
     word = "declined" if "decline" in details else "progressed"
     return Outcome(payment=told, event=word, actor=_provider(payment), details=details)
+
+
+def _told(payment: Payment, snapshot: Snapshot) -> Payment:
+    """Take over what the provider says of the payment itself; what has succeeded once stays so."""
+    done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
+    return replace(
+        payment,
+        provider_status=ProviderStatus.SUCCEEDED if done else snapshot.status,
+        action=None if done else snapshot.action,
+        decline=None if done else snapshot.decline,
+        authorized_minor=snapshot.authorized_minor,
+        seen_minor=snapshot.seen_minor,
+        confirmations=snapshot.confirmations,
+    )
 
 
 def _with_refund(
@@ -378,3 +383,10 @@ def needs_purpose(payment: Payment) -> bool:
     if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.PENDING:
         return False
     return payment.received_minor - payment.reversed_minor >= payment.terms.amount_minor
+
+
+def needs_freeze(payment: Payment) -> bool:
+    """Tell whether an escrow has money that the payer's bank is taking back, and does not know it yet."""
+    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.DONE:
+        return False
+    return not payment.escrow_frozen and any(dispute.is_open and dispute.counts for dispute in payment.disputes)

@@ -239,6 +239,7 @@ class Payment:
         received_minor: what came in and was not void, before refunds and disputes.
         granted_minor: the goods that were given for it.
         reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
+        escrow_frozen: the escrow that has the money was told that it is disputed.
         expiring: the payer's time is over and the provider was asked to end it.
         receipts: the latest commands that were done.
     """
@@ -266,6 +267,7 @@ class Payment:
     disputes: tuple[Dispute, ...] = ()
     reversal_debt_minor: int = 0
     fulfilment: Fulfilment = Fulfilment.PENDING
+    escrow_frozen: bool = False
     receipts: tuple[str, ...] = ()
 
     @property

@@ -151,6 +151,7 @@ def upgrade() -> None:
     op.add_column("credit_lots", sa.Column("paid_minor", sa.BigInteger(), nullable=True))
     op.add_column("credit_lots", sa.Column("paid_currency", sa.Text(), nullable=True))
     run("repositories/sql/payments.sql")
+    run("repositories/sql/balance.sql")
 
 
 def downgrade() -> None:

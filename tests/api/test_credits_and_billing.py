@@ -41,6 +41,7 @@ async def test_grant_shows_in_every_balance_at_once(operator: Caller, fresh: Ten
             "available": "100.00",
             "reserved": "0.00",
             "total": "100.00",
+            "owed": "0.00",
             "expiring": [],
         }
 
@@ -162,7 +163,7 @@ def test_what_expires_is_capped_by_what_spending_left() -> None:
     first, second = datetime(2030, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 
     def left(posted: int, pending: int = 0) -> list[int]:
-        return [amount for amount, _ in expiring(BalanceRow(posted, pending, 2, (3, 5), (first, second)))]
+        return [amount for amount, _ in expiring(BalanceRow(posted, pending, 0, 2, (3, 5), (first, second)))]
 
     assert left(10) == [3, 5]
     assert left(8) == [1, 5]

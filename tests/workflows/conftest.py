@@ -37,6 +37,7 @@ from models.agent import Agent
 from models.contract import Contract
 from models.escrow import EscrowEventRow
 from models.organization import Organization
+from providers.payments.registry import Providers
 from repositories import escrow as escrows
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -44,6 +45,7 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin
 from tests.support.escrows import TERMS
+from tests.support.payments import FakeProvider
 from worker import make_worker
 
 COMMANDS = {
@@ -68,6 +70,7 @@ class Stage:
     client: Client
     database: Database
     deps: Any
+    fake: FakeProvider = field(default_factory=FakeProvider)
     actors: dict[str, Actor] = field(default_factory=dict)
 
     async def award(self, *, balance: int = 100_000_000, of: "Job | None" = None, **changes: Any) -> "Job":
@@ -238,8 +241,10 @@ async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str |
     database = Database(database_urls.tenant, database_urls.platform)
     client = with_plugin(env.client)
     deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
-    async with make_worker(client, database, build_id=build_id):
-        yield Stage(env, client, database, deps)
+    fake = FakeProvider()
+    providers = Providers({"fake": fake})
+    async with make_worker(client, database, providers, build_id=build_id):
+        yield Stage(env, client, database, deps, fake)
 
     connection = await asyncpg.connect(database_urls.platform)
     try:

@@ -70,6 +70,7 @@ async def _balance(deps: Deps, org_id: str, currency: str) -> Response:
         "available": format_amount(row.posted - row.pending_out, currency),
         "reserved": format_amount(row.pending_out, currency),
         "total": format_amount(row.posted, currency),
+        "owed": format_amount(row.owed, currency),
         "expiring": [
             {"amount": format_amount(amount, currency), "expires_at": expires_at.isoformat().replace("+00:00", "Z")}
             for amount, expires_at in balances.expiring(row)

@@ -25,6 +25,7 @@ class BalanceView(ResponseModel):
     available: str
     reserved: str
     total: str
+    owed: str = Field(description="What is owed after a chargeback; the next money that comes in pays it.")
     expiring: list[ExpiringView]
 
 

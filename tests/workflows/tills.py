@@ -1,0 +1,222 @@
+"""Payments on the stage: what the API and webhooks tell a payment's run, and what the books say of it."""
+
+import itertools
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from contracts.payment import (
+    CancelPayment,
+    CapturePayment,
+    ConfirmPayment,
+    CreatePaymentCommand,
+    PaymentCommandResult,
+    PaymentInput,
+    ProviderEventSignal,
+    RefundPayment,
+    SubmitDisputeEvidence,
+)
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
+from domain import accounts
+from domain.access import Actor, Role
+from domain.ids import payment_workflow_id
+from domain.payment import booking
+from domain.payment.snapshot import ProviderEvent
+from domain.payment.state import Payment, PaymentTerms
+from ledger.gateway import Ledger
+from models.alert import Alert
+from models.organization import Organization
+from models.payment import PaymentEventRow
+from repositories import payment as payments
+from repositories import provider_event
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from tests.support.payments import TERMS, Account
+from workflows.payment import PaymentWorkflow
+
+COMMANDS = {
+    "confirm": ConfirmPayment,
+    "capture": CapturePayment,
+    "cancel": CancelPayment,
+    "refund": RefundPayment,
+    "submit_evidence": SubmitDisputeEvidence,
+}
+KEYS = itertools.count(1)
+
+
+@dataclass
+class Till:
+    """One payment."""
+
+    stage: Any
+    terms: PaymentTerms
+    command_id: str
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(principal="procurement", role=Role.OWNER, org_id=self.terms.org_id)
+
+    @property
+    def client(self) -> Client:
+        return self.stage.client
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(payment_workflow_id(self.terms.payment_id))
+
+    @property
+    def there(self) -> Account:
+        """The payment at the provider."""
+        return self.stage.fake.of(self.terms.payment_id)
+
+    def start(self, *, resume: bool) -> PaymentInput:
+        return PaymentInput(terms=self.terms, created_by=self.actor, command_id=self.command_id, resume=resume)
+
+    def operation(self, *, resume: bool) -> WithStartWorkflowOperation[Any, Any]:
+        return WithStartWorkflowOperation(
+            PaymentWorkflow.run,
+            self.start(resume=resume),
+            id=payment_workflow_id(self.terms.payment_id),
+            task_queue=TASK_QUEUE,
+            task_timeout=TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
+
+    async def create(self) -> PaymentCommandResult:
+        with self.stage.env.with_time_skipping_disabled():
+            return await self.client.execute_update_with_start_workflow(
+                "create",
+                CreatePaymentCommand(command_id=self.command_id, actor=self.actor),
+                id=self.command_id,
+                result_type=PaymentCommandResult,
+                start_workflow_operation=self.operation(resume=False),
+            )
+
+    async def send(self, name: str, *, key: str | None = None, **fields: Any) -> PaymentCommandResult:
+        if name == "refund":
+            fields.setdefault("refund_id", new_id("rfd"))
+        command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=self.actor, **fields)
+        with self.stage.env.with_time_skipping_disabled():
+            return await self.client.execute_update_with_start_workflow(
+                name,
+                command,
+                id=command.command_id,
+                result_type=PaymentCommandResult,
+                start_workflow_operation=self.operation(resume=True),
+            )
+
+    async def event(self, event_id: str | None = None) -> str:
+        """Have the inbox tell the run of an event, as a webhook does; it is stored like one."""
+        event_id = event_id or f"evt_{next(KEYS)}_{self.terms.payment_id}"
+        event = ProviderEvent(
+            event_id=event_id,
+            type="payment_intent.succeeded",
+            occurred_at=datetime.now(UTC),
+            payment_id=self.terms.payment_id,
+            refs=(),
+            livemode=False,
+        )
+        async with self.stage.database.platform() as session:
+            connection: Any = await driver_connection(session)
+            await provider_event.store(connection, self.terms.provider, event, "received", handled=False)
+        with self.stage.env.with_time_skipping_disabled():
+            await self.client.start_workflow(
+                PaymentWorkflow.run,
+                self.start(resume=True),
+                id=payment_workflow_id(self.terms.payment_id),
+                task_queue=TASK_QUEUE,
+                start_signal="provider_event",
+                start_signal_args=[ProviderEventSignal(event_id=event_id)],
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            )
+        return event_id
+
+    async def told(self) -> Payment:
+        """Tell of news, and return the payment once they are booked."""
+        event_id = await self.event()
+        await self.handled(event_id)
+        return await self.state()
+
+    async def handled(self, event_id: str) -> None:
+        while True:
+            async with self.stage.database.platform() as session:
+                row = await provider_event.get(session, self.terms.provider, event_id)
+            if row is not None and row.handled_at is not None:
+                return
+
+    async def pass_time(self, **amount: float) -> None:
+        await self.stage.env.fast_forward(self.handle, timedelta(**amount))
+
+    async def state(self) -> Payment:
+        async with self.stage.database.platform() as session:
+            row = await payments.get(session, self.terms.payment_id)
+            assert row is not None
+            assert row.status == row.state["status"]
+            return payments.state_of(row)
+
+    async def until(self, *statuses: str) -> Payment:
+        """Wait until the books show one of these states."""
+        while (state := await self.state()).status not in statuses:
+            pass
+        return state
+
+    async def kinds(self) -> list[str]:
+        async with self.stage.database.platform() as session:
+            return [event.kind for event in await payments.timeline(session, self.terms.payment_id)]
+
+    async def timeline(self) -> list[PaymentEventRow]:
+        async with self.stage.database.platform() as session:
+            return list(await payments.timeline(session, self.terms.payment_id))
+
+    async def money(self) -> dict[str, int]:
+        """Return the balances of everybody, in minor units; the clearing account of this payment alone is not told."""
+        terms = self.terms
+        async with self.stage.database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            return {
+                "wallet": (await ledger.balance(booking.wallet(terms))).posted_minor,
+                "own": (await ledger.balance(booking.goods_account(terms))).posted_minor,
+                "debt": (await ledger.balance(booking.debt(terms))).posted_minor,
+            }
+
+    async def spend(self, amount_minor: int) -> None:
+        """Use credits for something else."""
+        async with self.stage.database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=f"spend:{next(KEYS)}:{self.terms.org_id}",
+                kind="usage",
+                source=booking.wallet(self.terms),
+                destination=accounts.platform("credit_redemption", self.terms.purpose.goods_asset),
+                amount_minor=amount_minor,
+                effective_at=datetime.now(UTC),
+                org_id=self.terms.org_id,
+            )
+
+    async def alerts(self) -> list[str]:
+        async with self.stage.database.platform() as session:
+            query = select(Alert.kind).where(Alert.subject == self.terms.payment_id).order_by(Alert.id)
+            return list(await session.scalars(query))
+
+
+async def till(stage: Any, *, org_id: str | None = None, **changes: Any) -> Till:
+    """Make the terms of a payment of a new organization."""
+    org = org_id or new_id("org")
+    if org_id is None:
+        async with stage.database.platform() as session:
+            await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    now = datetime.now(UTC)
+    terms = replace(
+        TERMS,
+        payment_id=new_id("pay"),
+        org_id=org,
+        created_at=now,
+        expires_at=now + timedelta(hours=23),
+        **changes,
+    )
+    return Till(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
