@@ -127,6 +127,7 @@ class PostgresDepositBook:
                     "amount_minor": receipt.amount_minor,
                     "height": receipt.height,
                     "block_hash": receipt.block_hash,
+                    "sent_at": receipt.sent_at,
                     "final_at": receipt.final_at,
                 }
                 for receipt in findings.confirmed
@@ -162,6 +163,7 @@ def _receipt(row: CryptoReceiptRow) -> Receipt:
         amount_minor=row.amount_minor,
         height=row.height,
         block_hash=row.block_hash,
+        sent_at=row.sent_at,
         final_at=row.final_at,
         reversed_at=row.reversed_at,
     )

@@ -78,6 +78,7 @@ class CryptoReceiptRow(Base):
     amount_minor: Mapped[int]
     height: Mapped[int]
     block_hash: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
     final_at: Mapped[datetime]
     reversed_at: Mapped[datetime | None]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     evm_confirmations: int = Field(default=12, ge=1)
     ton_confirmations: int = Field(default=1, ge=1)
     rates_url: str | None = None
-    quote_validity: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(minutes=1))
+    quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
 
     @model_validator(mode="after")
     def _prices_can_be_read(self) -> "Settings":

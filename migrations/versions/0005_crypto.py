@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("height", sa.BigInteger(), nullable=False),
         sa.Column("block_hash", sa.Text(), nullable=True),
+        sa.Column("sent_at", TIME, nullable=True),
         sa.Column("final_at", TIME, nullable=False),
         sa.Column("reversed_at", TIME, nullable=True),
         sa.Column("recorded_at", TIME, server_default=RECORDED, nullable=False),

@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -130,6 +130,13 @@ def quantity(value: Any, *, most: int) -> int:
     if not isinstance(value, str) or not _HEX_NUMBER.fullmatch(value):
         raise bad("a hexadecimal number is missing or has another form")
     return integer(int(value, 16), most=most)
+
+
+def instant(seconds: int) -> datetime:
+    """Return the time that a block tells in seconds since 1970."""
+    if seconds >= 2**34:
+        raise bad("a time is out of its bounds")
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def flag(value: Any) -> bool:

@@ -19,7 +19,7 @@ class ChainDeposit:
         height: the block that holds it; None while no block does.
         block_hash: the hash of that block; None on a chain whose blocks are never replaced.
         memo: the comment that came with it, on a chain that has comments.
-        at: the time of its block, where the watcher is told without asking further.
+        at: the time of its block, where the watcher is told without asking further; else its `Header` tells.
     """
 
     asset: str
@@ -34,6 +34,14 @@ class ChainDeposit:
     def confirmations(self, tip: int) -> int:
         """Count the blocks that confirm it, its own included; zero while it is in none."""
         return 0 if self.height is None else max(0, tip - self.height + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """Which block is at a height. `at` is its time, where deposits come without it."""
+
+    hash: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,5 +86,5 @@ class Watcher(Protocol):
         A watcher begins at the height or at the time, whichever its chain is indexed by; more may be returned.
         """
 
-    async def block_hash(self, height: int) -> str | None:
-        """Return the hash of the block at a height; None on a chain whose blocks are never replaced."""
+    async def header(self, height: int) -> Header | None:
+        """Return the header of the block at a height; None on a chain whose blocks are never replaced."""

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 
 from domain.money import MAX_AMOUNT_MINOR
-from providers.chains.answers import TIMEOUT, Node, bad, field, flag, integer, items, text
-from providers.chains.base import ChainDeposit, ChainView
+from providers.chains.answers import TIMEOUT, Node, bad, field, flag, instant, integer, items, text
+from providers.chains.base import ChainDeposit, ChainView, Header
 
 _HASH = r"[0-9a-f]{64}"
 _MAX_HEIGHT = 10**9
@@ -37,9 +37,9 @@ class EsploraWatcher:
         """Return the height of the newest block."""
         return integer(await self._node.get("/blocks/tip/height"), most=_MAX_HEIGHT)
 
-    async def block_hash(self, height: int) -> str:
+    async def header(self, height: int) -> Header:
         """Return the hash of the block at a height."""
-        return text(await self._node.get(f"/block-height/{height}"), _HASH)
+        return Header(hash=text(await self._node.get(f"/block-height/{height}"), _HASH))
 
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
         """Return every output to the address, however old; nothing but BTC arrives there."""
@@ -74,6 +74,7 @@ def _received(tx: Any, address: str) -> list[ChainDeposit]:
             amount_minor=amount,
             height=_height(tx) if confirmed else None,
             block_hash=text(field(status, "block_hash"), _HASH) if confirmed else None,
+            at=instant(integer(field(status, "block_time"), most=2**34)) if confirmed else None,
         )
         for index, output in enumerate(items(field(tx, "vout"), 100_000))
         if field(output, "scriptpubkey_address") == address

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from domain.money import MAX_AMOUNT_MINOR
-from providers.chains.answers import TIMEOUT, Node, bad, field, items, quantity, text
-from providers.chains.base import ChainDeposit, ChainView
+from providers.chains.answers import TIMEOUT, Node, bad, field, instant, items, quantity, text
+from providers.chains.base import ChainDeposit, ChainView, Header
 from providers.payments.base import ProviderUnavailable
 
 _HASH = r"0x[0-9a-f]{64}"
@@ -90,10 +90,10 @@ class EvmWatcher:
             self._chain_checked = True
         return quantity(await self._call("eth_blockNumber", []), most=_MAX_HEIGHT)
 
-    async def block_hash(self, height: int) -> str:
-        """Return the hash of the block at a height."""
+    async def header(self, height: int) -> Header:
+        """Return the hash and the time of the block at a height; logs do not tell the time."""
         block = await self._call("eth_getBlockByNumber", [hex(height), False])
-        return text(field(block, "hash"), _HASH)
+        return Header(hash=text(field(block, "hash"), _HASH), at=_time(block))
 
     async def deposits(self, asset: str, address: str, *, since_height: int, since_at: datetime) -> ChainView:
         """Return transfers to the address from the height on, as far as one look reads."""
@@ -168,7 +168,7 @@ class EvmWatcher:
     async def _chain(self, first: int, last: int) -> list[_Block]:
         """Return the blocks of a range, each the parent of the next; only those not yet known are fetched."""
         chain: list[_Block] = []
-        number, expected = last, await self.block_hash(last)
+        number, expected = last, (await self.header(last)).hash
         while number >= first:
             block = self._blocks.get(number)
             if block is None or block.hash != expected:
@@ -213,6 +213,10 @@ class EvmWatcher:
         if set(results) != set(range(len(requests))):
             raise bad("a batch is not complete")
         return [results[number] for number in range(len(requests))]
+
+
+def _time(block: Any) -> datetime:
+    return instant(quantity(field(block, "timestamp"), most=2**34))
 
 
 def _block(raw: Any) -> _Block:

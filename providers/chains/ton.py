@@ -7,14 +7,14 @@ validators before it is published and is not replaced, so one confirmation is fi
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from domain.money import MAX_AMOUNT_MINOR
 from providers.chains.addresses import ton_raw
-from providers.chains.answers import TIMEOUT, Node, bad, field, flag, integer, items, text
+from providers.chains.answers import TIMEOUT, Node, bad, field, flag, instant, integer, items, text
 from providers.chains.base import ChainDeposit, ChainView
 
 _MAX_HEIGHT = 2**32
@@ -47,7 +47,7 @@ class TonWatcher:
         info = await self._node.get("/api/v3/masterchainInfo")
         return integer(field(field(info, "last"), "seqno"), most=_MAX_HEIGHT)
 
-    async def block_hash(self, height: int) -> None:
+    async def header(self, height: int) -> None:
         """Return nothing: blocks are not replaced."""
         del height
 
@@ -94,7 +94,7 @@ def _received(tx: Any, raw: str) -> ChainDeposit | None:
         height=None if height is None else integer(height, least=1, most=_MAX_HEIGHT),
         block_hash=None,
         memo=_comment(message),
-        at=datetime.fromtimestamp(integer(field(tx, "now"), most=2**34), UTC),
+        at=instant(integer(field(tx, "now"), most=2**34)),
     )
 
 

@@ -241,11 +241,11 @@ class CryptoProvider:
 
     async def _findings(self, record: DepositRecord, view: ChainView, watcher: Watcher) -> Findings:
         known = standing(record)
-        confirmed = [
-            receipt
+        final = [
+            await _on_chain(watcher, receipt)
             for receipt in newly_final(record, view, watcher.confirmations, self._clock())
-            if await _on_chain(watcher, receipt.height, receipt.block_hash)
         ]
+        confirmed = [receipt for receipt in final if receipt is not None]
         moved = [
             replace(known[each.tx, each.index], height=each.height, block_hash=each.block_hash)
             for each in mine(record, view)
@@ -308,14 +308,22 @@ class CryptoProvider:
         )
 
 
-async def _on_chain(watcher: Watcher, height: int, block_hash: str | None) -> bool:
-    """Ask the chain whether it has the block, so that a list that lags behind a reorganisation is not believed."""
-    return block_hash is None or await watcher.block_hash(height) == block_hash
+async def _on_chain(watcher: Watcher, receipt: Receipt) -> Receipt | None:
+    """Return the receipt with the time of its block, if the chain has that block: a list may lag behind the chain."""
+    if receipt.block_hash is None:
+        return receipt
+    header = await watcher.header(receipt.height)
+    if header is None or header.hash != receipt.block_hash:
+        return None
+    return replace(receipt, sent_at=receipt.sent_at or header.at)
 
 
 async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
     """Tell whether a receipt's block is proved to be no part of the chain; a node that merely lags proves nothing."""
-    return receipt.block_hash is not None and await watcher.block_hash(receipt.height) != receipt.block_hash
+    if receipt.block_hash is None:
+        return False
+    header = await watcher.header(receipt.height)
+    return header is None or header.hash != receipt.block_hash
 
 
 def _strays(records: list[DepositRecord], view: ChainView) -> list[Movement]:

@@ -17,12 +17,13 @@ from providers.chains.base import ChainDeposit, ChainView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A deposit that became final. Times are ours: when finality, or its loss, was found.
+    """A deposit that became final. Times are ours, of when finality or its loss was found, but for `sent_at`.
 
     Attributes:
         asset, tx, index: what it is known by.
         generation: one, and one more each time that it came back after it was reversed.
         height, block_hash: the block that holds it; both change when it moves to another block.
+        sent_at: the time of the block that held it first: what it is worth is decided by then.
     """
 
     asset: str
@@ -33,6 +34,7 @@ class Receipt:
     amount_minor: int
     height: int
     block_hash: str | None
+    sent_at: datetime | None
     final_at: datetime
     reversed_at: datetime | None = None
 
@@ -49,6 +51,8 @@ class Receipt:
             kind=MovementKind.CHARGE,
             amount_minor=self.amount_minor,
             occurred_at=self.final_at,
+            # Whoever mines a block tells its time, and may be ahead of our clock.
+            sent_at=self.sent_at if self.sent_at and self.sent_at < self.final_at else None,
             statement_ref=self.tx,
             **shared,  # type: ignore[arg-type]
         )
@@ -190,6 +194,7 @@ def newly_final(record: DepositRecord, view: ChainView, confirmations: int, at: 
             amount_minor=each.amount_minor,
             height=each.height,
             block_hash=each.block_hash,
+            sent_at=each.at,
             final_at=at,
         )
         for each in mine(record, view)

@@ -91,7 +91,7 @@ async def test_a_replaced_block_takes_its_deposit_along_and_another_block_brings
     replaced = await look(chains, asset)
     assert [each for each in replaced.deposits if each.height is not None] == []
     watcher = chains.bitcoin if chain == "btc" else chains.ethereum
-    assert await watcher.block_hash(deposit.height or 0) != deposit.block_hash
+    assert (await watcher.header(deposit.height or 0)).hash != deposit.block_hash
     await chains.control(f"{chain}/mine", blocks=1)
     (again,) = (await look(chains, asset)).deposits
     assert (again.tx, again.amount_minor) == (deposit.tx, deposit.amount_minor)

@@ -26,7 +26,7 @@ ETH = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
 USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 HASH, OTHER = "0x" + "ab" * 32, "0x" + "cd" * 32
 
-STATUS = {"confirmed": True, "block_height": 90, "block_hash": "ab" * 32}
+STATUS = {"confirmed": True, "block_height": 90, "block_hash": "ab" * 32, "block_time": 1_700_000_000}
 TX = {"txid": "cd" * 32, "vout": [{"scriptpubkey_address": BTC, "value": 5000}], "status": STATUS}
 LOG: dict[str, Any] = {
     "address": USDC,
@@ -42,6 +42,7 @@ BLOCK = {
     "number": "0x5a",
     "hash": HASH,
     "parentHash": OTHER,
+    "timestamp": "0x6553f100",
     "transactions": [{"hash": OTHER, "to": ETH, "value": hex(5000 * 10**9)}],
 }
 RECEIPT = {"status": "0x1", "blockHash": HASH}

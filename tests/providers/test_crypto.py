@@ -10,7 +10,7 @@ import pytest
 
 from activities.deposits import PostgresDepositBook
 from domain.payment.snapshot import CreatePayment, Deposit, Movement, MovementKind, ProviderStatus, Snapshot
-from providers.chains.base import ChainDeposit, ChainView
+from providers.chains.base import ChainDeposit, ChainView, Header
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from providers.payments.crypto import CryptoProvider
 from runtime.database import Database, driver_connection
@@ -110,6 +110,29 @@ async def test_a_payment_is_seen_then_counted_and_then_final(world: World, asset
     prefix, tx, *index = movement.key.split(":")
     assert (prefix, len(tx.removeprefix("0x")), len(index)) == (asset.lower(), 64, 0 if asset == "TON" else 1)
     assert (await world.statement())[movement.key] == movement
+
+
+@pytest.mark.parametrize("asset", ALL)
+async def test_a_movement_tells_when_its_coins_were_sent_not_only_when_they_were_final(world: World, asset: str):
+    payment = await world.create(asset)
+    await world.send(payment, mine=1)
+    included = world.chains.clock()
+    world.chains.clock.advance(timedelta(hours=1))
+    await world.mine(asset, final(asset))
+    (movement,) = (await world.retrieve(payment)).movements
+    assert movement.occurred_at == included + timedelta(hours=1)
+    assert movement.sent_at is not None
+    assert abs(movement.sent_at - included) < timedelta(minutes=5)
+    assert (await world.statement())[movement.key] == movement
+
+
+@pytest.mark.parametrize("asset", ALL)
+async def test_a_block_that_is_ahead_of_our_clock_tells_no_time_of_sending(world: World, asset: str):
+    payment = await world.create(asset)
+    world.chains.clock.advance(timedelta(hours=-2))
+    await world.send(payment, mine=final(asset))
+    (movement,) = (await world.retrieve(payment)).movements
+    assert (movement.occurred_at, movement.sent_at) == (world.chains.clock(), None)
 
 
 async def test_what_waits_in_the_mempool_is_seen(world: World):
@@ -314,10 +337,11 @@ class Lagging:
     async def tip(self) -> int:
         return int(await self.inner.tip()) - self.behind
 
-    async def block_hash(self, height: int) -> str | None:
+    async def header(self, height: int) -> Header | None:
         if height > await self.tip():
             raise ProviderUnavailable("no such block")
-        return str(await self.inner.block_hash(height))
+        header: Header | None = await self.inner.header(height)
+        return header
 
     async def deposits(self, asset: str, address: str, **terms: Any) -> ChainView:
         view = await self.inner.deposits(asset, address, **terms)

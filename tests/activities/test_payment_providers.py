@@ -1,0 +1,105 @@
+"""What coins are worth that came when their quote had run out: the time at which they were sent decides."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.payment_providers import PaymentProviders
+from contracts.payment import AskProvider, ProviderAnswer
+from domain.payment.quote import Quote, Rate
+from domain.payment.snapshot import CreatePayment, Movement, MovementKind
+from providers.payments.base import ProviderUnavailable
+from providers.payments.registry import Providers
+from tests.support.payments import TERMS, Account, FakeProvider
+
+QUOTED_AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
+ENDS = QUOTED_AT + timedelta(hours=1)
+#: 100 credits for 10 dollars, which are 20,000 satoshi as long as a bitcoin costs 50,000.
+QUOTE = Quote(
+    amount_minor=1000,
+    currency="USD",
+    asset_minor=20_000,
+    asset="BTC",
+    price="50000",
+    source="test",
+    quoted_at=QUOTED_AT,
+    expires_at=ENDS,
+)
+PAID = replace(TERMS, currency="BTC", amount_minor=20_000, quote=QUOTE)
+MINUTE = timedelta(minutes=1)
+
+
+class RatesInTest:
+    """A price that tests set, and how often somebody asked for it; None while the service is dead."""
+
+    def __init__(self, price: str | None) -> None:
+        self.price, self.asked = price, 0
+
+    async def rate(self, asset: str, currency: str) -> Rate:
+        self.asked += 1
+        if self.price is None:
+            raise ProviderUnavailable("no price")
+        return Rate(asset=asset, currency=currency, price=Decimal(self.price), at=ENDS, source="test")
+
+
+def deposit(key: str, final_at: datetime, sent_at: datetime | None) -> Movement:
+    return Movement(
+        key=key,
+        kind=MovementKind.CHARGE,
+        amount_minor=20_000,
+        fee_minor=0,
+        currency="BTC",
+        occurred_at=final_at,
+        sent_at=sent_at,
+    )
+
+
+async def look(rates: RatesInTest, *movements: Movement, booked: tuple[str, ...] = ()) -> ProviderAnswer:
+    fake, nothing = FakeProvider(), Any
+    asked = CreatePayment(
+        payment_id=PAID.payment_id,
+        org_id=PAID.org_id,
+        amount_minor=PAID.amount_minor,
+        currency=PAID.currency,
+        description="",
+        expires_at=PAID.expires_at,
+    )
+    fake.accounts["fp"] = Account(asked=asked, ref="fp", movements=list(movements))
+    activities = PaymentProviders(nothing, Providers({"fake": fake}, rates=rates), nothing)
+    message = AskProvider(terms=PAID, key="look", ref="fp", booked=booked)
+    answer: ProviderAnswer = await ActivityEnvironment().run(activities.retrieve, message)
+    assert answer.snapshot is not None
+    assert answer.snapshot.movements == movements
+    return answer
+
+
+async def test_what_was_sent_before_the_quote_ended_is_worth_the_quote_though_it_is_final_after():
+    rates = RatesInTest("25000")
+    assert (await look(rates, deposit("btc:a:0", ENDS + MINUTE, ENDS))).revalued == {}
+    assert rates.asked == 0
+
+
+async def test_what_was_sent_after_the_quote_ended_is_worth_the_new_rate():
+    found = await look(
+        RatesInTest("25000"),
+        deposit("btc:a:0", ENDS + 2 * MINUTE, ENDS),
+        deposit("btc:b:0", ENDS + 2 * MINUTE, ENDS + MINUTE),
+    )
+    assert found.revalued == {"btc:b:0": PAID.purpose.goods_minor // 2}
+
+
+async def test_what_was_sent_nobody_knows_when_counts_from_when_it_was_final():
+    found = await look(RatesInTest("100000"), deposit("btc:a:0", ENDS, None), deposit("btc:b:0", ENDS + MINUTE, None))
+    assert found.revalued == {"btc:b:0": PAID.purpose.goods_minor * 2}
+
+
+async def test_a_dead_price_service_keeps_no_payment_from_being_looked_at_once_its_deposits_are_booked():
+    rates, late = RatesInTest(None), deposit("btc:a:0", ENDS + 2 * MINUTE, ENDS + MINUTE)
+    assert (await look(rates, late, booked=(late.key,))).revalued == {}
+    with pytest.raises(ProviderUnavailable):
+        await look(rates, late)
+    assert rates.asked == 1
