@@ -81,7 +81,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """What is answered, or that nothing is."""
+    """What is answered."""
 
     status: int
     body: JSON
@@ -118,7 +118,7 @@ class Api:
         try:
             answer = await self.answer(request, request_id, fault)
         except Refusal as refusal:
-            answer = Answer(refusal.status, refusal.body(), retry_advice(refusal))
+            answer = refused(refusal)
         except schemas.NotConforming as reason:
             message = f"The sandbox made what Stripe could not have made: {reason}"
             answer = Answer(500, Refusal(500, "api_error", message).body())
@@ -164,11 +164,11 @@ class Api:
         call.delay_ms = fault.delay_ms if fault is not None and mode == "slow" else 0
         if not key:
             return await self.perform(call, None, "")
-        print_ = fingerprint(request.method, request.url.path, parameters.decoded(text))
-        with self.answers.claimed(key, print_) as remembered:
+        mark = fingerprint(request.method, request.url.path, parameters.decoded(text))
+        with self.answers.claimed(key, mark) as remembered:
             if remembered is not None:
                 return Answer(remembered.status, remembered.body, {"Idempotent-Replayed": "true"})
-            return await self.perform(call, key, print_)
+            return await self.perform(call, key, mark)
 
     def parsed(self, method: str, path: str, raw: dict[str, Any], by_page: bool) -> Call:
         """Returns the operation that is asked for with its parameters.
@@ -193,7 +193,7 @@ class Api:
             message = f"No such object with this client secret: '{id}'"
             raise invalid(message, param="client_secret", code="resource_missing", status=404)
 
-    async def perform(self, call: Call, key: str | None, print_: str) -> Answer:
+    async def perform(self, call: Call, key: str | None, mark: str) -> Answer:
         """Carries an operation out in one transaction, together with the answer that its key remembers."""
 
         def remember(answer: Answer) -> Answer:
@@ -201,10 +201,11 @@ class Api:
                 message = "A failure that was asked for, after all was done."
                 answer = Answer(500, Refusal(500, "api_error", message).body())
             if key is not None:
-                self.answers.remember(key, print_, answer.status, answer.body)
+                self.answers.remember(key, mark, answer.status, answer.body)
             return answer
 
         await asyncio.sleep(call.delay_ms / 1000)
+        answer = None
         try:
             async with self.sandbox.transaction(**call.request) as ctx:
                 try:
@@ -213,7 +214,7 @@ class Api:
                     if self.sandbox.check_answers:
                         schemas.validate_objects(refusal.body(), "")
                     if refusal.keep:
-                        remember(Answer(refusal.status, refusal.body()))
+                        answer = remember(refused(refusal))
                     raise
                 if call.expand:
                     body = expanded(ctx, json.loads(json.dumps(body)), call.expand)
@@ -221,10 +222,10 @@ class Api:
                     schemas.validate_answer(call.operation.method, call.operation.path, body)
                 return remember(Answer(200, body))
         except Refusal as refusal:
-            if not refusal.keep:
+            if answer is None:
                 async with self.sandbox.transaction():
-                    remember(Answer(refusal.status, refusal.body()))
-            raise
+                    answer = remember(refused(refusal))
+            return answer
 
     def limit_rate(self) -> None:
         """Refuses a request beyond the rate of this second."""
@@ -244,9 +245,10 @@ def too_many() -> Refusal:
     return Refusal(429, "invalid_request_error", message, code="rate_limit")
 
 
-def retry_advice(refusal: Refusal) -> dict[str, str]:
-    """Returns whether the SDK should try again, where Stripe says so."""
-    return {"Stripe-Should-Retry": "true"} if refusal.status in (409, 429) else {}
+def refused(refusal: Refusal) -> Answer:
+    """Returns the answer of a refusal, with the advice to try again where Stripe gives it."""
+    advice = {"Stripe-Should-Retry": "true"} if refusal.status in (409, 429) else {}
+    return Answer(refusal.status, refusal.body(), advice)
 
 
 def build(sandbox: Sandbox, *, rate_limit: int | None = None) -> Starlette:

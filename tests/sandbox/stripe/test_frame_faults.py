@@ -34,6 +34,16 @@ async def test_failure_after_commit_is_what_the_key_remembers(stripe_sandbox):
     assert await customers(stripe_sandbox) == 1
 
 
+async def test_failure_after_commit_hides_a_decline_too(stripe_sandbox):
+    data = {"payment_method": "pm_card_visa_chargeDeclined", "confirm": "true", "return_url": "https://a.example"}
+    await stripe_sandbox.control("faults", mode="500_after_commit", path="/v1/setup_intents")
+    first = await stripe_sandbox.raw("POST", "/v1/setup_intents", data, Idempotency_Key="k1")
+    second = await stripe_sandbox.raw("POST", "/v1/setup_intents", data, Idempotency_Key="k1")
+    assert (first.status_code, second.json()) == (500, first.json())
+    (intent,) = (await stripe_sandbox.client.v1.setup_intents.list_async()).data
+    assert intent.last_setup_error.code == "card_declined"
+
+
 @pytest.mark.parametrize(("mode", "made"), [("timeout_before", 0), ("timeout_after_commit", 1)])
 async def test_client_that_gives_up_is_told_nothing(stripe_sandbox, mode, made):
     await stripe_sandbox.control("faults", mode=mode, path=PATH)
