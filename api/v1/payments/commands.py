@@ -32,6 +32,7 @@ from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, P
 from domain.payment.story import summary
 from repositories import payment as payments
 from repositories import payment_command as intents
+from runtime.identity import new_id
 from workflows.payment import PaymentWorkflow
 
 MISSING = "There is no such payment."
@@ -155,7 +156,7 @@ async def _told(
 ) -> PaymentCommandResult:
     start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)
 
-    async def attempt() -> PaymentCommandResult:
+    async def attempt(update_id: str) -> PaymentCommandResult:
         operation = WithStartWorkflowOperation(
             PaymentWorkflow.run,
             start,
@@ -170,17 +171,26 @@ async def _told(
         result: PaymentCommandResult = await client.execute_update_with_start_workflow(
             update,
             command,
-            id=command.command_id,
+            id=update_id,
             start_workflow_operation=operation,
             result_type=PaymentCommandResult,
         )
         return result
 
+    async def answer(update_id: str) -> PaymentCommandResult:
+        return await patiently(lambda: attempt(update_id), limit=deps.settings.command_timeout, what="payment")
+
     try:
-        return await patiently(attempt, limit=deps.settings.command_timeout, what="payment")
+        return await answer(command.command_id)
     except Unavailable as error:
         error.extra.setdefault("payment_id", terms.payment_id)
         raise
+    except DomainError as refusal:
+        if not refusal.retryable:
+            raise
+        # The run remembers the answer to an update for as long as it lasts, also one that no longer holds. The command
+        # itself is done once by its own id.
+        return await answer(new_id("upd"))
 
 
 async def _look(client: Client, payment: Payment, actor: Actor, command_id: str) -> None:

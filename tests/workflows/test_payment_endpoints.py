@@ -1,0 +1,334 @@
+"""Payments over HTTP with their runs behind them: bought, declined, lost, given back, and handed to escrows."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from api.app import create_app
+from api.bootstrap import operator_key
+from domain.payment.snapshot import ProviderStatus
+from providers.payments.registry import Providers
+from repositories import payment as payments
+from tests.api.conftest import Caller, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.payments import Account
+from tests.workflows.conftest import Stage
+from tests.workflows.tills import Till
+
+pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+
+
+@dataclass
+class Shop:
+    """The API, its operator, a paying organization's owner, and an agent's organization."""
+
+    stage: Stage
+    operator: Caller
+    payer: Caller
+    studio: Caller
+    agent_id: str
+
+    def there(self, payment: dict[str, Any]) -> Account:
+        return self.stage.fake.of(payment.get("payment_id") or payment["id"])
+
+    async def look(self, payment: dict[str, Any]) -> dict[str, Any]:
+        shown: dict[str, Any] = good(await self.payer.get(f"/payments/{payment.get('payment_id') or payment['id']}"))
+        return shown
+
+    async def until(self, payment: dict[str, Any], status: str) -> dict[str, Any]:
+        while (shown := await self.look(payment))["status"] != status:
+            pass
+        return shown
+
+    async def told(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """Return the payment once its run has heard of what happened at the provider."""
+        async with self.stage.database.platform() as session:
+            row = await payments.get(session, payment.get("payment_id") or payment["id"])
+            assert row is not None
+            terms = payments.state_of(row).terms
+        await Till(self.stage, terms, "news").told()
+        return await self.look(payment)
+
+    async def available(self, currency: str = "CREDIT") -> str:
+        balance = good(await self.payer.get(f"/billing/balance?currency={currency}"))
+        return str(balance["available"])
+
+    async def top_up(self, amount: str = "100") -> dict[str, Any]:
+        bought: dict[str, Any] = good(await self.payer.post("/billing/topup", {"amount": amount}, key=new_key()), 201)
+        return bought
+
+    async def escrow(self, price: str = "50.00", currency: str = "CREDIT") -> dict[str, Any]:
+        award = {"agent_id": self.agent_id, "title": "Work", "price": price, "currency": currency}
+        contract = good(await self.payer.post("/contracts", award), 201)
+        opened: dict[str, Any] = good(await self.payer.post("/escrows", {"contract_id": contract["id"]}), 201)
+        return opened
+
+    async def fund(self, escrow: dict[str, Any], body: dict[str, Any], key: str | None = None) -> httpx.Response:
+        return await self.payer.post(f"/escrows/{escrow['id']}/fund", body, key=key or new_key())
+
+
+@pytest.fixture(scope="session")
+async def http(stage: Stage, database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
+    settings = settings_for(database_urls, command_timeout="PT60S")
+    providers: Any = {"stripe": stage.fake}
+    app = create_app(settings, database=stage.database, temporal=stage.client, providers=Providers(providers))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def shop(stage: Stage, http: httpx.AsyncClient) -> AsyncIterator[Shop]:
+    async with stage.database.platform() as session:
+        operator = Caller(http, await operator_key(session, f"operator-{new_key()}-of-the-shop-tests"))
+    callers = []
+    for name in ("Payer", "Studio"):
+        org_id = good(await operator.post("/organizations", {"name": name}), 201)["id"]
+        key = {"organization_id": org_id, "principal": "owner", "role": "owner"}
+        callers.append(Caller(http, good(await operator.post("/api-keys", key), 201)["secret"], org_id))
+    payer, studio = callers
+    agent = good(await studio.post("/agents", {"name": "Bot"}), 201)
+    with stage.env.with_time_skipping_disabled():
+        yield Shop(stage, operator, payer, studio, agent["id"])
+
+
+async def test_topup_answers_what_the_payer_has_to_do_and_is_credited_when_paid(shop: Shop) -> None:
+    bought = await shop.top_up()
+    assert bought == {
+        "payment_id": bought["payment_id"],
+        "credits": "100.00",
+        "status": "requires_action",
+        "charge": {"amount": "10.00", "currency": "USD"},
+        "client_secret": f"{shop.there(bought).ref}_secret",
+    }
+    assert await shop.available() == "0.00"
+    path = f"/payments/{bought['payment_id']}/confirm"
+    confirmed = good(await shop.payer.post(path, {"payment_method": "pm_card"}, key=new_key()))
+    assert (confirmed["status"], confirmed["client_secret"]) == ("succeeded", None)
+    assert await shop.available() == "100.00"
+    steps = good(await shop.payer.get(f"/payments/{bought['payment_id']}/timeline"))["data"]
+    assert [step["kind"] for step in steps] == ["created", "submitted", "received"]
+
+
+async def test_pitfall_01_one_topup_many_times_at_once_is_one(shop: Shop) -> None:
+    key, body = new_key(), {"package": "starter", "payment_method": "pm_ok"}
+    answers = await asyncio.gather(*(shop.payer.post("/billing/purchase-credits", body, key=key) for _ in range(8)))
+    for answer in answers:
+        if answer.status_code != 201:
+            refused(answer, 409, "idempotency.in_flight")
+    final = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
+    assert {answer.json()["payment_id"] for answer in answers if answer.status_code == 201} <= {final["payment_id"]}
+    assert (final["status"], final["package"]) == ("succeeded", "starter")
+    assert shop.stage.fake.count(final["payment_id"]) == 1
+    assert await shop.available() == "100.00"
+
+
+async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: Shop) -> None:
+    bought = await shop.top_up()
+    refused(
+        await shop.payer.post(f"/payments/{bought['payment_id']}/refunds", {}, key=new_key()),
+        409,
+        "payment.wrong_state",
+    )
+    cancelled = good(await shop.payer.post(f"/payments/{bought['payment_id']}/cancel", {}, key=new_key()))
+    assert cancelled["status"] == "cancelled"
+
+
+async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Shop) -> None:
+    key, body = new_key(), {"package": "starter", "payment_method": "pm_ok"}
+    first = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
+    async with shop.stage.database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    assert good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201) == first
+    assert shop.stage.fake.count(first["payment_id"]) == 1
+    assert await shop.available() == "100.00"
+
+
+async def test_decline_is_a_402_that_names_the_payment_and_stays_one(shop: Shop) -> None:
+    key, body = new_key(), {"package": "team", "payment_method": "pm_declined"}
+    first = await shop.payer.post("/billing/purchase-credits", body, key=key)
+    document = refused(first, 402, "payment.declined")
+    assert document["decline_code"] == "insufficient_funds"
+    assert (await shop.payer.post("/billing/purchase-credits", body, key=key)).content == first.content
+    shown = await shop.look(document)
+    assert (shown["status"], shown["decline"]["code"], shown["package"]) == ("failed", "insufficient_funds", "team")
+    assert await shop.available() == "0.00"
+
+
+async def test_pitfall_10_payment_whose_outcome_is_unknown_takes_no_command_until_it_was_looked_up(shop: Shop) -> None:
+    shop.stage.fake.breaks = ["after"]
+    body = {"amount": "10", "currency": "USD", "purpose": "balance", "payment_method": "pm_ok"}
+    made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
+    assert made["status"] == "unknown"
+    key, path = new_key(), f"/payments/{made['id']}/confirm"
+    shop.there(made).status = ProviderStatus.REQUIRES_ACTION
+    shop.there(made).movements.clear()
+    answer = await shop.payer.post(path, {}, key=key)
+    refused(answer, 409, "payment.unknown_outcome")
+    assert answer.headers["retry-after"] == "1"
+    await shop.until(made, "requires_action")
+    shown = good(await shop.payer.post(path, {}, key=key))
+    assert (shown["status"], shown["received_amount"]) == ("succeeded", "10.00")
+    assert shop.stage.fake.count(made["id"]) == 1
+    assert await shop.available("USD") == "10.00"
+
+
+async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop: Shop) -> None:
+    body = {"package": "starter", "payment_method": "pm_ok"}
+    bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
+    path, key = f"/payments/{bought['payment_id']}/refunds", new_key()
+    first = good(await shop.payer.post(path, {"amount": "4.00", "reason": "too many"}, key=key), 201)
+    assert (first["amount"], first["taken"]) == ("4.00", {"amount": "40.00", "currency": "CREDIT"})
+    assert good(await shop.payer.post(path, {"amount": "4.00", "reason": "too many"}, key=key), 201) == first
+    document = refused(
+        await shop.payer.post(path, {"amount": "6.01"}, key=new_key()), 422, "payment.refund_exceeds_remainder"
+    )
+    assert document["refundable"] == "6.00"
+    rest = good(await shop.operator.post(path, {}, key=new_key()), 201)
+    assert rest["amount"] == "6.00"
+    refused(await shop.payer.post(path, {}, key=new_key()), 409, "payment.already_refunded")
+    shown = await shop.look(bought)
+    assert (shown["status"], shown["refundable_amount"]) == ("refunded", "0.00")
+    assert [refund["id"] for refund in shown["refunds"]] == [first["id"], rest["id"]]
+    assert await shop.available() == "0.00"
+    assert shop.there(bought).gone == 1000
+
+
+async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
+    body = {"package": "starter", "payment_method": "pm_ok"}
+    bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
+    good(await shop.fund(await shop.escrow("80.00"), {"source": "credits"}))
+    path = f"/payments/{bought['payment_id']}/refunds"
+    refused(await shop.payer.post(path, {}, key=new_key()), 402, "ledger.insufficient_funds")
+    assert good(await shop.payer.post(path, {"amount": "2.00"}, key=new_key()), 201)["taken"]["amount"] == "20.00"
+
+
+async def test_authorized_payment_is_captured_in_part(shop: Shop) -> None:
+    body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
+    made = good(await shop.payer.post("/payments/create", body, key=new_key()), 201)
+    path = f"/payments/{made['id']}"
+    refused(await shop.payer.post(f"{path}/capture", {}, key=new_key()), 409, "payment.wrong_state")
+    held = good(await shop.payer.post(f"{path}/confirm", {}, key=new_key()))
+    assert held["status"] == "requires_capture"
+    refused(await shop.payer.post(f"{path}/capture", {"amount": "10.01"}, key=new_key()), 422, "request.invalid")
+    taken = good(await shop.payer.post(f"{path}/capture", {"amount": "4.00"}, key=new_key()))
+    assert (taken["status"], taken["received_amount"]) == ("succeeded", "4.00")
+    assert await shop.available("USD") == "4.00"
+
+
+async def test_escrow_is_funded_by_a_card(shop: Shop) -> None:
+    escrow, key = await shop.escrow("50.00"), new_key()
+    body = {"provider": "stripe", "payment_method": "pm_ok", "off_session": True}
+    funded = good(await shop.fund(escrow, body, key))
+    assert (funded["status"], funded["funded_amount"]) == ("funded", "50.00")
+    payment = funded["payment"]
+    assert (payment["amount"], payment["currency"], payment["escrow_id"]) == ("5.00", "USD", escrow["id"])
+    assert (payment["status"], payment["fulfilment"]) == ("succeeded", "done")
+    assert good(await shop.fund(escrow, body, key)) == funded
+    refused(await shop.fund(escrow, body), 409, "escrow.wrong_state")
+    asked_again = good(await shop.fund(escrow, {"payment_id": payment["id"]}))
+    assert asked_again["status"] == "funded"
+    assert await shop.available() == "0.00"
+    good(await shop.studio.post(f"/escrows/{escrow['id']}/refunds", {}, key=new_key()))
+    assert await shop.available() == "50.00"
+
+
+async def test_escrow_stays_open_when_the_card_is_declined(shop: Shop) -> None:
+    escrow = await shop.escrow()
+    answer = await shop.fund(escrow, {"provider": "stripe", "payment_method": "pm_declined"})
+    assert refused(answer, 402, "payment.declined")["payment_id"]
+    assert good(await shop.payer.get(f"/escrows/{escrow['id']}"))["status"] == "open"
+
+
+async def test_escrow_waits_for_a_payment_and_takes_it_when_it_is_there(shop: Shop) -> None:
+    escrow, other = await shop.escrow("12.34", "USD"), await shop.escrow("12.34", "USD")
+    body = {"purpose": "escrow", "escrow_id": escrow["id"]}
+    made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
+    assert (made["amount"], made["currency"], made["fulfilment"]) == ("12.34", "USD", "pending")
+    refused(await shop.fund(other, {"payment_id": made["id"]}), 409, "escrow.payment_mismatch")
+    key = new_key()
+    answer = await shop.fund(escrow, {"payment_id": made["id"]}, key)
+    document = refused(answer, 409, "payment.not_paid")
+    assert (document["state"], answer.headers["retry-after"]) == ("requires_action", "1")
+    good(await shop.payer.post(f"/payments/{made['id']}/confirm", {}, key=new_key()))
+    assert good(await shop.fund(escrow, {"payment_id": made["id"]}, key))["status"] == "funded"
+    assert (await shop.look(made))["fulfilment"] == "done"
+
+
+async def test_payment_for_an_escrow_has_its_amount_and_its_payer(shop: Shop) -> None:
+    escrow = await shop.escrow("50.00")
+    wrong = [{"amount": "5.01"}, {"amount": "50.00"}, {"currency": "EUR"}, {"currency": "CREDIT", "amount": "50.00"}]
+    for body in wrong:
+        asked = {"purpose": "escrow", "escrow_id": escrow["id"], **body}
+        refused(await shop.payer.post("/payments", asked, key=new_key()), 409, "escrow.amount_mismatch")
+    asked = {"purpose": "escrow", "escrow_id": escrow["id"], "amount": "5.00", "currency": "USD"}
+    refused(await shop.studio.post("/payments", asked, key=new_key()), 404, "not_found")
+    refused(
+        await shop.studio.post(f"/escrows/{escrow['id']}/fund", {"provider": "stripe"}, key=new_key()),
+        403,
+        "auth.forbidden",
+    )
+    good(await shop.payer.post("/payments", asked, key=new_key()), 201)
+    bought = await shop.top_up()
+    answer = await shop.payer.post(f"/escrows/{escrow['id']}/fund", {"payment_id": bought["payment_id"]}, key=new_key())
+    refused(answer, 409, "escrow.payment_mismatch")
+
+
+async def test_escrow_in_money_is_funded_from_the_balance_and_gives_back_to_it(shop: Shop) -> None:
+    escrow = await shop.escrow("7.00", "USD")
+    refused(await shop.fund(escrow, {"source": "credits"}), 409, "escrow.currency_mismatch")
+    refused(await shop.fund(escrow, {"source": "balance"}), 402, "ledger.insufficient_funds")
+    body = {"amount": "10", "currency": "USD", "purpose": "balance", "payment_method": "pm_ok"}
+    good(await shop.payer.post("/payments", body, key=new_key()), 201)
+    assert good(await shop.fund(escrow, {"source": "balance"}))["status"] == "funded"
+    assert await shop.available("USD") == "3.00"
+    good(await shop.studio.post(f"/escrows/{escrow['id']}/cancel", {}, key=new_key()))
+    assert await shop.available("USD") == "10.00"
+    refused(await shop.fund(await shop.escrow(), {"source": "balance"}), 409, "escrow.currency_mismatch")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"source": "credits", "provider": "stripe"},
+        {"source": "credits", "payment_id": "pay_" + "0" * 26},
+        {"payment_id": "pay_1"},
+        {"payment_method": "pm_ok"},
+        {"source": "cash"},
+        {"source": "payment:pay_" + "0" * 26},
+        {"provider": "stripe", "hosted": True},
+        {"provider": "paypal"},
+        {"provider": "crypto"},
+    ],
+    ids=str,
+)
+async def test_funding_that_makes_no_sense_is_refused(shop: Shop, body: dict[str, Any]) -> None:
+    refused(await shop.fund(await shop.escrow(), body), 422, "request.invalid")
+
+
+async def test_funding_by_a_payment_of_somebody_else_is_404(shop: Shop) -> None:
+    foreign = good(await shop.studio.post("/billing/topup", {"amount": "100"}, key=new_key()), 201)
+    refused(await shop.fund(await shop.escrow(), {"payment_id": foreign["payment_id"]}), 404, "not_found")
+
+
+async def test_chargeback_is_answered_once(shop: Shop) -> None:
+    body = {"package": "starter", "payment_method": "pm_ok"}
+    bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
+    shop.there(bought).dispute()
+    assert (await shop.told(bought))["status"] == "disputed"
+    (chargeback,) = good(await shop.payer.get("/disputes"))["data"]
+    path, evidence = f"/disputes/{chargeback['id']}/evidence", {"text": "The credits were used the same day."}
+    answered = good(await shop.payer.post(path, evidence, key=new_key()))
+    assert answered["evidence_submitted_at"] is not None
+    shown = await shop.told(bought)
+    refused(await shop.payer.post(path, evidence, key=new_key()), 409, "payment.evidence_closed")
+    assert (shown["disputed_amount"], shown["refundable_amount"]) == ("10.00", "0.00")
+    refunds = f"/payments/{bought['payment_id']}/refunds"
+    refused(await shop.payer.post(refunds, {}, key=new_key()), 409, "payment.already_refunded")
