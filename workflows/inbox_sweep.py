@@ -42,7 +42,7 @@ class InboxSweepWorkflow:
         while unhandled < MOST:
             page = await workflow.execute_local_activity_method(
                 InboxActivities.find_unhandled,
-                FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=_told_before(now)),
+                FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=told_before(now)),
                 **local_activity(f"find events that came before {now - PATIENCE:%H:%M:%S} and are not handled"),
             )
             started += sum(await asyncio.gather(*(_start(event) for event in page.events)))
@@ -55,7 +55,8 @@ class InboxSweepWorkflow:
         return InboxSweepResult(unhandled=unhandled, started=started)
 
 
-def _told_before(now: datetime) -> datetime | None:
+def told_before(now: datetime) -> datetime | None:
+    """Return since when a payment must know of an event to be told again now; None if it is not the time for that."""
     return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
 
 

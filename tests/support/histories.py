@@ -10,9 +10,12 @@ from temporalio.worker import Replayer
 
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
+from workflows.customer import CustomerWorkflow
 from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
+from workflows.inbox_sweep import InboxSweepWorkflow
+from workflows.provider_event import ProviderEventWorkflow
 
 FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}
@@ -21,7 +24,14 @@ HIDDEN = {"identity": "recorder", "stackTrace": ""}
 def replayer() -> Replayer:
     """Return a replayer of every workflow, with the production converter."""
     return Replayer(
-        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow],
+        workflows=[
+            EscrowWorkflow,
+            EscrowSweepWorkflow,
+            HoldExpiryWorkflow,
+            ProviderEventWorkflow,
+            InboxSweepWorkflow,
+            CustomerWorkflow,
+        ],
         data_converter=data_converter(Settings()),
         plugins=[BursarPlugin()],
     )

@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from api.v1.escrows import commands
+from contracts import search_attributes
 from contracts.escrow import (
     ApproveEscrow,
     CancelEscrow,
@@ -43,8 +44,10 @@ from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
-from runtime.temporal import BursarPlugin
+from runtime.temporal import BursarPlugin, data_converter
+from stack.temporal import find_temporal
 from tests.support.escrows import TERMS
+from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
 from worker import make_worker
 
@@ -242,7 +245,7 @@ async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str |
     client = with_plugin(env.client)
     deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
     fake = FakeProvider()
-    providers = Providers({"fake": fake})
+    providers = Providers(dict.fromkeys(("fake", "stripe"), fake))
     async with make_worker(client, database, providers, build_id=build_id):
         yield Stage(env, client, database, deps, fake)
 
@@ -259,6 +262,19 @@ async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str |
 async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
     """One worker for all tests of the session; every job has organizations of its own."""
     async with stage_on(timeskip_env, database_urls) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
+    """A worker whose payments only listen, on a server of its own: on the shared one, others would take their tasks."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment, mailroom_on(environment, with_plugin(environment.client), database_urls) as made:
         yield made
 
 

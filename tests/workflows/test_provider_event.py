@@ -1,0 +1,128 @@
+"""An event of the inbox reaches whom it concerns: late, early, twice, or nobody."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models.audit import AuditEntry
+from repositories import provider_event
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.support.inbox import Mailroom
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def outcome_of(mailroom: Mailroom, event_id: str) -> str:
+    handle = await mailroom.start(event_id)
+    return (await handle.result()).outcome
+
+
+async def test_event_that_names_its_payment_is_forwarded(mailroom):
+    payment_id = await mailroom.payment()
+    event_id = await mailroom.store(payment_id=payment_id)
+    handle = await mailroom.start(event_id)
+    result = await handle.result()
+    assert (result.outcome, result.payment_id) == ("forwarded", payment_id)
+    assert await mailroom.told(payment_id) == [event_id]
+    row = await mailroom.row(event_id)
+    assert (row.status, row.payment_id, row.handled_at) == ("forwarded", payment_id, None)
+    await replay_and_keep(await handle.fetch_history(), "provider_event_forwarded")
+
+
+async def test_event_that_names_only_objects_of_the_provider_finds_its_payment(mailroom):
+    ref = new_id("pi")
+    payment_id = await mailroom.payment(ref=ref)
+    event_id = await mailroom.store("charge.dispute.created", refs=("dp_1", ref))
+    assert await outcome_of(mailroom, event_id) == "forwarded"
+    assert await mailroom.told(payment_id) == [event_id]
+
+
+async def test_payment_of_another_provider_is_not_told(mailroom):
+    ref = new_id("pi")
+    await mailroom.payment(provider="paypal", ref=ref)
+    assert await outcome_of(mailroom, await mailroom.store(refs=(ref,))) == "unmatched"
+
+
+async def test_payment_whose_run_has_ended_starts_again_from_the_books(mailroom):
+    payment_id = await mailroom.payment()
+    first, second = await mailroom.store(payment_id=payment_id), await mailroom.store(payment_id=payment_id)
+    assert await outcome_of(mailroom, first) == "forwarded"
+    await mailroom.of(payment_id).signal("end")
+    await mailroom.of(payment_id).result()
+    assert await outcome_of(mailroom, second) == "forwarded"
+    assert await mailroom.told(payment_id) == [second]
+    with mailroom.env.with_time_skipping_disabled():
+        assert await mailroom.of(payment_id).query("resumed") is True
+
+
+async def test_pitfall_28_event_that_is_earlier_than_its_payment_waits_for_it(mailroom):
+    payment_id = new_id("pay")
+    event_id = await mailroom.store(payment_id=payment_id)
+    handle = await mailroom.start(event_id)
+    await mailroom.env.fast_forward(handle, timedelta(seconds=30))
+    assert (await mailroom.row(event_id)).handled_at is None
+    await mailroom.payment(payment_id)
+    await mailroom.env.fast_forward(handle, timedelta(minutes=1))
+    assert (await handle.result()).outcome == "forwarded"
+    assert await mailroom.told(payment_id) == [event_id]
+    await replay_and_keep(await handle.fetch_history(), "provider_event_too_early")
+
+
+async def test_event_of_a_payment_that_never_comes_is_given_up_after_ten_minutes(mailroom):
+    event_id = await mailroom.store(payment_id=new_id("pay"))
+    handle = await mailroom.start(event_id)
+    await mailroom.env.fast_forward(handle, timedelta(minutes=9))
+    assert (await mailroom.row(event_id)).handled_at is None
+    await mailroom.env.fast_forward(handle, timedelta(minutes=2))
+    assert (await handle.result()).outcome == "unmatched"
+    row = await mailroom.row(event_id)
+    assert (row.status, row.handled_at is None) == ("unmatched", False)
+
+
+async def test_object_of_somebody_else_at_the_provider_is_not_waited_for(mailroom):
+    event_id = await mailroom.store()
+    assert await outcome_of(mailroom, event_id) == "unmatched"
+    assert (await mailroom.row(event_id)).handled_at is not None
+
+
+async def test_event_that_is_handled_tells_nobody_again(mailroom):
+    payment_id = await mailroom.payment()
+    event_id = await mailroom.store(payment_id=payment_id)
+    assert await outcome_of(mailroom, event_id) == "forwarded"
+    async with mailroom.database.platform() as session:
+        await provider_event.mark(session, "stripe", [event_id], status="handled", payment_id=payment_id, handled=True)
+    assert await outcome_of(mailroom, event_id) == "handled"
+    assert await mailroom.told(payment_id) == [event_id]
+
+
+async def test_payment_that_was_quicker_than_the_mark_stays_handled(mailroom):
+    event_id = await mailroom.store()
+    async with mailroom.database.platform() as session:
+        for status, handled in (("handled", True), ("forwarded", False)):
+            await provider_event.mark(session, "stripe", [event_id], status=status, payment_id=None, handled=handled)
+    assert (await mailroom.row(event_id)).status == "handled"
+
+
+async def test_event_that_the_books_lost_ends_its_run(mailroom):
+    assert await outcome_of(mailroom, "evt_of_a_lost_day") == "unmatched"
+
+
+@pytest.mark.parametrize("event_type", ["payment_method.attached", "payment_method.detached"])
+async def test_payment_method_is_recorded_for_its_organization(event_type, mailroom):
+    org_id, customer, method = await mailroom.organization(), new_id("cus"), new_id("pm")
+    async with mailroom.database.platform() as session:
+        await provider_event.add_customer(session, org_id, "stripe", customer)
+    event_id = await mailroom.store(event_type, refs=(method, customer))
+    handle = await mailroom.start(event_id)
+    assert (await handle.result()).outcome == "handled"
+    async with mailroom.database.tenant(org_id) as session:
+        (entry,) = list(await session.scalars(select(AuditEntry).where(AuditEntry.target == method)))
+    assert (entry.action, entry.principal, entry.details["event_id"]) == (event_type, "stripe", event_id)
+    assert (await mailroom.row(event_id)).status == "handled"
+
+
+async def test_payment_method_of_no_customer_of_ours_is_nobodys(mailroom):
+    event_id = await mailroom.store("payment_method.attached", refs=("pm_1", "cus_unknown"))
+    assert await outcome_of(mailroom, event_id) == "unmatched"
