@@ -30,17 +30,21 @@ METHODS = [
 AMOUNTS = st.sampled_from([1, 50, 99, 700, 1000])
 STEPS = st.one_of(
     st.tuples(st.just("pay"), st.sampled_from(METHODS), st.sampled_from(["automatic", "automatic_async", "manual"])),
-    st.tuples(st.just("confirm"), st.sampled_from(METHODS)),
-    st.tuples(st.just("capture"), st.none() | AMOUNTS),
-    st.tuples(st.just("refund"), st.none() | AMOUNTS),
-    st.tuples(st.sampled_from(["three_d_secure", "bank_debit", "refund_end", "dispute_close"]), st.booleans()),
-    st.tuples(st.just("dispute"), st.booleans()),
-    st.tuples(
-        st.just("evidence"), st.sampled_from(["winning_evidence", "losing_evidence", "escalate_inquiry_evidence"])
+    st.tuples(st.sampled_from(["capture", "refund"]), st.none() | AMOUNTS),
+    st.tuples(st.sampled_from(["refund_end", "dispute", "dispute_close"]), st.booleans()),
+    st.one_of(
+        st.tuples(st.just("confirm"), st.sampled_from(METHODS)),
+        st.tuples(st.sampled_from(["three_d_secure", "bank_debit"]), st.booleans()),
+        st.tuples(
+            st.just("evidence"),
+            st.sampled_from(["winning_evidence", "losing_evidence", "escalate_inquiry_evidence"]),
+        ),
+        st.tuples(st.just("clock"), st.sampled_from([0, 3600, 86_400, 5 * 86_400, 10 * 86_400])),
+        st.tuples(st.just("cancel")),
     ),
-    st.tuples(st.just("clock"), st.sampled_from([0, 3600, 86_400, 5 * 86_400, 10 * 86_400])),
-    st.tuples(st.just("cancel")),
 )
+# Every run has a payment to refund and to dispute, and one to capture.
+START = [(0, ("pay", "pm_card_visa", "automatic")), (0, ("pay", "pm_card_visa", "manual"))]
 
 
 class Driver:
@@ -143,7 +147,7 @@ async def run(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
         store = Store(Path(folder) / "stripe.sqlite")
         sandbox = Sandbox(store, check_answers=True)
         driver = Driver(sandbox)
-        for at, step in steps:
+        for at, step in [*START, *steps]:
             # A refusal is an answer like any other: what was stored with it has to agree as well.
             with contextlib.suppress(Refusal):
                 await driver.do(at, *step)
@@ -155,8 +159,8 @@ async def run(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
         store.close()
 
 
-@settings(max_examples=60, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.integers(0, 3), STEPS), min_size=1, max_size=25))
+@settings(max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.integers(0, 1), STEPS), min_size=12, max_size=40))
 def test_figures_agree_after_any_sequence_of_operations(steps: list[tuple[int, tuple[Any, ...]]]) -> None:
     with asyncio.Runner() as runner:
         runner.run(run(steps))
