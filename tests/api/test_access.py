@@ -45,6 +45,23 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("GET", "/alerts"): (Permission.OPERATE, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.OPERATE, {}),
+    ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
+    ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.OPERATE, None),
+    ("POST", "/reconciliation/runs"): (
+        Permission.OPERATE,
+        {"provider": "nobody", "from": "2026-01-30T00:00:00Z", "to": "2026-01-31T00:00:00Z"},
+    ),
+    ("GET", "/reconciliation/differences"): (Permission.OPERATE, None),
+    ("GET", f"/reconciliation/differences/dif_{NOBODY}"): (Permission.OPERATE, None),
+    ("POST", f"/reconciliation/differences/dif_{NOBODY}/resolution"): (Permission.OPERATE, {"action": "accept"}),
+    ("GET", "/reconciliation/clearing/nobody"): (Permission.OPERATE, None),
+}
+#: What stands for an object in a path above.
+STAND_INS = {
+    f"alr_{NOBODY}": "{alert_id}",
+    f"rcn_{NOBODY}": "{run_id}",
+    f"dif_{NOBODY}": "{difference_id}",
+    "nobody": "{provider}",
 }
 
 
@@ -100,7 +117,7 @@ OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
 
 
 def test_every_endpoint_is_in_a_table() -> None:
-    tabled = {(method, path.replace(f"alr_{NOBODY}", "{alert_id}")) for method, path in ASKED}
+    tabled = {(method, "/".join(STAND_INS.get(part, part) for part in path.split("/"))) for method, path in ASKED}
     assert endpoints() == tabled | OBJECTS | OWN_DATA | OPEN
 
 

@@ -179,9 +179,14 @@ async def test_payout_of_the_provider_can_be_booked(operator: Caller, database: 
 
 async def test_unknown_ones_are_404_and_a_booking_needs_a_key(operator: Caller, database: Database) -> None:
     nothing = {"id": "dif_" + "0" * 26}
-    refused(await resolve(operator, nothing, "book"), 404, "not_found")
+    for unknown in (nothing, {"id": "x"}, {"id": "%00"}):
+        refused(await resolve(operator, unknown, "book"), 404, "not_found")
     refused(await operator.get("/reconciliation/differences/x"), 404, "not_found")
     refused(await operator.get("/reconciliation/runs/rcn_" + "0" * 26), 404, "not_found")
+    for provider in ("nobody", "%00", "%ff"):
+        refused(await operator.get(f"/reconciliation/clearing/{provider}"), 404, "not_found")
+    for path in ("runs/%00", "differences/%00"):
+        refused(await operator.get(f"/reconciliation/{path}"), 404, "not_found")
     refused(await resolve(operator, nothing, "book", key=None), 400, "idempotency.missing")
     refused(await resolve(operator, nothing, "forget"), 422, "request.invalid")
 

@@ -16,11 +16,12 @@ import pytest
 
 import contracts
 from contracts import escrow as messages
-from contracts import holds
+from contracts import holds, payment
 from contracts.base import Message
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
 from tests.support import escrows as e
+from tests.support import reconciliation
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -108,10 +109,21 @@ def samples() -> dict[str, Message]:
         messages.FindOverdue(before=e.T0, after="esc_1", limit=20),
         messages.OverdueEscrows(terms=(escrow.terms,)),
         messages.SweepResult(overdue=2, started=1),
+        payment.ProviderEventInput(provider="stripe", event_id="evt_1"),
+        payment.DispatchProviderEvent(provider="stripe", event_id="evt_1", last_try=True),
+        payment.ProviderEventResult(outcome="forwarded", payment_id="pay_1"),
+        payment.FindUnhandled(before=e.T0, after=7, limit=100, forwarded_before=e.T0),
+        payment.UnhandledEvents(
+            events=(payment.ProviderEventInput(provider="stripe", event_id="evt_1"),),
+            last=8,
+        ),
+        payment.InboxSweepResult(unhandled=2, started=1),
+        payment.CustomerInput(org_id="org_1", name="Acme"),
+        payment.CustomerResult(org_id="org_1", customer_ref="cus_1"),
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),
     ]
-    return {type(message).__name__: message for message in found}
+    return {type(message).__name__: message for message in [*found, *reconciliation.samples()]}
 
 
 def class_of(path: Path) -> type[Message]:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import insert
 
@@ -14,7 +14,7 @@ from domain.payment.snapshot import Movement, MovementKind
 from domain.reconciliation import Correction, Window, legs
 from ledger.gateway import Ledger, Leg
 from models.payment import PaymentMovement
-from providers.payments.base import ProviderRefused
+from providers.payments.base import PaymentProvider, ProviderRefused
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
@@ -34,7 +34,7 @@ def movement(key: str, amount: int = 1_000, fee: int | None = 59, **changes: Any
 class FakeProvider:
     """Lists movements; keys and names are made for each test, because tests share a database."""
 
-    name: str = field(default_factory=lambda: new_id("provider").replace("_", "")[-20:])
+    name: str = field(default_factory=lambda: "p" + new_id("x")[-20:])
     listed: list[Movement] = field(default_factory=list)
     refuses: str | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
@@ -48,20 +48,30 @@ class FakeProvider:
                 yield item
 
     def registry(self) -> Providers:
-        return Providers({self.name: self})
+        # It is asked for its statement only.
+        return Providers({self.name: cast(PaymentProvider, self)})
 
 
 async def book(database: Database, provider: str, movements: Iterable[Movement], payment_id: str | None = None) -> None:
     """Book movements as a payment does: the money and the row in one transaction."""
     for item in movements:
         async with database.platform() as session:
-            moved = legs(provider, Correction(item.currency, item.amount_minor, item.fee_minor or 0))
             proceeds = accounts.platform("deferred_revenue", item.currency)
             corrections = accounts.platform("corrections", item.currency)
+            moved = [
+                Leg(
+                    proceeds if source == corrections else source,
+                    proceeds if destination == corrections else destination,
+                    amount,
+                )
+                for source, destination, amount in legs(
+                    provider, Correction(item.currency, item.amount_minor, item.fee_minor or 0)
+                )
+            ]
             posted = await Ledger(await driver_connection(session)).post_legs(
                 key=f"test:{provider}:{item.key}",
                 kind="test.movement",
-                legs=[Leg(*(proceeds if side == corrections else side for side in leg[:2]), leg[2]) for leg in moved],
+                legs=moved,
                 effective_at=item.occurred_at,
             )
             await session.execute(

@@ -29,8 +29,9 @@ from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.reconciliation import ReconciliationInput
 from domain.access import Actor, Permission
 from domain.errors import IdempotencyConflict, Invalid, NotFound
-from domain.ids import reconciliation_run_id, reconciliation_workflow_id
+from domain.ids import is_id, reconciliation_run_id, reconciliation_workflow_id
 from domain.reconciliation import MAX_WINDOW, Window
+from domain.text import is_storable
 from models.reconciliation import ReconciliationRun
 from repositories import audit, clearing
 from repositories import reconciliation as books
@@ -60,7 +61,7 @@ async def list_reconciliation_runs(
 async def get_reconciliation_run(run_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RunView:
     """Show a comparison: what was found by currency and kind, and the clearing account."""
     async with deps.session_for(actor) as session:
-        row = await books.get_run(session, run_id)
+        row = await books.get_run(session, run_id) if is_id(run_id, "rcn") else None
     if row is None:
         raise NotFound("There is no such run.")
     return RunView.of(row)
@@ -125,7 +126,7 @@ async def get_reconciliation_difference(
 ) -> DifferenceView:
     """Show a difference with both sides."""
     async with deps.session_for(actor) as session:
-        row = await books.difference(session, difference_id)
+        row = await books.difference(session, difference_id) if is_id(difference_id, "dif") else None
     if row is None:
         raise NotFound("There is no such difference.")
     return DifferenceView.of(row)
@@ -161,13 +162,16 @@ async def resolve_reconciliation_difference(
     return await command.run(act)
 
 
-@router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView])
+@router.get("/reconciliation/clearing/{provider}", response_model=list[ClearingView], responses=errors(NotFound))
 async def explain_clearing(
     provider: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
 ) -> list[ClearingView]:
-    """Explain what a provider's clearing accounts hold, one currency each; empty where nothing was ever booked."""
+    """Explain what a provider's clearing accounts hold, one currency each; 404 where nothing was ever booked."""
     async with deps.session_for(actor) as session:
-        return [ClearingView.of(account) for account in await clearing.clearing(session, provider)]
+        found = await clearing.clearing(session, provider) if is_storable(provider) else []
+    if not found:
+        raise NotFound("Nothing was ever booked for this provider.")
+    return [ClearingView.of(account) for account in found]
 
 
 async def _start(client: Client, row: ReconciliationRun) -> None:

@@ -8,7 +8,7 @@ from activities.reconciliation import alert_key
 from api.v1.reconciliation.schemas import Action
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
-from domain.ids import correction_key
+from domain.ids import correction_key, is_id
 from domain.reconciliation import BOOKABLE, Verdict, corrections, legs
 from ledger.gateway import Ledger, Leg
 from models.reconciliation import ReconciliationDifference
@@ -51,7 +51,7 @@ async def resolve(
         Resolved: somebody else, or a run, resolved it.
         NotBookable: it takes no correction.
     """
-    row = await books.difference(session, difference_id, lock=True)
+    row = await books.difference(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
     if row is None:
         raise NotFound("There is no such difference.")
     if row.status != "open":
