@@ -1,10 +1,12 @@
 """Stripe customers: one for each organization, and what it pays with."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 
 import stripe
 
-from providers.payments.base import ProviderRefused
+from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import field, id_of, metadata_of
 
@@ -30,6 +32,10 @@ class SetupView:
     client_secret: str
 
 
+#: Seconds between tries of one key: making a customer is one call that is safe to repeat under it.
+_PAUSES = (0.1, 0.3, 0.9)
+
+
 class StripeCustomers:
     """Keeps one customer an organization at Stripe. Errors are those of `providers.payments.base`."""
 
@@ -46,6 +52,14 @@ class StripeCustomers:
         found = await self._find(org_id)
         if found:
             return found
+        for pause in _PAUSES:
+            # Somebody who asks at the same moment holds the key for as long as Stripe works on it.
+            with contextlib.suppress(OutcomeUnknown):
+                return await self._make(org_id, name, idempotency_key)
+            await asyncio.sleep(pause)
+        return await self._make(org_id, name, idempotency_key)
+
+    async def _make(self, org_id: str, name: str, idempotency_key: str) -> str:
         with translated(changes=True):
             made = await self._client.v1.customers.create_async(
                 {"name": name, "metadata": {"org_id": org_id}}, {"idempotency_key": idempotency_key}
