@@ -269,7 +269,7 @@ async def test_payment_for_an_escrow_has_its_amount_and_its_payer(shop: Shop) ->
         asked = {"purpose": "escrow", "escrow_id": escrow["id"], **body}
         refused(await shop.payer.post("/payments", asked, key=new_key()), 409, "escrow.amount_mismatch")
     asked = {"purpose": "escrow", "escrow_id": escrow["id"], "amount": "5.00", "currency": "USD"}
-    refused(await shop.studio.post("/payments", asked, key=new_key()), 404, "not_found")
+    refused(await shop.studio.post("/payments", asked, key=new_key()), 403, "auth.forbidden")
     refused(
         await shop.studio.post(f"/escrows/{escrow['id']}/fund", {"provider": "stripe"}, key=new_key()),
         403,

@@ -34,7 +34,7 @@ from api.v1.payments import commands as payment_commands
 from api.v1.payments.commands import NotPaid
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import Means
-from api.v1.payments.terms import Terms, escrow_goods, require_open
+from api.v1.payments.terms import Terms, escrow_goods, require_fundable
 from contracts.escrow import (
     ApproveEscrow,
     CancelEscrow,
@@ -75,7 +75,6 @@ _FUNDING = errors(
     NotPaid,
     *CREATING,
 )
-NOT_THE_PAYER = "Only the paying organization funds an escrow."
 _DELIVERING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"))
 _SIGNING = errors(
     NotFound, Forbidden, (Forbidden, "escrow.not_a_signatory"), WrongState, (Conflict, "escrow.already_signed")
@@ -220,11 +219,9 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: Means, on
     """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
     deps, actor = sender.deps, sender.actor
     permit(actor, Permission.PAY)
-    if not is_payer(escrow, actor):
-        raise Forbidden(NOT_THE_PAYER)
 
     async def terms() -> PaymentTerms:
-        require_open(escrow)
+        require_fundable(escrow, actor)
         making = Terms(deps, escrow.terms.payer_org_id, means)
         return making.make(await making.escrow_charge(escrow, None, None), escrow_goods(escrow))
 
@@ -240,7 +237,7 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
     """Have a payment hand its money to the escrow that it was made for."""
     deps, actor = sender.deps, sender.actor
     if not is_payer(escrow, actor):
-        raise Forbidden(NOT_THE_PAYER)
+        raise Forbidden("Only the paying organization funds an escrow.")
     payment = await payment_commands.seen(deps, actor, payment_id)
 
     async def act() -> EscrowView:

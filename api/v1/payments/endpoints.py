@@ -59,7 +59,7 @@ _COMMANDED = (
     (Conflict, "payment.refused"),
 )
 CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
-_CREATING = errors(NotFound, WrongState, (Conflict, "escrow.amount_mismatch"), *CREATING)
+_CREATING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *CREATING)
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
     NotFound,

@@ -8,7 +8,7 @@ from api.provider_errors import provider_errors
 from api.v1.payments.schemas import Means, PaymentCreate, ProviderName
 from domain.access import Actor
 from domain.credits import CreditPrice, credit_price
-from domain.errors import Conflict, Invalid, NotFound, Unavailable, WrongState
+from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable, WrongState
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
 from domain.money import CREDIT, format_amount, parse_amount
 from domain.payment.quote import Quote, Rate, currency_value, quote
@@ -202,20 +202,23 @@ async def fundable_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     """Return an escrow that the actor can pay for now.
 
     Raises:
-        NotFound: there is none that the actor sees as its payer.
+        NotFound: there is none that the actor sees.
+        Forbidden: others pay for it.
         WrongState: it takes no money any more.
     """
     async with deps.session_for(actor) as session:
         row = await escrows.get(session, escrow_id)
         escrow = None if row is None else escrows.state_of(row)
-    if escrow is None or not is_payer(escrow, actor):
+    if escrow is None:
         raise NotFound(MISSING_ESCROW)
-    require_open(escrow)
+    require_fundable(escrow, actor)
     return escrow
 
 
-def require_open(escrow: Escrow) -> None:
-    """Refuse an escrow that takes no money any more."""
+def require_fundable(escrow: Escrow, actor: Actor) -> None:
+    """Refuse an escrow that others pay for, or that takes no money any more."""
+    if not is_payer(escrow, actor):
+        raise Forbidden("Only the paying organization funds an escrow.")
     if escrow.status is not EscrowStatus.OPEN:
         raise WrongState(
             f"An escrow that is {escrow.status.value} takes no money.", extra={"state": escrow.status.value}
