@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import stripe
 
 from domain.payment.snapshot import DisputeEvidence, DisputeStatus, MovementKind, ProviderStatus, RefundStatus, Snapshot
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
@@ -56,6 +57,26 @@ class TestCards:
         assert declined.status is ProviderStatus.FAILED
         assert declined.decline.code == "insufficient_funds"
         assert declined == await sandbox.provider.retrieve(declined.ref)
+
+    async def test_a_payment_whose_stored_method_was_declined_cannot_be_paid_any_more(self, sandbox: SandboxHarness):
+        payment, same = sandbox.payment(method_ref="pm_card_visa_chargeDeclinedInsufficientFunds"), key()
+        declined = await sandbox.provider.create(payment, idempotency_key=same)
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            await sandbox.client.v1.payment_intents.confirm_async(declined.ref, {"payment_method": "pm_card_visa"})
+        assert refused.value.code == "payment_intent_unexpected_state"
+        assert await sandbox.provider.create(payment, idempotency_key=same) == declined
+        assert await sandbox.provider.find(payment, idempotency_key=same) == declined
+
+    async def test_a_decline_that_cannot_be_cancelled_is_a_decline_and_what_is_paid_then_is_found(
+        self, sandbox: SandboxHarness
+    ):
+        payment = sandbox.payment(method_ref="pm_card_visa_chargeDeclinedInsufficientFunds")
+        await sandbox.control("faults", mode="500", method="POST", path="/v1/payment_intents/pi_")
+        declined = await sandbox.provider.create(payment, idempotency_key=key())
+        assert declined.status is ProviderStatus.FAILED
+        assert declined.decline.code == "insufficient_funds"
+        await sandbox.client.v1.payment_intents.confirm_async(declined.ref, {"payment_method": "pm_card_visa"})
+        assert (await sandbox.provider.retrieve(declined.ref)).status is ProviderStatus.SUCCEEDED
 
     async def test_a_payer_who_is_declined_may_try_again(self, sandbox: SandboxHarness):
         created = await sandbox.provider.create(sandbox.payment(), idempotency_key=key())

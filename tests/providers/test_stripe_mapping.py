@@ -15,6 +15,7 @@ from domain.ids import make_id
 from domain.money import SCALES
 from domain.payment.snapshot import (
     CreatePayment,
+    Decline,
     DisputeStatus,
     MovementKind,
     ProviderStatus,
@@ -229,6 +230,19 @@ class TestSnapshots:
     )
     def test_statuses(self, status: str, reason: str | None, expected: ProviderStatus):
         assert intent_snapshot(intent(status=status, cancellation_reason=reason)).status is expected
+
+    @pytest.mark.parametrize("status", ["requires_payment_method", "canceled"])
+    def test_a_single_attempt_that_was_declined_has_failed_also_when_it_was_cancelled_since(self, status: str):
+        error = {"code": "card_declined", "decline_code": "lost_card", "message": "Declined.", "type": "card_error"}
+        metadata = {"payment_id": "pay_1", "single_attempt": "true"}
+        made = intent(status=status, last_payment_error=error, metadata=metadata, cancellation_reason=None)
+        told = intent_snapshot(made)
+        assert (told.status, told.action) == (ProviderStatus.FAILED, None)
+        assert told.decline == Decline(code="lost_card", detail="Declined.")
+
+    def test_a_single_attempt_that_was_cancelled_without_a_decline_is_cancelled(self):
+        made = intent(status="canceled", metadata={"single_attempt": "true"}, cancellation_reason=None)
+        assert intent_snapshot(made).status is ProviderStatus.CANCELLED
 
     def test_objects_that_leave_out_what_does_not_apply_are_read(self):
         snapshot = intent_snapshot(intent(status="requires_payment_method"))

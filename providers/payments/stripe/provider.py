@@ -5,6 +5,7 @@ whose answer Stripe replayed from memory, because such an answer is as old as th
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -20,7 +21,7 @@ from domain.payment.snapshot import (
     RefundSnapshot,
     Snapshot,
 )
-from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
 from providers.payments.stripe import parameters, webhooks
 from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, KeyReused, translated
@@ -68,7 +69,10 @@ class StripeProvider:
         self._clock = clock
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
-        """Make a PaymentIntent, confirmed when it names a stored method, or a hosted checkout session."""
+        """Make a PaymentIntent, confirmed when it names a stored method, or a hosted checkout session.
+
+        One whose stored method was declined is cancelled, so that it cannot be paid behind our back.
+        """
         if payment.hosted:
             return await self._open_session(payment, idempotency_key)
         params = parameters.intent(payment, INTENT_EXPAND)
@@ -76,6 +80,10 @@ class StripeProvider:
             with translated(changes=True):
                 intent = await self._api.payment_intents.create_async(params, {"idempotency_key": idempotency_key})
         except Declined as declined:
+            if declined.intent_ref is not None:
+                # Failed it has in any case; should it be paid after all, the next look tells.
+                with suppress(ProviderError):
+                    await self._cancel_intent(declined.intent_ref, f"{idempotency_key}:declined")
             return await self._after_decline(declined)
         return await self._current(intent)
 

@@ -2,7 +2,8 @@
 
 A PaymentIntent that was declined asks for another payment method (`requires_payment_method`). That is `REQUIRES_ACTION`
 with a decline while somebody is there to try again, and `FAILED` when the intent was made to charge one stored method
-(`single_attempt` in its metadata). A checkout session that is complete is no payment yet: its PaymentIntent tells.
+(`single_attempt` in its metadata), also when it was cancelled since. A checkout session that is complete is no payment
+yet: its PaymentIntent tells.
 """
 
 from collections.abc import Sequence
@@ -155,11 +156,11 @@ def dispute_snapshot(dispute: stripe.Dispute) -> DisputeSnapshot:
 
 
 def _intent_status(intent: stripe.PaymentIntent, decline: Decline | None) -> ProviderStatus:
+    if intent.status in {"requires_payment_method", "canceled"} and decline and metadata_of(intent, SINGLE_ATTEMPT):
+        return ProviderStatus.FAILED
     if intent.status == "canceled":
         lapsed = field(intent, "cancellation_reason") in ("automatic", "expired")
         return ProviderStatus.EXPIRED if lapsed else ProviderStatus.CANCELLED
-    if intent.status == "requires_payment_method" and decline and metadata_of(intent, SINGLE_ATTEMPT):
-        return ProviderStatus.FAILED
     return _INTENT_STATUSES.get(intent.status, ProviderStatus.REQUIRES_ACTION)
 
 
