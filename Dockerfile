@@ -24,7 +24,7 @@ COPY repositories repositories
 COPY runtime runtime
 COPY workflows workflows
 COPY docs/errors.md docs/errors.md
-COPY alembic.ini composition.py server.py worker.py ./
+COPY alembic.ini composition.py reconcile.py server.py worker.py ./
 USER 10001
 EXPOSE 8000
 CMD ["python", "server.py"]

@@ -73,9 +73,12 @@ async def run(data_dir: Path) -> int:
 
 def summary(stack: Stack) -> str:
     """Return what the user needs to go on."""
+    sandboxes = " · ".join(f"{part.name} {part.url}" for part in stack.sandboxes.parts.values())
+    stand_ins = f"  Sandboxes    {sandboxes}\n" if sandboxes else ""
     return (
         f"  API          {stack.api_url}/api/v1  (docs: {stack.api_url}/docs)\n"
         f"  Temporal UI  {stack.temporal_ui_url}\n"
+        f"{stand_ins}"
         f"  Keys, URLs   {stack.dev_file}\n"
         "Ctrl-C stops everything; the data stays."
     )

@@ -32,6 +32,9 @@ class Ports:
     temporal: int = 7233
     temporal_ui: int = 8233
     worker_metrics: int = 8001
+    stripe_sandbox: int = 8002
+    paypal_sandbox: int = 8003
+    chains_sandbox: int = 8004
 
     @classmethod
     def from_environment(cls) -> "Ports":
@@ -41,7 +44,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Return ports that nobody uses now."""
-        return cls(0, 0, 0, 0).settled()
+        return cls(**dict.fromkeys((field.name for field in fields(cls)), 0)).settled()
 
     def settled(self) -> "Ports":
         """Return the same with a free port for each that is 0."""

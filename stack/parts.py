@@ -84,6 +84,13 @@ class TemporalPart:
         return await self.temporal.problem()
 
 
+def python_environment(env: Mapping[str, str], data_dir: Path) -> dict[str, str]:
+    """Return the environment of a Python program of the stack: it writes at once, and keeps bytecode with the data."""
+    # A workflow's sandbox imports its module for each run: without stored bytecode it would compile it each time.
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(data_dir / "pycache")}
+    return {**env, "PYTHONUNBUFFERED": "1", **bytecode}
+
+
 class RootScript:
     """A composition root of the product, `worker.py` or `server.py`, run by this Python."""
 
@@ -92,9 +99,7 @@ class RootScript:
         self.name = name
         self.grace_seconds = grace_seconds
         self._log_file = log_file
-        # A workflow's sandbox imports its module for each run: without stored bytecode it would compile it each time.
-        bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(log_file.parent.parent / "pycache")}
-        self._env = {**os.environ, **env, "PYTHONUNBUFFERED": "1", **bytecode}
+        self._env = python_environment({**os.environ, **env}, log_file.parent.parent)
 
     def prepare(self) -> None:
         """Need nothing."""

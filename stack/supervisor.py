@@ -19,11 +19,13 @@ from stack.migrate import migrate
 from stack.parts import Part, PostgresPart, ServerPart, TemporalPart, WorkerPart
 from stack.postgres import Postgres
 from stack.process import Process, StackError, log_tail
+from stack.sandboxes import SANDBOXES, Sandboxes
 from stack.seed import Seed, write_private
 from stack.temporal import NAMESPACE, Temporal
 
-PARTS = ("postgres", "temporal", "worker", "server")
-STAGES = (("postgres",), ("temporal",), ("worker", "server"))
+#: In the order of starting. The servers that the product talks to come up together, while the database is migrated.
+STAGES = (("postgres", "temporal", *SANDBOXES), ("worker", "server"))
+PARTS = tuple(part for stage in STAGES for part in stage)
 DATABASE = "bursar"
 READY_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
@@ -61,6 +63,7 @@ class Stack:
         ports: where its parts listen.
         postgres: the cluster; `postgres.url(role)` is a database URL.
         temporal: the Temporal server.
+        sandboxes: the stand-ins for providers that run.
         seed: the keys and ids that the stack was seeded with.
     """
 
@@ -78,7 +81,7 @@ class Stack:
         Args:
             data_dir: where its state is and stays.
             ports: defaults to free ones.
-            parts: which of `PARTS` to run, in the order of `PARTS`.
+            parts: which of `PARTS` to run, in the order of `PARTS`; sandboxes only where no real account is set up.
             env: further settings for the worker and the web process.
             say: takes a line for the user at each step.
         """
@@ -95,13 +98,16 @@ class Stack:
             database=self.data_dir / "temporal" / "temporal.db",
             codec_endpoint=f"{self.api_url}/codec" if os.environ.get("BURSAR_ENCRYPTION_KEYS") else None,
         )
+        surroundings = {**os.environ, **self._extra_env}
+        self.sandboxes = Sandboxes(self.data_dir, self.ports, self.api_url, frozenset(parts), surroundings)
         known: dict[str, Part] = {
             "postgres": PostgresPart(self.postgres),
             "temporal": TemporalPart(self.temporal),
             "worker": WorkerPart(logs / "worker.log", self.environment(), self.temporal.address),
             "server": ServerPart(logs / "server.log", self.environment(), self.api_url),
+            **self.sandboxes.parts,
         }
-        self._tended = {name: Tended(known[name]) for name in PARTS if name in parts}
+        self._tended = {name: Tended(known[name]) for name in PARTS if name in parts and name in known}
         self.seed = Seed(self.data_dir / "seed.json", self.api_url, self.environment())
         self._claim: Claim | None = None
         self._failure: StackError | None = None
@@ -134,6 +140,7 @@ class Stack:
             "BURSAR_PORT": str(self.ports.api),
             "BURSAR_WORKER_METRICS_PORT": str(self.ports.worker_metrics),
             **self._extra_env,
+            **self.sandboxes.settings,
         }
 
     def pid(self, part: str) -> int:
@@ -156,8 +163,8 @@ class Stack:
                     self._tended[name].task = asyncio.create_task(self._tend(self._tended[name]), name=f"tend {name}")
                 for name in here:
                     await self.wait_ready(name)
-                if "postgres" in here:
-                    await self._migrate()
+                    if name == "postgres":
+                        await self._migrate()
             if "server" in self._tended:
                 await self._seed()
         except BaseException:
@@ -234,6 +241,7 @@ class Stack:
                 "database_url": self.postgres.url(database=DATABASE),
                 "tenant_database_url": self.postgres.url("bursar_api", DATABASE),
                 "platform_database_url": self.postgres.url("bursar_platform", DATABASE),
+                **self.sandboxes.dev,
                 "pid": os.getpid(),
                 "keys": self.seed.keys,
                 "ids": self.seed.ids,

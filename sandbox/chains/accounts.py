@@ -1,4 +1,4 @@
-"""Public keys and an address to receive at, for machines where none are configured.
+"""Public keys and an address to receive at, for machines where none are configured, and what its chains are known by.
 
 The keys are those of the mnemonic that BIP-84 publishes its test vectors for ("abandon" eleven times and "about"), so
 whatever is sent to them on a real chain belongs to everybody. For the sandbox only.
@@ -11,3 +11,7 @@ ETH_XPUB = (
     "xpub6DCoCpSuQZB2jawqnGMEPS63ePKWkwWPH4TU45Q7LPXWuNd8TMtVxRrgjtEshuqpK3mdhaWHPFsBngh5GFZaM6si3yZdUsT8ddYM3PwnATt"
 )
 TON_ADDRESS = "UQCs3V1hMljpAT6f_EzCqDWc8EkKxisO3yDtfrTTnov42zzk"
+
+#: The id of the EVM chain, and where the first contract of its first account comes to lie, which is the token.
+CHAIN_ID = 1337
+USDC_CONTRACT = "0xF2E246BB76DF876Cef8b38ae84130F4F55De395b"

@@ -26,7 +26,7 @@ from domain.money import parse_amount
 from providers.chains.addresses import BadAccount
 from sandbox.chains import accounts
 from sandbox.chains.bitcoin import Bitcoin
-from sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT, Ethereum
+from sandbox.chains.ethereum import Ethereum
 from sandbox.chains.prices import Prices
 from sandbox.chains.ton import Ton
 
@@ -65,10 +65,9 @@ class Control:
 
     async def _health(self, _request: Request) -> Response:
         tips = {"btc": self._bitcoin.tip(), "evm": self._ethereum.tip(), "ton": self._ton.tip()}
+        evm = {"chain_id": accounts.CHAIN_ID, "usdc_contract": accounts.USDC_CONTRACT}
         keys = {"btc_xpub": accounts.BTC_XPUB, "eth_xpub": accounts.ETH_XPUB, "ton_address": accounts.TON_ADDRESS}
-        return JSONResponse(
-            {"status": "ok", "tips": tips, "chain_id": CHAIN_ID, "usdc_contract": USDC_CONTRACT, **keys}
-        )
+        return JSONResponse({"status": "ok", "tips": tips, **evm, **keys})
 
     def _deposit(self, body: Json, chain: str) -> Json:
         asset = str(body.get("asset", _ASSETS[chain][0])).upper()

@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 from providers.chains.addresses import checksummed
+from sandbox.chains.accounts import CHAIN_ID as CHAIN_ID
+from sandbox.chains.accounts import USDC_CONTRACT as USDC_CONTRACT
 from sandbox.chains.store import KeyValues, Store
 from sandbox.chains.token import creation_code, transfer_call
 
@@ -21,9 +23,6 @@ from eth_tester.exceptions import BlockNotFound, TransactionFailed, TransactionN
 
 sys.setrecursionlimit(_RECURSION_LIMIT)
 
-CHAIN_ID = 1337
-#: Where the first contract of eth-tester's first account comes to lie.
-USDC_CONTRACT = "0xF2E246BB76DF876Cef8b38ae84130F4F55De395b"
 _GENESIS_AT = 1_700_000_000
 _GAS_PRICE = 10**10
 

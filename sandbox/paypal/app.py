@@ -19,13 +19,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from sandbox.paypal import control, pages, shapes, statement
+from sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
 from sandbox.paypal.certificates import Authority
 from sandbox.paypal.errors import PayPalError
 from sandbox.paypal.orders import Orders, public
 from sandbox.paypal.store import Json, Store
 from sandbox.paypal.webhooks import Webhooks
 
-CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID = "sandbox-client", "sandbox-secret", "SANDBOXWEBHOOK1"
 TOKEN_SECONDS = 32_400
 ORDER_KEYS_KEPT, PAYMENT_KEYS_KEPT = timedelta(hours=6), timedelta(days=45)
 #: As many lines as PayPal lists for one window.

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from sandbox.paypal.accounts import ROOT_FILE
+
 #: The name that PayPal's own sandbox signs under.
 SIGNING_NAME = "messageverificationcerts.sandbox.paypal.com"
 LIFETIME = timedelta(days=3650)
@@ -20,7 +22,7 @@ class Authority:
 
     def __init__(self, data_dir: Path) -> None:
         """Read root, certificate and key, or make them the first time."""
-        paths = [data_dir / name for name in ("root.pem", "signing.pem", "signing.key")]
+        paths = [data_dir / name for name in (ROOT_FILE, "signing.pem", "signing.key")]
         if not all(path.exists() for path in paths):
             for path, pem in zip(paths, make_chain(SIGNING_NAME), strict=True):
                 path.write_bytes(pem)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
 
 import psutil
@@ -62,7 +63,7 @@ def test_record_that_says_nothing_useful_blocks_nothing(tmp_path: Path, content:
     Claim(tmp_path).release()
 
 
-@pytest.mark.parametrize("part", ["api", "temporal", "temporal_ui", "worker_metrics"])
+@pytest.mark.parametrize("part", [port.name for port in fields(Ports)])
 def test_occupied_port_names_the_variable_to_change(part: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from stack.claim import Claim
+from stack.claim import Claim, Ports, variable
 from stack.process import runs
 from stack.supervisor import PARTS
 
@@ -31,13 +32,13 @@ class Launcher:
 
     def __init__(self, data_dir: Path, program: str | None, **environment: str) -> None:
         self.data_dir = data_dir
-        ports = dict.fromkeys(("PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "WORKER_METRICS_PORT"), "0")
+        ports = dict.fromkeys((variable(port.name) for port in fields(Ports)), "0")
         self.process = subprocess.Popen(
             [sys.executable, *(("-c", program) if program else ("-m", "stack", "run"))],
             cwd=ROOT,
             env={
                 **os.environ,
-                **{f"BURSAR_{name}": value for name, value in ports.items()},
+                **ports,
                 "BURSAR_DATA_DIR": str(data_dir),
                 **environment,
             },

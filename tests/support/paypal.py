@@ -27,7 +27,8 @@ from domain.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.paypal import PayPalProvider
 from providers.payments.paypal.client import PayPalClient
 from sandbox.paypal import shapes
-from sandbox.paypal.app import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID, create_app
+from sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
+from sandbox.paypal.app import create_app
 from sandbox.paypal.certificates import SIGNING_NAME, make_chain
 from tests.support.paypal_openapi import published
 

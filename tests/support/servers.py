@@ -15,11 +15,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from stack.claim import Ports, variable
 from stack.migrate import ROOT, migrate
 from stack.postgres import Postgres, wait_until_ready
 from stack.process import Process, Program, StackError, log_tail
@@ -97,9 +99,7 @@ class TestServers:
         settings = {
             "BURSAR_DATA_DIR": str(data_dir),
             "BURSAR_RATE_LIMIT": "1000000/minute",
-            **dict.fromkeys(
-                (f"BURSAR_{part}PORT" for part in ("", "TEMPORAL_", "TEMPORAL_UI_", "WORKER_METRICS_")), "0"
-            ),
+            **dict.fromkeys((variable(port.name) for port in fields(Ports)), "0"),
         }
         program = Program(
             name="stack",
