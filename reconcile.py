@@ -133,7 +133,7 @@ async def _let_payments_look(work: ReconciliationActivities, step: Reconciliatio
 def table(run: ReconciliationRun) -> list[str]:
     """Write what a run found: a line for each currency and kind, and how the clearing account explains itself."""
     report = books.report_of(run)
-    header = ("", "kind", "matched", "missing here", "missing there", "differs", "fee missing", "booked", "listed")
+    header = ("currency", "kind", "matched", "missing here", "missing there", "differs", "fee missing", "booked", "listed")
     rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     verdict = "agrees" if not run.differences else f"{run.differences} OPEN DIFFERENCES"
@@ -169,10 +169,10 @@ def _explained(provider: str, account: Clearing) -> str:
         for kind, net in sorted(account.kinds.items())
     )
     amount = f"{format_amount(account.held_minor, account.currency)} {account.currency}"
-    held = f"provider/{provider}/clearing holds {amount}"
+    explained = f"provider/{provider}/clearing holds {amount} = {kinds.removeprefix('+ ') or '0'}"
     if account.unexplained_minor:
-        return f"{held} = {kinds} + {format_amount(account.unexplained_minor, account.currency)} UNEXPLAINED"
-    return f"{held} = {kinds.removeprefix('+ ') or '0'}"
+        return f"{explained}, {format_amount(account.unexplained_minor, account.currency)} UNEXPLAINED"
+    return explained
 
 
 def _moment(text: str) -> datetime:
