@@ -88,6 +88,12 @@ class ApiMetrics:
             registry=self.registry,
         )
         self.set_inbox_oldest(None)
+        self._payment_commands = Counter(
+            "bursar_payment_commands",
+            "Commands given to payments, by command and outcome: ok, the code of the refusal, or error.",
+            ("command", "outcome"),
+            registry=self.registry,
+        )
         # Looking a child up by its labels takes three times as long as counting.
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
@@ -121,20 +127,32 @@ class ApiMetrics:
     @contextmanager
     def escrow_command(self, command: str) -> Iterator[None]:
         """Count the command that the block gives to an escrow, by its outcome: `ok`, the refusal's code, or `error`."""
-        outcome = "error"
-        try:
+        with _outcome(self._commands, command):
             yield
-            outcome = "ok"
-        except DomainError as refusal:
-            outcome = refusal.error_code
-            raise
-        finally:
-            self._commands.labels(command, outcome).inc()
+
+    @contextmanager
+    def payment_command(self, command: str) -> Iterator[None]:
+        """Count the command that the block gives to a payment, in the same way."""
+        with _outcome(self._payment_commands, command):
+            yield
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the body and the content type of `GET /metrics`, in the format that the scraper accepts."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+
+@contextmanager
+def _outcome(counter: Counter, command: str) -> Iterator[None]:
+    outcome = "error"
+    try:
+        yield
+        outcome = "ok"
+    except DomainError as refusal:
+        outcome = refusal.error_code
+        raise
+    finally:
+        counter.labels(command, outcome).inc()
 
 
 def route_template(scope: Scope) -> str:

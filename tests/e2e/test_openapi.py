@@ -58,6 +58,18 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/billing/balance", "/credits/balance", "/payments/credits/balance")},
     **{path: {"get"} for path in ("/billing/credits", "/billing/transactions", "/credits/transactions")},
     "/credits/grants": {"post"},
+    **{path: {"post", "get"} for path in ("/payments", "/payments/{payment_id}/refunds")},
+    **{path: {"get"} for path in ("/billing/payments", "/payments/{payment_id}", "/payments/{payment_id}/timeline")},
+    **{
+        path: {"post"}
+        for path in (
+            *(f"/payments/{{payment_id}}/{command}" for command in ("confirm", "capture", "cancel")),
+            *("/payments/create", "/billing/topup", "/payments/credits/purchase", "/billing/purchase-credits"),
+            *("/billing/credits/purchase", "/disputes/{dispute_id}/evidence"),
+        )
+    },
+    **{path: {"get"} for path in ("/billing/credit-packages", "/billing/credits/history", "/billing/config")},
+    **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -71,6 +83,10 @@ CODES = {
     ("/escrows/{escrow_id}/approvals", "post"): {"escrow.not_a_signatory", "escrow.already_signed"},
     ("/escrows/{escrow_id}/refunds", "post"): {"escrow.refund_exceeds_held", "idempotency.conflict"},
     ("/escrows/{escrow_id}/disputes/resolution", "post"): {"idempotency.in_flight", "auth.forbidden", "not_found"},
+    ("/payments", "post"): {"payment.declined", "idempotency.missing", "escrow.amount_mismatch"},
+    ("/billing/purchase-credits", "post"): {"payment.declined", "payment.no_method"},
+    ("/payments/{payment_id}/confirm", "post"): {"payment.unknown_outcome", "payment.declined", "payment.wrong_state"},
+    ("/payments/{payment_id}/refunds", "post"): {"payment.already_refunded", "payment.refund_exceeds_remainder"},
     ("/credits/grants", "post"): {"auth.missing", "auth.invalid", "rate_limited", "service.unavailable"},
 }
 

@@ -126,7 +126,7 @@ async def test_request_that_breaks_is_counted_as_500(metrics: ApiMetrics) -> Non
 
 
 def give(metrics: ApiMetrics, error: Exception | None = None) -> None:
-    with metrics.escrow_command("fund"):
+    with metrics.escrow_command("fund"), metrics.payment_command("refund"):
         if error:
             raise error
 
@@ -141,6 +141,7 @@ def test_commands_and_replays_are_counted(metrics: ApiMetrics) -> None:
     found = of(metrics)
     for outcome in ("ok", "ledger.insufficient_funds", "error"):
         assert found[("bursar_escrow_commands_total", (("command", "fund"), ("outcome", outcome)))] == 1
+        assert found[("bursar_payment_commands_total", (("command", "refund"), ("outcome", outcome)))] == 1
     assert found[("bursar_idempotency_replays_total", ())] == 1
     assert ("process_resident_memory_bytes", ()) in found
 

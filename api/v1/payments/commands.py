@@ -181,7 +181,8 @@ async def _told(
         return await patiently(lambda: attempt(update_id), limit=deps.settings.command_timeout, what="payment")
 
     try:
-        return await answer(command.command_id)
+        with deps.metrics.payment_command(update):
+            return await answer(command.command_id)
     except Unavailable as error:
         error.extra.setdefault("payment_id", terms.payment_id)
         raise
