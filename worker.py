@@ -7,14 +7,17 @@ from datetime import timedelta
 
 import structlog
 import uvloop
-from temporalio.client import Client, ScheduleIntervalSpec, ScheduleSpec
+from temporalio.client import Client, ScheduleCalendarSpec, ScheduleIntervalSpec, ScheduleRange, ScheduleSpec
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
+from activities.customers import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
+from activities.inbox import InboxActivities
 from activities.payment_providers import PaymentProviders
 from activities.payments import PaymentBooks
+from activities.reconciliation import ReconciliationActivities
 from composition import make_providers
 from contracts.queues import TASK_QUEUE
 from providers.payments.registry import Providers
@@ -24,10 +27,14 @@ from runtime.schedules import Job, apply_schedules
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
+from workflows.customer import CustomerWorkflow
 from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
+from workflows.inbox_sweep import InboxSweepWorkflow
 from workflows.payment import PaymentWorkflow
+from workflows.provider_event import ProviderEventWorkflow
+from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
@@ -45,6 +52,31 @@ SCHEDULES = [
         summary="Gives a run back to escrows that lost theirs",
         run_timeout=timedelta(minutes=30),
     ),
+    Job(
+        id="inbox-sweep",
+        workflow="inbox-sweep",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        summary="Gives a run to webhooks that were stored and not handled",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="reconciliation-nightly",
+        workflow="reconciliation-nightly",
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)])]),
+        summary="Compares each provider's statement with the books",
+        catch_up_within=timedelta(hours=20),
+    ),
+]
+WORKFLOWS = [
+    CustomerWorkflow,
+    EscrowSweepWorkflow,
+    EscrowWorkflow,
+    HoldExpiryWorkflow,
+    InboxSweepWorkflow,
+    NightlyReconciliationWorkflow,
+    PaymentWorkflow,
+    ProviderEventWorkflow,
+    ReconciliationWorkflow,
 ]
 
 
@@ -57,12 +89,15 @@ def make_worker(
     deployment `bursar`, and running workflows move to it with their next task. Without one it is not, and every
     worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
     """
+    providers = providers or Providers({})
     escrow, holds = EscrowActivities(database), HoldActivities(database)
-    books, asking = PaymentBooks(database), PaymentProviders(database, providers or Providers({}), client)
+    books, asking = PaymentBooks(database), PaymentProviders(database, providers, client)
+    inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
+    comparing = ReconciliationActivities(database, providers, client)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[EscrowWorkflow, EscrowSweepWorkflow, HoldExpiryWorkflow, PaymentWorkflow],
+        workflows=WORKFLOWS,
         activities=[
             escrow.record_event,
             escrow.load,
@@ -80,6 +115,17 @@ def make_worker(
             asking.find_refund,
             asking.submit_evidence,
             asking.fund_escrow,
+            asking.freeze_escrow,
+            inbox.dispatch,
+            inbox.find_unhandled,
+            customers.ensure_customer,
+            comparing.plan,
+            comparing.begin,
+            comparing.fetch_statement,
+            comparing.tell_payments,
+            comparing.count_unsettled,
+            comparing.conclude,
+            comparing.fail,
             asking.freeze_escrow,
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
