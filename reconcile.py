@@ -41,6 +41,7 @@ COLUMNS = (
     Verdict.AMOUNT_DIFFERS,
     Verdict.FEE_MISSING,
 )
+TITLES = ("matched", "missing here", "missing there", "differs", "fee missing")
 
 
 def run(provider: str | None, since: str | None, until: str | None) -> tuple[list[str], int]:
@@ -133,7 +134,7 @@ async def _let_payments_look(work: ReconciliationActivities, step: Reconciliatio
 def table(run: ReconciliationRun) -> list[str]:
     """Write what a run found: a line for each currency and kind, and how the clearing account explains itself."""
     report = books.report_of(run)
-    header = ("currency", "kind", "matched", "missing here", "missing there", "differs", "fee missing", "booked", "listed")
+    header = ("currency", "kind", *TITLES, "booked", "listed")
     rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     verdict = "agrees" if not run.differences else f"{run.differences} OPEN DIFFERENCES"
