@@ -10,6 +10,7 @@ from domain.payment.snapshot import DisputeEvidence, MovementKind, ProviderStatu
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from providers.payments.paypal import PayPalProvider
 from providers.payments.paypal.amounts import SUPPORTED, WITHOUT_DECIMALS, from_paypal, to_paypal
+from providers.payments.paypal.snapshots import snapshot
 from tests.support.paypal import a_payment, running_paypal
 
 
@@ -51,6 +52,8 @@ async def test_an_approved_order_requires_nothing_more_of_the_payer(paypal, prov
     await paypal.control(f"orders/{order.ref}/approve")
     approved = await provider.retrieve(order.ref)
     assert (approved.status, approved.action) == (ProviderStatus.REQUIRES_ACTION, None)
+    links = [{"rel": "approve", "href": "https://paypal.test"}]
+    assert snapshot((await paypal.orders())[0] | {"links": links}) == approved
 
 
 async def test_a_second_confirm_with_another_key_takes_nothing_more(paypal, provider):
@@ -124,6 +127,8 @@ async def test_an_authorization_is_captured_in_part_and_once(paypal, provider):
     taken = await provider.capture(held.ref, 3000, idempotency_key="c1")
     assert (taken.status, taken.authorized_minor) == (ProviderStatus.SUCCEEDED, 0)
     assert [charge.amount_minor for charge in taken.movements] == [3000]
+    [authorization] = (await paypal.orders())[0]["purchase_units"][0]["payments"]["authorizations"]
+    assert authorization["status"] == "CAPTURED"  # for good, so the rest is released
     assert await provider.capture(held.ref, 2000, idempotency_key="c2") == taken
     assert await provider.cancel(held.ref, idempotency_key="x") == taken
 
@@ -191,6 +196,9 @@ async def test_one_refund_id_gives_one_refund_whatever_the_key(paypal, provider)
     ]
     assert first == second == await provider.find_refund(paid.ref, refund_id="rfd_1", idempotency_key="a")
     assert len((await provider.retrieve(paid.ref)).refunds) == 1
+    assert sum(request.url.path.endswith("/refund") for request, _ in paypal.exchanges) == 1
+    [kept] = (await paypal.orders())[0]["purchase_units"][0]["payments"]["refunds"]
+    assert (kept["custom_id"], kept["invoice_id"]) == ("rfd_1", "rfd_1")
     assert await provider.find_refund(paid.ref, refund_id="rfd_2", idempotency_key="c") is None
 
 
@@ -410,6 +418,7 @@ async def test_a_token_is_renewed_before_it_ends_and_when_it_is_refused(paypal, 
     await paypal.advance(hours=9)
     await provider.retrieve(order.ref)
     assert tokens_asked(paypal) == 2
+    assert all(response.is_success for _, response in paypal.exchanges)
     await paypal.control("tokens/revoke")
     await asyncio.gather(*(provider.retrieve(order.ref) for _ in range(3)))
     assert tokens_asked(paypal) == 3

@@ -79,6 +79,15 @@ async def test_the_end_of_the_time_is_not_part_of_it(paypal):
     assert [one.key for one in await moved(provider, paypal, since=at, until=later)] == [charge.key]
 
 
+async def test_a_movement_where_two_windows_touch_comes_once(paypal):
+    provider = await paypal.provider()
+    [charge] = (await paypal.paid(provider, a_payment())).movements
+    since = charge.occurred_at - timedelta(days=31)
+    listed = await moved(provider, paypal, since=since, until=since + timedelta(days=40))
+    assert [one.key for one in listed] == [charge.key]
+    assert len(searches(paypal)) == 2
+
+
 async def test_every_page_is_read(paypal):
     provider = await paypal.provider()
     for number in range(5):

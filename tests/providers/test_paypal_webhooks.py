@@ -161,6 +161,14 @@ async def test_a_signature_that_is_none_is_refused(signature):
         await signer.verify(BODY, signer.headers(BODY) | {"paypal-transmission-sig": signature})
 
 
+async def test_a_signature_with_something_beside_it_is_refused():
+    signer = Signer()
+    headers = signer.headers(BODY)
+    headers["paypal-transmission-sig"] += "!"
+    with pytest.raises(BadSignature):
+        await signer.verify(BODY, headers)
+
+
 @pytest.mark.parametrize("algorithm", ["SHA1withRSA", "none", "sha256withrsa"])
 async def test_another_algorithm_is_refused(algorithm):
     signer = Signer()
@@ -288,7 +296,7 @@ async def test_a_redirect_is_not_followed():
         (httpx.Response(503), ProviderUnavailable),
         (httpx.Response(200, content=b"no certificate"), BadSignature),
         (httpx.Response(200, content=b""), BadSignature),
-        (httpx.Response(200, content=b"x" * 100_000), BadSignature),
+        (httpx.Response(200, content=a_chain()[1] + b"\n" * 100_000), BadSignature),
     ],
     ids=["missing", "unavailable", "text", "empty", "long"],
 )
