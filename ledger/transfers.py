@@ -23,7 +23,8 @@ FROM ledger.transfers t
 """
 _BY_KEY = _SELECT + "WHERE t.idempotency_key = $3"
 _BY_ID = _SELECT + "WHERE t.id = $3"
-_REFERRING = _SELECT + "WHERE t.kind = $3 AND t.reference = $4 AND t.id > $5 ORDER BY t.id"
+# The kind is written out, or a prepared statement could not use the index of just these.
+_CREDIT_REFUNDS = _SELECT + "WHERE t.kind = 'credit_payment_refund' AND t.reference = $3 ORDER BY t.id"
 _BETWEEN = (
     _SELECT
     + """
@@ -61,9 +62,9 @@ class Transfers:
         """Return one transfer."""
         return _transfer(await self._connection.fetchrow(_BY_ID, *self._account, transfer_id))
 
-    async def referring(self, kind: str, reference: str, *, after: UUID) -> list[Transfer]:
-        """List the transfers of a kind with a reference that were recorded after another one, in that order."""
-        return _transfers(await self._connection.fetch(_REFERRING, *self._account, kind, reference, after))
+    async def credit_refunds(self, payment_ref: str) -> list[Transfer]:
+        """List what was given back of a payment that was made with credits, in that order."""
+        return _transfers(await self._connection.fetch(_CREDIT_REFUNDS, *self._account, payment_ref))
 
     async def between(self, kinds: Sequence[str], since: datetime, until: datetime) -> list[Transfer]:
         """List transfers of these kinds by business time in `[since, until)`, if they were recorded close to it."""

@@ -147,6 +147,13 @@ def upgrade() -> None:
     op.create_index(
         "uq_provider_customers_provider_customer_ref", "provider_customers", ["provider", "customer_ref"], unique=True
     )
+    op.create_index(
+        "ix_transfers_credit_refunds",
+        "transfers",
+        ["reference"],
+        schema="ledger",
+        postgresql_where=sa.text("kind = 'credit_payment_refund'"),
+    )
     op.add_column("credit_lots", sa.Column("payment_id", sa.Text(), nullable=True))
     op.add_column("credit_lots", sa.Column("paid_minor", sa.BigInteger(), nullable=True))
     op.add_column("credit_lots", sa.Column("paid_currency", sa.Text(), nullable=True))
@@ -155,6 +162,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_transfers_credit_refunds", "transfers", schema="ledger")
     for column in ("payment_id", "paid_minor", "paid_currency"):
         op.drop_column("credit_lots", column)
     for table in (

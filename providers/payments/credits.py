@@ -110,7 +110,7 @@ class CreditsProvider:
             transfers = self._transfers(connection)
             await transfers.lock(ref)
             paid = await self._paid(transfers, ref)
-            refunds = await transfers.referring(REFUND, ref, after=paid.transfer_id)
+            refunds = await transfers.credit_refunds(ref)
             for made in refunds:
                 if made.metadata.get("refund_id") == refund_id and -made.amount_minor == amount_minor:
                     return _refund(made)
@@ -177,7 +177,7 @@ class CreditsProvider:
     async def _snapshot(self, connection: asyncpg.Connection, ref: str) -> Snapshot:
         transfers = self._transfers(connection)
         paid = await self._paid(transfers, ref)
-        refunds = await transfers.referring(REFUND, ref, after=paid.transfer_id)
+        refunds = await transfers.credit_refunds(ref)
         return Snapshot(
             ref=ref,
             status=ProviderStatus.SUCCEEDED,
