@@ -59,10 +59,11 @@ SCHEDULES = [
         summary="Gives a run to webhooks that were stored and not handled",
         run_timeout=timedelta(minutes=30),
     ),
+    # By half past four the last hour of the day is in every provider's statement.
     Job(
         id="reconciliation-nightly",
         workflow="reconciliation-nightly",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)])]),
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(4)], minute=[ScheduleRange(30)])]),
         summary="Compares each provider's statement with the books",
         catch_up_within=timedelta(hours=20),
     ),
@@ -126,7 +127,6 @@ def make_worker(
             comparing.count_unsettled,
             comparing.conclude,
             comparing.fail,
-            asking.freeze_escrow,
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),

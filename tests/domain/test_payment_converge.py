@@ -1,8 +1,10 @@
 """Whatever a provider does, in whatever order it is told, our books end where its own stand."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,7 +110,12 @@ class World:
     def step(self, name: str, number: int) -> None:
         account = self.account
         refunds, disputes = list(account.refunds), list(account.disputes)
-        actions = {
+
+        def one_of(refs: list[str], act: Callable[[str], None]) -> None:
+            if refs:
+                act(refs[number % len(refs)])
+
+        actions: dict[str, Callable[[], object]] = {
             "process": account.process,
             "fail": account.fail,
             "reverse": account.reverse,
@@ -118,12 +125,12 @@ class World:
             "refund_here": lambda: self.refund(number, pending=False),
             "refund_here_pending": lambda: self.refund(number, pending=True),
             "refund_there": lambda: account.refund(number),
-            "settle_refund": lambda: refunds and account.settle_refund(refunds[number % len(refunds)]),
-            "fail_refund": lambda: refunds and account.fail_refund(refunds[number % len(refunds)]),
+            "settle_refund": lambda: one_of(refunds, account.settle_refund),
+            "fail_refund": lambda: one_of(refunds, account.fail_refund),
             "dispute": lambda: account.dispute(number),
             "inquiry": lambda: account.dispute(number, inquiry=True),
-            "win": lambda: disputes and account.close_dispute(disputes[number % len(disputes)], won=True),
-            "lose": lambda: disputes and account.close_dispute(disputes[number % len(disputes)], won=False),
+            "win": lambda: one_of(disputes, partial(account.close_dispute, won=True)),
+            "lose": lambda: one_of(disputes, partial(account.close_dispute, won=False)),
             "look": self.look,
             "spend": lambda: self.spend(number),
         }

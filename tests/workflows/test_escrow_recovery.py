@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities.escrow import BooksRefused, EscrowActivities
+from activities.books import BooksRefused
+from activities.escrow import EscrowActivities
 from contracts.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.errors import WrongState

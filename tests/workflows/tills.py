@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
@@ -38,6 +38,9 @@ from runtime.identity import new_id
 from tests.support.payments import TERMS, Account
 from workflows.payment import PaymentWorkflow
 
+if TYPE_CHECKING:
+    from tests.workflows.conftest import Stage
+
 COMMANDS = {
     "confirm": ConfirmPayment,
     "capture": CapturePayment,
@@ -52,7 +55,7 @@ KEYS = itertools.count(1)
 class Till:
     """One payment."""
 
-    stage: Any
+    stage: "Stage"
     terms: PaymentTerms
     command_id: str
 
@@ -89,26 +92,28 @@ class Till:
 
     async def create(self) -> PaymentCommandResult:
         with self.stage.env.with_time_skipping_disabled():
-            return await self.client.execute_update_with_start_workflow(
+            result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
                 "create",
                 CreatePaymentCommand(command_id=self.command_id, actor=self.actor),
                 id=self.command_id,
                 result_type=PaymentCommandResult,
                 start_workflow_operation=self.operation(resume=False),
             )
+            return result
 
     async def send(self, name: str, *, key: str | None = None, **fields: Any) -> PaymentCommandResult:
         if name == "refund":
             fields.setdefault("refund_id", new_id("rfd"))
         command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=self.actor, **fields)
         with self.stage.env.with_time_skipping_disabled():
-            return await self.client.execute_update_with_start_workflow(
+            result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
                 name,
                 command,
                 id=command.command_id,
                 result_type=PaymentCommandResult,
                 start_workflow_operation=self.operation(resume=True),
             )
+            return result
 
     async def event(self, event_id: str | None = None) -> str:
         """Have the inbox tell the run of an event, as a webhook does; it is stored like one."""
@@ -204,7 +209,7 @@ class Till:
             return list(await session.scalars(query))
 
 
-async def till(stage: Any, *, org_id: str | None = None, **changes: Any) -> Till:
+async def till(stage: "Stage", *, org_id: str | None = None, **changes: Any) -> Till:
     """Make the terms of a payment of a new organization."""
     org = org_id or new_id("org")
     if org_id is None:
