@@ -13,7 +13,9 @@ from api.app import create_app
 from api.keyring import split_token
 from api.v1 import ROUTERS
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
+from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -40,6 +42,9 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/payments/credits/purchase"): (Permission.PAY, {"amount": "100"}),
     ("POST", "/billing/purchase-credits"): (Permission.PAY, {"package": "starter", "payment_method": "pm_1"}),
     ("POST", "/billing/credits/purchase"): (Permission.PAY, {"package": "starter"}),
+    ("POST", "/billing/customer"): (Permission.PAY, None),
+    ("POST", "/billing/setup-intent"): (Permission.PAY, None),
+    ("GET", "/billing/portal"): (Permission.PAY, None),
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
@@ -102,6 +107,8 @@ OBJECTS = {
     ("GET", "/contracts/{contract_id}"),
     *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds")),
     *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
+    ("PUT", "/billing/payment-methods/{method_id}/default"),
+    ("DELETE", "/billing/payment-methods/{method_id}"),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
 }
@@ -111,9 +118,12 @@ OWN_DATA = {
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *("/billing/transactions", "/credits/transactions"),
         *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
+        *("/billing/customer", "/billing/payment-methods"),
     )
 }
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")}
+#: Signed by their senders.
+WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
+OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")} | {("POST", path) for path in WEBHOOKS}
 
 
 def test_every_endpoint_is_in_a_table() -> None:
@@ -162,7 +172,7 @@ async def test_operator_key_cannot_be_had_by_a_tenant_of_the_same_principal(tena
 
 
 @pytest.fixture(scope="module")
-async def foreign(stranger: Tenant, operator: Caller) -> dict[str, str]:
+async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dict[str, str]:
     """One id of each kind that belongs to the stranger alone."""
     agent = good(await stranger.owner.post("/agents", {"name": "hidden", "visibility": "private"}), 201)
     contract = good(
@@ -170,15 +180,30 @@ async def foreign(stranger: Tenant, operator: Caller) -> dict[str, str]:
     )
     parts = split_token(stranger.owner.token or "")
     assert parts is not None
+    paid = await Written(database, stranger.org_id).begin()
+    paid.there.pay()
+    paid.there.dispute()
+    await paid.look()
+    assert paid.payment is not None
     return {
+        "payment_id": paid.terms.payment_id,
+        "dispute_id": paid.payment.disputes[0].dispute_id,
         "organization_id": stranger.org_id,
         "key_id": parts[0],
         "agent_id": agent["id"],
         "contract_id": contract["id"],
+        "method_id": "pm_1",
     }
 
 
 BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --", "%F0%9F%98%80", "%ff")
+
+
+def body_for(method: str, path: str) -> dict[str, Any] | None:
+    """Return a body that is good as far as the object matters."""
+    if method != "POST":
+        return None
+    return {"text": "x"} if path.endswith("/evidence") else {}
 
 
 @pytest.mark.parametrize("role", TENANT_ROLES)
@@ -186,14 +211,16 @@ BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --"
 async def test_object_of_somebody_else_is_404_before_it_is_403(
     method: str, path: str, role: str, tenant: Tenant, foreign: dict[str, str]
 ) -> None:
-    refused(await tenant.callers[role].ask(method, path.format(**foreign)), 404, "not_found")
+    answer = await tenant.callers[role].ask(method, path.format(**foreign), key=new_key(), json=body_for(method, path))
+    refused(answer, 404, "not_found")
 
 
 @pytest.mark.parametrize("bad", BAD_IDS)
 @pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
 async def test_id_of_no_form_is_404(method: str, path: str, bad: str, operator: Caller) -> None:
-    name = path.partition("{")[2].rstrip("}")
-    refused(await operator.ask(method, path.format(**{name: bad})), 404, "not_found")
+    name = path.partition("{")[2].partition("}")[0]
+    answer = await operator.ask(method, path.format(**{name: bad}), key=new_key(), json=body_for(method, path))
+    refused(answer, 404, "not_found")
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
