@@ -17,7 +17,6 @@ from api.idempotency import Command, idempotency
 from api.provider_errors import provider_errors
 from api.tenancy import acting_organization
 from api.v1.customers.schemas import (
-    CustomerCreate,
     CustomerView,
     PaymentMethodList,
     PaymentMethodView,
@@ -36,6 +35,9 @@ from runtime.identity import new_id
 
 router = APIRouter(tags=["billing"])
 
+# Who asks is judged first, so these stand first among the parameters.
+Reader = Annotated[Actor, require(Permission.READ)]
+Payer = Annotated[Actor, require(Permission.PAY)]
 OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
@@ -45,8 +47,7 @@ _METHOD_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
 _UNKNOWN_METHOD = frozenset({"payment_method.unknown", "resource_missing"})
 
 
-async def _stripe(deps: DepsDep, _actor: ActorDep) -> StripeCustomers:
-    """Return Stripe; who has no key is not told whether it is set up."""
+async def _stripe(deps: DepsDep) -> StripeCustomers:
     if deps.providers.customers is None:
         raise NotFound("Stripe is not set up here, so nobody is a customer.")
     return deps.providers.customers
@@ -82,16 +83,16 @@ def _about_a_method() -> Iterator[None]:
             raise
 
 
-def _method_id(method_id: str) -> str:
+def _payer_of(actor: Actor, method_id: str) -> str:
+    """Return the organization that changes a method of its own; what has not the form of an id does not exist."""
     if not _METHOD_ID.fullmatch(method_id):
         raise NotFound(_MISSING_METHOD)
-    return method_id
+    permit(actor, Permission.PAY)
+    return acting_organization(actor, None)
 
 
 @router.get("/billing/customer", response_model=CustomerView, responses=errors(NotFound))
-async def get_customer(
-    deps: DepsDep, organization_id: OrganizationParam = None, actor: Actor = require(Permission.READ)
-) -> CustomerView:
+async def get_customer(actor: Reader, deps: DepsDep, organization_id: OrganizationParam = None) -> CustomerView:
     """Tell who the organization is at Stripe; 404 while it is nobody there."""
     org_id = await _organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
@@ -102,17 +103,9 @@ async def get_customer(
 
 
 @router.post("/billing/customer", response_model=CustomerView, responses=_ERRORS)
-async def create_customer(
-    body: CustomerCreate,
-    deps: DepsDep,
-    stripe: StripeDep,
-    command: MayRepeat,
-    actor: Actor = require(Permission.READ),
-) -> Response:
+async def create_customer(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
     """Make the organization a customer of Stripe, unless it is one; either way the answer is the same."""
-    if not actor.is_platform:
-        permit(actor, Permission.FUND)
-    org_id = await _organization(deps, actor, body.organization_id)
+    org_id = acting_organization(actor, None)
 
     async def act() -> CustomerView:
         ref = await _customer(deps, stripe, org_id)
@@ -123,7 +116,7 @@ async def create_customer(
 
 @router.get("/billing/payment-methods", response_model=PaymentMethodList, responses=_ERRORS)
 async def list_payment_methods(
-    deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None, actor: Actor = require(Permission.READ)
+    actor: Reader, deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None
 ) -> PaymentMethodList:
     """List what the organization can pay with, as Stripe has it now."""
     org_id = await _organization(deps, actor, organization_id)
@@ -137,9 +130,7 @@ async def list_payment_methods(
 
 
 @router.post("/billing/setup-intent", response_model=SetupIntentView, responses=_ERRORS)
-async def create_setup_intent(
-    deps: DepsDep, stripe: StripeDep, command: MayRepeat, actor: Actor = require(Permission.FUND)
-) -> Response:
+async def create_setup_intent(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
     """Begin to store a payment method that can be charged later; the secret opens Stripe's form."""
     org_id = acting_organization(actor, None)
 
@@ -155,16 +146,16 @@ async def create_setup_intent(
 
 @router.put("/billing/payment-methods/{method_id}/default", response_model=PaymentMethodList, responses=_ERRORS)
 async def make_default_payment_method(
-    method_id: str, deps: DepsDep, stripe: StripeDep, command: MayRepeat, actor: Actor = require(Permission.FUND)
+    actor: ActorDep, method_id: str, deps: DepsDep, stripe: StripeDep, command: MayRepeat
 ) -> Response:
     """Charge this method from now on unless another one is named."""
-    org_id = acting_organization(actor, None)
+    org_id = _payer_of(actor, method_id)
 
     async def act() -> PaymentMethodList:
         customer = await _customer(deps, stripe, org_id)
         key = customer_command_key(org_id, "default-method", command.command_id)
         with _about_a_method():
-            await stripe.set_default(customer, _method_id(method_id), idempotency_key=key)
+            await stripe.set_default(customer, method_id, idempotency_key=key)
         await _record(deps, actor, "payment_method.make_default", method_id)
         with provider_errors():
             methods = await stripe.methods(customer)
@@ -174,14 +165,12 @@ async def make_default_payment_method(
 
 
 @router.delete("/billing/payment-methods/{method_id}", status_code=204, responses=_ERRORS)
-async def detach_payment_method(
-    method_id: str, deps: DepsDep, stripe: StripeDep, actor: Actor = require(Permission.FUND)
-) -> None:
+async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, stripe: StripeDep) -> None:
     """Forget a stored method for good; forgetting it again changes nothing."""
-    org_id = acting_organization(actor, None)
+    org_id = _payer_of(actor, method_id)
     customer = await _customer(deps, stripe, org_id)
     # Detaching happens once in a method's life, so the method itself names the command.
-    key = customer_command_key(org_id, "detach", _method_id(method_id))
+    key = customer_command_key(org_id, "detach", method_id)
     with _about_a_method():
         await stripe.detach(customer, method_id, idempotency_key=key)
     await _record(deps, actor, "payment_method.detach", method_id)
@@ -189,10 +178,10 @@ async def detach_payment_method(
 
 @router.get("/billing/portal", response_model=PortalView, responses=_ERRORS)
 async def open_portal(
+    actor: Payer,
     return_url: Annotated[ReturnUrl, Query(description="Where the payer comes back to.")],
     deps: DepsDep,
     stripe: StripeDep,
-    actor: Actor = require(Permission.FUND),
 ) -> PortalView:
     """Return the address of a page of Stripe's, good for minutes, where the payer sees to methods and receipts."""
     org_id = acting_organization(actor, None)

@@ -4,19 +4,11 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import OrganizationId, RequestModel, ResponseModel, example
+from api.fields import ResponseModel
 from providers.payments.stripe.customers import MethodView
 
 #: Where a payer comes back to.
 ReturnUrl = Annotated[str, StringConstraints(min_length=8, max_length=500, pattern=r"^https?://[A-Za-z0-9\[][!-~]*$")]
-
-
-class CustomerCreate(RequestModel):
-    """Makes the organization a customer, unless it is one."""
-
-    model_config = example()
-
-    organization_id: OrganizationId | None = Field(default=None, description="For operators.")
 
 
 class CustomerView(ResponseModel):
