@@ -248,6 +248,15 @@ async def test_text_that_the_database_cannot_hold_does_not_lose_the_event(inbox:
     assert (row.payment_id, row.refs) == (None, ["pi_1", "cus\ufffd"])
 
 
+async def test_method_that_was_detached_still_names_its_customer(inbox: Inbox) -> None:
+    event_id, body = event("payment_method.detached", id="pm_1", customer=None)
+    document = json.loads(body)
+    document["data"]["previous_attributes"] = {"customer": "cus_before"}
+    good(await inbox.stripe(json.dumps(document).encode()))
+    (row,) = await inbox.stored(event_id)
+    assert row.refs == ["pm_1", "cus_before"]
+
+
 async def test_body_that_is_too_long_is_refused(database_urls: DatabaseUrls) -> None:
     async with running(database_urls, max_body_bytes=4096) as inbox:
         _, body = event(description="x" * 5000)
@@ -323,6 +332,21 @@ async def test_background_takes_no_more_than_may_wait_and_outlives_failures() ->
     assert background.begin("fourth", work)
     await background.close()
     assert done == [1, 1]
+
+
+async def test_background_that_does_not_end_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.background.CLOSE_SECONDS", 0.01)
+    background, ended = Background(), []
+
+    async def hang() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(1)
+
+    assert background.begin("hanging", hang)
+    await background.close()
+    assert ended == [1]
 
 
 #: What the issue names, and what is done with it.

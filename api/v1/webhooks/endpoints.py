@@ -5,6 +5,7 @@ bursts. A process that dies between the answer and the start leaves an event tha
 """
 
 from datetime import timedelta
+from functools import partial
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -111,18 +112,21 @@ async def _alert(deps: Deps, name: str, event: ProviderEvent) -> None:
 async def _begin_run(deps: Deps, name: str, event: ProviderEvent) -> None:
     client = deps.temporal
     if client is not None:
-        deps.background.begin(f"event/{name}/{event.event_id}", lambda: _start_run(client, name, event))
+        # Thousands may wait, so the payload does not.
+        deps.background.begin(
+            f"event/{name}/{event.event_id}", partial(_start_run, client, name, event.event_id, event.type)
+        )
 
 
-async def _start_run(client: Client, name: str, event: ProviderEvent) -> None:
+async def _start_run(client: Client, name: str, event_id: str, event_type: str) -> None:
     await client.start_workflow(
         ProviderEventWorkflow.run,
-        ProviderEventInput(provider=name, event_id=event.event_id),
-        id=provider_event_workflow_id(name, event.event_id),
+        ProviderEventInput(provider=name, event_id=event_id),
+        id=provider_event_workflow_id(name, event_id),
         task_queue=TASK_QUEUE,
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=TASK_TIMEOUT,
-        static_summary=cut_summary(event.type),
+        static_summary=cut_summary(event_type),
         rpc_timeout=START_TIMEOUT,
     )
