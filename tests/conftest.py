@@ -16,8 +16,8 @@ from contracts import search_attributes
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.demo import Running
 from stack.postgres import Postgres
+from stack.running import Running
 from stack.temporal import find_temporal
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
@@ -122,7 +122,13 @@ async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal server on which each workflow's own clock skips ahead."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_extra_args=[
+            "--dynamic-config-value",
+            "frontend.WorkflowTimeSkippingEnabled=true",
+            # The server looks for due timers this often: by default each one that is skipped to costs a second.
+            "--dynamic-config-value",
+            'history.timerProcessorMaxTimeShift="20ms"',
+        ],
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(Settings()),
     )
