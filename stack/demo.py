@@ -5,29 +5,25 @@ as the story expects it is told at the end, and the exit code is 1.
 """
 
 import asyncio
-import json
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import asyncpg
 import httpx
 
 from stack.migrate import ROOT
-from stack.process import StackError
+from stack.narrator import Narrator, Say, StoryEnded
+from stack.payment_story import PaymentStory
+from stack.running import Running
 from stack.stories import STORIES, Story
 from stack.supervisor import Stack
-
-Say = Callable[[str], None]
 
 ZERO = Decimal("0.00")
 ENOUGH = Decimal("500.00")
@@ -35,39 +31,6 @@ _BALANCES = """
 SELECT CASE WHEN a.path LIKE 'escrow/%' THEN 'escrow' ELSE a.path END AS path, sum(b.posted)::bigint AS posted
 FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.asset = 'CREDIT' GROUP BY 1
 """
-
-
-@dataclass(frozen=True)
-class Running:
-    """What `dev.json` says about a stack."""
-
-    data_dir: Path
-    api_url: str
-    temporal_ui_url: str
-    temporal_address: str
-    temporal_namespace: str
-    database_url: str
-    keys: dict[str, str]
-    ids: dict[str, str]
-
-    @classmethod
-    def read(cls, dev_file: Path) -> "Running":
-        """Read it; raises OSError or ValueError when there is none."""
-        dev = json.loads(dev_file.read_text())
-        return cls(
-            data_dir=dev_file.parent,
-            api_url=dev["api_url"],
-            temporal_ui_url=dev["temporal_ui_url"],
-            temporal_address=dev["temporal_address"],
-            temporal_namespace=dev["temporal_namespace"],
-            database_url=dev["database_url"],
-            keys=dev["keys"],
-            ids=dev["ids"],
-        )
-
-    def run_url(self, workflow_id: str) -> str:
-        """Return where the Temporal UI shows a run."""
-        return f"{self.temporal_ui_url}/namespaces/{self.temporal_namespace}/workflows/{quote(workflow_id, safe='')}"
 
 
 @asynccontextmanager
@@ -93,79 +56,65 @@ async def some_stack(data_dir: Path, say: Say) -> AsyncIterator[Running]:
             await stack.stop()
 
 
-class Teller:
-    """Tells stories on a stack and keeps what was not as expected.
+class EscrowStories:
+    """Tells stories of escrows paid with credits, and compares who holds what before and after."""
 
-    Attributes:
-        problems: what is off, in words.
-    """
+    def __init__(self, narrator: Narrator) -> None:
+        """Take who tells them."""
+        self._narrator = narrator
+        self._running = narrator.running
 
-    def __init__(self, running: Running, http: httpx.AsyncClient, say: Say) -> None:
-        """Take the stack, a client whose base is its API, and where each line goes."""
-        self.problems: list[str] = []
-        self._running = running
-        self._http = http
-        self._say = say
-        self._nonce = secrets.token_hex(4)
-        self._keys = 0
-
-    async def tell(self, stories: Sequence[Story]) -> list[str]:
-        """Tell the stories between a look at the balances before and one after; return what is off."""
+    async def tell(self, stories: Sequence[Story]) -> None:
+        """Tell the stories between a look at the balances before and one after."""
         await self._grant_if_poor()
         before = await self._balances()
         for number, story in enumerate(stories, 1):
-            self._say(f"\n{number}. {story.title}")
-            await self._story(story)
+            self._narrator.say(f"\n{number}. {story.title}")
+            try:
+                await self._story(story)
+            except StoryEnded:
+                continue
         after = await self._balances()
         self._show_balances(before, after)
         self._expect_balances(before, after, stories)
-        self._prove_books()
-        return self.problems
 
     async def _story(self, story: Story) -> None:
-        agent = self._running.ids["agent"]
-        contract = await self._post("client", "/contracts", {**story.contract, "agent_id": agent})
-        if contract is None:
-            return
-        self._say(f"   {contract['title']}, for {contract['price']} {contract['currency']} ({contract['id']})")
-        escrow = await self._post("client", "/escrows", {"contract_id": contract["id"]})
+        told, agent = self._narrator, self._running.ids["agent"]
+        contract = await told.post("client", "/contracts", {**story.contract, "agent_id": agent})
+        told.say(f"   {contract['title']}, for {contract['price']} {contract['currency']} ({contract['id']})")
+        escrow = await told.post("client", "/escrows", {"contract_id": contract["id"]})
         for act in story.acts:
-            if escrow is None:
-                return
-            escrow = await self._post(act.role, f"/escrows/{escrow['id']}/{act.path}", act.body)
-            if escrow is not None:
-                self._say(f"   {act.words:<44} {escrow['status']:<10} {_held(escrow)}")
-                self._expect(f"{story.title}: status after “{act.words}”", escrow["status"], act.status)
-        if escrow is None:
-            return
+            escrow = await told.post(act.role, f"/escrows/{escrow['id']}/{act.path}", act.body)
+            told.say(f"   {act.words:<44} {escrow['status']:<10} {_held(escrow)}")
+            told.expect(f"{story.title}: status after “{act.words}”", escrow["status"], act.status)
         shown = {name: escrow[f"{name}_amount"] for name in ("funded", "released", "refunded", "commission")}
-        self._say("   " + " · ".join(f"{name} {value}" for name, value in shown.items()))
+        told.say("   " + " · ".join(f"{name} {value}" for name, value in shown.items()))
         for name, value in story.amounts.items():
-            self._expect(f"{story.title}: {name}", shown[name], value)
+            told.expect(f"{story.title}: {name}", shown[name], value)
         parts = sum(Decimal(shown[name]) for name in ("released", "refunded", "commission"))
-        self._expect(f"{story.title}: released + refunded + commission", parts, Decimal(shown["funded"]))
+        told.expect(f"{story.title}: released + refunded + commission", parts, Decimal(shown["funded"]))
         await self._timeline(escrow)
 
     async def _timeline(self, escrow: dict[str, Any]) -> None:
-        timeline = await self._get("client", f"/escrows/{escrow['id']}/timeline")
-        self._say("   timeline")
+        timeline = await self._narrator.get("client", f"/escrows/{escrow['id']}/timeline")
+        self._narrator.say("   timeline")
         for event in timeline["data"]:
             who = event["actor"].rpartition("/")[2]
             moved = event["transfer_id"] or ""
-            self._say(
+            self._narrator.say(
                 f"     {event['number']:>2}  {event['at'][11:19]}  {event['kind']:<19} {who:<13} {moved}".rstrip()
             )
-        self._say(f"   run  {self._running.run_url(escrow['workflow_id'])}")
+        self._narrator.say(f"   run  {self._running.run_url(escrow['workflow_id'])}")
 
     async def _grant_if_poor(self) -> None:
-        balance = await self._get("client", "/billing/balance")
+        balance = await self._narrator.get("client", "/billing/balance")
         if Decimal(balance["available"]) < ENOUGH:
             body = {"organization_id": self._running.ids["client_org"], "amount": "1000.00", "source": "promotion"}
-            await self._post("operator", "/credits/grants", body)
+            await self._narrator.post("operator", "/credits/grants", body)
 
     async def _balances(self) -> dict[str, Decimal]:
         """Read who holds what: the payer over HTTP, the rest in the books."""
-        balance = await self._get("client", "/billing/balance")
+        balance = await self._narrator.get("client", "/billing/balance")
         agent = self._running.ids["agent"]
         connection = await asyncpg.connect(self._running.database_url)
         try:
@@ -185,10 +134,10 @@ class Teller:
         }
 
     def _show_balances(self, before: dict[str, Decimal], after: dict[str, Decimal]) -> None:
-        self._say(f"\nBalances in CREDIT     {'before':>14} {'after':>14} {'change':>12}")
+        self._narrator.say(f"\nBalances in CREDIT     {'before':>14} {'after':>14} {'change':>12}")
         for name, amount in before.items():
             change = after[name] - amount
-            self._say(f"  {name:<20} {amount:>14,.2f} {after[name]:>14,.2f} {change:>+12,.2f}")
+            self._narrator.say(f"  {name:<20} {amount:>14,.2f} {after[name]:>14,.2f} {change:>+12,.2f}")
 
     def _expect_balances(self, before: dict[str, Decimal], after: dict[str, Decimal], stories: Sequence[Story]) -> None:
         def total(name: str) -> Decimal:
@@ -201,41 +150,8 @@ class Teller:
             "held in escrow": ZERO,
         }
         for name, change in expected.items():
-            self._expect(f"balance of {name}", after[name] - before[name], change)
-        self._expect("all changes together", sum(after.values()) - sum(before.values()), ZERO)
-
-    def _prove_books(self) -> None:
-        self._say("\nThe books (python -m ledger verify)")
-        result = verify_books(self._running.database_url)
-        for line in (result.stdout + result.stderr).strip().splitlines():
-            self._say(f"  {line}")
-        self._expect("exit code of ledger verify", result.returncode, 0)
-
-    def _expect(self, what: str, found: object, expected: object) -> None:
-        if found != expected:
-            self.problems.append(f"{what}: {found}, expected {expected}")
-
-    async def _get(self, role: str, path: str) -> dict[str, Any]:
-        response = await self._http.get(path, headers={"Authorization": f"Bearer {self._running.keys[role]}"})
-        if response.status_code != 200:
-            raise StackError(f"GET {path} answered {response.status_code}: {response.text[:500]}")
-        answer: dict[str, Any] = response.json()
-        return answer
-
-    async def _post(self, role: str, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        """Give a command; a refusal is told and ends its story."""
-        self._keys += 1
-        headers = {
-            "Authorization": f"Bearer {self._running.keys[role]}",
-            "Idempotency-Key": f"demo-{self._nonce}-{self._keys}",
-        }
-        response = await self._http.post(path, json=body, headers=headers)
-        if not response.is_success:
-            self.problems.append(f"POST {path} as {role}: {response.status_code} {response.text[:300]}")
-            self._say(f"   POST {path} as {role} was answered with {response.status_code}")
-            return None
-        answer: dict[str, Any] = response.json()
-        return answer
+            self._narrator.expect(f"balance of {name}", after[name] - before[name], change)
+        self._narrator.expect("all changes together", sum(after.values()) - sum(before.values()), ZERO)
 
 
 def _held(escrow: dict[str, Any]) -> str:
@@ -254,15 +170,31 @@ def verify_books(database_url: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES) -> int:
+def prove_books(narrator: Narrator) -> None:
+    """Show the proof of the books, and note it when they are damaged."""
+    narrator.say("\nThe books (python -m ledger verify)")
+    result = verify_books(narrator.running.database_url)
+    for line in (result.stdout + result.stderr).strip().splitlines():
+        narrator.say(f"  {line}")
+    narrator.expect("exit code of ledger verify", result.returncode, 0)
+
+
+async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, with_payments: bool = True) -> int:
     """Tell the stories on the stack of the data directory or a fresh one; the exit code is 1 when anything is off."""
     async with some_stack(data_dir, say) as running:
         base = f"{running.api_url}/api/v1"
         async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=60) as http:
-            problems = await Teller(running, http, say).tell(stories)
-    if problems:
+            narrator = Narrator(running, http, say)
+            try:
+                await EscrowStories(narrator).tell(stories)
+                if with_payments:
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 1)
+            except StoryEnded:
+                say("   The story ends here.")
+            prove_books(narrator)
+    if narrator.problems:
         say("\nThis is off:")
-        for problem in problems:
+        for problem in narrator.problems:
             say(f"  - {problem}")
         return 1
     say("\nEvery step went as it should, and the books balance.")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.demo import Running
+from stack.running import Running
 
 NUMBERS = itertools.count(1)
 NONCE = secrets.token_hex(4)

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.e2e]
 
 async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
     lines: list[str] = []
-    code = await demo(data_dir, lines.append, *arguments)
+    code = await demo(data_dir, lines.append, *arguments, with_payments=False)
     return code, "\n".join(lines)
 
 
@@ -43,6 +43,17 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "payer, credits            10,000.00       9,780.00      -220.00",
         "agent, earnings                0.00         209.00      +209.00",
         "platform, commission           0.00          11.00       +11.00",
+        "balance after four top-ups: 700.00 credits",
+        "the same request once more: the first answer, and no second charge",
+        "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",
+        "balance after the refund: 660.00 credits",
+        "balance after the chargeback: 0.00 credits, owes 90.00",
+        "operators are alerted: payment.debt, payment.dispute_lost, payment.dispute_opened",
+        "balance after it, which paid the debt first: 10.00 credits",
+        # 25.00, 10.00, 120.00 and 10.00 by card less fees, less 4.00, less 10.00 and the 15.00 that the dispute cost.
+        f"stripe     USD                  6 {'130.01':>16} {'130.01':>16}",
+        f"paypal     USD                  1 {'13.99':>16} {'13.99':>16}",
+        f"crypto     USDC                 1 {'20.00':>16} {'20.00':>16}",
         "The books balance.",
         "Every step went as it should",
     ):

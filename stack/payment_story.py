@@ -1,0 +1,266 @@
+"""The story of money that comes in: four ways to pay, an escrow paid by card, a refund, a chargeback, and the proof.
+
+The providers are the sandboxes, so the story plays the payers and their banks as well. Meanwhile every webhook is sent
+twice and in the wrong order.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+
+from stack.narrator import PATIENCE_SECONDS, PAUSE_SECONDS, Narrator, StoryEnded
+from stack.stories import WORK
+
+Json = dict[str, Any]
+
+CUSTOMER = "customer"
+_INBOX = "SELECT provider, count(*) AS stored, count(handled_at) AS handled FROM provider_events GROUP BY 1 ORDER BY 1"
+
+
+class PaymentStory:
+    """Tells it on a stack whose providers are sandboxes, with a customer of its own."""
+
+    def __init__(self, narrator: Narrator) -> None:
+        """Take who tells it."""
+        self._told = narrator
+        self._running = narrator.running
+        self._began_at = datetime.now(UTC)
+        self._top_ups: dict[str, str] = {}
+
+    async def tell(self, *, first_number: int) -> None:
+        """Tell all chapters; raises StoryEnded when one cannot go on."""
+        if not self._running.has_sandboxes:
+            self._told.say("\nA provider is set up with an account of its own, so nobody plays the payers here.")
+            return
+        await self._bring_in_a_customer()
+        await self._shake_webhooks(shaken=True)
+        try:
+            for number, (title, chapter) in enumerate(self._chapters(), first_number):
+                self._told.say(f"\n{number}. {title}")
+                await chapter()
+        finally:
+            await self._shake_webhooks(shaken=False)
+        await self._prove()
+
+    def _chapters(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        return [
+            ("A customer tops up: by card, hosted checkout, PayPal and crypto", self._top_up_four_ways),
+            ("A card payment funds an escrow", self._fund_an_escrow),
+            ("The customer asks for a part of the card payment back", self._ask_for_a_refund),
+            ("A chargeback is lost after the credits were spent", self._lose_a_chargeback),
+        ]
+
+    async def _bring_in_a_customer(self) -> None:
+        name = f"Lighthouse {secrets.token_hex(2)}"
+        org = await self._told.post("operator", "/organizations", {"name": name})
+        owner = {"organization_id": org["id"], "principal": CUSTOMER, "role": "owner"}
+        self._told.keys[CUSTOMER] = (await self._told.post("operator", "/api-keys", owner))["secret"]
+        self._told.say(f"\n{name} ({org['id']}) begins with nothing. Every webhook is sent twice, in the wrong order.")
+
+    async def _shake_webhooks(self, *, shaken: bool) -> None:
+        stripe = {"duplicate": 1, "reorder": 400} if shaken else {}
+        await self._told.steer(f"{self._running.stripe_control_url}/webhooks", stripe)
+        paypal = {"duplicate": 10_000 if shaken else 0, "reorder": shaken}
+        await self._told.steer(f"{self._running.paypal_api_base}/_control/webhooks", paypal)
+
+    async def _top_up_four_ways(self) -> None:
+        await self._by_card()
+        await self._by_hosted_checkout()
+        await self._by_paypal()
+        await self._by_crypto()
+        await self._expect_balance("after four top-ups", available="700.00")
+
+    async def _by_card(self) -> None:
+        key, body = self._told.new_key(), {"amount": "250.00", "provider": "stripe", "payment_method": "pm_card_visa"}
+        made = await self._told.post(CUSTOMER, "/billing/topup", body, key=key)
+        self._top_ups["card"] = made["payment_id"]
+        await self._paid("by card", made)
+        again = await self._told.post(CUSTOMER, "/billing/topup", body, key=key)
+        self._told.expect("the same top-up asked for again", again, made)
+        self._told.say("     the same request once more: the first answer, and no second charge")
+
+    async def _by_hosted_checkout(self) -> None:
+        made = await self._told.post(CUSTOMER, "/billing/credits/purchase", {"package": "starter"})
+        self._top_ups["checkout"] = made["payment_id"]
+        self._told.say(f"     pay here  {made['url']}")
+        session = made["url"].rpartition("/")[2]
+        await self._told.steer(f"{self._running.stripe_control_url}/checkout", {"session": session})
+        await self._paid("by hosted checkout", made)
+
+    async def _by_paypal(self) -> None:
+        made = await self._told.post(CUSTOMER, "/billing/topup", {"amount": "150.00", "provider": "paypal"})
+        self._told.say(f"     approve here  {made['approval_url']}")
+        order = made["approval_url"].rpartition("=")[2]
+        await self._told.steer(f"{self._running.paypal_api_base}/_control/orders/{order}/approve")
+        await self._told.post(CUSTOMER, f"/payments/{made['payment_id']}/confirm")
+        await self._paid("by PayPal", made)
+
+    async def _by_crypto(self) -> None:
+        body = {"amount": "200.00", "provider": "crypto", "asset": "USDC"}
+        made = await self._told.post(CUSTOMER, "/billing/topup", body)
+        deposit = made["deposit"]
+        self._told.say(f"     send {deposit['amount']} {deposit['asset']} to {deposit['address']}")
+        sent = {name: deposit[name] for name in ("address", "amount", "asset")}
+        # Three blocks at once: nobody watches the chain in the demo.
+        await self._told.steer(f"{self._running.chains_url}/_control/evm/deposit", {**sent, "mine": 3})
+        await self._paid("by USDC", made)
+
+    async def _fund_an_escrow(self) -> None:
+        escrow = await self._award("Draw the harbour map", "120.00", "USD")
+        body = {"purpose": "escrow", "escrow_id": escrow["id"], "provider": "stripe", "payment_method": "pm_card_visa"}
+        payment = await self._told.post(CUSTOMER, "/payments", body)
+        self._told.say(f"   paid {payment['amount']} {payment['currency']} by card, for {escrow['id']}")
+        await self._settled(payment["id"], "succeeded")
+        path = f"/escrows/{escrow['id']}"
+        escrow = await self._told.wait_for("funded by card", CUSTOMER, path, lambda found: found["status"] != "open")
+        self._told.expect("the escrow that was paid by card", escrow["status"], "funded")
+        await self._finish(escrow, released="114.00", commission="6.00")
+        self._show_run(payment)
+
+    async def _ask_for_a_refund(self) -> None:
+        path = f"/payments/{self._top_ups['card']}"
+        refund = await self._told.post(CUSTOMER, f"{path}/refunds", {"amount": "4.00", "reason": "changed plans"})
+        taken = refund["taken"]
+        self._told.say(f"   4.00 of 25.00 USD go back, {taken['amount']} {taken['currency']} are taken for it")
+        payment = await self._settled(self._top_ups["card"], "partially_refunded")
+        self._told.expect("what can still be refunded", payment["refundable_amount"], "21.00")
+        refused = "payment.refund_exceeds_remainder"
+        problem = await self._told.be_refused(CUSTOMER, f"{path}/refunds", {"amount": "21.01"}, refused)
+        self._told.say(f"   21.01 more are refused: {problem['detail']}")
+        await self._expect_balance("after the refund", available="660.00")
+        self._show_run(payment)
+
+    async def _lose_a_chargeback(self) -> None:
+        escrow = await self._award("Survey the coast", "650.00", "CREDIT")
+        escrow = await self._told.post(CUSTOMER, f"/escrows/{escrow['id']}/fund", {"source": "credits"})
+        await self._finish(escrow, released="617.50", commission="32.50")
+        await self._expect_balance("after the work was paid", available="10.00")
+
+        payment_id = self._top_ups["checkout"]
+        timeline = await self._told.get(CUSTOMER, f"/payments/{payment_id}/timeline")
+        charge = next(event["details"]["movement"] for event in timeline["data"] if event["kind"] == "received")
+        opened = await self._told.steer(f"{self._running.stripe_control_url}/dispute", {"charge": charge})
+        await self._settled(payment_id, "disputed")
+        found = await self._told.get(CUSTOMER, "/disputes")
+        dispute = next(one for one in found["data"] if one["payment_id"] == payment_id)
+        self._told.say(f"   the cardholder's bank takes {dispute['amount']} USD back; due {dispute['evidence_due_at']}")
+        self._told.expect("what the chargeback takes", dispute["taken"]["amount"], "100.00")
+        self._told.expect("what is owed because of it", dispute["owed"]["amount"], "90.00")
+        text = {"text": "The credits were used on the day of the payment."}
+        await self._told.post(CUSTOMER, f"/disputes/{dispute['id']}/evidence", text)
+        ended = {"dispute": opened["id"], "outcome": "lost"}
+        await self._told.steer(f"{self._running.stripe_control_url}/dispute/close", ended)
+        payment = await self._settled(payment_id, "charged_back")
+        self._told.say("   the customer answers, and the bank decides against them: charged_back")
+        await self._expect_balance("after the chargeback", available="0.00", owed="90.00")
+        await self._who_is_told(payment_id)
+        self._show_run(payment)
+
+        top_up = {"amount": "100.00", "provider": "stripe", "payment_method": "pm_card_visa"}
+        await self._paid("the next top-up", await self._told.post(CUSTOMER, "/billing/topup", top_up))
+        await self._expect_balance("after it, which paid the debt first", available="10.00")
+
+    async def _who_is_told(self, payment_id: str) -> None:
+        alerts = await self._told.get("operator", "/alerts?unacknowledged=true&limit=50")
+        kinds = sorted({one["kind"] for one in alerts["data"] if one["subject"] == payment_id})
+        self._told.say(f"   operators are alerted: {', '.join(kinds)}")
+        lost = ["payment.debt", "payment.dispute_lost", "payment.dispute_opened"]
+        self._told.expect("alerts of the chargeback", kinds, lost)
+        trail = await self._told.get(CUSTOMER, f"/audit?target={payment_id}&limit=50")
+        debts = [one for one in trail["data"] if (one["action"], one["target"]) == ("payment.debt", payment_id)]
+        self._told.say(
+            f"   the owner reads of it in the balance, at /disputes and in the audit trail ({len(debts)} entry)"
+        )
+        self._told.expect("debts in the owner's audit trail", len(debts), 1)
+
+    async def _award(self, title: str, price: str, currency: str) -> Json:
+        terms = {"validation_threshold": "0.80", "signatories": [CUSTOMER], "required_signatures": 1}
+        award = {"title": title, "price": price, "currency": currency, "agent_id": self._running.ids["agent"], **terms}
+        contract = await self._told.post(CUSTOMER, "/contracts", award)
+        return await self._told.post(CUSTOMER, "/escrows", {"contract_id": contract["id"]})
+
+    async def _finish(self, escrow: Json, *, released: str, commission: str) -> None:
+        path, title = f"/escrows/{escrow['id']}", f"escrow over {escrow['amount']} {escrow['currency']}"
+        await self._told.post("agent", f"{path}/delivery", WORK)
+        escrow = await self._told.post("validator", f"{path}/validation", {"score": "0.95"})
+        self._told.say(
+            f"   {title}: {escrow['status']}, the agent earned {escrow['released_amount']}, commission "
+            f"{escrow['commission_amount']}"
+        )
+        self._told.expect(f"{title}: released", escrow["released_amount"], released)
+        self._told.expect(f"{title}: commission", escrow["commission_amount"], commission)
+
+    async def _paid(self, words: str, made: Json) -> None:
+        payment = await self._settled(made["payment_id"], "succeeded")
+        timeline = await self._told.get(CUSTOMER, f"/payments/{payment['id']}/timeline")
+        received = [event["details"] for event in timeline["data"] if event["kind"] == "received"]
+        self._told.expect(f"{words}: charges", len(received), 1)
+        self._told.expect(f"{words}: credits", payment["granted"]["amount"], made["credits"])
+        price = f"{payment['received_amount']} {payment['currency']}"
+        fee = f"fee {received[0]['fee']}" if received and received[0].get("fee") else ""
+        self._told.say(
+            f"   {words:<20} {made['credits']:>8} credits for {price:<16} {payment['status']}  {fee}".rstrip()
+        )
+        self._show_run(payment)
+
+    async def _settled(self, payment_id: str, status: str) -> Json:
+        path = f"/payments/{payment_id}"
+        return await self._told.wait_for(f"{status}", CUSTOMER, path, lambda found: found["status"] == status)
+
+    def _show_run(self, payment: Json) -> None:
+        self._told.say(f"     run  {self._running.run_url(payment['workflow_id'])}")
+
+    async def _expect_balance(self, when: str, *, available: str, owed: str = "0.00") -> None:
+        balance = await self._told.get(CUSTOMER, "/billing/balance")
+        owes = f", owes {balance['owed']}" if balance["owed"] != "0.00" else ""
+        self._told.say(f"   balance {when}: {balance['available']} credits{owes}")
+        self._told.expect(f"balance {when}", (balance["available"], balance["owed"]), (available, owed))
+
+    async def _prove(self) -> None:
+        """Compare the providers' own books with ours, once every webhook has arrived and is handled."""
+        stripe = await self._told.steer(f"{self._running.stripe_control_url}/webhooks/flush")
+        await self._told.steer(f"{self._running.paypal_api_base}/_control/webhooks/flush")
+        self._told.say("\nWebhooks")
+        for row in await self._inbox():
+            sent = f"; {row['provider']} delivered {stripe['delivered']}" if row["provider"] == "stripe" else ""
+            self._told.say(f"  {row['provider']:<8} {row['stored']} events, each stored and handled once{sent}")
+        self._told.say(f"\nReconciliation         {'movements':>12} {'they say':>16} {'we say':>16}")
+        for provider in ("stripe", "paypal", "crypto"):
+            await self._reconcile(provider)
+
+    async def _inbox(self) -> list[asyncpg.Record]:
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        connection = await asyncpg.connect(self._running.database_url)
+        try:
+            rows = await connection.fetch(_INBOX)
+            while any(row["handled"] < row["stored"] for row in rows):
+                if time.monotonic() > give_up_at:
+                    self._told.problems.append(f"webhooks that nobody has handled: {rows}")
+                    raise StoryEnded
+                await asyncio.sleep(PAUSE_SECONDS)
+                rows = await connection.fetch(_INBOX)
+        finally:
+            await connection.close()
+        return list(rows)
+
+    async def _reconcile(self, provider: str) -> None:
+        until = datetime.now(UTC)
+        window = {"from": (self._began_at - timedelta(hours=1)).isoformat(), "to": until.isoformat()}
+        run = await self._told.post("operator", "/reconciliation/runs", {"provider": provider, **window})
+        path = f"/reconciliation/runs/{run['id']}"
+        run = await self._told.wait_for(path, "operator", path, lambda found: found["status"] != "running")
+        self._told.expect(f"reconciliation of {provider}", (run["status"], run["differences"]), ("done", 0))
+        for currency in sorted({line["currency"] for line in run["lines"]}):
+            lines = [line for line in run["lines"] if line["currency"] == currency]
+            listed, booked = (sum(Decimal(line[side]) for line in lines) for side in ("listed_net", "booked_net"))
+            count = sum(sum(line["counts"].values()) for line in lines)
+            self._told.say(f"  {provider:<10} {currency:<10} {count:>11} {listed:>16} {booked:>16}")
+            self._told.expect(f"{provider}, {currency}: their books against ours", listed, booked)
+        for account in run["clearing"]:
+            self._told.expect(f"{provider}, {account['currency']}: unexplained", Decimal(account["unexplained"]), 0)

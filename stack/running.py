@@ -1,0 +1,54 @@
+"""A stack that is ready, as `dev.json` describes it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class Running:
+    """What `dev.json` says about a stack. Addresses of sandboxes are None where a real account is set up."""
+
+    data_dir: Path
+    api_url: str
+    temporal_ui_url: str
+    temporal_address: str
+    temporal_namespace: str
+    database_url: str
+    keys: dict[str, str]
+    ids: dict[str, str]
+    stripe_api_base: str | None = None
+    stripe_control_url: str | None = None
+    stripe_api_key: str | None = None
+    paypal_api_base: str | None = None
+    chains_url: str | None = None
+
+    @classmethod
+    def read(cls, dev_file: Path) -> "Running":
+        """Read it; raises OSError, ValueError or KeyError when there is none."""
+        dev = json.loads(dev_file.read_text())
+        return cls(
+            data_dir=dev_file.parent,
+            api_url=dev["api_url"],
+            temporal_ui_url=dev["temporal_ui_url"],
+            temporal_address=dev["temporal_address"],
+            temporal_namespace=dev["temporal_namespace"],
+            database_url=dev["database_url"],
+            keys=dev["keys"],
+            ids=dev["ids"],
+            stripe_api_base=dev.get("stripe_api_base"),
+            stripe_control_url=dev.get("stripe_control_url"),
+            stripe_api_key=dev.get("stripe_api_key"),
+            paypal_api_base=dev.get("paypal_api_base"),
+            chains_url=dev.get("chains_url"),
+        )
+
+    @property
+    def has_sandboxes(self) -> bool:
+        """Whether every provider is a stand-in that can be steered."""
+        return None not in (self.stripe_control_url, self.paypal_api_base, self.chains_url)
+
+    def run_url(self, workflow_id: str) -> str:
+        """Return where the Temporal UI shows a run."""
+        return f"{self.temporal_ui_url}/namespaces/{self.temporal_namespace}/workflows/{quote(workflow_id, safe='')}"
