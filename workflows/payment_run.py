@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
         refund_accepted,
         refund_failed,
     )
-    from domain.payment.snapshot import Decline
+    from domain.payment.snapshot import NOT_FOUND, Decline
     from domain.payment.state import IN_FLIGHT, Fulfilment, Outcome, Payment, PaymentStatus, Refund, RefundState
     from domain.payment.story import details
 
@@ -204,8 +204,26 @@ class PaymentRun:
         if answer is None or answer.snapshot is None:
             # The events stay unhandled, so the inbox tells of them again.
             self._events = self._events[len(handled) :]
+            await self._vanish(answer)
             return
         await self._converge(answer, handled=handled)
+        if answer.snapshot.approved:
+            await self._take_approved()
+
+    async def _take_approved(self) -> None:
+        """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
+        ask = self._ask("take", str(self._payment.version))
+        answer = await self._patiently(
+            PaymentProviders.confirm, ask, "take what was approved", give_up_after=LOOK_GIVES_UP_AFTER
+        )
+        if answer is not None and answer.snapshot is not None:
+            await self._converge(answer)
+
+    async def _vanish(self, answer: ProviderAnswer | None) -> None:
+        if answer is not None and answer.refused is not None and answer.refused.code == NOT_FOUND:
+            gone = commands.vanished(self._payment, at=workflow.now())
+            if gone is not None:
+                await self._record([gone])
 
     async def _end_time(self) -> None:
         """End a payment whose payer's time is over, there first; money that comes all the same is booked as ever."""
@@ -221,6 +239,8 @@ class PaymentRun:
             )
             if answer is not None and answer.snapshot is not None:
                 await self._converge(answer)
+            else:
+                await self._vanish(answer)
 
     async def _fund_escrow(self) -> None:
         funding = await workflow.execute_activity_method(

@@ -8,7 +8,7 @@ from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import needs_purpose, numbered
 from domain.payment.goods import taken, taken_for
-from domain.payment.snapshot import Decline, DisputeStatus
+from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
     IN_FLIGHT,
@@ -68,6 +68,17 @@ def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
     after = replace(payment, decline=decline, unknown=False)
     details = {"code": decline.code, "detail": decline.detail}
     return numbered(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
+
+
+def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
+    """End a payment that its provider keeps no longer, once nobody can pay it any more; None while somebody could.
+
+    Money that came all the same is never out of sight: its movement is in the provider's statement.
+    """
+    if not payment.expiring or payment.received_minor or payment.status not in AWAITING:
+        return None
+    after = replace(payment, provider_status=ProviderStatus.EXPIRED, action=None)
+    return numbered(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
 
 
 def expiring(payment: Payment, *, at: datetime) -> Outcome | None:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+#: The code of the refusal that says that a provider has no such object, or keeps it no longer.
+NOT_FOUND = "provider.not_found"
+
 
 class ProviderStatus(StrEnum):
     """Where a payment stands at its provider."""
@@ -145,6 +148,7 @@ class Snapshot:
     Attributes:
         ref: the provider's id of it.
         status: see `ProviderStatus`; it tells of the payment, not of refunds and disputes.
+        approved: the payer has agreed, and `confirm` takes the money.
         authorized_minor: what can be captured now.
         movements: everything that the payment, its refunds and its disputes did to the provider's balance so far, in
             the order in which it happened. A charge of a payment that succeeded is always there, its fee perhaps later.
@@ -158,6 +162,7 @@ class Snapshot:
     currency: str
     action: NextAction | None = None
     decline: Decline | None = None
+    approved: bool = False
     authorized_minor: int = 0
     movements: tuple[Movement, ...] = ()
     refunds: tuple[RefundSnapshot, ...] = ()

@@ -7,7 +7,8 @@ a key that is the same in a snapshot and in the provider's own statement, so tha
 Errors of every method:
     ProviderUnavailable: the provider could not be asked; nothing happened there.
     OutcomeUnknown: the call may or may not have had its effect. It must be looked up before anything is tried again.
-    ProviderRefused: the provider understood and refused, for a reason that trying again does not change.
+    ProviderRefused: the provider understood and refused, for a reason that trying again does not change;
+        ProviderNotFound when it has no such object.
 A decline is none of these: it is a result.
 """
 
@@ -16,6 +17,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.payment.snapshot import (
+    NOT_FOUND,
     CreatePayment,
     DisputeEvidence,
     Movement,
@@ -45,6 +47,14 @@ class OutcomeUnknown(ProviderError):
 
 class ProviderRefused(ProviderError):
     """The provider understood and refused: a wrong amount, an unknown object, a key that is not ours."""
+
+
+class ProviderNotFound(ProviderRefused):
+    """The provider has no such object, or keeps it no longer."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what is not there; the code is the same at every provider."""
+        super().__init__(detail, code=NOT_FOUND)
 
 
 class BadSignature(ProviderError):

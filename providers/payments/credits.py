@@ -29,7 +29,7 @@ from domain.payment.snapshot import (
 )
 from ledger.gateway import Ledger
 from ledger.transfers import Transfer, Transfers
-from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
 
 PAYMENT, REFUND = "credit_payment", "credit_payment_refund"
 
@@ -190,7 +190,7 @@ class CreditsProvider:
     async def _paid(self, transfers: Transfers, ref: str) -> Transfer:
         paid = await transfers.by_id(uuid_of(ref)) if is_id(ref, "tr") else None
         if paid is None or paid.kind != PAYMENT:
-            raise ProviderRefused("There is no such payment with credits.", code="resource_missing")
+            raise ProviderNotFound("There is no such payment with credits.")
         return paid
 
 

@@ -25,7 +25,7 @@ from domain.payment.snapshot import (
 )
 from providers.chains.addresses import Account
 from providers.chains.base import ChainView, Watcher
-from providers.payments.base import BadSignature, ProviderRefused, ProviderUnavailable
+from providers.payments.base import BadSignature, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.payments.deposits import (
     DepositBook,
     DepositRecord,
@@ -212,7 +212,7 @@ class CryptoProvider:
     async def _record(self, ref: str) -> DepositRecord:
         record = await self._book.get(ref)
         if record is None:
-            raise ProviderRefused("There is no such payment.", code="payment.not_found")
+            raise ProviderNotFound("There is no such payment.")
         return record
 
     async def _look(self, record: DepositRecord) -> tuple[DepositRecord, ChainView]:

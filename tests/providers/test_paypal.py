@@ -6,7 +6,7 @@ import socket
 import httpx
 import pytest
 
-from domain.payment.snapshot import DisputeEvidence, MovementKind, ProviderStatus, RefundStatus
+from domain.payment.snapshot import NOT_FOUND, DisputeEvidence, MovementKind, ProviderStatus, RefundStatus
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from providers.payments.paypal import PayPalProvider
 from providers.payments.paypal.amounts import SUPPORTED, WITHOUT_DECIMALS, from_paypal, to_paypal
@@ -435,7 +435,7 @@ async def test_wrong_credentials_are_refused_without_telling_them(paypal):
 async def test_an_unknown_order_is_refused(provider):
     with pytest.raises(ProviderRefused) as refused:
         await provider.retrieve("UNKNOWN1")
-    assert refused.value.code == "INVALID_RESOURCE_ID"
+    assert refused.value.code == NOT_FOUND
 
 
 async def test_what_paypal_is_not_used_for_is_refused_in_a_sentence(provider):

@@ -22,7 +22,7 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.state import PaymentTerms, Purpose, PurposeKind
-from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
 
 EPOCH = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -49,6 +49,8 @@ class Account:
     ref: str
     status: ProviderStatus = ProviderStatus.REQUIRES_ACTION
     decline: Decline | None = None
+    approved: bool = False
+    gone_for_good: bool = False
     authorized_minor: int = 0
     movements: list[Movement] = field(default_factory=list)
     refunds: dict[str, RefundSnapshot] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Account:
             if self.status is ProviderStatus.REQUIRES_ACTION
             else None,
             decline=self.decline,
+            approved=self.approved and self.status is ProviderStatus.REQUIRES_ACTION,
             authorized_minor=self.authorized_minor,
             movements=tuple(self.movements),
             refunds=tuple(self.refunds.values()),
@@ -226,6 +229,8 @@ class FakeProvider:
 
     async def retrieve(self, ref: str) -> Snapshot:
         self._begin("retrieve", ref)
+        if self.accounts[ref].gone_for_good:
+            raise ProviderNotFound("not kept")
         return self.accounts[ref].snapshot()
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
@@ -254,6 +259,8 @@ class FakeProvider:
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         planned = self._begin("cancel", idempotency_key)
         account = self.accounts[ref]
+        if account.gone_for_good:
+            raise ProviderNotFound("not kept")
         if not account.received and account.status is not ProviderStatus.PROCESSING:
             account.status = ProviderStatus.CANCELLED
         self._end(planned)

@@ -157,6 +157,23 @@ async def test_a_bank_debit_under_way_does_not_expire(stage: Stage):
     assert (await made.state()).status is P.SUCCEEDED
 
 
+async def test_what_the_payer_approved_is_taken(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    made.there.approved = True
+    assert (await made.told()).received_minor == 0
+    assert (await made.until("succeeded")).received_minor == 1000
+
+
+async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    made.there.gone_for_good = True
+    await made.event()
+    await made.pass_time(hours=24)
+    assert (await made.until("expired")).received_minor == 0
+
+
 async def test_an_authorized_payment_is_captured_in_part(stage: Stage):
     made = await till(stage, manual_capture=True)
     await made.create()

@@ -27,6 +27,7 @@ from api.v1.customers.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound, Unavailable
 from domain.ids import customer_command_key
+from domain.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories import audit, provider_event
@@ -44,7 +45,7 @@ MayRepeat = Annotated[Command, idempotency(required=False)]
 _ERRORS = errors(NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
 _MISSING_METHOD = "There is no such payment method."
 _METHOD_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
-_UNKNOWN_METHOD = frozenset({"payment_method.unknown", "resource_missing"})
+_UNKNOWN_METHOD = frozenset({"payment_method.unknown", NOT_FOUND})
 
 
 async def _stripe(deps: DepsDep) -> StripeCustomers:

@@ -31,7 +31,7 @@ from domain.payment.snapshot import (
     RefundSnapshot,
     Snapshot,
 )
-from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
 from providers.payments.paypal.amounts import to_paypal
 from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
 from providers.payments.paypal.snapshots import our_refund_id, payments, refund_snapshot, snapshot
@@ -74,6 +74,7 @@ MOVED_ON = frozenset(
     }
 )
 DUPLICATE = "DUPLICATE_INVOICE_ID"
+NO_SUCH_RESOURCE = "INVALID_RESOURCE_ID"
 
 
 def system_clock() -> datetime:
@@ -143,7 +144,7 @@ class PayPalProvider:
             raise
 
     async def retrieve(self, ref: str) -> Snapshot:
-        """Return the order as it stands; one that ended unapproved is not kept: `INVALID_RESOURCE_ID`."""
+        """Return the order as it stands; `ProviderNotFound` once it ended unapproved."""
         return snapshot(await self._order(ref))
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:  # noqa: ARG002 (nothing is repeated)
@@ -266,7 +267,13 @@ class PayPalProvider:
         return provider_event(await self._webhooks.verify(body, headers), livemode=self._livemode)
 
     async def _order(self, ref: str) -> Json:
-        return await self._client.get(f"/v2/checkout/orders/{ref}")
+        """Read the order; PayPal does not keep one that ended unapproved."""
+        try:
+            return await self._client.get(f"/v2/checkout/orders/{ref}")
+        except PayPalRefused as refusal:
+            if refusal.code == NO_SUCH_RESOURCE:
+                raise ProviderNotFound(refusal.detail) from refusal
+            raise
 
     async def _after_change(self, ref: str) -> Snapshot:
         """Read the order after a change was made: that it cannot be read must not look as if nothing had happened."""

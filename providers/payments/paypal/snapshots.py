@@ -50,6 +50,7 @@ def snapshot(order: Mapping[str, Any]) -> Snapshot:
         currency=unit["amount"]["currency_code"],
         action=_action(order) if status is ProviderStatus.REQUIRES_ACTION else None,
         decline=decline,
+        approved=order["status"] == "APPROVED" and status is ProviderStatus.REQUIRES_ACTION,
         authorized_minor=sum(from_paypal(held["amount"]) for held in authorizations if held["status"] == "CREATED"),
         movements=tuple(sorted(movements, key=lambda movement: movement.occurred_at)),
         refunds=tuple(refund_snapshot(refund, unit) for refund in given_back),

@@ -9,7 +9,8 @@ OutcomeUnknown
 ├── a timeout, a reset or a closed connection after the request was sent; every other 5xx; an answer that is none
 └── 409 `idempotency_key_in_use`: an earlier request under the key is still at work
 ProviderRefused
-├── 400, 401, 403, 404, with Stripe's own code
+├── 400, 401, 403, with Stripe's own code
+├── ProviderNotFound: 404
 ├── Declined: 402, a card or bank refused to pay
 └── KeyReused: the key was used before, with other parameters
 """
@@ -21,7 +22,13 @@ import httpx
 import stripe
 
 from domain.payment.snapshot import Decline
-from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
+from providers.payments.base import (
+    OutcomeUnknown,
+    ProviderError,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnavailable,
+)
 from providers.payments.stripe.fields import field, id_of
 
 #: httpx's errors of requests that never left: everything else may have arrived.
@@ -94,6 +101,8 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
     if status in {401, 403}:
         # Its words name a part of the key.
         return ProviderRefused("Stripe does not take this system's key for this.", code=KEY_REFUSED)
+    if status == 404:
+        return ProviderNotFound(detail)
     return ProviderRefused(detail, code=code)
 
 
