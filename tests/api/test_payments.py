@@ -105,7 +105,8 @@ async def test_list_is_narrowed_by_state_and_purpose_and_turned_page_by_page(
         refused(await caller.get(f"/payments?{query}"), 422, "request.invalid")
 
 
-async def test_payment_of_somebody_else_does_not_exist(payer: Tenant, paid: Written, stranger: Tenant) -> None:
+async def test_payment_of_somebody_else_does_not_exist(payer: Tenant, paid: Written, new_tenant: Any) -> None:
+    stranger: Tenant = await new_tenant("owner", "auditor")
     known, dispute = paid.terms.payment_id, "dsp_" + NOBODY
     for payment_id in (known, "pay_" + NOBODY, "pay_1", known.upper(), "esc_" + NOBODY, "%00", "x" * 500):
         for path in ("", "/timeline", "/refunds"):
