@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.faults [--escrows 200] [--kills 4] [--clients 20] [--seed N]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] [--kills 4] [--clients 20] [--seed N]`."""
 
 import argparse
 import asyncio
@@ -7,44 +7,61 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from stack.process import StackError
-from tests.faults.run import Setup, report, run
+from tests.faults.audit import Findings
+from tests.faults.payments import PaymentSetup, run_payments
+from tests.faults.payments import described as described_payments
+from tests.faults.run import Setup, described, report, run
+
+RUNS = ("escrows", "payments")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults", description="Kill every part under load, and count."
     )
+    parser.add_argument("runs", nargs="*", choices=[*RUNS, []], help="which of them; both by default")
     parser.add_argument("--escrows", type=int, default=200, help="how many escrows are settled (200)")
+    parser.add_argument("--payments", type=int, default=300, help="how many payments are made (300)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
-    parser.add_argument("--seed", type=int, default=None, help="draws the same plans and kills again")
+    parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and weather again")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else secrets.randbelow(1_000_000)
-    setup = Setup(seed, options.escrows, options.kills, options.clients)
+    escrows = Setup(seed, options.escrows, options.kills, options.clients)
+    payments = PaymentSetup(seed, options.payments, options.kills, options.clients)
+    wanted = {
+        "escrows": (described(escrows), lambda home: run(escrows, _say, home)),
+        "payments": (described_payments(payments), lambda home: run_payments(payments, _say, home)),
+    }
+    return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
+
+
+def _one(seed: int, what: str, begin: Callable[[Path], Coroutine[None, None, Findings]]) -> int:
+    """Do one run and print what was found; its data stays when something is off."""
     home = Path(tempfile.mkdtemp(prefix="bursar-faults-"))
     home.chmod(0o711)  # the account of PostgreSQL passes through
-    print(
-        f"Faults with seed {seed}: {setup.escrows} escrows from {setup.clients} clients; worker, API, Temporal and "
-        f"PostgreSQL killed {setup.kills} times each",
-        flush=True,
-    )
+    _say(f"Faults with seed {seed}: {what}")
     began = time.monotonic()
     try:
-        findings = asyncio.run(run(setup, lambda line: print(line, flush=True), home / "data"))
+        findings = asyncio.run(begin(home / "data"))
     except (StackError, ExceptionGroup) as error:
         print(f"error: {error}\nThe data and the logs stay in {home}; again with --seed {seed}", file=sys.stderr)
         return 1
-    print(f"\n{report(findings)}")
     verdict = "Something is off" if findings.wrong else "Nothing was lost, nothing was done twice"
-    print(f"\n{verdict}: {setup.escrows} escrows, seed {seed}, {time.monotonic() - began:.0f} s")
+    _say(f"\n{report(findings)}\n\n{verdict}: seed {seed}, {time.monotonic() - began:.0f} s\n")
     if findings.wrong:
         print(f"The data and the logs stay in {home}; again with --seed {seed}", file=sys.stderr)
         return 1
     shutil.rmtree(home, ignore_errors=True)
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

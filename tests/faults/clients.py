@@ -17,6 +17,8 @@ REQUEST_SECONDS = 30.0
 PATIENCE_SECONDS = 240.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
+#: Refusals that the same request outlives.
+NOT_YET = frozenset({"idempotency.in_flight", "payment.unknown_outcome", "payment.refund_in_flight"})
 
 
 class NoAnswer(Exception):
@@ -98,6 +100,12 @@ class RetryingClient:
         await self._journal.note()
         return response
 
+    async def put(self, token: str, path: str) -> None:
+        """Set something; raises NoAnswer."""
+        response = await self._persist("PUT", path, token)
+        if response.status_code != 200:
+            raise NoAnswer(f"PUT {path}: {response.status_code} {response.text[:300]}")
+
     async def ask(self, token: str, path: str) -> dict[str, Any]:
         """Read something; raises NoAnswer."""
         response = await self._persist("GET", path, token)
@@ -142,7 +150,9 @@ def code_of(response: httpx.Response) -> str:
 
 
 def id_of(response: httpx.Response) -> object:
-    return response.json().get("id")
+    """Return what the answer is about; a purchase and a refusal name their payment."""
+    answer = response.json()
+    return answer.get("id") or answer.get("payment_id")
 
 
 def may_pass(response: httpx.Response) -> bool:
@@ -150,7 +160,7 @@ def may_pass(response: httpx.Response) -> bool:
     return (
         response.status_code >= 500
         or response.status_code == 429
-        or (response.status_code == 409 and code_of(response) == "idempotency.in_flight")
+        or (response.status_code == 409 and code_of(response) in NOT_YET)
     )
 
 

@@ -1,9 +1,9 @@
-"""Kills parts of the stack while escrows are in progress."""
+"""Kills parts of the stack while work is in progress."""
 
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from stack.supervisor import PARTS, Stack
@@ -15,7 +15,7 @@ ONE_IN = 5
 
 @dataclass(frozen=True)
 class Kill:
-    """One blow: which parts at once, when, how many escrows were in progress, how long each part took to be back."""
+    """One blow: which parts at once, when, how much was in progress, how long each part took to be back."""
 
     parts: tuple[str, ...]
     at: float
@@ -23,10 +23,10 @@ class Kill:
     back_after: dict[str, float]
 
 
-def draw_kills(seed: int, each: int) -> list[tuple[str, ...]]:
+def draw_kills(seed: int, each: int, parts: Sequence[str] = PARTS) -> list[tuple[str, ...]]:
     """Draw the order: every part `each` times, now and then two at once."""
     rng = random.Random(f"{seed} kills")
-    left = [part for part in PARTS for _ in range(each)]
+    left = [part for part in parts for _ in range(each)]
     rng.shuffle(left)
     blows: list[tuple[str, ...]] = []
     while left:
@@ -42,23 +42,35 @@ def draw_kills(seed: int, each: int) -> list[tuple[str, ...]]:
 
 
 class Killer:
-    """Strikes when its share of the escrows is settled, every part is back and a few more commands were answered.
+    """Strikes when its share of the work is settled, every part is back and a few more commands were answered.
 
-    Clients begin an escrow only when the blow before its share has fallen (`may_begin`), so there are always escrows in
-    progress when one falls, and blows fall until the end, however fast or slow the machine is.
+    Clients begin an escrow or a payment only when the blow before its share has fallen (`may_begin`), so some are
+    always in progress when one falls, and blows fall until the end, however fast or slow the machine is.
     """
 
-    def __init__(self, stack: Stack, journal: Journal, seed: int, each: int, escrows: int) -> None:
-        self.blows = draw_kills(seed, each)
+    def __init__(
+        self,
+        stack: Stack,
+        journal: Journal,
+        seed: int,
+        each: int,
+        work: int,
+        *,
+        parts: Sequence[str],
+        when_back: Callable[[str], Awaitable[object]] | None = None,
+    ) -> None:
+        """`work` is how many pieces there are; `when_back` is called when a part that was killed is ready again."""
+        self.blows = draw_kills(seed, each, parts)
+        self._when_back = when_back
         self.done: list[Kill] = []
         self._stack = stack
         self._journal = journal
         self._rng = random.Random(f"{seed} moments")
-        self._share = escrows / (len(self.blows) + 1)
+        self._share = work / (len(self.blows) + 1)
         self._begun = 0
 
     async def may_begin(self) -> None:
-        """Wait until one more escrow may begin."""
+        """Wait until one more may begin."""
         async with self._journal.progress:
             await self._journal.progress.wait_for(lambda: self._begun < self._share * (len(self.done) + 1))
             self._begun += 1
@@ -69,7 +81,7 @@ class Killer:
         journal = self._journal
         for number, parts in enumerate(self.blows):
             await self._until(lambda: journal.finished, int(self._share * number))
-            # A whole share of escrows is unsettled now, and half as many commands cannot settle them all.
+            # A whole share is unsettled now, and half as many commands cannot settle them all.
             further = self._rng.randint(1, max(1, int(self._share / 2)))
             await self._until(lambda: len(journal.answered), len(journal.answered) + further)
             kill = Kill(parts, time.monotonic(), self._journal.active, {})
@@ -90,3 +102,5 @@ class Killer:
     async def _back(self, kill: Kill, part: str) -> None:
         await self._stack.wait_ready(part)
         kill.back_after[part] = time.monotonic() - kill.at
+        if self._when_back is not None:
+            await self._when_back(part)

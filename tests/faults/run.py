@@ -14,6 +14,8 @@ from tests.faults.plans import SIGNATORIES, amount, draw
 
 Say = Callable[[str], None]
 
+#: Escrows from credits need no provider.
+PRODUCT = ("postgres", "temporal", "worker", "server")
 GRANT_MINOR = 5_000_000_000
 STUDIOS = 3
 SHOWN = 40
@@ -29,9 +31,14 @@ class Setup:
     clients: int = 20
 
 
+def described(setup: Setup) -> str:
+    """Say what a run does."""
+    return f"{setup.escrows} escrows from {setup.clients} clients; {', '.join(PRODUCT)} killed {setup.kills} times each"
+
+
 async def run(setup: Setup, say: Say, data_dir: Path) -> Findings:
     """Run once on a stack of its own and return what was found; the stack is stopped, its data stays."""
-    stack = Stack(data_dir)
+    stack = Stack(data_dir, parts=PRODUCT)
     began = time.monotonic()
     await stack.start()
     say(f"  stack ready after {time.monotonic() - began:.1f} s")
@@ -48,7 +55,7 @@ async def _run(stack: Stack, setup: Setup, say: Say) -> Findings:
     say(f"  {len(casts)} client organizations, {STUDIOS} studios with an agent each")
     await operator.close()
 
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.escrows)
+    killer = Killer(stack, journal, setup.seed, setup.kills, setup.escrows, parts=PRODUCT)
     clients = [RetryingClient(stack.api_url, f"{setup.seed} client {n}", journal) for n in range(len(casts))]
     waiting = iter(draw(setup.seed, setup.escrows))
     settled: list[Settled] = []
@@ -70,8 +77,8 @@ async def _run(stack: Stack, setup: Setup, say: Say) -> Findings:
         for client, cast in zip(clients, casts, strict=True):
             group.create_task(work(client, cast))
     lasted = time.monotonic() - began
-    _tell_load(say, journal, lasted)
-    _tell_stalls(say, journal, killer.done)
+    tell_load(say, journal, lasted, "escrows")
+    tell_stalls(say, journal, killer.done)
 
     in_progress = [f"kill {n}: no escrow was in progress" for n, kill in enumerate(killer.done, 1) if not kill.active]
     fell = sum(len(kill.parts) for kill in killer.done)
@@ -138,18 +145,19 @@ async def _casts(operator: RetryingClient, keys: dict[str, str], count: int) -> 
     return [await client(number, *studios[number % STUDIOS]) for number in range(count)]
 
 
-def _tell_load(say: Say, journal: Journal, lasted: float) -> None:
+def tell_load(say: Say, journal: Journal, lasted: float, what: str) -> None:
+    """Say how long answers took, and what clients met."""
     seconds = sorted(answered.seconds for answered in journal.answered)
     middle, high = seconds[len(seconds) // 2], seconds[len(seconds) * 95 // 100]
     say(
-        f"\n  {journal.finished} escrows and {len(seconds)} commands in {lasted:.0f} s; an answer took {middle:.2f} s "
+        f"\n  {journal.finished} {what} and {len(seconds)} commands in {lasted:.0f} s; an answer took {middle:.2f} s "
         f"in the middle, {high:.1f} s at the 95th percentile, {seconds[-1]:.1f} s at most"
     )
     troubles = ", ".join(f"{count} x {trouble}" for trouble, count in journal.troubles.most_common())
     say(f"  what clients met and repeated: {troubles or 'nothing'}")
 
 
-def _tell_stalls(say: Say, journal: Journal, kills: list[Kill]) -> None:
+def tell_stalls(say: Say, journal: Journal, kills: list[Kill]) -> None:
     """Say for each part how long it took to be back, and how long the slowest command then waited."""
     for part in sorted({part for kill in kills for part in kill.parts}):
         alone = [kill for kill in kills if kill.parts == (part,)] or [kill for kill in kills if part in kill.parts]

@@ -9,8 +9,11 @@ import pytest
 from stack.supervisor import PARTS
 from tests.faults.audit import Findings
 from tests.faults.killer import draw_kills
+from tests.faults.payment_plans import SEQUELS, draw_payments
+from tests.faults.payment_plans import STORIES as PAID_STORIES
+from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.plans import STORIES, amount, draw
-from tests.faults.run import Setup, report, run
+from tests.faults.run import PRODUCT, Setup, report, run
 
 SEED = int(os.environ.get("BURSAR_FAULTS_SEED", "1"))
 
@@ -23,6 +26,30 @@ async def test_twenty_escrows_survive_the_death_of_every_part(tmp_path: Path) ->
     findings = await run(Setup(SEED, escrows=20, kills=1, clients=6), print, tmp_path / "data")
     assert findings.wrong == [], report(findings)
     assert len(findings.checked) == 9
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(400)
+async def test_twenty_payments_survive_the_death_of_every_part_in_bad_weather(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
+    findings = await run_payments(PaymentSetup(SEED, payments=20, kills=1, clients=6), print, tmp_path / "data")
+    assert findings.wrong == [], report(findings)
+    assert len(findings.checked) == 15
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_planned_payments_add_up_and_every_story_is_told(seed: int) -> None:
+    plans = draw_payments(seed, 300)
+    assert {plan.story.partition(", ")[0] for plan in plans} >= {story.partition(", ")[0] for story in PAID_STORIES}
+    assert {sequel for plan in plans for sequel in SEQUELS if plan.story.endswith(f", {sequel}")} == set(SEQUELS)
+    assert len({plan.name for plan in plans}) == 300
+    for plan in plans:
+        gone = plan.refunded_minor + plan.lost_minor
+        assert 0 <= gone <= (plan.amount_minor or 0), plan
+        assert plan.goods_kept_minor >= 0, plan
+        assert (gone == 0) == (plan.status not in {"partially_refunded", "refunded", "charged_back"}), plan
+        assert plan.paid or plan.goods_kept_minor == gone == 0, plan
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -41,13 +68,16 @@ def test_same_seed_draws_the_same_plans_and_kills() -> None:
     assert draw(7, 50) == draw(7, 50)
     assert draw_kills(7, 4) == draw_kills(7, 4)
     assert draw(7, 50) != draw(8, 50)
+    assert draw_payments(7, 50) == draw_payments(7, 50)
+    assert draw_payments(7, 50) != draw_payments(8, 50)
 
 
+@pytest.mark.parametrize("parts", [PRODUCT, PARTS])
 @pytest.mark.parametrize("each", [1, 4])
-def test_every_part_is_killed_as_often_as_asked(each: int) -> None:
+def test_every_part_is_killed_as_often_as_asked(each: int, parts: tuple[str, ...]) -> None:
     for seed in range(20):
-        killed = Counter(part for blow in draw_kills(seed, each) for part in blow)
-        assert killed == Counter(dict.fromkeys(PARTS, each))
+        killed = Counter(part for blow in draw_kills(seed, each, parts) for part in blow)
+        assert killed == Counter(dict.fromkeys(parts, each))
 
 
 def test_report_names_what_is_off() -> None:
