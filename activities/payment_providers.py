@@ -238,6 +238,7 @@ class PaymentProviders:
             command_id=bounded(source),
             actor=Actor(principal=terms.payment_id, role=Role.OWNER, org_id=terms.org_id),
             source=source,
+            amount_minor=purpose.goods_minor,
         )
         handle = self._client.get_workflow_handle(escrow_workflow_id(purpose.contract_id))
         try:

@@ -174,23 +174,6 @@ async def page(
     return (await session.scalars(query)).all()
 
 
-async def dispute(session: AsyncSession, dispute_id: str) -> PaymentDisputeRow | None:
-    """Return a chargeback when the session may see it."""
-    return await session.get(PaymentDisputeRow, dispute_id)
-
-
-async def disputes(
-    session: AsyncSession, *, org_id: str | None, status: str | None, after: str | None, limit: int
-) -> Sequence[PaymentDisputeRow]:
-    """Return up to `limit` chargebacks that the session may see, newest first, older than the id `after`."""
-    query = select(PaymentDisputeRow).order_by(PaymentDisputeRow.id.desc()).limit(limit)
-    for column, wanted in ((PaymentDisputeRow.org_id, org_id), (PaymentDisputeRow.status, status)):
-        query = query if wanted is None else query.where(column == wanted)
-    if after:
-        query = query.where(PaymentDisputeRow.id < after)
-    return (await session.scalars(query)).all()
-
-
 _CONCERNED = text(
     """
     SELECT p.id FROM payments p WHERE p.provider = :provider AND p.provider_ref = ANY(:refs)

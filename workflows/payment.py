@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
         CapturePayment,
         ConfirmPayment,
         CreatePaymentCommand,
+        PaymentCommand,
         PaymentCommandResult,
         PaymentInput,
         PaymentResult,
@@ -109,6 +110,11 @@ class PaymentWorkflow(PaymentRun):
                 await self._take(answer)
         return self._result()
 
+    @confirm.validator
+    def _validate_confirm(self, command: ConfirmPayment) -> None:
+        if not self._payment.received_minor:
+            self._check(command, lambda: commands.check_open(self._payment, "confirm"))
+
     @workflow.update(name="capture")
     async def capture(self, command: CapturePayment) -> PaymentCommandResult:
         """Take what was authorized."""
@@ -122,6 +128,10 @@ class PaymentWorkflow(PaymentRun):
             await self._take(answer)
         return self._result()
 
+    @capture.validator
+    def _validate_capture(self, command: CapturePayment) -> None:
+        self._check(command, lambda: commands.check_capture(self._payment, command.amount_minor))
+
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
         """End a payment that nobody has paid."""
@@ -129,6 +139,10 @@ class PaymentWorkflow(PaymentRun):
             await self._open_once()
             await self._cancel(command.command_id)
         return self._result()
+
+    @cancel.validator
+    def _validate_cancel(self, command: CancelPayment) -> None:
+        self._check(command, lambda: commands.check_open(self._payment, "cancel"))
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundPayment) -> PaymentCommandResult:
@@ -139,6 +153,12 @@ class PaymentWorkflow(PaymentRun):
                 command.command_id, command.refund_id, command.amount_minor, command.reason, command.actor
             )
         return self._result(refund_id=command.refund_id)
+
+    @refund.validator
+    def _validate_refund(self, command: RefundPayment) -> None:
+        self._check(
+            command, lambda: self._requested(command.refund_id, command.amount_minor, command.reason, command.actor)
+        )
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitDisputeEvidence) -> PaymentCommandResult:
@@ -158,6 +178,18 @@ class PaymentWorkflow(PaymentRun):
                 await self._record([done], command_id=command.command_id, actor=command.actor)
                 self._look_wanted = True
         return self._result()
+
+    @submit_evidence.validator
+    def _validate_submit_evidence(self, command: SubmitDisputeEvidence) -> None:
+        self._check(command, lambda: commands.check_evidence(self._payment, command.dispute_ref))
+
+    def _check(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
+        """Refuse at the door what the present state refuses, so that Temporal does not keep the refusal as the answer.
+
+        The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in.
+        """
+        if self._payment.version and not self._payment.has_done(command.command_id):
+            decide()
 
     # Signals ----------------------------------------------------------------------------------------------------------
 

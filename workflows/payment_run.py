@@ -324,16 +324,19 @@ class PaymentRun:
     ) -> None:
         """Book the refund, then have it made; the caller holds the lock."""
         while not self._payment.has_done(command_id):
-            requested = commands.refund(
-                self._payment,
-                refund_id=refund_id,
-                amount_minor=amount_minor,
-                reason=reason,
-                requested_by=actor.qualified(),
-                at=workflow.now(),
-            )
+            requested = self._requested(refund_id, amount_minor, reason, actor)
             await self._record([requested], command_id=command_id, actor=actor)
         await self._submit_refunds()
+
+    def _requested(self, refund_id: str, amount_minor: int | None, reason: str | None, actor: Actor) -> Outcome:
+        return commands.refund(
+            self._payment,
+            refund_id=refund_id,
+            amount_minor=amount_minor,
+            reason=reason,
+            requested_by=actor.qualified(),
+            at=workflow.now(),
+        )
 
     # The one way that anything is written -----------------------------------------------------------------------------
 
