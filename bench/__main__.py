@@ -1,4 +1,4 @@
-"""`python -m bench [books] [http] [escrow]`: measure, and print one table of ratios. Without a name, everything.
+"""`python -m bench [books] [http] [escrow] [payments]`: measure, and print one table of ratios; by default everything.
 
 Every ratio compares two things that ran in turn on the same machine in the same run, so it holds on a noisy one; the
 figures beside it do not travel.
@@ -13,12 +13,17 @@ from importlib.metadata import version
 
 import asyncpg
 
-from bench import books, escrow, http
+from bench import books, escrow, http, payments
 from bench.rows import Row
 from bench.world import World, running_world
 from stack.temporal import find_temporal
 
-PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {"books": books.run, "http": http.run, "escrow": escrow.run}
+PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
+    "books": books.run,
+    "http": http.run,
+    "escrow": escrow.run,
+    "payments": payments.run,
+}
 FLUSHES = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 
 
@@ -32,7 +37,7 @@ async def machine(world: World) -> list[str]:
         await connection.close()
     temporal = await asyncio.create_subprocess_exec(find_temporal(), "--version", stdout=asyncio.subprocess.PIPE)
     release = (await temporal.communicate())[0].decode().strip().removeprefix("temporal version ")
-    packages = ("temporalio", "fastapi", "uvicorn", "asyncpg", "sqlalchemy", "pydantic")
+    packages = ("temporalio", "fastapi", "uvicorn", "asyncpg", "sqlalchemy", "pydantic", "stripe")
     return [
         f"machine     {_processor()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {platform.platform()}",
         f"python      {platform.python_version()}; " + ", ".join(f"{name} {version(name)}" for name in packages),

@@ -32,6 +32,7 @@ QUIET: dict[str, int] = {
     "sqlalchemy.engine": logging.WARNING,
     "asyncio": logging.WARNING,
     "httpx": logging.WARNING,
+    "stripe": logging.WARNING,
     "urllib3": logging.WARNING,
     "opentelemetry": logging.WARNING,
 }

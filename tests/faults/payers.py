@@ -68,7 +68,7 @@ class Payers:
                 await act()
                 if await is_done():
                     return
-            except (httpx.HTTPError, stripe.StripeError) as error:
+            except (httpx.HTTPError, stripe.StripeError, ValueError, KeyError) as error:  # the latter: garbage
                 trouble = f"{type(error).__name__}: {error}"
             await asyncio.sleep(pause * self._rng.uniform(0.5, 1))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,81 @@
+"""What a further attempt at a provider call does after an earlier one died: it looks before it asks again."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.payment_providers import PaymentProviders
+from contracts.payment import AskProvider, AskRefund, ProviderAnswer, RefundAnswer
+from domain.ids import payment_key
+from domain.payment.snapshot import MovementKind
+from providers.payments.base import ProviderUnavailable
+from providers.payments.registry import Providers
+from tests.support.payments import TERMS, FakeProvider
+
+KEY = payment_key(TERMS.payment_id, "create")
+NOTHING: Any = None
+
+
+def attempt(number: int) -> ActivityEnvironment:
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=number)
+    return environment
+
+
+async def make(fake: FakeProvider, number: int) -> ProviderAnswer:
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    return await attempt(number).run(activities.create, AskProvider(terms=TERMS, key=KEY))
+
+
+async def give_back(fake: FakeProvider, ref: str, number: int) -> RefundAnswer:
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    key = payment_key(TERMS.payment_id, "refund", "rfd_1")
+    message = AskRefund(terms=TERMS, ref=ref, refund_id="rfd_1", amount_minor=100, reason=None, key=key)
+    return await attempt(number).run(activities.refund, message)
+
+
+async def test_pitfall_09_worker_that_died_after_the_charge_finds_it_and_charges_no_more():
+    fake = FakeProvider()
+    fake.pays_at_once = True
+    first = await make(fake, 1)
+    fake.answers.clear()  # the provider has forgotten the key by now
+    second = await make(fake, 2)
+    assert second == first
+    assert fake.count(TERMS.payment_id) == 1
+    assert [call for call, _ in fake.calls] == ["create", "find"]
+    charges = [each for each in fake.of(TERMS.payment_id).snapshot().movements if each.kind is MovementKind.CHARGE]
+    assert len(charges) == 1
+
+
+async def test_pitfall_09_worker_that_died_after_the_refund_finds_it_and_gives_back_no_more():
+    fake = FakeProvider()
+    fake.pays_at_once = True
+    made = await make(fake, 1)
+    assert made.snapshot is not None
+    first = await give_back(fake, made.snapshot.ref, 1)
+    fake.answers.clear()
+    assert await give_back(fake, made.snapshot.ref, 2) == first
+    assert len(fake.of(TERMS.payment_id).refunds) == 1
+
+
+@pytest.mark.parametrize("breaks", ["before", "after"])
+async def test_pitfall_10_broken_off_call_is_unknown_and_asked_no_second_time_by_its_attempt(breaks: str):
+    fake = FakeProvider()
+    fake.breaks = [breaks]
+    answer = await make(fake, 1)
+    assert answer.unknown is not None
+    assert answer.snapshot is None
+    assert [call for call, _ in fake.calls] == ["create"]
+
+
+async def test_pitfall_27_every_attempt_asks_under_the_same_key():
+    fake = FakeProvider()
+    fake.breaks = ["unavailable", "unavailable"]
+    for number in (1, 2):
+        with pytest.raises(ProviderUnavailable):
+            await make(fake, number)
+    assert (await make(fake, 3)).snapshot is not None
+    assert {key for _, key in fake.calls} == {KEY}
+    assert fake.count(TERMS.payment_id) == 1
