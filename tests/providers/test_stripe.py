@@ -425,7 +425,7 @@ class TestTrouble:
         with pytest.raises(ProviderUnavailable):
             await sandbox.provider.retrieve(paid.ref)
 
-    async def test_pitfall_9_a_change_that_cannot_be_read_afterwards_is_unknown(self, sandbox: SandboxHarness):
+    async def test_pitfall_09_a_change_that_cannot_be_read_afterwards_is_unknown(self, sandbox: SandboxHarness):
         """A decline is read again; if that fails, nobody may think that nothing was tried."""
         payment = sandbox.payment(method_ref="pm_card_chargeDeclined")
         await sandbox.control("faults", mode="429", method="GET")
