@@ -35,6 +35,14 @@ class DatabaseUrls:
 
 NUMBERS = itertools.count(1)
 
+#: What lets a server skip time. It looks for due timers so often; by default, each one skipped to costs a second.
+TIME_SKIPPING = [
+    "--dynamic-config-value",
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    "--dynamic-config-value",
+    'history.timerProcessorMaxTimeShift="20ms"',
+]
+
 #: Tests of these folders stay on one worker: they share a running stack and its balances, a server that skips time, or
 #: the machine's two cores with processes that are killed. Every other file is a group of its own.
 TOGETHER = {
@@ -122,13 +130,7 @@ async def timeskip_env() -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal server on which each workflow's own clock skips ahead."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=[
-            "--dynamic-config-value",
-            "frontend.WorkflowTimeSkippingEnabled=true",
-            # The server looks for due timers this often: by default each one that is skipped to costs a second.
-            "--dynamic-config-value",
-            'history.timerProcessorMaxTimeShift="20ms"',
-        ],
+        dev_server_extra_args=TIME_SKIPPING,
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(Settings()),
     )

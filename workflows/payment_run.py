@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.converge import (
         Observation,
         converge,
+        misses_purpose,
         needs_freeze,
         needs_purpose,
         numbered,
@@ -39,7 +40,7 @@ with workflow.unsafe.imports_passed_through():
         refund_failed,
     )
     from domain.payment.snapshot import NOT_FOUND, Decline
-    from domain.payment.state import IN_FLIGHT, Fulfilment, Outcome, Payment, PaymentStatus, Refund, RefundState
+    from domain.payment.state import IN_FLIGHT, Outcome, Payment, PaymentStatus, Refund, RefundState
     from domain.payment.story import details
 
 #: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
@@ -104,7 +105,8 @@ class PaymentRun:
             return True
         requested = any(refund.state is RefundState.REQUESTED for refund in self._payment.refunds)
         over = workflow.now() >= self._payment.terms.expires_at
-        return requested or (over and commands.expiring(self._payment, at=workflow.now()) is not None)
+        expiring = commands.expiring(self._payment, at=workflow.now()) is not None
+        return requested or (over and (expiring or misses_purpose(self._payment)))
 
     async def _wait(self) -> None:
         """Wait for news, a command, the next poll, the payer's deadline or the end, whichever is first."""
@@ -229,7 +231,7 @@ class PaymentRun:
         """End a payment whose payer's time is over, there first; money that comes all the same is booked as ever."""
         over = commands.expiring(self._payment, at=workflow.now())
         if over is None:
-            if self._payment.received_minor and self._payment.fulfilment is Fulfilment.PENDING:
+            if misses_purpose(self._payment):
                 await self._purpose_gone("not all of it came in time")
             return
         await self._record([over])

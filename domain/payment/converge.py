@@ -387,6 +387,13 @@ def needs_purpose(payment: Payment) -> bool:
 
 def needs_freeze(payment: Payment) -> bool:
     """Tell whether an escrow has money that the payer's bank is taking back, and does not know it yet."""
+def misses_purpose(payment: Payment) -> bool:
+    """Tell whether too little has come for the escrow, and nothing more is on its way; asked when the time is over."""
+    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.PENDING:
+        return False
+    return bool(payment.received_minor and not payment.seen_minor and not needs_purpose(payment))
+
+
     if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.DONE:
         return False
     return not payment.escrow_frozen and any(dispute.is_open and dispute.counts for dispute in payment.disputes)

@@ -356,7 +356,9 @@ class Outcome:
 def status_of(payment: Payment) -> PaymentStatus:
     """Derive the status from what was booked first, and from the provider's word only while nothing was."""
     net = payment.received_minor - payment.reversed_minor
-    if payment.reversed_minor or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
+    # Coins that a chain took back may stand in another block later, and the payment is whole again.
+    taken_back = payment.reversed_minor and net < payment.terms.amount_minor
+    if taken_back or any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes):
         return P.CHARGED_BACK
     if any(dispute.is_open and dispute.status is not DisputeStatus.INQUIRY for dispute in payment.disputes):
         return P.DISPUTED

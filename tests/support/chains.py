@@ -14,6 +14,7 @@ from providers.chains.evm import EvmWatcher
 from providers.chains.ton import TonWatcher
 from providers.payments.crypto import Chain, CryptoProvider
 from providers.payments.deposits import DepositBook
+from providers.rates import HttpRates
 from runtime.identity import new_id
 from sandbox.chains import accounts
 from sandbox.chains.app import build
@@ -83,6 +84,9 @@ class ChainsInTest:
             book=book,
             clock=self.clock,
         )
+
+    def rates(self) -> HttpRates:
+        return HttpRates(self.http, "http://chains/rates", clock=self.clock)
 
     async def control(self, path: str, **body: Any) -> dict[str, Any]:
         answer = await self.http.post(f"/_control/{path}", json=body)

@@ -14,6 +14,7 @@ from sqlalchemy import insert
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
+from activities.deposits import PostgresDepositBook
 from api.v1.escrows import commands
 from contracts import search_attributes
 from contracts.escrow import (
@@ -46,6 +47,8 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
 from stack.temporal import find_temporal
+from tests.conftest import TIME_SKIPPING
+from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
@@ -74,6 +77,7 @@ class Stage:
     database: Database
     deps: Any
     fake: FakeProvider = field(default_factory=FakeProvider)
+    chains: ChainsInTest | None = None
     actors: dict[str, Actor] = field(default_factory=dict)
 
     async def award(self, *, balance: int = 100_000_000, of: "Job | None" = None, **changes: Any) -> "Job":
@@ -239,15 +243,20 @@ def with_plugin(client: Client) -> Client:
 
 
 @asynccontextmanager
-async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str | None = None) -> AsyncIterator[Stage]:
+async def stage_on(
+    env: WorkflowEnvironment, database_urls: Any, build_id: str | None = None, chains: ChainsInTest | None = None
+) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
     client = with_plugin(env.client)
     deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
     fake = FakeProvider()
     providers = Providers(dict.fromkeys(("fake", "stripe"), fake))
+    if chains is not None:
+        crypto = chains.provider(PostgresDepositBook(database))
+        providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
     async with make_worker(client, database, providers, build_id=build_id):
-        yield Stage(env, client, database, deps, fake)
+        yield Stage(env, client, database, deps, fake, chains)
 
     connection = await asyncpg.connect(database_urls.platform)
     try:
@@ -261,8 +270,10 @@ async def stage_on(env: WorkflowEnvironment, database_urls: Any, build_id: str |
 @pytest.fixture(scope="session")
 async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[Stage]:
     """One worker for all tests of the session; every job has organizations of its own."""
-    async with stage_on(timeskip_env, database_urls) as made:
+    chains = ChainsInTest()
+    async with stage_on(timeskip_env, database_urls, chains=chains) as made:
         yield made
+    await chains.close()
 
 
 @pytest.fixture(scope="session")
@@ -270,7 +281,7 @@ async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
     """A worker whose payments only listen, on a server of its own: on the shared one, others would take their tasks."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_extra_args=TIME_SKIPPING,
         search_attributes=search_attributes.ALL,
         data_converter=data_converter(Settings()),
     )

@@ -1,0 +1,226 @@
+"""Payments in coins through their run: too little, too much, too late, and taken back by the chain."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.payment.quote import Quote
+from domain.payment.snapshot import Deposit
+from domain.payment.state import Payment, PaymentStatus, Purpose, PurposeKind
+from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
+from tests.workflows.conftest import Stage
+from tests.workflows.tills import Till, till
+
+pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+P = PaymentStatus
+CREDITS = 100_000_000
+
+
+class Wallet:
+    """Somebody who pays in coins, and the chain that they pay on. Its clock and the run's are moved together."""
+
+    def __init__(self, till: Till, chains: ChainsInTest, asset: str) -> None:
+        self.till, self.chains, self.asset, self.chain = till, chains, asset, CHAIN_OF[asset]
+        self.amount = AMOUNTS[asset]
+
+    async def deposit(self) -> Deposit:
+        action = (await self.till.state()).action
+        assert action is not None
+        assert action.deposit is not None
+        return action.deposit
+
+    async def send(self, to: Deposit, amount_minor: int, *, blocks: int | None = None) -> None:
+        blocks = CONFIRMATIONS[self.chain] if blocks is None else blocks
+        terms = {"asset": self.asset, "address": to.address, "memo": to.memo, "amount_minor": amount_minor}
+        await self.chains.control(f"{self.chain}/deposit", **terms, mine=blocks)
+
+    async def mine(self, blocks: int) -> None:
+        await self.chains.control(f"{self.chain}/mine", blocks=blocks)
+
+    async def reorganise(self, *, drop: bool) -> None:
+        await self.chains.control(f"{self.chain}/reorg", depth=CONFIRMATIONS[self.chain], drop=drop)
+
+    async def pass_time(self, **amount: float) -> None:
+        self.chains.clock.advance(timedelta(**amount))
+        await self.till.pass_time(**amount)
+
+    async def credits(self) -> int:
+        return (await self.till.money())["wallet"]
+
+    async def event(self, kind: str, count: int = 1) -> Payment:
+        """Wait until the books have so many events of a kind."""
+        while (await self.till.kinds()).count(kind) < count:
+            pass
+        return await self.till.state()
+
+
+@pytest.fixture
+def chains(stage: Stage) -> ChainsInTest:
+    assert stage.chains is not None
+    stage.chains.clock.now = datetime.now(UTC)
+    return stage.chains
+
+
+async def paying(
+    stage: Stage, asset: str = "BTC", *, quoted_for: timedelta = timedelta(hours=1), **changes: Any
+) -> Wallet:
+    """Order 100 credits for 10 dollars in coins; a quote that is to last less than no time has run out already."""
+    chains, now = stage.chains, datetime.now(UTC)
+    assert chains is not None
+    quote = Quote(
+        amount_minor=1000,
+        currency="USD",
+        asset_minor=AMOUNTS[asset],
+        asset=asset,
+        price="1",
+        source="test",
+        quoted_at=now,
+        expires_at=now + quoted_for,
+    )
+    terms: dict[str, Any] = {"quote": quote, "refundable": False, "late_poll_seconds": 3600} | changes
+    made = await till(stage, provider="crypto", currency=asset, amount_minor=AMOUNTS[asset], **terms)
+    assert (await made.create()).status == "requires_action"
+    return Wallet(made, chains, asset)
+
+
+async def price(chains: ChainsInTest, asset: str, cents: int, coins_minor: int) -> None:
+    """Have so many minor units of a coin cost so many cents from now on."""
+    scale = {"BTC": 8, "ETH": 9}[asset]
+    whole = -(-cents * 10**scale // coins_minor)
+    await chains.control("rates", **{asset: {"USD": f"{whole // 100}.{whole % 100:02}"}})
+    chains.clock.advance(timedelta(minutes=2))  # an older price is not used any more
+
+
+@pytest.mark.parametrize("asset", ["BTC", "ETH", "USDC", "TON"])
+async def test_an_underpaid_payment_says_what_is_missing_and_is_topped_up(stage: Stage, chains, asset: str):
+    payer = await paying(stage, asset)
+    place, part = await payer.deposit(), payer.amount * 3 // 5
+    await payer.send(place, part)
+    await payer.pass_time(minutes=5)
+    state = await payer.event("received")
+    assert state.status is P.PROCESSING
+    assert (await payer.deposit()) == replace(place, amount_minor=payer.amount - part, uri=(await payer.deposit()).uri)
+    assert await payer.credits() == CREDITS * 3 // 5
+    await payer.send(place, payer.amount - part)
+    await payer.pass_time(minutes=30)
+    state = await payer.till.until("succeeded")
+    assert (state.received_minor, state.granted_minor, state.action) == (payer.amount, CREDITS, None)
+    assert await payer.till.money() == {"wallet": CREDITS, "own": 0, "debt": 0}
+    assert (await payer.till.kinds()).count("received") == 2
+
+
+async def test_a_part_that_is_there_when_the_time_is_over_is_credited_for_what_it_is(stage: Stage, chains):
+    payer = await paying(stage)
+    await payer.send(await payer.deposit(), payer.amount * 2 // 5)
+    await payer.pass_time(hours=24)
+    state = await payer.till.until("succeeded")
+    assert state.received_minor == payer.amount * 2 // 5
+    assert await payer.till.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
+    assert {"received", "time_over"} <= set(await payer.till.kinds())
+
+
+async def test_what_is_paid_too_much_is_credited_as_well(stage: Stage, chains):
+    payer = await paying(stage)
+    place = await payer.deposit()
+    await payer.send(place, payer.amount * 3)
+    await payer.send(place, payer.amount // 2)
+    await payer.pass_time(minutes=5)
+    state = await payer.till.until("succeeded")
+    assert (state.received_minor, state.granted_minor) == (payer.amount * 7 // 2, CREDITS * 7 // 2)
+    assert await payer.credits() == CREDITS * 7 // 2
+
+
+async def test_what_comes_after_the_end_is_credited_at_the_price_of_then(stage: Stage, chains):
+    payer = await paying(stage, quoted_for=timedelta(minutes=-1))
+    place = await payer.deposit()
+    await payer.pass_time(hours=24)
+    assert (await payer.till.until("expired")).received_minor == 0
+    await price(chains, "BTC", 500, payer.amount)  # half of what it was quoted at
+    await payer.send(place, payer.amount)
+    await payer.pass_time(hours=2)
+    state = await payer.till.until("succeeded")
+    assert (state.received_minor, state.granted_minor) == (payer.amount, CREDITS // 2)
+    assert await payer.till.money() == {"wallet": CREDITS // 2, "own": 0, "debt": 0}
+
+
+async def test_what_was_sent_in_time_is_worth_its_quote_however_late_it_is_final(stage: Stage, chains):
+    payer = await paying(stage)
+    await payer.send(await payer.deposit(), payer.amount, blocks=1)
+    await payer.pass_time(minutes=5)
+    assert (await payer.till.until("processing")).seen_minor == payer.amount
+    await price(chains, "BTC", 500, payer.amount)
+    await payer.pass_time(hours=3)
+    await payer.mine(CONFIRMATIONS["btc"])
+    await payer.pass_time(hours=7)
+    state = await payer.till.until("succeeded")
+    assert state.booked[0].occurred_at > state.terms.quote.expires_at
+    assert state.granted_minor == CREDITS
+
+
+async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stage, chains):
+    payer = await paying(stage, quoted_for=timedelta(minutes=-1))
+    place = await payer.deposit()
+    await price(chains, "BTC", 1000, payer.amount)
+    await payer.send(place, payer.amount)
+    await payer.pass_time(minutes=5)
+    assert (await payer.till.until("succeeded")).granted_minor == CREDITS
+    chains.wire.requests.clear()
+    await payer.reorganise(drop=True)
+    await payer.pass_time(hours=2)
+    assert (await payer.event("reversed")).reversed_minor == payer.amount
+    asked = {request.url.path.split("/")[1] for request in chains.wire.requests}
+    assert "btc" in asked
+    assert "rates" not in asked
+
+
+async def test_credits_for_coins_that_the_chain_took_back_are_seized_and_what_is_spent_is_owed(stage: Stage, chains):
+    payer = await paying(stage, "ETH")
+    await payer.mine(5)
+    await payer.send(await payer.deposit(), payer.amount)
+    await payer.pass_time(minutes=5)
+    await payer.till.until("succeeded")
+    await payer.till.spend(CREDITS * 3 // 5)
+    await payer.reorganise(drop=True)
+    await payer.pass_time(hours=2)
+    state = await payer.event("reversed")
+    assert (state.status, state.reversed_minor) == (P.CHARGED_BACK, payer.amount)
+    assert await payer.till.money() == {"wallet": 0, "own": 0, "debt": -CREDITS * 3 // 5}
+    assert "payment.debt" in await payer.till.alerts()
+
+
+async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: Stage, chains):
+    payer = await paying(stage, "ETH")
+    await payer.mine(5)
+    await payer.send(await payer.deposit(), payer.amount)
+    await payer.pass_time(minutes=5)
+    await payer.till.until("succeeded")
+    await payer.till.spend(CREDITS * 3 // 5)
+    await payer.reorganise(drop=False)
+    await payer.pass_time(hours=2)
+    await payer.event("reversed")
+    await payer.mine(CONFIRMATIONS["evm"])
+    await payer.pass_time(hours=2)
+    state = await payer.event("received", 2)
+    assert state.status is P.SUCCEEDED
+    assert await payer.till.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
+
+
+async def test_coins_for_an_escrow_that_are_too_few_become_credits_when_the_time_is_over(stage: Stage, chains, award):
+    job = await award(balance=1)
+    await job.open()
+    purpose = Purpose(
+        kind=PurposeKind.ESCROW,
+        goods_asset="CREDIT",
+        goods_minor=job.terms.amount_minor,
+        escrow_id=job.terms.escrow_id,
+        contract_id=job.terms.contract_id,
+    )
+    payer = await paying(stage, org_id=job.terms.payer_org_id, purpose=purpose)
+    await payer.send(await payer.deposit(), payer.amount // 2)
+    await payer.pass_time(hours=24)
+    state = await payer.event("purpose_gone")
+    assert state.refunds == ()
+    assert await payer.till.money() == {"wallet": 1 + job.terms.amount_minor // 2, "own": 0, "debt": 0}
+    assert (await job.state()).status == "open"
