@@ -332,7 +332,14 @@ def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 
 
 def _told(payment: Payment, snapshot: Snapshot) -> Payment:
-    """Take over what the provider says of the payment itself; what has succeeded once stays so."""
+    """Take over what the provider says of the payment itself; what has succeeded once stays so.
+
+    So does what was ended, for as long as the provider only says that it could still be paid: not all of them have a
+    way to end a payment, and then we alone know of it.
+    """
+    ended = {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}
+    if payment.provider_status in ended and snapshot.status is ProviderStatus.REQUIRES_ACTION:
+        return payment
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
     return replace(
         payment,

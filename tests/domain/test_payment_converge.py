@@ -255,3 +255,19 @@ def test_pitfall_26_a_refund_without_an_amount_takes_the_remainder_only():
     assert rest.payment.refunds[-1].amount_minor == 600
     assert rest.payment.refunds[-1].goods_minor == 60_000_000
     assert rest.payment.refunds[-1].state is RefundState.REQUESTED
+
+
+def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():
+    world = World()
+    world.look()
+    open_there = world.account.status
+    for ended, status in (("CANCELLED", PaymentStatus.CANCELLED), ("EXPIRED", PaymentStatus.EXPIRED)):
+        world.account.status = type(open_there)[ended]
+        world.look()
+        world.account.status = open_there
+        world.look()
+        assert world.payment.status is status
+    world.account.pay()
+    world.look()
+    assert world.payment.status is PaymentStatus.SUCCEEDED
+    assert world.books.of(wallet(TERMS)) == 100_000_000
