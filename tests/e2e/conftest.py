@@ -8,7 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from temporalio.client import Client
 
+from runtime.settings import Settings
+from runtime.temporal import data_converter
 from stack.running import Running
 
 NUMBERS = itertools.count(1)
@@ -152,6 +155,15 @@ async def world(live_stack: Running) -> AsyncIterator[World]:
     limits = httpx.Limits(max_connections=50)
     async with httpx.AsyncClient(base_url=live_stack.api_url, trust_env=False, timeout=60, limits=limits) as http:
         yield World(live_stack, http)
+
+
+@pytest.fixture(scope="session")
+async def temporal(world: World) -> Client:
+    """Temporal as an operator's command line or UI reaches it."""
+    running = world.running
+    return await Client.connect(
+        running.temporal_address, namespace=running.temporal_namespace, data_converter=data_converter(Settings())
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,19 +5,9 @@ import asyncio
 import pytest
 from temporalio.client import Client
 
-from runtime.settings import Settings
-from runtime.temporal import data_converter
 from tests.e2e.conftest import World, good
 
 pytestmark = [pytest.mark.e2e]
-
-
-@pytest.fixture(scope="session")
-async def temporal(world: World) -> Client:
-    running = world.running
-    return await Client.connect(
-        running.temporal_address, namespace=running.temporal_namespace, data_converter=data_converter(Settings())
-    )
 
 
 async def listed(temporal: Client, query: str, wanted: set[str]) -> set[str]:
@@ -41,7 +31,9 @@ async def test_runs_are_found_by_organization_agent_and_state(world: World, temp
     assert not found & {released["workflow_id"], foreign["workflow_id"]}
     found = await listed(temporal, f"{ours} AND State = 'released'", {released["workflow_id"]})
     assert delivered["workflow_id"] not in found
-    assert await listed(temporal, f"OrgId = '{org}'", {foreign["workflow_id"]}) == {foreign["workflow_id"]}
+    assert await listed(temporal, f"OrgId = '{org}' AND WorkflowType = 'escrow'", {foreign["workflow_id"]}) == {
+        foreign["workflow_id"]
+    }
     by_agent = f"AgentId = '{world.running.ids['agent']}' AND AmountMinor = 10000000 AND Currency = 'CREDIT'"
     assert foreign["workflow_id"] in await listed(temporal, by_agent, {foreign["workflow_id"]})
 

@@ -1,0 +1,1 @@
+"""What payers, banks and networks do to the running stack, by every provider."""

@@ -1,0 +1,76 @@
+"""Escrows that are paid from outside, in time, too late, or with money that the bank takes back."""
+
+import pytest
+
+from tests.e2e.conftest import WORK, good, refused
+from tests.e2e.payments.paying import CARD, Payer, Sandboxes
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+async def test_card_payment_funds_an_escrow_that_then_pays_the_agent(payer: Payer) -> None:
+    escrow = await payer.escrow("50.00")
+    payment = await payer.pay(purpose="escrow", escrow_id=escrow["id"], amount=None, currency=None)
+    assert (payment["amount"], payment["currency"], payment["fulfilment"]) == ("50.00", "USD", "done")
+    funded = await payer.escrow_in(escrow, "funded")
+    assert funded["funded_amount"] == "50.00"
+    good(await payer.world.agent.post(f"/escrows/{escrow['id']}/delivery", WORK))
+    paid = good(await payer.world.validator.post(f"/escrows/{escrow['id']}/validation", {"score": "0.9"}))
+    assert (paid["status"], paid["released_amount"], paid["commission_amount"]) == ("released", "47.50", "2.50")
+
+
+async def test_paypal_payment_funds_an_escrow(payer: Payer, sandboxes: Sandboxes) -> None:
+    escrow = await payer.escrow("50.00", "EUR")
+    body = {"purpose": "escrow", "escrow_id": escrow["id"], "provider": "paypal"}
+    made = good(await payer.caller.post("/payments", body), 201)
+    assert (made["amount"], made["currency"]) == ("50.00", "EUR")
+    await sandboxes.approve(made["approval_url"])
+    good(await payer.caller.post(f"/payments/{made['id']}/confirm"))
+    await payer.settled(made)
+    assert (await payer.escrow_in(escrow, "funded"))["funded_amount"] == "50.00"
+
+
+async def test_payment_made_first_funds_the_escrow_when_it_is_named(payer: Payer) -> None:
+    escrow = await payer.escrow("50.00")
+    payment = await payer.pay(purpose="escrow", escrow_id=escrow["id"], amount="50.00")
+    funded = good(await payer.caller.post(f"/escrows/{escrow['id']}/fund", {"payment_id": payment["id"]}))
+    assert (funded["status"], funded["funded_amount"]) == ("funded", "50.00")
+
+
+async def test_amount_that_is_not_the_escrows_is_refused_before_anybody_is_charged(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    escrow = await payer.escrow("50.00")
+    body = {"purpose": "escrow", "escrow_id": escrow["id"], "amount": "49.99", "currency": "USD", **CARD}
+    refused(await payer.caller.post("/payments", body), 409, "escrow.amount_mismatch")
+    assert good(await payer.caller.get("/payments"))["data"] == []
+
+
+async def test_money_that_comes_after_the_escrow_was_cancelled_goes_back_to_the_payer(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    escrow = await payer.escrow("50.00")
+    body = {"purpose": "escrow", "escrow_id": escrow["id"], "provider": "stripe", "hosted": True}
+    made = good(await payer.caller.post("/payments", body), 201)
+    good(await payer.caller.post(f"/escrows/{escrow['id']}/cancel", {}))
+    await sandboxes.check_out(made["approval_url"])
+    returned = await payer.settled(made, "refunded")
+    assert (returned["fulfilment"], returned["received_amount"], returned["refunded_amount"]) == (
+        "gone",
+        "50.00",
+        "50.00",
+    )
+    [intent] = await sandboxes.intents_of(made["id"])
+    [refund] = await sandboxes.at_stripe("refunds", payment_intent=intent["id"])
+    assert (refund["amount"], refund["status"]) == (5000, "succeeded")
+    assert (await payer.escrow_in(escrow, "cancelled"))["funded_amount"] == "0.00"
+
+
+async def test_chargeback_of_the_money_in_an_escrow_freezes_it(payer: Payer, sandboxes: Sandboxes) -> None:
+    escrow = await payer.escrow("50.00")
+    payment = await payer.pay(purpose="escrow", escrow_id=escrow["id"], amount=None, currency=None)
+    await payer.escrow_in(escrow, "funded")
+    await sandboxes.stripe("dispute", charge=await payer.charge_of(payment))
+    await payer.settled(payment, "disputed")
+    frozen = await payer.escrow_in(escrow, "disputed")
+    assert frozen["released_amount"] == "0.00"

@@ -1,0 +1,132 @@
+"""Money that goes back, because somebody asks for it or because a bank takes it, on the running stack."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import good, new_key, refused
+from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+async def test_partial_refund_and_then_the_remainder_return_all_and_never_more(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    payment = await payer.pay(amount="10.00")
+    first = good(await payer.refund(payment, "4.00"), 201)
+    assert (first["amount"], first["taken"]) == ("4.00", {"amount": "40.00", "currency": "CREDIT"})
+    assert (await payer.settled(payment, "partially_refunded"))["refundable_amount"] == "6.00"
+    assert await payer.balance() == ("60.00", "0.00")
+    refused(await payer.refund(payment, "6.01"), 422, "payment.refund_exceeds_remainder")
+    rest = good(await payer.refund(payment), 201)
+    assert rest["amount"] == "6.00", "pitfall 26: without an amount only the remainder goes back"
+    assert (await payer.settled(payment, "refunded"))["refunded_amount"] == "10.00"
+    refused(await payer.refund(payment), 409, "payment.already_refunded")
+    assert await payer.balance() == ("0.00", "0.00")
+    charge = await payer.charge_of(payment)
+    assert sorted(one["amount"] for one in await sandboxes.at_stripe("refunds", charge=charge)) == [400, 600]
+
+
+async def test_refund_asked_for_twice_with_one_key_is_one_refund(payer: Payer, sandboxes: Sandboxes) -> None:
+    payment, key = await payer.pay(amount="10.00"), new_key()
+    first = good(await payer.refund(payment, "4.00", key=key), 201)
+    assert good(await payer.refund(payment, "4.00", key=key), 201) == first
+    assert len(await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment))) == 1
+    assert await payer.balance() == ("60.00", "0.00")
+
+
+async def test_credits_that_are_spent_cannot_be_refunded(payer: Payer, sandboxes: Sandboxes) -> None:
+    payment = await payer.pay(amount="10.00")
+    await payer.spend("70.00")
+    refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
+    assert await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment)) == []
+    good(await payer.refund(payment, "3.00"), 201)
+    assert await payer.balance() == ("0.00", "0.00")
+
+
+async def refund_in(payer: Payer, payment: Json, status: str) -> Json:
+    async def look() -> Any:
+        return good(await payer.caller.get(f"/payments/{payment['id']}/refunds"))["data"][0]
+
+    reached: Json = await until(look, lambda refund: refund["status"] == status)
+    return reached
+
+
+async def test_refund_that_stays_pending_is_settled_when_the_provider_says_so(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    payment = await payer.pay(payment_method="pm_card_pendingRefund")
+    assert good(await payer.refund(payment), 201)["status"] == "pending"
+    assert await payer.balance() == ("0.00", "0.00")
+    [pending] = await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment))
+    await sandboxes.stripe("refund", refund=pending["id"], outcome="succeed")
+    await refund_in(payer, payment, "succeeded")
+    assert (await payer.look(payment))["status"] == "refunded"
+
+
+async def test_refund_that_fails_late_gives_back_what_was_taken_for_it(payer: Payer, sandboxes: Sandboxes) -> None:
+    payment = await payer.pay(payment_method="pm_card_refundFail")
+    made = good(await payer.refund(payment, "4.00"), 201)
+    [refund] = await sandboxes.at_stripe("refunds", charge=await payer.charge_of(payment))
+    if refund["status"] != "failed":
+        await sandboxes.stripe("refund", refund=refund["id"], outcome="fail")
+    failed = await refund_in(payer, payment, "failed")
+    assert (failed["id"], failed["failure"] is None) == (made["id"], False)
+    whole = await payer.settled(payment, "succeeded")
+    assert whole["refundable_amount"] == "10.00"
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_paypal_refunds_a_part_and_then_the_rest(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = await payer.top_up("100.00", provider="paypal")
+    await sandboxes.approve(made["approval_url"])
+    good(await payer.caller.post(f"/payments/{made['payment_id']}/confirm"))
+    payment = await payer.settled(made)
+    good(await payer.refund(payment, "4.00"), 201)
+    await payer.settled(payment, "partially_refunded")
+    good(await payer.refund(payment), 201)
+    await payer.settled(payment, "refunded")
+    assert await payer.balance() == ("0.00", "0.00")
+
+
+async def disputed(payer: Payer, sandboxes: Sandboxes, payment: Json) -> tuple[Json, str]:
+    """Have the bank dispute a payment; return it as it is then, and the dispute's id at Stripe."""
+    opened = await sandboxes.stripe("dispute", charge=await payer.charge_of(payment))
+    await payer.settled(payment, "disputed")
+    [dispute] = good(await payer.caller.get("/disputes"))["data"]
+    return dispute, str(opened["id"])
+
+
+async def test_chargeback_holds_the_credits_and_a_win_gives_them_back(payer: Payer, sandboxes: Sandboxes) -> None:
+    payment = await payer.pay()
+    dispute, at_stripe = await disputed(payer, sandboxes, payment)
+    assert (dispute["taken"]["amount"], dispute["owed"]["amount"]) == ("100.00", "0.00")
+    assert await payer.balance() == ("0.00", "0.00")
+    path = f"/disputes/{dispute['id']}/evidence"
+    answered = good(await payer.caller.post(path, {"text": "The credits were used by the cardholder."}))
+    assert answered["evidence_submitted_at"] is not None
+    await sandboxes.stripe("dispute/close", dispute=at_stripe, outcome="won")
+    await payer.settled(payment)
+    assert await payer.balance() == ("100.00", "0.00")
+    refused(await payer.caller.post(path, {"text": "More."}), 409, "payment.evidence_closed")
+
+
+async def test_pitfall_29_chargeback_for_spent_credits_is_owed_and_owner_and_operator_are_told(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    payment = await payer.pay()
+    await payer.spend("70.00")
+    dispute, at_stripe = await disputed(payer, sandboxes, payment)
+    assert (dispute["taken"]["amount"], dispute["owed"]["amount"]) == ("100.00", "70.00")
+    await sandboxes.stripe("dispute/close", dispute=at_stripe, outcome="lost")
+    lost = await payer.settled(payment, "charged_back")
+    assert lost["owed"] == {"amount": "70.00", "currency": "CREDIT"}
+    assert await payer.balance() == ("0.00", "70.00")
+    alerts = good(await payer.world.operator.get("/alerts?limit=100"))["data"]
+    told = {one["kind"] for one in alerts if one["subject"] == payment["id"]}
+    assert told == {"payment.debt", "payment.dispute_opened", "payment.dispute_lost"}
+    trail = good(await payer.caller.get(f"/audit?target={payment['id']}&action=payment.debt"))["data"]
+    assert [entry["details"]["amount"] for entry in trail] == ["70.00"]
+    await payer.top_up("100.00", **CARD)
+    assert await payer.balance() == ("30.00", "0.00"), "the next money pays the debt first"

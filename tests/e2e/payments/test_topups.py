@@ -1,0 +1,204 @@
+"""Credits bought by every provider, over HTTP, on the running stack."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import good, new_key, refused
+from tests.e2e.payments.paying import CARD, Payer, Sandboxes
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+
+async def test_card_buys_credits_at_once_and_its_fee_is_booked(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = await payer.top_up("100.00", **CARD)
+    assert made == {
+        "payment_id": made["payment_id"],
+        "credits": "100.00",
+        "status": "succeeded",
+        "charge": {"amount": "10.00", "currency": "USD"},
+    }
+    assert await payer.balance() == ("100.00", "0.00")
+    timeline = await payer.timeline({"id": made["payment_id"]})
+    received = [step["details"] for step in timeline if step["kind"] == "received"]
+    [intent] = await sandboxes.intents_of(made["payment_id"])
+    [charge] = await sandboxes.at_stripe("charges", payment_intent=intent["id"])
+    assert received == [{"amount": "10.00", "currency": "USD", "fee": "0.59", "movement": charge["id"]}]
+    assert (charge["amount"], charge["paid"]) == (1000, True)
+
+
+async def test_payer_confirms_with_a_card_what_was_made_without_one(payer: Payer) -> None:
+    made = await payer.top_up("100.00", provider="stripe")
+    assert made["status"] == "requires_action"
+    assert made["client_secret"].startswith("pi_")
+    path = f"/payments/{made['payment_id']}/confirm"
+    paid = good(await payer.caller.post(path, {"payment_method": "pm_card_visa"}))
+    assert (paid["status"], paid["client_secret"]) == ("succeeded", None)
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_hosted_checkout_buys_a_package(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = good(await payer.caller.post("/billing/credits/purchase", {"package": "team"}), 201)
+    assert (made["credits"], made["charge"]) == ("1000.00", {"amount": "90.00", "currency": "USD"})
+    assert await payer.balance() == ("0.00", "0.00")
+    await sandboxes.check_out(made["url"])
+    assert (await payer.settled(made))["package"] == "team"
+    assert await payer.balance() == ("1000.00", "0.00")
+    [bought] = good(await payer.caller.get("/billing/credits/history"))["data"]
+    assert (bought["credits"], bought["paid"]) == ("1000.00", {"amount": "90.00", "currency": "USD"})
+
+
+async def test_paypal_buys_credits_once_the_payer_has_approved(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = await payer.top_up("100.00", provider="paypal")
+    assert made["status"] == "requires_action"
+    path = f"/payments/{made['payment_id']}/confirm"
+    early = good(await payer.caller.post(path))
+    assert early["status"] == "requires_action"
+    await sandboxes.approve(made["approval_url"])
+    good(await payer.caller.post(path))
+    paid = await payer.settled(made)
+    assert paid["received_amount"] == "10.00"
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_buyer_whose_instrument_paypal_declines_pays_with_another(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = await payer.top_up("100.00", provider="paypal")
+    order = made["approval_url"].rpartition("=")[2]
+    await sandboxes.paypal(f"orders/{order}/plan", issue="INSTRUMENT_DECLINED")
+    await sandboxes.approve(made["approval_url"])
+    path = f"/payments/{made['payment_id']}/confirm"
+    await payer.caller.post(path)
+    waiting = await payer.look(made)
+    assert (waiting["status"], waiting["received_amount"]) == ("requires_action", "0.00")
+    assert waiting["decline"]["code"] == "INSTRUMENT_DECLINED"
+    await sandboxes.paypal(f"orders/{order}/plan", issue=None)
+    await payer.caller.post(path)
+    await payer.settled(made)
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+@pytest.mark.parametrize("asset", ["BTC", "ETH", "USDC", "TON"])
+async def test_coins_buy_credits_at_the_quoted_rate(payer: Payer, sandboxes: Sandboxes, asset: str) -> None:
+    made = await payer.top_up("100.00", provider="crypto", asset=asset)
+    quoted = await payer.look(made)
+    assert (quoted["quote"]["amount"], quoted["quote"]["currency"]) == ("10.00", "USD")
+    assert made["charge"]["currency"] == asset
+    await sandboxes.send(made["deposit"])
+    paid = await payer.settled(made)
+    assert paid["received_amount"] == made["deposit"]["amount"]
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_pitfall_01_same_top_up_in_a_row_and_at_once_is_one_credit_and_one_charge(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    key, body = new_key(), {"amount": "100.00", **CARD}
+
+    async def ask() -> dict[str, Any]:
+        while (answer := await payer.caller.post("/billing/topup", body, key=key)).status_code == 409:
+            refused(answer, 409, "idempotency.in_flight")
+        return good(answer, 201)
+
+    answers = await asyncio.gather(*(ask() for _ in range(6)))
+    answers += [await ask(), await ask()]
+    assert all(answer == answers[0] for answer in answers)
+    assert await payer.balance() == ("100.00", "0.00")
+    [intent] = await sandboxes.intents_of(answers[0]["payment_id"])
+    assert len(await sandboxes.at_stripe("charges", payment_intent=intent["id"])) == 1
+    assert len(good(await payer.caller.get("/payments"))["data"]) == 1
+    other = await payer.caller.post("/billing/topup", {**body, "amount": "101.00"}, key=key)
+    refused(other, 422, "idempotency.conflict")
+
+
+@pytest.mark.parametrize(
+    ("card", "decline"),
+    [
+        ("pm_card_chargeDeclined", "generic_decline"),
+        ("pm_card_chargeDeclinedInsufficientFunds", "insufficient_funds"),
+        ("pm_card_chargeDeclinedExpiredCard", "expired_card"),
+    ],
+)
+async def test_declined_card_is_told_with_the_banks_reason_and_buys_nothing(
+    payer: Payer, card: str, decline: str
+) -> None:
+    key, body = new_key(), {"amount": "100.00", "provider": "stripe", "payment_method": card}
+    first = refused(await payer.caller.post("/billing/topup", body, key=key), 402, "payment.declined")
+    assert (first["decline_code"], first["state"]) == (decline, "failed")
+    again = await payer.caller.post("/billing/topup", body, key=key)
+    assert (again.status_code, again.json()) == (402, first)
+    payment = await payer.look(first)
+    assert (payment["status"], payment["decline"]["code"]) == ("failed", decline)
+    assert await payer.balance() == ("0.00", "0.00")
+
+
+async def test_payment_waits_for_3d_secure_and_succeeds_when_the_payer_passes(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    made = await payer.top_up("100.00", provider="stripe", payment_method="pm_card_threeDSecure2Required")
+    assert (made["status"], await payer.balance()) == ("requires_action", ("0.00", "0.00"))
+    [intent] = await sandboxes.intents_of(made["payment_id"])
+    await sandboxes.stripe("three_d_secure", payment_intent=intent["id"])
+    await payer.settled(made)
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_payer_who_fails_3d_secure_pays_with_another_card(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = await payer.top_up("100.00", provider="stripe")
+    path = f"/payments/{made['payment_id']}/confirm"
+    good(await payer.caller.post(path, {"payment_method": "pm_card_threeDSecure2Required"}))
+    [intent] = await sandboxes.intents_of(made["payment_id"])
+    await sandboxes.stripe("three_d_secure", payment_intent=intent["id"], outcome="fail")
+    declined = await payer.caller.post(path, {"payment_method": "pm_card_chargeDeclined"})
+    problem = refused(declined, 402, "payment.declined")
+    assert (problem["decline_code"], problem["state"]) == ("generic_decline", "requires_action")
+    good(await payer.caller.post(path, {"payment_method": "pm_card_visa"}))
+    await payer.settled(made)
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_pitfall_21_completed_checkout_that_is_not_paid_yet_grants_nothing(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    made = await payer.top_up("100.00", provider="stripe", hosted=True)
+    checked_out = await sandboxes.check_out(made["approval_url"], "pm_usBankAccount_processing")
+    session = checked_out["session"]
+    assert (session["status"], session["payment_status"]) == ("complete", "unpaid")
+    processing = await payer.settled(made, "processing")
+    assert (processing["received_amount"], await payer.balance()) == ("0.00", ("0.00", "0.00"))
+    await sandboxes.stripe("bank_debit", payment_intent=session["payment_intent"])
+    await payer.settled(made)
+    assert await payer.balance() == ("100.00", "0.00")
+
+
+async def test_bank_debit_that_fails_after_days_of_processing_grants_nothing(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    made = await payer.top_up("100.00", provider="stripe", payment_method="pm_usBankAccount_processing")
+    assert made["status"] == "processing"
+    [intent] = await sandboxes.intents_of(made["payment_id"])
+    await sandboxes.stripe("bank_debit", payment_intent=intent["id"], outcome="fail")
+    failed = await payer.settled(made, "failed")
+    assert (failed["received_amount"], failed["decline"] is None) == ("0.00", False)
+    assert await payer.balance() == ("0.00", "0.00")
+
+
+async def test_authorized_payment_is_captured_in_part_and_the_rest_released(payer: Payer, sandboxes: Sandboxes) -> None:
+    held = await payer.pay("requires_capture", capture_method="manual")
+    assert await payer.balance() == ("0.00", "0.00")
+    taken = good(await payer.caller.post(f"/payments/{held['id']}/capture", {"amount": "6.00"}))
+    assert (taken["received_amount"], taken["granted"]["amount"]) == ("6.00", "60.00")
+    assert await payer.balance() == ("60.00", "0.00")
+    [intent] = await sandboxes.intents_of(held["id"])
+    assert (intent["amount_received"], intent["amount_capturable"]) == (600, 0)
+
+
+async def test_cancelled_payment_cannot_be_paid_any_more(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = await payer.top_up("100.00", provider="stripe")
+    cancelled = good(await payer.caller.post(f"/payments/{made['payment_id']}/cancel"))
+    assert cancelled["status"] == "cancelled"
+    path = f"/payments/{made['payment_id']}/confirm"
+    problem = await payer.caller.post(path, {"payment_method": "pm_card_visa"})
+    refused(problem, 409, "payment.wrong_state")
+    [intent] = await sandboxes.intents_of(made["payment_id"])
+    assert intent["status"] == "canceled"
