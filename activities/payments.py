@@ -26,6 +26,7 @@ from runtime.database import Database, driver_connection
 #: Events that a person should look at.
 ALERTED = {
     "dispute_opened": "The payer's bank took a payment back",
+    "dispute_reopened": "The payer's bank took a payment back once more",
     "dispute_inquiry": "The payer's bank asks about a payment",
     "dispute_lost": "A chargeback was lost",
     "reversed": "A receipt turned out void",

@@ -76,16 +76,19 @@ def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Mo
 def _exchanged(source: Account, destination: Account, move: Move) -> list[Movement]:
     """Go through the exchange where the two are kept in different currencies."""
     if source.asset == destination.asset:
-        return [(source, destination, move.amount_minor)]
+        return _positive([(source, destination, move.amount_minor)])
     by_asset = {move.asset: move.amount_minor}
     here, there = accounts.platform("exchange", source.asset), accounts.platform("exchange", destination.asset)
     paid = move.paid_minor
     if paid is None:
         raise ValueError(f"a movement in {move.asset} does not say what it is in the payment's currency")
-    return [
-        (source, here, by_asset.get(source.asset, paid)),
-        (there, destination, by_asset.get(destination.asset, paid)),
-    ]
+    # A small amount may come to nothing in the other currency.
+    return _positive(
+        [
+            (source, here, by_asset.get(source.asset, paid)),
+            (there, destination, by_asset.get(destination.asset, paid)),
+        ]
+    )
 
 
 def _positive(movements: Sequence[Movement]) -> list[Movement]:

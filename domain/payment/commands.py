@@ -7,7 +7,7 @@ from domain.access import Actor
 from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import needs_purpose, numbered
-from domain.payment.goods import taken, taken_for
+from domain.payment.goods import taken_for
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
@@ -201,12 +201,14 @@ def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) ->
     after = replace(payment, fulfilment=Fulfilment.GONE)
     details: dict[str, object] = {"escrow_id": payment.terms.purpose.escrow_id, "why": why}
     amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
-    held = payment.granted_minor - taken(payment)
+    # Refunds, disputes and reversals took their share from the organization, not from what waited for the escrow.
+    held = payment.granted_minor
     if payment.terms.refundable and amount and needs_purpose(payment):
-        refunding = _requested(refund_id, amount, taken_for(payment, amount), WORKFLOW, at, why)
+        goods = taken_for(payment, amount)
+        refunding = _requested(refund_id, amount, goods, WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))
         details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}
-        return numbered(Outcome(payment=after, event="purpose_gone", actor=WORKFLOW, details=details), at)
+        held -= goods
     moves = (Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
     return numbered(Outcome(payment=after, event="purpose_gone", actor=WORKFLOW, moves=moves, details=details), at)
 

@@ -132,7 +132,8 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
         if snapshot.ref in refs:
             continue
         known = ours.get(snapshot.refund_id or "")
-        if known is not None and known.ref is None:
+        # One that was given up gave its goods back, so it is taken over like one that was made there.
+        if known is not None and known.ref is None and known.counts:
             return refund_accepted(payment, known.refund_id, snapshot)
         if snapshot.status is RefundStatus.FAILED and not _has_moved(seen.snapshot, snapshot.ref):
             continue
@@ -274,8 +275,9 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
         if state is refund.state or (state is RefundState.PENDING and refund.state is RefundState.SUCCEEDED):
             continue
         if state is RefundState.FAILED:
-            # What left the provider's balance has to come back first; that movement ends the refund.
-            return None if refund.moved_minor else refund_failed(payment, refund, snapshot.failure or "refused")
+            if refund.moved_minor:
+                continue  # what left the provider's balance has to come back first; that movement ends the refund
+            return refund_failed(payment, refund, snapshot.failure or "refused")
         return _with_refund(
             payment, replace(refund, state=state), f"refund_{state.value}", details={"refund_id": refund.refund_id}
         )
@@ -306,7 +308,7 @@ def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
             return _dispute_outcome(_replaced(payment, lost), lost, "dispute_lost", *(((kind, goods),) if kind else ()))
         if snapshot.status is DisputeStatus.WON:
             if dispute.moved_minor:
-                return None  # the money has to come back first
+                continue  # the money has to come back first
             won = replace(changed, released=True)
             goods = 0 if dispute.released else dispute.goods_minor
             return _dispute_outcome(_replaced(payment, won), won, "dispute_won", (MoveKind.RELEASE, goods))
@@ -392,8 +394,6 @@ def needs_purpose(payment: Payment) -> bool:
     return payment.received_minor - payment.reversed_minor >= payment.terms.amount_minor
 
 
-def needs_freeze(payment: Payment) -> bool:
-    """Tell whether an escrow has money that the payer's bank is taking back, and does not know it yet."""
 def misses_purpose(payment: Payment) -> bool:
     """Tell whether too little has come for the escrow, and nothing more is on its way; asked when the time is over."""
     if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.PENDING:
@@ -401,6 +401,8 @@ def misses_purpose(payment: Payment) -> bool:
     return bool(payment.received_minor and not payment.seen_minor and not needs_purpose(payment))
 
 
+def needs_freeze(payment: Payment) -> bool:
+    """Tell whether an escrow has money that the payer's bank is taking back, and does not know it yet."""
     if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.DONE:
         return False
     return not payment.escrow_frozen and any(dispute.is_open and dispute.counts for dispute in payment.disputes)

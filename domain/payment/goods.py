@@ -14,14 +14,17 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
 
 
 def taken_for(payment: Payment, amount_minor: int) -> int:
-    """Return the goods that go when `amount_minor` goes back; the last part takes what is left, to the unit."""
+    """Return the goods that go when `amount_minor` goes back; the last part takes what is left, to the unit.
+
+    Where more goes back than came, because a bank takes what was refunded already, more goods go than were bought: the
+    organization owes them, and whichever of the two turns out void gives back its own share.
+    """
     if not payment.terms.issues_credits:
         return amount_minor
     gone = payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
-    received = payment.received_minor
-    if not received:
+    if not payment.received_minor:
         return 0
-    due = payment.granted_minor * min(received, gone + amount_minor) // received
+    due = payment.granted_minor * (gone + amount_minor) // payment.received_minor
     return max(0, due - taken(payment))
 
 

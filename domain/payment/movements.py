@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from domain.money import format_amount
+from domain.payment.goods import taken_for
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind
 from domain.payment.state import (
     Booked,
@@ -50,16 +51,18 @@ def paid_by(movement: Movement) -> int:
 
 def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
+    # What comes when the escrow has its money, or can no longer take it, is the organization's own.
+    waits = payment.terms.purpose.kind is PurposeKind.ESCROW and payment.fulfilment is Fulfilment.PENDING
     after = replace(
         payment,
         received_minor=payment.received_minor + paid_by(movement),
         granted_minor=payment.granted_minor + goods,
-        fulfilment=Fulfilment.PENDING if payment.terms.purpose.kind is PurposeKind.ESCROW else Fulfilment.DONE,
+        fulfilment=Fulfilment.DONE if payment.terms.purpose.kind is not PurposeKind.ESCROW else payment.fulfilment,
     )
     moves = [_received(movement)]
     if payment.terms.issues_credits and goods:
         moves.append(Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=asset))
-    if after.fulfilment is Fulfilment.DONE and goods:
+    if goods and not waits:
         moves.append(Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=asset))
     return _outcome(after, movement, "received", moves, goods=goods)
 
@@ -68,7 +71,7 @@ def _refund(payment: Payment, movement: Movement) -> Outcome | None:
     refund = _refund_of(payment, movement.key)
     if refund is None:
         return None
-    moved = replace(refund, moved_minor=refund.moved_minor - movement.amount_minor)
+    moved = replace(refund, moved_minor=refund.moved_minor - paid_by(movement))
     moves = [_sent_back(movement)]
     if payment.terms.issues_credits and refund.goods_minor:
         moves.append(Move(kind=MoveKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment)))
@@ -91,17 +94,37 @@ def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
 
 
 def _dispute(payment: Payment, movement: Movement) -> Outcome | None:
-    dispute = _dispute_of(payment, movement.key)
-    if dispute is None or dispute.status is DisputeStatus.INQUIRY:
+    dispute = _dispute_of(payment, movement)
+    if dispute is None:
         return None
-    moved = replace(dispute, moved_minor=dispute.moved_minor - movement.amount_minor)
+    if dispute.released or dispute.status is DisputeStatus.INQUIRY:
+        return _withdrawn_anew(payment, dispute, movement)
+    moved = replace(dispute, moved_minor=dispute.moved_minor - paid_by(movement))
     moves = [_sent_back(movement)]
     return _outcome(_with_dispute(payment, moved), movement, "dispute_withdrawn", moves)
 
 
+def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: Movement) -> Outcome:
+    """Take money back for a dispute that holds no goods: it was won before, or only asked about."""
+    paid = -paid_by(movement)
+    goods = taken_for(payment, paid)
+    reopened = replace(
+        dispute,
+        status=DisputeStatus.NEEDS_RESPONSE,
+        amount_minor=paid,
+        goods_minor=goods,
+        moved_minor=paid,
+        released=False,
+    )
+    moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=_goods(payment))] if goods else []
+    moves.append(_sent_back(movement))
+    outcome = _outcome(_with_dispute(payment, reopened), movement, "dispute_reopened", moves)
+    return replace(outcome, debtor=dispute.ref)
+
+
 def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
     """Take the disputed money back and give the goods back for it, also when the dispute had been lost before."""
-    dispute = _dispute_of(payment, movement.key.removesuffix(":reversal"))
+    dispute = _dispute_of(payment, movement)
     if dispute is None or not dispute.moved_minor or dispute.released:
         return None
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
@@ -184,7 +207,8 @@ def _refund_of(payment: Payment, ref: str) -> Refund | None:
     return next((refund for refund in payment.refunds if refund.ref == ref), None)
 
 
-def _dispute_of(payment: Payment, ref: str) -> Dispute | None:
+def _dispute_of(payment: Payment, movement: Movement) -> Dispute | None:
+    ref = movement.key.partition(":")[0]
     return next((dispute for dispute in payment.disputes if dispute.ref == ref), None)
 
 

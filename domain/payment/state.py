@@ -164,7 +164,7 @@ REFUND_STATES = {
 class Refund:
     """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
 
-    `moved` is the amount by which the provider's balance fell and has not risen again.
+    `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
     """
 
     refund_id: str
@@ -192,7 +192,7 @@ class Dispute:
     Attributes:
         goods_minor: what was bought with the disputed amount; held on the payment's account while it is open.
         debt_minor: the part of it that was no longer there and is owed.
-        moved_minor: by how much the provider's balance fell and has not risen again.
+        moved_minor: by how much the provider's balance fell and has not risen again, in the payment's currency.
         released: the goods were given back; `retired`: they are gone for good.
     """
 

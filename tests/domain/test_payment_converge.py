@@ -14,8 +14,18 @@ from domain.errors import DomainError
 from domain.payment import commands
 from domain.payment.booking import debt, goods_account, legs, released, seized, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
-from domain.payment.snapshot import CreatePayment, DisputeStatus, RefundStatus
-from domain.payment.state import MoveKind, Outcome, Payment, PaymentStatus, Purpose, PurposeKind, RefundState
+from domain.payment.goods import taken
+from domain.payment.snapshot import CreatePayment, DisputeStatus, Movement, MovementKind, RefundStatus, Snapshot
+from domain.payment.state import (
+    Fulfilment,
+    MoveKind,
+    Outcome,
+    Payment,
+    PaymentStatus,
+    Purpose,
+    PurposeKind,
+    RefundState,
+)
 from providers.payments.base import ProviderRefused
 from tests.support.payments import EPOCH, TERMS, Account
 
@@ -35,7 +45,10 @@ STEPS = st.lists(
                 "settle_refund",
                 "fail_refund",
                 "dispute",
+                "dispute_beyond",
+                "dispute_again",
                 "inquiry",
+                "escalate",
                 "win",
                 "lose",
                 "reverse",
@@ -61,7 +74,7 @@ class Books:
     def apply(self, outcome: Outcome) -> None:
         terms = outcome.payment.terms
         for move in outcome.moves:
-            assert move.amount_minor != 0
+            assert move.amount_minor or move.paid_minor
             match move.kind:
                 case MoveKind.SEIZE:
                     movements = seized(terms, move.amount_minor, self.of(wallet(terms)))
@@ -128,7 +141,10 @@ class World:
             "settle_refund": lambda: one_of(refunds, account.settle_refund),
             "fail_refund": lambda: one_of(refunds, account.fail_refund),
             "dispute": lambda: account.dispute(number),
+            "dispute_beyond": lambda: account.dispute(number, beyond=True),
+            "dispute_again": lambda: one_of(disputes, account.dispute_again),
             "inquiry": lambda: account.dispute(number, inquiry=True),
+            "escalate": lambda: one_of(disputes, account.escalate),
             "win": lambda: one_of(disputes, partial(account.close_dispute, won=True)),
             "lose": lambda: one_of(disputes, partial(account.close_dispute, won=False)),
             "look": self.look,
@@ -180,6 +196,10 @@ class World:
         held = held if terms.issues_credits else 0
         assert own == held, (own, held)
         assert self.spent + books.of(wallet(terms)) + books.of(debt(terms)) == self.due() - held
+        if terms.issues_credits and self.payment.received_minor:
+            gone = self.payment.refunded_minor + self.payment.disputed_minor + self.payment.reversed_minor
+            fair = self.payment.granted_minor * gone // self.payment.received_minor
+            assert abs(taken(self.payment) - fair) <= len(self.payment.booked)
         told = {r.ref: r.status.value for r in account.refunds.values()}
         assert {r.ref: r.state.value for r in self.payment.refunds if r.ref} == {
             ref: state for ref, state in told.items() if ref in {r.ref for r in self.payment.refunds}
@@ -255,6 +275,160 @@ def test_pitfall_26_a_refund_without_an_amount_takes_the_remainder_only():
     assert rest.payment.refunds[-1].amount_minor == 600
     assert rest.payment.refunds[-1].goods_minor == 60_000_000
     assert rest.payment.refunds[-1].state is RefundState.REQUESTED
+
+
+def test_a_refund_that_fails_after_a_bank_took_everything_gives_back_its_own_share_only():
+    world = World()
+    world.account.pay()
+    world.look()
+    world.refund(400, pending=True)
+    world.look()
+    ref = world.account.dispute(1000, beyond=True)
+    world.look()
+    assert world.books.of(debt(TERMS)) == -40_000_000  # 400 went back twice
+    (refund,) = world.account.refunds
+    world.account.fail_refund(refund)
+    world.account.close_dispute(ref, won=False)
+    world.look()
+    assert (world.books.of(wallet(TERMS)), world.books.of(debt(TERMS))) == (0, 0)
+
+
+def test_money_that_a_bank_takes_once_more_after_a_dispute_was_won_is_booked_and_the_goods_go_again():
+    world = World()
+    world.account.pay()
+    ref = world.account.dispute()
+    world.account.close_dispute(ref, won=True)
+    world.look()
+    assert world.books.of(wallet(TERMS)) == 100_000_000
+    world.account.dispute_again(ref)
+    world.look()
+    assert world.payment.status is PaymentStatus.DISPUTED
+    assert world.books.of(wallet(TERMS)) == 0
+    world.account.close_dispute(ref, won=False)
+    world.look()
+    world.check()
+    assert world.payment.status is PaymentStatus.CHARGED_BACK
+
+
+def test_an_inquiry_that_became_a_dispute_and_was_won_between_two_looks_is_booked():
+    world = World(replace(TERMS, purpose=Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)))
+    world.account.pay()
+    ref = world.account.dispute(inquiry=True)
+    world.look()
+    world.account.escalate(ref)
+    world.account.close_dispute(ref, won=True)
+    world.look()
+    world.check()
+    assert world.payment.disputes[0].status is DisputeStatus.WON
+
+
+def test_a_refund_that_was_given_up_and_was_made_all_the_same_is_taken_over():
+    world = World()
+    world.account.pay()
+    world.look()
+    requested = commands.refund(
+        world.payment, refund_id="rfd_1", amount_minor=400, reason=None, requested_by="x", at=EPOCH
+    )
+    world.take(requested)
+    world.take(numbered(refund_failed(world.payment, world.payment.refunds[0], "no answer"), EPOCH))
+    world.account.refund(400, refund_id="rfd_1")
+    world.look()
+    world.check()
+    assert world.payment.refunded_minor == 400
+    assert world.books.of(wallet(TERMS)) == 60_000_000
+
+
+ESCROW = Purpose(
+    kind=PurposeKind.ESCROW,
+    goods_asset="CREDIT",
+    goods_minor=100_000_000,
+    escrow_id="esc_01h455vb4pex5vsknk084sn02q",
+    contract_id="ctr_01h455vb4pex5vsknk084sn02q",
+)
+
+
+class Deposits(World):
+    """A payment for an escrow to which money comes as often as somebody sends it."""
+
+    def __init__(self, *, refundable: bool = False) -> None:
+        super().__init__(replace(TERMS, purpose=ESCROW, refundable=refundable))
+
+    def deposit(self, amount: int, kind: MovementKind = MovementKind.CHARGE) -> None:
+        self.account._move(f"btc:{len(self.account.movements)}", kind, amount)
+        self.look()
+
+    def hand_over(self) -> None:
+        """As the escrow does, and then the run."""
+        key = (goods_account(self.terms).path, "CREDIT")
+        self.books.balances[key] -= ESCROW.goods_minor
+        self.take(commands.fulfilled(self.payment, at=EPOCH))
+
+    def gone(self) -> None:
+        self.take(commands.purpose_gone(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
+
+    @property
+    def money(self) -> tuple[int, int, int]:
+        return tuple(self.books.of(account(self.terms)) for account in (wallet, goods_account, debt))
+
+
+def test_what_comes_after_the_escrow_has_its_money_goes_to_the_organization():
+    world = Deposits()
+    world.deposit(1200)
+    world.hand_over()
+    assert world.money == (20_000_000, 0, 0)
+    world.deposit(300)
+    assert world.money == (50_000_000, 0, 0)
+    assert world.payment.fulfilment is Fulfilment.DONE
+
+
+def test_the_rest_that_comes_after_a_part_was_credited_is_credited_too():
+    world = Deposits()
+    world.deposit(600)
+    world.gone()
+    assert world.money == (60_000_000, 0, 0)
+    world.deposit(400)
+    assert world.money == (100_000_000, 0, 0)
+    assert world.payment.fulfilment is Fulfilment.GONE
+
+
+def test_a_part_that_turned_out_void_leaves_nothing_behind_when_its_escrow_is_gone():
+    world = Deposits()
+    world.deposit(600)
+    world.deposit(-600, MovementKind.REVERSAL)
+    world.gone()
+    assert world.money == (0, 0, 0)
+
+
+def test_what_a_bank_took_of_money_that_its_escrow_no_longer_takes_is_not_given_back_again():
+    world = Deposits(refundable=True)
+    world.account.pay()
+    world.account.dispute(400)
+    world.look()
+    world.gone()
+    refund = world.payment.refunds[0]
+    assert refund.amount_minor == 600
+    world.account.refund(600, refund_id=refund.refund_id)
+    world.look()
+    assert world.money == (0, 40_000_000, 0)  # held for the dispute
+    world.account.close_dispute(next(iter(world.account.disputes)), won=False)
+    world.look()
+    assert world.money == (0, 0, 0)
+
+
+def test_a_refund_too_small_for_the_currency_of_the_balance_is_booked():
+    world = World(replace(TERMS, currency="JPY"))
+    world.account.pay()
+    world.look()
+    world.account.refund(1)
+    small = world.account.movements[-1]
+    converted: Movement = replace(
+        small, amount_minor=0, currency="USD", payment_amount_minor=-1, payment_currency="JPY"
+    )
+    seen: Snapshot = replace(world.account.snapshot(), movements=(*world.account.movements[:-1], converted))
+    for outcome in converge(world.payment, Observation(snapshot=seen, at=EPOCH, revalued={})):
+        world.take(outcome)
+    assert not world.payment.awaits
+    assert world.payment.refunds[0].moved_minor == 1
 
 
 def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid():

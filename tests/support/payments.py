@@ -149,8 +149,11 @@ class Account:
             self.refunds[ref] = replace(refund, status=RefundStatus.FAILED, failure="lost_or_stolen_card")
             self._move(f"{ref}:failure", MovementKind.REFUND_FAILURE, refund.amount_minor, ref=ref)
 
-    def dispute(self, amount: int | None = None, *, inquiry: bool = False, fee: int = 1500) -> str:
-        left = self.received - self.gone
+    def dispute(
+        self, amount: int | None = None, *, inquiry: bool = False, fee: int = 1500, beyond: bool = False
+    ) -> str:
+        """Open a dispute; one that goes `beyond` does not care what was refunded already, as a bank may not."""
+        left = self.received if beyond else self.received - self.gone
         amount = min(left, amount or left)
         if amount <= 0:
             raise ProviderRefused("nothing to dispute")
@@ -168,6 +171,19 @@ class Account:
             self._move(ref, MovementKind.DISPUTE, -amount, fee, ref=ref)
         return ref
 
+    def escalate(self, ref: str) -> None:
+        dispute = self.disputes[ref]
+        if dispute.status is DisputeStatus.INQUIRY:
+            self.disputes[ref] = replace(dispute, status=DisputeStatus.NEEDS_RESPONSE)
+            self._move(ref, MovementKind.DISPUTE, -dispute.amount_minor, 1500, ref=ref)
+
+    def dispute_again(self, ref: str) -> None:
+        """Take the money once more although the dispute was won, as when the payer's bank appeals."""
+        dispute, line = self.disputes[ref], f"{ref}:txn_{next(self.numbers)}"
+        if dispute.status is DisputeStatus.WON and any(m.key == f"{ref}:reversal" for m in self.movements):
+            self.disputes[ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
+            self._move(line, MovementKind.DISPUTE, -dispute.amount_minor, ref=ref)
+
     def close_dispute(self, ref: str, *, won: bool) -> None:
         dispute = self.disputes[ref]
         if dispute.status in {DisputeStatus.WON, DisputeStatus.LOST}:
@@ -175,7 +191,9 @@ class Account:
         inquiry = dispute.status is DisputeStatus.INQUIRY
         self.disputes[ref] = replace(dispute, status=DisputeStatus.WON if won or inquiry else DisputeStatus.LOST)
         if won and not inquiry:
-            self._move(f"{ref}:reversal", MovementKind.DISPUTE_REVERSAL, dispute.amount_minor, ref=ref)
+            again = any(m.key == f"{ref}:reversal" for m in self.movements)
+            key = f"{ref}:txn_{next(self.numbers)}" if again else f"{ref}:reversal"
+            self._move(key, MovementKind.DISPUTE_REVERSAL, dispute.amount_minor, ref=ref)
 
     def reverse(self) -> None:
         if self.received and not any(m.kind is MovementKind.REVERSAL for m in self.movements) and not self.gone:
