@@ -15,6 +15,7 @@ from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
+from workflows.payment import PaymentWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 
 FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
@@ -31,6 +32,7 @@ def replayer() -> Replayer:
             ProviderEventWorkflow,
             InboxSweepWorkflow,
             CustomerWorkflow,
+            PaymentWorkflow,
         ],
         data_converter=data_converter(Settings()),
         plugins=[BursarPlugin()],

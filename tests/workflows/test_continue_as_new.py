@@ -1,4 +1,4 @@
-"""An escrow with more commands than one run takes: the server's limit is lowered, nothing in the input says so."""
+"""Escrows and payments with more than one run takes: the server's limit is lowered, nothing in the input says so."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from temporalio.testing import WorkflowEnvironment
 
 from contracts import search_attributes
+from contracts.payment import PaymentInput
 from domain.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
 from runtime.settings import Settings
@@ -14,6 +15,7 @@ from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import stage_on
+from tests.workflows.tills import till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -81,3 +83,52 @@ async def test_the_largest_dispute_goes_on_in_new_runs_and_reads_as_before(short
     assert "lie in escrow" in str(await job.handle.query("__temporal_workflow_metadata"))
     await job.send("resolve", job.arbiter, payee_share_e4=0)
     assert await job.end() == "refunded"
+
+
+async def test_a_payment_goes_on_in_a_new_run_with_the_events_that_it_has_not_answered(short_runs, monkeypatch):
+    made = await till(short_runs, first_poll_seconds=86_400, longest_poll_seconds=86_400, open_seconds=1)
+    await made.create()
+    first_run = (await made.handle.describe()).run_id
+    looked, told, retrieve = asyncio.Event(), asyncio.Event(), short_runs.fake.retrieve
+
+    async def slowly(ref):
+        snapshot = await retrieve(ref)
+        looked.set()
+        await told.wait()
+        return snapshot
+
+    monkeypatch.setattr(short_runs.fake, "retrieve", slowly)
+    events = [await made.event()]
+    await looked.wait()
+    # What comes while the provider is asked is not in its answer, and no poll would find it today.
+    made.there.pay()
+    events += await asyncio.gather(*(made.event() for _ in range(20)))
+    told.set()
+    for event in events:
+        await made.handled(event)
+    assert (await made.state()).status == "succeeded"
+    assert (await made.kinds()).count("received") == 1
+    assert await made.end() == "succeeded"
+
+    first = await short_runs.client.get_workflow_handle(made.handle.id, run_id=first_run).fetch_history()
+    ended = first.events[-1].workflow_execution_continued_as_new_event_attributes
+    (start,) = await short_runs.client.data_converter.decode(ended.input.payloads, [PaymentInput])
+    assert set(start.events) >= set(events[1:])
+    await replay_and_keep(first, "payment_continued_as_new")
+    await replay_and_keep(await made.handle.fetch_history(), "payment_continued_run")
+
+
+async def test_a_payment_that_was_refunded_in_an_earlier_run_is_not_refunded_again(short_runs):
+    made = await till(short_runs)
+    await made.create()
+    made.there.pay()
+    await made.told()
+    first_run = (await made.handle.describe()).run_id
+    once = {"key": "one-refund", "refund_id": "rfd_one", "amount_minor": 100}
+    await made.send("refund", **once)
+    for _ in range(5):
+        await made.send("refund", amount_minor=100)
+    assert (await made.handle.describe()).run_id != first_run
+    await made.send("refund", **once)
+    assert [refund.amount_minor for refund in (await made.state()).refunds] == [100] * 6
+    assert made.there.gone == 600

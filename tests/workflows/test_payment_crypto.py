@@ -8,7 +8,7 @@ import pytest
 
 from domain.payment.quote import Quote
 from domain.payment.snapshot import Deposit
-from domain.payment.state import Payment, PaymentStatus, Purpose, PurposeKind
+from domain.payment.state import PaymentStatus, Purpose, PurposeKind
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import Till, till
@@ -48,12 +48,6 @@ class Wallet:
 
     async def credits(self) -> int:
         return (await self.till.money())["wallet"]
-
-    async def event(self, kind: str, count: int = 1) -> Payment:
-        """Wait until the books have so many events of a kind."""
-        while (await self.till.kinds()).count(kind) < count:
-            pass
-        return await self.till.state()
 
 
 @pytest.fixture
@@ -99,7 +93,7 @@ async def test_an_underpaid_payment_says_what_is_missing_and_is_topped_up(stage:
     place, part = await payer.deposit(), payer.amount * 3 // 5
     await payer.send(place, part)
     await payer.pass_time(minutes=5)
-    state = await payer.event("received")
+    state = await payer.till.happened("received")
     assert state.status is P.PROCESSING
     assert (await payer.deposit()) == replace(place, amount_minor=payer.amount - part, uri=(await payer.deposit()).uri)
     assert await payer.credits() == CREDITS * 3 // 5
@@ -169,7 +163,7 @@ async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stag
     chains.wire.requests.clear()
     await payer.reorganise(drop=True)
     await payer.pass_time(hours=2)
-    assert (await payer.event("reversed")).reversed_minor == payer.amount
+    assert (await payer.till.happened("reversed")).reversed_minor == payer.amount
     asked = {request.url.path.split("/")[1] for request in chains.wire.requests}
     assert "btc" in asked
     assert "rates" not in asked
@@ -184,7 +178,7 @@ async def test_credits_for_coins_that_the_chain_took_back_are_seized_and_what_is
     await payer.till.spend(CREDITS * 3 // 5)
     await payer.reorganise(drop=True)
     await payer.pass_time(hours=2)
-    state = await payer.event("reversed")
+    state = await payer.till.happened("reversed")
     assert (state.status, state.reversed_minor) == (P.CHARGED_BACK, payer.amount)
     assert await payer.till.money() == {"wallet": 0, "own": 0, "debt": -CREDITS * 3 // 5}
     assert "payment.debt" in await payer.till.alerts()
@@ -199,10 +193,10 @@ async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: St
     await payer.till.spend(CREDITS * 3 // 5)
     await payer.reorganise(drop=False)
     await payer.pass_time(hours=2)
-    await payer.event("reversed")
+    await payer.till.happened("reversed")
     await payer.mine(CONFIRMATIONS["evm"])
     await payer.pass_time(hours=2)
-    state = await payer.event("received", 2)
+    state = await payer.till.happened("received", 2)
     assert state.status is P.SUCCEEDED
     assert await payer.till.money() == {"wallet": CREDITS * 2 // 5, "own": 0, "debt": 0}
 
@@ -220,7 +214,7 @@ async def test_coins_for_an_escrow_that_are_too_few_become_credits_when_the_time
     payer = await paying(stage, org_id=job.terms.payer_org_id, purpose=purpose)
     await payer.send(await payer.deposit(), payer.amount // 2)
     await payer.pass_time(hours=24)
-    state = await payer.event("purpose_gone")
+    state = await payer.till.happened("purpose_gone")
     assert state.refunds == ()
     assert await payer.till.money() == {"wallet": 1 + job.terms.amount_minor // 2, "own": 0, "debt": 0}
     assert (await job.state()).status == "open"

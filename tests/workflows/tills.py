@@ -155,6 +155,10 @@ class Till:
             if row is not None and row.handled_at is not None:
                 return
 
+    async def end(self) -> str:
+        """Wait for the end of the run, and return the payment's status."""
+        return str((await self.handle.result())["status"])
+
     async def pass_time(self, **amount: float) -> None:
         await self.stage.env.fast_forward(self.handle, timedelta(**amount))
 
@@ -174,6 +178,12 @@ class Till:
     async def kinds(self) -> list[str]:
         async with self.stage.database.platform() as session:
             return [event.kind for event in await payments.timeline(session, self.terms.payment_id)]
+
+    async def happened(self, kind: str, count: int = 1) -> Payment:
+        """Wait until the books have so many events of a kind."""
+        while (await self.kinds()).count(kind) < count:
+            pass
+        return await self.state()
 
     async def timeline(self) -> list[PaymentEventRow]:
         async with self.stage.database.platform() as session:
@@ -209,8 +219,10 @@ class Till:
             return list(await session.scalars(query))
 
 
-async def till(stage: "Stage", *, org_id: str | None = None, **changes: Any) -> Till:
-    """Make the terms of a payment of a new organization."""
+async def till(
+    stage: "Stage", *, org_id: str | None = None, lasts: timedelta = timedelta(hours=23), **changes: Any
+) -> Till:
+    """Make the terms of a payment of a new organization, whose payer has so long to pay."""
     org = org_id or new_id("org")
     if org_id is None:
         async with stage.database.platform() as session:
@@ -221,7 +233,7 @@ async def till(stage: "Stage", *, org_id: str | None = None, **changes: Any) -> 
         payment_id=new_id("pay"),
         org_id=org,
         created_at=now,
-        expires_at=now + timedelta(hours=23),
+        expires_at=now + lasts,
         **changes,
     )
     return Till(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
