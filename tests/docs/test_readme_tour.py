@@ -18,6 +18,33 @@ RECIPES = {
     "resolve-a-dispute": ["disputed", "1 open", "split 28.50 1.50 20.00"],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],
+    "take-a-card-payment": ["requires_action", "declined   requires_action  generic_decline", "received   succeeded"],
+    "top-up-credits": [
+        "succeeded",
+        "50.00 credits for 0.0",
+        "50.00 credits for 5.00 USD",
+        "100.00 credits for 10.00 USD",
+    ],
+    "fund-an-escrow-by-card": ["open", "funded", "succeeded done"],
+    "refund-a-payment": [
+        "succeeded 4.00 {'amount': '40.00'",
+        "partially_refunded 4.00 6.00",
+        "once: 6.00",
+        "refunded",
+        "409 payment.already_refunded",
+    ],
+    "handle-a-chargeback": [
+        "disputed",
+        "needs_response fraudulent 10.00",
+        "payment.dispute_opened",
+        "succeeded",
+        "won",
+    ],
+    "verify-webhooks-behind-a-proxy": [
+        '{"received":true,"duplicate":false}',
+        '{"received":true,"duplicate":true}',
+        "400 webhook.bad_signature",
+    ],
 }
 
 
@@ -69,6 +96,13 @@ async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> Non
 async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> None:
     lines = await lines_of(ROOT / "docs" / "recipes" / f"{recipe}.md", fresh_stack)
     assert [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)] == []
+
+
+async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Stack) -> None:
+    lines = await lines_of(ROOT / "docs" / "sandboxes.md", fresh_stack)
+    assert '{"faults":0}' in lines
+    assert any(line.startswith('{"orders":') for line in lines)
+    assert [line for line in lines if "error" in line] == []
 
 
 def test_every_recipe_is_tried() -> None:
