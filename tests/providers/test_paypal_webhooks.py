@@ -1,6 +1,7 @@
 """Webhooks of PayPal: the signed are accepted; the forged, the stale, and certificates from elsewhere are refused."""
 
 import base64
+import itertools
 import json
 import zlib
 from dataclasses import dataclass, field
@@ -363,7 +364,22 @@ async def test_nothing_trusted_accepts_nothing():
         await signer.verify(BODY, signer.headers(BODY), trust_roots=[])
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b"not json", b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[]", b"{}", b"not json", b"\xff", b"[" * 100_000),
+        *(
+            json.dumps(EVENT | changed).encode()
+            for changed in (
+                *({"resource": thing} for thing in ("CAPTURE1", [1], {"purchase_units": "O1"}, {"links": [{}]})),
+                *({"create_time": moment} for moment in (None, 7, "now")),
+                *({"id": name} for name in (None, 7, "", "WH 1", "WH\x00", "\ud800", "W" * 256)),
+                {"event_type": "t\x00"},
+            )
+        ),
+    ],
+    ids=itertools.count(),
+)
 async def test_what_is_signed_and_no_event_is_refused(body):
     signer = Signer()
     with pytest.raises(BadSignature):

@@ -1,5 +1,7 @@
 """Stripe against its sandbox; with `STRIPE_TEST_KEY` set, the same contract also against Stripe's test mode."""
 
+import itertools
+import json
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,14 @@ from providers.payments.stripe import StripeProvider
 from runtime.identity import new_id
 from tests.providers.contract import AdapterContract, key, paid_movement, statement
 from tests.providers.stripe_harness import SECRETS, SandboxHarness, StripeHarness, at_stripe, in_sandbox, signed
+
+AN_EVENT = {
+    "id": "evt_1",
+    "type": "payment_intent.succeeded",
+    "created": 1_800_000_000,
+    "livemode": False,
+    "data": {"object": {"id": "pi_1"}},
+}
 
 TEST_KEY = os.environ.get("STRIPE_TEST_KEY")
 RETURN_URL = "https://example.test/back"
@@ -469,7 +479,21 @@ class TestWebhooks:
             await sandbox.provider.verify_webhook(body, {"stripe-signature": header})
 
     @pytest.mark.parametrize(
-        "body", ["[]", "7", '{"id": "evt_1"}', '{"id": 1, "data": null}', "{", '{"data": {"object": []}}']
+        "body",
+        [
+            *("[]", "7", '{"id": "evt_1"}', '{"id": 1, "data": null}', "{", '{"data": {"object": []}}', "[" * 100_000),
+            *(
+                json.dumps(AN_EVENT | changed)
+                for changed in (
+                    *({"data": {"object": thing}} for thing in ("pi_1", None, [])),
+                    {"data": {"object": {}, "previous_attributes": "all"}},
+                    *({"created": moment} for moment in (10**18, "now", None)),
+                    *({"id": name} for name in (None, 7, "", "evt 1", "evt\x00", "\ud800", "e" * 256)),
+                    {"type": "t\x00"},
+                )
+            ),
+        ],
+        ids=itertools.count(),
     )
     async def test_a_signed_body_that_is_no_event_is_refused(self, sandbox: SandboxHarness, body: str):
         with pytest.raises(BadSignature):

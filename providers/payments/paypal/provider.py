@@ -264,7 +264,8 @@ class PayPalProvider:
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:
         """Return the event if PayPal signed it for our webhook; `ProviderUnavailable` if its certificate is not had."""
-        return provider_event(await self._webhooks.verify(body, headers), livemode=self._livemode)
+        await self._webhooks.verify(body, headers)
+        return provider_event(body, livemode=self._livemode)
 
     async def _order(self, ref: str) -> Json:
         """Read the order; PayPal does not keep one that ended unapproved."""

@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import httpx
 from cryptography import x509
@@ -24,6 +24,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from domain.payment.snapshot import ProviderEvent
 from providers.payments.base import BadSignature, ProviderUnavailable
+from providers.payments.events import NO_EVENT, name_in
 from providers.payments.paypal.snapshots import capture_of, instant
 
 CERT_HOSTS = ("api.paypal.com", "api-m.paypal.com", "api.sandbox.paypal.com", "api-m.sandbox.paypal.com")
@@ -61,8 +62,8 @@ class WebhookVerifier:
         self._clock = clock
         self._chains: dict[str, list[x509.Certificate]] = {}
 
-    async def verify(self, body: bytes, headers: Mapping[str, str]) -> Mapping[str, Any]:
-        """Return the event; `BadSignature` if it is not PayPal's, `ProviderUnavailable` if that cannot be told now."""
+    async def verify(self, body: bytes, headers: Mapping[str, str]) -> None:
+        """Raise `BadSignature` if the body is not PayPal's, `ProviderUnavailable` if that cannot be told now."""
         if not self._webhook_id:
             raise BadSignature("No PayPal webhook id is configured, so no webhook can be PayPal's.")
         signed = {name: headers.get(f"paypal-{name}", "") for name in _SIGNED_HEADERS}
@@ -80,7 +81,6 @@ class WebhookVerifier:
             key.verify(signature, message.encode(), padding.PKCS1v15(), hashes.SHA256())
         except (InvalidSignature, binascii.Error, ValueError) as error:
             raise BadSignature("The webhook's signature does not fit its body.") from error
-        return _event(body)
 
     def _check_age(self, transmission_time: str) -> None:
         try:
@@ -153,8 +153,15 @@ class WebhookVerifier:
         raise BadSignature("The webhook's certificate is not valid, not trusted, or not for PayPal's webhooks.")
 
 
-def provider_event(event: Mapping[str, Any], *, livemode: bool) -> ProviderEvent:
+def provider_event(body: bytes, *, livemode: bool) -> ProviderEvent:
     """Read a verified event: which payment of ours it is about, and which objects of PayPal's."""
+    try:
+        return _event(json.loads(body), livemode=livemode)
+    except NO_EVENT as error:
+        raise BadSignature("The webhook is signed, and is no event.", code="webhook.malformed") from error
+
+
+def _event(event: Mapping[str, Any], *, livemode: bool) -> ProviderEvent:
     resource = event.get("resource") or {}
     unit = (resource.get("purchase_units") or [{}])[0]
     related = resource.get("supplementary_data", {}).get("related_ids", {})
@@ -164,24 +171,14 @@ def provider_event(event: Mapping[str, Any], *, livemode: bool) -> ProviderEvent
     ids = (resource.get("id"), resource.get("order_id"), capture_of(resource), *related.values(), *disputed)
     payment_id = carrier.get("custom_id") or unit.get("custom_id")
     return ProviderEvent(
-        event_id=event["id"],
-        type=event["event_type"],
+        event_id=name_in(event, "id"),
+        type=name_in(event, "event_type"),
         occurred_at=instant(event["create_time"]),
         payment_id=payment_id if isinstance(payment_id, str) else None,
         refs=tuple(dict.fromkeys(ref for ref in ids if isinstance(ref, str))),
         livemode=livemode,
         payload=event,
     )
-
-
-def _event(body: bytes) -> Mapping[str, Any]:
-    try:
-        event = json.loads(body)
-    except ValueError as error:
-        raise BadSignature("The webhook is signed, and is no event.") from error
-    if not isinstance(event, dict) or not {"id", "event_type", "create_time"} <= event.keys():
-        raise BadSignature("The webhook is signed, and is no event.")
-    return cast(Mapping[str, Any], event)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str]:

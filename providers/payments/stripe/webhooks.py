@@ -8,6 +8,7 @@ import stripe
 
 from domain.payment.snapshot import ProviderEvent
 from providers.payments.base import BadSignature
+from providers.payments.events import NO_EVENT, name_in
 from providers.payments.stripe.fields import at
 
 #: Fields that name another object, as an id or as the object itself.
@@ -35,7 +36,7 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], *, t
         raise BadSignature("No webhook secret in use signed this, or too long ago.", code="webhook.bad_signature")
     try:
         return _event(json.loads(body))
-    except (KeyError, TypeError, ValueError) as error:
+    except NO_EVENT as error:
         raise BadSignature("The signed body is no event.", code="webhook.malformed") from error
 
 
@@ -51,8 +52,8 @@ def _event(payload: dict[str, Any]) -> ProviderEvent:
     # A method that was detached names the customer that it was of here only.
     before = payload["data"].get("previous_attributes") or {}
     return ProviderEvent(
-        event_id=str(payload["id"]),
-        type=str(payload["type"]),
+        event_id=name_in(payload, "id"),
+        type=name_in(payload, "type"),
         occurred_at=at(int(payload["created"])),
         payment_id=_payment_id(thing),
         refs=tuple(dict.fromkeys((*_refs(thing), *_refs(before)))),
