@@ -147,6 +147,7 @@ def line(**fields):
 def test_a_line_is_told_by_its_code_and_direction(code, value, kind, key):
     amount = {"currency_code": "USD", "value": value}
     told = movement(line(transaction_event_code=code, transaction_amount=amount, paypal_reference_id="C1"))
+    assert told.ref == "C1"
     assert (told.kind, told.key, told.amount_minor) == (kind, key, 1000 if value[0] != "-" else -1000)
 
 

@@ -95,9 +95,8 @@ def movement(line: Mapping[str, Any]) -> Movement:
         fee_minor=0 if fee is None else -from_paypal(fee),  # PayPal writes a fee that it kept as negative
         currency=line["transaction_amount"]["currency_code"],
         occurred_at=instant(line["transaction_initiation_date"]),
-        ref=line.get("paypal_reference_id")
-        if line.get("paypal_reference_id_type") == "ODR"
-        else line["transaction_id"],
+        # Of what was taken this is the order, of what goes back the capture: the only thing that leads to a payment.
+        ref=line.get("paypal_reference_id") or line["transaction_id"],
         payment_id=line.get("custom_field") if kind is MovementKind.CHARGE else None,
         statement_ref=line["transaction_id"],
     )
