@@ -88,6 +88,7 @@ async def test_tour_ends_with_the_money_where_it_says(fresh_stack: Stack) -> Non
     assert [step[1] for step in steps] == ["opened", "funded", "delivered", "validated"]
     assert [step[1] for step in steps if step[-1].startswith("tr_")] == ["funded", "validated"]
     assert '"amount": "47.50",' in lines
+    assert lines[-2:] == ["succeeded", "10050.00"]
     ui = f"{fresh_stack.temporal_ui_url}/namespaces/default/workflows/escrow%2Fctr_"
     assert [line.startswith(ui) for line in lines].count(True) == 1
 
