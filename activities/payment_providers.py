@@ -62,9 +62,10 @@ class PaymentProviders:
         Idempotent by: the key, for as long as the provider remembers it, and our id on its object for ever.
         Fails with: ProviderUnavailable, which is retried: nothing happened there.
         """
-        provider, asked = self._provider(message.terms), await self._asked(message.terms)
+        provider, terms = self._provider(message.terms), message.terms
 
         async def make() -> Snapshot:
+            asked = _asked(terms, await self._customer(terms))
             if activity.info().attempt > 1:
                 found = await provider.find(asked, idempotency_key=message.key)
                 if found is not None:
@@ -81,7 +82,7 @@ class PaymentProviders:
         Idempotent by: reading only.
         Fails with: ProviderUnavailable, which is retried.
         """
-        asked = await self._asked(message.terms)
+        asked = _asked(message.terms, await self._known_customer(message.terms))
         try:
             found = await self._provider(message.terms).find(asked, idempotency_key=message.key)
         except OutcomeUnknown as error:
@@ -194,15 +195,13 @@ class PaymentProviders:
 
         Effect: none.
         Idempotent by: reading only.
-        Fails with: ProviderUnavailable, which is retried.
+        Fails with: ProviderUnavailable, which is retried. That the look is refused says nothing of the refund.
         """
         provider = self._provider(message.terms)
         try:
             found = await provider.find_refund(message.ref, refund_id=message.refund_id, idempotency_key=message.key)
-        except OutcomeUnknown as error:
+        except (OutcomeUnknown, ProviderRefused) as error:
             return RefundAnswer(unknown=error.detail)
-        except ProviderRefused as refusal:
-            return RefundAnswer(refused=_declined(refusal))
         return RefundAnswer(missing=True) if found is None else RefundAnswer(snapshot=found)
 
     @activity.defn(name="submit_evidence")
@@ -296,28 +295,17 @@ class PaymentProviders:
             # Its settings were taken away while payments are under way. Somebody has to bring them back.
             raise RuntimeError(error.detail) from error
 
-    async def _asked(self, terms: PaymentTerms) -> CreatePayment:
-        return CreatePayment(
-            payment_id=terms.payment_id,
-            org_id=terms.org_id,
-            amount_minor=terms.amount_minor,
-            currency=terms.currency,
-            description=terms.description,
-            expires_at=terms.expires_at,
-            hosted=terms.hosted,
-            return_url=terms.return_url,
-            customer_ref=await self._customer(terms),
-            method_ref=terms.method_ref,
-            off_session=terms.off_session,
-            manual_capture=terms.manual_capture,
-        )
+    async def _known_customer(self, terms: PaymentTerms) -> str | None:
+        if terms.provider != "stripe":
+            return None
+        async with self._database.platform() as session:
+            return await provider_event.customer(session, terms.org_id, terms.provider)
 
     async def _customer(self, terms: PaymentTerms) -> str | None:
         """Return the organization's customer. Only a stored method needs one: without, the payment goes on."""
         if terms.provider != "stripe" or self._providers.customers is None:
             return None
-        async with self._database.platform() as session:
-            known = await provider_event.customer(session, terms.org_id, terms.provider)
+        known = await self._known_customer(terms)
         if known is not None:
             return known
         try:
@@ -356,6 +344,23 @@ class PaymentProviders:
         rate = await self._providers.rates.rate(quote.asset, quote.currency)
         goods = terms.purpose.goods_minor
         return {each.key: goods * currency_value(each.amount_minor, rate) // quote.amount_minor for each in late}
+
+
+def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:
+    return CreatePayment(
+        payment_id=terms.payment_id,
+        org_id=terms.org_id,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+        description=terms.description,
+        expires_at=terms.expires_at,
+        hosted=terms.hosted,
+        return_url=terms.return_url,
+        customer_ref=customer_ref,
+        method_ref=terms.method_ref,
+        off_session=terms.off_session,
+        manual_capture=terms.manual_capture,
+    )
 
 
 def _is_late(movement: Movement, quote: Quote) -> bool:

@@ -18,7 +18,8 @@ class PaymentInput(Message):
     """Starts or continues a payment.
 
     With `payment` the run goes on from there, with `resume` from what the books hold; otherwise it makes a payment
-    under `terms`. `events` are the provider's events that wait for the next look at the provider.
+    under `terms`. `events` are the provider's events that wait for the next look at the provider; `look` asks for one
+    without any.
     """
 
     terms: PaymentTerms
@@ -28,6 +29,7 @@ class PaymentInput(Message):
     resume: bool = False
     signals: int = 0
     events: tuple[str, ...] = ()
+    look: bool = False
 
 
 class PaymentResult(Message):

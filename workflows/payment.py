@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -31,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import bounded, payment_key, refund_id_of
     from domain.money import parse_amount
     from domain.payment import commands
+    from domain.payment.commands import NotYet
     from domain.payment.story import details
     from domain.text import plain_text
     from workflows.payment_run import CALL_TIMEOUT, PaymentRun
@@ -78,6 +80,7 @@ class PaymentWorkflow(PaymentRun):
                 "resume": False,
                 "signals": self._signals,
                 "events": tuple(self._events),
+                "look": self._look_wanted,
             }
             workflow.continue_as_new(start.model_copy(update=update))
         payment = self._payment
@@ -93,7 +96,9 @@ class PaymentWorkflow(PaymentRun):
 
     @create.validator
     def _validate_create(self, command: CreatePaymentCommand) -> None:
-        if command.command_id != self._start.command_id:
+        # A run that resumes was started by another command, and its first task has yet to read the books.
+        made_by = {self._start.command_id, *self._payment.receipts}
+        if self._payment.version and command.command_id not in made_by:
             raise Conflict("There is a payment with this id already.", code="payment.exists")
 
     @workflow.update(name="confirm")
@@ -189,7 +194,8 @@ class PaymentWorkflow(PaymentRun):
         The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in.
         """
         if self._payment.version and not self._payment.has_done(command.command_id):
-            decide()
+            with suppress(NotYet):  # what is under way may be over by then
+                decide()
 
     # Signals ----------------------------------------------------------------------------------------------------------
 

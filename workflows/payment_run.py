@@ -39,8 +39,8 @@ with workflow.unsafe.imports_passed_through():
         refund_accepted,
         refund_failed,
     )
-    from domain.payment.snapshot import NOT_FOUND, Decline
-    from domain.payment.state import IN_FLIGHT, Outcome, Payment, PaymentStatus, Refund, RefundState
+    from domain.payment.snapshot import NOT_FOUND, Decline, ProviderStatus
+    from domain.payment.state import AWAITING, IN_FLIGHT, Outcome, Payment, PaymentStatus, Refund, RefundState
     from domain.payment.story import details
 
 #: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
@@ -71,7 +71,7 @@ class PaymentRun:
         self._signals = start.signals
         self._lookups = 0
         self._polls = 0
-        self._look_wanted = False
+        self._look_wanted = start.look
         self._published: PaymentStatus | None = None if start.resume else self._payment.status
 
     # What the run does by itself --------------------------------------------------------------------------------------
@@ -84,6 +84,8 @@ class PaymentRun:
                 await self._submit()
             elif any(refund.state in IN_FLIGHT for refund in self._payment.refunds):
                 await self._submit_refunds()
+                if self._events or self._look_wanted:
+                    await self._look()
             elif self._events or self._look_wanted:
                 await self._look()
             elif needs_purpose(self._payment):
@@ -96,8 +98,8 @@ class PaymentRun:
             await self._wait()
 
     def _is_due(self) -> bool:
-        """Tell whether the next turn has something to do at once."""
-        if self._payment.unknown:
+        """Tell whether the next turn has something to do at once; what is unknown is looked up after a pause."""
+        if self._is_unknown():
             return False
         if self._events or self._look_wanted or needs_purpose(self._payment) or needs_freeze(self._payment):
             return True
@@ -112,15 +114,11 @@ class PaymentRun:
         """Wait for news, a command, the next poll, the payer's deadline or the end, whichever is first."""
         if self._has_ended() or self._should_continue_as_new():
             return
-        version, until, what = self._payment.version, *self._next_wake()
+        known, (until, what) = self._news(), self._next_wake()
         try:
             await workflow.wait_condition(
-                lambda: (
-                    bool(self._events)
-                    or self._look_wanted
-                    or self._payment.version != version
-                    or self._should_continue_as_new()
-                ),
+                # News that came before could not be looked at yet, and wake nobody again.
+                lambda: self._news() != known or self._should_continue_as_new(),
                 timeout=max(until - workflow.now(), timedelta(0)),
                 timeout_summary=f"{self._payment.status.value}: {what}",
             )
@@ -133,7 +131,7 @@ class PaymentRun:
     def _next_wake(self) -> tuple[datetime, str]:
         payment, now = self._payment, workflow.now()
         terms = payment.terms
-        if payment.unknown or any(refund.state is RefundState.UNKNOWN for refund in payment.refunds):
+        if self._is_unknown():
             return now + min(FIRST_LOOKUP * 2 ** min(self._lookups, 16), LONGEST_LOOKUP), "look up what is unknown"
         if not payment.awaits and terms.late_poll_seconds:
             return min(now + timedelta(seconds=terms.late_poll_seconds), self._closes_at()), "ask the provider"
@@ -197,20 +195,28 @@ class PaymentRun:
         """Ask the provider how it stands there, and book what is new with the events that told of it."""
         self._look_wanted = False
         handled = tuple(self._events[:EVENTS_A_LOOK])
-        if self._payment.ref is None:
+        method, step, summary = self._way_to_look()
+        answer = await self._patiently(method, self._ask(step), summary, give_up_after=LOOK_GIVES_UP_AFTER)
+        if answer is not None and answer.missing:
             await self._record([], handled=handled)
             return
-        answer = await self._patiently(
-            PaymentProviders.retrieve, self._ask("look"), "ask the provider", give_up_after=LOOK_GIVES_UP_AFTER
-        )
         if answer is None or answer.snapshot is None:
             # The events stay unhandled, so the inbox tells of them again.
             self._events = self._events[len(handled) :]
             await self._vanish(answer)
             return
         await self._converge(answer, handled=handled)
-        if answer.snapshot.approved:
+        if answer.snapshot.approved and self._payment.status in AWAITING and not self._payment.expiring:
             await self._take_approved()
+
+    def _way_to_look(self) -> tuple[Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]], str, str]:
+        """Return how the provider is asked: it is looked for where it was refused, and ended when its time is over."""
+        if self._payment.ref is None:
+            return PaymentProviders.find, "create", "look for it at the provider"
+        open_there = self._payment.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
+        if self._payment.expiring and open_there:
+            return PaymentProviders.cancel, "expire", "end it there"
+        return PaymentProviders.retrieve, "look", "ask the provider"
 
     async def _take_approved(self) -> None:
         """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
@@ -235,14 +241,7 @@ class PaymentRun:
                 await self._purpose_gone("not all of it came in time")
             return
         await self._record([over])
-        if self._payment.ref is not None:
-            answer = await self._patiently(
-                PaymentProviders.cancel, self._ask("expire"), "end it there", give_up_after=LOOK_GIVES_UP_AFTER
-            )
-            if answer is not None and answer.snapshot is not None:
-                await self._converge(answer)
-            else:
-                await self._vanish(answer)
+        await self._look()
 
     async def _fund_escrow(self) -> None:
         funding = await workflow.execute_activity_method(
@@ -439,9 +438,21 @@ class PaymentRun:
         )
 
     def _is_answered(self) -> bool:
-        """Tell whether the caller can be told something: credits and stored methods are paid at once."""
+        """Tell whether the caller can be told something: credits and stored methods are paid at once.
+
+        The next run waits for this one's answers, so nobody waits for what it has to do.
+        """
         payment = self._payment
+        if payment.version and self._should_continue_as_new():
+            return True
         return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not needs_purpose(payment)
+
+    def _is_unknown(self) -> bool:
+        """Tell whether the answer to a call was lost."""
+        return self._payment.unknown or any(refund.state is RefundState.UNKNOWN for refund in self._payment.refunds)
+
+    def _news(self) -> tuple[int, int, bool]:
+        return self._payment.version, len(self._events), self._look_wanted
 
     def _has_ended(self) -> bool:
         payment = self._payment

@@ -90,7 +90,7 @@ def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
 
 def check_open(payment: Payment, command: str) -> None:
     """Refuse a command on a payment that awaits nothing from its payer any more."""
-    if payment.status is PaymentStatus.UNKNOWN:
+    if payment.status is PaymentStatus.UNKNOWN or (payment.status in AWAITING and payment.ref is None):
         raise NotYet(
             "It is not known yet whether the provider made this payment; it is being looked up.",
             extra={"state": payment.status.value},

@@ -209,6 +209,7 @@ class FakeProvider:
         self.accounts: dict[str, Account] = {}
         self.answers: dict[str, str] = {}
         self.breaks: list[str] = []
+        self.refuses: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.pays_at_once = False
 
@@ -225,7 +226,7 @@ class FakeProvider:
             raise ProviderUnavailable("no connection")
         if planned == "before":
             raise OutcomeUnknown("broke off before")
-        if planned == "refused":
+        if planned == "refused" or name in self.refuses:
             raise ProviderRefused("not like this", code="provider.refused")
         return planned
 

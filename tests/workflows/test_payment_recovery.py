@@ -1,0 +1,199 @@
+"""Payments whose run, provider or answers were lost at a bad moment."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from activities.payments import PaymentBooks
+from contracts.payment import PaymentEvent, RecordPayment
+from domain.payment import commands
+from domain.payment.snapshot import CreatePayment, ProviderStatus
+from domain.payment.state import PaymentStatus, RefundState
+from runtime.interceptors import domain_error_from
+from tests.support.payments import Account
+from tests.workflows.conftest import Stage
+from tests.workflows.tills import Till, till
+
+pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+P = PaymentStatus
+
+
+async def noted(stage: Stage, **changes) -> Till:
+    """A payment whose run died after it had noted the intent, and before it asked the provider."""
+    made = await till(stage, **changes)
+    opening = commands.done(commands.created(made.terms, actor=made.actor), made.command_id)
+    event = PaymentEvent(
+        payment=opening.payment,
+        event=opening.event,
+        actor=opening.actor,
+        actor_detail=made.actor,
+        command_id=made.command_id,
+        at=datetime.now(UTC),
+    )
+    terms = made.terms
+    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=event.at)
+    assert (await PaymentBooks(stage.database).record(message)).applied
+    return made
+
+
+def calls(made: Till) -> list[str]:
+    ref = made.there.ref
+    return [name for name, key in made.stage.fake.calls if made.terms.payment_id in key or key == ref]
+
+
+@pytest.mark.parametrize("command", ["cancel", "confirm"])
+async def test_a_command_that_comes_before_the_provider_was_asked_keeps_nobody_waiting(stage: Stage, command: str):
+    made = await noted(stage)
+    with stage.env.with_time_skipping_disabled():
+        with pytest.raises(WorkflowUpdateFailedError) as caught:
+            await made.send(command)
+        error = domain_error_from(caught.value)
+        assert error is not None
+        assert error.error_code == "payment.unknown_outcome"
+        assert (await made.until("requires_action")).ref == made.there.ref
+        assert (await made.send("cancel")).status == "cancelled"
+
+
+async def test_create_is_answered_by_a_run_that_somebody_else_started_again(stage: Stage):
+    made = await noted(stage)
+    await made.event()
+    assert (await made.create()).status == "requires_action"
+
+
+async def test_an_operators_look_at_an_unknown_payment_does_not_hurry_the_lookups(stage: Stage):
+    made = await till(stage)
+    stage.fake.breaks.extend(["before"] * 20)
+    assert (await made.create()).status == "unknown"
+    with stage.env.with_time_skipping_disabled():
+        await made.handle.signal("look", {"operator": "kim"})
+        while len(stage.fake.breaks) > 18:
+            await made.state()
+        # The next lookup is due in four seconds; without a pause there would be many by then.
+        events = [await made.handle.query("__temporal_workflow_metadata") for _ in range(50)]
+        assert events
+        assert len(stage.fake.breaks) >= 17
+    stage.fake.breaks.clear()
+    await made.pass_time(minutes=1)
+    await made.until("requires_action")
+
+
+async def test_news_are_booked_while_a_refund_is_unknown(stage: Stage):
+    made = await till(stage, method_ref="pm_ok")
+    await made.create()
+    stage.fake.breaks.append("before")
+    stage.fake.refuses.add("find_refund")
+    try:
+        await made.send("refund", amount_minor=400)
+        assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
+        made.there.dispute(600)
+        assert (await made.told()).status is P.DISPUTED
+        looked = calls(made).count("find_refund")
+        await made.pass_time(seconds=1)
+        assert calls(made).count("find_refund") - looked <= 1
+    finally:
+        stage.fake.refuses.clear()
+    await made.pass_time(minutes=20)
+    while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
+        pass
+    assert len(made.there.refunds) == 1
+
+
+async def test_a_look_for_a_refund_that_is_refused_gives_nothing_back(stage: Stage):
+    made = await till(stage, method_ref="pm_ok")
+    await made.create()
+    stage.fake.breaks.append("after")
+    stage.fake.refuses.add("find_refund")
+    try:
+        await made.send("refund", amount_minor=400)
+        await made.pass_time(seconds=30)
+        assert (await made.state()).refunds[0].counts
+        assert (await made.money())["wallet"] == 60_000_000
+    finally:
+        stage.fake.refuses.clear()
+    await made.pass_time(minutes=20)
+    while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
+        pass
+    assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
+
+
+async def test_what_could_not_be_ended_in_time_is_ended_by_the_next_look(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    stage.fake.refuses |= {"cancel", "retrieve"}
+    try:
+        await made.pass_time(hours=24)
+        while not (await made.state()).expiring:
+            pass
+        assert made.there.status is ProviderStatus.REQUIRES_ACTION
+    finally:
+        stage.fake.refuses.clear()
+    await made.pass_time(hours=7)
+    assert (await made.until("expired")).received_minor == 0
+    assert made.there.snapshot().status is ProviderStatus.CANCELLED
+
+
+async def test_what_a_provider_refused_and_took_all_the_same_is_booked(stage: Stage):
+    made = await till(stage)
+    stage.fake.breaks.append("refused")
+    assert (await made.create()).status == "failed"
+    terms = made.terms
+    asked = CreatePayment(
+        payment_id=terms.payment_id,
+        org_id=terms.org_id,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+        description="",
+        expires_at=terms.expires_at,
+    )
+    stage.fake.accounts["fp_" + terms.payment_id] = Account(asked=asked, ref="fp_" + terms.payment_id)
+    made.there.pay()
+    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.money())["wallet"] == 100_000_000
+
+
+async def test_what_is_approved_after_it_was_cancelled_is_not_taken(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    await made.send("cancel")
+    # As at PayPal, which has no way to end an order.
+    made.there.status, made.there.approved = ProviderStatus.REQUIRES_ACTION, True
+    assert (await made.told()).status is P.CANCELLED
+    assert made.there.received == 0
+
+
+async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage):
+    made = await till(stage)
+    stage.fake.breaks.extend(["unavailable"] * 2)
+    with stage.env.with_time_skipping_disabled():
+        created = asyncio.ensure_future(made.create())
+        while stage.fake.breaks:
+            await made.handle.describe()
+        await made.handle.cancel()
+        assert (await created).status in {"requires_action", "cancelled"}
+        await made.until("requires_action", "cancelled")
+        assert stage.fake.count(made.terms.payment_id) == 1
+
+
+async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(stage: Stage):
+    made = await till(stage, method_ref="pm_ok")
+    await made.create()
+    await made.handle.terminate("test")
+    state = await made.state()
+    requested = commands.refund(
+        state, refund_id="rfd_noted", amount_minor=400, reason=None, requested_by="x", at=datetime.now(UTC)
+    )
+    event = PaymentEvent(
+        payment=replace(requested.payment),
+        event=requested.event,
+        actor="x",
+        moves=requested.moves,
+        at=datetime.now(UTC),
+    )
+    terms = made.terms
+    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=event.at)
+    assert (await PaymentBooks(stage.database).record(message)).applied
+    assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
+    assert [refund.refund_id for refund in made.there.refunds.values()] == ["rfd_noted"]
