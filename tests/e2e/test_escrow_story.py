@@ -188,7 +188,7 @@ async def test_commands_without_a_key_are_taken_where_no_money_moves(world: Worl
 @pytest.mark.parametrize("prefix", ["/api/v1", "/api"])
 async def test_balance_has_one_shape_on_every_path(world: World, prefix: str, path: str) -> None:
     balance = good(await world.finance.get(prefix + path))
-    assert balance.keys() == {"organization_id", "currency", "available", "reserved", "total", "expiring"}
+    assert balance.keys() == {"organization_id", "currency", "available", "reserved", "total", "owed", "expiring"}
     assert balance["organization_id"] == world.running.ids["client_org"]
     assert balance["currency"] == "CREDIT"
     assert Decimal(balance["available"]) + Decimal(balance["reserved"]) == Decimal(balance["total"])

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import Amount, ContractId, Name, Note, PaymentId, RequestModel, ResponseModel, Share, example
 from api.v1.customers.schemas import ReturnUrl
@@ -58,7 +59,7 @@ class Fund(RequestModel):
 
     model_config = example(source="credits")
 
-    source: Literal["credits", "balance"] | None = Field(
+    source: Literal["credits", "balance"] | SkipJsonSchema[None] = Field(
         default=None, description="The payer's credits, the usual source, or its cash in the contract's currency."
     )
     payment_id: PaymentId | None = Field(default=None, description="A payment that was made for this escrow.")
@@ -68,6 +69,14 @@ class Fund(RequestModel):
     hosted: bool = False
     return_url: ReturnUrl | None = None
     asset: Coin | None = None
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _is_named(cls, source: object) -> object:
+        """Refuse null where something else was meant: money must not move on a field that a client forgot to fill."""
+        if source is None:
+            raise ValueError("leave source out, or name one")
+        return source
 
     def means(self) -> Means | None:
         """Return how a payment is made; None when none is asked for.
