@@ -1,5 +1,6 @@
 """Webhooks of PayPal: the signed are accepted; the forged, the stale, and certificates from elsewhere are refused."""
 
+import asyncio
 import base64
 import itertools
 import json
@@ -120,6 +121,28 @@ async def test_a_certificate_is_fetched_once():
         for _ in range(3):
             await provider.verify_webhook(BODY, signer.headers(BODY))
     assert signer.fetched == [CERT_URL]
+
+
+async def test_certificates_are_fetched_once_for_all_who_wait_and_few_at_a_time():
+    signer, busy, gate = Signer(), asyncio.Event(), asyncio.Event()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        signer.fetched.append(str(request.url))
+        if len(signer.fetched) == 4:
+            busy.set()
+        await gate.wait()
+        return httpx.Response(200, content=signer.chain[1] + signer.chain[0])
+
+    async with httpx.AsyncClient(base_url=signer.base_url, transport=httpx.MockTransport(answer)) as http:
+        provider = signer.provider(http)
+        wanted = [asyncio.create_task(provider.verify_webhook(BODY, signer.headers(BODY))) for _ in range(20)]
+        forged = [signer.headers(BODY, url=f"{CERT_URL}-{number}") for number in range(50)]
+        told = asyncio.gather(*(provider.verify_webhook(BODY, headers) for headers in forged), return_exceptions=True)
+        await busy.wait()
+        gate.set()
+        assert [event.event_id for event in await asyncio.gather(*wanted)] == ["WH-1"] * 20
+        refused = [answer for answer in await told if isinstance(answer, ProviderUnavailable)]
+    assert (len(refused), signer.fetched.count(CERT_URL), len(signer.fetched)) == (47, 1, 4)
 
 
 async def test_a_body_that_was_changed_is_refused():

@@ -6,6 +6,7 @@ nothing: it is fetched only from hosts of the allow-list, and what is fetched mu
 and be issued for one of PayPal's names for this purpose.
 """
 
+import asyncio
 import base64
 import binascii
 import json
@@ -38,6 +39,7 @@ MAX_SKEW = timedelta(minutes=10)
 _CERT_PATH = re.compile(r"/v1/notifications/certs/[A-Za-z0-9_-]{1,100}")
 _MAX_CERT_BYTES = 64 * 1024
 _MAX_CERTS_KEPT = 16
+_MAX_FETCHES = 4
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _SIGNED_HEADERS = ("transmission-id", "transmission-time", "transmission-sig", "cert-url", "auth-algo")
 
@@ -61,6 +63,7 @@ class WebhookVerifier:
         self._store = Store(list(trust_roots)) if trust_roots else None
         self._clock = clock
         self._chains: dict[str, list[x509.Certificate]] = {}
+        self._fetching: dict[str, asyncio.Task[list[x509.Certificate]]] = {}
 
     async def verify(self, body: bytes, headers: Mapping[str, str]) -> None:
         """Raise `BadSignature` if the body is not PayPal's, `ProviderUnavailable` if that cannot be told now."""
@@ -109,12 +112,25 @@ class WebhookVerifier:
         raise BadSignature("The certificate's address is none of PayPal's.")
 
     async def _chain(self, url: httpx.URL) -> list[x509.Certificate]:
-        if str(url) not in self._chains:
-            chain = await self._fetch(url)
-            if len(self._chains) >= _MAX_CERTS_KEPT:
+        """Return what is at an address, fetched once however many ask, and few addresses at a time.
+
+        Anybody can send webhooks that name addresses of PayPal's: they must not make us flood it, nor take the
+        connections that payments need.
+        """
+        address = str(url)
+        if address not in self._chains:
+            fetching = self._fetching.get(address)
+            if fetching is None:
+                if len(self._fetching) >= _MAX_FETCHES:
+                    raise ProviderUnavailable("Too many certificates are being fetched.", code="paypal.certificate")
+                fetching = self._fetching[address] = asyncio.create_task(self._fetch(url))
+                fetching.add_done_callback(lambda _: self._fetching.pop(address))
+            # Who asked first may go away; the others still wait.
+            chain = await asyncio.shield(fetching)
+            if address not in self._chains and len(self._chains) >= _MAX_CERTS_KEPT:
                 self._chains.pop(next(iter(self._chains)))
-            self._chains[str(url)] = chain
-        return self._chains[str(url)]
+            self._chains[address] = chain
+        return self._chains[address]
 
     async def _fetch(self, url: httpx.URL) -> list[x509.Certificate]:
         pem = b""
