@@ -17,7 +17,10 @@ class Settings(BaseSettings):
     Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log.
     """
 
-    model_config = SettingsConfigDict(env_prefix="BURSAR_", env_ignore_empty=True, frozen=True)
+    # A setting that cannot be read ends the process with a message that would quote all of them, secrets too.
+    model_config = SettingsConfigDict(
+        env_prefix="BURSAR_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     database_url: str = "postgresql://bursar_api@127.0.0.1:5432/bursar"
     platform_database_url: str = "postgresql://bursar_platform@127.0.0.1:5432/bursar"
@@ -99,6 +102,17 @@ class Settings(BaseSettings):
     ton_confirmations: int = Field(default=1, ge=1)
     rates_url: str | None = None
     quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
+
+    @model_validator(mode="after")
+    def _stripe_keys_stay_secret(self) -> "Settings":
+        """Refuse a secret key where everybody is told it, and one that moves real money on its way in clear."""
+        published = self.stripe_publishable_key
+        if published is not None and not published.startswith("pk_"):
+            raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is told to everybody: it takes a key that begins with pk_.")
+        live = self.stripe_api_key is not None and "_live_" in self.stripe_api_key.get_secret_value()
+        if live and self.stripe_api_base is not None and not self.stripe_api_base.startswith("https://"):
+            raise ValueError("A live key of Stripe is sent over HTTPS only: change BURSAR_STRIPE_API_BASE.")
+        return self
 
     @model_validator(mode="after")
     def _prices_can_be_read(self) -> "Settings":
