@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.pagination import encode_cursor
 from domain import accounts
 from domain.payment.state import Purpose, PurposeKind
 from ledger.gateway import Ledger
@@ -253,7 +254,15 @@ async def test_chargebacks_are_listed_opened_last_first(new_tenant: Any, databas
             break
         cursor = f"&cursor={page['next_cursor']}"
     assert seen == [600, 300, 0]
-    for bad in ("x", "WyJkc3AiXQ", good(await tenant.auditor.get("/disputes?limit=1"))["next_cursor"][:-4]):
+    nobody = "dsp_" + "0" * 26
+    for bad in (
+        "x",
+        "WyJkc3AiXQ",
+        good(await tenant.auditor.get("/disputes?limit=1"))["next_cursor"][:-4],
+        encode_cursor("dsp", "2026-01-01T00:00:00", nobody),
+        encode_cursor("dsp", "9999-12-31T23:59:59-23:59", nobody),
+        encode_cursor("dsp", "0001-01-01T00:00:00+23:59", nobody),
+    ):
         refused(await tenant.auditor.get(f"/disputes?cursor={bad}"), 422, "request.invalid")
 
 

@@ -1,6 +1,6 @@
 """The chargeback endpoints. Chargebacks come from banks, so nobody makes one here; they are read and answered."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -101,8 +101,10 @@ def _position(cursor: str | None) -> Position | None:
     opened_at, last = decode_cursor(cursor, _CURSOR, str, str)
     try:
         moment = datetime.fromisoformat(opened_at)
-    except ValueError:
+        # In UTC it may lie before the year 1 or after 9999.
+        utc = moment.astimezone(UTC)
+    except (OverflowError, ValueError):
         raise bad_cursor() from None
     if moment.tzinfo is None or not is_id(last, "dsp"):
         raise bad_cursor()
-    return moment, last
+    return utc, last
