@@ -134,6 +134,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/payments", {**USD, "escrow_id": "esc_1"}, "errors"),
     ("/payments", {**USD, "asset": "BTC"}, "asset"),
     ("/payments", {**USD, "provider": "crypto"}, "asset"),
+    ("/payments", {"amount": "0.001", "currency": "BTC", "provider": "crypto", "asset": "USDC"}, "asset"),
     ("/payments", {**USD, "provider": "crypto", "asset": "ETH"}, "asset"),
     ("/payments", {**USD, "provider": "crypto", "asset": "DOGE"}, "errors"),
     ("/payments", {**BALANCE, "provider": "crypto", "asset": "BTC"}, "asset"),

@@ -133,6 +133,8 @@ class Terms:
             return await self.price(amount, currency), price.buys(amount)
         if self.means.provider is not ProviderName.CRYPTO or currency not in COINS:
             raise _invalid("currency", f"Credits are sold for {price.currency}.")
+        if self.means.asset not in {None, currency}:
+            raise _invalid("asset", f"The amount is in {currency}: give it in money, or leave asset out.")
         rate = await self._rate(self._asset(currency), price.currency)
         worth = currency_value(amount, rate)
         credits_minor = price.buys(worth)
