@@ -48,6 +48,7 @@ class PaymentMethodList(ResponseModel):
     """All stored payment methods, the newest first."""
 
     data: list[PaymentMethodView]
+    next_cursor: None = None
 
 
 class SetupIntentView(ResponseModel):
