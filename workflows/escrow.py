@@ -299,9 +299,10 @@ class EscrowWorkflow:
     def _check(self, command: EscrowCommand, decide: Decision) -> None:
         """Refuse at the door what the present state refuses; the handler decides again when its turn comes.
 
-        A run that has yet to resume from the books does not know its state, so it lets everything in.
+        A run that has yet to resume from the books does not know its state, so it lets everything in. So does one that
+        is busy: where a task was lost the books are ahead of it, and callers have read them.
         """
-        unknown = self._start.resume and self._escrow.version == 0
+        unknown = self._lock.locked() or (self._start.resume and self._escrow.version == 0)
         if not unknown and not self._escrow.has_done(command.command_id):
             decide(self._escrow, workflow.now())
 

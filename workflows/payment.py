@@ -191,8 +191,11 @@ class PaymentWorkflow(PaymentRun):
     def _check(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
         """Refuse at the door what the present state refuses, so that Temporal does not keep the refusal as the answer.
 
-        The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in.
+        The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in,
+        and so does one that is busy: where a task was lost the books are ahead of it, and callers have read them.
         """
+        if self._lock.locked():
+            return
         if self._payment.version and not self._payment.has_done(command.command_id):
             with suppress(NotYet):  # what is under way may be over by then
                 decide()

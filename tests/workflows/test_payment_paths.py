@@ -425,3 +425,30 @@ async def test_the_payer_has_until_the_deadline_only(stage: Stage):
     made.there.at += timedelta(hours=22)
     made.there.fail()
     assert (await made.told()).status is P.FAILED
+
+
+async def test_command_that_comes_while_news_are_read_is_judged_by_them(stage: Stage, monkeypatch):
+    made = await till(stage)
+    await made.create()
+    made.there.pay()
+    asked, answered, read = asyncio.Event(), asyncio.Event(), stage.fake.retrieve
+
+    async def slowly(ref: str):
+        asked.set()
+        await answered.wait()
+        return await read(ref)
+
+    monkeypatch.setattr(stage.fake, "retrieve", slowly)
+    await made.event()
+    await asked.wait()
+    refund = asyncio.create_task(made.send("refund", amount_minor=400))
+    accepted = "workflow_execution_update_accepted_event_attributes"
+    while not refund.done():
+        history = await made.handle.fetch_history()
+        names = [
+            getattr(event, accepted).accepted_request.input.name for event in history.events if event.HasField(accepted)
+        ]
+        if "refund" in names:
+            break
+    answered.set()
+    assert (await refund).status == "partially_refunded"
