@@ -27,6 +27,10 @@ from domain.payment.state import (
 
 WORKFLOW = "workflow"
 
+#: How many refunds one payment takes before only the whole remainder is left to give back. Each can come back once, and
+#: with what came in, all of that stays below the `MAX_ITEMS` movements that are booked.
+MOST_REFUNDS = 90
+
 
 class WrongPaymentState(Conflict):
     """The payment's state does not allow the command; `extra["state"]` names the state."""
@@ -117,6 +121,7 @@ def refund(
 
     Raises:
         Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
+            `payment.too_many_refunds`, there were so many that only the whole remainder can be given back;
             `payment.refund_in_flight`, another one has not reached the provider yet; `payment.wrong_state`.
         Invalid: `payment.refund_exceeds_remainder`.
     """
@@ -145,6 +150,11 @@ def refund(
             f"Only {left} {terms.currency} of this payment are left to refund.",
             code="payment.refund_exceeds_remainder",
             extra={"refundable": left},
+        )
+    if amount < remainder and len(payment.refunds) >= MOST_REFUNDS:
+        raise Conflict(
+            f"A payment has {MOST_REFUNDS} refunds at most. Give back all that is left of it, or nothing.",
+            code="payment.too_many_refunds",
         )
     goods = taken_for(payment, amount)
     requested = _requested(refund_id, amount, goods, requested_by, at, reason)

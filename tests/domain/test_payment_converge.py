@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.access import Actor, Role
-from domain.errors import DomainError
+from domain.errors import Conflict, DomainError
 from domain.payment import commands
 from domain.payment.booking import debt, goods_account, legs, released, seized, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
@@ -275,6 +276,25 @@ def test_pitfall_26_a_refund_without_an_amount_takes_the_remainder_only():
     assert rest.payment.refunds[-1].amount_minor == 600
     assert rest.payment.refunds[-1].goods_minor == 60_000_000
     assert rest.payment.refunds[-1].state is RefundState.REQUESTED
+
+
+def test_as_many_refunds_as_can_be_made_are_booked_also_when_all_come_back():
+    world = World()
+    world.account.pay()
+    world.look()
+    for _ in range(commands.MOST_REFUNDS):
+        world.refund(1, pending=False)
+        world.look()
+    ask = partial(commands.refund, world.payment, refund_id="rfd_x", reason=None, requested_by="x", at=EPOCH)
+    with pytest.raises(Conflict) as refusal:
+        ask(amount_minor=1)
+    assert refusal.value.error_code == "payment.too_many_refunds"
+    assert ask(amount_minor=None).payment.refunds[-1].amount_minor == 1000 - commands.MOST_REFUNDS
+    for refund in world.payment.refunds:
+        world.account.fail_refund(refund.ref)
+    world.look()
+    world.check()
+    assert world.payment.refundable_minor == 1000
 
 
 def test_a_refund_that_fails_after_a_bank_took_everything_gives_back_its_own_share_only():

@@ -68,6 +68,7 @@ _REFUNDING = errors(
     WrongPaymentState,
     (Conflict, "payment.already_refunded"),
     (Conflict, "payment.not_refundable"),
+    (Conflict, "payment.too_many_refunds"),
     (NotYet, "payment.refund_in_flight"),
     (Invalid, "payment.refund_exceeds_remainder"),
 )
