@@ -21,7 +21,7 @@ from contracts.base import Message
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
 from tests.support import escrows as e
-from tests.support import reconciliation
+from tests.support import payment_messages, reconciliation
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -39,6 +39,7 @@ def every_message() -> set[type[Message]]:
         Message,
         messages.EscrowCommand,
         messages.OperatorSignal,
+        payment.PaymentCommand,
     }
 
 
@@ -123,7 +124,9 @@ def samples() -> dict[str, Message]:
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),
     ]
-    return {type(message).__name__: message for message in [*found, *reconciliation.samples()]}
+    return {
+        type(message).__name__: message for message in [*found, *payment_messages.samples(), *reconciliation.samples()]
+    }
 
 
 def class_of(path: Path) -> type[Message]:

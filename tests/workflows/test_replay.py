@@ -5,6 +5,7 @@ record a new scenario beside the old ones. `BURSAR_RECORD_HISTORIES=1` writes th
 """
 
 import json
+from collections.abc import Awaitable, Callable
 
 import pytest
 from temporalio.client import WorkflowHistory
@@ -16,12 +17,15 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.support.histories import FOLDER, replay_and_keep, replayer
+from tests.workflows import payment_runs
 from tests.workflows.conftest import Job, Stage, stage_on
+from tests.workflows.tills import Till
 
 STORED = sorted(FOLDER.glob("*.json"))
 #: Recorded by other tests of this folder, which have the server or the state that it takes.
 ELSEWHERE = {"continued_run", "escrow_sweep", "hold_expiry", "resumed_run"} | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early"),
+    *("payment_continued_as_new", "payment_continued_run"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
@@ -112,7 +116,7 @@ async def declined_then_funded_then_refunded(stage: Stage) -> Job:
     return job
 
 
-SCENARIOS = {
+SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = payment_runs.RUNS | {
     scenario.__name__: scenario
     for scenario in (
         released_by_score,
@@ -144,6 +148,6 @@ async def real_time(database_urls):
 @pytest.mark.temporal
 @pytest.mark.parametrize("name", sorted(SCENARIOS))
 async def test_a_fresh_history_replays(real_time, name):
-    job = await SCENARIOS[name](real_time)
-    await job.end()
-    await replay_and_keep(await job.handle.fetch_history(), name)
+    made = await SCENARIOS[name](real_time)
+    await made.end()
+    await replay_and_keep(await made.handle.fetch_history(), name)

@@ -1,0 +1,158 @@
+"""Payments whose runs are kept as histories, one for each way to go; each run ends soon after its last event."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+
+from domain.payment.state import Purpose, PurposeKind
+from tests.workflows.conftest import Stage
+from tests.workflows.tills import Till, till
+
+SHORT = {"open_seconds": 1}
+
+
+async def payment_paid(stage: Stage, **changes: object) -> Till:
+    made = await till(stage, **{**SHORT, **changes})
+    await made.create()
+    made.there.pay(fee=None)
+    await made.told()
+    made.there.tell_fee()
+    await made.told()
+    return made
+
+
+async def payment_declined(stage: Stage) -> Till:
+    made = await till(stage, **SHORT, method_ref="pm_declined", off_session=True)
+    await made.create()
+    return made
+
+
+async def payment_expired(stage: Stage) -> Till:
+    made = await till(stage, **SHORT, lasts=timedelta(seconds=1))
+    await made.create()
+    return made
+
+
+async def payment_cancelled(stage: Stage) -> Till:
+    made = await till(stage, **SHORT)
+    await made.create()
+    await made.send("cancel")
+    return made
+
+
+async def payment_cancelled_run(stage: Stage) -> Till:
+    made = await till(stage, **SHORT)
+    await made.create()
+    await made.handle.cancel()
+    return made
+
+
+async def payment_captured(stage: Stage) -> Till:
+    made = await till(stage, **SHORT, manual_capture=True)
+    await made.create()
+    await made.send("confirm", method_ref="pm_ok")
+    await made.send("capture", amount_minor=600)
+    return made
+
+
+async def payment_unknown_then_found(stage: Stage) -> Till:
+    made = await till(stage, **SHORT, method_ref="pm_ok", off_session=True)
+    stage.fake.breaks.append("after")
+    await made.create()
+    return made
+
+
+async def payment_refunded(stage: Stage) -> Till:
+    made = await payment_paid(stage, open_seconds=3)
+    await made.send("refund", amount_minor=400)
+    with pytest.raises(WorkflowUpdateFailedError):
+        await made.send("refund", amount_minor=601)
+    stage.fake.breaks.append("after")
+    await made.send("refund")
+    return made
+
+
+async def payment_steered_by_signals(stage: Stage) -> Till:
+    made = await payment_paid(stage, open_seconds=3)
+    await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
+    await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
+    await made.handle.signal("look", {})
+    await made.until("partially_refunded")
+    return made
+
+
+async def payment_disputed_and_lost(stage: Stage) -> Till:
+    made = await payment_paid(stage, open_seconds=3)
+    await made.spend(60_000_000)
+    ref = made.there.dispute()
+    await made.told()
+    await made.send("submit_evidence", dispute_ref=ref, text="It was delivered.")
+    await made.told()
+    made.there.close_dispute(ref, won=False)
+    await made.told()
+    return made
+
+
+async def payment_resumed(stage: Stage) -> Till:
+    made = await till(stage, **SHORT)
+    await made.create()
+    await made.handle.terminate("recorded elsewhere")
+    made.there.pay()
+    await made.told()
+    return made
+
+
+async def payment_of_an_escrow_frozen(stage: Stage) -> Till:
+    made = await _for_an_escrow(stage, gone=False)
+    ref = made.there.dispute()
+    await made.told()
+    made.there.close_dispute(ref, won=True)
+    await made.told()
+    return made
+
+
+async def payment_of_an_escrow_that_is_gone(stage: Stage) -> Till:
+    return await _for_an_escrow(stage, gone=True)
+
+
+async def _for_an_escrow(stage: Stage, *, gone: bool) -> Till:
+    job = await stage.award(balance=1)
+    await job.open()
+    purpose = Purpose(
+        kind=PurposeKind.ESCROW,
+        goods_asset="CREDIT",
+        goods_minor=job.terms.amount_minor,
+        escrow_id=job.terms.escrow_id,
+        contract_id=job.terms.contract_id,
+    )
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3)
+    await made.create()
+    if gone:
+        await job.send("cancel", job.procurement)
+    made.there.pay()
+    await made.told()
+    if not gone:
+        await made.happened("escrow_funded")
+    return made
+
+
+RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
+    run.__name__: run
+    for run in (
+        payment_paid,
+        payment_declined,
+        payment_expired,
+        payment_cancelled,
+        payment_cancelled_run,
+        payment_captured,
+        payment_unknown_then_found,
+        payment_refunded,
+        payment_steered_by_signals,
+        payment_disputed_and_lost,
+        payment_resumed,
+        payment_of_an_escrow_frozen,
+        payment_of_an_escrow_that_is_gone,
+    )
+}
