@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tests.faults.clients import Journal, NoAnswer, Request, RetryingClient
@@ -17,6 +18,7 @@ REACHED_WITHIN_SECONDS = 180.0
 ASK_EVERY_SECONDS = 0.4
 #: How long evidence waits for a chargeback to be known here; whoever hears of it later hands none in.
 EVIDENCE_WITHIN_SECONDS = 6.0
+SCALES = {"BTC": 8, "USDC": 6, "TON": 9}
 #: What a payer can only do when told where.
 TAKES_AN_ACTION = frozenset({"pay", "check_out", "approve", "send_coins"})
 SESSION = re.compile(r"cs_\w+")
@@ -62,7 +64,7 @@ class PayingClient:
         paid = Paid(plan, self._payer, payment_id, plan.amount_minor, escrow_id)
         if plan.amount_minor is None:
             seen = await self._http.ask(self._owner, f"/payments/{payment_id}")
-            paid.amount_minor = _minor(seen["amount"])
+            paid.amount_minor = int(Decimal(seen["amount"]) * 10 ** SCALES[plan.currency])
         if plan.acts and plan.acts[0].verb in TAKES_AN_ACTION:
             answer = await self._actionable(paid, answer)
         for number, act in enumerate(plan.acts):
@@ -82,6 +84,17 @@ class PayingClient:
             await asyncio.sleep(ASK_EVERY_SECONDS)
             answer = await self._http.ask(self._owner, f"/payments/{paid.payment_id}")
         return answer
+
+    async def _reach(self, paid: Paid, path: str, status: str) -> None:
+        """Wait until something is in a state, however it comes to know."""
+        until = time.monotonic() + REACHED_WITHIN_SECONDS
+        while (seen := await self._http.ask(self._owner, path))["status"] != status:
+            if time.monotonic() > until:
+                raise NoAnswer(
+                    f"{paid.plan.name} ({paid.plan.story}), {path}: {seen['status']} after "
+                    f"{REACHED_WITHIN_SECONDS:.0f} s, not {status}"
+                )
+            await asyncio.sleep(ASK_EVERY_SECONDS)
 
     async def _give(
         self,
@@ -122,15 +135,7 @@ class PayingClient:
     # The verbs of plans -----------------------------------------------------------------------------------------------
 
     async def _wait(self, paid: Paid, _answer: Json, _number: int, status: str) -> None:
-        """Wait until the payment is in a state, however it comes to know."""
-        until = time.monotonic() + REACHED_WITHIN_SECONDS
-        while (seen := await self._http.ask(self._owner, f"/payments/{paid.payment_id}"))["status"] != status:
-            if time.monotonic() > until:
-                raise NoAnswer(
-                    f"{paid.plan.name} ({paid.plan.story}), {paid.payment_id}: {seen['status']} after "
-                    f"{REACHED_WITHIN_SECONDS:.0f} s, not {status}"
-                )
-            await asyncio.sleep(ASK_EVERY_SECONDS)
+        await self._reach(paid, f"/payments/{paid.payment_id}", status)
 
     async def _pay(self, _paid: Paid, answer: Json, _number: int, card: str, ends: str) -> None:
         await self._payers.pay(answer["client_secret"], card, ends)
@@ -182,6 +187,7 @@ class PayingClient:
 
     async def _settle_escrow(self, paid: Paid, _answer: Json, number: int) -> None:
         path = f"/escrows/{paid.escrow_id}"
+        await self._reach(paid, path, "funded")
         artifacts = {"artifacts": [{"uri": f"https://files.test/{paid.plan.name}"}]}
         tokens = self._payer.tokens
         await self._give(paid.plan, f"{path}/delivery", artifacts, f"{number}-deliver", 200, token=tokens["agent"])
@@ -216,8 +222,3 @@ def _session(answer: Json) -> str:
 
 def _order(answer: Json) -> str:
     return str(answer["approval_url"]).partition("token=")[2].partition("&")[0]
-
-
-def _minor(amount: str) -> int:
-    whole, _, fraction = amount.partition(".")
-    return int(whole + fraction)
