@@ -223,6 +223,29 @@ async def test_authorized_payment_is_captured_in_part(shop: Shop) -> None:
     assert await shop.available("USD") == "4.00"
 
 
+async def test_pitfall_05_capture_and_cancel_of_an_authorization_race_and_exactly_one_wins(shop: Shop) -> None:
+    body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
+    made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
+    shop.there(made).authorize()
+    await shop.told(made)
+    answers = await asyncio.gather(
+        *(
+            shop.payer.post(f"/payments/{made['id']}/{command}", {}, key=new_key())
+            for command in ("capture", "cancel", "capture", "cancel")
+        )
+    )
+    (winner,) = [answer for answer in answers if answer.status_code == 200]
+    for answer in answers:
+        if answer is not winner:
+            refused(answer, 409, "payment.wrong_state")
+    captured = answers.index(winner) in {0, 2}
+    after = await shop.look(made)
+    assert (after["status"], after["received_amount"]) == (
+        ("succeeded", "10.00") if captured else ("cancelled", "0.00")
+    )
+    assert await shop.available("USD") == after["received_amount"]
+
+
 async def test_escrow_is_funded_by_a_card(shop: Shop) -> None:
     escrow, key = await shop.escrow("50.00"), new_key()
     body = {"provider": "stripe", "payment_method": "pm_ok", "off_session": True}
