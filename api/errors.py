@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -167,6 +167,8 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
     """Translate what can be told to a client; None for what is a fault of the product."""
     if isinstance(exc, DomainError):
         return exc
+    if isinstance(exc, ClientDisconnect):
+        return Malformed("The connection ended before the body did.")
     if is_unavailable(exc):
         return Unavailable(UNAVAILABLE_DETAIL)
     return None

@@ -1,4 +1,7 @@
-"""What uvicorn leaves unbounded before a request reaches the app: how long the head of a request is, and how slow."""
+"""What uvicorn leaves unbounded of a request: how long its head is, and how slowly head and body come.
+
+Webhooks are read before it is known who sends them, so nobody may hold a connection for long by sending little.
+"""
 
 import asyncio
 from typing import Any
@@ -9,20 +12,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 65_536
 #: How long a head may take, from the connection or the first byte after the last answer.
 HEAD_SECONDS = 20.0
+#: How long the body may take after its head.
+BODY_SECONDS = 30.0
 _SLICE = 16_384
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose next head gets too long or takes too long; see `MAX_HEAD_BYTES`, `HEAD_SECONDS`."""
+    """Closes a connection whose head gets too long, or whose head or body takes too long; see the limits above."""
 
     head_seconds = HEAD_SECONDS
+    body_seconds = BODY_SECONDS
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         """Take what uvicorn gives its protocols."""
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._in_head = True
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -56,21 +62,27 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Stop counting; bodies are bounded by the app."""
+        """Stop counting, for the app bounds the length of bodies, and begin to wait for the body."""
         self._in_head = False
         self._stop_timer()
+        self._timer = self.loop.call_later(self.body_seconds, self._give_up)
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        """Wait no longer: the answer has its own time."""
+        self._stop_timer()
+        super().on_message_complete()
+
     def _expect_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
+        if self._timer is None:
+            self._timer = self.loop.call_later(self.head_seconds, self._give_up)
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _give_up(self) -> None:
-        self._head_timer = None
+        self._timer = None
         if not self.transport.is_closing():
             self.transport.close()

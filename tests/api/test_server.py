@@ -103,6 +103,27 @@ async def test_second_head_of_a_connection_is_bounded_too(serve: Serve, monkeypa
         writer.close()
 
 
+@pytest.mark.parametrize("keyed", [True, False])
+@pytest.mark.parametrize(
+    "body", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"], ids=["length", "chunks"]
+)
+async def test_body_that_never_ends_ends_the_connection_and_is_no_fault_of_ours(
+    body: bytes, keyed: bool, serve: Serve, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol.BoundedProtocol, "body_seconds", 0.5)
+    async with serve() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        key = f"Authorization: Bearer {tenant.owner.token}\r\n".encode() if keyed else b""
+        writer.write(b"POST /api/v1/agents HTTP/1.1\r\nHost: x\r\n" + key + body)
+        told = await read_to_end(reader)
+        assert told == b"" if keyed else told.startswith(b"HTTP/1.1 401 ")
+        writer.close()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            counted = (await client.get("/metrics")).text
+        assert 'route="/api/v1/agents",status="500"' not in counted
+        assert f'route="/api/v1/agents",status="{400 if keyed else 401}"' in counted
+
+
 async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve, tenant: Tenant) -> None:
     async with serve() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         owner = Caller(client, tenant.owner.token)
