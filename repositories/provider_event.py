@@ -41,8 +41,12 @@ async def store(
 
 
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:
-    """Return an event of the inbox."""
-    query = select(ProviderEventRow).where(ProviderEventRow.provider == provider, ProviderEventRow.event_id == event_id)
+    """Return an event of the inbox without its payload, which nobody acts upon."""
+    query = (
+        select(ProviderEventRow)
+        .options(defer(ProviderEventRow.payload, raiseload=True))
+        .where(ProviderEventRow.provider == provider, ProviderEventRow.event_id == event_id)
+    )
     return (await session.scalars(query)).one_or_none()
 
 

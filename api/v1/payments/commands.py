@@ -80,14 +80,17 @@ async def create(
         PaymentDeclined: nobody will pay; a payment that failed has been recorded.
         Unavailable: no answer in time; repeating the key is safe.
     """
+    row = None
     async with deps.session_for(actor) as session:
         terms = await intents.terms_of(session, once.command_id, once.request_hash)
+        if terms is not None:
+            row = await payments.get(session, terms.payment_id)
     if terms is None:
         made = await make()
         async with deps.session_for(actor) as session:
             terms = await intents.add(session, once.command_id, once.request_hash, made)
-    async with deps.session_for(actor) as session:
-        row = await payments.get(session, terms.payment_id)
+            if terms.payment_id != made.payment_id:  # somebody else was quicker with the same command
+                row = await payments.get(session, terms.payment_id)
     if row is None or row.status == PaymentStatus.CREATED:
         command = CreatePaymentCommand(command_id=once.command_id, actor=actor)
         await _told(deps, client, terms, "create", command, resume=row is not None)
