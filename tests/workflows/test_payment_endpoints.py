@@ -201,6 +201,27 @@ async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop
     assert shop.there(bought).gone == 1000
 
 
+async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -> None:
+    bought, key = await shop.top_up(), new_key()
+    shop.there(bought).pay()
+    await shop.until(await shop.told(bought), "succeeded")
+    path = f"/payments/{bought['payment_id']}"
+
+    async def again(command: str, body: dict[str, Any]) -> httpx.Response:
+        async with shop.stage.database.platform() as session:
+            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        return await shop.payer.post(f"{path}/{command}", body, key=key)
+
+    first = good(await again("refunds", {"amount": "1.00", "reason": "late"}), 201)
+    assert good(await again("refunds", {"amount": "1.00", "reason": "late"}), 201) == first
+    for other in ({"amount": "2.00", "reason": "late"}, {"amount": "1.00"}):
+        refused(await again("refunds", other), 422, "idempotency.conflict")
+    key = new_key()
+    good(await again("confirm", {}))
+    refused(await again("refunds", {"amount": "1.00"}), 422, "idempotency.conflict")
+    assert len((await shop.look(bought))["refunds"]) == 1
+
+
 async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
     body = {"package": "starter", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)

@@ -38,7 +38,16 @@ from api.v1.payments.terms import Terms, fundable_escrow
 from contracts import payment as messages
 from domain.access import Actor, Permission
 from domain.credits import credit_price
-from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, Unavailable, WrongState
+from domain.errors import (
+    Conflict,
+    Forbidden,
+    IdempotencyConflict,
+    InsufficientFunds,
+    Invalid,
+    NotFound,
+    Unavailable,
+    WrongState,
+)
 from domain.ids import refund_id_of
 from domain.money import parse_amount
 from domain.payment.commands import NotYet, WrongPaymentState
@@ -237,7 +246,11 @@ async def refund_payment(
             reason=body.reason if body else None,
         )
         after = await sender.send(payment, "refund", command)
-        return next(refund_view(after, refund) for refund in after.refunds if refund.refund_id == refund_id)
+        made = next((refund for refund in after.refunds if refund.refund_id == refund_id), None)
+        # The answer to a key is forgotten some day; what the key did is not.
+        if made is None or command.amount_minor not in {None, made.amount_minor} or command.reason != made.reason:
+            raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+        return refund_view(after, made)
 
     return await once.run(act, status_code=201)
 
