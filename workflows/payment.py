@@ -65,7 +65,9 @@ class PaymentWorkflow(PaymentRun):
         while True:
             try:
                 if self._has_ended() or self._should_continue_as_new():
+                    self._leaving = True
                     await workflow.wait_condition(workflow.all_handlers_finished)
+                    self._leaving = False
                     if not self._events or self._should_continue_as_new():
                         break
                 await self._advance()

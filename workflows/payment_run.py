@@ -53,6 +53,8 @@ LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
 FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
 #: How many of the provider's events one look answers for.
 EVENTS_A_LOOK = 100
+#: How many of our own events one transaction writes: each carries the whole state, and a local activity is short.
+EVENTS_A_RECORD = 50
 
 
 class PaymentRun:
@@ -71,6 +73,8 @@ class PaymentRun:
         self._signals = start.signals
         self._lookups = 0
         self._polls = 0
+        # The next run begins when all are answered, so nobody waits for what only the next one does.
+        self._leaving = False
         self._look_wanted = start.look
         self._published: PaymentStatus | None = None if start.resume else self._payment.status
 
@@ -355,9 +359,11 @@ class PaymentRun:
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
             outcomes = converge(self._payment, seen)
-            if not outcomes and not handled:
+            part = outcomes[:EVENTS_A_RECORD]
+            last = len(part) == len(outcomes)
+            if last and not (outcomes or handled):
                 return
-            if await self._record(outcomes, handled=handled):
+            if await self._record(part, handled=handled if last else ()) and last:
                 return
 
     async def _open_once(self) -> None:
@@ -438,12 +444,9 @@ class PaymentRun:
         )
 
     def _is_answered(self) -> bool:
-        """Tell whether the caller can be told something: credits and stored methods are paid at once.
-
-        The next run waits for this one's answers, so nobody waits for what it has to do.
-        """
+        """Tell whether the caller can be told something: credits and stored methods are paid at once."""
         payment = self._payment
-        if payment.version and self._should_continue_as_new():
+        if self._leaving:
             return True
         return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not needs_purpose(payment)
 

@@ -10,6 +10,7 @@ from contracts import search_attributes
 from contracts.payment import PaymentInput
 from domain.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
+from domain.payment.state import Fulfilment, Purpose, PurposeKind
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
@@ -132,3 +133,27 @@ async def test_a_payment_that_was_refunded_in_an_earlier_run_is_not_refunded_aga
     await made.send("refund", **once)
     assert [refund.amount_minor for refund in (await made.state()).refunds] == [100] * 6
     assert made.there.gone == 600
+
+
+async def test_a_payment_whose_run_is_full_before_its_escrow_has_the_money_goes_on_in_the_next_one(short_runs):
+    job = await short_runs.award(balance=1)
+    await job.open()
+    terms = job.terms
+    purpose = Purpose(
+        kind=PurposeKind.ESCROW,
+        goods_asset="CREDIT",
+        goods_minor=terms.amount_minor,
+        escrow_id=terms.escrow_id,
+        contract_id=terms.contract_id,
+    )
+    made = await till(short_runs, org_id=terms.payer_org_id, purpose=purpose, method_ref="pm_ok")
+    short_runs.fake.breaks.extend(["unavailable"] * 2)
+    created = asyncio.ensure_future(made.create())
+    while short_runs.fake.breaks:
+        await job.state()
+    for _ in range(8):
+        await made.handle.signal("look", {"operator": "kim"})
+    assert (await created).status == "succeeded"
+    while "escrow_funded" not in await made.kinds():
+        pass
+    assert (await made.state()).fulfilment is Fulfilment.DONE

@@ -197,3 +197,14 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
     assert (await PaymentBooks(stage.database).record(message)).applied
     assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
     assert [refund.refund_id for refund in made.there.refunds.values()] == ["rfd_noted"]
+
+
+async def test_more_news_than_one_transaction_takes_are_all_booked(stage: Stage):
+    made = await till(stage, method_ref="pm_ok")
+    await made.create()
+    for _ in range(40):
+        made.there.refund(10)
+    state = await made.told()
+    assert (len(state.refunds), state.refunded_minor) == (40, 400)
+    assert all(refund.moved_minor == 10 and refund.state is RefundState.SUCCEEDED for refund in state.refunds)
+    assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}

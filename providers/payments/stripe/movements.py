@@ -14,7 +14,7 @@ succeeded, here and in the snapshot, and the lines of one that failed before it 
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import stripe
 
@@ -59,12 +59,15 @@ def dispute_movements(dispute: stripe.Dispute) -> list[Movement]:
 
 
 def statement_movement(line: stripe.BalanceTransaction) -> Movement | None:
-    """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded."""
+    """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded.
+
+    What goes back refers to its charge: nothing else leads from a refund or dispute that we do not know to its payment.
+    """
     if isinstance(line.source, stripe.Charge) and line.source.status != "succeeded":
         return None
     for transaction, role in _roles(line.source):
         if id_of(transaction) == line.id:
-            return _told(line, role)
+            return _told(line, replace(role, ref=id_of(field(line.source, "charge")) or role.ref))
     source = line.source
     return _told(
         line,
