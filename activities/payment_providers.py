@@ -26,6 +26,7 @@ from domain.payment.quote import Quote, currency_value
 from domain.payment.snapshot import (
     CreatePayment,
     DisputeEvidence,
+    DisputeStatus,
     Movement,
     MovementKind,
     ProviderStatus,
@@ -40,6 +41,10 @@ from runtime.database import Database
 from runtime.interceptors import domain_error_from
 
 log = structlog.get_logger("bursar.payments")
+
+#: What needs no more ending, and what still takes evidence.
+_ENDED = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.FAILED, ProviderStatus.EXPIRED, ProviderStatus.CANCELLED})
+_ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 #: How long an escrow may take to answer before the call is tried again.
 ESCROW_TIMEOUT = timedelta(seconds=10)
@@ -147,14 +152,22 @@ class PaymentProviders:
     async def cancel(self, message: AskProvider) -> ProviderAnswer:
         """End a payment that nobody has paid.
 
+        A provider may keep a failure under its key for a day and answer it again, so further attempts look how the
+        payment stands, and ask under keys of their own: it can be ended once only.
+
         Effect: nobody can pay it there any more; where somebody has, nothing.
-        Idempotent by: its nature, and the key.
+        Idempotent by: its nature.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
-        ref, provider = _ref(message), self._provider(message.terms)
+        ref, provider, attempt = _ref(message), self._provider(message.terms), activity.info().attempt
+        key = message.key if attempt == 1 else bounded(f"{message.key}:{attempt}")
 
         async def end() -> Snapshot:
-            return await provider.cancel(ref, idempotency_key=message.key)
+            if attempt > 1:
+                now = await provider.retrieve(ref)
+                if now.status in _ENDED:
+                    return now
+            return await provider.cancel(ref, idempotency_key=key)
 
         answer = await self._answer(message, end, unknown_is_retried=True)
         if answer.refused is None:
@@ -206,17 +219,22 @@ class PaymentProviders:
 
     @activity.defn(name="submit_evidence")
     async def submit_evidence(self, message: AskEvidence) -> ProviderAnswer:
-        """Answer a chargeback.
+        """Answer a chargeback; whatever attempt comes after the first looks whether the bank has it.
 
         Effect: the bank gets the evidence.
-        Idempotent by: the key.
+        Idempotent by: its nature: what is under review takes no more.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
-        evidence = DisputeEvidence(text=message.text)
+        evidence, attempt, key = DisputeEvidence(text=message.text), activity.info().attempt, message.key
+        provider = self._provider(message.terms)
+        if attempt > 1:
+            key = bounded(f"{message.key}:{attempt}")
+            if message.ref is not None:
+                disputes = (await provider.retrieve(message.ref)).disputes
+                if any(each.ref == message.dispute_ref and each.status not in _ANSWERABLE for each in disputes):
+                    return ProviderAnswer()
         try:
-            await self._provider(message.terms).submit_evidence(
-                message.dispute_ref, evidence, idempotency_key=message.key
-            )
+            await provider.submit_evidence(message.dispute_ref, evidence, idempotency_key=key)
         except ProviderRefused as refusal:
             return ProviderAnswer(refused=_declined(refusal))
         return ProviderAnswer()

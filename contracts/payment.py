@@ -177,12 +177,13 @@ class AskRefund(Message):
 
 
 class AskEvidence(Message):
-    """Hands evidence to a provider."""
+    """Hands evidence to a provider; `ref` is the provider's id of the payment."""
 
     terms: PaymentTerms
     dispute_ref: str
     text: str
     key: str
+    ref: str | None = None
 
 
 class ProviderAnswer(Message):

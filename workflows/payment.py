@@ -175,7 +175,8 @@ class PaymentWorkflow(PaymentRun):
             if not self._payment.has_done(command.command_id):
                 dispute = commands.check_evidence(self._payment, command.dispute_ref)
                 key = payment_key(self._payment.terms.payment_id, "evidence", command.command_id)
-                ask = AskEvidence(terms=self._payment.terms, dispute_ref=dispute.ref, text=command.text, key=key)
+                terms, ref = self._payment.terms, self._payment.ref
+                ask = AskEvidence(terms=terms, dispute_ref=dispute.ref, text=command.text, key=key, ref=ref)
                 answer = await workflow.execute_activity_method(
                     PaymentProviders.submit_evidence, ask, **regular_activity("evidence", timeout=CALL_TIMEOUT)
                 )

@@ -7,10 +7,10 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.payment_providers import PaymentProviders
-from contracts.payment import AskProvider, AskRefund, ProviderAnswer, RefundAnswer
+from contracts.payment import AskEvidence, AskProvider, AskRefund, ProviderAnswer, RefundAnswer
 from domain.ids import payment_key
-from domain.payment.snapshot import MovementKind
-from providers.payments.base import ProviderUnavailable
+from domain.payment.snapshot import MovementKind, ProviderStatus
+from providers.payments.base import OutcomeUnknown, ProviderUnavailable
 from providers.payments.registry import Providers
 from tests.support.payments import TERMS, FakeProvider
 
@@ -79,3 +79,46 @@ async def test_pitfall_27_every_attempt_asks_under_the_same_key():
     assert (await make(fake, 3)).snapshot is not None
     assert {key for _, key in fake.calls} == {KEY}
     assert fake.count(TERMS.payment_id) == 1
+
+
+async def test_payment_that_was_cancelled_by_a_call_that_failed_is_not_cancelled_for_ever():
+    fake = FakeProvider()
+    fake.breaks = ["", "after"]
+    made = await make(fake, 1)
+    assert made.snapshot is not None
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    message = AskProvider(terms=TERMS, key="cancel", ref=made.snapshot.ref)
+    with pytest.raises(OutcomeUnknown):
+        await attempt(1).run(activities.cancel, message)
+    answer = await attempt(2).run(activities.cancel, message)
+    assert answer.snapshot is not None
+    assert answer.snapshot.status is ProviderStatus.CANCELLED
+    assert [call for call, _ in fake.calls].count("cancel") == 1
+
+
+async def test_payment_whose_cancelling_failed_is_cancelled_under_another_key():
+    fake = FakeProvider()
+    fake.breaks = ["", "before"]
+    made = await make(fake, 1)
+    assert made.snapshot is not None
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    message = AskProvider(terms=TERMS, key="cancel", ref=made.snapshot.ref)
+    with pytest.raises(OutcomeUnknown):
+        await attempt(1).run(activities.cancel, message)
+    assert (await attempt(2).run(activities.cancel, message)).snapshot.status is ProviderStatus.CANCELLED
+    assert [key for call, key in fake.calls if call == "cancel"] == ["cancel", "cancel:2"]
+
+
+async def test_evidence_that_the_bank_has_is_not_handed_in_for_ever():
+    fake = FakeProvider()
+    fake.pays_at_once = True
+    made = await make(fake, 1)
+    assert made.snapshot is not None
+    account = fake.of(TERMS.payment_id)
+    account.dispute()
+    [dispute] = account.disputes
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    message = AskEvidence(terms=TERMS, dispute_ref=dispute, text="Delivered.", key="evidence", ref=made.snapshot.ref)
+    for number in (1, 2):
+        assert (await attempt(number).run(activities.submit_evidence, message)).refused is None
+    assert [call for call, _ in fake.calls].count("submit_evidence") == 1
