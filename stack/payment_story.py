@@ -98,7 +98,6 @@ class PaymentStory:
         self._told.say(f"     approve here  {made['approval_url']}")
         order = made["approval_url"].rpartition("=")[2]
         await self._told.steer(f"{self._running.paypal_api_base}/_control/orders/{order}/approve")
-        await self._told.post(CUSTOMER, f"/payments/{made['payment_id']}/confirm")
         await self._paid("by PayPal", made)
 
     async def _by_crypto(self) -> None:

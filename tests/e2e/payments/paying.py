@@ -72,6 +72,13 @@ class Sandboxes:
         listed: list[Json] = answer.json()["data"]
         return listed
 
+    async def captures_of(self, order_id: str) -> list[Json]:
+        """List what PayPal has captured of an order."""
+        answer = await self.http.get(f"{self.running.paypal_api_base}/_control/orders")
+        [order] = [order for order in answer.json()["orders"] if order["id"] == order_id]
+        captures: list[Json] = order["purchase_units"][0]["payments"]["captures"]
+        return captures
+
     async def intents_of(self, payment_id: str) -> list[Json]:
         """List every payment intent at Stripe that was made for a payment."""
         return await self.at_stripe("payment_intents/search", query=f"metadata['payment_id']:'{payment_id}'")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.conftest import WORK, good, refused
-from tests.e2e.payments.paying import CARD, Payer, Sandboxes
+from tests.e2e.payments.paying import CARD, Payer, Sandboxes, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -25,7 +25,6 @@ async def test_paypal_payment_funds_an_escrow(payer: Payer, sandboxes: Sandboxes
     made = good(await payer.caller.post("/payments", body), 201)
     assert (made["amount"], made["currency"]) == ("50.00", "EUR")
     await sandboxes.approve(made["approval_url"])
-    good(await payer.caller.post(f"/payments/{made['id']}/confirm"))
     await payer.settled(made)
     assert (await payer.escrow_in(escrow, "funded"))["funded_amount"] == "50.00"
 
@@ -61,7 +60,7 @@ async def test_money_that_comes_after_the_escrow_was_cancelled_goes_back_to_the_
         "50.00",
     )
     [intent] = await sandboxes.intents_of(made["id"])
-    [refund] = await sandboxes.at_stripe("refunds", payment_intent=intent["id"])
+    [refund] = await until(lambda: sandboxes.at_stripe("refunds", payment_intent=intent["id"]), bool)
     assert (refund["amount"], refund["status"]) == (5000, "succeeded")
     assert (await payer.escrow_in(escrow, "cancelled"))["funded_amount"] == "0.00"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import good, new_key, refused
-from tests.e2e.payments.paying import CARD, Payer, Sandboxes
+from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -52,11 +52,9 @@ async def test_hosted_checkout_buys_a_package(payer: Payer, sandboxes: Sandboxes
 async def test_paypal_buys_credits_once_the_payer_has_approved(payer: Payer, sandboxes: Sandboxes) -> None:
     made = await payer.top_up("100.00", provider="paypal")
     assert made["status"] == "requires_action"
-    path = f"/payments/{made['payment_id']}/confirm"
-    early = good(await payer.caller.post(path))
+    early = good(await payer.caller.post(f"/payments/{made['payment_id']}/confirm"))
     assert early["status"] == "requires_action"
     await sandboxes.approve(made["approval_url"])
-    good(await payer.caller.post(path))
     paid = await payer.settled(made)
     assert paid["received_amount"] == "10.00"
     assert await payer.balance() == ("100.00", "0.00")
@@ -67,13 +65,15 @@ async def test_buyer_whose_instrument_paypal_declines_pays_with_another(payer: P
     order = made["approval_url"].rpartition("=")[2]
     await sandboxes.paypal(f"orders/{order}/plan", issue="INSTRUMENT_DECLINED")
     await sandboxes.approve(made["approval_url"])
-    path = f"/payments/{made['payment_id']}/confirm"
-    await payer.caller.post(path)
-    waiting = await payer.look(made)
-    assert (waiting["status"], waiting["received_amount"]) == ("requires_action", "0.00")
-    assert waiting["decline"]["code"] == "INSTRUMENT_DECLINED"
+
+    async def declines() -> list[Json]:
+        steps = [step["details"] for step in await payer.timeline({"id": made["payment_id"]})]
+        return [details for details in steps if "decline" in details]
+
+    [declined, *_] = await until(declines, bool)
+    assert declined["decline"] == "INSTRUMENT_DECLINED"
+    assert await payer.balance() == ("0.00", "0.00")
     await sandboxes.paypal(f"orders/{order}/plan", issue=None)
-    await payer.caller.post(path)
     await payer.settled(made)
     assert await payer.balance() == ("100.00", "0.00")
 
