@@ -23,6 +23,9 @@ from repositories import alert, audit, payment, provider_event
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
 
+#: How often what an organization has may change between its count and the booking before a person is asked.
+SPENT_MEANWHILE = 3
+
 #: Events that a person should look at.
 ALERTED = {
     "dispute_opened": "The payer's bank took a payment back",
@@ -62,7 +65,9 @@ class PaymentBooks:
                 return await self._write(session, message)
         except InsufficientFunds as refusal:
             if not _can_be_declined(message):
-                # Somebody spent what was just counted: count again.
+                # Somebody spent what was just counted: count again. Nobody does so time after time.
+                if activity.info().attempt > SPENT_MEANWHILE:
+                    await self._alert(message, refusal.detail)
                 raise BooksRefused(refusal.detail) from refusal
             return RecordedPayment(
                 applied=False,
@@ -70,6 +75,9 @@ class PaymentBooks:
             )
         except DBAPIError as error:
             if does_not_fit(error):
+                if message.events[-1].command_id is None:
+                    await self._alert(message, "what its provider says holds a value that cannot be stored")
+                    raise BooksRefused(message.payment_id) from error
                 return RecordedPayment(
                     applied=False,
                     declined=Declined(

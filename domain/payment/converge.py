@@ -402,7 +402,8 @@ def misses_purpose(payment: Payment) -> bool:
 
 
 def needs_freeze(payment: Payment) -> bool:
-    """Tell whether an escrow has money that the payer's bank is taking back, and does not know it yet."""
+    """Tell whether an escrow has money that was taken back or is about to be, and does not know it yet."""
     if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.DONE:
         return False
-    return not payment.escrow_frozen and any(dispute.is_open and dispute.counts for dispute in payment.disputes)
+    void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor
+    return not payment.escrow_frozen and (void or any(dispute.counts for dispute in payment.disputes))

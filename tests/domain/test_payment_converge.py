@@ -14,7 +14,7 @@ from domain.access import Actor, Role
 from domain.errors import Conflict, DomainError
 from domain.payment import commands
 from domain.payment.booking import debt, goods_account, legs, released, seized, wallet
-from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.converge import Observation, converge, needs_freeze, numbered, refund_failed
 from domain.payment.goods import taken
 from domain.payment.snapshot import CreatePayment, DisputeStatus, Movement, MovementKind, RefundStatus, Snapshot
 from domain.payment.state import (
@@ -387,7 +387,7 @@ class Deposits(World):
         self.take(commands.purpose_gone(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
 
     @property
-    def money(self) -> tuple[int, int, int]:
+    def money(self) -> tuple[int, ...]:
         return tuple(self.books.of(account(self.terms)) for account in (wallet, goods_account, debt))
 
 
@@ -465,3 +465,20 @@ def test_payment_that_was_ended_stays_so_where_its_provider_could_still_be_paid(
     world.look()
     assert world.payment.status is PaymentStatus.SUCCEEDED
     assert world.books.of(wallet(TERMS)) == 100_000_000
+
+
+@pytest.mark.parametrize("how", ["lost", "void"])
+def test_an_escrow_is_frozen_too_when_its_money_is_gone_before_anybody_looked(how):
+    world = Deposits(refundable=True)
+    world.account.pay()
+    world.look()
+    world.hand_over()
+    assert not needs_freeze(world.payment)
+    if how == "lost":
+        world.account.close_dispute(world.account.dispute(), won=False)
+    else:
+        world.account.reverse()
+    world.look()
+    assert needs_freeze(world.payment)
+    world.take(commands.escrow_frozen(world.payment, at=EPOCH))
+    assert not needs_freeze(world.payment)

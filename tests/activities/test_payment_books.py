@@ -1,0 +1,84 @@
+"""What the books say to events that they cannot take: a person is told, and nothing is written."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+from temporalio.testing import ActivityEnvironment
+
+from activities.books import BooksRefused
+from activities.payments import SPENT_MEANWHILE, PaymentBooks
+from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
+from domain.access import Actor, Role
+from domain.money import CREDIT
+from domain.payment import commands
+from domain.payment.state import Move, MoveKind, Outcome
+from models.alert import Alert
+from models.organization import Organization
+from repositories import payment as payments
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.payments import EPOCH, TERMS
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def database(database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(database_urls.tenant, database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def opened(database: Database, **details: object) -> Outcome:
+    org = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    terms = dataclasses.replace(TERMS, payment_id=new_id("pay"), org_id=org)
+    made = commands.created(terms, actor=Actor(principal="procurement", role=Role.OWNER, org_id=org))
+    return dataclasses.replace(made, details={**made.details, **details})
+
+
+async def record(database: Database, outcome: Outcome, attempt: int = 1) -> RecordedPayment:
+    terms = outcome.payment.terms
+    event = PaymentEvent(
+        payment=outcome.payment,
+        event=outcome.event,
+        actor=outcome.actor,
+        moves=outcome.moves,
+        details=dict(outcome.details),
+        at=EPOCH,
+    )
+    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=EPOCH)
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=attempt)
+    return await environment.run(PaymentBooks(database).record, message)
+
+
+async def alerts(database: Database, outcome: Outcome) -> list[str]:
+    async with database.platform() as session:
+        query = select(Alert.kind).where(Alert.subject == outcome.payment.terms.payment_id)
+        return list(await session.scalars(query))
+
+
+async def test_goods_that_stay_away_are_counted_again_and_then_told_of(database: Database):
+    short = Move(kind=MoveKind.RETIRE, amount_minor=1, asset=CREDIT)
+    outcome = dataclasses.replace(await opened(database), moves=(short,))
+    for attempt in range(1, SPENT_MEANWHILE + 1):
+        with pytest.raises(BooksRefused):
+            await record(database, outcome, attempt)
+    assert await alerts(database, outcome) == []
+    with pytest.raises(BooksRefused):
+        await record(database, outcome, SPENT_MEANWHILE + 1)
+    assert await alerts(database, outcome) == ["payment.books_refused"]
+
+
+async def test_words_of_a_provider_that_cannot_be_stored_are_told_of_and_declined_to_nobody(database: Database):
+    outcome = await opened(database, reason="\x00")
+    with pytest.raises(BooksRefused):
+        await record(database, outcome)
+    assert await alerts(database, outcome) == ["payment.books_refused"]
+    async with database.platform() as session:
+        assert await payments.get(session, outcome.payment.terms.payment_id) is None
