@@ -13,11 +13,18 @@ JSON = dict[str, Any]
 
 
 def named_at_start(ctx: Context, url: str, secret: str | None) -> None:
-    """Makes sure of the endpoint that the command line names: it gets every event, signed with this secret."""
-    for endpoint in ctx.store.query("webhook_endpoint", url=url):
-        ctx.store.keep(f"secrets/{endpoint['id']}", [secret or ctx.new_id("whsec")])
+    """Makes sure of the endpoint that the command line names: it gets every event, signed with this secret.
+
+    There is one such endpoint, which follows the command line, with whatever still waits for it, to another address.
+    """
+    endpoint = ctx.store.get("webhook_endpoint", ctx.store.setting("endpoint_at_start") or "")
+    if endpoint is None:
+        endpoint = make(ctx, {"url": url, "enabled_events": ["*"]}, secret)
+        ctx.store.keep("endpoint_at_start", endpoint["id"])
         return
-    make(ctx, {"url": url, "enabled_events": ["*"]}, secret)
+    if endpoint["url"] != url:
+        ctx.store.put(endpoint | {"url": url})
+    ctx.store.keep(f"secrets/{endpoint['id']}", [secret or ctx.new_id("whsec")])
 
 
 def make(ctx: Context, params: JSON, secret: str | None = None) -> JSON:

@@ -94,6 +94,22 @@ async def test_webhook_that_was_not_taken_is_sent_after_a_kill(data_dir):
     assert event.data.object["id"] == made.id
 
 
+async def test_webhook_that_waits_follows_the_endpoint_to_a_new_address(data_dir):
+    receiver = Receiver()
+    with running_stripe(data_dir, "--webhook", "http://127.0.0.1:9/", "--webhook-secret", "whsec_old") as running:
+        await control(running, "webhooks", pause=True)
+        async with client_of(running) as client:
+            made = await client.v1.customers.create_async({})
+    receiver.secret = "whsec_new"
+    with serving(receiver.app) as url:
+        arguments = ("--webhook", f"{url}/", "--webhook-secret", receiver.secret)
+        with running_stripe(data_dir, *arguments) as running:
+            (event,) = await receiver.until(1)
+            async with client_of(running) as client:
+                (endpoint,) = (await client.v1.webhook_endpoints.list_async()).data
+    assert (event.data.object["id"], endpoint.url) == (made.id, f"{url}/")
+
+
 async def test_endpoint_of_the_command_line_survives_a_reset(data_dir):
     with running_stripe(data_dir, "--webhook", "http://127.0.0.1:9/", "--rate-limit", "25/s") as running:
         await control(running, "reset")
