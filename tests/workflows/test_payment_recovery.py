@@ -170,7 +170,7 @@ async def test_a_cancelled_run_that_waits_for_its_provider_goes_on(stage: Stage)
     with stage.env.with_time_skipping_disabled():
         created = asyncio.ensure_future(made.create())
         while stage.fake.breaks:
-            await made.handle.describe()
+            await made.kinds()
         await made.handle.cancel()
         assert (await created).status in {"requires_action", "cancelled"}
         await made.until("requires_action", "cancelled")
