@@ -343,11 +343,13 @@ def _told(payment: Payment, snapshot: Snapshot) -> Payment:
     if payment.provider_status in ended and snapshot.status is ProviderStatus.REQUIRES_ACTION:
         return payment
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
+    # What was approved and could not be taken looks approved still: only the answer to taking it tells of the decline.
+    declined = snapshot.approved and payment.decline is not None
     return replace(
         payment,
         provider_status=ProviderStatus.SUCCEEDED if done else snapshot.status,
-        action=None if done else snapshot.action,
-        decline=None if done else snapshot.decline,
+        action=None if done else payment.action if declined else snapshot.action,
+        decline=None if done else payment.decline if declined else snapshot.decline,
         authorized_minor=snapshot.authorized_minor,
         seen_minor=snapshot.seen_minor,
         confirmations=snapshot.confirmations,

@@ -50,6 +50,7 @@ class Account:
     status: ProviderStatus = ProviderStatus.REQUIRES_ACTION
     decline: Decline | None = None
     approved: bool = False
+    refuses_what_was_approved: bool = False
     gone_for_good: bool = False
     authorized_minor: int = 0
     movements: list[Movement] = field(default_factory=list)
@@ -260,6 +261,9 @@ class FakeProvider:
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
         planned = self._begin("confirm", idempotency_key)
         account = self.accounts[ref]
+        if account.refuses_what_was_approved:
+            # As PayPal does: only this answer tells of it, and the order looks approved still.
+            return replace(account.snapshot(), decline=Decline(code="INSTRUMENT_DECLINED", detail="Try another."))
         if method_ref == "pm_declined":
             account.fail()
         elif account.asked.manual_capture:

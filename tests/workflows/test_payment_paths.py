@@ -165,6 +165,24 @@ async def test_what_the_payer_approved_is_taken(stage: Stage):
     assert (await made.until("succeeded")).received_minor == 1000
 
 
+async def test_what_was_approved_and_declined_is_tried_again_only_when_the_payer_approves_again(stage: Stage):
+    made = await till(stage, first_poll_seconds=60, longest_poll_seconds=60)
+    await made.create()
+    made.there.approved = made.there.refuses_what_was_approved = True
+    await made.event()
+    while (await made.state()).decline is None:
+        pass
+    before, kinds = len(stage.fake.calls), await made.kinds()
+    await made.pass_time(minutes=10)
+    # Polls have looked, and nothing was tried or noted anew.
+    mine = [name for name, key in stage.fake.calls[before:] if made.there.ref in key or made.terms.payment_id in key]
+    assert set(mine) == {"retrieve"}
+    assert await made.kinds() == kinds
+    made.there.refuses_what_was_approved = False
+    await made.event()
+    assert (await made.until("succeeded")).decline is None
+
+
 async def test_what_the_provider_no_longer_keeps_expires_with_its_time(stage: Stage):
     made = await till(stage)
     await made.create()
