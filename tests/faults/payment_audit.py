@@ -128,6 +128,15 @@ async def unsettled(stack: Stack) -> Counter[str]:
     return Counter([f"event {row['status']}" for row in events] + [f"payment {each.status}" for each in waiting])
 
 
+async def booked_movements(stack: Stack) -> int:
+    """Count what is booked of the providers' movements."""
+    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM payment_movements"))
+    finally:
+        await connection.close()
+
+
 # Stripe ---------------------------------------------------------------------------------------------------------------
 
 
