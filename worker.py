@@ -33,6 +33,7 @@ from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
 from workflows.payment import PaymentWorkflow
+from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
@@ -59,6 +60,13 @@ SCHEDULES = [
         summary="Gives a run to webhooks that were stored and not handled",
         run_timeout=timedelta(minutes=30),
     ),
+    Job(
+        id="payment-sweep",
+        workflow="payment-sweep",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
+        summary="Gives a run back to payments that lost theirs",
+        run_timeout=timedelta(minutes=30),
+    ),
     # By half past four the last hour of the day is in every provider's statement.
     Job(
         id="reconciliation-nightly",
@@ -75,6 +83,7 @@ WORKFLOWS = [
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
     NightlyReconciliationWorkflow,
+    PaymentSweepWorkflow,
     PaymentWorkflow,
     ProviderEventWorkflow,
     ReconciliationWorkflow,
@@ -106,6 +115,7 @@ def make_worker(
             holds.expire_holds,
             books.record,
             books.load,
+            books.find_stranded,
             asking.create,
             asking.find,
             asking.retrieve,

@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.books import BooksRefused, does_not_fit, owed_minor
 from contracts.escrow import Declined
-from contracts.payment import LoadPayment, PaymentEvent, RecordedPayment, RecordPayment
+from contracts.payment import FindStranded, LoadPayment, PaymentEvent, RecordedPayment, RecordPayment, StrandedPayments
 from domain.access import Actor, Role
 from domain.errors import DomainError, InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
@@ -106,6 +106,18 @@ class PaymentBooks:
             if row is None:
                 raise BooksRefused(f"The books do not know {message.payment_id}; were they set back?")
             return payment.state_of(row)
+
+    @activity.defn(name="find_stranded_payments")
+    async def find_stranded(self, message: FindStranded) -> StrandedPayments:
+        """Read which payments should have moved and have not.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await payment.stranded(session, before=message.before, after=message.after, limit=message.limit)
+            return StrandedPayments(terms=tuple(payment.state_of(row).terms for row in rows))
 
     async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
         known = await payment.lock(session, message.payment_id)

@@ -271,6 +271,27 @@ class InboxSweepResult(Message):
     started: int
 
 
+class FindStranded(Message):
+    """Asks for a page of payments that should have moved by `before`, after the id `after`."""
+
+    before: datetime
+    after: str
+    limit: int
+
+
+class StrandedPayments(Message):
+    """The terms of payments that stand still, in the order of their ids; fewer than the limit on the last page."""
+
+    terms: tuple[PaymentTerms, ...]
+
+
+class PaymentSweepResult(Message):
+    """How many payments were waiting for something, and how many of them had no run and got one."""
+
+    waiting: int
+    started: int
+
+
 class CustomerInput(Message):
     """Starts the run that makes an organization a customer of a provider."""
 

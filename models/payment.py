@@ -18,7 +18,8 @@ from models.base import Base
 class PaymentRow(Base):
     """Where a payment stands. `state` is the whole of it; the columns serve queries.
 
-    Amounts are minor units of `currency`; `version` is the number of the latest event.
+    Amounts are minor units of `currency`; `version` is the number of the latest event; `wake_at` says from
+    when on it needs a run, null when nothing is awaited.
     """
 
     __tablename__ = "payments"
@@ -27,6 +28,7 @@ class PaymentRow(Base):
         CheckConstraint("refunded_minor >= 0 AND received_minor >= 0", name="amounts"),
         Index("ix_payments_org_id_id", "org_id", "id"),
         Index("ix_payments_status_id", "status", "id"),
+        Index("ix_payments_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
         Index("ix_payments_escrow_id", "escrow_id", postgresql_where=text("escrow_id IS NOT NULL")),
         Index("uq_payments_provider_provider_ref", "provider", "provider_ref", unique=True),
     )
@@ -45,6 +47,7 @@ class PaymentRow(Base):
     received_minor: Mapped[int]
     refunded_minor: Mapped[int]
     fee_minor: Mapped[int]
+    wake_at: Mapped[datetime | None]
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

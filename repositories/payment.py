@@ -67,6 +67,7 @@ async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | 
         "received_minor": payment.received_minor,
         "refunded_minor": payment.refunded_minor,
         "fee_minor": payment.fee_minor,
+        "wake_at": payment.wake_at,
         "state": _STATE.dump_python(payment, mode="json"),
         "updated_at": event.at,
     }
@@ -172,6 +173,17 @@ async def page(
     if after:
         query = query.where(PaymentRow.id < after)
     return (await session.scalars(query)).all()
+
+
+async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:
+    """Return payments that should have moved by the moment, by id, after the id `after`."""
+    found = await session.scalars(
+        select(PaymentRow)
+        .where(PaymentRow.wake_at < before, PaymentRow.id > after)
+        .order_by(PaymentRow.id)
+        .limit(limit)
+    )
+    return found.all()
 
 
 _CONCERNED = text(

@@ -304,6 +304,17 @@ class Payment:
         )
         return unsettled or any(dispute.is_open for dispute in self.disputes)
 
+    @property
+    def wake_at(self) -> datetime | None:
+        """From when on something is due that only a run does; None when nothing is awaited.
+
+        While it is the payer's turn, that is when their time is over; everything else is due at once.
+        """
+        if not self.awaits:
+            return None
+        payers_turn = self.status in {P.REQUIRES_ACTION, P.PROCESSING, P.REQUIRES_CAPTURE} and not self.expiring
+        return self.terms.expires_at if payers_turn else self.updated_at
+
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command was done before."""
         return command_id in self.receipts

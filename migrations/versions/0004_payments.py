@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("received_minor", sa.BigInteger(), nullable=False),
         sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
         sa.Column("fee_minor", sa.BigInteger(), nullable=False),
+        sa.Column("wake_at", TIME, nullable=True),
         sa.Column("state", JSON, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
@@ -49,6 +50,9 @@ def upgrade() -> None:
     op.create_index("ix_payments_status_id", "payments", ["status", "id"])
     op.create_index(
         "ix_payments_escrow_id", "payments", ["escrow_id"], postgresql_where=sa.text("escrow_id IS NOT NULL")
+    )
+    op.create_index(
+        "ix_payments_wake_at", "payments", ["wake_at"], postgresql_where=sa.text("wake_at IS NOT NULL")
     )
     op.create_index("uq_payments_provider_provider_ref", "payments", ["provider", "provider_ref"], unique=True)
     op.create_table(

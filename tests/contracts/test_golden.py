@@ -21,7 +21,7 @@ from contracts.base import Message
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
 from tests.support import escrows as e
-from tests.support import payment_messages, reconciliation
+from tests.support import payment_messages, payments, reconciliation
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -119,6 +119,9 @@ def samples() -> dict[str, Message]:
             last=8,
         ),
         payment.InboxSweepResult(unhandled=2, started=1),
+        payment.FindStranded(before=e.T0, after="pay_1", limit=50),
+        payment.StrandedPayments(terms=(payments.TERMS,)),
+        payment.PaymentSweepResult(waiting=2, started=1),
         payment.CustomerInput(org_id="org_1", name="Acme"),
         payment.CustomerResult(org_id="org_1", customer_ref="cus_1"),
         holds.ExpireHolds(now=e.T0, limit=500),

@@ -10,13 +10,7 @@ from temporalio.worker import Replayer
 
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
-from workflows.customer import CustomerWorkflow
-from workflows.escrow import EscrowWorkflow
-from workflows.escrow_sweep import EscrowSweepWorkflow
-from workflows.hold_expiry import HoldExpiryWorkflow
-from workflows.inbox_sweep import InboxSweepWorkflow
-from workflows.payment import PaymentWorkflow
-from workflows.provider_event import ProviderEventWorkflow
+from worker import WORKFLOWS
 
 FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}
@@ -24,19 +18,7 @@ HIDDEN = {"identity": "recorder", "stackTrace": ""}
 
 def replayer() -> Replayer:
     """Return a replayer of every workflow, with the production converter."""
-    return Replayer(
-        workflows=[
-            EscrowWorkflow,
-            EscrowSweepWorkflow,
-            HoldExpiryWorkflow,
-            ProviderEventWorkflow,
-            InboxSweepWorkflow,
-            CustomerWorkflow,
-            PaymentWorkflow,
-        ],
-        data_converter=data_converter(Settings()),
-        plugins=[BursarPlugin()],
-    )
+    return Replayer(workflows=WORKFLOWS, data_converter=data_converter(Settings()), plugins=[BursarPlugin()])
 
 
 async def replay_and_keep(history: WorkflowHistory, name: str) -> None:

@@ -264,7 +264,7 @@ async def stage_on(
     finally:
         await connection.close()
         await database.close()
-    assert report.ok, report
+    assert report.ok, "\n".join(report.lines())
 
 
 @pytest.fixture(scope="session")

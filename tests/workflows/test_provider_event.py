@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 async def outcome_of(mailroom: Mailroom, event_id: str) -> str:
     handle = await mailroom.start(event_id)
-    return (await handle.result()).outcome
+    return str((await handle.result()).outcome)
 
 
 async def test_event_that_names_its_payment_is_forwarded(mailroom):

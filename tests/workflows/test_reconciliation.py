@@ -34,6 +34,7 @@ from repositories import clearing, payment
 from repositories import reconciliation as books
 from runtime.database import Database
 from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
 from tests.support.reconciliation import DAY, NIGHT, NOON, FakeProvider, book, movement
 from tests.workflows.conftest import with_plugin
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
@@ -110,6 +111,14 @@ class Desk:
             await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
             await payment.write(session, event, None)
         return terms
+
+
+@pytest.fixture
+async def db(fresh_database_urls: Any) -> AsyncIterator[Database]:
+    """A database of its own: what is booked here on purpose beside the ledger would look like damage to others."""
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield database
+    await database.close()
 
 
 @pytest.fixture
@@ -345,6 +354,7 @@ async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(offic
         ReconciliationWorkflow.run, desk.start(), id=new_id("reconciliation"), task_queue=queue
     )
     assert (await handle.result()).differences == 1
+    await replay_and_keep(await handle.fetch_history(), "reconciliation")
     (row,) = (await desk.differences("open")).values()
     assert row.payment_id == terms.payment_id
     await desk.client.get_workflow_handle(payment_workflow_id(terms.payment_id)).terminate("seen")
@@ -369,7 +379,9 @@ async def test_provider_that_refuses_ends_the_run_with_an_alert(office: tuple[De
 async def test_night_starts_a_run_for_each_provider(office: tuple[Desk, str]):
     desk, queue = office
     assert desk.client is not None
-    result = await desk.client.execute_workflow(NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue)
+    night = await desk.client.start_workflow(NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue)
+    result = await night.result()
+    await replay_and_keep(await night.fetch_history(), "reconciliation_nightly")
     assert [run.status for run in result.runs] == ["done"]
     run = await desk.run(result.runs[0].run_id)
     assert run.command_id == f"{desk.provider.name}/{run.until:%Y-%m-%d}"

@@ -25,7 +25,7 @@ STORED = sorted(FOLDER.glob("*.json"))
 #: Recorded by other tests of this folder, which have the server or the state that it takes.
 ELSEWHERE = {"continued_run", "escrow_sweep", "hold_expiry", "resumed_run"} | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early"),
-    *("payment_continued_as_new", "payment_continued_run"),
+    *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "reconciliation", "reconciliation_nightly"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 

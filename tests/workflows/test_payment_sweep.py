@@ -1,0 +1,66 @@
+"""Payments whose run was terminated go on by themselves."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from domain.payment.state import PaymentStatus, RefundState
+from models.payment import PaymentRow
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import Stage
+from tests.workflows.tills import Till, till
+from workflows.payment_sweep import PaymentSweepWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def sweep(stage: Stage):
+    with stage.env.with_time_skipping_disabled():
+        handle = await stage.client.start_workflow(PaymentSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    result = await handle.result()
+    await replay_and_keep(await handle.fetch_history(), "payment_sweep")
+    return result
+
+
+async def due_for_long(made: Till) -> None:
+    """Set what the books say is due back, as if time had passed for them."""
+    async with made.stage.database.platform() as session:
+        past = datetime.now(UTC) - timedelta(hours=1)
+        await session.execute(update(PaymentRow).where(PaymentRow.id == made.terms.payment_id).values(wake_at=past))
+
+
+async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    made.there.pay()
+    await made.told()
+    stage.fake.breaks.append("before")
+    await made.send("refund", amount_minor=400)
+    assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
+    await made.handle.terminate("by hand")
+    await due_for_long(made)
+    assert (await sweep(stage)).started >= 1
+    while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
+        pass
+    assert len(made.there.refunds) == 1
+
+
+async def test_a_run_that_lives_is_left_alone(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    run = (await made.handle.describe()).run_id
+    await due_for_long(made)
+    await sweep(stage)
+    assert (await made.handle.describe()).run_id == run
+    made.there.pay()
+    assert (await made.told()).status is PaymentStatus.SUCCEEDED
+
+
+async def test_nothing_is_due_while_it_is_the_payers_turn_or_after_the_end(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    assert (await made.state()).wake_at == made.terms.expires_at
+    made.there.pay()
+    assert (await made.told()).wake_at is None

@@ -1,0 +1,84 @@
+"""PaymentSweepWorkflow: gives a run back to payments that lost theirs."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payments import PaymentBooks
+    from contracts.payment import FindStranded, PaymentInput, PaymentSweepResult
+    from contracts.queues import TASK_TIMEOUT, cut_summary, local_activity
+    from contracts.search_attributes import search_attributes
+    from domain.access import Actor, Role
+    from domain.ids import payment_workflow_id
+    from domain.payment.state import PaymentTerms
+    from domain.payment.story import summary
+    from workflows.payment import PaymentWorkflow
+
+#: How long something may be due before its payment is taken for one without a run.
+PATIENCE = timedelta(minutes=10)
+#: How many payments are read at once.
+PAGE = 50
+#: How many payments one sweep looks at. Those with a run, which waits for a bank, are passed over.
+MOST = 5_000
+
+
+@workflow.defn(name="payment-sweep")
+class PaymentSweepWorkflow:
+    """Starts again the runs of payments that somebody terminated while something was awaited.
+
+    A terminated run asks no provider any more: a refund that was booked would never be made, an escrow never be told
+    of its money. The books know what the run knew, and the run that resumes from them does at once what is due.
+
+    Messages: none; a schedule starts it.
+    Ends when: each payment with something due has a run.
+    Continues as new: never; it looks at a bounded number.
+    Compensates: nothing; a run that lives is left alone.
+    """
+
+    @workflow.run
+    async def run(self) -> PaymentSweepResult:
+        """Find payments with something due page by page, and start those runs that are not there."""
+        before, after = workflow.now() - PATIENCE, ""
+        waiting, started = 0, 0
+        while waiting < MOST:
+            page = await workflow.execute_local_activity_method(
+                PaymentBooks.find_stranded,
+                FindStranded(before=before, after=after, limit=PAGE),
+                **local_activity(f"find payments that should have moved by {before:%H:%M:%S}"),
+            )
+            for terms in page.terms:
+                started += await _start(terms)
+            waiting += len(page.terms)
+            if len(page.terms) < PAGE:
+                break
+            after = page.terms[-1].payment_id
+        if started:
+            workflow.logger.warning("payments without a run were started again", extra={"started": started})
+        return PaymentSweepResult(waiting=waiting, started=started)
+
+
+async def _start(terms: PaymentTerms) -> bool:
+    try:
+        await workflow.start_child_workflow(
+            PaymentWorkflow.run,
+            PaymentInput(
+                terms=terms,
+                created_by=Actor(principal="payment-sweep", role=Role.OPERATOR),
+                command_id="payment-sweep",
+                resume=True,
+            ),
+            id=payment_workflow_id(terms.payment_id),
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            static_summary=cut_summary(summary(terms)),
+            search_attributes=search_attributes(
+                org_id=terms.org_id, amount_minor=terms.amount_minor, currency=terms.currency
+            ),
+            task_timeout=TASK_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
