@@ -24,7 +24,7 @@ from contracts.payment import (
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.search_attributes import search_attributes
 from domain.access import Actor
-from domain.errors import Conflict, DomainError, NotFound, Unavailable
+from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id, payment_workflow_id
 from domain.payment.commands import NotYet
 from domain.payment.converge import needs_purpose
@@ -78,6 +78,7 @@ async def create(
     Raises:
         IdempotencyConflict: the command asked for something else before.
         PaymentDeclined: nobody will pay; a payment that failed has been recorded.
+        Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
         Unavailable: no answer in time; repeating the key is safe.
     """
     row = None
@@ -142,6 +143,11 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
 def refuse_declined(payment: Payment) -> None:
     """Refuse a payment that its provider or a bank declined, naming the payment that was recorded all the same."""
     decline = payment.decline
+    if decline is not None and payment.ref is None and payment.status is PaymentStatus.FAILED:
+        # Nobody was asked to pay. A stored method that is not the organization's own is told apart from none by nobody.
+        unknown = "There is no such payment method." if payment.terms.method_ref else decline.detail
+        extra = {"payment_id": payment.terms.payment_id} | ({} if payment.terms.method_ref else {"reason": decline.code})
+        raise Invalid(unknown, code="provider.refused", extra=extra)
     waits_for_payer = payment.status is PaymentStatus.REQUIRES_ACTION
     if decline is not None and (payment.status is PaymentStatus.FAILED or waits_for_payer):
         raise PaymentDeclined(
