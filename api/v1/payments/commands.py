@@ -146,7 +146,8 @@ def refuse_declined(payment: Payment) -> None:
     if decline is not None and payment.ref is None and payment.status is PaymentStatus.FAILED:
         # Nobody was asked to pay. A stored method that is not the organization's own is told apart from none by nobody.
         unknown = "There is no such payment method." if payment.terms.method_ref else decline.detail
-        extra = {"payment_id": payment.terms.payment_id} | ({} if payment.terms.method_ref else {"reason": decline.code})
+        reason = {} if payment.terms.method_ref else {"reason": decline.code}
+        extra = {"payment_id": payment.terms.payment_id, **reason}
         raise Invalid(unknown, code="provider.refused", extra=extra)
     waits_for_payer = payment.status is PaymentStatus.REQUIRES_ACTION
     if decline is not None and (payment.status is PaymentStatus.FAILED or waits_for_payer):
