@@ -44,8 +44,9 @@ def draw_kills(seed: int, each: int, parts: Sequence[str] = PARTS) -> list[tuple
 class Killer:
     """Strikes when its share of the work is settled, every part is back and a few more commands were answered.
 
-    Clients begin an escrow or a payment only when the blow before its share has fallen (`may_begin`), so some are
-    always in progress when one falls, and blows fall until the end, however fast or slow the machine is.
+    Clients begin an escrow or a payment only when the blow before its share has fallen (`may_begin`), and half of a
+    share not before the parts are back: more than there are answers to wait for until the next blow. So some are always
+    in progress when one falls, nobody waits for ever, and blows fall until the end, however fast the machine is.
     """
 
     def __init__(
@@ -68,13 +69,17 @@ class Killer:
         self._rng = random.Random(f"{seed} moments")
         self._share = work / (len(self.blows) + 1)
         self._begun = 0
+        self._down = False
 
     async def may_begin(self) -> None:
         """Wait until one more may begin."""
         async with self._journal.progress:
-            await self._journal.progress.wait_for(lambda: self._begun < self._share * (len(self.done) + 1))
+            await self._journal.progress.wait_for(lambda: self._begun < self._may_have_begun())
             self._begun += 1
             self._journal.active += 1
+
+    def _may_have_begun(self) -> float:
+        return self._share * len(self.done) + (self._share / 2 - 1 if self._down else self._share)
 
     async def run(self, say: Callable[[str], None]) -> None:
         """Strike every blow."""
@@ -87,8 +92,11 @@ class Killer:
             kill = Kill(parts, time.monotonic(), self._journal.active, {})
             await asyncio.gather(*(self._stack.kill(part) for part in parts))
             self.done.append(kill)
+            self._down = True
             await self._journal.note()
             await asyncio.gather(*(self._back(kill, part) for part in parts))
+            self._down = False
+            await self._journal.note()
             back = ", ".join(f"{part} after {seconds:.1f} s" for part, seconds in kill.back_after.items())
             say(
                 f"  kill {len(self.done):>2}/{len(self.blows)}  {' and '.join(parts):<20} {kill.active:>3} under way, "

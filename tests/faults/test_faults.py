@@ -1,20 +1,25 @@
 """A short run of the faults, and proof that the plans are right and that what is off is told."""
 
+import asyncio
 import os
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from stack.supervisor import PARTS
+from stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
-from tests.faults.killer import draw_kills
+from tests.faults.clients import Journal
+from tests.faults.killer import Killer, draw_kills
 from tests.faults.payment_plans import SEQUELS, draw_payments
 from tests.faults.payment_plans import STORIES as PAID_STORIES
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run
 
+#: Four for each blow.
+PAYMENTS = 28
 SEED = int(os.environ.get("BURSAR_FAULTS_SEED", "1"))
 
 
@@ -30,10 +35,10 @@ async def test_twenty_escrows_survive_the_death_of_every_part(tmp_path: Path) ->
 
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
-async def test_twenty_payments_survive_the_death_of_every_part_in_bad_weather(tmp_path: Path) -> None:
+async def test_payments_survive_the_death_of_every_part_in_bad_weather(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
-    findings = await run_payments(PaymentSetup(SEED, payments=20, kills=1, clients=6), print, tmp_path / "data")
+    findings = await run_payments(PaymentSetup(SEED, payments=PAYMENTS, kills=1, clients=6), print, tmp_path / "data")
     assert findings.wrong == [], report(findings)
     assert len(findings.checked) == 15
 
@@ -78,6 +83,42 @@ def test_every_part_is_killed_as_often_as_asked(each: int, parts: tuple[str, ...
     for seed in range(20):
         killed = Counter(part for blow in draw_kills(seed, each, parts) for part in blow)
         assert killed == Counter(dict.fromkeys(parts, each))
+
+
+class StackInTest:
+    """Parts that are dead for as long as it takes the clients to settle all that they have begun."""
+
+    async def kill(self, part: str) -> None:
+        assert part in PARTS
+
+    async def wait_ready(self, part: str) -> None:
+        assert part in PARTS
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("work", [8, 20, PAYMENTS, 50, 300])
+async def test_something_is_in_progress_at_every_blow_although_one_answer_settles_a_piece(work: int) -> None:
+    journal, stack = Journal(), StackInTest()
+    killer = Killer(cast("Stack", stack), journal, SEED, 1, work, parts=PARTS)
+    waiting = iter(range(work))
+    answered = cast("list[object]", journal.answered)
+
+    async def client() -> None:
+        for number in waiting:
+            await killer.may_begin()
+            for _ in range(5 + number % 7):
+                await asyncio.sleep(0)
+            answered.append(number)
+            await journal.note()
+            journal.finished += 1
+            journal.active -= 1
+            await journal.note()
+
+    await asyncio.gather(killer.run(print), *(client() for _ in range(6)))
+    assert sum(len(kill.parts) for kill in killer.done) == len(PARTS)
+    if work >= PAYMENTS:  # of fewer, all may be settled by the answer that a blow waits for
+        assert all(kill.active > 0 for kill in killer.done), [kill.active for kill in killer.done]
 
 
 def test_report_names_what_is_off() -> None:
