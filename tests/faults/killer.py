@@ -45,8 +45,9 @@ class Killer:
     """Strikes when its share of the work is settled, every part is back and a few more commands were answered.
 
     Clients begin an escrow or a payment only when the blow before its share has fallen (`may_begin`), and half of a
-    share not before the parts are back: more than there are answers to wait for until the next blow. So some are always
-    in progress when one falls, nobody waits for ever, and blows fall until the end, however fast the machine is.
+    share not before the parts are back: more than there are answers to wait for until the next blow. Where nothing is
+    in progress any more one further may begin. So something always is when a blow falls, nobody waits for ever, and
+    blows fall until the end, however fast the machine is.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Killer:
         self._stack = stack
         self._journal = journal
         self._rng = random.Random(f"{seed} moments")
+        self._work = work
         self._share = work / (len(self.blows) + 1)
         self._begun = 0
         self._down = False
@@ -77,18 +79,20 @@ class Killer:
             await self._journal.progress.wait_for(lambda: self._begun < self._may_have_begun())
             self._begun += 1
             self._journal.active += 1
+            self._journal.progress.notify_all()
 
     def _may_have_begun(self) -> float:
+        if not self._journal.active and not self._down:
+            return self._begun + 1
         return self._share * len(self.done) + (self._share / 2 - 1 if self._down else self._share)
 
     async def run(self, say: Callable[[str], None]) -> None:
         """Strike every blow."""
         journal = self._journal
         for number, parts in enumerate(self.blows):
-            await self._until(lambda: journal.finished, int(self._share * number))
-            # A whole share is unsettled now, and half as many commands cannot settle them all.
-            further = self._rng.randint(1, max(1, int(self._share / 2)))
-            await self._until(lambda: len(journal.answered), len(journal.answered) + further)
+            await self._until(lambda: journal.finished >= int(self._share * number))  # noqa: B023
+            further = len(journal.answered) + self._rng.randint(1, max(1, int(self._share / 2)))
+            await self._until(lambda: len(journal.answered) >= further and journal.active > 0)  # noqa: B023
             kill = Kill(parts, time.monotonic(), self._journal.active, {})
             await asyncio.gather(*(self._stack.kill(part) for part in parts))
             self.done.append(kill)
@@ -103,9 +107,9 @@ class Killer:
                 f"{self._journal.finished:>3} settled; back: {back}"
             )
 
-    async def _until(self, count: Callable[[], int], wanted: int) -> None:
+    async def _until(self, is_time: Callable[[], bool]) -> None:
         async with self._journal.progress:
-            await self._journal.progress.wait_for(lambda: count() >= wanted)
+            await self._journal.progress.wait_for(lambda: is_time() or self._journal.finished == self._work)
 
     async def _back(self, kill: Kill, part: str) -> None:
         await self._stack.wait_ready(part)
