@@ -47,8 +47,12 @@ class Ports:
         return cls(**dict.fromkeys((field.name for field in fields(cls)), 0)).settled()
 
     def settled(self) -> "Ports":
-        """Return the same with a free port for each that is 0."""
-        return Ports(**{field.name: getattr(self, field.name) or free_port() for field in fields(self)})
+        """Return the same with a free port for each that is 0, none of them twice."""
+        ports: dict[str, int] = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, given in ports.items():
+            while not given and (not ports[name] or list(ports.values()).count(ports[name]) > 1):
+                ports[name] = free_port()
+        return Ports(**ports)
 
     def check_free(self) -> None:
         """Raise StackError that names the variable to change when a port is taken, by whom when that can be told."""

@@ -23,6 +23,9 @@ def restored_logging() -> Iterator[None]:
     """Puts back what `logs.configure` changes for the whole process."""
     root = logging.getLogger()
     handlers, level, hook = list(root.handlers), root.level, sys.excepthook
+    # A server that another test ran in this process has set its own logger's level, which a fresh process has not.
+    server, server_level = logging.getLogger("uvicorn"), logging.getLogger("uvicorn").level
+    server.setLevel(logging.NOTSET)
     messages = workflow.logger.workflow_info_on_message, activity.logger.activity_info_on_message
     structlog.contextvars.clear_contextvars()
     yield
@@ -31,6 +34,7 @@ def restored_logging() -> Iterator[None]:
     logs._SINK.stream, logs._SINK.part, logs._SINK.redact = None, "", logs.Redactor()
     root.handlers[:] = handlers
     root.setLevel(level)
+    server.setLevel(server_level)
     sys.excepthook = hook
     workflow.logger.workflow_info_on_message, activity.logger.activity_info_on_message = messages
     structlog.reset_defaults()

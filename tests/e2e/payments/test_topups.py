@@ -74,6 +74,8 @@ async def test_buyer_whose_instrument_paypal_declines_pays_with_another(payer: P
     assert declined["decline"] == "INSTRUMENT_DECLINED"
     assert await payer.balance() == ("0.00", "0.00")
     await sandboxes.paypal(f"orders/{order}/plan", issue=None)
+    # Polls try nothing anew: it is the payer who says that they have chosen another instrument.
+    good(await payer.caller.post(f"/payments/{made['payment_id']}/confirm"))
     await payer.settled(made)
     assert await payer.balance() == ("100.00", "0.00")
 

@@ -12,11 +12,9 @@ from domain.errors import WrongState
 from ledger.verify import verify
 from stack.postgres import Postgres
 from tests.conftest import DatabaseUrls
-from tests.workflows.conftest import Award, award, stage
+from tests.workflows.conftest import Award
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
-
-__all__ = ["award", "stage"]  # fixtures
 
 
 async def test_a_refused_decision_starts_a_terminated_run_again_with_its_deadlines(award: Award) -> None:
