@@ -5,7 +5,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from contracts.payment import PaymentInput, ProviderEventSignal
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
-from contracts.search_attributes import search_attributes
+from contracts.search_attributes import payment_attributes
 from domain.access import Actor, Role
 from domain.ids import payment_workflow_id
 from domain.payment.state import PaymentTerms
@@ -40,7 +40,5 @@ async def tell_payment(client: Client, terms: PaymentTerms, *, principal: str, e
         id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         task_timeout=TASK_TIMEOUT,
         static_summary=cut_summary(summary(terms)),
-        search_attributes=search_attributes(
-            org_id=terms.org_id, amount_minor=terms.amount_minor, currency=terms.currency
-        ),
+        search_attributes=payment_attributes(terms, None),
     )

@@ -172,7 +172,10 @@ class PaymentBooks:
         await payment.write(session, event, transfer_id)
         if event.booked is not None:
             booked = next(item for item in after.booked if item.key == event.booked)
-            await payment.write_movement(session, after, booked, transfer_id)
+            if event.event == "fee_booked":
+                await payment.write_fee(session, after, booked)
+            else:
+                await payment.write_movement(session, after, booked, transfer_id)
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
                 await payment.write_dispute(session, after, dispute, event.at)

@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from domain.escrow.state import EscrowStatus, Terms
+from domain.payment.state import PaymentStatus, PaymentTerms
 
 #: The organization that the run is about: the payer of an escrow, the customer of an invoice.
 ORG_ID: SearchAttributeKey[str] = SearchAttributeKey.for_keyword("OrgId")
@@ -46,6 +47,13 @@ def search_attributes(
     if amount_minor is not None:
         pairs.append(SearchAttributePair(AMOUNT_MINOR, amount_minor))
     return TypedSearchAttributes(pairs)
+
+
+def payment_attributes(terms: PaymentTerms, status: PaymentStatus | None) -> TypedSearchAttributes:
+    """Return the attributes that a payment's run starts with; without a status when the starter does not know it."""
+    return search_attributes(
+        org_id=terms.org_id, state=status, amount_minor=terms.amount_minor, currency=terms.currency
+    )
 
 
 def escrow_attributes(terms: Terms, status: EscrowStatus | None) -> TypedSearchAttributes:

@@ -102,22 +102,27 @@ async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | 
     )
 
 
+async def write_fee(session: AsyncSession, payment: Payment, booked: Booked) -> None:
+    """Write the fee of a movement that was booked without."""
+    await session.execute(
+        update(PaymentMovement)
+        .where(
+            PaymentMovement.provider == payment.terms.provider,
+            PaymentMovement.key == booked.key,
+            PaymentMovement.payment_id == payment.terms.payment_id,
+            PaymentMovement.fee_minor.is_(None),
+        )
+        .values(fee_minor=booked.fee_minor)
+    )
+
+
 async def write_movement(session: AsyncSession, payment: Payment, booked: Booked, transfer_id: UUID | None) -> None:
-    """Write a movement that is booked with this transfer, or the fee of one that was booked without.
+    """Write a movement that is booked with this transfer.
 
     Raises:
         IntegrityError: another payment has booked it.
     """
     terms = payment.terms
-    where = (
-        PaymentMovement.provider == terms.provider,
-        PaymentMovement.key == booked.key,
-        PaymentMovement.payment_id == terms.payment_id,
-        PaymentMovement.fee_minor.is_(None),
-    )
-    known = await session.execute(update(PaymentMovement).where(*where).values(fee_minor=booked.fee_minor))
-    if getattr(known, "rowcount", 0):
-        return
     await session.execute(
         insert(PaymentMovement).values(
             provider=terms.provider,

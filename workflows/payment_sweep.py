@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentBooks
     from contracts.payment import FindStranded, PaymentInput, PaymentSweepResult
     from contracts.queues import TASK_TIMEOUT, cut_summary, local_activity
-    from contracts.search_attributes import search_attributes
+    from contracts.search_attributes import payment_attributes
     from domain.access import Actor, Role
     from domain.ids import payment_workflow_id
     from domain.payment.state import PaymentTerms
@@ -74,9 +74,7 @@ async def _start(terms: PaymentTerms) -> bool:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             static_summary=cut_summary(summary(terms)),
-            search_attributes=search_attributes(
-                org_id=terms.org_id, amount_minor=terms.amount_minor, currency=terms.currency
-            ),
+            search_attributes=payment_attributes(terms, None),
             task_timeout=TASK_TIMEOUT,
         )
     except WorkflowAlreadyStartedError:

@@ -116,7 +116,7 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
     booked = {item.key for item in payment.booked}
     for movement in seen.snapshot.movements:
         if movement.kind is MovementKind.CHARGE and movement.key not in booked and len(payment.booked) < MAX_ITEMS:
-            paid = movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
+            paid = movement.paid_minor
             goods = seen.revalued.get(movement.key)
             # What the payment has become is told with its money, not by an event of its own.
             told = _told(payment, seen.snapshot)
@@ -227,7 +227,7 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
         goods_minor=goods,
         evidence_due_at=snapshot.evidence_due_at,
     )
-    return _dispute_outcome(_replaced(payment, opened), opened, "dispute_opened", (MoveKind.SEIZE, goods))
+    return _dispute_outcome(payment.with_dispute(opened), opened, "dispute_opened", (MoveKind.SEIZE, goods))
 
 
 def _moved(payment: Payment, seen: Observation) -> Outcome | None:
@@ -236,7 +236,7 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
     for movement in seen.snapshot.movements:
         new = movement.key not in booked and len(payment.booked) < MAX_ITEMS
         if new and movement.kind not in {MovementKind.CHARGE, MovementKind.OTHER} and payment.received_minor:
-            paid = movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
+            paid = movement.paid_minor
             goods = taken_for(payment, -paid) if movement.kind is MovementKind.REVERSAL else 0
             outcome = book(payment, movement, goods=goods)
             if outcome is not None:
@@ -305,14 +305,16 @@ def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
             lost = replace(changed, retired=True)
             goods = 0 if dispute.released else dispute.goods_minor
             kind = MoveKind.RETIRE if payment.terms.issues_credits else None
-            return _dispute_outcome(_replaced(payment, lost), lost, "dispute_lost", *(((kind, goods),) if kind else ()))
+            return _dispute_outcome(
+                payment.with_dispute(lost), lost, "dispute_lost", *(((kind, goods),) if kind else ())
+            )
         if snapshot.status is DisputeStatus.WON:
             if dispute.moved_minor:
                 continue  # the money has to come back first
             won = replace(changed, released=True)
             goods = 0 if dispute.released else dispute.goods_minor
-            return _dispute_outcome(_replaced(payment, won), won, "dispute_won", (MoveKind.RELEASE, goods))
-        return _dispute_outcome(_replaced(payment, changed), changed, f"dispute_{snapshot.status.value}")
+            return _dispute_outcome(payment.with_dispute(won), won, "dispute_won", (MoveKind.RELEASE, goods))
+        return _dispute_outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
     return None
 
 
@@ -359,14 +361,8 @@ def _told(payment: Payment, snapshot: Snapshot) -> Payment:
 def _with_refund(
     payment: Payment, refund: Refund, event: str, *, details: Mapping[str, object], moves: tuple[Move, ...] = ()
 ) -> Outcome:
-    refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in payment.refunds)
-    after = replace(payment, refunds=refunds)
+    after = payment.with_refund(refund)
     return Outcome(payment=after, event=event, actor=_provider(payment), moves=moves, details=details)
-
-
-def _replaced(payment: Payment, dispute: Dispute) -> Payment:
-    disputes = tuple(dispute if item.ref == dispute.ref else item for item in payment.disputes)
-    return replace(payment, disputes=disputes)
 
 
 def _dispute_outcome(payment: Payment, dispute: Dispute, event: str, *moves: tuple[MoveKind, int]) -> Outcome:

@@ -44,18 +44,13 @@ def book(payment: Payment, movement: Movement, *, goods: int) -> Outcome | None:
             return None
 
 
-def paid_by(movement: Movement) -> int:
-    """Return what the movement is in the payment's own currency."""
-    return movement.amount_minor if movement.payment_amount_minor is None else movement.payment_amount_minor
-
-
 def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
     # What comes when the escrow has its money, or can no longer take it, is the organization's own.
     waits = payment.terms.purpose.kind is PurposeKind.ESCROW and payment.fulfilment is Fulfilment.PENDING
     after = replace(
         payment,
-        received_minor=payment.received_minor + paid_by(movement),
+        received_minor=payment.received_minor + movement.paid_minor,
         granted_minor=payment.granted_minor + goods,
         fulfilment=Fulfilment.DONE if payment.terms.purpose.kind is not PurposeKind.ESCROW else payment.fulfilment,
     )
@@ -71,11 +66,11 @@ def _refund(payment: Payment, movement: Movement) -> Outcome | None:
     refund = _refund_of(payment, movement.key)
     if refund is None:
         return None
-    moved = replace(refund, moved_minor=refund.moved_minor - paid_by(movement))
+    moved = replace(refund, moved_minor=refund.moved_minor - movement.paid_minor)
     moves = [_sent_back(movement)]
     if payment.terms.issues_credits and refund.goods_minor:
         moves.append(Move(kind=MoveKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment)))
-    return _outcome(_with_refund(payment, moved), movement, "refund_booked", moves)
+    return _outcome(payment.with_refund(moved), movement, "refund_booked", moves)
 
 
 def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
@@ -86,7 +81,7 @@ def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
     failed = replace(refund, moved_minor=0, state=RefundState.FAILED, failure=refund.failure or "returned")
     moves = [_received(movement)]
     return _outcome(
-        _with_refund(payment, failed),
+        payment.with_refund(failed),
         movement,
         "refund_failed",
         [*moves, *_given_back(payment, refund.goods_minor, retired=True)],
@@ -99,14 +94,14 @@ def _dispute(payment: Payment, movement: Movement) -> Outcome | None:
         return None
     if dispute.released or dispute.status is DisputeStatus.INQUIRY:
         return _withdrawn_anew(payment, dispute, movement)
-    moved = replace(dispute, moved_minor=dispute.moved_minor - paid_by(movement))
+    moved = replace(dispute, moved_minor=dispute.moved_minor - movement.paid_minor)
     moves = [_sent_back(movement)]
-    return _outcome(_with_dispute(payment, moved), movement, "dispute_withdrawn", moves)
+    return _outcome(payment.with_dispute(moved), movement, "dispute_withdrawn", moves)
 
 
 def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: Movement) -> Outcome:
     """Take money back for a dispute that holds no goods: it was won before, or only asked about."""
-    paid = -paid_by(movement)
+    paid = -movement.paid_minor
     goods = taken_for(payment, paid)
     reopened = replace(
         dispute,
@@ -118,7 +113,7 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: Movement) -> O
     )
     moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=_goods(payment))] if goods else []
     moves.append(_sent_back(movement))
-    outcome = _outcome(_with_dispute(payment, reopened), movement, "dispute_reopened", moves)
+    outcome = _outcome(payment.with_dispute(reopened), movement, "dispute_reopened", moves)
     return replace(outcome, debtor=dispute.ref)
 
 
@@ -130,12 +125,12 @@ def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
     moves = [_received(movement)]
     given = _given_back(payment, dispute.goods_minor, retired=dispute.retired)
-    return _outcome(_with_dispute(payment, back), movement, "dispute_reinstated", [*moves, *given])
+    return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
 
 
 def _reversal(payment: Payment, movement: Movement, goods: int) -> Outcome | None:
     """Undo a receipt that was void: what was bought is taken as far as it is there, the rest is owed."""
-    after = replace(payment, reversed_minor=payment.reversed_minor - paid_by(movement))
+    after = replace(payment, reversed_minor=payment.reversed_minor - movement.paid_minor)
     asset = _goods(payment)
     moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=asset)] if goods else []
     moves.append(_sent_back(movement))
@@ -178,7 +173,7 @@ def _outcome(payment: Payment, movement: Movement, event: str, moves: list[Move]
         amount_minor=movement.amount_minor,
         fee_minor=fee,
         currency=movement.currency,
-        paid_minor=paid_by(movement),
+        paid_minor=movement.paid_minor,
         occurred_at=movement.occurred_at,
         goods_minor=goods,
     )
@@ -210,12 +205,3 @@ def _refund_of(payment: Payment, ref: str) -> Refund | None:
 def _dispute_of(payment: Payment, movement: Movement) -> Dispute | None:
     ref = movement.key.partition(":")[0]
     return next((dispute for dispute in payment.disputes if dispute.ref == ref), None)
-
-
-def _with_refund(payment: Payment, refund: Refund) -> Payment:
-    refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in payment.refunds)
-    return replace(payment, refunds=refunds)
-
-
-def _with_dispute(payment: Payment, dispute: Dispute) -> Payment:
-    return replace(payment, disputes=tuple(dispute if item.ref == dispute.ref else item for item in payment.disputes))

@@ -69,6 +69,11 @@ class Movement:
     payment_currency: str | None = None
     sent_at: datetime | None = None
 
+    @property
+    def paid_minor(self) -> int:
+        """What it is in the payment's own currency."""
+        return self.amount_minor if self.payment_amount_minor is None else self.payment_amount_minor
+
 
 class RefundStatus(StrEnum):
     """Where a refund stands at its provider."""

@@ -5,7 +5,7 @@ currency; amounts of *goods* are minor units of what was bought: credits, or cas
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -314,6 +314,15 @@ class Payment:
             return None
         payers_turn = self.status in {P.REQUIRES_ACTION, P.PROCESSING, P.REQUIRES_CAPTURE} and not self.expiring
         return self.terms.expires_at if payers_turn else self.updated_at
+
+    def with_refund(self, refund: Refund) -> "Payment":
+        """Return the payment with this refund in the place of the one of its id."""
+        refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in self.refunds)
+        return replace(self, refunds=refunds)
+
+    def with_dispute(self, dispute: Dispute) -> "Payment":
+        """Return the payment with this dispute in the place of the one of its ref."""
+        return replace(self, disputes=tuple(dispute if item.ref == dispute.ref else item for item in self.disputes))
 
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command was done before."""

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from api.deps import Deps
 from api.idempotency import Command
@@ -22,7 +22,7 @@ from contracts.payment import (
     PaymentSignal,
 )
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
-from contracts.search_attributes import search_attributes
+from contracts.search_attributes import payment_attributes
 from domain.access import Actor
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id, payment_workflow_id
@@ -176,7 +176,7 @@ async def _told(
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             task_timeout=TASK_TIMEOUT,
             static_summary=cut_summary(summary(terms)),
-            search_attributes=_attributes(terms, None if resume else PaymentStatus.CREATED),
+            search_attributes=payment_attributes(terms, None if resume else PaymentStatus.CREATED),
         )
         result: PaymentCommandResult = await client.execute_update_with_start_workflow(
             update,
@@ -217,14 +217,5 @@ async def _look(client: Client, payment: Payment, actor: Actor, command_id: str)
         start_signal_args=[PaymentSignal(operator=actor.principal)],
         task_timeout=TASK_TIMEOUT,
         static_summary=cut_summary(summary(terms)),
-        search_attributes=_attributes(terms, None),
-    )
-
-
-def _attributes(terms: PaymentTerms, status: PaymentStatus | None) -> TypedSearchAttributes:
-    return search_attributes(
-        org_id=terms.org_id,
-        state=None if status is None else status.value,
-        amount_minor=terms.amount_minor,
-        currency=terms.currency,
+        search_attributes=payment_attributes(terms, None),
     )
