@@ -353,7 +353,7 @@ class PaymentProviders:
         Nobody is asked for a rate otherwise: prices that cannot be had keep no payment from being looked at.
         """
         terms, quote = message.terms, message.terms.quote
-        if quote is None or not terms.issues_credits or self._providers.rates is None:
+        if quote is None or not terms.issues_goods or self._providers.rates is None:
             return {}
         known = set(message.booked)
         late = [each for each in snapshot.movements if each.key not in known and _is_late(each, quote)]

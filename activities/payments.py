@@ -8,18 +8,28 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import BooksRefused, does_not_fit, owed_minor
+from activities.books import BooksRefused, does_not_fit
+from activities.payment_legs import resolve
 from contracts.escrow import Declined
-from contracts.payment import FindStranded, LoadPayment, PaymentEvent, RecordedPayment, RecordPayment, StrandedPayments
+from contracts.payment import (
+    FindStranded,
+    InvoiceStanding,
+    LoadPayment,
+    LookAtInvoice,
+    PaymentEvent,
+    RecordedPayment,
+    RecordPayment,
+    StrandedPayments,
+)
 from domain.access import Actor, Role
 from domain.errors import DomainError, InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
-from domain.payment.state import RECEIPT_WINDOW, Move, MoveKind, Payment, PaymentTerms
+from domain.payment.state import RECEIPT_WINDOW, MoveKind, Payment
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
-from repositories import alert, audit, payment, provider_event
+from repositories import alert, audit, invoice, payment, provider_event
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
 
@@ -35,7 +45,7 @@ ALERTED = {
     "reversed": "A receipt turned out void",
     "refund_taken_over": "A refund was made at the provider's own site",
     "refund_failed": "A refund did not reach the payer",
-    "purpose_gone": "Money came for an escrow that can no longer take it",
+    "purpose_gone": "Money came for what can no longer take it",
 }
 
 
@@ -107,6 +117,18 @@ class PaymentBooks:
                 raise BooksRefused(f"The books do not know {message.payment_id}; were they set back?")
             return payment.state_of(row)
 
+    @activity.defn(name="look_at_invoice")
+    async def look_at_invoice(self, message: LookAtInvoice) -> InvoiceStanding:
+        """Return how an invoice stands, so that money which it no longer needs is sent back.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            standing = invoice.standing_of(await invoice.get(session, message.invoice_id))
+            return InvoiceStanding(status=standing.status, due_minor=standing.due_minor)
+
     @activity.defn(name="find_stranded_payments")
     async def find_stranded(self, message: FindStranded) -> StrandedPayments:
         """Read which payments should have moved and have not.
@@ -153,7 +175,8 @@ class PaymentBooks:
         self, session: AsyncSession, ledger: Ledger, event: PaymentEvent, debts: dict[str | None, int]
     ) -> Payment:
         terms = event.payment.terms
-        legs, owed = await _legs(session, ledger, terms, event.moves)
+        resolved = await resolve(session, ledger, terms, event.moves)
+        legs, owed = resolved.legs, resolved.owed_minor
         if owed:
             debts[event.debtor] = debts.get(event.debtor, 0) + owed
         after = _with_debts(event.payment, debts)
@@ -170,6 +193,10 @@ class PaymentBooks:
             )
             transfer_id = posted.transfer_id
         await payment.write(session, event, transfer_id)
+        if resolved.invoice is not None and terms.purpose.invoice_id is not None:
+            await invoice.write_standing(
+                session, terms.purpose.invoice_id, terms.payment_id, terms.org_id, resolved.invoice, event.at
+            )
         if event.booked is not None:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
@@ -225,32 +252,6 @@ class PaymentBooks:
                 detail=f"{message.events[0].event} of {message.payment_id} cannot be booked and is tried again: {why}",
                 org_id=terms.org_id,
             )
-
-
-async def _legs(
-    session: AsyncSession, ledger: Ledger, terms: PaymentTerms, moves: Sequence[Move]
-) -> tuple[list[Leg], int]:
-    """Resolve the moves to accounts; returns what the organization comes to owe as well."""
-    movements: list[booking.Movement] = []
-    owes = 0
-    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for move in moves):
-        await payment.lock_debt(session, terms.org_id)
-    for move in moves:
-        match move.kind:
-            case MoveKind.SEIZE:
-                there = (await ledger.balance(booking.wallet(terms))).available_minor
-                taken = booking.seized(terms, move.amount_minor, there)
-                owes += move.amount_minor - max(0, min(there, move.amount_minor))
-                movements += taken
-            case MoveKind.RELEASE:
-                owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
-                movements += booking.released(terms, move.amount_minor, owed)
-            case _:
-                movements += booking.legs(terms, move)
-    legs = [
-        Leg(source=source, destination=destination, amount_minor=amount) for source, destination, amount in movements
-    ]
-    return legs, owes
 
 
 async def _add_lot(session: AsyncSession, event: PaymentEvent, legs: Sequence[Leg], transfer_id: UUID) -> None:

@@ -10,8 +10,11 @@ from pydantic import WithJsonSchema as JsonSchema
 
 from domain.errors import Invalid
 from domain.ids import is_id
-from domain.money import SCALES, parse_ratio
+from domain.money import SCALES, SLOT, parse_ratio
 from domain.text import MAX_TEXT, is_storable
+
+#: What prices and balances are in.
+_CURRENCIES = frozenset(SCALES) - {SLOT}
 
 _LINE_BREAK = re.compile("[\t\r\n\u2028\u2029]")
 
@@ -84,7 +87,7 @@ def _lines(text: str) -> str:
 
 
 def _known(code: str) -> str:
-    if code not in SCALES:
+    if code not in _CURRENCIES:
         raise ValueError("Unknown currency.")
     return code
 
@@ -99,7 +102,7 @@ SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), Aft
 Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
 #: The code of an asset that the books know.
 Currency = Annotated[
-    str, AfterValidator(_known), JsonSchema({"type": "string", "enum": sorted(SCALES), "examples": ["CREDIT"]})
+    str, AfterValidator(_known), JsonSchema({"type": "string", "enum": sorted(_CURRENCIES), "examples": ["CREDIT"]})
 ]
 
 
@@ -121,6 +124,7 @@ OrganizationId = Annotated[str, StringConstraints(max_length=64), _id_of("org"),
 AgentId = Annotated[str, StringConstraints(max_length=64), _id_of("agt"), _id_schema("agt")]
 ContractId = Annotated[str, StringConstraints(max_length=64), _id_of("ctr"), _id_schema("ctr")]
 EscrowId = Annotated[str, StringConstraints(max_length=64), _id_of("esc"), _id_schema("esc")]
+InvoiceId = Annotated[str, StringConstraints(max_length=64), _id_of("inv"), _id_schema("inv")]
 PaymentId = Annotated[str, StringConstraints(max_length=64), _id_of("pay"), _id_schema("pay")]
 
 _PERIOD = re.compile(r"P(?!$)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")

@@ -9,7 +9,7 @@ issue an asset are below zero by what they brought in. Accountants read the same
 from dataclasses import dataclass
 from enum import StrEnum
 
-from domain.money import CREDIT, scale_of
+from domain.money import CREDIT, SLOT, scale_of
 
 #: Stripes of accounts that every tenant posts to; two postings meet on one stripe only when their sessions do.
 HOT_STRIPES = 16
@@ -66,8 +66,20 @@ def org_cash(org_id: str, currency: str) -> Account:
     return _tenant(f"org/{org_id}/cash/{currency}", currency, org_id)
 
 
+def org_slots(org_id: str) -> Account:
+    """Slots that an organization has bought and does not use."""
+    return _tenant(f"org/{org_id}/slots", SLOT, org_id)
+
+
+def org_slots_in_use(org_id: str) -> Account:
+    """Slots that an organization's deployed projects occupy."""
+    return _tenant(f"org/{org_id}/slots_in_use", SLOT, org_id)
+
+
 def org_wallet(org_id: str, asset: str) -> Account:
-    """The account that an organization pays from in that asset: its credits, or its cash."""
+    """The account that an organization pays from in that asset: its credits, its slots, or its cash."""
+    if asset == SLOT:
+        return org_slots(org_id)
     return org_credits(org_id) if asset == CREDIT else org_cash(org_id, asset)
 
 
@@ -80,6 +92,12 @@ def org_debt(org_id: str, asset: str) -> Account:
     """What an organization owes the platform; below zero by that much, and never above."""
     path = f"org/{org_id}/debt/{asset}"
     return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.ASSET, floor=None)
+
+
+def org_receivable(org_id: str, currency: str) -> Account:
+    """What an organization has been invoiced and has not paid; below zero by that much, and never above."""
+    path = f"org/{org_id}/receivable/{currency}"
+    return Account(path=path, asset=currency, org_id=org_id, kind=AccountKind.ASSET, floor=None)
 
 
 def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
@@ -95,6 +113,7 @@ def escrow(escrow_id: str, asset: str, org_id: str) -> Account:
 _PLATFORM_KINDS = {
     "credit_issuance": AccountKind.EQUITY,
     "credit_redemption": AccountKind.EQUITY,
+    "slot_issuance": AccountKind.EQUITY,
     "commission": AccountKind.REVENUE,
     "deferred_revenue": AccountKind.LIABILITY,
     "promotions": AccountKind.EXPENSE,
@@ -109,8 +128,9 @@ def platform(stream: str, asset: str) -> Account:
     """One of the platform's own accounts, striped because every tenant posts to it.
 
     Args:
-        stream: `credit_issuance`, `credit_redemption`, `commission`, `deferred_revenue`, `promotions`, `breakage`,
-            `exchange`, `corrections`, or a member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
+        stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`, `promotions`,
+            `breakage`, `exchange`, `corrections`, or a member of a family: `revenue/{stream}`, `tax/{code}`,
+            `fees/{provider}`.
         asset: the asset that it holds.
 
     Raises:

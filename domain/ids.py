@@ -118,6 +118,11 @@ def correction_movement_key(key: str, number: int) -> str:
     return f"{key}:correction" if number == 1 else f"{key}:correction:{number}"
 
 
+def invoice_transfer_key(invoice_id: str, step: str) -> str:
+    """Key of a movement of an invoice: it is issued once, and withdrawn once."""
+    return bounded(f"invoice:{invoice_id}:{step}")
+
+
 def grant_key(org_id: str, command: str) -> str:
     """Key of a credit grant."""
     return bounded(f"grant:{org_id}:{command}")

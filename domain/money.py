@@ -12,12 +12,16 @@ from decimal import Decimal
 from domain.errors import Invalid
 
 CREDIT = "CREDIT"
+#: A slot: the right to have one more project deployed.
+SLOT = "SLOT"
+#: What the platform issues itself. Credits are spent like money; slots are only bought and used.
+ISSUED = frozenset({CREDIT, SLOT})
 
 #: The largest single amount, in minor units. It leaves a factor of 9,000 to the 64-bit limit of a balance.
 MAX_AMOUNT_MINOR = 10**15
 
 _BY_SCALE: dict[int, str] = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF SLOT",
     2: (
         "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC "
         "CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR "

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.credits import credit_price, packages_from
+from domain.deployment import slot_price
 from domain.errors import Invalid
 
 
@@ -68,6 +69,8 @@ class Settings(BaseSettings):
         '{"name":"team","credits":"1000","price":"90.00","currency":"USD"},'
         '{"name":"scale","credits":"10000","price":"800.00","currency":"USD"}]'
     )
+    slot_price: str = "5.00"
+    slot_currency: str = "USD"
     payment_return_url: str | None = None
     payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
     first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))
@@ -120,6 +123,7 @@ class Settings(BaseSettings):
         try:
             credit_price(self.credit_price, self.credit_currency)
             packages_from(self.credit_packages)
+            slot_price(self.slot_price, self.slot_currency)
         except Invalid as error:
             raise ValueError(error.detail) from None
         return self

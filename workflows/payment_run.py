@@ -8,14 +8,16 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import PaymentProviders
+    from activities.payments import PaymentBooks
     from contracts.payment import (
         AskProvider,
         AskRefund,
         FundEscrowFromPayment,
+        LookAtInvoice,
         ProviderAnswer,
         RefundAnswer,
     )
-    from contracts.queues import regular_activity
+    from contracts.queues import local_activity, regular_activity
     from domain.access import Actor
     from domain.ids import payment_key, refund_id_of
     from domain.payment import commands
@@ -61,7 +63,7 @@ class PaymentRun(PaymentRecord):
             elif self._events or self._look_wanted:
                 await self._look()
             elif needs_purpose(self._payment):
-                await self._fund_escrow()
+                await self._serve_purpose()
             elif needs_freeze(self._payment):
                 await self._freeze_escrow()
             elif workflow.now() >= self._payment.terms.expires_at:
@@ -212,10 +214,28 @@ class PaymentRun(PaymentRecord):
         over = commands.expiring(self._payment, at=workflow.now())
         if over is None:
             if misses_purpose(self._payment):
-                await self._purpose_gone("not all of it came in time")
+                await self._serve_purpose(in_part=True)
             return
         await self._record([over])
         await self._look()
+
+    async def _serve_purpose(self, *, in_part: bool = False) -> None:
+        """Hand the money over to what it is for. A part of it pays a part of an invoice, and no escrow."""
+        if self._payment.terms.purpose.invoice_id is not None:
+            await self._pay_invoice(self._payment.terms.purpose.invoice_id)
+        elif in_part:
+            await self._purpose_gone("not all of it came in time")
+        else:
+            await self._fund_escrow()
+
+    async def _pay_invoice(self, invoice_id: str) -> None:
+        standing = await workflow.execute_local_activity_method(
+            PaymentBooks.look_at_invoice, LookAtInvoice(invoice_id=invoice_id), **local_activity("look at the invoice")
+        )
+        if standing.due_minor:
+            await self._record([commands.invoice_paid(self._payment, at=workflow.now())])
+        else:
+            await self._purpose_gone(f"the invoice is {standing.status}")
 
     async def _fund_escrow(self) -> None:
         funding = await workflow.execute_activity_method(

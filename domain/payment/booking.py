@@ -1,14 +1,15 @@
 """Which accounts a payment's money and goods move between.
 
 The payment's own account, `org/{id}/payments/{payment}`, holds what has no other owner yet. What was paid for credits
-is deferred revenue; other money belongs to the organization, so its goods are the money itself.
+is deferred revenue, what was paid for slots is revenue; other money belongs to the organization, so its goods are the
+money itself.
 """
 
 from collections.abc import Sequence
 
 from domain import accounts
 from domain.accounts import Account
-from domain.money import CREDIT
+from domain.money import SLOT
 from domain.payment.state import Move, MoveKind, PaymentTerms
 
 #: One movement of a transfer: source, destination, minor units.
@@ -30,11 +31,23 @@ def debt(terms: PaymentTerms) -> Account:
     return accounts.org_debt(terms.org_id, terms.purpose.goods_asset)
 
 
+def receivable(terms: PaymentTerms) -> Account:
+    """Return what the organization has been invoiced in what was paid."""
+    return accounts.org_receivable(terms.org_id, terms.purpose.goods_asset)
+
+
 def proceeds(terms: PaymentTerms) -> Account:
     """Return whose money it is after it came in."""
-    if terms.issues_credits:
-        return accounts.platform("deferred_revenue", terms.currency)
-    return goods_account(terms)
+    if not terms.issues_goods:
+        return goods_account(terms)
+    sold = "revenue/slots" if terms.purpose.goods_asset == SLOT else "deferred_revenue"
+    return accounts.platform(sold, terms.currency)
+
+
+def issuance(terms: PaymentTerms) -> Account:
+    """Return where credits or slots come into being."""
+    issuing = "slot_issuance" if terms.purpose.goods_asset == SLOT else "credit_issuance"
+    return accounts.platform(issuing, terms.purpose.goods_asset)
 
 
 def legs(terms: PaymentTerms, move: Move) -> list[Movement]:
@@ -50,9 +63,9 @@ def legs(terms: PaymentTerms, move: Move) -> list[Movement]:
             fees = accounts.platform(f"fees/{terms.provider}", move.asset)
             return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
         case MoveKind.ISSUE:
-            return [(accounts.platform("credit_issuance", CREDIT), own, amount)]
+            return [(issuance(terms), own, amount)]
         case MoveKind.RETIRE:
-            return [(own, accounts.platform("credit_issuance", CREDIT), amount)]
+            return [(own, issuance(terms), amount)]
         case MoveKind.EARMARK:
             return [(wallet(terms), own, amount)]
         case MoveKind.SEIZE | MoveKind.RELEASE:
@@ -71,6 +84,16 @@ def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Mo
     paid = max(0, min(amount_minor, owed_minor))
     own = goods_account(terms)
     return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
+
+
+def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
+    """Take back what the payment has paid of its invoice; it is due again."""
+    return _positive([(receivable(terms), goods_account(terms), amount_minor)])
+
+
+def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
+    """Pay what is due of the payment's invoice."""
+    return _positive([(goods_account(terms), receivable(terms), amount_minor)])
 
 
 def _exchanged(source: Account, destination: Account, move: Move) -> list[Movement]:

@@ -199,6 +199,21 @@ def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     )
 
 
+def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
+    """Pay the invoice with all that came; what is more than it is due goes to the organization."""
+    asset, held = payment.terms.purpose.goods_asset, payment.granted_minor
+    return numbered(
+        Outcome(
+            payment=replace(payment, fulfilment=Fulfilment.DONE),
+            event="invoice_paid",
+            actor=WORKFLOW,
+            moves=(Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else (),
+            details={"invoice_id": payment.terms.purpose.invoice_id},
+        ),
+        at,
+    )
+
+
 def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
     """Note that the escrow knows of the chargeback; an arbiter decides about what it still holds."""
     details = {"escrow_id": payment.terms.purpose.escrow_id}
@@ -207,11 +222,12 @@ def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
 
 
 def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
-    """Send the money back when its escrow can no longer take it; what cannot be sent back goes to the organization."""
-    after = replace(payment, fulfilment=Fulfilment.GONE)
-    details: dict[str, object] = {"escrow_id": payment.terms.purpose.escrow_id, "why": why}
+    """Send the money back when its purpose can no longer take it; what cannot be sent back goes to the organization."""
+    after, purpose = replace(payment, fulfilment=Fulfilment.GONE), payment.terms.purpose
+    wanted = {"escrow_id": purpose.escrow_id} if purpose.invoice_id is None else {"invoice_id": purpose.invoice_id}
+    details: dict[str, object] = {**wanted, "why": why}
     amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
-    # Refunds, disputes and reversals took their share from the organization, not from what waited for the escrow.
+    # Refunds, disputes and reversals took their share from the organization, not from what waited for its purpose.
     held = payment.granted_minor
     if payment.terms.refundable and amount and needs_purpose(payment):
         goods = taken_for(payment, amount)

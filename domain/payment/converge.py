@@ -23,6 +23,7 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.state import (
+    HANDED_OVER,
     IN_FLIGHT,
     REFUND_STATES,
     Dispute,
@@ -304,7 +305,7 @@ def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
         if snapshot.status is DisputeStatus.LOST:
             lost = replace(changed, retired=True)
             goods = 0 if dispute.released else dispute.goods_minor
-            kind = MoveKind.RETIRE if payment.terms.issues_credits else None
+            kind = MoveKind.RETIRE if payment.terms.issues_goods else None
             return _dispute_outcome(
                 payment.with_dispute(lost), lost, "dispute_lost", *(((kind, goods),) if kind else ())
             )
@@ -386,15 +387,15 @@ def _moves(*wanted: tuple[MoveKind, int, str]) -> tuple[Move, ...]:
 
 
 def needs_purpose(payment: Payment) -> bool:
-    """Tell whether the money is there and the escrow that it is for has yet to take it."""
-    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.PENDING:
+    """Tell whether the money is there and the escrow or invoice that it is for has yet to take it."""
+    if payment.terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
         return False
     return payment.received_minor - payment.reversed_minor >= payment.terms.amount_minor
 
 
 def misses_purpose(payment: Payment) -> bool:
-    """Tell whether too little has come for the escrow, and nothing more is on its way; asked when the time is over."""
-    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.PENDING:
+    """Tell whether too little has come for its purpose, and nothing more is on its way; asked when the time is over."""
+    if payment.terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
         return False
     return bool(payment.received_minor and not payment.seen_minor and not needs_purpose(payment))
 

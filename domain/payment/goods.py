@@ -6,7 +6,7 @@ from domain.payment.state import Payment
 def granted_for(payment: Payment, amount_minor: int) -> int:
     """Return the goods that are due when `amount_minor` more comes in; never more in sum than the terms' rate gives."""
     purpose, terms = payment.terms.purpose, payment.terms
-    if not terms.issues_credits:
+    if not terms.issues_goods:
         return amount_minor
     before = purpose.goods_minor * payment.received_minor // terms.amount_minor
     after = purpose.goods_minor * (payment.received_minor + amount_minor) // terms.amount_minor
@@ -19,7 +19,7 @@ def taken_for(payment: Payment, amount_minor: int) -> int:
     Where more goes back than came, because a bank takes what was refunded already, more goods go than were bought: the
     organization owes them, and whichever of the two turns out void gives back its own share.
     """
-    if not payment.terms.issues_credits:
+    if not payment.terms.issues_goods:
         return amount_minor
     gone = payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
     if not payment.received_minor:

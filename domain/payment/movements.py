@@ -6,6 +6,7 @@ from domain.money import format_amount
 from domain.payment.goods import taken_for
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind
 from domain.payment.state import (
+    HANDED_OVER,
     Booked,
     Dispute,
     Fulfilment,
@@ -13,7 +14,6 @@ from domain.payment.state import (
     MoveKind,
     Outcome,
     Payment,
-    PurposeKind,
     Refund,
     RefundState,
 )
@@ -47,15 +47,16 @@ def book(payment: Payment, movement: Movement, *, goods: int) -> Outcome | None:
 def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
     # What comes when the escrow has its money, or can no longer take it, is the organization's own.
-    waits = payment.terms.purpose.kind is PurposeKind.ESCROW and payment.fulfilment is Fulfilment.PENDING
+    handed_over = payment.terms.purpose.kind in HANDED_OVER
+    waits = handed_over and payment.fulfilment is Fulfilment.PENDING
     after = replace(
         payment,
         received_minor=payment.received_minor + movement.paid_minor,
         granted_minor=payment.granted_minor + goods,
-        fulfilment=Fulfilment.DONE if payment.terms.purpose.kind is not PurposeKind.ESCROW else payment.fulfilment,
+        fulfilment=payment.fulfilment if handed_over else Fulfilment.DONE,
     )
     moves = [_received(movement)]
-    if payment.terms.issues_credits and goods:
+    if payment.terms.issues_goods and goods:
         moves.append(Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=asset))
     if goods and not waits:
         moves.append(Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=asset))
@@ -68,7 +69,7 @@ def _refund(payment: Payment, movement: Movement) -> Outcome | None:
         return None
     moved = replace(refund, moved_minor=refund.moved_minor - movement.paid_minor)
     moves = [_sent_back(movement)]
-    if payment.terms.issues_credits and refund.goods_minor:
+    if payment.terms.issues_goods and refund.goods_minor:
         moves.append(Move(kind=MoveKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment)))
     return _outcome(payment.with_refund(moved), movement, "refund_booked", moves)
 
@@ -134,7 +135,7 @@ def _reversal(payment: Payment, movement: Movement, goods: int) -> Outcome | Non
     asset = _goods(payment)
     moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=asset)] if goods else []
     moves.append(_sent_back(movement))
-    if payment.terms.issues_credits and goods:
+    if payment.terms.issues_goods and goods:
         moves.append(Move(kind=MoveKind.RETIRE, amount_minor=goods, asset=asset))
     return _outcome(after, movement, "reversed", moves, goods=-goods)
 
@@ -158,7 +159,7 @@ def _given_back(payment: Payment, goods: int, *, retired: bool) -> list[Move]:
     if not goods:
         return []
     release = Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=_goods(payment))
-    if not (retired and payment.terms.issues_credits):
+    if not (retired and payment.terms.issues_goods):
         return [release]
     return [Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=_goods(payment)), release]
 

@@ -1,7 +1,7 @@
 """The payment's state: what was asked for, what its provider did, and what was booked for it.
 
 Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
-currency; amounts of *goods* are minor units of what was bought: credits, or cash in the payment's own currency.
+currency; amounts of *goods* are minor units of what was bought: credits, slots, or cash in the payment's own currency.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.money import CREDIT
+from domain.money import ISSUED
 from domain.payment.quote import Quote
 from domain.payment.snapshot import Decline, DisputeStatus, MovementKind, NextAction, ProviderStatus, RefundStatus
 
@@ -53,11 +53,17 @@ _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
 
 
 class PurposeKind(StrEnum):
-    """What a payment is for: credits, the money of one escrow, or cash on the organization's balance."""
+    """What a payment is for: credits, the money of one escrow, an invoice, slots, or cash on the balance."""
 
     CREDITS = "credits"
     ESCROW = "escrow"
+    INVOICE = "invoice"
+    SLOT = "slot"
     BALANCE = "balance"
+
+
+#: What takes the money from the payment when all of it is there, and may no longer want it by then.
+HANDED_OVER = frozenset({PurposeKind.ESCROW, PurposeKind.INVOICE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +72,10 @@ class Purpose:
 
     Attributes:
         kind: see `PurposeKind`.
-        goods_asset: what the organization gets: CREDIT, or the payment's own currency.
+        goods_asset: what the organization gets: CREDIT, SLOT, or the payment's own currency.
         goods_minor: how much of it for the whole amount.
         escrow_id: the escrow to fund, and `contract_id` its contract.
+        invoice_id: the invoice to pay.
         package: the credit package that was bought, where it was one.
     """
 
@@ -78,6 +85,7 @@ class Purpose:
     escrow_id: str | None = None
     contract_id: str | None = None
     package: str | None = None
+    invoice_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +127,9 @@ class PaymentTerms:
     open_seconds: int = 30 * 86_400
 
     @property
-    def issues_credits(self) -> bool:
-        """Whether credits are issued for the money; otherwise what was paid belongs to the organization as it is."""
-        return self.purpose.goods_asset == CREDIT != self.currency
+    def issues_goods(self) -> bool:
+        """Whether credits or slots are issued for the money; otherwise what was paid belongs to the organization."""
+        return self.purpose.goods_asset in ISSUED and self.purpose.goods_asset != self.currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -194,10 +194,10 @@ class World:
         held = sum(
             d.goods_minor for d in self.payment.disputes if not d.released and not d.retired and d.status.value != "won"
         )
-        held = held if terms.issues_credits else 0
+        held = held if terms.issues_goods else 0
         assert own == held, (own, held)
         assert self.spent + books.of(wallet(terms)) + books.of(debt(terms)) == self.due() - held
-        if terms.issues_credits and self.payment.received_minor:
+        if terms.issues_goods and self.payment.received_minor:
             gone = self.payment.refunded_minor + self.payment.disputed_minor + self.payment.reversed_minor
             fair = self.payment.granted_minor * gone // self.payment.received_minor
             assert abs(taken(self.payment) - fair) <= len(self.payment.booked)
@@ -209,7 +209,7 @@ class World:
     def due(self) -> int:
         """What the organization has had of the goods, less what was taken for good."""
         issued = (f"platform/{'credit_issuance'}", "CREDIT")
-        if self.terms.issues_credits:
+        if self.terms.issues_goods:
             return -self.books.balances.get(issued, 0)
         charged = sum(m.amount_minor for m in self.account.movements)
         return charged

@@ -34,7 +34,7 @@ from api.v1.payments.schemas import (
     refund_view,
     view,
 )
-from api.v1.payments.terms import Terms, fundable_escrow
+from api.v1.payments.terms import Terms, fundable_escrow, payable_invoice
 from contracts import payment as messages
 from domain.access import Actor, Permission
 from domain.credits import credit_price
@@ -49,6 +49,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.ids import refund_id_of
+from domain.invoice import WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.commands import NotYet, WrongPaymentState
 from domain.payment.state import Payment, PaymentStatus, PaymentTerms, PurposeKind
@@ -68,7 +69,8 @@ _COMMANDED = (
     (Conflict, "payment.refused"),
 )
 CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
-_CREATING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *CREATING)
+INVOICED = (WrongInvoiceState, (Conflict, "invoice.amount_mismatch"))
+_CREATING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.amount_mismatch"), *INVOICED, *CREATING)
 _CONFIRMING = errors(*_COMMANDED, PaymentDeclined)
 _REFUNDING = errors(
     NotFound,
@@ -133,7 +135,8 @@ async def create_payment(
 
     async def terms() -> PaymentTerms:
         escrow = None if body.escrow_id is None else await fundable_escrow(deps, actor, body.escrow_id)
-        return await Terms(deps, org_id, body).of(body, escrow)
+        invoice = None if body.invoice_id is None else await payable_invoice(deps, actor, body.invoice_id)
+        return await Terms(deps, org_id, body).of(body, escrow, invoice)
 
     async def act() -> PaymentView:
         return shown(await commands.create(deps, temporal, actor, once, terms), actor)
@@ -235,6 +238,8 @@ async def refund_payment(
 ) -> Response:
     """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
     payment = await sender.find(payment_id, Permission.REFUND_PAYMENT)
+    if payment.terms.purpose.kind is PurposeKind.INVOICE:
+        permit(sender.actor, Permission.OPERATE)  # whoever owes it does not take it back by themselves
     refund_id = refund_id_of(once.command_id)
 
     async def act() -> RefundView:

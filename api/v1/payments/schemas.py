@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from api.fields import Amount, Currency, EscrowId, Name, Note, RequestModel, ResponseModel, example
+from api.fields import Amount, Currency, EscrowId, InvoiceId, Name, Note, RequestModel, ResponseModel, example
 from api.v1.customers.schemas import ReturnUrl
+from domain.deployment import MAX_SLOTS
 from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, PurposeKind, Refund, RefundState
@@ -52,7 +53,7 @@ class Means(RequestModel):
 
 
 class PaymentCreate(Means):
-    """A payment. For an escrow, amount and currency follow from it when they are left out."""
+    """A payment. For an escrow, an invoice or slots, amount and currency follow from these when they are left out."""
 
     model_config = example(
         amount="25.00", currency="USD", provider="stripe", purpose="balance", description="Q3 budget"
@@ -61,9 +62,12 @@ class PaymentCreate(Means):
     amount: Amount | None = None
     currency: Currency | None = None
     purpose: PurposeKind = Field(
-        default=PurposeKind.CREDITS, description="Credits for the amount, the money of one escrow, or a cash balance."
+        default=PurposeKind.CREDITS,
+        description="Credits for the amount, the money of one escrow, an invoice, slots, or a cash balance.",
     )
     escrow_id: EscrowId | None = None
+    invoice_id: InvoiceId | None = None
+    slots: int | None = Field(default=None, ge=1, le=MAX_SLOTS, description="How many slots; one unless it is said.")
     capture_method: Literal["automatic", "manual"] = "automatic"
     description: Name | None = None
 
@@ -178,6 +182,7 @@ class PaymentView(ResponseModel):
     granted: MoneyView = Field(description="What was given for what has come in, before refunds and chargebacks.")
     owed: MoneyView = Field(description="What refunds and chargebacks had to take and was spent already.")
     escrow_id: str | None
+    invoice_id: str | None
     package: str | None
     fulfilment: Fulfilment = Field(description="Whether an escrow took the money; `gone` when it no longer could.")
     description: str
@@ -263,6 +268,7 @@ def view(payment: Payment, *, for_payer: bool) -> PaymentView:
         granted=money(payment.granted_minor, purpose.goods_asset),
         owed=money(payment.debt_minor, purpose.goods_asset),
         escrow_id=purpose.escrow_id,
+        invoice_id=purpose.invoice_id,
         package=purpose.package,
         fulfilment=payment.fulfilment,
         description=terms.description,

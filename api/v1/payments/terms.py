@@ -8,13 +8,16 @@ from api.provider_errors import provider_errors
 from api.v1.payments.schemas import Means, PaymentCreate, ProviderName
 from domain.access import Actor
 from domain.credits import CreditPrice, credit_price
+from domain.deployment import slot_price
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable, WrongState
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
-from domain.money import CREDIT, format_amount, parse_amount
+from domain.invoice import require_payable
+from domain.money import CREDIT, SLOT, format_amount, parse_amount
 from domain.payment.quote import Quote, Rate, currency_value, quote
 from domain.payment.state import PaymentTerms, Purpose, PurposeKind
 from providers.payments.limits import COINS, check_chargeable
 from repositories import escrow as escrows
+from repositories import invoice as invoices
 from runtime.identity import new_id
 
 MISSING_ESCROW = "There is no such escrow."
@@ -29,6 +32,16 @@ class Charge:
     quote: Quote | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payable:
+    """An invoice that can be paid: what is due of it, in minor units."""
+
+    invoice_id: str
+    number: str
+    due_minor: int
+    currency: str
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Makes the terms of one payment of an organization."""
@@ -37,13 +50,14 @@ class Terms:
     org_id: str
     means: Means
 
-    async def of(self, body: PaymentCreate, escrow: Escrow | None) -> PaymentTerms:
+    async def of(self, body: PaymentCreate, escrow: Escrow | None, invoice: Payable | None = None) -> PaymentTerms:
         """Return the terms of a payment that was asked for as such.
 
         Raises:
             Invalid: the parts of the request do not go together.
-            Conflict: the escrow is for another amount or currency.
+            Conflict: the escrow or the invoice is for another amount or currency.
         """
+        _check_named(body)
         match body.purpose:
             case PurposeKind.CREDITS:
                 charge, credits_minor = await self._credits_for(body)
@@ -53,12 +67,18 @@ class Terms:
                     raise _invalid("escrow_id", "A payment for an escrow names it.")
                 charge = await self.escrow_charge(escrow, body.amount, body.currency)
                 goods = escrow_goods(escrow)
+            case PurposeKind.INVOICE:
+                if invoice is None:
+                    raise _invalid("invoice_id", "A payment for an invoice names it.")
+                charge = self.invoice_charge(invoice, body.amount, body.currency)
+                goods = invoice_goods(invoice)
+            case PurposeKind.SLOT:
+                charge, goods = self._slots(body)
             case PurposeKind.BALANCE:
                 charge = self._balance_charge(body)
                 goods = Purpose(kind=PurposeKind.BALANCE, goods_asset=charge.currency, goods_minor=charge.amount_minor)
-        if body.purpose is not PurposeKind.ESCROW and body.escrow_id is not None:
-            raise _invalid("escrow_id", "Only a payment with the purpose escrow names one.")
-        return self.make(charge, goods, body.description, manual_capture=body.capture_method == "manual")
+        described = body.description or (None if invoice is None else f"Invoice {invoice.number}")
+        return self.make(charge, goods, described, manual_capture=body.capture_method == "manual")
 
     def make(
         self, charge: Charge, purpose: Purpose, description: str | None = None, *, manual_capture: bool = False
@@ -124,6 +144,37 @@ class Terms:
         if not sold and coin and due_in not in COINS:
             raise _mismatch(f"This escrow is in {due_in}, which no coin pays.")
         return await self.price(due, due_in) if sold else Charge(amount_minor=due, currency=due_in)
+
+    def invoice_charge(self, invoice: Payable, amount: str | None, currency: str | None) -> Charge:
+        """Return what is charged for an invoice: all that is due. An amount that the request names must be that."""
+        due, due_in = invoice.due_minor, invoice.currency
+        if self.means.provider is ProviderName.CREDITS:
+            raise _invalid("provider", "Credits do not pay for what has a price in money.")
+        other = self.means.asset not in {None, due_in} or (currency or due_in) != due_in
+        if other or (self.means.provider is ProviderName.CRYPTO and due_in not in COINS):
+            raise _mismatch(f"This invoice is in {due_in}.", code="invoice.amount_mismatch")
+        if amount is not None and parse_amount(amount, due_in) != due:
+            raise _mismatch(
+                f"Of this invoice {format_amount(due, due_in)} {due_in} are due.", code="invoice.amount_mismatch"
+            )
+        return Charge(amount_minor=due, currency=due_in)
+
+    def _slots(self, body: PaymentCreate) -> tuple[Charge, Purpose]:
+        """Return the charge for slots. A slot has no parts, so what may come in parts does not pay for it."""
+        settings = self.deps.settings
+        price = slot_price(settings.slot_price, settings.slot_currency)
+        if self.means.provider not in {ProviderName.STRIPE, ProviderName.PAYPAL}:
+            raise _invalid("provider", "Slots are paid by card, by bank or by PayPal.")
+        if body.capture_method == "manual":
+            raise _invalid("capture_method", "Slots are not authorized first.")
+        slots = body.slots or 1
+        due = price.of(slots)
+        if (body.currency or price.currency) != price.currency:
+            raise _invalid("currency", f"Slots are sold for {price.currency}.")
+        if body.amount is not None and parse_amount(body.amount, price.currency) != due:
+            raise _invalid("amount", f"{slots} slots cost {format_amount(due, price.currency)} {price.currency}.")
+        purpose = Purpose(kind=PurposeKind.SLOT, goods_asset=SLOT, goods_minor=slots)
+        return Charge(amount_minor=due, currency=price.currency), purpose
 
     async def _credits_for(self, body: PaymentCreate) -> tuple[Charge, int]:
         """Return the charge for credits, and how many of them an amount of money or coins buys."""
@@ -200,6 +251,29 @@ class Terms:
             return await self.deps.providers.rates.rate(asset, currency)
 
 
+async def payable_invoice(deps: Deps, actor: Actor, invoice_id: str) -> Payable:
+    """Return an invoice of the actor's organization on which something is due.
+
+    Raises:
+        NotFound: there is none that the actor sees.
+        Conflict: `invoice.wrong_state`, nothing is due.
+    """
+    async with deps.session_for(actor) as session:
+        row = await invoices.get(session, invoice_id)
+        due = require_payable(invoices.standing_of(row))
+        return Payable(invoice_id=row.id, number=row.number, due_minor=due, currency=row.currency)
+
+
+def invoice_goods(invoice: Payable) -> Purpose:
+    """Return what a payment for an invoice is for: what is due of it."""
+    return Purpose(
+        kind=PurposeKind.INVOICE,
+        goods_asset=invoice.currency,
+        goods_minor=invoice.due_minor,
+        invoice_id=invoice.invoice_id,
+    )
+
+
 async def fundable_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     """Return an escrow that the actor can pay for now.
 
@@ -239,9 +313,19 @@ def escrow_goods(escrow: Escrow) -> Purpose:
     )
 
 
+def _check_named(body: PaymentCreate) -> None:
+    """Refuse what belongs to another purpose."""
+    named = ((PurposeKind.ESCROW, "escrow_id"), (PurposeKind.INVOICE, "invoice_id"), (PurposeKind.SLOT, "slots"))
+    for purpose, field in named:
+        if body.purpose is not purpose and getattr(body, field) is not None:
+            raise _invalid(field, f"Only a payment with the purpose {purpose.value} names this.")
+
+
 def _described(purpose: Purpose) -> str:
     if purpose.kind is PurposeKind.ESCROW:
         return f"Escrow {purpose.escrow_id}"
+    if purpose.kind is PurposeKind.SLOT:
+        return f"{purpose.goods_minor} deployment slot" + ("s" if purpose.goods_minor > 1 else "")
     amount = format_amount(purpose.goods_minor, purpose.goods_asset)
     return f"{amount} credits" if purpose.goods_asset == CREDIT else f"Balance of {amount} {purpose.goods_asset}"
 
@@ -254,5 +338,5 @@ def _invalid(field: str, why: str) -> Invalid:
     return Invalid(why, extra={"field": field})
 
 
-def _mismatch(why: str) -> Conflict:
-    return Conflict(why, code="escrow.amount_mismatch")
+def _mismatch(why: str, *, code: str = "escrow.amount_mismatch") -> Conflict:
+    return Conflict(why, code=code)

@@ -1,0 +1,128 @@
+"""Invoices: what an organization is asked to pay, and what its payments do to that.
+
+An invoice is issued whole: its lines, its total and its currency never change, so a link to pay it never asks for
+another amount. What is paid changes with every payment, refund and chargeback; amounts are minor units of its currency.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import Conflict, Invalid
+from domain.money import ISSUED, MAX_AMOUNT_MINOR, format_amount, scale_of
+
+#: Nobody reads a longer one.
+MAX_LINES = 200
+MAX_QUANTITY = 1_000_000
+
+
+class InvoiceStatus(StrEnum):
+    """`open`: something is due; `paid`: nothing is; `void`: withdrawn before anything was paid."""
+
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+
+
+class WrongInvoiceState(Conflict):
+    """The invoice's state does not allow this; `extra["state"]` names the state."""
+
+    code = "invoice.wrong_state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceLine:
+    """What is charged for: a number of units at a price each, in minor units."""
+
+    description: str
+    quantity: int
+    unit_minor: int
+
+    @property
+    def amount_minor(self) -> int:
+        """What the line comes to."""
+        return self.quantity * self.unit_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an invoice stands: its total, and what of it is paid, in minor units.
+
+    `of_payment_minor` is the part of `paid_minor` that one payment has brought.
+    """
+
+    status: InvoiceStatus
+    total_minor: int
+    paid_minor: int
+    of_payment_minor: int = 0
+
+    @property
+    def due_minor(self) -> int:
+        """What is still to be paid."""
+        return self.total_minor - self.paid_minor if self.status is InvoiceStatus.OPEN else 0
+
+
+def total_of(lines: Sequence[InvoiceLine], currency: str) -> int:
+    """Return what the lines come to.
+
+    Raises:
+        Invalid: there is none or there are too many, a quantity is out of bounds, the total is more than the books
+            hold, or it is in what the platform issues itself.
+    """
+    scale_of(currency)
+    if currency in ISSUED:
+        raise Invalid("An invoice is for money.", extra={"field": "currency"})
+    if not 0 < len(lines) <= MAX_LINES:
+        raise Invalid(f"An invoice has 1 to {MAX_LINES} lines.", extra={"field": "lines"})
+    if any(not 0 < line.quantity <= MAX_QUANTITY or line.unit_minor <= 0 for line in lines):
+        raise Invalid(f"A line is for 1 to {MAX_QUANTITY} units at a positive price.", extra={"field": "lines"})
+    total = sum(line.amount_minor for line in lines)
+    if total > MAX_AMOUNT_MINOR:
+        limit = format_amount(MAX_AMOUNT_MINOR, currency)
+        raise Invalid(f"An invoice cannot be for more than {limit} {currency}.", extra={"field": "lines"})
+    return total
+
+
+def changed(standing: Standing, by_minor: int) -> Standing:
+    """Return how the invoice stands when one payment has brought so much more, or, below zero, taken it back.
+
+    Raises:
+        ValueError: it is more than was due, or more than this payment had brought.
+    """
+    paid, own = standing.paid_minor + by_minor, standing.of_payment_minor + by_minor
+    if own < 0 or by_minor > standing.due_minor:
+        raise ValueError(f"{by_minor} cannot be paid on an invoice that stands at {standing}")
+    status = InvoiceStatus.PAID if paid == standing.total_minor else InvoiceStatus.OPEN
+    return Standing(status=status, total_minor=standing.total_minor, paid_minor=paid, of_payment_minor=own)
+
+
+def require_payable(standing: Standing) -> int:
+    """Return what is due.
+
+    Raises:
+        WrongInvoiceState: nothing is.
+    """
+    if standing.status is not InvoiceStatus.OPEN:
+        raise WrongInvoiceState(
+            f"An invoice that is {standing.status.value} takes no money.", extra={"state": standing.status.value}
+        )
+    return standing.due_minor
+
+
+def require_voidable(standing: Standing) -> None:
+    """Refuse to withdraw an invoice that something was paid on.
+
+    Raises:
+        WrongInvoiceState: it is paid, or in part, or withdrawn already.
+    """
+    if standing.status is not InvoiceStatus.OPEN or standing.paid_minor:
+        state = "paid in part" if standing.status is InvoiceStatus.OPEN else standing.status.value
+        raise WrongInvoiceState(
+            f"An invoice that is {state} cannot be withdrawn.", extra={"state": standing.status.value}
+        )
+
+
+def is_overdue(standing: Standing, *, due_at: datetime, now: datetime) -> bool:
+    """Tell whether something should have been paid by now."""
+    return standing.due_minor > 0 and now >= due_at

@@ -1,0 +1,119 @@
+"""Statements about invoices: their rows, what payments have paid of them, and their numbers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.invoice import InvoiceStatus, Standing
+from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
+from repositories.command import refuse_other
+
+MISSING = "There is no such invoice."
+_ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
+
+
+def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> Standing:
+    """Return how the invoice of a row stands."""
+    return Standing(
+        status=InvoiceStatus(row.status),
+        total_minor=row.total_minor,
+        paid_minor=row.paid_minor,
+        of_payment_minor=of_payment_minor,
+    )
+
+
+async def made_before(session: AsyncSession, wanted: InvoiceRow) -> InvoiceRow | None:
+    """Return the invoice that this one's command issued, if it did; nobody else works on the command meanwhile.
+
+    Raises:
+        IdempotencyConflict: the command issued another one.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(wanted.command_id, 0))))
+    found = (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == wanted.command_id))).one_or_none()
+    if found is not None:
+        refuse_other(found, wanted, _ASKED)
+    return found
+
+
+async def next_number(session: AsyncSession, name: str) -> int:
+    """Return the next number of a sequence. It is taken only if the transaction commits, so there are no gaps.
+
+    Everybody else who wants one waits until then: ask for it as the last thing but one.
+    """
+    statement = insert(NumberSequence).values(name=name, last=1)
+    counted = statement.on_conflict_do_update(index_elements=["name"], set_={"last": NumberSequence.last + 1})
+    return (await session.scalars(counted.returning(NumberSequence.last))).one()
+
+
+async def add(session: AsyncSession, row: InvoiceRow) -> None:
+    """Insert an invoice; in the transaction of its transfer."""
+    session.add(row)
+    await session.flush()
+
+
+async def get(session: AsyncSession, invoice_id: str, *, locked: bool = False) -> InvoiceRow:
+    """Return the invoice, locked until the transaction ends if asked; NotFound when the session may not see it."""
+    found = None
+    if is_id(invoice_id, "inv"):
+        query = select(InvoiceRow).where(InvoiceRow.id == invoice_id)
+        found = (await session.scalars(query.with_for_update() if locked else query)).one_or_none()
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def page(
+    session: AsyncSession, *, org_id: str | None, status: str | None, after: str | None, limit: int
+) -> Sequence[InvoiceRow]:
+    """Return up to `limit` invoices that the session may see, newest first, older than the id `after`."""
+    query = select(InvoiceRow).order_by(InvoiceRow.id.desc()).limit(limit)
+    for column, wanted in ((InvoiceRow.org_id, org_id), (InvoiceRow.status, status)):
+        query = query if wanted is None else query.where(column == wanted)
+    if after:
+        query = query.where(InvoiceRow.id < after)
+    return (await session.scalars(query)).all()
+
+
+async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[InvoicePayment]:
+    """Return what each payment has paid of an invoice, the oldest first."""
+    query = select(InvoicePayment).where(InvoicePayment.invoice_id == invoice_id).order_by(InvoicePayment.payment_id)
+    return (await session.scalars(query)).all()
+
+
+async def lock_standing(session: AsyncSession, invoice_id: str, payment_id: str) -> Standing:
+    """Keep every other writer out until the transaction ends, and say how the invoice stands for one payment."""
+    row = await get(session, invoice_id, locked=True)
+    await session.refresh(row)
+    query = select(InvoicePayment.amount_minor).where(
+        InvoicePayment.invoice_id == invoice_id, InvoicePayment.payment_id == payment_id
+    )
+    return standing_of(row, (await session.scalars(query)).one_or_none() or 0)
+
+
+async def write_standing(
+    session: AsyncSession, invoice_id: str, payment_id: str, org_id: str, standing: Standing, at: datetime
+) -> None:
+    """Write how the invoice stands after a payment's event; the caller holds its lock."""
+    await session.execute(
+        update(InvoiceRow)
+        .where(InvoiceRow.id == invoice_id)
+        .values(status=standing.status.value, paid_minor=standing.paid_minor, updated_at=at)
+    )
+    changing = {"amount_minor": standing.of_payment_minor, "updated_at": at}
+    statement = insert(InvoicePayment).values(invoice_id=invoice_id, payment_id=payment_id, org_id=org_id, **changing)
+    await session.execute(statement.on_conflict_do_update(index_elements=["invoice_id", "payment_id"], set_=changing))
+
+
+async def write_void(session: AsyncSession, invoice_id: str, transfer_id: UUID, at: datetime) -> None:
+    """Write that an invoice is withdrawn; the caller holds its lock."""
+    await session.execute(
+        update(InvoiceRow)
+        .where(InvoiceRow.id == invoice_id)
+        .values(status=InvoiceStatus.VOID.value, void_transfer_id=transfer_id, updated_at=at)
+    )
