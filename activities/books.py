@@ -4,11 +4,16 @@ from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 
+from contracts.escrow import Declined
 from domain import accounts
+from domain.errors import DomainError
 from ledger.gateway import Ledger
 
 #: The class of SQLSTATEs that say that a value does not fit.
 DATA_EXCEPTION = "22"
+
+#: What the sender of a command is told when text or a number that came with it `does_not_fit`.
+NOT_STORABLE = Declined(code="request.invalid", detail="The command holds a value that cannot be stored.")
 
 
 class BooksRefused(RuntimeError):
@@ -18,6 +23,11 @@ class BooksRefused(RuntimeError):
 def does_not_fit(error: DBAPIError) -> bool:
     """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
     return str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION)
+
+
+def declined(refusal: DomainError) -> Declined:
+    """Return a refusal that the caller can mend as a result."""
+    return Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
 
 
 async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:

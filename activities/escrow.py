@@ -4,8 +4,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import BooksRefused, does_not_fit, settle_debt
-from contracts.escrow import Declined, FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
+from activities.books import NOT_STORABLE, BooksRefused, declined, does_not_fit, settle_debt
+from contracts.escrow import FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
 from domain.errors import DomainError, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
@@ -45,12 +45,11 @@ class EscrowActivities:
             async with self._database.platform() as session:
                 return await self._write(session, message)
         except InsufficientFunds as refusal:
-            return _declined(refusal.error_code, refusal.detail, refusal.extra)
+            return RecordedEscrow(applied=False, declined=declined(refusal))
         except DBAPIError as error:
             if not does_not_fit(error):
                 raise
-            # Text or a number that PostgreSQL cannot hold: it came with the command and will never fit.
-            return _declined("request.invalid", "The command holds a value that cannot be stored.", {})
+            return RecordedEscrow(applied=False, declined=NOT_STORABLE)
         except BooksRefused as refusal:
             await self._alert(message, str(refusal))
             raise
@@ -164,7 +163,3 @@ class EscrowActivities:
                 detail=f"{message.event} of {terms.escrow_id} cannot be booked and is tried again: {why}",
                 org_id=terms.payer_org_id,
             )
-
-
-def _declined(code: str, detail: str, extra: dict[str, object]) -> RecordedEscrow:
-    return RecordedEscrow(applied=False, declined=Declined(code=code, detail=detail, extra=extra))

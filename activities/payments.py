@@ -8,9 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import BooksRefused, does_not_fit
+from activities.books import NOT_STORABLE, BooksRefused, declined, does_not_fit
 from activities.payment_legs import resolve
-from contracts.escrow import Declined
 from contracts.payment import (
     FindStranded,
     InvoiceStanding,
@@ -79,21 +78,13 @@ class PaymentBooks:
                 if activity.info().attempt > SPENT_MEANWHILE:
                     await self._alert(message, refusal.detail)
                 raise BooksRefused(refusal.detail) from refusal
-            return RecordedPayment(
-                applied=False,
-                declined=Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra),
-            )
+            return RecordedPayment(applied=False, declined=declined(refusal))
         except DBAPIError as error:
             if does_not_fit(error):
                 if message.events[-1].command_id is None:
                     await self._alert(message, "what its provider says holds a value that cannot be stored")
                     raise BooksRefused(message.payment_id) from error
-                return RecordedPayment(
-                    applied=False,
-                    declined=Declined(
-                        code="request.invalid", detail="The command holds a value that cannot be stored."
-                    ),
-                )
+                return RecordedPayment(applied=False, declined=NOT_STORABLE)
             if activity.info().attempt > 1 and "payment_movements" in str(error.orig):
                 await self._alert(message, "a movement of it is booked for another payment")
             raise
