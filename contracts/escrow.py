@@ -213,6 +213,16 @@ class OverdueEscrows(Message):
 
     terms: tuple[Terms, ...]
 
+    @property
+    def found(self) -> tuple[Terms, ...]:
+        """What a sweep goes through."""
+        return self.terms
+
+    @property
+    def last(self) -> str:
+        """After which escrow the next page begins."""
+        return self.terms[-1].escrow_id
+
 
 class SweepResult(Message):
     """How many escrows were overdue, and how many of them had no run and got one."""

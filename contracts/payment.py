@@ -276,6 +276,11 @@ class UnhandledEvents(Message):
     events: tuple[ProviderEventInput, ...]
     last: int
 
+    @property
+    def found(self) -> tuple[ProviderEventInput, ...]:
+        """What a sweep goes through."""
+        return self.events
+
 
 class InboxSweepResult(Message):
     """How many events were not handled, and how many of them were given a run again."""
@@ -296,6 +301,16 @@ class StrandedPayments(Message):
     """The terms of payments that stand still, in the order of their ids; fewer than the limit on the last page."""
 
     terms: tuple[PaymentTerms, ...]
+
+    @property
+    def found(self) -> tuple[PaymentTerms, ...]:
+        """What a sweep goes through."""
+        return self.terms
+
+    @property
+    def last(self) -> str:
+        """After which payment the next page begins."""
+        return self.terms[-1].payment_id
 
 
 class PaymentSweepResult(Message):

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
@@ -16,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.story import summary
     from domain.ids import escrow_workflow_id
     from workflows.escrow import EscrowWorkflow
+    from workflows.sweep import sweep
 
 #: How long a deadline may have passed before its escrow is taken for one without a run.
 PATIENCE = timedelta(minutes=5)
@@ -41,42 +41,36 @@ class EscrowSweepWorkflow:
     @workflow.run
     async def run(self) -> SweepResult:
         """Find overdue escrows page by page and start those runs that are not there."""
-        before, after = workflow.now() - PATIENCE, ""
-        overdue, started = 0, 0
-        while overdue < MOST:
-            page = await workflow.execute_local_activity_method(
+        before = workflow.now() - PATIENCE
+        overdue, started = await sweep(
+            lambda after: workflow.execute_local_activity_method(
                 EscrowActivities.find_overdue,
                 FindOverdue(before=before, after=after, limit=PAGE),
                 **local_activity(f"find escrows whose deadline passed before {before:%H:%M:%S}"),
-            )
-            for terms in page.terms:
-                started += await _start(terms)
-            overdue += len(page.terms)
-            if len(page.terms) < PAGE:
-                break
-            after = page.terms[-1].escrow_id
+            ),
+            _start,
+            after="",
+            page=PAGE,
+            most=MOST,
+        )
         if started:
             workflow.logger.warning("escrows without a run were started again", extra={"started": started})
         return SweepResult(overdue=overdue, started=started)
 
 
-async def _start(terms: Terms) -> bool:
-    try:
-        await workflow.start_child_workflow(
-            EscrowWorkflow.run,
-            EscrowInput(
-                terms=terms,
-                opened_by=Actor(principal="escrow-sweep", role=Role.OPERATOR),
-                command_id="escrow-sweep",
-                resume=True,
-            ),
-            id=escrow_workflow_id(terms.contract_id),
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=summary(terms),
-            search_attributes=escrow_attributes(terms, None),
-            task_timeout=TASK_TIMEOUT,
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+async def _start(terms: Terms) -> None:
+    await workflow.start_child_workflow(
+        EscrowWorkflow.run,
+        EscrowInput(
+            terms=terms,
+            opened_by=Actor(principal="escrow-sweep", role=Role.OPERATOR),
+            command_id="escrow-sweep",
+            resume=True,
+        ),
+        id=escrow_workflow_id(terms.contract_id),
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        static_summary=summary(terms),
+        search_attributes=escrow_attributes(terms, None),
+        task_timeout=TASK_TIMEOUT,
+    )

@@ -1,11 +1,9 @@
 """InboxSweepWorkflow: gives a run to events of the inbox that were stored and not handled."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
@@ -13,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import TASK_TIMEOUT, local_activity
     from domain.ids import provider_event_workflow_id
     from workflows.provider_event import ProviderEventWorkflow
+    from workflows.sweep import sweep
 
 #: How long an event may wait before its run is taken for lost.
 PATIENCE = timedelta(minutes=1)
@@ -38,18 +37,19 @@ class InboxSweepWorkflow:
     @workflow.run
     async def run(self) -> InboxSweepResult:
         """Find unhandled events page by page and start those runs that are not there."""
-        now, after, unhandled, started = workflow.now(), 0, 0, 0
-        while unhandled < MOST:
-            page = await workflow.execute_local_activity_method(
+        now = workflow.now()
+        unhandled, started = await sweep(
+            lambda after: workflow.execute_local_activity_method(
                 InboxActivities.find_unhandled,
                 FindUnhandled(before=now - PATIENCE, after=after, limit=PAGE, forwarded_before=told_before(now)),
                 **local_activity(f"find events that came before {now - PATIENCE:%H:%M:%S} and are not handled"),
-            )
-            started += sum(await asyncio.gather(*(_start(event) for event in page.events)))
-            unhandled += len(page.events)
-            if len(page.events) < PAGE:
-                break
-            after = page.last
+            ),
+            _start,
+            after=0,
+            page=PAGE,
+            most=MOST,
+            at_once=True,
+        )
         if started:
             workflow.logger.warning("events of the inbox were given a run again", extra={"started": started})
         return InboxSweepResult(unhandled=unhandled, started=started)
@@ -60,17 +60,13 @@ def told_before(now: datetime) -> datetime | None:
     return now - TOLD_PATIENCE if now.minute % TOLD_EVERY_MINUTES == 0 else None
 
 
-async def _start(event: ProviderEventInput) -> bool:
-    try:
-        await workflow.start_child_workflow(
-            ProviderEventWorkflow.run,
-            event,
-            id=provider_event_workflow_id(event.provider, event.event_id),
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary="started again by the inbox sweep",
-            task_timeout=TASK_TIMEOUT,
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+async def _start(event: ProviderEventInput) -> None:
+    await workflow.start_child_workflow(
+        ProviderEventWorkflow.run,
+        event,
+        id=provider_event_workflow_id(event.provider, event.event_id),
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        static_summary="started again by the inbox sweep",
+        task_timeout=TASK_TIMEOUT,
+    )

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentBooks
@@ -16,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.state import PaymentTerms
     from domain.payment.story import summary
     from workflows.payment import PaymentWorkflow
+    from workflows.sweep import sweep
 
 #: How long something may be due before its payment is taken for one without a run.
 PATIENCE = timedelta(minutes=10)
@@ -41,42 +41,36 @@ class PaymentSweepWorkflow:
     @workflow.run
     async def run(self) -> PaymentSweepResult:
         """Find payments with something due page by page, and start those runs that are not there."""
-        before, after = workflow.now() - PATIENCE, ""
-        waiting, started = 0, 0
-        while waiting < MOST:
-            page = await workflow.execute_local_activity_method(
+        before = workflow.now() - PATIENCE
+        waiting, started = await sweep(
+            lambda after: workflow.execute_local_activity_method(
                 PaymentBooks.find_stranded,
                 FindStranded(before=before, after=after, limit=PAGE),
                 **local_activity(f"find payments that should have moved by {before:%H:%M:%S}"),
-            )
-            for terms in page.terms:
-                started += await _start(terms)
-            waiting += len(page.terms)
-            if len(page.terms) < PAGE:
-                break
-            after = page.terms[-1].payment_id
+            ),
+            _start,
+            after="",
+            page=PAGE,
+            most=MOST,
+        )
         if started:
             workflow.logger.warning("payments without a run were started again", extra={"started": started})
         return PaymentSweepResult(waiting=waiting, started=started)
 
 
-async def _start(terms: PaymentTerms) -> bool:
-    try:
-        await workflow.start_child_workflow(
-            PaymentWorkflow.run,
-            PaymentInput(
-                terms=terms,
-                created_by=Actor(principal="payment-sweep", role=Role.OPERATOR),
-                command_id="payment-sweep",
-                resume=True,
-            ),
-            id=payment_workflow_id(terms.payment_id),
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            static_summary=cut_summary(summary(terms)),
-            search_attributes=payment_attributes(terms, None),
-            task_timeout=TASK_TIMEOUT,
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+async def _start(terms: PaymentTerms) -> None:
+    await workflow.start_child_workflow(
+        PaymentWorkflow.run,
+        PaymentInput(
+            terms=terms,
+            created_by=Actor(principal="payment-sweep", role=Role.OPERATOR),
+            command_id="payment-sweep",
+            resume=True,
+        ),
+        id=payment_workflow_id(terms.payment_id),
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        static_summary=cut_summary(summary(terms)),
+        search_attributes=payment_attributes(terms, None),
+        task_timeout=TASK_TIMEOUT,
+    )
