@@ -116,7 +116,6 @@ def make_worker(
             books.record,
             books.load,
             books.find_stranded,
-            books.look_at_invoice,
             asking.create,
             asking.find,
             asking.retrieve,

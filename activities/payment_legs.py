@@ -1,66 +1,89 @@
 """Names the accounts that a payment's event moves money and goods between; what is there decides about some of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.books import owed_minor
-from domain.invoice import Standing, changed
-from domain.payment import booking
+from contracts.payment import PaymentEvent
+from domain.invoice import Standing, changed, require_payable
+from domain.payment import booking, invoicing
 from domain.payment.state import Move, MoveKind, PaymentTerms
 from ledger.gateway import Ledger, Leg
 from repositories import invoice, payment
 
-#: What an invoice that was paid takes part in.
-_OF_INVOICES = frozenset({MoveKind.EARMARK, MoveKind.SEIZE, MoveKind.RELEASE})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The legs of an event's transfer, what the organization comes to owe by it, and how its invoice stands then."""
+    """The legs of an event's transfer, and what the organization comes to owe by it.
+
+    `invoice` says how the payment's invoice stands then; None when it stands as before.
+    """
 
     legs: list[Leg]
     owed_minor: int
     invoice: Standing | None
 
 
-async def resolve(session: AsyncSession, ledger: Ledger, terms: PaymentTerms, moves: Sequence[Move]) -> Resolved:
-    """Resolve the moves of one event. What they depend on stays locked until the transaction ends."""
+async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) -> Resolved:
+    """Resolve the moves of one event. What they depend on stays locked until the transaction ends.
+
+    Raises:
+        WrongInvoiceState: the event pays an invoice on which nothing is due any more.
+    """
+    terms = event.payment.terms
     movements: list[booking.Movement] = []
     owes = 0
-    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for move in moves):
+    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for move in event.moves):
         await payment.lock_debt(session, terms.org_id)
-    standing = None
-    invoice_id = terms.purpose.invoice_id
-    if invoice_id is not None and any(move.kind in _OF_INVOICES for move in moves):
-        standing = await invoice.lock_standing(session, invoice_id, terms.payment_id)
-    for move in moves:
-        amount = move.amount_minor
-        if standing is not None and move.kind in _OF_INVOICES:
-            part, standing, moved = _with_invoice(terms, move, standing)
-            amount -= part
-            movements += moved
-            if not amount:
+    before = standing = await _standing(session, event)
+    for moved in event.moves:
+        move = moved
+        if standing is not None and move.kind in invoicing.KINDS:
+            move, standing, paid = await _with_invoice(ledger, event, move, standing)
+            movements += paid
+            if not move.amount_minor:
                 continue
-        match move.kind:
-            case MoveKind.SEIZE:
-                there = (await ledger.balance(booking.wallet(terms))).available_minor
-                owes += amount - max(0, min(there, amount))
-                movements += booking.seized(terms, amount, there)
-            case MoveKind.RELEASE:
-                owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
-                movements += booking.released(terms, amount, owed)
-            case _:
-                movements += booking.legs(terms, replace(move, amount_minor=amount))
+        rest, owing = await _moved(ledger, terms, move)
+        movements += rest
+        owes += owing
     legs = [Leg(source=source, destination=destination, amount_minor=moved) for source, destination, moved in movements]
-    return Resolved(legs=legs, owed_minor=owes, invoice=standing)
+    return Resolved(legs=legs, owed_minor=owes, invoice=None if standing == before else standing)
 
 
-def _with_invoice(terms: PaymentTerms, move: Move, standing: Standing) -> tuple[int, Standing, list[booking.Movement]]:
-    """Pay what is due of the invoice, or take back what this payment has paid of it; the rest is as ever."""
+async def _standing(session: AsyncSession, event: PaymentEvent) -> Standing | None:
+    """Lock the invoice that the event can change; None when there is none."""
+    terms = event.payment.terms
+    if terms.purpose.invoice_id is None or not any(move.kind in invoicing.KINDS for move in event.moves):
+        return None
+    standing = await invoice.lock_standing(session, terms.purpose.invoice_id, terms.payment_id)
+    if event.event == "invoice_paid":
+        require_payable(standing)
+    return standing
+
+
+async def _with_invoice(
+    ledger: Ledger, event: PaymentEvent, move: Move, standing: Standing
+) -> tuple[Move, Standing, list[booking.Movement]]:
+    """Move the invoice's part; returns what is left to be moved, and how the invoice stands then."""
+    terms = event.payment.terms
+    available = (await ledger.balance(booking.wallet(terms))).available_minor
+    split = invoicing.split(event.payment, move, standing, available_minor=available)
+    rest = replace(move, amount_minor=split.other_minor)
     if move.kind is MoveKind.RELEASE:
-        part = min(move.amount_minor, standing.due_minor)
-        return part, changed(standing, part), booking.paid_on_invoice(terms, part)
-    part = min(move.amount_minor, standing.of_payment_minor)
-    return part, changed(standing, -part), booking.taken_from_invoice(terms, part)
+        return rest, changed(standing, split.invoice_minor), booking.paid_on_invoice(terms, split.invoice_minor)
+    return rest, changed(standing, -split.invoice_minor), booking.taken_from_invoice(terms, split.invoice_minor)
+
+
+async def _moved(ledger: Ledger, terms: PaymentTerms, move: Move) -> tuple[list[booking.Movement], int]:
+    """Return the movements of a move, and what the organization comes to owe by it."""
+    match move.kind:
+        case MoveKind.SEIZE:
+            there = (await ledger.balance(booking.wallet(terms))).available_minor
+            taken = booking.seized(terms, move.amount_minor, there)
+            return taken, move.amount_minor - max(0, min(there, move.amount_minor))
+        case MoveKind.RELEASE:
+            owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
+            return booking.released(terms, move.amount_minor, owed), 0
+        case _:
+            return booking.legs(terms, move), 0

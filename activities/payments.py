@@ -12,9 +12,7 @@ from activities.books import NOT_STORABLE, BooksRefused, declined, does_not_fit
 from activities.payment_legs import resolve
 from contracts.payment import (
     FindStranded,
-    InvoiceStanding,
     LoadPayment,
-    LookAtInvoice,
     PaymentEvent,
     RecordedPayment,
     RecordPayment,
@@ -23,6 +21,7 @@ from contracts.payment import (
 from domain.access import Actor, Role
 from domain.errors import DomainError, InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
+from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
 from domain.payment.state import RECEIPT_WINDOW, MoveKind, Payment
@@ -64,7 +63,8 @@ class PaymentBooks:
         Otherwise the stored state is returned, and the workflow goes on from it.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, the
-            chargeback's row, a lot, an alert; and the provider's events that are thereby handled.
+            chargeback's row, what is paid of its invoice, a lot, an alert; and the provider's events that are thereby
+            handled.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
@@ -72,6 +72,8 @@ class PaymentBooks:
         try:
             async with self._database.platform() as session:
                 return await self._write(session, message)
+        except WrongInvoiceState as refusal:
+            return RecordedPayment(applied=False, declined=declined(refusal))
         except InsufficientFunds as refusal:
             if not _can_be_declined(message):
                 # Somebody spent what was just counted: count again. Nobody does so time after time.
@@ -107,18 +109,6 @@ class PaymentBooks:
             if row is None:
                 raise BooksRefused(f"The books do not know {message.payment_id}; were they set back?")
             return payment.state_of(row)
-
-    @activity.defn(name="look_at_invoice")
-    async def look_at_invoice(self, message: LookAtInvoice) -> InvoiceStanding:
-        """Return how an invoice stands, so that money which it no longer needs is sent back.
-
-        Effect: none.
-        Idempotent by: reading only.
-        Fails with: nothing that is final.
-        """
-        async with self._database.platform() as session:
-            standing = invoice.standing_of(await invoice.get(session, message.invoice_id))
-            return InvoiceStanding(status=standing.status, due_minor=standing.due_minor)
 
     @activity.defn(name="find_stranded_payments")
     async def find_stranded(self, message: FindStranded) -> StrandedPayments:
@@ -166,7 +156,7 @@ class PaymentBooks:
         self, session: AsyncSession, ledger: Ledger, event: PaymentEvent, debts: dict[str | None, int]
     ) -> Payment:
         terms = event.payment.terms
-        resolved = await resolve(session, ledger, terms, event.moves)
+        resolved = await resolve(session, ledger, event)
         legs, owed = resolved.legs, resolved.owed_minor
         if owed:
             debts[event.debtor] = debts.get(event.debtor, 0) + owed

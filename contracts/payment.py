@@ -223,19 +223,6 @@ class EscrowFunding(Message):
     why: str | None = None
 
 
-class LookAtInvoice(Message):
-    """Asks how the invoice stands that a payment is for."""
-
-    invoice_id: str
-
-
-class InvoiceStanding(Message):
-    """What is due of an invoice, in minor units of its currency; nothing when it is not open."""
-
-    status: str
-    due_minor: int
-
-
 class ProviderEventInput(Message):
     """Starts the run that hands one webhook event to whom it concerns."""
 

@@ -15,10 +15,12 @@ from domain.money import ISSUED, MAX_AMOUNT_MINOR, format_amount, scale_of
 #: Nobody reads a longer one.
 MAX_LINES = 200
 MAX_QUANTITY = 1_000_000
+#: The one sequence that all invoices take their numbers from.
+SEQUENCE = "invoice"
 
 
 class InvoiceStatus(StrEnum):
-    """`open`: something is due; `paid`: nothing is; `void`: withdrawn before anything was paid."""
+    """`open`: something is due; `paid`: nothing is; `void`: withdrawn while nothing was paid, for good."""
 
     OPEN = "open"
     PAID = "paid"
@@ -63,6 +65,11 @@ class Standing:
         return self.total_minor - self.paid_minor if self.status is InvoiceStatus.OPEN else 0
 
 
+def number_text(number: int) -> str:
+    """Write a number of the sequence as people read it: `INV-000042`."""
+    return f"INV-{number:06d}"
+
+
 def total_of(lines: Sequence[InvoiceLine], currency: str) -> int:
     """Return what the lines come to.
 
@@ -94,6 +101,8 @@ def changed(standing: Standing, by_minor: int) -> Standing:
     if own < 0 or by_minor > standing.due_minor:
         raise ValueError(f"{by_minor} cannot be paid on an invoice that stands at {standing}")
     status = InvoiceStatus.PAID if paid == standing.total_minor else InvoiceStatus.OPEN
+    if standing.status is InvoiceStatus.VOID:
+        status = InvoiceStatus.VOID  # nothing is due and nothing was paid, and so it stays
     return Standing(status=status, total_minor=standing.total_minor, paid_minor=paid, of_payment_minor=own)
 
 

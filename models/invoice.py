@@ -33,6 +33,7 @@ class InvoiceRow(Base):
             "WHEN 'void' THEN paid_minor = 0 ELSE false END",
             name="status",
         ),
+        CheckConstraint("(status = 'void') = (void_transfer_id IS NOT NULL)", name="void"),
         Index("ix_invoices_org_id_id", "org_id", "id"),
         Index("ix_invoices_status_id", "status", "id"),
     )
@@ -50,7 +51,7 @@ class InvoiceRow(Base):
     due_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     transfer_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), unique=True)
-    void_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    void_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
 

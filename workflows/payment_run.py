@@ -8,18 +8,18 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import PaymentProviders
-    from activities.payments import PaymentBooks
     from contracts.payment import (
         AskProvider,
         AskRefund,
         FundEscrowFromPayment,
-        LookAtInvoice,
         ProviderAnswer,
         RefundAnswer,
     )
-    from contracts.queues import local_activity, regular_activity
+    from contracts.queues import regular_activity
     from domain.access import Actor
+    from domain.errors import DomainError
     from domain.ids import payment_key, refund_id_of
+    from domain.invoice import WrongInvoiceState
     from domain.payment import commands
     from domain.payment.converge import (
         misses_purpose,
@@ -222,20 +222,20 @@ class PaymentRun(PaymentRecord):
     async def _serve_purpose(self, *, in_part: bool = False) -> None:
         """Hand the money over to what it is for. A part of it pays a part of an invoice, and no escrow."""
         if self._payment.terms.purpose.invoice_id is not None:
-            await self._pay_invoice(self._payment.terms.purpose.invoice_id)
+            await self._pay_invoice()
         elif in_part:
             await self._purpose_gone("not all of it came in time")
         else:
             await self._fund_escrow()
 
-    async def _pay_invoice(self, invoice_id: str) -> None:
-        standing = await workflow.execute_local_activity_method(
-            PaymentBooks.look_at_invoice, LookAtInvoice(invoice_id=invoice_id), **local_activity("look at the invoice")
-        )
-        if standing.due_minor:
+    async def _pay_invoice(self) -> None:
+        """Pay the invoice; the books alone know whether anything is due at that moment."""
+        try:
             await self._record([commands.invoice_paid(self._payment, at=workflow.now())])
-        else:
-            await self._purpose_gone(f"the invoice is {standing.status}")
+        except DomainError as refusal:
+            if refusal.error_code != WrongInvoiceState.code:
+                raise
+            await self._purpose_gone(refusal.detail)
 
     async def _fund_escrow(self) -> None:
         funding = await workflow.execute_activity_method(

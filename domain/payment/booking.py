@@ -86,14 +86,14 @@ def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Mo
     return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
 
 
-def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
-    """Take back what the payment has paid of its invoice; it is due again."""
-    return _positive([(receivable(terms), goods_account(terms), amount_minor)])
-
-
 def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
     """Pay what is due of the payment's invoice."""
     return _positive([(goods_account(terms), receivable(terms), amount_minor)])
+
+
+def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
+    """Take back what the payment has paid of its invoice; it is due again."""
+    return _positive([(receivable(terms), goods_account(terms), amount_minor)])
 
 
 def _exchanged(source: Account, destination: Account, move: Move) -> list[Movement]:

@@ -7,7 +7,7 @@ from domain.access import Actor
 from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import needs_purpose, numbered
-from domain.payment.goods import taken_for
+from domain.payment.goods import held_minor, taken_for
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
@@ -123,7 +123,7 @@ def refund(
         Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
             `payment.too_many_refunds`, there were so many that only the whole remainder can be given back;
             `payment.refund_in_flight`, another one has not reached the provider yet; `payment.wrong_state`.
-        Invalid: `payment.refund_exceeds_remainder`.
+        Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are given back whole.
     """
     terms, remainder = payment.terms, payment.refundable_minor
     if not payment.received_minor:
@@ -155,6 +155,12 @@ def refund(
         raise Conflict(
             f"A payment has {MOST_REFUNDS} refunds at most. Give back all that is left of it, or nothing.",
             code="payment.too_many_refunds",
+        )
+    if leaves_part_of_a_slot(payment, amount):
+        raise Invalid(
+            "Slots are given back whole: refund what one or several of them cost, or all that is left.",
+            code="payment.part_of_a_slot",
+            extra={"field": "amount"},
         )
     goods = taken_for(payment, amount)
     requested = _requested(refund_id, amount, goods, requested_by, at, reason)
@@ -200,15 +206,22 @@ def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
 
 
 def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
-    """Pay the invoice with all that came; what is more than it is due goes to the organization."""
-    asset, held = payment.terms.purpose.goods_asset, payment.granted_minor
+    """Pay the invoice with all that came and is still there; what is more than is due goes to the organization.
+
+    The books refuse it when nothing is due, see `invoicing.split`.
+    """
+    asset, held = payment.terms.purpose.goods_asset, held_minor(payment)
     return numbered(
         Outcome(
             payment=replace(payment, fulfilment=Fulfilment.DONE),
             event="invoice_paid",
             actor=WORKFLOW,
-            moves=(Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else (),
-            details={"invoice_id": payment.terms.purpose.invoice_id},
+            moves=(Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held else (),
+            details={
+                "invoice_id": payment.terms.purpose.invoice_id,
+                "amount": format_amount(held, asset),
+                "currency": asset,
+            },
         ),
         at,
     )
@@ -227,9 +240,10 @@ def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) ->
     wanted = {"escrow_id": purpose.escrow_id} if purpose.invoice_id is None else {"invoice_id": purpose.invoice_id}
     details: dict[str, object] = {**wanted, "why": why}
     amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
-    # Refunds, disputes and reversals took their share from the organization, not from what waited for its purpose.
-    held = payment.granted_minor
-    if payment.terms.refundable and amount and needs_purpose(payment):
+    invoiced = purpose.invoice_id is not None
+    # What was to fund an escrow waits whole: refunds, disputes and reversals took their share from the organization.
+    held = held_minor(payment) if invoiced else payment.granted_minor
+    if payment.terms.refundable and amount and (invoiced or needs_purpose(payment)):
         goods = taken_for(payment, amount)
         refunding = _requested(refund_id, amount, goods, WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))

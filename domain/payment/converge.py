@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.ids import dispute_id_of
 from domain.money import format_amount
+from domain.payment.disputes import dispute_changed, new_dispute
 from domain.payment.goods import granted_for, taken_for
 from domain.payment.movements import book
 from domain.payment.snapshot import (
-    DisputeSnapshot,
-    DisputeStatus,
     MovementKind,
     ProviderStatus,
     RefundSnapshot,
@@ -25,8 +23,8 @@ from domain.payment.snapshot import (
 from domain.payment.state import (
     HANDED_OVER,
     IN_FLIGHT,
+    MAX_ITEMS,
     REFUND_STATES,
-    Dispute,
     Fulfilment,
     Move,
     MoveKind,
@@ -37,18 +35,6 @@ from domain.payment.state import (
     RefundState,
     status_of,
 )
-
-#: Nobody may make us keep a list without end: what comes after this needs a person.
-MAX_ITEMS = 200
-
-#: A dispute's words in the order in which they can follow each other; an older snapshot never takes one back.
-_DISPUTE_ORDER = {
-    DisputeStatus.INQUIRY: 0,
-    DisputeStatus.NEEDS_RESPONSE: 1,
-    DisputeStatus.UNDER_REVIEW: 2,
-    DisputeStatus.WON: 3,
-    DisputeStatus.LOST: 3,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +61,11 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         _adopted(payment, seen.snapshot)
         or _charged(payment, seen)
         or _new_refund(payment, seen)
-        or _new_dispute(payment, seen)
+        or new_dispute(payment, seen.snapshot.disputes)
         or _moved(payment, seen)
         or _fee(payment, seen.snapshot)
         or _refund_changed(payment, seen)
-        or _dispute_changed(payment, seen)
+        or dispute_changed(payment, seen.snapshot.disputes)
         or _progressed(payment, seen.snapshot)
     )
     return None if outcome is None else numbered(outcome, seen.at)
@@ -184,53 +170,6 @@ def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
     )
 
 
-def _new_dispute(payment: Payment, seen: Observation) -> Outcome | None:
-    known = {dispute.ref: dispute for dispute in payment.disputes}
-    for snapshot in seen.snapshot.disputes:
-        dispute = known.get(snapshot.ref)
-        if dispute is None and len(payment.disputes) < MAX_ITEMS and payment.received_minor:
-            return _open_dispute(payment, snapshot)
-        if dispute is not None and dispute.status is DisputeStatus.INQUIRY and _takes(snapshot):
-            return _escalated(payment, dispute, snapshot)
-    return None
-
-
-def _takes(snapshot: DisputeSnapshot) -> bool:
-    return snapshot.status not in {DisputeStatus.INQUIRY, DisputeStatus.WON}
-
-
-def _open_dispute(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
-    """Take what was bought with the disputed amount, as far as it is there. An inquiry takes nothing."""
-    # A dispute that was decided before we heard of it opens and is decided by the events that follow.
-    opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
-    goods = 0 if opening is DisputeStatus.INQUIRY else taken_for(payment, snapshot.amount_minor)
-    dispute = Dispute(
-        dispute_id=dispute_id_of(payment.terms.provider, snapshot.ref),
-        ref=snapshot.ref,
-        status=opening,
-        amount_minor=snapshot.amount_minor,
-        goods_minor=goods,
-        reason=snapshot.reason,
-        opened_at=snapshot.created_at,
-        evidence_due_at=snapshot.evidence_due_at,
-    )
-    after = replace(payment, disputes=(*payment.disputes, dispute))
-    event = "dispute_inquiry" if opening is DisputeStatus.INQUIRY else "dispute_opened"
-    return _dispute_outcome(after, dispute, event, (MoveKind.SEIZE, goods))
-
-
-def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) -> Outcome:
-    goods = taken_for(payment, snapshot.amount_minor)
-    opened = replace(
-        dispute,
-        status=DisputeStatus.NEEDS_RESPONSE,
-        amount_minor=snapshot.amount_minor,
-        goods_minor=goods,
-        evidence_due_at=snapshot.evidence_due_at,
-    )
-    return _dispute_outcome(payment.with_dispute(opened), opened, "dispute_opened", (MoveKind.SEIZE, goods))
-
-
 def _moved(payment: Payment, seen: Observation) -> Outcome | None:
     """Book what refunds, disputes and reversals did to the provider's balance."""
     booked = {item.key for item in payment.booked}
@@ -293,32 +232,6 @@ def refund_failed(payment: Payment, refund: Refund, why: str) -> Outcome:
     return _with_refund(payment, failed, "refund_failed", details=details, moves=moves)
 
 
-def _dispute_changed(payment: Payment, seen: Observation) -> Outcome | None:
-    told = {snapshot.ref: snapshot for snapshot in seen.snapshot.disputes}
-    for dispute in payment.disputes:
-        snapshot = told.get(dispute.ref)
-        if snapshot is None or not dispute.is_open or snapshot.status is dispute.status:
-            continue
-        if _DISPUTE_ORDER[snapshot.status] < _DISPUTE_ORDER[dispute.status]:
-            continue
-        changed = replace(dispute, status=snapshot.status, evidence_due_at=snapshot.evidence_due_at)
-        if snapshot.status is DisputeStatus.LOST:
-            lost = replace(changed, retired=True)
-            goods = 0 if dispute.released else dispute.goods_minor
-            kind = MoveKind.RETIRE if payment.terms.issues_goods else None
-            return _dispute_outcome(
-                payment.with_dispute(lost), lost, "dispute_lost", *(((kind, goods),) if kind else ())
-            )
-        if snapshot.status is DisputeStatus.WON:
-            if dispute.moved_minor:
-                continue  # the money has to come back first
-            won = replace(changed, released=True)
-            goods = 0 if dispute.released else dispute.goods_minor
-            return _dispute_outcome(payment.with_dispute(won), won, "dispute_won", (MoveKind.RELEASE, goods))
-        return _dispute_outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
-    return None
-
-
 def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
     """Follow the provider's word on the payment itself, as long as it says something new."""
     told = _told(payment, snapshot)
@@ -366,31 +279,20 @@ def _with_refund(
     return Outcome(payment=after, event=event, actor=_provider(payment), moves=moves, details=details)
 
 
-def _dispute_outcome(payment: Payment, dispute: Dispute, event: str, *moves: tuple[MoveKind, int]) -> Outcome:
-    asset = payment.terms.purpose.goods_asset
-    return Outcome(
-        payment=payment,
-        event=event,
-        actor=_provider(payment),
-        moves=_moves(*((kind, goods, asset) for kind, goods in moves)),
-        details={
-            "dispute": dispute.ref,
-            "reason": dispute.reason,
-            "amount": format_amount(dispute.amount_minor, payment.terms.currency),
-        },
-        debtor=dispute.ref,
-    )
-
-
 def _moves(*wanted: tuple[MoveKind, int, str]) -> tuple[Move, ...]:
     return tuple(Move(kind=kind, amount_minor=amount, asset=asset) for kind, amount, asset in wanted if amount)
 
 
 def needs_purpose(payment: Payment) -> bool:
-    """Tell whether the money is there and the escrow or invoice that it is for has yet to take it."""
+    """Tell whether the money is there and the escrow or invoice that it is for has yet to take it.
+
+    An escrow takes the whole or nothing. An invoice takes a part as well, once the provider says that this is all.
+    """
     if payment.terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
         return False
-    return payment.received_minor - payment.reversed_minor >= payment.terms.amount_minor
+    net = payment.received_minor - payment.reversed_minor
+    complete = payment.terms.purpose.invoice_id is not None and payment.provider_status is ProviderStatus.SUCCEEDED
+    return net >= payment.terms.amount_minor or (net > 0 and complete)
 
 
 def misses_purpose(payment: Payment) -> bool:

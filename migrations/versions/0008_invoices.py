@@ -45,10 +45,12 @@ def upgrade() -> None:
             "WHEN 'void' THEN paid_minor = 0 ELSE false END",
             name=op.f("ck_invoices_status"),
         ),
+        sa.CheckConstraint("(status = 'void') = (void_transfer_id IS NOT NULL)", name=op.f("ck_invoices_void")),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_invoices_org_id_organizations")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
         sa.UniqueConstraint("number", name=op.f("uq_invoices_number")),
         sa.UniqueConstraint("transfer_id", name=op.f("uq_invoices_transfer_id")),
+        sa.UniqueConstraint("void_transfer_id", name=op.f("uq_invoices_void_transfer_id")),
         sa.UniqueConstraint("command_id", name=op.f("uq_invoices_command_id")),
     )
     op.create_index("ix_invoices_org_id_id", "invoices", ["org_id", "id"])

@@ -1,0 +1,52 @@
+"""What a payment does to the invoice that it is for: it pays what is due, and what it has paid can be taken back.
+
+Until the payment's money is handed over it waits on the payment's own account, and what goes back or is disputed goes
+from there. After that the payment has paid a part of the invoice, and what was more than due is the organization's.
+"""
+
+from dataclasses import dataclass
+
+from domain.invoice import Standing
+from domain.payment.goods import held_minor, taken
+from domain.payment.state import Fulfilment, Move, MoveKind, Payment
+
+#: What an invoice takes part in.
+KINDS = frozenset({MoveKind.EARMARK, MoveKind.SEIZE, MoveKind.RELEASE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """How a move is shared out: `waiting_minor` stays on the payment's account, `invoice_minor` is the invoice's part.
+
+    The invoice's part is paid on it by a RELEASE, and due again after the other two. The rest, `other_minor`, moves as
+    it would without an invoice.
+    """
+
+    waiting_minor: int
+    invoice_minor: int
+    other_minor: int
+
+
+def split(payment: Payment, move: Move, standing: Standing, *, available_minor: int) -> Split:
+    """Share out a move of `KINDS` between the payment's own account, its invoice and the organization.
+
+    Args:
+        payment: the state after the event that the move belongs to.
+        move: of `KINDS`.
+        standing: how the invoice stands for this payment before the move.
+        available_minor: what the organization has in that currency. What this payment brought beyond the invoice goes
+            back before the invoice is due again, as far as it is there.
+    """
+    amount = move.amount_minor
+    net = payment.granted_minor - taken(payment)
+    if payment.fulfilment is Fulfilment.PENDING:
+        before = max(0, net - amount if move.kind is MoveKind.RELEASE else net + amount)
+        waiting = abs(held_minor(payment) - before)
+        return Split(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
+    if move.kind is MoveKind.RELEASE:
+        # Where more went back than had come, the organization owes that, and it is paid first.
+        part = max(0, min(amount, standing.due_minor, net - standing.of_payment_minor))
+    else:
+        beyond = max(0, min(amount, net + amount - standing.of_payment_minor, available_minor))
+        part = min(amount - beyond, standing.of_payment_minor)
+    return Split(waiting_minor=0, invoice_minor=part, other_minor=amount - part)
