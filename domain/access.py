@@ -29,6 +29,7 @@ class Permission(StrEnum):
     MANAGE_ORGANIZATIONS = "manage_organizations"
     MANAGE_KEYS = "manage_keys"
     MANAGE_AGENTS = "manage_agents"
+    MANAGE_PROJECTS = "manage_projects"
     GRANT_CREDITS = "grant_credits"
     AWARD = "award"
     FUND = "fund"
@@ -50,6 +51,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.READ_AUDIT,
     Permission.MANAGE_KEYS,
     Permission.MANAGE_AGENTS,
+    Permission.MANAGE_PROJECTS,
     Permission.AWARD,
     Permission.FUND,
     Permission.DELIVER,
@@ -75,7 +77,14 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.CONTEST,
     },
     Role.MEMBER: _TENANT_WORK
-    | {Permission.MANAGE_AGENTS, Permission.AWARD, Permission.FUND, Permission.DELIVER, Permission.PAY},
+    | {
+        Permission.MANAGE_AGENTS,
+        Permission.MANAGE_PROJECTS,
+        Permission.AWARD,
+        Permission.FUND,
+        Permission.DELIVER,
+        Permission.PAY,
+    },
     Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),
     Role.AGENT: frozenset(
         {Permission.READ, Permission.DELIVER, Permission.REFUND, Permission.DISPUTE, Permission.CANCEL}

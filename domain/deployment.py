@@ -1,10 +1,11 @@
 """How many projects an organization may have and deploy: its tier's share, and one more of each for every slot.
 
-Slots are an asset of the books: bought by a payment, used by a deployed project, taken back with a refund or a
-chargeback.
+Slots are an asset of the books: bought by a payment, used by what is deployed beyond the tier's share, taken back with
+a refund or a chargeback.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ from domain.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_
 
 #: How many one payment can be for.
 MAX_SLOTS = 1_000
+#: The longest slug, as a label of a host name may be.
+MAX_SLUG = 63
 #: What a project goes by in its address.
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -47,13 +50,23 @@ class LimitReached(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What an organization has, and what it uses: its slots apart by whether a deployed project occupies them."""
+    """What an organization has, and what it uses.
+
+    Attributes:
+        tier: what it is on.
+        projects: how many it has.
+        deployments: how many of them are deployed.
+        slots_free: slots that it has and does not use.
+        slots_in_use: slots that deployed projects occupy.
+        slots_owed: slots that a chargeback took while they were in use; the next ones repay them.
+    """
 
     tier: Tier
     projects: int
     deployments: int
     slots_free: int
     slots_in_use: int
+    slots_owed: int = 0
 
     @property
     def project_limit(self) -> int:
@@ -65,6 +78,11 @@ class Usage:
         """How many of them may be deployed."""
         return TIERS[self.tier].deployments + self.slots_free + self.slots_in_use
 
+    @property
+    def slots_needed(self) -> int:
+        """How many slots what is deployed would occupy: one for each deployment beyond the tier's share."""
+        return max(0, self.deployments - TIERS[self.tier].deployments)
+
 
 def check_new_project(usage: Usage) -> None:
     """Refuse a project beyond the limit.
@@ -74,30 +92,56 @@ def check_new_project(usage: Usage) -> None:
     """
     if usage.projects >= usage.project_limit:
         raise LimitReached(
-            f"There are {usage.projects} projects of {usage.project_limit}. Buy a slot, or change the tier.",
+            f"There are {usage.projects} projects, of {usage.project_limit}. Buy a slot, or change the tier.",
             extra={"limit": usage.project_limit, "used": usage.projects},
         )
 
 
 def slots_to_take(usage: Usage) -> int:
-    """Return how many slots one more deployment occupies: none while the tier has room, otherwise one.
+    """Return how many slots one more deployment takes: none while the tier has room, otherwise one.
+
+    It takes more where more is deployed than the tier and the slots had room for, because the tier was lowered: slots
+    that are bought then cover what runs already, and only then something new.
 
     Raises:
         LimitReached: neither the tier nor a slot has room.
     """
-    if usage.deployments - usage.slots_in_use < TIERS[usage.tier].deployments:
-        return 0
-    if usage.slots_free < 1:
-        raise LimitReached(
-            f"{usage.deployments} projects are deployed of {usage.deployment_limit}. Buy a slot, or change the tier.",
-            extra={"limit": usage.deployment_limit, "used": usage.deployments},
-        )
-    return 1
+    if usage.deployments >= usage.deployment_limit:
+        raise limit_reached(usage)
+    needed = max(0, usage.deployments + 1 - TIERS[usage.tier].deployments)
+    return max(0, needed - usage.slots_in_use)
 
 
 def slots_to_give_back(usage: Usage) -> int:
-    """Return how many slots are free again when one deployment ends: its tier's room is used before slots are."""
-    return min(1, usage.slots_in_use)
+    """Return how many slots are in use and no longer needed, after something was undeployed or the tier changed."""
+    return max(0, usage.slots_in_use - usage.slots_needed)
+
+
+def given_back(slots: int, owed: int) -> tuple[int, int]:
+    """Split slots that are given back: how many repay what is owed, and how many are free again."""
+    repaid = min(slots, owed)
+    return repaid, slots - repaid
+
+
+def limit_reached(usage: Usage) -> LimitReached:
+    """Return the refusal of one more deployment."""
+    return LimitReached(
+        f"{usage.deployments} projects are deployed, of {usage.deployment_limit}. Buy a slot, or change the tier.",
+        extra={"limit": usage.deployment_limit, "used": usage.deployments},
+    )
+
+
+def slug_of(name: str) -> str:
+    """Make a slug of a name: letters and digits in lower case without accents, everything else one hyphen.
+
+    Raises:
+        Invalid: nothing of the name is left.
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG].rstrip("-")
+    if not slug:
+        raise Invalid("No slug can be made of this name: send one.", extra={"field": "slug"})
+    return slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,14 @@ def invoice_transfer_key(invoice_id: str, step: str) -> str:
     return bounded(f"invoice:{invoice_id}:{step}")
 
 
+def deployment_transfer_key(subject_id: str, step: str, number: int) -> str:
+    """Key of a movement of slots: the project or organization that caused it, the step, and the event's number.
+
+    Events are numbered within the organization, so deploying a project again is a movement of its own.
+    """
+    return bounded(f"deployment:{subject_id}:{step}:{number}")
+
+
 def grant_key(org_id: str, command: str) -> str:
     """Key of a credit grant."""
     return bounded(f"grant:{org_id}:{command}")

@@ -7,7 +7,7 @@ from domain.access import Actor
 from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import needs_purpose, numbered
-from domain.payment.goods import held_minor, taken_for
+from domain.payment.goods import held_minor, leaves_part_of_a_slot, taken_for
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
