@@ -15,6 +15,8 @@ from domain.payment.snapshot import Decline, DisputeStatus, MovementKind, NextAc
 
 #: How many commands a payment remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
+#: Nobody may make us keep a list without end: what comes after this needs a person.
+MAX_ITEMS = 200
 
 
 class PaymentStatus(StrEnum):

@@ -1,0 +1,113 @@
+"""What follows from what a provider says of disputes; `converge.py` says when each is due.
+
+An inquiry takes nothing. A dispute takes what was bought with the disputed amount, as far as it is there, and gives it
+back or takes it for good when it is decided.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from domain.ids import dispute_id_of
+from domain.money import format_amount
+from domain.payment.goods import taken_for
+from domain.payment.snapshot import DisputeSnapshot, DisputeStatus
+from domain.payment.state import MAX_ITEMS, Dispute, Move, MoveKind, Outcome, Payment
+
+#: A dispute's words in the order in which they can follow each other; an older snapshot never takes one back.
+_ORDER = {
+    DisputeStatus.INQUIRY: 0,
+    DisputeStatus.NEEDS_RESPONSE: 1,
+    DisputeStatus.UNDER_REVIEW: 2,
+    DisputeStatus.WON: 3,
+    DisputeStatus.LOST: 3,
+}
+
+
+def new_dispute(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
+    """Open a dispute that is not known yet, or one that was only an inquiry until now."""
+    known = {dispute.ref: dispute for dispute in payment.disputes}
+    for snapshot in told:
+        dispute = known.get(snapshot.ref)
+        if dispute is None and len(payment.disputes) < MAX_ITEMS and payment.received_minor:
+            return _opened(payment, snapshot)
+        if dispute is not None and dispute.status is DisputeStatus.INQUIRY and _takes(snapshot):
+            return _escalated(payment, dispute, snapshot)
+    return None
+
+
+def _takes(snapshot: DisputeSnapshot) -> bool:
+    return snapshot.status not in {DisputeStatus.INQUIRY, DisputeStatus.WON}
+
+
+def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
+    """Take what was bought with the disputed amount, as far as it is there. An inquiry takes nothing."""
+    # A dispute that was decided before we heard of it opens and is decided by the events that follow.
+    opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
+    goods = 0 if opening is DisputeStatus.INQUIRY else taken_for(payment, snapshot.amount_minor)
+    dispute = Dispute(
+        dispute_id=dispute_id_of(payment.terms.provider, snapshot.ref),
+        ref=snapshot.ref,
+        status=opening,
+        amount_minor=snapshot.amount_minor,
+        goods_minor=goods,
+        reason=snapshot.reason,
+        opened_at=snapshot.created_at,
+        evidence_due_at=snapshot.evidence_due_at,
+    )
+    after = replace(payment, disputes=(*payment.disputes, dispute))
+    event = "dispute_inquiry" if opening is DisputeStatus.INQUIRY else "dispute_opened"
+    return _outcome(after, dispute, event, MoveKind.SEIZE, goods)
+
+
+def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) -> Outcome:
+    goods = taken_for(payment, snapshot.amount_minor)
+    opened = replace(
+        dispute,
+        status=DisputeStatus.NEEDS_RESPONSE,
+        amount_minor=snapshot.amount_minor,
+        goods_minor=goods,
+        evidence_due_at=snapshot.evidence_due_at,
+    )
+    return _outcome(payment.with_dispute(opened), opened, "dispute_opened", MoveKind.SEIZE, goods)
+
+
+def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
+    """Follow the provider's word on a dispute that is open; what an older snapshot says takes nothing back."""
+    by_ref = {snapshot.ref: snapshot for snapshot in told}
+    for dispute in payment.disputes:
+        snapshot = by_ref.get(dispute.ref)
+        if snapshot is None or not dispute.is_open or snapshot.status is dispute.status:
+            continue
+        if _ORDER[snapshot.status] < _ORDER[dispute.status]:
+            continue
+        changed = replace(dispute, status=snapshot.status, evidence_due_at=snapshot.evidence_due_at)
+        goods = 0 if dispute.released else dispute.goods_minor
+        if snapshot.status is DisputeStatus.LOST:
+            lost = replace(changed, retired=True)
+            retired = goods if payment.terms.issues_goods else 0
+            return _outcome(payment.with_dispute(lost), lost, "dispute_lost", MoveKind.RETIRE, retired)
+        if snapshot.status is DisputeStatus.WON:
+            if dispute.moved_minor:
+                continue  # the money has to come back first
+            won = replace(changed, released=True)
+            return _outcome(payment.with_dispute(won), won, "dispute_won", MoveKind.RELEASE, goods)
+        return _outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
+    return None
+
+
+def _outcome(
+    payment: Payment, dispute: Dispute, event: str, kind: MoveKind = MoveKind.SEIZE, goods_minor: int = 0
+) -> Outcome:
+    move = Move(kind=kind, amount_minor=goods_minor, asset=payment.terms.purpose.goods_asset)
+    return Outcome(
+        payment=payment,
+        event=event,
+        actor=f"provider:{payment.terms.provider}",
+        moves=(move,) if goods_minor else (),
+        details={
+            "dispute": dispute.ref,
+            "reason": dispute.reason,
+            "amount": format_amount(dispute.amount_minor, payment.terms.currency),
+        },
+        debtor=dispute.ref,
+    )
