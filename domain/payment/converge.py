@@ -284,10 +284,15 @@ def _moves(*wanted: tuple[MoveKind, int, str]) -> tuple[Move, ...]:
 
 
 def needs_purpose(payment: Payment) -> bool:
-    """Tell whether the money is there and the escrow or invoice that it is for has yet to take it."""
+    """Tell whether the money is there and the escrow or invoice that it is for has yet to take it.
+
+    An escrow takes the whole or nothing. An invoice takes a part as well, once the provider says that this is all.
+    """
     if payment.terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
         return False
-    return payment.received_minor - payment.reversed_minor >= payment.terms.amount_minor
+    net = payment.received_minor - payment.reversed_minor
+    complete = payment.terms.purpose.invoice_id is not None and payment.provider_status is ProviderStatus.SUCCEEDED
+    return net >= payment.terms.amount_minor or (net > 0 and complete)
 
 
 def misses_purpose(payment: Payment) -> bool:
