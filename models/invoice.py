@@ -16,13 +16,14 @@ class InvoiceRow(Base):
     """What an organization is asked to pay. Amounts are minor units of `currency`.
 
     Operators issue and withdraw it; what is paid of it is written by `activities/payments.py` alone, in the transaction
-    that moves the money. Only `status`, `paid_minor` and what tells of them change; rows are never deleted, so their
-    numbers have no gaps.
+    that moves the money. Only `status`, `paid_minor` and what tells of them can be updated, so what was issued is what
+    is paid; rows are never deleted, so their numbers have no gaps.
 
     Attributes:
         number: what people call it; numbers follow each other without a gap.
         lines: `[{"description", "quantity", "unit_minor"}]`.
-        transfer_id: of what is receivable; `void_transfer_id` of what took that back.
+        transfer_id: of what is receivable; `void_transfer_id` of what took that back, and `void_command_id` of who
+            asked for it.
     """
 
     __tablename__ = "invoices"
@@ -33,7 +34,9 @@ class InvoiceRow(Base):
             "WHEN 'void' THEN paid_minor = 0 ELSE false END",
             name="status",
         ),
-        CheckConstraint("(status = 'void') = (void_transfer_id IS NOT NULL)", name="void"),
+        CheckConstraint(
+            "num_nonnulls(void_transfer_id, void_command_id) = CASE status WHEN 'void' THEN 2 ELSE 0 END", name="void"
+        ),
         Index("ix_invoices_org_id_id", "org_id", "id"),
         Index("ix_invoices_status_id", "status", "id"),
     )
@@ -54,6 +57,7 @@ class InvoiceRow(Base):
     void_transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
+    void_command_id: Mapped[str | None] = mapped_column(unique=True)
 
 
 class InvoicePayment(Base):

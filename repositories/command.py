@@ -45,4 +45,9 @@ def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:
         IdempotencyConflict: one of the named columns differs.
     """
     if any(getattr(found, name) != getattr(asked, name) for name in names):
-        raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+        raise other_request()
+
+
+def other_request() -> IdempotencyConflict:
+    """Return the refusal of a key that was used for another request."""
+    return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")

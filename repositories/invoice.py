@@ -1,7 +1,9 @@
 """Statements about invoices: their rows, what payments have paid of them, and their numbers."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -10,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.invoice import InvoiceStatus, Standing
+from domain.invoice import InvoiceLine, InvoiceStatus, Standing
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
-from repositories.command import refuse_other
+from repositories.command import other_request, refuse_other
 
 MISSING = "There is no such invoice."
 _ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
@@ -28,6 +30,16 @@ def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> Standing:
     )
 
 
+def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
+    """Write lines as the row keeps them."""
+    return [asdict(line) for line in lines]
+
+
+def lines_of(row: InvoiceRow) -> list[InvoiceLine]:
+    """Read the lines of a row."""
+    return [InvoiceLine(**line) for line in row.lines]
+
+
 async def made_before(session: AsyncSession, wanted: InvoiceRow) -> InvoiceRow | None:
     """Return the invoice that this one's command issued, if it did; nobody else works on the command meanwhile.
 
@@ -38,6 +50,9 @@ async def made_before(session: AsyncSession, wanted: InvoiceRow) -> InvoiceRow |
     found = (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == wanted.command_id))).one_or_none()
     if found is not None:
         refuse_other(found, wanted, _ASKED)
+        # When it is due was reckoned from the moment of the first run.
+        if found.due_at - found.issued_at != wanted.due_at - wanted.issued_at:
+            raise other_request()
     return found
 
 
@@ -110,10 +125,8 @@ async def write_standing(
     await session.execute(statement.on_conflict_do_update(index_elements=["invoice_id", "payment_id"], set_=changing))
 
 
-async def write_void(session: AsyncSession, invoice_id: str, transfer_id: UUID, at: datetime) -> None:
-    """Write that an invoice is withdrawn; the caller holds its lock."""
-    await session.execute(
-        update(InvoiceRow)
-        .where(InvoiceRow.id == invoice_id)
-        .values(status=InvoiceStatus.VOID.value, void_transfer_id=transfer_id, updated_at=at)
-    )
+async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, command_id: str, at: datetime) -> None:
+    """Write that an invoice is withdrawn, and by which command; the caller holds its lock."""
+    row.status, row.updated_at = InvoiceStatus.VOID.value, at
+    row.void_transfer_id, row.void_command_id = transfer_id, command_id
+    await session.flush()

@@ -16,6 +16,7 @@ from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import router as health
+from api.v1.invoices.endpoints import router as invoices
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
 from api.v1.reconciliation.endpoints import router as reconciliation
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     topups,
     payments,
     chargebacks,
+    invoices,
     credits,
     contracts,
     agents,

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("void_transfer_id", sa.UUID(), nullable=True),
         sa.Column("created_by", sa.Text(), nullable=False),
         sa.Column("command_id", sa.Text(), nullable=False),
+        sa.Column("void_command_id", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "total_minor > 0 AND paid_minor BETWEEN 0 AND total_minor", name=op.f("ck_invoices_amounts")
         ),
@@ -45,13 +46,17 @@ def upgrade() -> None:
             "WHEN 'void' THEN paid_minor = 0 ELSE false END",
             name=op.f("ck_invoices_status"),
         ),
-        sa.CheckConstraint("(status = 'void') = (void_transfer_id IS NOT NULL)", name=op.f("ck_invoices_void")),
+        sa.CheckConstraint(
+            "num_nonnulls(void_transfer_id, void_command_id) = CASE status WHEN 'void' THEN 2 ELSE 0 END",
+            name=op.f("ck_invoices_void"),
+        ),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("fk_invoices_org_id_organizations")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
         sa.UniqueConstraint("number", name=op.f("uq_invoices_number")),
         sa.UniqueConstraint("transfer_id", name=op.f("uq_invoices_transfer_id")),
         sa.UniqueConstraint("void_transfer_id", name=op.f("uq_invoices_void_transfer_id")),
         sa.UniqueConstraint("command_id", name=op.f("uq_invoices_command_id")),
+        sa.UniqueConstraint("void_command_id", name=op.f("uq_invoices_void_command_id")),
     )
     op.create_index("ix_invoices_org_id_id", "invoices", ["org_id", "id"])
     op.create_index("ix_invoices_status_id", "invoices", ["status", "id"])

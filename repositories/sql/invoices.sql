@@ -25,6 +25,6 @@ CREATE POLICY tenant_reads ON invoices FOR SELECT TO bursar_api USING (org_id = 
 CREATE POLICY tenant_reads ON invoice_payments FOR SELECT TO bursar_api USING (org_id = bursar_org());
 
 GRANT SELECT ON invoices, invoice_payments TO bursar_api;
-GRANT SELECT, INSERT, UPDATE (status, paid_minor, void_transfer_id, updated_at) ON invoices TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (status, paid_minor, void_transfer_id, void_command_id, updated_at) ON invoices TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (amount_minor, updated_at) ON invoice_payments TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (last) ON number_sequences TO bursar_platform;

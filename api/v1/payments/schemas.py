@@ -184,7 +184,9 @@ class PaymentView(ResponseModel):
     escrow_id: str | None
     invoice_id: str | None
     package: str | None
-    fulfilment: Fulfilment = Field(description="Whether an escrow took the money; `gone` when it no longer could.")
+    fulfilment: Fulfilment = Field(
+        description="Whether the escrow or the invoice took the money; `gone` when it no longer could."
+    )
     description: str
     capture_method: Literal["automatic", "manual"]
     client_secret: str | None

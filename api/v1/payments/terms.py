@@ -41,6 +41,11 @@ class Payable:
     due_minor: int
     currency: str
 
+    @property
+    def description(self) -> str:
+        """What the payer reads that the payment is for."""
+        return f"Invoice {self.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -77,7 +82,7 @@ class Terms:
             case PurposeKind.BALANCE:
                 charge = self._balance_charge(body)
                 goods = Purpose(kind=PurposeKind.BALANCE, goods_asset=charge.currency, goods_minor=charge.amount_minor)
-        described = body.description or (None if invoice is None else f"Invoice {invoice.number}")
+        described = body.description or (None if invoice is None else invoice.description)
         return self.make(charge, goods, described, manual_capture=body.capture_method == "manual")
 
     def make(

@@ -1,0 +1,1 @@
+"""Invoices: issued and withdrawn by operators, read and paid by organizations."""

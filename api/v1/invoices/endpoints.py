@@ -1,0 +1,212 @@
+"""Invoices: operators issue and withdraw them, organizations pay them."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import visible_organization
+from api.v1.invoices.schemas import InvoiceCreate, InvoiceDetail, InvoiceView, InvoiceVoid, detail, view
+from api.v1.payments import commands
+from api.v1.payments.endpoints import CREATING, INVOICED, shown
+from api.v1.payments.schemas import Means, PaymentView
+from api.v1.payments.terms import Terms, invoice_goods, payable_invoice
+from domain import accounts
+from domain.access import Actor, Permission
+from domain.errors import Forbidden, NotFound
+from domain.ids import invoice_transfer_key
+from domain.invoice import (
+    SEQUENCE,
+    InvoiceLine,
+    InvoiceStatus,
+    WrongInvoiceState,
+    number_text,
+    require_voidable,
+    total_of,
+)
+from domain.money import format_amount, parse_amount
+from domain.payment.state import PaymentTerms
+from ledger.gateway import Ledger
+from models.invoice import InvoiceRow
+from repositories import audit
+from repositories import invoice as invoices
+from repositories import organization as organizations
+from runtime.database import driver_connection
+from runtime.identity import new_id
+
+router = APIRouter(tags=["invoices"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+
+_PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
+
+
+@router.post("/billing/invoices", status_code=201, response_model=InvoiceView, responses=errors(NotFound))
+async def issue_invoice(
+    body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
+) -> Response:
+    """Issue an invoice to an organization. For operators."""
+
+    async def act() -> InvoiceView:
+        now = datetime.now(UTC)
+        lines = [
+            InvoiceLine(
+                description=line.description,
+                quantity=line.quantity,
+                unit_minor=parse_amount(line.unit_amount, body.currency),
+            )
+            for line in body.lines
+        ]
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, body.organization_id)
+            wanted = InvoiceRow(
+                id=new_id("inv"),
+                org_id=body.organization_id,
+                status=InvoiceStatus.OPEN.value,
+                currency=body.currency,
+                total_minor=total_of(lines, body.currency),
+                paid_minor=0,
+                lines=invoices.as_stored(lines),
+                note=body.note,
+                issued_at=now,
+                due_at=now + body.due_in,
+                updated_at=now,
+                created_by=actor.qualified(),
+                command_id=once.command_id,
+            )
+            done = await invoices.made_before(session, wanted)
+            return view(done or await _issue(session, actor, wanted), now)
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/billing/invoices", response_model=Page[InvoiceView], responses=errors(NotFound))
+async def list_invoices(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    status: Annotated[InvoiceStatus | None, Query(description="Only invoices in this state.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[InvoiceView]:
+    """List the organization's invoices, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, after, now = visible_organization(actor, organization_id), id_cursor(cursor, "inv"), datetime.now(UTC)
+    async with deps.session_for(actor) as session:
+        rows = await invoices.page(session, org_id=org_id, status=status, after=after, limit=limit + 1)
+        return id_page(rows, limit, "inv", lambda row: view(row, now))
+
+
+@router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
+async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceDetail:
+    """Show an invoice, and what each payment has paid of it."""
+    async with deps.session_for(actor) as session:
+        row = await _seen(session, actor, invoice_id, Permission.READ)
+        return detail(row, list(await invoices.payments_of(session, row.id)), datetime.now(UTC))
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/void",
+    response_model=InvoiceView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+)
+async def void_invoice(
+    invoice_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    once: MovesMoney,
+    body: InvoiceVoid | None = None,  # noqa: ARG001
+) -> Response:
+    """Withdraw an invoice that nothing is paid on; money that comes for it then is sent back. For operators."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> InvoiceView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            row = await invoices.get(session, invoice_id, locked=True)
+            if row.void_command_id != once.command_id:
+                require_voidable(invoices.standing_of(row))
+                await _void(session, actor, row, once.command_id, now)
+            return view(row, now)
+
+    return await once.run(act)
+
+
+@router.post("/billing/invoices/{invoice_id}/pay", status_code=201, response_model=PaymentView, responses=_PAYING)
+async def pay_invoice(
+    invoice_id: str, body: Means, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
+) -> Response:
+    """Start a payment of all that is due. It is the same as `POST /payments` with the purpose `invoice`."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.PAY)
+    assert actor.org_id is not None
+    making = Terms(deps, actor.org_id, body)
+
+    async def terms() -> PaymentTerms:
+        invoice = await payable_invoice(deps, actor, invoice_id)
+        return making.make(making.invoice_charge(invoice, None, None), invoice_goods(invoice), invoice.description)
+
+    async def act() -> PaymentView:
+        return shown(await commands.create(deps, temporal, actor, once, terms), actor)
+
+    return await once.run(act, status_code=201)
+
+
+async def _seen(session: AsyncSession, actor: Actor, invoice_id: str, permission: Permission) -> InvoiceRow:
+    """Look an invoice up before the role is judged: 404 comes before 403. Of the platform, only operators get on."""
+    row = await invoices.get(session, invoice_id)
+    permit(actor, permission)
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    return row
+
+
+async def _issue(session: AsyncSession, actor: Actor, row: InvoiceRow) -> InvoiceRow:
+    """Make the amount receivable, and write the invoice and the audit entry in the same transaction."""
+    receivable = accounts.org_receivable(row.org_id, row.currency)
+    posted = await Ledger(await driver_connection(session)).post(
+        key=invoice_transfer_key(row.id, "issue"),
+        kind="invoice.issued",
+        source=receivable,
+        destination=accounts.platform("revenue/invoices", row.currency),
+        amount_minor=row.total_minor,
+        reference=row.id,
+        effective_at=row.issued_at,
+        org_id=row.org_id,
+    )
+    row.transfer_id = posted.transfer_id
+    await audit.record(session, actor, "invoice.issue", row.id, _told(row), row.org_id)
+    # Everybody else who wants a number waits from here to the commit.
+    row.number = number_text(await invoices.next_number(session, SEQUENCE))
+    await invoices.add(session, row)
+    return row
+
+
+async def _void(session: AsyncSession, actor: Actor, row: InvoiceRow, command_id: str, now: datetime) -> None:
+    """Take back what was receivable, and write that and the audit entry in the same transaction."""
+    posted = await Ledger(await driver_connection(session)).post(
+        key=invoice_transfer_key(row.id, "void"),
+        kind="invoice.voided",
+        source=accounts.platform("revenue/invoices", row.currency),
+        destination=accounts.org_receivable(row.org_id, row.currency),
+        amount_minor=row.total_minor,
+        reference=row.id,
+        effective_at=now,
+        org_id=row.org_id,
+    )
+    await invoices.write_void(session, row, posted.transfer_id, command_id, now)
+    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **_told(row)}, row.org_id)
+
+
+def _told(row: InvoiceRow) -> dict[str, str]:
+    return {"amount": format_amount(row.total_minor, row.currency), "currency": row.currency}
