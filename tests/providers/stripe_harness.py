@@ -17,10 +17,11 @@ from runtime.identity import new_id
 from sandbox.stripe.app import build
 from sandbox.stripe.core import Sandbox
 from sandbox.stripe.store import Store
-from tests.providers.contract import Can, Webhook, Wire, key
+from tests.providers.harness import Can, Webhook, Wire, key
 from tests.support.sandboxes import STRIPE_KEY, serving
 
 SECRETS = ("whsec_old", "whsec_new")
+RETURN_URL = "https://example.test/back"
 
 
 class StripeHarness:
@@ -117,3 +118,8 @@ async def in_sandbox(directory: Path) -> AsyncIterator[SandboxHarness]:
         yield SandboxHarness(client, wire, url)
         await client.aclose()
     sandbox.store.close()
+
+
+async def paid_with(sandbox: SandboxHarness, method: str = "pm_card_visa") -> Snapshot:
+    payment = sandbox.payment(method_ref=method)
+    return await sandbox.provider.create(payment, idempotency_key=key())

@@ -15,7 +15,8 @@ from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.payments.credits import CreditsProvider
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from tests.providers.contract import AdapterContract, Can, Webhook, key
+from tests.providers.contract import AdapterContract
+from tests.providers.harness import Can, Webhook, key
 
 pytestmark = pytest.mark.db
 

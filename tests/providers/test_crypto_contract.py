@@ -12,7 +12,8 @@ from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from providers.payments.base import OutcomeUnknown
 from providers.payments.deposits import DepositRecord
 from runtime.database import Database
-from tests.providers.contract import AdapterContract, Can, Webhook, key
+from tests.providers.contract import AdapterContract
+from tests.providers.harness import Can, Webhook, key
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
 
 pytestmark = pytest.mark.db

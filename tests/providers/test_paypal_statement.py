@@ -8,13 +8,7 @@ import pytest
 from domain.payment.snapshot import MovementKind
 from providers.payments.paypal.client import PayPalRefused
 from providers.payments.paypal.statement import Statement, movement
-from tests.support.paypal import a_payment, running_paypal
-
-
-@pytest.fixture
-async def paypal(tmp_path):
-    async with running_paypal(tmp_path) as running:
-        yield running
+from tests.support.paypal import a_payment
 
 
 async def moved(provider, paypal, **window):

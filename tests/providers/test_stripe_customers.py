@@ -1,20 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe import StripeCustomers
 from runtime.identity import new_id
-from tests.providers.contract import key
-from tests.providers.stripe_harness import SandboxHarness, in_sandbox
-
-
-@pytest.fixture
-async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxHarness]:
-    async with in_sandbox(tmp_path) as harness:
-        yield harness
+from tests.providers.harness import key
+from tests.providers.stripe_harness import SandboxHarness
 
 
 @pytest.fixture

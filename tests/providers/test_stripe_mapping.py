@@ -1,37 +1,19 @@
 """Mappings and errors that a sandbox does not bring about: objects made by hand, and answers of a pretended network."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import pytest
 import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ids import make_id
 from domain.money import SCALES
-from domain.payment.snapshot import (
-    CreatePayment,
-    Decline,
-    DisputeStatus,
-    MovementKind,
-    ProviderStatus,
-    RefundStatus,
-    Snapshot,
-)
-from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
-from providers.payments.stripe import StripeProvider, make_client
+from domain.payment.snapshot import Decline, DisputeStatus, MovementKind, ProviderStatus, RefundStatus, Snapshot
+from providers.payments.base import ProviderRefused
 from providers.payments.stripe.amounts import chargeable, from_stripe, settled, to_stripe
 from providers.payments.stripe.movements import charge_movements, dispute_movements, statement_movement
-from providers.payments.stripe.snapshots import (
-    dispute_snapshot,
-    intent_snapshot,
-    refund_snapshot,
-    session_snapshot,
-)
+from providers.payments.stripe.snapshots import dispute_snapshot, intent_snapshot, refund_snapshot, session_snapshot
 
 FIAT = sorted(code for code in SCALES if len(code) == 3 and code not in ("BTC", "ETH", "TON"))
 
@@ -311,137 +293,3 @@ class TestSnapshots:
         assert session_snapshot(session(status="expired"), told["declined"]).status is ProviderStatus.EXPIRED
         late = session_snapshot(session(status="expired"), intent_snapshot(intent()))
         assert late.status is ProviderStatus.SUCCEEDED
-
-
-PAYMENT = CreatePayment(
-    payment_id="pay_1",
-    org_id="org_1",
-    amount_minor=1000,
-    currency="EUR",
-    description="100 credits",
-    expires_at=datetime(2026, 1, 1, tzinfo=UTC),
-)
-
-
-class Pretended:
-    """A network that answers as it is told, and keeps what it was sent."""
-
-    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
-        self.sent: list[httpx.Request] = []
-        self._answer = answer
-        transport = httpx.MockTransport(self._handle)
-        self.client = make_client("sk_test_1", api_base="http://stripe.test", timeout_seconds=1, transport=transport)
-        self.provider = StripeProvider(self.client, webhook_secrets=())
-
-    def _handle(self, request: httpx.Request) -> httpx.Response:
-        self.sent.append(request)
-        return self._answer(request)
-
-
-def refusal(status: int, code: str | None = None, type_: str = "api_error", **headers: str) -> Pretended:
-    error = {"type": type_, "message": "No."} | ({"code": code} if code else {})
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Pretended(lambda _: httpx.Response(status, json={"error": error}, headers=named))
-
-
-def breaking(error: type[httpx.TransportError]) -> Pretended:
-    def answer(request: httpx.Request) -> httpx.Response:
-        raise error("broken", request=request)
-
-    return Pretended(answer)
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("network", "changing", "reading"),
-        [
-            (breaking(httpx.ConnectError), ProviderUnavailable, ProviderUnavailable),
-            (breaking(httpx.ConnectTimeout), ProviderUnavailable, ProviderUnavailable),
-            (breaking(httpx.PoolTimeout), ProviderUnavailable, ProviderUnavailable),
-            (breaking(httpx.ReadTimeout), OutcomeUnknown, ProviderUnavailable),
-            (breaking(httpx.WriteTimeout), OutcomeUnknown, ProviderUnavailable),
-            (breaking(httpx.ReadError), OutcomeUnknown, ProviderUnavailable),
-            (breaking(httpx.RemoteProtocolError), OutcomeUnknown, ProviderUnavailable),
-            (refusal(429, "rate_limit"), ProviderUnavailable, ProviderUnavailable),
-            (refusal(429, "lock_timeout"), ProviderUnavailable, ProviderUnavailable),
-            (refusal(409, "lock_timeout"), ProviderUnavailable, ProviderUnavailable),
-            (refusal(409, "idempotency_key_in_use", "idempotency_error"), OutcomeUnknown, ProviderUnavailable),
-            (refusal(500), OutcomeUnknown, ProviderUnavailable),
-            (refusal(503), OutcomeUnknown, ProviderUnavailable),
-            (refusal(503, stripe_should_retry="true"), ProviderUnavailable, ProviderUnavailable),
-            (refusal(400, "parameter_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(400, None, "idempotency_error"), ProviderRefused, ProviderRefused),
-            (refusal(401, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(403, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (refusal(404, "resource_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (Pretended(lambda _: httpx.Response(502, text="<html>")), OutcomeUnknown, ProviderUnavailable),
-            (Pretended(lambda _: httpx.Response(200, text="<html>")), OutcomeUnknown, ProviderUnavailable),
-        ],
-    )
-    async def test_each_way_to_fail_says_whether_it_may_have_had_an_effect(
-        self, network: Pretended, changing: type[ProviderError], reading: type[ProviderError]
-    ):
-        network.sent.clear()
-        with pytest.raises(changing):
-            await network.provider.create(PAYMENT, idempotency_key="key")
-        assert len(network.sent) == 1  # the SDK repeats nothing by itself
-        with pytest.raises(reading):
-            await network.provider.retrieve("pi_1")
-        assert len(network.sent) == 2
-
-    async def test_a_card_error_without_a_payment_is_raised(self):
-        network = refusal(402, "card_declined", "card_error")
-        with pytest.raises(ProviderRefused) as refused:
-            await network.provider.create(PAYMENT, idempotency_key="key")
-        assert refused.value.code == "card_declined"
-
-
-class TestRequests:
-    async def sent(self, payment: CreatePayment) -> tuple[httpx.Request, dict[str, str]]:
-        network = refusal(400)
-        with pytest.raises(ProviderRefused):
-            await network.provider.create(payment, idempotency_key="payment:1:create")
-        (request,) = network.sent
-        return request, dict(httpx.QueryParams(request.content.decode()))
-
-    async def test_a_request_carries_its_key_and_nothing_of_this_machine(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-        request, body = await self.sent(PAYMENT)
-        assert request.headers["idempotency-key"] == "payment:1:create"
-        assert request.headers["stripe-version"] == "2026-10-28.endive"
-        assert "Bursar" in request.headers["user-agent"]
-        assert "x-stripe-client-telemetry" not in request.headers
-        assert "platform" not in request.headers["x-stripe-client-user-agent"]
-        assert str(request.url) == "http://stripe.test/v1/payment_intents"
-        assert body["metadata[payment_id]"] == "pay_1"
-        assert not any(name.startswith("payment_method_types") for name in body)
-        assert body["automatic_payment_methods[allow_redirects]"] == "never"
-
-    async def test_a_stored_method_is_charged_without_its_payer(self):
-        payment = replace(
-            PAYMENT, customer_ref="cus_1", method_ref="pm_1", off_session=True, return_url="https://example.test"
-        )
-        _, body = await self.sent(payment)
-        assert (body["customer"], body["payment_method"]) == ("cus_1", "pm_1")
-        assert (body["confirm"], body["off_session"]) == ("true", "true")
-        assert "return_url" not in body
-
-    async def test_the_key_of_the_account_stays_with_its_client(self):
-        refusal(400)
-        assert stripe.api_key is None
-        assert stripe.default_http_client is None
-
-
-def test_a_client_goes_past_the_proxies_of_the_environment(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    client = make_client("sk_test_1", api_base=None, timeout_seconds=1)
-    assert all(mount is None for mount in client._http._http._mounts.values())
-
-
-async def test_a_list_reaches_back_to_when_the_payment_was_named():
-    named = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    payment_id = make_id("pay", unix_ms=int(named.timestamp()) * 1000, entropy=bytes(10))
-    network = Pretended(lambda _: httpx.Response(200, json={"object": "list", "data": [], "has_more": False}))
-    assert await network.provider.find(replace(PAYMENT, payment_id=payment_id), idempotency_key="key") is None
-    since = int(network.sent[0].url.params["created[gte]"])
-    assert 0 < named.timestamp() - since <= 3600
