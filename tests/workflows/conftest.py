@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import insert
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
 from activities.deposits import PostgresDepositBook
+from activities.reconciliation import ReconciliationActivities
 from api.v1.escrows import commands
 from contracts import search_attributes
 from contracts.escrow import (
@@ -52,7 +54,9 @@ from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
+from tests.workflows.desks import Desk
 from worker import make_worker
+from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 COMMANDS = {
     "fund": FundEscrow,
@@ -295,3 +299,33 @@ Award = Callable[..., Awaitable[Job]]
 @pytest.fixture
 def award(stage: Stage) -> Award:
     return stage.award
+
+
+@pytest.fixture
+async def desk(fresh_database_urls: Any) -> AsyncIterator[Desk]:
+    """A desk with a database of its own: what is booked here on purpose beside the ledger would look like damage."""
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield Desk(database)
+    await database.close()
+
+
+@pytest.fixture
+async def office(desk: Desk, timeskip_env: WorkflowEnvironment) -> AsyncIterator[tuple[Desk, str]]:
+    """A desk whose work is done by a worker on a task queue of its own."""
+    desk.client, queue = with_plugin(timeskip_env.client), new_id("queue")
+    work = ReconciliationActivities(desk.database, desk.provider.registry(), desk.client)
+    async with Worker(
+        desk.client,
+        task_queue=queue,
+        workflows=[ReconciliationWorkflow, NightlyReconciliationWorkflow],
+        activities=[
+            work.plan,
+            work.begin,
+            work.fetch_statement,
+            work.tell_payments,
+            work.count_unsettled,
+            work.conclude,
+            work.fail,
+        ],
+    ):
+        yield desk, queue

@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from domain.payment.state import Purpose, PurposeKind
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.tills import Till, for_escrow, till
 
 SHORT = {"open_seconds": 1}
 
@@ -120,14 +119,7 @@ async def payment_of_an_escrow_that_is_gone(stage: Stage) -> Till:
 async def _for_an_escrow(stage: Stage, *, gone: bool) -> Till:
     job = await stage.award(balance=1)
     await job.open()
-    purpose = Purpose(
-        kind=PurposeKind.ESCROW,
-        goods_asset="CREDIT",
-        goods_minor=job.terms.amount_minor,
-        escrow_id=job.terms.escrow_id,
-        contract_id=job.terms.contract_id,
-    )
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3)
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
     await made.create()
     if gone:
         await job.send("cancel", job.procurement)

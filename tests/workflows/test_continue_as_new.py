@@ -10,13 +10,13 @@ from contracts import search_attributes
 from contracts.payment import PaymentInput
 from domain.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
-from domain.payment.state import Fulfilment, Purpose, PurposeKind
+from domain.payment.state import Fulfilment
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import stage_on
-from tests.workflows.tills import till
+from tests.workflows.tills import for_escrow, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -139,14 +139,7 @@ async def test_a_payment_whose_run_is_full_before_its_escrow_has_the_money_goes_
     job = await short_runs.award(balance=1)
     await job.open()
     terms = job.terms
-    purpose = Purpose(
-        kind=PurposeKind.ESCROW,
-        goods_asset="CREDIT",
-        goods_minor=terms.amount_minor,
-        escrow_id=terms.escrow_id,
-        contract_id=terms.contract_id,
-    )
-    made = await till(short_runs, org_id=terms.payer_org_id, purpose=purpose, method_ref="pm_ok")
+    made = await till(short_runs, org_id=terms.payer_org_id, purpose=for_escrow(terms), method_ref="pm_ok")
     short_runs.fake.breaks.extend(["unavailable"] * 2)
     created = asyncio.ensure_future(made.create())
     while short_runs.fake.breaks:

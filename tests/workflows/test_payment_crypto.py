@@ -8,10 +8,10 @@ import pytest
 
 from domain.payment.quote import Quote
 from domain.payment.snapshot import Deposit
-from domain.payment.state import PaymentStatus, Purpose, PurposeKind
+from domain.payment.state import PaymentStatus
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.tills import Till, for_escrow, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -204,14 +204,7 @@ async def test_coins_that_came_back_in_another_block_pay_what_was_owed(stage: St
 async def test_coins_for_an_escrow_that_are_too_few_become_credits_when_the_time_is_over(stage: Stage, chains, award):
     job = await award(balance=1)
     await job.open()
-    purpose = Purpose(
-        kind=PurposeKind.ESCROW,
-        goods_asset="CREDIT",
-        goods_minor=job.terms.amount_minor,
-        escrow_id=job.terms.escrow_id,
-        contract_id=job.terms.contract_id,
-    )
-    payer = await paying(stage, org_id=job.terms.payer_org_id, purpose=purpose)
+    payer = await paying(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await payer.send(await payer.deposit(), payer.amount // 2)
     await payer.pass_time(hours=24)
     state = await payer.till.happened("purpose_gone")

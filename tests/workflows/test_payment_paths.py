@@ -1,35 +1,17 @@
-"""A payment's ways through its run: paid, declined, unknown, expired, refunded, disputed."""
+"""A payment's ways through its run: paid, declined, unknown, expired, captured, cancelled."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
 
-from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import PaymentStatus, Purpose, PurposeKind, RefundState
-from runtime.interceptors import domain_error_from
+from domain.payment.snapshot import ProviderStatus
+from domain.payment.state import PaymentStatus, Purpose, PurposeKind
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.tills import paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
-
-
-async def paid(stage: Stage, **changes) -> Till:
-    made = await till(stage, **changes)
-    await made.create()
-    made.there.pay()
-    await made.told()
-    return made
-
-
-async def refused(call) -> str:
-    with pytest.raises(WorkflowUpdateFailedError) as caught:
-        await call
-    error = domain_error_from(caught.value)
-    assert error is not None
-    return error.error_code
 
 
 async def test_a_webhook_books_the_charge_the_fee_and_the_credits(stage: Stage):
@@ -210,116 +192,6 @@ async def test_a_cancelled_payment_takes_no_command(stage: Stage):
     assert await refused(made.send("refund")) == "payment.wrong_state"
 
 
-async def test_pitfall_26_refunds_are_bounded_by_the_remainder(stage: Stage):
-    made = await paid(stage)
-    assert (await made.send("refund", amount_minor=400)).status == "partially_refunded"
-    assert await refused(made.send("refund", amount_minor=601)) == "payment.refund_exceeds_remainder"
-    assert (await made.send("refund")).status == "refunded"
-    assert await refused(made.send("refund")) == "payment.already_refunded"
-    state = await made.state()
-    assert [refund.amount_minor for refund in state.refunds] == [400, 600]
-    assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
-
-
-async def test_the_same_refund_command_refunds_once(stage: Stage):
-    made = await paid(stage)
-    first = await made.send("refund", key="one-refund", refund_id="rfd_one", amount_minor=400)
-    second = await made.send("refund", key="one-refund", refund_id="rfd_one", amount_minor=400)
-    assert first == second
-    assert len((await made.state()).refunds) == 1
-
-
-async def test_refunds_at_once_never_pass_the_payment(stage: Stage):
-    made = await paid(stage)
-    done = await asyncio.gather(*(made.send("refund", amount_minor=400) for _ in range(5)), return_exceptions=True)
-    assert sum(not isinstance(result, BaseException) for result in done) == 2
-    assert made.there.gone == 800
-
-
-async def test_what_was_spent_is_not_refunded(stage: Stage):
-    made = await paid(stage)
-    await made.spend(70_000_000)
-    assert await refused(made.send("refund")) == "ledger.insufficient_funds"
-    assert (await made.send("refund", amount_minor=300)).status == "partially_refunded"
-    assert made.there.gone == 300
-
-
-async def test_a_refund_whose_answer_was_lost_is_made_once(stage: Stage):
-    made = await paid(stage)
-    stage.fake.breaks.append("after")
-    await made.send("refund", amount_minor=400)
-    assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
-    await made.pass_time(seconds=5)
-    await made.until("partially_refunded")
-    while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
-        pass
-    assert len(made.there.refunds) == 1
-
-
-async def test_a_refund_that_fails_late_returns_money_and_credits(stage: Stage):
-    made = await paid(stage)
-    await made.send("refund", amount_minor=400, reason="pending")
-    (ref,) = made.there.refunds
-    assert (await made.state()).refunds[0].state is RefundState.PENDING
-    assert (await made.money())["wallet"] == 60_000_000
-    made.there.settle_refund(ref)
-    assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
-    made.there.fail_refund(ref)
-    state = await made.told()
-    assert state.refunds[0].state is RefundState.FAILED
-    assert state.status is P.SUCCEEDED
-    assert (await made.money())["wallet"] == 100_000_000
-    assert "payment.refund_failed" in await made.alerts()
-
-
-async def test_a_refund_the_provider_refuses_gives_the_credits_back(stage: Stage):
-    made = await paid(stage)
-    stage.fake.breaks.append("refused")
-    await made.send("refund", amount_minor=400)
-    assert (await made.state()).refunds[0].state is RefundState.FAILED
-    assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
-
-
-async def test_a_refund_made_at_the_provider_is_taken_over(stage: Stage):
-    made = await paid(stage)
-    await made.spend(80_000_000)
-    made.there.refund(500)
-    state = await made.told()
-    assert state.status is P.PARTIALLY_REFUNDED
-    assert await made.money() == {"wallet": 0, "own": 0, "debt": -30_000_000}
-    assert state.debt_minor == 30_000_000
-
-
-async def test_pitfall_29_a_chargeback_for_spent_credits_becomes_a_debt_that_the_next_payment_pays(stage: Stage):
-    made = await paid(stage)
-    await made.spend(60_000_000)
-    ref = made.there.dispute()
-    state = await made.told()
-    assert state.status is P.DISPUTED
-    assert await made.money() == {"wallet": 0, "own": 100_000_000, "debt": -60_000_000}
-    assert {"payment.dispute_opened", "payment.debt"} <= set(await made.alerts())
-    made.there.close_dispute(ref, won=False)
-    state = await made.told()
-    assert state.status is P.CHARGED_BACK
-    assert await made.money() == {"wallet": 0, "own": 0, "debt": -60_000_000}
-    later = await paid(stage, org_id=made.terms.org_id)
-    assert await later.money() == {"wallet": 40_000_000, "own": 0, "debt": 0}
-
-
-async def test_a_dispute_that_is_won_gives_everything_back(stage: Stage):
-    made = await paid(stage)
-    ref = made.there.dispute()
-    await made.told()
-    await made.send("submit_evidence", dispute_ref=ref, text="It was delivered.")
-    state = await made.told()
-    assert state.disputes[0].status is DisputeStatus.UNDER_REVIEW
-    assert state.disputes[0].evidence_submitted_at is not None
-    assert await refused(made.send("submit_evidence", dispute_ref=ref, text="Again.")) == "payment.evidence_closed"
-    made.there.close_dispute(ref, won=True)
-    assert (await made.told()).status is P.SUCCEEDED
-    assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
-
-
 async def test_money_for_the_balance_is_cash(stage: Stage):
     purpose = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
     made = await paid(stage, purpose=purpose)
@@ -345,94 +217,12 @@ async def test_a_run_that_was_terminated_goes_on_from_the_books(stage: Stage):
     assert stage.fake.count(made.terms.payment_id) == 1
 
 
-async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
-    made = await paid(stage)
-    with stage.env.with_time_skipping_disabled():
-        await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
-        await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
-        await made.until("partially_refunded")
-        while "command_refused" not in await made.kinds():
-            pass
-    events = {event.kind: event for event in await made.timeline()}
-    assert events["refund_requested"].actor == "temporal-ui:kim"
-    assert events["command_refused"].details["code"] == "payment.refund_exceeds_remainder"
-
-
 async def test_a_cancelled_run_is_a_cancel(stage: Stage):
     made = await till(stage)
     await made.create()
     with stage.env.with_time_skipping_disabled():
         await made.handle.cancel()
         assert (await made.until("cancelled")).received_minor == 0
-
-
-async def test_an_escrow_takes_its_payment(stage: Stage, award):
-    job = await award(balance=1)
-    await job.open()
-    amount = job.terms.amount_minor
-    purpose = Purpose(
-        kind=PurposeKind.ESCROW,
-        goods_asset="CREDIT",
-        goods_minor=amount,
-        escrow_id=job.terms.escrow_id,
-        contract_id=job.terms.contract_id,
-    )
-    made = await paid(stage, org_id=job.terms.payer_org_id, purpose=purpose)
-    while "escrow_funded" not in await made.kinds():
-        pass
-    assert (await job.state()).status == "funded"
-    assert await job.money() == {"payer": 1, "escrow": amount, "payee": 0}
-    assert (await made.money())["own"] == 0
-
-
-async def test_a_payment_whose_escrow_is_gone_is_refunded(stage: Stage, award):
-    job = await award(balance=1)
-    await job.open()
-    purpose = Purpose(
-        kind=PurposeKind.ESCROW,
-        goods_asset="CREDIT",
-        goods_minor=job.terms.amount_minor,
-        escrow_id=job.terms.escrow_id,
-        contract_id=job.terms.contract_id,
-    )
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose)
-    await made.create()
-    await job.send("cancel", job.procurement)
-    made.there.pay()
-    await made.event()
-    state = await made.until("refunded")
-    while not state.refunds[0].moved_minor:
-        state = await made.state()
-    assert made.there.gone == 1000
-    assert (await made.money())["own"] == 0
-    assert (await job.money())["payer"] == 1
-
-
-async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, award):
-    job = await award(balance=1)
-    await job.open()
-    purpose = Purpose(
-        kind=PurposeKind.ESCROW,
-        goods_asset="CREDIT",
-        goods_minor=job.terms.amount_minor,
-        escrow_id=job.terms.escrow_id,
-        contract_id=job.terms.contract_id,
-    )
-    made = await paid(stage, org_id=job.terms.payer_org_id, purpose=purpose)
-    while "escrow_funded" not in await made.kinds():
-        pass
-    ref = made.there.dispute()
-    await made.told()
-    while (await job.state()).status != "disputed":
-        pass
-    await job.told("disputed")
-    made.there.close_dispute(ref, won=False)
-    await made.told()
-    assert (await made.money())["debt"] == 1 - job.terms.amount_minor
-    await job.send("resolve", job.arbiter, payee_share_e4=0)
-    # What comes back from the escrow pays what is owed.
-    assert (await made.money())["debt"] == 0
-    assert await job.money() == {"payer": 1, "escrow": 0, "payee": 0}
 
 
 async def test_the_payer_has_until_the_deadline_only(stage: Stage):

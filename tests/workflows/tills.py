@@ -1,12 +1,14 @@
 """Payments on the stage: what the API and webhooks tell a payment's run, and what the books say of it."""
 
 import itertools
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import insert, select
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from contracts.payment import (
@@ -23,10 +25,11 @@ from contracts.payment import (
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
 from domain import accounts
 from domain.access import Actor, Role
+from domain.escrow.state import Terms
 from domain.ids import payment_workflow_id
 from domain.payment import booking
 from domain.payment.snapshot import ProviderEvent
-from domain.payment.state import Payment, PaymentTerms
+from domain.payment.state import Payment, PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.alert import Alert
 from models.organization import Organization
@@ -35,6 +38,7 @@ from repositories import payment as payments
 from repositories import provider_event
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from runtime.interceptors import domain_error_from
 from tests.support.payments import TERMS, Account
 from workflows.payment import PaymentWorkflow
 
@@ -237,3 +241,32 @@ async def till(
         **changes,
     )
     return Till(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
+
+
+async def paid(stage: "Stage", **changes: Any) -> Till:
+    """Make a payment that its payer has paid, and that knows of it."""
+    made = await till(stage, **changes)
+    await made.create()
+    made.there.pay()
+    await made.told()
+    return made
+
+
+async def refused(call: Awaitable[Any]) -> str:
+    """Return the code of the error that a command is refused with."""
+    with pytest.raises(WorkflowUpdateFailedError) as caught:
+        await call
+    error = domain_error_from(caught.value)
+    assert error is not None
+    return error.error_code
+
+
+def for_escrow(terms: Terms) -> Purpose:
+    """Return the purpose of a payment that funds all of an escrow."""
+    return Purpose(
+        kind=PurposeKind.ESCROW,
+        goods_asset="CREDIT",
+        goods_minor=terms.amount_minor,
+        escrow_id=terms.escrow_id,
+        contract_id=terms.contract_id,
+    )
