@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from domain.deployment import TIERS
 from ledger import guards
 
 #: Violations that are listed for each check; the rest is only counted.
@@ -190,6 +191,8 @@ _CHECKS: tuple[tuple[str, str, str], ...] = (
     ),
 )
 
+_SHARES = " ".join(f"WHEN '{tier}' THEN {limits.deployments}" for tier, limits in TIERS.items())
+
 # Money that the tables beside the books tell of, each where its table exists: name, table, what is counted, query.
 _BESIDE: tuple[tuple[str, str, str, str], ...] = (
     (
@@ -266,6 +269,34 @@ _BESIDE: tuple[tuple[str, str, str, str], ...] = (
         SELECT 'movement ' || m.key || ' of ' || m.provider || ': no transfer ' || m.transfer_id
         FROM public.payment_movements m
         WHERE NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = m.transfer_id)
+        """,
+    ),
+    # Fewer than are deployed beyond the tier's share only where the tier was lowered under them.
+    (
+        "slots in use are those that deployed projects occupy, no more than their tier leaves without room",
+        "public.projects",
+        "projects",
+        f"""
+        SELECT org_id || ': ' || booked || ' slots in use, occupied ' || occupied || ', taken by deployments ' ||
+            taken || ', deployed ' || deployed || ' on ' || coalesce(tier, 'no tier')
+        FROM (
+            SELECT org_id, o.tier, coalesce(h.booked, 0) AS booked, coalesce(e.taken, 0) AS taken,
+                coalesce(p.occupied, 0) AS occupied, coalesce(p.deployed, 0) AS deployed
+            FROM (
+                SELECT split_part(a.path, '/', 2) AS org_id, sum(b.posted) AS booked
+                FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+                WHERE a.path LIKE 'org/%/slots_in_use' GROUP BY a.path
+            ) h
+            FULL JOIN (
+                SELECT org_id, count(*) FILTER (WHERE occupies_slot) AS occupied, count(deployed_at) AS deployed
+                FROM public.projects GROUP BY org_id
+            ) p USING (org_id)
+            FULL JOIN (
+                SELECT org_id, sum(slots) AS taken FROM public.deployment_events GROUP BY org_id
+            ) e USING (org_id)
+            LEFT JOIN public.organizations o ON o.id = org_id
+        ) told
+        WHERE booked <> occupied OR booked <> taken OR booked > greatest(0, deployed - CASE tier {_SHARES} END)
         """,
     ),
 )

@@ -15,6 +15,7 @@ from models import (
     organization,
     payment,
     payment_command,
+    project,
     provider,
     reconciliation,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "organization",
     "payment",
     "payment_command",
+    "project",
     "provider",
     "reconciliation",
 ]

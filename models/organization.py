@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import CheckConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -12,12 +12,15 @@ class Organization(Base):
     """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
 
     `command_id` is the command that made the row: running that command again finds it instead of making another.
+    `tier` says how many projects it has a share of; only `activities/slots.py` changes it.
     """
 
     __tablename__ = "organizations"
+    __table_args__ = (CheckConstraint("tier IN ('free', 'premium')", name="tier"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
+    tier: Mapped[str] = mapped_column(server_default="free")
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,6 +1,6 @@
 """Organizations."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -9,7 +9,7 @@ from models.organization import Organization
 from repositories.command import add_once
 
 MISSING = "There is no such organization."
-_ASKED = ("name", "created_by")
+_ASKED = ("name", "tier", "created_by")
 
 
 async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
@@ -27,6 +27,26 @@ async def get(session: AsyncSession, organization_id: str) -> Organization:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def lock(session: AsyncSession, organization_id: str) -> Organization:
+    """Return the organization as it is now, and let nobody else decide what it may deploy until the transaction ends.
+
+    Rows that refer to it can be written meanwhile.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(Organization).where(Organization.id == organization_id).with_for_update(key_share=True)
+    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def set_tier(session: AsyncSession, organization_id: str, tier: str) -> None:
+    """Write the tier; the caller holds the organization's lock."""
+    await session.execute(update(Organization).where(Organization.id == organization_id).values(tier=tier))
 
 
 async def page(session: AsyncSession, *, before: str | None, limit: int) -> list[Organization]:

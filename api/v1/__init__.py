@@ -19,6 +19,7 @@ from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
+from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.topups.endpoints import router as topups
 from api.v1.webhooks.endpoints import router as webhooks
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     contracts,
     agents,
     customers,
+    projects,
     organizations,
     api_keys,
     audit,

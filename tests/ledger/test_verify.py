@@ -152,6 +152,26 @@ DAMAGES = {
         "UPDATE public.escrows SET released_minor = 0, refunded_minor = released_minor",
         {"what each escrow says"},
     ),
+    "slot in use that no project occupies": (
+        "UPDATE public.projects SET occupies_slot = false",
+        {"slots in use"},
+    ),
+    "project that occupies a slot that was never taken": (
+        "UPDATE public.projects SET occupies_slot = true",
+        {"slots in use"},
+    ),
+    "deployment that took no slot by its events": (
+        "UPDATE public.deployment_events SET slots = 0, transfer_id = NULL",
+        {"slots in use"},
+    ),
+    "slot in use although the tier has room": (
+        "UPDATE public.organizations SET tier = 'premium'",
+        {"slots in use"},
+    ),
+    "transfer of a deployment erased, its balances set back": (
+        ERASE.format(named_by="deployment_events WHERE transfer_id IS NOT NULL"),
+        {"slots in use"},
+    ),
     "floor no longer enforced": (
         "ALTER TABLE ledger.balances DROP CONSTRAINT ck_balances_floor",
         {"every constraint of the books"},
@@ -221,7 +241,16 @@ async def small_books(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]
 
 
 async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
-    """A lot of credits, and an escrow of which a part was released."""
+    """A lot of credits, an escrow of which a part was released, and two projects of which one occupies a slot."""
+    builder = fresh("org")
+    in_use = await books.ledger.post(
+        key=fresh("k"),
+        kind="slots.taken",
+        source=accounts.platform("slot_issuance", "SLOT"),
+        destination=accounts.org_slots_in_use(builder),
+        amount_minor=1,
+        effective_at=NOW,
+    )
     holder, lucky = await books.org(50), await books.org()
     escrow = accounts.escrow(fresh("esc"), "CREDIT", str(holder.org_id))
     earnings = accounts.agent_earnings(fresh("agt"), "CREDIT", fresh("org"))
@@ -254,6 +283,21 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
             " VALUES ('lot', $1, 'promotion', 50, $2, 'x', 'x')",
             lucky.org_id,
             granted.transfer_id,
+        )
+        await owner.execute(
+            "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, 'x', 'x', 'x')", builder
+        )
+        await owner.execute(
+            "INSERT INTO projects (id, org_id, slug, name, deployed_at, occupies_slot, created_by, command_id)"
+            " SELECT slug, $1, slug, 'x', now(), slug = 'two', 'x', slug FROM unnest(ARRAY['one', 'two']) AS slug",
+            builder,
+        )
+        await owner.execute(
+            "INSERT INTO deployment_events (org_id, number, kind, project_id, slots, transfer_id, actor, command_id,"
+            " at) VALUES ($1, 1, 'deployed', 'one', 0, NULL, 'x', 'x', now()),"
+            " ($1, 2, 'deployed', 'two', 1, $2, 'x', 'y', now())",
+            builder,
+            in_use.transfer_id,
         )
     finally:
         await owner.close()

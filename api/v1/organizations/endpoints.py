@@ -1,18 +1,22 @@
 """Organizations: operators create them, a tenant sees its own."""
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from api.auth import ActorDep, require
+from activities import slots
+from activities.slots import Order
+from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.customers.registration import begin_customer
-from api.v1.organizations.schemas import OrganizationCreate, OrganizationView
+from api.v1.organizations.schemas import OrganizationCreate, OrganizationView, TierChange
 from domain.access import Actor, Permission
-from domain.errors import NotFound
+from domain.errors import Forbidden, NotFound
 from models.organization import Organization
 from repositories import audit
 from repositories import organization as organizations
@@ -36,12 +40,17 @@ async def create_organization(
 
     async def create() -> OrganizationView:
         organization = Organization(
-            id=new_id("org"), name=body.name, created_by=actor.qualified(), command_id=command.command_id
+            id=new_id("org"),
+            name=body.name,
+            tier=body.tier.value,
+            created_by=actor.qualified(),
+            command_id=command.command_id,
         )
         async with deps.session_for(actor) as session:
             row, is_new = await organizations.add(session, organization)
             if is_new:
-                await audit.record(session, actor, "organization.create", row.id, {"name": row.name}, row.id)
+                details = {"name": row.name, "tier": row.tier}
+                await audit.record(session, actor, "organization.create", row.id, details, row.id)
         if is_new:
             begin_customer(deps, row.id, row.name)
         return OrganizationView.of(row)
@@ -68,3 +77,30 @@ async def get_organization(organization_id: str, deps: DepsDep, actor: ActorDep)
     """Read one organization."""
     async with deps.session_for(actor) as session:
         return OrganizationView.of(await organizations.get(session, organization_id))
+
+
+@router.put(
+    "/organizations/{organization_id}/tier", response_model=OrganizationView, responses=errors(NotFound, Forbidden)
+)
+async def change_tier(
+    organization_id: str,
+    body: TierChange,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Put a tenant on a tier. For operators.
+
+    A lower tier ends nothing that is deployed; nothing new starts before there is room. A higher one gives back the
+    slots that it makes needless.
+    """
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+    permit(actor, Permission.MANAGE_ORGANIZATIONS)
+
+    async def change() -> OrganizationView:
+        order = Order(actor=actor, org_id=organization_id, command_id=command.command_id, at=datetime.now(UTC))
+        async with deps.session_for(actor) as session:
+            return OrganizationView.of(await slots.change_tier(session, order, body.tier))
+
+    return await command.run(change)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from api.fields import Name, RequestModel, ResponseModel, example
+from domain.deployment import Tier
 from models.organization import Organization
 
 
@@ -12,6 +13,15 @@ class OrganizationCreate(RequestModel):
     model_config = example(name="Acme")
 
     name: Name
+    tier: Tier = Tier.FREE
+
+
+class TierChange(RequestModel):
+    """The tier that a tenant is put on."""
+
+    model_config = example(tier="premium")
+
+    tier: Tier
 
 
 class OrganizationView(ResponseModel):
@@ -19,9 +29,10 @@ class OrganizationView(ResponseModel):
 
     id: str
     name: str
+    tier: Tier
     created_at: datetime
 
     @classmethod
     def of(cls, row: Organization) -> "OrganizationView":
         """Show a row."""
-        return cls(id=row.id, name=row.name, created_at=row.created_at)
+        return cls(id=row.id, name=row.name, tier=Tier(row.tier), created_at=row.created_at)

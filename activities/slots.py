@@ -1,0 +1,211 @@
+"""What an organization deploys and the slots that it takes, each time in the caller's transaction.
+
+Whoever changes something holds the lock of the organization's row first, so that what is counted holds until the
+transaction ends and N deployments at once never pass the limit; then the lock of its debts, so that slots which are
+given back repay what is owed. A refund takes neither: it meets the floor of the account.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.books import owed_minor
+from domain import accounts
+from domain.access import Actor
+from domain.deployment import (
+    Tier,
+    Usage,
+    check_new_project,
+    given_back,
+    limit_reached,
+    slots_to_give_back,
+    slots_to_take,
+)
+from domain.errors import Conflict, IdempotencyConflict, InsufficientFunds
+from domain.ids import deployment_transfer_key
+from domain.money import SLOT
+from ledger.gateway import Ledger, Leg
+from models.organization import Organization
+from models.project import DeploymentEvent, Project
+from repositories import audit
+from repositories import organization as organizations
+from repositories import project as projects
+from repositories.payment import lock_debt
+from runtime.database import driver_connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who has something deployed, undeployed or changed, for which organization, by which command, when."""
+
+    actor: Actor
+    org_id: str
+    command_id: str
+    at: datetime
+
+
+async def usage_of(session: AsyncSession, organization: Organization) -> Usage:
+    """Return what the organization has and uses; without its lock that is what it was a moment ago."""
+    ledger = Ledger(await driver_connection(session))
+    made, deployed = await projects.counts(session, organization.id)
+    return Usage(
+        tier=Tier(organization.tier),
+        projects=made,
+        deployments=deployed,
+        slots_free=(await ledger.balance(accounts.org_slots(organization.id))).available_minor,
+        slots_in_use=(await ledger.balance(accounts.org_slots_in_use(organization.id))).posted_minor,
+        slots_owed=await owed_minor(ledger, organization.id, SLOT),
+    )
+
+
+async def create_project(session: AsyncSession, actor: Actor, wanted: Project) -> Project:
+    """Make a project, or return the one that its command made.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+        Conflict: `project.exists`, the organization has one of that slug.
+        LimitReached: it has as many as it may.
+    """
+    organization = await organizations.lock(session, wanted.org_id)
+    found = await projects.made_before(session, wanted)
+    if found is not None:
+        return found
+    if await projects.find(session, wanted.org_id, wanted.slug) is not None:
+        raise Conflict(f"There is a project {wanted.slug} already.", code="project.exists")
+    check_new_project(await usage_of(session, organization))
+    made = await projects.add(session, wanted)
+    await audit.record(session, actor, "project.create", made.id, {"slug": made.slug}, made.org_id)
+    return made
+
+
+async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
+    """Deploy a project, which takes a slot where the tier has no room; one that is deployed stays as it is.
+
+    Raises:
+        NotFound: there is no such project.
+        IdempotencyConflict: the command did something else.
+        LimitReached: neither the tier nor a slot has room.
+    """
+    organization = await _lock(session, order)
+    project = await projects.get(session, order.org_id, slug)
+    if await _was_done(session, order, "deployed", project) or project.deployed_at is not None:
+        return project
+    usage = await usage_of(session, organization)
+    slots = slots_to_take(usage)
+    await projects.set_deployed(session, project.id, order.at)
+    try:
+        await _record(session, order, "deployed", usage, slots, project)
+    except InsufficientFunds as refunded:  # after it was counted
+        raise limit_reached(replace(usage, slots_free=0)) from refunded
+    return await projects.get(session, order.org_id, slug)
+
+
+async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
+    """Undeploy a project, which gives a slot back where one was taken; one that is not deployed stays as it is.
+
+    Raises:
+        NotFound: there is no such project.
+        IdempotencyConflict: the command did something else.
+    """
+    organization = await _lock(session, order)
+    project = await projects.get(session, order.org_id, slug)
+    if await _was_done(session, order, "undeployed", project) or project.deployed_at is None:
+        return project
+    await projects.set_deployed(session, project.id, None)
+    usage = await usage_of(session, organization)
+    await _record(session, order, "undeployed", usage, -slots_to_give_back(usage), project)
+    return await projects.get(session, order.org_id, slug)
+
+
+async def change_tier(session: AsyncSession, order: Order, tier: Tier) -> Organization:
+    """Put the organization on a tier. A higher one gives back slots that it makes needless.
+
+    A lower one takes none and ends nothing: what is deployed goes on, and nothing new starts before there is room.
+
+    Raises:
+        NotFound: there is no such organization.
+        IdempotencyConflict: the command did something else.
+    """
+    organization = await _lock(session, order)
+    before = organization.tier
+    if await _was_done(session, order, "tier_changed", None) or before == tier:
+        return organization
+    await organizations.set_tier(session, organization.id, tier.value)
+    usage = await usage_of(session, organization)
+    details = {"from": before, "to": tier.value}
+    await _record(session, order, "tier_changed", usage, -slots_to_give_back(usage), None, details)
+    return organization
+
+
+async def _lock(session: AsyncSession, order: Order) -> Organization:
+    organization = await organizations.lock(session, order.org_id)
+    await lock_debt(session, order.org_id)
+    return organization
+
+
+async def _was_done(session: AsyncSession, order: Order, kind: str, project: Project | None) -> bool:
+    """Tell whether the command did this before; the answers to keys are forgotten after a while, what they did is not.
+
+    Raises:
+        IdempotencyConflict: it did something else.
+    """
+    event = await projects.event_of(session, order.command_id)
+    if event is None:
+        return False
+    project_id = None if project is None else project.id
+    if (event.org_id, event.kind, event.project_id) != (order.org_id, kind, project_id):
+        raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+    return True
+
+
+async def _record(
+    session: AsyncSession,
+    order: Order,
+    kind: str,
+    usage: Usage,
+    slots: int,
+    project: Project | None,
+    details: dict[str, object] | None = None,
+) -> None:
+    """Move the slots, below zero to give them back, and write the event and the audit entry with them."""
+    number = await projects.next_number(session, order.org_id)
+    subject = order.org_id if project is None else project.id
+    transfer_id = None
+    if slots:
+        posted = await Ledger(await driver_connection(session)).post_legs(
+            key=deployment_transfer_key(subject, kind, number),
+            kind="slots.taken" if slots > 0 else "slots.given_back",
+            legs=_legs(order.org_id, slots, usage.slots_owed),
+            reference=subject,
+            org_id=order.org_id,
+            effective_at=order.at,
+        )
+        transfer_id = posted.transfer_id
+    await projects.occupy_slots(session, order.org_id, usage.slots_in_use + slots)
+    await projects.add_event(
+        session,
+        DeploymentEvent(
+            org_id=order.org_id,
+            number=number,
+            kind=kind,
+            project_id=None if project is None else project.id,
+            slots=slots,
+            transfer_id=transfer_id,
+            actor=order.actor.qualified(),
+            command_id=order.command_id,
+            at=order.at,
+        ),
+    )
+    told = {"slots": slots, **(details or {}), **({} if project is None else {"slug": project.slug})}
+    action = "organization.tier" if project is None else f"project.{kind.removesuffix('ed')}"
+    await audit.record(session, order.actor, action, subject, told, order.org_id)
+
+
+def _legs(org_id: str, slots: int, owed: int) -> list[Leg]:
+    free, in_use = accounts.org_slots(org_id), accounts.org_slots_in_use(org_id)
+    if slots > 0:
+        return [Leg(free, in_use, slots)]
+    repaid, freed = given_back(-slots, owed)
+    moved = [Leg(in_use, accounts.org_debt(org_id, SLOT), repaid), Leg(in_use, free, freed)]
+    return [leg for leg in moved if leg.amount_minor]

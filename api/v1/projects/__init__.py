@@ -1,0 +1,1 @@
+"""Projects, their deployments, and the slots for them."""

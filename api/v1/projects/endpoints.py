@@ -1,0 +1,172 @@
+"""Projects and the slots that let more of them be deployed.
+
+Deploying is the side of it that is billed: it grants the right to run and records who took it when. Whoever runs the
+project asks for it here first.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from activities import slots
+from activities.slots import Order
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import acting_organization, visible_organization
+from api.v1.payments import commands
+from api.v1.payments.endpoints import CREATING, shown
+from api.v1.payments.terms import Terms
+from api.v1.projects.schemas import (
+    LimitsView,
+    ProjectCreate,
+    ProjectView,
+    SlotPurchase,
+    SlotPurchaseView,
+    limits_view,
+    purchase_view,
+)
+from domain.access import Actor, Permission
+from domain.deployment import LimitReached, slot_price
+from domain.errors import Conflict, Forbidden, NotFound
+from domain.payment.state import PaymentTerms
+from models.project import Project
+from repositories import organization as organizations
+from repositories import project as projects
+from runtime.identity import new_id
+
+router = APIRouter(tags=["projects"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+MayRepeat = Annotated[Command, idempotency(required=False)]
+ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
+
+_CREATING = errors((Conflict, "project.exists"), LimitReached)
+_COMMANDED = errors(NotFound, Forbidden)
+_DEPLOYING = errors(NotFound, Forbidden, LimitReached)
+
+
+@router.post("/projects", status_code=201, response_model=ProjectView, responses=_CREATING)
+async def create_project(
+    body: ProjectCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_PROJECTS)
+) -> Response:
+    """Create a project, as far as the tier and the slots have room."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> ProjectView:
+        slug, name = body.named()
+        wanted = Project(
+            id=new_id("prj"),
+            org_id=org_id,
+            slug=slug,
+            name=name,
+            deployed_at=None,
+            occupies_slot=False,
+            created_by=actor.qualified(),
+            command_id=once.command_id,
+        )
+        async with deps.database.platform() as session:
+            return ProjectView.of(await slots.create_project(session, actor, wanted))
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/projects", response_model=Page[ProjectView], responses=errors(NotFound))
+async def list_projects(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[ProjectView]:
+    """List the organization's projects, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "prj")
+    async with deps.session_for(actor) as session:
+        rows = await projects.page(session, org_id=org_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "prj", ProjectView.of)
+
+
+@router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
+async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
+    """Deploy a project. Beyond the tier's share it takes a slot; deploying what is deployed changes nothing."""
+    org_id = await _organization_of(deps, actor, slug)
+
+    async def act() -> ProjectView:
+        async with deps.database.platform() as session:
+            return ProjectView.of(await slots.deploy(session, _order(actor, org_id, once), slug))
+
+    return await once.run(act)
+
+
+@router.delete("/projects/{slug}/deploy", response_model=ProjectView, responses=_COMMANDED)
+async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
+    """Undeploy a project, which gives its slot back; undeploying what is not deployed changes nothing."""
+    org_id = await _organization_of(deps, actor, slug)
+
+    async def act() -> ProjectView:
+        async with deps.database.platform() as session:
+            return ProjectView.of(await slots.undeploy(session, _order(actor, org_id, once), slug))
+
+    return await once.run(act)
+
+
+@router.get("/projects/deployment/limits", response_model=LimitsView, responses=errors(NotFound))
+async def get_deployment_limits(
+    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
+) -> LimitsView:
+    """Tell how many projects the organization may have and deploy, and how many it has."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    return await _limits(deps, actor, acting_organization(actor, organization_id))
+
+
+@router.post(
+    "/projects/deployment/purchase-slot", status_code=201, response_model=SlotPurchaseView, responses=errors(*CREATING)
+)
+async def purchase_slot(
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    body: SlotPurchase | None = None,
+    actor: Actor = require(Permission.PAY),
+) -> Response:
+    """Buy slots; they are there as soon as the money is. The payment is one like any other."""
+    org_id = acting_organization(actor, None)
+    wanted = (body or SlotPurchase()).payment()
+
+    async def terms() -> PaymentTerms:
+        return await Terms(deps, org_id, wanted).of(wanted, None)
+
+    async def act() -> SlotPurchaseView:
+        payment = shown(await commands.create(deps, temporal, actor, once, terms), actor)
+        return purchase_view(payment, await _limits(deps, actor, org_id))
+
+    return await once.run(act, status_code=201)
+
+
+async def _organization_of(deps: Deps, actor: Actor, slug: str) -> str:
+    """Return whose project the actor means, before the role is judged: 404 comes before 403."""
+    if actor.org_id is None:
+        raise NotFound(projects.MISSING)
+    async with deps.session_for(actor) as session:
+        await projects.get(session, actor.org_id, slug)
+    permit(actor, Permission.MANAGE_PROJECTS)
+    return actor.org_id
+
+
+async def _limits(deps: Deps, actor: Actor, org_id: str) -> LimitsView:
+    price = slot_price(deps.settings.slot_price, deps.settings.slot_currency)
+    async with deps.session_for(actor) as session:
+        usage = await slots.usage_of(session, await organizations.get(session, org_id))
+    return limits_view(org_id, usage, price)
+
+
+def _order(actor: Actor, org_id: str, once: Command) -> Order:
+    return Order(actor=actor, org_id=org_id, command_id=once.command_id, at=datetime.now(UTC))

@@ -1,0 +1,131 @@
+"""What projects and deployment slots look like over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Name, RequestModel, ResponseModel, example
+from api.v1.payments.schemas import Means, MoneyView, PaymentCreate, PaymentView, money
+from domain.deployment import MAX_SLOTS, MAX_SLUG, SLUG, SlotPrice, Tier, Usage, slug_of
+from domain.errors import Invalid
+from domain.payment.state import PurposeKind
+from models.project import Project
+
+#: What a project goes by in its address.
+Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=MAX_SLUG)]
+
+
+class ProjectCreate(RequestModel):
+    """A new project. Its slug is made of its name when it is left out, and the other way round."""
+
+    model_config = example(name="Summaries", slug="summaries")
+
+    name: Name | None = None
+    slug: Slug | None = Field(
+        default=None,
+        description="What the project goes by in its address: lower case letters, digits and hyphens between them.",
+    )
+
+    def named(self) -> tuple[str, str]:
+        """Return the slug and the name.
+
+        Raises:
+            Invalid: neither is given, or no slug can be made of the name.
+        """
+        name = self.name or self.slug
+        if name is None:
+            raise Invalid("A project has a name or a slug.", extra={"field": "slug"})
+        return self.slug or slug_of(name), name
+
+
+class ProjectView(ResponseModel):
+    """A project, and whether it is deployed."""
+
+    id: str
+    organization_id: str
+    slug: str
+    name: str
+    deployed: bool
+    deployed_at: datetime | None = Field(description="Since when; null when it is not deployed.")
+    occupies_slot: bool = Field(description="Whether it is deployed beyond the tier's share.")
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Project) -> "ProjectView":
+        """Show a row."""
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            slug=row.slug,
+            name=row.name,
+            deployed=row.deployed_at is not None,
+            deployed_at=row.deployed_at,
+            occupies_slot=row.occupies_slot,
+            created_at=row.created_at,
+        )
+
+
+class LimitView(ResponseModel):
+    """How many there may be, and how many there are. A lower tier can leave more than there may be."""
+
+    limit: int
+    used: int
+
+
+class SlotsView(ResponseModel):
+    """The slots of an organization. Each one adds one project and one deployment to the tier's share."""
+
+    free: int
+    in_use: int = Field(description="Occupied by what is deployed beyond the tier's share.")
+    owed: int = Field(description="Taken by a chargeback while they were in use; the next ones repay them.")
+
+
+class LimitsView(ResponseModel):
+    """What an organization may have and deploy, and what it uses of that."""
+
+    organization_id: str
+    tier: Tier
+    projects: LimitView
+    deployments: LimitView
+    slots: SlotsView
+    slot_price: MoneyView = Field(description="What one more slot costs.")
+
+
+class SlotPurchase(Means):
+    """Slots for deployments. The price of one is a setting, which `GET /projects/deployment/limits` tells."""
+
+    model_config = example(slots=2, provider="stripe")
+
+    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+
+    def payment(self) -> PaymentCreate:
+        """Return the same request as it is made at `POST /payments`."""
+        return PaymentCreate(
+            purpose=PurposeKind.SLOT, **{name: getattr(self, name) for name in type(self).model_fields}
+        )
+
+
+class SlotPurchaseView(PaymentView):
+    """The payment, and the limits as they are now. The slots are there as soon as the money is."""
+
+    slots: int
+    limits: LimitsView
+
+
+def limits_view(org_id: str, usage: Usage, price: SlotPrice) -> LimitsView:
+    """Show what an organization may have and what it uses."""
+    return LimitsView(
+        organization_id=org_id,
+        tier=usage.tier,
+        projects=LimitView(limit=usage.project_limit, used=usage.projects),
+        deployments=LimitView(limit=usage.deployment_limit, used=usage.deployments),
+        slots=SlotsView(free=usage.slots_free, in_use=usage.slots_in_use, owed=usage.slots_owed),
+        slot_price=money(price.price_minor, price.currency),
+    )
+
+
+def purchase_view(payment: PaymentView, limits: LimitsView) -> SlotPurchaseView:
+    """Show a purchase of slots by the payment that was made for it."""
+    shown: dict[str, Any] = {name: getattr(payment, name) for name in type(payment).model_fields}
+    return SlotPurchaseView(**shown, slots=int(payment.goods.amount), limits=limits)

@@ -1,0 +1,66 @@
+"""Projects of organizations, and when they were deployed."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Project(Base):
+    """One project of an organization. Written for its tenant by the platform's role; rows are never deleted.
+
+    Attributes:
+        slug: what it goes by in its address, unique within the organization.
+        deployed_at: since when it is deployed; null when it is not.
+        occupies_slot: whether one of the organization's slots in use is this one's. Slots are all alike: those that
+            were deployed last have them.
+    """
+
+    __tablename__ = "projects"
+    __table_args__ = (
+        CheckConstraint("deployed_at IS NOT NULL OR NOT occupies_slot", name="slot"),
+        UniqueConstraint("org_id", "slug"),
+        Index("ix_projects_org_id_id", "org_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    slug: Mapped[str]
+    name: Mapped[str]
+    deployed_at: Mapped[datetime | None]
+    occupies_slot: Mapped[bool]
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DeploymentEvent(Base):
+    """One project that was deployed or undeployed, or one change of the tier. Append-only, numbered by organization.
+
+    Attributes:
+        kind: `deployed`, `undeployed`, `tier_changed`.
+        project_id: null for a change of the tier.
+        slots: how many came into use by it; below zero by how many were given back.
+        transfer_id: of these slots; null where there were none.
+    """
+
+    __tablename__ = "deployment_events"
+    __table_args__ = (
+        CheckConstraint("kind IN ('deployed', 'undeployed', 'tier_changed')", name="kind"),
+        CheckConstraint("(project_id IS NULL) = (kind = 'tier_changed')", name="project"),
+        CheckConstraint("(transfer_id IS NULL) = (slots = 0)", name="transfer"),
+    )
+
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
+    slots: Mapped[int]
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    actor: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    at: Mapped[datetime]

@@ -1,0 +1,110 @@
+"""Projects and what was deployed of them. Whoever writes holds the lock of `organization.lock`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.deployment import SLUG
+from domain.errors import NotFound
+from models.project import DeploymentEvent, Project
+from repositories.command import refuse_other
+
+MISSING = "There is no such project."
+_ASKED = ("org_id", "slug", "name", "created_by")
+
+
+async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
+    """Return the project that this one's command made, if it did.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    found = (await session.scalars(select(Project).where(Project.command_id == wanted.command_id))).one_or_none()
+    if found is not None:
+        refuse_other(found, wanted, _ASKED)
+    return found
+
+
+async def add(session: AsyncSession, project: Project) -> Project:
+    """Insert a project."""
+    session.add(project)
+    await session.flush()
+    return project
+
+
+async def find(session: AsyncSession, org_id: str, slug: str) -> Project | None:
+    """Return the organization's project of that slug, as it is now."""
+    if not SLUG.fullmatch(slug):
+        return None
+    query = select(Project).where(Project.org_id == org_id, Project.slug == slug)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
+    """Return the organization's project of that slug.
+
+    Raises:
+        NotFound: it has none.
+    """
+    found = await find(session, org_id, slug)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def page(session: AsyncSession, *, org_id: str | None, before: str | None, limit: int) -> Sequence[Project]:
+    """List projects that the session may see, newest first."""
+    query = select(Project).order_by(Project.id.desc()).limit(limit)
+    if org_id is not None:
+        query = query.where(Project.org_id == org_id)
+    if before is not None:
+        query = query.where(Project.id < before)
+    return (await session.scalars(query)).all()
+
+
+async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:
+    """Count the organization's projects, and those of them that are deployed."""
+    query = select(func.count(), func.count(Project.deployed_at)).where(Project.org_id == org_id)
+    projects, deployments = (await session.execute(query)).one()
+    return projects, deployments
+
+
+async def set_deployed(session: AsyncSession, project_id: str, deployed_at: datetime | None) -> None:
+    """Write since when a project is deployed, or that it is not."""
+    changes = update(Project).where(Project.id == project_id)
+    await session.execute(changes.values(deployed_at=deployed_at, occupies_slot=False))
+
+
+async def occupy_slots(session: AsyncSession, org_id: str, slots: int) -> None:
+    """Have that many of the deployed projects occupy a slot: those that were deployed last."""
+    rank = func.row_number().over(order_by=(Project.deployed_at.desc(), Project.id.desc()))
+    deployed = select(Project.id, (rank <= slots).label("wanted")).where(
+        Project.org_id == org_id, Project.deployed_at.is_not(None)
+    )
+    ranked = deployed.subquery()
+    await session.execute(
+        update(Project)
+        .where(Project.id == ranked.c.id, Project.occupies_slot != ranked.c.wanted)
+        .values(occupies_slot=ranked.c.wanted)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def event_of(session: AsyncSession, command_id: str) -> DeploymentEvent | None:
+    """Return what the command did."""
+    query = select(DeploymentEvent).where(DeploymentEvent.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def next_number(session: AsyncSession, org_id: str) -> int:
+    """Return the number of the organization's next event."""
+    query = select(func.coalesce(func.max(DeploymentEvent.number), 0) + 1).where(DeploymentEvent.org_id == org_id)
+    return (await session.scalars(query)).one()
+
+
+async def add_event(session: AsyncSession, event: DeploymentEvent) -> None:
+    """Append an event."""
+    session.add(event)
+    await session.flush()

@@ -1,0 +1,240 @@
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import deployment
+from domain.deployment import (
+    SLUG,
+    TIERS,
+    LimitReached,
+    Tier,
+    Usage,
+    check_new_project,
+    given_back,
+    slot_price,
+    slots_to_give_back,
+    slots_to_take,
+    slug_of,
+)
+from domain.errors import Invalid
+
+
+def usage(tier: Tier = Tier.FREE, **counts: int) -> Usage:
+    return Usage(**{"tier": tier, "projects": 0, "deployments": 0, "slots_free": 0, "slots_in_use": 0, **counts})
+
+
+@pytest.mark.parametrize(("tier", "share"), [(Tier.FREE, 1), (Tier.PREMIUM, 5)])
+def test_tier_has_its_share_and_every_slot_adds_one_of_both(tier: Tier, share: int) -> None:
+    plain, bought = usage(tier), usage(tier, slots_free=2, slots_in_use=1)
+    assert (plain.project_limit, plain.deployment_limit) == (share, share)
+    assert (bought.project_limit, bought.deployment_limit) == (share + 3, share + 3)
+
+
+def test_project_beyond_the_limit_is_refused_with_the_limit_and_what_is_used() -> None:
+    check_new_project(usage(projects=1, slots_free=1))
+    with pytest.raises(LimitReached) as caught:
+        check_new_project(usage(projects=2, slots_free=1))
+    assert caught.value.extra == {"limit": 2, "used": 2}
+
+
+@pytest.mark.parametrize(
+    ("found", "taken"),
+    [
+        (usage(), 0),
+        (usage(slots_free=3), 0),
+        (usage(deployments=1, slots_free=1), 1),
+        (usage(deployments=2, slots_free=1, slots_in_use=1), 1),
+        (usage(Tier.PREMIUM, deployments=4, slots_free=1), 0),
+        (usage(Tier.PREMIUM, deployments=5, slots_free=1), 1),
+    ],
+)
+def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: Usage, taken: int) -> None:
+    assert slots_to_take(found) == taken
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        usage(deployments=1),
+        usage(deployments=2, slots_in_use=1),
+        usage(Tier.PREMIUM, deployments=5),
+        usage(deployments=5),
+        usage(deployments=5, slots_free=4),
+        usage(deployments=1, slots_owed=1),
+    ],
+)
+def test_deployment_without_room_is_refused(found: Usage) -> None:
+    with pytest.raises(LimitReached) as caught:
+        slots_to_take(found)
+    assert caught.value.extra == {"limit": found.deployment_limit, "used": found.deployments}
+
+
+def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts() -> None:
+    assert slots_to_take(usage(deployments=5, slots_free=5)) == 5
+    assert slots_to_take(usage(deployments=3, slots_free=2, slots_in_use=1)) == 2
+
+
+@pytest.mark.parametrize(
+    ("found", "back"),
+    [
+        (usage(deployments=0), 0),
+        (usage(deployments=1, slots_in_use=1), 1),
+        (usage(deployments=2, slots_in_use=2), 1),
+        (usage(deployments=4, slots_in_use=0), 0),
+        (usage(deployments=4, slots_in_use=2), 0),
+        (usage(Tier.PREMIUM, deployments=6, slots_in_use=5), 4),
+    ],
+)
+def test_slots_are_given_back_as_far_as_nothing_needs_them(found: Usage, back: int) -> None:
+    assert slots_to_give_back(found) == back
+
+
+def test_slots_that_are_given_back_repay_what_is_owed_first() -> None:
+    assert given_back(3, 0) == (0, 3)
+    assert given_back(3, 2) == (2, 1)
+    assert given_back(1, 2) == (1, 0)
+
+
+@dataclass
+class Model:
+    """An organization by the rules alone: what the books would hold after each step."""
+
+    now: Usage
+    lowered: bool = False
+
+    def deploy(self, _amount: int) -> None:
+        before = self.now
+        try:
+            slots = slots_to_take(before)
+        except LimitReached:
+            assert before.deployments >= before.deployment_limit
+            return
+        assert slots <= before.slots_free
+        self._moved(slots, deployments=before.deployments + 1)
+        assert self.now.deployments <= self.now.deployment_limit
+        assert self.now.slots_in_use == self.now.slots_needed
+        self.lowered = False
+
+    def undeploy(self, _amount: int) -> None:
+        if self.now.deployments:
+            self.now = replace(self.now, deployments=self.now.deployments - 1)
+            self._moved(-slots_to_give_back(self.now))
+
+    def raise_tier(self, _amount: int) -> None:
+        self.now = replace(self.now, tier=Tier.PREMIUM)
+        self._moved(-slots_to_give_back(self.now))
+
+    def lower_tier(self, _amount: int) -> None:
+        self.now = replace(self.now, tier=Tier.FREE)
+        self._moved(-slots_to_give_back(self.now))
+        self.lowered = True
+
+    def buy(self, amount: int) -> None:
+        repaid, free = given_back(amount, self.now.slots_owed)
+        self.now = replace(self.now, slots_free=self.now.slots_free + free, slots_owed=self.now.slots_owed - repaid)
+
+    def refund(self, amount: int) -> None:
+        if amount <= self.now.slots_free:
+            self.now = replace(self.now, slots_free=self.now.slots_free - amount)
+
+    def charge_back(self, amount: int) -> None:
+        taken = min(amount, self.now.slots_free)
+        owed = self.now.slots_owed + amount - taken
+        self.now = replace(self.now, slots_free=self.now.slots_free - taken, slots_owed=owed)
+
+    def _moved(self, slots: int, **more: int) -> None:
+        repaid, freed = given_back(max(0, -slots), self.now.slots_owed)
+        self.now = replace(
+            self.now,
+            slots_in_use=self.now.slots_in_use + slots,
+            slots_free=self.now.slots_free + freed - max(0, slots),
+            slots_owed=self.now.slots_owed - repaid,
+            **more,
+        )
+
+    def check(self) -> None:
+        now = self.now
+        assert min(now.slots_free, now.slots_in_use, now.slots_owed, now.deployments) >= 0
+        assert now.slots_in_use <= now.slots_needed
+        assert not (now.slots_free and now.slots_owed)
+        if not self.lowered:
+            assert now.deployments <= now.deployment_limit
+            assert now.slots_in_use == now.slots_needed
+
+
+STEPS: list[Callable[[Model, int], None]] = [
+    *(Model.deploy, Model.undeploy, Model.buy, Model.refund, Model.charge_back, Model.raise_tier, Model.lower_tier),
+    *(Model.deploy, Model.buy),  # more often, or little happens
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), max_size=40), st.sampled_from(Tier))
+def test_no_order_of_steps_lets_anything_start_beyond_the_limit(steps: list[tuple[object, int]], tier: Tier) -> None:
+    model = Model(usage(tier))
+    for step, amount in steps:
+        assert callable(step)
+        step(model, amount)
+        model.check()
+
+
+def test_a_slot_that_is_bought_and_given_back_again_starts_nothing_beyond_a_lowered_tier() -> None:
+    model = Model(usage(Tier.PREMIUM, deployments=5))
+    model.lower_tier(0)
+    model.undeploy(0)
+    model.buy(4)
+    model.deploy(0)
+    assert (model.now.deployments, model.now.slots_in_use, model.now.slots_free) == (5, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Summaries", "summaries"),
+        ("  Ünïcode & Söhne, 2nd ", "unicode-sohne-2nd"),
+        ("a" * 200, "a" * 63),
+        ("a" * 62 + " b", "a" * 62),
+        ("x", "x"),
+    ],
+)
+def test_slug_is_made_of_a_name(name: str, slug: str) -> None:
+    assert slug_of(name) == slug
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_slug_of_any_name_is_one_or_is_asked_for(name: str) -> None:
+    try:
+        slug = slug_of(name)
+    except Invalid:
+        assert not any(letter.isascii() and letter.isalnum() for letter in name)
+    else:
+        assert SLUG.fullmatch(slug)
+
+
+@pytest.mark.parametrize("slug", ["", "-", "a-", "-a", "A", "a_b", "a b", "a" * 64, "ä", "a\n"])
+def test_what_is_no_slug_is_told_apart(slug: str) -> None:
+    assert SLUG.fullmatch(slug) is None
+
+
+def test_price_is_that_of_every_slot() -> None:
+    price = slot_price("5.00", "USD")
+    assert (price.of(1), price.of(deployment.MAX_SLOTS)) == (500, 500_000)
+
+
+@pytest.mark.parametrize(
+    ("price", "currency"), [("0", "USD"), ("-1", "USD"), ("1.001", "USD"), ("x", "USD"), ("1", "SLOT"), ("1", "CREDIT")]
+)
+def test_price_that_nobody_could_pay_is_refused(price: str, currency: str) -> None:
+    with pytest.raises(Invalid):
+        slot_price(price, currency)
+
+
+def test_slots_that_cost_more_than_the_books_hold_are_refused() -> None:
+    with pytest.raises(Invalid):
+        slot_price("9999999999999.00", "USD").of(2)
+
+
+def test_every_tier_has_a_share() -> None:
+    assert set(TIERS) == set(Tier)
