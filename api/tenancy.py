@@ -1,6 +1,8 @@
 """Whose data a request is for."""
 
-from domain.access import Actor
+from api.auth import permit
+from api.deps import Deps
+from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from repositories import organization as organizations
 
@@ -19,6 +21,22 @@ def acting_organization(actor: Actor, organization_id: str | None) -> str:
     if organization_id not in {None, actor.org_id}:
         raise NotFound(organizations.MISSING)
     return actor.org_id
+
+
+async def known_organization(deps: Deps, actor: Actor, organization_id: str | None) -> str:
+    """Return the organization that a request is for, and judge what only operators may name.
+
+    Raises:
+        NotFound: a tenant named another one, or the platform one that does not exist.
+        Invalid: the platform named none.
+        Forbidden: the platform's key may not operate.
+    """
+    org_id = acting_organization(actor, organization_id)
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+        async with deps.session_for(actor) as session:
+            await organizations.get(session, org_id)
+    return org_id
 
 
 def visible_organization(actor: Actor, organization_id: str | None) -> str | None:

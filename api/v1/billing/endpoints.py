@@ -16,7 +16,7 @@ from api.deps import Deps, DepsDep, get_deps
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, Page, SearchText
 from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from api.tenancy import acting_organization, visible_organization
+from api.tenancy import acting_organization, known_organization, visible_organization
 from api.v1.billing.export import as_csv
 from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
@@ -24,7 +24,6 @@ from domain.errors import NotFound
 from domain.money import CREDIT, format_amount
 from repositories import balance as balances
 from repositories import movement as movements
-from repositories import organization as organizations
 from repositories.movement import MovementFilter, Position
 
 router = APIRouter(tags=["billing"])
@@ -56,7 +55,7 @@ async def get_balance(
     """Read the balance of an organization in one currency."""
     org_id = actor.org_id
     if org_id is None or organization_id is not None:
-        org_id = await _named_organization(deps, actor, organization_id)
+        org_id = await known_organization(deps, actor, organization_id)
     permit(actor, Permission.READ)
     return await _balance(deps, org_id, currency)
 
@@ -77,15 +76,6 @@ async def _balance(deps: Deps, org_id: str, currency: str) -> Response:
         ],
     }
     return Response(json.dumps(content), media_type="application/json")
-
-
-async def _named_organization(deps: Deps, actor: Actor, organization_id: str | None) -> str:
-    org_id = acting_organization(actor, organization_id)
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-        async with deps.session_for(actor) as session:
-            await organizations.get(session, org_id)
-    return org_id
 
 
 def _position(cursor: str | None) -> Position | None:

@@ -15,7 +15,7 @@ from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
 from api.provider_errors import provider_errors
-from api.tenancy import acting_organization
+from api.tenancy import acting_organization, known_organization
 from api.v1.customers.schemas import (
     CustomerView,
     PaymentMethodList,
@@ -31,7 +31,6 @@ from domain.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories import audit, provider_event
-from repositories import organization as organizations
 from runtime.identity import new_id
 
 router = APIRouter(tags=["billing"])
@@ -55,16 +54,6 @@ async def _stripe(deps: DepsDep) -> StripeCustomers:
 
 
 StripeDep = Annotated[StripeCustomers, Depends(_stripe)]
-
-
-async def _organization(deps: Deps, actor: Actor, organization_id: str | None) -> str:
-    """Return whose customer is meant, judging what only operators may name."""
-    org_id = acting_organization(actor, organization_id)
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-        async with deps.session_for(actor) as session:
-            await organizations.get(session, org_id)
-    return org_id
 
 
 async def _customer(deps: Deps, stripe: StripeCustomers, org_id: str) -> str:
@@ -95,7 +84,7 @@ def _payer_of(actor: Actor, method_id: str) -> str:
 @router.get("/billing/customer", response_model=CustomerView, responses=errors(NotFound))
 async def get_customer(actor: Reader, deps: DepsDep, organization_id: OrganizationParam = None) -> CustomerView:
     """Tell who the organization is at Stripe; 404 while it is nobody there."""
-    org_id = await _organization(deps, actor, organization_id)
+    org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         ref = await provider_event.customer(session, org_id, PROVIDER)
     if ref is None:
@@ -120,7 +109,7 @@ async def list_payment_methods(
     actor: Reader, deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None
 ) -> PaymentMethodList:
     """List what the organization can pay with, as Stripe has it now."""
-    org_id = await _organization(deps, actor, organization_id)
+    org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         ref = await provider_event.customer(session, org_id, PROVIDER)
     if ref is None:
