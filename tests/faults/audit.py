@@ -4,11 +4,12 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import asyncpg
+import httpx
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
 from stack.migrate import ROOT
@@ -179,31 +180,40 @@ def books_problems(database_url: str) -> list[str]:
     return [] if result.returncode == 0 else [f"ledger verify: {result.stdout}{result.stderr}"]
 
 
+async def repeat_all(
+    client: RetryingClient, journal: Journal, judge: Callable[[Answered, httpx.Response], str | None]
+) -> tuple[int, list[str]]:
+    """Repeat every key once more; return how many answers were the first ones byte for byte, and what is wrong.
+
+    An answer whose keeping was cut off by a crash is worked out again, so it shows its object as it is now: `judge`
+    says what is wrong with such a one, if anything is.
+    """
+    limit = asyncio.Semaphore(20)
+
+    async def repeat(first: Answered) -> tuple[bool, str | None]:
+        async with limit:
+            again = await client.command(first.request)
+        same = again.content == first.response.content
+        wrong = None if same else judge(first, again)
+        return same, wrong and f"{first.request.key}: {wrong}"
+
+    repeated = await asyncio.gather(*(repeat(first) for first in list(journal.answered)))
+    return sum(same for same, _ in repeated), [wrong for _, wrong in repeated if wrong]
+
+
 async def repeat_everything(
     findings: Findings, client: RetryingClient, journal: Journal, final_status: dict[str, str]
 ) -> int:
-    """Repeat every key once more; return how many answers were the first ones byte for byte.
+    """Repeat every key of escrows once more; return how many answers were the first ones byte for byte."""
 
-    An answer whose keeping was cut off by a crash is worked out again, so it shows the escrow as it is now.
-    """
-    commands = list(journal.answered)
-    wrong: list[str] = []
-    same = 0
-    limit = asyncio.Semaphore(20)
+    def judge(first: Answered, again: httpx.Response) -> str | None:
+        if again.status_code != first.response.status_code or id_of(again) != id_of(first.response):
+            return f"first {first.response.text[:200]}, repeated {again.text[:200]}"
+        if "status" in again.json() and again.json()["status"] != final_status.get(again.json()["id"]):
+            return f"repeated and answered {again.json()['status']}"
+        return None
 
-    async def repeat(first: Answered) -> None:
-        nonlocal same
-        async with limit:
-            again = await client.command(first.request)
-        if again.content == first.response.content:
-            same += 1
-        elif again.status_code != first.response.status_code or id_of(again) != id_of(first.response):
-            wrong.append(f"{first.request.key}: first {first.response.text[:200]}, repeated {again.text[:200]}")
-        elif "status" in again.json() and again.json()["status"] != final_status.get(again.json()["id"]):
-            wrong.append(f"{first.request.key}: repeated and answered {again.json()['status']}")
-
-    await asyncio.gather(*(repeat(first) for first in commands))
-    findings.check(
-        f"{len(commands)} keys repeated: {same} first answers byte for byte, the rest the same escrow", wrong
-    )
+    count = len(journal.answered)
+    same, wrong = await repeat_all(client, journal, judge)
+    findings.check(f"{count} keys repeated: {same} first answers byte for byte, the rest the same escrow", wrong)
     return same

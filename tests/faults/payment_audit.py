@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import asyncpg
+import httpx
 import stripe
 from pydantic import TypeAdapter
 from temporalio.client import Client
@@ -16,7 +17,7 @@ from domain.payment.state import Payment
 from providers.payments.stripe.fields import metadata_of
 from stack.supervisor import Stack
 from stack.temporal import NAMESPACE
-from tests.faults.audit import Findings, books_problems
+from tests.faults.audit import Findings, books_problems, repeat_all
 from tests.faults.clients import Answered, Journal, RetryingClient, id_of
 from tests.faults.payers import Json, Payers
 from tests.faults.payment_clients import Paid
@@ -379,22 +380,15 @@ async def _runs(findings: Findings, held: Held) -> None:
 
 
 async def repeat_payments(findings: Findings, client: RetryingClient, journal: Journal, held: Held) -> None:
-    """Repeat every key once more. An answer whose keeping was cut off is worked out again, and shows the state now."""
-    wrong: list[str] = []
-    same = 0
-    limit = asyncio.Semaphore(20)
+    """Repeat every key of payments once more."""
 
-    async def repeat(first: Answered) -> None:
-        nonlocal same
-        async with limit:
-            again = await client.command(first.request)
-        if again.content == first.response.content:
-            same += 1
-        elif (again.is_success, id_of(again)) != (first.response.is_success, id_of(first.response)):
-            wrong.append(f"{first.request.key}: first {first.response.text[:200]}, repeated {again.text[:200]}")
-        elif (row := held.rows.get(str(id_of(again)))) and again.json().get("status", row.status) != row.status:
-            wrong.append(f"{first.request.key}: repeated and answered {again.json()['status']}, is {row.status}")
+    def judge(first: Answered, again: httpx.Response) -> str | None:
+        if (again.is_success, id_of(again)) != (first.response.is_success, id_of(first.response)):
+            return f"first {first.response.text[:200]}, repeated {again.text[:200]}"
+        if (row := held.rows.get(str(id_of(again)))) and again.json().get("status", row.status) != row.status:
+            return f"repeated and answered {again.json()['status']}, is {row.status}"
+        return None
 
-    await asyncio.gather(*(repeat(first) for first in list(journal.answered)))
+    same, wrong = await repeat_all(client, journal, judge)
     count = len(journal.answered) // 2
     findings.check(f"{count} keys repeated: {same} first answers byte for byte, the rest the same object", wrong)

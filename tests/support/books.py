@@ -8,11 +8,13 @@ from itertools import count
 from typing import TypeVar
 
 import asyncpg
+import pytest
 
 from domain.accounts import Account, org_credits, platform
 from domain.errors import DomainError
 from ledger.gateway import Ledger, Posted
 from ledger.verify import verify
+from tests.conftest import DatabaseUrls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -84,3 +86,18 @@ async def open_books(url: str, clients: int = 8) -> AsyncIterator[Books]:
     finally:
         for connection in connections:
             await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def books(database_urls: DatabaseUrls) -> AsyncIterator[Books]:
+    """Eight clients of the platform role on the worker's shared database."""
+    async with open_books(database_urls.platform) as books:
+        yield books
+
+
+@pytest.fixture
+async def owner(database_urls: DatabaseUrls) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the schema's owner, who is a superuser here."""
+    connection = await asyncpg.connect(database_urls.owner)
+    yield connection
+    await connection.close()
