@@ -1,0 +1,385 @@
+"""What is paid of an invoice is never below zero nor more than its total, whatever its payments and their banks do."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Invalid
+from domain.invoice import (
+    MAX_LINES,
+    MAX_QUANTITY,
+    InvoiceLine,
+    InvoiceStatus,
+    Standing,
+    WrongInvoiceState,
+    changed,
+    is_overdue,
+    number_text,
+    require_payable,
+    require_voidable,
+    total_of,
+)
+from domain.money import MAX_AMOUNT_MINOR
+from domain.payment import commands, invoicing
+from domain.payment.booking import (
+    Movement,
+    debt,
+    goods_account,
+    paid_on_invoice,
+    receivable,
+    taken_from_invoice,
+    wallet,
+)
+from domain.payment.converge import misses_purpose, needs_purpose, numbered, refund_failed
+from domain.payment.goods import held_minor, taken
+from domain.payment.snapshot import MovementKind
+from domain.payment.state import Fulfilment, Move, MoveKind, Outcome, Payment, Purpose, PurposeKind, Refund
+from providers.payments.base import ProviderRefused
+from tests.support.payment_world import STEPS, Books, World
+from tests.support.payments import EPOCH, TERMS
+
+OPEN, PAID, VOID = InvoiceStatus
+TOTAL = 800
+
+
+def standing(paid: int = 0, own: int = 0, status: InvoiceStatus = OPEN) -> Standing:
+    return Standing(status=status, total_minor=TOTAL, paid_minor=paid, of_payment_minor=own)
+
+
+def line(quantity: int = 1, unit_minor: int = 100) -> InvoiceLine:
+    return InvoiceLine(description="Support", quantity=quantity, unit_minor=unit_minor)
+
+
+def test_pitfall_16_lines_add_up_to_the_total():
+    lines = [line(3, 333), line(1, 1)]
+    assert [each.amount_minor for each in lines] == [999, 1]
+    assert total_of(lines, "USD") == 1000
+
+
+@pytest.mark.parametrize(
+    ("lines", "currency", "field"),
+    [
+        ([], "USD", "lines"),
+        ([line()] * (MAX_LINES + 1), "USD", "lines"),
+        ([line(0)], "USD", "lines"),
+        ([line(MAX_QUANTITY + 1)], "USD", "lines"),
+        ([line(1, 0)], "USD", "lines"),
+        ([line(), line(1, -50)], "USD", "lines"),
+        ([line(1, MAX_AMOUNT_MINOR), line()], "USD", "lines"),
+        ([line()], "CREDIT", "currency"),
+        ([line()], "SLOT", "currency"),
+        ([line()], "DOGE", "currency"),
+    ],
+)
+def test_what_is_no_invoice_is_refused(lines, currency, field):
+    with pytest.raises(Invalid) as refusal:
+        total_of(lines, currency)
+    assert refusal.value.extra["field"] == field
+
+
+def test_the_largest_invoice_is_one():
+    assert total_of([line(1, MAX_AMOUNT_MINOR)], "BTC") == MAX_AMOUNT_MINOR
+    assert total_of([line(MAX_QUANTITY)] * MAX_LINES, "USD") == 100 * MAX_QUANTITY * MAX_LINES
+
+
+def test_numbers_are_written_as_people_read_them():
+    assert [number_text(n) for n in (1, 42, 999_999, 1_000_000)] == [
+        *("INV-000001", "INV-000042", "INV-999999", "INV-1000000"),
+    ]
+
+
+def test_only_what_is_open_is_paid_and_only_what_nobody_paid_is_withdrawn():
+    assert require_payable(standing(300)) == 500
+    require_voidable(standing())
+    for other in (standing(TOTAL, status=PAID), standing(status=VOID)):
+        with pytest.raises(WrongInvoiceState) as refusal:
+            require_payable(other)
+        assert refusal.value.extra["state"] == other.status
+        with pytest.raises(WrongInvoiceState):
+            require_voidable(other)
+    with pytest.raises(WrongInvoiceState, match="paid in part"):
+        require_voidable(standing(1))
+
+
+def test_it_is_overdue_from_the_moment_it_is_due_until_it_is_paid():
+    due_at = EPOCH + timedelta(days=30)
+    assert not is_overdue(standing(), due_at=due_at, now=due_at - timedelta(microseconds=1))
+    assert is_overdue(standing(), due_at=due_at, now=due_at)
+    assert is_overdue(standing(799), due_at=due_at, now=due_at)
+    assert not is_overdue(standing(TOTAL, status=PAID), due_at=due_at, now=due_at)
+    assert not is_overdue(standing(status=VOID), due_at=due_at, now=due_at)
+
+
+def test_what_was_withdrawn_stays_so_when_nothing_is_paid_on_it():
+    assert changed(standing(status=VOID), 0).status is VOID
+    with pytest.raises(ValueError, match="cannot be paid"):
+        changed(standing(status=VOID), 1)
+
+
+@given(st.lists(st.integers(-TOTAL - 1, TOTAL + 1), max_size=30))
+def test_what_is_paid_stays_between_nothing_and_the_total(changes):
+    now, others = standing(), 0
+    for number, by in enumerate(changes):
+        before = now
+        try:
+            now = changed(now, by)
+        except ValueError:
+            assert before.of_payment_minor + by < 0 or by > before.due_minor
+        if number % 5 == 4:  # from here on another payment pays
+            others = now.paid_minor
+            now = replace(now, of_payment_minor=0)
+        assert 0 <= now.paid_minor <= TOTAL
+        assert now.paid_minor == others + now.of_payment_minor
+        assert now.status is (PAID if now.paid_minor == TOTAL else OPEN)
+        assert now.due_minor == TOTAL - now.paid_minor
+
+
+# A payment of an invoice, with all that a provider can do ------------------------------------------------------------
+
+INVOICE = Purpose(
+    kind=PurposeKind.INVOICE, goods_asset="USD", goods_minor=1000, invoice_id="inv_01h455vb4pex5vsknk084sn02q"
+)
+
+
+class InvoicedBooks(Books):
+    """Shares moves out as the activity does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.standing = standing()
+
+    def movements(self, payment: Payment, move: Move) -> list[Movement]:
+        if move.kind not in invoicing.KINDS:
+            return super().movements(payment, move)
+        there = self.of(wallet(payment.terms))
+        split = invoicing.split(payment, move, self.standing, available_minor=there)
+        assert min(split.waiting_minor, split.invoice_minor, split.other_minor) >= 0
+        assert split.waiting_minor + split.invoice_minor + split.other_minor == move.amount_minor
+        pays = move.kind is MoveKind.RELEASE
+        self.standing = changed(self.standing, split.invoice_minor if pays else -split.invoice_minor)
+        of_invoice = (paid_on_invoice if pays else taken_from_invoice)(payment.terms, split.invoice_minor)
+        rest = replace(move, amount_minor=split.other_minor)
+        return of_invoice + (super().movements(payment, rest) if split.other_minor else [])
+
+    def afford(self, outcome: Outcome) -> bool:
+        there, needed = self.of(wallet(outcome.payment.terms)), 0
+        for move in outcome.moves:
+            split = invoicing.split(outcome.payment, move, self.standing, available_minor=there)
+            needed += split.other_minor
+        return needed <= there
+
+
+class Invoiced(World):
+    """A payment of an invoice that others pay, take back and withdraw meanwhile."""
+
+    books: InvoicedBooks
+
+    def __init__(self, *, refundable: bool = True) -> None:
+        super().__init__(replace(TERMS, purpose=INVOICE, refundable=refundable))
+        self.books = InvoicedBooks()
+        self.others = 0
+
+    def act(self, name: str, number: int) -> None:
+        match name:
+            case "serve":
+                self.serve()
+            case "time over":
+                self.serve(over=True)
+            case "others pay":
+                self.others_pay(min(number, self.books.standing.due_minor))
+            case "others take back":
+                self.others_pay(-min(number, self.others))
+            case "withdraw" if self.books.standing.status is OPEN and not self.books.standing.paid_minor:
+                self.books.standing = replace(self.books.standing, status=VOID)
+            case "capture":
+                self.account.pay(amount=min(number, 1000))
+            case "withdraw":
+                pass
+            case _:
+                self.step(name, number)
+        self.judge()
+
+    def others_pay(self, amount: int) -> None:
+        own, self.others = self.books.standing.of_payment_minor, self.others + amount
+        changed_by_them = changed(replace(self.books.standing, of_payment_minor=self.others - amount), amount)
+        self.books.standing = replace(changed_by_them, of_payment_minor=own)
+
+    def serve(self, *, over: bool = False) -> None:
+        """Hand the money over as the run does, and send it back where the invoice does not take it."""
+        if not (needs_purpose(self.payment) or (over and misses_purpose(self.payment))):
+            return
+        paying = commands.invoice_paid(self.payment, at=EPOCH)
+        try:
+            if paying.moves:
+                require_payable(self.books.standing)
+            self.take(paying)
+        except WrongInvoiceState:
+            self.take(commands.purpose_gone(self.payment, why="paid", refund_id="rfd_gone", at=EPOCH))
+            for refund in self.payment.refunds:
+                if refund.refund_id == "rfd_gone":
+                    self.send_back(refund)
+
+    def send_back(self, refund: Refund) -> None:
+        try:
+            self.account.refund(refund.amount_minor, refund_id=refund.refund_id)
+        except ProviderRefused:
+            self.take(numbered(refund_failed(self.payment, refund, "refused"), EPOCH))
+
+    def judge(self) -> None:
+        now, payment = self.books.standing, self.payment
+        assert now.paid_minor == self.others + now.of_payment_minor
+        assert 0 <= now.of_payment_minor <= max(0, payment.granted_minor - taken(payment))
+        assert now.status is VOID or now.status is (PAID if now.paid_minor == TOTAL else OPEN)
+        # What the payment has paid of the invoice, and nothing else, is what it moved to the receivable.
+        assert self.books.of(receivable(self.terms)) == now.of_payment_minor
+
+    def settle(self) -> None:
+        """Tell of everything, and prove that the money is somewhere and in one place."""
+        for _ in range(3):
+            self.look()
+            self.serve(over=True)
+        self.judge()
+        books, terms = self.books, self.terms
+        waiting = held_minor(self.payment) if self.payment.fulfilment is Fulfilment.PENDING else 0
+        assert books.of(goods_account(terms)) == waiting
+        owned = self.spent + books.of(wallet(terms)) + books.of(debt(terms)) + books.standing.of_payment_minor
+        assert owned + waiting == sum(m.amount_minor for m in self.account.movements)
+        clearing = books.balances.get((f"provider/{terms.provider}/clearing", terms.currency), 0)
+        assert -clearing == self.account.balance_minor
+
+
+ACTS = st.one_of(
+    st.tuples(
+        st.sampled_from(["serve", "time over", "others pay", "others take back", "withdraw", "capture"]),
+        st.integers(1, 1200),
+    ),
+    STEPS.filter(bool).map(lambda steps: steps[0]),
+)
+
+
+@settings(max_examples=800)
+@given(st.lists(ACTS, max_size=25))
+@example([("pay", 1), ("refund_there", 1000), ("look", 1), ("serve", 1)])
+@example([("pay", 1), ("look", 1), ("serve", 1), ("refund_here_pending", 400), ("dispute_beyond", 1000), ("look", 1)])
+def test_random_histories_leave_every_cent_in_one_place(acts):
+    world = Invoiced()
+    for name, number in acts:
+        world.act(name, number)
+    world.settle()
+
+
+def paid_world(amount: int = 1000) -> Invoiced:
+    world = Invoiced()
+    world.account.pay(amount=amount)
+    world.look()
+    world.serve()
+    return world
+
+
+def money(world: Invoiced) -> tuple[int, ...]:
+    """Return what is paid of the invoice, and what is in the wallet, on the payment's account, and owed."""
+    accounts = (wallet, goods_account, debt)
+    return (world.books.standing.paid_minor, *(world.books.of(account(world.terms)) for account in accounts))
+
+
+def test_what_is_more_than_due_becomes_cash_and_goes_back_first():
+    world = paid_world()
+    assert money(world) == (800, 200, 0, 0)
+    world.refund(150, pending=False)
+    world.look()
+    assert money(world) == (800, 50, 0, 0)
+    world.refund(850, pending=False)
+    world.look()
+    assert money(world) == (0, 0, 0, 0)
+
+
+def test_a_refund_of_what_was_spent_beyond_the_invoice_takes_what_the_invoice_has():
+    world = paid_world()
+    world.spend(1000)
+    assert money(world) == (800, 0, 0, 0)
+    world.refund(900, pending=False)
+    assert world.payment.refunds == ()  # 100 of it are not there
+    world.refund(800, pending=False)
+    world.look()
+    assert money(world) == (0, 0, 0, 0)
+
+
+def test_money_that_went_back_before_it_was_handed_over_pays_nothing_and_is_not_owed():
+    world = Invoiced()
+    world.account.pay()
+    world.account.refund(700)
+    world.look()
+    assert money(world) == (0, 0, 300, 0)
+    world.serve()
+    assert money(world) == (300, 0, 0, 0)
+    assert world.books.standing.status is OPEN
+
+
+def test_what_a_bank_takes_twice_is_owed_and_is_paid_before_the_invoice():
+    world = Invoiced()
+    world.account.pay(amount=800)
+    world.look()
+    world.serve()
+    world.refund(400, pending=True)
+    world.account.dispute(800, beyond=True)
+    world.look()
+    assert money(world) == (0, 0, 0, -400)
+    (refund,) = world.account.refunds
+    world.account.fail_refund(refund)
+    world.look()
+    assert money(world) == (0, 0, 0, 0)
+    world.account.close_dispute(next(iter(world.account.disputes)), won=True)
+    world.look()
+    assert money(world) == (800, 0, 0, 0)
+
+
+def test_a_dispute_that_is_won_pays_again_or_becomes_cash_where_somebody_else_has_paid():
+    for others, expected in ((0, (800, 0, 0, 0)), (800, (800, 800, 0, 0))):
+        world = paid_world(800)
+        ref = world.account.dispute()
+        world.look()
+        assert world.books.standing.due_minor == 800
+        world.others_pay(others)
+        world.account.close_dispute(ref, won=True)
+        world.look()
+        assert money(world) == expected
+
+
+def test_money_for_an_invoice_that_was_withdrawn_goes_back_whole_or_in_part():
+    for amount in (1000, 600):
+        world = Invoiced()
+        world.books.standing = standing(status=VOID)
+        world.account.pay(amount=amount)
+        world.look()
+        world.serve()
+        assert world.payment.fulfilment is Fulfilment.GONE
+        assert world.account.gone == amount
+        world.look()
+        assert money(world) == (0, 0, 0, 0)
+        assert world.books.standing.status is VOID
+
+
+def test_a_part_that_came_before_the_time_was_over_goes_back_too_where_the_invoice_was_withdrawn():
+    world = Invoiced()
+    world.books.standing = standing(status=VOID)
+    world.account._move("ch_1", MovementKind.CHARGE, 600)
+    world.look()
+    world.serve()
+    assert money(world) == (0, 0, 600, 0)  # the rest may still come
+    world.serve(over=True)
+    world.look()
+    assert world.account.gone == 600
+    assert money(world) == (0, 0, 0, 0)
+
+
+def test_coins_for_an_invoice_that_was_withdrawn_become_cash_and_leave_it_withdrawn():
+    world = Invoiced(refundable=False)
+    world.books.standing = standing(status=VOID)
+    world.account.pay()
+    world.look()
+    world.serve()
+    assert money(world) == (0, 1000, 0, 0)
+    assert world.books.standing.status is VOID
