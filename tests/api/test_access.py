@@ -45,6 +45,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/customer"): (Permission.PAY, None),
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
     ("GET", "/billing/portal"): (Permission.PAY, None),
+    ("POST", "/projects"): (Permission.MANAGE_PROJECTS, {"slug": "a"}),
+    ("POST", "/projects/deployment/purchase-slot"): (Permission.PAY, {}),
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
@@ -102,6 +104,9 @@ def endpoints() -> set[tuple[str, str]]:
 
 OBJECTS = {
     ("GET", "/organizations/{organization_id}"),
+    ("PUT", "/organizations/{organization_id}/tier"),
+    ("POST", "/projects/{slug}/deploy"),
+    ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
     ("GET", "/agents/{agent_id}"),
     ("GET", "/contracts/{contract_id}"),
@@ -118,7 +123,7 @@ OWN_DATA = {
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *("/billing/transactions", "/credits/transactions"),
         *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
-        *("/billing/customer", "/billing/payment-methods"),
+        *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
     )
 }
 #: Signed by their senders.
@@ -178,6 +183,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     contract = good(
         await stranger.owner.post("/contracts", {"agent_id": agent["id"], "title": "hidden", "price": "1"}), 201
     )
+    project = good(await stranger.owner.post("/projects", {"slug": "hidden"}), 201)
     parts = split_token(stranger.owner.token or "")
     assert parts is not None
     paid = await Written(database, stranger.org_id).begin()
@@ -192,6 +198,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "key_id": parts[0],
         "agent_id": agent["id"],
         "contract_id": contract["id"],
+        "slug": project["slug"],
         "method_id": "pm_1",
     }
 
@@ -201,7 +208,9 @@ BAD_IDS = ("x", "org_x", "..%2f..", "%00", "a" * 300, "'; DROP TABLE agents; --"
 
 def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
-    if method != "POST":
+    if path.endswith("/tier"):
+        return {"tier": "premium"}
+    if method != "POST" or path.endswith("/deploy"):
         return None
     return {"text": "x"} if path.endswith("/evidence") else {}
 
@@ -235,13 +244,16 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/billing/balance?organization_id={org_id}", None),
         ("GET", f"/billing/transactions?organization_id={org_id}", None),
         ("GET", f"/audit?organization_id={org_id}", None),
+        ("GET", f"/projects?organization_id={org_id}", None),
+        ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
     ]
     for method, path, body in requests:
         refused(await caller.ask(method, path, json=body), 404, "not_found")
 
 
 async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, foreign: dict[str, str]) -> None:
-    for path in ("/organizations", "/api-keys", "/agents", "/contracts", "/audit", "/billing/transactions"):
+    paths = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects", "/audit", "/billing/transactions")
+    for path in paths:
         text = (await tenant.owner.get(f"{path}?limit=200")).text
         assert foreign["contract_id"] not in text
         assert foreign["key_id"] not in text

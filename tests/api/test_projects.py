@@ -1,23 +1,18 @@
-"""Projects, how many of them are deployed at once, and what tiers, slots, refunds and chargebacks do to that."""
+"""Projects, and how many of them are deployed at once: limits, races, keys and tiers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import asyncpg
-import httpx
 import pytest
 from sqlalchemy import delete, select, text
 
 from api.deps import Deps
-from domain.payment.state import Purpose, PurposeKind
-from ledger.verify import verify
 from models.audit import AuditEntry
 from models.idempotency import IdempotencyKey
-from models.project import DeploymentEvent
 from runtime.database import Database
+from tests.api.building import buy, deploy, events, limits, projects, prove, put_on, slots, undeploy
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
-from tests.api.paying import Written, intents, paying_app
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -32,61 +27,10 @@ async def owner(new_tenant: Make) -> Caller:
     return tenant.owner
 
 
-async def projects(owner: Caller, number: int) -> list[str]:
-    slugs = [f"project-{index}" for index in range(number)]
-    for slug in slugs:
-        good(await owner.post("/projects", {"slug": slug}), 201)
-    return slugs
-
-
-async def deploy(owner: Caller, slug: str, **options: Any) -> Any:
-    return good(await owner.post(f"/projects/{slug}/deploy", **options))
-
-
-async def undeploy(owner: Caller, slug: str, **options: Any) -> Any:
-    return good(await owner.delete(f"/projects/{slug}/deploy", **options))
-
-
-async def buy(database: Database, owner: Caller, slots: int) -> Written:
-    """Pay for slots, as a payment's run writes it."""
-    purpose = Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=slots)
-    made = await Written(database, owner.org_id or "", purpose=purpose, amount_minor=500 * slots).begin()
-    made.there.pay()
-    return await made.look()
-
-
-async def limits(owner: Caller) -> dict[str, Any]:
-    found: dict[str, Any] = good(await owner.get("/projects/deployment/limits"))
-    return found
-
-
-async def slots(owner: Caller) -> tuple[int, int, int]:
-    """Return the slots that are free, in use and owed."""
-    found = (await limits(owner))["slots"]
-    return found["free"], found["in_use"], found["owed"]
-
-
-async def put_on(operator: Caller, owner: Caller, tier: str, **options: Any) -> Any:
-    path = f"/organizations/{owner.org_id}/tier"
-    return good(await operator.ask("PUT", path, json={"tier": tier}, **options))
-
-
-async def events(database: Database, owner: Caller) -> list[tuple[str, int]]:
-    query = select(DeploymentEvent).where(DeploymentEvent.org_id == owner.org_id).order_by(DeploymentEvent.number)
-    async with database.platform() as session:
-        return [(event.kind, event.slots) for event in await session.scalars(query)]
-
-
 @pytest.fixture(autouse=True, scope="module")
 async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
-    """Whatever the tests here did, the books and the projects tell the same."""
     yield
-    connection = await asyncpg.connect(database_urls.platform)
-    try:
-        report = await verify(connection)
-    finally:
-        await connection.close()
-    assert report.ok, "\n".join(report.lines())
+    await prove(database_urls)
 
 
 # Projects -------------------------------------------------------------------------------------------------------------
@@ -468,158 +412,3 @@ async def test_deployments_are_told_in_the_audit_trail(owner: Caller, database: 
     told = good(await owner.get("/audit"))["data"]
     actions = [entry["action"] for entry in told if entry["action"].startswith("project.")]
     assert actions == ["project.undeploy", "project.deploy", "project.create"]
-
-
-# Slots that are taken back --------------------------------------------------------------------------------------------
-
-
-async def test_pitfall_29_slot_charged_back_while_in_use_is_owed_and_the_next_ones_repay_it(
-    owner: Caller, database: Database
-) -> None:
-    bought = await buy(database, owner, 2)
-    first, second = await projects(owner, 2)
-    await deploy(owner, first)
-    await deploy(owner, second)
-    bought.there.dispute()
-    await bought.look()
-    # What runs goes on; the free one is gone, and the one in use is owed.
-    assert await slots(owner) == (0, 1, 1)
-    assert (await limits(owner))["deployments"] == {"limit": 2, "used": 2}
-    refused(await owner.post("/projects", {"slug": "third"}), 409, "deployment.limit_reached")
-    await buy(database, owner, 3)
-    assert await slots(owner) == (2, 1, 0)
-
-
-async def test_slot_that_is_given_back_repays_what_is_owed(owner: Caller, database: Database) -> None:
-    bought = await buy(database, owner, 1)
-    first, second = await projects(owner, 2)
-    await deploy(owner, first)
-    await deploy(owner, second)
-    bought.there.close_dispute(bought.there.dispute(), won=False)
-    await bought.look()
-    assert await slots(owner) == (0, 1, 1)
-    await undeploy(owner, second)
-    assert await slots(owner) == (0, 0, 0)
-    refused(await owner.post(f"/projects/{second}/deploy"), 409, "deployment.limit_reached")
-
-
-async def test_chargeback_that_is_won_gives_the_slots_back(owner: Caller, database: Database) -> None:
-    bought = await buy(database, owner, 2)
-    first, second = await projects(owner, 2)
-    await deploy(owner, first)
-    await deploy(owner, second)
-    dispute = bought.there.dispute()
-    await bought.look()
-    bought.there.close_dispute(dispute, won=True)
-    await bought.look()
-    assert await slots(owner) == (1, 1, 0)
-
-
-@pytest.mark.parametrize(("amount", "left"), [(1, 2), (499, 2), (500, 2), (501, 1), (1000, 1), (1001, 0), (1500, 0)])
-async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
-    amount: int, left: int, owner: Caller, database: Database
-) -> None:
-    bought = await buy(database, owner, 3)
-    bought.there.refund(amount)
-    await bought.look()
-    assert await slots(owner) == (left, 0, 0)
-
-
-async def test_refund_and_deployment_at_once_never_use_one_slot_twice(owner: Caller, database: Database) -> None:
-    for _ in range(3):
-        bought = await buy(database, owner, 1)
-        if not (await limits(owner))["projects"]["used"]:
-            await projects(owner, 2)
-            await deploy(owner, "project-0")
-        bought.there.refund(500)
-        answer, _ = await asyncio.gather(owner.post("/projects/project-1/deploy"), bought.look())
-        free, in_use, owed = await slots(owner)
-        assert free == 0
-        assert (in_use, owed) == ((1, 1) if answer.status_code == 200 else (0, 0))
-        await undeploy(owner, "project-1")
-        assert await slots(owner) == (0, 0, 0)
-
-
-# Buying slots ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
-    async with paying_app(database_urls) as client:
-        yield client
-
-
-BUY = "/projects/deployment/purchase-slot"
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "number", "cost"),
-    [
-        (BUY, None, 1, 500),
-        (BUY, {}, 1, 500),
-        (BUY, {"slots": 3, "provider": "paypal"}, 3, 1500),
-        (BUY, {"slots": 1000, "payment_method": "pm_1", "off_session": True}, 1000, 500_000),
-        ("/payments", {"purpose": "slot"}, 1, 500),
-        ("/payments", {"purpose": "slot", "slots": 2, "amount": "10", "currency": "USD"}, 2, 1000),
-    ],
-    ids=str,
-)
-async def test_purchase_becomes_a_payment_for_that_many_slots(
-    path: str, body: Any, number: int, cost: int, owner: Caller, paying: httpx.AsyncClient, database: Database
-) -> None:
-    payer = Caller(paying, owner.token, owner.org_id)
-    refused(await payer.post(path, body, key=new_key()), 503, "service.unavailable")
-    [noted] = await intents(database, owner.org_id or "")
-    assert (noted["amount_minor"], noted["currency"], noted["manual_capture"]) == (cost, "USD", False)
-    wanted = {name: noted["purpose"][name] for name in ("kind", "goods_asset", "goods_minor")}
-    assert wanted == {"kind": "slot", "goods_asset": "SLOT", "goods_minor": number}
-    assert noted["description"] == ("1 deployment slot" if number == 1 else f"{number} deployment slots")
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "field"),
-    [
-        (BUY, {"slots": 0}, "errors"),
-        (BUY, {"slots": -1}, "errors"),
-        (BUY, {"slots": 1001}, "errors"),
-        (BUY, {"slots": "1.5"}, "errors"),
-        (BUY, {"slots": 1.5}, "errors"),
-        (BUY, {"amount": "5.00"}, "errors"),
-        (BUY, {"capture_method": "manual"}, "errors"),
-        (BUY, {"provider": "crypto", "asset": "USDC"}, "provider"),
-        (BUY, {"provider": "credits"}, "provider"),
-        (BUY, {"asset": "USDC"}, "asset"),
-        ("/payments", {"purpose": "slot", "provider": "crypto", "asset": "BTC"}, "provider"),
-        ("/payments", {"purpose": "slot", "provider": "credits"}, "provider"),
-        ("/payments", {"purpose": "slot", "capture_method": "manual"}, "capture_method"),
-        ("/payments", {"purpose": "slot", "currency": "EUR"}, "currency"),
-        ("/payments", {"purpose": "slot", "slots": 2, "amount": "5.00"}, "amount"),
-        ("/payments", {"purpose": "balance", "amount": "5", "currency": "SLOT"}, "errors"),
-        ("/payments", {"purpose": "credits", "amount": "5", "currency": "USD", "slots": 1}, "slots"),
-    ],
-    ids=str,
-)
-async def test_purchase_that_makes_no_sense_is_refused_and_leaves_nothing(
-    path: str, body: Any, field: str, owner: Caller, paying: httpx.AsyncClient, database: Database
-) -> None:
-    document = refused(await Caller(paying, owner.token).post(path, body, key=new_key()), 422, "request.invalid")
-    assert field in document if field == "errors" else document["field"] == field
-    assert await intents(database, owner.org_id or "") == []
-
-
-async def test_purchase_needs_a_key_and_who_may_pay(
-    new_tenant: Make, paying: httpx.AsyncClient, operator: Caller
-) -> None:
-    tenant = await new_tenant("owner", "auditor", "agent")
-    refused(await Caller(paying, tenant.owner.token).post(BUY, {}), 400, "idempotency.missing")
-    for caller in (tenant.auditor, tenant.agent, operator):
-        refused(await Caller(paying, caller.token).post(BUY, {}, key=new_key()), 403, "auth.forbidden")
-
-
-async def test_price_of_a_slot_is_a_setting(owner: Caller, database_urls: DatabaseUrls, database: Database) -> None:
-    async with paying_app(database_urls, slot_price="700", slot_currency="JPY") as client:
-        payer = Caller(client, owner.token, owner.org_id)
-        assert (await limits(payer))["slot_price"] == {"amount": "700", "currency": "JPY"}
-        refused(await payer.post(BUY, {"slots": 2}, key=new_key()), 503, "service.unavailable")
-    [noted] = await intents(database, owner.org_id or "")
-    assert (noted["amount_minor"], noted["currency"]) == (1400, "JPY")

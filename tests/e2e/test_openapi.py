@@ -70,6 +70,11 @@ FOUNDATION = {
     },
     **{path: {"get"} for path in ("/billing/credit-packages", "/billing/credits/history", "/billing/config")},
     **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
+    "/projects": {"post", "get"},
+    "/projects/{slug}/deploy": {"post", "delete"},
+    "/projects/deployment/limits": {"get"},
+    "/projects/deployment/purchase-slot": {"post"},
+    "/organizations/{organization_id}/tier": {"put"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -87,6 +92,9 @@ CODES = {
     ("/billing/purchase-credits", "post"): {"payment.declined", "payment.no_method"},
     ("/payments/{payment_id}/confirm", "post"): {"payment.unknown_outcome", "payment.declined", "payment.wrong_state"},
     ("/payments/{payment_id}/refunds", "post"): {"payment.already_refunded", "payment.refund_exceeds_remainder"},
+    ("/projects", "post"): {"deployment.limit_reached", "project.exists"},
+    ("/projects/{slug}/deploy", "post"): {"deployment.limit_reached", "not_found", "idempotency.conflict"},
+    ("/projects/deployment/purchase-slot", "post"): {"payment.declined", "idempotency.missing"},
     ("/credits/grants", "post"): {"auth.missing", "auth.invalid", "rate_limited", "service.unavailable"},
 }
 

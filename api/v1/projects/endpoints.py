@@ -18,7 +18,7 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import acting_organization, visible_organization
+from api.tenancy import acting_organization, known_organization, visible_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.terms import Terms
@@ -122,9 +122,7 @@ async def get_deployment_limits(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> LimitsView:
     """Tell how many projects the organization may have and deploy, and how many it has."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    return await _limits(deps, actor, acting_organization(actor, organization_id))
+    return await _limits(deps, actor, await known_organization(deps, actor, organization_id))
 
 
 @router.post(

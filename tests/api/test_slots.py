@@ -1,0 +1,186 @@
+"""Slots: bought, taken back by refunds and chargebacks, owed and repaid."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from runtime.database import Database
+from tests.api.building import buy, deploy, limits, projects, prove, slots, undeploy
+from tests.api.conftest import Caller, Tenant, new_key, refused
+from tests.api.paying import intents, paying_app
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+Make = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture
+async def owner(new_tenant: Make) -> Caller:
+    """The owner of a new organization on the free tier."""
+    tenant = await new_tenant("owner")
+    return tenant.owner
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    await prove(database_urls)
+
+
+# Slots that are taken back --------------------------------------------------------------------------------------------
+
+
+async def test_pitfall_29_slot_charged_back_while_in_use_is_owed_and_the_next_ones_repay_it(
+    owner: Caller, database: Database
+) -> None:
+    bought = await buy(database, owner, 2)
+    first, second = await projects(owner, 2)
+    await deploy(owner, first)
+    await deploy(owner, second)
+    bought.there.dispute()
+    await bought.look()
+    # What runs goes on; the free one is gone, and the one in use is owed.
+    assert await slots(owner) == (0, 1, 1)
+    assert (await limits(owner))["deployments"] == {"limit": 2, "used": 2}
+    refused(await owner.post("/projects", {"slug": "third"}), 409, "deployment.limit_reached")
+    await buy(database, owner, 3)
+    assert await slots(owner) == (2, 1, 0)
+
+
+async def test_slot_that_is_given_back_repays_what_is_owed(owner: Caller, database: Database) -> None:
+    bought = await buy(database, owner, 1)
+    first, second = await projects(owner, 2)
+    await deploy(owner, first)
+    await deploy(owner, second)
+    bought.there.close_dispute(bought.there.dispute(), won=False)
+    await bought.look()
+    assert await slots(owner) == (0, 1, 1)
+    await undeploy(owner, second)
+    assert await slots(owner) == (0, 0, 0)
+    refused(await owner.post(f"/projects/{second}/deploy"), 409, "deployment.limit_reached")
+
+
+async def test_chargeback_that_is_won_gives_the_slots_back(owner: Caller, database: Database) -> None:
+    bought = await buy(database, owner, 2)
+    first, second = await projects(owner, 2)
+    await deploy(owner, first)
+    await deploy(owner, second)
+    dispute = bought.there.dispute()
+    await bought.look()
+    bought.there.close_dispute(dispute, won=True)
+    await bought.look()
+    assert await slots(owner) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(("amount", "left"), [(1, 2), (499, 2), (500, 2), (501, 1), (1000, 1), (1001, 0), (1500, 0)])
+async def test_money_for_a_part_of_a_slot_that_went_back_takes_the_whole_slot(
+    amount: int, left: int, owner: Caller, database: Database
+) -> None:
+    bought = await buy(database, owner, 3)
+    bought.there.refund(amount)
+    await bought.look()
+    assert await slots(owner) == (left, 0, 0)
+
+
+async def test_refund_and_deployment_at_once_never_use_one_slot_twice(owner: Caller, database: Database) -> None:
+    for _ in range(3):
+        bought = await buy(database, owner, 1)
+        if not (await limits(owner))["projects"]["used"]:
+            await projects(owner, 2)
+            await deploy(owner, "project-0")
+        bought.there.refund(500)
+        answer, _ = await asyncio.gather(owner.post("/projects/project-1/deploy"), bought.look())
+        free, in_use, owed = await slots(owner)
+        assert free == 0
+        assert (in_use, owed) == ((1, 1) if answer.status_code == 200 else (0, 0))
+        await undeploy(owner, "project-1")
+        assert await slots(owner) == (0, 0, 0)
+
+
+# Buying slots ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
+    async with paying_app(database_urls) as client:
+        yield client
+
+
+BUY = "/projects/deployment/purchase-slot"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "number", "cost"),
+    [
+        (BUY, None, 1, 500),
+        (BUY, {}, 1, 500),
+        (BUY, {"slots": 3, "provider": "paypal"}, 3, 1500),
+        (BUY, {"slots": 1000, "payment_method": "pm_1", "off_session": True}, 1000, 500_000),
+        ("/payments", {"purpose": "slot"}, 1, 500),
+        ("/payments", {"purpose": "slot", "slots": 2, "amount": "10", "currency": "USD"}, 2, 1000),
+    ],
+    ids=str,
+)
+async def test_purchase_becomes_a_payment_for_that_many_slots(
+    path: str, body: Any, number: int, cost: int, owner: Caller, paying: httpx.AsyncClient, database: Database
+) -> None:
+    payer = Caller(paying, owner.token, owner.org_id)
+    refused(await payer.post(path, body, key=new_key()), 503, "service.unavailable")
+    [noted] = await intents(database, owner.org_id or "")
+    assert (noted["amount_minor"], noted["currency"], noted["manual_capture"]) == (cost, "USD", False)
+    wanted = {name: noted["purpose"][name] for name in ("kind", "goods_asset", "goods_minor")}
+    assert wanted == {"kind": "slot", "goods_asset": "SLOT", "goods_minor": number}
+    assert noted["description"] == ("1 deployment slot" if number == 1 else f"{number} deployment slots")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (BUY, {"slots": 0}, "errors"),
+        (BUY, {"slots": -1}, "errors"),
+        (BUY, {"slots": 1001}, "errors"),
+        (BUY, {"slots": "1.5"}, "errors"),
+        (BUY, {"slots": 1.5}, "errors"),
+        (BUY, {"amount": "5.00"}, "errors"),
+        (BUY, {"capture_method": "manual"}, "errors"),
+        (BUY, {"provider": "crypto", "asset": "USDC"}, "provider"),
+        (BUY, {"provider": "credits"}, "provider"),
+        (BUY, {"asset": "USDC"}, "asset"),
+        ("/payments", {"purpose": "slot", "provider": "crypto", "asset": "BTC"}, "provider"),
+        ("/payments", {"purpose": "slot", "provider": "credits"}, "provider"),
+        ("/payments", {"purpose": "slot", "capture_method": "manual"}, "capture_method"),
+        ("/payments", {"purpose": "slot", "currency": "EUR"}, "currency"),
+        ("/payments", {"purpose": "slot", "slots": 2, "amount": "5.00"}, "amount"),
+        ("/payments", {"purpose": "balance", "amount": "5", "currency": "SLOT"}, "errors"),
+        ("/payments", {"purpose": "credits", "amount": "5", "currency": "USD", "slots": 1}, "slots"),
+    ],
+    ids=str,
+)
+async def test_purchase_that_makes_no_sense_is_refused_and_leaves_nothing(
+    path: str, body: Any, field: str, owner: Caller, paying: httpx.AsyncClient, database: Database
+) -> None:
+    document = refused(await Caller(paying, owner.token).post(path, body, key=new_key()), 422, "request.invalid")
+    assert field in document if field == "errors" else document["field"] == field
+    assert await intents(database, owner.org_id or "") == []
+
+
+async def test_purchase_needs_a_key_and_who_may_pay(
+    new_tenant: Make, paying: httpx.AsyncClient, operator: Caller
+) -> None:
+    tenant = await new_tenant("owner", "auditor", "agent")
+    refused(await Caller(paying, tenant.owner.token).post(BUY, {}), 400, "idempotency.missing")
+    for caller in (tenant.auditor, tenant.agent, operator):
+        refused(await Caller(paying, caller.token).post(BUY, {}, key=new_key()), 403, "auth.forbidden")
+
+
+async def test_price_of_a_slot_is_a_setting(owner: Caller, database_urls: DatabaseUrls, database: Database) -> None:
+    async with paying_app(database_urls, slot_price="700", slot_currency="JPY") as client:
+        payer = Caller(client, owner.token, owner.org_id)
+        assert (await limits(payer))["slot_price"] == {"amount": "700", "currency": "JPY"}
+        refused(await payer.post(BUY, {"slots": 2}, key=new_key()), 503, "service.unavailable")
+    [noted] = await intents(database, owner.org_id or "")
+    assert (noted["amount_minor"], noted["currency"]) == (1400, "JPY")
