@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
+from activities.invoices import issue, withdraw
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
@@ -19,27 +20,14 @@ from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import Means, PaymentView
 from api.v1.payments.terms import Terms, invoice_goods, payable_invoice
-from domain import accounts
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
-from domain.ids import invoice_transfer_key
-from domain.invoice import (
-    SEQUENCE,
-    InvoiceLine,
-    InvoiceStatus,
-    WrongInvoiceState,
-    number_text,
-    require_voidable,
-    total_of,
-)
-from domain.money import format_amount, parse_amount
+from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState, require_voidable, total_of
+from domain.money import parse_amount
 from domain.payment.state import PaymentTerms
-from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
-from repositories import audit
 from repositories import invoice as invoices
 from repositories import organization as organizations
-from runtime.database import driver_connection
 from runtime.identity import new_id
 
 router = APIRouter(tags=["invoices"])
@@ -83,7 +71,7 @@ async def issue_invoice(
                 command_id=once.command_id,
             )
             done = await invoices.made_before(session, wanted)
-            return view(done or await _issue(session, actor, wanted), now)
+            return view(done or await issue(session, actor, wanted), now)
 
     return await once.run(act, status_code=201)
 
@@ -136,7 +124,7 @@ async def void_invoice(
             row = await invoices.get(session, invoice_id, locked=True)
             if row.void_command_id != once.command_id:
                 require_voidable(invoices.standing_of(row))
-                await _void(session, actor, row, once.command_id, now)
+                await withdraw(session, actor, row, once.command_id, now)
             return view(row, now)
 
     return await once.run(act)
@@ -169,44 +157,3 @@ async def _seen(session: AsyncSession, actor: Actor, invoice_id: str, permission
     if actor.is_platform:
         permit(actor, Permission.OPERATE)
     return row
-
-
-async def _issue(session: AsyncSession, actor: Actor, row: InvoiceRow) -> InvoiceRow:
-    """Make the amount receivable, and write the invoice and the audit entry in the same transaction."""
-    receivable = accounts.org_receivable(row.org_id, row.currency)
-    posted = await Ledger(await driver_connection(session)).post(
-        key=invoice_transfer_key(row.id, "issue"),
-        kind="invoice.issued",
-        source=receivable,
-        destination=accounts.platform("revenue/invoices", row.currency),
-        amount_minor=row.total_minor,
-        reference=row.id,
-        effective_at=row.issued_at,
-        org_id=row.org_id,
-    )
-    row.transfer_id = posted.transfer_id
-    await audit.record(session, actor, "invoice.issue", row.id, _told(row), row.org_id)
-    # Everybody else who wants a number waits from here to the commit.
-    row.number = number_text(await invoices.next_number(session, SEQUENCE))
-    await invoices.add(session, row)
-    return row
-
-
-async def _void(session: AsyncSession, actor: Actor, row: InvoiceRow, command_id: str, now: datetime) -> None:
-    """Take back what was receivable, and write that and the audit entry in the same transaction."""
-    posted = await Ledger(await driver_connection(session)).post(
-        key=invoice_transfer_key(row.id, "void"),
-        kind="invoice.voided",
-        source=accounts.platform("revenue/invoices", row.currency),
-        destination=accounts.org_receivable(row.org_id, row.currency),
-        amount_minor=row.total_minor,
-        reference=row.id,
-        effective_at=now,
-        org_id=row.org_id,
-    )
-    await invoices.write_void(session, row, posted.transfer_id, command_id, now)
-    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **_told(row)}, row.org_id)
-
-
-def _told(row: InvoiceRow) -> dict[str, str]:
-    return {"amount": format_amount(row.total_minor, row.currency), "currency": row.currency}
