@@ -18,6 +18,7 @@ from domain.reconciliation import Line, Verdict, Window, nightly_window, story
 from models.reconciliation import ReconciliationDifference, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers
+from repositories import difference as differences
 from repositories import reconciliation as books
 from repositories.clearing import Clearing
 from runtime.database import Database
@@ -107,7 +108,7 @@ async def reconcile(
     result = await work.conclude(step)
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
-        found = await books.differences(session, provider=provider, status="open", limit=MAX_PRINTED)
+        found = await differences.page(session, provider=provider, status="open", limit=MAX_PRINTED)
     assert run is not None
     older = len([row for row in found if row.run_id != run_id])
     here = [f"  {told(row)}" for row in found if row.run_id == run_id]
@@ -148,7 +149,7 @@ def table(run: ReconciliationRun) -> list[str]:
 
 def told(row: ReconciliationDifference) -> str:
     """Write a difference with what a person needs to look it up."""
-    return f"{row.id}  {row.kind}: {story(row.provider, books.compared_of(row))}"
+    return f"{row.id}  {row.kind}: {story(row.provider, differences.compared_of(row))}"
 
 
 def _row(currency: str, kind: str, line: Line) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from models.reconciliation import ReconciliationDifference, ReconciliationRun
 from providers.payments.base import ProviderRefused
 from providers.payments.registry import Providers
 from repositories import alert, clearing, payment
+from repositories import difference as differences
 from repositories import reconciliation as books
 from runtime.database import Database
 
@@ -182,11 +183,11 @@ class ReconciliationActivities:
                 for compared in page:
                     report.add(compared)
                     if compared.verdict in DIFFERENCES:
-                        seen = await books.see(session, run.provider, compared, run_id=run.id, at=at)
+                        seen = await differences.see(session, run.provider, compared, run_id=run.id, at=at)
                         if seen is not None:
                             await _tell(session, seen, compared)
                 matched = [compared.key for compared in page if compared.verdict is Verdict.MATCHED]
-                await _close(session, await books.settle(session, run.provider, matched, "matched", at=at))
+                await _close(session, await differences.settle(session, run.provider, matched, "matched", at=at))
             self._beat()
         await self._close_older(run, at)
         async with self._database.platform() as session:
@@ -266,10 +267,10 @@ class ReconciliationActivities:
         after = ""
         while True:
             async with self._database.platform() as session:
-                rows = await books.open_elsewhere(session, run.provider, run.id, after=after, limit=PAGE)
+                rows = await differences.open_elsewhere(session, run.provider, run.id, after=after, limit=PAGE)
                 booked = await books.booked(session, run.provider, [row.key for row in rows])
                 over = [row.key for row in rows if _is_over(row, booked.get(row.key, []))]
-                await _close(session, await books.settle(session, run.provider, over, "matched", at=at))
+                await _close(session, await differences.settle(session, run.provider, over, "matched", at=at))
             self._beat()
             if len(rows) < PAGE:
                 break
@@ -290,7 +291,7 @@ def _lies_in(window: Window, compared: Compared) -> bool:
 
 
 def _is_over(row: ReconciliationDifference, booked: list[Movement]) -> bool:
-    return (row.listed is not None or bool(booked)) and books.compared_of(row, booked).verdict is Verdict.MATCHED
+    return (row.listed is not None or bool(booked)) and differences.compared_of(row, booked).verdict is Verdict.MATCHED
 
 
 async def _tell(session: AsyncSession, row: ReconciliationDifference, compared: Compared) -> None:

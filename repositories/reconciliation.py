@@ -1,19 +1,17 @@
-"""Statements about reconciliation: runs, the statements that they work on, differences. All need a platform session."""
+"""Statements about runs of reconciliation and the two sides that they compare. All need a platform session."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import correction_movement_key, uuid_id
 from domain.payment.snapshot import Movement, MovementKind
-from domain.reconciliation import DIFFERENCES, Compared, Correction, Line, Report, Verdict, Window, compare
+from domain.reconciliation import Line, Report, Verdict, Window
 from models.payment import PaymentMovement
 from models.reconciliation import (
     ReconciliationCorrection,
@@ -244,167 +242,3 @@ def movement_of(row: PaymentMovement) -> Movement:
         occurred_at=row.occurred_at,
         payment_id=row.payment_id,
     )
-
-
-# Differences ----------------------------------------------------------------------------------------------------------
-
-
-async def see(
-    session: AsyncSession, provider: str, compared: Compared, *, run_id: str, at: datetime
-) -> ReconciliationDifference | None:
-    """Write that a run saw a difference; returns it when a person has to be told, because it is new or came back.
-
-    One that was accepted stays so for as long as both sides say what they said then.
-    """
-    for other in DIFFERENCES - {compared.verdict}:
-        await settle(session, provider, [compared.key], "superseded", at=at, kind=other)
-    number = (await session.execute(select(func.uuidv7()))).scalar_one()
-    sides = {
-        "movement": dumped(compared.one),
-        "booked": [dumped(movement) for movement in compared.booked],
-        "listed": None if compared.listed is None else dumped(compared.listed),
-        "payment_id": compared.payment_id,
-        "run_id": run_id,
-        "last_seen_at": at,
-    }
-    made = insert(ReconciliationDifference).values(
-        id=uuid_id("dif", number),
-        provider=provider,
-        key=compared.key,
-        kind=compared.verdict.value,
-        status="open",
-        times_opened=1,
-        first_seen_at=at,
-        **sides,
-    )
-    new = (await session.scalars(made.on_conflict_do_nothing().returning(ReconciliationDifference))).one_or_none()
-    if new is not None:
-        return new
-    known = (
-        await session.scalars(
-            select(ReconciliationDifference)
-            .where(
-                ReconciliationDifference.provider == provider,
-                ReconciliationDifference.key == compared.key,
-                ReconciliationDifference.kind == compared.verdict.value,
-            )
-            .with_for_update()
-        )
-    ).one()
-    same = compared_of(known)
-    unchanged = (same.ours, same.theirs) == (compared.ours, compared.theirs)
-    came_back = known.status != "open" and not (known.resolution == "accepted" and unchanged)
-    for name, value in sides.items():
-        setattr(known, name, value)
-    if came_back:
-        known.status, known.times_opened = "open", known.times_opened + 1
-        known.resolution = known.note = known.resolved_by = known.resolved_at = None
-        known.transfer_id = known.command_id = None
-    await session.flush()
-    return known if came_back else None
-
-
-async def settle(
-    session: AsyncSession,
-    provider: str,
-    keys: Sequence[str],
-    resolution: str,
-    *,
-    at: datetime,
-    kind: Verdict | None = None,
-) -> Sequence[ReconciliationDifference]:
-    """Close the open differences under these keys by themselves, and return them."""
-    statement = update(ReconciliationDifference).where(
-        ReconciliationDifference.provider == provider,
-        ReconciliationDifference.key.in_(keys),
-        ReconciliationDifference.status == "open",
-    )
-    if kind is not None:
-        statement = statement.where(ReconciliationDifference.kind == kind.value)
-    closed = await session.scalars(
-        statement.values(
-            status="resolved", resolution=resolution, resolved_by="reconciliation", resolved_at=at
-        ).returning(ReconciliationDifference)
-    )
-    return closed.all()
-
-
-def compared_of(row: ReconciliationDifference, now_booked: Iterable[Movement] | None = None) -> Compared:
-    """Compare the two sides that a difference holds, or its provider's side with what is booked by now."""
-    ours = [loaded(value) for value in row.booked] if now_booked is None else list(now_booked)
-    theirs = None if row.listed is None else loaded(row.listed)
-    return compare(row.key, ours, theirs, listed_until=row.last_seen_at)
-
-
-async def open_elsewhere(
-    session: AsyncSession, provider: str, run_id: str, *, after: str, limit: int
-) -> Sequence[ReconciliationDifference]:
-    """Return open differences of a provider that a run did not see, in the order of their ids."""
-    query = (
-        select(ReconciliationDifference)
-        .where(
-            ReconciliationDifference.provider == provider,
-            ReconciliationDifference.status == "open",
-            ReconciliationDifference.run_id != run_id,
-            ReconciliationDifference.id > after,
-        )
-        .order_by(ReconciliationDifference.id)
-        .limit(limit)
-    )
-    return (await session.scalars(query)).all()
-
-
-async def differences(
-    session: AsyncSession,
-    *,
-    provider: str | None = None,
-    status: str | None = None,
-    run_id: str | None = None,
-    after: str | None = None,
-    limit: int,
-) -> Sequence[ReconciliationDifference]:
-    """List differences, newest first, older than the id `after`."""
-    query = select(ReconciliationDifference).order_by(ReconciliationDifference.id.desc()).limit(limit)
-    wanted = (
-        (ReconciliationDifference.provider, provider),
-        (ReconciliationDifference.status, status),
-        (ReconciliationDifference.run_id, run_id),
-    )
-    for column, value in wanted:
-        query = query if value is None else query.where(column == value)
-    if after is not None:
-        query = query.where(ReconciliationDifference.id < after)
-    return (await session.scalars(query)).all()
-
-
-async def difference(
-    session: AsyncSession, difference_id: str, *, lock: bool = False
-) -> ReconciliationDifference | None:
-    """Return a difference; with `lock` nobody else resolves it until the transaction ends."""
-    query = select(ReconciliationDifference).where(ReconciliationDifference.id == difference_id)
-    return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
-
-
-async def add_corrections(
-    session: AsyncSession, row: ReconciliationDifference, corrections: Sequence[Correction], transfer_id: UUID
-) -> None:
-    """Write the movements that correct what is booked under a difference's key, in their transfer's transaction."""
-    query = select(func.count()).where(
-        ReconciliationCorrection.provider == row.provider, ReconciliationCorrection.key == row.key
-    )
-    before, movement = (await session.execute(query)).scalar_one(), loaded(row.movement)
-    for number, correction in enumerate(corrections, before + 1):
-        key = correction_movement_key(row.key, number)
-        values = {
-            "provider": row.provider,
-            "key": key,
-            "kind": movement.kind.value,
-            "amount_minor": correction.amount_minor,
-            "fee_minor": correction.fee_minor,
-            "currency": correction.currency,
-            "transfer_id": transfer_id,
-            "occurred_at": movement.occurred_at,
-        }
-        await session.execute(insert(PaymentMovement).values(values))
-        made = {"provider": row.provider, "movement_key": key, "key": row.key, "difference_id": row.id}
-        await session.execute(insert(ReconciliationCorrection).values(made))

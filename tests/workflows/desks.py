@@ -16,6 +16,7 @@ from domain.reconciliation import Window
 from models.alert import Alert
 from models.organization import Organization
 from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from repositories import difference as differences
 from repositories import payment
 from repositories import reconciliation as books
 from runtime.database import Database
@@ -59,7 +60,7 @@ class Desk:
 
     async def differences(self, status: str | None = None) -> dict[str, ReconciliationDifference]:
         async with self.database.platform() as session:
-            rows = await books.differences(session, provider=self.provider.name, status=status, limit=100)
+            rows = await differences.page(session, provider=self.provider.name, status=status, limit=100)
         return {f"{row.kind}:{row.key}": row for row in rows}
 
     async def alerts(self, row: ReconciliationDifference) -> list[Alert]:

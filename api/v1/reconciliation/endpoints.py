@@ -34,6 +34,7 @@ from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
 from models.reconciliation import ReconciliationRun
 from repositories import audit, clearing
+from repositories import difference as differences
 from repositories import reconciliation as books
 from workflows.reconciliation import ReconciliationWorkflow
 
@@ -116,7 +117,7 @@ async def list_reconciliation_differences(
     """List what the provider and the books disagree on, newest first."""
     after = id_cursor(cursor, "dif")
     async with deps.session_for(actor) as session:
-        rows = await books.differences(session, provider=provider, status=status, after=after, limit=limit + 1)
+        rows = await differences.page(session, provider=provider, status=status, after=after, limit=limit + 1)
     return id_page(rows, limit, "dif", DifferenceView.of)
 
 
@@ -126,7 +127,7 @@ async def get_reconciliation_difference(
 ) -> DifferenceView:
     """Show a difference with both sides."""
     async with deps.session_for(actor) as session:
-        row = await books.difference(session, difference_id) if is_id(difference_id, "dif") else None
+        row = await differences.get(session, difference_id) if is_id(difference_id, "dif") else None
     if row is None:
         raise NotFound("There is no such difference.")
     return DifferenceView.of(row)

@@ -13,6 +13,7 @@ from domain.reconciliation import BOOKABLE, Verdict, corrections, legs
 from ledger.gateway import Ledger, Leg
 from models.reconciliation import ReconciliationDifference
 from repositories import alert, audit, payment
+from repositories import difference as differences
 from repositories import reconciliation as books
 from runtime.database import driver_connection
 
@@ -51,7 +52,7 @@ async def resolve(
         Resolved: somebody else, or a run, resolved it.
         NotBookable: it takes no correction.
     """
-    row = await books.difference(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
+    row = await differences.get(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
     if row is None:
         raise NotFound("There is no such difference.")
     if row.status != "open":
@@ -78,7 +79,7 @@ async def _book(session: AsyncSession, row: ReconciliationDifference, now: datet
         # Its run books under this lock, so nothing of it is booked between what is read here and what is written.
         await payment.lock(session, row.payment_id)
     booked = (await books.booked(session, row.provider, [row.key])).get(row.key, [])
-    wanted = corrections(books.compared_of(row, booked))
+    wanted = corrections(differences.compared_of(row, booked))
     if not wanted:
         return "matched"
     posted = await Ledger(await driver_connection(session)).post_legs(
@@ -90,5 +91,5 @@ async def _book(session: AsyncSession, row: ReconciliationDifference, now: datet
         metadata={"provider": row.provider, "movement": row.key},
     )
     row.transfer_id = posted.transfer_id
-    await books.add_corrections(session, row, wanted, posted.transfer_id)
+    await differences.add_corrections(session, row, wanted, posted.transfer_id)
     return "booked"
