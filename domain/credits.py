@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.errors import Invalid
-from domain.money import CREDIT, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
+from domain.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
 from domain.payment.quote import credits_for, price_of_credits
 
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -69,7 +69,7 @@ def credit_price(price: str, currency: str) -> CreditPrice:
     """
     if not _PRICE.fullmatch(price) or not Decimal(price):
         raise Invalid("The price of a credit is a positive decimal number such as 0.10.")
-    if currency not in SCALES or currency == CREDIT:
+    if currency not in SCALES or currency in ISSUED:
         raise Invalid("Credits are sold for a currency such as USD.")
     return CreditPrice(price=Decimal(price), currency=currency)
 
@@ -106,7 +106,7 @@ def _package(item: object) -> Package:
     name, currency = item["name"], item["currency"]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Invalid("A credit package's name is of small letters, digits, - and _.")
-    if not isinstance(currency, str) or currency == CREDIT:
+    if not isinstance(currency, str) or currency in ISSUED:
         raise Invalid(f"The credit package {name} is sold for a currency such as USD.")
     return Package(
         name=name,

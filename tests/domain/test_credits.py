@@ -47,6 +47,7 @@ def test_an_amount_never_buys_more_credits_than_it_pays_for(price, amount_minor)
         ("NaN", "USD"),
         ("", "USD"),
         ("1", "CREDIT"),
+        ("1", "SLOT"),
         ("1", "X"),
     ],
 )
@@ -91,6 +92,7 @@ def test_packages_are_read_exactly():
                 {"price": "1.001"},
                 {"price": "-1"},
                 {"currency": "CREDIT"},
+                {"currency": "SLOT"},
                 {"currency": "usd"},
                 {"currency": ["USD"]},
                 {"bonus": 1},

@@ -77,6 +77,9 @@ class Caller:
             options["json"] = body
         return await self._ask("POST", path, key=new_key() if key == "new" else key, **options)
 
+    async def delete(self, path: str, *, key: str | None = "new", **options: Any) -> httpx.Response:
+        return await self._ask("DELETE", path, key=new_key() if key == "new" else key, **options)
+
     async def _ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
         headers = {**options.pop("headers", {})}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}

@@ -177,7 +177,7 @@ class Terms:
         if (body.currency or price.currency) != price.currency:
             raise _invalid("currency", f"Slots are sold for {price.currency}.")
         if body.amount is not None and parse_amount(body.amount, price.currency) != due:
-            raise _invalid("amount", f"{slots} slots cost {format_amount(due, price.currency)} {price.currency}.")
+            raise _invalid("amount", f"Slots: {slots}, for {format_amount(due, price.currency)} {price.currency}.")
         purpose = Purpose(kind=PurposeKind.SLOT, goods_asset=SLOT, goods_minor=slots)
         return Charge(amount_minor=due, currency=price.currency), purpose
 

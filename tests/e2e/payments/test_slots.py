@@ -1,0 +1,87 @@
+"""Slots for deployments, bought over HTTP and given back, on the running stack."""
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import good, new_key, refused
+from tests.e2e.payments.paying import CARD, Json, Payer, Sandboxes, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+BUY = "/projects/deployment/purchase-slot"
+
+
+async def buy(payer: Payer, slots: int) -> Json:
+    return good(await payer.caller.post(BUY, {"slots": slots, **CARD}), 201)
+
+
+async def limits(payer: Payer) -> Json:
+    return good(await payer.caller.get("/projects/deployment/limits"))
+
+
+async def slots_are(payer: Payer, free: int, in_use: int, owed: int) -> None:
+    wanted = {"free": free, "in_use": in_use, "owed": owed}
+    await until(lambda: limits(payer), lambda found: found["slots"] == wanted)
+
+
+async def deployed(payer: Payer, *slugs: str) -> None:
+    for slug in slugs:
+        good(await payer.caller.post("/projects", {"slug": slug}), 201)
+        good(await payer.caller.post(f"/projects/{slug}/deploy"))
+
+
+async def test_slot_bought_by_card_lets_a_second_project_be_deployed(payer: Payer) -> None:
+    await deployed(payer, "first")
+    refused(await payer.caller.post("/projects", {"slug": "second"}), 409, "deployment.limit_reached")
+    made = await buy(payer, 1)
+    assert (made["status"], made["slots"], made["amount"], made["currency"]) == ("succeeded", 1, "5.00", "USD")
+    assert made["goods"] == made["granted"] == {"amount": "1", "currency": "SLOT"}
+    assert made["limits"]["deployments"] == {"limit": 2, "used": 1}
+    assert made["limits"] == await limits(payer)
+    await deployed(payer, "second")
+    await slots_are(payer, 0, 1, 0)
+    found = good(await payer.caller.get(f"/payments/{made['id']}"))
+    assert (found["purpose"], found["fulfilment"], found["description"]) == ("slot", "done", "1 deployment slot")
+
+
+async def test_purchase_repeated_with_one_key_is_one_purchase(payer: Payer) -> None:
+    key = new_key()
+    answers: list[Any] = [good(await payer.caller.post(BUY, {"slots": 2, **CARD}, key=key), 201) for _ in range(2)]
+    assert answers[0] == answers[1]
+    await slots_are(payer, 2, 0, 0)
+
+
+async def test_slots_are_there_once_paypal_has_the_money(payer: Payer, sandboxes: Sandboxes) -> None:
+    made = good(await payer.caller.post(BUY, {"slots": 2, "provider": "paypal"}), 201)
+    assert (made["status"], made["limits"]["slots"]["free"]) == ("requires_action", 0)
+    await sandboxes.approve(made["approval_url"])
+    await payer.settled(made)
+    await slots_are(payer, 2, 0, 0)
+
+
+async def test_unused_slots_are_refunded_whole_and_those_in_use_are_not(payer: Payer) -> None:
+    payment = await buy(payer, 2)
+    await deployed(payer, "first", "second")
+    refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
+    refused(await payer.refund(payment, "4.99"), 422, "payment.part_of_a_slot")
+    refund = good(await payer.refund(payment, "5.00"), 201)
+    assert refund["taken"] == {"amount": "1", "currency": "SLOT"}
+    await slots_are(payer, 0, 1, 0)
+    refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
+    good(await payer.caller.delete("/projects/second/deploy"))
+    good(await payer.refund(payment), 201)
+    await payer.settled(payment, "refunded")
+    await slots_are(payer, 0, 0, 0)
+
+
+async def test_slot_charged_back_while_in_use_is_owed_and_the_next_one_repays_it(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    payment = await buy(payer, 1)
+    await deployed(payer, "first", "second")
+    await sandboxes.stripe("dispute", charge=await payer.charge_of(payment))
+    await slots_are(payer, 0, 1, 1)
+    assert (await payer.look(payment))["owed"] == {"amount": "1", "currency": "SLOT"}
+    await buy(payer, 2)
+    await slots_are(payer, 1, 1, 0)
