@@ -1,0 +1,90 @@
+"""Slots have no parts: what part of a payment's money goes back, so many whole slots go with it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import Invalid
+from domain.payment import commands
+from domain.payment.goods import granted_for, taken, taken_for
+from domain.payment.state import Payment, PaymentStatus, PaymentTerms, Purpose, PurposeKind, Refund, RefundState
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+PRICE = 500
+
+
+def paid(slots: int) -> Payment:
+    terms = PaymentTerms(
+        payment_id="pay_1",
+        org_id="org_1",
+        provider="stripe",
+        amount_minor=PRICE * slots,
+        currency="USD",
+        purpose=Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=slots),
+        description="slots",
+        created_at=NOW,
+        expires_at=NOW,
+    )
+    payment = Payment(terms=terms, status=PaymentStatus.SUCCEEDED, version=3, created_at=NOW, updated_at=NOW)
+    return replace(payment, received_minor=PRICE * slots, granted_minor=slots)
+
+
+def given_back(payment: Payment, amount: int) -> Payment:
+    """Give an amount back as a provider's own site does, which asks nobody."""
+    refund = Refund(
+        refund_id=f"rfd_{len(payment.refunds)}",
+        amount_minor=amount,
+        goods_minor=taken_for(payment, amount),
+        state=RefundState.SUCCEEDED,
+        requested_by="provider",
+        requested_at=NOW,
+    )
+    return replace(payment, refunds=(*payment.refunds, refund))
+
+
+@given(st.integers(1, 20), st.lists(st.integers(1, 3 * PRICE), max_size=20))
+def test_slots_that_are_left_are_always_paid_for(slots: int, amounts: list[int]) -> None:
+    payment = paid(slots)
+    for amount in amounts:
+        amount = min(amount, payment.refundable_minor)
+        if not amount:
+            break
+        payment = given_back(payment, amount)
+        left = payment.granted_minor - taken(payment)
+        assert left == payment.refundable_minor // PRICE
+
+
+@given(st.integers(1, 20), st.integers(1, 20 * PRICE))
+def test_refund_that_is_asked_for_is_of_whole_slots_or_of_all(slots: int, amount: int) -> None:
+    payment, amount = paid(slots), min(amount, PRICE * slots)
+    asked: dict[str, Any] = {
+        "refund_id": "rfd_1",
+        "amount_minor": amount,
+        "reason": None,
+        "requested_by": "owner",
+        "at": NOW,
+    }
+    if amount % PRICE:
+        with pytest.raises(Invalid) as caught:
+            commands.refund(payment, **asked)
+        assert caught.value.error_code == "payment.part_of_a_slot"
+    else:
+        moves = commands.refund(payment, **asked).moves
+        assert [(move.asset, move.amount_minor) for move in moves] == [("SLOT", amount // PRICE)]
+
+
+def test_what_is_left_after_a_part_went_back_elsewhere_can_be_refunded_whole() -> None:
+    payment = given_back(paid(2), 200)
+    rest = commands.refund(payment, refund_id="rfd_1", amount_minor=None, reason=None, requested_by="owner", at=NOW)
+    assert rest.payment.refundable_minor == 0
+    assert [move.amount_minor for move in rest.moves] == [1]
+
+
+@pytest.mark.parametrize(("amount", "slots"), [(0, 0), (499, 0), (500, 1), (999, 1), (1000, 2)])
+def test_part_of_a_price_buys_no_slot(amount: int, slots: int) -> None:
+    payment = replace(paid(2), received_minor=0, granted_minor=0)
+    assert granted_for(payment, amount) == slots
