@@ -9,7 +9,7 @@ from tests.docs.pages import ROOT
 PAGE = (ROOT / "docs" / "ledger.md").read_text("utf-8")
 STREAMS = (
     *("credit_issuance", "credit_redemption", "commission", "revenue/{stream}", "breakage", "deferred_revenue"),
-    *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections"),
+    *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections", "slot_issuance"),
 )
 
 
@@ -19,6 +19,9 @@ def every_account() -> list[Account]:
         accounts.org_cash("{id}", "USD"),
         accounts.payment("{payment}", "USD", "{id}"),
         accounts.org_debt("{id}", "USD"),
+        accounts.org_receivable("{id}", "USD"),
+        accounts.org_slots("{id}"),
+        accounts.org_slots_in_use("{id}"),
         accounts.agent_earnings("{id}", "USD", "org"),
         accounts.escrow("{id}", "USD", "org"),
     ]

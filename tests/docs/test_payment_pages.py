@@ -16,7 +16,7 @@ from contracts.escrow import OperatorSignal
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.errors import DomainError
 from domain.money import format_amount
-from domain.payment import booking, commands
+from domain.payment import booking, commands, invoicing
 from domain.payment.event_types import _TABLE, handling_of
 from domain.payment.state import AWAITING, Move, MoveKind, Payment, PaymentStatus, PaymentTerms, Purpose, PurposeKind
 from providers.payments.paypal.amounts import SUPPORTED
@@ -147,6 +147,21 @@ def test_every_move_goes_between_the_accounts_that_are_written(kind: MoveKind) -
             list(dict.fromkeys(source.path for source, _, _ in booked)),
             list(dict.fromkeys(destination.path for _, destination, _ in booked)),
         ]
+
+
+@pytest.mark.parametrize("kind", sorted(invoicing.KINDS))
+def test_every_move_of_an_invoice_goes_between_the_accounts_that_are_written(kind: MoveKind) -> None:
+    row = next(row for row in table(PAYMENTS, "for an invoice") if row[0] == kind.value)
+    pays = kind is MoveKind.RELEASE
+    ((source, destination, _),) = (booking.paid_on_invoice if pays else booking.taken_from_invoice)(
+        terms(credits=False), 10
+    )
+    assert quoted(row[1].replace("{currency}", "USD")) == [source.path, destination.path]
+
+
+def test_every_purpose_is_named() -> None:
+    named = PAYMENTS.split("Its `purpose` is one of", 1)[1].split(":", 1)[0]
+    assert set(quoted(named)) == {kind.value for kind in PurposeKind}
 
 
 def _names_an_event(node: ast.Assign) -> bool:
