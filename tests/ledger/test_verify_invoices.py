@@ -1,0 +1,126 @@
+"""Each way in which invoices and the books can disagree is found and named."""
+
+import json
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from domain import accounts
+from ledger.gateway import Leg, Posted
+from ledger.verify import verify
+from tests.conftest import DatabaseUrls
+from tests.support.books import NOW, Books, open_books
+
+pytestmark = pytest.mark.db
+
+ORG = "org_acme"
+RECEIVABLE = accounts.org_receivable(ORG, "USD")
+REVENUE = accounts.platform("revenue/invoices", "USD")
+OWN = accounts.payment("pay_1", "USD", ORG)
+CLEARING = accounts.provider_clearing("credits", "USD")
+
+DUE, COMES_TO, PAID, NUMBERED = "what each organization", "every invoice", "what is paid", "invoices are numbered"
+DAMAGES = {
+    "invoice that says more was paid": (
+        "UPDATE invoices SET paid_minor = paid_minor + 1 WHERE status = 'open'",
+        {DUE, PAID},
+    ),
+    "payment that says it paid more": ("UPDATE invoice_payments SET amount_minor = amount_minor + 1", {PAID}),
+    "payment that paid another invoice than it says, for as much": (
+        "UPDATE invoice_payments SET payment_id = 'pay_2'",
+        {PAID},
+    ),
+    "payment that nobody knows": ("DELETE FROM invoice_payments", {PAID}),
+    "invoice of another total": (
+        "UPDATE invoices SET total_minor = total_minor + 5 WHERE status = 'open'",
+        {DUE, COMES_TO},
+    ),
+    "invoice in another currency": ("UPDATE invoices SET currency = 'EUR' WHERE status = 'open'", {DUE, COMES_TO}),
+    "invoice of another organization": ("UPDATE invoices SET org_id = 'org_b' WHERE status = 'open'", {DUE, COMES_TO}),
+    "lines that do not add up": (
+        """UPDATE invoices SET lines = '[{"description": "x", "quantity": 3, "unit_minor": 333}]'""",
+        {COMES_TO},
+    ),
+    "lines that are lost": ("UPDATE invoices SET lines = '[]'", {COMES_TO}),
+    "invoice that was issued by another transfer": ("UPDATE invoices SET transfer_id = uuidv7()", {COMES_TO}),
+    "invoice that was withdrawn and is open again": (
+        "UPDATE invoices SET status = 'open', void_transfer_id = NULL, void_command_id = NULL WHERE status = 'void'",
+        {DUE},
+    ),
+    "invoice that says it was withdrawn": (
+        "UPDATE invoices SET status = 'void', paid_minor = 0, void_transfer_id = uuidv7(), void_command_id = 'y'"
+        " WHERE status = 'open'",
+        {DUE, COMES_TO, PAID},
+    ),
+    "invoice that was erased": ("DELETE FROM invoices WHERE status = 'void'", {NUMBERED}),
+    "two invoices of one number": (
+        "ALTER TABLE invoices DROP CONSTRAINT uq_invoices_number; UPDATE invoices SET number = 'INV-000001'",
+        {NUMBERED},
+    ),
+    "number beyond the last": ("UPDATE invoices SET number = 'INV-000003' WHERE number = 'INV-000002'", {NUMBERED}),
+    "number that is none": ("UPDATE invoices SET number = 'INV-2' WHERE number = 'INV-000002'", {NUMBERED}),
+    "sequence set forward": ("UPDATE number_sequences SET last = 7", {NUMBERED}),
+    "sequence lost": ("DELETE FROM number_sequences", {NUMBERED}),
+}
+
+
+@pytest.fixture
+async def invoiced(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
+    """One invoice of which a payment has paid a part, and one that was withdrawn."""
+    async with open_books(fresh_database_urls.platform, clients=1) as books:
+        owner = await asyncpg.connect(fresh_database_urls.owner)
+        # The organization and the payment are not needed.
+        await owner.execute("SET session_replication_role = replica")
+        try:
+            issued = [await post(books, f"issue {number}", Leg(RECEIVABLE, REVENUE, 1000)) for number in (1, 2)]
+            withdrawn = await post(books, "withdraw", Leg(REVENUE, RECEIVABLE, 1000))
+            await post(books, "payment.received", Leg(CLEARING, OWN, 400))
+            await post(books, "payment.invoice_paid", Leg(OWN, RECEIVABLE, 400))
+            lines = json.dumps([{"description": "x", "quantity": 2, "unit_minor": 500}])
+            for number, (status, paid, void) in enumerate((("open", 400, None), ("void", 0, withdrawn)), start=1):
+                await owner.execute(
+                    "INSERT INTO invoices (id, org_id, number, status, currency, total_minor, paid_minor, lines,"
+                    " issued_at, due_at, updated_at, transfer_id, void_transfer_id, created_by, command_id,"
+                    " void_command_id) VALUES ($1, $2, $3, $4, 'USD', 1000, $5, $6, now(), now(), now(), $7, $8, 'x',"
+                    " $1, $9)",
+                    *(f"inv_{number}", ORG, f"INV-{number:06d}", status, paid, lines),
+                    *(issued[number - 1].transfer_id, void and void.transfer_id, void and "x"),
+                )
+            await owner.execute("INSERT INTO number_sequences (name, last) VALUES ('invoice', 2)")
+            await owner.execute(
+                "INSERT INTO invoice_payments (invoice_id, payment_id, org_id, amount_minor, updated_at)"
+                " VALUES ('inv_1', 'pay_1', $1, 400, now())",
+                ORG,
+            )
+        finally:
+            await owner.close()
+        yield books
+
+
+async def post(books: Books, kind: str, leg: Leg) -> Posted:
+    return await books.ledger.post_legs(key=kind, kind=kind, legs=[leg], reference="pay_1", effective_at=NOW)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+async def test_damage_is_found_and_named(invoiced: Books, fresh_database_urls: DatabaseUrls, name: str) -> None:
+    await invoiced.assert_proven()
+    statement, broken = DAMAGES[name]
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    try:
+        await owner.execute("SET session_replication_role = replica;" + statement)
+    finally:
+        await owner.close()
+    report = await verify(invoiced.connections[0])
+    failed = {check.name for check in report.checks if check.violation_count}
+    assert {next((text for text in broken if check.startswith(text)), check) for check in failed} == broken
+    assert all(check.violations for check in report.checks if check.violation_count)
+
+
+async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> None:
+    other = accounts.org_receivable("org_other", "EUR")
+    revenue = accounts.platform("revenue/invoices", "EUR")
+    await post(invoiced, "by hand", Leg(other, revenue, 7))
+    report = await verify(invoiced.connections[0])
+    [check] = [check for check in report.checks if check.violation_count]
+    assert check.violations == ("org_other EUR: due 0, receivable 7",)

@@ -1,0 +1,84 @@
+"""Invoices for tests: issued and withdrawn as the API does it, and how they stand by the books."""
+
+import itertools
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from activities.invoices import issue, withdraw
+from domain import accounts
+from domain.access import Actor, Role
+from domain.invoice import InvoiceLine, InvoiceStatus, Standing, require_voidable
+from domain.payment.state import Purpose, PurposeKind
+from ledger.gateway import Ledger
+from models.invoice import InvoiceRow
+from repositories import invoice as invoices
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+
+KIM = Actor(principal="kim", role=Role.OPERATOR)
+NUMBERS = itertools.count(1)
+
+
+@dataclass
+class Issued:
+    """One invoice in the books."""
+
+    database: Database
+    row: InvoiceRow
+
+    @property
+    def purpose(self) -> Purpose:
+        """What a payment of all of it is for."""
+        return Purpose(
+            kind=PurposeKind.INVOICE,
+            goods_asset=self.row.currency,
+            goods_minor=self.row.total_minor,
+            invoice_id=self.row.id,
+        )
+
+    async def standing(self) -> Standing:
+        async with self.database.platform() as session:
+            return invoices.standing_of(await invoices.get(session, self.row.id))
+
+    async def stands(self) -> tuple[str, int]:
+        """Return its status and what is paid, after checking that the books say the same of what is due."""
+        async with self.database.platform() as session:
+            standing = invoices.standing_of(await invoices.get(session, self.row.id))
+            receivable = accounts.org_receivable(self.row.org_id, self.row.currency)
+            due = -(await Ledger(await driver_connection(session)).balance(receivable)).posted_minor
+        assert due == standing.due_minor
+        return standing.status.value, standing.paid_minor
+
+    async def paid_by(self) -> dict[str, int]:
+        """Return what each payment has paid of it."""
+        async with self.database.platform() as session:
+            return {row.payment_id: row.amount_minor for row in await invoices.payments_of(session, self.row.id)}
+
+    async def withdraw(self) -> None:
+        async with self.database.platform() as session:
+            row = await invoices.get(session, self.row.id, locked=True)
+            require_voidable(invoices.standing_of(row))
+            await withdraw(session, KIM, row, f"void-{row.id}", datetime.now(UTC))
+
+
+async def issued(database: Database, org_id: str, total_minor: int = 1000, currency: str = "USD") -> Issued:
+    """Issue an invoice of one line to an organization that has no other in this currency."""
+    now = datetime.now(UTC)
+    row = InvoiceRow(
+        id=new_id("inv"),
+        org_id=org_id,
+        status=InvoiceStatus.OPEN.value,
+        currency=currency,
+        total_minor=total_minor,
+        paid_minor=0,
+        lines=invoices.as_stored([InvoiceLine(description="Support", quantity=1, unit_minor=total_minor)]),
+        note=None,
+        issued_at=now,
+        due_at=now + timedelta(days=30),
+        updated_at=now,
+        created_by=KIM.qualified(),
+        command_id=f"issue-{next(NUMBERS)}-{org_id}",
+    )
+    async with database.platform() as session:
+        await issue(session, KIM, row)
+    return Issued(database, row)
