@@ -16,6 +16,8 @@ JSON = dict[str, Any]
 
 _BY_NUMBER: Mapping[str, Card] = {card.number: card for card in reversed(tuple(CARDS.values()))}
 _BY_FINGERPRINT: Mapping[str, Card] = {card.fingerprint: card for card in _BY_NUMBER.values()}
+# What is behind a method that stands for a cash balance: no number, and no bank that could decline.
+_CASH_BALANCE = Card(id="", number="", type="customer_balance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def behind(payment_method: JSON) -> Card:
 
     A card whose number is none of Stripe's test numbers cannot have been stored.
     """
+    if payment_method["type"] == _CASH_BALANCE.type:
+        return _CASH_BALANCE
     return _BY_FINGERPRINT[payment_method[payment_method["type"]]["fingerprint"]]
 
 
@@ -104,10 +108,11 @@ def from_card(
     billing_details: JSON | None = None,
     exp_month: int | None = None,
     exp_year: int | None = None,
+    prefix: str = "pm",
 ) -> JSON:
     """Store a new payment method of this card and return it. It belongs to no customer yet."""
     stored: JSON = {
-        "id": ctx.new_id("pm"),
+        "id": ctx.new_id(prefix),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
         "billing_details": _billing_details(billing_details or {}),
@@ -141,6 +146,7 @@ def from_data(ctx: Context, data: JSON) -> JSON:
     given = data.get(kind) or {}
     token = given.get("token")
     card = find(token) if token else by_number(str(given.get(_NUMBER_FIELDS.get(kind, ""), "")))
+    card = _CASH_BALANCE if kind == _CASH_BALANCE.type else card
     if card is None or card.type != kind:
         raise _unknown_number(kind, token)
     month, year = given.get("exp_month"), given.get("exp_year")
@@ -260,4 +266,13 @@ def _sepa_debit_details(card: Card) -> JSON:
     }
 
 
-_DETAILS = {"card": _card_details, "us_bank_account": _us_bank_account_details, "sepa_debit": _sepa_debit_details}
+def _no_details(_: Card) -> JSON:
+    return {}
+
+
+_DETAILS = {
+    "card": _card_details,
+    "us_bank_account": _us_bank_account_details,
+    "sepa_debit": _sepa_debit_details,
+    "customer_balance": _no_details,
+}

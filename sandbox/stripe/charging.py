@@ -26,6 +26,8 @@ def authorize(
 ) -> JSON:
     """Try to charge a payment method once and return the charge: succeeded but not captured, pending or failed.
 
+    What does not pay by card is pending first; a cash balance has what it pays, so its charge is captured at once.
+
     `terms` has amount, currency, customer, description, metadata and so on under the names of a PaymentIntent.
     `authenticated` says that the payer has just passed 3-D Secure; `decline_code` fails the attempt whatever the card.
     """
@@ -200,6 +202,8 @@ def _details(ctx: Context, amount: int, payment_method: JSON, *, authenticated: 
     kind = payment_method["type"]
     stored = payment_method[kind]
     names: tuple[str, ...]
+    if kind == "customer_balance":
+        return {"type": kind, kind: {}}
     if kind == "us_bank_account":
         names = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
         return {"type": kind, kind: {name: stored[name] for name in names} | {"mandate": None}}

@@ -82,7 +82,9 @@ async def pay(ctx: Context, session: JSON, payment_method: JSON) -> Refusal | No
 def waits_for(ctx: Context, session: JSON) -> JSON | None:
     """Return the intent of a session whose payer has to pass 3-D Secure, None when there is nothing to pass."""
     intent = ctx.store.find(session["payment_intent"] or session["setup_intent"] or "")
-    return intent if intent is not None and intent["status"] == "requires_action" else None
+    if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
+        return None
+    return intent
 
 
 def finish_setup(ctx: Context, session: JSON, intent: JSON) -> None:
@@ -110,7 +112,7 @@ def follow(ctx: Context, intent: JSON) -> None:
         status, is_open = intent["status"], session["status"] == "open"
         if is_open and status == "succeeded":
             _complete(ctx, session, "paid")
-        elif is_open and status in ("processing", "requires_capture"):
+        elif is_open and (status in ("processing", "requires_capture") or intents.waits_for_transfer(intent)):
             _complete(ctx, session, "unpaid")
         elif session["status"] == "complete" and session["payment_status"] == "unpaid" and status == "succeeded":
             session["payment_status"] = "paid"

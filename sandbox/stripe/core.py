@@ -91,7 +91,7 @@ def page(method: str, path: str) -> Callable[[Page], Page]:
 
 
 def expansion(kind: str, name: str) -> Callable[[Expansion], Expansion]:
-    """Registers how a field that is only answered when expanded is made: `def (ctx, obj) -> value`."""
+    """Registers what a field becomes when it is expanded that is not an id in the store: `def (ctx, obj) -> value`."""
 
     def register(function: Expansion) -> Expansion:
         EXPANSIONS[kind, name] = function

@@ -49,7 +49,7 @@ def replace(ctx: Context, place: Any, steps: list[str], path: str, kind: str, in
     name, *rest = steps
     inside = (*inside, name)
     made = EXPANSIONS.get((kind, ".".join(inside)))
-    if made is not None and place.get(name) is None:
+    if made is not None and not isinstance(place.get(name), dict | list):
         place[name] = made(ctx, place)
     if made is None and not expandable(kind, inside) and not (rest and isinstance(place.get(name), dict | list)):
         raise not_expandable(path)

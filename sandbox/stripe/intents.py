@@ -18,6 +18,14 @@ CANCELABLE = (*CONFIRMABLE, "requires_capture", "processing")
 
 # Called with the context and an intent after it has moved to another status: a checkout session follows its intent.
 FOLLOWERS: list[Callable[[Context, JSON], None]] = []
+# How methods are confirmed that are not charged at once, by their type.
+CONFIRMATIONS: dict[str, Callable[..., Refusal | None]] = {}
+
+
+def waits_for_transfer(intent: JSON) -> bool:
+    """Tell whether an intent waits for its payer to send money, which nothing else than money can end well."""
+    action = intent["next_action"] or {}
+    return intent["status"] == "requires_action" and action.get("type") == "display_bank_transfer_instructions"
 
 
 def unexpected_state(intent: JSON, verb: str) -> Refusal:
@@ -50,6 +58,8 @@ def confirm(
         raise unexpected_state(intent, "confirm")
     _check_method(ctx, intent, payment_method)
     intent |= {"payment_method": payment_method["id"], "last_payment_error": None, "next_action": None}
+    if payment_method["type"] in CONFIRMATIONS:
+        return CONFIRMATIONS[payment_method["type"]](ctx, intent, payment_method, refuse_action=refuse_action)
     mark = f"{intent['id']}:authenticated"
     if ctx.store.get("sandbox.authenticated", mark) is not None:
         ctx.store.delete("sandbox.authenticated", mark)
@@ -64,13 +74,13 @@ def confirm(
 
 def authenticate(ctx: Context, intent: JSON, *, succeeds: bool) -> Refusal | None:
     """End the 3-D Secure of an intent that waits for it, and return the refusal if the charge after it was declined."""
-    if intent["status"] != "requires_action":
+    if intent["status"] != "requires_action" or waits_for_transfer(intent):
         raise unexpected_state(intent, "authenticate")
     payment_method = ctx.store.get("payment_method", intent["payment_method"])
     assert payment_method is not None
     intent["next_action"] = None
     if not succeeds:
-        _fail(
+        fail(
             ctx,
             intent,
             {
@@ -83,7 +93,7 @@ def authenticate(ctx: Context, intent: JSON, *, succeeds: bool) -> Refusal | Non
         return None
     if intent["confirmation_method"] == "manual":
         ctx.store.put({"object": "sandbox.authenticated", "id": f"{intent['id']}:authenticated"})
-        _move(ctx, intent, "requires_confirmation")
+        move(ctx, intent, "requires_confirmation")
         return None
     return _charge(ctx, intent, payment_method, authenticated=True)
 
@@ -93,7 +103,7 @@ def settle_debit(ctx: Context, intent: JSON) -> None:
     charge = _pending_charge(ctx, intent)
     charging.capture(ctx, charge, charge["amount"])
     ctx.emit("charge.succeeded", charge)
-    _receive(ctx, intent, charge)
+    receive(ctx, intent, charge)
 
 
 def fail_debit(ctx: Context, intent: JSON, decline_code: str | None = None) -> None:
@@ -103,7 +113,7 @@ def fail_debit(ctx: Context, intent: JSON, decline_code: str | None = None) -> N
     assert payment_method is not None
     charging.decline(ctx, charge, decline_code or cards.behind(payment_method).decline or "insufficient_funds")
     ctx.emit("charge.failed", charge)
-    _fail(ctx, intent, _error_of(charge, payment_method))
+    fail(ctx, intent, _error_of(charge, payment_method))
 
 
 def capture(ctx: Context, intent: JSON, amount: int | None) -> None:
@@ -118,7 +128,7 @@ def capture(ctx: Context, intent: JSON, amount: int | None) -> None:
     charge = _latest_charge(ctx, intent)
     charging.capture(ctx, charge, amount, book_later=intent["capture_method"] == "automatic_async")
     ctx.emit("charge.captured", charge)
-    _receive(ctx, intent, charge)
+    receive(ctx, intent, charge)
 
 
 def cancel(ctx: Context, intent: JSON, reason: str | None) -> None:
@@ -140,8 +150,30 @@ def cancel(ctx: Context, intent: JSON, reason: str | None) -> None:
         "cancellation_reason": reason,
         "next_action": None,
     }
-    _move(ctx, intent, "canceled")
+    move(ctx, intent, "canceled")
     ctx.emit("payment_intent.canceled", intent)
+
+
+def receive(ctx: Context, intent: JSON, charge: JSON) -> None:
+    """Let an intent succeed with what its charge has captured."""
+    intent |= {"amount_received": charge["amount_captured"], "amount_capturable": 0}
+    move(ctx, intent, "succeeded")
+    ctx.emit("payment_intent.succeeded", intent)
+
+
+def fail(ctx: Context, intent: JSON, error: JSON) -> None:
+    """Let an attempt to pay an intent fail; it waits for another payment method."""
+    intent |= {"last_payment_error": error, "payment_method": None, "next_action": None}
+    move(ctx, intent, "requires_payment_method")
+    ctx.emit("payment_intent.payment_failed", intent)
+
+
+def move(ctx: Context, intent: JSON, status: str) -> None:
+    """Give an intent another status, store it, and take everything along that follows it."""
+    intent["status"] = status
+    ctx.store.put(intent)
+    for follow in FOLLOWERS:
+        follow(ctx, intent)
 
 
 @task("intents.expire_authorization")
@@ -199,7 +231,7 @@ def _ask_payer(ctx: Context, intent: JSON, return_url: str | None) -> None:
     else:
         redirect = {"return_url": return_url, "url": url}
         intent["next_action"] = {"type": "redirect_to_url", "redirect_to_url": redirect}
-    _move(ctx, intent, "requires_action")
+    move(ctx, intent, "requires_action")
     ctx.emit("payment_intent.requires_action", intent)
 
 
@@ -217,12 +249,12 @@ def _charge(
     intent["latest_charge"] = charge["id"]
     if charge["status"] == "failed":
         ctx.emit("charge.failed", charge)
-        _fail(ctx, intent, _error_of(charge, payment_method))
+        fail(ctx, intent, _error_of(charge, payment_method))
         return charging.declined(charge, payment_method, payment_intent=intent)
     _keep_for_later(ctx, intent, payment_method, authenticated=authenticated)
     if charge["status"] == "pending":
         ctx.emit("charge.pending", charge)
-        _move(ctx, intent, "processing")
+        move(ctx, intent, "processing")
         ctx.emit("payment_intent.processing", intent)
         card = cards.behind(payment_method)
         if card.debit is not DebitCourse.STAYS:
@@ -231,33 +263,14 @@ def _charge(
     elif intent["capture_method"] == "manual":
         ctx.emit("charge.succeeded", charge)
         intent["amount_capturable"] = intent["amount"]
-        _move(ctx, intent, "requires_capture")
+        move(ctx, intent, "requires_capture")
         ctx.emit("payment_intent.amount_capturable_updated", intent)
         ctx.after(charging.HOLD_SECONDS, "intents.expire_authorization", {"intent": intent["id"]})
     else:
         charging.capture(ctx, charge, charge["amount"], book_later=intent["capture_method"] == "automatic_async")
         ctx.emit("charge.succeeded", charge)
-        _receive(ctx, intent, charge)
+        receive(ctx, intent, charge)
     return None
-
-
-def _receive(ctx: Context, intent: JSON, charge: JSON) -> None:
-    intent |= {"amount_received": charge["amount_captured"], "amount_capturable": 0}
-    _move(ctx, intent, "succeeded")
-    ctx.emit("payment_intent.succeeded", intent)
-
-
-def _fail(ctx: Context, intent: JSON, error: JSON) -> None:
-    intent |= {"last_payment_error": error, "payment_method": None, "next_action": None}
-    _move(ctx, intent, "requires_payment_method")
-    ctx.emit("payment_intent.payment_failed", intent)
-
-
-def _move(ctx: Context, intent: JSON, status: str) -> None:
-    intent["status"] = status
-    ctx.store.put(intent)
-    for follow in FOLLOWERS:
-        follow(ctx, intent)
 
 
 def _keep_for_later(ctx: Context, intent: JSON, payment_method: JSON, *, authenticated: bool) -> None:

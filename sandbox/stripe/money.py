@@ -3,7 +3,8 @@
 Facts from docs.stripe.com/currencies, stripe.com/pricing (prices for the United States) and
 docs.stripe.com/api/balance_transactions. Where this sandbox is simpler than Stripe:
     The balance is kept in the currency of the charge; nothing is ever converted.
-    Fees are 2.9 % and a fixed part by currency for cards, 0.8 % up to 5.00 for US bank accounts, 0.35 for SEPA.
+    Fees are 2.9 % and a fixed part by currency for cards, 0.8 % up to 5.00 for US bank accounts, 0.35 for SEPA
+    debits, 1.00 for bank transfers.
     Money becomes available after two days of the clock, weekends included.
     The fee for a dispute is 15.00 and stays with Stripe whoever wins, as in the United States; the fee for countering
     one is not charged.
@@ -110,6 +111,8 @@ def processing_fee(amount: int, currency: str, method: str) -> int:
         return min((amount * 8 + 500) // 1000, 5 * scale)
     if method == "sepa_debit":
         return 35 * scale // 100
+    if method == "customer_balance":
+        return min(amount, scale)
     return (amount * 29 + 500) // 1000 + FIXED_FEE.get(currency, 30 * scale // 100)
 
 

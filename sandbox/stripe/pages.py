@@ -1,4 +1,4 @@
-"""The pages that a payer meets: the checkout, the bank's 3-D Secure, and the customer's portal. Plain HTML."""
+"""The pages that a payer meets: checkout, 3-D Secure, where to send money, and the customer's portal. Plain HTML."""
 
 from html import escape
 from typing import Any
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from sandbox.stripe import cards, checkout, money
+from sandbox.stripe import cards, checkout, intents, money, transfers
 from sandbox.stripe.core import Context, Refusal, page
 from sandbox.stripe.operations import three_d_secure
 
@@ -106,7 +106,7 @@ async def show_three_d_secure(request: Request) -> Response:
     """Ask the payer, in the place of their bank, whether it is they who pay."""
     async with request.app.state.sandbox.transaction() as ctx:
         intent = ctx.store.find(request.path_params["intent"])
-        if intent is None or intent["status"] != "requires_action":
+        if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
             return _gone()
         asked = f"<p class='amount'>{_amount(intent)}</p>" if "amount" in intent else ""
         return _html(
@@ -124,7 +124,7 @@ async def end_three_d_secure(request: Request) -> Response:
     succeeds = form.get("outcome") == "succeed"
     async with request.app.state.sandbox.transaction() as ctx:
         intent = ctx.store.find(request.path_params["intent"])
-        if intent is None or intent["status"] != "requires_action":
+        if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
             return _gone()
         action = intent["next_action"]
         ended = three_d_secure.finish(ctx, intent, succeeds=succeeds)
@@ -132,6 +132,28 @@ async def end_three_d_secure(request: Request) -> Response:
         if back is None:
             return _html("Thank you", "<h1>Thank you. You can close this page.</h1>")
         return RedirectResponse(_with_outcome(back, ended), 303)
+
+
+@page("GET", "/bank_transfer/{intent}")
+async def show_bank_transfer(request: Request) -> Response:
+    """Show where to send what is missing, and a form that sends it."""
+    async with request.app.state.sandbox.transaction() as ctx:
+        return _transfer(ctx, request.path_params["intent"])
+
+
+@page("POST", "/bank_transfer/{intent}")
+async def send_bank_transfer(request: Request) -> Response:
+    """Let a transfer of the typed amount arrive, which may be more or less than what is missing."""
+    form = dict(parse_qsl((await request.body()).decode()))
+    async with request.app.state.sandbox.transaction() as ctx:
+        intent = ctx.store.get("payment_intent", request.path_params["intent"])
+        amount = form.get("amount", "")
+        if intent is None or not intents.waits_for_transfer(intent) or not amount.isdecimal() or len(amount) > 8:
+            return _gone()
+        shown = intent["next_action"]["display_bank_transfer_instructions"]
+        if int(amount):
+            transfers.fund(ctx, intent["customer"], intent["currency"], int(amount), shown["reference"])
+        return _transfer(ctx, intent["id"])
 
 
 @page("GET", "/portal/{session}")
@@ -195,6 +217,28 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
         f"<button>{'Store' if is_setup else 'Pay'}</button>{_cancel_link(session)}"
         f"<details><summary class='quiet'>Test numbers</summary><ul>{suggested}</ul></details></form>",
         status=402 if error and form else 200,
+    )
+
+
+def _transfer(ctx: Context, id: str) -> Response:
+    intent = ctx.store.get("payment_intent", id)
+    if intent is not None and intent["status"] == "succeeded":
+        return _html("Thank you", "<h1>Thank you. Your transfer has arrived.</h1>")
+    if intent is None or not intents.waits_for_transfer(intent):
+        return _gone()
+    shown = intent["next_action"]["display_bank_transfer_instructions"]
+    told = [("Reference", shown["reference"])] if shown["reference"] else []
+    for address in shown["financial_addresses"]:
+        parts = address[address["type"]].items()
+        told += [(name.replace("_", " "), value) for name, value in parts if isinstance(value, str)]
+    rows = "".join(f"<li><span>{escape(name)}</span><span>{escape(value)}</span></li>" for name, value in told)
+    missing = shown["amount_remaining"]
+    return _html(
+        "Bank transfer",
+        f"<h1>To send</h1><p class='amount'>{money.written(missing, shown['currency'])}</p><ul>{rows}</ul>"
+        "<form method='post'><label>Amount in the smallest unit"
+        f"<input name='amount' inputmode='numeric' pattern='\\d{{1,8}}' required value='{missing}'></label>"
+        "<button>Let it arrive</button></form>",
     )
 
 

@@ -3,11 +3,14 @@
 Facts from docs.stripe.com/refunds. A refund takes the money from the balance when it is made, also while it is pending;
 one that fails brings it back under a line of its own. The fee of the charge is never given back. What was authorized
 and not captured is told as a refund too, as Stripe does, but has no line in the balance.
+
+What came by bank transfer goes to a bank account that the payer has to name first, asked by e-mail: such a refund
+requires action, can be canceled until then, and fails when nobody answers.
 """
 
 from typing import Any
 
-from sandbox.stripe import cards, money
+from sandbox.stripe import cards, cash, money
 from sandbox.stripe.card_table import RefundCourse
 from sandbox.stripe.core import Context, Refusal, task
 
@@ -15,12 +18,23 @@ JSON = dict[str, Any]
 
 # Until a pending refund succeeds, or one fails that had succeeded: only a clock that is moved, or the control surface.
 LATER_SECONDS = 86_400
+# How long a payer who has paid by bank transfer has for naming an account.
+ANSWER_SECONDS = 45 * 86_400
 
 
 def give_back(
-    ctx: Context, charge: JSON, amount: int | None, *, reason: str | None = None, metadata: JSON | None = None
+    ctx: Context,
+    charge: JSON,
+    amount: int | None,
+    *,
+    reason: str | None = None,
+    metadata: JSON | None = None,
+    email: str | None = None,
 ) -> JSON:
-    """Refund a captured charge, all that is left of it when no amount is given, and return the refund."""
+    """Refund a captured charge, all that is left of it when no amount is given, and return the refund.
+
+    `email` is where the payer of a bank transfer is asked for an account, unless it is the customer's.
+    """
     remainder = charge["amount"] - charge["amount_refunded"]
     _check(ctx, charge, amount, remainder)
     amount = remainder if amount is None else amount
@@ -30,7 +44,10 @@ def give_back(
         card = cards.behind(payment_method)
         course = card.refund if card.type == "card" else RefundCourse.PENDING
     refund = _new(ctx, charge, amount, reason=reason, metadata=metadata)
-    if course is RefundCourse.PENDING:
+    by_transfer = charge["payment_method_details"]["type"] == "customer_balance"
+    if by_transfer:
+        refund |= {"status": "requires_action", **_asked(ctx, charge, email)}
+    elif course is RefundCourse.PENDING:
         refund |= {"status": "pending", "pending_reason": "processing"}
         refund["destination_details"].get("card", {})["type"] = "pending"
     paid = ctx.store.get("balance_transaction", charge["balance_transaction"] or "")
@@ -51,7 +68,9 @@ def give_back(
     ctx.store.put(charge)
     ctx.emit("refund.created", refund)
     ctx.emit("charge.refunded", charge)
-    if course is not RefundCourse.SUCCEEDS:
+    if by_transfer:
+        ctx.after(ANSWER_SECONDS, "refunding.lapse", {"refund": refund["id"]})
+    elif course is not RefundCourse.SUCCEEDS:
         ctx.after(LATER_SECONDS, "refunding.end", {"refund": refund["id"], "fails": course is RefundCourse.FAILS})
     return refund
 
@@ -71,15 +90,31 @@ def release(ctx: Context, charge: JSON, amount: int) -> JSON:
 
 def succeed(ctx: Context, refund: JSON) -> None:
     """End a pending refund well."""
-    _expect(refund, "pending")
+    _expect(refund, "pending", "requires_action")
+    former = refund["status"]
     refund |= {"status": "succeeded", "pending_reason": None}
-    _tell(ctx, refund, {"status": "pending"})
+    refund.pop("next_action", None)
+    _tell(ctx, refund, {"status": former})
 
 
 def fail(ctx: Context, refund: JSON, reason: str = "lost_or_stolen_card") -> None:
     """End a refund badly, also one that had succeeded: the money comes back to the balance and can be refunded anew."""
-    _expect(refund, "pending", "succeeded")
+    _expect(refund, "pending", "succeeded", "requires_action")
+    _return(ctx, refund, "failed", reason)
+    ctx.emit("refund.failed", refund)
+
+
+def cancel(ctx: Context, refund: JSON) -> None:
+    """Take a refund back whose payer has not named an account yet: the money comes back to the balance."""
+    if refund["status"] != "requires_action":
+        message = f"Refund {refund['id']} cannot be canceled: its status is {refund['status']}, not requires_action."
+        raise Refusal(400, "invalid_request_error", message)
+    _return(ctx, refund, "canceled", None)
+
+
+def _return(ctx: Context, refund: JSON, status: str, reason: str | None) -> None:
     former = refund["status"]
+    refund.pop("next_action", None)
     charge = ctx.store.get("charge", refund["charge"])
     assert charge is not None
     line = money.record(
@@ -93,7 +128,7 @@ def fail(ctx: Context, refund: JSON, reason: str = "lost_or_stolen_card") -> Non
         description="REFUND FAILURE",
     )
     refund |= {
-        "status": "failed",
+        "status": status,
         "pending_reason": None,
         "failure_reason": reason,
         "failure_balance_transaction": line["id"],
@@ -102,7 +137,6 @@ def fail(ctx: Context, refund: JSON, reason: str = "lost_or_stolen_card") -> Non
     charge["refunded"] = False
     ctx.store.put(charge)
     _tell(ctx, refund, {"status": former})
-    ctx.emit("refund.failed", refund)
 
 
 @task("refunding.end")
@@ -114,6 +148,15 @@ async def end(ctx: Context, refund: str, fails: bool) -> None:
         fail(ctx, stored)
     elif not fails and stored["status"] == "pending":
         succeed(ctx, stored)
+
+
+@task("refunding.lapse")
+async def lapse(ctx: Context, refund: str) -> None:
+    """Fail a refund whose payer has named no account in time."""
+    stored = ctx.store.get("refund", refund)
+    assert stored is not None
+    if stored["status"] == "requires_action":
+        fail(ctx, stored, "unknown")
 
 
 def _check(ctx: Context, charge: JSON, amount: int | None, remainder: int) -> None:
@@ -145,6 +188,9 @@ def _new(ctx: Context, charge: JSON, amount: int, *, reason: str | None = None, 
         destination["card"]["type"] = "refund"
     elif kind == "us_bank_account":
         destination = {"type": "us_bank_transfer", "us_bank_transfer": {"reference": None, "reference_status": None}}
+    elif kind == "customer_balance":
+        way = cash.TRANSFERS[charge["currency"]]
+        destination = {"type": way, way: {"reference": None, "reference_status": None}}
     return {
         "id": ctx.new_id("re" if kind == "card" else "pyr"),
         "object": "refund",
@@ -165,6 +211,17 @@ def _new(ctx: Context, charge: JSON, amount: int, *, reason: str | None = None, 
         "status": "succeeded",
         "transfer_reversal": None,
     }
+
+
+def _asked(ctx: Context, charge: JSON, email: str | None) -> JSON:
+    payer: JSON = ctx.store.get("customer", charge["customer"]) or {}
+    email = email or payer.get("email")
+    if not email:
+        message = "The payer is asked by e-mail for a bank account: pass `instructions_email`."
+        raise Refusal(400, "invalid_request_error", message, param="instructions_email")
+    sent = {"email_sent_at": ctx.now(), "email_sent_to": email}
+    details = {"email_sent": sent, "expires_at": ctx.now() + ANSWER_SECONDS}
+    return {"instructions_email": email, "next_action": {"type": "display_details", "display_details": details}}
 
 
 def _expect(refund: JSON, *statuses: str) -> None:

@@ -11,10 +11,20 @@ JSON = dict[str, Any]
 
 
 def _intent(raw: JSON) -> JSON:
-    raw = _session(raw)
+    raw = _transfer(_session(raw))
     if {"allowed_payment_method_types", "automatic_payment_methods"} & set(raw):
         return raw
     return raw | {"allowed_payment_method_types": {"0": "card"}}
+
+
+def _transfer(raw: JSON) -> JSON:
+    place = raw
+    for name in ("payment_method_options", "customer_balance", "bank_transfer"):
+        inner = place.get(name)
+        place = inner if isinstance(inner, dict) else {}
+    if place.get("type") == "jp_bank_account":
+        place["type"] = "jp_bank_transfer"
+    return raw
 
 
 def _session(raw: JSON) -> JSON:

@@ -98,6 +98,8 @@ def _payer(ctx: Context, params: JSON) -> JSON:
     source = params.get("source")
     if isinstance(source, str):
         payment_method = cards.resolve(ctx, source)
+        if payment_method["customer"] not in (None, params.get("customer")):
+            raise missing("source", source, param="source", status=400)
     elif isinstance(source, dict):
         payment_method = cards.from_data(ctx, {"type": "card", "card": source})
     else:

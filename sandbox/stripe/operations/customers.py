@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe import lists, search
+from sandbox.stripe import cards, cash, lists, search, sources
 from sandbox.stripe.core import Context, operation, random_text
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import payment_methods
@@ -14,7 +14,7 @@ JSON = dict[str, Any]
 FIELDS = ("address", "description", "email", "name", "phone", "shipping")
 OWN = ("balance", "business_name", "individual_name", "invoice_prefix", "next_invoice_sequence", "tax_exempt")
 # What belongs to the billing area is refused rather than taken and forgotten.
-NOT_HERE = ("cash_balance", "source", "default_source", "tax", "tax_id_data", "test_clock", "validate")
+NOT_HERE = ("tax", "tax_id_data", "test_clock", "validate")
 
 
 def get(ctx: Context, id: str, *, param: str = "id") -> JSON:
@@ -68,9 +68,51 @@ async def create(ctx: Context, params: JSON) -> JSON:
         method = payment_methods.resolved(ctx, params["payment_method"])
         payment_methods.attached(ctx, method, customer["id"])
     set_default_method(ctx, customer, params)
+    added = add_source(ctx, customer, params["source"], {}) if "source" in params else None
+    customer["default_source"] = added["id"] if added else None
     ctx.store.put(customer)
+    cash.set_terms(ctx, customer["id"], params.get("cash_balance") or {})
     ctx.emit("customer.created", customer)
+    if added is not None:
+        ctx.emit("customer.source.created", sources.shown(added))
     return customer
+
+
+def add_source(ctx: Context, customer: JSON, token: str, params: JSON) -> JSON:
+    """Give a stored customer the card behind a token such as `tok_visa`, and return the payment method that it is.
+
+    Raises:
+        Refusal: There is no such token, or its issuer declines.
+    """
+    card = cards.find(token) if token.startswith("tok_") else None
+    if card is None or card.type != "card":
+        raise missing("token", token, param="source", status=400)
+    method = cards.from_card(ctx, card, prefix=sources.PREFIX)
+    merge(method, {"metadata": params["metadata"]} if "metadata" in params else {})
+    return payment_methods.attached(ctx, method, customer["id"])
+
+
+def set_default_source(ctx: Context, customer: JSON, params: JSON) -> JSON:
+    """Change the default source as parameters say, and return its former value by name if it has changed.
+
+    A token is added and takes the place of the former default, which is gone then.
+    """
+    former = customer["default_source"]
+    if "source" in params:
+        added = add_source(ctx, customer, params["source"], {})
+        customer["default_source"] = added["id"]
+        ctx.store.put(customer)
+        ctx.emit("customer.source.created", sources.shown(added))
+        gone = ctx.store.get("payment_method", former or "")
+        if gone is not None:
+            payment_methods.detached(ctx, gone)
+    elif "default_source" in params:
+        wanted = params["default_source"]
+        if wanted not in [each["id"] for each in sources.of_customer(ctx, customer["id"])]:
+            raise missing("source", wanted, param="default_source", status=400)
+        customer["default_source"] = wanted
+        ctx.store.put(customer)
+    return {} if former == customer["default_source"] else {"default_source": former}
 
 
 def refuse_what_is_not_here(params: JSON) -> None:
@@ -121,7 +163,11 @@ async def update(ctx: Context, params: JSON, customer: str) -> JSON:
     refuse_what_is_not_here(params)
     found = get(ctx, customer)
     set_default_method(ctx, found, params)
-    previous = apply(found, params)
+    cash.set_terms(ctx, customer, params.get("cash_balance") or {})
+    previous = set_default_source(ctx, found, params)
+    # A card that was replaced may have been the default of invoices, too.
+    found = get(ctx, customer)
+    previous |= apply(found, params)
     if previous:
         ctx.store.put(found)
         ctx.emit("customer.updated", found, previous)
@@ -130,8 +176,13 @@ async def update(ctx: Context, params: JSON, customer: str) -> JSON:
 
 @operation("delete", "/v1/customers/{customer}")
 async def delete(ctx: Context, _: JSON, customer: str) -> JSON:
-    """Deletes a customer for good; its payment methods are detached, and its id stays known as deleted."""
+    """Deletes a customer for good; its payment methods are detached, and its id stays known as deleted.
+
+    A customer that has ever had a cash balance stays, also when nothing is left of it.
+    """
     found = get(ctx, customer)
+    if cash.shown(ctx, customer)["available"] is not None:
+        raise invalid(f"Customer {customer} has a cash balance and cannot be deleted.", param="id")
     for method in ctx.store.query("payment_method", customer=customer):
         payment_methods.detached(ctx, method)
     ctx.emit("customer.deleted", found)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox.stripe import cards, intents, lists, money, search
+from sandbox.stripe import cards, intents, lists, money, search, transfers
 from sandbox.stripe.core import Context, Refusal, control, operation
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.operations import customers
@@ -12,6 +12,8 @@ JSON = dict[str, Any]
 
 FREE_FIELDS = ("description", "receipt_email", "shipping", "statement_descriptor", "statement_descriptor_suffix")
 SETTABLE = (*FREE_FIELDS, "setup_future_usage", "capture_method", "transfer_group")
+# What was paid towards other terms than these goes back to the cash balance.
+TERMS = ("amount", "currency", "customer", "payment_method", "payment_method_data", "payment_method_options")
 DELAYED_TYPES = {"usd": "us_bank_account", "eur": "sepa_debit"}
 
 
@@ -145,6 +147,10 @@ async def update(ctx: Context, params: JSON, intent: str) -> JSON:
         found["status"] not in intents.CONFIRMABLE
     ):
         raise intents.unexpected_state(found, "update")
+    changed = [name for name in TERMS if name in params and params[name] != found.get(name)]
+    if changed and intents.waits_for_transfer(found):
+        found["next_action"] = None
+        intents.move(ctx, found, "requires_confirmation")
     found |= {name: params[name] for name in ("amount", "currency") if name in params}
     found["currency"] = money.check_currency(found["currency"])
     money.check_amount(found["amount"], found["currency"])
@@ -180,6 +186,14 @@ async def cancel(ctx: Context, params: JSON, intent: str) -> JSON:
     """End an intent that has taken no money."""
     found = get(ctx, intent)
     intents.cancel(ctx, found, params.get("cancellation_reason"))
+    return found
+
+
+@operation("post", "/v1/payment_intents/{intent}/apply_customer_balance")
+async def apply_customer_balance(ctx: Context, params: JSON, intent: str) -> JSON:
+    """Pay an intent that waits for a bank transfer, or a part of it, with what its customer has sent before."""
+    found = get(ctx, intent)
+    transfers.apply_by_hand(ctx, found, params.get("amount"), params.get("currency"))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.stripe import cards, lists
+from sandbox.stripe import cards, lists, sources
 from sandbox.stripe.core import Context, Refusal, operation
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.parameters import merge
@@ -39,6 +39,8 @@ def attached(ctx: Context, method: JSON, customer: str) -> JSON:
         raise invalid("The payment method you provided has already been attached to a customer.")
     if cards.is_spent(ctx, method):
         raise invalid("This payment method was detached from a customer and cannot be used again.")
+    if method["type"] == "customer_balance":
+        raise invalid("A payment method of type customer_balance cannot be attached: it stands for the balance.")
     card = cards.behind(method)
     if card.decline is not None and not card.attaches:
         raise declined(card)
@@ -57,7 +59,7 @@ def declined(card: cards.Card) -> Refusal:
 
 def detached(ctx: Context, method: JSON) -> JSON:
     """Takes a payment method from its customer, for good, and returns it."""
-    customer = method["customer"]
+    customer, card = method["customer"], sources.shown(method) if sources.is_source(method) else None
     method["customer"] = None
     ctx.store.put(method)
     cards.spend(ctx, method)
@@ -68,7 +70,20 @@ def detached(ctx: Context, method: JSON) -> JSON:
         previous = {"invoice_settings": {"default_payment_method": method["id"]}}
         ctx.emit("customer.updated", owner, previous)
     ctx.emit("payment_method.detached", method, {"customer": customer})
+    if card is not None:
+        ctx.emit("customer.source.deleted", card)
+        pass_default_on(ctx, customer, card["id"])
     return method
+
+
+def pass_default_on(ctx: Context, customer: str, gone: str) -> None:
+    """Make the newest card of a customer the default source, if the one that is gone was it."""
+    owner = ctx.store.get("customer", customer)
+    if owner is None or owner.get("default_source") != gone:
+        return
+    owner["default_source"] = next((each["id"] for each in sources.of_customer(ctx, customer)), None)
+    ctx.store.put(owner)
+    ctx.emit("customer.updated", owner, {"default_source": gone})
 
 
 def get(ctx: Context, id: str) -> JSON:

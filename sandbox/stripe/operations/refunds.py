@@ -25,7 +25,14 @@ async def create(ctx: Context, params: JSON) -> JSON:
     """Give back a part of a charge, or all that is left of it."""
     charge = _refunded(ctx, params)
     metadata = merged_metadata({}, params.get("metadata") or {})
-    refund = refunding.give_back(ctx, charge, params.get("amount"), reason=params.get("reason"), metadata=metadata)
+    refund = refunding.give_back(
+        ctx,
+        charge,
+        params.get("amount"),
+        reason=params.get("reason"),
+        metadata=metadata,
+        email=params.get("instructions_email"),
+    )
     if charge["refunded"]:
         close_inquiries(ctx, charge)
     return refund
@@ -50,9 +57,10 @@ async def update(ctx: Context, params: JSON, refund: str) -> JSON:
 
 @operation("post", "/v1/refunds/{refund}/cancel")
 async def cancel(ctx: Context, _: JSON, refund: str) -> JSON:
-    """Refuse: only a refund that waits for the payer can be canceled, and no method of this sandbox has such."""
+    """Take a refund back that waits for its payer to name a bank account."""
     found = get(ctx, refund)
-    raise invalid(f"Refund {refund} cannot be canceled: its status is {found['status']}, not requires_action.")
+    refunding.cancel(ctx, found)
+    return found
 
 
 @operation("get", "/v1/refunds")
@@ -73,6 +81,8 @@ async def end_refund(ctx: Context, body: JSON) -> JSON:
 
 
 def _refunded(ctx: Context, params: JSON) -> JSON:
+    if "origin" in params:
+        raise invalid("This sandbox does not return cash balances to the customer's bank yet.", param="origin")
     if "charge" in params:
         return charges.get(ctx, params["charge"], param="charge", status=400)
     if "payment_intent" not in params:

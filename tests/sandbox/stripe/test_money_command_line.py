@@ -35,3 +35,23 @@ async def test_session_is_paid_through_the_paths_of_the_payment_pages(stripe_san
     assert "checkout.session.async_payment_failed" in await happened(stripe_sandbox)
     again = await versionless(stripe_sandbox, "POST", f"{page}/confirm", {"payment_method": "pm_card_visa"})
     assert again.status_code == 400
+
+
+async def test_transfer_in_japan_is_asked_for_under_its_former_name(stripe_sandbox):
+    customer = (await versionless(stripe_sandbox, "POST", "/v1/customers", {"description": "x"})).json()["id"]
+    options = "payment_method_options[customer_balance]"
+    form = {
+        "amount": "20000",
+        "currency": "jpy",
+        "customer": customer,
+        "payment_method_types[]": "customer_balance",
+        "payment_method_data[type]": "customer_balance",
+        f"{options}[funding_type]": "bank_transfer",
+        f"{options}[bank_transfer][type]": "jp_bank_account",
+        "confirm": "true",
+    }
+    intent = (await versionless(stripe_sandbox, "POST", "/v1/payment_intents", form)).json()
+    assert intent["next_action"]["display_bank_transfer_instructions"]["type"] == "jp_bank_transfer"
+    helper = f"/v1/test_helpers/customers/{customer}/fund_cash_balance"
+    await versionless(stripe_sandbox, "POST", helper, {"amount": "10000", "currency": "jpy"})
+    assert "payment_intent.partially_funded" in await happened(stripe_sandbox)
