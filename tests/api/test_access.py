@@ -15,6 +15,7 @@ from api.v1 import ROUTERS
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.invoicing import issue
 from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 
@@ -45,6 +46,14 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/customer"): (Permission.PAY, None),
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
     ("GET", "/billing/portal"): (Permission.PAY, None),
+    ("POST", "/billing/invoices"): (
+        Permission.OPERATE,
+        {
+            "organization_id": f"org_{NOBODY}",
+            "currency": "USD",
+            "lines": [{"description": "a", "unit_amount": "1"}],
+        },
+    ),
     ("POST", "/projects"): (Permission.MANAGE_PROJECTS, {"slug": "a"}),
     ("POST", "/projects/deployment/purchase-slot"): (Permission.PAY, {}),
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
@@ -114,6 +123,8 @@ OBJECTS = {
     *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
     ("PUT", "/billing/payment-methods/{method_id}/default"),
     ("DELETE", "/billing/payment-methods/{method_id}"),
+    ("GET", "/billing/invoices/{invoice_id}"),
+    *(("POST", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("void", "pay")),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
 }
@@ -123,6 +134,7 @@ OWN_DATA = {
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *("/billing/transactions", "/credits/transactions"),
         *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
+        "/billing/invoices",
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
     )
 }
@@ -184,6 +196,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         await stranger.owner.post("/contracts", {"agent_id": agent["id"], "title": "hidden", "price": "1"}), 201
     )
     project = good(await stranger.owner.post("/projects", {"slug": "hidden"}), 201)
+    invoice = await issue(operator, stranger)
     parts = split_token(stranger.owner.token or "")
     assert parts is not None
     paid = await Written(database, stranger.org_id).begin()
@@ -199,6 +212,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "agent_id": agent["id"],
         "contract_id": contract["id"],
         "slug": project["slug"],
+        "invoice_id": invoice["id"],
         "method_id": "pm_1",
     }
 
@@ -245,6 +259,7 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/billing/transactions?organization_id={org_id}", None),
         ("GET", f"/audit?organization_id={org_id}", None),
         ("GET", f"/projects?organization_id={org_id}", None),
+        ("GET", f"/billing/invoices?organization_id={org_id}", None),
         ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
     ]
     for method, path, body in requests:
@@ -253,11 +268,13 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
 
 async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, foreign: dict[str, str]) -> None:
     paths = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects", "/audit", "/billing/transactions")
+    paths += ("/billing/invoices",)
     for path in paths:
         text = (await tenant.owner.get(f"{path}?limit=200")).text
         assert foreign["contract_id"] not in text
         assert foreign["key_id"] not in text
         assert foreign["agent_id"] not in text
+        assert foreign["invoice_id"] not in text
         if path != "/agents":
             assert stranger.org_id not in text
 

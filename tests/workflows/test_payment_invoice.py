@@ -1,0 +1,315 @@
+"""Payments of invoices through their run: paid once whoever pays, due again after what goes back."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.invoice import WrongInvoiceState
+from domain.payment.state import Fulfilment, Payment, PaymentStatus
+from tests.support.chains import AMOUNTS, ChainsInTest
+from tests.support.invoices import Issued, issued
+from tests.workflows.conftest import Stage
+from tests.workflows.test_payment_crypto import Wallet, paying
+from tests.workflows.tills import Till, till
+
+pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+P = PaymentStatus
+NOTHING = {"wallet": 0, "own": 0, "debt": 0}
+
+
+async def billed(stage: Stage, **changes: object) -> tuple[Till, Issued]:
+    """Begin to pay an invoice of 10 dollars."""
+    made = await till(stage, **changes)
+    invoice = await issued(stage.database, made.terms.org_id)
+    return await another(made, invoice, **changes), invoice
+
+
+async def another(made: Till, invoice: Issued, **changes: object) -> Till:
+    """Begin another payment of the same invoice, of all that is due."""
+    due = (await invoice.standing()).due_minor
+    terms = {"purpose": invoice.purpose, "amount_minor": due} | changes
+    other = await till(made.stage, org_id=made.terms.org_id, **terms)
+    await other.create()
+    return other
+
+
+async def paid(stage: Stage) -> tuple[Till, Issued]:
+    made, invoice = await billed(stage)
+    await pay(made)
+    return made, invoice
+
+
+async def pay(made: Till) -> None:
+    made.there.pay()
+    await made.told()
+    await made.happened("invoice_paid")
+
+
+async def sent_back(made: Till) -> Payment:
+    state = await made.until("refunded")
+    while not state.refunds[0].moved_minor:
+        state = await made.state()
+    return state
+
+
+async def test_an_invoice_is_paid_with_the_money_that_came_for_it(stage: Stage):
+    made, invoice = await paid(stage)
+    assert await invoice.stands() == ("paid", 1000)
+    assert await invoice.paid_by() == {made.terms.payment_id: 1000}
+    assert await made.money() == NOTHING
+    assert await made.kinds() == ["created", "submitted", "received", "invoice_paid"]
+    assert (await made.state()).fulfilment is Fulfilment.DONE
+    told = (await made.timeline())[-1].details
+    assert told == {"invoice_id": invoice.row.id, "amount": "10.00", "currency": "USD"}
+
+
+async def test_a_stored_method_has_paid_the_invoice_when_it_is_answered(stage: Stage):
+    made = await till(stage)
+    invoice = await issued(stage.database, made.terms.org_id)
+    await another(made, invoice, method_ref="pm_ok", off_session=True)
+    assert await invoice.stands() == ("paid", 1000)
+
+
+async def test_of_payments_that_all_succeed_at_once_one_pays_and_the_others_are_sent_back(stage: Stage):
+    first, invoice = await billed(stage)
+    made = [first, *[await another(first, invoice) for _ in range(3)]]
+    for each in made:
+        each.there.pay()
+    await asyncio.gather(*(each.told() for each in made))
+    took: list[Till] = []
+    for each in made:
+        while not {"invoice_paid", "purpose_gone"} & set(kinds := await each.kinds()):
+            pass
+        took += [each] if "invoice_paid" in kinds else []
+    (payer,) = took
+    for each in made:
+        if each is not payer:
+            state = await sent_back(each)
+            assert (state.fulfilment, each.there.gone) == (Fulfilment.GONE, 1000)
+            assert "payment.purpose_gone" in await each.alerts()
+    assert await invoice.stands() == ("paid", 1000)
+    assert await invoice.paid_by() == {payer.terms.payment_id: 1000}
+    assert await first.money() == NOTHING
+
+
+async def test_money_that_is_under_way_when_the_invoice_is_withdrawn_is_sent_back(stage: Stage):
+    made, invoice = await billed(stage)
+    await invoice.withdraw()
+    made.there.pay()
+    await made.told()
+    state = await sent_back(made)
+    assert state.refunds[0].reason == "An invoice that is void takes no money."
+    assert made.there.gone == 1000
+    assert await invoice.stands() == ("void", 0)
+    assert await invoice.paid_by() == {}
+    assert await made.money() == NOTHING
+
+
+async def test_pitfall_05_an_invoice_is_either_paid_or_withdrawn_when_both_happen_at_once(stage: Stage):
+    ends = set()
+    for _ in range(4):
+        made, invoice = await billed(stage)
+        made.there.pay()
+        withdrawing = asyncio.create_task(invoice.withdraw())
+        await made.told()
+        (refusal,) = await asyncio.gather(withdrawing, return_exceptions=True)
+        status, _ = await invoice.stands()
+        while not {"invoice_paid", "purpose_gone"} & set(await made.kinds()):
+            pass
+        status, paid_minor = await invoice.stands()
+        if isinstance(refusal, WrongInvoiceState):
+            assert (status, paid_minor) == ("paid", 1000)
+        else:
+            assert (refusal, status, paid_minor) == (None, "void", 0)
+            await sent_back(made)
+        ends.add(status)
+        assert await made.money() == NOTHING
+    assert ends <= {"paid", "void"}
+
+
+async def test_what_was_captured_pays_a_part_at_once_and_the_rest_stays_due(stage: Stage):
+    made, invoice = await billed(stage, manual_capture=True)
+    await made.send("confirm", method_ref="pm_ok")
+    assert (await made.send("capture", amount_minor=600)).status == "succeeded"
+    await made.happened("invoice_paid")
+    assert await invoice.stands() == ("open", 600)
+    rest = await another(made, invoice)
+    assert rest.terms.amount_minor == 400
+    await pay(rest)
+    assert await invoice.stands() == ("paid", 1000)
+    assert await invoice.paid_by() == {made.terms.payment_id: 600, rest.terms.payment_id: 400}
+
+
+async def test_what_is_more_than_still_due_becomes_cash(stage: Stage):
+    made, invoice = await billed(stage)
+    part = await another(made, invoice, manual_capture=True)
+    await part.send("confirm", method_ref="pm_ok")
+    await part.send("capture", amount_minor=300)
+    await part.happened("invoice_paid")
+    await pay(made)
+    assert await invoice.stands() == ("paid", 1000)
+    assert await made.money() == {"wallet": 300, "own": 0, "debt": 0}
+    await made.send("refund")
+    assert await invoice.stands() == ("open", 300)
+    assert await made.money() == NOTHING
+
+
+async def test_a_refund_makes_the_invoice_due_again_and_somebody_pays_it_again(stage: Stage):
+    made, invoice = await paid(stage)
+    await made.send("refund", amount_minor=250)
+    assert await invoice.stands() == ("open", 750)
+    await made.send("refund")
+    assert await invoice.stands() == ("open", 0)
+    assert await made.money() == NOTHING
+    again = await another(made, invoice)
+    await pay(again)
+    assert await invoice.stands() == ("paid", 1000)
+    assert await invoice.paid_by() == {made.terms.payment_id: 0, again.terms.payment_id: 1000}
+
+
+async def test_an_invoice_that_was_given_back_can_be_withdrawn_and_stays_so_when_the_refund_fails(stage: Stage):
+    made, invoice = await paid(stage)
+    await made.send("refund", reason="pending")
+    await invoice.withdraw()
+    (ref,) = made.there.refunds
+    made.there.fail_refund(ref)
+    await made.told()
+    assert await invoice.stands() == ("void", 0)
+    assert await made.money() == {"wallet": 1000, "own": 0, "debt": 0}
+
+
+async def test_a_refund_that_fails_late_pays_the_invoice_again(stage: Stage):
+    made, invoice = await paid(stage)
+    await made.send("refund", amount_minor=400, reason="pending")
+    assert await invoice.stands() == ("open", 600)
+    (ref,) = made.there.refunds
+    made.there.fail_refund(ref)
+    await made.told()
+    assert await invoice.stands() == ("paid", 1000)
+    assert await made.money() == NOTHING
+
+
+async def test_a_chargeback_makes_it_due_again_and_one_that_is_won_pays_it_again(stage: Stage):
+    made, invoice = await paid(stage)
+    ref = made.there.dispute()
+    await made.told()
+    assert await invoice.stands() == ("open", 0)
+    assert await made.money() == NOTHING
+    assert "payment.debt" not in await made.alerts()
+    made.there.close_dispute(ref, won=True)
+    assert (await made.told()).status is P.SUCCEEDED
+    assert await invoice.stands() == ("paid", 1000)
+
+
+async def test_a_chargeback_that_is_lost_leaves_the_invoice_due_and_no_debt(stage: Stage):
+    made, invoice = await paid(stage)
+    ref = made.there.dispute(400)
+    await made.told()
+    made.there.close_dispute(ref, won=False)
+    assert (await made.told()).status is P.CHARGED_BACK
+    assert await invoice.stands() == ("open", 600)
+    assert await made.money() == NOTHING
+
+
+async def test_a_chargeback_that_is_won_after_somebody_else_has_paid_becomes_cash(stage: Stage):
+    made, invoice = await paid(stage)
+    ref = made.there.dispute()
+    await made.told()
+    other = await another(made, invoice)
+    await pay(other)
+    made.there.close_dispute(ref, won=True)
+    await made.told()
+    assert await invoice.stands() == ("paid", 1000)
+    assert await invoice.paid_by() == {made.terms.payment_id: 0, other.terms.payment_id: 1000}
+    assert await made.money() == {"wallet": 1000, "own": 0, "debt": 0}
+
+
+async def test_money_that_went_back_before_anybody_looked_is_not_paid_and_not_owed(stage: Stage):
+    made, invoice = await billed(stage)
+    made.there.pay()
+    made.there.refund(700)
+    await made.told()
+    await made.happened("invoice_paid")
+    assert await invoice.stands() == ("open", 300)
+    assert await made.money() == NOTHING
+
+
+async def test_a_payment_whose_run_was_terminated_pays_its_invoice_when_it_goes_on(stage: Stage):
+    made, invoice = await billed(stage)
+    await made.handle.terminate("test")
+    await pay(made)
+    assert await invoice.stands() == ("paid", 1000)
+
+
+# In coins -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chains(stage: Stage) -> ChainsInTest:
+    assert stage.chains is not None
+    stage.chains.clock.now = datetime.now(UTC)
+    return stage.chains
+
+
+async def in_coins(stage: Stage, asset: str = "BTC") -> tuple[Wallet, Issued]:
+    made = await till(stage)
+    invoice = await issued(stage.database, made.terms.org_id, AMOUNTS[asset], asset)
+    payer = await paying(stage, asset, org_id=made.terms.org_id, purpose=invoice.purpose, quote=None)
+    return payer, invoice
+
+
+@pytest.mark.usefixtures("chains")
+async def test_coins_that_are_too_few_pay_a_part_when_the_time_is_over(stage: Stage):
+    payer, invoice = await in_coins(stage)
+    part = payer.amount * 2 // 5
+    await payer.send(await payer.deposit(), part)
+    await payer.pass_time(minutes=5)
+    await payer.till.happened("received")
+    assert await invoice.stands() == ("open", 0)  # the rest may still come
+    await payer.pass_time(hours=24)
+    await payer.till.happened("invoice_paid")
+    assert await invoice.stands() == ("open", part)
+    assert await payer.till.money() == NOTHING
+
+
+@pytest.mark.usefixtures("chains")
+async def test_coins_that_are_too_many_pay_the_invoice_and_the_rest_is_on_the_balance(stage: Stage):
+    payer, invoice = await in_coins(stage)
+    place = await payer.deposit()
+    await payer.send(place, payer.amount * 3)
+    await payer.pass_time(minutes=5)
+    await payer.till.happened("invoice_paid")
+    assert await invoice.stands() == ("paid", payer.amount)
+    assert await payer.till.money() == {"wallet": payer.amount * 2, "own": 0, "debt": 0}
+
+
+@pytest.mark.usefixtures("chains")
+async def test_coins_for_an_invoice_that_was_withdrawn_stay_on_the_balance(stage: Stage):
+    payer, invoice = await in_coins(stage)
+    await invoice.withdraw()
+    await payer.send(await payer.deposit(), payer.amount)
+    await payer.pass_time(minutes=5)
+    state = await payer.till.happened("purpose_gone")
+    assert state.refunds == ()
+    assert await invoice.stands() == ("void", 0)
+    assert await payer.till.money() == {"wallet": payer.amount, "own": 0, "debt": 0}
+
+
+@pytest.mark.usefixtures("chains")
+async def test_coins_that_the_chain_takes_back_are_due_again_until_they_come_back(stage: Stage):
+    payer, invoice = await in_coins(stage, "ETH")
+    await payer.mine(5)
+    await payer.send(await payer.deposit(), payer.amount)
+    await payer.pass_time(minutes=5)
+    await payer.till.happened("invoice_paid")
+    assert await invoice.stands() == ("paid", payer.amount)
+    await payer.reorganise(drop=False)
+    await payer.pass_time(hours=2)
+    await payer.till.happened("reversed")
+    assert await invoice.stands() == ("open", 0)
+    await payer.mine(3)
+    await payer.pass_time(hours=2)
+    await payer.till.happened("received", 2)
+    assert await invoice.stands() == ("paid", payer.amount)
+    assert await payer.till.money() == NOTHING
