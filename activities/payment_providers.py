@@ -266,6 +266,7 @@ class PaymentProviders:
             refusal = domain_error_from(error)
             if refusal is None or refusal.retryable:
                 raise
+            # Also a run that is behind the books refuses for good: no state after one that refuses takes money again.
             return await self._funded_before(purpose.escrow_id, source, refusal.error_code)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:

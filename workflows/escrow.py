@@ -2,60 +2,55 @@
 
 import asyncio
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.escrow import EscrowActivities
-    from contracts import search_attributes
+    from contracts.catch_up import CatchUp
     from contracts.escrow import (
         ApproveEscrow,
         ApproveSignal,
         CancelEscrow,
         CancelSignal,
         CommandResult,
-        Declined,
         DeliverEscrow,
         DisputeEscrow,
         DisputeSignal,
-        EscrowCommand,
         EscrowInput,
         EscrowResult,
         FundEscrow,
-        LoadEscrow,
         OpenEscrow,
         OperatorSignal,
-        RecordEscrowEvent,
         RefundEscrow,
         ResolveEscrow,
         ResolveSignal,
         SubmitEvidence,
         ValidateEscrow,
     )
-    from contracts.queues import local_activity
     from domain.access import Actor, Role
-    from domain.errors import Conflict, DomainError, InsufficientFunds, Invalid
+    from domain.errors import Conflict, DomainError, Invalid
     from domain.escrow import commands
-    from domain.escrow.deadlines import next_deadline, timed_exit
-    from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome, signatory_name
+    from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from domain.escrow.story import details
     from domain.money import parse_ratio
     from domain.text import plain_text
+    from workflows.escrow_run import EscrowRun
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
 @workflow.defn(name="escrow")
-class EscrowWorkflow:
+class EscrowWorkflow(EscrowRun):
     """One escrow. Its state is decided here and nowhere else; the books and the read model follow in one transaction.
 
     Messages:
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
-        `cancel`: commands of the API, answered or refused. Signals `approve`, `dispute`, `resolve`, `cancel`: the same
-        from the Temporal UI; a refused one is recorded in the timeline. A cancellation request is a `cancel`.
+        `cancel`: commands of the API, answered or refused. Update `catch_up`: the books are ahead. Signals `approve`,
+        `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; a refused one is recorded in the
+        timeline. A cancellation request is a `cancel`.
     Ends when: the escrow is in a final state and every handler has answered.
     Continues as new: when the server suggests it, with the whole state and absolute deadlines.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
@@ -64,14 +59,7 @@ class EscrowWorkflow:
     @workflow.init
     def __init__(self, start: EscrowInput) -> None:
         """Restore the state, or prepare the one that `run` opens."""
-        self._start = start
-        self._lock = asyncio.Lock()
-        self._signals = start.signals
-        opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
-        self._opening = opening
-        self._escrow: Escrow = start.escrow or opening.escrow
-        # What the run was started with: a run that resumes was not told its state.
-        self._published: EscrowStatus | None = None if start.resume else self._escrow.status
+        super().__init__(start)
 
     @workflow.run
     async def run(self, start: EscrowInput) -> EscrowResult:
@@ -192,6 +180,15 @@ class EscrowWorkflow:
     def _validate_cancel(self, command: CancelEscrow) -> None:
         self._check(command, self._cancel(command))
 
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> CommandResult:
+        """Adopt what the books hold, for a caller who has seen that they are ahead."""
+        async with self._lock:
+            await self._open_once()
+            if self._escrow.version < command.version:
+                await self._catch_up()
+        return self._result()
+
     # Signals of operators ---------------------------------------------------------------------------------------------
 
     @workflow.signal(name="approve")
@@ -238,6 +235,46 @@ class EscrowWorkflow:
             return commands.cancel(escrow, actor=_operator(signal), reason=reason)
 
         await self._obey("cancel", signal, decide)
+
+    async def _obey(self, name: str, signal: OperatorSignal, decide: Decision) -> None:
+        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
+        self._signals += 1
+        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
+        # delivered again keeps its id.
+        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
+        command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
+        actor = _operator(signal)
+        refusal = await self._tried(command_id, decide, actor)
+        # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
+        if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._was_behind():
+            refusal = await self._tried(command_id, decide, actor)
+        if refusal is None:
+            return
+        if self._escrow.is_final:
+            workflow.logger.warning("refused after the end", extra={"command": name, "code": refusal.error_code})
+            return
+        note = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
+        await self._apply(
+            f"{command_id}:refused",
+            lambda escrow, _now: Outcome(escrow=escrow, event="command_refused", actor=actor.qualified(), details=note),
+            actor,
+        )
+
+    async def _tried(self, command_id: str, decide: Decision, actor: Actor) -> DomainError | None:
+        try:
+            await self._apply(command_id, decide, actor)
+        except DomainError as refusal:
+            return refusal
+        return None
+
+    async def _was_behind(self) -> bool:
+        async with self._lock:
+            return await self._catch_up()
+
+    async def _cancel_requested(self) -> None:
+        """Take a cancellation from the Temporal UI for an operator's `cancel`: the money must go somewhere."""
+        signal = CancelSignal(reason="the run was cancelled")
+        await asyncio.shield(self.signal_cancel(signal))
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 
@@ -294,140 +331,6 @@ class EscrowWorkflow:
     def _cancel(self, command: CancelEscrow) -> Decision:
         return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
 
-    # The one way that anything happens --------------------------------------------------------------------------------
-
-    def _check(self, command: EscrowCommand, decide: Decision) -> None:
-        """Refuse at the door what the present state refuses; the handler decides again when its turn comes.
-
-        A run that has yet to resume from the books does not know its state, so it lets everything in. So does one that
-        is busy: where a task was lost the books are ahead of it, and callers have read them.
-        """
-        unknown = self._lock.locked() or (self._start.resume and self._escrow.version == 0)
-        if not unknown and not self._escrow.has_done(command.command_id):
-            decide(self._escrow, workflow.now())
-
-    async def _answer(self, command: EscrowCommand, decide: Decision) -> CommandResult:
-        await self._apply(command.command_id, decide, command.actor)
-        return self._result()
-
-    async def _obey(self, name: str, signal: OperatorSignal, decide: Decision) -> None:
-        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
-        self._signals += 1
-        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
-        # delivered again keeps its id.
-        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
-        command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
-        actor = _operator(signal)
-        try:
-            await self._apply(command_id, decide, actor)
-        except DomainError as refusal:
-            if self._escrow.is_final:
-                workflow.logger.warning("refused after the end", extra={"command": name, "code": refusal.error_code})
-                return
-            note = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
-            await self._apply(
-                f"{command_id}:refused",
-                lambda escrow, _now: Outcome(
-                    escrow=escrow, event="command_refused", actor=actor.qualified(), details=note
-                ),
-                actor,
-            )
-
-    async def _apply(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
-        """Decide under the lock, write, and only then change the state; a deadline that has passed goes first."""
-        async with self._lock:
-            await self._open_once()
-            while not self._escrow.has_done(command_id):
-                now = workflow.now()
-                if await self._expire(now):
-                    continue
-                outcome = decide(self._escrow, now)
-                if await self._record(outcome, command_id, actor, now):
-                    return
-
-    async def _advance(self) -> None:
-        """Open, or wait for the next deadline or change, whichever comes first."""
-        async with self._lock:
-            await self._open_once()
-            await self._expire(workflow.now())
-        deadline, version = next_deadline(self._escrow), self._escrow.version
-        if deadline is None:
-            return
-        try:
-            await workflow.wait_condition(
-                lambda: self._escrow.version != version or self._should_continue_as_new(),
-                timeout=max(deadline.at - workflow.now(), timedelta(0)),
-                timeout_summary=f"{self._escrow.status}: {deadline.what}",
-            )
-        except TimeoutError:
-            return
-
-    async def _open_once(self) -> None:
-        if self._start.resume and self._escrow.version == 0:
-            self._escrow = await workflow.execute_local_activity_method(
-                EscrowActivities.load,
-                LoadEscrow(escrow_id=self._escrow.terms.escrow_id),
-                **local_activity("resume from the books"),
-            )
-            self._publish()
-        if self._escrow.version == 0:
-            await self._record(
-                self._opening, self._start.command_id, self._start.opened_by, self._opening.escrow.opened_at
-            )
-
-    async def _expire(self, now: datetime) -> bool:
-        """Do what a passed deadline does; the caller holds the lock."""
-        outcome = timed_exit(self._escrow, now)
-        if outcome is None:
-            return False
-        await self._record(outcome, f"timer:{outcome.event}:{self._escrow.version}", None, now)
-        return True
-
-    async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> bool:
-        """Write one event and adopt the state after it, or the state that the books hold when they are ahead.
-
-        Returns whether the command is done: by this event, or by one that the books have had for longer.
-        """
-        numbered = commands.numbered(outcome, command_id=command_id, now=now)
-        recorded = await workflow.execute_local_activity_method(
-            EscrowActivities.record_event,
-            RecordEscrowEvent(
-                escrow=numbered.escrow,
-                event=numbered.event,
-                command_id=command_id,
-                actor=numbered.actor,
-                actor_detail=actor,
-                moves=numbered.moves,
-                details=dict(numbered.details),
-                at=now,
-            ),
-            **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
-        )
-        if recorded.declined is not None:
-            raise _refusal(recorded.declined, self._escrow.status)
-        self._escrow = recorded.stored or numbered.escrow
-        self._publish()
-        return recorded.applied
-
-    def _publish(self) -> None:
-        """Show the state to operators; the search attribute costs the server a write, so only when it changes."""
-        if self._escrow.status is not self._published:
-            self._published = self._escrow.status
-            workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._published.value)])
-        workflow.set_current_details(details(self._escrow))
-
-    async def _cancel_requested(self) -> None:
-        """Take a cancellation from the Temporal UI for an operator's `cancel`: the money must go somewhere."""
-        signal = CancelSignal(reason="the run was cancelled")
-        await asyncio.shield(self.signal_cancel(signal))
-
-    def _should_continue_as_new(self) -> bool:
-        return workflow.info().is_continue_as_new_suggested()
-
-    def _result(self) -> CommandResult:
-        terms = self._escrow.terms
-        return CommandResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
-
 
 def _operator(signal: OperatorSignal) -> Actor:
     return Actor(principal=f"temporal-ui:{_named(signal.operator) or 'operator'}", role=Role.OPERATOR)
@@ -439,8 +342,3 @@ def _named(value: object) -> str | None:
 
 def _optional_text(value: object, field: str) -> str | None:
     return None if value is None else plain_text(value, field)
-
-
-def _refusal(declined: Declined, status: EscrowStatus) -> DomainError:
-    kind = InsufficientFunds if declined.code == InsufficientFunds.code else Invalid
-    return kind(declined.detail, code=declined.code, extra={**declined.extra, "state": status.value})

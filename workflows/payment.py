@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import PaymentProviders
+    from contracts.catch_up import CatchUp
     from contracts.payment import (
         AskEvidence,
         CancelPayment,
@@ -37,6 +38,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.text import plain_text
     from workflows.payment_run import CALL_TIMEOUT, PaymentRun
 
+Obey = Callable[[str, Actor], Awaitable[None]]
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
@@ -45,9 +48,9 @@ class PaymentWorkflow(PaymentRun):
     """One payment. Its provider's word is read again at every turn, and only what is new is booked.
 
     Messages:
-        updates `create`, `confirm`, `capture`, `cancel`, `refund`, `submit_evidence`: commands of the API. Signals
-        `provider_event`: the provider has news. Signals `refund`, `cancel`, `look` from the Temporal UI; a refused one
-        is recorded in the timeline. A cancellation request is a `cancel`.
+        updates `create`, `confirm`, `capture`, `cancel`, `refund`, `submit_evidence`: commands of the API. Update
+        `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`, `cancel`,
+        `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation request is a `cancel`.
     Ends when: nothing is awaited any more, and `open_seconds` have passed since. What comes later starts a new run.
     Continues as new: when the server suggests it, with the whole state and absolute deadlines.
     Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
@@ -106,15 +109,16 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="confirm")
     async def confirm(self, command: ConfirmPayment) -> PaymentCommandResult:
         """Go on after the payer has acted."""
-        async with self._lock:
-            await self._open_once()
-            if not self._payment.received_minor:
-                commands.check_open(self._payment, "confirm")
-                ask = self._ask("confirm", command.command_id, method_ref=command.method_ref)
-                answer = await workflow.execute_activity_method(
-                    PaymentProviders.confirm, ask, **regular_activity("confirm", timeout=CALL_TIMEOUT)
-                )
-                await self._take(answer)
+        with self._dated():
+            async with self._lock:
+                await self._open_once()
+                if not self._payment.received_minor:
+                    commands.check_open(self._payment, "confirm")
+                    ask = self._ask("confirm", command.command_id, method_ref=command.method_ref)
+                    answer = await workflow.execute_activity_method(
+                        PaymentProviders.confirm, ask, **regular_activity("confirm", timeout=CALL_TIMEOUT)
+                    )
+                    await self._take(answer)
         return self._result()
 
     @confirm.validator
@@ -125,14 +129,15 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="capture")
     async def capture(self, command: CapturePayment) -> PaymentCommandResult:
         """Take what was authorized."""
-        async with self._lock:
-            await self._open_once()
-            amount = commands.check_capture(self._payment, command.amount_minor)
-            ask = self._ask("capture", command.command_id, amount_minor=amount)
-            answer = await workflow.execute_activity_method(
-                PaymentProviders.capture, ask, **regular_activity("capture", timeout=CALL_TIMEOUT)
-            )
-            await self._take(answer)
+        with self._dated():
+            async with self._lock:
+                await self._open_once()
+                amount = commands.check_capture(self._payment, command.amount_minor)
+                ask = self._ask("capture", command.command_id, amount_minor=amount)
+                answer = await workflow.execute_activity_method(
+                    PaymentProviders.capture, ask, **regular_activity("capture", timeout=CALL_TIMEOUT)
+                )
+                await self._take(answer)
         return self._result()
 
     @capture.validator
@@ -142,9 +147,10 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
         """End a payment that nobody has paid."""
-        async with self._lock:
-            await self._open_once()
-            await self._cancel(command.command_id)
+        with self._dated():
+            async with self._lock:
+                await self._open_once()
+                await self._cancel(command.command_id)
         return self._result()
 
     @cancel.validator
@@ -154,11 +160,12 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="refund")
     async def refund(self, command: RefundPayment) -> PaymentCommandResult:
         """Give back a part, or what remains; the one that asks twice is answered the same."""
-        async with self._lock:
-            await self._open_once()
-            await self._refund(
-                command.command_id, command.refund_id, command.amount_minor, command.reason, command.actor
-            )
+        with self._dated():
+            async with self._lock:
+                await self._open_once()
+                await self._refund(
+                    command.command_id, command.refund_id, command.amount_minor, command.reason, command.actor
+                )
         return self._result(refund_id=command.refund_id)
 
     @refund.validator
@@ -170,26 +177,37 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitDisputeEvidence) -> PaymentCommandResult:
         """Answer a chargeback."""
-        async with self._lock:
-            await self._open_once()
-            if not self._payment.has_done(command.command_id):
-                dispute = commands.check_evidence(self._payment, command.dispute_ref)
-                key = payment_key(self._payment.terms.payment_id, "evidence", command.command_id)
-                terms, ref = self._payment.terms, self._payment.ref
-                ask = AskEvidence(terms=terms, dispute_ref=dispute.ref, text=command.text, key=key, ref=ref)
-                answer = await workflow.execute_activity_method(
-                    PaymentProviders.submit_evidence, ask, **regular_activity("evidence", timeout=CALL_TIMEOUT)
-                )
-                if answer.refused is not None:
-                    raise Invalid(answer.refused.detail, code="payment.evidence_refused")
-                done = commands.evidence_submitted(self._payment, dispute.ref, actor=command.actor, at=workflow.now())
-                await self._record([done], command_id=command.command_id, actor=command.actor)
-                self._look_wanted = True
+        with self._dated():
+            async with self._lock:
+                await self._open_once()
+                if not self._payment.has_done(command.command_id):
+                    dispute = commands.check_evidence(self._payment, command.dispute_ref)
+                    key = payment_key(self._payment.terms.payment_id, "evidence", command.command_id)
+                    terms, ref = self._payment.terms, self._payment.ref
+                    ask = AskEvidence(terms=terms, dispute_ref=dispute.ref, text=command.text, key=key, ref=ref)
+                    answer = await workflow.execute_activity_method(
+                        PaymentProviders.submit_evidence, ask, **regular_activity("evidence", timeout=CALL_TIMEOUT)
+                    )
+                    if answer.refused is not None:
+                        raise Invalid(answer.refused.detail, code="payment.evidence_refused")
+                    now = workflow.now()
+                    done = commands.evidence_submitted(self._payment, dispute.ref, actor=command.actor, at=now)
+                    await self._record([done], command_id=command.command_id, actor=command.actor)
+                    self._look_wanted = True
         return self._result()
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitDisputeEvidence) -> None:
         self._check(command, lambda: commands.check_evidence(self._payment, command.dispute_ref))
+
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> PaymentCommandResult:
+        """Adopt what the books hold, for a caller who has seen that they are ahead."""
+        async with self._lock:
+            await self._open_once()
+            if self._payment.version < command.version:
+                await self._catch_up()
+        return self._result()
 
     def _check(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
         """Refuse at the door what the present state refuses, so that Temporal does not keep the refusal as the answer.
@@ -200,7 +218,7 @@ class PaymentWorkflow(PaymentRun):
         if self._lock.locked():
             return
         if self._payment.version and not self._payment.has_done(command.command_id):
-            with suppress(NotYet):  # what is under way may be over by then
+            with self._dated(), suppress(NotYet):  # what is under way may be over by then
                 decide()
 
     # Signals ----------------------------------------------------------------------------------------------------------
@@ -237,9 +255,7 @@ class PaymentWorkflow(PaymentRun):
 
         await self._obey("cancel", signal, obey)
 
-    async def _obey(
-        self, name: str, signal: PaymentSignal | RefundSignal, obey: Callable[[str, Actor], Awaitable[None]]
-    ) -> None:
+    async def _obey(self, name: str, signal: PaymentSignal | RefundSignal, obey: Obey) -> None:
         """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
         self._signals += 1
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
@@ -249,14 +265,24 @@ class PaymentWorkflow(PaymentRun):
         actor = Actor(principal=f"temporal-ui:{_named(signal.operator) or 'operator'}", role=Role.OPERATOR)
         async with self._lock:
             await self._open_once()
-            try:
-                await obey(command_id, actor)
-            except DomainError as refusal:
+            refusal = await _tried(obey, command_id, actor)
+            # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
+            if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._catch_up():
+                refusal = await _tried(obey, command_id, actor)
+            if refusal is not None:
                 note: dict[str, object] = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
                 refused = commands.command_refused(
                     self._payment, actor=actor.qualified(), details=note, at=workflow.now()
                 )
                 await self._record([refused], command_id=bounded(f"{command_id}:refused"), actor=actor)
+
+
+async def _tried(obey: Obey, command_id: str, actor: Actor) -> DomainError | None:
+    try:
+        await obey(command_id, actor)
+    except DomainError as refusal:
+        return refusal
+    return None
 
 
 def _named(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -10,6 +11,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentBooks
     from contracts import search_attributes
+    from contracts.catch_up import dated
     from contracts.payment import (
         AskProvider,
         LoadPayment,
@@ -84,14 +86,29 @@ class PaymentRecord:
         if self._payment.version:
             return
         if self._start.resume:
-            self._payment = await workflow.execute_local_activity_method(
-                PaymentBooks.load,
-                LoadPayment(payment_id=self._payment.terms.payment_id),
-                **local_activity("resume from the books"),
-            )
+            self._payment = await self._load("resume from the books")
             self._publish()
         else:
             await self._record([self._opening], command_id=self._start.command_id, actor=self._start.created_by)
+
+    async def _load(self, why: str) -> Payment:
+        return await workflow.execute_local_activity_method(
+            PaymentBooks.load, LoadPayment(payment_id=self._payment.terms.payment_id), **local_activity(why)
+        )
+
+    async def _catch_up(self) -> bool:
+        """Adopt what the books hold when it is later than what the run knows; the caller holds the lock.
+
+        A local activity may have committed although its workflow task was lost. Returns whether the run was behind.
+        """
+        stored = await self._load("look whether the books are ahead")
+        if stored.version <= self._payment.version:
+            return False
+        self._payment = stored
+        # Like a run that resumes it does not know what was asked of the provider, and looks there before it asks.
+        self._start = self._start.model_copy(update={"resume": True})
+        self._publish()
+        return True
 
     async def _record(
         self,
@@ -136,6 +153,10 @@ class PaymentRecord:
         if recorded.applied and handled:
             self._events = [event for event in self._events if event not in set(handled)]
         return recorded.applied
+
+    def _dated(self) -> AbstractContextManager[None]:
+        """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
+        return dated(lambda: self._payment.version)
 
     # What is known ----------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import contracts
+from contracts import catch_up, holds, payment
 from contracts import escrow as messages
-from contracts import holds, payment
 from contracts.base import Message
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
@@ -124,6 +124,7 @@ def samples() -> dict[str, Message]:
         payment.PaymentSweepResult(waiting=2, started=1),
         payment.CustomerInput(org_id="org_1", name="Acme"),
         payment.CustomerResult(org_id="org_1", customer_ref="cus_1"),
+        catch_up.CatchUp(version=7),
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),
     ]

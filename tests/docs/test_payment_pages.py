@@ -203,7 +203,7 @@ def test_signals_are_those_of_the_workflow() -> None:
     definition = _Definition.must_from_class(PaymentWorkflow)
     assert set(definition.signals) == {*SIGNALS, "provider_event"}
     updates = {"confirm", "capture", "cancel", "refund", "create"}
-    assert set(definition.updates) == {*updates, "submit_evidence"}
+    assert set(definition.updates) == {*updates, "submit_evidence", "catch_up"}
     assert {name for name in updates if f"- **{name}**: " in PAYMENTS} == updates
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from activities.books import BooksRefused
 from activities.escrow import EscrowActivities
-from contracts.escrow import RecordEscrowEvent
 from domain import accounts
 from domain.errors import WrongState
 from domain.escrow import commands as rules
@@ -15,31 +14,9 @@ from domain.escrow.state import RECEIPT_WINDOW
 from ledger.gateway import Ledger
 from repositories import alert
 from runtime.database import driver_connection
+from tests.workflows.behind import committed_behind_the_run, message_of
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
-
-
-def message_of(outcome, command_id):
-    now = datetime.now(UTC)
-    numbered = rules.numbered(outcome, command_id=command_id, now=now)
-    return RecordEscrowEvent(
-        escrow=numbered.escrow,
-        event=numbered.event,
-        command_id=command_id,
-        actor=numbered.actor,
-        moves=numbered.moves,
-        details=dict(numbered.details),
-        at=now,
-    )
-
-
-async def committed_behind_the_run(job, outcome, command_id):
-    """Write an event as a worker would that dies before it can tell the server."""
-    message = message_of(outcome, command_id)
-    activities = EscrowActivities(job.stage.database)
-    recorded = await activities.record_event(message)
-    assert recorded.applied
-    return message, activities
 
 
 async def test_a_lost_command_is_found_when_it_comes_again(award):

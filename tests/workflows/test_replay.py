@@ -17,7 +17,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.support.histories import FOLDER, replay_and_keep, replayer
-from tests.workflows import payment_runs
+from tests.workflows import lagging_runs, payment_runs
 from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.tills import Till
 
@@ -116,20 +116,24 @@ async def declined_then_funded_then_refunded(stage: Stage) -> Job:
     return job
 
 
-SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = payment_runs.RUNS | {
-    scenario.__name__: scenario
-    for scenario in (
-        released_by_score,
-        released_by_signatures,
-        milestones_then_expired,
-        dispute_by_default,
-        not_funded,
-        review_expired,
-        steered_by_signals,
-        cancelled_run,
-        declined_then_funded_then_refunded,
-    )
-}
+SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = (
+    payment_runs.RUNS
+    | lagging_runs.RUNS
+    | {
+        scenario.__name__: scenario
+        for scenario in (
+            released_by_score,
+            released_by_signatures,
+            milestones_then_expired,
+            dispute_by_default,
+            not_funded,
+            review_expired,
+            steered_by_signals,
+            cancelled_run,
+            declined_then_funded_then_refunded,
+        )
+    }
+)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 No database transaction is open while Temporal is called. A command's update id is the command's id, so repeating a
 command attaches to the first try as long as its run lasts; after that the receipts in the state, and the timeline's
-unique command ids, give the first result.
+unique command ids, give the first result. A run that is behind the books catches up before its refusal counts.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.catch_up import catching_up
 from api.deps import Deps
 from api.patience import PAUSE, patiently
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
@@ -66,7 +67,7 @@ async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, co
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
     with deps.metrics.escrow_command("open"):
-        return await _patiently(deps, lambda: _started(client, start, "open", command))
+        return await _patiently(deps, lambda: _started(client, start, "open", command, command_id))
 
 
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
@@ -77,12 +78,13 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         WrongState: the escrow has ended.
         Unavailable: no answer in time; repeating the key is safe.
     """
-    handle = client.get_workflow_handle(escrow_workflow_id(escrow.terms.contract_id))
+    workflow_id = escrow_workflow_id(escrow.terms.contract_id)
+    handle = client.get_workflow_handle(workflow_id)
 
-    async def try_running() -> CommandResult | None:
+    async def try_running(update_id: str) -> CommandResult | None:
         try:
             result: CommandResult = await handle.execute_update(
-                update, command, id=command.command_id, result_type=CommandResult
+                update, command, id=update_id, result_type=CommandResult
             )
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
@@ -90,9 +92,9 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             return None
         return result
 
-    async def attempt() -> CommandResult:
+    async def give(update_id: str) -> CommandResult:
         missing = 0
-        while (result := await try_running()) is None:
+        while (result := await try_running(update_id)) is None:
             # The run is over: the escrow has ended, or passes to its next run, or somebody terminated it.
             stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
             if isinstance(stored, CommandResult):
@@ -102,10 +104,17 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
                 start = EscrowInput(
                     terms=stored.terms, opened_by=command.actor, command_id=command.command_id, resume=True
                 )
-                return await _started(client, start, update, command)
+                return await _started(client, start, update, command, update_id)
             await asyncio.sleep(PAUSE.total_seconds())
         return result
 
+    async def books() -> int:
+        async with deps.database.platform() as session:
+            row = await escrows.get(session, escrow.terms.escrow_id)
+            assert row is not None
+            return row.version
+
+    attempt = catching_up(client, workflow_id, command.command_id, give, books)
     with deps.metrics.escrow_command(update):
         try:
             return await _patiently(deps, attempt)
@@ -133,7 +142,9 @@ async def _stored(deps: Deps, escrow_id: str, command_id: str) -> CommandResult 
     return state
 
 
-async def _started(client: Client, start: EscrowInput, update: str, command: EscrowCommand) -> CommandResult:
+async def _started(
+    client: Client, start: EscrowInput, update: str, command: EscrowCommand, update_id: str
+) -> CommandResult:
     """Send an update to a running workflow or to one that starts with it.
 
     A workflow that was terminated by hand starts again from the state that the books hold; one that has completed
@@ -152,7 +163,7 @@ async def _started(client: Client, start: EscrowInput, update: str, command: Esc
         search_attributes=escrow_attributes(terms, None if start.resume else EscrowStatus.OPEN),
     )
     result: CommandResult = await client.execute_update_with_start_workflow(
-        update, command, id=command.command_id, start_workflow_operation=operation, result_type=CommandResult
+        update, command, id=update_id, start_workflow_operation=operation, result_type=CommandResult
     )
     return result
 

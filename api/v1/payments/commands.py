@@ -2,7 +2,8 @@
 
 No database transaction is open while Temporal is called. A payment's terms are noted under the command before its run
 starts, so whoever repeats the command after a crash starts the same payment, and never a second one. Every command goes
-out as an update with start: a payment whose run has ended begins another one, from what the books hold.
+out as an update with start: a payment whose run has ended begins another one, from what the books hold. A run that is
+behind the books catches up before its refusal counts.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from api.catch_up import catching_up
 from api.deps import Deps
 from api.idempotency import Command
 from api.patience import PAUSE, patiently
@@ -165,12 +167,13 @@ async def _told(
     deps: Deps, client: Client, terms: PaymentTerms, update: str, command: PaymentCommand, *, resume: bool
 ) -> PaymentCommandResult:
     start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)
+    workflow_id = payment_workflow_id(terms.payment_id)
 
-    async def attempt(update_id: str) -> PaymentCommandResult:
+    async def give(update_id: str) -> PaymentCommandResult:
         operation = WithStartWorkflowOperation(
             PaymentWorkflow.run,
             start,
-            id=payment_workflow_id(terms.payment_id),
+            id=workflow_id,
             task_queue=TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
@@ -187,8 +190,14 @@ async def _told(
         )
         return result
 
+    async def books() -> int:
+        async with deps.database.platform() as session:
+            row = await payments.get(session, terms.payment_id)
+            return 0 if row is None else row.version
+
     async def answer(update_id: str) -> PaymentCommandResult:
-        return await patiently(lambda: attempt(update_id), limit=deps.settings.command_timeout, what="payment")
+        attempt = catching_up(client, workflow_id, update_id, give, books)
+        return await patiently(attempt, limit=deps.settings.command_timeout, what="payment")
 
     try:
         with deps.metrics.payment_command(update):

@@ -1,0 +1,11 @@
+"""What a payment relies on when an escrow refuses its money."""
+
+from domain.escrow.state import ALLOWED, TRANSITIONS, EscrowStatus
+
+
+def test_a_state_that_refuses_money_is_never_followed_by_one_that_takes_it():
+    """A run may refuse by a state that the books have left behind, and the payment gives the money back for good."""
+    taking = ALLOWED["fund"]
+    refusing = set(EscrowStatus) - taking
+    assert taking
+    assert not [(state, after) for state in refusing for after in TRANSITIONS[state] & taking]

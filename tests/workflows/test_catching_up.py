@@ -1,0 +1,236 @@
+"""A run that is behind the books: callers have read a state that it does not know, and are not refused by the old one.
+
+Each test writes an event behind the run's back, as a local activity does whose workflow task is lost.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts.catch_up import CatchUp, dated, take_version
+from contracts.escrow import CommandResult
+from domain.errors import DomainError, WrongState
+from domain.escrow import commands as rules
+from domain.payment import commands as payment_rules
+from domain.payment.commands import WrongPaymentState
+from domain.payment.state import PaymentStatus, RefundState
+from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
+from tests.workflows.conftest import Award, Job, Stage
+from tests.workflows.tills import Till, till
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def disputed_behind(award: Award) -> Job:
+    """An escrow that is disputed in the books, and delivered as far as its run knows."""
+    job = await (await award()).delivered()
+    outcome = rules.dispute(await job.state(), actor=job.finance, reason="x", now=datetime.now(UTC))
+    await committed_behind_the_run(job, outcome, "lost-dispute")
+    return job
+
+
+async def delivered_behind(award: Award) -> Job:
+    """An escrow that is delivered in the books, and funded as far as its run knows."""
+    job = await (await award()).funded()
+    state, now = await job.state(), datetime.now(UTC)
+    outcome = rules.deliver(state, actor=job.bot, artifacts=(), note=None, milestone=None, now=now)
+    await committed_behind_the_run(job, outcome, "lost-delivery")
+    return job
+
+
+async def paid_behind(stage: Stage, **changes: Any) -> Till:
+    """A payment that is paid in the books, and waits for its payer as far as its run knows."""
+    made = await till(stage, **changes)
+    await made.create()
+    made.there.pay()
+    await booked_behind_the_run(made)
+    assert (await made.state()).status is PaymentStatus.SUCCEEDED
+    return made
+
+
+async def looks(job: Job | Till) -> int:
+    """Count the results of local activities in the run's history."""
+    history = await job.handle.fetch_history()
+    return sum(event.HasField("marker_recorded_event_attributes") for event in history.events)
+
+
+# Escrows --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_the_books_allow_is_done_although_the_run_is_behind(award: Award) -> None:
+    job = await disputed_behind(award)
+    assert (await job.send("resolve", job.arbiter, payee_share_e4=6000)).status == "split"
+    assert await job.end() == "split"
+    assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
+
+
+async def test_a_command_that_the_books_refuse_is_refused_with_what_they_say(award: Award) -> None:
+    job = await delivered_behind(award)
+    with pytest.raises(WrongState) as caught:
+        await job.send("resolve", job.arbiter, payee_share_e4=6000)
+    assert caught.value.extra == {"state": "delivered"}
+    assert await job.kinds() == ["opened", "funded", "delivered"]
+    # The deadlines that hold now are those of what was delivered: three days, and not seven.
+    await job.pass_time(days=4)
+    assert await job.end() == "released"
+
+
+async def test_a_run_whose_escrow_has_ended_in_the_books_ends_with_the_next_refusal(award: Award) -> None:
+    job = await (await award()).delivered()
+    outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=None)
+    await committed_behind_the_run(job, outcome, "lost-refund")
+    with pytest.raises(WrongState) as caught:
+        await job.send("resolve", job.arbiter, payee_share_e4=6000)
+    assert caught.value.extra == {"state": "refunded"}
+    assert await job.end() == "refunded"
+
+
+async def test_a_refusal_by_a_run_that_is_not_behind_says_nothing_of_versions(award: Award) -> None:
+    job = await (await award()).delivered()
+    before = await looks(job)
+    with pytest.raises(WrongState) as caught:
+        await job.send("resolve", job.arbiter, payee_share_e4=6000)
+    assert caught.value.extra == {"state": "delivered"}
+    assert await looks(job) == before
+
+
+async def test_two_callers_at_once_are_both_served(award: Award) -> None:
+    job = await disputed_behind(award)
+    await asyncio.gather(
+        job.send("submit_evidence", job.bot, note="as agreed"),
+        job.send("submit_evidence", job.finance, note="not as agreed"),
+    )
+    assert (await job.kinds())[3:] == ["disputed", "evidence_submitted", "evidence_submitted"]
+
+
+@pytest.mark.parametrize(("ahead", "asks"), [(0, 0), (90, 1)])
+async def test_catching_up_with_nothing_changes_nothing(award: Award, ahead: int, asks: int) -> None:
+    job = await (await award()).delivered()
+    before, known = await looks(job), (await job.state()).version
+    told = CatchUp(version=known + ahead)
+    result = await job.handle.execute_update("catch_up", told, result_type=CommandResult)
+    assert (result.status, result.version) == ("delivered", known)
+    assert await looks(job) == before + asks
+    assert await job.kinds() == ["opened", "funded", "delivered"]
+    assert (await job.send("validate", job.validator, score_e4=9000)).status == "released"
+
+
+async def test_a_signal_that_the_books_allow_is_done_although_the_run_is_behind(award: Award) -> None:
+    job = await award()
+    await job.open()
+    outcome = rules.fund(await job.state(), actor=job.procurement, source="credits", now=datetime.now(UTC))
+    await committed_behind_the_run(job, outcome, "lost-fund")
+    await job.handle.signal("dispute", {"operator": "kim", "command_id": "freeze"})
+    await job.told("disputed")
+    assert await job.kinds() == ["opened", "funded", "disputed"]
+
+
+async def test_a_signal_that_the_books_refuse_is_recorded_with_what_they_say(award: Award) -> None:
+    job = await delivered_behind(award)
+    await job.handle.signal("resolve", {"operator": "kim", "payee_share": "0.5"})
+    refused = await job.told("command_refused")
+    assert "delivered" in refused.details["detail"]
+    assert await job.kinds() == ["opened", "funded", "delivered", "command_refused"]
+
+
+# Payments -------------------------------------------------------------------------------------------------------------
+
+
+async def test_money_that_the_run_has_not_seen_can_be_refunded(stage: Stage) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await paid_behind(stage)
+        assert (await tell(made, "refund", amount_minor=400)).status == "partially_refunded"
+        assert (await made.state()).refunds[0].state is RefundState.SUCCEEDED
+        assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
+
+
+async def test_what_the_run_does_not_know_to_be_authorized_can_be_captured(stage: Stage) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await till(stage, manual_capture=True)
+        await made.create()
+        made.there.authorize()
+        await booked_behind_the_run(made)
+        assert (await made.state()).status is PaymentStatus.REQUIRES_CAPTURE
+        assert (await tell(made, "capture", amount_minor=600)).status == "succeeded"
+        assert (await made.state()).received_minor == 600
+
+
+async def test_a_payment_refuses_with_what_the_books_say(stage: Stage) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await paid_behind(stage)
+        with pytest.raises(WrongPaymentState) as caught:
+            await tell(made, "capture")
+        assert caught.value.extra == {"state": "succeeded"}
+        assert await made.kinds() == ["created", "submitted", "received"]
+
+
+async def test_a_refusal_that_temporal_keeps_does_not_outlive_the_state_that_it_was_by(stage: Stage) -> None:
+    """A handler refuses while the provider's answer is unknown, and its refusal is the answer to that update id."""
+    made = await till(stage)
+    stage.fake.breaks.append("after")
+    stage.fake.refuses.add("find")
+    try:
+        with stage.env.with_time_skipping_disabled():
+            assert (await made.create()).status == "unknown"
+            await booked_behind_the_run(made)
+            assert (await made.state()).status is PaymentStatus.REQUIRES_ACTION
+            assert (await tell(made, "cancel")).status == "cancelled"
+    finally:
+        stage.fake.refuses.clear()
+
+
+async def test_two_refunds_at_once_of_money_that_the_run_has_not_seen(stage: Stage) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await paid_behind(stage)
+        await asyncio.gather(tell(made, "refund", amount_minor=400), tell(made, "refund", amount_minor=300))
+        assert (await made.state()).refunded_minor == 700
+        assert sum(refund.amount_minor for refund in made.there.refunds.values()) == 700
+
+
+async def test_a_refund_by_signal_of_money_that_the_run_has_not_seen(stage: Stage) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await paid_behind(stage)
+        await made.handle.signal("refund", {"operator": "kim", "amount": "4.00"})
+        assert (await made.until("partially_refunded")).refunded_minor == 400
+        assert "command_refused" not in await made.kinds()
+
+
+async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(stage: Stage) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await till(stage, method_ref="pm_ok")
+        await made.create()
+        state = await made.state()
+        now = datetime.now(UTC)
+        requested = payment_rules.refund(
+            state, refund_id="rfd_lost", amount_minor=400, reason=None, requested_by="x", at=now
+        )
+        made.there.refund(400, refund_id="rfd_lost")
+        await booked_behind_the_run(made, requested)
+        await made.handle.execute_update("catch_up", CatchUp(version=requested.payment.version))
+        while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
+            pass
+        assert len(made.there.refunds) == 1
+
+
+@pytest.mark.parametrize(("ahead", "asks"), [(0, 0), (90, 1)])
+async def test_a_payment_that_catches_up_with_nothing_stays_as_it_is(stage: Stage, ahead: int, asks: int) -> None:
+    with stage.env.with_time_skipping_disabled():
+        made = await till(stage, method_ref="pm_ok")
+        await made.create()
+        before, known = await looks(made), await made.state()
+        await made.handle.execute_update("catch_up", CatchUp(version=known.version + ahead))
+        assert await looks(made) == before + asks
+        assert await made.state() == known
+
+
+# What a refusal carries -----------------------------------------------------------------------------------------------
+
+
+def test_a_version_is_taken_out_of_a_refusal_once() -> None:
+    with pytest.raises(DomainError) as caught, dated(lambda: 7):
+        raise WrongState("no", extra={"state": "funded"})
+    assert take_version(caught.value) == 7
+    assert take_version(caught.value) is None
+    assert caught.value.extra == {"state": "funded"}

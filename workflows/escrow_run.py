@@ -1,0 +1,173 @@
+"""What the run of an escrow does by itself, and how it writes; `workflows/escrow.py` adds who may tell it what."""
+
+import asyncio
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.escrow import EscrowActivities
+    from contracts import search_attributes
+    from contracts.catch_up import dated
+    from contracts.escrow import (
+        CommandResult,
+        Declined,
+        EscrowCommand,
+        EscrowInput,
+        LoadEscrow,
+        RecordEscrowEvent,
+    )
+    from contracts.queues import local_activity
+    from domain.access import Actor
+    from domain.errors import DomainError, InsufficientFunds, Invalid
+    from domain.escrow import commands
+    from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome
+    from domain.escrow.story import details
+
+
+class EscrowRun:
+    """What an escrow's run knows, and the one way in which anything happens.
+
+    Whoever decides or writes holds the lock, so commands and deadlines never mix.
+    """
+
+    def __init__(self, start: EscrowInput) -> None:
+        """Restore the state, or prepare the one that is opened first."""
+        self._start = start
+        self._lock = asyncio.Lock()
+        self._signals = start.signals
+        opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
+        self._opening = opening
+        self._escrow: Escrow = start.escrow or opening.escrow
+        # What the run was started with: a run that resumes was not told its state.
+        self._published: EscrowStatus | None = None if start.resume else self._escrow.status
+
+    def _check(self, command: EscrowCommand, decide: Decision) -> None:
+        """Refuse at the door what the present state refuses; the handler decides again when its turn comes.
+
+        A run that has yet to resume from the books does not know its state, so it lets everything in. So does one that
+        is busy: where a task was lost the books are ahead of it, and callers have read them.
+        """
+        unknown = self._lock.locked() or (self._start.resume and self._escrow.version == 0)
+        if not unknown and not self._escrow.has_done(command.command_id):
+            with self._dated():
+                decide(self._escrow, workflow.now())
+
+    async def _answer(self, command: EscrowCommand, decide: Decision) -> CommandResult:
+        with self._dated():
+            await self._apply(command.command_id, decide, command.actor)
+        return self._result()
+
+    def _dated(self) -> AbstractContextManager[None]:
+        """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
+        return dated(lambda: self._escrow.version)
+
+    async def _apply(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
+        """Decide under the lock, write, and only then change the state; a deadline that has passed goes first."""
+        async with self._lock:
+            await self._open_once()
+            while not self._escrow.has_done(command_id):
+                now = workflow.now()
+                if await self._expire(now):
+                    continue
+                outcome = decide(self._escrow, now)
+                if await self._record(outcome, command_id, actor, now):
+                    return
+
+    async def _advance(self) -> None:
+        """Open, or wait for the next deadline or change, whichever comes first."""
+        async with self._lock:
+            await self._open_once()
+            await self._expire(workflow.now())
+        deadline, version = next_deadline(self._escrow), self._escrow.version
+        if deadline is None:
+            return
+        try:
+            await workflow.wait_condition(
+                lambda: self._escrow.version != version or self._should_continue_as_new(),
+                timeout=max(deadline.at - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._escrow.status}: {deadline.what}",
+            )
+        except TimeoutError:
+            return
+
+    async def _open_once(self) -> None:
+        if self._start.resume and self._escrow.version == 0:
+            self._escrow = await self._load("resume from the books")
+            self._publish()
+        if self._escrow.version == 0:
+            await self._record(
+                self._opening, self._start.command_id, self._start.opened_by, self._opening.escrow.opened_at
+            )
+
+    async def _load(self, why: str) -> Escrow:
+        return await workflow.execute_local_activity_method(
+            EscrowActivities.load, LoadEscrow(escrow_id=self._escrow.terms.escrow_id), **local_activity(why)
+        )
+
+    async def _catch_up(self) -> bool:
+        """Adopt what the books hold when it is later than what the run knows; the caller holds the lock.
+
+        A local activity may have committed although its workflow task was lost. Returns whether the run was behind.
+        """
+        stored = await self._load("look whether the books are ahead")
+        if stored.version <= self._escrow.version:
+            return False
+        self._escrow = stored
+        self._publish()
+        return True
+
+    async def _expire(self, now: datetime) -> bool:
+        """Do what a passed deadline does; the caller holds the lock."""
+        outcome = timed_exit(self._escrow, now)
+        if outcome is None:
+            return False
+        await self._record(outcome, f"timer:{outcome.event}:{self._escrow.version}", None, now)
+        return True
+
+    async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> bool:
+        """Write one event and adopt the state after it, or the state that the books hold when they are ahead.
+
+        Returns whether the command is done: by this event, or by one that the books have had for longer.
+        """
+        numbered = commands.numbered(outcome, command_id=command_id, now=now)
+        recorded = await workflow.execute_local_activity_method(
+            EscrowActivities.record_event,
+            RecordEscrowEvent(
+                escrow=numbered.escrow,
+                event=numbered.event,
+                command_id=command_id,
+                actor=numbered.actor,
+                actor_detail=actor,
+                moves=numbered.moves,
+                details=dict(numbered.details),
+                at=now,
+            ),
+            **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
+        )
+        if recorded.declined is not None:
+            raise _refusal(recorded.declined, self._escrow.status)
+        self._escrow = recorded.stored or numbered.escrow
+        self._publish()
+        return recorded.applied
+
+    def _publish(self) -> None:
+        """Show the state to operators; the search attribute costs the server a write, so only when it changes."""
+        if self._escrow.status is not self._published:
+            self._published = self._escrow.status
+            workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._published.value)])
+        workflow.set_current_details(details(self._escrow))
+
+    def _should_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    def _result(self) -> CommandResult:
+        terms = self._escrow.terms
+        return CommandResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
+
+
+def _refusal(declined: Declined, status: EscrowStatus) -> DomainError:
+    kind = InsufficientFunds if declined.code == InsufficientFunds.code else Invalid
+    return kind(declined.detail, code=declined.code, extra={**declined.extra, "state": status.value})
