@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,6 @@ REACHED_WITHIN_SECONDS = 180.0
 ASK_EVERY_SECONDS = 0.4
 #: How long evidence waits for a chargeback to be known here; whoever hears of it later hands none in.
 EVIDENCE_WITHIN_SECONDS = 6.0
-MOST_TIMES_BEHIND = 60
 SCALES = {"BTC": 8, "USDC": 6, "TON": 9}
 #: What a payer can only do when told where.
 TAKES_AN_ACTION = frozenset({"pay", "check_out", "approve", "send_coins"})
@@ -107,30 +106,13 @@ class PayingClient:
         refused: str | None = None,
         token: str | None = None,
     ) -> Json:
-        """Give a command, one in ten of them twice at once; `refused` is a code that may refuse it.
-
-        When worker and Temporal die in the same moment, an escrow's run can be behind the books until whoever gave the
-        last command repeats it. Who reads the books meanwhile is refused, and asks again under another key.
-        """
+        """Give a command, one in ten of them twice at once; `refused` is a code that may refuse it."""
         request = Request(token or self._owner, path, body, f"{plan.name}-{step}")
         response = await self._http.command(request, twice=hash_of(request.key) % 10 == 0)
         answer: Json = response.json()
-        for again in range(MOST_TIMES_BEHIND):
-            if answer.get("code") != "escrow.wrong_state" or not await self._is_behind(path, answer["state"]):
-                break
-            self._journal.troubles["409 by a run behind the books"] += 1
-            request = replace(request, key=f"{plan.name}-{step}-{again}")
-            response = await self._http.command(request)
-            answer = response.json()
         if response.status_code != expected and (refused is None or answer.get("code") != refused):
             raise NoAnswer(f"{plan.name} ({plan.story}), {step}: {response.status_code} {response.text[:400]}")
         return answer
-
-    async def _is_behind(self, path: str, state: str) -> bool:
-        """Tell whether the books say otherwise than a refusal, and give the run a while."""
-        seen = await self._http.ask(self._owner, path.rpartition("/")[0])
-        await asyncio.sleep(ASK_EVERY_SECONDS)
-        return bool(seen["status"] != state)
 
     async def _escrow(self, plan: PaymentPlan) -> str:
         assert plan.escrow is not None
