@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from tests.support.invoices import issued
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import Till, for_escrow, till
 
@@ -130,6 +131,30 @@ async def _for_an_escrow(stage: Stage, *, gone: bool) -> Till:
     return made
 
 
+async def payment_of_an_invoice_given_back(stage: Stage) -> Till:
+    made = await _for_an_invoice(stage, withdrawn=False)
+    await made.happened("invoice_paid")
+    await made.send("refund", amount_minor=400)
+    await made.send("refund")
+    return made
+
+
+async def payment_of_an_invoice_that_was_withdrawn(stage: Stage) -> Till:
+    return await _for_an_invoice(stage, withdrawn=True)
+
+
+async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> Till:
+    payer = await till(stage)
+    invoice = await issued(stage.database, payer.terms.org_id)
+    made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3)
+    await made.create()
+    if withdrawn:
+        await invoice.withdraw()
+    made.there.pay()
+    await made.told()
+    return made
+
+
 RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
     run.__name__: run
     for run in (
@@ -146,5 +171,7 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_resumed,
         payment_of_an_escrow_frozen,
         payment_of_an_escrow_that_is_gone,
+        payment_of_an_invoice_given_back,
+        payment_of_an_invoice_that_was_withdrawn,
     )
 }
