@@ -5,6 +5,7 @@ transaction ends and N deployments at once never pass the limit; then the lock o
 given back repay what is owed. A refund takes neither: it meets the floor of the account.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -166,7 +167,7 @@ async def _record(
     usage: Usage,
     slots: int,
     project: Project | None,
-    details: dict[str, object] | None = None,
+    details: Mapping[str, object] | None = None,
 ) -> None:
     """Move the slots, below zero to give them back, and write the event and the audit entry with them."""
     number = await projects.next_number(session, order.org_id)

@@ -267,9 +267,8 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
 
 
 async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, foreign: dict[str, str]) -> None:
-    paths = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects", "/audit", "/billing/transactions")
-    paths += ("/billing/invoices",)
-    for path in paths:
+    tenants = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects")
+    for path in (*tenants, "/audit", "/billing/transactions", "/billing/invoices"):
         text = (await tenant.owner.get(f"{path}?limit=200")).text
         assert foreign["contract_id"] not in text
         assert foreign["key_id"] not in text
