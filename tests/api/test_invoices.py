@@ -183,7 +183,9 @@ async def test_command_whose_answer_was_lost_finds_its_invoice_and_no_other_requ
     await forget(database, key)
     again = good(await operator.post(PATH, body(customer, note="a"), key=key), 201)
     assert again == first
-    others = [{"note": "b"}, {"currency": "EUR"}, {"lines": LINES[:1]}, {"due_in": "P31D"}]
+    others: list[dict[str, Any]] = [
+        *({"note": "b"}, {"currency": "EUR"}, {"lines": LINES[:1]}, {"due_in": "P31D"}),
+    ]
     for other in [*others, {"organization_id": stranger.org_id}]:
         await forget(database, key)
         answer = await operator.post(PATH, body(customer, **{"note": "a", **other}), key=key)
