@@ -50,7 +50,7 @@ async def test_a_refund_whose_answer_was_lost_is_made_once(stage: Stage):
     made = await paid(stage)
     stage.fake.breaks.append("after")
     await made.send("refund", amount_minor=400)
-    assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
+    assert "refund_unknown" in await made.kinds()
     await made.pass_time(seconds=5)
     await made.until("partially_refunded")
     while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
