@@ -470,3 +470,27 @@ async def test_method_that_stands_for_the_balance_cannot_be_attached(stripe_sand
     assert "customer_balance" in str(
         await refused(methods.attach_async(intent.payment_method, {"customer": customer.id}))
     )
+
+
+async def test_session_is_complete_when_the_transfer_is_asked_for_and_paid_when_it_arrives(stripe_sandbox):
+    customer = await customer_of(stripe_sandbox)
+    sessions = stripe_sandbox.client.v1.checkout.sessions
+    price = {"currency": "usd", "unit_amount": 1000, "product_data": {"name": "100 credits"}}
+    session = await sessions.create_async(
+        {
+            "mode": "payment",
+            "customer": customer.id,
+            "line_items": [{"price_data": price, "quantity": 1}],
+            "success_url": "https://example.com/ok",
+            "allowed_payment_method_types": ["customer_balance"],
+            "payment_method_options": {"customer_balance": US},
+        }
+    )
+    method = (await ask(stripe_sandbox, customer, 50)).payment_method
+    await stripe_sandbox.control("checkout", session=session.id, payment_method=method)
+    session = await sessions.retrieve_async(session.id, {"expand": ["payment_intent"]})
+    assert (session.status, session.payment_status) == ("complete", "unpaid")
+    assert missing(session.payment_intent) == 1000
+    await send(stripe_sandbox, customer, 1000)
+    assert (await sessions.retrieve_async(session.id)).payment_status == "paid"
+    assert "checkout.session.async_payment_succeeded" in await happened(stripe_sandbox)
