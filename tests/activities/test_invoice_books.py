@@ -1,0 +1,122 @@
+"""Two who want to change one invoice at the same moment: the second one waits, and judges by what the first one did."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from activities.invoices import withdraw
+from activities.payments import PaymentBooks
+from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
+from domain.invoice import WrongInvoiceState, changed
+from domain.payment import booking, commands
+from domain.payment.state import Outcome
+from ledger.gateway import Ledger, Leg
+from models.organization import Organization
+from repositories import invoice as invoices
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from tests.api.paying import NOW, Written
+from tests.support.invoices import KIM, Issued, issued
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def database(database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(database_urls.tenant, database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def received(database: Database) -> tuple[Written, Issued]:
+    """A payment whose money is there and waits to be handed over to its invoice."""
+    org = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    invoice = await issued(database, org)
+    made = await Written(database, org, purpose=invoice.purpose).begin()
+    made.there.pay()
+    return await made.look(), invoice
+
+
+async def record(database: Database, outcome: Outcome) -> RecordedPayment:
+    terms = outcome.payment.terms
+    event = PaymentEvent(
+        payment=outcome.payment,
+        event=outcome.event,
+        actor=outcome.actor,
+        moves=outcome.moves,
+        details=dict(outcome.details),
+        at=NOW,
+    )
+    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=NOW)
+    return await PaymentBooks(database).record(message)
+
+
+async def somebody_waits(database: Database) -> None:
+    """Return once a transaction waits for the row of an invoice."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND query LIKE '%invoices%FOR UPDATE%'"
+    )
+    found = 0
+    while not found:
+        async with database.platform() as session:
+            found = int(await session.scalar(waiting) or 0)
+
+
+async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then_finds_it_withdrawn(
+    database: Database,
+) -> None:
+    made, invoice = await received(database)
+    assert made.payment is not None
+    paying = commands.invoice_paid(made.payment, at=NOW)
+    async with database.platform() as session:
+        row = await invoices.get(session, invoice.row.id, locked=True)
+        await withdraw(session, KIM, row, f"void-{row.id}", datetime.now(UTC))
+        task = asyncio.create_task(record(database, paying))
+        await somebody_waits(database)
+    recorded = await task
+    assert recorded.declined is not None
+    assert (recorded.applied, recorded.declined.code) == (False, WrongInvoiceState.code)
+    assert recorded.declined.extra["state"] == "void"
+    assert await invoice.stands() == ("void", 0)
+
+
+async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_refused(database: Database) -> None:
+    made, invoice = await received(database)
+    assert made.payment is not None
+    payment_id, org_id = made.terms.payment_id, made.terms.org_id
+    async with database.platform() as session:
+        standing = changed(await invoices.lock_standing(session, invoice.row.id, payment_id), 1000)
+        task = asyncio.create_task(invoice.withdraw())
+        await somebody_waits(database)
+        await invoices.write_standing(session, invoice.row.id, payment_id, org_id, standing, NOW)
+        paid = booking.paid_on_invoice(made.terms, 1000)
+        legs = [
+            Leg(source=source, destination=destination, amount_minor=amount) for source, destination, amount in paid
+        ]
+        ledger = Ledger(await driver_connection(session))
+        await ledger.post_legs(
+            key=new_id("key"), kind="payment.invoice_paid", legs=legs, reference=payment_id, effective_at=NOW
+        )
+    with pytest.raises(WrongInvoiceState):
+        await task
+    assert await invoice.stands() == ("paid", 1000)
+
+
+async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_paid_once(database: Database) -> None:
+    made, invoice = await received(database)
+    assert made.payment is not None
+    paying = commands.invoice_paid(made.payment, at=NOW)
+    assert (await record(database, paying)).applied
+    again = await record(database, paying)
+    assert (again.applied, again.stored) == (False, paying.payment)
+    with pytest.raises(WrongInvoiceState):
+        await invoice.withdraw()
+    assert await invoice.stands() == ("paid", 1000)
+    assert await invoice.paid_by() == {made.terms.payment_id: 1000}
