@@ -139,13 +139,13 @@ class Mailroom:
             await owner.close()
         return event_id
 
-    async def start(self, event_id: str) -> WorkflowHandle[Any, Any]:
+    async def start(self, event_id: str, *, task_queue: str = TASK_QUEUE) -> WorkflowHandle[Any, Any]:
         with self.env.with_time_skipping_disabled():
             return await self.client.start_workflow(
                 ProviderEventWorkflow.run,
                 ProviderEventInput(provider="stripe", event_id=event_id),
                 id=provider_event_workflow_id("stripe", event_id),
-                task_queue=TASK_QUEUE,
+                task_queue=task_queue,
             )
 
     async def row(self, event_id: str) -> ProviderEventRow:

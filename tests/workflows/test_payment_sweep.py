@@ -36,10 +36,11 @@ async def test_a_refund_that_was_booked_is_made_although_its_run_was_terminated(
     await made.create()
     made.there.pay()
     await made.told()
-    stage.fake.breaks.append("before")
+    stage.fake.breaks += ["before", *["unavailable"] * 100]
     await made.send("refund", amount_minor=400)
     assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
     await made.handle.terminate("by hand")
+    stage.fake.breaks.clear()
     await due_for_long(made)
     assert (await sweep(stage)).started >= 1
     while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
