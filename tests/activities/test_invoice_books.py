@@ -58,10 +58,9 @@ async def record(database: Database, outcome: Outcome) -> RecordedPayment:
 
 
 async def somebody_waits(database: Database) -> None:
-    """Return once a transaction waits for the row of an invoice."""
+    """Return once a transaction waits for another one."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE '%invoices%FOR UPDATE%'"
     )
     found = 0
     while not found:
