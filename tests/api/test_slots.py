@@ -6,11 +6,17 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from runtime.database import Database
+from domain import accounts
+from domain.accounts import Account
+from ledger.gateway import Ledger
+from repositories.payment import lock_debt
+from runtime.database import Database, driver_connection
 from tests.api.building import buy, deploy, limits, projects, prove, slots, undeploy
-from tests.api.conftest import Caller, Tenant, new_key, refused
-from tests.api.paying import intents, paying_app
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import NOW, intents, paying_app
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -184,3 +190,57 @@ async def test_price_of_a_slot_is_a_setting(owner: Caller, database_urls: Databa
         refused(await payer.post(BUY, {"slots": 2}, key=new_key()), 503, "service.unavailable")
     [noted] = await intents(database, owner.org_id or "")
     assert (noted["amount_minor"], noted["currency"]) == (1400, "JPY")
+
+
+# What a payment does meanwhile ----------------------------------------------------------------------------------------
+
+
+async def take(session: AsyncSession, owner: Caller, source: Account) -> None:
+    """Take a slot as a payment's event does."""
+    await Ledger(await driver_connection(session)).post(
+        key=new_key(),
+        kind="test",
+        source=source,
+        destination=accounts.platform("slot_issuance", "SLOT"),
+        amount_minor=1,
+        effective_at=NOW,
+        org_id=owner.org_id,
+    )
+
+
+async def done_or_waiting(database: Database, request: asyncio.Task[httpx.Response]) -> None:
+    """Wait until a request has its answer, or waits for a row or a lock that somebody else holds."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while not request.done():
+        async with database.platform() as session:
+            if await session.scalar(query):
+                return
+
+
+async def test_slot_that_is_refunded_after_it_was_counted_lets_nothing_start(owner: Caller, database: Database) -> None:
+    await buy(database, owner, 1)
+    first, second = await projects(owner, 2)
+    await deploy(owner, first)
+    async with database.platform() as session:
+        await take(session, owner, accounts.org_slots(owner.org_id or ""))
+        request = asyncio.create_task(owner.post(f"/projects/{second}/deploy"))
+        await done_or_waiting(database, request)
+    refusal = refused(await request, 409, "deployment.limit_reached")
+    assert (refusal["limit"], refusal["used"]) == (1, 1)
+    assert await slots(owner) == (0, 0, 0)
+
+
+async def test_slot_that_is_given_back_during_a_chargeback_repays_it(owner: Caller, database: Database) -> None:
+    await buy(database, owner, 1)
+    first, second = await projects(owner, 2)
+    await deploy(owner, first)
+    await deploy(owner, second)
+    async with database.platform() as session:
+        await lock_debt(session, owner.org_id or "")
+        await take(session, owner, accounts.org_debt(owner.org_id or "", "SLOT"))
+        request = asyncio.create_task(owner.delete(f"/projects/{second}/deploy"))
+        await done_or_waiting(database, request)
+    good(await request)
+    assert await slots(owner) == (0, 0, 0)
