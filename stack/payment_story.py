@@ -1,4 +1,4 @@
-"""The story of money that comes in: four ways to pay, an escrow paid by card, a refund, a chargeback, and the proof.
+"""The story of money that comes in: four ways to pay, an escrow, an invoice, a refund, a chargeback, and the proof.
 
 The providers are the sandboxes, so the story plays the payers and their banks as well. Meanwhile every webhook is sent
 twice and in the wrong order.
@@ -32,6 +32,7 @@ class PaymentStory:
         self._running = narrator.running
         self._began_at = datetime.now(UTC)
         self._top_ups: dict[str, str] = {}
+        self._customer_id = ""
 
     async def tell(self, *, first_number: int) -> None:
         """Tell all chapters; raises StoryEnded when one cannot go on."""
@@ -52,6 +53,7 @@ class PaymentStory:
         return [
             ("A customer tops up: by card, hosted checkout, PayPal and crypto", self._top_up_four_ways),
             ("A card payment funds an escrow", self._fund_an_escrow),
+            ("An invoice is paid twice, and once is enough", self._pay_an_invoice),
             ("The customer asks for a part of the card payment back", self._ask_for_a_refund),
             ("A chargeback is lost after the credits were spent", self._lose_a_chargeback),
         ]
@@ -59,6 +61,7 @@ class PaymentStory:
     async def _bring_in_a_customer(self) -> None:
         name = f"Lighthouse {secrets.token_hex(2)}"
         org = await self._told.post("operator", "/organizations", {"name": name})
+        self._customer_id = org["id"]
         owner = {"organization_id": org["id"], "principal": CUSTOMER, "role": "owner"}
         self._told.keys[CUSTOMER] = (await self._told.post("operator", "/api-keys", owner))["secret"]
         self._told.say(f"\n{name} ({org['id']}) begins with nothing. Every webhook is sent twice, in the wrong order.")
@@ -121,6 +124,28 @@ class PaymentStory:
         self._told.expect("the escrow that was paid by card", escrow["status"], "funded")
         await self._finish(escrow, released="114.00", commission="6.00")
         self._show_run(payment)
+
+    async def _pay_an_invoice(self) -> None:
+        lines = [{"description": "Onboarding, hours", "quantity": 3, "unit_amount": "20.00"}]
+        asked = {"organization_id": self._customer_id, "currency": "USD", "lines": lines}
+        invoice = await self._told.post("operator", "/billing/invoices", asked)
+        path = f"/billing/invoices/{invoice['id']}"
+        self._told.say(f"   {invoice['number']} over {invoice['total']} USD, due {invoice['due_at']}")
+        page = {"hosted": True, "return_url": "http://localhost:3000/"}
+        first = await self._told.post(CUSTOMER, f"{path}/pay", page)
+        card = {"payment_method": "pm_card_visa"}
+        second = await self._told.post(CUSTOMER, f"{path}/pay", card)
+        invoice = await self._told.wait_for("paid by card", CUSTOMER, path, lambda found: found["status"] == "paid")
+        self._told.say(f"   paid by card: {invoice['paid']} USD; a page to pay it is still open in another window")
+        session = first["approval_url"].rpartition("/")[2]
+        await self._told.steer(f"{self._running.stripe_control_url}/checkout", {"session": session})
+        sent_back = await self._settled(first["id"], "refunded")
+        self._told.say(f"   paid there as well: {sent_back['refunded_amount']} USD are sent back")
+        invoice = await self._told.get(CUSTOMER, path)
+        payments = [(paid["payment_id"], paid["amount"]) for paid in invoice["payments"]]
+        self._told.expect("what paid the invoice", payments, [(second["id"], "60.00")])
+        self._told.expect("the invoice", (invoice["status"], invoice["due"]), ("paid", "0.00"))
+        self._show_run(sent_back)
 
     async def _ask_for_a_refund(self) -> None:
         path = f"/payments/{self._top_ups['card']}"
