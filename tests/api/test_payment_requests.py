@@ -128,7 +128,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/payments", {**USD, "provider": "cash"}, "errors"),
     ("/payments", {**USD, "provider": "credits"}, "provider"),
     ("/payments", {**USD, "provider": None}, "errors"),
-    ("/payments", {**USD, "purpose": "invoice"}, "errors"),
+    ("/payments", {**USD, "purpose": "invoice"}, "invoice_id"),
     ("/payments", {**USD, "purpose": {"kind": "credits"}}, "errors"),
     ("/payments", {**USD, "purpose": "escrow"}, "escrow_id"),
     ("/payments", {**USD, "escrow_id": "esc_1"}, "errors"),
