@@ -43,6 +43,7 @@ class Paid:
     payment_id: str
     amount_minor: int | None
     escrow_id: str | None = None
+    invoice_id: str | None = None
 
 
 class PayingClient:
@@ -54,14 +55,16 @@ class PayingClient:
     async def live(self, plan: PaymentPlan) -> Paid:
         """Take one payment from the request to the end of its plan; raises NoAnswer and NotDone."""
         escrow_id = await self._escrow(plan) if plan.escrow else None
+        invoice_id = await self._invoice(plan) if plan.invoiced else None
         path = f"/escrows/{escrow_id}/fund" if escrow_id else plan.path
+        path = f"/billing/invoices/{invoice_id}/pay" if invoice_id else path
         body = dict(plan.body)
         if plan.stored:
             body["payment_method"] = self._payer.methods[plan.stored]
         answer = await self._give(plan, path, body, "pay", 200 if escrow_id else 201, plan.refused)
         answer = answer.get("payment") or answer
         payment_id = answer.get("payment_id") or answer["id"]
-        paid = Paid(plan, self._payer, payment_id, plan.amount_minor, escrow_id)
+        paid = Paid(plan, self._payer, payment_id, plan.amount_minor, escrow_id, invoice_id)
         if plan.amount_minor is None:
             seen = await self._http.ask(self._owner, f"/payments/{payment_id}")
             paid.amount_minor = int(Decimal(seen["amount"]) * 10 ** SCALES[plan.currency])
@@ -74,6 +77,10 @@ class PayingClient:
     @property
     def _owner(self) -> str:
         return self._payer.tokens["owner"]
+
+    @property
+    def _operator(self) -> str:
+        return self._payer.tokens["operator"]
 
     async def _actionable(self, paid: Paid, answer: Json) -> Json:
         """Ask what the payer has to do, where the provider's answer was not there yet."""
@@ -132,6 +139,12 @@ class PayingClient:
         escrow = await self._give(plan, "/escrows", {"contract_id": made["id"]}, "open", 201)
         return str(escrow["id"])
 
+    async def _invoice(self, plan: PaymentPlan) -> str:
+        assert plan.amount_minor is not None
+        lines = [{"description": plan.story, "unit_amount": money(plan.amount_minor)}]
+        body = {"organization_id": self._payer.org, "currency": plan.currency, "lines": lines}
+        return str((await self._give(plan, "/billing/invoices", body, "issue", 201, token=self._operator))["id"])
+
     # The verbs of plans -----------------------------------------------------------------------------------------------
 
     async def _wait(self, paid: Paid, _answer: Json, _number: int, status: str) -> None:
@@ -167,7 +180,10 @@ class PayingClient:
 
     async def _refund(self, paid: Paid, _answer: Json, number: int, amount_minor: int | None) -> None:
         body = {} if amount_minor is None else {"amount": money(amount_minor, paid.plan.currency)}
-        await self._give(paid.plan, f"/payments/{paid.payment_id}/refunds", body, f"{number}-refund", 201)
+        # Whoever owes an invoice does not take its money back.
+        token = self._operator if paid.plan.invoiced else None
+        path = f"/payments/{paid.payment_id}/refunds"
+        await self._give(paid.plan, path, body, f"{number}-refund", 201, token=token)
 
     async def _refund_there(self, _paid: Paid, answer: Json, _number: int, amount_minor: int) -> None:
         await self._payers.refund_there(_intent(answer), amount_minor)

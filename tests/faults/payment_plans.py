@@ -34,9 +34,10 @@ class PaymentPlan:
     """One payment from the request to its end.
 
     Attributes:
-        path: where it is asked for; empty where an escrow asks for it.
+        path: where it is asked for; empty where an escrow or an invoice asks for it.
         stored: the key in `STORED` of the method that pays at once.
         escrow: what the contract's price is in, for a payment that funds an escrow.
+        invoiced: it pays an invoice of `amount_minor`.
         amount_minor: what is charged; None where a rate decides.
         goods_minor: what is bought: credits, or money on the balance.
         acts: what happens after the answer, in order.
@@ -51,6 +52,7 @@ class PaymentPlan:
     body: dict[str, Any] = field(default_factory=dict)
     stored: str | None = None
     escrow: str | None = None
+    invoiced: bool = False
     currency: str = "USD"
     amount_minor: int | None = None
     goods_minor: int = 0
@@ -73,10 +75,12 @@ class PaymentPlan:
 
     @property
     def goods_kept_minor(self) -> int:
-        """What of the goods stays with the organization."""
+        """What of the goods stays with the organization; below zero what it owes again of an invoice."""
         if not self.paid or self.escrow is not None:
             return 0
         gone = self.refunded_minor + self.lost_minor
+        if self.invoiced:
+            return -gone  # what was given back is due again
         return self.goods_minor - gone * (CREDITS_A_CENT if self.goods == "CREDIT" else 1)
 
 
@@ -208,6 +212,17 @@ def _escrow_by_card(plan: PaymentPlan, rng: random.Random) -> None:
     plan.then("settle_escrow")
 
 
+def _invoice(plan: PaymentPlan, rng: random.Random) -> None:
+    plan.path, plan.invoiced, plan.goods = "", True, "USD"
+    plan.amount_minor = plan.goods_minor = rng.randrange(500, 20_000)
+    plan.body = {"provider": "stripe"}
+    if rng.random() < 0.5:
+        plan.stored = "stored"
+    else:
+        plan.then("pay", VISA, "succeeded")
+    plan.paid_in_the_end()
+
+
 def _escrow_by_credits(plan: PaymentPlan, rng: random.Random) -> None:
     plan.provider, plan.currency, plan.escrow, plan.path = "credits", "CREDIT", "CREDIT", ""
     plan.amount_minor = plan.goods_minor = rng.randrange(1_000_000, 50_000_000)
@@ -260,6 +275,7 @@ STORIES: dict[str, tuple[int, Tell]] = {
     "authorized and captured": (3, _captured),
     "escrow by card": (4, _escrow_by_card),
     "escrow by credits": (3, _escrow_by_credits),
+    "invoice": (4, _invoice),
     "PayPal": (5, _paypal),
     "coins": (4, _crypto),
     "cancelled": (2, _cancelled),
@@ -338,6 +354,7 @@ FOLLOW = {
     "stored method": ("part refunded", "refunded in parts", "refunded"),
     "balance in another currency": OF_CARDS,
     "authorized and captured": ("part refunded", "refunded"),
+    "invoice": ("part refunded", "refunded in parts", "refunded"),
     "PayPal": ("part refunded", "refunded in parts", "refunded", "reversed"),
 }
 #: How many of the payments that can be are refunded or disputed.

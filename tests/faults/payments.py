@@ -14,6 +14,7 @@ from stack.migrate import ROOT
 from stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoAnswer, Request, RetryingClient
+from tests.faults.invoice_audit import audit_invoices
 from tests.faults.killer import Killer
 from tests.faults.payers import NotDone, Payers
 from tests.faults.payment_audit import Held, audit_payments, booked_movements, repeat_payments, unsettled
@@ -108,6 +109,7 @@ async def _run(stack: Stack, setup: PaymentSetup, say: Say) -> Findings:
     await _reconcile(stack, findings, say, weather)
     held = await Held.read(stack, hands)
     await audit_payments(findings, paid, held, setup.payments, {cast.org: GRANT_MINOR for cast in casts})
+    await audit_invoices(findings, paid, stack)
     await repeat_payments(findings, clients[0], journal, held)
     await _rest(stack, weather, say, "after every key was repeated")
     again = await Held.read(stack, hands)
@@ -191,7 +193,8 @@ async def _payers(stack: Stack, setup: PaymentSetup) -> list[Payer]:
         customer = (await make(name, "/billing/customer", {}, owner["secret"]))["customer_id"]
         methods = {key: await hands.store_method(customer, card) for key, card in STORED.items()}
         await operator.put(owner["secret"], f"/billing/payment-methods/{methods['stored']}/default")
-        tokens = {"owner": owner["secret"], "agent": stack.seed.keys["agent"], "validator": keys["validator"]}
+        tokens = {"owner": owner["secret"], "agent": stack.seed.keys["agent"]}
+        tokens |= {name: keys[name] for name in ("validator", "operator")}
         return Payer(org, stack.seed.ids["agent"], tokens, methods)
 
     made = await asyncio.gather(*(payer(number) for number in range(setup.clients)))
