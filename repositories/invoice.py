@@ -125,6 +125,19 @@ async def write_standing(
     await session.execute(statement.on_conflict_do_update(index_elements=["invoice_id", "payment_id"], set_=changing))
 
 
+async def voided_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
+    """Tell whether the command withdrew the invoice already; the caller holds its lock.
+
+    Raises:
+        IdempotencyConflict: the command withdrew another one.
+    """
+    query = select(InvoiceRow.id).where(InvoiceRow.void_command_id == command_id)
+    found = (await session.scalars(query)).one_or_none()
+    if found not in {None, row.id}:
+        raise other_request()
+    return found is not None
+
+
 async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, command_id: str, at: datetime) -> None:
     """Write that an invoice is withdrawn, and by which command; the caller holds its lock."""
     row.status, row.updated_at = InvoiceStatus.VOID.value, at

@@ -234,6 +234,16 @@ async def test_withdrawn_invoice_is_due_no_more_and_withdrawing_it_twice_is_once
     assert [entry["target"] for entry in entries] == [made["id"]]
 
 
+async def test_key_that_withdrew_an_invoice_withdraws_no_other_one(
+    operator: Caller, customer: Tenant, database: Database
+) -> None:
+    one, other, key = await issue(operator, customer), await issue(operator, customer), new_key()
+    good(await operator.post(f"{PATH}/{one['id']}/void", {}, key=key))
+    await forget(database, key)
+    refused(await operator.post(f"{PATH}/{other['id']}/void", {}, key=key), 422, "idempotency.conflict")
+    assert good(await operator.get(f"{PATH}/{other['id']}"))["status"] == "open"
+
+
 async def test_invoice_that_something_is_paid_on_is_not_withdrawn(
     operator: Caller, customer: Tenant, database: Database
 ) -> None:

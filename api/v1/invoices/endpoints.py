@@ -122,7 +122,7 @@ async def void_invoice(
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
             row = await invoices.get(session, invoice_id, locked=True)
-            if row.void_command_id != once.command_id:
+            if not await invoices.voided_before(session, row, once.command_id):
                 require_voidable(invoices.standing_of(row))
                 await withdraw(session, actor, row, once.command_id, now)
             return view(row, now)
