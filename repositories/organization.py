@@ -6,10 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.organization import Organization
-from repositories.command import add_once
+from models.project import DeploymentEvent
+from repositories.command import add_once, other_request
 
 MISSING = "There is no such organization."
-_ASKED = ("name", "tier", "created_by")
+_ASKED = ("name", "created_by")
 
 
 async def add(session: AsyncSession, organization: Organization) -> tuple[Organization, bool]:
@@ -18,7 +19,18 @@ async def add(session: AsyncSession, organization: Organization) -> tuple[Organi
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    return await add_once(session, organization, _ASKED)
+    found, is_new = await add_once(session, organization, _ASKED)
+    # What the tier was at first nobody knows once it has changed.
+    if found.tier != organization.tier and not await _tier_has_changed(session, found.id):
+        raise other_request()
+    return found, is_new
+
+
+async def _tier_has_changed(session: AsyncSession, organization_id: str) -> bool:
+    changes = select(DeploymentEvent.number).where(
+        DeploymentEvent.org_id == organization_id, DeploymentEvent.kind == "tier_changed"
+    )
+    return (await session.scalars(changes.limit(1))).one_or_none() is not None
 
 
 async def get(session: AsyncSession, organization_id: str) -> Organization:

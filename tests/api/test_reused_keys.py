@@ -38,7 +38,7 @@ def requests(tenant: Tenant) -> dict[str, tuple[str, dict[str, Any], list[dict[s
             {**org, "principal": new_key(), "role": "member"},
             [{"principal": "somebody-else"}, {"role": "finance"}, {"expires_at": "2099-01-01T00:00:00Z"}],
         ),
-        "organization": ("/organizations", {"name": "One"}, [{"name": "Two"}]),
+        "organization": ("/organizations", {"name": "One"}, [{"name": "Two"}, {"tier": "premium"}]),
         "agent": (
             "/agents",
             {**org, "name": "One", "visibility": "public"},
@@ -119,3 +119,14 @@ async def test_contract_is_found_again_after_the_settings_changed(
     ):
         again = good(await Caller(client, tenant.owner.token).post("/contracts", body, key=key), 201)
     assert again == first
+
+
+async def test_organization_is_found_again_after_its_tier_changed(operator: Caller, forget: Forget) -> None:
+    key, body = new_key(), {"name": "One"}
+    made = good(await operator.post("/organizations", body, key=key), 201)
+    path = f"/organizations/{made['id']}/tier"
+    raised = good(await operator.ask("PUT", path, json={"tier": "premium"}, key=new_key()))
+    await forget(key)
+    assert good(await operator.post("/organizations", body, key=key), 201) == raised
+    await forget(key)
+    refused(await operator.post("/organizations", {"name": "Two"}, key=key), 422, "idempotency.conflict")
