@@ -110,6 +110,9 @@ class EscrowActivities:
             for move in message.moves
             for source, destination in [accounts_of(message.escrow, move)]
         ]
+        gives_back = any(move.kind is MoveKind.REFUND for move in message.moves)
+        if gives_back:
+            await lock_debt(session, terms.payer_org_id)  # before any account: who has this lock waits for accounts
         ledger = Ledger(await driver_connection(session))
         posted = await ledger.post_legs(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
@@ -119,8 +122,7 @@ class EscrowActivities:
             org_id=terms.payer_org_id,
             effective_at=message.at,
         )
-        if any(move.kind is MoveKind.REFUND for move in message.moves):
-            await lock_debt(session, terms.payer_org_id)
+        if gives_back:
             await settle_debt(
                 ledger,
                 org_id=terms.payer_org_id,

@@ -1,5 +1,6 @@
 """Names the accounts that a payment's event moves money and goods between; what is there decides about some of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,8 +26,17 @@ class Resolved:
     invoice: Standing | None
 
 
+async def lock_owing(session: AsyncSession, events: Sequence[PaymentEvent]) -> None:
+    """Lock what the organization owes where an event can change it: before the first one, which locks accounts.
+
+    Whoever has this lock waits for accounts. So nobody who has accounts may wait for it.
+    """
+    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for event in events for move in event.moves):
+        await payment.lock_debt(session, events[0].payment.terms.org_id)
+
+
 async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) -> Resolved:
-    """Resolve the moves of one event. What they depend on stays locked until the transaction ends.
+    """Resolve the moves of one event; the caller holds `lock_owing`. The invoice stays locked until the end as well.
 
     Raises:
         WrongInvoiceState: the event pays an invoice on which nothing is due any more.
@@ -34,8 +44,6 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) ->
     terms = event.payment.terms
     movements: list[booking.Movement] = []
     owes = 0
-    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for move in event.moves):
-        await payment.lock_debt(session, terms.org_id)
     before = standing = await _standing(session, event)
     for moved in event.moves:
         move = moved

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from activities.invoices import withdraw
 from activities.payments import PaymentBooks
@@ -17,10 +17,12 @@ from domain.payment.state import Outcome
 from ledger.gateway import Ledger, Leg
 from models.organization import Organization
 from repositories import invoice as invoices
+from repositories.payment import lock_debt
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from tests.api.paying import NOW, Written
 from tests.support.invoices import KIM, Issued, issued
+from tests.support.locks import accounts_are_locked, somebody_waits
 
 pytestmark = pytest.mark.db
 
@@ -55,17 +57,6 @@ async def record(database: Database, outcome: Outcome) -> RecordedPayment:
     )
     message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=NOW)
     return await PaymentBooks(database).record(message)
-
-
-async def somebody_waits(database: Database) -> None:
-    """Return once a transaction waits for another one."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    found = 0
-    while not found:
-        async with database.platform() as session:
-            found = int(await session.scalar(waiting) or 0)
 
 
 async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then_finds_it_withdrawn(
@@ -119,3 +110,19 @@ async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_p
         await invoice.withdraw()
     assert await invoice.stands() == ("paid", 1000)
     assert await invoice.paid_by() == {made.terms.payment_id: 1000}
+
+
+async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account(database: Database) -> None:
+    before, invoice = await received(database)
+    made = await Written(database, before.terms.org_id, purpose=invoice.purpose).begin()
+    made.there.pay()
+    made.there.refund(100)
+    made.there.dispute(200)
+    async with database.platform() as session:
+        await lock_debt(session, made.terms.org_id)
+        task = asyncio.create_task(made.look())
+        await somebody_waits(database)
+        assert not await accounts_are_locked(session)
+    told = (await task).payment
+    assert told is not None
+    assert (told.received_minor, told.refunded_minor, told.disputed_minor) == (1000, 100, 200)

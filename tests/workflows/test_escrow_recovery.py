@@ -1,5 +1,6 @@
 """The books are ahead of the run: a local activity committed, and its workflow task was lost."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,7 +14,9 @@ from domain.escrow import commands as rules
 from domain.escrow.state import RECEIPT_WINDOW
 from ledger.gateway import Ledger
 from repositories import alert
+from repositories.payment import lock_debt
 from runtime.database import driver_connection
+from tests.support.locks import accounts_are_locked, somebody_waits
 from tests.workflows.behind import committed_behind_the_run, message_of
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -124,3 +127,16 @@ async def test_a_value_that_cannot_be_stored_is_a_refusal(award, stage):
     recorded = await EscrowActivities(stage.database).record_event(message_of(outcome, "nul"))
     assert recorded.declined is not None
     assert recorded.declined.code == "request.invalid"
+
+
+async def test_pitfall_19_an_escrow_locks_what_is_owed_before_any_account(award):
+    job = await (await award()).delivered()
+    outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=1_000_000)
+    database, terms = job.stage.database, outcome.escrow.terms
+    async with database.platform() as session:
+        await lock_debt(session, terms.payer_org_id)
+        task = asyncio.create_task(committed_behind_the_run(job, outcome, "waits"))
+        await somebody_waits(database)
+        assert not await accounts_are_locked(session)
+    await task
+    assert (await job.state()).refunded_minor == 1_000_000

@@ -1,0 +1,27 @@
+"""What transactions have locked and wait for, for tests of two who write at the same moment."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from runtime.database import Database
+
+
+async def somebody_waits(database: Database) -> None:
+    """Return once a transaction waits for another one."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    found = 0
+    while not found:
+        async with database.platform() as session:
+            found = int(await session.scalar(waiting) or 0)
+
+
+async def accounts_are_locked(session: AsyncSession) -> bool:
+    """Tell whether a transaction that waits for another one has changed accounts."""
+    held = text(
+        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+        "WHERE l.relation = 'ledger.balances'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock') "
+        "AND a.datname = current_database() AND a.wait_event_type = 'Lock'"
+    )
+    return bool(await session.scalar(held))
