@@ -44,6 +44,7 @@ ALERTED = {
     "refund_taken_over": "A refund was made at the provider's own site",
     "refund_failed": "A refund did not reach the payer",
     "purpose_gone": "Money came for what can no longer take it",
+    "overdue": "A payment is neither paid nor ended long after its time",
 }
 
 

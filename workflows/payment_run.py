@@ -66,7 +66,7 @@ class PaymentRun(PaymentRecord):
                 await self._serve_purpose()
             elif needs_freeze(self._payment):
                 await self._freeze_escrow()
-            elif workflow.now() >= self._payment.terms.expires_at:
+            elif workflow.now() >= self._payment.ends_at:
                 await self._end_time()
         if not self._is_due():
             await self._wait()
@@ -80,7 +80,7 @@ class PaymentRun(PaymentRecord):
         if self._payment.status is PaymentStatus.CREATED:
             return True
         requested = any(refund.state is RefundState.REQUESTED for refund in self._payment.refunds)
-        over = workflow.now() >= self._payment.terms.expires_at
+        over = workflow.now() >= self._payment.ends_at
         expiring = commands.expiring(self._payment, at=workflow.now()) is not None
         return requested or (over and (expiring or misses_purpose(self._payment)))
 
@@ -115,7 +115,7 @@ class PaymentRun(PaymentRecord):
         poll = (now + timedelta(seconds=pause), "ask the provider")
         if commands.expiring(payment, at=now) is None:
             return poll
-        return min(poll, (terms.expires_at, "the payer's time is over"))
+        return min(poll, (payment.ends_at, "the payer's time is over"))
 
     async def _submit(self) -> None:
         """Have the provider make the payment; what may have been made is looked up first."""
@@ -184,13 +184,17 @@ class PaymentRun(PaymentRecord):
         afresh = self._payment.decline is None or bool(handled)
         if answer.snapshot.approved and afresh and self._payment.status in AWAITING and not self._payment.expiring:
             await self._take_approved()
+        overdue = commands.overdue(self._payment, at=workflow.now())
+        if overdue is not None and workflow.patched("overdue-payments-alert"):
+            await self._record([overdue])
 
     def _way_to_look(self) -> tuple[Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]], str, str]:
         """Return how the provider is asked: it is looked for where it was refused, and ended when its time is over."""
         if self._payment.ref is None:
             return PaymentProviders.find, "create", "look for it at the provider"
         open_there = self._payment.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
-        if self._payment.expiring and open_there:
+        # Its time may have been over before it was known that the payer sends money in a way that takes days.
+        if self._payment.expiring and open_there and workflow.now() >= self._payment.ends_at:
             return PaymentProviders.cancel, "expire", "end it there"
         return PaymentProviders.retrieve, "look", "ask the provider"
 
@@ -295,7 +299,7 @@ class PaymentRun(PaymentRecord):
                 await self._record([commands.refund_unknown(self._payment, refund.refund_id, at=workflow.now())])
         elif answer.refused is not None:
             known = next(item for item in self._payment.refunds if item.refund_id == refund.refund_id)
-            failed = refund_failed(self._payment, known, answer.refused.detail)
+            failed = refund_failed(self._payment, known, answer.refused.detail, code=answer.refused.code)
             await self._record([numbered(failed, workflow.now())])
         else:
             assert answer.snapshot is not None

@@ -1,7 +1,7 @@
 """What each command does to a payment. Pure: an `Outcome`, or a `DomainError` and nothing changed."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.access import Actor
 from domain.errors import Conflict, Invalid
@@ -30,6 +30,10 @@ WORKFLOW = "workflow"
 #: How many refunds one payment takes before only the whole remainder is left to give back. Each can come back once, and
 #: with what came in, all of that stays below the `MAX_ITEMS` movements that are booked.
 MOST_REFUNDS = 90
+
+#: How long after the payer's time what is still awaited is waited for before a person is asked: a bank debit that has
+#: begun cannot be ended, and settles or fails within days.
+OVERDUE_AFTER = timedelta(days=30)
 
 
 class WrongPaymentState(Conflict):
@@ -90,6 +94,17 @@ def expiring(payment: Payment, *, at: datetime) -> Outcome | None:
     if payment.expiring or payment.status not in AWAITING:
         return None
     return numbered(Outcome(payment=replace(payment, expiring=True), event="time_over", actor=WORKFLOW), at)
+
+
+def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
+    """Say that a payment is neither paid nor ended long after its time; None when it was said, or is not so."""
+    if payment.overdue or not payment.expiring or payment.status not in AWAITING:
+        return None
+    if at < payment.ends_at + OVERDUE_AFTER:
+        return None
+    details = {"provider_status": payment.provider_status.value if payment.provider_status else None}
+    after = replace(payment, overdue=True)
+    return numbered(Outcome(payment=after, event="overdue", actor=WORKFLOW, details=details), at)
 
 
 def check_open(payment: Payment, command: str) -> None:

@@ -94,6 +94,7 @@ def _adopted(payment: Payment, snapshot: Snapshot) -> Outcome | None:
         action=snapshot.action,
         decline=snapshot.decline,
         authorized_minor=snapshot.authorized_minor,
+        pays_until=snapshot.pays_until,
     )
     details = {"ref": snapshot.ref, "provider_status": snapshot.status.value}
     return Outcome(payment=adopted, event="submitted", actor=_provider(payment), details=details)
@@ -224,11 +225,11 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
     return None
 
 
-def refund_failed(payment: Payment, refund: Refund, why: str) -> Outcome:
+def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | None = None) -> Outcome:
     """Give back what was taken for a refund that has not moved the provider's balance."""
-    failed = replace(refund, state=RefundState.FAILED, failure=why)
+    failed = replace(refund, state=RefundState.FAILED, failure=why, failure_code=code)
     moves = _moves((MoveKind.RELEASE, refund.goods_minor, payment.terms.purpose.goods_asset))
-    details = {"refund_id": refund.refund_id, "failure": why}
+    details = {"refund_id": refund.refund_id, "failure": why} | ({"code": code} if code else {})
     return _with_refund(payment, failed, "refund_failed", details=details, moves=moves)
 
 
@@ -269,6 +270,7 @@ def _told(payment: Payment, snapshot: Snapshot) -> Payment:
         authorized_minor=snapshot.authorized_minor,
         seen_minor=snapshot.seen_minor,
         confirmations=snapshot.confirmations,
+        pays_until=snapshot.pays_until,
     )
 
 

@@ -139,7 +139,10 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextAction:
-    """What the payer has to do: confirm with a client secret, go to a page, or send coins. One of them is set."""
+    """What the payer has to do: confirm with a client secret, go to a page, or send coins.
+
+    One of them is set; beside a client secret also the page that says the same to a payer who has no use for it.
+    """
 
     client_secret: str | None = None
     redirect_url: str | None = None
@@ -154,6 +157,8 @@ class Snapshot:
         ref: the provider's id of it.
         status: see `ProviderStatus`; it tells of the payment, not of refunds and disputes.
         approved: the payer has agreed, and `confirm` takes the money.
+        pays_until: set while the payer has what they need to send money in a way that takes days: a bank transfer, a
+            voucher. So long it is waited for, also beyond the time that the payment gave them.
         authorized_minor: what can be captured now.
         movements: everything that the payment, its refunds and its disputes did to the provider's balance so far, in
             the order in which it happened. A charge of a payment that succeeded is always there, its fee perhaps later.
@@ -174,6 +179,7 @@ class Snapshot:
     disputes: tuple[DisputeSnapshot, ...] = ()
     seen_minor: int = 0
     confirmations: int | None = None
+    pays_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,7 @@ class Refund:
     """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
 
     `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
+    `failure_code` is the stable word for `failure`, where the provider refused to make the refund.
     """
 
     refund_id: str
@@ -188,6 +189,7 @@ class Refund:
     moved_minor: int = 0
     debt_minor: int = 0
     failure: str | None = None
+    failure_code: str | None = None
 
     @property
     def counts(self) -> bool:
@@ -251,6 +253,8 @@ class Payment:
         reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
         escrow_frozen: the escrow that has the money was told that it is disputed.
         expiring: the payer's time is over and the provider was asked to end it.
+        pays_until: see `Snapshot`.
+        overdue: operators were told that it is still awaited long after that.
         receipts: the latest commands that were done.
     """
 
@@ -279,6 +283,13 @@ class Payment:
     fulfilment: Fulfilment = Fulfilment.PENDING
     escrow_frozen: bool = False
     receipts: tuple[str, ...] = ()
+    pays_until: datetime | None = None
+    overdue: bool = False
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the payer's time is over: as it was asked for, or later where money is sent in a way that takes days."""
+        return max(self.terms.expires_at, self.pays_until or self.terms.expires_at)
 
     @property
     def refunded_minor(self) -> int:
@@ -323,7 +334,7 @@ class Payment:
         if not self.awaits:
             return None
         payers_turn = self.status in {P.REQUIRES_ACTION, P.PROCESSING, P.REQUIRES_CAPTURE} and not self.expiring
-        return self.terms.expires_at if payers_turn else self.updated_at
+        return self.ends_at if payers_turn else self.updated_at
 
     def with_refund(self, refund: Refund) -> "Payment":
         """Return the payment with this refund in the place of the one of its id."""

@@ -45,7 +45,7 @@ def details(payment: Payment) -> str:
             f"- **{format_amount(payment.debt_minor, purpose.goods_asset)} {purpose.goods_asset} came to be owed**"
         )
     if payment.awaits:
-        lines.append(f"- the payer has until {terms.expires_at:%Y-%m-%d %H:%M} UTC")
+        lines.append(f"- the payer has until {payment.ends_at:%Y-%m-%d %H:%M} UTC")
     return "\n".join(lines)
 
 

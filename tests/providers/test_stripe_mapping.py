@@ -9,12 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.money import SCALES
-from domain.payment.snapshot import Decline, DisputeStatus, MovementKind, ProviderStatus, RefundStatus, Snapshot
+from domain.payment.snapshot import (
+    Decline,
+    DisputeStatus,
+    MovementKind,
+    NextAction,
+    ProviderStatus,
+    RefundStatus,
+    Snapshot,
+)
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.amounts import chargeable, from_stripe, settled, to_stripe
+from providers.payments.stripe.fields import at
 from providers.payments.stripe.movements import charge_movements, dispute_movements, statement_movement
 from providers.payments.stripe.snapshots import dispute_snapshot, intent_snapshot, refund_snapshot, session_snapshot
 
+DAY = 86_400
 FIAT = sorted(code for code in SCALES if len(code) == 3 and code not in ("BTC", "ETH", "TON"))
 
 
@@ -293,3 +303,60 @@ class TestSnapshots:
         assert session_snapshot(session(status="expired"), told["declined"]).status is ProviderStatus.EXPIRED
         late = session_snapshot(session(status="expired"), intent_snapshot(intent()))
         assert late.status is ProviderStatus.SUCCEEDED
+
+    @pytest.mark.parametrize(
+        ("step", "details", "page", "days"),
+        [
+            (
+                "display_bank_transfer_instructions",
+                {"hosted_instructions_url": "https://s.test/1"},
+                "https://s.test/1",
+                14,
+            ),
+            ("display_bank_transfer_instructions", {"hosted_instructions_url": None}, None, 14),
+            (
+                "boleto_display_details",
+                {"hosted_voucher_url": "https://s.test/2", "expires_at": 3 * DAY},
+                "https://s.test/2",
+                17,
+            ),
+            (
+                "oxxo_display_details",
+                {"hosted_voucher_url": "https://s.test/3", "expires_after": DAY},
+                "https://s.test/3",
+                15,
+            ),
+            ("verify_with_microdeposits", {"hosted_verification_url": "https://s.test/4"}, "https://s.test/4", 14),
+            (
+                "pix_display_qr_code",
+                {"hosted_instructions_url": "https://s.test/5", "expires_at": DAY},
+                "https://s.test/5",
+                None,
+            ),
+            ("use_stripe_sdk", {}, None, None),
+        ],
+    )
+    def test_a_payer_has_the_page_and_the_time_for_what_they_do_next(
+        self, step: str, details: dict[str, Any], page: str | None, days: int | None
+    ):
+        told = intent_snapshot(intent(status="requires_action", created=0, next_action={"type": step, step: details}))
+        assert told.action == NextAction(client_secret="pi_1_secret_2", redirect_url=page)
+        assert told.pays_until == (None if days is None else at(days * DAY))
+
+    def test_a_complete_page_that_waits_for_a_transfer_waits_for_its_payer_and_not_for_ever(self):
+        details = {"hosted_instructions_url": "https://s.test/1"}
+        step = {"type": "display_bank_transfer_instructions", "display_bank_transfer_instructions": details}
+        error = {"code": "card_declined", "message": "Declined.", "type": "card_error"}
+        paid = intent_snapshot(intent(status="requires_action", created=0, next_action=step, last_payment_error=error))
+        told = session_snapshot(session(status="complete", created=0), paid)
+        assert (told.status, told.decline) == (ProviderStatus.REQUIRES_ACTION, None)
+        assert told.action == NextAction(redirect_url="https://s.test/1")
+        assert told.pays_until == at(14 * DAY)
+
+    @pytest.mark.parametrize("status", ["requires_action", "requires_payment_method"])
+    def test_a_complete_page_that_waits_for_what_nobody_knows_does_not_wait_for_ever(self, status: str):
+        step = {"type": "a_step_of_tomorrow"} if status == "requires_action" else None
+        paid = intent_snapshot(intent(status=status, created=0, next_action=step))
+        told = session_snapshot(session(status="complete", created=DAY), paid)
+        assert (told.status, told.action) == (ProviderStatus.REQUIRES_ACTION, None)
+        assert told.pays_until == at(15 * DAY)

@@ -119,6 +119,7 @@ def full_payment() -> Payment:
         moved_minor=5000,
         debt_minor=1,
         failure="expired_or_canceled_card",
+        failure_code="payment.refund_needs_email",
     )
     dispute = Dispute(
         dispute_id="dsp_1",
@@ -161,6 +162,8 @@ def full_payment() -> Payment:
         fulfilment=Fulfilment.DONE,
         escrow_frozen=True,
         receipts=("cmd_1",),
+        pays_until=LATER,
+        overdue=True,
     )
 
 
@@ -202,6 +205,7 @@ def full_snapshot() -> Snapshot:
         seen_minor=2,
         confirmations=3,
         approved=True,
+        pays_until=LATER,
     )
 
 

@@ -53,6 +53,7 @@ class Account:
     refuses_what_was_approved: bool = False
     gone_for_good: bool = False
     authorized_minor: int = 0
+    pays_until: datetime | None = None
     movements: list[Movement] = field(default_factory=list)
     refunds: dict[str, RefundSnapshot] = field(default_factory=dict)
     disputes: dict[str, DisputeSnapshot] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Account:
             movements=tuple(self.movements),
             refunds=tuple(self.refunds.values()),
             disputes=tuple(self.disputes.values()),
+            pays_until=self.pays_until if self.status is ProviderStatus.REQUIRES_ACTION else None,
         )
 
     @property

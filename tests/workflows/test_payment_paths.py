@@ -7,11 +7,14 @@ import pytest
 
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus, Purpose, PurposeKind
+from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
+#: A test that skips weeks has few looks at the provider to wait for.
+SELDOM = {"first_poll_seconds": 5 * 86_400, "longest_poll_seconds": 5 * 86_400}
 
 
 async def test_a_webhook_books_the_charge_the_fee_and_the_credits(stage: Stage):
@@ -137,6 +140,65 @@ async def test_a_bank_debit_under_way_does_not_expire(stage: Stage):
     made.there.pay()
     await made.told()
     assert (await made.state()).status is P.SUCCEEDED
+
+
+async def test_a_bank_transfer_is_waited_for_longer_and_is_ended_there_when_it_never_comes(stage: Stage):
+    made = await till(stage, **SELDOM, open_seconds=60)
+    await made.create()
+    made.there.pays_until = made.terms.created_at + timedelta(days=14)
+    assert (await made.told()).ends_at == made.there.pays_until
+    await made.pass_time(days=13)
+    state = await made.state()
+    assert (state.status, state.expiring) == (P.REQUIRES_ACTION, False)
+    await made.pass_time(days=2)
+    assert (await made.until("expired")).received_minor == 0
+    assert made.there.status is ProviderStatus.CANCELLED
+    assert (await made.kinds())[-3:] == ["progressed", "time_over", "progressed"]
+    await replay_and_keep(await made.handle.fetch_history(), "payment_by_transfer_that_never_came")
+
+
+async def test_a_bank_transfer_that_comes_after_the_payers_time_and_before_its_own_is_booked(stage: Stage):
+    made = await till(stage, **SELDOM)
+    await made.create()
+    made.there.pays_until = made.terms.created_at + timedelta(days=14)
+    await made.told()
+    await made.pass_time(days=5)
+    made.there.pay()
+    assert (await made.told()).status is P.SUCCEEDED
+    assert (await made.money())["wallet"] == 100_000_000
+
+
+async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_its_own_time(stage: Stage):
+    made = await till(stage, **SELDOM)
+    await made.create()
+    made.there.process()
+    await made.told()
+    await made.pass_time(days=2)
+    assert (await made.happened("time_over")).status is P.PROCESSING
+    made.there.status, made.there.pays_until = ProviderStatus.REQUIRES_ACTION, made.terms.created_at + timedelta(days=9)
+    assert (await made.told()).status is P.REQUIRES_ACTION
+    await made.pass_time(days=3)
+    assert (await made.state()).status is P.REQUIRES_ACTION
+    await made.pass_time(days=8)
+    await made.until("expired")
+    assert made.there.status is ProviderStatus.CANCELLED
+
+
+async def test_a_bank_debit_that_never_ends_is_told_of_once_and_waited_for_on(stage: Stage):
+    made = await till(stage, **SELDOM)
+    await made.create()
+    made.there.process()
+    await made.told()
+    await made.pass_time(days=30)
+    assert await made.alerts() == []
+    await made.pass_time(days=7)
+    assert (await made.happened("overdue")).status is P.PROCESSING
+    await made.pass_time(days=30)
+    assert await made.alerts() == ["payment.overdue"]
+    assert (await made.kinds()).count("overdue") == 1
+    await replay_and_keep(await made.handle.fetch_history(), "payment_overdue")
+    made.there.pay()
+    assert (await made.told()).status is P.SUCCEEDED
 
 
 async def test_what_the_payer_approved_is_taken(stage: Stage):

@@ -149,6 +149,7 @@ class RefundView(ResponseModel):
     taken: MoneyView = Field(description="What had been bought with it, and was taken back.")
     reason: str | None
     failure: str | None
+    failure_code: str | None = Field(description="The word for `failure`, where the provider refused the refund.")
     requested_by: str
     requested_at: datetime
 
@@ -199,7 +200,9 @@ class PaymentView(ResponseModel):
     refunds: list[RefundView]
     workflow_id: str
     version: int = Field(description="The number of the latest event in the timeline.")
-    expires_at: datetime = Field(description="Until when the payer may pay.")
+    expires_at: datetime = Field(
+        description="Until when the payer may pay. It moves when they choose a way that takes days: a bank transfer."
+    )
     created_at: datetime
     updated_at: datetime
 
@@ -285,7 +288,7 @@ def view(payment: Payment, *, for_payer: bool) -> PaymentView:
         refunds=[refund_view(payment, refund) for refund in payment.refunds],
         workflow_id=payment_workflow_id(terms.payment_id),
         version=payment.version,
-        expires_at=terms.expires_at,
+        expires_at=payment.ends_at,
         created_at=payment.created_at,
         updated_at=payment.updated_at,
     )
@@ -303,6 +306,7 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         taken=money(refund.goods_minor, terms.purpose.goods_asset),
         reason=refund.reason,
         failure=refund.failure,
+        failure_code=refund.failure_code,
         requested_by=refund.requested_by,
         requested_at=refund.requested_at,
     )

@@ -25,7 +25,7 @@ from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefus
 from providers.payments.stripe import parameters, webhooks
 from providers.payments.stripe.amounts import to_stripe
 from providers.payments.stripe.errors import Declined, KeyReused, translated
-from providers.payments.stripe.fields import id_of, metadata_of
+from providers.payments.stripe.fields import field, id_of, metadata_of
 from providers.payments.stripe.movements import statement_movement
 from providers.payments.stripe.snapshots import (
     INTENT_EXPAND,
@@ -162,11 +162,18 @@ class StripeProvider:
     async def refund(
         self, ref: str, *, refund_id: str, amount_minor: int, reason: str | None, idempotency_key: str
     ) -> RefundSnapshot:
-        """Give back a part of the payment; Stripe refuses what is more than the remainder."""
-        intent = await self._bare_intent(ref)
+        """Give back a part of the payment; Stripe refuses what is more than the remainder.
+
+        A bank transfer goes back to an account that its payer is asked for, and Stripe refuses one whose payer it
+        knows no address of: `payment.refund_needs_email`.
+        """
+        intent = await self._bare_intent(ref, expand=("latest_charge", "customer"))
         params = parameters.refund(intent, refund_id, amount_minor, reason)
-        with translated(changes=True):
-            refund = await self._api.refunds.create_async(params, {"idempotency_key": idempotency_key})
+        try:
+            with translated(changes=True):
+                refund = await self._api.refunds.create_async(params, {"idempotency_key": idempotency_key})
+        except ProviderRefused as refused:
+            raise _has_no_address(intent, refused) or refused from refused
         if _replayed(refund):
             with translated(changes=True):
                 refund = await self._api.refunds.retrieve_async(refund.id)
@@ -268,11 +275,12 @@ class StripeProvider:
         with translated(changes=False):
             return await self._api.payment_intents.retrieve_async(ref, {"expand": INTENT_EXPAND})
 
-    async def _bare_intent(self, ref: str) -> stripe.PaymentIntent:
+    async def _bare_intent(self, ref: str, *, expand: Sequence[str] = ()) -> stripe.PaymentIntent:
         with translated(changes=False):
             if not ref.startswith("cs_"):
-                return await self._api.payment_intents.retrieve_async(ref)
-            session = await self._api.checkout.sessions.retrieve_async(ref, {"expand": ["payment_intent"]})
+                return await self._api.payment_intents.retrieve_async(ref, {"expand": list(expand)})
+            paths = ["payment_intent", *(f"payment_intent.{name}" for name in expand)]
+            session = await self._api.checkout.sessions.retrieve_async(ref, {"expand": paths})
         if not isinstance(session.payment_intent, stripe.PaymentIntent):
             raise ProviderRefused("Nothing was paid on this page yet.", code="payment.not_paid")
         return session.payment_intent
@@ -302,6 +310,19 @@ def _made_at(payment: CreatePayment) -> datetime:
 
 def _carries(thing: stripe.PaymentIntent | stripe.checkout.Session, payment: CreatePayment) -> bool:
     return metadata_of(thing, "payment_id") == payment.payment_id
+
+
+def _has_no_address(intent: stripe.PaymentIntent, refused: ProviderRefused) -> ProviderRefused | None:
+    """Return the refusal in words that help, where it is about a bank transfer of a customer without an address."""
+    method = field(field(latest_charge(intent), "payment_method_details"), "type")
+    if method != "customer_balance" or field(intent.customer, "email"):
+        return None
+    detail = (
+        "Stripe asks the payer of a bank transfer by e-mail which account the refund goes to, and its customer "
+        f"{id_of(intent.customer)} has no e-mail address. Give it one in Stripe's Dashboard and ask for the refund "
+        f"again. Stripe says: {refused.detail}"
+    )
+    return ProviderRefused(detail, code="payment.refund_needs_email")
 
 
 def _money_in(intent: stripe.PaymentIntent) -> bool:

@@ -3,11 +3,13 @@
 A PaymentIntent that was declined asks for another payment method (`requires_payment_method`). That is `REQUIRES_ACTION`
 with a decline while somebody is there to try again, and `FAILED` when the intent was made to charge one stored method
 (`single_attempt` in its metadata), also when it was cancelled since. A checkout session that is complete is no payment
-yet: its PaymentIntent tells.
+yet: its PaymentIntent tells. One that waits for a transfer or a voucher waits for its payer, so it can be ended.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import stripe
 
@@ -36,6 +38,24 @@ INTENT_EXPAND = [
     "latest_charge.refunds.data.balance_transaction",
     "latest_charge.refunds.data.failure_balance_transaction",
 ]
+
+#: How long a payer has to send money where that takes days. Stripe waits for a bank transfer for ever; a voucher it
+#: ends by itself, so what was paid in time has as long again to be told of.
+SENDING_TAKES = timedelta(days=14)
+#: What a payer does next that takes days; everything else is done at once or not at all.
+_TAKES_DAYS = frozenset(
+    {
+        "display_bank_transfer_instructions",
+        "boleto_display_details",
+        "konbini_display_details",
+        "multibanco_display_details",
+        "oxxo_display_details",
+        "verify_with_microdeposits",
+    }
+)
+#: Where Stripe says on a page of its own what the payer has to do next, and until when that can be done.
+_PAGES = ("hosted_instructions_url", "hosted_voucher_url", "hosted_verification_url")
+_ENDS = ("expires_at", "expires_after")
 
 _INTENT_STATUSES = {
     "succeeded": ProviderStatus.SUCCEEDED,
@@ -75,6 +95,7 @@ def intent_snapshot(
     decline = decline_of(field(intent, "last_payment_error"))
     status = _intent_status(intent, decline)
     open_for_payer = status is ProviderStatus.REQUIRES_ACTION and intent.client_secret
+    page, pays_until = _next_page(intent), _pays_until(intent)
     # Stripe lists the newest first, and its clock has whole seconds.
     given_back = [refund for refund in reversed(refunds) if _moves_money(refund)]
     movements = [
@@ -88,7 +109,7 @@ def intent_snapshot(
         status=status,
         amount_minor=from_stripe(intent.amount, currency),
         currency=currency.upper(),
-        action=NextAction(client_secret=intent.client_secret) if open_for_payer else None,
+        action=NextAction(client_secret=intent.client_secret, redirect_url=page) if open_for_payer else None,
         decline=decline if status in (ProviderStatus.REQUIRES_ACTION, ProviderStatus.FAILED) else None,
         authorized_minor=(
             from_stripe(intent.amount_capturable, currency) if status is ProviderStatus.AUTHORIZED else 0
@@ -99,6 +120,7 @@ def intent_snapshot(
         ),
         refunds=tuple(map(refund_snapshot, given_back)),
         disputes=tuple(map(dispute_snapshot, disputes)),
+        pays_until=pays_until if status is ProviderStatus.REQUIRES_ACTION else None,
     )
 
 
@@ -106,16 +128,23 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
     """Tell of a checkout session; `paid` is the snapshot of its PaymentIntent, once it has one."""
     if paid and paid.status is not ProviderStatus.REQUIRES_ACTION:
         return replace(paid, ref=session.id, action=None)
-    decline = paid.decline if paid else None
-    status, action = ProviderStatus.REQUIRES_ACTION, None
+    decline = paid.decline if paid and not paid.pays_until else None
+    status, action, pays_until = ProviderStatus.REQUIRES_ACTION, None, paid.pays_until if paid else None
     match session.status:
         case "open":
             action = NextAction(redirect_url=session.url) if session.url else None
         case "expired":
             status = ProviderStatus.EXPIRED
-        case "complete":
+        case "complete" if decline:
             # The page cannot be paid a second time, so a decline after it is the end.
-            status = ProviderStatus.FAILED if decline else ProviderStatus.PROCESSING
+            status = ProviderStatus.FAILED
+        case "complete" if paid:
+            # Only a payer whose way to pay takes days is let go before they have paid.
+            pays_until = pays_until or at(session.created) + SENDING_TAKES
+            page = paid.action.redirect_url if paid.action else None
+            action = NextAction(redirect_url=page) if page else None
+        case "complete":
+            status = ProviderStatus.PROCESSING
     currency = str(session.currency)
     return Snapshot(
         ref=session.id,
@@ -127,6 +156,7 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
         movements=paid.movements if paid else (),
         refunds=paid.refunds if paid else (),
         disputes=paid.disputes if paid else (),
+        pays_until=pays_until if status is ProviderStatus.REQUIRES_ACTION else None,
     )
 
 
@@ -162,6 +192,24 @@ def _intent_status(intent: stripe.PaymentIntent, decline: Decline | None) -> Pro
         lapsed = field(intent, "cancellation_reason") in ("automatic", "expired")
         return ProviderStatus.EXPIRED if lapsed else ProviderStatus.CANCELLED
     return _INTENT_STATUSES.get(intent.status, ProviderStatus.REQUIRES_ACTION)
+
+
+def _told_next(intent: stripe.PaymentIntent, names: Sequence[str]) -> Any:
+    """Read the first of these fields that Stripe fills in where it says what the payer has to do next."""
+    step = field(intent, "next_action")
+    details = field(step, step.type) if step else None
+    return next((value for name in names if (value := field(details, name))), None)
+
+
+def _next_page(intent: stripe.PaymentIntent) -> str | None:
+    page = _told_next(intent, _PAGES)
+    return page if isinstance(page, str) else None
+
+
+def _pays_until(intent: stripe.PaymentIntent) -> datetime | None:
+    if field(field(intent, "next_action"), "type") not in _TAKES_DAYS:
+        return None
+    return at(_told_next(intent, _ENDS) or intent.created) + SENDING_TAKES
 
 
 def _moves_money(refund: stripe.Refund) -> bool:
