@@ -130,6 +130,7 @@ def make_worker(
             inbox.dispatch,
             inbox.find_unhandled,
             customers.ensure_customer,
+            customers.look_at_cash,
             comparing.plan,
             comparing.begin,
             comparing.fetch_statement,

@@ -1,14 +1,15 @@
-"""Makes organizations customers of Stripe."""
+"""Makes organizations customers of Stripe, and looks at what they have there."""
 
 from temporalio import activity
 
-from contracts.payment import CustomerInput, CustomerResult
+from contracts.payment import CustomerInput, CustomerResult, ProviderEventInput, ProviderEventResult
 from domain.errors import Invalid, Unavailable
 from domain.ids import customer_key
+from domain.money import format_amount
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
+from repositories import alert, provider_event
 from repositories import organization as organizations
-from repositories import provider_event
 from runtime.database import Database
 
 #: Under what name the customers of Stripe are noted.
@@ -33,7 +34,7 @@ async def ensure_customer(database: Database, customers: StripeCustomers, org_id
 
 
 class CustomerActivities:
-    """The effects of `CustomerWorkflow` at Stripe and in the database."""
+    """What is done about customers, at Stripe and in the database."""
 
     def __init__(self, database: Database, customers: StripeCustomers | None) -> None:
         """Take the database and Stripe, where it is set up."""
@@ -56,3 +57,41 @@ class CustomerActivities:
         except ProviderRefused as error:
             raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error
         return CustomerResult(org_id=message.org_id, customer_ref=ref)
+
+    @activity.defn
+    async def look_at_cash(self, message: ProviderEventInput) -> ProviderEventResult:
+        """Read what an organization has sent by bank transfer and no payment has used, and tell operators of it.
+
+        Effect: an alert for each currency, and the event is handled.
+        Idempotent by: the alert's key: the customer, the amount and the day of the event, since several events tell of
+            one amount.
+        Fails with: an outage of Stripe, which is retried.
+        """
+        if self._customers is None:
+            raise RuntimeError("Stripe is not set up in this worker; an event of it waits for its settings.")
+        async with self._database.platform() as session:
+            row = await provider_event.get(session, message.provider, message.event_id)
+            org_id = row and await provider_event.organization_of(session, row.provider, row.refs)
+            customer = org_id and await provider_event.customer(session, org_id, message.provider)
+        if row is None or not org_id or not customer or row.handled_at is not None:
+            return ProviderEventResult(outcome="unmatched" if row is None else row.status)
+        try:
+            unused = await self._customers.unused_cash(customer)
+            amounts = [f"{format_amount(minor, currency)} {currency}" for currency, minor in sorted(unused.items())]
+        except ProviderRefused as refused:
+            amounts = [f"money ({refused.detail})"]
+        async with self._database.platform() as session:
+            for amount in amounts:
+                await alert.raise_alert(
+                    session,
+                    kind="customer.unused_cash",
+                    subject=org_id,
+                    detail=f"{org_id} has {amount} at {message.provider}, as {customer}, that it sent and no payment "
+                    "has used. Apply it to a payment there, or send it back.",
+                    org_id=org_id,
+                    key=f"customer.unused_cash:{customer}:{amount}:{row.occurred_at:%Y-%m-%d}",
+                )
+            await provider_event.mark(
+                session, row.provider, [row.event_id], status="handled", payment_id=None, handled=True
+            )
+        return ProviderEventResult(outcome="handled")

@@ -32,7 +32,8 @@ class InboxActivities:
         """Tell the payment that an event is about, or do what the event is for.
 
         Effect: a signal to the payment's run, which is started when it has ended; or an audit record; and the event's
-            status. `handled_at` of an event that went to a payment is set by the payment's own transaction.
+            status. `handled_at` of an event that went to a payment is set by the payment's own transaction. One that
+            is about a customer's cash is left to `look_at_cash`.
         Idempotent by: the event's `handled_at`. A second signal only makes the payment look again.
         Fails with: nothing that is final.
         """
@@ -43,6 +44,8 @@ class InboxActivities:
                 return ProviderEventResult(outcome="unmatched" if row is None else row.status)
             if handling_of(row.provider, row.type) is Handling.RECORD:
                 return await _record(session, row)
+            if handling_of(row.provider, row.type) is Handling.CASH:
+                return await _of_a_customer(session, row)
             found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
             if found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
@@ -78,6 +81,13 @@ async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last
         return ProviderEventResult(outcome="too_early")
     await _mark(session, row, "unmatched", handled=True)
     return ProviderEventResult(outcome="unmatched")
+
+
+async def _of_a_customer(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
+    if await provider_event.organization_of(session, row.provider, row.refs) is None:
+        await _mark(session, row, "unmatched", handled=True)
+        return ProviderEventResult(outcome="unmatched")
+    return ProviderEventResult(outcome=Handling.CASH.value)
 
 
 async def _record(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:

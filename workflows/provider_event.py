@@ -5,13 +5,17 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.customers import CustomerActivities
     from activities.inbox import InboxActivities
     from contracts.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
-    from contracts.queues import local_activity
+    from contracts.queues import local_activity, regular_activity
+    from domain.payment.event_types import Handling
 
 #: How long to wait for a payment that an event names and that the books do not know yet: ten minutes in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 120, 180, 240))
 TOO_EARLY = "too_early"
+#: What a bank transfer has brought is applied to payments in a moment; only what is left then is told of.
+APPLIED_AFTER = timedelta(minutes=1)
 
 
 @workflow.defn(name="provider-event")
@@ -32,6 +36,8 @@ class ProviderEventWorkflow:
         """Hand the event over; an event that is earlier than its payment waits for it."""
         for pause in PAUSES:
             result = await _dispatch(event, last_try=False)
+            if result.outcome == Handling.CASH:
+                return await _look_at_cash(event)
             if result.outcome != TOO_EARLY:
                 return result
             await workflow.sleep(pause, summary="its payment is not in the books yet")
@@ -43,4 +49,11 @@ async def _dispatch(event: ProviderEventInput, *, last_try: bool) -> ProviderEve
         InboxActivities.dispatch,
         DispatchProviderEvent(provider=event.provider, event_id=event.event_id, last_try=last_try),
         **local_activity(f"hand {event.event_id} of {event.provider} to whom it concerns"),
+    )
+
+
+async def _look_at_cash(event: ProviderEventInput) -> ProviderEventResult:
+    await workflow.sleep(APPLIED_AFTER, summary="what came may be applied to a payment yet")
+    return await workflow.execute_activity_method(
+        CustomerActivities.look_at_cash, event, **regular_activity("look what no payment has used")
     )

@@ -16,11 +16,15 @@ class Handling(StrEnum):
 
     PAYMENT = "payment"  # its payment looks at the provider
     RECORD = "record"  # it goes into the audit trail of the organization
+    CASH = "cash"  # what the organization has there and no payment has used is read, and operators are told of it
     WAITING = "waiting"  # stored for an area that does not exist yet
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
-_P, _R, _W = Handling.PAYMENT, Handling.RECORD, Handling.WAITING
+_P, _R, _C, _W = Handling.PAYMENT, Handling.RECORD, Handling.CASH, Handling.WAITING
+
+#: What a run is started for; the others are only stored.
+FOR_A_RUN = frozenset({_P, _R, _C})
 
 #: By provider: the type, or the beginning of one that ends with a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
@@ -42,6 +46,8 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "refund.": _P,
         "payment_method.attached": _R,
         "payment_method.detached": _R,
+        "cash_balance.": _C,
+        "customer_cash_balance_transaction.": _C,
         "account.updated": _W,
         "customer.subscription.": _W,
         "invoice.": _W,

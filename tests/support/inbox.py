@@ -71,11 +71,17 @@ class Customers:
 
     errors: list[Exception] = field(default_factory=list)
     made: dict[str, str] = field(default_factory=dict)
+    cash: dict[str, dict[str, int]] = field(default_factory=dict)
 
     async def ensure(self, org_id: str, name: str, *, idempotency_key: str) -> str:
         if self.errors:
             raise self.errors.pop(0)
         return self.made.setdefault(idempotency_key, new_id("cus"))
+
+    async def unused_cash(self, customer_ref: str) -> dict[str, int]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return self.cash.get(customer_ref, {})
 
 
 @dataclass
@@ -171,7 +177,7 @@ async def mailroom_on(env: WorkflowEnvironment, client: Client, database_urls: A
         client,
         task_queue=TASK_QUEUE,
         workflows=[ProviderEventWorkflow, InboxSweepWorkflow, CustomerWorkflow, ListeningPayment],
-        activities=[inbox.dispatch, inbox.find_unhandled, making.ensure_customer],
+        activities=[inbox.dispatch, inbox.find_unhandled, making.ensure_customer, making.look_at_cash],
     )
     async with worker:
         yield Mailroom(env, client, database, database_urls.owner, customers)

@@ -1,11 +1,15 @@
 """An event of the inbox reaches whom it concerns: late, early, twice, or nobody."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from temporalio.client import WorkflowHandle
 
+from models.alert import Alert
 from models.audit import AuditEntry
+from providers.payments.base import ProviderRefused
 from repositories import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
@@ -125,4 +129,66 @@ async def test_payment_method_is_recorded_for_its_organization(event_type, mailr
 
 async def test_payment_method_of_no_customer_of_ours_is_nobodys(mailroom):
     event_id = await mailroom.store("payment_method.attached", refs=("pm_1", "cus_unknown"))
+    assert await outcome_of(mailroom, event_id) == "unmatched"
+
+
+async def customer_with(mailroom: Mailroom, **cash: int) -> tuple[str, str]:
+    """Return an organization and its customer, which has money that no payment has used."""
+    org_id, customer = await mailroom.organization(), new_id("cus")
+    async with mailroom.database.platform() as session:
+        await provider_event.add_customer(session, org_id, "stripe", customer)
+    mailroom.customers.cash[customer] = cash
+    return org_id, customer
+
+
+async def alerts_of(mailroom: Mailroom, org_id: str) -> list[str]:
+    async with mailroom.database.platform() as session:
+        query = select(Alert.detail).where(Alert.subject == org_id, Alert.kind == "customer.unused_cash")
+        return list(await session.scalars(query.order_by(Alert.id)))
+
+
+async def after_a_moment(mailroom: Mailroom, event_id: str) -> WorkflowHandle[Any, Any]:
+    """Run an event until what came may have been applied to a payment and the rest was looked for."""
+    handle = await mailroom.start(event_id)
+    await mailroom.env.fast_forward(handle, timedelta(minutes=2))
+    assert (await handle.result()).outcome == "handled"
+    return handle
+
+
+async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom):
+    org_id, customer = await customer_with(mailroom, USD=30_050, JPY=400)
+    first = await mailroom.store("cash_balance.funds_available", refs=(customer,))
+    second = await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_1", customer))
+    handle = await after_a_moment(mailroom, first)
+    await after_a_moment(mailroom, second)
+    yen, dollars = await alerts_of(mailroom, org_id)
+    assert yen.startswith(f"{org_id} has 400 JPY at stripe, as {customer}")
+    assert dollars.startswith(f"{org_id} has 300.50 USD at stripe, as {customer}")
+    assert (await mailroom.row(first)).status == (await mailroom.row(second)).status == "handled"
+    await replay_and_keep(await handle.fetch_history(), "provider_event_cash")
+
+
+async def test_money_that_a_payment_has_used_in_a_moment_is_not_told(mailroom):
+    org_id, customer = await customer_with(mailroom, USD=300)
+    handle = await mailroom.start(
+        await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_2", customer))
+    )
+    await mailroom.env.fast_forward(handle, timedelta(seconds=30))
+    mailroom.customers.cash[customer] = {}
+    await mailroom.env.fast_forward(handle, timedelta(minutes=1))
+    assert (await handle.result()).outcome == "handled"
+    assert await alerts_of(mailroom, org_id) == []
+
+
+async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mailroom):
+    org_id, customer = await customer_with(mailroom)
+    mailroom.customers.errors.append(ProviderRefused("Stripe does not take this system's key for this."))
+    event_id = await mailroom.store("cash_balance.funds_available", refs=(customer,))
+    await after_a_moment(mailroom, event_id)
+    (told,) = await alerts_of(mailroom, org_id)
+    assert "money (Stripe does not take this system's key for this.)" in told
+
+
+async def test_money_of_no_customer_of_ours_is_nobodys(mailroom):
+    event_id = await mailroom.store("cash_balance.funds_available", refs=("cus_unknown",))
     assert await outcome_of(mailroom, event_id) == "unmatched"

@@ -24,7 +24,7 @@ from contracts.payment import ProviderEventInput
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from domain.errors import BadSignature, NotFound, Unavailable
 from domain.ids import provider_event_workflow_id
-from domain.payment.event_types import Handling, handling_of
+from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories import alert, provider_event
@@ -70,7 +70,7 @@ async def receive_paypal_webhook(request: Request, deps: DepsDep) -> Response:
 async def _receive(request: Request, deps: Deps, name: str) -> Response:
     event, of_this_account = await _verified(request, deps, name)
     handling = handling_of(name, event.type) if of_this_account else Handling.IGNORED
-    for_a_run = handling in (Handling.PAYMENT, Handling.RECORD)
+    for_a_run = handling in FOR_A_RUN
     if not of_this_account:
         await _alert(deps, name, event)
     status = "received" if for_a_run else handling.value

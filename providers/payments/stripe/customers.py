@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import stripe
 
 from providers.payments.base import OutcomeUnknown, ProviderRefused
+from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import translated
 from providers.payments.stripe.fields import field, id_of, metadata_of
 
@@ -111,6 +112,13 @@ class StripeCustomers:
                 {"customer": customer_ref, "return_url": return_url}, {"idempotency_key": idempotency_key}
             )
         return session.url
+
+    async def unused_cash(self, customer_ref: str) -> dict[str, int]:
+        """Return what the customer has sent by bank transfer and no payment has used, in minor units by currency."""
+        with translated(changes=False):
+            balance = await self._client.v1.customers.cash_balance.retrieve_async(customer_ref)
+        kept = balance.available.to_dict() if balance.available else {}
+        return {currency.upper(): from_stripe(amount, currency) for currency, amount in kept.items() if amount > 0}
 
     async def _find(self, org_id: str) -> str | None:
         quoted = org_id.replace("\\", "\\\\").replace("'", "\\'")
