@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -199,6 +200,25 @@ async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop
     assert [refund["id"] for refund in shown["refunds"]] == [first["id"], rest["id"]]
     assert await shop.available() == "0.00"
     assert shop.there(bought).gone == 1000
+
+
+async def test_refund_that_the_provider_refuses_says_why(shop: Shop) -> None:
+    bought = await shop.top_up()
+    shop.there(bought).pay()
+    await shop.told(bought)
+    shop.stage.fake.breaks.append("refused")
+    refund = good(await shop.payer.post(f"/payments/{bought['payment_id']}/refunds", {}, key=new_key()), 201)
+    assert (refund["status"], refund["failure_code"]) == ("failed", "provider.refused")
+    assert refund["failure"] == "not like this"
+    timeline = good(await shop.payer.get(f"/payments/{bought['payment_id']}/timeline"))["data"]
+    assert timeline[-1]["details"]["code"] == "provider.refused"
+
+
+async def test_payer_who_sends_money_by_bank_is_shown_until_when(shop: Shop) -> None:
+    bought = await shop.top_up()
+    shop.there(bought).pays_until = datetime(2040, 1, 5, tzinfo=UTC)
+    shown = await shop.told(bought)
+    assert (shown["status"], shown["expires_at"]) == ("requires_action", "2040-01-05T00:00:00Z")
 
 
 async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -> None:

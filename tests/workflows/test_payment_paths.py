@@ -178,7 +178,7 @@ async def test_a_bank_transfer_that_is_known_of_only_when_the_time_is_over_has_i
     made.there.status, made.there.pays_until = ProviderStatus.REQUIRES_ACTION, made.terms.created_at + timedelta(days=9)
     assert (await made.told()).status is P.REQUIRES_ACTION
     await made.pass_time(days=3)
-    assert (await made.state()).status is P.REQUIRES_ACTION
+    assert (await made.told()).status is P.REQUIRES_ACTION
     await made.pass_time(days=8)
     await made.until("expired")
     assert made.there.status is ProviderStatus.CANCELLED
