@@ -76,7 +76,7 @@ class PaymentBooks:
         except WrongInvoiceState as refusal:
             return RecordedPayment(applied=False, declined=declined(refusal))
         except InsufficientFunds as refusal:
-            if not _can_be_declined(message):
+            if not _can_be_declined(message, activity.info().attempt):
                 # Somebody spent what was just counted: count again. Nobody does so time after time.
                 if activity.info().attempt > SPENT_MEANWHILE:
                     await self._alert(message, refusal.detail)
@@ -278,8 +278,13 @@ def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
     return replace(after, disputes=disputes, refunds=refunds, reversal_debt_minor=reversal)
 
 
-def _can_be_declined(message: RecordPayment) -> bool:
-    return any(move.kind is MoveKind.EARMARK for event in message.events for move in event.moves)
+def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
+    """Tell whether the organization lacks what a command takes.
+
+    An invoice gives what was spent since it was counted, so where there is one it is counted once more.
+    """
+    counted = attempt > 1 or all(event.payment.terms.purpose.invoice_id is None for event in message.events)
+    return counted and any(move.kind is MoveKind.EARMARK for event in message.events for move in event.moves)
 
 
 def _amount(event: PaymentEvent) -> str:

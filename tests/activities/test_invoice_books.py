@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
+from temporalio.testing import ActivityEnvironment
 
+from activities.books import BooksRefused
 from activities.invoices import withdraw
 from activities.payments import PaymentBooks
 from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
+from domain import accounts
+from domain.errors import InsufficientFunds
 from domain.invoice import WrongInvoiceState, changed
 from domain.payment import booking, commands
 from domain.payment.state import Outcome
@@ -45,7 +50,7 @@ async def received(database: Database) -> tuple[Written, Issued]:
     return await made.look(), invoice
 
 
-async def record(database: Database, outcome: Outcome) -> RecordedPayment:
+async def record(database: Database, outcome: Outcome, attempt: int = 1) -> RecordedPayment:
     terms = outcome.payment.terms
     event = PaymentEvent(
         payment=outcome.payment,
@@ -56,7 +61,9 @@ async def record(database: Database, outcome: Outcome) -> RecordedPayment:
         at=NOW,
     )
     message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=NOW)
-    return await PaymentBooks(database).record(message)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=attempt)
+    return await environment.run(PaymentBooks(database).record, message)
 
 
 async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then_finds_it_withdrawn(
@@ -126,3 +133,45 @@ async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account
     told = (await task).payment
     assert told is not None
     assert (told.received_minor, told.refunded_minor, told.disputed_minor) == (1000, 100, 200)
+
+
+async def test_what_is_spent_while_a_refund_is_counted_is_taken_from_the_invoice(database: Database) -> None:
+    first, _ = await received(database)
+    org_id, cash = first.terms.org_id, accounts.org_wallet(first.terms.org_id, "USD")
+    invoice = await issued(database, org_id, total_minor=800)
+    made = await Written(database, org_id, purpose=invoice.purpose).begin()
+    made.there.pay()
+    paid = (await made.look()).payment
+    assert paid is not None
+    paying = commands.invoice_paid(paid, at=NOW)
+    assert (await record(database, paying)).applied
+
+    def refund(amount_minor: int) -> Outcome:
+        return commands.refund(
+            paying.payment,
+            refund_id="rfd_1",
+            amount_minor=amount_minor,
+            reason=None,
+            requested_by="kim",
+            at=NOW,
+        )
+
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test.spend",
+            source=cash,
+            destination=accounts.platform("commission", "USD"),
+            amount_minor=200,
+            reference="spent",
+            effective_at=NOW,
+        )
+        task = asyncio.create_task(record(database, refund(500)))
+        await somebody_waits(database)
+    with pytest.raises(BooksRefused):  # which has it counted again
+        await task
+    lacking = await record(database, refund(900), attempt=2)
+    assert lacking.declined is not None
+    assert lacking.declined.code == InsufficientFunds.code
+    assert (await record(database, refund(500), attempt=2)).applied
+    assert await invoice.paid_by() == {made.terms.payment_id: 300}
