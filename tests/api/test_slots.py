@@ -150,6 +150,8 @@ async def test_purchase_becomes_a_payment_for_that_many_slots(
         (BUY, {"slots": -1}, "errors"),
         (BUY, {"slots": 1001}, "errors"),
         (BUY, {"slots": "1.5"}, "errors"),
+        (BUY, {"slots": True}, "errors"),
+        (BUY, {"slots": "2"}, "errors"),
         (BUY, {"slots": 1.5}, "errors"),
         (BUY, {"amount": "5.00"}, "errors"),
         (BUY, {"capture_method": "manual"}, "errors"),

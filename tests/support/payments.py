@@ -203,6 +203,9 @@ class Account:
             self._move(f"ch_{self.ref}:reorg", MovementKind.REVERSAL, -self.received)
 
 
+_OF_CHANGES = ("before", "after", "refused")
+
+
 class FakeProvider:
     """A `PaymentProvider` in memory. `breaks` makes the next calls fail, before or after they had their effect."""
 
@@ -224,7 +227,9 @@ class FakeProvider:
 
     def _begin(self, name: str, key: str = "") -> str | None:
         self.calls.append((name, key))
-        planned = self.breaks.pop(0) if self.breaks and not name.startswith("find") else None
+        # Another payment's look must not use up what is planned for a call that changes something.
+        spared = _OF_CHANGES if name == "retrieve" else self.breaks if name.startswith("find") else ()
+        planned = self.breaks.pop(0) if self.breaks and self.breaks[0] not in spared else None
         if planned == "unavailable":
             raise ProviderUnavailable("no connection")
         if planned == "before":

@@ -67,7 +67,9 @@ class PaymentCreate(Means):
     )
     escrow_id: EscrowId | None = None
     invoice_id: InvoiceId | None = None
-    slots: int | None = Field(default=None, ge=1, le=MAX_SLOTS, description="How many slots; one unless it is said.")
+    slots: int | None = Field(
+        default=None, strict=True, ge=1, le=MAX_SLOTS, description="How many slots; one unless it is said."
+    )
     capture_method: Literal["automatic", "manual"] = "automatic"
     description: Name | None = None
 

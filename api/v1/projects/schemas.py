@@ -97,7 +97,7 @@ class SlotPurchase(Means):
 
     model_config = example(slots=2, provider="stripe")
 
-    slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = 1
+    slots: Annotated[int, Field(strict=True, ge=1, le=MAX_SLOTS)] = 1
 
     def payment(self) -> PaymentCreate:
         """Return the same request as it is made at `POST /payments`."""
