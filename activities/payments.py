@@ -82,6 +82,9 @@ class PaymentBooks:
                     await self._alert(message, refusal.detail)
                 raise BooksRefused(refusal.detail) from refusal
             return RecordedPayment(applied=False, declined=declined(refusal))
+        except BooksRefused as refusal:
+            await self._alert(message, str(refusal))
+            raise
         except DBAPIError as error:
             if does_not_fit(error):
                 if message.events[-1].command_id is None:

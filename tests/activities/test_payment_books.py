@@ -82,3 +82,11 @@ async def test_words_of_a_provider_that_cannot_be_stored_are_told_of_and_decline
     assert await alerts(database, outcome) == ["payment.books_refused"]
     async with database.platform() as session:
         assert await payments.get(session, outcome.payment.terms.payment_id) is None
+
+
+async def test_an_event_whose_predecessor_the_books_lack_is_told_of(database: Database):
+    outcome = await opened(database)
+    later = dataclasses.replace(outcome, payment=dataclasses.replace(outcome.payment, version=3))
+    with pytest.raises(BooksRefused, match="cannot follow"):
+        await record(database, later)
+    assert await alerts(database, outcome) == ["payment.books_refused"]
