@@ -1,4 +1,4 @@
-"""The story of money that comes in: four ways to pay, an escrow, an invoice, a refund, a chargeback, and the proof.
+"""The story of money that comes in: four ways to pay, an escrow, an invoice, a slot, a refund, a chargeback, proof.
 
 The providers are the sandboxes, so the story plays the payers and their banks as well. Meanwhile every webhook is sent
 twice and in the wrong order.
@@ -54,6 +54,7 @@ class PaymentStory:
             ("A customer tops up: by card, hosted checkout, PayPal and crypto", self._top_up_four_ways),
             ("A card payment funds an escrow", self._fund_an_escrow),
             ("An invoice is paid twice, and once is enough", self._pay_an_invoice),
+            ("A slot is bought, used, and not given back while it is in use", self._buy_a_slot),
             ("The customer asks for a part of the card payment back", self._ask_for_a_refund),
             ("A chargeback is lost after the credits were spent", self._lose_a_chargeback),
         ]
@@ -146,6 +147,24 @@ class PaymentStory:
         self._told.expect("what paid the invoice", payments, [(second["id"], "60.00")])
         self._told.expect("the invoice", (invoice["status"], invoice["due"]), ("paid", "0.00"))
         self._show_run(sent_back)
+
+    async def _buy_a_slot(self) -> None:
+        await self._told.post(CUSTOMER, "/projects", {"name": "Charts"})
+        await self._told.post(CUSTOMER, "/projects/charts/deploy", {})
+        problem = await self._told.be_refused(CUSTOMER, "/projects", {"name": "Tides"}, "deployment.limit_reached")
+        self._told.say(f"   a second project is refused: {problem['detail']}")
+        bought = await self._told.post(
+            CUSTOMER, "/projects/deployment/purchase-slot", {"payment_method": "pm_card_visa"}
+        )
+        payment = await self._settled(bought["id"], "succeeded")
+        await self._told.post(CUSTOMER, "/projects", {"name": "Tides"})
+        await self._told.post(CUSTOMER, "/projects/tides/deploy", {})
+        limits = await self._told.get(CUSTOMER, "/projects/deployment/limits")
+        self._told.expect("the slots", limits["slots"], {"free": 0, "in_use": 1, "owed": 0})
+        self._told.say(f"   a slot for {payment['received_amount']} USD, and both projects are deployed")
+        await self._told.be_refused(CUSTOMER, f"/payments/{bought['id']}/refunds", {}, "ledger.insufficient_funds")
+        self._told.say("   while it is in use, its money does not go back")
+        self._show_run(payment)
 
     async def _ask_for_a_refund(self) -> None:
         path = f"/payments/{self._top_ups['card']}"
