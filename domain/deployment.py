@@ -92,7 +92,7 @@ def check_new_project(usage: Usage) -> None:
     """
     if usage.projects >= usage.project_limit:
         raise LimitReached(
-            f"There are {usage.projects} projects, of {usage.project_limit}. Buy a slot, or change the tier.",
+            f"{usage.projects} of {usage.project_limit} possible projects exist. Buy a slot, or change the tier.",
             extra={"limit": usage.project_limit, "used": usage.projects},
         )
 
@@ -126,7 +126,7 @@ def given_back(slots: int, owed: int) -> tuple[int, int]:
 def limit_reached(usage: Usage) -> LimitReached:
     """Return the refusal of one more deployment."""
     return LimitReached(
-        f"{usage.deployments} projects are deployed, of {usage.deployment_limit}. Buy a slot, or change the tier.",
+        f"{usage.deployments} of {usage.deployment_limit} possible deployments run. Buy a slot, or change the tier.",
         extra={"limit": usage.deployment_limit, "used": usage.deployments},
     )
 
