@@ -55,8 +55,8 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "balance after the chargeback: 0.00 credits, owes 90.00",
         "operators are alerted: payment.debt, payment.dispute_lost, payment.dispute_opened",
         "balance after it, which paid the debt first: 10.00 credits",
-        # 25.00, 10.00, 120.00, twice 60.00, 5.00 and 10.00 by card less fees, less 60.00, 4.00, 10.00 and 15.00 that the
-        # dispute cost.
+        # 25.00, 10.00, 120.00, twice 60.00, 5.00 and 10.00 by card less fees, less 60.00, 4.00, 10.00 and the
+        # 15.00 that the dispute cost.
         f"stripe     USD                 10 {'190.48':>16} {'190.48':>16}",
         f"paypal     USD                  1 {'13.99':>16} {'13.99':>16}",
         f"crypto     USDC                 1 {'20.00':>16} {'20.00':>16}",
