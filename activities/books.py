@@ -6,7 +6,6 @@ from sqlalchemy.exc import DBAPIError
 
 from contracts.escrow import Declined
 from domain import accounts
-from domain.errors import DomainError
 from ledger.gateway import Ledger
 
 #: The class of SQLSTATEs that say that a value does not fit.
@@ -23,11 +22,6 @@ class BooksRefused(RuntimeError):
 def does_not_fit(error: DBAPIError) -> bool:
     """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
     return str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION)
-
-
-def declined(refusal: DomainError) -> Declined:
-    """Return a refusal that the caller can mend as a result."""
-    return Declined(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
 
 
 async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:

@@ -4,8 +4,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, declined, does_not_fit, settle_debt
-from contracts.escrow import FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, settle_debt
+from contracts.escrow import Declined, FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
 from domain.errors import DomainError, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
@@ -45,7 +45,7 @@ class EscrowActivities:
             async with self._database.platform() as session:
                 return await self._write(session, message)
         except InsufficientFunds as refusal:
-            return RecordedEscrow(applied=False, declined=declined(refusal))
+            return RecordedEscrow(applied=False, declined=Declined.of(refusal))
         except DBAPIError as error:
             if not does_not_fit(error):
                 raise

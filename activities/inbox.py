@@ -42,10 +42,9 @@ class InboxActivities:
             if row is None or row.handled_at is not None:
                 # No row: the books were set back behind it, and the provider is asked by the payment itself.
                 return ProviderEventResult(outcome="unmatched" if row is None else row.status)
-            if handling_of(row.provider, row.type) is Handling.RECORD:
-                return await _record(session, row)
-            if handling_of(row.provider, row.type) is Handling.CASH:
-                return await _of_a_customer(session, row)
+            handling = handling_of(row.provider, row.type)
+            if handling in {Handling.RECORD, Handling.CASH}:
+                return await _of_a_customer(session, row, handling)
             found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
             if found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
@@ -83,19 +82,14 @@ async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last
     return ProviderEventResult(outcome="unmatched")
 
 
-async def _of_a_customer(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
-    if await provider_event.organization_of(session, row.provider, row.refs) is None:
-        await _mark(session, row, "unmatched", handled=True)
-        return ProviderEventResult(outcome="unmatched")
-    return ProviderEventResult(outcome=Handling.CASH.value)
-
-
-async def _record(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
-    """Write into the audit trail what happened at the provider, where only the provider saw it."""
+async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling: Handling) -> ProviderEventResult:
+    """Write into the audit trail what only the provider saw happen; cash is looked at by the run, a while later."""
     org_id = await provider_event.organization_of(session, row.provider, row.refs)
     if org_id is None:
         await _mark(session, row, "unmatched", handled=True)
         return ProviderEventResult(outcome="unmatched")
+    if handling is Handling.CASH:
+        return ProviderEventResult(outcome=handling.value)
     actor = Actor(principal=row.provider, role=Role.OPERATOR)
     details = {"event_id": row.event_id, "occurred_at": row.occurred_at.isoformat()}
     await audit.record(session, actor, row.type, row.refs[0] if row.refs else row.event_id, details, org_id)

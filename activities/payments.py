@@ -8,8 +8,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, declined, does_not_fit
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
 from activities.payment_legs import lock_owing, resolve
+from contracts.escrow import Declined
 from contracts.payment import (
     FindStranded,
     LoadPayment,
@@ -74,14 +75,14 @@ class PaymentBooks:
             async with self._database.platform() as session:
                 return await self._write(session, message)
         except WrongInvoiceState as refusal:
-            return RecordedPayment(applied=False, declined=declined(refusal))
+            return RecordedPayment(applied=False, declined=Declined.of(refusal))
         except InsufficientFunds as refusal:
             if not _can_be_declined(message, activity.info().attempt):
                 # Somebody spent what was just counted: count again. Nobody does so time after time.
                 if activity.info().attempt > SPENT_MEANWHILE:
                     await self._alert(message, refusal.detail)
                 raise BooksRefused(refusal.detail) from refusal
-            return RecordedPayment(applied=False, declined=declined(refusal))
+            return RecordedPayment(applied=False, declined=Declined.of(refusal))
         except BooksRefused as refusal:
             await self._alert(message, str(refusal))
             raise

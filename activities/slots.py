@@ -23,7 +23,7 @@ from domain.deployment import (
     slots_to_give_back,
     slots_to_take,
 )
-from domain.errors import Conflict, IdempotencyConflict, InsufficientFunds
+from domain.errors import Conflict, InsufficientFunds
 from domain.ids import deployment_transfer_key
 from domain.money import SLOT
 from ledger.gateway import Ledger, Leg
@@ -32,6 +32,7 @@ from models.project import DeploymentEvent, Project
 from repositories import audit
 from repositories import organization as organizations
 from repositories import project as projects
+from repositories.command import other_request
 from repositories.payment import lock_debt
 from runtime.database import driver_connection
 
@@ -156,7 +157,7 @@ async def _was_done(session: AsyncSession, order: Order, kind: str, project: Pro
         return False
     project_id = None if project is None else project.id
     if (event.org_id, event.kind, event.project_id) != (order.org_id, kind, project_id):
-        raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+        raise other_request()
     return True
 
 

@@ -34,9 +34,10 @@ from api.body import canonical
 from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
 from domain.access import Actor
-from domain.errors import DomainError, IdempotencyConflict, IdempotencyMissing, InFlight, Invalid
+from domain.errors import DomainError, IdempotencyMissing, InFlight, Invalid
 from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id
 from repositories import idempotency as store
+from repositories.command import other_request
 from runtime.identity import new_id
 
 log = structlog.get_logger("bursar.api")
@@ -114,7 +115,7 @@ class Command:
                 media_type = claim.content_type or "application/json"
                 return Response(claim.body, claim.status, {"Idempotent-Replayed": "true"}, media_type)
             case "conflict":
-                raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+                raise other_request()
             case "in_flight":
                 raise InFlight("The first request with this Idempotency-Key is still running. Repeat it in a moment.")
         return await self._run_claimed(action, status_code, hide, owner)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from contracts.base import Message
 from domain.access import Actor
+from domain.errors import DomainError, InsufficientFunds, Invalid
 from domain.escrow.state import Artifact, Escrow, Move, Terms
 
 
@@ -179,6 +180,16 @@ class Declined(Message):
     code: str
     detail: str
     extra: dict[str, object] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, refusal: DomainError) -> "Declined":
+        """Return a refusal that the caller can mend as a result."""
+        return cls(code=refusal.error_code, detail=refusal.detail, extra=refusal.extra)
+
+    def error(self, *, state: str) -> DomainError:
+        """Return the refusal again, with the state that it was decided on."""
+        kind = InsufficientFunds if self.code == InsufficientFunds.code else Invalid
+        return kind(self.detail, code=self.code, extra={**self.extra, "state": state})
 
 
 class RecordedEscrow(Message):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,9 +30,30 @@ async def add_once(session: AsyncSession, row: Row, asked: Iterable[str]) -> tup
     made: Row | None = (await session.scalars(statement)).one_or_none()
     if made is not None:
         return made, True
-    found: Row = (await session.scalars(select(model).where(model.command_id == values["command_id"]))).one()
-    refuse_other(found, row, asked)
+    found = await made_before(session, row, asked)
+    assert found is not None
     return found, False
+
+
+async def lock_command(session: AsyncSession, command_id: str) -> None:
+    """Let nobody else work on the command until the transaction ends: whoever runs it twice at once waits here."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(command_id, 0))))
+
+
+async def made_before(session: AsyncSession, row: Row, asked: Iterable[str]) -> Row | None:
+    """Return the row that this row's command made, if it did.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    model: Any = type(row)
+    wanted: Any = row
+    found: Row | None = (
+        await session.scalars(select(model).where(model.command_id == wanted.command_id))
+    ).one_or_none()
+    if found is not None:
+        refuse_other(found, row, asked)
+    return found
 
 
 def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.credit_lot import CreditLot
-from repositories.command import refuse_other
+from repositories import command
 
+_ASKED = ("org_id", "source", "amount_minor", "expires_at", "note", "created_by")
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
 
 
@@ -21,11 +22,8 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lot.command_id, 0))))
-    found = (await session.scalars(select(CreditLot).where(CreditLot.command_id == lot.command_id))).one_or_none()
-    if found is not None:
-        refuse_other(found, lot, ("org_id", "source", "amount_minor", "expires_at", "note", "created_by"))
-    return found
+    await command.lock_command(session, lot.command_id)
+    return await command.made_before(session, lot, _ASKED)
 
 
 async def page(session: AsyncSession, *, org_id: str | None, after: str | None, limit: int) -> Sequence[CreditLot]:

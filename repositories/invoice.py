@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,7 @@ from domain.errors import NotFound
 from domain.ids import is_id
 from domain.invoice import InvoiceLine, InvoiceStatus, Standing
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
-from repositories.command import other_request, refuse_other
+from repositories import command
 
 MISSING = "There is no such invoice."
 _ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
@@ -46,13 +46,11 @@ async def made_before(session: AsyncSession, wanted: InvoiceRow) -> InvoiceRow |
     Raises:
         IdempotencyConflict: the command issued another one.
     """
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(wanted.command_id, 0))))
-    found = (await session.scalars(select(InvoiceRow).where(InvoiceRow.command_id == wanted.command_id))).one_or_none()
-    if found is not None:
-        refuse_other(found, wanted, _ASKED)
-        # When it is due was reckoned from the moment of the first run.
-        if found.due_at - found.issued_at != wanted.due_at - wanted.issued_at:
-            raise other_request()
+    await command.lock_command(session, wanted.command_id)
+    found = await command.made_before(session, wanted, _ASKED)
+    # When it is due was reckoned from the moment of the first run.
+    if found is not None and found.due_at - found.issued_at != wanted.due_at - wanted.issued_at:
+        raise command.other_request()
     return found
 
 
@@ -134,7 +132,7 @@ async def voided_before(session: AsyncSession, row: InvoiceRow, command_id: str)
     query = select(InvoiceRow.id).where(InvoiceRow.void_command_id == command_id)
     found = (await session.scalars(query)).one_or_none()
     if found not in {None, row.id}:
-        raise other_request()
+        raise command.other_request()
     return found is not None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.deployment import SLUG
 from domain.errors import NotFound
 from models.project import DeploymentEvent, Project
-from repositories.command import refuse_other
+from repositories import command
 
 MISSING = "There is no such project."
 _ASKED = ("org_id", "slug", "name", "created_by")
@@ -21,10 +21,7 @@ async def made_before(session: AsyncSession, wanted: Project) -> Project | None:
     Raises:
         IdempotencyConflict: the command made another one.
     """
-    found = (await session.scalars(select(Project).where(Project.command_id == wanted.command_id))).one_or_none()
-    if found is not None:
-        refuse_other(found, wanted, _ASKED)
-    return found
+    return await command.made_before(session, wanted, _ASKED)
 
 
 async def add(session: AsyncSession, project: Project) -> Project:

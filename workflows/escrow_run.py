@@ -12,7 +12,6 @@ with workflow.unsafe.imports_passed_through():
     from contracts.catch_up import dated
     from contracts.escrow import (
         CommandResult,
-        Declined,
         EscrowCommand,
         EscrowInput,
         LoadEscrow,
@@ -20,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.queues import local_activity
     from domain.access import Actor
-    from domain.errors import DomainError, InsufficientFunds, Invalid
     from domain.escrow import commands
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome
@@ -148,7 +146,7 @@ class EscrowRun:
             **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
         )
         if recorded.declined is not None:
-            raise _refusal(recorded.declined, self._escrow.status)
+            raise recorded.declined.error(state=self._escrow.status.value)
         self._escrow = recorded.stored or numbered.escrow
         self._publish()
         return recorded.applied
@@ -166,8 +164,3 @@ class EscrowRun:
     def _result(self) -> CommandResult:
         terms = self._escrow.terms
         return CommandResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
-
-
-def _refusal(declined: Declined, status: EscrowStatus) -> DomainError:
-    kind = InsufficientFunds if declined.code == InsufficientFunds.code else Invalid
-    return kind(declined.detail, code=declined.code, extra={**declined.extra, "state": status.value})

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.queues import local_activity
     from domain.access import Actor
-    from domain.errors import Conflict, InsufficientFunds, Invalid
+    from domain.errors import Conflict
     from domain.ids import payment_key
     from domain.payment import commands
     from domain.payment.converge import (
@@ -144,9 +144,7 @@ class PaymentRecord:
         what = ", ".join(outcome.event for outcome in outcomes) or "nothing new"
         recorded = await workflow.execute_local_activity_method(PaymentBooks.record, message, **local_activity(what))
         if recorded.declined is not None:
-            declined, extra = recorded.declined, {"state": self._payment.status.value}
-            kind = InsufficientFunds if declined.code == InsufficientFunds.code else Invalid
-            raise kind(declined.detail, code=declined.code, extra={**declined.extra, **extra})
+            raise recorded.declined.error(state=self._payment.status.value)
         if recorded.stored is not None:
             self._payment = recorded.stored
             self._publish()

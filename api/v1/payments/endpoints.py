@@ -41,7 +41,6 @@ from domain.credits import credit_price
 from domain.errors import (
     Conflict,
     Forbidden,
-    IdempotencyConflict,
     InsufficientFunds,
     Invalid,
     NotFound,
@@ -55,6 +54,7 @@ from domain.payment.commands import NotYet, WrongPaymentState
 from domain.payment.state import Payment, PaymentStatus, PaymentTerms, PurposeKind
 from providers.payments.limits import currencies
 from repositories import payment as payments
+from repositories.command import other_request
 
 router = APIRouter(tags=["Payments"])
 
@@ -255,7 +255,7 @@ async def refund_payment(
         made = next((refund for refund in after.refunds if refund.refund_id == refund_id), None)
         # The answer to a key is forgotten some day; what the key did is not.
         if made is None or command.amount_minor not in {None, made.amount_minor} or command.reason != made.reason:
-            raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+            raise other_request()
         return refund_view(after, made)
 
     return await once.run(act, status_code=201)

@@ -28,7 +28,7 @@ from api.v1.reconciliation.schemas import (
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.reconciliation import ReconciliationInput
 from domain.access import Actor, Permission
-from domain.errors import IdempotencyConflict, Invalid, NotFound
+from domain.errors import Invalid, NotFound
 from domain.ids import is_id, reconciliation_run_id, reconciliation_workflow_id
 from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
@@ -36,6 +36,7 @@ from models.reconciliation import ReconciliationRun
 from repositories import audit, clearing
 from repositories import difference as differences
 from repositories import reconciliation as books
+from repositories.command import other_request
 from workflows.reconciliation import ReconciliationWorkflow
 
 router = APIRouter(tags=["reconciliation"])
@@ -96,7 +97,7 @@ async def start_reconciliation_run(
                 at=now,
             )
             if (row.provider, row.since, row.until) != (body.provider, window.since, window.until):
-                raise IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+                raise other_request()
             if row.started_at == now:
                 await audit.record(session, actor, "reconciliation.start", row.id, {"provider": row.provider})
         await _start(client, row)
