@@ -11,7 +11,7 @@ from contracts.base import Message
 from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
 from domain.payment.snapshot import RefundSnapshot, Snapshot
-from domain.payment.state import Move, Payment, PaymentTerms
+from domain.payment.state import Move, Outcome, Payment, PaymentTerms
 
 
 class PaymentInput(Message):
@@ -121,6 +121,24 @@ class PaymentEvent(Message):
     debtor: str | None = None
     command_id: str | None = None
     at: datetime
+
+    @classmethod
+    def of(
+        cls, outcome: Outcome, *, at: datetime, actor: Actor | None = None, command_id: str | None = None
+    ) -> "PaymentEvent":
+        """Return the event of an outcome; `actor` is who gave the command that it answers."""
+        return cls(
+            payment=outcome.payment,
+            event=outcome.event,
+            actor=outcome.actor,
+            actor_detail=actor,
+            moves=outcome.moves,
+            details=dict(outcome.details),
+            booked=outcome.booked,
+            debtor=outcome.debtor,
+            command_id=command_id,
+            at=at,
+        )
 
 
 class RecordPayment(Message):

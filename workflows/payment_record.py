@@ -123,18 +123,7 @@ class PaymentRecord:
         if command_id is not None:
             outcomes = [*outcomes[:-1], commands.done(outcomes[-1], command_id)]
         events = tuple(
-            PaymentEvent(
-                payment=outcome.payment,
-                event=outcome.event,
-                actor=outcome.actor,
-                actor_detail=actor,
-                moves=outcome.moves,
-                details=dict(outcome.details),
-                booked=outcome.booked,
-                debtor=outcome.debtor,
-                command_id=command_id if outcome is outcomes[-1] else None,
-                at=at,
-            )
+            PaymentEvent.of(outcome, at=at, actor=actor, command_id=command_id if outcome is outcomes[-1] else None)
             for outcome in outcomes
         )
         terms = self._payment.terms

@@ -85,19 +85,7 @@ class Written:
         return self
 
     async def _write(self, *outcomes: Outcome) -> None:
-        events = tuple(
-            PaymentEvent(
-                payment=outcome.payment,
-                event=outcome.event,
-                actor=outcome.actor,
-                moves=outcome.moves,
-                details=dict(outcome.details),
-                booked=outcome.booked,
-                debtor=outcome.debtor,
-                at=NOW,
-            )
-            for outcome in outcomes
-        )
+        events = tuple(PaymentEvent.of(outcome, at=NOW) for outcome in outcomes)
         message = RecordPayment(payment_id=self.terms.payment_id, provider=self.terms.provider, events=events, at=NOW)
         recorded = await PaymentBooks(self.database).record(message)
         assert recorded.applied

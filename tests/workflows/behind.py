@@ -50,19 +50,7 @@ async def booked_behind_the_run(made: Till, *outcomes: PaymentOutcome) -> None:
     if not outcomes:
         seen = Observation(snapshot=made.there.snapshot(), at=at, revalued={})
         outcomes = tuple(converge(await made.state(), seen))
-    events = tuple(
-        PaymentEvent(
-            payment=outcome.payment,
-            event=outcome.event,
-            actor=outcome.actor,
-            moves=outcome.moves,
-            details=dict(outcome.details),
-            booked=outcome.booked,
-            debtor=outcome.debtor,
-            at=at,
-        )
-        for outcome in outcomes
-    )
+    events = tuple(PaymentEvent.of(outcome, at=at) for outcome in outcomes)
     terms = made.terms
     message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=at)
     assert (await PaymentBooks(made.stage.database).record(message)).applied
