@@ -1,19 +1,13 @@
 """Two who want to change one invoice at the same moment: the second one waits, and judges by what the first one did."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import insert
-from temporalio.testing import ActivityEnvironment
 
 from activities.books import BooksRefused
 from activities.invoices import withdraw
-from activities.payments import PaymentBooks
-from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.invoice import WrongInvoiceState, changed
@@ -25,18 +19,12 @@ from repositories import invoice as invoices
 from repositories.payment import lock_debt
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.support.invoices import KIM, Issued, issued
 from tests.support.locks import accounts_are_locked, somebody_waits
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def database(database_urls: Any) -> AsyncIterator[Database]:
-    made = Database(database_urls.tenant, database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def received(database: Database) -> tuple[Written, Issued]:
@@ -48,22 +36,6 @@ async def received(database: Database) -> tuple[Written, Issued]:
     made = await Written(database, org, purpose=invoice.purpose).begin()
     made.there.pay()
     return await made.look(), invoice
-
-
-async def record(database: Database, outcome: Outcome, attempt: int = 1) -> RecordedPayment:
-    terms = outcome.payment.terms
-    event = PaymentEvent(
-        payment=outcome.payment,
-        event=outcome.event,
-        actor=outcome.actor,
-        moves=outcome.moves,
-        details=dict(outcome.details),
-        at=NOW,
-    )
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=NOW)
-    environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt)
-    return await environment.run(PaymentBooks(database).record, message)
 
 
 async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then_finds_it_withdrawn(

@@ -1,16 +1,12 @@
 """What the books say to events that they cannot take: a person is told, and nothing is written."""
 
 import dataclasses
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
-from temporalio.testing import ActivityEnvironment
 
 from activities.books import BooksRefused
-from activities.payments import SPENT_MEANWHILE, PaymentBooks
-from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
+from activities.payments import SPENT_MEANWHILE
 from domain.access import Actor, Role
 from domain.money import CREDIT
 from domain.payment import commands
@@ -20,16 +16,10 @@ from models.organization import Organization
 from repositories import payment as payments
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.support.payments import EPOCH, TERMS
+from tests.activities.recording import record
+from tests.support.payments import TERMS
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture
-async def database(database_urls: Any) -> AsyncIterator[Database]:
-    made = Database(database_urls.tenant, database_urls.platform)
-    yield made
-    await made.close()
 
 
 async def opened(database: Database, **details: object) -> Outcome:
@@ -39,22 +29,6 @@ async def opened(database: Database, **details: object) -> Outcome:
     terms = dataclasses.replace(TERMS, payment_id=new_id("pay"), org_id=org)
     made = commands.created(terms, actor=Actor(principal="procurement", role=Role.OWNER, org_id=org))
     return dataclasses.replace(made, details={**made.details, **details})
-
-
-async def record(database: Database, outcome: Outcome, attempt: int = 1) -> RecordedPayment:
-    terms = outcome.payment.terms
-    event = PaymentEvent(
-        payment=outcome.payment,
-        event=outcome.event,
-        actor=outcome.actor,
-        moves=outcome.moves,
-        details=dict(outcome.details),
-        at=EPOCH,
-    )
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=EPOCH)
-    environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(environment.info, attempt=attempt)
-    return await environment.run(PaymentBooks(database).record, message)
 
 
 async def alerts(database: Database, outcome: Outcome) -> list[str]:

@@ -175,3 +175,20 @@ async def tenant(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
 async def stranger(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
     """Another organization with a key of every role."""
     return await new_tenant(*TENANT_ROLES)
+
+
+@pytest.fixture(scope="module")
+async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
+    """An app where every provider is set up, and no run ever answers."""
+    from tests.api.paying import paying_app  # which needs this module
+
+    async with paying_app(database_urls) as client:
+        yield client
+
+
+@pytest.fixture
+async def customer(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx.AsyncClient) -> Tenant:
+    """A new organization with a key of every role, where every provider is set up."""
+    made = await new_tenant(*TENANT_ROLES)
+    made.callers = {role: Caller(paying, caller.token, made.org_id) for role, caller in made.callers.items()}
+    return made

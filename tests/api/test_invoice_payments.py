@@ -1,33 +1,17 @@
 """What a request to pay an invoice is made into, and what is refused before anybody is asked."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 
 from runtime.database import Database
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, new_key, refused
+from tests.api.conftest import Caller, Tenant, new_key, refused
 from tests.api.invoicing import PATH, issue, pay
-from tests.api.paying import intents, paying_app
+from tests.api.paying import intents
 
 pytestmark = pytest.mark.db
 
 NOBODY = "0" * 26
-
-
-@pytest.fixture(scope="module")
-async def paying(database_urls: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with paying_app(database_urls) as client:
-        yield client
-
-
-@pytest.fixture
-async def customer(new_tenant: Any, paying: httpx.AsyncClient) -> Tenant:
-    """A new organization with a key of every role, where every provider is set up."""
-    made: Tenant = await new_tenant(*TENANT_ROLES)
-    made.callers = {role: Caller(paying, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
 
 
 async def test_paying_an_invoice_is_a_payment_of_all_that_is_due(

@@ -1,37 +1,21 @@
 """Invoices over HTTP: issued once, with numbers that have no gap, withdrawn, listed, and seen by those they are for."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select, text
 
 from models.invoice import InvoiceRow
 from runtime.database import Database
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.invoicing import LINES, PATH, body, issue, pay, receivable
-from tests.api.paying import intents, paying_app
+from tests.api.paying import intents
 
 pytestmark = pytest.mark.db
 
 NOBODY = "0" * 26
-
-
-@pytest.fixture(scope="module")
-async def paying(database_urls: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with paying_app(database_urls) as client:
-        yield client
-
-
-@pytest.fixture
-async def customer(new_tenant: Any, paying: httpx.AsyncClient) -> Tenant:
-    """A new organization with a key of every role, where every provider is set up."""
-    made: Tenant = await new_tenant(*TENANT_ROLES)
-    made.callers = {role: Caller(paying, caller.token, made.org_id) for role, caller in made.callers.items()}
-    return made
 
 
 async def test_issued_invoice_is_shown_with_its_lines_and_what_is_due(

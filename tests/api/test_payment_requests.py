@@ -1,7 +1,6 @@
 """What a request to pay is made into, and what is refused before anybody is asked."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -13,12 +12,6 @@ from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import intents, paying_app
 
 pytestmark = pytest.mark.db
-
-
-@pytest.fixture(scope="module")
-async def paying(database_urls: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with paying_app(database_urls) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Payments, refunds, chargebacks and lots that the books hold, as each caller may see them."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +12,13 @@ from domain.payment.state import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
-from tests.api.paying import NOW, Written, paying_app
+from tests.api.paying import NOW, Written
 from tests.support.payments import EPOCH
 
 pytestmark = pytest.mark.db
 
 BALANCE = Purpose(kind=PurposeKind.BALANCE, goods_asset="USD", goods_minor=1000)
 NOBODY = "0" * 26
-
-
-@pytest.fixture(scope="module")
-async def paying(database_urls: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with paying_app(database_urls) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -110,12 +110,6 @@ async def test_refund_and_deployment_at_once_never_use_one_slot_twice(owner: Cal
 # Buying slots ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
-    async with paying_app(database_urls) as client:
-        yield client
-
-
 BUY = "/projects/deployment/purchase-slot"
 
 

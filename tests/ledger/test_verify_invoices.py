@@ -10,6 +10,7 @@ from domain import accounts
 from ledger.gateway import Leg, Posted
 from ledger.verify import verify
 from tests.conftest import DatabaseUrls
+from tests.ledger.damage import assert_found
 from tests.support.books import NOW, Books, open_books
 
 pytestmark = pytest.mark.db
@@ -104,17 +105,7 @@ async def post(books: Books, kind: str, leg: Leg) -> Posted:
 
 @pytest.mark.parametrize("name", DAMAGES)
 async def test_damage_is_found_and_named(invoiced: Books, fresh_database_urls: DatabaseUrls, name: str) -> None:
-    await invoiced.assert_proven()
-    statement, broken = DAMAGES[name]
-    owner = await asyncpg.connect(fresh_database_urls.owner)
-    try:
-        await owner.execute("SET session_replication_role = replica;" + statement)
-    finally:
-        await owner.close()
-    report = await verify(invoiced.connections[0])
-    failed = {check.name for check in report.checks if check.violation_count}
-    assert {next((text for text in broken if check.startswith(text)), check) for check in failed} == broken
-    assert all(check.violations for check in report.checks if check.violation_count)
+    await assert_found(invoiced, fresh_database_urls, DAMAGES[name])
 
 
 async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> None:

@@ -1,0 +1,15 @@
+"""What the tests of activities have in common."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from runtime.database import Database
+
+
+@pytest.fixture
+async def database(database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(database_urls.tenant, database_urls.platform)
+    yield made
+    await made.close()
