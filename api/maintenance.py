@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from repositories import idempotency
+from repositories import escrow_notice, idempotency
 from runtime.database import Database
 
 log = structlog.get_logger("bursar.api")
@@ -15,7 +15,7 @@ EVERY_SECONDS = 3600.0
 
 
 class Maintenance:
-    """Forgets idempotency keys that are older than 30 days, once an hour."""
+    """Forgets idempotency keys, and notes of commands that were settled, after 30 days; once an hour."""
 
     def __init__(self, database: Database) -> None:
         """Take the engines."""
@@ -34,8 +34,10 @@ class Maintenance:
 
     async def run_once(self) -> int:
         """Do one round, and return how many keys it forgot."""
+        before = datetime.now(UTC) - KEEP_IDEMPOTENCY_KEYS
         async with self._database.platform() as session:
-            return await idempotency.delete_older_than(session, datetime.now(UTC) - KEEP_IDEMPOTENCY_KEYS)
+            await escrow_notice.delete_settled_before(session, before)
+            return await idempotency.delete_older_than(session, before)
 
     async def _forever(self) -> None:
         while True:

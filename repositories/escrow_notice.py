@@ -1,0 +1,113 @@
+"""Statements about notes: commands to escrows that were written down before they were sent to the run."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import CursorResult, Text, bindparam, cast, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.escrow import EscrowCommand
+from models.escrow import EscrowEventRow
+from models.escrow_notice import EscrowNotice
+from repositories.command import other_request
+
+#: The commands that are noted: those that a passed deadline would make too late.
+Noted = Literal["dispute", "deliver", "approve"]
+#: How many notes, and about how many bytes of them, are worked off at once: a message to a run is bounded.
+MOST = 20
+MOST_BYTES = 256 * 1024
+
+_NOTE = (
+    text(
+        """
+    INSERT INTO escrow_notices AS n (command_id, escrow_id, name, command, noted_at, deadline_at)
+    SELECT :command_id, e.id, :name, :command, clock_timestamp(), e.next_deadline_at FROM escrows e
+    WHERE e.id = :escrow_id AND e.next_deadline_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM escrow_events v WHERE v.escrow_id = e.id AND v.command_id = :command_id)
+    ON CONFLICT (command_id) DO UPDATE SET
+        noted_at = CASE WHEN n.settled_at IS NULL AND n.deadline_at = excluded.deadline_at
+                        THEN n.noted_at ELSE excluded.noted_at END,
+        deadline_at = excluded.deadline_at,
+        settled_at = NULL
+    RETURNING n.escrow_id, n.name, n.command
+    """
+    )
+    .bindparams(bindparam("command", type_=JSONB))
+    .columns(command=JSONB)
+)
+
+
+async def note(session: AsyncSession, escrow_id: str, name: Noted, command: EscrowCommand) -> None:
+    """Write down that a command has reached us, before it is sent to the escrow's run; needs a platform session.
+
+    A note that stands keeps its first time, however often the command is repeated. One that was settled, or that was
+    made against a deadline which has gone, is made anew. Nothing is noted of an escrow that has ended, nor of a command
+    that was done.
+
+    Raises:
+        IdempotencyConflict: the command asked for something else before.
+    """
+    asked = command.model_dump(mode="json")
+    values = {"command_id": command.command_id, "escrow_id": escrow_id, "name": name, "command": asked}
+    kept = (await session.execute(_NOTE, values)).one_or_none()
+    # The role of a key may change between two tries; who it is stands in the command's id.
+    if kept is not None and (kept.escrow_id, kept.name, _asked(kept.command)) != (escrow_id, name, _asked(asked)):
+        raise other_request()
+
+
+async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
+    """Return the notes that a deadline must let go first, in the order of their times, up to `MOST` of them.
+
+    A note counts when it was made before the deadline and against this one: what was asked of an earlier delivery or
+    milestone is not done to a later one.
+    """
+    done = select(EscrowEventRow.number).where(
+        EscrowEventRow.escrow_id == EscrowNotice.escrow_id, EscrowEventRow.command_id == EscrowNotice.command_id
+    )
+    size = func.sum(func.octet_length(cast(EscrowNotice.command, Text))).over(
+        order_by=(EscrowNotice.noted_at, EscrowNotice.command_id)
+    )
+    found = await session.execute(
+        select(EscrowNotice, size)
+        .where(
+            EscrowNotice.escrow_id == escrow_id,
+            EscrowNotice.settled_at.is_(None),
+            EscrowNotice.deadline_at == deadline_at,
+            EscrowNotice.noted_at < deadline_at,
+            ~done.exists(),
+        )
+        .order_by(EscrowNotice.noted_at, EscrowNotice.command_id)
+        .limit(MOST)
+    )
+    return [row for number, (row, bytes_so_far) in enumerate(found) if number == 0 or bytes_so_far <= MOST_BYTES]
+
+
+async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
+    """Settle the notes of commands that were done or refused; those that are settled stay as they are."""
+    await session.execute(
+        update(EscrowNotice)
+        .where(EscrowNotice.command_id.in_(command_ids), EscrowNotice.settled_at.is_(None))
+        .values(settled_at=func.clock_timestamp())
+    )
+
+
+async def settle_all(session: AsyncSession, escrow_id: str) -> None:
+    """Settle every note of an escrow: its deadline has acted."""
+    await session.execute(
+        update(EscrowNotice)
+        .where(EscrowNotice.escrow_id == escrow_id, EscrowNotice.settled_at.is_(None))
+        .values(settled_at=func.clock_timestamp())
+    )
+
+
+async def delete_settled_before(session: AsyncSession, moment: datetime) -> int:
+    """Forget notes that were settled before the moment, and return how many."""
+    result = await session.execute(delete(EscrowNotice).where(EscrowNotice.settled_at < moment))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def _asked(command: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in command.items() if name != "actor"}
