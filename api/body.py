@@ -18,7 +18,9 @@ from starlette.responses import Response
 
 from api.auth import current_actor
 from api.errors import Malformed, UnsupportedMediaType
+from api.parameters import check_path, check_query, query_names
 from domain.errors import Invalid
+from domain.text import is_holdable
 
 #: Longest number in a body, and the largest power of ten that it may stand for. `Decimal("1e999999999")` is cheap to
 #: read and takes a gigabyte to write out.
@@ -28,7 +30,6 @@ MAX_DEPTH = 64
 #: How many members one object may have: each unknown one would be judged, and told of, by itself.
 MAX_MEMBERS = 1000
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _refuse_constant(name: str) -> object:
@@ -68,7 +69,7 @@ def _check(value: object) -> None:
         below: list[object] = []
         for item in level:
             if isinstance(item, str):
-                if _UNSTORABLE.search(item):
+                if not is_holdable(item):
                     raise Invalid(
                         "A text in the body holds a character that cannot be stored (NUL or half of a surrogate pair)."
                     )
@@ -158,34 +159,30 @@ def _asks_for_key(dependant: Dependant) -> bool:
 
 
 class StrictRoute(APIRoute):
-    """A route whose body, where it takes one and is not marked `raw_body`, is read strictly before all else."""
+    """A route whose key, parameters and body are judged strictly before all else, unless it is marked `raw_body`."""
 
     def get_route_handler(self) -> Handler:
         """Wrap FastAPI's handler; it would turn our refusals into a bare 400 if it read the body itself."""
         handler = super().get_route_handler()
-        if not (self.methods or set()) & {"POST", "PUT", "PATCH"}:
-            return self._with_shortcut(handler)
         if getattr(self.endpoint, "raw_body", False):
             return handler
-
         asks_for_key = _asks_for_key(self.dependant)
+        takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
+        known = frozenset(query_names(self.dependant))
+        quick: Handler = getattr(self.endpoint, "shortcut", handler)
 
         async def handle(request: Request) -> Response:
             if asks_for_key:
-                # Nobody's body is read before it is known whose it is.
+                # Nothing is told about a request before it is known whose it is.
                 await current_actor(request)
+            check_path(request.path_params)
+            asked = bool(request.scope["query_string"])
+            if asked:
+                check_query(request.query_params, known)
+            if not takes_body:
+                return await (handler if asked else quick)(request)
             strict = StrictRequest(request.scope, request.receive)
             await strict.checked_json()
             return await handler(strict)
-
-        return handle
-
-    def _with_shortcut(self, handler: Handler) -> Handler:
-        quick: Handler | None = getattr(self.endpoint, "shortcut", None)
-        if quick is None:
-            return handler
-
-        async def handle(request: Request) -> Response:
-            return await (handler if request.scope["query_string"] else quick)(request)
 
         return handle

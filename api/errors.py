@@ -285,9 +285,8 @@ def _example(error: type[DomainError], code: str) -> dict[str, Any]:
 def errors(*classes: type[DomainError] | tuple[type[DomainError], str]) -> Responses:
     """Build the `responses` of an endpoint from the errors that it can answer with.
 
-    What every endpoint can answer is added by `document`: 500 and 503 everywhere, 401, 403 and 429 where a key is
-    asked for, 422 where anything is taken in, 400, 413 and 415 where there can be a body, and what idempotency keys
-    bring where they are taken.
+    What every endpoint can answer is added by `document`: 422, 500 and 503 everywhere, 401, 403 and 429 where a key
+    is asked for, 400, 413 and 415 where there can be a body, and what idempotency keys bring where they are taken.
 
     Args:
         classes: error classes, or pairs of a class and the narrower code it is raised with.
@@ -354,8 +353,7 @@ def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
         _add_string(responses, Malformed)
         _add_string(responses, TooLarge)
         _add_string(responses, UnsupportedMediaType)
-    if takes_body or operation.get("parameters"):
-        _add_string(responses, Invalid)
+    _add_string(responses, Invalid)
     _add_string(responses, DomainError)
     _add_string(responses, Unavailable)
 

@@ -17,6 +17,11 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
+def is_holdable(text: str) -> bool:
+    """Tell whether PostgreSQL can hold a text: it has no NUL and no half of a surrogate pair."""
+    return _UNHOLDABLE.search(text) is None
+
+
 def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
     """Return the text when it is one that can be kept.
 

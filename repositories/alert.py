@@ -37,11 +37,15 @@ async def close(session: AsyncSession, key: str, by: str) -> None:
     )
 
 
-async def page(session: AsyncSession, *, open_only: bool, before: str | None, limit: int) -> list[Alert]:
+async def page(
+    session: AsyncSession, *, open_only: bool, org_id: str | None = None, before: str | None, limit: int
+) -> list[Alert]:
     """List alerts, newest first."""
     query = select(Alert).order_by(Alert.id.desc()).limit(limit)
     if open_only:
         query = query.where(Alert.acknowledged_at.is_(None))
+    if org_id is not None:
+        query = query.where(Alert.org_id == org_id)
     if before is not None:
         query = query.where(Alert.id < before)
     return list(await session.scalars(query))

@@ -36,7 +36,12 @@ class Bench:
         self.runs += 1
         return {"run": self.runs}
 
-    async def handle(self, name: str, command: Command = idempotency(required=True)) -> Response:
+    async def handle(
+        self,
+        name: str,
+        x: int | None = None,
+        command: Command = idempotency(required=True),
+    ) -> Response:
         async def act() -> dict[str, object]:
             self.commands.append(command.command_id)
             return await self.act()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import Page
+from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.alerts.schemas import AlertView
@@ -24,6 +24,7 @@ router = APIRouter(tags=["alerts"])
 async def list_alerts(
     deps: DepsDep,
     unacknowledged: Annotated[bool, Query(description="Leave out what an operator has acknowledged.")] = False,
+    organization_id: Annotated[OrganizationId | None, Query(description="Only what concerns it.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.OPERATE),
@@ -31,7 +32,9 @@ async def list_alerts(
     """List alerts, newest first."""
     before = id_cursor(cursor, "alr")
     async with deps.session_for(actor) as session:
-        rows = await alerts.page(session, open_only=unacknowledged, before=before, limit=limit + 1)
+        rows = await alerts.page(
+            session, open_only=unacknowledged, org_id=organization_id, before=before, limit=limit + 1
+        )
     return id_page(rows, limit, "alr", AlertView.of)
 
 

@@ -11,7 +11,7 @@ from api.errors import errors
 from api.fields import AgentId, OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
-from api.tenancy import acting_organization
+from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of
 from domain.access import Actor, Permission, Role
 from domain.errors import Forbidden, NotFound
@@ -66,19 +66,21 @@ async def create_contract(
     return await command.run(create, status_code=201)
 
 
-@router.get("/contracts", response_model=Page[ContractView])
+@router.get("/contracts", response_model=Page[ContractView], responses=errors(NotFound))
 async def list_contracts(
     deps: DepsDep,
     agent_id: Annotated[AgentId | None, Query()] = None,
-    organization_id: Annotated[OrganizationId | None, Query(description="A party of the contract.")] = None,
+    organization_id: Annotated[
+        OrganizationId | None, Query(description="For operators: what it pays, is paid by or signs for.")
+    ] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[ContractView]:
     """List the contracts that the caller is a party of, newest first; all of them for the platform."""
-    before = id_cursor(cursor, "ctr")
+    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ctr")
     async with deps.session_for(actor) as session:
-        rows = await contracts.page(session, agent_id=agent_id, org_id=organization_id, before=before, limit=limit + 1)
+        rows = await contracts.page(session, agent_id=agent_id, org_id=org_id, before=before, limit=limit + 1)
     return id_page(rows, limit, "ctr", ContractView.of)
 
 

@@ -9,9 +9,10 @@ from temporalio.client import Client
 from api.auth import ActorDep, permit
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
-from api.fields import Page
+from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
     Approve,
@@ -166,21 +167,22 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
     return await once.run(act, status_code=201)
 
 
-@router.get("/escrows", response_model=Page[EscrowView])
+@router.get("/escrows", response_model=Page[EscrowView], responses=errors(NotFound))
 async def list_escrows(
     actor: ActorDep,
     deps: DepsDep,
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
     status: Annotated[EscrowStatus | None, Query(description="Only escrows in this state.")] = None,
+    organization_id: Annotated[
+        OrganizationId | None, Query(description="For operators: what it pays, is paid by or signs for.")
+    ] = None,
 ) -> Page[EscrowView]:
     """List the escrows that the caller may see, newest first."""
     permit(actor, Permission.READ)
-    after = id_cursor(cursor, "esc")
+    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "esc")
     async with deps.session_for(actor) as session:
-        rows = await escrows.page(
-            session, status=status.value if status else None, org_id=actor.org_id, after=after, limit=limit + 1
-        )
+        rows = await escrows.page(session, status=status, org_id=org_id, after=after, limit=limit + 1)
         return id_page(rows, limit, "esc", lambda row: view(escrows.state_of(row)))
 
 

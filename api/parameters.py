@@ -1,0 +1,56 @@
+"""What is checked of path and query parameters before an operation sees them.
+
+A query parameter that the operation does not know is refused: ignored in silence, a filter that is misspelt or not
+there would answer with what nobody asked for. Each is given once. A path that holds what PostgreSQL cannot store
+names nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from fastapi.dependencies.models import Dependant
+from starlette.datastructures import QueryParams
+
+from domain.errors import Invalid, NotFound
+from domain.text import is_holdable
+
+#: How many faults of a query are listed, and how much of a name is repeated.
+_MAX_LISTED = 50
+_MAX_NAME = 200
+
+
+def query_names(dependant: Dependant) -> Iterator[str]:
+    """Return the query parameters that an operation and what it depends on take."""
+    for field in dependant.query_params:
+        yield field.alias
+    for part in dependant.dependencies:
+        yield from query_names(part)
+
+
+def check_path(parameters: Mapping[str, str]) -> None:
+    """Refuse a path that cannot name anything.
+
+    Raises:
+        NotFound: a parameter holds NUL or half of a surrogate pair.
+    """
+    if not all(is_holdable(value) for value in parameters.values()):
+        raise NotFound("There is nothing at this path.")
+
+
+def check_query(query: QueryParams, known: frozenset[str]) -> None:
+    """Refuse a query that the operation would not read as it is meant.
+
+    Raises:
+        Invalid: a parameter is unknown, given more than once, or cannot be stored.
+    """
+    faults: dict[str, str] = {}
+    for name, times in Counter(name for name, _ in query.multi_items()).items():
+        if name not in known:
+            faults[name] = "Unknown parameter."
+        elif times > 1:
+            faults[name] = "Given more than once."
+        elif not is_holdable(query[name]):
+            faults[name] = "NUL and half of a surrogate pair are not allowed here."
+    if faults:
+        listed = [{"field": name[:_MAX_NAME], "message": message} for name, message in faults.items()][:_MAX_LISTED]
+        raise Invalid(f"{listed[0]['field']}: {listed[0]['message']}", extra={"errors": listed})

@@ -1,0 +1,56 @@
+"""Escrows that the books hold, written as their runs would have written them."""
+
+from datetime import UTC, datetime
+
+from activities.escrow import EscrowActivities
+from contracts.escrow import RecordEscrowEvent
+from domain.access import Actor, Role
+from domain.escrow import commands
+from domain.escrow.state import Outcome
+from domain.ids import escrow_id_of
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.api.conftest import Caller, Tenant, good
+from tests.support.escrows import terms
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+async def contract_between(operator: Caller, payer: Tenant, payee: Tenant, **more: object) -> str:
+    """Award a contract, and return its id."""
+    body = {"agent_id": payee.agent_id, "title": "Job", "price": "1", "organization_id": payer.org_id, **more}
+    return str(good(await operator.post("/contracts", body), 201)["id"])
+
+
+async def escrow_between(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *signatories: str) -> str:
+    """Write the opening of the escrow of a new contract, and return the escrow's id."""
+    names = signatories or ("procurement",)
+    contract_id = await contract_between(operator, payer, payee, signatories=list(names))
+    agreed = terms(
+        contract_id=contract_id,
+        escrow_id=escrow_id_of(contract_id),
+        payer_org_id=payer.org_id,
+        payee_org_id=payee.org_id,
+        agent_id=payee.agent_id,
+        signatories=names,
+        required_signatures=1,
+    )
+    actor = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
+    await write(database, commands.opened(agreed, actor=actor, now=NOW))
+    return agreed.escrow_id
+
+
+async def write(database: Database, outcome: Outcome) -> None:
+    """Write one event of an escrow."""
+    command_id = new_id("cmd")
+    numbered = commands.numbered(outcome, command_id=command_id, now=NOW)
+    message = RecordEscrowEvent(
+        escrow=numbered.escrow,
+        event=numbered.event,
+        command_id=command_id,
+        actor=numbered.actor,
+        moves=numbered.moves,
+        details=dict(numbered.details),
+        at=NOW,
+    )
+    assert (await EscrowActivities(database).record_event(message)).applied

@@ -1,0 +1,122 @@
+"""Query and path parameters: an operation refuses what it does not know and what the database cannot hold."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from fastapi.routing import APIRoute
+
+from api.v1 import ROUTERS
+from repositories.alert import raise_alert
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.escrowing import escrow_between
+from tests.api.paying import Written
+
+pytestmark = pytest.mark.db
+
+ROUTES = [
+    (method, route)
+    for router in ROUTERS
+    for route in router.routes
+    if isinstance(route, APIRoute) and not getattr(route.endpoint, "raw_body", False)
+    for method in sorted(route.methods or ())
+]
+IN_PATHS = [(method, route) for method, route in ROUTES if "{" in route.path]
+
+
+def name_of(value: object) -> str | None:
+    return value.path if isinstance(value, APIRoute) else None
+
+
+@pytest.mark.parametrize(("method", "route"), ROUTES, ids=name_of)
+async def test_unknown_query_parameter_is_refused_everywhere(method: str, route: APIRoute, operator: Caller) -> None:
+    path = route.path.replace("{", "x").replace("}", "")
+    answer = await operator.ask(method, f"{path}?organisation=x", key=new_key())
+    assert refused(answer, 422, "request.invalid")["errors"] == [
+        {"field": "organisation", "message": "Unknown parameter."}
+    ]
+
+
+async def test_key_is_asked_for_before_parameters_are_judged(anonymous: Caller) -> None:
+    refused(await anonymous.get("/escrows?organisation=x"), 401, "auth.missing")
+
+
+async def test_parameter_that_is_given_twice_is_refused(operator: Caller) -> None:
+    answer = await operator.get("/escrows?status=open&status=funded")
+    assert refused(answer, 422, "request.invalid")["errors"] == [
+        {"field": "status", "message": "Given more than once."}
+    ]
+
+
+async def test_provider_adds_to_its_webhook_address_what_it_likes(customer: Tenant) -> None:
+    refused(await customer.owner.post("/webhooks/stripe?probe=1", {}), 400, "webhook.bad_signature")
+
+
+async def test_operator_lists_one_organization_and_no_other(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    payer, payee, signer, other = [await new_tenant() for _ in range(4)]
+    made = await escrow_between(operator, database, payer, payee, "procurement", f"{signer.org_id}/counsel")
+    elsewhere = await escrow_between(operator, database, other, other)
+    for path, prefix in (("/escrows", "esc_"), ("/contracts", "ctr_")):
+        for party in (payer, payee, signer):
+            listed = good(await operator.get(f"{path}?organization_id={party.org_id}"))["data"]
+            assert [row["id"] for row in listed] == [prefix + made.removeprefix("esc_")]
+        listed = good(await operator.get(f"{path}?organization_id={other.org_id}"))["data"]
+        assert [row["id"] for row in listed] == [prefix + elsewhere.removeprefix("esc_")]
+        narrowed = good(await operator.get(f"{path}?organization_id={payer.org_id}&limit=1"))
+        assert narrowed["next_cursor"] is None
+
+
+async def test_operator_lists_alerts_of_one_organization(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    one, other = await new_tenant(), await new_tenant()
+    async with database.platform() as session:
+        for tenant in (one, other):
+            await raise_alert(session, kind="test.it", subject=tenant.org_id, detail="x", org_id=tenant.org_id)
+    for path in ("/alerts?", "/alerts?unacknowledged=true&"):
+        listed = good(await operator.get(f"{path}organization_id={one.org_id}"))["data"]
+        assert [row["subject"] for row in listed] == [one.org_id]
+
+
+LISTS_OF_OPERATORS = (
+    *("/escrows", "/contracts", "/payments", "/billing/invoices", "/agents", "/disputes", "/alerts", "/audit"),
+    *("/api-keys", "/projects", "/billing/transactions", "/billing/credits/history"),
+)
+
+
+@pytest.mark.parametrize("path", LISTS_OF_OPERATORS)
+async def test_list_of_operators_says_in_openapi_that_it_filters_by_organization(path: str, operator: Caller) -> None:
+    document = good(await operator.get("/openapi.json"))
+    parameters = {item["name"] for item in document["paths"][f"/api/v1{path}"]["get"]["parameters"]}
+    assert "organization_id" in parameters
+
+
+@pytest.mark.parametrize("path", ["/escrows", "/contracts"])
+async def test_tenant_cannot_name_another_organization(path: str, tenant: Tenant, stranger: Tenant) -> None:
+    refused(await tenant.owner.get(f"{path}?organization_id={stranger.org_id}"), 404, "not_found")
+    good(await tenant.owner.get(f"{path}?organization_id={tenant.org_id}"))
+
+
+@pytest.mark.parametrize(("method", "route"), IN_PATHS, ids=name_of)
+async def test_nul_in_a_path_is_404(method: str, route: APIRoute, operator: Caller) -> None:
+    path = route.path.replace("{", "%00").replace("}", "")
+    refused(await operator.ask(method, path, key=new_key(), json=None), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "query", ["audit?target=%00", "billing/transactions?q=a%00b", "alerts?%00=x", "escrows?cursor=%00"]
+)
+async def test_nul_in_a_query_is_refused(query: str, operator: Caller) -> None:
+    refused(await operator.get(f"/{query}"), 422, "request.invalid")
+
+
+async def test_payment_of_another_organization_is_not_listed_for_the_one_asked_for(
+    operator: Caller, database: Database, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    one, other = await new_tenant(), await new_tenant()
+    mine = await Written(database, one.org_id).begin()
+    await Written(database, other.org_id).begin()
+    listed = good(await operator.get(f"/payments?organization_id={one.org_id}"))["data"]
+    assert [row["id"] for row in listed] == [mine.payment.terms.payment_id]
