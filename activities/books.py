@@ -30,7 +30,10 @@ async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
 
 
 async def settle_debt(ledger: Ledger, *, org_id: str, asset: str, key: str, reference: str, at: datetime) -> None:
-    """Pay what an organization owes from what came into its wallet; the caller holds the lock of its debts."""
+    """Pay what an organization owes from what came into its wallet.
+
+    The caller holds the lock of its debts, and has locked the balances of all that its transaction posts to.
+    """
     owed = await owed_minor(ledger, org_id, asset)
     if not owed:
         return

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, settle_debt
 from contracts.escrow import Declined, FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
+from domain import accounts
 from domain.errors import DomainError, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
@@ -111,9 +112,11 @@ class EscrowActivities:
             for source, destination in [accounts_of(message.escrow, move)]
         ]
         gives_back = any(move.kind is MoveKind.REFUND for move in message.moves)
+        ledger = Ledger(await driver_connection(session))
         if gives_back:
             await lock_debt(session, terms.payer_org_id)  # before any account: who has this lock waits for accounts
-        ledger = Ledger(await driver_connection(session))
+            ends = [account for leg in legs for account in (leg.source, leg.destination)]
+            await ledger.lock_balances(ends, if_open=[accounts.org_debt(terms.payer_org_id, terms.currency)])
         posted = await ledger.post_legs(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
             kind=transfer_kind(message.moves),

@@ -7,11 +7,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.books import owed_minor
 from contracts.payment import PaymentEvent
+from domain.accounts import Account
 from domain.invoice import Standing, changed, require_payable
 from domain.payment import booking, invoicing
 from domain.payment.state import Move, MoveKind, PaymentTerms
 from ledger.gateway import Ledger, Leg
 from repositories import invoice, payment
+
+#: Moves that what is there decides about.
+_BY_BALANCE = frozenset({MoveKind.SEIZE, MoveKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,17 +30,28 @@ class Resolved:
     invoice: Standing | None
 
 
-async def lock_owing(session: AsyncSession, events: Sequence[PaymentEvent]) -> None:
-    """Lock what the organization owes where an event can change it: before the first one, which locks accounts.
+async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent]) -> None:
+    """Lock what the events can change before the first one: what the organization owes, the invoice, the balances.
 
-    Whoever has this lock waits for accounts. So nobody who has accounts may wait for it.
+    Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
+    events that post one after the other have all their balances first.
     """
-    if any(move.kind in {MoveKind.SEIZE, MoveKind.RELEASE} for event in events for move in event.moves):
+    moving = [event for event in events if event.moves]
+    owing = any(move.kind in _BY_BALANCE for event in moving for move in event.moves)
+    if owing:
         await payment.lock_debt(session, events[0].payment.terms.org_id)
+    if len(moving) < 2:
+        return  # one transfer locks its balances in their order by itself
+    for event in moving:
+        if (invoice_id := _invoice_id(event)) is not None:
+            await invoice.lock_standing(session, invoice_id, event.payment.terms.payment_id)
+    touched = {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
+    # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
+    await ledger.lock_balances(touched, if_open=[booking.debt(events[0].payment.terms)] if owing else [])
 
 
 async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) -> Resolved:
-    """Resolve the moves of one event; the caller holds `lock_owing`. The invoice stays locked until the end as well.
+    """Resolve the moves of one event; the caller has called `lock`. The invoice stays locked until the end as well.
 
     Raises:
         WrongInvoiceState: the event pays an invoice on which nothing is due any more.
@@ -59,12 +74,31 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) ->
     return Resolved(legs=legs, owed_minor=owes, invoice=None if standing == before else standing)
 
 
+def _invoice_id(event: PaymentEvent) -> str | None:
+    """Name the invoice that the event can change."""
+    if not any(move.kind in invoicing.KINDS for move in event.moves):
+        return None
+    return event.payment.terms.purpose.invoice_id
+
+
+def _accounts(event: PaymentEvent, move: Move) -> list[Account]:
+    """List the accounts that a move can touch, whatever is there, but for the debt."""
+    terms = event.payment.terms
+    if move.kind in _BY_BALANCE:
+        touched = [booking.wallet(terms), booking.goods_account(terms)]
+    else:
+        touched = [account for source, destination, _ in booking.legs(terms, move) for account in (source, destination)]
+    if _invoice_id(event) is not None and move.kind in invoicing.KINDS:
+        touched.append(booking.receivable(terms))
+    return touched
+
+
 async def _standing(session: AsyncSession, event: PaymentEvent) -> Standing | None:
     """Lock the invoice that the event can change; None when there is none."""
-    terms = event.payment.terms
-    if terms.purpose.invoice_id is None or not any(move.kind in invoicing.KINDS for move in event.moves):
+    invoice_id = _invoice_id(event)
+    if invoice_id is None:
         return None
-    standing = await invoice.lock_standing(session, terms.purpose.invoice_id, terms.payment_id)
+    standing = await invoice.lock_standing(session, invoice_id, event.payment.terms.payment_id)
     if event.event == "invoice_paid":
         require_payable(standing)
     return standing

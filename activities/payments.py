@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
-from activities.payment_legs import lock_owing, resolve
+from activities.payment_legs import lock, resolve
 from contracts.escrow import Declined
 from contracts.payment import (
     FindStranded,
@@ -144,7 +144,7 @@ class PaymentBooks:
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
-        await lock_owing(session, message.events)
+        await lock(session, ledger, message.events)
         for event in message.events:
             stored = await self._write_event(session, ledger, event, debts)
         if message.handled:

@@ -6,7 +6,7 @@ business time and comes from the caller.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -26,6 +26,11 @@ MAX_BATCH = 10_000
 _POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _POST_LEGS = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_LOCK = """
+SELECT ledger.lock_balances($1::bigint[] || ARRAY(
+    SELECT a.id FROM ledger.accounts a JOIN unnest($2::text[], $3::text[]) AS n (path, asset) USING (path, asset)
+))
+"""
 _HOLD = "SELECT ledger.hold($1, $2, $3, $4, $5, $6, $7)"
 _CAPTURE = "SELECT ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _VOID = "SELECT ledger.void_hold($1, $2, $3)"
@@ -198,6 +203,19 @@ class Ledger:
                 _json(metadata),
             )
         return [Posted(*row) for row in rows]
+
+    async def lock_balances(self, accounts: Iterable[Account], *, if_open: Iterable[Account] = ()) -> None:
+        """Lock balances until the caller's transaction ends, in the one order in which everything locks them.
+
+        A transaction that posts more than once calls it for all accounts that it will post to, before its first
+        posting. Otherwise it keeps a balance that everybody needs while it waits for one of a single organization, and
+        can wait for somebody who waits for it. Accounts that do not exist are opened, for the same reason; those of
+        `if_open` are locked only if they exist, and the caller has kept everybody else from opening them.
+        """
+        optional = list(if_open)
+        with self._call:
+            ids = await self._ids.of(*accounts)
+            await self._connection.execute(_LOCK, ids, [a.path for a in optional], [a.asset for a in optional])
 
     async def hold(
         self,

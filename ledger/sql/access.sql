@@ -1,10 +1,21 @@
 -- Who may do what. Tenants read their own rows, the platform reads all, and money moves through functions only: no
--- role but the owner has INSERT or UPDATE on a table of the books.
+-- role but the owner has INSERT or UPDATE on a table of the books. Running it again replaces everything.
 ALTER TABLE ledger.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger.balances ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger.transfers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger.entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE ledger.holds ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS platform ON ledger.accounts;
+DROP POLICY IF EXISTS tenant ON ledger.accounts;
+DROP POLICY IF EXISTS platform ON ledger.balances;
+DROP POLICY IF EXISTS tenant ON ledger.balances;
+DROP POLICY IF EXISTS platform ON ledger.transfers;
+DROP POLICY IF EXISTS tenant ON ledger.transfers;
+DROP POLICY IF EXISTS platform ON ledger.entries;
+DROP POLICY IF EXISTS tenant ON ledger.entries;
+DROP POLICY IF EXISTS platform ON ledger.holds;
+DROP POLICY IF EXISTS tenant ON ledger.holds;
 
 CREATE POLICY platform ON ledger.accounts TO bursar_platform USING (true) WITH CHECK (true);
 CREATE POLICY platform ON ledger.balances TO bursar_platform USING (true) WITH CHECK (true);
@@ -31,7 +42,7 @@ GRANT USAGE ON SCHEMA ledger TO bursar_api, bursar_platform;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    ledger.open_account, ledger.post, ledger.post_legs, ledger.post_batch,
+    ledger.open_account, ledger.post, ledger.post_legs, ledger.post_batch, ledger.lock_balances,
     ledger.hold, ledger.capture_hold, ledger.void_hold, ledger.expire_holds, ledger.balance_as_of
 TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.balance_as_of TO bursar_api;

@@ -1,5 +1,18 @@
 -- Many legs in one statement: one transfer with several legs, or many transfers with one leg each.
 
+-- Locks the balances of these accounts that this session posts to, in the one order: striped accounts last, otherwise
+-- by id. A transaction that posts more than once calls it for all its accounts before its first posting, or it would
+-- have a stripe while it waits for a balance. Accounts that do not exist are left out.
+CREATE OR REPLACE FUNCTION ledger.lock_balances(p_accounts bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM ledger.balances b
+    WHERE b.account_id = ANY (p_accounts) AND b.stripe = ledger.stripe_of(b.account_id)
+    ORDER BY b.account_id & 255 > 0, b.account_id, b.stripe FOR NO KEY UPDATE;
+END
+$$;
+
 -- Writes the legs of transfers that were just inserted, in the order of the arrays, and moves their balances. Leg i
 -- of transfer p_transfers[i] moves p_amounts[i] from p_sources[i] to p_destinations[i]. A floor holds after every leg,
 -- not only at the end, so a batch is refused exactly when one of its parts would have been refused by itself.
@@ -19,13 +32,7 @@ BEGIN
             USING ERRCODE = 'BU004';
     END IF;
 
-    PERFORM FROM ledger.balances b
-    WHERE (b.account_id, b.stripe) IN (
-        SELECT u.id, ledger.stripe_of(u.id)
-        FROM (SELECT unnest(p_sources) UNION SELECT unnest(p_destinations)) AS u (id)
-    )
-    ORDER BY b.account_id, b.stripe FOR NO KEY UPDATE;
-
+    PERFORM ledger.lock_balances(p_sources || p_destinations);
     -- A new statement, so a new snapshot: it sees the balances as they are now that they are locked.
     WITH sides AS (
         SELECT l.ord * 2 AS ord, l.transfer_id, l.source AS account_id, -l.amount AS amount

@@ -72,9 +72,7 @@ BEGIN
             USING ERRCODE = 'BU004';
     END IF;
     -- Both balances are locked in order before the first of them is changed.
-    PERFORM FROM ledger.balances b
-    WHERE b.account_id IN (held.account_id, p_destination) AND b.stripe = ledger.stripe_of(b.account_id)
-    ORDER BY b.account_id, b.stripe FOR NO KEY UPDATE;
+    PERFORM ledger.lock_balances(ARRAY[held.account_id, p_destination]);
     UPDATE ledger.balances b SET pending_out = b.pending_out - held.amount
     WHERE b.account_id = held.account_id AND b.stripe = 0;
     PERFORM ledger.write_legs(

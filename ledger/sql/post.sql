@@ -1,7 +1,9 @@
 -- One transfer between two accounts in one round trip.
 --
 -- Every function here takes its locks in one order, so two of them never wait for each other: keys of transfers, in
--- the order of their text; holds, in the order of their ids; balances, in the order of account and stripe.
+-- the order of their text; holds, in the order of their ids; balances, in the order of account and stripe, those of
+-- striped accounts last. Everybody needs the stripes: who has one waits for no balance of a single organization.
+-- `ledger.lock_balances` says the order once more for sets.
 
 -- The fingerprint of what a key stands for. Lengths are written before texts, so no two requests share one.
 CREATE OR REPLACE FUNCTION ledger.request_hash(p_kind text, p_legs text, p_reference text) RETURNS bytea
@@ -57,9 +59,9 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Twice the same two updates, because the account with the lower id is locked first. A source that is not found
-    -- has not enough, or does not exist.
-    IF p_source < p_destination THEN
+    -- Twice the same two updates, because a striped account is locked last, and of two that are alike the lower id
+    -- first. A source that is not found has not enough, or does not exist.
+    IF (p_source & 255 > 0, p_source) < (p_destination & 255 > 0, p_destination) THEN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)

@@ -1,5 +1,6 @@
 """What transactions have locked and wait for, for tests of two who write at the same moment."""
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,3 +26,14 @@ async def accounts_are_locked(session: AsyncSession) -> bool:
         "AND a.datname = current_database() AND a.wait_event_type = 'Lock'"
     )
     return bool(await session.scalar(held))
+
+
+async def stripes_that_are_locked(owner: asyncpg.Connection) -> list[str]:
+    """List the accounts of which somebody has a stripe that everybody else may need."""
+    rows = await owner.fetch(
+        "SELECT a.path FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id"
+        " WHERE a.stripes > 1 AND (b.account_id, b.stripe) NOT IN ("
+        " SELECT free.account_id, free.stripe FROM ("
+        " SELECT account_id, stripe FROM ledger.balances FOR UPDATE SKIP LOCKED) free)"
+    )
+    return [str(row["path"]) for row in rows]

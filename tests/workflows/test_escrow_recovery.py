@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 
 from activities.books import BooksRefused
@@ -16,7 +17,7 @@ from ledger.gateway import Ledger
 from repositories import alert
 from repositories.payment import lock_debt
 from runtime.database import driver_connection
-from tests.support.locks import accounts_are_locked, somebody_waits
+from tests.support.locks import accounts_are_locked, somebody_waits, stripes_that_are_locked
 from tests.workflows.behind import committed_behind_the_run, message_of
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -140,3 +141,33 @@ async def test_pitfall_19_an_escrow_locks_what_is_owed_before_any_account(award)
         assert not await accounts_are_locked(session)
     await task
     assert (await job.state()).refunded_minor == 1_000_000
+
+
+async def test_pitfall_33_an_escrow_that_pays_a_debt_keeps_no_stripe_while_it_waits_for_it(award, database_urls):
+    job = await (await award()).delivered()
+    await job.send("dispute", job.finance, reason="late")
+    outcome = rules.resolve(await job.state(), actor=job.arbiter, payee_share_e4=5000, note=None, now=datetime.now(UTC))
+    database, terms = job.stage.database, outcome.escrow.terms
+    debt = accounts.org_debt(terms.payer_org_id, "CREDIT")
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=f"debt:{terms.escrow_id}",
+            kind="debt",
+            source=debt,
+            destination=accounts.platform("commission", "CREDIT"),
+            amount_minor=7_000_000,
+            effective_at=datetime.now(UTC),
+        )
+    owner = await asyncpg.connect(database_urls.owner)
+    async with owner.transaction():
+        await owner.execute(
+            "SELECT FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.path = $1 FOR UPDATE",
+            debt.path,
+        )
+        task = asyncio.create_task(committed_behind_the_run(job, outcome, "waits-for-debt"))
+        await somebody_waits(database)
+        kept = await stripes_that_are_locked(owner)
+    await owner.close()
+    await task
+    assert kept == []
+    assert (await job.money())["payer"] == 50_000_000 + 25_000_000 - 7_000_000

@@ -1,0 +1,21 @@
+"""Striped accounts are locked last, and transactions that post more than once lock all their balances first.
+
+Revision ID: 0011_lock_order
+Revises: 0010_escrow_notices
+"""
+
+from migrations.scripts import run
+
+revision = "0011_lock_order"
+down_revision = "0010_escrow_notices"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    for name in ("post", "batch", "holds", "access"):
+        run(f"ledger/sql/{name}.sql")
+
+
+def downgrade() -> None:
+    """Leave the functions: the order of locks says nothing about what is stored."""

@@ -1,0 +1,74 @@
+"""News of a payment that post one after the other have all their balances before they have a stripe."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from sqlalchemy import insert
+
+from domain import accounts
+from domain.accounts import Account
+from ledger.gateway import Ledger
+from models.organization import Organization
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from tests.api.paying import NOW, Written
+from tests.conftest import DatabaseUrls
+from tests.support.locks import somebody_waits, stripes_that_are_locked
+
+pytestmark = pytest.mark.db
+
+ISSUANCE = accounts.platform("credit_issuance", "CREDIT")
+
+
+@pytest.fixture
+async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """A database in which nobody else has locks."""
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def post(database: Database, source: Account, destination: Account, amount_minor: int) -> None:
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_id("key"),
+            kind="test",
+            source=source,
+            destination=destination,
+            amount_minor=amount_minor,
+            effective_at=NOW,
+        )
+
+
+async def test_pitfall_33_news_that_wait_for_what_an_organization_owes_keep_no_stripe(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = new_id("org")
+    wallet, debt = accounts.org_credits(org), accounts.org_debt(org, "CREDIT")
+    async with alone.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    await post(alone, debt, ISSUANCE, 1)
+    await post(alone, ISSUANCE, debt, 1)
+    made = await Written(alone, org).begin()
+    # What came, what went back, and a chargeback beyond it that has to be owed: all in one look.
+    made.there.pay()
+    made.there.refund(1000)
+    made.there.dispute(400, beyond=True)
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    async with owner.transaction():
+        await owner.execute(
+            "SELECT FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.path = $1 FOR UPDATE",
+            debt.path,
+        )
+        task = asyncio.ensure_future(made.look())
+        await somebody_waits(alone)
+        kept = await stripes_that_are_locked(owner)
+    await owner.close()
+    assert (await task).payment is not None
+    assert kept == []
+    async with alone.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        balances = [(await ledger.balance(account)).posted_minor for account in (wallet, debt)]
+    assert balances == [0, -40_000_000]

@@ -1,0 +1,165 @@
+"""Stripes are locked last, so who waits for one organization stalls no other; and nothing deadlocks."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+
+from domain.accounts import Account
+from domain.errors import InsufficientFunds
+from ledger.gateway import Ledger, Leg, Posting
+from tests.conftest import DatabaseUrls
+from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
+from tests.support.locks import stripes_that_are_locked
+
+pytestmark = pytest.mark.db
+
+SEED = int(os.environ.get("BURSAR_TEST_SEED", random.SystemRandom().randrange(2**32)))
+
+Call = Callable[[Ledger], Awaitable[object]]
+
+
+def post(source: Account, destination: Account, amount_minor: int = 1) -> Call:
+    return lambda ledger: ledger.post(
+        key=fresh("k"), kind="t", source=source, destination=destination, amount_minor=amount_minor, effective_at=NOW
+    )
+
+
+def legs(*moved: tuple[Account, Account]) -> Call:
+    return lambda ledger: ledger.post_legs(
+        key=fresh("k"), kind="t", legs=[Leg(*ends, amount_minor=1) for ends in moved], effective_at=NOW
+    )
+
+
+def batch(*moved: tuple[Account, Account]) -> Call:
+    return lambda ledger: ledger.post_batch(
+        kind="t", postings=[Posting(fresh("k"), *ends, 1) for ends in moved], effective_at=NOW
+    )
+
+
+@pytest.fixture
+async def quiet(fresh_database_urls: DatabaseUrls) -> AsyncIterator[tuple[Books, asyncpg.Connection]]:
+    """Books in which the platform's accounts were opened first, as everywhere, and their owner's connection."""
+    async with open_books(fresh_database_urls.platform) as books:
+        await post(ISSUANCE, COMMISSION)(books.ledger)
+        owner = await asyncpg.connect(fresh_database_urls.owner)
+        await owner.execute(
+            f"ALTER DATABASE {await owner.fetchval('SELECT current_database()')} SET deadlock_timeout = 20"
+        )
+        yield books, owner
+        await owner.close()
+
+
+async def waits(owner: asyncpg.Connection, client: asyncpg.Connection) -> None:
+    """Return once the client waits for a lock; each look at the server gives the others their turn."""
+    pid = client.get_server_pid()
+    while await owner.fetchval("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $1", pid) != "Lock":
+        continue
+
+
+@pytest.mark.parametrize("name", ["out", "in", "legs", "batch", "capture", "several"])
+async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
+    quiet: tuple[Books, asyncpg.Connection], name: str
+) -> None:
+    books, owner = quiet
+    busy, other = await books.org(100), await books.org(100)
+    held = await books.ledger.hold(key=fresh("h"), account=busy, amount_minor=5, expires_at=LATER, held_at=NOW)
+
+    async def several(ledger: Ledger) -> None:
+        async with books.connections[1].transaction():
+            await ledger.lock_balances([COMMISSION, other, busy])
+            await post(other, COMMISSION)(ledger)
+            await post(busy, COMMISSION)(ledger)
+
+    calls: dict[str, Call] = {
+        "out": post(busy, COMMISSION),
+        "in": post(COMMISSION, busy),
+        "legs": legs((busy, COMMISSION), (ISSUANCE, busy)),
+        "batch": batch((other, COMMISSION), (busy, COMMISSION)),
+        "capture": lambda ledger: ledger.capture(
+            key=fresh("c"), hold_id=held.hold_id, amount_minor=5, destination=COMMISSION, effective_at=NOW
+        ),
+        "several": several,
+    }
+    async with owner.transaction():
+        await owner.execute(
+            "SELECT FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id WHERE a.path = $1 FOR UPDATE",
+            busy.path,
+        )
+        task = asyncio.ensure_future(calls[name](books.clients[1]))
+        await waits(owner, books.connections[1])
+        kept = await stripes_that_are_locked(owner)
+    await task
+    assert kept == []
+    await books.assert_proven()
+
+
+async def test_pitfall_33_transactions_that_lock_their_balances_first_never_deadlock(
+    quiet: tuple[Books, asyncpg.Connection],
+) -> None:
+    """Random sequences of random postings over few accounts, striped ones among them, some opened on the way."""
+    books, owner = quiet
+    print(f"BURSAR_TEST_SEED={SEED}")
+    choose = random.Random(SEED)
+    orgs = [await books.org(10_000) for _ in range(4)]
+    pool = [*orgs, COMMISSION, ISSUANCE]
+    makes: list[Callable[..., Call]] = [lambda ends: post(*ends), legs, batch]
+
+    def sequence() -> list[tuple[Call, set[Account]]]:
+        steps: list[tuple[Call, set[Account]]] = []
+        for _ in range(choose.randint(1, 4)):
+            ends = [
+                (source, choose.choice([a for a in pool if a != source]))
+                for source in choose.choices(pool, k=choose.randint(1, 3))
+            ]
+            if choose.random() < 0.2:
+                ends.append((ISSUANCE, choose.choice(newcomers)))
+            make = choose.choice(makes if len(ends) == 1 else makes[1:])
+            steps.append((make(*ends), {account for pair in ends for account in pair}))
+        return steps
+
+    def at_once(number: int) -> Callable[[Ledger], Awaitable[str]]:
+        steps = sequence()
+        everything = list({account for _, touched in steps for account in touched})
+        choose.shuffle(everything)
+
+        async def run(ledger: Ledger) -> str:
+            connection = books.connections[books.clients.index(ledger)]
+            try:
+                async with connection.transaction():
+                    if len(steps) > 1:
+                        await ledger.lock_balances(everything)
+                    for call, _ in steps:
+                        await call(ledger)
+            except InsufficientFunds:
+                return "refused"
+            return f"done {number}"
+
+        return run
+
+    for _ in range(12):
+        newcomers = [await books.org() for _ in range(3)]
+        results = await books.at_once(*(at_once(number) for number in range(24)))
+        assert all(isinstance(result, str) for result in results), results
+    assert await owner.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0
+    await books.assert_proven()
+
+
+async def test_a_debt_that_nobody_has_is_not_opened_to_be_locked(quiet: tuple[Books, asyncpg.Connection]) -> None:
+    books, owner = quiet
+    there, missing, opened = await books.org(1), await books.org(), await books.org()
+    async with books.connections[0].transaction():
+        await books.ledger.lock_balances([opened], if_open=[there, missing])
+        locked = {await _locks(owner, account) for account in (there, opened)}
+        assert locked == {True}
+    paths = await owner.fetch("SELECT path FROM ledger.accounts WHERE path LIKE 'org/%'")
+    assert {row["path"] for row in paths} == {there.path, opened.path}
+
+
+async def _locks(owner: asyncpg.Connection, account: Account) -> bool:
+    free = "SELECT FROM ledger.balances WHERE account_id = (SELECT id FROM ledger.accounts WHERE path = $1)"
+    # A row that was inserted and not committed is nobody else's to see, and so locked as well.
+    return not await owner.fetch(f"{free} FOR UPDATE SKIP LOCKED", account.path)
