@@ -75,6 +75,17 @@ class RefundPayment(PaymentCommand):
     reason: str | None = None
 
 
+class GiveUpRefund(PaymentCommand):
+    """Ends the search for a refund whose outcome is unknown.
+
+    With `provider_ref`, its id at the provider, the refund was made there; without one it was not.
+    """
+
+    refund_id: str
+    reason: str
+    provider_ref: str | None = None
+
+
 class SubmitDisputeEvidence(PaymentCommand):
     """Answers a chargeback."""
 
@@ -101,6 +112,18 @@ class RefundSignal(OperatorSignal):
     """Refunds from the Temporal UI: `{"amount": "4.00", "reason": "…"}`; without an amount, what remains."""
 
     amount: object = None
+    reason: object = None
+
+
+class GiveUpSignal(OperatorSignal):
+    """Gives an unknown refund up: `{"at_provider": false, "reason": "…"}`, or with `ref`, its id, when it is there.
+
+    Without `refund_id` it is the one that is unknown.
+    """
+
+    refund_id: object = None
+    at_provider: object = None
+    ref: object = None
     reason: object = None
 
 

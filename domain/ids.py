@@ -63,8 +63,16 @@ def dispute_id_of(provider: str, ref: str) -> str:
     return uuid_id("dsp", UUID(bytes=hashlib.sha256(f"{provider}:{ref}".encode()).digest()[:16]))
 
 
-def refund_id_of(command: str) -> str:
-    """Name the one refund that a command asks for, so that repeating it names the same one."""
+def refund_id_of(payment_id: str, command: str) -> str:
+    """Name the one refund of a payment that a command asks for, so that repeating it names the same one.
+
+    Providers keep it unique among all refunds, and a command's id is unique within a payment only.
+    """
+    return unscoped_refund_id_of(f"{payment_id}:{command}")
+
+
+def unscoped_refund_id_of(command: str) -> str:
+    """Name the refund of a command as it was named before the id included the payment; for finding those."""
     return uuid_id("rfd", UUID(bytes=hashlib.sha256(f"refund:{command}".encode()).digest()[:16]))
 
 

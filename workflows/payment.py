@@ -11,12 +11,15 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import PaymentProviders
     from contracts.catch_up import CatchUp
+    from contracts.escrow import OperatorSignal
     from contracts.payment import (
         AskEvidence,
         CancelPayment,
         CapturePayment,
         ConfirmPayment,
         CreatePaymentCommand,
+        GiveUpRefund,
+        GiveUpSignal,
         PaymentCommand,
         PaymentCommandResult,
         PaymentInput,
@@ -29,11 +32,12 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.queues import regular_activity
     from domain.access import Actor, Role
-    from domain.errors import Conflict, DomainError, Invalid
+    from domain.errors import Conflict, DomainError, Invalid, NotFound
     from domain.ids import bounded, payment_key, refund_id_of
     from domain.money import parse_amount
     from domain.payment import commands
     from domain.payment.commands import NotYet
+    from domain.payment.state import Payment
     from domain.payment.story import details
     from domain.text import plain_text
     from workflows.payment_run import CALL_TIMEOUT, PaymentRun
@@ -48,9 +52,10 @@ class PaymentWorkflow(PaymentRun):
     """One payment. Its provider's word is read again at every turn, and only what is new is booked.
 
     Messages:
-        updates `create`, `confirm`, `capture`, `cancel`, `refund`, `submit_evidence`: commands of the API. Update
-        `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`, `cancel`,
-        `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation request is a `cancel`.
+        updates `create`, `confirm`, `capture`, `cancel`, `refund`, `give_up`, `submit_evidence`: commands of the API.
+        Update `catch_up`: the books are ahead. Signals `provider_event`: the provider has news. Signals `refund`,
+        `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
+        request is a `cancel`.
     Ends when: nothing is awaited any more, and `open_seconds` have passed since. What comes later starts a new run.
     Continues as new: when the server suggests it, with the whole state and absolute deadlines.
     Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
@@ -174,6 +179,19 @@ class PaymentWorkflow(PaymentRun):
             command, lambda: self._requested(command.refund_id, command.amount_minor, command.reason, command.actor)
         )
 
+    @workflow.update(name="give_up")
+    async def give_up(self, command: GiveUpRefund) -> PaymentCommandResult:
+        """End the search for a refund whose outcome is unknown, on an operator's word."""
+        with self._dated():
+            async with self._lock:
+                await self._open_once()
+                await self._give_up(command)
+        return self._result(refund_id=command.refund_id)
+
+    @give_up.validator
+    def _validate_give_up(self, command: GiveUpRefund) -> None:
+        self._check(command, lambda: self._given_up(command))
+
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitDisputeEvidence) -> PaymentCommandResult:
         """Answer a chargeback."""
@@ -242,9 +260,18 @@ class PaymentWorkflow(PaymentRun):
             terms = self._payment.terms
             amount = None if signal.amount is None else parse_amount(str(signal.amount), terms.currency)
             reason = None if signal.reason is None else plain_text(signal.reason, "reason")
-            await self._refund(command_id, refund_id_of(command_id), amount, reason, actor)
+            await self._refund(command_id, refund_id_of(terms.payment_id, command_id), amount, reason, actor)
 
         await self._obey("refund", signal, obey)
+
+    @workflow.signal(name="give_up")
+    async def signal_give_up(self, signal: GiveUpSignal) -> None:
+        """End the search for a refund whose outcome is unknown."""
+
+        async def obey(command_id: str, actor: Actor) -> None:
+            await self._give_up(_word_for(signal, self._payment, command_id, actor))
+
+        await self._obey("give_up", signal, obey)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, signal: PaymentSignal) -> None:
@@ -255,7 +282,7 @@ class PaymentWorkflow(PaymentRun):
 
         await self._obey("cancel", signal, obey)
 
-    async def _obey(self, name: str, signal: PaymentSignal | RefundSignal, obey: Obey) -> None:
+    async def _obey(self, name: str, signal: OperatorSignal, obey: Obey) -> None:
         """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
         self._signals += 1
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
@@ -275,6 +302,28 @@ class PaymentWorkflow(PaymentRun):
                     self._payment, actor=actor.qualified(), details=note, at=workflow.now()
                 )
                 await self._record([refused], command_id=bounded(f"{command_id}:refused"), actor=actor)
+
+
+def _word_for(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Actor) -> GiveUpRefund:
+    """Read what an operator knows of a refund; without an id it is the one that is unknown, there is one at most."""
+    if type(signal.at_provider) is not bool:
+        raise Invalid(
+            "at_provider is true when the provider has the refund, and false when it does not.",
+            extra={"field": "at_provider"},
+        )
+    if signal.at_provider != (signal.ref is not None):
+        raise Invalid("ref is the provider's id of the refund, when the provider has it.", extra={"field": "ref"})
+    unknown = next((refund.refund_id for refund in payment.refunds if refund.can_be_given_up), None)
+    refund_id = unknown if signal.refund_id is None else plain_text(signal.refund_id, "refund_id", limit=100)
+    if refund_id is None:
+        raise NotFound("The outcome of every refund of this payment is known.")
+    return GiveUpRefund(
+        command_id=command_id,
+        actor=actor,
+        refund_id=refund_id,
+        reason=plain_text(signal.reason, "reason"),
+        provider_ref=None if signal.ref is None else plain_text(signal.ref, "ref", limit=255),
+    )
 
 
 async def _tried(obey: Obey, command_id: str, actor: Actor) -> DomainError | None:

@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
         AskProvider,
         AskRefund,
         FundEscrowFromPayment,
+        GiveUpRefund,
         ProviderAnswer,
         RefundAnswer,
     )
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         refund_accepted,
         refund_failed,
     )
+    from domain.payment.given_up import give_up
     from domain.payment.snapshot import NOT_FOUND, Decline, ProviderStatus
     from domain.payment.state import AWAITING, IN_FLIGHT, Outcome, PaymentStatus, Refund, RefundState
     from workflows.payment_record import PaymentRecord
@@ -262,7 +264,7 @@ class PaymentRun(PaymentRecord):
         await self._record([commands.escrow_frozen(self._payment, at=workflow.now())])
 
     async def _purpose_gone(self, why: str) -> None:
-        refund_id = refund_id_of(f"{self._payment.terms.payment_id}:purpose gone")
+        refund_id = refund_id_of(self._payment.terms.payment_id, "purpose gone")
         await self._record([commands.purpose_gone(self._payment, why=why, refund_id=refund_id, at=workflow.now())])
 
     async def _submit_refunds(self) -> None:
@@ -326,6 +328,22 @@ class PaymentRun(PaymentRecord):
             requested = self._requested(refund_id, amount_minor, reason, actor)
             await self._record([requested], command_id=command_id, actor=actor)
         await self._submit_refunds()
+
+    async def _give_up(self, command: GiveUpRefund) -> None:
+        """Take an operator's word for what became of a refund, then look; the caller holds the lock."""
+        while not self._payment.has_done(command.command_id):
+            await self._record([self._given_up(command)], command_id=command.command_id, actor=command.actor)
+            self._look_wanted = True
+
+    def _given_up(self, command: GiveUpRefund) -> Outcome:
+        return give_up(
+            self._payment,
+            refund_id=command.refund_id,
+            provider_ref=command.provider_ref,
+            reason=command.reason,
+            actor=command.actor,
+            at=workflow.now(),
+        )
 
     def _requested(self, refund_id: str, amount_minor: int | None, reason: str | None, actor: Actor) -> Outcome:
         return commands.refund(

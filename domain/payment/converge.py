@@ -22,7 +22,6 @@ from domain.payment.snapshot import (
 )
 from domain.payment.state import (
     HANDED_OVER,
-    IN_FLIGHT,
     MAX_ITEMS,
     REFUND_STATES,
     Fulfilment,
@@ -114,14 +113,15 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
 
 def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
     """Match the provider's refunds with ours; one that was made at the provider's own site is taken over."""
-    refs = {refund.ref for refund in payment.refunds}
+    refs, told = {refund.ref for refund in payment.refunds}, {snapshot.ref for snapshot in seen.snapshot.refunds}
     ours = {refund.refund_id: refund for refund in payment.refunds}
     for snapshot in seen.snapshot.refunds:
         if snapshot.ref in refs:
             continue
         known = ours.get(snapshot.refund_id or "")
-        # One that was given up gave its goods back, so it is taken over like one that was made there.
-        if known is not None and known.ref is None and known.counts:
+        # One that was given up as not made gave its goods back, so it is taken over like one that was made there. One
+        # that was given up as made is known by what an operator wrote, which may name nothing.
+        if known is not None and known.counts and (known.ref is None or (known.given_up and known.ref not in told)):
             return refund_accepted(payment, known.refund_id, snapshot)
         if snapshot.status is RefundStatus.FAILED and not _has_moved(seen.snapshot, snapshot.ref):
             continue
@@ -133,11 +133,12 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
 def refund_accepted(payment: Payment, refund_id: str, snapshot: RefundSnapshot) -> Outcome | None:
     """Take over the provider's object for a refund of ours, once; None when that was done."""
     known = next(item for item in payment.refunds if item.refund_id == refund_id)
-    if known.ref is not None:
+    if known.ref == snapshot.ref or (known.ref is not None and not known.given_up):
         return None
     # One that failed already is told of as pending here, and fails with the events that follow.
     state = RefundState.PENDING if snapshot.status is RefundStatus.FAILED else REFUND_STATES[snapshot.status]
-    taken_over = replace(known, ref=snapshot.ref, state=state if known.state in IN_FLIGHT else known.state)
+    state = state if known.can_be_given_up else known.state
+    taken_over = replace(known, ref=snapshot.ref, state=state, given_up=False)
     details = {"ref": snapshot.ref, "refund_id": refund_id}
     return _with_refund(payment, taken_over, "refund_submitted", details=details)
 

@@ -175,7 +175,8 @@ class Refund:
     """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
 
     `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
-    `failure_code` is the stable word for `failure`, where the provider refused to make the refund.
+    `failure_code` is the stable word for `failure`, where the provider refused to make the refund. `given_up` says that
+    an operator has said what became of it.
     """
 
     refund_id: str
@@ -190,6 +191,12 @@ class Refund:
     debt_minor: int = 0
     failure: str | None = None
     failure_code: str | None = None
+    given_up: bool = False
+
+    @property
+    def can_be_given_up(self) -> bool:
+        """Whether the provider has not confirmed it yet, so that somebody's word can stand for the provider's."""
+        return self.state in IN_FLIGHT or (self.given_up and self.state is RefundState.PENDING and not self.moved_minor)
 
     @property
     def counts(self) -> bool:

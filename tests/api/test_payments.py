@@ -140,6 +140,27 @@ async def test_only_who_may_gives_a_command(
     refused(await payer.owner.post(path, {}), 400, "idempotency.missing")
 
 
+async def test_only_operators_give_a_refund_up(payer: Tenant, paid: Written, operator: Caller) -> None:
+    paid.there.refund(250)
+    (refund,) = (await paid.look()).payment.refunds
+    path, said = f"/payments/{paid.terms.payment_id}/refunds", {"at_provider": False, "reason": "not there"}
+    for caller in payer.callers.values():
+        refused(await caller.post(f"{path}/{refund.refund_id}/give-up", said, key=new_key()), 403, "auth.forbidden")
+    refused(await operator.post(f"{path}/rfd_{NOBODY}/give-up", said, key=new_key()), 404, "not_found")
+    for changed in (
+        {"at_provider": None},
+        {"at_provider": 0},
+        {"at_provider": True},
+        {"provider_ref": "re_1"},
+        {"reason": ""},
+    ):
+        answer = await operator.post(f"{path}/{refund.refund_id}/give-up", said | changed, key=new_key())
+        refused(answer, 422, "request.invalid")
+    # Nothing answers for the run here: it is the run that knows whether the outcome is unknown.
+    answer = await operator.post(f"{path}/{refund.refund_id}/give-up", said, key=new_key())
+    refused(answer, 503, "service.unavailable")
+
+
 @pytest.mark.parametrize(
     ("command", "body"),
     [

@@ -35,6 +35,7 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 SIGNALS: dict[str, type[OperatorSignal]] = {
     "look": messages.PaymentSignal,
     "refund": messages.RefundSignal,
+    "give_up": messages.GiveUpSignal,
     "cancel": messages.PaymentSignal,
 }
 #: Kinds of events that are made of a status.
@@ -202,7 +203,7 @@ def test_moves_that_are_named_exist() -> None:
 def test_signals_are_those_of_the_workflow() -> None:
     definition = _Definition.must_from_class(PaymentWorkflow)
     assert set(definition.signals) == {*SIGNALS, "provider_event"}
-    updates = {"confirm", "capture", "cancel", "refund", "create"}
+    updates = {"confirm", "capture", "cancel", "refund", "create", "give_up"}
     assert set(definition.updates) == {*updates, "submit_evidence", "catch_up"}
     assert {name for name in updates if f"- **{name}**: " in PAYMENTS} == updates
 

@@ -254,10 +254,14 @@ def samples() -> list[Message]:
         messages.CapturePayment(command_id="cmd_1", actor=OWNER, amount_minor=1),
         messages.CancelPayment(command_id="cmd_1", actor=OWNER),
         messages.RefundPayment(command_id="cmd_1", actor=OWNER, refund_id="rfd_1", amount_minor=1, reason="r"),
+        messages.GiveUpRefund(command_id="cmd_1", actor=OWNER, refund_id="rfd_1", reason="r", provider_ref="re_1"),
         messages.SubmitDisputeEvidence(command_id="cmd_1", actor=OWNER, dispute_ref="dp_1", text="t"),
         messages.PaymentCommandResult(payment_id="pay_1", status="refunded", version=4, refund_id="rfd_1"),
         messages.ProviderEventSignal(event_id="evt_1"),
         messages.RefundSignal(operator="kim", command_id="ticket-1", amount="4.00", reason="r"),
+        messages.GiveUpSignal(
+            operator="kim", command_id="ticket-1", refund_id="rfd_1", at_provider=True, ref="re_1", reason="r"
+        ),
         messages.PaymentSignal(operator="kim", command_id="ticket-1"),
         event,
         messages.RecordPayment(payment_id="pay_1", provider="crypto", events=(event,), handled=("evt_1",), at=EPOCH),

@@ -12,6 +12,7 @@ from domain.errors import DomainError
 from domain.payment import commands
 from domain.payment.booking import Movement, debt, goods_account, legs, released, seized, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.given_up import give_up
 from domain.payment.goods import taken
 from domain.payment.snapshot import CreatePayment, RefundStatus
 from domain.payment.state import Move, MoveKind, Outcome, Payment
@@ -31,6 +32,8 @@ STEPS = st.lists(
                 "refund_here",
                 "refund_here_pending",
                 "refund_there",
+                "give_up_as_made",
+                "give_up_as_not_made",
                 "settle_refund",
                 "fail_refund",
                 "dispute",
@@ -133,6 +136,8 @@ class World:
             "refund_here": lambda: self.refund(number, pending=False),
             "refund_here_pending": lambda: self.refund(number, pending=True),
             "refund_there": lambda: account.refund(number),
+            "give_up_as_made": lambda: self.give_up(number, made=True),
+            "give_up_as_not_made": lambda: self.give_up(number, made=False),
             "settle_refund": lambda: one_of(refunds, account.settle_refund),
             "fail_refund": lambda: one_of(refunds, account.fail_refund),
             "dispute": lambda: account.dispute(number),
@@ -170,6 +175,45 @@ class World:
             self.account.refund(amount, refund_id=refund.refund_id, status=status)
         except ProviderRefused:
             self.take(numbered(refund_failed(self.payment, refund, "refused"), EPOCH))
+
+    def give_up(self, amount: int, *, made: bool) -> None:
+        """Lose the answer to a refund, have an operator give it up, and see what was made of it all the same.
+
+        The operator is right about the provider when the amount is even.
+        """
+        try:
+            requested = commands.refund(
+                self.payment,
+                refund_id=f"rfd_{len(self.payment.refunds)}",
+                amount_minor=amount,
+                reason=None,
+                requested_by="x",
+                at=EPOCH,
+            )
+        except DomainError:
+            return
+        if not self.books.afford(requested):
+            return
+        self.take(requested)
+        refund = self.payment.refunds[-1]
+        self.take(commands.refund_unknown(self.payment, refund.refund_id, at=EPOCH))
+        right = amount % 2 == 0
+        is_there = made if right else not made
+        try:
+            ref = self.account.refund(amount, refund_id=refund.refund_id) if is_there else None
+        except ProviderRefused:
+            ref = None
+        said = (ref or "re_of_nothing") if made else None
+        operator = Actor(principal="kim", role=Role.OPERATOR)
+        self.take(
+            give_up(self.payment, refund_id=refund.refund_id, provider_ref=said, reason="x", actor=operator, at=EPOCH)
+        )
+        if made and ref is None:  # the operator was wrong, looks again and says so
+            self.take(
+                give_up(
+                    self.payment, refund_id=refund.refund_id, provider_ref=None, reason="x", actor=operator, at=EPOCH
+                )
+            )
 
     def spend(self, number: int) -> None:
         key = (wallet(self.terms).path, wallet(self.terms).asset)

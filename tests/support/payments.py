@@ -301,6 +301,10 @@ class FakeProvider:
     ) -> RefundSnapshot:
         planned = self._begin("refund", idempotency_key)
         account = self.accounts[ref]
+        others = (other for other in self.accounts.values() if other is not account)
+        if any(made.refund_id == refund_id for other in others for made in other.refunds.values()):
+            # As PayPal does, whose invoice ids are unique: the refund of this payment is not found, and never made.
+            raise OutcomeUnknown("Duplicate Invoice ID detected.", code="DUPLICATE_INVOICE_ID")
         if idempotency_key not in self.answers:
             status = RefundStatus.PENDING if reason == "pending" else RefundStatus.SUCCEEDED
             self.answers[idempotency_key] = account.refund(amount_minor, refund_id=refund_id, status=status)

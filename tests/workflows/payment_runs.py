@@ -83,6 +83,15 @@ async def payment_steered_by_signals(stage: Stage) -> Till:
     return made
 
 
+async def payment_refunded_by_a_signal(stage: Stage) -> Till:
+    """The refund's id is made by the handler of the signal; the provider's answer is lost, so it is looked up by it."""
+    made = await payment_paid(stage, open_seconds=3)
+    stage.fake.breaks.append("after")
+    await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "command_id": "ticket-7"})
+    await made.happened("refund_booked")
+    return made
+
+
 async def payment_disputed_and_lost(stage: Stage) -> Till:
     made = await payment_paid(stage, open_seconds=3)
     await made.spend(60_000_000)
@@ -167,6 +176,7 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_unknown_then_found,
         payment_refunded,
         payment_steered_by_signals,
+        payment_refunded_by_a_signal,
         payment_disputed_and_lost,
         payment_resumed,
         payment_of_an_escrow_frozen,

@@ -1,12 +1,15 @@
 """Refunds through a payment's run: bounded, made once, and undone when they fail."""
 
 import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from domain.payment.state import PaymentStatus, RefundState
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import paid, refused
+from tests.workflows.tills import Till, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -103,3 +106,105 @@ async def test_an_operator_refunds_and_is_told_of_a_refusal(stage: Stage):
     events = {event.kind: event for event in await made.timeline()}
     assert events["refund_requested"].actor == "temporal-ui:kim"
     assert events["command_refused"].details["code"] == "payment.refund_exceeds_remainder"
+
+
+async def test_one_command_id_refunds_two_payments(stage: Stage):
+    one, two = await paid(stage), await paid(stage)
+    with stage.env.with_time_skipping_disabled():
+        for made in (one, two):
+            await made.handle.signal("refund", {"operator": "kim", "command_id": "ticket-7"})
+            await made.until("refunded")
+            while (await made.state()).refunds[0].state is RefundState.REQUESTED:
+                pass
+    refunds = [refund for made in (one, two) for refund in (await made.state()).refunds]
+    assert [refund.state for refund in refunds] == [RefundState.SUCCEEDED] * 2
+    assert refunds[0].refund_id != refunds[1].refund_id
+
+
+async def unknown(stage: Stage) -> Till:
+    """A paid payment with a refund that its provider does not have, and that nobody can look up."""
+    made = await paid(stage)
+    stage.fake.breaks.append("before")
+    stage.fake.refuses.add("find_refund")
+    await made.send("refund", amount_minor=400, refund_id=f"rfd_of_{made.terms.payment_id}")
+    assert await refused(made.send("refund", amount_minor=100)) == "payment.refund_in_flight"
+    return made
+
+
+@pytest.fixture
+def unseen(stage: Stage) -> Iterator[None]:
+    """The provider finds no refund by our id while the test lasts."""
+    yield
+    stage.fake.refuses.clear()
+
+
+@pytest.mark.usefixtures("unseen")
+async def test_an_unknown_refund_given_up_as_not_made_gives_back_and_lets_the_next_one_go(stage: Stage):
+    made = await unknown(stage)
+    said = {"operator": "kim", "at_provider": False, "reason": "their support has none", "command_id": "ticket-9"}
+    with stage.env.with_time_skipping_disabled():
+        await made.handle.signal("give_up", said)
+        await made.handle.signal("give_up", said)
+        state = await made.happened("refund_given_up")
+    (refund,) = state.refunds
+    assert (refund.state, refund.failure) == (RefundState.FAILED, "their support has none")
+    assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
+    assert (await made.send("refund", amount_minor=300)).status == "partially_refunded"
+    told = next(event for event in await made.timeline() if event.kind == "refund_given_up")
+    assert told.actor == "temporal-ui:kim"
+    assert told.details == {
+        "refund_id": refund.refund_id,
+        "amount": "4.00",
+        "reason": "their support has none",
+        "at_provider": False,
+    }
+    assert (await made.kinds()).count("refund_given_up") == 1
+
+
+@pytest.mark.usefixtures("unseen")
+async def test_a_refund_that_was_made_after_it_was_given_up_is_taken_over(stage: Stage):
+    made = await unknown(stage)
+    operator = {"refund_id": f"rfd_of_{made.terms.payment_id}", "reason": "their support has none"}
+    await made.send("give_up", **operator)
+    await made.spend(80_000_000)
+    made.there.refund(400, refund_id=operator["refund_id"])
+    state = await made.told()
+    assert (state.status, state.refunded_minor) == (P.PARTIALLY_REFUNDED, 400)
+    assert await made.money() == {"wallet": 0, "own": 0, "debt": -20_000_000}
+    assert "payment.refund_taken_over" in await made.alerts()
+
+
+@pytest.mark.usefixtures("unseen")
+async def test_a_refund_given_up_as_made_is_followed_under_the_providers_id(stage: Stage):
+    made = await unknown(stage)
+    ref = made.there.refund(400)
+    state = await made.told()
+    assert state.refunded_minor == 800  # the one that was made there carries no id of ours
+    # So the one that we asked for was not made, and naming the other one for it is refused.
+    refund_id = f"rfd_of_{made.terms.payment_id}"
+    claimed = {"refund_id": refund_id, "reason": "seen in their dashboard"}
+    assert await refused(made.send("give_up", **claimed, provider_ref=ref)) == "payment.refund_known"
+    await made.send("give_up", **claimed, provider_ref="re_mistyped")
+    assert (await made.state()).refunds[0].state is RefundState.PENDING
+    await made.send("give_up", **claimed, provider_ref="re_right")
+    made.there.refunds["re_right"] = replace(made.there.refunds[ref], ref="re_right", amount_minor=400)
+    await made.told()
+    assert [refund.state for refund in (await made.state()).refunds] == [RefundState.SUCCEEDED] * 2
+    assert await refused(made.send("give_up", **claimed)) == "payment.refund_not_unknown"
+    assert (await made.state()).refunded_minor == 800
+
+
+async def test_a_word_on_a_refund_that_says_nothing_is_refused_into_the_timeline(stage: Stage):
+    made = await paid(stage)
+    said: list[dict[str, Any]] = [
+        {},
+        {"at_provider": "no"},
+        {"at_provider": True},
+        {"at_provider": False, "ref": "re_1"},
+    ]
+    with stage.env.with_time_skipping_disabled():
+        for word in [*said, {"at_provider": False, "reason": "none"}]:
+            await made.handle.signal("give_up", {"operator": "kim", **word})
+        await made.happened("command_refused", len(said) + 1)
+    codes = [event.details["code"] for event in await made.timeline() if event.kind == "command_refused"]
+    assert codes == ["request.invalid"] * len(said) + ["not_found"]

@@ -16,6 +16,7 @@ from contracts.payment import (
     CapturePayment,
     ConfirmPayment,
     CreatePaymentCommand,
+    GiveUpRefund,
     PaymentCommandResult,
     PaymentInput,
     ProviderEventSignal,
@@ -50,6 +51,7 @@ COMMANDS = {
     "capture": CapturePayment,
     "cancel": CancelPayment,
     "refund": RefundPayment,
+    "give_up": GiveUpRefund,
     "submit_evidence": SubmitDisputeEvidence,
 }
 KEYS = itertools.count(1)

@@ -28,6 +28,7 @@ from api.v1.payments.schemas import (
     ProviderName,
     ProviderView,
     RefundCreate,
+    RefundGiveUp,
     RefundList,
     RefundView,
     event_view,
@@ -47,7 +48,7 @@ from domain.errors import (
     Unavailable,
     WrongState,
 )
-from domain.ids import refund_id_of
+from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice import WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.commands import NotYet, WrongPaymentState
@@ -241,7 +242,7 @@ async def refund_payment(
     payment = await sender.find(payment_id, Permission.REFUND_PAYMENT)
     if payment.terms.purpose.kind is PurposeKind.INVOICE:
         permit(sender.actor, Permission.OPERATE)  # whoever owes it does not take it back by themselves
-    refund_id = refund_id_of(once.command_id)
+    refund_id = refund_id_of(payment_id, once.command_id)
 
     async def act() -> RefundView:
         command = messages.RefundPayment(
@@ -252,13 +253,48 @@ async def refund_payment(
             reason=body.reason if body else None,
         )
         after = await sender.send(payment, "refund", command)
-        made = next((refund for refund in after.refunds if refund.refund_id == refund_id), None)
+        named = {refund_id, unscoped_refund_id_of(once.command_id)}
+        made = next((refund for refund in after.refunds if refund.refund_id in named), None)
         # The answer to a key is forgotten some day; what the key did is not.
         if made is None or command.amount_minor not in {None, made.amount_minor} or command.reason != made.reason:
             raise other_request()
         return refund_view(after, made)
 
     return await once.run(act, status_code=201)
+
+
+@router.post(
+    "/payments/{payment_id}/refunds/{refund_id}/give-up",
+    response_model=RefundView,
+    responses=errors(
+        NotFound, Forbidden, (Conflict, "payment.refund_not_unknown"), (Conflict, "payment.refund_known"), Invalid
+    ),
+)
+async def give_up_refund(
+    payment_id: str, refund_id: str, body: RefundGiveUp, sender: SenderDep, once: MovesMoney
+) -> Response:
+    """Say what became of a refund whose outcome is unknown. For operators; the provider's later word still counts."""
+    payment = await sender.find(payment_id, Permission.OPERATE)
+    if not any(refund.refund_id == refund_id for refund in payment.refunds):
+        raise NotFound("This payment has no such refund.")
+    if body.at_provider != (body.provider_ref is not None):
+        raise Invalid(
+            "provider_ref is the provider's id of the refund, when the provider has it.",
+            extra={"field": "provider_ref"},
+        )
+
+    async def act() -> RefundView:
+        command = messages.GiveUpRefund(
+            command_id=once.command_id,
+            actor=sender.actor,
+            refund_id=refund_id,
+            reason=body.reason,
+            provider_ref=body.provider_ref,
+        )
+        after = await sender.send(payment, "give_up", command)
+        return refund_view(after, next(refund for refund in after.refunds if refund.refund_id == refund_id))
+
+    return await once.run(act)
 
 
 @router.get("/payments/{payment_id}/refunds", response_model=RefundList, responses=errors(NotFound))

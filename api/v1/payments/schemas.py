@@ -105,6 +105,18 @@ class RefundCreate(RequestModel):
     reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)] | None = None
 
 
+class RefundGiveUp(RequestModel):
+    """What an operator knows of a refund whose outcome is unknown."""
+
+    model_config = example(at_provider=False, reason="PayPal's support has no refund of this invoice id.")
+
+    at_provider: bool = Field(strict=True, description="Whether the provider has the refund.")
+    provider_ref: Annotated[Name, StringConstraints(max_length=255)] | None = Field(
+        default=None, description="The provider's id of the refund; required when the provider has it."
+    )
+    reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)]
+
+
 class MoneyView(ResponseModel):
     """An amount of a currency."""
 
