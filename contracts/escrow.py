@@ -125,16 +125,17 @@ class OperatorSignal(Message):
 
     Fields take whatever JSON holds, and the handler judges them: a signal that cannot be decoded would be dropped
     without a trace, and a refused one belongs in the timeline. `operator` is who sends it; `command_id` makes a
-    repeated signal one command.
+    repeated signal one command. Each signal has a field of its own name besides, for the id of what it is meant for.
     """
 
-    operator: object = "operator"
+    operator: object = None
     command_id: object = None
 
 
 class ApproveSignal(OperatorSignal):
     """Signs for a named signatory: `{"signatory": "finance"}`."""
 
+    approve: object = None
     signatory: object = None
     delivery: object = None
 
@@ -142,12 +143,14 @@ class ApproveSignal(OperatorSignal):
 class DisputeSignal(OperatorSignal):
     """Freezes the escrow: `{"reason": "…"}`."""
 
+    dispute: object = None
     reason: object = "opened by an operator"
 
 
 class ResolveSignal(OperatorSignal):
     """Decides the dispute: `{"payee_share": "0.60"}`."""
 
+    resolve: object = None
     payee_share: object = None
     note: object = None
 
@@ -155,6 +158,7 @@ class ResolveSignal(OperatorSignal):
 class CancelSignal(OperatorSignal):
     """Ends the escrow before delivery; what is held goes back to the payer."""
 
+    cancel: object = None
     reason: object = None
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,6 +19,7 @@ class Contract(Base):
         validation_threshold_e4: ten-thousandths, 8000 is 0.80; null means that no score releases.
         signatories: principals; one outside of the client's organization is `org_…/principal`.
         signatory_org_ids: the organizations of such signatories.
+        operator_approvals: whether an operator may sign on behalf of a signatory.
         dispute_default_share_e4: the payee's share, in ten-thousandths, when nobody decides a dispute.
         milestones: `[{"name": …, "amount_minor": …}]`, adding up to the price; empty when there are none.
     """
@@ -46,6 +47,7 @@ class Contract(Base):
     signatories: Mapped[list[str]] = mapped_column(ARRAY(Text))
     signatory_org_ids: Mapped[list[str]] = mapped_column(ARRAY(Text))
     required_signatures: Mapped[int] = mapped_column(Integer)
+    operator_approvals: Mapped[bool] = mapped_column(server_default=true())
     fund_seconds: Mapped[int]
     deliver_seconds: Mapped[int]
     review_seconds: Mapped[int]

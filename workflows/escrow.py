@@ -32,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.access import Actor, Role
     from domain.errors import Conflict, DomainError, Invalid
     from domain.escrow import commands
+    from domain.escrow.signals import check_signal
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from domain.escrow.story import details
     from domain.money import parse_ratio
@@ -50,7 +51,7 @@ class EscrowWorkflow(EscrowRun):
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
         `cancel`: commands of the API, answered or refused. Update `catch_up`: the books are ahead. Signals `approve`,
         `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; a refused one is recorded in the
-        timeline. A cancellation request is a `cancel`.
+        timeline. A cancellation request is a `cancel` without a name.
     Ends when: the escrow is in a final state and every handler has answered.
     Continues as new: when the server suggests it, with the whole state and absolute deadlines.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
@@ -229,21 +230,24 @@ class EscrowWorkflow(EscrowRun):
     @workflow.signal(name="cancel")
     async def signal_cancel(self, signal: CancelSignal) -> None:
         """End the escrow before delivery."""
+        await self._obey("cancel", signal, self._cancelled_by(signal))
 
-        def decide(escrow: Escrow, _now: datetime) -> Outcome:
-            reason = _optional_text(signal.reason, "reason")
-            return commands.cancel(escrow, actor=_operator(signal), reason=reason)
+    async def _obey(self, name: str, signal: OperatorSignal, given: Decision, unnamed: str = "operator") -> None:
+        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer.
 
-        await self._obey("cancel", signal, decide)
-
-    async def _obey(self, name: str, signal: OperatorSignal, decide: Decision) -> None:
-        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
+        `unnamed` is what the timeline says of a sender without a name.
+        """
         self._signals += 1
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
-        actor = _operator(signal)
+        actor = _operator(signal, unnamed)
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            check_signal(escrow, subject=getattr(signal, name), operator=_named(signal.operator))
+            return given(escrow, now)
+
         refusal = await self._tried(command_id, decide, actor)
         # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
         if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._was_behind():
@@ -260,6 +264,13 @@ class EscrowWorkflow(EscrowRun):
             actor,
         )
 
+    def _cancelled_by(self, signal: CancelSignal, unnamed: str = "operator") -> Decision:
+        def decide(escrow: Escrow, _now: datetime) -> Outcome:
+            reason = _optional_text(signal.reason, "reason")
+            return commands.cancel(escrow, actor=_operator(signal, unnamed), reason=reason)
+
+        return decide
+
     async def _tried(self, command_id: str, decide: Decision, actor: Actor) -> DomainError | None:
         try:
             await self._apply(command_id, decide, actor)
@@ -272,9 +283,9 @@ class EscrowWorkflow(EscrowRun):
             return await self._catch_up()
 
     async def _cancel_requested(self) -> None:
-        """Take a cancellation from the Temporal UI for an operator's `cancel`: the money must go somewhere."""
+        """Take a cancellation from the Temporal UI for an operator's `cancel` that names nobody."""
         signal = CancelSignal(reason="the run was cancelled")
-        await asyncio.shield(self.signal_cancel(signal))
+        await asyncio.shield(self._obey("cancel", signal, self._cancelled_by(signal, "cancellation"), "cancellation"))
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 
@@ -332,8 +343,8 @@ class EscrowWorkflow(EscrowRun):
         return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
 
 
-def _operator(signal: OperatorSignal) -> Actor:
-    return Actor(principal=f"temporal-ui:{_named(signal.operator) or 'operator'}", role=Role.OPERATOR)
+def _operator(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
+    return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR)
 
 
 def _named(value: object) -> str | None:

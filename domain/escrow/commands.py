@@ -161,8 +161,14 @@ def validate(
 def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime, delivery: int | None = None) -> Outcome:
     """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it.
 
-    With `delivery`, the event number of the delivery that was looked at, the signature counts for no other one.
+    With `delivery`, the event number of the delivery that was looked at, the signature counts for no other one. An
+    actor of the platform signs on behalf of the signatory, where the contract does not exclude it.
     """
+    if actor.is_platform and not escrow.terms.operator_approvals:
+        raise Forbidden(
+            "This contract excludes approvals by operators: each signatory signs with its own key.",
+            code="escrow.operator_approvals_excluded",
+        )
     if signatory not in escrow.terms.signatories:
         raise Forbidden(f"{signatory} is not a signatory of this escrow.", code="escrow.not_a_signatory")
     _require_state(escrow, "approve")
@@ -171,9 +177,12 @@ def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime, deli
         raise Conflict(
             f"{signatory} has signed already.", code="escrow.already_signed", extra={"state": escrow.status.value}
         )
-    signed = replace(escrow, signatures=(*escrow.signatures, Signature(signatory=signatory, signed_at=now)))
+    signature = Signature(signatory=signatory, signed_at=now, signed_by=actor.qualified(), on_behalf=actor.is_platform)
+    signed = replace(escrow, signatures=(*escrow.signatures, signature))
     details: dict[str, object] = {
         "signatory": signatory,
+        "signed_by": signature.signed_by,
+        "on_behalf": signature.on_behalf,
         "signatures": len(signed.signatures),
         "required_signatures": escrow.terms.required_signatures,
     }

@@ -76,6 +76,8 @@ class Terms:
     """What was agreed in the contract. Never changes.
 
     Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
+    `operator_approvals` says whether an operator may sign on behalf of a signatory, `named_operators` whether the
+    signals of operators must name who sends them.
     """
 
     escrow_id: str
@@ -97,6 +99,8 @@ class Terms:
     grace_seconds: int
     dispute_default_share_e4: int
     milestones: tuple[Milestone, ...] = ()
+    operator_approvals: bool = True
+    named_operators: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +124,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One signatory's approval of the latest delivery."""
+    """One signatory's approval of the latest delivery.
+
+    `signed_by` is who gave it, None where that was not kept; `on_behalf` says that it was an operator and not the
+    signatory.
+    """
 
     signatory: str
     signed_at: datetime
+    signed_by: str | None = None
+    on_behalf: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,10 @@ _WAITS_FOR = {
 
 #: What an operator can send as a signal in each state, ready to paste.
 _SIGNALS = {
-    S.OPEN: ('cancel {"reason": "…"}',),
-    S.FUNDED: ('dispute {"reason": "…"}', 'cancel {"reason": "…"}'),
-    S.DELIVERED: ('approve {"signatory": "…"}', 'dispute {"reason": "…"}'),
-    S.DISPUTED: ('resolve {"payee_share": "0.50", "note": "…"}',),
+    S.OPEN: ('cancel {"operator": "…", "reason": "…"}',),
+    S.FUNDED: ('dispute {"operator": "…", "reason": "…"}', 'cancel {"operator": "…", "reason": "…"}'),
+    S.DELIVERED: ('approve {"operator": "…", "signatory": "…"}', 'dispute {"operator": "…", "reason": "…"}'),
+    S.DISPUTED: ('resolve {"operator": "…", "payee_share": "0.50", "note": "…"}',),
 }
 
 

@@ -20,6 +20,7 @@ async def test_contract_takes_its_defaults_from_the_settings(tenant: Tenant, str
     assert made["currency"] == "CREDIT"
     assert made["validation_threshold"] == "0.80"
     assert made["required_signatures"] == 1
+    assert made["operator_approvals"] is True
     assert len(principal) == 1
     assert made["deliver_within"] == "P7D"
     assert made["review_period"] == "P3D"
@@ -34,6 +35,7 @@ async def test_contract_keeps_everything_that_was_agreed(tenant: Tenant, strange
         validation_threshold=None,
         signatories=["procurement", f"{stranger.org_id}/lead", f"{tenant.org_id}/finance"],
         required_signatures=2,
+        operator_approvals=False,
         fund_within="PT1S",
         deliver_within="P2W",
         review_period="PT36H",
@@ -47,6 +49,7 @@ async def test_contract_keeps_everything_that_was_agreed(tenant: Tenant, strange
     assert made["validation_threshold"] is None
     assert made["signatories"] == ["procurement", f"{stranger.org_id}/lead", "finance"]
     assert made["required_signatures"] == 2
+    assert made["operator_approvals"] is False
     assert made["fund_within"] == "PT1S"
     assert made["deliver_within"] == "P14D"
     assert made["review_period"] == "P1DT12H"

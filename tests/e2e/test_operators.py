@@ -1,6 +1,7 @@
 """What an operator finds in Temporal: runs by organization, agent and state, readable without the code."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -49,6 +50,46 @@ async def test_run_tells_in_words_who_owes_whom_and_until_when(world: World, tem
     shown = str(details)
     assert "5.00 CREDIT" in shown
     assert escrow["deadlines"]["review_by"][:10] in shown
+
+
+async def event_of(world: World, escrow: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the first event of the kind, once the timeline has it."""
+    while True:
+        for event in good(await world.client.get(f"/escrows/{escrow['id']}/timeline"))["data"]:
+            if event["kind"] == kind:
+                return dict(event)
+        await asyncio.sleep(0.2)
+
+
+async def test_an_approval_by_signal_is_shown_as_the_operators_act(world: World, temporal: Client) -> None:
+    escrow = await world.escrow("delivered")
+    handle = temporal.get_workflow_handle(escrow["workflow_id"])
+    await handle.signal("approve", {"signatory": "finance", "operator": "nora"})
+    approved = await event_of(world, escrow, "approved")
+    assert (approved["details"]["signed_by"], approved["details"]["on_behalf"]) == ("temporal-ui:nora", True)
+    [signature] = (await world.look(escrow))["signatures"]
+    assert (signature["signatory"], signature["signed_by"], signature["on_behalf"]) == (
+        "finance",
+        "temporal-ui:nora",
+        True,
+    )
+
+
+async def test_a_contract_without_approvals_by_operators_takes_none(world: World, temporal: Client) -> None:
+    escrow = await world.escrow("delivered", operator_approvals=False)
+    handle = temporal.get_workflow_handle(escrow["workflow_id"])
+    await handle.signal("approve", {"signatory": "finance", "operator": "nora"})
+    refused = await event_of(world, escrow, "command_refused")
+    assert refused["details"]["code"] == "escrow.operator_approvals_excluded"
+    assert (await world.look(escrow))["signatures"] == []
+
+
+async def test_a_signal_without_a_name_moves_no_money(world: World, temporal: Client) -> None:
+    escrow = await world.escrow("funded")
+    await temporal.get_workflow_handle(escrow["workflow_id"]).signal("cancel", {"reason": "…"})
+    refused = await event_of(world, escrow, "command_refused")
+    assert refused["details"]["code"] == "escrow.operator_unnamed"
+    assert (await world.look(escrow))["status"] == "funded"
 
 
 async def test_operator_steers_a_run_by_signal(world: World, temporal: Client) -> None:

@@ -227,6 +227,7 @@ def _contract(t: Terms) -> dict[str, Any]:
         "signatories": list(t.signatories),
         "signatory_org_ids": [],
         "required_signatures": t.required_signatures,
+        "operator_approvals": t.operator_approvals,
         "fund_seconds": t.fund_seconds,
         "deliver_seconds": t.deliver_seconds,
         "review_seconds": t.review_seconds,

@@ -22,6 +22,70 @@ async def test_an_operator_approves_for_named_signatories(award):
     assert events[-1].actor == "temporal-ui:kim"
 
 
+async def test_a_signature_by_signal_is_the_operators_act_on_behalf_of_the_signatory(award, stage):
+    job = await (await award(named_operators=True)).delivered()
+    await job.send("approve", job.finance)
+    await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim"})
+    assert await job.end() == "released"
+    own, by_signal = (await job.state()).signatures
+    assert (own.signatory, own.signed_by, own.on_behalf) == ("finance", f"{job.terms.payer_org_id}/finance", False)
+    assert (by_signal.signatory, by_signal.signed_by, by_signal.on_behalf) == ("procurement", "temporal-ui:kim", True)
+    signed = [event.details for event in await job.timeline() if event.kind == "approved"]
+    assert [(told["signed_by"], told["on_behalf"]) for told in signed] == [
+        (own.signed_by, False),
+        (by_signal.signed_by, True),
+    ]
+    async with stage.database.platform() as session:
+        entries = await audit.page(
+            session, org_id=None, action="escrow.approved", target=job.terms.escrow_id, before=None, limit=10
+        )
+    assert [entry.details["on_behalf"] for entry in entries] == [True, False]
+
+
+async def test_a_contract_may_exclude_approvals_by_operators(award):
+    job = await (await award(operator_approvals=False, required_signatures=1)).delivered()
+    await job.handle.signal("approve", {"signatory": "finance", "operator": "kim"})
+    refused = await job.told("command_refused")
+    assert (refused.details["code"], refused.actor) == ("escrow.operator_approvals_excluded", "temporal-ui:kim")
+    assert (await job.state()).signatures == ()
+    assert (await job.send("approve", job.finance)).status == "released"
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "payload"),
+    [
+        ("disputed", "resolve", {"payee_share": "1"}),
+        ("disputed", "resolve", {"payee_share": "1", "operator": "…"}),
+        ("delivered", "approve", {"signatory": "finance"}),
+        ("delivered", "dispute", {"reason": "stop"}),
+        ("funded", "cancel", {}),
+    ],
+)
+async def test_a_signal_that_names_no_operator_moves_nothing(award, state, name, payload):
+    job = await getattr(await award(named_operators=True, required_signatures=1), state)()
+    await job.handle.signal(name, payload)
+    refused = await job.told("command_refused")
+    assert (refused.status, refused.details["code"]) == (state, "escrow.operator_unnamed")
+    assert (await job.money())["escrow"] == 50_000_000
+
+
+async def test_a_cancellation_that_names_nobody_moves_nothing(award):
+    job = await (await award(named_operators=True)).funded()
+    await job.handle.cancel()
+    refused = await job.told("command_refused")
+    assert (refused.actor, refused.details["code"]) == ("temporal-ui:cancellation", "escrow.operator_unnamed")
+    await job.handle.signal("cancel", {"operator": "kim"})
+    assert await job.end() == "cancelled"
+
+
+async def test_a_signal_for_another_escrow_is_refused(award):
+    job = await (await award()).funded()
+    await job.handle.signal("cancel", {"cancel": "esc_01kar6h2d8e4wvq3r5s7t9x1zy", "operator": "kim"})
+    assert (await job.told("command_refused")).details["code"] == "escrow.signal_for_another"
+    await job.handle.signal("cancel", {"cancel": job.terms.escrow_id, "operator": "kim"})
+    assert await job.end() == "cancelled"
+
+
 async def test_an_operator_freezes_and_resolves(award):
     job = await (await award()).delivered()
     await job.handle.signal("dispute", {"reason": "fraud suspected"})

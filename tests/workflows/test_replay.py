@@ -102,6 +102,13 @@ async def steered_by_signals(stage: Stage) -> Job:
     return job
 
 
+async def signed_by_unsealed_signals(stage: Stage) -> Job:
+    job = await (await stage.award()).delivered()
+    await job.handle.signal("approve", {"signatory": "finance"})
+    await job.handle.signal("approve", {"signatory": "procurement", "operator": "kim", "command_id": "ticket-7"})
+    return job
+
+
 async def cancelled_run(stage: Stage) -> Job:
     job = await (await stage.award()).funded()
     await job.handle.cancel()
@@ -130,6 +137,7 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = (
             not_funded,
             review_expired,
             steered_by_signals,
+            signed_by_unsealed_signals,
             cancelled_run,
             declined_then_funded_then_refunded,
         )

@@ -72,6 +72,9 @@ class ContractCreate(RequestModel):
     required_signatures: int | None = Field(
         default=None, ge=1, le=MAX_SIGNATORIES, description="How many of them; all when left out."
     )
+    operator_approvals: bool = Field(
+        default=True, description="Whether an operator may sign on behalf of a signatory, in the Temporal UI."
+    )
     fund_within: Period | None = None
     deliver_within: Period | None = None
     review_period: Period | None = None
@@ -105,6 +108,7 @@ class ContractView(ResponseModel):
     validation_threshold: str | None
     signatories: list[str]
     required_signatures: int
+    operator_approvals: bool
     fund_within: str
     deliver_within: str
     review_period: str
@@ -131,6 +135,7 @@ class ContractView(ResponseModel):
             validation_threshold=None if threshold is None else format_ratio(threshold),
             signatories=row.signatories,
             required_signatures=row.required_signatures,
+            operator_approvals=row.operator_approvals,
             fund_within=period_text(row.fund_seconds),
             deliver_within=period_text(row.deliver_seconds),
             review_period=period_text(row.review_seconds),
@@ -210,7 +215,7 @@ _DEFAULTED = {
 }
 _SETTLED = (
     *("org_id", "agent_id", "title", "price_minor", "currency", "validation_threshold_e4", "signatories"),
-    *("required_signatures", "milestones", "created_by"),
+    *("required_signatures", "operator_approvals", "milestones", "created_by"),
 )
 
 
@@ -253,6 +258,7 @@ def contract_of(
         signatories=signing.signatories,
         signatory_org_ids=signing.org_ids,
         required_signatures=signing.required,
+        operator_approvals=body.operator_approvals,
         fund_seconds=seconds(body.fund_within, settings.fund_within),
         deliver_seconds=seconds(body.deliver_within, settings.deliver_within),
         review_seconds=seconds(body.review_period, settings.review_period),

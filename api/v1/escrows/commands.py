@@ -53,6 +53,8 @@ def terms_of(contract: Contract) -> Terms:
         decision_seconds=contract.decision_seconds,
         grace_seconds=contract.grace_seconds,
         dispute_default_share_e4=contract.dispute_default_share_e4,
+        operator_approvals=contract.operator_approvals,
+        named_operators=True,
         milestones=tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
     )
 

@@ -169,6 +169,8 @@ class SignatureView(ResponseModel):
 
     signatory: str
     signed_at: datetime
+    signed_by: str | None = Field(description="Who gave it; null where that was not kept.")
+    on_behalf: bool = Field(description="An operator gave it in the name of the signatory.")
 
 
 class MilestoneView(ResponseModel):
@@ -305,7 +307,10 @@ def view(escrow: Escrow) -> EscrowView:
         payee_agent_id=terms.agent_id,
         signatories=list(terms.signatories),
         required_signatures=terms.required_signatures,
-        signatures=[SignatureView(signatory=s.signatory, signed_at=s.signed_at) for s in escrow.signatures],
+        signatures=[
+            SignatureView(signatory=s.signatory, signed_at=s.signed_at, signed_by=s.signed_by, on_behalf=s.on_behalf)
+            for s in escrow.signatures
+        ],
         validation_threshold=_ratio(terms.validation_threshold_e4),
         validation_score=_ratio(escrow.validation_score_e4),
         milestones=_milestones(escrow),
