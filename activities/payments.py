@@ -48,6 +48,9 @@ ALERTED = {
     "overdue": "A payment is neither paid nor ended long after its time",
 }
 
+#: What gives the organization what was bought and is not needed for its purpose.
+NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
+
 
 class PaymentBooks:
     """The effects of `PaymentWorkflow` on the books."""
@@ -255,7 +258,7 @@ async def _add_lot(session: AsyncSession, event: PaymentEvent, legs: Sequence[Le
         CreditLot(
             id=uuid_id("lot", transfer_id),
             org_id=terms.org_id,
-            source="purchase" if bought or event.event in {"escrow_funded", "purpose_gone"} else "refund",
+            source="purchase" if bought or event.event in NOT_NEEDED else "refund",
             amount_minor=credits_minor,
             expires_at=None,
             note=terms.description[:200],

@@ -26,11 +26,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Conflict
     from domain.ids import payment_key
     from domain.payment import commands
-    from domain.payment.converge import (
-        Observation,
-        converge,
-        needs_purpose,
-    )
+    from domain.payment.converge import Observation, converge
+    from domain.payment.fulfilment import fulfilment_due
     from domain.payment.state import Outcome, Payment, PaymentStatus, RefundState
     from domain.payment.story import details
 
@@ -170,7 +167,7 @@ class PaymentRecord:
         payment = self._payment
         if self._leaving:
             return True
-        return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not needs_purpose(payment)
+        return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not fulfilment_due(payment)
 
     def _is_unknown(self) -> bool:
         """Tell whether the answer to a call was lost."""

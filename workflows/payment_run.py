@@ -22,13 +22,14 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import payment_key, refund_id_of
     from domain.invoice import WrongInvoiceState
     from domain.payment import commands
-    from domain.payment.converge import (
-        misses_purpose,
+    from domain.payment.converge import numbered, refund_accepted, refund_failed
+    from domain.payment.fulfilment import (
+        Readiness,
+        falls_short,
+        fulfilment_due,
+        is_left_nothing,
         needs_freeze,
-        needs_purpose,
-        numbered,
-        refund_accepted,
-        refund_failed,
+        readiness,
     )
     from domain.payment.given_up import give_up
     from domain.payment.snapshot import NOT_FOUND, Decline, ProviderStatus
@@ -64,7 +65,7 @@ class PaymentRun(PaymentRecord):
                     await self._look()
             elif self._events or self._look_wanted:
                 await self._look()
-            elif needs_purpose(self._payment):
+            elif fulfilment_due(self._payment):
                 await self._serve_purpose()
             elif needs_freeze(self._payment):
                 await self._freeze_escrow()
@@ -77,14 +78,14 @@ class PaymentRun(PaymentRecord):
         """Tell whether the next turn has something to do at once; what is unknown is looked up after a pause."""
         if self._is_unknown():
             return False
-        if self._events or self._look_wanted or needs_purpose(self._payment) or needs_freeze(self._payment):
+        if self._events or self._look_wanted or fulfilment_due(self._payment) or needs_freeze(self._payment):
             return True
         if self._payment.status is PaymentStatus.CREATED:
             return True
         requested = any(refund.state is RefundState.REQUESTED for refund in self._payment.refunds)
         over = workflow.now() >= self._payment.ends_at
         expiring = commands.expiring(self._payment, at=workflow.now()) is not None
-        return requested or (over and (expiring or misses_purpose(self._payment)))
+        return requested or (over and (expiring or falls_short(self._payment)))
 
     async def _wait(self) -> None:
         """Wait for news, a command, the next poll, the payer's deadline or the end, whichever is first."""
@@ -219,7 +220,7 @@ class PaymentRun(PaymentRecord):
         """End a payment whose payer's time is over, there first; money that comes all the same is booked as ever."""
         over = commands.expiring(self._payment, at=workflow.now())
         if over is None:
-            if misses_purpose(self._payment):
+            if falls_short(self._payment):
                 await self._serve_purpose(in_part=True)
             return
         await self._record([over])
@@ -227,7 +228,10 @@ class PaymentRun(PaymentRecord):
 
     async def _serve_purpose(self, *, in_part: bool = False) -> None:
         """Hand the money over to what it is for. A part of it pays a part of an invoice, and no escrow."""
-        if self._payment.terms.purpose.invoice_id is not None:
+        if readiness(self._payment) is Readiness.FAILED or (in_part and is_left_nothing(self._payment)):
+            refund_id = self._refund_of_purpose()
+            await self._record([commands.fulfilment_failed(self._payment, refund_id=refund_id, at=workflow.now())])
+        elif self._payment.terms.purpose.invoice_id is not None:
             await self._pay_invoice()
         elif in_part:
             await self._purpose_gone("not all of it came in time")
@@ -264,8 +268,11 @@ class PaymentRun(PaymentRecord):
         await self._record([commands.escrow_frozen(self._payment, at=workflow.now())])
 
     async def _purpose_gone(self, why: str) -> None:
-        refund_id = refund_id_of(self._payment.terms.payment_id, "purpose gone")
+        refund_id = self._refund_of_purpose()
         await self._record([commands.purpose_gone(self._payment, why=why, refund_id=refund_id, at=workflow.now())])
+
+    def _refund_of_purpose(self) -> str:
+        return refund_id_of(self._payment.terms.payment_id, "purpose gone")
 
     async def _submit_refunds(self) -> None:
         """Have the provider make the refunds that our books have; what may have been made is looked up first."""

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from domain.access import Actor
 from domain.errors import Conflict, Invalid
 from domain.money import format_amount
-from domain.payment.converge import needs_purpose, numbered
+from domain.payment.converge import numbered
+from domain.payment.fulfilment import Readiness, readiness
 from domain.payment.goods import held_minor, leaves_part_of_a_slot, taken_for
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
@@ -251,6 +252,16 @@ def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
 
 def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
     """Send the money back when its purpose can no longer take it; what cannot be sent back goes to the organization."""
+    return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
+
+
+def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime) -> Outcome:
+    """Send back what is left of money of which so much went back before that its purpose cannot be served."""
+    why = "it was refunded or charged back before"
+    return _unfulfilled(payment, "fulfilment_failed", why=why, refund_id=refund_id, at=at)
+
+
+def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: datetime) -> Outcome:
     after, purpose = replace(payment, fulfilment=Fulfilment.GONE), payment.terms.purpose
     wanted = {"escrow_id": purpose.escrow_id} if purpose.invoice_id is None else {"invoice_id": purpose.invoice_id}
     details: dict[str, object] = {**wanted, "why": why}
@@ -258,14 +269,15 @@ def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) ->
     invoiced = purpose.invoice_id is not None
     # What was to fund an escrow waits whole: refunds, disputes and reversals took their share from the organization.
     held = held_minor(payment) if invoiced else payment.granted_minor
-    if payment.terms.refundable and amount and (invoiced or needs_purpose(payment)):
+    whole = readiness(payment) is not Readiness.SHORT
+    if payment.terms.refundable and amount and (invoiced or whole):
         goods = taken_for(payment, amount)
         refunding = _requested(refund_id, amount, goods, WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))
         details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}
         held -= goods
     moves = (Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
-    return numbered(Outcome(payment=after, event="purpose_gone", actor=WORKFLOW, moves=moves, details=details), at)
+    return numbered(Outcome(payment=after, event=event, actor=WORKFLOW, moves=moves, details=details), at)
 
 
 def check_evidence(payment: Payment, dispute_ref: str) -> Dispute:

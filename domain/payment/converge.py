@@ -21,15 +21,12 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.state import (
-    HANDED_OVER,
     MAX_ITEMS,
     REFUND_STATES,
-    Fulfilment,
     Move,
     MoveKind,
     Outcome,
     Payment,
-    PurposeKind,
     Refund,
     RefundState,
     status_of,
@@ -284,30 +281,3 @@ def _with_refund(
 
 def _moves(*wanted: tuple[MoveKind, int, str]) -> tuple[Move, ...]:
     return tuple(Move(kind=kind, amount_minor=amount, asset=asset) for kind, amount, asset in wanted if amount)
-
-
-def needs_purpose(payment: Payment) -> bool:
-    """Tell whether the money is there and the escrow or invoice that it is for has yet to take it.
-
-    An escrow takes the whole or nothing. An invoice takes a part as well, once the provider says that this is all.
-    """
-    if payment.terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
-        return False
-    net = payment.received_minor - payment.reversed_minor
-    complete = payment.terms.purpose.invoice_id is not None and payment.provider_status is ProviderStatus.SUCCEEDED
-    return net >= payment.terms.amount_minor or (net > 0 and complete)
-
-
-def misses_purpose(payment: Payment) -> bool:
-    """Tell whether too little has come for its purpose, and nothing more is on its way; asked when the time is over."""
-    if payment.terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
-        return False
-    return bool(payment.received_minor and not payment.seen_minor and not needs_purpose(payment))
-
-
-def needs_freeze(payment: Payment) -> bool:
-    """Tell whether an escrow has money that was taken back or is about to be, and does not know it yet."""
-    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.DONE:
-        return False
-    void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor
-    return not payment.escrow_frozen and (void or any(dispute.counts for dispute in payment.disputes))

@@ -105,6 +105,7 @@ class PaymentTerms:
         late_poll_seconds: how often it is asked after nothing is awaited any more, where no webhook would tell; 0 for
             never.
         open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
+        fulfils_net: its escrow or invoice takes only what refunds and disputes have left; False for payments of before.
     """
 
     payment_id: str
@@ -127,6 +128,7 @@ class PaymentTerms:
     longest_poll_seconds: int = 3600
     late_poll_seconds: int = 0
     open_seconds: int = 30 * 86_400
+    fulfils_net: bool = False
 
     @property
     def issues_goods(self) -> bool:

@@ -33,7 +33,8 @@ from domain.payment.booking import (
     taken_from_invoice,
     wallet,
 )
-from domain.payment.converge import misses_purpose, needs_purpose, numbered, refund_failed
+from domain.payment.converge import numbered, refund_failed
+from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
 from domain.payment.goods import held_minor, taken
 from domain.payment.snapshot import MovementKind
 from domain.payment.state import Fulfilment, Move, MoveKind, Outcome, Payment, Purpose, PurposeKind, Refund
@@ -209,7 +210,10 @@ class Invoiced(World):
 
     def serve(self, *, over: bool = False) -> None:
         """Hand the money over as the run does, and send it back where the invoice does not take it."""
-        if not (needs_purpose(self.payment) or (over and misses_purpose(self.payment))):
+        if not (fulfilment_due(self.payment) or (over and falls_short(self.payment))):
+            return
+        if readiness(self.payment) is Readiness.FAILED:
+            self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
             return
         paying = commands.invoice_paid(self.payment, at=EPOCH)
         try:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from domain.errors import Conflict
 from domain.payment import commands
 from domain.payment.booking import debt, goods_account, wallet
-from domain.payment.converge import Observation, converge, needs_freeze, numbered, refund_failed
+from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.fulfilment import needs_freeze
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind, Snapshot
 from domain.payment.state import (
     Fulfilment,

@@ -140,6 +140,119 @@ async def _for_an_escrow(stage: Stage, *, gone: bool) -> Till:
     return made
 
 
+async def payment_of_an_escrow_refunded_before_it_was_handed_over(stage: Stage) -> Till:
+    """Terms of before hand over what was received, whatever went back since."""
+    job = await stage.award(balance=1)
+    await job.open()
+    purpose = for_escrow(job.terms)
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, fulfils_net=False)
+    await made.create()
+    made.there.pay()
+    made.there.refund(1000)
+    await made.told()
+    await job.told("funded")
+    return made
+
+
+async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -> Till:
+    """The escrow is frozen once the refund is known, in the order of the code that recorded it."""
+    job = await stage.award()
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    await made.create()
+    made.there.pay()
+    await made.told()
+    await made.happened("escrow_funded")
+    stage.fake.breaks.append("after")
+    stage.fake.refuses.add("find_refund")
+    try:
+        await made.send("refund", amount_minor=400)
+        made.there.dispute(600)
+        await made.told()
+        await made.until("disputed")
+    finally:
+        stage.fake.refuses.discard("find_refund")
+    await made.happened("escrow_frozen")
+    made.there.close_dispute(next(iter(made.there.disputes)), won=True)
+    await made.told()
+    return made
+
+
+async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> Till:
+    """News come while the escrow is waited for; they are looked at afterwards, in the order of that code."""
+    job = await stage.award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    await made.create()
+    await job.handle.terminate("recorded elsewhere")
+    made.there.pay(fee=None)
+    await made.told()
+    made.there.tell_fee()
+    event = await made.event()
+    await _waited_for(made, "fund_escrow")
+    await job.resume()
+    await made.happened("escrow_funded")
+    await made.handled(event)
+    return made
+
+
+async def _waited_for(made: Till, activity: str) -> None:
+    """Wait until the run has tried an activity more than once."""
+    while True:
+        pending = (await made.handle.describe()).raw_description.pending_activities
+        if any(each.activity_type.name == activity and each.attempt > 1 for each in pending):
+            return
+
+
+async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage) -> Till:
+    payer = await till(stage)
+    invoice = await issued(stage.database, payer.terms.org_id)
+    made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3, fulfils_net=False)
+    await made.create()
+    made.there.pay()
+    made.there.refund(1000)
+    await made.told()
+    return made
+
+
+async def payment_created_after_its_time(stage: Stage) -> Till:
+    made = await till(stage, **SHORT, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
+    await made.create()
+    return made
+
+
+async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> Till:
+    job = await stage.award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    await made.create()
+    made.there.pay()
+    made.there.refund(400)
+    await made.told()
+    await made.happened("refund_booked", 2)
+    return made
+
+
+async def payment_whose_time_ends_behind_an_unknown_refund(stage: Stage) -> Till:
+    """A part of an escrow's price came, and its rest is missed once the refund is known."""
+    job = await stage.award()
+    await job.open()
+    purpose = for_escrow(job.terms)
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=purpose, open_seconds=3, lasts=timedelta(seconds=3))
+    await made.create()
+    made.there.pay(amount=600)
+    await made.told()
+    stage.fake.breaks.append("after")
+    stage.fake.refuses.add("find_refund")
+    try:
+        await made.send("refund", amount_minor=100)
+        await made.happened("refund_unknown")
+    finally:
+        stage.fake.refuses.discard("find_refund")
+    await made.happened("purpose_gone")
+    return made
+
+
 async def payment_of_an_invoice_given_back(stage: Stage) -> Till:
     made = await _for_an_invoice(stage, withdrawn=False)
     await made.happened("invoice_paid")
@@ -181,6 +294,13 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_resumed,
         payment_of_an_escrow_frozen,
         payment_of_an_escrow_that_is_gone,
+        payment_of_an_escrow_refunded_before_it_was_handed_over,
+        payment_of_an_escrow_disputed_behind_an_unknown_refund,
+        payment_of_an_escrow_that_had_no_run,
+        payment_of_an_escrow_that_went_back_before,
+        payment_of_an_invoice_refunded_before_it_was_handed_over,
+        payment_created_after_its_time,
+        payment_whose_time_ends_behind_an_unknown_refund,
         payment_of_an_invoice_given_back,
         payment_of_an_invoice_that_was_withdrawn,
     )

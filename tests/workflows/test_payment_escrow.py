@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.workflows.conftest import Stage
-from tests.workflows.tills import for_escrow, paid, till
+from domain.payment.snapshot import RefundStatus
+from domain.payment.state import Fulfilment
+from tests.workflows.conftest import Job, Stage
+from tests.workflows.tills import Till, for_escrow, paid, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -54,3 +56,62 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
     # What comes back from the escrow pays what is owed.
     assert (await made.money())["debt"] == 0
     assert await job.money() == {"payer": 1, "escrow": 0, "payee": 0}
+
+
+async def _captured(stage: Stage, job: Job) -> Till:
+    """A payment that its payer has paid, and that has not been told yet."""
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.create()
+    made.there.pay()
+    return made
+
+
+async def test_a_charge_that_was_refunded_at_the_provider_funds_no_escrow(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    made.there.refund(1000)
+    await made.told()
+    state = await made.happened("fulfilment_failed")
+    assert (state.status, state.fulfilment) == ("refunded", "gone")
+    assert "escrow_funded" not in await made.kinds()
+    assert (await job.state()).status == "open"
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+    assert "payment.purpose_gone" not in await made.alerts()
+
+
+async def test_what_a_refund_at_the_provider_left_goes_back_too(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    made.there.refund(400)
+    await made.told()
+    await made.happened("fulfilment_failed")
+    await made.happened("refund_booked", 2)
+    assert made.there.gone == 1000
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+
+
+async def test_a_pending_refund_makes_the_escrow_wait_and_a_failed_one_lets_it_go_on(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    ref = made.there.refund(1000, status=RefundStatus.PENDING)
+    assert (await made.told()).fulfilment is Fulfilment.PENDING
+    assert (await job.state()).status == "open"
+    made.there.fail_refund(ref)
+    await made.told()
+    await made.happened("escrow_funded")
+    assert (await job.state()).status == "funded"
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+
+
+@pytest.mark.parametrize("won", [True, False])
+async def test_an_escrow_waits_for_the_end_of_a_dispute(stage: Stage, award, won: bool):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    ref = made.there.dispute()
+    assert (await made.told()).fulfilment is Fulfilment.PENDING
+    made.there.close_dispute(ref, won=won)
+    await made.told()
+    await made.happened("escrow_funded" if won else "fulfilment_failed")
+    assert (await job.state()).status == ("funded" if won else "open")
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}

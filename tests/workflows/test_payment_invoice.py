@@ -313,3 +313,17 @@ async def test_coins_that_the_chain_takes_back_are_due_again_until_they_come_bac
     await payer.till.happened("received", 2)
     assert await invoice.stands() == ("paid", payer.amount)
     assert await payer.till.money() == NOTHING
+
+
+async def test_an_invoice_is_not_paid_by_money_that_went_back_whole_before(stage: Stage):
+    payer = await till(stage)
+    invoice = await issued(stage.database, payer.terms.org_id)
+    made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose)
+    await made.create()
+    made.there.pay()
+    made.there.refund(1000)
+    await made.told()
+    state = await made.happened("fulfilment_failed")
+    assert (state.status, state.fulfilment) == ("refunded", "gone")
+    assert "invoice_paid" not in await made.kinds()
+    assert "payment.purpose_gone" not in await made.alerts()

@@ -29,7 +29,7 @@ from domain.access import Actor
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id, payment_workflow_id
 from domain.payment.commands import NotYet
-from domain.payment.converge import needs_purpose
+from domain.payment.fulfilment import fulfilment_due
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, PaymentTerms
 from domain.payment.story import summary
 from repositories import payment as payments
@@ -126,9 +126,9 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
 
     async def handed_over() -> None:
         found = payment
-        if needs_purpose(found):
+        if fulfilment_due(found):
             await _look(client, found, actor, command_id)
-        while needs_purpose(found):
+        while fulfilment_due(found):
             await asyncio.sleep(PAUSE.total_seconds())
             found = await seen(deps, actor, found.terms.payment_id)
         if found.fulfilment is not Fulfilment.DONE:

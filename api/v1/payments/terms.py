@@ -116,6 +116,7 @@ class Terms:
             longest_poll_seconds=_seconds(settings.chain_poll if crypto else settings.longest_poll),
             late_poll_seconds=_seconds(settings.longest_poll) if crypto else 0,
             open_seconds=_seconds(settings.payment_open),
+            fulfils_net=True,
         )
 
     async def price(self, price_minor: int, currency: str) -> Charge:
