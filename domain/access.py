@@ -32,6 +32,7 @@ class Permission(StrEnum):
     MANAGE_PROJECTS = "manage_projects"
     GRANT_CREDITS = "grant_credits"
     AWARD = "award"
+    ACCEPT = "accept"
     FUND = "fund"
     APPROVE = "approve"
     DELIVER = "deliver"
@@ -53,6 +54,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.MANAGE_AGENTS,
     Permission.MANAGE_PROJECTS,
     Permission.AWARD,
+    Permission.ACCEPT,
     Permission.FUND,
     Permission.DELIVER,
     Permission.REFUND,
@@ -81,13 +83,21 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.MANAGE_AGENTS,
         Permission.MANAGE_PROJECTS,
         Permission.AWARD,
+        Permission.ACCEPT,
         Permission.FUND,
         Permission.DELIVER,
         Permission.PAY,
     },
     Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),
     Role.AGENT: frozenset(
-        {Permission.READ, Permission.DELIVER, Permission.REFUND, Permission.DISPUTE, Permission.CANCEL}
+        {
+            Permission.READ,
+            Permission.ACCEPT,
+            Permission.DELIVER,
+            Permission.REFUND,
+            Permission.DISPUTE,
+            Permission.CANCEL,
+        }
     ),
     Role.OPERATOR: frozenset(
         {

@@ -1,8 +1,10 @@
 """Agents and how they are listed."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -12,7 +14,8 @@ class Agent(Base):
     """One agent of an organization. Written by that organization; every tenant sees the public ones.
 
     The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
-    agreed in each contract.
+    agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
+    `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
     """
 
     __tablename__ = "agents"
@@ -30,6 +33,7 @@ class Agent(Base):
     pricing_model: Mapped[str]
     price_minor: Mapped[int | None]
     price_currency: Mapped[str | None]
+    terms: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, server_default="{}")
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

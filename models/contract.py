@@ -11,7 +11,7 @@ from models.base import Base
 
 
 class Contract(Base):
-    """One award. Written once, by the client (`org_id`) or an operator for it; rows are immutable.
+    """One award. Written once, by the client (`org_id`) or an operator for it; the payee adds its acceptance, once.
 
     The client, the payee's organization and the organizations of named signatories see it.
 
@@ -22,6 +22,9 @@ class Contract(Base):
         operator_approvals: whether an operator may sign on behalf of a signatory.
         dispute_default_share_e4: the payee's share, in ten-thousandths, when nobody decides a dispute.
         milestones: `[{"name": …, "amount_minor": …}]`, adding up to the price; empty when there are none.
+        outside_listing: the terms that the payee's agent does not accept unasked, by their names in the API.
+        accept_by: until when the payee can accept them; null when nobody has to.
+        accepted_by: the principal that accepted, with its organization.
     """
 
     __tablename__ = "contracts"
@@ -31,6 +34,9 @@ class Contract(Base):
         CheckConstraint("required_signatures BETWEEN 1 AND cardinality(signatories)", name="signatures"),
         CheckConstraint("commission_bps BETWEEN 0 AND 10000", name="commission"),
         CheckConstraint("dispute_default_share_e4 BETWEEN 0 AND 10000", name="share"),
+        CheckConstraint("(accept_by IS NULL) = (cardinality(outside_listing) = 0)", name="proposed"),
+        CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
+        CheckConstraint("accepted_at IS NULL OR (accept_by IS NOT NULL AND accepted_at < accept_by)", name="in_time"),
         Index("ix_contracts_org_id", "org_id", "id"),
         Index("ix_contracts_payee_org_id", "payee_org_id", "id"),
         Index("ix_contracts_signatory_org_ids", "signatory_org_ids", postgresql_using="gin"),
@@ -57,6 +63,10 @@ class Contract(Base):
     dispute_default_share_e4: Mapped[int] = mapped_column(Integer)
     commission_bps: Mapped[int] = mapped_column(Integer)
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    outside_listing: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    accept_by: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    accepted_by: Mapped[str | None]
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -9,7 +9,7 @@ from models.agent import Agent
 from repositories.command import add_once
 
 MISSING = "There is no such agent."
-_ASKED = ("org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency", "created_by")
+_ASKED = ("org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency", "terms", "created_by")
 
 
 async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:

@@ -1,14 +1,17 @@
 """Contracts."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.contract import Contract
 from repositories.command import add_once
+
+MISSING = "There is no such contract."
 
 
 async def add(session: AsyncSession, contract: Contract, asked: Iterable[str]) -> tuple[Contract, bool]:
@@ -29,8 +32,29 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
     """Return the contract; NotFound when there is none, or it is not the session's to see."""
     found = await session.get(Contract, contract_id) if is_id(contract_id, "ctr") else None
     if found is None:
-        raise NotFound("There is no such contract.")
+        raise NotFound(MISSING)
     return found
+
+
+async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datetime]:
+    """Return the contract, which nobody else accepts until the transaction ends, and the time when it was locked.
+
+    Raises:
+        NotFound: there is none that the session's organization is the payee of.
+    """
+    query = select(Contract).where(Contract.id == contract_id).with_for_update()
+    found = (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+    if found is None:
+        raise NotFound(MISSING)
+    # After the lock: whoever waited for it is judged by the time at which they got it.
+    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return found, now
+
+
+async def accept(session: AsyncSession, contract: Contract, *, by: str, at: datetime) -> None:
+    """Write the acceptance of a contract that is locked."""
+    contract.accepted_by, contract.accepted_at = by, at
+    await session.flush()
 
 
 async def page(

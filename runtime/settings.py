@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.credits import credit_price, packages_from
 from domain.deployment import slot_price
 from domain.errors import Invalid
+from domain.money import parse_ratio
 
 
 class Settings(BaseSettings):
@@ -61,6 +62,15 @@ class Settings(BaseSettings):
     decision_period: timedelta = timedelta(days=4)
     default_grace: timedelta = timedelta(days=1)
     dispute_default_payee_share: str = "0.50"
+    accept_within: timedelta = Field(default=timedelta(days=3), ge=timedelta(seconds=1))
+    min_fund_within: timedelta = timedelta(minutes=5)
+    min_deliver_within: timedelta = timedelta(minutes=5)
+    min_review_period: timedelta = timedelta(minutes=5)
+    min_evidence_period: timedelta = timedelta(days=1)
+    min_decision_period: timedelta = timedelta(days=1)
+    min_default_grace: timedelta = timedelta(hours=1)
+    min_dispute_default_payee_share: str = "0.10"
+    max_dispute_default_payee_share: str = "0.90"
 
     credit_price: str = "0.10"
     credit_currency: str = "USD"
@@ -115,6 +125,32 @@ class Settings(BaseSettings):
         live = self.stripe_api_key is not None and "_live_" in self.stripe_api_key.get_secret_value()
         if live and self.stripe_api_base is not None and not self.stripe_api_base.startswith("https://"):
             raise ValueError("A live key of Stripe is sent over HTTPS only: change BURSAR_STRIPE_API_BASE.")
+        return self
+
+    @model_validator(mode="after")
+    def _defaults_are_within_the_floors(self) -> "Settings":
+        """Refuse defaults that every contract which leaves them out would be refused for."""
+        periods = (
+            "fund_within",
+            "deliver_within",
+            "review_period",
+            "evidence_period",
+            "decision_period",
+            "default_grace",
+        )
+        for name in periods:
+            if getattr(self, name) < getattr(self, f"min_{name}"):
+                raise ValueError(f"BURSAR_{name.upper()} is shorter than BURSAR_MIN_{name.upper()}.")
+        share = "dispute_default_payee_share"
+        try:
+            least, given, most = (
+                parse_ratio(getattr(self, f"{bound}{share}"), share) for bound in ("min_", "", "max_")
+            )
+        except Invalid as error:
+            raise ValueError(f"BURSAR_{share.upper()}: {error.detail}") from None
+        if not least <= given <= most:
+            bounds = f"BURSAR_MIN_{share.upper()} and BURSAR_MAX_{share.upper()}"
+            raise ValueError(f"BURSAR_{share.upper()} is not between {bounds}.")
         return self
 
     @model_validator(mode="after")

@@ -21,12 +21,16 @@ class Act:
 
 @dataclass(frozen=True)
 class Story:
-    """One contract from award to settlement; `amounts` are what must have been funded, released, refunded, taken."""
+    """One contract from award to settlement; `amounts` are what must have been funded, released, refunded, taken.
+
+    `outside` are the terms that the agent does not accept unasked: then it is asked.
+    """
 
     title: str
     contract: dict[str, Any]
     acts: tuple[Act, ...]
     amounts: dict[str, str]
+    outside: tuple[str, ...] = ()
 
 
 PAY_IN = Act("the client pays in from its credits", "client", "fund", FUND, "funded")
@@ -102,5 +106,16 @@ STORIES = (
             Act("the validator scores 0.88", "validator", "validation", {"score": "0.88"}, "released"),
         ),
         {"funded": "40.00", "released": "28.50", "refunded": "10.00", "commission": "1.50"},
+    ),
+    Story(
+        "Terms outside of the agent's listing, which it accepts",
+        _contract("Proofread the contract of the year", "30.00", review_period="P10D", evidence_period="P1D"),
+        (
+            PAY_IN,
+            DELIVER,
+            Act("the validator scores 0.95", "validator", "validation", {"score": "0.95"}, "released"),
+        ),
+        {"funded": "30.00", "released": "28.50", "refunded": "0.00", "commission": "1.50"},
+        outside=("review_period", "evidence_period"),
     ),
 )

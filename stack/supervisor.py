@@ -27,6 +27,15 @@ from stack.temporal import NAMESPACE, Temporal
 STAGES = (("postgres", "temporal", *SANDBOXES), ("worker", "server"))
 PARTS = tuple(part for stage in STAGES for part in stage)
 DATABASE = "bursar"
+#: Periods may be this short here, so that a deadline can be watched; a platform has higher floors.
+SHORT = "PT10S"
+FLOORS = tuple(
+    f"BURSAR_MIN_{period}"
+    for period in (
+        *("FUND_WITHIN", "DELIVER_WITHIN", "REVIEW_PERIOD"),
+        *("EVIDENCE_PERIOD", "DECISION_PERIOD", "DEFAULT_GRACE"),
+    )
+)
 READY_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.25
@@ -139,6 +148,7 @@ class Stack:
             "BURSAR_HOST": "127.0.0.1",
             "BURSAR_PORT": str(self.ports.api),
             "BURSAR_WORKER_METRICS_PORT": str(self.ports.worker_metrics),
+            **{name: SHORT for name in FLOORS if not os.environ.get(name)},
             **self._extra_env,
             **self.sandboxes.settings,
         }

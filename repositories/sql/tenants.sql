@@ -1,4 +1,4 @@
--- Row-level security, grants and immutability of the tenants' tables. Run by migration 0002; running it again replaces
+-- Row-level security, grants and immutability of the tenants' tables; contracts have a file of their own. Run by migration 0002; running it again replaces
 -- everything. `bursar_org()` is the organization of the transaction, null when none was set: then nothing is visible.
 
 -- An append-only table refuses every change, whoever asks.
@@ -11,8 +11,8 @@ DO $$
 DECLARE
     v_table text;
 BEGIN
-    FOREACH v_table IN ARRAY ARRAY['organizations', 'api_keys', 'agents', 'contracts', 'credit_lots', 'audit_log',
-                                   'alerts', 'idempotency_keys']
+    FOREACH v_table IN ARRAY ARRAY['organizations', 'api_keys', 'agents', 'credit_lots', 'audit_log', 'alerts',
+                                   'idempotency_keys']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
         EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
@@ -22,7 +22,7 @@ BEGIN
         EXECUTE format('DROP POLICY IF EXISTS tenant_writes ON %I', v_table);
         EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
     END LOOP;
-    FOREACH v_table IN ARRAY ARRAY['contracts', 'credit_lots', 'audit_log']
+    FOREACH v_table IN ARRAY ARRAY['credit_lots', 'audit_log']
     LOOP
         EXECUTE format('DROP TRIGGER IF EXISTS refuse_change ON %I', v_table);
         EXECUTE format('CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON %I FOR EACH ROW '
@@ -38,9 +38,6 @@ CREATE POLICY tenant ON api_keys TO bursar_api USING (org_id = bursar_org()) WIT
 CREATE POLICY tenant_reads ON agents FOR SELECT TO bursar_api
     USING (org_id = bursar_org() OR (visibility = 'public' AND bursar_org() IS NOT NULL));
 CREATE POLICY tenant_writes ON agents FOR INSERT TO bursar_api WITH CHECK (org_id = bursar_org());
-CREATE POLICY tenant_reads ON contracts FOR SELECT TO bursar_api
-    USING (org_id = bursar_org() OR payee_org_id = bursar_org() OR signatory_org_ids @> ARRAY[bursar_org()]);
-CREATE POLICY tenant_writes ON contracts FOR INSERT TO bursar_api WITH CHECK (org_id = bursar_org());
 CREATE POLICY tenant ON credit_lots FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE POLICY tenant ON audit_log TO bursar_api
     USING (org_id = bursar_org() OR actor_org_id = bursar_org()) WITH CHECK (org_id = bursar_org());
@@ -48,9 +45,9 @@ CREATE POLICY tenant ON idempotency_keys TO bursar_api
     USING (scope = bursar_org()) WITH CHECK (scope = bursar_org());
 
 GRANT SELECT ON organizations, credit_lots TO bursar_api;
-GRANT SELECT, INSERT ON agents, contracts, audit_log TO bursar_api;
+GRANT SELECT, INSERT ON agents, audit_log TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (revoked_at, secret_hash) ON api_keys TO bursar_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO bursar_api, bursar_platform;
-GRANT SELECT, INSERT ON organizations, agents, contracts, credit_lots, audit_log TO bursar_platform;
+GRANT SELECT, INSERT ON organizations, agents, credit_lots, audit_log TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (revoked_at, secret_hash, last_used_at) ON api_keys TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (acknowledged_at, acknowledged_by) ON alerts TO bursar_platform;

@@ -119,6 +119,7 @@ OBJECTS = {
     ("DELETE", "/api-keys/{key_id}"),
     ("GET", "/agents/{agent_id}"),
     ("GET", "/contracts/{contract_id}"),
+    ("POST", "/contracts/{contract_id}/acceptance"),
     *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds")),
     *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
     ("PUT", "/billing/payment-methods/{method_id}/default"),

@@ -36,24 +36,26 @@ async def test_contract_keeps_everything_that_was_agreed(tenant: Tenant, strange
         signatories=["procurement", f"{stranger.org_id}/lead", f"{tenant.org_id}/finance"],
         required_signatures=2,
         operator_approvals=False,
-        fund_within="PT1S",
+        fund_within="PT301S",
         deliver_within="P2W",
         review_period="PT36H",
-        evidence_period="PT90M",
+        evidence_period="PT25H30M",
         decision_period="P1DT1H",
         default_grace="P1000D",
         dispute_default_payee_share="0.125",
         milestones=[{"name": "Draft", "amount": 20}, {"name": "Final", "amount": "30.00"}],
     )
     made = good(await tenant.owner.post("/contracts", body), 201)
+    outside = ["evidence_period", "decision_period", "dispute_length", "dispute_default_payee_share"]
+    assert (made["status"], made["outside_listing"]) == ("proposed", outside)
     assert made["validation_threshold"] is None
     assert made["signatories"] == ["procurement", f"{stranger.org_id}/lead", "finance"]
     assert made["required_signatures"] == 2
     assert made["operator_approvals"] is False
-    assert made["fund_within"] == "PT1S"
+    assert made["fund_within"] == "PT5M1S"
     assert made["deliver_within"] == "P14D"
     assert made["review_period"] == "P1DT12H"
-    assert made["evidence_period"] == "PT1H30M"
+    assert made["evidence_period"] == "P1DT1H30M"
     assert made["decision_period"] == "P1DT1H"
     assert made["default_grace"] == "P1000D"
     assert made["dispute_default_payee_share"] == "0.125"

@@ -15,6 +15,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
 
 RECIPES = {
     "hire-an-agent": ["funded", "funded 28.50", "delivered", "released 76.00 4.00"],
+    "agree-on-terms": [
+        "Proofreader {'price'",
+        "proposed ['review_period', 'dispute_default_payee_share']",
+        "409 contract.not_accepted proposed",
+        "accepted org_",
+        "funded",
+    ],
     "resolve-a-dispute": ["disputed", "1 open", "split 28.50 1.50 20.00"],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],

@@ -44,6 +44,7 @@ FOUNDATION = {
     "/agents/{agent_id}": {"get"},
     "/contracts": {"post", "get"},
     "/contracts/{contract_id}": {"get"},
+    "/contracts/{contract_id}/acceptance": {"post"},
     "/payments/escrow/create": {"post"},
     "/escrows": {"post", "get"},
     "/escrows/{escrow_id}": {"get"},

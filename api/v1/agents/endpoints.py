@@ -44,6 +44,7 @@ async def create_agent(
             pricing_model=body.pricing.model.value,
             price_minor=price_minor,
             price_currency=None if price_minor is None else body.pricing.currency,
+            terms=body.terms.stored(),
             created_by=actor.qualified(),
             command_id=command.command_id,
         )

@@ -1,14 +1,32 @@
 """What an agent looks like over HTTP."""
 
+from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
-from api.fields import Amount, Currency, Name, OrganizationId, RequestModel, ResponseModel, example
+from api.fields import (
+    Amount,
+    Currency,
+    Name,
+    OrganizationId,
+    Period,
+    RequestModel,
+    ResponseModel,
+    Share,
+    example,
+    period_text,
+)
+from domain.contract import Bounds, Term
 from domain.errors import Invalid
-from domain.money import CREDIT, format_amount, parse_amount
+from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.agent import Agent
+
+#: Terms that are shares of one, and terms that are counted.
+SHARES = frozenset({Term.DEFAULT_SHARE, Term.THRESHOLD})
+COUNTS = frozenset({Term.REQUIRED_SIGNATURES, Term.MILESTONES})
 
 
 class Visibility(StrEnum):
@@ -47,17 +65,109 @@ class PricingCreate(RequestModel):
         return None if self.amount is None else parse_amount(self.amount, self.currency)
 
 
+class PeriodBounds(RequestModel):
+    """The shortest and the longest period that is accepted; none where it is left out."""
+
+    min: Period | None = None
+    max: Period | None = None
+
+    def bounds(self) -> Bounds:
+        """Return the bounds in seconds."""
+        least, most = (None if period is None else int(period.total_seconds()) for period in (self.min, self.max))
+        return Bounds(least, most)
+
+
+class ShareBounds(RequestModel):
+    """The least and the most that is accepted, between 0 and 1; no bound where it is left out."""
+
+    min: Share | None = None
+    max: Share | None = None
+
+    def bounds(self) -> Bounds:
+        """Return the bounds in ten-thousandths."""
+        least, most = (None if share is None else parse_ratio(share, "A share") for share in (self.min, self.max))
+        return Bounds(least, most)
+
+
+class CountBounds(RequestModel):
+    """The fewest and the most that are accepted; no bound where it is left out."""
+
+    min: int | None = Field(default=None, ge=0, le=100)
+    max: int | None = Field(default=None, ge=0, le=100)
+
+    def bounds(self) -> Bounds:
+        """Return the bounds."""
+        return Bounds(self.min, self.max)
+
+
+class PriceBounds(RequestModel):
+    """The lowest and the highest price that is accepted; one in another currency is outside."""
+
+    min: Amount | None = None
+    max: Amount | None = None
+    currency: Currency = CREDIT
+
+    def bounds(self) -> Bounds:
+        """Return the bounds in minor units."""
+        least, most = (None if price is None else parse_amount(price, self.currency) for price in (self.min, self.max))
+        return Bounds(least, most, self.currency)
+
+
+class ListedTerms(RequestModel):
+    """What an agent accepts without being asked. A term that is left out keeps the platform's bounds."""
+
+    price: PriceBounds | None = None
+    deliver_within: PeriodBounds | None = None
+    review_period: PeriodBounds | None = None
+    evidence_period: PeriodBounds | None = None
+    decision_period: PeriodBounds | None = None
+    default_grace: PeriodBounds | None = None
+    dispute_length: PeriodBounds | None = Field(
+        default=None, description="Evidence, decision and grace together: how long a dispute that nobody decides lasts."
+    )
+    dispute_default_payee_share: ShareBounds | None = None
+    validation_threshold: ShareBounds | None = Field(
+        default=None, description="A contract without a threshold is above every max."
+    )
+    required_signatures: CountBounds | None = None
+    milestones: CountBounds | None = Field(default=None, description="How many; 0 stands for work that has no parts.")
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """Return the bounds by term, as a listing is stored.
+
+        Raises:
+            Invalid: a least is above its most.
+        """
+        stored: dict[str, dict[str, Any]] = {}
+        for name in self.model_fields_set:
+            listed: PeriodBounds | ShareBounds | CountBounds | PriceBounds | None = getattr(self, name)
+            if listed is None:
+                continue
+            bounds = listed.bounds()
+            if bounds.least is not None and bounds.most is not None and bounds.least > bounds.most:
+                raise Invalid("min is above max.", extra={"field": f"terms.{name}"})
+            stored[name] = {part: value for part, value in asdict(bounds).items() if value is not None}
+        return stored
+
+
 class AgentCreate(RequestModel):
     """A new agent; an operator names the organization."""
 
     model_config = example(
-        name="Summariser", pricing={"model": "monthly", "amount": "9.99", "currency": "USD"}, visibility="public"
+        name="Summariser",
+        pricing={"model": "monthly", "amount": "9.99", "currency": "USD"},
+        visibility="public",
+        terms={"review_period": {"max": "P5D"}, "dispute_default_payee_share": {"min": "0.50"}},
     )
 
     name: Name
     organization_id: OrganizationId | None = None
     visibility: Visibility = Visibility.PUBLIC
     pricing: PricingCreate = PricingCreate()
+    terms: ListedTerms = Field(
+        default=ListedTerms(),
+        description="Contracts outside of these wait until the agent or its organization accepts.",
+    )
 
 
 class PricingView(ResponseModel):
@@ -68,6 +178,27 @@ class PricingView(ResponseModel):
     currency: str | None
 
 
+class BoundsView(ResponseModel):
+    """The least and the most that is accepted of a term; null is no bound."""
+
+    min: str | int | None
+    max: str | int | None
+    currency: str | None = None
+
+
+def _bounds_view(name: str, stored: dict[str, Any]) -> BoundsView:
+    currency: str | None = stored.get("currency")
+
+    def text(value: int | None) -> str | int | None:
+        if value is None or name in COUNTS:
+            return value
+        if name in SHARES:
+            return format_ratio(value)
+        return period_text(value) if currency is None else format_amount(value, currency)
+
+    return BoundsView(min=text(stored.get("least")), max=text(stored.get("most")), currency=currency)
+
+
 class AgentView(ResponseModel):
     """An agent and its listing."""
 
@@ -76,6 +207,9 @@ class AgentView(ResponseModel):
     organization_id: str
     visibility: Visibility
     pricing: PricingView
+    terms: dict[str, BoundsView] = Field(
+        description="What is accepted unasked, by term; for the others the platform's defaults and anything kinder."
+    )
     created_at: datetime
 
     @classmethod
@@ -92,5 +226,6 @@ class AgentView(ResponseModel):
                 amount=format_amount(row.price_minor or 0, row.price_currency or CREDIT) if priced else None,
                 currency=row.price_currency,
             ),
+            terms={name: _bounds_view(name, bounds) for name, bounds in sorted(row.terms.items())},
             created_at=row.created_at,
         )

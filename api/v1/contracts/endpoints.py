@@ -1,20 +1,23 @@
-"""Contracts: awarded by the client or an operator for it, seen by both sides and the named signatories."""
+"""Contracts: awarded by the client or an operator for it, accepted by the payee, seen by both and the signatories."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.auth import ActorDep, require
+from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import AgentId, OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization, visible_organization
+from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of
 from domain.access import Actor, Permission, Role
-from domain.errors import Forbidden, NotFound
+from domain.contract import judge_acceptance
+from domain.errors import Conflict, Forbidden, NotFound
 from repositories import agent as agents
 from repositories import audit
 from repositories import contract as contracts
@@ -36,7 +39,10 @@ async def create_contract(
     actor: Actor = require(Permission.AWARD),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Award a contract to an agent. Nothing moves before its escrow is opened and funded."""
+    """Award a contract to an agent. Nothing moves before its escrow is opened and funded.
+
+    Terms outside of the agent's listing make it `proposed` until the payee accepts it.
+    """
 
     async def create() -> ContractView:
         if body.commission_bps is not None and actor.role is not Role.OPERATOR:
@@ -56,6 +62,11 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
+            require_within_floors(contract, deps.settings)
+            if agent.org_id != client_org_id:
+                contract.outside_listing = outside_listing(contract, agent, deps.settings)
+            if contract.outside_listing:
+                contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
             row, is_new = await contracts.add(session, contract, asked_columns(body))
             view = ContractView.of(row)
             if is_new:
@@ -89,3 +100,29 @@ async def get_contract(contract_id: str, deps: DepsDep, actor: ActorDep) -> Cont
     """Read one contract."""
     async with deps.session_for(actor) as session:
         return ContractView.of(await contracts.get(session, contract_id))
+
+
+@router.post(
+    "/contracts/{contract_id}/acceptance",
+    response_model=ContractView,
+    responses=errors(NotFound, Forbidden, (Conflict, "contract.expired")),
+)
+async def accept_contract(
+    contract_id: str, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Accept a proposed contract, as the agent or its organization. Accepting it again changes nothing."""
+    async with deps.session_for(actor) as session:
+        seen = await contracts.get(session, contract_id)
+    permit(actor, Permission.ACCEPT)
+    if actor.org_id != seen.payee_org_id or actor.agent_id not in {None, seen.agent_id}:
+        raise Forbidden("Only the agent of a contract, or its organization, accepts it.")
+
+    async def accept() -> ContractView:
+        async with deps.session_for(actor) as session:
+            row, now = await contracts.lock(session, contract_id)
+            if judge_acceptance(row.accept_by, row.accepted_at, now):
+                await contracts.accept(session, row, by=actor.qualified(), at=now)
+                await audit.record(session, actor, "contract.accept", row.id, {"outside_listing": row.outside_listing})
+            return ContractView.of(row)
+
+    return await command.run(accept)

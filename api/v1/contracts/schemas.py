@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -22,6 +22,7 @@ from api.fields import (
     period_text,
 )
 from domain.access import Actor
+from domain.contract import ContractStatus, status_of
 from domain.errors import Invalid
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.contract import Contract
@@ -118,6 +119,11 @@ class ContractView(ResponseModel):
     dispute_default_payee_share: str
     commission_bps: int
     milestones: list[MilestoneView]
+    status: ContractStatus = Field(description="Only an accepted contract gets an escrow.")
+    outside_listing: list[str] = Field(description="The terms that the agent does not accept unasked.")
+    accept_by: datetime | None = Field(description="Until when the payee can accept; null when nobody has to.")
+    accepted_at: datetime | None
+    accepted_by: str | None
     created_at: datetime
 
     @classmethod
@@ -148,6 +154,11 @@ class ContractView(ResponseModel):
                 MilestoneView(name=item["name"], amount=format_amount(item["amount_minor"], row.currency))
                 for item in row.milestones
             ],
+            status=status_of(row.accept_by, row.accepted_at, datetime.now(UTC)),
+            outside_listing=row.outside_listing,
+            accept_by=row.accept_by,
+            accepted_at=row.accepted_at,
+            accepted_by=row.accepted_by,
             created_at=row.created_at,
         )
 
@@ -270,6 +281,7 @@ def contract_of(
         ),
         commission_bps=settings.commission_bps if body.commission_bps is None else body.commission_bps,
         milestones=milestones_of(body, price_minor),
+        outside_listing=[],
         created_by=actor.qualified(),
         command_id=command_id,
     )

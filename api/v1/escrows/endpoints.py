@@ -1,5 +1,6 @@
 """The escrow endpoints: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -49,6 +50,7 @@ from contracts.escrow import (
     ValidateEscrow,
 )
 from domain.access import Actor, Permission
+from domain.contract import NotAccepted, require_accepted
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, WrongState
 from domain.escrow.commands import CREDITS
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
@@ -64,7 +66,7 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
-_OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"))
+_OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"), NotAccepted)
 _FUNDING = errors(
     NotFound,
     Forbidden,
@@ -140,7 +142,7 @@ SenderDep = Annotated[_Sender, Depends(_sender)]
     operation_id="create_escrow_for_payment",
 )
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
-    """Open the escrow of a contract. A contract has one; what this returns can be funded at once."""
+    """Open the escrow of an accepted contract. A contract has one; what this returns can be funded at once."""
     deps, actor = sender.deps, sender.actor
     async with deps.session_for(actor) as session:
         contract = await contracts.get(session, body.contract_id)
@@ -160,6 +162,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
                 extra={"state": row.status, "escrow_id": row.id},
             )
         if row is None:
+            require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
             terms = commands.terms_of(contract)
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id)
         return view(await _seen(deps, actor, escrow_id_of(contract.id)))

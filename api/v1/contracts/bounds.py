@@ -1,0 +1,66 @@
+"""The bounds that a contract is compared with, made from the settings and the agent's listing; the domain compares."""
+
+from api.fields import period_text
+from domain.contract import Bounds, Offer, Term, accepted_unasked, out_of_bounds
+from domain.errors import Invalid
+from domain.money import format_ratio, parse_ratio
+from models.agent import Agent
+from models.contract import Contract
+from runtime.settings import Settings
+
+#: The periods of a contract: by their name in requests and settings, the column.
+PERIODS = {
+    Term.FUND_WITHIN: "fund_seconds",
+    Term.DELIVER_WITHIN: "deliver_seconds",
+    Term.REVIEW_PERIOD: "review_seconds",
+    Term.EVIDENCE_PERIOD: "evidence_seconds",
+    Term.DECISION_PERIOD: "decision_seconds",
+    Term.DEFAULT_GRACE: "grace_seconds",
+}
+
+
+def offer_of(contract: Contract) -> Offer:
+    """Return what a contract says of each term."""
+    values = {term: int(getattr(contract, column)) for term, column in PERIODS.items()}
+    return Offer.of(
+        contract.currency,
+        {
+            **values,
+            Term.PRICE: contract.price_minor,
+            Term.DEFAULT_SHARE: contract.dispute_default_share_e4,
+            Term.THRESHOLD: contract.validation_threshold_e4,
+            Term.REQUIRED_SIGNATURES: contract.required_signatures,
+            Term.MILESTONES: len(contract.milestones),
+            Term.COMMISSION: contract.commission_bps,
+        },
+    )
+
+
+def require_within_floors(contract: Contract, settings: Settings) -> None:
+    """Refuse terms that nobody can agree to on this platform.
+
+    Raises:
+        Invalid: a period is shorter than its floor, or the default of a dispute is outside of its bounds.
+    """
+    bounds = {term: Bounds(least=_seconds(settings, f"min_{term.value}")) for term in PERIODS}
+    share = Term.DEFAULT_SHARE.value
+    least, most = (parse_ratio(getattr(settings, f"{bound}_{share}"), share) for bound in ("min", "max"))
+    for term in out_of_bounds(offer_of(contract), {**bounds, Term.DEFAULT_SHARE: Bounds(least, most)}):
+        if term is Term.DEFAULT_SHARE:
+            why = f"{share} must be between {format_ratio(least)} and {format_ratio(most)} on this platform."
+        else:
+            why = f"{term.value} must be at least {period_text(bounds[term].least or 0)} on this platform."
+        raise Invalid(why, extra={"field": term.value})
+
+
+def outside_listing(contract: Contract, agent: Agent, settings: Settings) -> list[str]:
+    """Return the terms that the agent does not accept unasked, by their names in the API."""
+    defaults = {term: _seconds(settings, term.value) for term in PERIODS}
+    defaults[Term.DEFAULT_SHARE] = parse_ratio(settings.dispute_default_payee_share, Term.DEFAULT_SHARE.value)
+    defaults[Term.COMMISSION] = settings.commission_bps
+    listed = {Term(name): Bounds(**bounds) for name, bounds in agent.terms.items()}
+    return [term.value for term in out_of_bounds(offer_of(contract), accepted_unasked(defaults, listed))]
+
+
+def _seconds(settings: Settings, name: str) -> int:
+    return int(getattr(settings, name).total_seconds())

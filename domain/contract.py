@@ -1,0 +1,155 @@
+"""Whether two sides agree: how harsh terms may be at all, what an agent accepts unasked, and who accepts the rest.
+
+Three questions, each a pure function. `out_of_bounds` compares terms with bounds: the platform's floors, which nothing
+passes, or what an agent accepts without being asked (`accepted_unasked`). What an agent does not accept unasked makes
+the contract a proposal, and `judge_acceptance` says whether its payee can still accept it.
+
+What counts as kind to the payee: a longer time to deliver, to bring evidence and to be judged; a shorter review, which
+ends in a release; a larger share by default; a smaller commission. A threshold, the number of signatures and milestones
+only hasten a release that comes by itself when the review ends, so without a listing there is no bound on them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import Conflict
+
+#: How much longer than by the platform's defaults a dispute may last before a payee has to agree.
+LONGEST_DISPUTE = 2
+
+
+class Term(StrEnum):
+    """The terms that have bounds, by their names in the API. Periods are seconds, shares ten-thousandths."""
+
+    PRICE = "price"
+    FUND_WITHIN = "fund_within"
+    DELIVER_WITHIN = "deliver_within"
+    REVIEW_PERIOD = "review_period"
+    EVIDENCE_PERIOD = "evidence_period"
+    DECISION_PERIOD = "decision_period"
+    DEFAULT_GRACE = "default_grace"
+    DISPUTE_LENGTH = "dispute_length"
+    DEFAULT_SHARE = "dispute_default_payee_share"
+    THRESHOLD = "validation_threshold"
+    REQUIRED_SIGNATURES = "required_signatures"
+    MILESTONES = "milestones"
+    COMMISSION = "commission_bps"
+
+
+T = Term
+#: The parts of a dispute that has no decision.
+DISPUTE_PARTS = (T.EVIDENCE_PERIOD, T.DECISION_PERIOD, T.DEFAULT_GRACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the most that a term may be, both included; None is no bound.
+
+    `currency` is what a price is in: a price in another currency is not within its bounds.
+    """
+
+    least: int | None = None
+    most: int | None = None
+    currency: str | None = None
+
+    def hold(self, value: int | None) -> bool:
+        """Tell whether the value is within; None is more than any number, as a threshold that no score reaches."""
+        if value is None:
+            return self.most is None
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a contract says of each term."""
+
+    values: Mapping[Term, int | None]
+    currency: str
+
+    @classmethod
+    def of(cls, currency: str, values: Mapping[Term, int | None]) -> "Offer":
+        """Return the offer with what follows from its parts: how long a dispute that nobody decides lasts."""
+        length = sum(values[part] or 0 for part in DISPUTE_PARTS)
+        return cls({**values, T.DISPUTE_LENGTH: length}, currency)
+
+
+def out_of_bounds(offer: Offer, bounds: Mapping[Term, Bounds]) -> tuple[Term, ...]:
+    """Return the terms of an offer that are not within their bounds, in the order of `Term`."""
+
+    def within(term: Term, bound: Bounds) -> bool:
+        return bound.hold(offer.values.get(term)) and bound.currency in {None, offer.currency}
+
+    return tuple(term for term in Term if term in bounds and not within(term, bounds[term]))
+
+
+def accepted_unasked(defaults: Mapping[Term, int], listed: Mapping[Term, Bounds]) -> dict[Term, Bounds]:
+    """Return what an agent accepts without being asked.
+
+    Args:
+        defaults: the platform's own terms, by which contracts run that do not say otherwise.
+        listed: the bounds that the agent's listing states; each stands in place of the platform's for that term.
+    """
+    longest = LONGEST_DISPUTE * sum(defaults[part] for part in DISPUTE_PARTS)
+    usual = {
+        T.DELIVER_WITHIN: Bounds(least=defaults[T.DELIVER_WITHIN]),
+        T.REVIEW_PERIOD: Bounds(most=defaults[T.REVIEW_PERIOD]),
+        **{part: Bounds(least=defaults[part]) for part in DISPUTE_PARTS},
+        T.DISPUTE_LENGTH: Bounds(most=longest),
+        T.DEFAULT_SHARE: Bounds(least=defaults[T.DEFAULT_SHARE]),
+        T.COMMISSION: Bounds(most=defaults[T.COMMISSION]),
+    }
+    return {**usual, **listed}
+
+
+class ContractStatus(StrEnum):
+    """Whether both sides agree. A contract within the agent's listing is accepted from the beginning."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    EXPIRED = "expired"
+
+
+class NotAccepted(Conflict):
+    """The payee has not accepted the contract; `extra["state"]` tells whether it still can."""
+
+    code = "contract.not_accepted"
+
+
+def status_of(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> ContractStatus:
+    """Return whether a contract is accepted; `accept_by` is None when nobody has to accept it."""
+    if accept_by is None or accepted_at is not None:
+        return ContractStatus.ACCEPTED
+    return ContractStatus.PROPOSED if now < accept_by else ContractStatus.EXPIRED
+
+
+def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> bool:
+    """Tell whether accepting now changes anything: a contract that is accepted stays as it is.
+
+    Raises:
+        Conflict: `contract.expired`, the time to accept it is over.
+    """
+    status = status_of(accept_by, accepted_at, now)
+    if status is ContractStatus.EXPIRED:
+        raise Conflict(
+            "The time to accept this contract is over. Ask the client for a new one.", code="contract.expired"
+        )
+    return status is ContractStatus.PROPOSED
+
+
+def require_accepted(accept_by: datetime | None, accepted_at: datetime | None, now: datetime) -> None:
+    """Refuse to go on with a contract that its payee has not accepted.
+
+    Raises:
+        NotAccepted: it is proposed, or expired as a proposal.
+    """
+    status = status_of(accept_by, accepted_at, now)
+    if status is ContractStatus.ACCEPTED:
+        return
+    assert accept_by is not None
+    why = {
+        ContractStatus.PROPOSED: "The payee has not accepted this contract yet. Its escrow can be opened after that.",
+        ContractStatus.EXPIRED: "The payee did not accept this contract in time. Award a new one.",
+    }[status]
+    raise NotAccepted(why, extra={"state": status.value, "accept_by": accept_by.isoformat().replace("+00:00", "Z")})

@@ -1,0 +1,266 @@
+"""Proposals: who accepts them, until when, and what a listing accepts unasked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from api.deps import Deps
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import paying_app
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+LONG_REVIEW = {"title": "Read it slowly", "price": "50.00", "review_period": "P4D"}
+
+
+async def propose(tenant: Tenant, payee: Tenant, **changes: Any) -> dict[str, Any]:
+    body = {"agent_id": payee.agent_id, **LONG_REVIEW, **changes}
+    made: dict[str, Any] = good(await tenant.owner.post("/contracts", body), 201)
+    return made
+
+
+def path_of(contract: dict[str, Any]) -> str:
+    return f"/contracts/{contract['id']}/acceptance"
+
+
+async def test_review_that_is_longer_than_the_platforms_waits_for_the_payee(tenant: Tenant, stranger: Tenant) -> None:
+    made = await propose(tenant, stranger)
+    assert (made["status"], made["outside_listing"]) == ("proposed", ["review_period"])
+    assert (made["accepted_at"], made["accepted_by"]) == (None, None)
+    left = datetime.fromisoformat(made["accept_by"]) - datetime.fromisoformat(made["created_at"])
+    assert round(left.total_seconds()) == 3 * 86_400
+
+
+async def test_contract_by_the_platforms_terms_is_accepted_from_the_beginning(tenant: Tenant, stranger: Tenant) -> None:
+    made = await propose(tenant, stranger, review_period="P3D")
+    assert (made["status"], made["outside_listing"], made["accept_by"]) == ("accepted", [], None)
+
+
+async def test_contract_within_one_organization_needs_no_acceptance(tenant: Tenant) -> None:
+    assert (await propose(tenant, tenant))["status"] == "accepted"
+
+
+async def test_contract_that_an_operator_awards_waits_for_the_payee_too(
+    tenant: Tenant, stranger: Tenant, operator: Caller
+) -> None:
+    body = {"agent_id": stranger.agent_id, **LONG_REVIEW, "organization_id": tenant.org_id, "signatories": ["a"]}
+    assert good(await operator.post("/contracts", body), 201)["status"] == "proposed"
+    dear = {**body, "review_period": "P3D", "commission_bps": 10_000}
+    assert good(await operator.post("/contracts", dear), 201)["outside_listing"] == ["commission_bps"]
+
+
+@pytest.mark.parametrize("role", ["owner", "admin", "member", "agent"])
+async def test_payee_accepts_once_and_both_sides_see_it(tenant: Tenant, stranger: Tenant, role: str) -> None:
+    made = await propose(tenant, stranger)
+    accepted = good(await stranger.callers[role].post(path_of(made), key=new_key()))
+    assert accepted["status"] == "accepted"
+    assert accepted["accepted_by"].startswith(f"{stranger.org_id}/{role}-")
+    assert good(await stranger.owner.post(path_of(made))) == accepted
+    assert good(await tenant.auditor.get(f"/contracts/{made['id']}")) == accepted
+    trail = good(await stranger.owner.get(f"/audit?target={made['id']}"))["data"]
+    assert [(entry["action"], entry["details"]) for entry in trail] == [
+        ("contract.accept", {"outside_listing": ["review_period"]})
+    ]
+
+
+async def test_nobody_but_the_payee_accepts(
+    tenant: Tenant, stranger: Tenant, new_tenant: Any, operator: Caller, issue_key: Any
+) -> None:
+    notary = await new_tenant("owner")
+    made = await propose(tenant, stranger, signatories=[f"{notary.org_id}/notary"])
+    other = good(await stranger.owner.post("/agents", {"name": "Another of the studio"}), 201)
+    colleague = await issue_key("agent", stranger.org_id, other["id"])
+    for caller in (tenant.owner, tenant.agent, notary.owner, operator, stranger.finance, stranger.auditor, colleague):
+        refused(await caller.post(path_of(made)), 403, "auth.forbidden")
+    outsider = await new_tenant("owner")
+    refused(await outsider.owner.post(path_of(made)), 404, "not_found")
+    assert good(await tenant.owner.get(f"/contracts/{made['id']}"))["status"] == "proposed"
+
+
+async def propose_for(urls: DatabaseUrls, tenant: Tenant, payee: Tenant, *, seconds: int) -> dict[str, Any]:
+    """Propose a contract that can be accepted for so long."""
+    async with paying_app(urls, accept_within=timedelta(seconds=seconds)) as client:
+        return await propose(replace(tenant, callers={"owner": Caller(client, tenant.owner.token)}), payee)
+
+
+#: Returns when the time to accept is over.
+ONCE_IT_IS_OVER = text("SELECT pg_sleep_until(accept_by) FROM contracts WHERE id = :id")
+
+
+async def test_proposal_that_nobody_accepts_expires(
+    database_urls: DatabaseUrls, deps: Deps, tenant: Tenant, stranger: Tenant
+) -> None:
+    made = await propose_for(database_urls, tenant, stranger, seconds=1)
+    async with deps.database.platform() as session:
+        await session.execute(ONCE_IT_IS_OVER, {"id": made["id"]})
+    refused(await stranger.agent.post(path_of(made)), 409, "contract.expired")
+    assert good(await stranger.owner.get(f"/contracts/{made['id']}"))["status"] == "expired"
+
+
+async def test_acceptance_that_waited_for_the_lock_beyond_the_time_is_refused(
+    database_urls: DatabaseUrls, deps: Deps, tenant: Tenant, stranger: Tenant
+) -> None:
+    made = await propose_for(database_urls, tenant, stranger, seconds=2)
+    async with deps.database.tenant(stranger.org_id) as session:
+        await session.execute(text("SELECT FROM contracts WHERE id = :id FOR UPDATE"), {"id": made["id"]})
+        waiting = asyncio.create_task(stranger.agent.post(path_of(made)))
+        await session.execute(ONCE_IT_IS_OVER, {"id": made["id"]})
+    refused(await waiting, 409, "contract.expired")
+
+
+LISTED = {
+    "price": {"min": "10.00", "currency": "CREDIT"},
+    "deliver_within": {"min": "P2D"},
+    "review_period": {"max": "P5D"},
+    "evidence_period": {"min": "P2D", "max": "P5D"},
+    "dispute_default_payee_share": {"min": "0.40"},
+    "validation_threshold": {"max": "0.90"},
+    "required_signatures": {"max": 2},
+    "milestones": {"max": 3},
+}
+
+
+@pytest.fixture(scope="module")
+async def lister(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    """An organization whose agent lists terms."""
+    made = await new_tenant("owner")
+    return Tenant(
+        made.org_id,
+        good(await made.owner.post("/agents", {"name": "Lister", "terms": LISTED}), 201)["id"],
+        made.callers,
+    )
+
+
+async def test_listing_states_the_terms_and_everybody_sees_them(tenant: Tenant, lister: Tenant) -> None:
+    shown = good(await tenant.auditor.get(f"/agents/{lister.agent_id}"))["terms"]
+    assert shown["price"] == {"min": "10.00", "max": None, "currency": "CREDIT"}
+    assert shown["evidence_period"] == {"min": "P2D", "max": "P5D", "currency": None}
+    assert shown["dispute_default_payee_share"] == {"min": "0.40", "max": None, "currency": None}
+    assert shown["required_signatures"] == {"min": None, "max": 2, "currency": None}
+    assert set(shown) == set(LISTED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outside"),
+    [
+        ({}, []),
+        ({"review_period": "P5D"}, []),
+        ({"review_period": "P6D"}, ["review_period"]),
+        ({"deliver_within": "P1D"}, ["deliver_within"]),
+        ({"deliver_within": "P2D"}, []),
+        ({"evidence_period": "P6D"}, ["evidence_period"]),
+        ({"decision_period": "P3D"}, ["decision_period"]),
+        ({"dispute_default_payee_share": "0.40"}, []),
+        ({"dispute_default_payee_share": "0.39"}, ["dispute_default_payee_share"]),
+        ({"price": "9.99"}, ["price"]),
+        ({"price": "50.00", "currency": "USD"}, ["price"]),
+        ({"validation_threshold": "0.91"}, ["validation_threshold"]),
+        ({"validation_threshold": None}, ["validation_threshold"]),
+        ({"signatories": ["a", "b", "c"]}, ["required_signatures"]),
+        ({"signatories": ["a", "b", "c"], "required_signatures": 2}, []),
+        ({"milestones": [{"name": f"m{i}", "amount": "12.50"} for i in range(4)]}, ["milestones"]),
+        ({"evidence_period": "P5D", "decision_period": "P11D"}, ["dispute_length"]),
+    ],
+    ids=str,
+)
+async def test_contract_is_compared_with_the_listing_term_by_term(
+    tenant: Tenant, lister: Tenant, changes: dict[str, Any], outside: list[str]
+) -> None:
+    made = await propose(tenant, lister, **{"review_period": "P3D", **changes})
+    assert made["outside_listing"] == outside
+    assert made["status"] == ("proposed" if outside else "accepted")
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"review_period": {"min": "P5D", "max": "P3D"}},
+        {"review_period": {"max": "3 days"}},
+        {"validation_threshold": {"max": "1.1"}},
+        {"required_signatures": {"max": -1}},
+        {"price": {"min": "0.001", "currency": "USD"}},
+        {"commission_bps": {"max": 0}},
+        {"fund_within": {"max": "P1D"}},
+        None,
+    ],
+    ids=str,
+)
+async def test_listing_that_makes_no_sense_is_refused(tenant: Tenant, terms: Any) -> None:
+    refused(await tenant.owner.post("/agents", {"name": "Odd", "terms": terms}), 422, "request.invalid")
+
+
+@pytest.mark.parametrize("field", ["fund_within", "deliver_within", "review_period", "default_grace"])
+async def test_pitfall_31_period_below_the_floor_is_refused(tenant: Tenant, stranger: Tenant, field: str) -> None:
+    body = {"agent_id": stranger.agent_id, **LONG_REVIEW, field: "PT1S"}
+    document = refused(await tenant.owner.post("/contracts", body), 422, "request.invalid")
+    assert document["field"] == field
+    assert f"{field} must be at least P" in document["detail"]
+
+
+@pytest.mark.parametrize("share", ["0", "0.0999", "0.9001", "1"])
+async def test_default_share_is_bounded_on_both_sides(tenant: Tenant, stranger: Tenant, share: str) -> None:
+    body = {"agent_id": stranger.agent_id, **LONG_REVIEW, "dispute_default_payee_share": share}
+    document = refused(await tenant.owner.post("/contracts", body), 422, "request.invalid")
+    assert "between 0.10 and 0.90" in document["detail"]
+
+
+async def test_floors_hold_within_one_organization_too(tenant: Tenant) -> None:
+    body = {"agent_id": tenant.agent_id, **LONG_REVIEW, "evidence_period": "PT1S"}
+    refused(await tenant.owner.post("/contracts", body), 422, "request.invalid")
+
+
+FORGERIES = {
+    "price": ("price_minor = 1", "permission denied"),
+    "time": ("accepted_at = accept_by, accepted_by = 'me'", "ck_contracts_in_time"),
+    "nameless": ("accepted_at = now()", "ck_contracts_accepted"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_database_takes_nothing_from_the_payee_but_an_acceptance_in_time(
+    forgery: str, deps: Deps, tenant: Tenant, stranger: Tenant
+) -> None:
+    change, refusal = FORGERIES[forgery]
+    made = await propose(tenant, stranger)
+    with pytest.raises(DBAPIError, match=refusal):
+        async with deps.database.tenant(stranger.org_id) as session:
+            await session.execute(text(f"UPDATE contracts SET {change} WHERE id = :id"), {"id": made["id"]})
+
+
+async def test_database_takes_no_acceptance_from_the_client(deps: Deps, tenant: Tenant, stranger: Tenant) -> None:
+    made = await propose(tenant, stranger)
+    forge = "UPDATE contracts SET accepted_at = now(), accepted_by = 'me' WHERE id = :id"
+    async with deps.database.tenant(tenant.org_id) as session:
+        await session.execute(text(forge), {"id": made["id"]})
+    assert good(await tenant.owner.get(f"/contracts/{made['id']}"))["status"] == "proposed"
+
+
+async def test_database_takes_no_second_acceptance_and_no_withdrawal(
+    deps: Deps, tenant: Tenant, stranger: Tenant
+) -> None:
+    made = await propose(tenant, stranger)
+    good(await stranger.agent.post(path_of(made)))
+    for change in ("accepted_by = 'somebody else'", "accepted_at = NULL, accepted_by = NULL"):
+        with pytest.raises(DBAPIError, match="nothing but one acceptance"):
+            async with deps.database.tenant(stranger.org_id) as session:
+                await session.execute(text(f"UPDATE contracts SET {change} WHERE id = :id"), {"id": made["id"]})
+
+
+async def test_database_opens_no_escrow_of_a_proposal(deps: Deps, tenant: Tenant, stranger: Tenant) -> None:
+    made = await propose(tenant, stranger)
+    statement = """
+        INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id, workflow_id, status,
+            version, currency, amount_minor, funded_minor, released_minor, refunded_minor, commission_minor, state,
+            created_at, updated_at)
+        SELECT replace(id, 'ctr_', 'esc_'), id, org_id, payee_org_id, '{}', agent_id, id, 'open', 1, currency,
+            price_minor, 0, 0, 0, 0, '{}', now(), now() FROM contracts WHERE id = :id"""
+    with pytest.raises(DBAPIError, match="has not accepted"):
+        async with deps.database.platform() as session:
+            await session.execute(text(statement), {"id": made["id"]})
