@@ -49,7 +49,7 @@ def run(provider: str | None, since: str | None, until: str | None) -> tuple[lis
     """Reconcile, and return the lines to print and the exit status: 0 agree, 1 differences, 2 could not be done."""
     now = datetime.now(UTC)
     try:
-        begin = _moment(since) if since else nightly_window(now, None).since
+        begin = _moment(since) if since else nightly_window(now).since
         window = Window(begin, _moment(until) if until else now)
     except ValueError as error:
         return [f"A time is written like 2026-01-31 or 2026-01-31T12:00:00Z: {error}"], 2

@@ -25,6 +25,7 @@ from domain.payment.snapshot import Movement
 from domain.payment.state import PaymentTerms
 from domain.reconciliation import (
     DIFFERENCES,
+    FARTHEST_BACK,
     Compared,
     Report,
     Verdict,
@@ -71,16 +72,17 @@ class ReconciliationActivities:
 
     @activity.defn(name="plan_reconciliations")
     async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
-        """Say what has to be compared for each provider that is set up: from where its latest run ended to midnight.
+        """Say what has to be compared for each provider that is set up: from the first gap in its runs to midnight.
 
         Effect: none.
         Idempotent by: reading only.
         Fails with: nothing that is final.
         """
-        day, runs = f"{message.now:%Y-%m-%d}", []
+        day, runs, farthest = f"{message.now:%Y-%m-%d}", [], message.now - FARTHEST_BACK
         async with self._database.platform() as session:
             for provider in sorted(self._providers.payments):
-                window = nightly_window(message.now, await books.done_until(session, provider))
+                begin = await books.begun(session, provider, farthest)
+                window = nightly_window(message.now, begin, await books.done(session, provider, farthest))
                 scope = f"{provider}/{day}"
                 runs.append(
                     ReconciliationInput(

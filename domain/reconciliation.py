@@ -288,13 +288,26 @@ def listed_until(provider: str, window: Window, now: datetime) -> datetime:
     return min(window.listed(now).until, now - STATEMENT_DELAY.get(provider, timedelta(0)))
 
 
-def nightly_window(now: datetime, done_until: datetime | None) -> Window:
-    """Return what the nightly run compares: up to the last midnight, from where the latest run ended less an overlap.
+def covered_until(begin: datetime, windows: Iterable[Window]) -> datetime:
+    """Return until when windows cover everything from a moment on; the moment itself when none covers it."""
+    end = begin
+    for window in sorted(windows, key=lambda each: each.since):
+        if window.since > end:
+            break
+        end = max(end, window.until)
+    return end
+
+
+def nightly_window(now: datetime, begin: datetime | None = None, done: Iterable[Window] = ()) -> Window:
+    """Return what the nightly run compares: up to the last midnight, from the first gap less an overlap.
 
     Args:
         now: business time, aware.
-        done_until: the end of the latest window that was compared; None for the first run.
+        begin: where the earliest run began that anybody asked for, whether or not it was done; None for the first run.
+        done: the windows that were compared.
     """
     until = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    since = min(until - timedelta(days=1), done_until or until) - OVERLAP
+    since = until - timedelta(days=1) - OVERLAP
+    if begin is not None:
+        since = min(since, max(begin, covered_until(begin, done) - OVERLAP))
     return Window(max(since, until - FARTHEST_BACK), until)

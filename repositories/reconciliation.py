@@ -85,12 +85,20 @@ async def runs(
     return (await session.scalars(query)).all()
 
 
-async def done_until(session: AsyncSession, provider: str) -> datetime | None:
-    """Return the end of the latest window of a provider that was compared."""
-    query = select(func.max(ReconciliationRun.until)).where(
-        ReconciliationRun.provider == provider, ReconciliationRun.status == "done"
+async def begun(session: AsyncSession, provider: str, after: datetime) -> datetime | None:
+    """Return where the earliest window of a provider begins that ends after a moment, whatever became of its run."""
+    query = select(func.min(ReconciliationRun.since)).where(
+        ReconciliationRun.provider == provider, ReconciliationRun.until > after
     )
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def done(session: AsyncSession, provider: str, after: datetime) -> list[Window]:
+    """Return the windows of a provider that were compared and that end after a moment."""
+    query = select(ReconciliationRun.since, ReconciliationRun.until).where(
+        ReconciliationRun.provider == provider, ReconciliationRun.status == "done", ReconciliationRun.until > after
+    )
+    return [Window(since, until) for since, until in await session.execute(query)]
 
 
 async def finish(

@@ -114,7 +114,7 @@ class ReconciliationWorkflow:
 
 @workflow.defn(name="reconciliation-nightly")
 class NightlyReconciliationWorkflow:
-    """Starts a run for each provider, from where its latest one ended to the last midnight.
+    """Starts a run for each provider, from the first gap in what was compared to the last midnight.
 
     Messages: none; a schedule starts it.
     Ends when: each of them has ended.

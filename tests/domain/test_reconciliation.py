@@ -18,6 +18,7 @@ from domain.reconciliation import (
     Window,
     compare,
     corrections,
+    covered_until,
     legs,
     listed_until,
     nightly_window,
@@ -68,12 +69,38 @@ def test_statement_is_read_beyond_the_window_and_not_beyond_now():
     assert DAY.listed(DAY.until).until == DAY.until
 
 
-def test_night_goes_on_where_the_latest_run_ended():
-    assert nightly_window(NIGHT, None) == Window(DAY.since - timedelta(days=1), DAY.until)
+def test_night_goes_on_at_the_first_gap():
+    usual = Window(DAY.since - timedelta(days=1), DAY.until)
+    assert nightly_window(NIGHT) == usual
     missed = DAY.until - timedelta(days=4)
-    assert nightly_window(NIGHT, missed) == Window(missed - timedelta(days=1), DAY.until)
+    long_ago = Window(missed - timedelta(days=9), missed)
+    assert nightly_window(NIGHT, long_ago.since, [long_ago]) == Window(missed - timedelta(days=1), DAY.until)
     assert nightly_window(NIGHT, NIGHT - timedelta(days=300)).since == DAY.until - FARTHEST_BACK
-    assert nightly_window(NIGHT, DAY.until) == nightly_window(NIGHT, None)
+    assert nightly_window(NIGHT, DAY.since, [DAY]) == usual
+    assert nightly_window(NIGHT, NOON, []) == usual
+
+
+def test_night_that_failed_does_not_push_the_next_one_further_back():
+    begin = DAY.until - timedelta(days=9)
+    assert nightly_window(NIGHT, begin).since == begin
+
+
+@pytest.mark.parametrize(
+    ("windows", "end"),
+    [
+        ([], 0),
+        ([(0, 2), (1, 3)], 3),
+        ([(1, 3), (0, 2)], 3),
+        ([(0, 5), (1, 3)], 5),
+        ([(0, 2), (3, 4)], 2),
+        ([(3, 4)], 0),
+        ([(-2, 1), (1, 2)], 2),
+    ],
+)
+def test_coverage_ends_at_its_first_gap(windows, end):
+    day = [DAY.since + timedelta(days=number) for number in range(-2, 6)]
+    covered = [Window(day[since + 2], day[until + 2]) for since, until in windows]
+    assert covered_until(DAY.since, covered) == day[end + 2]
 
 
 @pytest.mark.parametrize("found", sorted(DIFFERENCES))

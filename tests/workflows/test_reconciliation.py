@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, update
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.reconciliation import PlanReconciliations
+from contracts.reconciliation import BeginReconciliation, FailReconciliation, PlanReconciliations
 from domain.ids import payment_workflow_id
+from domain.reconciliation import Window
 from models.alert import Alert
 from models.payment import PaymentMovement
 from runtime.identity import new_id
@@ -22,12 +23,33 @@ from workflows.reconciliation import NightlyReconciliationWorkflow, Reconciliati
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_night_goes_on_where_the_latest_run_ended(desk: Desk):
+async def test_night_goes_on_where_what_was_compared_ends(desk: Desk):
     (first,) = (await desk.work.plan(PlanReconciliations(now=NIGHT))).runs
     assert (first.since, first.until) == (DAY.since - timedelta(days=1), DAY.until)
     await desk.reconcile()
     (late,) = (await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=5)))).runs
     assert late.since == DAY.until - timedelta(days=1)
+
+
+async def test_short_run_does_not_hide_nights_that_failed(desk: Desk):
+    await desk.reconcile()
+    for days in (1, 2):
+        night = NIGHT + timedelta(days=days)
+        (start,) = (await desk.work.plan(PlanReconciliations(now=night))).runs
+        await desk.work.begin(BeginReconciliation(start=start, at=night))
+        await desk.work.fail(FailReconciliation(run_id=start.run_id, why="away", at=night))
+    asked = NIGHT + timedelta(days=3)
+    await desk.reconcile(Window(asked - timedelta(hours=1), asked), at=asked)
+    (night_after,) = (await desk.work.plan(PlanReconciliations(now=asked))).runs
+    assert night_after.since == DAY.until - timedelta(days=1)
+
+
+async def test_first_nights_that_failed_are_made_up_for(desk: Desk):
+    (first,) = (await desk.work.plan(PlanReconciliations(now=NIGHT))).runs
+    await desk.work.begin(BeginReconciliation(start=first, at=NIGHT))
+    await desk.work.fail(FailReconciliation(run_id=first.run_id, why="away", at=NIGHT))
+    (later,) = (await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=3)))).runs
+    assert later.since == first.since
 
 
 async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
