@@ -83,7 +83,7 @@ async def reconcile(
         client = await connect(settings, wait=CONNECT_WITHIN)
     except RuntimeError:
         client = None
-    work = ReconciliationActivities(database, providers, client, beat=lambda *_: None)
+    work = ReconciliationActivities(database, providers, client)
     run_id, now = new_id("rcn"), datetime.now(UTC)
     start = ReconciliationInput(
         run_id=run_id,

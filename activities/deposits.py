@@ -88,19 +88,26 @@ class PostgresDepositBook:
             row = await crypto_deposit.get(session, payment_id)
             return None if row is None else _record(row, await crypto_deposit.receipts_of(session, [payment_id]))
 
-    async def recent(self, since: datetime, until: datetime) -> Sequence[DepositRecord]:
-        """Return the records that were made in `[since, until)`, oldest first."""
+    async def recent(
+        self, since: datetime, until: datetime, *, after: DepositRecord | None, limit: int
+    ) -> Sequence[DepositRecord]:
+        """Return the records that were made in `[since, until)`, oldest first, from behind one on."""
+        last = None if after is None else (after.created_at, after.payment_id)
         async with self._database.platform() as session:
-            rows = await crypto_deposit.recent(session, since, until)
+            rows = await crypto_deposit.recent(session, since, until, after=last, limit=limit)
             receipts: dict[str, list[CryptoReceiptRow]] = defaultdict(list)
             for receipt in await crypto_deposit.receipts_of(session, [row.payment_id for row in rows]):
                 receipts[receipt.payment_id].append(receipt)
             return [_record(row, receipts[row.payment_id]) for row in rows]
 
-    async def received(self, since: datetime, until: datetime) -> Sequence[Receipt]:
-        """Return the receipts that became final, or were reversed, in `[since, until)`."""
+    async def received(
+        self, since: datetime, until: datetime, *, after: Receipt | None, limit: int
+    ) -> Sequence[Receipt]:
+        """Return the receipts that became final, or were reversed, in `[since, until)`, from behind one on."""
+        last = None if after is None else (after.asset, after.tx, after.index, after.generation)
         async with self._database.platform() as session:
-            return [_receipt(row) for row in await crypto_deposit.received(session, since, until)]
+            rows = await crypto_deposit.received(session, since, until, after=last, limit=limit)
+            return [_receipt(row) for row in rows]
 
     async def settle(self, record: DepositRecord, findings: Findings) -> bool:
         """Keep what was found, unless the record has changed since it was read.

@@ -1,6 +1,6 @@
 """Compares what providers say that they did with what is booked, and writes down what differs."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -53,22 +53,11 @@ PRINCIPAL = "reconciliation"
 class ReconciliationActivities:
     """The effects of `ReconciliationWorkflow`; `python -m ledger reconcile` calls the same, without Temporal."""
 
-    def __init__(
-        self,
-        database: Database,
-        providers: Providers,
-        client: Client | None,
-        *,
-        beat: Callable[..., None] = activity.heartbeat,
-    ) -> None:
-        """Take the database, as the platform, the providers, and the client that tells payments to look.
-
-        `beat` is called after each page; outside of an activity it does nothing.
-        """
+    def __init__(self, database: Database, providers: Providers, client: Client | None) -> None:
+        """Take the database, as the platform, the providers, and the client that tells payments to look."""
         self._database = database
         self._providers = providers
         self._client = client
-        self._beat = beat
 
     @activity.defn(name="plan_reconciliations")
     async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
@@ -153,7 +142,6 @@ class ReconciliationActivities:
             if self._client is not None and terms.payment_id not in told:
                 told.add(terms.payment_id)
                 await tell_payment(self._client, terms, principal=PRINCIPAL, event_id=f"{run.id}:{terms.payment_id}")
-                self._beat()
         return UnsettledMovements(movements=count, payments=len(told))
 
     @activity.defn(name="count_unsettled_movements")
@@ -190,7 +178,6 @@ class ReconciliationActivities:
                             await _tell(session, seen, compared)
                 matched = [compared.key for compared in page if compared.verdict is Verdict.MATCHED]
                 await _close(session, await differences.settle(session, run.provider, matched, "matched", at=at))
-            self._beat()
         await self._close_older(run, at)
         async with self._database.platform() as session:
             accounts = await clearing.clearing(session, run.provider)
@@ -226,7 +213,6 @@ class ReconciliationActivities:
         if page:
             async with self._database.platform() as session:
                 await books.add_lines(session, run_id, page)
-        self._beat()
         return len(page)
 
     async def _compared(self, run: ReconciliationRun, at: datetime) -> AsyncIterator[list[Compared]]:
@@ -262,7 +248,6 @@ class ReconciliationActivities:
                         found = await payment.concerned(session, run.provider, compared.payment_id, refs)
                     if found is not None:
                         yield found.terms
-            self._beat()
 
     async def _close_older(self, run: ReconciliationRun, at: datetime) -> None:
         """Close open differences outside of the window that have been booked since."""
@@ -273,7 +258,6 @@ class ReconciliationActivities:
                 booked = await books.booked(session, run.provider, [row.key for row in rows])
                 over = [row.key for row in rows if _is_over(row, booked.get(row.key, []))]
                 await _close(session, await differences.settle(session, run.provider, over, "matched", at=at))
-            self._beat()
             if len(rows) < PAGE:
                 break
             after = rows[-1].id

@@ -35,10 +35,14 @@ async def get(session: AsyncSession, payment_id: str) -> CryptoDepositRow | None
     return await session.get(CryptoDepositRow, payment_id)
 
 
-async def recent(session: AsyncSession, since: datetime, until: datetime) -> Sequence[CryptoDepositRow]:
-    """Return the places that were given in `[since, until)`, oldest first."""
-    made = CryptoDepositRow.created_at
-    found = select(CryptoDepositRow).where(made >= since, made < until).order_by(made, CryptoDepositRow.payment_id)
+async def recent(
+    session: AsyncSession, since: datetime, until: datetime, *, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[CryptoDepositRow]:
+    """Return the places that were given in `[since, until)`, oldest first, from behind a time and payment on."""
+    made, payment_id = CryptoDepositRow.created_at, CryptoDepositRow.payment_id
+    found = select(CryptoDepositRow).where(made >= since, made < until).order_by(made, payment_id).limit(limit)
+    if after is not None:
+        found = found.where(tuple_(made, payment_id) > tuple_(*after))
     return (await session.scalars(found)).all()
 
 
@@ -49,13 +53,19 @@ async def receipts_of(session: AsyncSession, payment_ids: Iterable[str]) -> Sequ
     return (await session.scalars(found.order_by(receipt.final_at, receipt.tx, receipt.index))).all()
 
 
-async def received(session: AsyncSession, since: datetime, until: datetime) -> Sequence[CryptoReceiptRow]:
-    """Return the receipts that became final, or were reversed, in `[since, until)`."""
-    final, reversed_ = CryptoReceiptRow.final_at, CryptoReceiptRow.reversed_at
-    found = select(CryptoReceiptRow).where(
-        or_(and_(final >= since, final < until), and_(reversed_ >= since, reversed_ < until))
-    )
-    return (await session.scalars(found.order_by(final, CryptoReceiptRow.tx, CryptoReceiptRow.index))).all()
+async def received(
+    session: AsyncSession, since: datetime, until: datetime, *, after: tuple[str, str, int, int] | None, limit: int
+) -> Sequence[CryptoReceiptRow]:
+    """Return the receipts that became final, or were reversed, in `[since, until)`, from behind one on.
+
+    They come in the order of asset, transaction, index and generation.
+    """
+    row, final, reversed_ = CryptoReceiptRow, CryptoReceiptRow.final_at, CryptoReceiptRow.reversed_at
+    order = row.asset, row.tx, row.index, row.generation
+    found = select(row).where(or_(and_(final >= since, final < until), and_(reversed_ >= since, reversed_ < until)))
+    if after is not None:
+        found = found.where(tuple_(*order) > tuple_(*after))
+    return (await session.scalars(found.order_by(*order).limit(limit))).all()
 
 
 async def advance(session: AsyncSession, payment_id: str, version: int, scanned_height: int) -> bool:

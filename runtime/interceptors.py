@@ -1,4 +1,4 @@
-"""One interceptor on both sides of Temporal: it translates refusals and carries the log context.
+"""One interceptor on both sides of Temporal: it translates refusals, beats for activities and carries the log context.
 
 `runtime.temporal.BursarPlugin` gives it to every client, and to every worker and replay made from one.
 
@@ -8,12 +8,17 @@ sees a refusal and the workflow task goes on. `domain_error_from` turns it back.
 is logged and dropped: a signal has nobody to answer, and a failing task would block the whole run. A `DomainError` that
 escapes a workflow's main method fails the workflow task, which is repeated until a deployment mends it.
 
+Signs of life. An activity that has a heartbeat timeout beats by itself while it runs, however long a provider takes to
+answer: what the timeout finds is a worker that is gone. How long the work itself may take is its own timeout's.
+
 Log context. `request_id` and `org_id` travel in a header from the HTTP request to workflow and activity. They are ids,
 in clear, and nothing else may be added to them.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NoReturn, TypeGuard
 
@@ -150,7 +155,7 @@ class BursarInterceptor(client_api.Interceptor, worker_api.Interceptor):
         return _ClientOutbound(next)
 
     def intercept_activity(self, next: worker_api.ActivityInboundInterceptor) -> worker_api.ActivityInboundInterceptor:
-        """Bind the log context round an activity and translate its refusals."""
+        """Bind the log context round an activity, give signs of life for it, and translate its refusals."""
         return _ActivityInbound(next)
 
     def workflow_interceptor_class(
@@ -190,9 +195,29 @@ class _ActivityInbound(worker_api.ActivityInboundInterceptor):
         context = _context_of(input.headers)
         with _bound(workflow_id=info.workflow_id, activity=info.activity_type, **context):
             try:
-                return await super().execute_activity(input)
+                async with _beating(info.heartbeat_timeout):
+                    return await super().execute_activity(input)
             except DomainError as error:
                 raise application_error_from(error).with_traceback(error.__traceback__) from None
+
+
+@asynccontextmanager
+async def _beating(within: timedelta | None) -> AsyncIterator[None]:
+    """Give a sign of life four times within that time, for as long as the block lasts."""
+    if not within:
+        yield
+        return
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(within.total_seconds() / 4)
+
+    beats = asyncio.create_task(beat())
+    try:
+        yield
+    finally:
+        beats.cancel()
 
 
 class _WorkflowInbound(worker_api.WorkflowInboundInterceptor):

@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
 #: How long a provider may take for a statement, and how long it is asked again when it does not answer.
 STATEMENT_TIMEOUT = timedelta(hours=2)
 GIVE_UP_AFTER = timedelta(hours=12)
-#: A step that has not finished a page in this time is given to another worker.
+#: A step whose worker gives no sign of life for so long is given to another one.
 HEARTBEAT = timedelta(minutes=1)
 STEP_TIMEOUT = timedelta(hours=1)
 #: How long payments are given to look, until nothing is left for them to settle: five minutes in all.

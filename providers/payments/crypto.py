@@ -44,6 +44,8 @@ from providers.payments.deposits import (
 #: dust limit at its default rate). The others have no limit of that kind.
 LEAST_MINOR = {"BTC": 294}
 _TRIES = 3
+#: How many places or receipts are in memory at a time while a statement is listed.
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,33 +161,39 @@ class CryptoProvider:
         The time of a movement is when it was found final, so that none appears later in a window that was listed. What
         came to a shared address without a comment that belongs to a payment is listed at the time of its block.
         """
-        watched = [
-            record
-            for record in await self._book.recent(since - self._watched_for, until)
-            if record.asset in self._chains
-        ]
-        async for movement in self._sweep(watched, since):
+        shared: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
+        place: DepositRecord | None = None
+        while page := await self._book.recent(since - self._watched_for, until, after=place, limit=PAGE):
+            place = page[-1]
+            watched = [record for record in page if record.asset in self._chains]
+            for record in watched:
+                if record.memo is not None:
+                    shared[record.asset, record.address].append(record)
+            await self._sweep([record for record in watched if record.memo is None])
+        async for movement in self._sweep_shared(shared, since):
             if since <= movement.occurred_at < until:
                 yield movement
-        for receipt in await self._book.received(since, until):
-            for movement in receipt.movements():
+        last: Receipt | None = None
+        while receipts := await self._book.received(since, until, after=last, limit=PAGE):
+            last = receipts[-1]
+            for movement in (movement for receipt in receipts for movement in receipt.movements()):
                 if since <= movement.occurred_at < until:
                     yield movement
 
-    async def _sweep(self, records: list[DepositRecord], since: datetime) -> AsyncIterator[Movement]:
-        """Bring all records up to date, and return what came to their shared addresses and is nobody's."""
-        shared: dict[tuple[str, str], list[DepositRecord]] = defaultdict(list)
+    async def _sweep(self, records: list[DepositRecord]) -> None:
+        """Bring the records of places that nobody else has up to date."""
         # Whoever is furthest behind goes next: all walk along the chain together, and read its blocks once.
-        behind: list[tuple[int, str, DepositRecord]] = []
-        for record in records:
-            if record.memo is None:
-                heapq.heappush(behind, (record.scanned_height, record.payment_id, record))
-            else:
-                shared[record.asset, record.address].append(record)
+        behind = [(record.scanned_height, record.payment_id, record) for record in records]
+        heapq.heapify(behind)
         while behind:
             record, view = await self._step(heapq.heappop(behind)[-1])
             if not view.complete:
                 heapq.heappush(behind, (record.scanned_height, record.payment_id, record))
+
+    async def _sweep_shared(
+        self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime
+    ) -> AsyncIterator[Movement]:
+        """Bring the records of shared addresses up to date, and return what came there and is nobody's."""
         for (asset, address), sharing in shared.items():
             view = await self._chains[asset].watcher.deposits(
                 asset,

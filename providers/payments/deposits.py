@@ -141,11 +141,15 @@ class DepositBook(Protocol):
     async def get(self, payment_id: str) -> DepositRecord | None:
         """Return the record of a payment."""
 
-    async def recent(self, since: datetime, until: datetime) -> Sequence[DepositRecord]:
-        """Return the records that were made in `[since, until)`, oldest first."""
+    async def recent(
+        self, since: datetime, until: datetime, *, after: DepositRecord | None, limit: int
+    ) -> Sequence[DepositRecord]:
+        """Return a page of the records that were made in `[since, until)`, from behind `after` on."""
 
-    async def received(self, since: datetime, until: datetime) -> Sequence[Receipt]:
-        """Return the receipts that became final, or were reversed, in `[since, until)`."""
+    async def received(
+        self, since: datetime, until: datetime, *, after: Receipt | None, limit: int
+    ) -> Sequence[Receipt]:
+        """Return a page of the receipts that became final or were reversed in `[since, until)`, behind `after`."""
 
     async def settle(self, record: DepositRecord, findings: Findings) -> bool:
         """Keep what was found; False, and nothing kept, when the record has changed since it was read."""

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.db
 
 async def reconcile(database: Database, provider: FakeProvider) -> str:
     run_id = new_id("rcn")
-    work = ReconciliationActivities(database, provider.registry(), None, beat=lambda *_: None)
+    work = ReconciliationActivities(database, provider.registry(), None)
     start = ReconciliationInput(
         run_id=run_id,
         provider=provider.name,

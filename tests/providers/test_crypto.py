@@ -231,3 +231,23 @@ async def test_a_refund_says_why_it_is_impossible(world: World):
         )
     assert refused.value.code == "payment.not_refundable"
     assert "private key" in refused.value.detail
+
+
+async def test_a_statement_is_listed_whole_from_pages_of_places_and_receipts(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    paid = [await world.create(asset) for asset in ("BTC", "ETH", "TON") for _ in range(3)]
+    for payment, asset in zip(paid, [asset for asset in ("BTC", "ETH", "TON") for _ in range(3)], strict=True):
+        await world.send(payment, mine=final(asset))
+    monkeypatch.setattr("providers.payments.crypto.PAGE", 2, raising=False)
+    pages = []
+    for name in ("recent", "received"):
+
+        async def read(*window: Any, _read: Any = getattr(world.book, name), **page: Any) -> Any:
+            pages.append(found := await _read(*window, **page))
+            return found
+
+        monkeypatch.setattr(world.book, name, read)
+    statement = await world.statement()
+    assert {movement.payment_id for movement in statement.values()} == {payment.ref for payment in paid}
+    assert max(map(len, pages)) == 2

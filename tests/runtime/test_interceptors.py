@@ -1,14 +1,19 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import Worker
+from temporalio.testing import ActivityEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from contracts.queues import TASK_QUEUE
@@ -210,3 +215,24 @@ def test_failure_of_another_kind_is_no_refusal() -> None:
 
 def test_task_queue_is_named_once() -> None:
     assert TASK_QUEUE == "bursar"
+
+
+class _Silent(ActivityInboundInterceptor):
+    """An activity that gives no sign of life by itself, and ends when its server has had some."""
+
+    def __init__(self, beats: asyncio.Queue[tuple[object, ...]]) -> None:
+        self.beats = beats
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        async with asyncio.timeout(10):
+            return [await self.beats.get() for _ in range(3)]
+
+
+async def test_activity_that_waits_for_long_gives_signs_of_life() -> None:
+    beats: asyncio.Queue[tuple[object, ...]] = asyncio.Queue()
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, heartbeat_timeout=timedelta(milliseconds=40))
+    environment.on_heartbeat = lambda *details: beats.put_nowait(details)
+    call = ExecuteActivityInput(fn=_Silent.execute_activity, args=(), executor=None, headers={})
+    inbound = BursarInterceptor().intercept_activity(_Silent(beats))
+    assert await environment.run(inbound.execute_activity, call) == [(), (), ()]

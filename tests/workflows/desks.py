@@ -34,7 +34,7 @@ class Desk:
 
     @property
     def work(self) -> ReconciliationActivities:
-        return ReconciliationActivities(self.database, self.provider.registry(), self.client, beat=lambda *_: None)
+        return ReconciliationActivities(self.database, self.provider.registry(), self.client)
 
     def start(self, window: Window = DAY) -> ReconciliationInput:
         run_id = new_id("rcn")
