@@ -74,6 +74,7 @@ SCHEDULES = [
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(4)], minute=[ScheduleRange(30)])]),
         summary="Compares each provider's statement with the books",
         catch_up_within=timedelta(hours=20),
+        run_timeout=timedelta(hours=22),
     ),
 ]
 WORKFLOWS = [

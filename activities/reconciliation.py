@@ -1,7 +1,7 @@
 """Compares what providers say that they did with what is booked, and writes down what differs."""
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -47,6 +47,8 @@ from runtime.database import Database
 PAGE = 500
 #: What a look of the payment may settle.
 UNSETTLED = DIFFERENCES - {Verdict.MISSING_THERE}
+#: How long after its beginning a run that has not ended is told of.
+OVERDUE = timedelta(hours=20)
 PRINCIPAL = "reconciliation"
 
 
@@ -63,8 +65,8 @@ class ReconciliationActivities:
     async def plan(self, message: PlanReconciliations) -> PlannedReconciliations:
         """Say what has to be compared for each provider that is set up: from the first gap in its runs to midnight.
 
-        Effect: none.
-        Idempotent by: reading only.
+        Effect: an alert for each run that began long ago and has not ended.
+        Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
         day, runs, farthest = f"{message.now:%Y-%m-%d}", [], message.now - FARTHEST_BACK
@@ -83,6 +85,8 @@ class ReconciliationActivities:
                         command_id=scope,
                     )
                 )
+            for run in await books.running_since(session, message.now - OVERDUE):
+                await _tell_failed(session, run.id, f"it began {run.started_at:%Y-%m-%d %H:%M} UTC and has not ended")
         return PlannedReconciliations(runs=tuple(runs), day=day)
 
     @activity.defn(name="begin_reconciliation")
@@ -93,17 +97,8 @@ class ReconciliationActivities:
         Idempotent by: the command's id.
         Fails with: nothing that is final.
         """
-        start = message.start
         async with self._database.platform() as session:
-            await books.begin(
-                session,
-                run_id=start.run_id,
-                provider=start.provider,
-                window=Window(start.since, start.until),
-                requested_by=start.requested_by,
-                command_id=start.command_id,
-                at=message.at,
-            )
+            await _begin(session, message.start, message.at)
 
     @activity.defn(name="fetch_statement")
     async def fetch_statement(self, message: ReconciliationStep) -> FetchedStatement:
@@ -114,7 +109,7 @@ class ReconciliationActivities:
         Fails with: ProviderUnavailable, which is retried. That the provider refuses is a result.
         """
         run = await self._run(message.run_id)
-        if run.status == "done":
+        if run.status != "running":
             return FetchedStatement(movements=0)
         asked, page, total = _window(run).listed(message.at), list[Movement](), 0
         try:
@@ -162,14 +157,15 @@ class ReconciliationActivities:
         """Write down each difference, close those that are over, and finish the run.
 
         Effect: rows of differences, an alert for each that is new or came back, the run's report.
-        Idempotent by: provider, key and kind of a difference; the run's status.
+        Idempotent by: provider, key and kind of a difference; the run's status. A run that was given up meanwhile has
+            no statement any more, and is left as it is.
         Fails with: nothing that is final.
         """
         run, report, at = await self._run(message.run_id), Report(), message.at
-        if run.status == "done":
-            return _result(run)
         async for page in self._compared(run, at):
             async with self._database.platform() as session:
+                if not await books.is_running(session, run.id):
+                    break
                 for compared in page:
                     report.add(compared)
                     if compared.verdict in DIFFERENCES:
@@ -181,7 +177,10 @@ class ReconciliationActivities:
         await self._close_older(run, at)
         async with self._database.platform() as session:
             accounts = await clearing.clearing(session, run.provider)
-            await books.finish(session, run.id, report, clearing=accounts, at=at)
+            if await books.is_running(session, run.id):
+                await books.finish(session, run.id, report, clearing=accounts, at=at)
+                for run_id in await books.failed_within(session, run.provider, _window(run)):
+                    await alert.close(session, failed_key(run_id), PRINCIPAL)
         return _result(await self._run(run.id))
 
     @activity.defn(name="fail_reconciliation")
@@ -193,13 +192,12 @@ class ReconciliationActivities:
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
+            if message.start is not None:
+                await _begin(session, message.start, message.at)
             await books.fail(session, message.run_id, message.why, message.at)
-            await alert.raise_alert(
-                session,
-                kind="reconciliation.failed",
-                subject=message.run_id,
-                detail=f"Reconciliation {message.run_id} could not be done: {message.why}",
-            )
+            run = await books.get_run(session, message.run_id)
+            if run is not None and run.status == "failed":
+                await _tell_failed(session, run.id, message.why)
         return _result(await self._run(message.run_id))
 
     async def _run(self, run_id: str) -> ReconciliationRun:
@@ -263,6 +261,18 @@ class ReconciliationActivities:
             after = rows[-1].id
 
 
+async def _begin(session: AsyncSession, start: ReconciliationInput, at: datetime) -> None:
+    await books.begin(
+        session,
+        run_id=start.run_id,
+        provider=start.provider,
+        window=Window(start.since, start.until),
+        requested_by=start.requested_by,
+        command_id=start.command_id,
+        at=at,
+    )
+
+
 def _window(run: ReconciliationRun) -> Window:
     return Window(run.since, run.until)
 
@@ -290,9 +300,24 @@ async def _tell(session: AsyncSession, row: ReconciliationDifference, compared: 
     )
 
 
+async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
+    await alert.raise_alert(
+        session,
+        kind="reconciliation.failed",
+        subject=run_id,
+        detail=f"Reconciliation {run_id} could not be done: {why}",
+        key=failed_key(run_id),
+    )
+
+
 async def _close(session: AsyncSession, rows: Iterable[ReconciliationDifference]) -> None:
     for row in rows:
         await alert.close(session, alert_key(row), PRINCIPAL)
+
+
+def failed_key(run_id: str) -> str:
+    """Name the alert of a run that failed; it closes when a later run covers its window."""
+    return f"reconciliation.failed:{run_id}"
 
 
 def alert_key(row: ReconciliationDifference) -> str:

@@ -31,11 +31,12 @@ class ReconciliationStep(Message):
 
 
 class FailReconciliation(Message):
-    """Says why a run cannot be done."""
+    """Says why a run cannot be done; with `start`, a run that was ended before its first step is written too."""
 
     run_id: str
     why: str
     at: datetime
+    start: ReconciliationInput | None = None
 
 
 class FetchedStatement(Message):

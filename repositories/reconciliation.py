@@ -101,6 +101,31 @@ async def done(session: AsyncSession, provider: str, after: datetime) -> list[Wi
     return [Window(since, until) for since, until in await session.execute(query)]
 
 
+async def is_running(session: AsyncSession, run_id: str) -> bool:
+    """Tell whether a run goes on; if so nobody ends it until this transaction does."""
+    query = select(ReconciliationRun.status).where(ReconciliationRun.id == run_id).with_for_update(read=True)
+    return (await session.execute(query)).scalar_one_or_none() == "running"
+
+
+async def running_since(session: AsyncSession, before: datetime) -> Sequence[ReconciliationRun]:
+    """Return the runs that began before a moment and have not ended."""
+    query = select(ReconciliationRun).where(
+        ReconciliationRun.status == "running", ReconciliationRun.started_at < before
+    )
+    return (await session.scalars(query)).all()
+
+
+async def failed_within(session: AsyncSession, provider: str, window: Window) -> Sequence[str]:
+    """Return the runs of a provider that were not done and whose window lies within another one."""
+    query = select(ReconciliationRun.id).where(
+        ReconciliationRun.provider == provider,
+        ReconciliationRun.status != "done",
+        ReconciliationRun.since >= window.since,
+        ReconciliationRun.until <= window.until,
+    )
+    return (await session.scalars(query)).all()
+
+
 async def finish(
     session: AsyncSession, run_id: str, report: Report, *, clearing: Sequence[Clearing], at: datetime
 ) -> int:

@@ -27,6 +27,8 @@ GIVE_UP_AFTER = timedelta(hours=12)
 HEARTBEAT = timedelta(minutes=1)
 STEP_TIMEOUT = timedelta(hours=1)
 #: How long payments are given to look, until nothing is left for them to settle: five minutes in all.
+#: How long the run of one provider may take at night, so that it has ended when the next night begins.
+NIGHT_WITHIN = timedelta(hours=18)
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 60, 180))
 
 
@@ -119,7 +121,7 @@ class NightlyReconciliationWorkflow:
     Messages: none; a schedule starts it.
     Ends when: each of them has ended.
     Continues as new: never.
-    Compensates: nothing; one that fails does not keep the others.
+    Compensates: one that fails, or takes longer than `NIGHT_WITHIN`, is written down with an alert, and keeps no other.
     """
 
     @workflow.run
@@ -141,8 +143,19 @@ class NightlyReconciliationWorkflow:
                 id=reconciliation_workflow_id(start.provider, day),
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 static_summary=cut_summary(f"{start.provider}, up to {day}"),
+                run_timeout=NIGHT_WITHIN,
                 task_timeout=TASK_TIMEOUT,
             )
-        except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
-            workflow.logger.warning("a reconciliation did not end", extra={"run": start.run_id, "why": str(error)})
+        except WorkflowAlreadyStartedError:
+            workflow.logger.warning("a reconciliation runs already", extra={"run": start.run_id})
             return None
+        except ChildWorkflowError as error:
+            why = f"the run did not end by itself: {error.cause or error}"
+            workflow.logger.warning("a reconciliation failed", extra={"run": start.run_id, "why": why})
+        if not workflow.patched("failed-reconciliations-alert"):
+            return None
+        return await workflow.execute_local_activity_method(
+            ReconciliationActivities.fail,
+            FailReconciliation(run_id=start.run_id, why=why[:500], at=workflow.now(), start=start),
+            **local_activity(f"give up {start.run_id}"),
+        )

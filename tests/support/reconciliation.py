@@ -104,7 +104,7 @@ def samples() -> list[Message]:
         start,
         messages.BeginReconciliation(start=start, at=NIGHT),
         messages.ReconciliationStep(run_id="rcn_1", at=NIGHT),
-        messages.FailReconciliation(run_id="rcn_1", why="no such key", at=NIGHT),
+        messages.FailReconciliation(run_id="rcn_1", why="no such key", at=NIGHT, start=start),
         messages.FetchedStatement(movements=7, refused="no such key"),
         messages.UnsettledMovements(movements=2, payments=1),
         result,

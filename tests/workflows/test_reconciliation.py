@@ -7,18 +7,30 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from temporalio import workflow
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
-from contracts.reconciliation import BeginReconciliation, FailReconciliation, PlanReconciliations
+from contracts.reconciliation import (
+    BeginReconciliation,
+    FailReconciliation,
+    PlanReconciliations,
+    ReconciliationInput,
+    ReconciliationStep,
+)
 from domain.ids import payment_workflow_id
 from domain.reconciliation import Window
 from models.alert import Alert
 from models.payment import PaymentMovement
+from repositories import reconciliation as books
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.reconciliation import DAY, NIGHT, movement
+from tests.workflows.conftest import with_plugin
 from tests.workflows.desks import Desk
-from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from worker import SCHEDULES
+from workflows.reconciliation import NIGHT_WITHIN, NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -131,6 +143,95 @@ async def test_night_starts_a_run_for_each_provider(office: tuple[Desk, str]):
     assert run.command_id == f"{desk.provider.name}/{run.until:%Y-%m-%d}"
     described = await desk.client.get_workflow_handle(f"reconciliation/{run.command_id}").describe()
     assert described.workflow_type == "reconciliation"
+
+
+async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tuple[Desk, str], timeskip_env: Any):
+    desk, queue = office
+    terms = await desk.payment()
+    desk.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
+    assert desk.client is not None
+    with timeskip_env.with_time_skipping_disabled():
+        night = await desk.client.start_workflow(
+            NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue
+        )
+        async for event in _events(night):
+            if event.HasField("child_workflow_execution_started_event_attributes"):
+                child = event.child_workflow_execution_started_event_attributes.workflow_execution
+                break
+        await desk.client.get_workflow_handle(child.workflow_id).terminate("by an operator")
+        result = await night.result()
+    await replay_and_keep(await night.fetch_history(), "reconciliation_nightly_terminated_and_told")
+    (ended,) = result.runs
+    assert (ended.status, child.workflow_id.split("/")[1]) == ("failed", desk.provider.name)
+    assert "Terminated" in ((await desk.run(ended.run_id)).failure or "")
+    assert await _failed_alerts(desk) == [(ended.run_id, False)]
+    # The next night covers the window of the one that failed.
+    await desk.book(movement("ch_1"), payment_id=terms.payment_id)
+    run = await desk.run(ended.run_id)
+    await desk.reconcile(Window(run.since, run.until), at=run.until + timedelta(days=1))
+    assert await _failed_alerts(desk) == [(ended.run_id, True)]
+
+
+@workflow.defn(name="reconciliation", sandboxed=False)
+class _Endless:
+    """The run of a provider one of whose steps is tried for ever."""
+
+    @workflow.run
+    async def run(self, _start: ReconciliationInput) -> None:
+        await workflow.wait_condition(lambda: False)
+
+
+async def test_night_ends_although_the_run_of_a_provider_never_does(desk: Desk, timeskip_env: WorkflowEnvironment):
+    client, queue = with_plugin(timeskip_env.client), new_id("queue")
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[NightlyReconciliationWorkflow, _Endless],
+        activities=[desk.work.plan, desk.work.fail],
+    ):
+        night = await client.start_workflow(NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue)
+        (ended,) = (await night.result()).runs
+    assert ended.status == "failed"
+    assert [run_id for run_id, _closed in await _failed_alerts(desk)] == [ended.run_id]
+
+
+async def test_run_that_has_not_ended_by_the_next_night_is_told_of(desk: Desk):
+    start = desk.start()
+    await desk.work.begin(BeginReconciliation(start=start, at=NIGHT))
+    await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(hours=1)))
+    assert await _failed_alerts(desk) == []
+    await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(days=1)))
+    assert await _failed_alerts(desk) == [(start.run_id, False)]
+
+
+async def test_step_that_goes_on_after_its_run_failed_writes_nothing_down(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    desk.provider.listed = [line := movement("ch_1")]
+    await desk.book(line)
+    start = desk.start()
+    await desk.work.begin(BeginReconciliation(start=start, at=NIGHT))
+    step = ReconciliationStep(run_id=start.run_id, at=NIGHT)
+    await desk.work.fetch_statement(step)
+    read = books.listed_page
+
+    async def read_late(*args: Any, **page: Any) -> Any:
+        await desk.work.fail(FailReconciliation(run_id=start.run_id, why="took too long", at=NIGHT))
+        return await read(*args, **page)
+
+    monkeypatch.setattr(books, "listed_page", read_late)
+    assert (await desk.work.conclude(step)).status == "failed"
+    assert await desk.differences() == {}
+
+
+def test_nightly_schedule_gives_a_night_up_before_the_next_one():
+    (job,) = [job for job in SCHEDULES if job.id == "reconciliation-nightly"]
+    assert job.run_timeout is not None
+    assert NIGHT_WITHIN < job.run_timeout < timedelta(days=1)
+
+
+async def _failed_alerts(desk: Desk) -> list[tuple[str, bool]]:
+    async with desk.database.platform() as session:
+        rows = await session.scalars(select(Alert).where(Alert.kind == "reconciliation.failed").order_by(Alert.id))
+        return [(row.subject, row.acknowledged_at is not None) for row in rows]
 
 
 async def _events(handle: Any) -> AsyncIterator[Any]:

@@ -26,7 +26,9 @@ STORED = sorted(FOLDER.glob("*.json"))
 ELSEWHERE = {"continued_run", "escrow_sweep", "hold_expiry", "resumed_run"} | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
     *("payment_by_transfer_that_never_came", "payment_overdue"),
-    *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "reconciliation", "reconciliation_nightly"),
+    *("payment_continued_as_new", "payment_continued_run", "payment_sweep"),
+    *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
+    "reconciliation_nightly_terminated_and_told",
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
