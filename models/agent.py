@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,6 +24,8 @@ class Agent(Base):
         CheckConstraint("pricing_model IN ('free', 'monthly', 'one_time', 'usage')", name="pricing_model"),
         CheckConstraint("(price_minor IS NULL) = (price_currency IS NULL)", name="price"),
         Index("ix_agents_org_id", "org_id", "id"),
+        Index("ix_agents_public", "id", postgresql_where=text("visibility = 'public'")),
+        Index("ix_agents_org_id_public", "org_id", "id", postgresql_where=text("visibility = 'public'")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

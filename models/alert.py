@@ -18,7 +18,11 @@ class Alert(Base):
     """
 
     __tablename__ = "alerts"
-    __table_args__ = (Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL")),)
+    __table_args__ = (
+        Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL")),
+        Index("ix_alerts_org_id_id", "org_id", "id"),
+        Index("ix_alerts_org_id_open", "org_id", "id", postgresql_where=text("acknowledged_at IS NULL")),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)

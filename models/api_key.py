@@ -34,6 +34,8 @@ class ApiKey(Base):
             postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
         ),
         Index("ix_api_keys_org_id", "org_id", "id"),
+        Index("ix_api_keys_active", "id", postgresql_where=text("revoked_at IS NULL")),
+        Index("ix_api_keys_org_id_active", "org_id", "id", postgresql_where=text("revoked_at IS NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

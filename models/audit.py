@@ -3,11 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, func
+from sqlalchemy import BigInteger, Identity, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
+
+_ELSEWHERE = text("org_id IS DISTINCT FROM actor_org_id")
 
 
 class AuditEntry(Base):
@@ -23,8 +25,15 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_log"
     __table_args__ = (
+        Index("ix_audit_log_action_id", "action", "id"),
+        Index("ix_audit_log_target_id", "target", "id"),
         Index("ix_audit_log_org_id", "org_id", "id"),
-        Index("ix_audit_log_actor_org_id", "actor_org_id", "id"),
+        Index("ix_audit_log_org_id_action_id", "org_id", "action", "id"),
+        Index("ix_audit_log_org_id_target_id", "org_id", "target", "id"),
+        # What an organization did elsewhere; what it did at home is found by `org_id`.
+        Index("ix_audit_log_actor_org_id", "actor_org_id", "id", postgresql_where=_ELSEWHERE),
+        Index("ix_audit_log_actor_org_id_action_id", "actor_org_id", "action", "id", postgresql_where=_ELSEWHERE),
+        Index("ix_audit_log_actor_org_id_target_id", "actor_org_id", "target", "id", postgresql_where=_ELSEWHERE),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -37,9 +37,7 @@ class Contract(Base):
         CheckConstraint("(accept_by IS NULL) = (cardinality(outside_listing) = 0)", name="proposed"),
         CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
         CheckConstraint("accepted_at IS NULL OR (accept_by IS NOT NULL AND accepted_at < accept_by)", name="in_time"),
-        Index("ix_contracts_org_id", "org_id", "id"),
-        Index("ix_contracts_payee_org_id", "payee_org_id", "id"),
-        Index("ix_contracts_signatory_org_ids", "signatory_org_ids", postgresql_using="gin"),
+        Index("ix_contracts_agent_id_id", "agent_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -70,3 +68,17 @@ class Contract(Base):
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ContractParty(Base):
+    """An organization that pays, is paid or signs under a contract. Written by a trigger on contracts; immutable.
+
+    Lists are read from here: rows of one organization in the order of their contracts.
+    """
+
+    __tablename__ = "contract_parties"
+    __table_args__ = (Index("ix_contract_parties_org_id_agent_id_contract_id", "org_id", "agent_id", "contract_id"),)
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    contract_id: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[str]

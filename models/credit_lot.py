@@ -21,6 +21,7 @@ class CreditLot(Base):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount"),
         Index("ix_credit_lots_org_id", "org_id", "expires_at"),
+        Index("ix_credit_lots_org_id_id", "org_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

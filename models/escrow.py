@@ -35,11 +35,8 @@ class EscrowRow(Base):
             " OR released_minor + refunded_minor + commission_minor = funded_minor",
             name="settled",
         ),
-        Index("ix_escrows_org_id_id", "org_id", "id"),
-        Index("ix_escrows_payee_org_id_id", "payee_org_id", "id"),
         Index("ix_escrows_status_id", "status", "id"),
         Index("ix_escrows_next_deadline_at", "next_deadline_at", postgresql_where=text("next_deadline_at IS NOT NULL")),
-        Index("ix_escrows_signatory_org_ids", "signatory_org_ids", postgresql_using="gin"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -61,6 +58,21 @@ class EscrowRow(Base):
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class EscrowParty(Base):
+    """An organization that pays, is paid or signs for an escrow, with the escrow's state beside it.
+
+    Written by triggers on escrows. Lists are read from here: rows of one organization in the order of their escrows,
+    and of one state.
+    """
+
+    __tablename__ = "escrow_parties"
+    __table_args__ = (Index("ix_escrow_parties_org_id_status_escrow_id", "org_id", "status", "escrow_id"),)
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    escrow_id: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str]
 
 
 class EscrowEventRow(Base):

@@ -39,6 +39,7 @@ class InvoiceRow(Base):
         ),
         Index("ix_invoices_org_id_id", "org_id", "id"),
         Index("ix_invoices_status_id", "status", "id"),
+        Index("ix_invoices_org_id_status_id", "org_id", "status", "id"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

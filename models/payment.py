@@ -27,7 +27,8 @@ class PaymentRow(Base):
         CheckConstraint("amount_minor > 0", name="amount"),
         CheckConstraint("refunded_minor >= 0 AND received_minor >= 0", name="amounts"),
         Index("ix_payments_org_id_id", "org_id", "id"),
-        Index("ix_payments_status_id", "status", "id"),
+        Index("ix_payments_org_id_status_purpose_id", "org_id", "status", "purpose", "id"),
+        Index("ix_payments_status_purpose_id", "status", "purpose", "id"),
         Index("ix_payments_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
         Index("ix_payments_escrow_id", "escrow_id", postgresql_where=text("escrow_id IS NOT NULL")),
         Index("uq_payments_provider_provider_ref", "provider", "provider_ref", unique=True),
@@ -106,7 +107,10 @@ class PaymentDisputeRow(Base):
 
     __tablename__ = "payment_disputes"
     __table_args__ = (
-        Index("ix_payment_disputes_org_id_id", "org_id", "id"),
+        Index("ix_payment_disputes_opened_at_id", "opened_at", "id"),
+        Index("ix_payment_disputes_org_id_opened_at_id", "org_id", "opened_at", "id"),
+        Index("ix_payment_disputes_status_opened_at_id", "status", "opened_at", "id"),
+        Index("ix_payment_disputes_org_id_status_opened_at_id", "org_id", "status", "opened_at", "id"),
         Index("uq_payment_disputes_provider_ref", "provider", "ref", unique=True),
     )
 

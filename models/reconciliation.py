@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,7 +26,11 @@ class ReconciliationRun(Base):
     """
 
     __tablename__ = "reconciliation_runs"
-    __table_args__ = (Index("ix_reconciliation_runs_provider_until", "provider", "until"),)
+    __table_args__ = (
+        Index("ix_reconciliation_runs_provider_until", "provider", "until"),
+        Index("ix_reconciliation_runs_started_at_id", "started_at", "id"),
+        Index("ix_reconciliation_runs_provider_started_at_id", "provider", "started_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     provider: Mapped[str]
@@ -70,7 +74,8 @@ class ReconciliationDifference(Base):
     __tablename__ = "reconciliation_differences"
     __table_args__ = (
         Index("uq_reconciliation_differences_provider_key_kind", "provider", "key", "kind", unique=True),
-        Index("ix_reconciliation_differences_open", "provider", "id", postgresql_where=text("status = 'open'")),
+        Index("ix_reconciliation_differences_status_id", "status", "id"),
+        Index("ix_reconciliation_differences_provider_status_id", "provider", "status", "id"),
         CheckConstraint("(status = 'open') = (resolution IS NULL)", name="resolution"),
     )
 

@@ -1,12 +1,13 @@
 """Agents."""
 
-from sqlalchemy import select
+from sqlalchemy import literal_column
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.agent import Agent
 from repositories.command import add_once
+from repositories.listing import Part, newest
 
 MISSING = "There is no such agent."
 _ASKED = ("org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency", "terms", "created_by")
@@ -29,11 +30,20 @@ async def get(session: AsyncSession, agent_id: str) -> Agent:
     return found
 
 
-async def page(session: AsyncSession, *, org_id: str | None, before: str | None, limit: int) -> list[Agent]:
-    """List agents that the session may see, newest first."""
-    query = select(Agent).order_by(Agent.id.desc()).limit(limit)
-    if org_id is not None:
-        query = query.where(Agent.org_id == org_id)
-    if before is not None:
-        query = query.where(Agent.id < before)
-    return list(await session.scalars(query))
+async def page(
+    session: AsyncSession, *, viewer: str | None, org_id: str | None, before: str | None, limit: int
+) -> list[Agent]:
+    """List agents, newest first: those of `org_id`, or all that the session may see.
+
+    `viewer` is the organization that the session works for, null for the platform. It sees its own agents, and of
+    others the public ones.
+    """
+    # Written out, because no plan for any visibility uses the index of the public ones.
+    public = Agent.visibility == literal_column("'public'")
+    parts: list[Part] = [() if org_id is None else (Agent.org_id == org_id,)]
+    if viewer is not None and org_id is None:
+        parts = [(Agent.org_id == viewer,), (public,)]
+    elif viewer not in {None, org_id}:
+        parts = [(Agent.org_id == org_id, public)]
+    position = None if before is None else (before,)
+    return list(await session.scalars(newest(Agent, parts, [Agent.id], after=position, limit=limit)))

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id
 from models.alert import Alert
+from repositories.listing import Part, newest
 
 
 async def raise_alert(
@@ -41,14 +42,11 @@ async def page(
     session: AsyncSession, *, open_only: bool, org_id: str | None = None, before: str | None, limit: int
 ) -> list[Alert]:
     """List alerts, newest first."""
-    query = select(Alert).order_by(Alert.id.desc()).limit(limit)
+    part: Part = () if org_id is None else (Alert.org_id == org_id,)
     if open_only:
-        query = query.where(Alert.acknowledged_at.is_(None))
-    if org_id is not None:
-        query = query.where(Alert.org_id == org_id)
-    if before is not None:
-        query = query.where(Alert.id < before)
-    return list(await session.scalars(query))
+        part = (*part, Alert.acknowledged_at.is_(None))
+    position = None if before is None else (before,)
+    return list(await session.scalars(newest(Alert, [part], [Alert.id], after=position, limit=limit)))
 
 
 async def acknowledge(session: AsyncSession, alert_id: str, by: str) -> tuple[Alert, bool]:

@@ -13,6 +13,7 @@ from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
 from repositories.command import refuse_other
+from repositories.listing import Part, newest
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
@@ -117,16 +118,11 @@ async def page(
     session: AsyncSession, *, org_id: str | None, active_only: bool, before: str | None, limit: int
 ) -> list[ApiKey]:
     """List keys that the session may see, newest first."""
-    query = select(ApiKey).order_by(ApiKey.id.desc()).limit(limit)
-    if org_id is not None:
-        query = query.where(ApiKey.org_id == org_id)
+    part: Part = () if org_id is None else (ApiKey.org_id == org_id,)
     if active_only:
-        query = query.where(
-            ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
-        )
-    if before is not None:
-        query = query.where(ApiKey.id < before)
-    return list(await session.scalars(query))
+        part = (*part, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    position = None if before is None else (before,)
+    return list(await session.scalars(newest(ApiKey, [part], [ApiKey.id], after=position, limit=limit)))
 
 
 async def platform_key(session: AsyncSession, principal: str) -> ApiKey | None:

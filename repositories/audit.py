@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from models.audit import AuditEntry
+from repositories.listing import Part, newest
 
 
 async def record(
@@ -49,13 +50,11 @@ async def page(
     `org_id` finds what concerns an organization and what its principals did; `before` is the id that the last page
     ended with.
     """
-    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
+    asked = ((AuditEntry.action, action), (AuditEntry.target, target))
+    part = tuple(column == wanted for column, wanted in asked if wanted is not None)
+    parts: list[Part] = [part]
     if org_id is not None:
-        query = query.where((AuditEntry.org_id == org_id) | (AuditEntry.actor_org_id == org_id))
-    if action is not None:
-        query = query.where(AuditEntry.action == action)
-    if target is not None:
-        query = query.where(AuditEntry.target == target)
-    if before is not None:
-        query = query.where(AuditEntry.id < before)
-    return (await session.scalars(query)).all()
+        elsewhere = AuditEntry.org_id.is_distinct_from(AuditEntry.actor_org_id)
+        parts = [(AuditEntry.org_id == org_id, *part), (AuditEntry.actor_org_id == org_id, elsewhere, *part)]
+    position = None if before is None else (before,)
+    return (await session.scalars(newest(AuditEntry, parts, [AuditEntry.id], after=position, limit=limit))).all()

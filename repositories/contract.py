@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from models.contract import Contract
+from models.contract import Contract, ContractParty
 from repositories.command import add_once
+from repositories.listing import newest, newest_keys
 
 MISSING = "There is no such contract."
 
@@ -60,18 +61,16 @@ async def accept(session: AsyncSession, contract: Contract, *, by: str, at: date
 async def page(
     session: AsyncSession, *, agent_id: str | None, org_id: str | None, before: str | None, limit: int
 ) -> list[Contract]:
-    """List contracts that the session may see, newest first; `org_id` finds those it pays, is paid by or signs."""
-    query = select(Contract).order_by(Contract.id.desc()).limit(limit)
-    if agent_id is not None:
-        query = query.where(Contract.agent_id == agent_id)
-    if org_id is not None:
-        query = query.where(
-            or_(
-                Contract.org_id == org_id,
-                Contract.payee_org_id == org_id,
-                Contract.signatory_org_ids.contains([org_id]),
-            )
-        )
-    if before is not None:
-        query = query.where(Contract.id < before)
+    """List contracts, newest first.
+
+    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
+    """
+    position = None if before is None else (before,)
+    if org_id is None:
+        part = () if agent_id is None else (Contract.agent_id == agent_id,)
+        query = newest(Contract, [part], [Contract.id], after=position, limit=limit)
+    else:
+        part = (ContractParty.org_id == org_id, *(() if agent_id is None else (ContractParty.agent_id == agent_id,)))
+        chosen = newest_keys([part], [ContractParty.contract_id], after=position, limit=limit)
+        query = select(Contract).join(chosen, Contract.id == chosen.c.contract_id).order_by(Contract.id.desc())
     return list(await session.scalars(query))

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.credit_lot import CreditLot
 from repositories import command
+from repositories.listing import newest
 
 _ASKED = ("org_id", "source", "amount_minor", "expires_at", "note", "created_by")
 _COLUMNS = tuple(column.key for column in CreditLot.__table__.columns if column.key != "created_at")
@@ -28,10 +28,9 @@ async def made_before(session: AsyncSession, lot: CreditLot) -> CreditLot | None
 
 async def page(session: AsyncSession, *, org_id: str | None, after: str | None, limit: int) -> Sequence[CreditLot]:
     """Return up to `limit` lots that the session may see, newest first, older than the id `after`."""
-    query = select(CreditLot).order_by(CreditLot.id.desc()).limit(limit)
-    query = query if org_id is None else query.where(CreditLot.org_id == org_id)
-    query = query if after is None else query.where(CreditLot.id < after)
-    return (await session.scalars(query)).all()
+    part = () if org_id is None else (CreditLot.org_id == org_id,)
+    position = None if after is None else (after,)
+    return (await session.scalars(newest(CreditLot, [part], [CreditLot.id], after=position, limit=limit))).all()
 
 
 async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:

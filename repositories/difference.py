@@ -13,6 +13,7 @@ from domain.payment.snapshot import Movement
 from domain.reconciliation import DIFFERENCES, Compared, Correction, Verdict, compare
 from models.payment import PaymentMovement
 from models.reconciliation import ReconciliationCorrection, ReconciliationDifference
+from repositories.listing import Part, newest
 from repositories.reconciliation import dumped, loaded
 
 
@@ -126,22 +127,19 @@ async def page(
     *,
     provider: str | None = None,
     status: str | None = None,
-    run_id: str | None = None,
     after: str | None = None,
     limit: int,
 ) -> Sequence[ReconciliationDifference]:
     """List differences, newest first, older than the id `after`."""
-    query = select(ReconciliationDifference).order_by(ReconciliationDifference.id.desc()).limit(limit)
-    wanted = (
-        (ReconciliationDifference.provider, provider),
-        (ReconciliationDifference.status, status),
-        (ReconciliationDifference.run_id, run_id),
-    )
-    for column, value in wanted:
-        query = query if value is None else query.where(column == value)
-    if after is not None:
-        query = query.where(ReconciliationDifference.id < after)
-    return (await session.scalars(query)).all()
+    whose = () if provider is None else (ReconciliationDifference.provider == provider,)
+    parts: list[Part] = [whose]
+    if provider is not None or status is not None:
+        parts = [
+            (*whose, ReconciliationDifference.status == one)
+            for one in ([status] if status is not None else ("open", "resolved"))
+        ]
+    order, position = [ReconciliationDifference.id], None if after is None else (after,)
+    return (await session.scalars(newest(ReconciliationDifference, parts, order, after=position, limit=limit))).all()
 
 
 async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) -> ReconciliationDifference | None:

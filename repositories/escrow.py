@@ -16,7 +16,8 @@ from contracts.escrow import RecordEscrowEvent
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow
 from domain.ids import escrow_workflow_id
-from models.escrow import EscrowEventRow, EscrowRow
+from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
+from repositories.listing import newest, newest_keys
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
 
@@ -135,18 +136,18 @@ async def timeline(session: AsyncSession, escrow_id: str) -> Sequence[EscrowEven
 async def page(
     session: AsyncSession, *, status: str | None, org_id: str | None, after: str | None, limit: int
 ) -> Sequence[EscrowRow]:
-    """Return up to `limit` escrows that the session may see, newest first, older than the id `after`."""
-    query = select(EscrowRow).order_by(EscrowRow.id.desc()).limit(limit)
-    if status:
-        query = query.where(EscrowRow.status == status)
-    if org_id:
-        query = query.where(
-            (EscrowRow.org_id == org_id)
-            | (EscrowRow.payee_org_id == org_id)
-            | EscrowRow.signatory_org_ids.contains([org_id])
-        )
-    if after:
-        query = query.where(EscrowRow.id < after)
+    """Return up to `limit` escrows, newest first, older than the id `after`.
+
+    `org_id` finds those that it pays, is paid by or signs for; a tenant's session names its own.
+    """
+    position = None if after is None else (after,)
+    if org_id is None:
+        part = () if status is None else (EscrowRow.status == status,)
+        query = newest(EscrowRow, [part], [EscrowRow.id], after=position, limit=limit)
+    else:
+        part = (EscrowParty.org_id == org_id, *(() if status is None else (EscrowParty.status == status,)))
+        chosen = newest_keys([part], [EscrowParty.escrow_id], after=position, limit=limit)
+        query = select(EscrowRow).join(chosen, EscrowRow.id == chosen.c.escrow_id).order_by(EscrowRow.id.desc())
     return (await session.scalars(query)).all()
 
 

@@ -15,6 +15,7 @@ from domain.ids import is_id
 from domain.invoice import InvoiceLine, InvoiceStatus, Standing
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
+from repositories.listing import newest
 
 MISSING = "There is no such invoice."
 _ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
@@ -85,12 +86,10 @@ async def page(
     session: AsyncSession, *, org_id: str | None, status: str | None, after: str | None, limit: int
 ) -> Sequence[InvoiceRow]:
     """Return up to `limit` invoices that the session may see, newest first, older than the id `after`."""
-    query = select(InvoiceRow).order_by(InvoiceRow.id.desc()).limit(limit)
-    for column, wanted in ((InvoiceRow.org_id, org_id), (InvoiceRow.status, status)):
-        query = query if wanted is None else query.where(column == wanted)
-    if after:
-        query = query.where(InvoiceRow.id < after)
-    return (await session.scalars(query)).all()
+    asked = ((InvoiceRow.org_id, org_id), (InvoiceRow.status, status))
+    part = tuple(column == wanted for column, wanted in asked if wanted is not None)
+    position = None if after is None else (after,)
+    return (await session.scalars(newest(InvoiceRow, [part], [InvoiceRow.id], after=position, limit=limit))).all()
 
 
 async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[InvoicePayment]:

@@ -8,6 +8,7 @@ from domain.ids import is_id
 from models.organization import Organization
 from models.project import DeploymentEvent
 from repositories.command import add_once, other_request
+from repositories.listing import newest
 
 MISSING = "There is no such organization."
 _ASKED = ("name", "created_by")
@@ -63,7 +64,5 @@ async def set_tier(session: AsyncSession, organization_id: str, tier: str) -> No
 
 async def page(session: AsyncSession, *, before: str | None, limit: int) -> list[Organization]:
     """List organizations that the session may see, newest first."""
-    query = select(Organization).order_by(Organization.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(Organization.id < before)
-    return list(await session.scalars(query))
+    position = None if before is None else (before,)
+    return list(await session.scalars(newest(Organization, [()], [Organization.id], after=position, limit=limit)))

@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
-from domain.payment.state import Booked, Dispute, Payment
+from domain.payment.state import Booked, Dispute, Payment, PaymentStatus, PurposeKind
 from models.payment import PaymentDisputeRow, PaymentEventRow, PaymentMovement, PaymentRow
+from repositories.listing import Part, newest
 
 _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
 
@@ -172,12 +173,16 @@ async def page(
     limit: int,
 ) -> Sequence[PaymentRow]:
     """Return up to `limit` payments that the session may see, newest first, older than the id `after`."""
-    query = select(PaymentRow).order_by(PaymentRow.id.desc()).limit(limit)
-    for column, wanted in ((PaymentRow.org_id, org_id), (PaymentRow.status, status), (PaymentRow.purpose, purpose)):
-        query = query if wanted is None else query.where(column == wanted)
-    if after:
-        query = query.where(PaymentRow.id < after)
-    return (await session.scalars(query)).all()
+    whose = () if org_id is None else (PaymentRow.org_id == org_id,)
+    parts: list[Part] = [whose]
+    if status is not None or purpose is not None:
+        parts = [
+            (*whose, PaymentRow.status == one, PaymentRow.purpose == other)
+            for one in ([status] if status is not None else PaymentStatus)
+            for other in ([purpose] if purpose is not None else PurposeKind)
+        ]
+    position = None if after is None else (after,)
+    return (await session.scalars(newest(PaymentRow, parts, [PaymentRow.id], after=position, limit=limit))).all()
 
 
 async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[PaymentRow]:

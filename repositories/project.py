@@ -10,6 +10,7 @@ from domain.deployment import SLUG
 from domain.errors import NotFound
 from models.project import DeploymentEvent, Project
 from repositories import command
+from repositories.listing import newest
 
 MISSING = "There is no such project."
 _ASKED = ("org_id", "slug", "name", "created_by")
@@ -53,12 +54,9 @@ async def get(session: AsyncSession, org_id: str, slug: str) -> Project:
 
 async def page(session: AsyncSession, *, org_id: str | None, before: str | None, limit: int) -> Sequence[Project]:
     """List projects that the session may see, newest first."""
-    query = select(Project).order_by(Project.id.desc()).limit(limit)
-    if org_id is not None:
-        query = query.where(Project.org_id == org_id)
-    if before is not None:
-        query = query.where(Project.id < before)
-    return (await session.scalars(query)).all()
+    part = () if org_id is None else (Project.org_id == org_id,)
+    position = None if before is None else (before,)
+    return (await session.scalars(newest(Project, [part], [Project.id], after=position, limit=limit))).all()
 
 
 async def counts(session: AsyncSession, org_id: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,7 @@ from models.reconciliation import (
     ReconciliationRun,
 )
 from repositories.clearing import Clearing
+from repositories.listing import newest
 
 _MOVEMENT: TypeAdapter[Movement] = TypeAdapter(Movement)
 
@@ -74,15 +75,11 @@ async def runs(
     session: AsyncSession, *, provider: str | None, after: str | None, limit: int
 ) -> Sequence[ReconciliationRun]:
     """List runs, the latest first, from the run `after` on."""
-    order = ReconciliationRun.started_at.desc(), ReconciliationRun.id.desc()
-    query = select(ReconciliationRun).order_by(*order).limit(limit)
-    if provider is not None:
-        query = query.where(ReconciliationRun.provider == provider)
+    part = () if provider is None else (ReconciliationRun.provider == provider,)
     last = None if after is None else await session.get(ReconciliationRun, after)
-    if last is not None:
-        position = tuple_(ReconciliationRun.started_at, ReconciliationRun.id)
-        query = query.where(position < tuple_(last.started_at, last.id))
-    return (await session.scalars(query)).all()
+    position = None if last is None else (last.started_at, last.id)
+    order = [ReconciliationRun.started_at, ReconciliationRun.id]
+    return (await session.scalars(newest(ReconciliationRun, [part], order, after=position, limit=limit))).all()
 
 
 async def begun(session: AsyncSession, provider: str, after: datetime) -> datetime | None:

@@ -69,7 +69,7 @@ async def list_agents(
     """List agents, newest first: a tenant sees the public ones and its own."""
     before = id_cursor(cursor, "agt")
     async with deps.session_for(actor) as session:
-        rows = await agents.page(session, org_id=organization_id, before=before, limit=limit + 1)
+        rows = await agents.page(session, viewer=actor.org_id, org_id=organization_id, before=before, limit=limit + 1)
     return id_page(rows, limit, "agt", AgentView.of)
 
 

@@ -110,7 +110,8 @@ async def list_api_keys(
     async with deps.session_for(actor) as session:
         if organization_id is not None:
             await organizations.get(session, organization_id)
-        rows = await keys.page(session, org_id=organization_id, active_only=active, before=before, limit=limit + 1)
+        org_id = actor.org_id or organization_id
+        rows = await keys.page(session, org_id=org_id, active_only=active, before=before, limit=limit + 1)
     return id_page(rows, limit, "key", ApiKeyView.of)
 
 

@@ -1,0 +1,252 @@
+"""What a page of each list costs: it ends with its page, however much there is and whoever asks.
+
+Each list is measured before and after its table has grown tenfold. Nearly all rows are of
+one organization and in one state, which is what misleads a plan that hopes to meet enough rows on its way.
+"""
+
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from repositories import (
+    agent,
+    alert,
+    api_key,
+    audit,
+    chargeback,
+    contract,
+    credit_lot,
+    difference,
+    escrow,
+    invoice,
+    organization,
+    payment,
+    project,
+    reconciliation,
+)
+from runtime.database import Database
+from stack.postgres import Postgres
+from tests.conftest import new_database
+from tests.support.plans import blocks_read
+
+pytestmark = pytest.mark.db
+
+SMALL, LARGE = 2_000, 20_000
+LIMIT = 51
+#: What the deeper index of the larger table and a plan's own way may add, in blocks.
+SLACK = 40
+
+
+def named(prefix: str, number: int) -> str:
+    return f"{prefix}_{number:026}"
+
+
+#: One that has nearly everything, one that was paid and signs once, first of all, one that has nothing.
+BUSY, RARE, NOBODY = (named("org", number) for number in range(3))
+AGENT, RARE_AGENT = named("agt", 1), named("agt", 2)
+MIDDLE = SMALL // 2
+T0, SECOND = datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+
+ID = "lpad(i::text, 26, '0')"
+FILL = {
+    "organizations": f"""
+        INSERT INTO organizations (id, name, created_by, command_id)
+        SELECT 'org_' || {ID}, 'x', 'x', 'org' || i FROM generate_series($1::int, $2::int) i""",
+    "agents": f"""
+        INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)
+        SELECT 'agt_' || {ID}, '{BUSY}', 'a', CASE WHEN i = 1 THEN 'public' ELSE 'private' END, 'free', 'x', 'agt' || i
+        FROM generate_series($1::int, $2::int) i""",
+    "contracts": f"""
+        INSERT INTO contracts (id, org_id, payee_org_id, agent_id, title, price_minor, currency, signatories,
+            signatory_org_ids, required_signatures, fund_seconds, deliver_seconds, review_seconds, evidence_seconds,
+            decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, milestones, created_by,
+            command_id)
+        SELECT 'ctr_' || {ID}, '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
+            CASE WHEN i = 1 THEN '{RARE_AGENT}' ELSE '{AGENT}' END, 'x', 1, 'CREDIT', '{{a}}',
+            CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, 1, 1, 1, 1, 1, 1, 1, 1, 1, '[]', 'x', 'ctr' || i
+        FROM generate_series($1::int, $2::int) i""",
+    "escrows": f"""
+        INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id, workflow_id, status,
+            version, currency, amount_minor, funded_minor, released_minor, refunded_minor, commission_minor, state,
+            created_at, updated_at)
+        SELECT 'esc_' || {ID}, 'ctr_' || {ID}, '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
+            CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, '{AGENT}', 'w', CASE WHEN i < 3 THEN 'open' ELSE
+            'released' END, 1, 'CREDIT', 1, 0, 0, 0, 0, '{{}}', now(), now()
+        FROM generate_series($1::int, $2::int) i""",
+    "payments": f"""
+        INSERT INTO payments (id, org_id, provider, provider_ref, workflow_id, status, version, purpose, currency,
+            amount_minor, received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
+        SELECT 'pay_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'stripe', 'p' || i, 'w',
+            CASE WHEN i = 1 THEN 'processing' ELSE 'succeeded' END, 1, CASE WHEN i = 1 THEN 'slot' ELSE 'credits' END,
+            'USD', 1, 0, 0, 0, '{{}}', now(), now()
+        FROM generate_series($1::int, $2::int) i""",
+    "payment_disputes": f"""
+        INSERT INTO payment_disputes (id, provider, ref, payment_id, org_id, status, reason, currency, amount_minor,
+            opened_at, updated_at)
+        SELECT 'dsp_' || {ID}, 'stripe', 'd' || i, 'pay_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
+            CASE WHEN i = 1 THEN 'needs_response' ELSE 'lost' END, 'x', 'USD', 1,
+            timestamptz '{T0}' + i * interval '1s', now()
+        FROM generate_series($1::int, $2::int) i""",
+    "invoices": f"""
+        INSERT INTO invoices (id, org_id, number, status, currency, total_minor, paid_minor, lines, issued_at, due_at,
+            updated_at, transfer_id, created_by, command_id)
+        SELECT 'inv_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'n' || i,
+            CASE WHEN i = 1 THEN 'open' ELSE 'paid' END, 'USD', 1, CASE WHEN i = 1 THEN 0 ELSE 1 END, '[]', now(),
+            now(), now(), gen_random_uuid(), 'x', 'inv' || i
+        FROM generate_series($1::int, $2::int) i""",
+    "audit_log": f"""
+        INSERT INTO audit_log (org_id, principal, role, actor_org_id, action, target, details)
+        SELECT CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'x', 'owner', CASE WHEN i < 3 THEN '{RARE}' ELSE
+            '{BUSY}' END, CASE WHEN i < 3 THEN 'rare.act' ELSE 'common.act' END, 'target' || i, '{{}}'
+        FROM generate_series($1::int, $2::int) i""",
+    "alerts": f"""
+        INSERT INTO alerts (id, key, org_id, kind, subject, detail, acknowledged_at)
+        SELECT 'alr_' || {ID}, 'k' || i, CASE WHEN i < 3 THEN '{RARE}' ELSE '{BUSY}' END, 'k', 's', 'd',
+            CASE WHEN i = 1 THEN NULL ELSE now() END
+        FROM generate_series($1::int, $2::int) i""",
+    "api_keys": f"""
+        INSERT INTO api_keys (id, org_id, principal, role, secret_hash, created_by, command_id, revoked_at)
+        SELECT 'key_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'p' || i, 'owner', '', 'x', 'key' || i,
+            CASE WHEN i < 3 THEN NULL ELSE now() END
+        FROM generate_series($1::int, $2::int) i""",
+    "credit_lots": f"""
+        INSERT INTO credit_lots (id, org_id, source, amount_minor, transfer_id, created_by, command_id)
+        SELECT 'lot_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'reward', 1, gen_random_uuid(), 'x',
+            'lot' || i
+        FROM generate_series($1::int, $2::int) i""",
+    "projects": f"""
+        INSERT INTO projects (id, org_id, slug, name, occupies_slot, created_by, command_id)
+        SELECT 'prj_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 's' || i, 'n', false, 'x', 'prj' || i
+        FROM generate_series($1::int, $2::int) i""",
+    "reconciliation_runs": f"""
+        INSERT INTO reconciliation_runs (id, provider, since, until, status, requested_by, command_id, started_at,
+            compared, differences)
+        SELECT 'rcn_' || {ID}, CASE WHEN i = 1 THEN 'paypal' ELSE 'stripe' END, now(), now(), 'done', 'x', 'rcn' || i,
+            now() + i * interval '1s', 0, 0
+        FROM generate_series($1::int, $2::int) i""",
+    "reconciliation_differences": f"""
+        INSERT INTO reconciliation_differences (id, provider, key, kind, status, movement, booked, run_id, times_opened,
+            first_seen_at, last_seen_at, resolution)
+        SELECT 'dif_' || {ID}, CASE WHEN i = 1 THEN 'paypal' ELSE 'stripe' END, 'k' || i, 'missing_here',
+            CASE WHEN i = 1 THEN 'open' ELSE 'resolved' END, '{{}}', '[]', 'rcn_' || {ID}, 1, now(), now(),
+            CASE WHEN i = 1 THEN NULL ELSE 'matched' END
+        FROM generate_series($1::int, $2::int) i""",
+}
+
+
+Page = Callable[..., Awaitable[object]]
+
+NO_ACT, NO_TARGET = {"action": None}, {"target": None}
+#: Lists that an organization reads of its own and the platform of all, with each way to narrow them.
+NARROWED: dict[Page, list[dict[str, Any]]] = {
+    escrow.page: [{"status": None}, {"status": "open"}, {"status": "split"}],
+    contract.page: [{"agent_id": agent_id} for agent_id in (None, AGENT, RARE_AGENT, named("agt", 0))],
+    payment.page: [
+        {},
+        {"status": "processing"},
+        {"purpose": "slot"},
+        {"purpose": "credits", "status": "succeeded"},
+        {"purpose": "credits", "status": "disputed"},
+    ],
+    invoice.page: [{"status": None}, {"status": "open"}, {"status": "void"}],
+    chargeback.page: [{"status": None}, {"status": "needs_response"}, {"status": "won"}],
+    audit.page: [
+        NO_ACT | NO_TARGET,
+        NO_TARGET | {"action": "rare.act"},
+        NO_TARGET | {"action": "no.act"},
+        NO_ACT | {"target": "target2"},
+        NO_ACT | {"target": "nothing"},
+    ],
+    credit_lot.page: [{}],
+    project.page: [{}],
+    api_key.page: [{"active_only": False}, {"active_only": True}],
+}
+#: What the platform alone reads, or of one organization.
+OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
+    (escrow.page, {"status": None, "org_id": RARE}),
+    (contract.page, {"agent_id": None, "org_id": RARE}),
+    (agent.page, {"viewer": None, "org_id": None}),
+    (organization.page, {}),
+    *(
+        (alert.page, {"open_only": open_only, "org_id": org})
+        for open_only in (True, False)
+        for org in (None, RARE, BUSY)
+    ),
+    *((reconciliation.runs, {"provider": provider}) for provider in (None, "paypal")),
+    *(
+        (difference.page, {"provider": one, "status": other})
+        for one in (None, "paypal", "stripe")
+        for other in (None, "open")
+    ),
+]
+OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [
+    (BUSY, agent.page, {"viewer": BUSY, "org_id": None}),
+    (NOBODY, agent.page, {"viewer": NOBODY, "org_id": None}),
+    (NOBODY, agent.page, {"viewer": NOBODY, "org_id": BUSY}),
+    (BUSY, organization.page, {}),
+    # From the middle of the list on.
+    (BUSY, escrow.page, {"status": None, "org_id": BUSY, "after": named("esc", MIDDLE)}),
+    (BUSY, contract.page, {"agent_id": None, "org_id": BUSY, "before": named("ctr", MIDDLE)}),
+    (BUSY, payment.page, {"org_id": BUSY, "after": named("pay", MIDDLE)}),
+    (BUSY, audit.page, {**NO_ACT, **NO_TARGET, "org_id": BUSY, "before": MIDDLE}),
+    (BUSY, chargeback.page, {"status": None, "org_id": BUSY, "after": (T0 + MIDDLE * SECOND, named("dsp", MIDDLE))}),
+]
+#: Who asks, the list, and what is asked for.
+CASES: list[tuple[str | None, Page, dict[str, Any]]] = [
+    *(
+        (who, page, {"org_id": who, **asked})
+        for page, ways in NARROWED.items()
+        for who in (BUSY, RARE, NOBODY, None)
+        for asked in ways
+    ),
+    *((None, page, asked) for page, asked in OF_PLATFORM),
+    *OF_TENANTS,
+]
+
+
+def name_of(who: str | None, page: Page, asked: dict[str, Any]) -> str:
+    return f"{page.__module__.removeprefix('repositories.')} {who or 'platform'} {asked}"
+
+
+async def fill(owner: asyncpg.Connection, first: int, last: int) -> None:
+    for statement in FILL.values():
+        await owner.execute(statement.replace("$1::int", str(first)).replace("$2::int", str(last)))
+    await owner.execute("ANALYZE")
+
+
+@pytest.fixture(scope="module")
+async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
+    """The blocks that each case reads, before and after the growth."""
+    with new_database(cluster, "bursar_lists") as urls:
+        owner = await asyncpg.connect(urls.owner)
+        database = Database(urls.tenant, urls.platform)
+        try:
+            await owner.execute(FILL["organizations"].replace("$1::int", "0").replace("$2::int", "0"))
+            await fill(owner, 1, SMALL)
+            small = await measured(database)
+            await fill(owner, SMALL + 1, LARGE)
+            large = await measured(database)
+        finally:
+            await database.close()
+            await owner.close()
+        yield {name: (small[name], large[name]) for name in small}
+
+
+async def measured(database: Database) -> dict[str, int]:
+    found = {}
+    for who, page, asked in CASES:
+        start = {"before", "after"} & set(inspect.signature(page).parameters) - set(asked)
+        reading = functools.partial(page, **asked, **dict.fromkeys(start), limit=LIMIT)
+        found[name_of(who, page, asked)] = await blocks_read(database, who, reading)
+    return found
+
+
+@pytest.mark.parametrize("name", [name_of(*case) for case in CASES])
+def test_list_ends_with_its_page(name: str, costs: dict[str, tuple[int, int]]) -> None:
+    small, large = costs[name]
+    assert large <= small + SLACK, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"

@@ -1,0 +1,64 @@
+"""How much of the database a statement reads, by PostgreSQL's own count."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from runtime.database import Database
+
+Reading = Callable[[AsyncSession], Awaitable[object]]
+
+
+async def blocks_read(database: Database, org_id: str | None, reading: Reading) -> int:
+    """Return how many blocks the statements of a reading touch, with the worse of the two kinds of plan.
+
+    A prepared statement is planned for its parameters at first and for any parameters later on, so both count. Without
+    an organization it is the platform that reads.
+    """
+    session_of = database.platform() if org_id is None else database.tenant(org_id)
+    async with session_of as session:
+        connection = await session.connection()
+        sent: list[tuple[str, Sequence[object]]] = []
+
+        def note(_c: Connection, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+            sent.append((statement, tuple(parameters)))
+
+        event.listen(connection.sync_connection, "before_cursor_execute", note)
+        try:
+            await reading(session)
+        finally:
+            event.remove(connection.sync_connection, "before_cursor_execute", note)
+        assert sent
+        return sum([await _blocks(session, statement, parameters) for statement, parameters in sent])
+
+
+async def _blocks(session: AsyncSession, statement: str, parameters: Sequence[object]) -> int:
+    connection = await session.connection()
+    await connection.exec_driver_sql(f"PREPARE measured AS {statement}")
+    arguments = ", ".join(_literal(value) for value in parameters)
+    execute = f"EXECUTE measured({arguments})" if parameters else "EXECUTE measured"
+    worst = 0
+    for mode in ("force_custom_plan", "force_generic_plan"):
+        await session.execute(text(f"SET LOCAL plan_cache_mode = {mode}"))
+        found = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}")
+        value = found.scalar_one()
+        plan = (json.loads(value) if isinstance(value, str) else value)[0]["Plan"]
+        worst = max(worst, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+    await connection.exec_driver_sql("DEALLOCATE measured")
+    return worst
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int):
+        return str(value)
+    if isinstance(value, list | tuple):
+        value = "{" + ",".join(f'"{item}"' for item in value) + "}"
+    assert isinstance(value, str | UUID | datetime)
+    return "'" + str(value).replace("'", "''") + "'"
