@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema as JsonSchema
 from domain.errors import Invalid
 from domain.ids import is_id
 from domain.money import SCALES, SLOT, parse_ratio
-from domain.text import MAX_TEXT, is_storable
+from domain.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
 
 #: What prices and balances are in.
 _CURRENCIES = frozenset(SCALES) - {SLOT}
@@ -80,9 +80,19 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _visible(text: str) -> str:
+    unseen = unseen_in_name(_one_line(text))
+    if unseen is not None:
+        raise ValueError(f"A name must be what it looks like. This one holds {unseen}.")
+    return text
+
+
 def _lines(text: str) -> str:
     if not is_storable(text):
         raise ValueError("Control characters are not allowed here.")
+    deceiving = unseen_in_text(text)
+    if deceiving is not None:
+        raise ValueError(f"This text holds {deceiving}, which makes it look like another one. Leave it out.")
     return text
 
 
@@ -92,9 +102,11 @@ def _known(code: str) -> str:
     return code
 
 
-#: A name or a title: one line, 1 to 200 characters, not blank.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
-#: Free text of several lines, up to 4,000 characters.
+#: A name or a title: one line, 1 to 200 characters, something to see and nothing that cannot be seen.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_visible)]
+#: A name that was given before, when it may have held what a new one may not.
+GivenName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+#: Free text of several lines, up to 4,000 characters, with nothing that turns it round.
 Note = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_lines)]
 #: What a list is searched or filtered by.
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]

@@ -1,7 +1,8 @@
-"""Text that people write: bounded, and storable by PostgreSQL."""
+"""Text that people write: bounded, storable by PostgreSQL, and seen for what it is."""
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from domain.errors import Invalid
@@ -10,6 +11,17 @@ from domain.errors import Invalid
 MAX_TEXT = 4000
 _UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+#: Characters that show nothing: controls, format characters, fillers, selectors of variants.
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+#: Controls that turn the text after them round, and those of C1, which steer terminals.
+_DECEIVING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_JOINERS = "\u200c\u200d"
+_VARIANTS = "\ufe0e\ufe0f"
+_VIRAMA = 9
 
 
 def is_storable(text: str) -> bool:
@@ -49,3 +61,50 @@ def storable(value: object) -> object:
 def wire_bytes(*texts: str | None) -> int:
     """Return how many bytes texts take in a JSON document."""
     return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in texts if text is not None)
+
+
+def unseen_in_name(text: str) -> str | None:
+    """Say what a name holds that cannot be seen; None for a name that is what it looks like.
+
+    Joiners are taken where a script or an emoji needs them (RFC 5892, A.1 and A.2), and variants of symbols.
+    """
+    for match in _UNSEEN.finditer(text):
+        if not _belongs(text, match.start()):
+            return _called(match.group())
+    return None if any(unicodedata.category(sign)[0] in "LNPS" for sign in text) else "nothing that can be seen"
+
+
+def unseen_in_text(text: str) -> str | None:
+    """Say what a text of several lines holds that makes it look like another one; None where there is nothing."""
+    found = _DECEIVING.search(text)
+    return None if found is None else _called(found.group())
+
+
+def escaped(text: str) -> str:
+    """Return a text with every character that shows nothing written as JSON escapes it."""
+    return text if text.isascii() and "\x7f" not in text else _UNSEEN.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1] if match.group() != "\x7f" else "\\u007f"
+
+
+def _belongs(text: str, at: int) -> bool:
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if not before:
+        return False
+    symbol = unicodedata.category(before) in {"So", "Sk"} or before in _VARIANTS
+    if text[at] in _VARIANTS:
+        return symbol
+    if text[at] not in _JOINERS or not after:
+        return False
+    arabic = unicodedata.bidirectional(before) == unicodedata.bidirectional(after) == "AL"
+    return (
+        unicodedata.combining(before) == _VIRAMA
+        or (text[at] == _JOINERS[0] and arabic)
+        or (symbol and unicodedata.category(after) == "So")
+    )
+
+
+def _called(sign: str) -> str:
+    return f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".strip()

@@ -4,7 +4,8 @@ Fields: `time` (RFC 3339, UTC, milliseconds), `level`, `event`, `logger`, `part`
 `request_id`, `org_id`, `workflow_id`, `activity`. Product code takes `structlog.get_logger("bursar.<part>")` and
 passes values as keywords; workflow code logs through `workflow.logger`, which is silent during replay.
 
-Redaction runs on the finished line, so it also covers messages of libraries and tracebacks.
+Redaction runs on the finished line, so it also covers messages of libraries and tracebacks. What cannot be seen in a
+line, or would turn it round or steer a terminal, is escaped: names may have been stored before they were judged.
 """
 
 import json
@@ -23,6 +24,7 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, ExcInfo, Processor
 from temporalio import activity, workflow
 
+from domain.text import escaped
 from runtime.settings import Settings
 
 MASK = "***"
@@ -167,7 +169,7 @@ def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
         "part": _SINK.part,
         **event,
     }
-    return _SINK.redact(json.dumps(line, default=str, ensure_ascii=False))
+    return escaped(_SINK.redact(json.dumps(line, default=str, ensure_ascii=False)))
 
 
 def _timestamp(seconds: float | None) -> str:

@@ -158,6 +158,7 @@ async def test_scores_and_shares_lie_between_zero_and_one(
     [
         ("deliver", {"artifacts": "none"}),
         ("deliver", {"artifacts": [{"uri": "no scheme"}]}),
+        ("deliver", {"artifacts": [{"uri": "javascript:alert(1)"}]}),
         ("deliver", {"artifacts": [{"uri": "https://a.test", "sha256": "ab"}]}),
         ("deliver", {"artifacts": [{"uri": "https://a.test"}] * 51}),
         ("deliver", {"note": "x" * 4001}),

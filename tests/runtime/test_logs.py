@@ -204,3 +204,14 @@ def test_warnings_stay_errors_in_tests(written: Callable[[], list[Line]]) -> Non
     with pytest.raises(UserWarning):
         warnings.warn("still an error", stacklevel=1)
     assert written() == []
+
+
+def test_names_that_cannot_be_seen_are_escaped_and_lose_nothing(
+    written: Callable[[], list[Line]], tmp_path: Path
+) -> None:
+    name = "Ac\u200bme \u202egnp.exe \x9b31m\u2028\x7f"
+    structlog.get_logger("bursar.api").info("organization", name=name)
+    raw = (tmp_path / "logs" / "api.log").read_text("utf-8")
+    assert raw.isascii()
+    assert "Ac\\u200bme \\u202egnp.exe \\u009b31m\\u2028\\u007f" in raw
+    assert written()[0]["name"] == name

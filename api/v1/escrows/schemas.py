@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from api.fields import Amount, ContractId, Name, Note, PaymentId, RequestModel, ResponseModel, Share, example
+from api.fields import Amount, ContractId, GivenName, Note, PaymentId, RequestModel, ResponseModel, Share, example
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import Coin, Means, MethodRef, PaymentView, ProviderName
 from domain.errors import Invalid
@@ -16,7 +16,29 @@ from domain.ids import escrow_workflow_id, transfer_id
 from domain.money import format_amount, format_ratio
 from models.escrow import EscrowEventRow
 
-Uri = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,30}:[!-~]+$")]
+#: How an artifact may be fetched. What a browser would run or show in place, such as `javascript:` and `data:`, is not.
+SCHEMES = ("https", "http", "s3", "gs", "az", "ipfs", "ar", "oci", "git+https", "git+ssh")
+
+
+def _fetchable(uri: str) -> str:
+    if uri.partition("://")[0].lower() not in SCHEMES:
+        raise ValueError(f"An artifact's address begins with one of {', '.join(SCHEMES)} and ://.")
+    return uri
+
+
+Uri = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1000, pattern=r"^[A-Za-z][A-Za-z0-9+.-]{0,30}:[!-~]+$"),
+    AfterValidator(_fetchable),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 1000,
+            "pattern": rf"^({'|'.join(SCHEMES).replace('+', '[+]')})://[!-~]+$",
+        }
+    ),
+]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 
 
@@ -101,7 +123,9 @@ class Deliver(RequestModel):
 
     artifacts: Annotated[list[ArtifactBody], Field(max_length=20)] = Field(default_factory=list)
     note: Note | None = None
-    milestone: Name | None = Field(default=None, description="The milestone that this is for; the next one if absent.")
+    milestone: GivenName | None = Field(
+        default=None, description="The milestone that this is for; the next one if absent."
+    )
 
 
 class Validate(RequestModel):

@@ -1,0 +1,74 @@
+"""What people write: what can be seen in a name, and what turns a text round."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.text import escaped, unseen_in_name, unseen_in_text
+
+PLAIN = [
+    "Acme",
+    "Łódź & Söhne, №7",
+    "株式会社ベル",
+    "شرکت می\u200cخواهم",  # noqa: RUF001 - Persian writes words with a non-joiner
+    "क\u094d\u200dष",
+    "👩\u200d💻 Studio",
+    "❤\ufe0f Love",
+    "שלום",
+]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_name_that_people_write_is_taken(name: str) -> None:
+    assert unseen_in_name(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("Ac\u200bme", "U+200B ZERO WIDTH SPACE"),
+        ("Ac\u200dme", "U+200D ZERO WIDTH JOINER"),
+        ("Ac\u200cme", "U+200C ZERO WIDTH NON-JOINER"),
+        ("\u202eemcA", "U+202E RIGHT-TO-LEFT OVERRIDE"),
+        ("Acme\u2066", "U+2066 LEFT-TO-RIGHT ISOLATE"),
+        ("Acme\u200f", "U+200F RIGHT-TO-LEFT MARK"),
+        ("Acme\x9b31m", "U+009B"),
+        ("Acme\x85", "U+0085"),
+        ("\ufeffAcme", "U+FEFF ZERO WIDTH NO-BREAK SPACE"),
+        ("Ac\u00adme", "U+00AD SOFT HYPHEN"),
+        ("Acme\ufe0f", "U+FE0F VARIATION SELECTOR-16"),
+        ("Acme\U000e0041", "U+E0041 TAG LATIN CAPITAL LETTER A"),
+        ("\u3164", "U+3164 HANGUL FILLER"),
+        ("\u2800", "U+2800 BRAILLE PATTERN BLANK"),
+        ("Acme\u2028", "U+2028 LINE SEPARATOR"),
+    ],
+    ids=ascii,
+)
+def test_name_with_what_cannot_be_seen_is_told_of_it(name: str, what: str) -> None:
+    assert unseen_in_name(name) == what
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u3000\u2003", "\u0301", " \u0301 "], ids=ascii)
+def test_name_in_which_nothing_can_be_seen_is_told_so(name: str) -> None:
+    assert unseen_in_name(name) == "nothing that can be seen"
+
+
+@pytest.mark.parametrize("text", [*PLAIN, "two\nlines", "a\ttab", "Hebrew\u200f mark", "soft\u00adhyphen"])
+def test_text_of_several_lines_is_taken(text: str) -> None:
+    assert unseen_in_text(text) is None
+
+
+@pytest.mark.parametrize("sign", [*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", "\x80", "\x9b"], ids=ascii)
+def test_text_that_is_turned_round_or_steers_a_terminal_is_told_of_it(sign: str) -> None:
+    assert (unseen_in_text(f"paid {sign}in full") or "").startswith(f"U+{ord(sign):04X}")
+
+
+@given(st.text())
+def test_what_is_escaped_can_be_seen_and_loses_nothing(text: str) -> None:
+    shown = escaped(text)
+    assert escaped(shown) == shown
+    assert unseen_in_text(shown) is None
+    assert not any(sign in shown for sign in "\u202e\u200b\x9b\ufeff")
+    assert json.loads(escaped(json.dumps(text, ensure_ascii=False))) == text
