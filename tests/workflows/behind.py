@@ -6,21 +6,23 @@ from typing import TYPE_CHECKING, Any
 from activities.escrow import EscrowActivities
 from activities.payments import PaymentBooks
 from api.v1.payments import commands as payments
-from contracts.escrow import RecordEscrowEvent
+from contracts.escrow import EscrowInput, RecordEscrowEvent
 from contracts.payment import PaymentCommandResult, PaymentEvent, RecordPayment
+from contracts.queues import TASK_QUEUE
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from domain.payment.converge import Observation, converge
 from domain.payment.state import Outcome as PaymentOutcome
 from runtime.identity import new_id
 from tests.workflows.tills import COMMANDS, KEYS, Till
+from workflows.escrow import EscrowWorkflow
 
 if TYPE_CHECKING:
     from tests.workflows.conftest import Job
 
 
-def message_of(outcome: Outcome, command_id: str) -> RecordEscrowEvent:
-    now = datetime.now(UTC)
+def message_of(outcome: Outcome, command_id: str, at: datetime | None = None) -> RecordEscrowEvent:
+    now = at or datetime.now(UTC)
     numbered = rules.numbered(outcome, command_id=command_id, now=now)
     return RecordEscrowEvent(
         escrow=numbered.escrow,
@@ -34,14 +36,38 @@ def message_of(outcome: Outcome, command_id: str) -> RecordEscrowEvent:
 
 
 async def committed_behind_the_run(
-    job: "Job", outcome: Outcome, command_id: str
+    job: "Job", outcome: Outcome, command_id: str, at: datetime | None = None
 ) -> tuple[RecordEscrowEvent, EscrowActivities]:
     """Write an escrow's event, and return what wrote it."""
-    message = message_of(outcome, command_id)
+    message = message_of(outcome, command_id, at)
     activities = EscrowActivities(job.stage.database)
     recorded = await activities.record_event(message)
     assert recorded.applied
     return message, activities
+
+
+async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
+    """Have the books hold an escrow that was delivered at that time, of which no run knows."""
+    await committed_behind_the_run(job, rules.opened(job.terms, actor=job.procurement, now=at), new_id("cmd"), at)
+    funded = rules.fund(await job.state(), actor=job.procurement, source="credits", now=at)
+    await committed_behind_the_run(job, funded, new_id("cmd"), at)
+    work = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=at)
+    await committed_behind_the_run(job, work, new_id("cmd"), at)
+    return job
+
+
+async def resumed(job: "Job", signal: str, given: object) -> "Job":
+    """Start the escrow's run from the books with a signal in its first task, as after an outage."""
+    start = EscrowInput(terms=job.terms, opened_by=job.procurement, command_id=new_id("cmd"), resume=True)
+    await job.stage.client.start_workflow(
+        EscrowWorkflow.run,
+        start,
+        id=job.handle.id,
+        task_queue=TASK_QUEUE,
+        start_signal=signal,
+        start_signal_args=[given],
+    )
+    return job
 
 
 async def booked_behind_the_run(made: Till, *outcomes: PaymentOutcome) -> None:

@@ -6,6 +6,7 @@ record a new scenario beside the old ones. `BURSAR_RECORD_HISTORIES=1` writes th
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowHistory
@@ -18,12 +19,13 @@ from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.support.histories import FOLDER, replay_and_keep, replayer
 from tests.workflows import lagging_runs, payment_runs
+from tests.workflows.behind import delivered_without_a_run, resumed
 from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.tills import Till
 
 STORED = sorted(FOLDER.glob("*.json"))
 #: Recorded by other tests of this folder, which have the server or the state that it takes.
-ELSEWHERE = {"continued_run", "escrow_sweep", "hold_expiry", "resumed_run"} | {
+ELSEWHERE = {"continued_run", "disputed_by_signal_too_late", "escrow_sweep", "hold_expiry", "resumed_run"} | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
     *("payment_by_transfer_that_never_came", "payment_overdue"),
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep"),
@@ -117,6 +119,43 @@ async def cancelled_run(stage: Stage) -> Job:
     return job
 
 
+async def malformed_signals(stage: Stage) -> Job:
+    """Older code dropped them; today's writes them into the timeline."""
+    job = await (await stage.award()).delivered()
+    for name, malformed in (("cancel", "now"), ("dispute", ["reason"]), ("resolve", 7)):
+        await job.handle.signal(name, malformed)
+    await job.handle.signal("dispute", {"reason": "look at this"})
+    await job.send("resolve", job.arbiter, payee_share_e4=6000)
+    return job
+
+
+async def disputed_by_signal_in_the_first_task_after_an_outage(stage: Stage) -> Job:
+    """Older code let the deadline act first; today's lets the operator freeze what was not decided in time."""
+    long_ago = datetime.now(UTC) - timedelta(days=4)
+    job = await delivered_without_a_run(await stage.award(**SHORT), long_ago)
+    return await resumed(job, "dispute", {"reason": "look at this"})
+
+
+async def evidence_from_one_side(stage: Stage) -> Job:
+    """Older terms let the two sides share the room for evidence."""
+    job = await (await stage.award()).disputed()
+    for number in range(49):
+        await job.send("submit_evidence", job.bot, note=f"piece {number}")
+    await job.send("resolve", job.arbiter, payee_share_e4=6000)
+    return job
+
+
+async def two_small_milestones_released(stage: Stage) -> Job:
+    """Older terms took the commission on each part, which is nothing on parts as small as these."""
+    small = tuple(Milestone(name=name, amount_minor=9) for name in ("first", "second"))
+    rest = Milestone(name="rest", amount_minor=50_000_000 - 18)
+    job = await (await stage.award(milestones=(*small, rest), deliver_seconds=2)).funded()
+    for _ in small:
+        await job.send("deliver", job.bot)
+        await job.send("validate", job.validator, score_e4=9000)
+    return job
+
+
 async def declined_then_funded_then_refunded(stage: Stage) -> Job:
     job = await stage.award(balance=1)
     await job.open()
@@ -141,6 +180,10 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = (
             steered_by_signals,
             signed_by_unsealed_signals,
             cancelled_run,
+            malformed_signals,
+            disputed_by_signal_in_the_first_task_after_an_outage,
+            evidence_from_one_side,
+            two_small_milestones_released,
             declined_then_funded_then_refunded,
         )
     }
