@@ -229,6 +229,10 @@ class _WorkflowInbound(worker_api.WorkflowInboundInterceptor):
             return await super().execute_workflow(input)
 
     async def handle_signal(self, input: worker_api.HandleSignalInput) -> None:
+        if len(input.args) > 1:
+            # A signal takes one message. Calling its handler with more would fail the workflow task, and repeat it
+            # for ever; without any, the handler refuses the signal as it does one without input.
+            input.args = []
         with _bound(**_context_of(input.headers)):
             try:
                 await super().handle_signal(input)

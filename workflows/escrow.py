@@ -2,9 +2,13 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -38,7 +42,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.money import parse_ratio
     from domain.text import plain_text
     from workflows.escrow_run import EscrowRun
+    from workflows.signals import MALFORMED_IS_REFUSED, NO_INPUT, malformed, read_signal
 
+S = TypeVar("S", bound=OperatorSignal)
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
@@ -50,8 +56,8 @@ class EscrowWorkflow(EscrowRun):
     Messages:
         updates `open`, `fund`, `deliver`, `validate`, `approve`, `dispute`, `submit_evidence`, `resolve`, `refund`,
         `cancel`: commands of the API, answered or refused. Update `catch_up`: the books are ahead. Signals `approve`,
-        `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; a refused one is recorded in the
-        timeline. A cancellation request is a `cancel` without a name.
+        `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; one that is refused or malformed is
+        recorded in the timeline. A cancellation request is a `cancel` without a name.
     Ends when: the escrow is in a final state and every handler has answered.
     Continues as new: when the server suggests it, with the whole state and absolute deadlines.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
@@ -190,49 +196,65 @@ class EscrowWorkflow(EscrowRun):
                 await self._catch_up()
         return self._result()
 
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        """Refuse what is no such message: a handler that is called without it would fail the workflow task."""
+        if not isinstance(command, CatchUp):
+            raise Invalid("The update catch_up takes the version that the books hold.", extra={"field": "version"})
+
     # Signals of operators ---------------------------------------------------------------------------------------------
 
     @workflow.signal(name="approve")
-    async def signal_approve(self, signal: ApproveSignal) -> None:
+    async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
         """Sign in the name of a signatory."""
 
-        def decide(escrow: Escrow, now: datetime) -> Outcome:
+        def decide(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
             signatory = plain_text(signal.signatory, "signatory", limit=200)
             delivery = signal.delivery
             if delivery is not None and type(delivery) is not int:
                 raise Invalid("delivery is the number of the delivery's event.", extra={"field": "delivery"})
             return commands.approve(escrow, signatory=signatory, actor=_operator(signal), now=now, delivery=delivery)
 
-        await self._obey("approve", signal, decide)
+        await self._obey("approve", ApproveSignal, given, decide)
 
     @workflow.signal(name="dispute")
-    async def signal_dispute(self, signal: DisputeSignal) -> None:
+    async def signal_dispute(self, given: RawValue = NO_INPUT) -> None:
         """Freeze the escrow."""
 
-        def decide(escrow: Escrow, now: datetime) -> Outcome:
+        def decide(signal: DisputeSignal, escrow: Escrow, now: datetime) -> Outcome:
             reason = plain_text(signal.reason, "reason")
             return commands.dispute(escrow, actor=_operator(signal), reason=reason, now=now)
 
-        await self._obey("dispute", signal, decide)
+        await self._obey("dispute", DisputeSignal, given, decide)
 
     @workflow.signal(name="resolve")
-    async def signal_resolve(self, signal: ResolveSignal) -> None:
+    async def signal_resolve(self, given: RawValue = NO_INPUT) -> None:
         """Decide the dispute."""
 
-        def decide(escrow: Escrow, now: datetime) -> Outcome:
+        def decide(signal: ResolveSignal, escrow: Escrow, now: datetime) -> Outcome:
             # A number in JSON is decoded as a float; its shortest form is what the operator typed.
             share_e4 = parse_ratio(str(signal.payee_share), "payee_share")
             note = _optional_text(signal.note, "note")
             return commands.resolve(escrow, actor=_operator(signal), payee_share_e4=share_e4, note=note, now=now)
 
-        await self._obey("resolve", signal, decide)
+        await self._obey("resolve", ResolveSignal, given, decide)
 
     @workflow.signal(name="cancel")
-    async def signal_cancel(self, signal: CancelSignal) -> None:
+    async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
         """End the escrow before delivery."""
-        await self._obey("cancel", signal, self._cancelled_by(signal))
+        await self._obey("cancel", CancelSignal, given, _cancel_by_signal)
 
-    async def _obey(self, name: str, signal: OperatorSignal, given: Decision, unnamed: str = "operator") -> None:
+    async def _obey(
+        self, name: str, kind: type[S], given: RawValue, decide: Callable[[S, Escrow, datetime], Outcome]
+    ) -> None:
+        """Do what an operator signals, or refuse it where it carries no message of its kind."""
+        signal = read_signal(workflow.payload_converter(), kind, given)
+        if signal is not None:
+            await self._do(name, signal, _checked(name, signal, partial(decide, signal)))
+        elif workflow.patched(MALFORMED_IS_REFUSED):
+            await self._do(name, kind(), partial(_refuse_malformed, name))
+
+    async def _do(self, name: str, signal: OperatorSignal, decide: Decision, unnamed: str = "operator") -> None:
         """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer.
 
         `unnamed` is what the timeline says of a sender without a name.
@@ -243,11 +265,6 @@ class EscrowWorkflow(EscrowRun):
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
         actor = _operator(signal, unnamed)
-
-        def decide(escrow: Escrow, now: datetime) -> Outcome:
-            check_signal(escrow, subject=getattr(signal, name), operator=_named(signal.operator))
-            return given(escrow, now)
-
         refusal = await self._tried(command_id, decide, actor)
         # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
         if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._was_behind():
@@ -264,13 +281,6 @@ class EscrowWorkflow(EscrowRun):
             actor,
         )
 
-    def _cancelled_by(self, signal: CancelSignal, unnamed: str = "operator") -> Decision:
-        def decide(escrow: Escrow, _now: datetime) -> Outcome:
-            reason = _optional_text(signal.reason, "reason")
-            return commands.cancel(escrow, actor=_operator(signal, unnamed), reason=reason)
-
-        return decide
-
     async def _tried(self, command_id: str, decide: Decision, actor: Actor) -> DomainError | None:
         try:
             await self._apply(command_id, decide, actor)
@@ -285,7 +295,8 @@ class EscrowWorkflow(EscrowRun):
     async def _cancel_requested(self) -> None:
         """Take a cancellation from the Temporal UI for an operator's `cancel` that names nobody."""
         signal = CancelSignal(reason="the run was cancelled")
-        await asyncio.shield(self._obey("cancel", signal, self._cancelled_by(signal, "cancellation"), "cancellation"))
+        decide = _checked("cancel", signal, partial(_cancel_by_signal, signal, unnamed="cancellation"))
+        await asyncio.shield(self._do("cancel", signal, decide, "cancellation"))
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 
@@ -341,6 +352,25 @@ class EscrowWorkflow(EscrowRun):
 
     def _cancel(self, command: CancelEscrow) -> Decision:
         return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
+
+
+def _cancel_by_signal(signal: CancelSignal, escrow: Escrow, _now: datetime, unnamed: str = "operator") -> Outcome:
+    reason = _optional_text(signal.reason, "reason")
+    return commands.cancel(escrow, actor=_operator(signal, unnamed), reason=reason)
+
+
+def _refuse_malformed(name: str, _escrow: Escrow, _now: datetime) -> Outcome:
+    raise malformed(name)
+
+
+def _checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
+    """Return the decision that judges first whether the signal is meant for this escrow and names its sender."""
+
+    def decide(escrow: Escrow, now: datetime) -> Outcome:
+        check_signal(escrow, subject=getattr(signal, name), operator=_named(signal.operator))
+        return given(escrow, now)
+
+    return decide
 
 
 def _operator(signal: OperatorSignal, unnamed: str = "operator") -> Actor:

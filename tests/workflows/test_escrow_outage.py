@@ -1,9 +1,8 @@
 """No worker while a deadline passes: what was sent in time counts, whatever the timer says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from temporalio.testing import WorkflowEnvironment
@@ -14,7 +13,7 @@ from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.conftest import TIME_SKIPPING
 from tests.support.histories import replay_and_keep
-from tests.workflows.conftest import Job, Stage, stage_on
+from tests.workflows.conftest import Job, stage_on
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
+from temporalio.api.common.v1 import Payload
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import RawValue
 
 from domain.errors import Conflict
 from repositories import audit
@@ -144,6 +147,35 @@ async def test_a_malformed_signal_is_recorded_and_changes_nothing(award, name, p
     refused = await job.told("command_refused")
     assert (refused.kind, refused.status, refused.details["command"]) == ("command_refused", "delivered", name)
     assert refused.actor == "temporal-ui:operator"
+
+
+NOT_JSON = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{"))
+UNKNOWN = RawValue(Payload(metadata={"encoding": b"binary/unheard-of"}, data=b"\x00"))
+
+
+@pytest.mark.parametrize("name", ["approve", "dispute", "resolve", "cancel"])
+@pytest.mark.parametrize(
+    "given",
+    [(), (None,), ([],), ("now",), (7,), (True,), ({}, {}), (NOT_JSON,), (UNKNOWN,), (RawValue(Payload()),)],
+    ids=["nothing", "null", "list", "text", "number", "boolean", "two", "broken", "unknown", "empty"],
+)
+async def test_pitfall_32_a_signal_without_a_message_is_refused_and_deadlines_still_act(award, name, given):
+    job = await (await award()).delivered()
+    await job.handle.signal(name, args=given)
+    refused = await job.told("command_refused")
+    assert (refused.status, refused.details["command"]) == ("delivered", name)
+    assert refused.details["code"] == "request.invalid"
+    await job.pass_time(days=3, hours=1)
+    assert await job.end() == "released"
+
+
+@pytest.mark.parametrize("given", [(), (None,), ([],), ("1",), ({"version": "x"},), ({"version": 1}, {"version": 1})])
+async def test_pitfall_32_a_catch_up_without_its_message_is_refused_and_deadlines_still_act(award, given):
+    job = await (await award()).delivered()
+    with pytest.raises(WorkflowUpdateFailedError):
+        await job.handle.execute_update("catch_up", args=given)
+    await job.pass_time(days=3, hours=1)
+    assert await job.end() == "released"
 
 
 async def test_a_share_typed_as_a_number_is_taken(award):
