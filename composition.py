@@ -14,15 +14,22 @@ from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from runtime.database import Database, driver_connection
-from runtime.settings import Settings
+from runtime.settings import Settings, WrongSettings
 
 
 def make_providers(settings: Settings, database: Database) -> Providers:
     """Build the adapters whose settings are there; `credits` needs none. A provider is never asked while it is built.
 
     Raises:
-        ValueError: a setting of a provider cannot be right, such as a private key where a public one belongs.
+        WrongSettings: a setting of a provider cannot be right, such as a private key where a public one belongs.
     """
+    try:
+        return _make_providers(settings, database)
+    except (ValueError, OSError) as error:
+        raise WrongSettings([" ".join(str(error).split())]) from error
+
+
+def _make_providers(settings: Settings, database: Database) -> Providers:
     http = httpx.AsyncClient(timeout=settings.provider_timeout.total_seconds(), trust_env=False, follow_redirects=False)
     payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]

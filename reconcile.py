@@ -23,7 +23,7 @@ from repositories import reconciliation as books
 from repositories.clearing import Clearing
 from runtime.database import Database
 from runtime.identity import new_id
-from runtime.settings import Settings
+from runtime.settings import Settings, read_settings
 from runtime.temporal import connect
 
 #: How long payments are given to look at their provider before what differs is written down.
@@ -55,7 +55,7 @@ def run(provider: str | None, since: str | None, until: str | None) -> tuple[lis
         return [f"A time is written like 2026-01-31 or 2026-01-31T12:00:00Z: {error}"], 2
     if not window.since < window.until <= now:
         return ["--from lies before --to, and --to is not later than now."], 2
-    return asyncio.run(_reconcile_all(Settings(), provider, window))
+    return asyncio.run(_reconcile_all(read_settings(), provider, window))
 
 
 async def _reconcile_all(settings: Settings, provider: str | None, window: Window) -> tuple[list[str], int]:

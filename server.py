@@ -9,7 +9,7 @@ from api.protocol import BoundedProtocol
 from composition import make_providers
 from runtime import logs
 from runtime.database import Database
-from runtime.settings import Settings
+from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 
 
@@ -34,7 +34,7 @@ def serving(settings: Settings) -> dict[str, Any]:
 
 def main() -> None:
     """Serve until told to stop; requests under way are finished first."""
-    settings = Settings()
+    settings = read_settings()
     logs.configure(settings, "api")
     telemetry = Telemetry(settings, "api")
     database = Database(
@@ -48,4 +48,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ended_by_wrong_settings():
+        main()

@@ -24,7 +24,7 @@ from providers.payments.registry import Providers
 from runtime import logs, metrics
 from runtime.database import Database
 from runtime.schedules import Job, apply_schedules
-from runtime.settings import Settings
+from runtime.settings import ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from workflows.customer import CustomerWorkflow
@@ -157,7 +157,7 @@ def _deployment(build_id: str) -> WorkerDeploymentConfig:
 
 async def main() -> None:
     """Read the settings, connect, and work until SIGINT or SIGTERM."""
-    settings = Settings()
+    settings = read_settings()
     logs.configure(settings, "worker")
     telemetry = Telemetry(settings, "worker")
     database = Database(
@@ -189,5 +189,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt), ended_by_wrong_settings():
         uvloop.run(main())

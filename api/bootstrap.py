@@ -23,7 +23,7 @@ from repositories import api_key as keys
 from repositories import audit
 from runtime.database import Database
 from runtime.identity import new_id
-from runtime.settings import Settings
+from runtime.settings import ended_by_wrong_settings, read_settings
 
 
 async def operator_key(session: AsyncSession, principal: str, token: str | None = None) -> str:
@@ -63,7 +63,7 @@ async def operator_key(session: AsyncSession, principal: str, token: str | None 
 
 async def _run(principal: str, secret_file: Path | None, given: str | None) -> str:
     """Return the key, after it was written to the file where there is one to write."""
-    settings = Settings()
+    settings = read_settings()
     database = Database(settings.database_url, settings.platform_database_url, pool_size=1)
     try:
         async with database.platform() as session:
@@ -99,4 +99,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    with ended_by_wrong_settings():
+        raise SystemExit(main(sys.argv[1:]))

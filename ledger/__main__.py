@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.verify import Report, verify
-from runtime.settings import Settings
+from runtime.settings import WrongSettings, read_settings
 
 
 async def _verify(database_url: str) -> Report:
@@ -36,7 +36,7 @@ def _reconcile(given: argparse.Namespace) -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 proven, 1 damaged, 2 not reachable."""
+    """Run the command and return its exit status: 0 proven, 1 damaged, 2 not reachable or not set up."""
     parser = argparse.ArgumentParser(prog="python -m ledger", description="The books.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("verify", help="prove that the books balance")
@@ -46,10 +46,16 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument("--from", dest="since", help="default: the day before yesterday, 00:00 UTC")
     comparing.add_argument("--to", dest="until", help="default: now")
     given = parser.parse_args(arguments)
-    if given.command == "reconcile":
-        return _reconcile(given)
     try:
-        report = asyncio.run(_verify(given.database_url or Settings().platform_database_url))
+        return _reconcile(given) if given.command == "reconcile" else _prove(given)
+    except WrongSettings as wrong:
+        sys.stderr.write("".join(f"error: {line}\n" for line in wrong.lines))
+        return 2
+
+
+def _prove(given: argparse.Namespace) -> int:
+    try:
+        report = asyncio.run(_verify(given.database_url or read_settings().platform_database_url))
     except (OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"The database does not answer: {error}\n")
         return 2

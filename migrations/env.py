@@ -1,7 +1,7 @@
 """How Alembic reaches the database: as the owner of the schema, over asyncpg.
 
-The URL is `-x url=…`, else the config attribute `connection_url`, else `Settings().migration_database_url`. A caller
-that already has a synchronous SQLAlchemy connection gives it as the config attribute `connection`.
+The URL is `-x url=…`, else the config attribute `connection_url`, else the setting `BURSAR_MIGRATION_DATABASE_URL`. A
+caller that already has a synchronous SQLAlchemy connection gives it as the config attribute `connection`.
 """
 
 import asyncio
@@ -15,14 +15,17 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import models  # noqa: F401 - registers every table on Base.metadata
 from models.base import Base
 from runtime.database import async_url
-from runtime.settings import Settings
+from runtime.settings import ended_by_wrong_settings, read_settings
 
 _SCHEMAS = {None, "ledger"}
 
 
 def _url() -> str:
     given = context.get_x_argument(as_dictionary=True).get("url") or context.config.attributes.get("connection_url")
-    return str(given) if given else Settings().migration_database_url
+    if given:
+        return str(given)
+    with ended_by_wrong_settings():
+        return read_settings().migration_database_url
 
 
 def _include_name(name: str | None, kind: str, _parents: object) -> bool:

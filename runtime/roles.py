@@ -15,7 +15,7 @@ import sys
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from runtime.settings import Settings
+from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 
 LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform"})
 ITERATIONS = 4096
@@ -54,10 +54,11 @@ async def set_passwords(settings: Settings) -> list[str]:
 
 def main() -> int:
     """Set the passwords of the environment and name the roles that got one."""
-    changed = asyncio.run(set_passwords(Settings()))
+    changed = asyncio.run(set_passwords(read_settings()))
     sys.stdout.write(f"passwords set: {', '.join(changed) or 'none'}\n")
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    with ended_by_wrong_settings():
+        raise SystemExit(main())

@@ -1,10 +1,14 @@
 """Every setting of the product, read from the environment once, by the composition roots only."""
 
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.credits import credit_price, packages_from
@@ -12,21 +16,46 @@ from domain.deployment import slot_price
 from domain.errors import Invalid
 from domain.money import parse_ratio
 
+PREFIX = "BURSAR_"
+#: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.
+OF_THE_STACK = frozenset(
+    {
+        *("BURSAR_DATA_DIR", "BURSAR_TEMPORAL_PORT", "BURSAR_TEMPORAL_UI_PORT"),
+        *("BURSAR_STRIPE_SANDBOX_PORT", "BURSAR_PAYPAL_SANDBOX_PORT", "BURSAR_CHAINS_SANDBOX_PORT"),
+    }
+)
+OF_TESTS = (
+    "BURSAR_TEST_",
+    "BURSAR_RECORD",
+    "BURSAR_WRITE_",
+    "BURSAR_BENCH_",
+    "BURSAR_FAULTS_",
+    "BURSAR_PAYPAL_OPENAPI",
+)
+
+
+class WrongSettings(Exception):
+    """Settings that cannot be right. Each line names one and what to do, and holds no secret."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        """Take the lines."""
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
+
 
 class Settings(BaseSettings):
     """Settings of the worker and the web process. Each is read from `BURSAR_<NAME>`; docs/settings.md lists them.
 
-    Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log.
+    Durations are ISO 8601 (`P3D`, `PT10M`). Secrets never appear in a representation or a log; neither do addresses
+    that may hold a password or a key.
     """
 
     # A setting that cannot be read ends the process with a message that would quote all of them, secrets too.
-    model_config = SettingsConfigDict(
-        env_prefix="BURSAR_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
 
-    database_url: str = "postgresql://bursar_api@127.0.0.1:5432/bursar"
-    platform_database_url: str = "postgresql://bursar_platform@127.0.0.1:5432/bursar"
-    migration_database_url: str = "postgresql://postgres@127.0.0.1:5432/bursar"
+    database_url: str = Field(default="postgresql://bursar_api@127.0.0.1:5432/bursar", repr=False)
+    platform_database_url: str = Field(default="postgresql://bursar_platform@127.0.0.1:5432/bursar", repr=False)
+    migration_database_url: str = Field(default="postgresql://postgres@127.0.0.1:5432/bursar", repr=False)
     database_pool_size: int = Field(default=10, ge=1, le=200)
     database_timeout: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(seconds=1))
 
@@ -45,14 +74,14 @@ class Settings(BaseSettings):
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
     rate_limit: str = "6000/minute"
-    rate_limit_storage: str = "async+memory://"
+    rate_limit_storage: str = Field(default="async+memory://", repr=False)
     command_timeout: timedelta = timedelta(seconds=20)
     idempotency_lease: timedelta = timedelta(seconds=5)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_file: Path | None = None
-    otlp_endpoint: str | None = None
+    otlp_endpoint: str | None = Field(default=None, repr=False)
 
     commission_bps: int = Field(default=500, ge=0, le=10_000)
     fund_within: timedelta = timedelta(days=3)
@@ -104,16 +133,16 @@ class Settings(BaseSettings):
     btc_xpub: str | None = None
     eth_xpub: str | None = None
     ton_address: str | None = None
-    esplora_url: str | None = None
-    evm_rpc_url: str | None = None
+    esplora_url: str | None = Field(default=None, repr=False)
+    evm_rpc_url: str | None = Field(default=None, repr=False)
     evm_usdc_contract: str | None = None
     evm_chain_id: int = Field(default=1, ge=1)
-    ton_api_url: str | None = None
+    ton_api_url: str | None = Field(default=None, repr=False)
     ton_api_key: SecretStr | None = None
     btc_confirmations: int = Field(default=3, ge=1)
     evm_confirmations: int = Field(default=12, ge=1)
     ton_confirmations: int = Field(default=1, ge=1)
-    rates_url: str | None = None
+    rates_url: str | None = Field(default=None, repr=False)
     quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
 
     @model_validator(mode="after")
@@ -126,6 +155,37 @@ class Settings(BaseSettings):
         if live and self.stripe_api_base is not None and not self.stripe_api_base.startswith("https://"):
             raise ValueError("A live key of Stripe is sent over HTTPS only: change BURSAR_STRIPE_API_BASE.")
         return self
+
+    @field_validator("database_url", "platform_database_url", "migration_database_url")
+    @classmethod
+    def _is_of_postgresql(cls, url: str) -> str:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise ValueError("It is not an address of PostgreSQL: write postgresql://user:password@host:5432/name.")
+        return url
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _seals(cls, keys: SecretStr | None) -> SecretStr | None:
+        # Imported where it is used: most processes that read settings neither seal nor limit.
+        from runtime.codec import encryption_codec
+
+        encryption_codec(keys)
+        return keys
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_limit(cls, limit: str) -> str:
+        from limits import parse
+
+        parse(limit)
+        return limit
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _is_an_async_store(cls, uri: str) -> str:
+        if not uri.startswith("async+"):
+            raise ValueError("It begins with async+, such as async+memory:// or async+redis://host:6379.")
+        return uri
 
     @model_validator(mode="after")
     def _defaults_are_within_the_floors(self) -> "Settings":
@@ -156,10 +216,70 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _prices_can_be_read(self) -> "Settings":
         """Refuse prices that no sale could be made at when the process starts, and not at the first sale."""
-        try:
-            credit_price(self.credit_price, self.credit_currency)
-            packages_from(self.credit_packages)
-            slot_price(self.slot_price, self.slot_currency)
-        except Invalid as error:
-            raise ValueError(error.detail) from None
+        rules: dict[str, Callable[[], object]] = {
+            "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: credit_price(self.credit_price, self.credit_currency),
+            "CREDIT_PACKAGES": lambda: packages_from(self.credit_packages),
+            "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: slot_price(self.slot_price, self.slot_currency),
+        }
+        wrong = []
+        for names, rule in rules.items():
+            try:
+                rule()
+            except Invalid as error:
+                wrong.append(f"{PREFIX}{names}: {error.detail}")
+        if wrong:
+            raise ValueError("\n".join(wrong))
         return self
+
+
+def read_settings(given: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings, those that are given before those of the environment.
+
+    Raises:
+        WrongSettings: one of them cannot be right, or its name begins like a setting's and is none.
+    """
+    given = given or {}
+    names = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
+    surroundings = sorted({**os.environ, **given}.items())
+    lines = [_unknown(name, names) for name, value in surroundings if value and _is_unknown(name, names)]
+    first: dict[str, Any] = {names[name]: value for name, value in given.items() if value and name in names}
+    try:
+        settings = Settings(**first)
+    except ValidationError as refusal:
+        lines += [line for error in refusal.errors(include_url=False) for line in _told(error)]
+    if lines:
+        raise WrongSettings(lines)
+    return settings
+
+
+@contextmanager
+def ended_by_wrong_settings() -> Iterator[None]:
+    """End the process with a line for each setting that is wrong, and not with a traceback."""
+    try:
+        yield
+    except WrongSettings as wrong:
+        raise SystemExit("\n".join(f"error: {line}" for line in wrong.lines)) from None
+
+
+def _is_unknown(name: str, names: Mapping[str, str]) -> bool:
+    upper = name.upper()
+    if not upper.startswith(PREFIX) or upper.startswith(OF_TESTS):
+        return False
+    return upper not in names and upper not in OF_THE_STACK
+
+
+def _unknown(name: str, names: Mapping[str, str]) -> str:
+    near = get_close_matches(name.upper(), [*names, *OF_THE_STACK], n=1, cutoff=0.75)
+    return f"{name} is no setting; " + (f"do you mean {near[0]}?" if near else "docs/settings.md lists them all.")
+
+
+def _told(error: Mapping[str, Any]) -> list[str]:
+    """Write an error of pydantic as lines, without a value that may be secret."""
+    lines = [" ".join(line.split()) for line in error["msg"].removeprefix("Value error, ").splitlines()]
+    if not error["loc"]:
+        return lines
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    hidden = not field.repr or "SecretStr" in str(field.annotation)
+    value = "" if hidden else f"={str(error['input'])[:100]!r}"
+    return [f"{PREFIX}{name.upper()}{value}: {' '.join(lines)}"]

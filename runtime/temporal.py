@@ -25,7 +25,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from contracts import search_attributes
 from runtime.codec import encryption_codec
 from runtime.interceptors import BursarInterceptor
-from runtime.settings import Settings
+from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 
 log = structlog.get_logger("bursar.temporal")
 
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     from runtime import logs
 
-    settings = Settings()
+    settings = read_settings()
     logs.configure(settings, "migrate")
     try:
         asyncio.run(ensure(settings))
@@ -227,4 +227,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    with ended_by_wrong_settings():
+        raise SystemExit(main(sys.argv[1:]))

@@ -11,6 +11,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from composition import make_providers
+from runtime.database import Database
+from runtime.settings import ended_by_wrong_settings, read_settings
 from stack import demo, leash
 from stack.claim import Ports
 from stack.migrate import alembic, migrate
@@ -95,6 +98,14 @@ def check() -> int:
     return 0
 
 
+async def check_settings() -> None:
+    """Raise WrongSettings before anything is started with settings that no part would start with."""
+    settings = read_settings()
+    database = Database(settings.database_url, settings.platform_database_url)
+    await make_providers(settings, database).aclose()
+    await database.close()
+
+
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stack", description="The embedded stack of Bursar.")
@@ -108,6 +119,7 @@ def main() -> int:
     try:
         if arguments.command == "check":
             return check()
+        asyncio.run(check_settings())
         if arguments.command == "demo":
             return demo.main(data_directory())
         if arguments.end_with_parent:
@@ -119,4 +131,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with ended_by_wrong_settings():
+        sys.exit(main())

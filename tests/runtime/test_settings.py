@@ -1,12 +1,22 @@
 """Settings that cannot be right end the process, and tell why without telling a secret."""
 
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from runtime.settings import Settings
+from composition import make_providers
+from runtime.database import Database
+from runtime.settings import Settings, WrongSettings, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SECRETS = {
-    "BURSAR_ENCRYPTION_KEYS": "one:SECRETSECRET",
+    "BURSAR_ENCRYPTION_KEYS": f"SECRETSECRET:{base64.b64encode(bytes(32)).decode()}",
     "BURSAR_STRIPE_API_KEY": "sk_live_SECRETSECRET",
     "BURSAR_STRIPE_WEBHOOK_SECRETS": "whsec_SECRETSECRET",
     "BURSAR_PAYPAL_CLIENT_SECRET": "SECRETSECRET",
@@ -46,3 +56,95 @@ def test_wrong_setting_is_told_and_no_secret_with_it(
 )
 def test_keys_where_they_belong_are_taken(right: dict[str, str]) -> None:
     assert Settings.model_validate(right).stripe_api_key is not None
+
+
+def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSettings) as refusal:
+        read_settings()
+    return list(refusal.value.lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("BURSAR_COMMISSION_BPS", "abc", "BURSAR_COMMISSION_BPS='abc': Input should be a valid integer"),
+        ("BURSAR_FUND_WITHIN", "3 Tage", "BURSAR_FUND_WITHIN='3 Tage': Input should be a valid timedelta"),
+        ("BURSAR_DISPUTE_DEFAULT_PAYEE_SHARE", "2", "BURSAR_DISPUTE_DEFAULT_PAYEE_SHARE: "),
+        ("BURSAR_CREDIT_PACKAGES", "[", "BURSAR_CREDIT_PACKAGES: "),
+        ("BURSAR_RATE_LIMIT", "many", "BURSAR_RATE_LIMIT='many': "),
+        ("BURSAR_RATE_LIMIT_STORAGE", "redis://:SECRETSECRET@host", "BURSAR_RATE_LIMIT_STORAGE: It begins with async+"),
+        ("BURSAR_DATABASE_URL", "mysql://api:SECRETSECRET@host/db", "BURSAR_DATABASE_URL: It is not an address of"),
+        ("BURSAR_ENCRYPTION_KEYS", "one:SECRETSECRET", "BURSAR_ENCRYPTION_KEYS: "),
+        ("BURSAR_COMISSION_BPS", "500", "BURSAR_COMISSION_BPS is no setting; do you mean BURSAR_COMMISSION_BPS?"),
+        ("BURSAR_DATADIR", "/tmp", "BURSAR_DATADIR is no setting; do you mean BURSAR_DATA_DIR?"),
+        ("bursar_comission_bps", "500", "bursar_comission_bps is no setting; do you mean BURSAR_COMMISSION_BPS?"),
+        ("BURSAR_XYZZY", "1", "BURSAR_XYZZY is no setting; docs/settings.md lists them all."),
+    ],
+)
+def test_setting_that_cannot_be_right_is_told_in_one_line(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = lines_of(monkeypatch, **{name: value})
+    assert line.startswith(told)
+    assert "\n" not in line
+    assert "SECRETSECRET" not in line
+
+
+def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = lines_of(monkeypatch, BURSAR_PROT="1", BURSAR_PORT="x", BURSAR_COMMISSION_BPS="10001")
+    assert [line.split("=")[0].split(" ")[0] for line in lines] == [
+        "BURSAR_PROT",
+        "BURSAR_PORT",
+        "BURSAR_COMMISSION_BPS",
+    ]
+
+
+def test_names_of_the_stack_and_empty_values_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BURSAR_DATA_DIR", "/tmp/data")
+    monkeypatch.setenv("BURSAR_LEFT_EMPTY", "")
+    assert read_settings({"BURSAR_COMMISSION_BPS": "7", "PATH": "/"}).commission_bps == 7
+
+
+def test_private_key_where_a_public_one_belongs_is_a_wrong_setting() -> None:
+    settings = Settings(btc_xpub="zprvSECRETSECRET", esplora_url="http://127.0.0.1:1")
+    with pytest.raises(WrongSettings) as refusal:
+        make_providers(settings, Database(settings.database_url, settings.platform_database_url))
+    assert "SECRETSECRET" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("server.py",),
+        ("worker.py",),
+        ("-m", "api.bootstrap", "operator-key"),
+        ("-m", "ledger", "verify"),
+        ("-m", "ledger", "reconcile"),
+        ("-m", "runtime.roles"),
+        ("-m", "runtime.temporal", "ensure"),
+        ("-m", "alembic", "current"),
+        ("-m", "stack", "run"),
+        ("-m", "stack", "demo"),
+    ],
+    ids=" ".join,
+)
+def test_every_process_ends_with_one_line_before_it_does_anything(command: tuple[str, ...], tmp_path: Path) -> None:
+    wrong = {"BURSAR_COMMISSION_BPS": "abc", "BURSAR_DATA_DIR": str(tmp_path / "data")}
+    ended = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, env={**os.environ, **wrong}, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode in {1, 2}
+    assert ended.stderr.splitlines() == [
+        "error: BURSAR_COMMISSION_BPS='abc': Input should be a valid integer, unable to parse string as an integer"
+    ]
+    assert ended.stdout == ""
+    assert not (tmp_path / "data").exists()
+
+
+def test_representation_of_the_settings_holds_no_secret() -> None:
+    secret = "postgresql://role:SECRETSECRET@host/bursar"
+    names = ("database_url", "platform_database_url", "migration_database_url", "otlp_endpoint", "evm_rpc_url")
+    settings = Settings.model_validate({**dict.fromkeys(names, secret), "stripe_api_key": "sk_test_SECRETSECRET"})
+    assert "SECRETSECRET" not in f"{settings!r} {settings}"
