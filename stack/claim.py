@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import os
+import pwd
 import socket
 import time
 from dataclasses import dataclass, fields
@@ -13,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from stack.process import Process, StackError, kill_tree
+from stack.process import Process, StackError, kill_tree, unprivileged_account
 from stack.temporal import free_port
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,31 @@ def _listener(port: int) -> str:
     except (psutil.Error, OSError):
         pass
     return ""
+
+
+def check_owner(data_dir: Path) -> None:
+    """Raise StackError, and touch nothing, when the directory holds what another account's stack made."""
+    account = unprivileged_account()
+    ours = {os.geteuid(), account.uid if account else os.geteuid()}
+    try:
+        made = [path for path in data_dir.iterdir() if path.lstat().st_uid not in ours]
+    except FileNotFoundError:
+        return
+    except PermissionError as error:
+        raise StackError(f"{data_dir} cannot be read: choose another BURSAR_DATA_DIR.") from error
+    if made:
+        owner = _name(made[0].lstat().st_uid)
+        raise StackError(
+            f"{made[0]} belongs to {owner}, and this is {_name(os.geteuid())}: start the stack as the owner of its "
+            "data, or choose another BURSAR_DATA_DIR. Nothing was changed."
+        )
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 class Claim:

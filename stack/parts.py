@@ -1,6 +1,7 @@
 """The parts of the stack: how each is prepared, run and known to be ready."""
 
 import asyncio
+import marshal
 import os
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ from stack.migrate import ROOT
 from stack.postgres import Postgres
 from stack.process import Process, Program
 from stack.temporal import NAMESPACE, Temporal
+
+#: What stands before the bytecode in a file: magic number, flags, time and size of the source.
+HEADER_BYTES = 16
 
 
 class Part(Protocol):
@@ -89,6 +93,23 @@ def python_environment(env: Mapping[str, str], data_dir: Path) -> dict[str, str]
     # A workflow's sandbox imports its module for each run: without stored bytecode it would compile it each time.
     bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(data_dir / "pycache")}
     return {**env, "PYTHONUNBUFFERED": "1", **bytecode}
+
+
+def drop_cut_off_bytecode(data_dir: Path) -> int:
+    """Remove stored bytecode that cannot be read, and return how many files that were.
+
+    Python puts a file in place also when a full disk took only its beginning, and every later import of it fails.
+    """
+    dropped = 0
+    for path in (data_dir / "pycache").rglob("*.pyc"):
+        try:
+            marshal.loads(path.read_bytes()[HEADER_BYTES:])
+        except (EOFError, ValueError, TypeError):
+            path.unlink(missing_ok=True)
+            dropped += 1
+        except FileNotFoundError:
+            continue
+    return dropped
 
 
 class RootScript:

@@ -179,7 +179,7 @@ class Postgres:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = self.account.uid if self.account else os.geteuid()
         if directory.is_symlink() or directory.stat().st_uid not in {owner, os.geteuid()}:
-            raise StackError(f"{directory} belongs to somebody else; remove it or choose another BURSAR_DATA_DIR.")
+            raise StackError(f"{directory} belongs to somebody else; choose another BURSAR_DATA_DIR.")
         if self.account:
             os.chown(directory, self.account.uid, self.account.gid)
         directory.chmod(0o700)

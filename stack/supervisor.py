@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stack.claim import Claim, Ports
+from stack.claim import Claim, Ports, check_owner
 from stack.migrate import migrate
-from stack.parts import Part, PostgresPart, ServerPart, TemporalPart, WorkerPart
+from stack.parts import Part, PostgresPart, ServerPart, TemporalPart, WorkerPart, drop_cut_off_bytecode
 from stack.postgres import Postgres
 from stack.process import Process, StackError, log_tail
 from stack.sandboxes import SANDBOXES, Sandboxes
@@ -162,6 +162,7 @@ class Stack:
 
     async def start(self) -> None:
         """Start the stages in order, each when the one before is ready; raises StackError and stops all on failure."""
+        check_owner(self.data_dir)
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._claim = await asyncio.to_thread(Claim, self.data_dir)
         try:
@@ -286,6 +287,10 @@ class Stack:
             if len(tended.deaths) >= MAX_DEATHS:
                 self._give_up(_hopeless(tended, reason))
                 return
+            if dropped := await asyncio.to_thread(drop_cut_off_bytecode, self.data_dir):
+                self.say(
+                    f"{tended.part.name:<9} removed {dropped} files of bytecode that were cut off; was the disk full?"
+                )
             self.say(f"{tended.part.name:<9} {reason}; starting it again in {pause:.2g} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

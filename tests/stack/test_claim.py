@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import pytest
 
 from stack.claim import Claim, Ports, variable
 from stack.process import Process, Program, StackError
+from stack.supervisor import Stack
 
 
 @pytest.fixture
@@ -89,6 +91,17 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("BURSAR_PORT", "http")
     with pytest.raises(StackError, match="BURSAR_PORT=http is not a port"):
         Ports.from_environment()
+
+
+def test_data_directory_of_somebody_else_is_refused_and_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "seed.json").write_text("{}")
+    stack = Stack(tmp_path, parts=("temporal",))
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(StackError, match=r"seed.json belongs to .*, and this is 12345: .*another BURSAR_DATA_DIR"):
+        asyncio.run(stack.start())
+    assert [path.name for path in tmp_path.iterdir()] == ["seed.json"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the children of a dead process")

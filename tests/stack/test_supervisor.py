@@ -93,3 +93,23 @@ async def test_part_that_keeps_dying_is_given_up_with_its_log(data_dir: Path, mo
     given_up = Stack(data_dir, parts=("temporal",))
     with pytest.raises(StackError, match=r"temporal ended with exit code 3, the 6th time (.|\n)*the cause of it all"):
         await given_up.start()
+
+
+def cut_off(pycache: Path) -> None:
+    """Leave of the stored bytecode what a full disk would have left."""
+    compiled = [*pycache.rglob("sandbox/stripe/*.pyc")]
+    assert compiled
+    for path in compiled:
+        path.write_bytes(path.read_bytes()[:-100])
+
+
+async def test_bytecode_that_a_full_disk_cut_off_is_made_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack.supervisor, "FIRST_PAUSE_SECONDS", 0.01)
+    said: list[str] = []
+    for start in (1, 2):
+        sandbox = Stack(data_dir, parts=("stripe",), say=said.append)
+        await sandbox.start()
+        await sandbox.stop()
+        if start == 1:
+            cut_off(data_dir / "pycache")
+    assert sum("bytecode" in line for line in said) == 1
