@@ -92,6 +92,17 @@ async def payment_refunded_by_a_signal(stage: Stage) -> Till:
     return made
 
 
+async def payment_with_malformed_signals(stage: Stage) -> Till:
+    """Signals that carry no message of their kind; recorded when each of them left no trace."""
+    made = await till(stage, **SHORT)
+    await made.create()
+    for name in ("refund", "cancel", "look", "provider_event"):
+        await made.handle.signal(name, "now")
+    made.there.pay()
+    await made.told()
+    return made
+
+
 async def payment_disputed_and_lost(stage: Stage) -> Till:
     made = await payment_paid(stage, open_seconds=3)
     await made.spend(60_000_000)
@@ -290,6 +301,7 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_refunded,
         payment_steered_by_signals,
         payment_refunded_by_a_signal,
+        payment_with_malformed_signals,
         payment_disputed_and_lost,
         payment_resumed,
         payment_of_an_escrow_frozen,
