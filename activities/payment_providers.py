@@ -5,23 +5,25 @@ from datetime import timedelta
 
 import structlog
 from temporalio import activity
-from temporalio.client import Client, WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from activities.customers import ensure_customer
-from contracts.escrow import CommandResult, Declined, DisputeSignal, FundEscrow
+from contracts.escrow import CommandResult, Declined, DisputeEscrow, EscrowCommand, EscrowInput, FundEscrow
 from contracts.payment import (
     AskEvidence,
     AskProvider,
     AskRefund,
+    EscrowFreezing,
     EscrowFunding,
     FundEscrowFromPayment,
     ProviderAnswer,
     RefundAnswer,
 )
+from contracts.runs import escrow_run
 from domain.access import Actor, Role
-from domain.errors import Invalid
-from domain.ids import bounded, escrow_workflow_id
+from domain.errors import DomainError, Invalid
+from domain.escrow.state import Escrow, EscrowStatus
+from domain.ids import bounded, chargeback_command_id
 from domain.payment.quote import Quote, currency_value
 from domain.payment.snapshot import (
     CreatePayment,
@@ -33,12 +35,14 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.state import PaymentTerms
+from models.escrow import EscrowRow
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
 from repositories import escrow as escrows
-from repositories import provider_event
+from repositories import escrow_notice, provider_event
+from runtime import reach
+from runtime.catch_up import catching_up
 from runtime.database import Database
-from runtime.interceptors import domain_error_from
 
 log = structlog.get_logger("bursar.payments")
 
@@ -241,71 +245,101 @@ class PaymentProviders:
 
     @activity.defn(name="fund_escrow")
     async def fund_escrow(self, message: FundEscrowFromPayment) -> EscrowFunding:
-        """Tell the escrow that its money is there, and learn whether it takes it.
+        """Have the escrow take the money that is there, and learn whether it does; one without a run gets one.
 
         Effect: the escrow is funded from the payment's account, in a transaction of its own.
         Idempotent by: the command's id, which is the payment's.
         Fails with: whatever keeps Temporal from answering, which is retried.
         """
-        terms, purpose = message.terms, message.terms.purpose
-        assert purpose.contract_id is not None
-        assert purpose.escrow_id is not None
+        terms = message.terms
         source = f"payment:{terms.payment_id}"
         command = FundEscrow(
             command_id=bounded(source),
             actor=Actor(principal=terms.payment_id, role=Role.OWNER, org_id=terms.org_id),
             source=source,
-            amount_minor=purpose.goods_minor,
+            amount_minor=terms.purpose.goods_minor,
         )
-        handle = self._client.get_workflow_handle(escrow_workflow_id(purpose.contract_id))
-        try:
-            await handle.execute_update(
-                "fund", command, id=command.command_id, result_type=CommandResult, rpc_timeout=ESCROW_TIMEOUT
-            )
-        except WorkflowUpdateFailedError as error:
-            refusal = domain_error_from(error)
-            if refusal is None or refusal.retryable:
-                raise
-            # Also a run that is behind the books refuses for good: no state after one that refuses takes money again.
-            return await self._funded_before(purpose.escrow_id, source, refusal.error_code)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return await self._funded_before(purpose.escrow_id, source, "its run has ended")
-        return EscrowFunding(funded=True)
+        escrow, refusal = await self._escrow(terms), None
+        if escrow.funded_from is None and not escrow.is_final:
+            # A run that is behind the books may be told too little; no state after one that refuses takes money again.
+            refusal = await self._told(escrow, "fund", command)
+            escrow = await self._escrow(terms)
+        if escrow.funded_from == source:
+            return EscrowFunding(funded=True)
+        if refusal is None and not escrow.is_final and escrow.funded_from is None:
+            raise RuntimeError(f"{escrow.terms.escrow_id} has answered, and the books do not have it yet")
+        why = "its run has ended" if refusal is None else refusal.error_code
+        return EscrowFunding(funded=False, why=f"{why}: it is {escrow.status.value}")
 
     @activity.defn(name="freeze_escrow")
-    async def freeze_escrow(self, message: FundEscrowFromPayment) -> None:
-        """Tell the escrow that the payer's bank takes its money back; one that has ended has nothing to hold.
+    async def freeze_escrow(self, message: FundEscrowFromPayment) -> EscrowFreezing | None:
+        """Have the escrow hold what it has because the payer's bank takes its money back; one without a run gets one.
 
-        Effect: a dispute of the escrow, opened in the name of the payment.
+        Effect: a dispute of the escrow in the name of the payment, in the books before this returns. It is noted with
+            its time first, so that a deadline which passes while the run is away does not overtake it.
         Idempotent by: the command's id, which is the payment's.
         Fails with: whatever keeps Temporal from answering, which is retried.
         """
         terms = message.terms
-        assert terms.purpose.contract_id is not None
-        signal = DisputeSignal(
-            operator=terms.payment_id,
-            command_id=f"chargeback of {terms.payment_id}",
+        command = DisputeEscrow(
+            command_id=chargeback_command_id(terms.payment_id),
+            actor=Actor(principal=f"payment:{terms.payment_id}", role=Role.OPERATOR),
             reason="The payment that funded this escrow was charged back.",
         )
-        handle = self._client.get_workflow_handle(escrow_workflow_id(terms.purpose.contract_id))
-        try:
-            await handle.signal("dispute", signal, rpc_timeout=ESCROW_TIMEOUT)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
+        escrow = await self._escrow(terms)
+        if escrow.status is not EscrowStatus.DISPUTED and not escrow.is_final:
+            async with self._database.platform() as session:
+                await escrow_notice.note(session, escrow.terms.escrow_id, "dispute", command)
+            await self._told(escrow, "dispute", command)
+            escrow = await self._escrow(terms)
+        own = escrow.dispute is not None and escrow.dispute.opened_by == command.actor.qualified()
+        if escrow.status is not EscrowStatus.DISPUTED and not own and not escrow.is_final:
+            raise RuntimeError(f"{escrow.terms.escrow_id} is not frozen yet, it is {escrow.status.value}")
+        async with self._database.platform() as session:
+            await escrow_notice.settle(session, [command.command_id])
+        if own or not escrow.is_final:
+            return EscrowFreezing(frozen=True)
+        return EscrowFreezing(frozen=False, why=f"it is {escrow.status.value}")
 
-    async def _funded_before(self, escrow_id: str, source: str, why: str) -> EscrowFunding:
-        """Read in the books whether the escrow took this money, whatever its run says by now."""
+    async def _told(self, escrow: Escrow, name: str, command: EscrowCommand) -> DomainError | None:
+        """Give a command to the escrow's run; returns the refusal of a run that knows what the books hold."""
+        start = EscrowInput(terms=escrow.terms, opened_by=command.actor, command_id=command.command_id, resume=True)
+        run, attempt = escrow_run(start), activity.info().attempt
+        # A run keeps what it answered to an update, also when that no longer holds; the command is done once by its id.
+        update_id = command.command_id if attempt == 1 else bounded(f"{command.command_id}:{attempt}")
+
+        async def give(update_id: str) -> CommandResult:
+            return await reach.update(
+                self._client,
+                run,
+                name,
+                command,
+                update_id=update_id,
+                result_type=CommandResult,
+                rpc_timeout=ESCROW_TIMEOUT,
+            )
+
+        async def books() -> int:
+            return (await self._escrow_row(escrow.terms.escrow_id)).version
+
+        try:
+            await catching_up(self._client, run.workflow_id, update_id, give, books)()
+        except DomainError as refusal:
+            if refusal.retryable:
+                raise
+            return refusal
+        return None
+
+    async def _escrow(self, terms: PaymentTerms) -> Escrow:
+        assert terms.purpose.escrow_id is not None
+        return escrows.state_of(await self._escrow_row(terms.purpose.escrow_id))
+
+    async def _escrow_row(self, escrow_id: str) -> EscrowRow:
         async with self._database.platform() as session:
             row = await escrows.get(session, escrow_id)
-            escrow = None if row is None else escrows.state_of(row)
-        if escrow is not None and escrow.funded_from == source:
-            return EscrowFunding(funded=True)
-        if escrow is not None and not escrow.is_final and why == "its run has ended":
-            raise RuntimeError(f"{escrow_id} has no run at the moment; it is given one again")
-        return EscrowFunding(funded=False, why=why if escrow is None else f"{why}: it is {escrow.status.value}")
+        if row is None:
+            raise RuntimeError(f"the books do not know {escrow_id}; were they set back?")
+        return row
 
     def _provider(self, terms: PaymentTerms) -> PaymentProvider:
         try:

@@ -264,6 +264,13 @@ class EscrowFunding(Message):
     why: str | None = None
 
 
+class EscrowFreezing(Message):
+    """Whether the escrow holds what it has; `why` says why there is nothing to hold. Older histories hold no answer."""
+
+    frozen: bool
+    why: str | None = None
+
+
 class ProviderEventInput(Message):
     """Starts the run that hands one webhook event to whom it concerns."""
 

@@ -76,6 +76,11 @@ def unscoped_refund_id_of(command: str) -> str:
     return uuid_id("rfd", UUID(bytes=hashlib.sha256(f"refund:{command}".encode()).digest()[:16]))
 
 
+def chargeback_command_id(payment_id: str) -> str:
+    """Name the command by which a payment that is charged back freezes its escrow, once."""
+    return bounded(f"chargeback:{payment_id}")
+
+
 def provider_event_workflow_id(provider: str, event_id: str) -> str:
     """Name the one workflow of a provider's event."""
     return bounded(f"event/{provider}/{event_id}")

@@ -3,19 +3,15 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
     from contracts.escrow import EscrowInput, FindOverdue, SweepResult
-    from contracts.queues import TASK_TIMEOUT, local_activity
-    from contracts.search_attributes import escrow_attributes
+    from contracts.queues import local_activity
+    from contracts.runs import escrow_run
     from domain.access import Actor, Role
     from domain.escrow.state import Terms
-    from domain.escrow.story import summary
-    from domain.ids import escrow_workflow_id
-    from workflows.escrow import EscrowWorkflow
-    from workflows.sweep import sweep
+    from workflows.sweep import start_run, sweep
 
 #: How long a deadline may have passed before its escrow is taken for one without a run.
 PATIENCE = timedelta(minutes=5)
@@ -59,18 +55,6 @@ class EscrowSweepWorkflow:
 
 
 async def _start(terms: Terms) -> None:
-    await workflow.start_child_workflow(
-        EscrowWorkflow.run,
-        EscrowInput(
-            terms=terms,
-            opened_by=Actor(principal="escrow-sweep", role=Role.OPERATOR),
-            command_id="escrow-sweep",
-            resume=True,
-        ),
-        id=escrow_workflow_id(terms.contract_id),
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        static_summary=summary(terms),
-        search_attributes=escrow_attributes(terms, None),
-        task_timeout=TASK_TIMEOUT,
-    )
+    by = Actor(principal="escrow-sweep", role=Role.OPERATOR)
+    start = EscrowInput(terms=terms, opened_by=by, command_id="escrow-sweep", resume=True)
+    await start_run(escrow_run(start))

@@ -260,12 +260,16 @@ class PaymentRun(PaymentRecord):
 
     async def _freeze_escrow(self) -> None:
         """Have the escrow hold what it still has: somebody has to decide whose it is."""
-        await workflow.execute_activity_method(
+        freezing = await workflow.execute_activity_method(
             PaymentProviders.freeze_escrow,
             FundEscrowFromPayment(terms=self._payment.terms),
             **regular_activity("freeze the escrow", timeout=CALL_TIMEOUT),
         )
-        await self._record([commands.escrow_frozen(self._payment, at=workflow.now())])
+        if freezing is None or freezing.frozen:
+            await self._record([commands.escrow_frozen(self._payment, at=workflow.now())])
+        else:
+            why = freezing.why or "it has ended"
+            await self._record([commands.escrow_not_frozen(self._payment, why=why, at=workflow.now())])
 
     async def _purpose_gone(self, why: str) -> None:
         refund_id = self._refund_of_purpose()

@@ -3,19 +3,15 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentBooks
     from contracts.payment import FindStranded, PaymentInput, PaymentSweepResult
-    from contracts.queues import TASK_TIMEOUT, cut_summary, local_activity
-    from contracts.search_attributes import payment_attributes
+    from contracts.queues import local_activity
+    from contracts.runs import payment_run
     from domain.access import Actor, Role
-    from domain.ids import payment_workflow_id
     from domain.payment.state import PaymentTerms
-    from domain.payment.story import summary
-    from workflows.payment import PaymentWorkflow
-    from workflows.sweep import sweep
+    from workflows.sweep import start_run, sweep
 
 #: How long something may be due before its payment is taken for one without a run.
 PATIENCE = timedelta(minutes=10)
@@ -59,18 +55,6 @@ class PaymentSweepWorkflow:
 
 
 async def _start(terms: PaymentTerms) -> None:
-    await workflow.start_child_workflow(
-        PaymentWorkflow.run,
-        PaymentInput(
-            terms=terms,
-            created_by=Actor(principal="payment-sweep", role=Role.OPERATOR),
-            command_id="payment-sweep",
-            resume=True,
-        ),
-        id=payment_workflow_id(terms.payment_id),
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        static_summary=cut_summary(summary(terms)),
-        search_attributes=payment_attributes(terms, None),
-        task_timeout=TASK_TIMEOUT,
-    )
+    by = Actor(principal="payment-sweep", role=Role.OPERATOR)
+    start = PaymentInput(terms=terms, created_by=by, command_id="payment-sweep", resume=True)
+    await start_run(payment_run(start))

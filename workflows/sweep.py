@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
+from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.queues import TASK_TIMEOUT
+    from contracts.runs import Run
 
 Item = TypeVar("Item")
 ItemCo = TypeVar("ItemCo", covariant=True)
@@ -54,6 +59,24 @@ async def sweep(
             break
         after = these.last
     return found, started
+
+
+async def start_run(run: Run) -> None:
+    """Start the run of an entity, which goes on when the sweep has ended.
+
+    Raises:
+        WorkflowAlreadyStartedError: it has one.
+    """
+    await workflow.start_child_workflow(
+        run.workflow,
+        run.start,
+        id=run.workflow_id,
+        id_reuse_policy=run.reuse,
+        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+        static_summary=run.summary,
+        search_attributes=run.attributes,
+        task_timeout=TASK_TIMEOUT,
+    )
 
 
 async def _was_missing(starting: Awaitable[None]) -> bool:

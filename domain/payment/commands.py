@@ -244,10 +244,17 @@ def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
 
 
 def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow knows of the chargeback; an arbiter decides about what it still holds."""
+    """Note that the escrow is frozen because of the chargeback; an arbiter decides about what it still holds."""
     details = {"escrow_id": payment.terms.purpose.escrow_id}
     after = replace(payment, escrow_frozen=True)
     return numbered(Outcome(payment=after, event="escrow_frozen", actor=WORKFLOW, details=details), at)
+
+
+def escrow_not_frozen(payment: Payment, *, why: str, at: datetime) -> Outcome:
+    """Note that the escrow had ended before the chargeback, so that it holds nothing that could be frozen."""
+    details = {"escrow_id": payment.terms.purpose.escrow_id, "why": why}
+    after = replace(payment, escrow_frozen=True)
+    return numbered(Outcome(payment=after, event="escrow_not_frozen", actor=WORKFLOW, details=details), at)
 
 
 def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:

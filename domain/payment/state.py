@@ -260,7 +260,7 @@ class Payment:
         received_minor: what came in and was not void, before refunds and disputes.
         granted_minor: the goods that were given for it.
         reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
-        escrow_frozen: the escrow that has the money was told that it is disputed.
+        escrow_frozen: the escrow that has the money is disputed, or had ended before.
         expiring: the payer's time is over and the provider was asked to end it.
         pays_until: see `Snapshot`.
         overdue: operators were told that it is still awaited long after that.

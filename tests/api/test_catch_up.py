@@ -8,8 +8,8 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.catch_up import TRIES, catching_up
 from domain.errors import Unavailable, WrongState
+from runtime.catch_up import TRIES, catching_up
 from runtime.interceptors import application_error_from
 
 

@@ -275,5 +275,6 @@ def samples() -> list[Message]:
         ),
         messages.RefundAnswer(snapshot=full_refund(), missing=True, refused=declined, unknown="u"),
         messages.FundEscrowFromPayment(terms=terms),
+        messages.EscrowFreezing(frozen=False, why="w"),
         messages.EscrowFunding(funded=True, why="w"),
     ]

@@ -25,14 +25,12 @@ from contracts.escrow import (
     CommandResult,
     DeliverEscrow,
     DisputeEscrow,
-    EscrowInput,
     FundEscrow,
     RefundEscrow,
     ResolveEscrow,
     SubmitEvidence,
     ValidateEscrow,
 )
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow.state import Escrow, Terms
@@ -58,7 +56,6 @@ from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
 from tests.workflows.desks import Desk
 from worker import make_worker
-from workflows.escrow import EscrowWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 COMMANDS = {
@@ -149,18 +146,6 @@ class Job:
         with self.stage.env.with_time_skipping_disabled():
             return await commands.open_escrow(
                 self.stage.deps, self.stage.client, self.terms, self.procurement, key or f"open-{next(KEYS)}"
-            )
-
-    async def resume(self) -> None:
-        """Give the escrow a run again that goes on from the books."""
-        terms, by = self.terms, self.procurement
-        with self.stage.env.with_time_skipping_disabled():
-            await self.stage.client.start_workflow(
-                EscrowWorkflow.run,
-                EscrowInput(terms=terms, opened_by=by, command_id=f"resume-{next(KEYS)}", resume=True),
-                id=escrow_workflow_id(terms.contract_id),
-                task_queue=TASK_QUEUE,
-                task_timeout=TASK_TIMEOUT,
             )
 
     async def send(self, name: str, actor: Actor, *, key: str | None = None, **fields: Any) -> CommandResult:

@@ -190,7 +190,7 @@ async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -
 
 
 async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> Till:
-    """News come while the escrow is waited for; they are looked at afterwards, in the order of that code."""
+    """The escrow gets a run when its money comes; older code waited for one, and for the news that came meanwhile."""
     job = await stage.award(balance=1)
     await job.open()
     made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
@@ -200,19 +200,9 @@ async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> Till:
     await made.told()
     made.there.tell_fee()
     event = await made.event()
-    await _waited_for(made, "fund_escrow")
-    await job.resume()
     await made.happened("escrow_funded")
     await made.handled(event)
     return made
-
-
-async def _waited_for(made: Till, activity: str) -> None:
-    """Wait until the run has tried an activity more than once."""
-    while True:
-        pending = (await made.handle.describe()).raw_description.pending_activities
-        if any(each.activity_type.name == activity and each.attempt > 1 for each in pending):
-            return
 
 
 async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage) -> Till:

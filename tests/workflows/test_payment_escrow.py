@@ -1,9 +1,17 @@
 """Payments for an escrow: it takes the money, is gone when it comes, or is frozen when a bank takes it back."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from domain.errors import WrongState
+from domain.escrow import commands as rules
+from domain.ids import chargeback_command_id
+from domain.payment.fulfilment import needs_freeze
 from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment
+from models.escrow_notice import EscrowNotice
+from tests.workflows.behind import committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.tills import Till, for_escrow, paid, till
 
@@ -46,9 +54,11 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
         pass
     ref = made.there.dispute()
     await made.told()
-    while (await job.state()).status != "disputed":
-        pass
-    await job.told("disputed")
+    await made.happened("escrow_frozen")
+    # The effect is in the books before it is told.
+    assert (await job.state()).status == "disputed"
+    told = await job.told("disputed")
+    assert told.actor == f"payment:{made.terms.payment_id}"
     made.there.close_dispute(ref, won=False)
     await made.told()
     assert (await made.money())["debt"] == 1 - job.terms.amount_minor
@@ -115,3 +125,73 @@ async def test_an_escrow_waits_for_the_end_of_a_dispute(stage: Stage, award, won
     await made.happened("escrow_funded" if won else "fulfilment_failed")
     assert (await job.state()).status == ("funded" if won else "open")
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+
+
+async def funded_by_a_payment(stage: Stage, award) -> tuple[Job, Till]:
+    job = await award(balance=1)
+    await job.open()
+    made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.happened("escrow_funded")
+    return job, made
+
+
+async def test_pitfall_35_a_chargeback_freezes_an_escrow_that_has_no_run(stage: Stage, award):
+    job, made = await funded_by_a_payment(stage, award)
+    with stage.env.with_time_skipping_disabled():
+        await job.handle.terminate("test")
+        made.there.dispute()
+        await made.told()
+        await made.happened("escrow_frozen")
+        assert (await job.state()).status == "disputed"
+        with pytest.raises(WrongState):
+            await job.send("deliver", job.bot)
+        with pytest.raises(WrongState):
+            await job.send("validate", job.validator, score_e4=10_000)
+        assert (await job.money())["payee"] == 0
+
+
+async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the_books(stage: Stage, award):
+    job, made = await funded_by_a_payment(stage, award)
+    delivery = rules.deliver(
+        await job.state(), actor=job.bot, artifacts=(), note="done", milestone=None, now=datetime.now(UTC)
+    )
+    await committed_behind_the_run(job, delivery, "lost-delivery")
+    made.there.dispute()
+    await made.told()
+    await made.happened("escrow_frozen")
+    assert (await job.state()).status == "disputed"
+
+
+async def test_the_dispute_of_a_chargeback_is_noted_before_it_is_sent(stage: Stage, award):
+    job, made = await funded_by_a_payment(stage, award)
+    made.there.dispute()
+    await made.told()
+    await made.happened("escrow_frozen")
+    async with stage.database.platform() as session:
+        noted = await session.get_one(EscrowNotice, chargeback_command_id(made.terms.payment_id))
+    told = await job.told("disputed")
+    assert (noted.escrow_id, noted.name, noted.settled_at is None) == (job.terms.escrow_id, "dispute", False)
+    assert noted.noted_at < told.recorded_at
+
+
+async def test_a_chargeback_of_an_escrow_that_has_ended_says_that_nothing_is_frozen(stage: Stage, award):
+    job, made = await funded_by_a_payment(stage, award)
+    await job.send("deliver", job.bot)
+    await job.send("validate", job.validator, score_e4=10_000)
+    made.there.dispute()
+    await made.told()
+    state = await made.happened("escrow_not_frozen")
+    assert "escrow_frozen" not in await made.kinds()
+    told = next(event for event in await made.timeline() if event.kind == "escrow_not_frozen")
+    assert told.details == {"escrow_id": job.terms.escrow_id, "why": "it is released"}
+    assert not needs_freeze(state)
+
+
+async def test_a_payment_funds_an_escrow_that_has_no_run(stage: Stage, award):
+    job = await award(balance=1)
+    await job.open()
+    with stage.env.with_time_skipping_disabled():
+        await job.handle.terminate("test")
+        made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+        await made.happened("escrow_funded")
+        assert (await job.state()).status == "funded"

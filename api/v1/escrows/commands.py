@@ -8,25 +8,22 @@ unique command ids, give the first result. A run that is behind the books catche
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.catch_up import catching_up
 from api.deps import Deps
 from api.patience import PAUSE, patiently
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
-from contracts.search_attributes import escrow_attributes
+from contracts.runs import escrow_run
 from domain.access import Actor
 from domain.errors import DomainError, Unavailable, WrongState
-from domain.escrow.state import Escrow, EscrowStatus, Milestone, Terms
-from domain.escrow.story import summary
+from domain.escrow.state import Escrow, Milestone, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
 from models.contract import Contract
 from repositories import escrow as escrows
-from workflows.escrow import EscrowWorkflow
+from runtime import reach
+from runtime.catch_up import catching_up
 
 #: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
 TRIES_FOR_A_MISSING_RUN = 5
@@ -152,22 +149,9 @@ async def _started(
     A workflow that was terminated by hand starts again from the state that the books hold; one that has completed
     does not, because its escrow has ended.
     """
-    terms = start.terms
-    operation = WithStartWorkflowOperation(
-        EscrowWorkflow.run,
-        start,
-        id=escrow_workflow_id(terms.contract_id),
-        task_queue=TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        task_timeout=TASK_TIMEOUT,
-        static_summary=summary(terms),
-        search_attributes=escrow_attributes(terms, None if start.resume else EscrowStatus.OPEN),
+    return await reach.update(
+        client, escrow_run(start), update, command, update_id=update_id, result_type=CommandResult
     )
-    result: CommandResult = await client.execute_update_with_start_workflow(
-        update, command, id=update_id, start_workflow_operation=operation, result_type=CommandResult
-    )
-    return result
 
 
 async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]) -> CommandResult:

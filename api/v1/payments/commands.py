@@ -9,10 +9,8 @@ behind the books catches up before its refusal counts.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.client import Client
 
-from api.catch_up import catching_up
 from api.deps import Deps
 from api.idempotency import Command
 from api.patience import PAUSE, patiently
@@ -23,19 +21,18 @@ from contracts.payment import (
     PaymentInput,
     PaymentSignal,
 )
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
-from contracts.search_attributes import payment_attributes
+from contracts.runs import payment_run
 from domain.access import Actor
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from domain.ids import is_id, payment_workflow_id
+from domain.ids import is_id
 from domain.payment.commands import NotYet
 from domain.payment.fulfilment import fulfilment_due
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, PaymentTerms
-from domain.payment.story import summary
 from repositories import payment as payments
 from repositories import payment_command as intents
+from runtime import reach
+from runtime.catch_up import catching_up
 from runtime.identity import new_id
-from workflows.payment import PaymentWorkflow
 
 MISSING = "There is no such payment."
 
@@ -167,28 +164,10 @@ async def _told(
     deps: Deps, client: Client, terms: PaymentTerms, update: str, command: PaymentCommand, *, resume: bool
 ) -> PaymentCommandResult:
     start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)
-    workflow_id = payment_workflow_id(terms.payment_id)
+    run = payment_run(start)
 
     async def give(update_id: str) -> PaymentCommandResult:
-        operation = WithStartWorkflowOperation(
-            PaymentWorkflow.run,
-            start,
-            id=workflow_id,
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            task_timeout=TASK_TIMEOUT,
-            static_summary=cut_summary(summary(terms)),
-            search_attributes=payment_attributes(terms, None if resume else PaymentStatus.CREATED),
-        )
-        result: PaymentCommandResult = await client.execute_update_with_start_workflow(
-            update,
-            command,
-            id=update_id,
-            start_workflow_operation=operation,
-            result_type=PaymentCommandResult,
-        )
-        return result
+        return await reach.update(client, run, update, command, update_id=update_id, result_type=PaymentCommandResult)
 
     async def books() -> int:
         async with deps.database.platform() as session:
@@ -196,7 +175,7 @@ async def _told(
             return 0 if row is None else row.version
 
     async def answer(update_id: str) -> PaymentCommandResult:
-        attempt = catching_up(client, workflow_id, update_id, give, books)
+        attempt = catching_up(client, run.workflow_id, update_id, give, books)
         return await patiently(attempt, limit=deps.settings.command_timeout, what="payment")
 
     try:
@@ -214,17 +193,5 @@ async def _told(
 
 
 async def _look(client: Client, payment: Payment, actor: Actor, command_id: str) -> None:
-    terms = payment.terms
-    await client.start_workflow(
-        PaymentWorkflow.run,
-        PaymentInput(terms=terms, created_by=actor, command_id=command_id, resume=True),
-        id=payment_workflow_id(terms.payment_id),
-        task_queue=TASK_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        start_signal="look",
-        start_signal_args=[PaymentSignal(operator=actor.principal)],
-        task_timeout=TASK_TIMEOUT,
-        static_summary=cut_summary(summary(terms)),
-        search_attributes=payment_attributes(terms, None),
-    )
+    start = PaymentInput(terms=payment.terms, created_by=actor, command_id=command_id, resume=True)
+    await reach.signal(client, payment_run(start), "look", PaymentSignal(operator=actor.principal))

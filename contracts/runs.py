@@ -1,0 +1,63 @@
+"""The run of an entity: its pinned type, its id, and the options that it starts with, wherever it is started from."""
+
+from dataclasses import dataclass
+
+from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
+
+from contracts.base import Message
+from contracts.escrow import EscrowInput
+from contracts.payment import PaymentInput
+from contracts.queues import cut_summary
+from contracts.search_attributes import escrow_attributes, payment_attributes
+from domain.escrow.state import EscrowStatus
+from domain.escrow.story import summary as escrow_summary
+from domain.ids import escrow_workflow_id, payment_workflow_id
+from domain.payment.state import PaymentStatus
+from domain.payment.story import summary as payment_summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Says how an entity's run is found, and how one is started where there is none.
+
+    Attributes:
+        workflow: the pinned type.
+        workflow_id: the one id of the entity; at most one run of it lives.
+        start: the input; with `resume` it goes on from what the books hold.
+        reuse: whether a run may follow one that has ended.
+        summary: what an operator reads in the list.
+        attributes: see `contracts.search_attributes`.
+    """
+
+    workflow: str
+    workflow_id: str
+    start: Message
+    reuse: WorkflowIDReusePolicy
+    summary: str
+    attributes: TypedSearchAttributes
+
+
+def escrow_run(start: EscrowInput) -> Run:
+    """Return the run of an escrow; another one follows only a run that was lost, not one that has completed."""
+    terms = start.terms
+    return Run(
+        workflow="escrow",
+        workflow_id=escrow_workflow_id(terms.contract_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary=escrow_summary(terms),
+        attributes=escrow_attributes(terms, None if start.resume else EscrowStatus.OPEN),
+    )
+
+
+def payment_run(start: PaymentInput) -> Run:
+    """Return the run of a payment; a payment whose run has ended gets another one whenever there is news."""
+    terms = start.terms
+    return Run(
+        workflow="payment",
+        workflow_id=payment_workflow_id(terms.payment_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(payment_summary(terms)),
+        attributes=payment_attributes(terms, None if start.resume else PaymentStatus.CREATED),
+    )

@@ -1,0 +1,76 @@
+"""The one door to the runs of entities: a message reaches the run that lives, or starts the one that is missing.
+
+No message is lost because nobody was there to receive it. An update is answered when its effect is in the books; a
+signal is for news that the run asks about itself.
+"""
+
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.client import Client, WithStartWorkflowOperation
+from temporalio.common import WorkflowIDConflictPolicy
+
+from contracts.base import Message
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
+from contracts.runs import Run
+
+R = TypeVar("R")
+
+
+async def update(
+    client: Client,
+    run: Run,
+    name: str,
+    command: Message,
+    *,
+    update_id: str,
+    result_type: type[R],
+    rpc_timeout: timedelta | None = None,
+) -> R:
+    """Give a command to the entity's run, which is started where there is none, and return its answer.
+
+    Args:
+        client: to Temporal.
+        run: of the entity.
+        name: of the update.
+        command: the update's message.
+        update_id: repeating it attaches to the first try, for as long as that run lasts.
+        result_type: of the answer.
+        rpc_timeout: how long to wait for the server; None waits as long as the caller does.
+
+    Raises:
+        WorkflowUpdateFailedError: the run refused the command.
+        WorkflowAlreadyStartedError: the run has completed, and no other may follow it.
+        RPCError: the server could not be asked, or gave no answer in time.
+    """
+    operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+        run.workflow, run.start, **_options(run)
+    )
+    result: R = await client.execute_update_with_start_workflow(
+        name,
+        command,
+        id=update_id,
+        start_workflow_operation=operation,
+        result_type=result_type,
+        rpc_timeout=rpc_timeout,
+    )
+    return result
+
+
+async def signal(client: Client, run: Run, name: str, message: Message) -> None:
+    """Tell the entity's run, which is started where there is none, that something has happened."""
+    await client.start_workflow(
+        run.workflow, run.start, start_signal=name, start_signal_args=[message], **_options(run)
+    )
+
+
+def _options(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.workflow_id,
+        "task_queue": TASK_QUEUE,
+        "task_timeout": TASK_TIMEOUT,
+        "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+        "id_reuse_policy": run.reuse,
+        "static_summary": run.summary,
+        "search_attributes": run.attributes,
+    }
