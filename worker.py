@@ -92,7 +92,12 @@ WORKFLOWS = [
 
 
 def make_worker(
-    client: Client, database: Database, providers: Providers | None = None, *, build_id: str | None = None
+    client: Client,
+    database: Database,
+    providers: Providers | None = None,
+    *,
+    build_id: str | None = None,
+    sealed_signals: bool = False,
 ) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
@@ -101,7 +106,7 @@ def make_worker(
     worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
     """
     providers = providers or Providers({})
-    escrow, holds = EscrowActivities(database), HoldActivities(database)
+    escrow, holds = EscrowActivities(database, sealed_signals=sealed_signals), HoldActivities(database)
     books, asking = PaymentBooks(database), PaymentProviders(database, providers, client)
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     comparing = ReconciliationActivities(database, providers, client)
@@ -179,7 +184,8 @@ async def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     providers = make_providers(settings, database)
-    async with make_worker(client, database, providers, build_id=settings.build_id):
+    sealed = settings.signals_are_sealed
+    async with make_worker(client, database, providers, build_id=settings.build_id, sealed_signals=sealed):
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")

@@ -20,13 +20,24 @@ from runtime.database import Database, driver_connection
 #: whatever the platform's own people do.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
 
+#: The note of a signal that was refused, which changes nothing.
+REFUSED = "command_refused"
+UNSEALED = Declined(
+    code="escrow.signal_not_sealed",
+    detail="Nobody vouches for the sender. Sign in at /codec/login, use the codec, and send it again.",
+)
+
 
 class EscrowActivities:
     """The effects of `EscrowWorkflow` on the books."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role writes, because a transfer touches two tenants."""
+    def __init__(self, database: Database, *, sealed_signals: bool = False) -> None:
+        """Take the database; the platform's role writes, because a transfer touches two tenants.
+
+        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
+        """
         self._database = database
+        self._sealed_signals = sealed_signals
 
     @activity.defn(name="record_escrow_event")
     async def record_event(self, message: RecordEscrowEvent) -> RecordedEscrow:
@@ -42,6 +53,9 @@ class EscrowActivities:
         Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
             caller can mend is a result; anything else is retried, and an operator is alerted.
         """
+        actor = message.actor_detail
+        if self._sealed_signals and actor is not None and actor.claimed and message.event != REFUSED:
+            return RecordedEscrow(applied=False, declined=UNSEALED)
         try:
             async with self._database.platform() as session:
                 return await self._write(session, message)

@@ -29,9 +29,10 @@ from starlette.responses import HTMLResponse, Response
 from temporalio.api.common.v1 import Payload, Payloads
 
 from api.errors import Malformed, TooLarge, problem
+from contracts.seal import Seal
 from domain.access import Actor, Permission
 from domain.errors import DomainError, Forbidden, Invalid, Unauthenticated
-from runtime.codec import SealedPayloadError, encryption_codec
+from runtime.codec import ENCODING, SealedPayloadError, encryption_codec, with_seal, without_marks
 from runtime.settings import Settings
 
 COOKIE = "bursar_codec"
@@ -104,15 +105,17 @@ class CodecEndpoints:
         return await self._convert(request, decode=True)
 
     async def encode(self, request: Request) -> Response:
-        """Seal the payloads of the body with the current key."""
+        """Seal the payloads of the body with the current key, each with the operator who asks inside."""
         return await self._convert(request, decode=False)
 
     async def _convert(self, request: Request, *, decode: bool) -> Response:
         try:
             actor = await self._operator(request)
             payloads = await self._payloads(request)
-            if self._codec is not None:
-                payloads = await (self._codec.decode(payloads) if decode else self._codec.encode(payloads))
+            if self._codec is not None and decode:
+                payloads = [without_marks(payload) for payload in await self._codec.decode(payloads)]
+            elif self._codec is not None:
+                payloads = await self._codec.encode([_bound_to(actor, payload) for payload in payloads])
         except SealedPayloadError as error:
             return problem(request, Invalid(str(error)), self._cors(request))
         except DomainError as error:
@@ -213,6 +216,14 @@ _FORM = (
     '<form method="post" action="login"><label>Operator key '
     '<input type="password" name="key" autocomplete="off" required autofocus></label> <button>Sign in</button></form>'
 )
+
+
+def _bound_to(actor: Actor, payload: Payload) -> Payload:
+    """Write into a payload that is not sealed yet who has it sealed."""
+    if payload.metadata.get("encoding") == ENCODING:
+        return payload
+    seal = Seal(operator=actor.principal, key_id=actor.key_id, seal_id=secrets.token_hex(16))
+    return with_seal(payload, seal.model_dump_json().encode())
 
 
 def _object(body: object) -> dict[str, object]:

@@ -5,9 +5,10 @@ Messages only grow: a new field has a default, a field is never renamed or remov
 
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, SkipValidation
 
 from contracts.base import Message
+from contracts.seal import Seal
 from domain.access import Actor
 from domain.errors import DomainError, InsufficientFunds, Invalid
 from domain.escrow.state import Artifact, Escrow, Move, Terms
@@ -126,10 +127,12 @@ class OperatorSignal(Message):
     Fields take whatever JSON holds, and the handler judges them: a signal that cannot be decoded would be dropped
     without a trace, and a refused one belongs in the timeline. `operator` is who sends it; `command_id` makes a
     repeated signal one command. Each signal has a field of its own name besides, for the id of what it is meant for.
+    `seal` is not the sender's to fill: the converter replaces it by what the codec vouches for.
     """
 
     operator: object = None
     command_id: object = None
+    seal: SkipValidation[Seal | None] = None
 
 
 class ApproveSignal(OperatorSignal):

@@ -144,6 +144,7 @@ class Actor:
         key_id: the API key; None when the command did not come over HTTP.
         request_id: the HTTP request, to find its log lines.
         address: the client's network address; None when the command did not come over HTTP.
+        claimed: nothing but the message itself says who sent it: a signal that was typed into the Temporal UI.
     """
 
     principal: str
@@ -153,6 +154,7 @@ class Actor:
     key_id: str | None = None
     request_id: str | None = None
     address: str | None = None
+    claimed: bool = False
 
     @property
     def is_platform(self) -> bool:

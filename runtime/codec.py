@@ -3,8 +3,8 @@
 A sealed payload has the metadata `encoding: binary/encrypted`, `encryption-cipher: AES-256-GCM` and
 `encryption-key-id`, and as data a random 96-bit nonce followed by the ciphertext of the whole serialized payload. The
 three metadata values are bound to the ciphertext as additional data, so none of them can be exchanged unnoticed.
-Payloads that are not sealed pass through on the way in: a signal typed by an operator in the Temporal UI, and
-histories that are older than the keys.
+Payloads that are not sealed pass through on the way in, with a mark: a signal typed by an operator in the Temporal UI,
+and histories that are older than the keys. What is done about the mark is decided where an event is written.
 """
 
 import base64
@@ -25,6 +25,9 @@ ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
 CIPHER_FIELD = "encryption-cipher"
 KEY_ID_FIELD = "encryption-key-id"
+#: Metadata of an opened payload, for the converter: the seal of an operator, and that nobody sealed it.
+SEAL = "bursar-seal"
+UNSEALED = "bursar-unsealed"
 NONCE_BYTES = 12
 KEY_BYTES = 32
 
@@ -64,12 +67,12 @@ class EncryptionCodec(PayloadCodec):
         return [p if p.metadata.get("encoding") == ENCODING else self._seal(p) for p in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Open what is sealed and pass on the rest.
+        """Open what is sealed, and pass on the rest with a mark that nothing outside of it can forge.
 
         Raises:
             SealedPayloadError: the key is unknown, or the payload is not what was sealed.
         """
-        return [self._open(p) if p.metadata.get("encoding") == ENCODING else p for p in payloads]
+        return [self._open(p) if p.metadata.get("encoding") == ENCODING else _marked_unsealed(p) for p in payloads]
 
     def _seal(self, payload: Payload) -> Payload:
         key_id = self._sealing_id.encode()
@@ -99,6 +102,28 @@ class EncryptionCodec(PayloadCodec):
 def _bound(cipher: bytes, key_id: bytes) -> bytes:
     """Return the additional data that ties the metadata to the ciphertext."""
     return b"\x00".join((ENCODING, cipher, key_id))
+
+
+def with_seal(payload: Payload, seal: bytes) -> Payload:
+    """Return a payload that is about to be sealed together with who had it sealed."""
+    bound = without_marks(payload)
+    bound.metadata[SEAL] = seal
+    return bound
+
+
+def without_marks(payload: Payload) -> Payload:
+    """Return a payload without what this codec, or somebody in its place, wrote beside the content."""
+    bare = Payload()
+    bare.CopyFrom(payload)
+    for mark in (SEAL, UNSEALED):
+        bare.metadata.pop(mark, None)
+    return bare
+
+
+def _marked_unsealed(payload: Payload) -> Payload:
+    marked = without_marks(payload)
+    marked.metadata[UNSEALED] = b"true"
+    return marked
 
 
 def parse_keys(text: str) -> list[tuple[str, bytes]]:

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     temporal_api_key: SecretStr | None = None
     temporal_ui_url: str = "http://127.0.0.1:8233"
     encryption_keys: SecretStr | None = None
+    sealed_signals: bool | None = None
     build_id: str | None = None
 
     host: str = "127.0.0.1"
@@ -144,6 +145,22 @@ class Settings(BaseSettings):
     ton_confirmations: int = Field(default=1, ge=1)
     rates_url: str | None = Field(default=None, repr=False)
     quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
+
+    @property
+    def signals_are_sealed(self) -> bool:
+        """Whether a command that reaches a run unsealed is refused."""
+        return self._has_keys if self.sealed_signals is None else self.sealed_signals
+
+    @property
+    def _has_keys(self) -> bool:
+        return self.encryption_keys is not None and bool(self.encryption_keys.get_secret_value().strip())
+
+    @model_validator(mode="after")
+    def _sealing_takes_keys(self) -> "Settings":
+        """Refuse to ask for seals that nobody can make."""
+        if self.sealed_signals and not self._has_keys:
+            raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
+        return self
 
     @model_validator(mode="after")
     def _stripe_keys_stay_secret(self) -> "Settings":

@@ -14,7 +14,6 @@ import structlog
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, Interceptor, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.plugin import SimplePlugin
 from temporalio.runtime import Runtime
@@ -25,6 +24,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from contracts import search_attributes
 from runtime.codec import encryption_codec
 from runtime.interceptors import BursarInterceptor
+from runtime.seals import OpenPayloadConverter, SealedPayloadConverter
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 
 log = structlog.get_logger("bursar.temporal")
@@ -85,9 +85,9 @@ def data_converter(settings: Settings) -> DataConverter:
     """
     codec = encryption_codec(settings.encryption_keys)
     if codec is None:
-        return pydantic_data_converter
-    return dataclasses.replace(
-        pydantic_data_converter,
+        return DataConverter(payload_converter_class=OpenPayloadConverter)
+    return DataConverter(
+        payload_converter_class=SealedPayloadConverter,
         payload_codec=codec,
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

@@ -264,7 +264,10 @@ class EscrowWorkflow(EscrowRun):
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
-        actor = _operator(signal, unnamed)
+        actor, seal = _operator(signal, unnamed), signal.seal
+        if seal is not None and not _named(signal.command_id):
+            # The seal's own id: what somebody copies out of the history and sends again is the same command.
+            command_id = f"signal:{name}:{seal.seal_id}"
         refusal = await self._tried(command_id, decide, actor)
         # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
         if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._was_behind():
@@ -275,8 +278,9 @@ class EscrowWorkflow(EscrowRun):
             workflow.logger.warning("refused after the end", extra={"command": name, "code": refusal.error_code})
             return
         note = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
+        # A sealed signal that was refused keeps its id, so that a copy of it cannot be sent at a better time.
         await self._apply(
-            f"{command_id}:refused",
+            f"{command_id}:refused" if seal is None else command_id,
             lambda escrow, _now: Outcome(escrow=escrow, event="command_refused", actor=actor.qualified(), details=note),
             actor,
         )
@@ -367,14 +371,19 @@ def _checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
     """Return the decision that judges first whether the signal is meant for this escrow and names its sender."""
 
     def decide(escrow: Escrow, now: datetime) -> Outcome:
-        check_signal(escrow, subject=getattr(signal, name), operator=_named(signal.operator))
+        subject, seal = getattr(signal, name), signal.seal
+        operator = _named(signal.operator) if seal is None else seal.operator
+        check_signal(escrow, name, subject=subject, operator=operator, sealed=seal is not None)
         return given(escrow, now)
 
     return decide
 
 
 def _operator(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
-    return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR)
+    """Return whom the seal names, or else who the sender says to be."""
+    if signal.seal is not None:
+        return Actor(principal=signal.seal.operator, role=Role.OPERATOR, key_id=signal.seal.key_id)
+    return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR, claimed=True)
 
 
 def _named(value: object) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import contracts
-from contracts import catch_up, holds, payment
+from contracts import catch_up, holds, payment, seal
 from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
@@ -85,10 +85,10 @@ def samples() -> dict[str, Message]:
         messages.RefundEscrow(**command, amount_minor=1),
         messages.CancelEscrow(**command, reason="r"),
         messages.CommandResult(escrow_id="esc_1", status="released", version=4),
-        messages.ApproveSignal(**signal, signatory="finance", delivery=3),
-        messages.DisputeSignal(**signal, reason="r"),
-        messages.ResolveSignal(**signal, payee_share="0.60", note="n"),
-        messages.CancelSignal(**signal, reason="r"),
+        messages.ApproveSignal(**signal, approve="esc_1", signatory="finance", delivery=3),
+        messages.DisputeSignal(**signal, dispute="esc_1", reason="r"),
+        messages.ResolveSignal(**signal, resolve="esc_1", payee_share="0.60", note="n"),
+        messages.CancelSignal(**signal, cancel="esc_1", reason="r"),
         messages.RecordEscrowEvent(
             escrow=escrow,
             event=outcome.event,
@@ -125,6 +125,7 @@ def samples() -> dict[str, Message]:
         payment.CustomerInput(org_id="org_1", name="Acme"),
         payment.CustomerResult(org_id="org_1", customer_ref="cus_1"),
         catch_up.CatchUp(version=7),
+        seal.Seal(operator="kim", key_id="key_1", seal_id="5ea1"),
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),
     ]

@@ -15,11 +15,14 @@ from runtime.codec import (
     ENCODING,
     KEY_ID_FIELD,
     NONCE_BYTES,
+    SEAL,
+    UNSEALED,
     EncryptionCodec,
     MalformedKeys,
     SealedPayloadError,
     encryption_codec,
     parse_keys,
+    without_marks,
 )
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
@@ -69,8 +72,12 @@ async def test_unknown_key_is_named_in_the_error() -> None:
         await codec(KEY_TWO).decode([sealed])
 
 
-async def test_unsealed_payloads_pass_through() -> None:
-    assert await codec(KEY_ONE).decode([PLAIN, Payload()]) == [PLAIN, Payload()]
+async def test_unsealed_payloads_pass_through_with_a_mark() -> None:
+    forged = without_marks(PLAIN)
+    forged.metadata[SEAL] = b"forged"
+    passed = await codec(KEY_ONE).decode([PLAIN, forged, Payload()])
+    assert [without_marks(payload) for payload in passed] == [PLAIN, PLAIN, Payload()]
+    assert [(UNSEALED in payload.metadata, SEAL in payload.metadata) for payload in passed] == [(True, False)] * 3
 
 
 async def test_sealed_payload_is_not_sealed_twice() -> None:

@@ -29,6 +29,7 @@ SECRETS = {
     [
         ({"BURSAR_CREDIT_PRICE": "abc"}, "price"),
         ({"BURSAR_PORT": "abc"}, "port"),
+        ({"BURSAR_ENCRYPTION_KEYS": " ", "BURSAR_SEALED_SIGNALS": "true"}, "BURSAR_SEALED_SIGNALS"),
         ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "sk_live_SECRETSECRET"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
         ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "rk_test_SECRETSECRET"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
         ({"BURSAR_STRIPE_API_BASE": "http://stripe.example"}, "BURSAR_STRIPE_API_BASE"),
@@ -148,3 +149,15 @@ def test_representation_of_the_settings_holds_no_secret() -> None:
     names = ("database_url", "platform_database_url", "migration_database_url", "otlp_endpoint", "evm_rpc_url")
     settings = Settings.model_validate({**dict.fromkeys(names, secret), "stripe_api_key": "sk_test_SECRETSECRET"})
     assert "SECRETSECRET" not in f"{settings!r} {settings}"
+
+
+KEY = "k:" + base64.b64encode(bytes(32)).decode()
+
+
+@pytest.mark.parametrize(
+    ("keys", "setting", "sealed"),
+    [(None, None, False), ("", None, False), (KEY, None, True), (KEY, False, False), (KEY, True, True)],
+)
+def test_signals_are_sealed_wherever_there_are_keys(keys: str | None, setting: bool | None, sealed: bool) -> None:
+    settings = Settings.model_validate({"encryption_keys": keys, "sealed_signals": setting})
+    assert settings.signals_are_sealed is sealed

@@ -249,7 +249,11 @@ def with_plugin(client: Client) -> Client:
 
 @asynccontextmanager
 async def stage_on(
-    env: WorkflowEnvironment, database_urls: Any, build_id: str | None = None, chains: ChainsInTest | None = None
+    env: WorkflowEnvironment,
+    database_urls: Any,
+    build_id: str | None = None,
+    chains: ChainsInTest | None = None,
+    sealed_signals: bool = False,
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
@@ -260,7 +264,7 @@ async def stage_on(
     if chains is not None:
         crypto = chains.provider(PostgresDepositBook(database))
         providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-    async with make_worker(client, database, providers, build_id=build_id):
+    async with make_worker(client, database, providers, build_id=build_id, sealed_signals=sealed_signals):
         yield Stage(env, client, database, deps, fake, chains)
 
     connection = await asyncpg.connect(database_urls.platform)

@@ -1,0 +1,55 @@
+"""Puts what the codec found out about a payload into the message: who sealed it, or that nobody did.
+
+A message cannot say this of itself, so whatever the sender wrote there is replaced. Nothing is refused here: a run that
+is replayed decodes the same payloads again, also those that are older than the keys. Whoever writes the event decides.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.api.common.v1 import Payload
+from temporalio.contrib.pydantic import PydanticPayloadConverter
+
+from contracts.escrow import EscrowCommand, OperatorSignal
+from contracts.seal import Seal
+from runtime.codec import SEAL, UNSEALED
+
+
+class OpenPayloadConverter(PydanticPayloadConverter):
+    """The converter where payloads travel in clear: nobody vouches for a sender, whatever a payload says."""
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """Decode messages; a signal has no seal."""
+        values = super().from_payloads(payloads, type_hints)
+        return [_sealed_by(value, None) if isinstance(value, OperatorSignal) else value for value in values]
+
+
+class SealedPayloadConverter(PydanticPayloadConverter):
+    """The converter behind the codec, which marked what it opened and what came unsealed."""
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """Decode messages; a signal gets its seal, and the actor of an unsealed command is a claim."""
+        values = super().from_payloads(payloads, type_hints)
+        return [_marked(value, payload) for value, payload in zip(values, payloads, strict=True)]
+
+
+def _marked(value: Any, payload: Payload) -> Any:
+    if isinstance(value, OperatorSignal):
+        return _sealed_by(value, _seal_of(payload))
+    if isinstance(value, EscrowCommand) and UNSEALED in payload.metadata:
+        return value.model_copy(update={"actor": dataclasses.replace(value.actor, claimed=True)})
+    return value
+
+
+def _sealed_by(signal: OperatorSignal, seal: Seal | None) -> OperatorSignal:
+    return signal.model_copy(update={"seal": seal})
+
+
+def _seal_of(payload: Payload) -> Seal | None:
+    written = payload.metadata.get(SEAL)
+    try:
+        return None if written is None else Seal.model_validate_json(written)
+    except ValidationError:
+        return None
