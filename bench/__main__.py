@@ -1,7 +1,7 @@
-"""`python -m bench [books] [http] [escrow] [payments]`: measure, and print one table of ratios; by default everything.
+"""`python -m bench [books] [neighbours] [http] [escrow] [payments]`: measure, and print one table of ratios.
 
-Every ratio compares two things that ran in turn on the same machine in the same run, so it holds on a noisy one; the
-figures beside it do not travel.
+By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
+so it holds on a noisy one; the figures beside it do not travel.
 """
 
 import argparse
@@ -13,13 +13,14 @@ from importlib.metadata import version
 
 import asyncpg
 
-from bench import books, escrow, http, payments
+from bench import books, escrow, http, neighbours, payments
 from bench.rows import Row
 from bench.world import World, running_world
 from stack.temporal import find_temporal
 
 PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "books": books.run,
+    "neighbours": neighbours.run,
     "http": http.run,
     "escrow": escrow.run,
     "payments": payments.run,

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import zlib
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -66,6 +67,11 @@ class Server:
     def __init__(self, socket_dir: str) -> None:
         self.socket_dir = socket_dir
         self._scripts = tempfile.TemporaryDirectory(prefix="bursar-bench-sql-")
+
+    @classmethod
+    def of(cls, world: World) -> "Server":
+        """Return that of a bench's stack."""
+        return cls(parse_qs(urlsplit(world.database_url).query)["host"][0])
 
     def close(self) -> None:
         """Remove the scripts."""
@@ -247,11 +253,10 @@ async def measure(server: Server) -> list[Row]:
 
 async def run(world: World) -> list[Row]:
     """Measure on the bench's own stack."""
-    host = parse_qs(urlsplit(world.database_url).query)["host"][0]
-    return await measure(Server(host))
+    return await measure(Server.of(world))
 
 
-async def main() -> None:
+async def alone(measured: Callable[[Server], Awaitable[list[Row]]]) -> None:
     """Start a PostgreSQL, measure, print, stop."""
     from bench.__main__ import line
 
@@ -262,7 +267,7 @@ async def main() -> None:
         process = Process(postgres.program())
         try:
             await asyncio.to_thread(wait_until_ready, postgres, process, 60)
-            for row in await measure(Server(str(postgres.socket_dir))):
+            for row in await measured(Server(str(postgres.socket_dir))):
                 print(line(row), flush=True)
         finally:
             process.kill()
@@ -274,4 +279,4 @@ if __name__ == "__main__":
 
         print(uvloop.run(_gateway_load(sys.argv[2])))
     else:
-        asyncio.run(main())
+        asyncio.run(alone(measure))
