@@ -1,5 +1,6 @@
 """From accounts by name to their ids: opens what is not there yet, and remembers ids for the whole process."""
 
+from itertools import islice
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -7,7 +8,7 @@ import asyncpg
 
 from domain.accounts import Account
 
-#: Ids that a process remembers for one database; the oldest go first.
+#: Ids that a process remembers for one database; the oldest go first, but those of striped accounts stay.
 MAX_REMEMBERED = 200_000
 
 # Two databases of one process never share ids: the identity is the cluster, the database and the table itself, so a
@@ -47,8 +48,10 @@ class AccountIds:
         try:
             return [known[account.path, account.asset] for account in accounts]
         except KeyError:
-            opened = await self._open({(a.path, a.asset): a for a in accounts if (a.path, a.asset) not in known})
-            return [opened.get(key) or known[key] for key in ((a.path, a.asset) for a in accounts)]
+            wanted = {(a.path, a.asset): a for a in accounts}
+            ids = {key: known[key] for key in wanted if key in known}
+            ids |= await self._open({key: account for key, account in wanted.items() if key not in ids})
+            return [ids[account.path, account.asset] for account in accounts]
 
     def forget(self) -> None:
         """Drop what is remembered for this database."""
@@ -83,6 +86,8 @@ class AccountIds:
         for key, row in zip(keys, rows, strict=True):
             if alone or row["settled"]:
                 known[key] = opened[key]
-        while len(known) > MAX_REMEMBERED:
-            del known[next(iter(known))]
+        # Everybody posts to the striped ones, and they are few. The lowest byte of an id tells them apart.
+        others = (key for key, account_id in known.items() if not account_id & 0xFF)
+        for key in list(islice(others, max(0, len(known) - MAX_REMEMBERED))):
+            del known[key]
         return opened

@@ -5,12 +5,14 @@ BU004 invalid, BU005 hold expired, BU006 no such hold, BU007 entries that do not
 immutable, BU009 no such account. BU007 and BU008 are defects, so they are not translated.
 """
 
+import json
 from collections.abc import Callable
 from types import TracebackType
 
 import asyncpg
 
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound, Unavailable
+from domain.money import format_amount
 
 NO_ACCOUNT = "BU009"
 
@@ -19,10 +21,10 @@ NO_ACCOUNT = "BU009"
 _RETRYABLE_CLASSES = frozenset({"08", "40", "53", "55", "57"})
 
 
-def _refusal(error: asyncpg.PostgresError) -> DomainError | None:
+def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | None:
     match error.sqlstate:
         case "BU001":
-            return InsufficientFunds("The account does not have this amount available.")
+            return _insufficient(error.detail, org_id)
         case "BU002":
             return IdempotencyConflict("The key was used before, for something else.")
         case "BU003":
@@ -42,6 +44,20 @@ def _refusal(error: asyncpg.PostgresError) -> DomainError | None:
     return None
 
 
+def _insufficient(detail: str | None, org_id: str | None) -> InsufficientFunds:
+    """Say what is needed and what is there, but only of an account of the organization that it is done for."""
+    lacking = json.loads(detail or "{}")
+    # What is there was read after the refusal, and may have come since.
+    if org_id is None or lacking.get("org") != org_id or lacking["available"] >= lacking["needed"]:
+        return InsufficientFunds("The account does not have this amount available.")
+    asset = lacking["asset"]
+    needed, available = (format_amount(lacking[name], asset) for name in ("needed", "available"))
+    return InsufficientFunds(
+        f"This needs {needed} {asset}, and {available} {asset} are available.",
+        extra={"needed": needed, "available": available, "currency": asset},
+    )
+
+
 class translated:
     """Context of one call to the books: raises domain errors, and keeps every other error as it is.
 
@@ -49,12 +65,18 @@ class translated:
     transaction everything before it is lost too, so the caller has to run the whole transaction again.
     """
 
-    __slots__ = ("_connection", "_forget_accounts")
+    __slots__ = ("_connection", "_forget_accounts", "_org_id")
 
-    def __init__(self, connection: asyncpg.Connection, forget_accounts: Callable[[], None]) -> None:
-        """Take the connection that the call uses, and what to do when an account id turns out to be stale."""
+    def __init__(
+        self, connection: asyncpg.Connection, forget_accounts: Callable[[], None], org_id: str | None = None
+    ) -> None:
+        """Take the connection that the call uses, and what to do when an account id turns out to be stale.
+
+        `org_id` is the organization that the call is made for: of its accounts a refusal says what they hold.
+        """
         self._connection = connection
         self._forget_accounts = forget_accounts
+        self._org_id = org_id
 
     def __enter__(self) -> None:
         """Begin the call."""
@@ -67,12 +89,12 @@ class translated:
             return
         if isinstance(error, asyncpg.PostgresError):
             sqlstate = str(error.sqlstate or "")
-            if sqlstate == NO_ACCOUNT or getattr(error, "constraint_name", None) == "fk_holds_account_id_accounts":
+            if sqlstate == NO_ACCOUNT:
                 self._forget_accounts()
                 raise Unavailable("The books were replaced; repeat the request.") from error
             if sqlstate[:2] in _RETRYABLE_CLASSES:
                 raise Unavailable("The database could not finish the request; repeat it with the same key.") from error
-            refusal = _refusal(error)
+            refusal = _refusal(error, self._org_id)
             if refusal is not None:
                 raise refusal from error
         elif isinstance(error, OSError) or (isinstance(error, asyncpg.InterfaceError) and self._connection.is_closed()):

@@ -55,10 +55,14 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A hold that was taken; `replayed` when its key had taken it before, whatever became of it since."""
+    """A hold that was taken; `replayed` when its key had taken it before, and `status` tells what became of it since.
+
+    `status` is `pending`, `posted`, `voided` or `expired`; one that is pending and past its time can only be voided.
+    """
 
     hold_id: UUID
     replayed: bool
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,6 @@ class Ledger:
         """Borrow the connection; it has to be one of the platform role."""
         self._connection = connection
         self._ids = AccountIds(connection)
-        self._call = translated(connection, self._ids.forget)
 
     async def post(
         self,
@@ -128,7 +131,7 @@ class Ledger:
         metadata: Mapping[str, object] | None = None,
     ) -> Posted:
         """Move one amount from one account to another, once per key."""
-        with self._call:
+        with self._call(org_id):
             source_id, destination_id = await self._ids.of(source, destination)
             row = await self._connection.fetchval(
                 _POST,
@@ -156,7 +159,7 @@ class Ledger:
         metadata: Mapping[str, object] | None = None,
     ) -> Posted:
         """Post one transfer of several legs, all of them or none, in the order given."""
-        with self._call:
+        with self._call(org_id):
             sources, destinations = await self._endpoints(legs)
             amounts = [leg.amount_minor for leg in legs]
             row = await self._connection.fetchval(
@@ -188,7 +191,7 @@ class Ledger:
         """
         if len(postings) > MAX_BATCH:
             raise Invalid(f"A batch takes {MAX_BATCH} transfers at most.")
-        with self._call:
+        with self._call(org_id):
             sources, destinations = await self._endpoints(postings)
             rows = await self._connection.fetch(
                 _POST_BATCH,
@@ -213,7 +216,7 @@ class Ledger:
         `if_open` are locked only if they exist, and the caller has kept everybody else from opening them.
         """
         optional = list(if_open)
-        with self._call:
+        with self._call():
             ids = await self._ids.of(*accounts)
             await self._connection.execute(_LOCK, ids, [a.path for a in optional], [a.asset for a in optional])
 
@@ -229,7 +232,7 @@ class Ledger:
         metadata: Mapping[str, object] | None = None,
     ) -> Held:
         """Set an amount of an account aside until it is captured, voided or expired."""
-        with self._call:
+        with self._call(account.org_id):
             (account_id,) = await self._ids.of(account)
             row = await self._connection.fetchval(
                 _HOLD, key, account_id, amount_minor, expires_at, reference, held_at, _json(metadata)
@@ -250,7 +253,7 @@ class Ledger:
         metadata: Mapping[str, object] | None = None,
     ) -> Posted:
         """Post up to the held amount to the destination and release the rest; once, and not after the hold expired."""
-        with self._call:
+        with self._call():
             (destination_id,) = await self._ids.of(destination)
             row = await self._connection.fetchval(
                 _CAPTURE,
@@ -268,24 +271,27 @@ class Ledger:
 
     async def void(self, *, key: str, hold_id: UUID, effective_at: datetime) -> bool:
         """Release the whole hold; returns whether this key had done so before."""
-        with self._call:
+        with self._call():
             return bool(await self._connection.fetchval(_VOID, key, hold_id, effective_at))
 
     async def expire_holds(self, *, now: datetime, limit: int = 1000) -> int:
         """Release holds that expired at or before `now`, up to the limit, and return how many there were."""
-        with self._call:
+        with self._call():
             return int(await self._connection.fetchval(_EXPIRE, now, limit))
 
     async def balance(self, account: Account) -> Balance:
         """Read what the account holds now; does not open it."""
-        with self._call:
+        with self._call():
             row = _one(await self._connection.fetchrow(_BALANCE, account.path, account.asset))
         return Balance(posted_minor=row["posted"], pending_minor=row["pending_out"], version=row["version"])
 
     async def balance_as_of(self, account: Account, at: datetime) -> int:
         """Read what the account held at a time of business, with what was recorded later for that time."""
-        with self._call:
+        with self._call():
             return int(await self._connection.fetchval(_BALANCE_AS_OF, account.path, account.asset, at))
+
+    def _call(self, org_id: str | None = None) -> translated:
+        return translated(self._connection, self._ids.forget, org_id)
 
     async def _endpoints(self, moves: Sequence[Leg] | Sequence[Posting]) -> tuple[list[int], list[int]]:
         ids = await self._ids.of(*chain.from_iterable((move.source, move.destination) for move in moves))

@@ -145,12 +145,12 @@ class LedgerHold(Base):
         ),
         CheckConstraint("(status = 'pending') = (ended_at IS NULL)", name="ended"),
         Index("ix_holds_account_id", "account_id"),
-        Index("ix_holds_expires_at", "expires_at", postgresql_where=text("status = 'pending'")),
+        Index("ix_holds_expires_at", "expires_at", "id", postgresql_where=text("status = 'pending'")),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "80"}},
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.uuidv7())
-    account_id: Mapped[int] = mapped_column(ForeignKey("ledger.accounts.id"))
+    account_id: Mapped[int]
     amount: Mapped[int]
     captured: Mapped[int] = mapped_column(server_default=text("0"))
     held_at: Mapped[datetime]

@@ -41,7 +41,7 @@ BEGIN
         SELECT l.ord * 2 + 1, l.transfer_id, l.destination, l.amount
         FROM unnest(p_transfers, p_destinations, p_amounts) WITH ORDINALITY AS l (transfer_id, destination, amount, ord)
     ), running AS (
-        SELECT s.account_id, b.stripe, s.transfer_id, s.amount, b.asset, b.pending_out, b.floor,
+        SELECT s.account_id, b.stripe, s.transfer_id, s.amount, b.asset, b.posted, b.pending_out, b.floor,
             b.version + row_number() OVER w AS version,
             (b.posted + sum(s.amount) OVER w)::bigint AS balance_after
         FROM sides s
@@ -53,7 +53,7 @@ BEGIN
         SELECT r.account_id, r.version, r.amount, r.balance_after, p_effective_at, r.transfer_id, r.stripe, r.asset
         FROM running r
         WHERE r.amount > 0 OR r.floor IS NULL OR r.balance_after - r.pending_out >= r.floor
-           OR ledger.refuse_funds(r.account_id, -r.amount, r.transfer_id::text)
+           OR ledger.refuse_funds(r.account_id, r.posted - r.balance_after, r.transfer_id::text)
         RETURNING account_id, stripe, version, amount
     )
     UPDATE ledger.balances b SET posted = b.posted + n.amount, version = n.version

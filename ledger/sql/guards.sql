@@ -51,6 +51,22 @@ BEFORE UPDATE OF id, account_id, amount, held_at, expires_at, recorded_at, idemp
     metadata OR DELETE OR TRUNCATE ON ledger.holds
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+-- A hold is of an account that exists. As above: a foreign key would lock the account's row, and every hold on a busy
+-- account would add to the list of who has it.
+CREATE OR REPLACE FUNCTION ledger.check_holds() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF (SELECT a.id FROM ledger.accounts a WHERE a.id OPERATOR(pg_catalog.=) NEW.account_id) IS NULL THEN
+        RAISE EXCEPTION 'no account %', NEW.account_id USING ERRCODE = 'BU009';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER check_holds AFTER INSERT ON ledger.holds
+FOR EACH ROW EXECUTE FUNCTION ledger.check_holds();
+
 -- A hold ends once: a row that has ended never changes again.
 CREATE OR REPLACE TRIGGER ends_once BEFORE UPDATE ON ledger.holds
 FOR EACH ROW WHEN (OLD.status <> 'pending') EXECUTE FUNCTION ledger.refuse_change();

@@ -1,9 +1,11 @@
 -- Two-phase movements: a hold is pending, then posted, voided or expired, once.
 
--- Sets an amount aside. BU001: not available. BU002: the key stands for another hold. BU004: breaks a rule.
-CREATE OR REPLACE FUNCTION ledger.hold(
+-- Sets an amount aside, and answers what became of the hold since when its key is replayed. BU001: not available.
+-- BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account.
+DROP FUNCTION IF EXISTS ledger.hold(text, bigint, bigint, timestamptz, text, timestamptz, jsonb);
+CREATE FUNCTION ledger.hold(
     p_key text, p_account bigint, p_amount bigint, p_expires_at timestamptz, p_reference text, p_held_at timestamptz,
-    p_metadata jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean
+    p_metadata jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean, OUT status text
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -19,10 +21,11 @@ BEGIN
         (idempotency_key, request_hash, account_id, amount, held_at, expires_at, reference, metadata)
     VALUES (p_key, hash, p_account, p_amount, p_held_at, p_expires_at, p_reference, p_metadata)
     ON CONFLICT (idempotency_key) DO NOTHING
-    RETURNING id INTO hold_id;
+    RETURNING id, holds.status INTO hold_id, status;
     replayed := NOT FOUND;
     IF replayed THEN
-        SELECT h.id, h.request_hash INTO STRICT hold_id, known_hash FROM ledger.holds h WHERE h.idempotency_key = p_key;
+        SELECT h.id, h.status, h.request_hash INTO STRICT hold_id, status, known_hash
+        FROM ledger.holds h WHERE h.idempotency_key = p_key;
         IF known_hash <> hash THEN
             RAISE EXCEPTION 'key % stands for another hold', p_key USING ERRCODE = 'BU002';
         END IF;
@@ -120,7 +123,9 @@ BEGIN
 END
 $$;
 
--- Ends up to p_limit holds that expired at or before p_now and answers how many. Several sweepers may run at once.
+-- Ends up to p_limit holds that expired at or before p_now and answers how many. Several sweepers may run at once: they
+-- leave out what somebody else has locked, and wait for no hold. In the order of the index of what is pending, or the
+-- planner may read the whole table by its key, with all that has ended.
 CREATE OR REPLACE FUNCTION ledger.expire_holds(p_now timestamptz, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -130,7 +135,7 @@ BEGIN
     due := ARRAY(
         SELECT h.id FROM ledger.holds h
         WHERE h.status = 'pending' AND h.expires_at <= p_now
-        ORDER BY h.id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+        ORDER BY h.expires_at, h.id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
     );
     PERFORM FROM ledger.balances b
     WHERE b.stripe = 0 AND b.account_id IN (SELECT h.account_id FROM ledger.holds h WHERE h.id = ANY (due))

@@ -59,6 +59,10 @@ BEGIN
         RETURN;
     END IF;
 
+    IF (p_amount > 0) IS NOT TRUE THEN
+        PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
+    END IF;
+
     -- Twice the same two updates, because a striped account is locked last, and of two that are alike the lower id
     -- first. A source that is not found has not enough, or does not exist.
     IF (p_source & 255 > 0, p_source) < (p_destination & 255 > 0, p_destination) THEN
@@ -78,7 +82,7 @@ BEGIN
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
         RETURNING b.posted, b.version, b.stripe, b.asset INTO s_posted, s_version, s_stripe, s_asset;
     END IF;
-    IF (p_amount > 0 AND p_source <> p_destination AND s_asset = d_asset) IS NOT TRUE THEN
+    IF (p_source <> p_destination AND s_asset = d_asset) IS NOT TRUE THEN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
@@ -109,12 +113,19 @@ BEGIN
 END
 $$;
 
--- Always raises BU001; a function, so that a query can refuse in the middle of its rows.
+-- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: whose
+-- account of what it is, how much was needed and how much is there.
 CREATE OR REPLACE FUNCTION ledger.refuse_funds(p_account bigint, p_amount bigint, p_key text) RETURNS boolean
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    lacking jsonb := (
+        SELECT pg_catalog.jsonb_build_object('org', a.org_id, 'asset', a.asset, 'needed', p_amount,
+            'available', b.posted - b.pending_out - b.floor, 'key', p_key)
+        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.id = p_account
+    );
 BEGIN
     RAISE EXCEPTION 'account % has not % available', p_account, p_amount
-        USING ERRCODE = 'BU001', DETAIL = pg_catalog.format('%s', p_key);
+        USING ERRCODE = 'BU001', DETAIL = coalesce(lacking::pg_catalog.text, '');
 END
 $$;

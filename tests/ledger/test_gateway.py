@@ -5,6 +5,7 @@ import pytest
 
 from domain.accounts import org_credits
 from domain.errors import InsufficientFunds, Unavailable
+from ledger.account_ids import AccountIds
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
@@ -61,6 +62,22 @@ async def test_replaced_books_are_noticed_and_the_next_attempt_works(
         with pytest.raises(Unavailable):
             await others.ledger.hold(key=fresh("h"), account=account, amount_minor=1, expires_at=LATER, held_at=NOW)
         assert (await others.ledger.balance(account)).posted_minor == 12
+
+
+async def test_accounts_that_are_forgotten_are_found_again_and_those_of_everybody_are_never_forgotten(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = AccountIds(books.connections[0])
+    ids.forget()
+    monkeypatch.setattr("ledger.account_ids.MAX_REMEMBERED", 3)
+    first = [await books.org(1) for _ in range(3)]
+    known = dict(zip(first, await ids.of(*first), strict=True))
+    more = [await books.org(1) for _ in range(3)]
+    # All of the first are forgotten as the others become known, in the same call.
+    assert (await ids.of(*first, *more))[:3] == [known[account] for account in first]
+    assert ids._known is not None
+    assert (ISSUANCE.path, ISSUANCE.asset) in ids._known
+    assert len(ids._known) <= 3
 
 
 async def test_posting_in_a_session_commits_and_rolls_back_with_it(db: Database, books: Books) -> None:

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 
 import asyncpg
@@ -5,9 +6,10 @@ import pytest
 
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound
 from domain.ids import uuid_of
-from ledger.gateway import Balance
+from ledger.gateway import Balance, Held
 from runtime.identity import new_id
-from tests.support.books import ISSUANCE, LATER, NOW, Books, fresh
+from tests.conftest import DatabaseUrls
+from tests.support.books import ISSUANCE, LATER, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
@@ -140,3 +142,85 @@ async def test_captures_into_a_striped_account_from_both_sides_never_deadlock(bo
     assert not [result for result in results if isinstance(result, DomainError)]
     assert [(await books.ledger.balance(account)).posted_minor for account in (left, right)] == [1000, 1000]
     await books.assert_proven()
+
+
+@pytest.mark.parametrize("due", [0, 3])
+async def test_sweep_reads_as_little_of_many_holds_as_of_few(fresh_database_urls: DatabaseUrls, due: int) -> None:
+    async with open_books(fresh_database_urls.platform, clients=1) as books:
+        account = await books.org(10**9)
+        owner = await asyncpg.connect(fresh_database_urls.owner)
+        read = []
+        for size in (2_000, 40_000):
+            # Most have ended, and expired long ago as far as anybody can tell from statistics; the others are not due.
+            await owner.execute("SET session_replication_role = replica")
+            await owner.execute(
+                "INSERT INTO ledger.holds (account_id, amount, held_at, expires_at, ended_at, status, request_hash,"
+                " idempotency_key) SELECT a.id, 1, $2::timestamptz, CASE WHEN pending THEN $4::timestamptz ELSE $2 END,"
+                " CASE WHEN NOT pending THEN $2 END, CASE WHEN pending THEN 'pending' ELSE 'voided' END, '',"
+                " format('many:%s:%s', $3, n) FROM ledger.accounts a,"
+                " (SELECT n, n % 25 = 0 AS pending FROM generate_series(1, $3::int) AS n) many WHERE a.path = $1",
+                account.path,
+                NOW - timedelta(days=1),
+                size,
+                LATER,
+            )
+            await owner.execute(
+                "UPDATE ledger.balances SET pending_out = pending_out + $1 WHERE account_id ="
+                " (SELECT id FROM ledger.accounts WHERE path = $2)",
+                size // 25,
+                account.path,
+            )
+            await owner.execute("VACUUM ANALYZE ledger.holds")
+            for _ in range(due):
+                await hold(books, account, 1, expires_at=NOW, held_at=NOW - timedelta(days=1))
+            explained = await books.connections[0].fetchval(
+                "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT ledger.expire_holds($1, 10)", NOW
+            )
+            plan = json.loads(explained)[0]["Plan"]
+            read.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+        await owner.close()
+        assert read[1] <= read[0] + 100, read
+        await books.assert_proven()
+
+
+async def test_hold_locks_no_row_of_its_account(books: Books, owner: asyncpg.Connection) -> None:
+    """Many holds at once on one busy account would otherwise add up to lists of who has that row."""
+    account = await books.org(100)
+    locked_by = "SELECT xmax::text FROM ledger.accounts WHERE path = $1"
+    before = await owner.fetchval(locked_by, account.path)
+    async with books.connections[0].transaction():
+        await hold(books, account, 1)
+        assert await owner.fetchval(locked_by, account.path) == before
+
+
+async def test_hold_of_an_account_that_does_not_exist_is_refused_whoever_writes_it(owner: asyncpg.Connection) -> None:
+    with pytest.raises(asyncpg.PostgresError, match="no account 2560000000000"):
+        await owner.execute(
+            "SELECT ledger.hold('nobody', 256 * 10000000000::bigint, 1, now() + interval '1 h', NULL, now())"
+        )
+    with pytest.raises(asyncpg.PostgresError, match="no account 77"):
+        await owner.execute(
+            "INSERT INTO ledger.holds (account_id, amount, held_at, expires_at, request_hash, idempotency_key)"
+            " VALUES (77, 1, now(), now(), '', 'nobody')"
+        )
+
+
+async def test_replayed_hold_says_what_became_of_it(books: Books) -> None:
+    account, payee = await books.org(100), await books.org()
+    keys = {status: fresh("h") for status in ("pending", "posted", "voided", "expired")}
+    held = {
+        status: await hold(books, account, 7, key=key, expires_at=NOW, held_at=NOW - timedelta(days=3))
+        if status == "expired"
+        else await hold(books, account, 7, key=key)
+        for status, key in keys.items()
+    }
+    assert {one.status for one in held.values()} == {"pending"}
+    await books.ledger.capture(
+        key=fresh("c"), hold_id=held["posted"].hold_id, amount_minor=7, destination=payee, effective_at=NOW
+    )
+    await books.ledger.void(key=fresh("v"), hold_id=held["voided"].hold_id, effective_at=NOW)
+    await books.ledger.expire_holds(now=NOW)
+    for status, key in keys.items():
+        expires_at, held_at = (NOW, NOW - timedelta(days=3)) if status == "expired" else (LATER, NOW)
+        again = await hold(books, account, 7, key=key, expires_at=expires_at, held_at=held_at)
+        assert again == Held(held[status].hold_id, True, status)

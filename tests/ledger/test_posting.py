@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -86,6 +87,44 @@ async def test_floor_refuses_and_leaves_the_key_unused(books: Books) -> None:
     assert (await books.ledger.balance(payer)).posted_minor == 0
 
 
+async def refused_for(books: Books, payer: accounts.Account, org_id: str | None) -> list[InsufficientFunds]:
+    """Have each kind of posting refused, for 60 of the 50 that the payer has, 15 of them set aside."""
+    await books.ledger.hold(key=fresh("h"), account=payer, amount_minor=15_000_000, expires_at=LATER, held_at=NOW)
+    given: dict[str, Any] = {"kind": "t", "effective_at": NOW, "org_id": org_id}
+    moved = {"source": payer, "destination": COMMISSION, "amount_minor": 60_000_000}
+    halves = [30_000_000, 30_000_000]
+    legs = [Leg(payer, COMMISSION, amount) for amount in halves]
+    postings = [Posting(fresh("k"), payer, COMMISSION, amount) for amount in halves]
+    refusals = []
+    for call in (
+        books.ledger.post(key=fresh("k"), **moved, **given),
+        books.ledger.post_legs(key=fresh("k"), legs=legs, **given),
+        books.ledger.post_batch(postings=postings, **given),
+    ):
+        with pytest.raises(InsufficientFunds) as refused:
+            await call
+        refusals.append(refused.value)
+    return refusals
+
+
+async def test_refusal_says_what_is_needed_and_what_is_available(books: Books) -> None:
+    payer = await books.org(50_000_000)
+    refusals = await refused_for(books, payer, payer.org_id)
+    with pytest.raises(InsufficientFunds) as refused:
+        await books.ledger.hold(key=fresh("h"), account=payer, amount_minor=60_000_000, expires_at=LATER, held_at=NOW)
+    for refusal in (*refusals, refused.value):
+        assert refusal.extra == {"needed": "60.00", "available": "35.00", "currency": "CREDIT"}
+        assert refusal.detail == "This needs 60.00 CREDIT, and 35.00 CREDIT are available."
+
+
+@pytest.mark.parametrize("org_id", [None, "org_other"])
+async def test_refusal_says_nothing_of_what_somebody_elses_account_holds(books: Books, org_id: str | None) -> None:
+    payer = await books.org(50_000_000)
+    for refusal in await refused_for(books, payer, org_id):
+        assert refusal.extra == {}
+        assert refusal.detail == "The account does not have this amount available."
+
+
 @pytest.mark.parametrize("amount_minor", [0, -1, 10**30, 2**63 - 1])
 async def test_impossible_amount_is_invalid(books: Books, amount_minor: int) -> None:
     payer = await books.org(10)
@@ -99,6 +138,26 @@ async def test_impossible_amount_is_invalid(books: Books, amount_minor: int) -> 
             effective_at=NOW,
         )
     assert (await books.ledger.balance(payer)).posted_minor == 10
+
+
+@pytest.mark.parametrize("amount_minor", [0, -1, -(2**62)])
+async def test_negative_amount_between_empty_accounts_is_invalid(books: Books, amount_minor: int) -> None:
+    first, second = await books.org(1), await books.org(1)
+    for account in (first, second):  # open, and empty
+        await books.ledger.post(
+            key=fresh("k"), kind="t", source=account, destination=ISSUANCE, amount_minor=1, effective_at=NOW
+        )
+    for source, destination in ((first, second), (second, first), (ISSUANCE, first)):
+        with pytest.raises(Invalid, match="positive amount"):
+            await books.ledger.post(
+                key=fresh("k"),
+                kind="t",
+                source=source,
+                destination=destination,
+                amount_minor=amount_minor,
+                effective_at=NOW,
+            )
+    assert (await books.ledger.balance(first), await books.ledger.balance(second)) == (Balance(0, 0, 2),) * 2
 
 
 async def test_transfer_to_itself_or_to_another_asset_is_invalid(books: Books) -> None:
