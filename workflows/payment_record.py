@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -14,6 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.catch_up import dated
     from contracts.payment import (
         AskProvider,
+        EscrowFreezing,
+        EscrowFunding,
         LoadPayment,
         PaymentCommandResult,
         PaymentEvent,
@@ -26,10 +28,24 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import Conflict
     from domain.ids import payment_key
     from domain.payment import commands
+    from domain.payment.agenda import News, Order, Step
     from domain.payment.converge import Observation, converge
     from domain.payment.fulfilment import fulfilment_due
-    from domain.payment.state import Outcome, Payment, PaymentStatus, RefundState
+    from domain.payment.state import Outcome, Payment, PaymentStatus
     from domain.payment.story import details
+
+
+#: What an escrow answers; None where an older activity froze it.
+EscrowWord = EscrowFunding | EscrowFreezing | None
+
+
+@dataclass
+class Errand:
+    """A question to an escrow, and the task that waits for its answer."""
+
+    step: Step
+    task: "asyncio.Task[EscrowWord]"
+
 
 #: How many of our own events one transaction writes: each carries the whole state, and a local activity is short.
 EVENTS_A_RECORD = 50
@@ -54,6 +70,11 @@ class PaymentRecord:
         # The next run begins when all are answered, so nobody waits for what only the next one does.
         self._leaving = False
         self._look_wanted = start.look
+        # In which order what is due comes; None for as long as the order of before has not differed.
+        self._order: Order | None = None
+        self._tried = News()
+        self._polled_at: datetime | None = None
+        self._errand: Errand | None = None
         self._published: PaymentStatus | None = None if start.resume else self._payment.status
 
     # The one way that anything is written -----------------------------------------------------------------------------
@@ -68,7 +89,7 @@ class PaymentRecord:
         """Write the events that make the books agree with a snapshot, from wherever the books stand."""
         assert answer.snapshot is not None
         self._lookups = 0
-        now = workflow.now()
+        self._polled_at = now = workflow.now()
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
             outcomes = converge(self._payment, seen)
@@ -169,16 +190,18 @@ class PaymentRecord:
             return True
         return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not fulfilment_due(payment)
 
-    def _is_unknown(self) -> bool:
-        """Tell whether the answer to a call was lost."""
-        return self._payment.unknown or any(refund.state is RefundState.UNKNOWN for refund in self._payment.refunds)
+    def _progress(self) -> tuple[int, int, bool, bool]:
+        return self._payment.version, len(self._events), self._look_wanted, self._errand is not None
 
-    def _news(self) -> tuple[int, int, bool]:
-        return self._payment.version, len(self._events), self._look_wanted
+    def _has_answer(self) -> bool:
+        return self._errand is not None and self._errand.task.done()
+
+    def _news(self) -> tuple[int, int, bool, bool]:
+        return self._payment.version, len(self._events), self._look_wanted, self._has_answer()
 
     def _has_ended(self) -> bool:
         payment = self._payment
-        if payment.version == 0 or payment.awaits or self._events or self._look_wanted:
+        if payment.version == 0 or payment.awaits or self._events or self._look_wanted or self._errand is not None:
             return False
         return workflow.now() >= self._closes_at()
 

@@ -1,7 +1,9 @@
 """What the run of a payment does by itself; `workflows/payment.py` adds who may tell it what."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
@@ -11,6 +13,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.payment import (
         AskProvider,
         AskRefund,
+        EscrowFreezing,
+        EscrowFunding,
         FundEscrowFromPayment,
         GiveUpRefund,
         ProviderAnswer,
@@ -22,19 +26,13 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import payment_key, refund_id_of
     from domain.invoice import WrongInvoiceState
     from domain.payment import commands
+    from domain.payment.agenda import POLL, News, Order, Step, Wait, after, agenda, due, hold_until, is_unknown, what
     from domain.payment.converge import numbered, refund_accepted, refund_failed
-    from domain.payment.fulfilment import (
-        Readiness,
-        falls_short,
-        fulfilment_due,
-        is_left_nothing,
-        needs_freeze,
-        readiness,
-    )
+    from domain.payment.fulfilment import Readiness, falls_short, is_left_nothing, is_ready, readiness
     from domain.payment.given_up import give_up
     from domain.payment.snapshot import NOT_FOUND, Decline, ProviderStatus
-    from domain.payment.state import AWAITING, IN_FLIGHT, Outcome, PaymentStatus, Refund, RefundState
-    from workflows.payment_record import PaymentRecord
+    from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Outcome, Refund, RefundState
+    from workflows.payment_record import Errand, EscrowWord, PaymentRecord
 
 #: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
 CALL_TIMEOUT = timedelta(seconds=20)
@@ -42,8 +40,6 @@ CALL_TIMEOUT = timedelta(seconds=20)
 CREATE_GIVES_UP_AFTER = timedelta(seconds=15)
 #: How long a look at the provider is tried for; the next look is due soon enough.
 LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
-#: Pauses between lookups of an unknown outcome: the first, and the longest.
-FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
 #: How many of the provider's events one look answers for.
 EVENTS_A_LOOK = 100
 
@@ -54,71 +50,92 @@ class PaymentRun(PaymentRecord):
     # What the run does by itself --------------------------------------------------------------------------------------
 
     async def _advance(self) -> None:
-        """Do the next thing that is due, or wait until something is."""
+        """Take the next step of the agenda, or wait until there is one."""
         async with self._lock:
             await self._open_once()
-            if self._payment.ref is None and self._payment.status in {PaymentStatus.CREATED, PaymentStatus.UNKNOWN}:
+            item = self._next(woken=True)
+            if isinstance(item, Step):
+                known = self._progress()
+                await self._do(item)
+                self._taken(item, progressed=self._progress() != known)
+        item = self._next(woken=False)
+        if isinstance(item, Wait):
+            await self._wait(item)
+
+    def _next(self, *, woken: bool) -> Step | Wait:
+        """Ask the agenda. A run keeps the order of before only where it has taken a turn by it that differs."""
+        now, news = workflow.now(), self._seen(woken=woken)
+        item = agenda(self._payment, now, news, self._order or Order.FAIR)
+        if self._order is None:
+            before = agenda(self._payment, now, news, Order.BEFORE)
+            if what(item) != what(before):
+                self._order = Order.FAIR if workflow.patched("fair-agenda") else Order.BEFORE
+                return item if self._order is Order.FAIR else before
+        return item
+
+    def _seen(self, *, woken: bool = False) -> News:
+        return replace(
+            self._tried,
+            told=bool(self._events) or self._look_wanted,
+            woken=woken,
+            asked=self._errand is not None and not self._errand.task.done(),
+            answered=self._has_answer(),
+            lookups=self._lookups,
+            polls=self._polls,
+            polled_at=self._polled_at,
+        )
+
+    def _taken(self, step: Step, *, progressed: bool) -> None:
+        """Let a step give way to others; one that is due as before is held back for a while."""
+        stays = step in due(self._payment, workflow.now(), self._seen()) and step is not Step.LOOK
+        in_vain = stays and (not progressed or is_unknown(self._payment))
+        held = hold_until(workflow.now(), self._lookups) if in_vain else None
+        self._tried = after(self._tried, step, hold_until=held)
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case Step.TAKE_ANSWER:
+                await self._take_answer()
+            case Step.FREEZE:
+                self._ask_escrow(step)
+            case Step.END_UNMADE:
+                await self._end_unmade()
+            case Step.SUBMIT:
                 await self._submit()
-            elif any(refund.state in IN_FLIGHT for refund in self._payment.refunds):
+            case Step.SUBMIT_REFUNDS:
+                await self._submit_refunds()
+            case Step.LOOK:
+                await self._look()
+            case Step.FULFIL:
+                await self._fulfil()
+            case Step.END_TIME:
+                await self._end_time()
+            case Step.REFUND_AND_LOOK:
                 await self._submit_refunds()
                 if self._events or self._look_wanted:
                     await self._look()
-            elif self._events or self._look_wanted:
-                await self._look()
-            elif fulfilment_due(self._payment):
-                await self._serve_purpose()
-            elif needs_freeze(self._payment):
-                await self._freeze_escrow()
-            elif workflow.now() >= self._payment.ends_at:
-                await self._end_time()
-        if not self._is_due():
-            await self._wait()
+            case Step.FUND_ESCROW | Step.FREEZE_ESCROW:
+                await self._take_word(await self._word_of_escrow(step))
 
-    def _is_due(self) -> bool:
-        """Tell whether the next turn has something to do at once; what is unknown is looked up after a pause."""
-        if self._is_unknown():
-            return False
-        if self._events or self._look_wanted or fulfilment_due(self._payment) or needs_freeze(self._payment):
-            return True
-        if self._payment.status is PaymentStatus.CREATED:
-            return True
-        requested = any(refund.state is RefundState.REQUESTED for refund in self._payment.refunds)
-        over = workflow.now() >= self._payment.ends_at
-        expiring = commands.expiring(self._payment, at=workflow.now()) is not None
-        return requested or (over and (expiring or falls_short(self._payment)))
-
-    async def _wait(self) -> None:
-        """Wait for news, a command, the next poll, the payer's deadline or the end, whichever is first."""
+    async def _wait(self, wait: Wait) -> None:
+        """Wait for news, a command, the escrow's answer, or the time at which something is due."""
         if self._has_ended() or self._should_continue_as_new():
             return
-        known, (until, what) = self._news(), self._next_wake()
+        known = self._news()
         try:
             await workflow.wait_condition(
                 # News that came before could not be looked at yet, and wake nobody again.
                 lambda: self._news() != known or self._should_continue_as_new(),
-                timeout=max(until - workflow.now(), timedelta(0)),
-                timeout_summary=f"{self._payment.status.value}: {what}",
+                timeout=max(wait.until - workflow.now(), timedelta(0)),
+                timeout_summary=f"{self._payment.status.value}: {wait.why}",
             )
-            self._polls = 0
+            self._polls, held = 0, {}
         except TimeoutError:
-            if what == "ask the provider":
+            held = {step: until for step, until in self._tried.held.items() if until > wait.until}
+            if wait.why == POLL:
                 self._polls += 1
                 self._look_wanted = self._payment.ref is not None
-
-    def _next_wake(self) -> tuple[datetime, str]:
-        payment, now = self._payment, workflow.now()
-        terms = payment.terms
-        if self._is_unknown():
-            return now + min(FIRST_LOOKUP * 2 ** min(self._lookups, 16), LONGEST_LOOKUP), "look up what is unknown"
-        if not payment.awaits and terms.late_poll_seconds:
-            return min(now + timedelta(seconds=terms.late_poll_seconds), self._closes_at()), "ask the provider"
-        if not payment.awaits:
-            return self._closes_at(), "stays open for commands"
-        pause = min(terms.first_poll_seconds * 2 ** min(self._polls, 16), terms.longest_poll_seconds)
-        poll = (now + timedelta(seconds=pause), "ask the provider")
-        if commands.expiring(payment, at=now) is None:
-            return poll
-        return min(poll, (payment.ends_at, "the payer's time is over"))
+        self._tried = replace(self._tried, held=held)
 
     async def _submit(self) -> None:
         """Have the provider make the payment; what may have been made is looked up first."""
@@ -137,6 +154,17 @@ class PaymentRun(PaymentRecord):
                 return
         answer = await self._patiently(PaymentProviders.create, ask, f"create at {terms.provider}")
         await self._take_created(answer)
+
+    async def _end_unmade(self) -> None:
+        """End a payment whose time was over before its provider had it; one that may have been made is looked up."""
+        self._lookups += 1
+        terms = self._payment.terms
+        ask = AskProvider(terms=terms, key=payment_key(terms.payment_id, "create"))
+        found = await self._patiently(PaymentProviders.find, ask, "look for it at the provider")
+        if found is not None and found.missing:
+            await self._record([commands.expired_unmade(self._payment, at=workflow.now())])
+        else:
+            await self._take_created(found)
 
     async def _patiently(
         self,
@@ -170,7 +198,7 @@ class PaymentRun(PaymentRecord):
 
     async def _look(self) -> None:
         """Ask the provider how it stands there, and book what is new with the events that told of it."""
-        self._look_wanted = False
+        self._look_wanted, self._polled_at = False, workflow.now()
         handled = tuple(self._events[:EVENTS_A_LOOK])
         method, step, summary = self._way_to_look()
         answer = await self._patiently(method, self._ask(step), summary, give_up_after=LOOK_GIVES_UP_AFTER)
@@ -226,17 +254,26 @@ class PaymentRun(PaymentRecord):
         await self._record([over])
         await self._look()
 
+    async def _fulfil(self) -> None:
+        """Hand the money over to what it is for, or send back what cannot be; an escrow is asked beside the lock."""
+        payment = self._payment
+        if not payment.fulfilling and (payment.terms.purpose.escrow_id is None or not is_ready(payment)):
+            await self._serve_purpose()
+            return
+        if not payment.fulfilling:
+            await self._record([commands.fulfilment_started(payment, at=workflow.now())])
+        if self._payment.fulfilling:
+            self._ask_escrow(Step.FULFIL)
+
     async def _serve_purpose(self, *, in_part: bool = False) -> None:
-        """Hand the money over to what it is for. A part of it pays a part of an invoice, and no escrow."""
+        """Pay the invoice, or send back what cannot be handed over. A part pays a part of an invoice, and no escrow."""
         if readiness(self._payment) is Readiness.FAILED or (in_part and is_left_nothing(self._payment)):
             refund_id = self._refund_of_purpose()
             await self._record([commands.fulfilment_failed(self._payment, refund_id=refund_id, at=workflow.now())])
         elif self._payment.terms.purpose.invoice_id is not None:
             await self._pay_invoice()
-        elif in_part:
-            await self._purpose_gone("not all of it came in time")
         else:
-            await self._fund_escrow()
+            await self._purpose_gone("not all of it came in time")
 
     async def _pay_invoice(self) -> None:
         """Pay the invoice; the books alone know whether anything is due at that moment."""
@@ -247,29 +284,45 @@ class PaymentRun(PaymentRecord):
                 raise
             await self._purpose_gone(refusal.detail)
 
-    async def _fund_escrow(self) -> None:
-        funding = await workflow.execute_activity_method(
-            PaymentProviders.fund_escrow,
-            FundEscrowFromPayment(terms=self._payment.terms),
-            **regular_activity("fund the escrow", timeout=CALL_TIMEOUT),
-        )
-        if funding.funded:
-            await self._record([commands.fulfilled(self._payment, at=workflow.now())])
-        else:
-            await self._purpose_gone(funding.why or "it takes no money any more")
+    def _ask_escrow(self, step: Step) -> None:
+        """Have the escrow asked beside the lock: it may not answer for long, and others are due meanwhile."""
+        self._errand = Errand(step, asyncio.create_task(self._word_of_escrow(step)))
 
-    async def _freeze_escrow(self) -> None:
-        """Have the escrow hold what it still has: somebody has to decide whose it is."""
-        freezing = await workflow.execute_activity_method(
-            PaymentProviders.freeze_escrow,
-            FundEscrowFromPayment(terms=self._payment.terms),
-            **regular_activity("freeze the escrow", timeout=CALL_TIMEOUT),
-        )
-        if freezing is None or freezing.frozen:
-            await self._record([commands.escrow_frozen(self._payment, at=workflow.now())])
-        else:
-            why = freezing.why or "it has ended"
-            await self._record([commands.escrow_not_frozen(self._payment, why=why, at=workflow.now())])
+    async def _word_of_escrow(self, step: Step) -> EscrowWord:
+        ask = FundEscrowFromPayment(terms=self._payment.terms)
+        if step in {Step.FREEZE, Step.FREEZE_ESCROW}:
+            options = regular_activity("freeze the escrow", timeout=CALL_TIMEOUT)
+            return await workflow.execute_activity_method(PaymentProviders.freeze_escrow, ask, **options)
+        options = regular_activity("fund the escrow", timeout=CALL_TIMEOUT)
+        return await workflow.execute_activity_method(PaymentProviders.fund_escrow, ask, **options)
+
+    async def _take_answer(self) -> None:
+        """Book what the escrow answered; one that could not be asked is asked again after a pause."""
+        errand, self._errand = self._errand, None
+        assert errand is not None
+        try:
+            answer = errand.task.result()
+        except ActivityError:
+            self._lookups += 1
+            held = hold_until(workflow.now(), self._lookups)
+            self._tried = after(self._tried, errand.step, hold_until=held)
+            return
+        await self._take_word(answer)
+
+    async def _take_word(self, answer: EscrowWord) -> None:
+        now = workflow.now()
+        match answer:
+            case None | EscrowFreezing(frozen=True):
+                await self._record([commands.escrow_frozen(self._payment, at=now)])
+            case EscrowFreezing():
+                why = answer.why or "it has ended"
+                await self._record([commands.escrow_not_frozen(self._payment, why=why, at=now)])
+            case EscrowFunding() if self._payment.fulfilment is not Fulfilment.PENDING:
+                pass  # the books knew it first
+            case EscrowFunding(funded=True):
+                await self._record([commands.fulfilled(self._payment, at=now)])
+            case EscrowFunding():
+                await self._purpose_gone(answer.why or "it takes no money any more")
 
     async def _purpose_gone(self, why: str) -> None:
         refund_id = self._refund_of_purpose()
@@ -284,14 +337,20 @@ class PaymentRun(PaymentRecord):
             if refund.state not in IN_FLIGHT:
                 continue
             ask = self._ask_refund(refund)
-            options = regular_activity("refund", timeout=CALL_TIMEOUT)
-            if refund.state is RefundState.UNKNOWN or self._start.resume:
-                self._lookups += 1
-                answer = await workflow.execute_activity_method(PaymentProviders.find_refund, ask, **options)
-                if answer.missing:
+            # What waits for a provider that is away holds up everything else, so it is given up and looked up later.
+            options = regular_activity("refund", timeout=CALL_TIMEOUT, give_up_after=CREATE_GIVES_UP_AFTER)
+            try:
+                if refund.state is RefundState.UNKNOWN or self._start.resume:
+                    self._lookups += 1
+                    answer = await workflow.execute_activity_method(PaymentProviders.find_refund, ask, **options)
+                    if answer.missing:
+                        answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
+                else:
                     answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
-            else:
-                answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                answer = RefundAnswer(unknown="The provider did not answer.")
             await self._take_refund(refund, answer)
 
     def _ask_refund(self, refund: Refund) -> AskRefund:

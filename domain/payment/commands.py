@@ -79,6 +79,12 @@ def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
     return numbered(Outcome(payment=after, event="refused", actor=WORKFLOW, details=details), at)
 
 
+def expired_unmade(payment: Payment, *, at: datetime) -> Outcome:
+    """End a payment whose time was over before its provider had it."""
+    after = replace(payment, expiring=True, unknown=False)
+    return numbered(Outcome(payment=after, event="expired", actor=WORKFLOW), at)
+
+
 def vanished(payment: Payment, *, at: datetime) -> Outcome | None:
     """End a payment that its provider keeps no longer, once nobody can pay it any more; None while somebody could.
 
@@ -204,6 +210,13 @@ def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome
     )
 
 
+def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow is asked to take the money, before it is: from then on it may have it."""
+    details = {"escrow_id": payment.terms.purpose.escrow_id}
+    after = replace(payment, fulfilling=True)
+    return numbered(Outcome(payment=after, event="fulfilment_started", actor=WORKFLOW, details=details), at)
+
+
 def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     """Note that the escrow took the money; what came beyond its amount goes to the organization."""
     surplus = payment.granted_minor - payment.terms.purpose.goods_minor
@@ -211,7 +224,7 @@ def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     moves = (Move(kind=MoveKind.RELEASE, amount_minor=surplus, asset=asset),) if surplus > 0 else ()
     return numbered(
         Outcome(
-            payment=replace(payment, fulfilment=Fulfilment.DONE),
+            payment=replace(payment, fulfilment=Fulfilment.DONE, fulfilling=False),
             event="escrow_funded",
             actor=WORKFLOW,
             moves=moves,
@@ -269,7 +282,7 @@ def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime) -> Outc
 
 
 def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: datetime) -> Outcome:
-    after, purpose = replace(payment, fulfilment=Fulfilment.GONE), payment.terms.purpose
+    after, purpose = replace(payment, fulfilment=Fulfilment.GONE, fulfilling=False), payment.terms.purpose
     wanted = {"escrow_id": purpose.escrow_id} if purpose.invoice_id is None else {"invoice_id": purpose.invoice_id}
     details: dict[str, object] = {**wanted, "why": why}
     amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset

@@ -53,6 +53,11 @@ def readiness(payment: Payment) -> Readiness:
     return Readiness.FAILED if failed else Readiness.WAITS
 
 
+def is_ready(payment: Payment) -> bool:
+    """Tell whether the money is handed over now."""
+    return readiness(payment) is Readiness.READY
+
+
 def fulfilment_due(payment: Payment) -> bool:
     """Tell whether the money is to be handed over now, or can never be."""
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
@@ -66,11 +71,3 @@ def falls_short(payment: Payment) -> bool:
 def is_left_nothing(payment: Payment) -> bool:
     """Tell whether all that came went back, so that nothing is left to hand over."""
     return payment.terms.fulfils_net and not payment.refundable_minor
-
-
-def needs_freeze(payment: Payment) -> bool:
-    """Tell whether an escrow has money that was taken back or is about to be, and does not know it yet."""
-    if payment.terms.purpose.kind is not PurposeKind.ESCROW or payment.fulfilment is not Fulfilment.DONE:
-        return False
-    void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor
-    return not payment.escrow_frozen and (void or any(dispute.counts for dispute in payment.disputes))

@@ -260,6 +260,7 @@ class Payment:
         received_minor: what came in and was not void, before refunds and disputes.
         granted_minor: the goods that were given for it.
         reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
+        fulfilling: its escrow was asked to take the money, and may have it.
         escrow_frozen: the escrow that has the money is disputed, or had ended before.
         expiring: the payer's time is over and the provider was asked to end it.
         pays_until: see `Snapshot`.
@@ -294,6 +295,7 @@ class Payment:
     receipts: tuple[str, ...] = ()
     pays_until: datetime | None = None
     overdue: bool = False
+    fulfilling: bool = False
 
     @property
     def ends_at(self) -> datetime:
@@ -332,7 +334,15 @@ class Payment:
             refund.state in {*IN_FLIGHT, RefundState.PENDING} or (refund.counts and not refund.moved_minor)
             for refund in self.refunds
         )
-        return unsettled or any(dispute.is_open for dispute in self.disputes)
+        return unsettled or self.must_freeze_escrow or any(dispute.is_open for dispute in self.disputes)
+
+    @property
+    def must_freeze_escrow(self) -> bool:
+        """Whether an escrow has money that was taken back or is about to be, and does not know it yet."""
+        if self.terms.purpose.kind is not PurposeKind.ESCROW or self.fulfilment is not Fulfilment.DONE:
+            return False
+        void = self.received_minor - self.reversed_minor < self.terms.amount_minor
+        return not self.escrow_frozen and (void or any(dispute.counts for dispute in self.disputes))
 
     @property
     def wake_at(self) -> datetime | None:

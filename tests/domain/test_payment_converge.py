@@ -10,7 +10,6 @@ from domain.errors import Conflict
 from domain.payment import commands
 from domain.payment.booking import debt, goods_account, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
-from domain.payment.fulfilment import needs_freeze
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind, Snapshot
 from domain.payment.state import (
     Fulfilment,
@@ -281,12 +280,12 @@ def test_an_escrow_is_frozen_too_when_its_money_is_gone_before_anybody_looked(ho
     world.account.pay()
     world.look()
     world.hand_over()
-    assert not needs_freeze(world.payment)
+    assert not world.payment.must_freeze_escrow
     if how == "lost":
         world.account.close_dispute(world.account.dispute(), won=False)
     else:
         world.account.reverse()
     world.look()
-    assert needs_freeze(world.payment)
+    assert world.payment.must_freeze_escrow
     world.take(commands.escrow_frozen(world.payment, at=EPOCH))
-    assert not needs_freeze(world.payment)
+    assert not world.payment.must_freeze_escrow

@@ -7,10 +7,10 @@ import pytest
 from domain.errors import WrongState
 from domain.escrow import commands as rules
 from domain.ids import chargeback_command_id
-from domain.payment.fulfilment import needs_freeze
 from domain.payment.snapshot import RefundStatus
-from domain.payment.state import Fulfilment
+from domain.payment.state import Fulfilment, RefundState
 from models.escrow_notice import EscrowNotice
+from repositories import escrow as escrows
 from tests.workflows.behind import committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.tills import Till, for_escrow, paid, till
@@ -184,7 +184,7 @@ async def test_a_chargeback_of_an_escrow_that_has_ended_says_that_nothing_is_fro
     assert "escrow_frozen" not in await made.kinds()
     told = next(event for event in await made.timeline() if event.kind == "escrow_not_frozen")
     assert told.details == {"escrow_id": job.terms.escrow_id, "why": "it is released"}
-    assert not needs_freeze(state)
+    assert not state.must_freeze_escrow
 
 
 async def test_a_payment_funds_an_escrow_that_has_no_run(stage: Stage, award):
@@ -195,3 +195,36 @@ async def test_a_payment_funds_an_escrow_that_has_no_run(stage: Stage, award):
         made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
         await made.happened("escrow_funded")
         assert (await job.state()).status == "funded"
+
+
+async def test_pitfall_36_a_chargeback_freezes_the_escrow_while_a_refund_is_unknown(stage: Stage, award):
+    job = await award()
+    made = await _captured(stage, job)
+    await made.told()
+    await made.happened("escrow_funded")
+    stage.fake.breaks.append("before")
+    stage.fake.refuses.add("find_refund")
+    try:
+        await made.send("refund", amount_minor=400)
+        made.there.dispute(600)
+        await made.told()
+        await made.happened("escrow_frozen")
+        assert (await made.state()).refunds[0].state is RefundState.UNKNOWN
+        await job.told("disputed")
+    finally:
+        stage.fake.refuses.clear()
+
+
+async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answer(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    async with stage.database.platform() as session:
+        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        await made.told()
+        await made.happened("fulfilment_started")
+        made.there.dispute()
+        state = await made.told()
+        assert (state.status, state.fulfilment) == ("disputed", "pending")
+    await made.happened("escrow_frozen")
+    await job.told("disputed")
+    assert (await made.kinds()).index("dispute_opened") < (await made.kinds()).index("escrow_funded")

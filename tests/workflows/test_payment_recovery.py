@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
@@ -208,3 +208,43 @@ async def test_more_news_than_one_transaction_takes_are_all_booked(stage: Stage)
     assert (len(state.refunds), state.refunded_minor) == (40, 400)
     assert all(refund.moved_minor == 10 and refund.state is RefundState.SUCCEEDED for refund in state.refunds)
     assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
+
+
+async def test_a_payment_is_not_charged_after_its_time(stage: Stage):
+    made = await till(stage, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
+    assert (await made.create()).status == "expired"
+    assert stage.fake.count(made.terms.payment_id) == 0
+    assert await made.kinds() == ["created", "expired"]
+    assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
+
+
+async def test_what_was_charged_in_time_is_found_after_it(stage: Stage):
+    made = await noted(stage, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
+    terms = made.terms
+    asked = CreatePayment(
+        payment_id=terms.payment_id,
+        org_id=terms.org_id,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+        description="",
+        expires_at=terms.expires_at,
+    )
+    stage.fake.accounts["fp_" + terms.payment_id] = Account(asked=asked, ref="fp_" + terms.payment_id)
+    made.there.pay()
+    await made.event()
+    assert (await made.until("succeeded")).received_minor == 1000
+    assert not any(name == "create" and terms.payment_id in key for name, key in stage.fake.calls)
+
+
+async def test_a_payment_that_was_unknown_when_its_time_ended_is_not_made_then(stage: Stage):
+    made = await till(stage, lasts=timedelta(hours=1), method_ref="pm_ok", off_session=True)
+    stage.fake.breaks.append("before")
+    stage.fake.refuses.add("find")
+    try:
+        assert (await made.create()).status == "unknown"
+        await made.pass_time(hours=2)
+    finally:
+        stage.fake.refuses.clear()
+    await made.pass_time(hours=1)
+    await made.until("expired")
+    assert stage.fake.count(made.terms.payment_id) == 0
