@@ -21,7 +21,8 @@ from stack.postgres import Postgres
 from stack.process import Process, StackError, log_tail
 from stack.sandboxes import SANDBOXES, Sandboxes
 from stack.seed import Seed, write_private
-from stack.temporal import NAMESPACE, Temporal
+from stack.temporal import NAMESPACE, Temporal, free_port
+from stack.ui_door import UiDoor, hidden_address
 
 #: In the order of starting. The servers that the product talks to come up together, while the database is migrated.
 STAGES = (("postgres", "temporal", *SANDBOXES), ("worker", "server"))
@@ -103,10 +104,13 @@ class Stack:
         self.temporal = Temporal(
             self.ports.temporal,
             logs / "temporal.log",
-            ui_port=self.ports.temporal_ui,
+            ui_port=free_port(),
+            ui_address=hidden_address(),
             database=self.data_dir / "temporal" / "temporal.db",
             codec_endpoint=f"{self.api_url}/codec" if os.environ.get("BURSAR_ENCRYPTION_KEYS") else None,
         )
+        assert self.temporal.ui_port is not None
+        self._ui_door = UiDoor(self.ports.temporal_ui, self.temporal.ui_address, self.temporal.ui_port)
         surroundings = {**os.environ, **self._extra_env}
         self.sandboxes = Sandboxes(self.data_dir, self.ports, self.api_url, frozenset(parts), surroundings)
         known: dict[str, Part] = {
@@ -168,6 +172,8 @@ class Stack:
         try:
             self.dev_file.unlink(missing_ok=True)
             self.ports.check_free()
+            if "temporal" in self._tended:
+                await self._ui_door.open()
             for stage in STAGES:
                 here = [name for name in stage if name in self._tended]
                 for name in here:
@@ -221,6 +227,7 @@ class Stack:
             if tended.process:
                 await asyncio.to_thread(tended.process.stop, tended.part.grace_seconds)
                 tended.process = None
+        await self._ui_door.close()
         if self._claim:
             self.dev_file.unlink(missing_ok=True)
             self._claim.release()

@@ -23,6 +23,8 @@ NAMESPACE = "default"
 PRAGMAS = ("journal_mode=wal", "synchronous=full")
 #: The worker that ends a workflow task gets the activity that the task asks for with the answer, not by a queue.
 EAGER_ACTIVITIES = "system.enableActivityEagerExecution=true"
+#: Nobody here speaks to the server over HTTP; a page that had its name resolve to this machine could.
+NO_HTTP_HOSTS = 'frontend.httpAllowedHosts=["nobody.invalid"]'
 
 
 def find_temporal() -> str:
@@ -54,12 +56,14 @@ class Temporal:
         log_file: Path,
         *,
         ui_port: int | None = None,
+        ui_address: str = "127.0.0.1",
         database: Path | None = None,
         codec_endpoint: str | None = None,
     ) -> None:
         """Say how to run it; nothing is started yet."""
         self.port = port
         self.ui_port = ui_port
+        self.ui_address = ui_address
         self.log_file = log_file
         self.database = database
         self._codec_endpoint = codec_endpoint
@@ -75,7 +79,7 @@ class Temporal:
         if self.ui_port is None:
             argv.append("--headless")
         else:
-            argv += ["--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]
+            argv += ["--ui-ip", self.ui_address, "--ui-port", str(self.ui_port), "--ui-disable-news-fetch"]
             if self._codec_endpoint:
                 argv += ["--ui-codec-endpoint", self._codec_endpoint]
         if self.database:
@@ -86,7 +90,7 @@ class Temporal:
             kind = IndexedValueType.Name(IndexedValueType.ValueType(key.indexed_value_type))
             words = kind.removeprefix("INDEXED_VALUE_TYPE_").title().replace("_", "")
             argv += ["--search-attribute", f"{key.name}={words}"]
-        argv += ["--dynamic-config-value", EAGER_ACTIVITIES]
+        argv += ["--dynamic-config-value", EAGER_ACTIVITIES, "--dynamic-config-value", NO_HTTP_HOSTS]
         argv += ["--log-format", "json", "--log-level", "warn"]
         # The server wants to know its user's name, which an account without an entry in the system's list has not.
         env = {"USER": "bursar", "HOME": tempfile.gettempdir(), **os.environ}

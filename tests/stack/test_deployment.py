@@ -65,6 +65,11 @@ def test_every_service_waits_for_a_service_that_can_be_waited_for(compose: dict[
                 assert services[needed].get("restart") != "unless-stopped", f"{needed} never completes"
 
 
+def test_only_the_api_is_published(compose: dict[str, Any]) -> None:
+    published = {name for name, service in compose["services"].items() if "ports" in service}
+    assert published == {"api"}
+
+
 @pytest.mark.parametrize("path", ["docker-compose.yml", ".env.example", "docs/deployment.md"])
 def test_every_variable_is_a_setting(path: str) -> None:
     assert variables(read(path)) - SETTINGS == set()
