@@ -1,24 +1,36 @@
 """Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
 
+from datetime import datetime
+
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, settle_debt
-from contracts.escrow import Declined, FindOverdue, LoadEscrow, OverdueEscrows, RecordedEscrow, RecordEscrowEvent
+from contracts.escrow import (
+    Declined,
+    FindOverdue,
+    LoadEscrow,
+    NotedCommand,
+    OverdueEscrows,
+    RecordedEscrow,
+    RecordEscrowEvent,
+)
 from domain import accounts
 from domain.errors import DomainError, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
 from domain.ids import escrow_transfer_key
 from ledger.gateway import Ledger, Leg
-from repositories import alert, audit, escrow
+from repositories import alert, audit, escrow, escrow_notice
 from repositories.payment import lock_debt
 from runtime.database import Database, driver_connection
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
+#: Events of the commands that are noted before they are sent.
+NOTED = frozenset({"disputed", "delivered", "approved"})
 
 #: The note of a signal that was refused, which changes nothing.
 REFUSED = "command_refused"
@@ -45,10 +57,11 @@ class EscrowActivities:
 
         A local activity may have committed although its workflow task was lost, and the task that comes after may
         decide in another order. So the books are compared before they are written: the event must be the next one,
-        and its command must be new. Otherwise the stored state is returned, and the workflow goes on from it.
+        and its command must be new. Otherwise the stored state is returned, and the workflow goes on from it. What a
+        deadline does is not written while a command stands that reached us before it; it is returned instead.
 
-        Effect: one transfer with all movements, the row of the escrow, one row in the timeline, and where it applies
-            an audit record and an alert.
+        Effect: one transfer with all movements, the row of the escrow, one row in the timeline, notes that are settled,
+            and where it applies an audit record and an alert.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
         Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
             caller can mend is a result; anything else is retried, and an operator is alerted.
@@ -111,10 +124,32 @@ class EscrowActivities:
         version = known.version if known is not None else 0
         if version != number - 1:
             raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {version}; were the books set back?")
+        if message.due_at is not None and (noted := await self._noted(session, message, message.due_at)):
+            return RecordedEscrow(applied=False, noted=noted)
         transfer_id = await self._post(session, message)
         await escrow.write(session, message, transfer_id)
+        await self._settle(session, message)
         await self._tell(session, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
+
+    async def _noted(
+        self, session: AsyncSession, message: RecordEscrowEvent, due_at: datetime
+    ) -> tuple[NotedCommand, ...]:
+        """Return the commands that reached us before the deadline and are neither done nor refused."""
+        if message.settles:
+            await escrow_notice.settle(session, message.settles)
+        rows = await escrow_notice.standing(session, message.escrow.terms.escrow_id, due_at)
+        return tuple(
+            NotedCommand(command_id=row.command_id, name=row.name, command=row.command, noted_at=row.noted_at)
+            for row in rows
+        )
+
+    async def _settle(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
+        """Settle the note of the command that was done, or all of them once the deadline has acted or all is over."""
+        if message.due_at is not None or message.escrow.is_final:
+            await escrow_notice.settle_all(session, message.escrow.terms.escrow_id)
+        elif message.event in NOTED:
+            await escrow_notice.settle(session, [message.command_id])
 
     async def _post(self, session: AsyncSession, message: RecordEscrowEvent) -> str | None:
         if not message.moves:

@@ -168,7 +168,9 @@ class CancelSignal(OperatorSignal):
 class RecordEscrowEvent(Message):
     """One event to be written: the state after it, what it says, and the money that moves with it.
 
-    `escrow.version` is the event's number. `at` is business time; the database stamps its own beside it.
+    `escrow.version` is the event's number. `at` is business time; the database stamps its own beside it. `due_at` is
+    set for what a deadline does: it is not written while commands stand that were noted before. `settles` names those
+    of them that the run has refused.
     """
 
     escrow: Escrow
@@ -179,6 +181,17 @@ class RecordEscrowEvent(Message):
     moves: tuple[Move, ...] = ()
     details: dict[str, object] = Field(default_factory=dict)
     at: datetime
+    due_at: datetime | None = None
+    settles: tuple[str, ...] = ()
+
+
+class NotedCommand(Message):
+    """A command that was noted before its deadline, as it was sent, and when that was."""
+
+    command_id: str
+    name: str
+    command: dict[str, object]
+    noted_at: datetime
 
 
 class Declined(Message):
@@ -203,13 +216,15 @@ class RecordedEscrow(Message):
     """What became of the event.
 
     `applied` tells that this very event is in the books. Otherwise `stored` is the state that the books hold, which is
-    ahead of the sender's, or `declined` says why nothing was written.
+    ahead of the sender's, or `declined` says why nothing was written, or `noted` are the commands that must be done or
+    refused before the deadline may act.
     """
 
     applied: bool
     transfer_id: str | None = None
     stored: Escrow | None = None
     declined: Declined | None = None
+    noted: tuple[NotedCommand, ...] = ()
 
 
 class LoadEscrow(Message):

@@ -22,9 +22,11 @@ with workflow.unsafe.imports_passed_through():
         DeliverEscrow,
         DisputeEscrow,
         DisputeSignal,
+        EscrowCommand,
         EscrowInput,
         EscrowResult,
         FundEscrow,
+        NotedCommand,
         OpenEscrow,
         OperatorSignal,
         RefundEscrow,
@@ -268,7 +270,10 @@ class EscrowWorkflow(EscrowRun):
         if seal is not None and not _named(signal.command_id):
             # The seal's own id: what somebody copies out of the history and sends again is the same command.
             command_id = f"signal:{name}:{seal.seal_id}"
+        if name == "dispute":
+            self._freezes[command_id] = (decide, actor)
         refusal = await self._tried(command_id, decide, actor)
+        self._freezes.pop(command_id, None)
         # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
         if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._was_behind():
             refusal = await self._tried(command_id, decide, actor)
@@ -309,7 +314,18 @@ class EscrowWorkflow(EscrowRun):
             escrow, actor=command.actor, source=command.source, now=now, amount_minor=command.amount_minor
         )
 
-    def _deliver(self, command: DeliverEscrow) -> Decision:
+    def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
+        given = noted.command
+        match noted.name:
+            case "dispute":
+                return (dispute := DisputeEscrow.model_validate(given)), self._dispute(dispute, noted.noted_at)
+            case "deliver":
+                return (delivery := DeliverEscrow.model_validate(given)), self._deliver(delivery, noted.noted_at)
+            case "approve":
+                return (approval := ApproveEscrow.model_validate(given)), self._approve(approval, noted.noted_at)
+        raise ValueError(f"{noted.name} is not noted")
+
+    def _deliver(self, command: DeliverEscrow, given_at: datetime | None = None) -> Decision:
         return lambda escrow, now: commands.deliver(
             escrow,
             actor=command.actor,
@@ -317,6 +333,7 @@ class EscrowWorkflow(EscrowRun):
             note=command.note,
             milestone=command.milestone,
             now=now,
+            given_at=given_at,
         )
 
     def _validate(self, command: ValidateEscrow) -> Decision:
@@ -329,17 +346,20 @@ class EscrowWorkflow(EscrowRun):
             delivery=command.delivery,
         )
 
-    def _approve(self, command: ApproveEscrow) -> Decision:
+    def _approve(self, command: ApproveEscrow, given_at: datetime | None = None) -> Decision:
         return lambda escrow, now: commands.approve(
             escrow,
             signatory=signatory_name(escrow, command.actor),
             actor=command.actor,
             now=now,
             delivery=command.delivery,
+            given_at=given_at,
         )
 
-    def _dispute(self, command: DisputeEscrow) -> Decision:
-        return lambda escrow, now: commands.dispute(escrow, actor=command.actor, reason=command.reason, now=now)
+    def _dispute(self, command: DisputeEscrow, given_at: datetime | None = None) -> Decision:
+        return lambda escrow, now: commands.dispute(
+            escrow, actor=command.actor, reason=command.reason, now=now, given_at=given_at
+        )
 
     def _submit_evidence(self, command: SubmitEvidence) -> Decision:
         return lambda escrow, now: commands.submit_evidence(

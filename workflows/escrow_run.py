@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -15,14 +16,21 @@ with workflow.unsafe.imports_passed_through():
         EscrowCommand,
         EscrowInput,
         LoadEscrow,
+        NotedCommand,
+        RecordedEscrow,
         RecordEscrowEvent,
     )
     from contracts.queues import local_activity
     from domain.access import Actor
+    from domain.errors import DomainError
     from domain.escrow import commands
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome
     from domain.escrow.story import details
+
+
+#: A deadline that acts later than this was kept from acting: no worker ran.
+LATE = timedelta(seconds=10)
 
 
 class EscrowRun:
@@ -36,6 +44,8 @@ class EscrowRun:
         self._start = start
         self._lock = asyncio.Lock()
         self._signals = start.signals
+        # What operators want frozen and no lock was free for yet, by command.
+        self._freezes: dict[str, tuple[Decision, Actor]] = {}
         opening = commands.opened(start.terms, actor=start.opened_by, now=workflow.now())
         self._opening = opening
         self._escrow: Escrow = start.escrow or opening.escrow
@@ -118,18 +128,78 @@ class EscrowRun:
         return True
 
     async def _expire(self, now: datetime) -> bool:
-        """Do what a passed deadline does; the caller holds the lock."""
-        outcome = timed_exit(self._escrow, now)
-        if outcome is None:
+        """Do what a passed deadline does, after what reached us before it; the caller holds the lock.
+
+        A run that was away over its deadline finds commands that were sent in time. The books know those that were
+        noted, with their time, and decline the deadline's event until each is done or refused.
+        """
+        outcome, deadline = timed_exit(self._escrow, now), next_deadline(self._escrow)
+        if outcome is None or deadline is None:
             return False
-        await self._record(outcome, f"timer:{outcome.event}:{self._escrow.version}", None, now)
+        if now - deadline.at > LATE and workflow.patched("late-deadlines-let-freezes-first"):
+            await asyncio.sleep(0)  # every handler that this task brought has begun after this, and said what it wants
+            if await self._frozen(now):
+                return True
+        refused: tuple[str, ...] = ()
+        while outcome is not None and next_deadline(self._escrow) == deadline:
+            command_id = f"timer:{outcome.event}:{self._escrow.version}"
+            recorded = await self._write(outcome, command_id, None, now, due_at=deadline.at, settles=refused)
+            if not recorded.noted:
+                return True
+            refused = tuple([noted.command_id for noted in recorded.noted if not await self._in_time(noted, now)])
+            outcome = timed_exit(self._escrow, now)
+        return True
+
+    async def _frozen(self, now: datetime) -> bool:
+        """Freeze the escrow when an operator has signalled it; a signal has no time, so that it may have been late."""
+        for command_id, (decide, actor) in tuple(self._freezes.items()):
+            if await self._done(command_id, decide, actor, now):
+                return True
+        return False
+
+    async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
+        """Do what was noted before the deadline; False when the rules refuse it, or when it cannot be read."""
+        try:
+            command, given = self._decision_of(noted)
+        except ValueError:
+            workflow.logger.warning("a noted command cannot be read", extra={"command": noted.name})
+            return False
+
+        def decide(escrow: Escrow, now: datetime) -> Outcome:
+            outcome = given(escrow, now)
+            return replace(outcome, details={**outcome.details, "given_at": noted.noted_at.isoformat()})
+
+        return await self._done(noted.command_id, decide, command.actor, now)
+
+    def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
+        """Return the command that was noted and what it does, given at its time."""
+        raise NotImplementedError
+
+    async def _done(self, command_id: str, decide: Decision, actor: Actor, now: datetime) -> bool:
+        """Do a command ahead of the deadline; False when it is refused. The caller holds the lock."""
+        try:
+            while not self._escrow.has_done(command_id):
+                if await self._record(decide(self._escrow, now), command_id, actor, now):
+                    break
+        except DomainError:
+            return False
         return True
 
     async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> bool:
-        """Write one event and adopt the state after it, or the state that the books hold when they are ahead.
+        """Write one event; return whether the command is done: by this event, or by one in the books for longer."""
+        return (await self._write(outcome, command_id, actor, now)).applied
 
-        Returns whether the command is done: by this event, or by one that the books have had for longer.
-        """
+    async def _write(
+        self,
+        outcome: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        now: datetime,
+        *,
+        due_at: datetime | None = None,
+        settles: tuple[str, ...] = (),
+    ) -> RecordedEscrow:
+        """Write one event and adopt the state after it, or the state that the books hold when they are ahead."""
         numbered = commands.numbered(outcome, command_id=command_id, now=now)
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
@@ -142,14 +212,17 @@ class EscrowRun:
                 moves=numbered.moves,
                 details=dict(numbered.details),
                 at=now,
+                due_at=due_at,
+                settles=settles,
             ),
             **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
         )
         if recorded.declined is not None:
             raise recorded.declined.error(state=self._escrow.status.value)
-        self._escrow = recorded.stored or numbered.escrow
-        self._publish()
-        return recorded.applied
+        if not recorded.noted:
+            self._escrow = recorded.stored or numbered.escrow
+            self._publish()
+        return recorded
 
     def _publish(self) -> None:
         """Show the state to operators; the search attribute costs the server a write, so only when it changes."""

@@ -113,8 +113,13 @@ def deliver(
     note: str | None,
     milestone: str | None,
     now: datetime,
+    given_at: datetime | None = None,
 ) -> Outcome:
-    """Hand over work for review; a new delivery replaces the one under review, whose approvals no longer count."""
+    """Hand over work for review; a new delivery replaces the one under review, whose approvals no longer count.
+
+    With `given_at` it was given then and is taken now. Here and in the other commands, periods begin when the command
+    is taken: what kept it waiting shortens nobody's time.
+    """
     _require(is_payee(escrow, actor), "Only the agent that is paid, or its organization, delivers.")
     _require_state(escrow, "deliver")
     milestone = _milestone_to_deliver(escrow, milestone)
@@ -124,7 +129,11 @@ def deliver(
         escrow,
         status=S.DELIVERED,
         delivery=Delivery(
-            artifacts=artifacts, note=note, milestone=milestone, delivered_at=now, number=escrow.version + 1
+            artifacts=artifacts,
+            note=note,
+            milestone=milestone,
+            delivered_at=given_at or now,
+            number=escrow.version + 1,
         ),
         signatures=(),
         validation_score_e4=None,
@@ -158,7 +167,15 @@ def validate(
     return release(scored, event="validated", actor=actor.qualified(), details=details, now=now)
 
 
-def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime, delivery: int | None = None) -> Outcome:
+def approve(
+    escrow: Escrow,
+    *,
+    signatory: str,
+    actor: Actor,
+    now: datetime,
+    delivery: int | None = None,
+    given_at: datetime | None = None,
+) -> Outcome:
     """Sign for the delivery under review, once for each signatory; the k-th of n signatures releases it.
 
     With `delivery`, the event number of the delivery that was looked at, the signature counts for no other one. An
@@ -177,7 +194,9 @@ def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime, deli
         raise Conflict(
             f"{signatory} has signed already.", code="escrow.already_signed", extra={"state": escrow.status.value}
         )
-    signature = Signature(signatory=signatory, signed_at=now, signed_by=actor.qualified(), on_behalf=actor.is_platform)
+    signature = Signature(
+        signatory=signatory, signed_at=given_at or now, signed_by=actor.qualified(), on_behalf=actor.is_platform
+    )
     signed = replace(escrow, signatures=(*escrow.signatures, signature))
     details: dict[str, object] = {
         "signatory": signatory,
@@ -191,7 +210,7 @@ def approve(escrow: Escrow, *, signatory: str, actor: Actor, now: datetime, deli
     return release(signed, event="approved", actor=actor.qualified(), details=details, now=now)
 
 
-def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime) -> Outcome:
+def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_at: datetime | None = None) -> Outcome:
     """Freeze the escrow until an arbiter decides, or until the contract's default is due."""
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
     _require(party, "Only the two parties, or an operator, open a dispute.")
@@ -208,7 +227,7 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime) -> Outc
         dispute=Dispute(
             opened_by=actor.qualified(),
             reason=reason,
-            opened_at=now,
+            opened_at=given_at or now,
             evidence_until=evidence_until,
             decide_by=decide_by,
             default_at=decide_by + timedelta(seconds=terms.grace_seconds),

@@ -69,6 +69,7 @@ def samples() -> dict[str, Message]:
     command = {"command_id": "cmd_1", "actor": replace(e.WORKER, key_id="key_1", request_id="req_1", address="::1")}
     signal = {"operator": "kim", "command_id": "ticket-1"}
     work = escrow.delivery.artifacts
+    noted = messages.NotedCommand(command_id="cmd_0", name="dispute", command={"reason": "r"}, noted_at=e.T0)
     found = [
         messages.EscrowInput(
             terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow, resume=True, signals=2
@@ -98,6 +99,8 @@ def samples() -> dict[str, Message]:
             moves=outcome.moves,
             details=dict(outcome.details),
             at=e.T0,
+            due_at=e.T0,
+            settles=("cmd_0",),
         ),
         messages.Declined(code="ledger.insufficient_funds", detail="d", extra={"a": "b"}),
         messages.RecordedEscrow(
@@ -105,7 +108,9 @@ def samples() -> dict[str, Message]:
             transfer_id="0199-uuid",
             stored=escrow,
             declined=messages.Declined(code="ledger.insufficient_funds", detail="d"),
+            noted=(noted,),
         ),
+        noted,
         messages.LoadEscrow(escrow_id="esc_1"),
         messages.FindOverdue(before=e.T0, after="esc_1", limit=20),
         messages.OverdueEscrows(terms=(escrow.terms,)),

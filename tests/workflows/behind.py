@@ -46,11 +46,17 @@ async def committed_behind_the_run(
     return message, activities
 
 
-async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
-    """Have the books hold an escrow that was delivered at that time, of which no run knows."""
+async def funded_without_a_run(job: "Job", at: datetime) -> "Job":
+    """Have the books hold an escrow that was funded at that time, of which no run knows."""
     await committed_behind_the_run(job, rules.opened(job.terms, actor=job.procurement, now=at), new_id("cmd"), at)
     funded = rules.fund(await job.state(), actor=job.procurement, source="credits", now=at)
     await committed_behind_the_run(job, funded, new_id("cmd"), at)
+    return job
+
+
+async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
+    """Have the books hold an escrow that was delivered at that time, of which no run knows."""
+    await funded_without_a_run(job, at)
     work = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=at)
     await committed_behind_the_run(job, work, new_id("cmd"), at)
     return job
@@ -59,14 +65,15 @@ async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
 async def resumed(job: "Job", signal: str, given: object) -> "Job":
     """Start the escrow's run from the books with a signal in its first task, as after an outage."""
     start = EscrowInput(terms=job.terms, opened_by=job.procurement, command_id=new_id("cmd"), resume=True)
-    await job.stage.client.start_workflow(
-        EscrowWorkflow.run,
-        start,
-        id=job.handle.id,
-        task_queue=TASK_QUEUE,
-        start_signal=signal,
-        start_signal_args=[given],
-    )
+    with job.stage.env.with_time_skipping_disabled():
+        await job.stage.client.start_workflow(
+            EscrowWorkflow.run,
+            start,
+            id=job.handle.id,
+            task_queue=TASK_QUEUE,
+            start_signal=signal,
+            start_signal_args=[given],
+        )
     return job
 
 

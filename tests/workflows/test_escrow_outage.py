@@ -2,18 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import text
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from api.v1.escrows import commands
 from contracts import search_attributes
+from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow, EscrowCommand
+from domain.errors import Conflict, Unavailable
+from models.escrow_notice import EscrowNotice
+from repositories import escrow_notice as notices
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.conftest import TIME_SKIPPING
 from tests.support.histories import replay_and_keep
-from tests.workflows.conftest import Job, stage_on
+from tests.workflows.behind import delivered_without_a_run, funded_without_a_run, resumed
+from tests.workflows.conftest import Award, Job, Stage, stage_on, with_plugin
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -51,3 +63,207 @@ async def test_a_dispute_signalled_too_late_is_refused(server, database_urls):
         await passing
     assert await job.kinds() == ["opened", "funded", "delivered", "review_expired"]
     await replay_and_keep(await job.handle.fetch_history(), "disputed_by_signal_too_late")
+
+
+# The API noted a command before the deadline, and nobody sent it to the run, or nobody was there to take it -----------
+
+
+async def late(award: Award, **terms: object) -> Job:
+    """Have the books hold an escrow whose review ended a day ago, of which no run knows."""
+    return await delivered_without_a_run(await award(**terms), datetime.now(UTC) - timedelta(days=4))
+
+
+async def noted(job: Job, name: notices.Noted, command: EscrowCommand, *, before: timedelta) -> EscrowCommand:
+    """Note a command so long before the deadline."""
+    async with job.stage.database.platform() as session:
+        await notices.note(session, job.terms.escrow_id, name, command)
+        await session.execute(
+            text("UPDATE escrow_notices SET noted_at = deadline_at - CAST(:before AS interval) WHERE command_id = :id"),
+            {"before": before, "id": command.command_id},
+        )
+    return command
+
+
+def dispute(job: Job) -> DisputeEscrow:
+    return DisputeEscrow(command_id=new_id("cmd"), actor=job.finance, reason="not what was agreed")
+
+
+async def notice(job: Job, command: EscrowCommand) -> EscrowNotice:
+    async with job.stage.database.platform() as session:
+        found = await session.get(EscrowNotice, command.command_id)
+        assert found is not None
+        return found
+
+
+async def back(job: Job) -> Job:
+    """Start the run that was away, and have it work off what it finds."""
+    return await resumed(job, "approve", {"signatory": "nobody"})
+
+
+HOUR = timedelta(hours=1)
+
+
+async def test_pitfall_37_a_dispute_that_was_noted_in_time_counts_although_the_run_was_away(award):
+    job = await late(award)
+    command = await noted(job, "dispute", dispute(job), before=HOUR)
+    await back(job)
+    disputed = await job.told("disputed")
+    state, note = await job.state(), await notice(job, command)
+    assert (state.status, state.dispute.opened_by) == ("disputed", job.finance.qualified())
+    assert state.dispute.opened_at == note.noted_at
+    assert disputed.details["given_at"] == note.noted_at.isoformat()
+    assert note.settled_at is not None
+    assert "review_expired" not in await job.kinds()
+
+
+async def test_what_kept_a_dispute_waiting_shortens_nobodys_time(award):
+    job = await late(award)
+    await noted(job, "dispute", dispute(job), before=HOUR)
+    await back(job)
+    disputed, state = await job.told("disputed"), await job.state()
+    assert state.dispute.evidence_until == disputed.at + timedelta(seconds=job.terms.evidence_seconds)
+
+
+async def test_pitfall_37_a_delivery_that_was_noted_in_time_counts_and_is_reviewed_in_full(award):
+    job = await funded_without_a_run(await award(), datetime.now(UTC) - timedelta(days=8))
+    command = await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot), before=HOUR)
+    await back(job)
+    delivered, state, note = await job.told("delivered"), await job.state(), await notice(job, command)
+    assert (state.status, state.delivery.delivered_at) == ("delivered", note.noted_at)
+    assert state.review_by == delivered.at + timedelta(seconds=job.terms.review_seconds)
+    assert "delivery_expired" not in await job.kinds()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "status"), [("approve", "dispute", "released"), ("dispute", "approve", "disputed")]
+)
+async def test_two_notes_are_worked_off_in_the_order_of_their_times(award, first, last, status):
+    job = await late(award, required_signatures=1)
+    given = {"approve": ApproveEscrow(command_id=new_id("cmd"), actor=job.finance), "dispute": dispute(job)}
+    await noted(job, last, given[last], before=HOUR)
+    await noted(job, first, given[first], before=2 * HOUR)
+    await back(job)
+    await job.told("approved" if first == "approve" else "disputed")
+    assert (await job.state()).status == status
+    assert "review_expired" not in await job.kinds()
+
+
+async def test_signatures_that_were_noted_count_before_the_deadline_releases(award):
+    job = await late(award)
+    for actor in (job.finance, job.procurement):
+        await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=actor), before=HOUR)
+    await back(job)
+    assert await job.end() == "released"
+    assert (await job.kinds())[-2:] == ["approved", "approved"]
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "unfit", "unreadable", "late", "settled", "of_before"])
+async def test_a_note_that_does_not_count_never_blocks_the_deadline(award, kind):
+    job = await late(award)
+    command: EscrowCommand = dispute(job)
+    name: notices.Noted = "dispute"
+    if kind == "forbidden":
+        command = command.model_copy(update={"actor": job.validator})
+    elif kind == "unfit":
+        name, command = "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance, delivery=99)
+    elif kind == "unreadable":
+        command = ApproveEscrow(command_id=new_id("cmd"), actor=job.finance)
+    await noted(job, name, command, before=-HOUR if kind == "late" else HOUR)
+    changes = {"settled": "settled_at = noted_at", "of_before": "deadline_at = deadline_at - interval '1 second'"}
+    if kind in changes:
+        async with job.stage.database.platform() as session:
+            await session.execute(
+                text(f"UPDATE escrow_notices SET {changes[kind]} WHERE command_id = :id"), {"id": command.command_id}
+            )
+    await back(job)
+    assert await job.end() == "released"
+    assert (await job.kinds())[-1] == "review_expired"
+    assert (await notice(job, command)).settled_at is not None
+
+
+async def test_more_notes_than_are_worked_off_at_once_are_all_worked_off(award):
+    job = await late(award)
+    for number in range(notices.MOST + 5):
+        refused = ApproveEscrow(command_id=new_id("cmd"), actor=job.finance, delivery=100 + number)
+        await noted(job, "approve", refused, before=2 * HOUR)
+    await noted(job, "dispute", dispute(job), before=HOUR)
+    await back(job)
+    await job.told("disputed")
+
+
+async def test_a_refusal_that_the_caller_was_told_is_not_done_at_the_deadline(award):
+    job = await (await award()).delivered()
+    command = ApproveEscrow(command_id=new_id("cmd"), actor=job.bot)
+    with pytest.raises(Exception, match="not a signatory"):
+        await job.send("approve", job.bot, key=command.command_id)
+    assert (await notice(job, command)).settled_at is not None
+
+
+async def test_what_was_done_leaves_no_note_behind(award):
+    job = await (await award()).delivered()
+    command = dispute(job)
+    await job.send("dispute", job.finance, key=command.command_id, reason=command.reason)
+    assert (await notice(job, command)).settled_at is not None
+    with pytest.raises(Conflict):
+        await job.send("dispute", job.finance, reason="again")
+
+
+class Unreachable:
+    """A client whose server is away: a command is noted and never sent."""
+
+    def get_workflow_handle(self, _workflow_id: str) -> "Unreachable":
+        return self
+
+    async def execute_update(self, *_: object, **__: object) -> None:
+        raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+
+
+async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_worker_is_back(server, database_urls):
+    async with stage_on(server, database_urls) as stage:
+        job = await (await stage.award()).delivered()
+    database = Database(database_urls.tenant, database_urls.platform)
+    deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
+    impatient = SimpleNamespace(
+        settings=SimpleNamespace(command_timeout=timedelta(seconds=1)), database=database, metrics=deps.metrics
+    )
+    command = dispute(job)
+    job.stage = away = Stage(server, with_plugin(server.client), database, deps)
+    with pytest.raises(Unavailable):
+        await commands.send(impatient, Unreachable(), await job.state(), "dispute", command)
+    passing = asyncio.create_task(server.fast_forward(job.handle, timedelta(days=3, hours=1)))
+    await fired(job)
+    passing.cancel()
+    await asyncio.gather(passing, return_exceptions=True)
+    async with stage_on(server, database_urls):
+        assert (await job.told("disputed")).command_id == command.command_id
+        again = await commands.send(away.deps, away.client, await job.state(), "dispute", command)
+        assert again.status == "disputed"
+        await job.send("resolve", job.arbiter, payee_share_e4=0)
+        assert await job.end() == "refunded"
+    assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
+    await replay_and_keep(await job.handle.fetch_history(), "disputed_in_time")
+    await database.close()
+
+
+# Signals have no time -------------------------------------------------------------------------------------------------
+
+
+async def test_pitfall_37_a_dispute_signalled_in_the_first_task_after_a_very_late_deadline_freezes(award):
+    job = await resumed(await late(award), "dispute", {"reason": "look at this", "operator": "kim"})
+    assert (await job.told("disputed")).actor == "temporal-ui:kim"
+    assert "review_expired" not in await job.kinds()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("dispute", {"reason": ["nested"]}),
+        ("approve", {"signatory": "finance", "operator": "kim"}),
+        ("cancel", {"operator": "kim"}),
+        ("resolve", {"payee_share": "0", "operator": "kim"}),
+    ],
+)
+async def test_no_other_signal_comes_before_a_late_deadline(award, name, given):
+    job = await resumed(await late(award, required_signatures=1), name, given)
+    assert await job.end() == "released"
+    assert (await job.kinds())[-1] == "review_expired"

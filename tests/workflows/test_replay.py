@@ -25,7 +25,14 @@ from tests.workflows.tills import Till
 
 STORED = sorted(FOLDER.glob("*.json"))
 #: Recorded by other tests of this folder, which have the server or the state that it takes.
-ELSEWHERE = {"continued_run", "disputed_by_signal_too_late", "escrow_sweep", "hold_expiry", "resumed_run"} | {
+ELSEWHERE = {
+    "continued_run",
+    "disputed_by_signal_too_late",
+    "disputed_in_time",
+    "escrow_sweep",
+    "hold_expiry",
+    "resumed_run",
+} | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
     *("payment_by_transfer_that_never_came", "payment_overdue"),
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep"),

@@ -22,11 +22,14 @@ from domain.escrow.state import Escrow, Milestone, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
 from models.contract import Contract
 from repositories import escrow as escrows
+from repositories import escrow_notice
 from runtime import reach
 from runtime.catch_up import catching_up
 
 #: How often a missing run is looked for before it is taken for lost: passing to the next run takes milliseconds.
 TRIES_FOR_A_MISSING_RUN = 5
+#: The updates that are noted before they are sent.
+NOTED: dict[str, escrow_notice.Noted] = {"dispute": "dispute", "deliver": "deliver", "approve": "approve"}
 
 
 def terms_of(contract: Contract) -> Terms:
@@ -72,11 +75,36 @@ async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, co
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
     """Give a command to the escrow's workflow and wait for its answer.
 
+    What a deadline would make too late is noted first. The note stands until the command is done or refused: a caller
+    who got no answer finds the command done at the latest by the deadline, unless the rules refuse it then.
+
     Raises:
         DomainError: the workflow refused it.
         WrongState: the escrow has ended.
         Unavailable: no answer in time; repeating the key is safe.
     """
+    if update in NOTED and not escrow.is_final:
+        async with deps.database.platform() as session:
+            await escrow_notice.note(session, escrow.terms.escrow_id, NOTED[update], command)
+    with deps.metrics.escrow_command(update):
+        try:
+            return await _patiently(deps, _giving(deps, client, escrow, update, command))
+        except DomainError as refusal:
+            # What the present state refuses may be the repetition of a command that was done long ago.
+            stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
+            if isinstance(stored, CommandResult):
+                return stored
+            if update in NOTED and not refusal.retryable:
+                # Before the caller hears of the refusal: what was refused must not be done at the deadline.
+                async with deps.database.platform() as session:
+                    await escrow_notice.settle(session, [command.command_id])
+            raise
+
+
+def _giving(
+    deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand
+) -> Callable[[], Awaitable[CommandResult]]:
+    """Return the attempt that gives a command to the run, or to the one that starts from the books."""
     workflow_id = escrow_workflow_id(escrow.terms.contract_id)
     handle = client.get_workflow_handle(workflow_id)
 
@@ -113,16 +141,7 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             assert row is not None
             return row.version
 
-    attempt = catching_up(client, workflow_id, command.command_id, give, books)
-    with deps.metrics.escrow_command(update):
-        try:
-            return await _patiently(deps, attempt)
-        except DomainError:
-            # What the present state refuses may be the repetition of a command that was done long ago.
-            stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
-            if isinstance(stored, CommandResult):
-                return stored
-            raise
+    return catching_up(client, workflow_id, command.command_id, give, books)
 
 
 async def _stored(deps: Deps, escrow_id: str, command_id: str) -> CommandResult | Escrow:
