@@ -17,6 +17,7 @@ KINDS = {
     "function": "every function of the books is the one of this release",
     "policy": "row-level security is on, with the policies of this release and no others",
     "grant": "nobody but the owner writes the books, and tenants call nothing that moves money",
+    "setting": "sessions of the login roles begin with the server's own names and tenancy",
 }
 
 # Names are written in full only under this path, whatever the connection's own is. Brackets are left out below, because
@@ -73,6 +74,14 @@ UNION ALL
 SELECT concat_ws(' ', 'grant', r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser'
     WHEN r.rolbypassrls THEN 'passes row-level security by' ELSE 'is bound by row-level security' END)
 FROM pg_roles r WHERE r.rolname = 'bursar_api'
+UNION ALL
+-- PostgreSQL lets every role change how its own sessions begin, and nothing forbids that: so it is looked for.
+SELECT concat_ws(' ', 'setting', r.rolname, coalesce(
+    (SELECT string_agg(c, ' ' ORDER BY c) FROM pg_db_role_setting s, unnest(s.setconfig) c
+     WHERE s.setrole = r.oid
+         AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
+         AND c ~ '^(search_path|role|row_security|session_replication_role|bursar[.].*)='), '(none)'))
+FROM pg_roles r WHERE r.rolname IN ('bursar_api', 'bursar_platform')
 """
 
 

@@ -3,12 +3,16 @@
 The first migration makes `bursar_api` and `bursar_platform` without a password. `python -m runtime.roles` connects as
 the owner and sets them; it may be run any number of times, and changes a password that the environment has changed.
 PostgreSQL is sent the SCRAM verifier only, so neither its log nor anybody on the way learns the password.
+
+PostgreSQL lets every role change its own password and how its own sessions begin, and has no way to forbid it. So both
+are put back, and what was found changed is said. Where roles log in by certificate, a password opens nothing.
 """
 
 import asyncio
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import sys
 
@@ -19,6 +23,15 @@ from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 
 LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform"})
 ITERATIONS = 4096
+#: What decides which tables a name means and whose rows are seen; other settings of a role are its operator's choice.
+PUT_BACK = frozenset({"search_path", "role", "row_security", "bursar.org_id"})
+
+_OWN_SETTINGS = """
+SELECT r.rolname::regrole::text AS role, quote_ident(d.datname) AS database, split_part(c, '=', 1) AS setting
+FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase,
+    unnest(s.setconfig) c
+WHERE r.rolname = ANY ($1) AND split_part(c, '=', 1) = ANY ($2) ORDER BY 1, 2, 3
+"""
 
 
 def scram_verifier(password: str, salt: bytes) -> str:
@@ -34,6 +47,37 @@ def scram_verifier(password: str, salt: bytes) -> str:
     server = hmac.digest(salted, b"Server Key", "sha256")
     words = (base64.b64encode(part).decode() for part in (salt, stored, server))
     return "SCRAM-SHA-256${}:{}${}:{}".format(ITERATIONS, *words)
+
+
+async def put_back(settings: Settings) -> list[str]:
+    """Undo what the login roles changed of themselves, and return a line for each such change.
+
+    A password that differs from its URL's is told; `set_passwords` sets it. Only a superuser can read it.
+    """
+    connection = await asyncpg.connect(settings.migration_database_url)
+    changes = []
+    try:
+        for row in await connection.fetch(_OWN_SETTINGS, sorted(LOGIN_ROLES), sorted(PUT_BACK)):
+            where = f" IN DATABASE {row['database']}" if row["database"] else ""
+            await connection.execute(f"ALTER ROLE {row['role']}{where} RESET {row['setting']}")
+            changes.append(f"{row['role']} had set {row['setting']}{where.lower()}: put back")
+        for url in (make_url(text) for text in (settings.database_url, settings.platform_database_url)):
+            if url.username in LOGIN_ROLES and url.password and await _differs(connection, url.username, url.password):
+                changes.append(f"{url.username} had another password than its URL")
+    finally:
+        await connection.close()
+    return changes
+
+
+async def _differs(connection: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> bool:
+    try:
+        stored = await connection.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = $1", role)
+    except asyncpg.InsufficientPrivilegeError:
+        return False
+    found = re.match(rf"SCRAM-SHA-256[$]{ITERATIONS}:([^$]+)[$]", stored or "")
+    if stored is None:
+        return False  # none was set yet
+    return found is None or scram_verifier(password, base64.b64decode(found.group(1))) != stored
 
 
 async def set_passwords(settings: Settings) -> list[str]:
@@ -53,8 +97,11 @@ async def set_passwords(settings: Settings) -> list[str]:
 
 
 def main() -> int:
-    """Set the passwords of the environment and name the roles that got one."""
-    changed = asyncio.run(set_passwords(read_settings()))
+    """Set the passwords of the environment, name the roles that got one, and say what roles had changed themselves."""
+    settings = read_settings()
+    for change in asyncio.run(put_back(settings)):
+        sys.stdout.write(f"{change}\n")
+    changed = asyncio.run(set_passwords(settings))
     sys.stdout.write(f"passwords set: {', '.join(changed) or 'none'}\n")
     return 0
 

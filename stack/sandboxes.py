@@ -83,8 +83,8 @@ class StripeSandboxPart(SandboxPart):
         except FileNotFoundError:
             kept = {"api_key": f"sk_test_{secrets.token_hex(16)}", "webhook_secret": f"whsec_{secrets.token_hex(16)}"}
         self.api_key, self.webhook_secret = kept["api_key"], kept["webhook_secret"]
-        webhook = ("--webhook", f"{api_url}/api/v1/webhooks/stripe", "--webhook-secret", self.webhook_secret)
-        super().__init__("stripe", port, data_dir, env, *webhook)
+        env = {**env, "STRIPE_SANDBOX_WEBHOOK_SECRET": self.webhook_secret}
+        super().__init__("stripe", port, data_dir, env, "--webhook", f"{api_url}/api/v1/webhooks/stripe")
 
     def prepare(self) -> None:
         """Keep the secrets for the next start."""

@@ -226,5 +226,5 @@ def downgrade() -> None:
         "DROP FUNCTION IF EXISTS idempotency_claim(text, text, bytea, text, interval), "
         "idempotency_renew(text, text, text, interval), "
         "idempotency_finish(text, text, text, integer, text, bytea), idempotency_free(text, text, text, boolean), "
-        "api_key_lookup(text), api_key_changed(), api_key_stays_revoked(), refuse_change()"
+        "idempotency_scope(text), api_key_lookup(text), api_key_changed(), api_key_stays_revoked(), refuse_change()"
     )

@@ -1,5 +1,15 @@
 -- Claiming, finishing and freeing idempotency keys, one round trip each. Run by migration 0002; running it again
--- replaces everything. Each function sets the tenant for its own transaction, so row-level security holds inside it.
+-- replaces everything. Each function sets the tenant for its own transaction, so row-level security holds inside it, and
+-- refuses a transaction that works for another one already.
+
+CREATE OR REPLACE FUNCTION idempotency_scope(p_scope text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF public.bursar_org() <> p_scope THEN
+        RAISE EXCEPTION 'this transaction works for another organization' USING ERRCODE = 'BU004';
+    END IF;
+    PERFORM set_config('bursar.org_id', p_scope, true);
+END $$;
 
 -- Outcomes: `claimed` (run the act), `replay` (the answer is in the row), `conflict` (the key names another request),
 -- `in_flight` (somebody else runs it and their lease has not ended).
@@ -9,7 +19,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_row public.idempotency_keys;
 BEGIN
-    PERFORM set_config('bursar.org_id', p_scope, true);
+    PERFORM public.idempotency_scope(p_scope);
     -- A claim need not outlive a crash of the server: the act would run again under the same command. Keeping the
     -- answer does wait for the disk, and takes the claim with it.
     PERFORM set_config('synchronous_commit', 'off', true);
@@ -41,7 +51,7 @@ END $$;
 CREATE OR REPLACE FUNCTION idempotency_renew(p_scope text, p_key text, p_owner text, p_lease interval)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    PERFORM set_config('bursar.org_id', p_scope, true);
+    PERFORM public.idempotency_scope(p_scope);
     UPDATE public.idempotency_keys k SET locked_until = clock_timestamp() + p_lease
     WHERE k.scope = p_scope AND k.key = p_key AND k.owner = p_owner AND k.state = 'running';
     RETURN FOUND;
@@ -52,7 +62,7 @@ CREATE OR REPLACE FUNCTION idempotency_finish(p_scope text, p_key text, p_owner 
                                               p_content_type text, p_body bytea)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    PERFORM set_config('bursar.org_id', p_scope, true);
+    PERFORM public.idempotency_scope(p_scope);
     UPDATE public.idempotency_keys k
     SET state = 'done', status = p_status, content_type = p_content_type, body = p_body
     WHERE k.scope = p_scope AND k.key = p_key AND k.owner = p_owner AND k.state = 'running';
@@ -64,7 +74,7 @@ END $$;
 CREATE OR REPLACE FUNCTION idempotency_free(p_scope text, p_key text, p_owner text, p_forget boolean)
 RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
-    PERFORM set_config('bursar.org_id', p_scope, true);
+    PERFORM public.idempotency_scope(p_scope);
     IF p_forget THEN
         DELETE FROM public.idempotency_keys k
         WHERE k.scope = p_scope AND k.key = p_key AND k.owner = p_owner AND k.state = 'running';
@@ -79,7 +89,8 @@ DO $$
 DECLARE
     v_function text;
 BEGIN
-    FOREACH v_function IN ARRAY ARRAY['idempotency_claim(text, text, bytea, text, interval)',
+    FOREACH v_function IN ARRAY ARRAY['idempotency_scope(text)',
+        'idempotency_claim(text, text, bytea, text, interval)',
         'idempotency_renew(text, text, text, interval)',
         'idempotency_finish(text, text, text, integer, text, bytea)', 'idempotency_free(text, text, text, boolean)']
     LOOP

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -299,3 +300,28 @@ async def test_renewal_does_nothing_for_who_lost_the_key(deps: Deps) -> None:
     assert await store.renew(pool, **name, owner="two", lease=minute)
     claim = await store.claim(pool, **name, request_hash=b"x", owner="three", lease=minute)
     assert claim.outcome == "in_flight"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "idempotency_claim($1, 'k', 'x', 'me', '5 s')",
+        "idempotency_renew($1, 'k', 'me', '5 s')",
+        "idempotency_finish($1, 'k', 'me', 200, 'application/json', 'x')",
+        "idempotency_free($1, 'k', 'me', true)",
+    ],
+)
+async def test_transaction_of_one_organization_touches_no_key_of_another(
+    call: str, database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
+) -> None:
+    connection = await asyncpg.connect(database_urls.tenant)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('bursar.org_id', $1, true)", tenant.org_id)
+            await connection.execute("SAVEPOINT before")
+            with pytest.raises(asyncpg.PostgresError, match="another organization"):
+                await connection.fetch(f"SELECT {call}", stranger.org_id)
+            await connection.execute("ROLLBACK TO SAVEPOINT before")
+            await connection.fetch(f"SELECT {call}", tenant.org_id)
+    finally:
+        await connection.close()

@@ -325,6 +325,24 @@ async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_da
     ]
 
 
+async def test_role_that_changed_how_its_own_sessions_begin_is_named(
+    small_books: Books, fresh_database_urls: DatabaseUrls
+) -> None:
+    tenant = await asyncpg.connect(fresh_database_urls.tenant)
+    try:
+        name = await tenant.fetchval("SELECT current_database()")
+        await tenant.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" SET search_path = evil, public')
+        report = await verify(small_books.connections[0])
+        await tenant.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" SET work_mem = 4096')
+        await tenant.execute(f'ALTER ROLE bursar_api IN DATABASE "{name}" RESET search_path')
+    finally:
+        await tenant.close()
+    assert [check.violations for check in report.checks if check.violation_count] == [
+        ("missing: setting bursar_api (none)", "unexpected: setting bursar_api search_path=evil, public")
+    ]
+    assert (await verify(small_books.connections[0])).ok
+
+
 async def test_long_list_of_violations_is_cut_and_counted(
     small_books: Books, fresh_database_urls: DatabaseUrls
 ) -> None:

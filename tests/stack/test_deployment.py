@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from runtime import probe
-from runtime.roles import scram_verifier, set_passwords
+from runtime.roles import put_back, scram_verifier, set_passwords
 from runtime.settings import Settings
 from stack.claim import Ports, variable
 from stack.postgres import Postgres, running_postgres
@@ -212,6 +212,33 @@ def test_verifier_agrees_with_the_example_of_rfc_7677() -> None:
 def test_password_with_characters_that_scram_would_normalise_is_refused() -> None:
     with pytest.raises(ValueError, match="printable ASCII"):
         scram_verifier("naïve", b"salt")
+
+
+@pytest.mark.db
+def test_what_a_role_changed_of_itself_is_told_and_put_back(home: Path) -> None:
+    with running_postgres(home / "own", {"fsync": "off"}) as postgres:
+        postgres.execute("CREATE ROLE bursar_api LOGIN PASSWORD 'word'")
+        postgres.execute("CREATE ROLE bursar_platform LOGIN")
+        url = postgres.url("bursar_api", "postgres").replace("bursar_api@", "bursar_api:word@")
+        settings = Settings(
+            migration_database_url=postgres.url("postgres", "postgres"),
+            database_url=url,
+            platform_database_url=postgres.url("bursar_platform", "postgres"),
+        )
+        assert asyncio.run(put_back(settings)) == []
+        by_itself = "SET ROLE bursar_api; ALTER ROLE bursar_api "
+        postgres.execute(by_itself + "SET search_path = evil")
+        postgres.execute(by_itself + "IN DATABASE postgres SET row_security = off")
+        postgres.execute(by_itself + "SET work_mem = 4096")
+        postgres.execute(by_itself + "PASSWORD 'mine'")
+        assert asyncio.run(put_back(settings)) == [
+            "bursar_api had set row_security in database postgres: put back",
+            "bursar_api had set search_path: put back",
+            "bursar_api had another password than its URL",
+        ]
+        assert asyncio.run(set_passwords(settings)) == ["bursar_api"]
+        assert asyncio.run(put_back(settings)) == []
+        assert "work_mem" in str(postgres.execute("SELECT string_agg(setconfig::text, ',') FROM pg_db_role_setting"))
 
 
 @pytest.mark.db

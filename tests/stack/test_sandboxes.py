@@ -34,6 +34,13 @@ def test_every_provider_has_a_stand_in_that_the_settings_point_at(tmp_path: Path
     assert settings.payment_return_url == f"{API}/"
 
 
+def test_command_lines_which_everybody_reads_hold_no_secret(tmp_path: Path) -> None:
+    sandboxes = made(tmp_path)
+    secrets = [sandboxes.dev["stripe_api_key"], sandboxes.dev["stripe_webhook_secret"]]
+    command_lines = [" ".join(part.program().argv) for part in sandboxes.parts.values()]
+    assert [line for line in command_lines if any(str(secret) in line for secret in secrets)] == []
+
+
 @pytest.mark.parametrize(
     ("variable", "real"),
     [

@@ -1,6 +1,7 @@
 """The sandboxes of providers for tests: inside the test's own process, or as the processes that `make run` starts."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -65,11 +66,14 @@ class RunningStripe:
 
 
 @contextlib.contextmanager
-def running_stripe(data_dir: Path, *arguments: str, port: int | None = None) -> Iterator[RunningStripe]:
+def running_stripe(
+    data_dir: Path, *arguments: str, port: int | None = None, webhook_secret: str = ""
+) -> Iterator[RunningStripe]:
     """Runs `python -m sandbox.stripe` on a directory until the block ends; the same directory continues its state."""
     port = port or free_port()
     command = [sys.executable, "-m", "sandbox.stripe", "--port", str(port), "--data", str(data_dir), *arguments]
-    process = subprocess.Popen(command, cwd=ROOT)
+    environment = {**os.environ, "STRIPE_SANDBOX_WEBHOOK_SECRET": webhook_secret}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     running = RunningStripe(f"http://127.0.0.1:{port}", process.pid, process)
     try:
         await_health(running.url, process)

@@ -15,6 +15,7 @@ from api.deps import Deps
 from api.idempotency import Command
 from api.patience import PAUSE, patiently
 from contracts.payment import (
+    ConfirmPayment,
     CreatePaymentCommand,
     PaymentCommand,
     PaymentCommandResult,
@@ -35,6 +36,8 @@ from runtime.catch_up import catching_up
 from runtime.identity import new_id
 
 MISSING = "There is no such payment."
+#: The provider did not do what a command asked for.
+REFUSED = "payment.refused"
 
 
 class PaymentDeclined(DomainError):
@@ -139,12 +142,31 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
     await patiently(handed_over, limit=deps.settings.command_timeout, what="payment")
 
 
+#: Said of a stored method that does not exist and of one that is another's: nobody learns which.
+MISSING_METHOD = "There is no such payment method."
+
+
+async def confirm(deps: Deps, client: Client, payment: Payment, command: ConfirmPayment) -> None:
+    """Confirm a payment; what the provider has against a method that was named is not told.
+
+    Raises:
+        DomainError: the workflow or the provider refused it.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    try:
+        await send(deps, client, payment, "confirm", command)
+    except DomainError as refusal:
+        if command.method_ref is None or refusal.error_code != REFUSED:
+            raise
+        raise Conflict(MISSING_METHOD, code=REFUSED) from None
+
+
 def refuse_declined(payment: Payment) -> None:
     """Refuse a payment that its provider or a bank declined, naming the payment that was recorded all the same."""
     decline = payment.decline
     if decline is not None and payment.ref is None and payment.status is PaymentStatus.FAILED:
-        # Nobody was asked to pay. A stored method that is not the organization's own is told apart from none by nobody.
-        unknown = "There is no such payment method." if payment.terms.method_ref else decline.detail
+        # Nobody was asked to pay.
+        unknown = MISSING_METHOD if payment.terms.method_ref else decline.detail
         reason = {} if payment.terms.method_ref else {"reason": decline.code}
         extra = {"payment_id": payment.terms.payment_id, **reason}
         raise Invalid(unknown, code="provider.refused", extra=extra)

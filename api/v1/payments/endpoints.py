@@ -186,12 +186,13 @@ async def confirm_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: Confirm | None = None
 ) -> Response:
     """Go on after the payer has acted: pay with a stored method, take what was approved, or look at the provider."""
-    payment = await sender.find(payment_id, Permission.PAY)
+    payment, deps = await sender.find(payment_id, Permission.PAY), sender.deps
     method_ref = body.payment_method if body else None
     command = messages.ConfirmPayment(command_id=once.command_id, actor=sender.actor, method_ref=method_ref)
 
     async def act() -> PaymentView:
-        after = await sender.send(payment, "confirm", command)
+        await commands.confirm(deps, sender.temporal, payment, command)
+        after = await commands.seen(deps, sender.actor, payment.terms.payment_id)
         if method_ref is not None:
             commands.refuse_declined(after)
         return shown(after, sender.actor)

@@ -72,6 +72,16 @@ class Sandboxes:
         listed: list[Json] = answer.json()["data"]
         return listed
 
+    async def stored_card(self) -> str:
+        """Return a card of some other customer at Stripe."""
+        headers = {"Authorization": f"Bearer {self.running.stripe_api_key}"}
+        base = f"{self.running.stripe_api_base}/v1"
+        customer = (await self.http.post(f"{base}/customers", headers=headers)).json()["id"]
+        attach = f"{base}/payment_methods/pm_card_visa/attach"
+        answer = await self.http.post(attach, headers=headers, data={"customer": customer})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
     async def captures_of(self, order_id: str) -> list[Json]:
         """List what PayPal has captured of an order."""
         answer = await self.http.get(f"{self.running.paypal_api_base}/_control/orders")

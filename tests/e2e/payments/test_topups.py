@@ -38,6 +38,18 @@ async def test_payer_confirms_with_a_card_what_was_made_without_one(payer: Payer
     assert await payer.balance() == ("100.00", "0.00")
 
 
+async def test_card_of_somebody_else_is_refused_like_one_that_does_not_exist(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    made = await payer.top_up("100.00", provider="stripe")
+    path, told = f"/payments/{made['payment_id']}/confirm", []
+    for method in (await sandboxes.stored_card(), "pm_1Qnobodyhasthisone"):
+        document = refused(await payer.caller.post(path, {"payment_method": method}), 409, "payment.refused")
+        told.append({name: value for name, value in document.items() if name != "request_id"})
+    assert told[0] == told[1]
+    assert (await payer.look(made))["status"] == "requires_action"
+
+
 async def test_hosted_checkout_buys_a_package(payer: Payer, sandboxes: Sandboxes) -> None:
     made = good(await payer.caller.post("/billing/credits/purchase", {"package": "team"}), 201)
     assert (made["credits"], made["charge"]) == ("1000.00", {"amount": "90.00", "currency": "USD"})

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 
@@ -79,15 +80,15 @@ async def test_requests_repeated_after_a_kill_in_their_midst_take_effect_once(da
 async def test_webhook_that_was_not_taken_is_sent_after_a_kill(data_dir):
     receiver = Receiver()
     with serving(receiver.app) as url:
-        arguments = ("--webhook", f"{url}/", "--webhook-secret", "whsec_start")
+        arguments = ("--webhook", f"{url}/")
         receiver.secret = "whsec_start"
-        with running_stripe(data_dir, *arguments) as running:
+        with running_stripe(data_dir, *arguments, webhook_secret="whsec_start") as running:
             await control(running, "webhooks", pause=True)
             async with client_of(running) as client:
                 made = await client.v1.customers.create_async({})
             running.kill()
         assert receiver.bodies == []
-        with running_stripe(data_dir, *arguments) as running:
+        with running_stripe(data_dir, *arguments, webhook_secret="whsec_start") as running:
             (event,) = await receiver.until(1)
             async with client_of(running) as client:
                 assert len((await client.v1.webhook_endpoints.list_async()).data) == 1
@@ -96,17 +97,18 @@ async def test_webhook_that_was_not_taken_is_sent_after_a_kill(data_dir):
 
 async def test_webhook_that_waits_follows_the_endpoint_to_a_new_address(data_dir):
     receiver = Receiver()
-    with running_stripe(data_dir, "--webhook", "http://127.0.0.1:9/", "--webhook-secret", "whsec_old") as running:
+    with running_stripe(data_dir, "--webhook", "http://127.0.0.1:9/", webhook_secret="whsec_old") as running:
         await control(running, "webhooks", pause=True)
         async with client_of(running) as client:
             made = await client.v1.customers.create_async({})
     receiver.secret = "whsec_new"
-    with serving(receiver.app) as url:
-        arguments = ("--webhook", f"{url}/", "--webhook-secret", receiver.secret)
-        with running_stripe(data_dir, *arguments) as running:
-            (event,) = await receiver.until(1)
-            async with client_of(running) as client:
-                (endpoint,) = (await client.v1.webhook_endpoints.list_async()).data
+    with (
+        serving(receiver.app) as url,
+        running_stripe(data_dir, "--webhook", f"{url}/", webhook_secret=receiver.secret) as running,
+    ):
+        (event,) = await receiver.until(1)
+        async with client_of(running) as client:
+            (endpoint,) = (await client.v1.webhook_endpoints.list_async()).data
     assert (event.data.object["id"], endpoint.url) == (made.id, f"{url}/")
 
 
@@ -119,7 +121,10 @@ async def test_endpoint_of_the_command_line_survives_a_reset(data_dir):
 
 
 async def test_secret_without_an_endpoint_is_refused(data_dir):
-    command = [sys.executable, "-m", "sandbox.stripe", "--port", "1", "--data", str(data_dir), "--webhook-secret", "x"]
-    ended = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "sandbox.stripe", "--port", "1", "--data", str(data_dir)]
+    environment = {**os.environ, "STRIPE_SANDBOX_WEBHOOK_SECRET": "x"}
+    ended = await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 2
     assert "--webhook" in ended.stderr
