@@ -4,8 +4,11 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -41,7 +44,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.story import details
     from domain.text import plain_text
     from workflows.payment_run import CALL_TIMEOUT, PaymentRun
+    from workflows.signals import MALFORMED_IS_REFUSED, NO_INPUT, malformed, read_signal
 
+S = TypeVar("S", bound=OperatorSignal)
 Obey = Callable[[str, Actor], Awaitable[None]]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
@@ -83,7 +88,7 @@ class PaymentWorkflow(PaymentRun):
                 # A cancelled local activity arrives as its error, not as the cancellation itself.
                 if not is_cancelled_exception(error):
                     raise
-                await asyncio.shield(self.signal_cancel(PaymentSignal()))
+                await asyncio.shield(self._do("cancel", PaymentSignal(), self._cancel_by_signal))
         if not self._has_ended():
             update = {
                 "payment": self._payment,
@@ -227,6 +232,12 @@ class PaymentWorkflow(PaymentRun):
                 await self._catch_up()
         return self._result()
 
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        """Refuse what is no such message: a handler that is called without it would fail the workflow task."""
+        if not isinstance(command, CatchUp):
+            raise Invalid("The update catch_up takes the version that the books hold.", extra={"field": "version"})
+
     def _check(self, command: PaymentCommand, decide: Callable[[], object]) -> None:
         """Refuse at the door what the present state refuses, so that Temporal does not keep the refusal as the answer.
 
@@ -242,47 +253,73 @@ class PaymentWorkflow(PaymentRun):
     # Signals ----------------------------------------------------------------------------------------------------------
 
     @workflow.signal(name="provider_event")
-    async def signal_provider_event(self, signal: ProviderEventSignal) -> None:
+    async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
         """Ask the provider what is new; its events say only that something is."""
-        if signal.event_id not in self._events:
+        signal = read_signal(workflow.payload_converter(), ProviderEventSignal, given)
+        if signal is None:
+            await self._refuse_malformed("provider_event")
+        elif signal.event_id not in self._events:
             self._events.append(signal.event_id)
 
     @workflow.signal(name="look")
-    async def signal_look(self, signal: PaymentSignal) -> None:  # noqa: ARG002
+    async def signal_look(self, given: RawValue = NO_INPUT) -> None:
         """Ask the provider now."""
-        self._look_wanted = True
+        if read_signal(workflow.payload_converter(), PaymentSignal, given) is None:
+            await self._refuse_malformed("look")
+        else:
+            self._look_wanted = True
 
     @workflow.signal(name="refund")
-    async def signal_refund(self, signal: RefundSignal) -> None:
+    async def signal_refund(self, given: RawValue = NO_INPUT) -> None:
         """Refund in the name of an operator."""
 
-        async def obey(command_id: str, actor: Actor) -> None:
+        async def obey(signal: RefundSignal, command_id: str, actor: Actor) -> None:
             terms = self._payment.terms
             amount = None if signal.amount is None else parse_amount(str(signal.amount), terms.currency)
             reason = None if signal.reason is None else plain_text(signal.reason, "reason")
             await self._refund(command_id, refund_id_of(terms.payment_id, command_id), amount, reason, actor)
 
-        await self._obey("refund", signal, obey)
+        await self._obey("refund", RefundSignal, given, obey)
 
     @workflow.signal(name="give_up")
-    async def signal_give_up(self, signal: GiveUpSignal) -> None:
+    async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
         """End the search for a refund whose outcome is unknown."""
 
-        async def obey(command_id: str, actor: Actor) -> None:
+        async def obey(signal: GiveUpSignal, command_id: str, actor: Actor) -> None:
             await self._give_up(_word_for(signal, self._payment, command_id, actor))
 
-        await self._obey("give_up", signal, obey)
+        await self._obey("give_up", GiveUpSignal, given, obey)
 
     @workflow.signal(name="cancel")
-    async def signal_cancel(self, signal: PaymentSignal) -> None:
+    async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
         """End a payment that nobody has paid."""
 
-        async def obey(command_id: str, _actor: Actor) -> None:
-            await self._cancel(command_id)
+        async def obey(_signal: PaymentSignal, command_id: str, actor: Actor) -> None:
+            await self._cancel_by_signal(command_id, actor)
 
-        await self._obey("cancel", signal, obey)
+        await self._obey("cancel", PaymentSignal, given, obey)
 
-    async def _obey(self, name: str, signal: OperatorSignal, obey: Obey) -> None:
+    async def _cancel_by_signal(self, command_id: str, _actor: Actor) -> None:
+        await self._cancel(command_id)
+
+    async def _obey(
+        self, name: str, kind: type[S], given: RawValue, obey: Callable[[S, str, Actor], Awaitable[None]]
+    ) -> None:
+        """Do what an operator signals, or refuse it where it carries no message of its kind."""
+        signal = read_signal(workflow.payload_converter(), kind, given)
+        if signal is None:
+            await self._refuse_malformed(name)
+        else:
+            await self._do(name, signal, partial(obey, signal))
+
+    async def _refuse_malformed(self, name: str) -> None:
+        async def refuse(_command_id: str, _actor: Actor) -> None:
+            raise malformed(name)
+
+        if workflow.patched(MALFORMED_IS_REFUSED):
+            await self._do(name, PaymentSignal(), refuse)
+
+    async def _do(self, name: str, signal: OperatorSignal, obey: Obey) -> None:
         """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
         self._signals += 1
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
