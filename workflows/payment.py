@@ -88,7 +88,9 @@ class PaymentWorkflow(PaymentRun):
                 # A cancelled local activity arrives as its error, not as the cancellation itself.
                 if not is_cancelled_exception(error):
                     raise
-                await asyncio.shield(self._do("cancel", PaymentSignal(), self._cancel_by_signal))
+                nobody = PaymentSignal()
+                cancel = self._by_name(nobody, self._cancel)
+                await asyncio.shield(self._carry_out("cancel", nobody, cancel, "cancellation"))
         if not self._has_ended():
             update = {
                 "payment": self._payment,
@@ -160,7 +162,7 @@ class PaymentWorkflow(PaymentRun):
         with self._dated():
             async with self._lock:
                 await self._open_once()
-                await self._cancel(command.command_id)
+                await self._cancel(command.command_id, command.actor)
         return self._result()
 
     @cancel.validator
@@ -295,12 +297,9 @@ class PaymentWorkflow(PaymentRun):
         """End a payment that nobody has paid."""
 
         async def obey(_signal: PaymentSignal, command_id: str, actor: Actor) -> None:
-            await self._cancel_by_signal(command_id, actor)
+            await self._cancel(command_id, actor)
 
         await self._obey("cancel", PaymentSignal, given, obey)
-
-    async def _cancel_by_signal(self, command_id: str, _actor: Actor) -> None:
-        await self._cancel(command_id)
 
     async def _obey(
         self, name: str, kind: type[S], given: RawValue, obey: Callable[[S, str, Actor], Awaitable[None]]
@@ -310,23 +309,31 @@ class PaymentWorkflow(PaymentRun):
         if signal is None:
             await self._refuse_malformed(name)
         else:
-            await self._do(name, signal, partial(obey, signal))
+            await self._carry_out(name, signal, self._by_name(signal, partial(obey, signal)))
+
+    def _by_name(self, signal: OperatorSignal, obey: Obey) -> Obey:
+        """Refuse what names no operator, for payments whose terms ask for a name."""
+        named = _named(signal.operator) is not None or not self._payment.terms.named_operators
+        return obey if named else _refuse_unnamed
 
     async def _refuse_malformed(self, name: str) -> None:
         async def refuse(_command_id: str, _actor: Actor) -> None:
             raise malformed(name)
 
         if workflow.patched(MALFORMED_IS_REFUSED):
-            await self._do(name, PaymentSignal(), refuse)
+            await self._carry_out(name, PaymentSignal(), refuse)
 
-    async def _do(self, name: str, signal: OperatorSignal, obey: Obey) -> None:
-        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer."""
+    async def _carry_out(self, name: str, signal: OperatorSignal, obey: Obey, unnamed: str = "operator") -> None:
+        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer.
+
+        `unnamed` is what the timeline says of a sender without a name.
+        """
         self._signals += 1
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
         command_id = bounded(f"signal:{name}:{_named(signal.command_id) or own_id}")
-        actor = Actor(principal=f"temporal-ui:{_named(signal.operator) or 'operator'}", role=Role.OPERATOR)
+        actor = Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR)
         async with self._lock:
             await self._open_once()
             refusal = await _tried(obey, command_id, actor)
@@ -360,6 +367,14 @@ def _word_for(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Ac
         refund_id=refund_id,
         reason=plain_text(signal.reason, "reason"),
         provider_ref=None if signal.ref is None else plain_text(signal.ref, "ref", limit=255),
+    )
+
+
+async def _refuse_unnamed(_command_id: str, _actor: Actor) -> None:
+    raise Invalid(
+        "The signal names no operator. Send it again with your name in the field operator.",
+        code="payment.operator_unnamed",
+        extra={"field": "operator"},
     )
 
 

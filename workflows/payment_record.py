@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.ids import payment_key
     from domain.payment import commands
     from domain.payment.agenda import News, Order, Step
-    from domain.payment.converge import Observation, converge
+    from domain.payment.converge import Observation, converge, ended
     from domain.payment.fulfilment import fulfilment_due
     from domain.payment.state import Outcome, Payment, PaymentStatus
     from domain.payment.story import details
@@ -79,25 +79,28 @@ class PaymentRecord:
 
     # The one way that anything is written -----------------------------------------------------------------------------
 
-    async def _take(self, answer: ProviderAnswer) -> None:
-        """Book what a command's answer tells; a refusal is the caller's."""
+    async def _take(self, answer: ProviderAnswer, *, ended_by: tuple[str, Actor] | None = None) -> None:
+        """Book what a command's answer tells; a refusal is the caller's. `ended_by`: a `cancel` and who gave it."""
         if answer.refused is not None:
             raise Conflict(answer.refused.detail, code="payment.refused", extra={"reason": answer.refused.code})
-        await self._converge(answer)
+        await self._converge(answer, ended_by=ended_by)
 
-    async def _converge(self, answer: ProviderAnswer, *, handled: Sequence[str] = ()) -> None:
+    async def _converge(
+        self, answer: ProviderAnswer, *, handled: Sequence[str] = (), ended_by: tuple[str, Actor] | None = None
+    ) -> None:
         """Write the events that make the books agree with a snapshot, from wherever the books stand."""
         assert answer.snapshot is not None
         self._lookups = 0
         self._polled_at = now = workflow.now()
         seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
         while True:
-            outcomes = converge(self._payment, seen)
+            outcomes = ended(self._payment, seen, by=ended_by[1]) if ended_by else converge(self._payment, seen)
             part = outcomes[:EVENTS_A_RECORD]
             last = len(part) == len(outcomes)
             if last and not (outcomes or handled):
                 return
-            if await self._record(part, handled=handled if last else ()) and last:
+            command_id, actor = ended_by if ended_by and part and part[-1].event == "cancelled" else (None, None)
+            if await self._record(part, handled=handled if last else (), command_id=command_id, actor=actor) and last:
                 return
 
     async def _open_once(self) -> None:
@@ -141,7 +144,9 @@ class PaymentRecord:
         if command_id is not None:
             outcomes = [*outcomes[:-1], commands.done(outcomes[-1], command_id)]
         events = tuple(
-            PaymentEvent.of(outcome, at=at, actor=actor, command_id=command_id if outcome is outcomes[-1] else None)
+            PaymentEvent.of(outcome, at=at, actor=actor, command_id=command_id)
+            if outcome is outcomes[-1]
+            else PaymentEvent.of(outcome, at=at)
             for outcome in outcomes
         )
         terms = self._payment.terms

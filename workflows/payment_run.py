@@ -380,15 +380,17 @@ class PaymentRun(PaymentRecord):
                 await self._record([numbered(accepted, workflow.now())])
             await self._look()
 
-    async def _cancel(self, command_id: str) -> None:
+    async def _cancel(self, command_id: str, actor: Actor) -> None:
         """End the payment there; the caller holds the lock."""
+        if self._payment.has_done(command_id):
+            return
         commands.check_open(self._payment, "cancel")
         answer = await workflow.execute_activity_method(
             PaymentProviders.cancel,
             self._ask("cancel", command_id),
             **regular_activity("cancel", timeout=CALL_TIMEOUT),
         )
-        await self._take(answer)
+        await self._take(answer, ended_by=(command_id, actor))
 
     async def _refund(
         self, command_id: str, refund_id: str, amount_minor: int | None, reason: str | None, actor: Actor

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.disputes import dispute_changed, new_dispute
 from domain.payment.goods import granted_for, taken_for
@@ -27,6 +28,7 @@ from domain.payment.state import (
     MoveKind,
     Outcome,
     Payment,
+    PaymentStatus,
     Refund,
     RefundState,
     status_of,
@@ -49,6 +51,19 @@ def converge(payment: Payment, seen: Observation) -> list[Outcome]:
         outcomes.append(outcome)
         payment = outcome.payment
     return outcomes
+
+
+def ended(payment: Payment, seen: Observation, *, by: Actor) -> list[Outcome]:
+    """Return what `converge` does after somebody had the payment ended; where that ended it, the event names them.
+
+    What was paid meanwhile counts, and is the provider's word alone.
+    """
+    outcomes = converge(replace(payment, cancelled_by=by.qualified()), seen)
+    last = outcomes[-1] if outcomes else None
+    if last is None or last.event != "progressed" or last.payment.status is not PaymentStatus.CANCELLED:
+        return converge(payment, seen)
+    named = Outcome(payment=last.payment, event="cancelled", actor=by.qualified(), details=last.details)
+    return [*outcomes[:-1], named]
 
 
 def next_event(payment: Payment, seen: Observation) -> Outcome | None:

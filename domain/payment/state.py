@@ -105,6 +105,7 @@ class PaymentTerms:
         late_poll_seconds: how often it is asked after nothing is awaited any more, where no webhook would tell; 0 for
             never.
         open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
+        named_operators: signals that move something must name who sends them; False for payments of before.
         fulfils_net: its escrow or invoice takes only what refunds and disputes have left; False for payments of before.
     """
 
@@ -129,6 +130,7 @@ class PaymentTerms:
     late_poll_seconds: int = 0
     open_seconds: int = 30 * 86_400
     fulfils_net: bool = False
+    named_operators: bool = False
 
     @property
     def issues_goods(self) -> bool:
@@ -266,6 +268,7 @@ class Payment:
         pays_until: see `Snapshot`.
         overdue: operators were told that it is still awaited long after that.
         receipts: the latest commands that were done.
+        cancelled_by: who ended it before it was paid; None where the provider or the time did, or nobody.
     """
 
     terms: PaymentTerms
@@ -296,6 +299,7 @@ class Payment:
     pays_until: datetime | None = None
     overdue: bool = False
     fulfilling: bool = False
+    cancelled_by: str | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -432,6 +436,8 @@ def status_of(payment: Payment) -> PaymentStatus:
         return P.UNKNOWN
     if payment.provider_status is None:
         return P.FAILED if payment.decline else P.EXPIRED if payment.expiring else P.CREATED
+    if payment.cancelled_by and payment.provider_status in {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}:
+        return P.CANCELLED
     if payment.expiring and payment.provider_status in {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}:
         return P.EXPIRED
     return _FROM_PROVIDER[payment.provider_status]

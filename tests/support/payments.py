@@ -53,6 +53,7 @@ class Account:
     approved: bool = False
     refuses_what_was_approved: bool = False
     gone_for_good: bool = False
+    ends_as: ProviderStatus = ProviderStatus.CANCELLED
     authorized_minor: int = 0
     pays_until: datetime | None = None
     movements: list[Movement] = field(default_factory=list)
@@ -293,7 +294,7 @@ class FakeProvider:
         if account.gone_for_good:
             raise ProviderNotFound("not kept")
         if not account.received and account.status is not ProviderStatus.PROCESSING:
-            account.status = ProviderStatus.CANCELLED
+            account.status = account.ends_as
         self._end(planned)
         return account.snapshot()
 

@@ -5,6 +5,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import RawValue
 
+from domain.payment.snapshot import ProviderStatus
+from repositories import audit
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import till
 
@@ -12,7 +14,18 @@ pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
 NOT_JSON = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{"))
 UNKNOWN = RawValue(Payload(metadata={"encoding": b"binary/unheard-of"}, data=b"\x00"))
-MALFORMED = ((), (None,), ([],), ("now",), (7,), (True,), ({}, {}), (NOT_JSON,), (UNKNOWN,), (RawValue(Payload()),))
+MALFORMED: tuple[tuple[object, ...], ...] = (
+    (),
+    (None,),
+    ([],),
+    ("now",),
+    (7,),
+    (True,),
+    ({}, {}),
+    (NOT_JSON,),
+    (UNKNOWN,),
+    (RawValue(Payload()),),
+)
 
 
 @pytest.mark.parametrize("name", ["refund", "give_up", "cancel", "look", "provider_event"])
@@ -38,8 +51,66 @@ async def test_pitfall_32_a_payments_commands_without_a_message_are_refused_and_
     updates = ("create", "confirm", "capture", "cancel", "refund", "give_up", "submit_evidence", "catch_up")
     with stage.env.with_time_skipping_disabled():
         for name in updates:
-            for given in ((), (None,), ([],), ({}, {})):
+            for given in MALFORMED[:3]:
                 with pytest.raises(WorkflowUpdateFailedError):
                     await made.handle.execute_update(name, args=given)
     await made.pass_time(hours=24)
     assert (await made.until("expired")).received_minor == 0
+
+
+@pytest.mark.parametrize("given", [{}, {"operator": None}, {"operator": "…"}], ids=["none", "null", "unreadable"])
+@pytest.mark.parametrize("name", ["refund", "give_up", "cancel"])
+async def test_a_signal_that_names_no_operator_moves_nothing(stage: Stage, name: str, given: dict[str, object]):
+    made = await till(stage, named_operators=True)
+    await made.create()
+    with stage.env.with_time_skipping_disabled():
+        await made.handle.signal(name, given)
+        state = await made.happened("command_refused")
+    (refused,) = [event for event in await made.timeline() if event.kind == "command_refused"]
+    assert (refused.actor, refused.details["code"]) == ("temporal-ui:operator", "payment.operator_unnamed")
+    assert state.status == "requires_action"
+
+
+async def test_a_cancellation_that_names_nobody_is_refused(stage: Stage):
+    made = await till(stage, named_operators=True)
+    await made.create()
+    with stage.env.with_time_skipping_disabled():
+        await made.handle.cancel()
+        state = await made.happened("command_refused")
+    (refused,) = [event for event in await made.timeline() if event.kind == "command_refused"]
+    assert (refused.actor, refused.details["code"]) == ("temporal-ui:cancellation", "payment.operator_unnamed")
+    assert state.status == "requires_action"
+
+
+@pytest.mark.parametrize("there", [ProviderStatus.CANCELLED, ProviderStatus.EXPIRED])
+async def test_a_payment_cancelled_by_a_person_names_the_person(stage: Stage, there: ProviderStatus):
+    made = await till(stage)
+    await made.create()
+    # A hosted page is expired at its provider where other payments are cancelled.
+    made.there.ends_as = there
+    assert (await made.send("cancel", key="cancel-once")).status == "cancelled"
+    assert (await made.send("cancel", key="cancel-once")).status == "cancelled"
+    told = (await made.timeline())[-1]
+    assert (told.kind, told.actor, told.status) == ("cancelled", made.actor.qualified(), "cancelled")
+    async with stage.database.platform() as session:
+        entries = await audit.page(
+            session, org_id=None, action="payment.cancelled", target=made.terms.payment_id, before=None, limit=10
+        )
+    assert [entry.principal for entry in entries] == [made.actor.principal]
+
+
+async def test_a_payment_that_was_paid_before_it_was_cancelled_names_nobody(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    made.there.pay()
+    assert (await made.send("cancel")).status == "succeeded"
+    assert "cancelled" not in await made.kinds()
+
+
+async def test_an_operator_who_cancels_is_named(stage: Stage):
+    made = await till(stage, named_operators=True)
+    await made.create()
+    with stage.env.with_time_skipping_disabled():
+        await made.handle.signal("cancel", {"operator": "kim"})
+        await made.until("cancelled")
+    assert (await made.timeline())[-1].actor == "temporal-ui:kim"

@@ -117,6 +117,7 @@ class Terms:
             late_poll_seconds=_seconds(settings.longest_poll) if crypto else 0,
             open_seconds=_seconds(settings.payment_open),
             fulfils_net=True,
+            named_operators=True,
         )
 
     async def price(self, price_minor: int, currency: str) -> Charge:
