@@ -48,7 +48,7 @@ class EncryptionCodec(PayloadCodec):
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         """Take `(key id, 32 bytes)` pairs; the first one seals."""
         if not keys:
-            raise MalformedKeys("BURSAR_ENCRYPTION_KEYS is set and holds no key.")
+            raise MalformedKeys("The setting holds no key.")
         self._sealing_id = keys[0][0]
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
         self._root = keys[0][1]
@@ -134,7 +134,7 @@ def parse_keys(text: str) -> list[tuple[str, bytes]]:
     """
     keys: dict[str, bytes] = {}
     for position, entry in enumerate((part.strip() for part in text.split(",")), start=1):
-        where = f"BURSAR_ENCRYPTION_KEYS, entry {position}"
+        where = f"entry {position}"
         key_id, separator, encoded = entry.partition(":")
         if not separator or not _KEY_ID.fullmatch(key_id):
             raise MalformedKeys(f"{where}: expected id:key, the id made of letters, digits, dot, dash and underscore.")

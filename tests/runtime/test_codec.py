@@ -18,7 +18,6 @@ from runtime.codec import (
     SEAL,
     UNSEALED,
     EncryptionCodec,
-    MalformedKeys,
     SealedPayloadError,
     encryption_codec,
     parse_keys,
@@ -26,7 +25,7 @@ from runtime.codec import (
 )
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
-from runtime.settings import Settings
+from runtime.settings import Settings, WrongSettings, read_settings
 from runtime.temporal import connect, data_converter
 from tests.runtime.conftest import KEY_ONE, KEY_TWO
 from tests.runtime.sample import Books, Paid, Pay, SampleWorkflow
@@ -130,9 +129,10 @@ async def test_format_is_the_documented_one() -> None:
     ],
 )
 def test_malformed_keys_are_refused_at_start_without_printing_them(text: str, problem: str) -> None:
-    with pytest.raises(MalformedKeys, match=re.escape(problem)) as raised:
-        data_converter(Settings(encryption_keys=SecretStr(text)))
+    with pytest.raises(WrongSettings, match=re.escape(problem)) as raised:
+        read_settings({"BURSAR_ENCRYPTION_KEYS": text})
     message = str(raised.value)
+    assert message.startswith("BURSAR_ENCRYPTION_KEYS: ")
     assert "hunter2" not in message
     assert KEY_ONE[3:12] not in message
     assert raised.value.__cause__ is None
