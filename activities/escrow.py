@@ -17,7 +17,7 @@ from contracts.escrow import (
     RecordEscrowEvent,
 )
 from domain import accounts
-from domain.errors import DomainError, InsufficientFunds
+from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds
 from domain.escrow.moves import accounts_of, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
 from domain.ids import escrow_transfer_key
@@ -72,7 +72,7 @@ class EscrowActivities:
         try:
             async with self._database.platform() as session:
                 return await self._write(session, message)
-        except InsufficientFunds as refusal:
+        except (InsufficientFunds, IdempotencyConflict) as refusal:
             return RecordedEscrow(applied=False, declined=Declined.of(refusal))
         except DBAPIError as error:
             if not does_not_fit(error):
@@ -117,6 +117,8 @@ class EscrowActivities:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
         known = await escrow.lock(session, escrow_id, message.command_id)
         if known is not None and (known.done or known.version >= number):
+            if known.done:
+                escrow.refuse_other(known.content_hash, message.content)
             row = await escrow.get(session, escrow_id)
             assert row is not None
             transfer_id = str(known.transfer_id) if known.transfer_id else None

@@ -3,6 +3,8 @@
 Messages only grow: a new field has a default, a field is never renamed or removed. Domain values travel as they are.
 """
 
+import hashlib
+import json
 from datetime import datetime
 
 from pydantic import Field, SkipValidation
@@ -42,6 +44,15 @@ class EscrowCommand(Message):
 
     command_id: str
     actor: Actor
+
+    def content(self) -> str:
+        """Return a hash of what is asked for, by which another command under the same id is told apart.
+
+        Who asks is in the id. Fields at their defaults are left out, so that a field which is added later changes no
+        hash that was kept.
+        """
+        asked = self.model_dump(mode="json", exclude={"command_id", "actor"}, exclude_defaults=True)
+        return hashlib.sha256(json.dumps([type(self).__name__, asked], sort_keys=True).encode()).hexdigest()
 
 
 class OpenEscrow(EscrowCommand):
@@ -170,7 +181,7 @@ class RecordEscrowEvent(Message):
 
     `escrow.version` is the event's number. `at` is business time; the database stamps its own beside it. `due_at` is
     set for what a deadline does: it is not written while commands stand that were noted before. `settles` names those
-    of them that the run has refused.
+    of them that the run has refused. `content` is the hash of the command behind the event, None where none is kept.
     """
 
     escrow: Escrow
@@ -183,6 +194,7 @@ class RecordEscrowEvent(Message):
     at: datetime
     due_at: datetime | None = None
     settles: tuple[str, ...] = ()
+    content: str | None = None
 
 
 class NotedCommand(Message):

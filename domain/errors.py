@@ -115,6 +115,11 @@ class IdempotencyConflict(DomainError):
     status = 422
 
 
+def other_request() -> IdempotencyConflict:
+    """Return the refusal of a key that was used for another request."""
+    return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")
+
+
 class InsufficientFunds(DomainError):
     """The account's floor does not allow the movement."""
 

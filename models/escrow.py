@@ -79,7 +79,8 @@ class EscrowEventRow(Base):
     """One step of an escrow: who did what when, the state after it, and the transfer that it caused. Immutable.
 
     `at` is business time, `recorded_at` the database's own. `command_id` is unique within the escrow: a command that
-    comes again finds its first event here, however long ago that was.
+    comes again finds its first event here, however long ago that was. `content_hash` says what it asked for, so that
+    another one under its id is told apart; null for deadlines, signals, and events that are older than the column.
     """
 
     __tablename__ = "escrow_events"
@@ -91,6 +92,7 @@ class EscrowEventRow(Base):
     status: Mapped[str]
     actor: Mapped[str]
     command_id: Mapped[str]
+    content_hash: Mapped[str | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)
     at: Mapped[datetime]

@@ -7,7 +7,7 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import IdempotencyConflict
+from domain.errors import other_request as other_request  # callers that keep what a command asked for raise it too
 from models.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -67,8 +67,3 @@ def refuse_other(found: Base, asked: Base, names: Iterable[str]) -> None:
     """
     if any(getattr(found, name) != getattr(asked, name) for name in names):
         raise other_request()
-
-
-def other_request() -> IdempotencyConflict:
-    """Return the refusal of a key that was used for another request."""
-    return IdempotencyConflict("This Idempotency-Key was used for another request. Choose a new one.")

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import RecordEscrowEvent
+from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow
 from domain.ids import escrow_workflow_id
@@ -34,11 +35,12 @@ class Known:
     version: int
     done: bool
     transfer_id: UUID | None
+    content_hash: str | None = None
 
 
 _LOCK = text(
     """
-    SELECT e.version, d.number IS NOT NULL AS done, d.transfer_id
+    SELECT e.version, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = :command_id
     WHERE e.id = :escrow_id FOR UPDATE OF e
     """
@@ -52,7 +54,7 @@ async def lock(session: AsyncSession, escrow_id: str, command_id: str) -> Known 
     between has raised the version, so who compares that first is not misled.
     """
     row = (await session.execute(_LOCK, {"escrow_id": escrow_id, "command_id": command_id})).one_or_none()
-    return None if row is None else Known(version=row.version, done=row.done, transfer_id=row.transfer_id)
+    return None if row is None else Known(**row._mapping)
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:
@@ -64,6 +66,16 @@ async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str
 async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
     """Return the escrow when the session may see it."""
     return await session.get(EscrowRow, escrow_id)
+
+
+def refuse_other(kept: str | None, asked: str | None) -> None:
+    """Refuse a command whose id was used for another one; where either content is not known, they pass for the same.
+
+    Raises:
+        IdempotencyConflict: the contents differ.
+    """
+    if None not in (kept, asked) and kept != asked:
+        raise other_request()
 
 
 async def event_of_command(session: AsyncSession, escrow_id: str, command_id: str) -> EscrowEventRow | None:
@@ -117,6 +129,7 @@ async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: 
             status=escrow.status.value,
             actor=message.actor,
             command_id=message.command_id,
+            content_hash=message.content,
             transfer_id=transfer_id,
             details=message.details,
             at=message.at,

@@ -2,16 +2,16 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import CursorResult, Text, bindparam, cast, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import EscrowCommand
+from domain.errors import other_request
 from models.escrow import EscrowEventRow
 from models.escrow_notice import EscrowNotice
-from repositories.command import other_request
 
 #: The commands that are noted: those that a passed deadline would make too late.
 Noted = Literal["dispute", "deliver", "approve"]
@@ -52,8 +52,10 @@ async def note(session: AsyncSession, escrow_id: str, name: Noted, command: Escr
     asked = command.model_dump(mode="json")
     values = {"command_id": command.command_id, "escrow_id": escrow_id, "name": name, "command": asked}
     kept = (await session.execute(_NOTE, values)).one_or_none()
-    # The role of a key may change between two tries; who it is stands in the command's id.
-    if kept is not None and (kept.escrow_id, kept.name, _asked(kept.command)) != (escrow_id, name, _asked(asked)):
+    if kept is not None and (
+        (kept.escrow_id, kept.name) != (escrow_id, name)
+        or type(command).model_validate(kept.command).content() != command.content()
+    ):
         raise other_request()
 
 
@@ -107,7 +109,3 @@ async def delete_settled_before(session: AsyncSession, moment: datetime) -> int:
     result = await session.execute(delete(EscrowNotice).where(EscrowNotice.settled_at < moment))
     assert isinstance(result, CursorResult)
     return result.rowcount
-
-
-def _asked(command: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in command.items() if name != "actor"}

@@ -59,21 +59,27 @@ class EscrowRun:
         is busy: where a task was lost the books are ahead of it, and callers have read them.
         """
         unknown = self._lock.locked() or (self._start.resume and self._escrow.version == 0)
-        if not unknown and not self._escrow.has_done(command.command_id):
+        if not unknown:
             with self._dated():
-                decide(self._escrow, workflow.now())
+                if self._escrow.has_done(command.command_id):
+                    self._escrow.refuse_other(command.command_id, command.content())
+                else:
+                    decide(self._escrow, workflow.now())
 
     async def _answer(self, command: EscrowCommand, decide: Decision) -> CommandResult:
         with self._dated():
-            await self._apply(command.command_id, decide, command.actor)
+            await self._apply(command.command_id, decide, command.actor, command.content())
         return self._result()
 
     def _dated(self) -> AbstractContextManager[None]:
         """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
         return dated(lambda: self._escrow.version)
 
-    async def _apply(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
-        """Decide under the lock, write, and only then change the state; a deadline that has passed goes first."""
+    async def _apply(self, command_id: str, decide: Decision, actor: Actor | None, content: str | None = None) -> None:
+        """Decide under the lock, write, and only then change the state; a deadline that has passed goes first.
+
+        A command that was done is answered and not done again, unless it asked for something else.
+        """
         async with self._lock:
             await self._open_once()
             while not self._escrow.has_done(command_id):
@@ -81,8 +87,9 @@ class EscrowRun:
                 if await self._expire(now):
                     continue
                 outcome = decide(self._escrow, now)
-                if await self._record(outcome, command_id, actor, now):
+                if await self._record(outcome, command_id, actor, now, content):
                     return
+            self._escrow.refuse_other(command_id, content)
 
     async def _advance(self) -> None:
         """Open, or wait for the next deadline or change, whichever comes first."""
@@ -169,25 +176,29 @@ class EscrowRun:
             outcome = given(escrow, now)
             return replace(outcome, details={**outcome.details, "given_at": noted.noted_at.isoformat()})
 
-        return await self._done(noted.command_id, decide, command.actor, now)
+        return await self._done(noted.command_id, decide, command.actor, now, command.content())
 
     def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
         """Return the command that was noted and what it does, given at its time."""
         raise NotImplementedError
 
-    async def _done(self, command_id: str, decide: Decision, actor: Actor, now: datetime) -> bool:
+    async def _done(
+        self, command_id: str, decide: Decision, actor: Actor, now: datetime, content: str | None = None
+    ) -> bool:
         """Do a command ahead of the deadline; False when it is refused. The caller holds the lock."""
         try:
             while not self._escrow.has_done(command_id):
-                if await self._record(decide(self._escrow, now), command_id, actor, now):
+                if await self._record(decide(self._escrow, now), command_id, actor, now, content):
                     break
         except DomainError:
             return False
         return True
 
-    async def _record(self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime) -> bool:
+    async def _record(
+        self, outcome: Outcome, command_id: str, actor: Actor | None, now: datetime, content: str | None = None
+    ) -> bool:
         """Write one event; return whether the command is done: by this event, or by one in the books for longer."""
-        return (await self._write(outcome, command_id, actor, now)).applied
+        return (await self._write(outcome, command_id, actor, now, content)).applied
 
     async def _write(
         self,
@@ -195,12 +206,13 @@ class EscrowRun:
         command_id: str,
         actor: Actor | None,
         now: datetime,
+        content: str | None = None,
         *,
         due_at: datetime | None = None,
         settles: tuple[str, ...] = (),
     ) -> RecordedEscrow:
         """Write one event and adopt the state after it, or the state that the books hold when they are ahead."""
-        numbered = commands.numbered(outcome, command_id=command_id, now=now)
+        numbered = commands.numbered(outcome, command_id=command_id, now=now, content=content)
         recorded = await workflow.execute_local_activity_method(
             EscrowActivities.record_event,
             RecordEscrowEvent(
@@ -214,6 +226,7 @@ class EscrowRun:
                 at=now,
                 due_at=due_at,
                 settles=settles,
+                content=content,
             ),
             **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
         )

@@ -312,10 +312,11 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
     return Outcome(escrow=final, event="cancelled", actor=actor.qualified(), moves=moves, details=details)
 
 
-def numbered(outcome: Outcome, *, command_id: str, now: datetime) -> Outcome:
-    """Give the outcome's state the next event number and the receipt of the command behind it."""
+def numbered(outcome: Outcome, *, command_id: str, now: datetime, content: str | None = None) -> Outcome:
+    """Give the outcome's state the next event number and the receipt of the command behind it, with its content."""
     version = outcome.escrow.version + 1
-    receipts = (*outcome.escrow.receipts, Receipt(command_id=command_id, version=version))[-RECEIPT_WINDOW:]
+    receipt = Receipt(command_id=command_id, version=version, content=content)
+    receipts = (*outcome.escrow.receipts, receipt)[-RECEIPT_WINDOW:]
     return replace(outcome, escrow=replace(outcome.escrow, version=version, receipts=receipts, updated_at=now))
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.access import Actor, Role
+from domain.errors import other_request
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
@@ -166,10 +167,11 @@ class Dispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Proof that a command was done, and as which event."""
+    """Proof that a command was done, and as which event; `content` is the hash of what it asked for, if it was kept."""
 
     command_id: str
     version: int
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,16 @@ class Escrow:
     def has_done(self, command_id: str) -> bool:
         """Tell whether a command was done before."""
         return any(receipt.command_id == command_id for receipt in self.receipts)
+
+    def refuse_other(self, command_id: str, content: str | None) -> None:
+        """Refuse a command under the id of one that was done and asked for something else.
+
+        Raises:
+            IdempotencyConflict: both contents are known, and they differ.
+        """
+        known = {receipt.content for receipt in self.receipts if receipt.command_id == command_id} - {None}
+        if content is not None and known and content not in known:
+            raise other_request()
 
 
 class MoveKind(StrEnum):

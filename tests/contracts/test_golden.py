@@ -101,6 +101,7 @@ def samples() -> dict[str, Message]:
             at=e.T0,
             due_at=e.T0,
             settles=("cmd_0",),
+            content="ab" * 32,
         ),
         messages.Declined(code="ledger.insufficient_funds", detail="d", extra={"a": "b"}),
         messages.RecordedEscrow(

@@ -9,14 +9,17 @@ import pytest
 
 from activities.books import BooksRefused
 from activities.escrow import EscrowActivities
+from contracts.escrow import CancelEscrow, DeliverEscrow, DisputeEscrow, RefundEscrow
 from domain import accounts
-from domain.errors import WrongState
+from domain.errors import IdempotencyConflict, WrongState
 from domain.escrow import commands as rules
-from domain.escrow.state import RECEIPT_WINDOW
+from domain.escrow.state import RECEIPT_WINDOW, Artifact
 from ledger.gateway import Ledger
 from repositories import alert
 from repositories.payment import lock_debt
 from runtime.database import driver_connection
+from runtime.identity import new_id
+from tests.support import escrows as e
 from tests.support.locks import accounts_are_locked, somebody_waits, stripes_that_are_locked
 from tests.workflows.behind import committed_behind_the_run, message_of
 
@@ -96,6 +99,63 @@ async def test_a_command_older_than_the_receipts_is_found_in_the_books(award):
     assert (await job.state()).signatures == ()
     assert (await job.send("refund", job.bot, amount_minor=1, key="refund-0")).status == "delivered"
     assert (await job.state()).refunded_minor == RECEIPT_WINDOW + 2
+
+
+@pytest.mark.parametrize("where", ["in the receipts", "in the books", "after the end"])
+async def test_pitfall_34_another_command_under_the_id_of_one_that_was_done_is_refused(award, where):
+    job, key = await (await award()).delivered(), new_id("cmd")
+    await job.send("refund", job.bot, amount_minor=1_000_000, key=key)
+    if where == "in the books":
+        for number in range(RECEIPT_WINDOW):
+            await job.send("refund", job.bot, amount_minor=1, key=f"refund-{number}")
+        assert not (await job.state()).has_done(key)
+    if where == "after the end":
+        await job.send("validate", job.validator, score_e4=9000)
+        await job.end()
+    before = await job.money()
+    for name, actor, fields in (
+        ("refund", job.bot, {"amount_minor": 20_000_000}),
+        ("refund", job.bot, {}),
+        ("cancel", job.bot, {}),
+        ("dispute", job.bot, {"reason": "x"}),
+    ):
+        with pytest.raises(IdempotencyConflict) as refused:
+            await job.send(name, actor, key=key, **fields)
+        assert (refused.value.status, refused.value.error_code) == (422, "idempotency.conflict")
+    assert await job.money() == before
+    again = await job.send("refund", replace(job.bot, key_id="key_other"), amount_minor=1_000_000, key=key)
+    assert again.status == "delivered"
+
+
+async def test_an_event_without_a_hash_answers_every_command_under_its_id_as_before(award):
+    job = await (await award()).delivered()
+    outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=1_000_000)
+    await committed_behind_the_run(job, outcome, "older")
+    assert (await job.send("refund", job.bot, amount_minor=20_000_000, key="older")).status == "delivered"
+    assert (await job.state()).refunded_minor == 1_000_000
+
+
+def test_the_hash_of_a_command_is_that_of_what_it_asks_for():
+    refund = RefundEscrow(command_id="a", actor=e.WORKER, amount_minor=1)
+    assert refund.content() == RefundEscrow(command_id="b", actor=e.STUDIO, amount_minor=1).content()
+    assert refund.content() != RefundEscrow(command_id="a", actor=e.WORKER, amount_minor=2).content()
+    empty = {"command_id": "a", "actor": e.WORKER}
+    assert RefundEscrow(**empty).content() != CancelEscrow(**empty).content()
+
+
+def test_a_field_that_a_command_gets_later_changes_no_hash():
+    """As they were first kept: a command is told apart by them for as long as its event stands."""
+    command = {"command_id": "a", "actor": e.WORKER}
+    work = (Artifact(uri="https://example.com/a"), Artifact(uri="s3://b", sha256="ab" * 32))
+    assert [
+        message.content()[:16]
+        for message in (
+            RefundEscrow(**command),
+            RefundEscrow(**command, amount_minor=1),
+            DeliverEscrow(**command, artifacts=work, note="n"),
+            DisputeEscrow(**command, reason="r"),
+        )
+    ] == ["86fdaa064017a059", "d0862b93f143293a", "f479a81edfd1db10", "2724d6b295eadfb9"]
 
 
 async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, stage):

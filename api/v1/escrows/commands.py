@@ -1,8 +1,9 @@
 """How a command reaches the workflow of its escrow, and what is done when the workflow does not take it.
 
-No database transaction is open while Temporal is called. A command's update id is the command's id, so repeating a
-command attaches to the first try as long as its run lasts; after that the receipts in the state, and the timeline's
-unique command ids, give the first result. A run that is behind the books catches up before its refusal counts.
+No database transaction is open while Temporal is called. A command's update id is made of the command's id and content,
+so repeating a command attaches to the first try as long as its run lasts, and another command under its id does not;
+after that the receipts in the state, and the timeline's unique command ids, give the first result. A run that is behind
+the books catches up before its refusal counts.
 """
 
 import asyncio
@@ -91,7 +92,7 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             return await _patiently(deps, _giving(deps, client, escrow, update, command))
         except DomainError as refusal:
             # What the present state refuses may be the repetition of a command that was done long ago.
-            stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
+            stored = await _stored(deps, escrow.terms.escrow_id, command)
             if isinstance(stored, CommandResult):
                 return stored
             if update in NOTED and not refusal.retryable:
@@ -123,7 +124,7 @@ def _giving(
         missing = 0
         while (result := await try_running(update_id)) is None:
             # The run is over: the escrow has ended, or passes to its next run, or somebody terminated it.
-            stored = await _stored(deps, escrow.terms.escrow_id, command.command_id)
+            stored = await _stored(deps, escrow.terms.escrow_id, command)
             if isinstance(stored, CommandResult):
                 return stored
             missing += 1
@@ -141,17 +142,24 @@ def _giving(
             assert row is not None
             return row.version
 
-    return catching_up(client, workflow_id, command.command_id, give, books)
+    update_id = f"{command.command_id}:{command.content()[:32]}"
+    return catching_up(client, workflow_id, update_id, give, books)
 
 
-async def _stored(deps: Deps, escrow_id: str, command_id: str) -> CommandResult | Escrow:
-    """Return the first result of a command that was done, or the state that it can still be tried on."""
+async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> CommandResult | Escrow:
+    """Return the first result of a command that was done, or the state that it can still be tried on.
+
+    Raises:
+        IdempotencyConflict: another command was done under its id.
+        WrongState: the escrow has ended.
+    """
     async with deps.database.platform() as session:
         row = await escrows.get(session, escrow_id)
         assert row is not None
-        done = await escrows.event_of_command(session, row.id, command_id)
+        done = await escrows.event_of_command(session, row.id, command.command_id)
         state = escrows.state_of(row)
     if done is not None:
+        escrows.refuse_other(done.content_hash, command.content())
         return CommandResult(escrow_id=row.id, status=state.status.value, version=state.version)
     if state.is_final:
         raise WrongState(
