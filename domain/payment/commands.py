@@ -8,7 +8,7 @@ from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import numbered
 from domain.payment.fulfilment import Readiness, readiness
-from domain.payment.goods import held_minor, leaves_part_of_a_slot, taken_for
+from domain.payment.goods import held_minor, leaves_part_of_a_slot, taken_for, unreserved_minor, waiting_minor
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
@@ -144,7 +144,8 @@ def refund(
     Raises:
         Conflict: `payment.already_refunded`, nothing remains; `payment.not_refundable`, the provider cannot;
             `payment.too_many_refunds`, there were so many that only the whole remainder can be given back;
-            `payment.refund_in_flight`, another one has not reached the provider yet; `payment.wrong_state`.
+            `payment.refund_in_flight`, another one has not reached the provider yet;
+            `payment.fulfilment_under_way`, the escrow is taking the money; `payment.wrong_state`.
         Invalid: `payment.refund_exceeds_remainder`; `payment.part_of_a_slot`, slots are given back whole.
     """
     terms, remainder = payment.terms, payment.refundable_minor
@@ -158,6 +159,12 @@ def refund(
         raise NotYet(
             "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
             code="payment.refund_in_flight",
+        )
+    waiting = waiting_minor(payment)
+    if waiting and payment.fulfilling:
+        raise NotYet(
+            "The escrow of this payment is taking the money. Repeat the refund when it has answered.",
+            code="payment.fulfilment_under_way",
         )
     if not remainder:
         raise Conflict(
@@ -185,8 +192,10 @@ def refund(
             extra={"field": "amount"},
         )
     goods = taken_for(payment, amount)
-    requested = _requested(refund_id, amount, goods, requested_by, at, reason)
-    moves = (Move(kind=MoveKind.EARMARK, amount_minor=goods, asset=terms.purpose.goods_asset),) if goods else ()
+    waiting = min(goods, waiting)
+    requested = replace(_requested(refund_id, amount, goods, requested_by, at, reason), waiting_minor=waiting)
+    taken = goods - waiting
+    moves = (Move(kind=MoveKind.EARMARK, amount_minor=taken, asset=terms.purpose.goods_asset),) if taken else ()
     return numbered(
         Outcome(
             payment=replace(payment, refunds=(*payment.refunds, requested)),
@@ -219,7 +228,7 @@ def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
 
 def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     """Note that the escrow took the money; what came beyond its amount goes to the organization."""
-    surplus = payment.granted_minor - payment.terms.purpose.goods_minor
+    surplus = unreserved_minor(payment) - payment.terms.purpose.goods_minor
     asset = payment.terms.purpose.goods_asset
     moves = (Move(kind=MoveKind.RELEASE, amount_minor=surplus, asset=asset),) if surplus > 0 else ()
     return numbered(
@@ -287,8 +296,8 @@ def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: 
     details: dict[str, object] = {**wanted, "why": why}
     amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
     invoiced = purpose.invoice_id is not None
-    # What was to fund an escrow waits whole: refunds, disputes and reversals took their share from the organization.
-    held = held_minor(payment) if invoiced else payment.granted_minor
+    # What was to fund an escrow waits: what went back without being asked for here was taken from the organization.
+    held = held_minor(payment) if invoiced else unreserved_minor(payment)
     whole = readiness(payment) is not Readiness.SHORT
     if payment.terms.refundable and amount and (invoiced or whole):
         goods = taken_for(payment, amount)

@@ -12,7 +12,7 @@ from datetime import datetime
 from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.disputes import dispute_changed, new_dispute
-from domain.payment.goods import granted_for, taken_for
+from domain.payment.goods import granted_for, released_minor, taken_for
 from domain.payment.movements import book
 from domain.payment.snapshot import (
     MovementKind,
@@ -241,7 +241,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
 def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | None = None) -> Outcome:
     """Give back what was taken for a refund that has not moved the provider's balance."""
     failed = replace(refund, state=RefundState.FAILED, failure=why, failure_code=code)
-    moves = _moves((MoveKind.RELEASE, refund.goods_minor, payment.terms.purpose.goods_asset))
+    moves = _moves((MoveKind.RELEASE, released_minor(payment, refund), payment.terms.purpose.goods_asset))
     details = {"refund_id": refund.refund_id, "failure": why} | ({"code": code} if code else {})
     return _with_refund(payment, failed, "refund_failed", details=details, moves=moves)
 

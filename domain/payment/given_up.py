@@ -7,6 +7,7 @@ from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.money import format_amount
 from domain.payment.converge import numbered
+from domain.payment.goods import released_minor
 from domain.payment.state import Move, MoveKind, Outcome, Payment, RefundState
 
 
@@ -52,9 +53,10 @@ def give_up(
         ended = replace(refund, state=RefundState.PENDING, ref=provider_ref, given_up=True)
     else:
         ended = replace(refund, state=RefundState.FAILED, ref=None, given_up=True, failure=reason)
-        if refund.goods_minor:
+        released = released_minor(payment, refund)
+        if released:
             asset = payment.terms.purpose.goods_asset
-            moves = (Move(kind=MoveKind.RELEASE, amount_minor=refund.goods_minor, asset=asset),)
+            moves = (Move(kind=MoveKind.RELEASE, amount_minor=released, asset=asset),)
     return numbered(
         Outcome(
             payment=payment.with_refund(ended),

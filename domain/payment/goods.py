@@ -1,7 +1,7 @@
 """How much of what was bought belongs to how much of the money: cumulative shares, so that parts add up to a whole."""
 
 from domain.money import SLOT
-from domain.payment.state import Payment
+from domain.payment.state import Fulfilment, Payment, PurposeKind, Refund
 
 
 def granted_for(payment: Payment, amount_minor: int) -> int:
@@ -47,6 +47,27 @@ def taken(payment: Payment) -> int:
     disputes = sum(dispute.goods_minor for dispute in payment.disputes if dispute.counts)
     reversals = sum(-booked.goods_minor for booked in payment.booked if booked.goods_minor < 0)
     return refunds + disputes + reversals
+
+
+def waiting_minor(payment: Payment) -> int:
+    """Return how much waits on the payment's account for its escrow; nothing where refunds take it from elsewhere."""
+    terms = payment.terms
+    if not terms.fulfils_net or terms.purpose.kind is not PurposeKind.ESCROW:
+        return 0
+    if payment.fulfilment is not Fulfilment.PENDING:
+        return 0
+    return unreserved_minor(payment)
+
+
+def unreserved_minor(payment: Payment) -> int:
+    """Return what was given for an escrow and not taken by refunds before the escrow had it."""
+    return payment.granted_minor - sum(refund.waiting_minor for refund in payment.refunds if refund.counts)
+
+
+def released_minor(payment: Payment, refund: Refund) -> int:
+    """Return what the organization gets when a refund fails; what waited for the escrow waits again while it can."""
+    waits = payment.fulfilment is Fulfilment.PENDING
+    return refund.goods_minor - (refund.waiting_minor if waits else 0)
 
 
 def held_minor(payment: Payment) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from domain.money import format_amount
-from domain.payment.goods import taken_for
+from domain.payment.goods import released_minor, taken_for
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind
 from domain.payment.state import (
     HANDED_OVER,
@@ -85,7 +85,7 @@ def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
         payment.with_refund(failed),
         movement,
         "refund_failed",
-        [*moves, *_given_back(payment, refund.goods_minor, retired=True)],
+        [*moves, *_given_back(payment, refund.goods_minor, released_minor(payment, refund), retired=True)],
     )
 
 
@@ -125,7 +125,7 @@ def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
         return None
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
     moves = [_received(movement)]
-    given = _given_back(payment, dispute.goods_minor, retired=dispute.retired)
+    given = _given_back(payment, dispute.goods_minor, dispute.goods_minor, retired=dispute.retired)
     return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
 
 
@@ -155,13 +155,10 @@ def _sent_back(movement: Movement) -> Move:
     )
 
 
-def _given_back(payment: Payment, goods: int, *, retired: bool) -> list[Move]:
-    if not goods:
-        return []
-    release = Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=_goods(payment))
-    if not (retired and payment.terms.issues_goods):
-        return [release]
-    return [Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=_goods(payment)), release]
+def _given_back(payment: Payment, goods: int, released: int, *, retired: bool) -> list[Move]:
+    issued = goods if retired and payment.terms.issues_goods else 0
+    moves = ((MoveKind.ISSUE, issued), (MoveKind.RELEASE, released))
+    return [Move(kind=kind, amount_minor=amount, asset=_goods(payment)) for kind, amount in moves if amount]
 
 
 def _outcome(payment: Payment, movement: Movement, event: str, moves: list[Move], *, goods: int = 0) -> Outcome:

@@ -179,6 +179,7 @@ class Refund:
     """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
 
     `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
+    `waiting_minor` of the goods were taken from what waits for the payment's escrow, and not from the organization.
     `failure_code` is the stable word for `failure`, where the provider refused to make the refund. `given_up` says that
     an operator has said what became of it.
     """
@@ -196,6 +197,7 @@ class Refund:
     failure: str | None = None
     failure_code: str | None = None
     given_up: bool = False
+    waiting_minor: int = 0
 
     @property
     def can_be_given_up(self) -> bool:

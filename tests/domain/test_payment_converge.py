@@ -4,12 +4,15 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from domain.errors import Conflict
 from domain.payment import commands
 from domain.payment.booking import debt, goods_account, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.fulfilment import Readiness, readiness
+from domain.payment.goods import unreserved_minor
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind, Snapshot
 from domain.payment.state import (
     Fulfilment,
@@ -18,6 +21,7 @@ from domain.payment.state import (
     PurposeKind,
     RefundState,
 )
+from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
 
@@ -289,3 +293,61 @@ def test_an_escrow_is_frozen_too_when_its_money_is_gone_before_anybody_looked(ho
     assert world.payment.must_freeze_escrow
     world.take(commands.escrow_frozen(world.payment, at=EPOCH))
     assert not world.payment.must_freeze_escrow
+
+
+class Escrowed(World):
+    """A payment for an escrow that takes its money as soon as the rules hand it over."""
+
+    def __init__(self) -> None:
+        super().__init__(replace(TERMS, purpose=ESCROW))
+        self.in_escrow = 0
+
+    def serve(self) -> None:
+        match readiness(self.payment):
+            case Readiness.READY:
+                assert self.payment.refundable_minor >= TERMS.amount_minor
+                self.take(commands.fulfilment_started(self.payment, at=EPOCH))
+                self.books.balances[self.own] -= ESCROW.goods_minor
+                assert self.books.balances[self.own] >= 0
+                self.in_escrow = ESCROW.goods_minor
+                self.take(commands.fulfilled(self.payment, at=EPOCH))
+            case Readiness.FAILED:
+                self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
+                last = self.payment.refunds[-1] if self.payment.refunds else None
+                if last is not None and last.refund_id == "rfd_gone":
+                    try:
+                        self.account.refund(last.amount_minor, refund_id="rfd_gone")
+                    except ProviderRefused:
+                        self.take(numbered(refund_failed(self.payment, last, "refused"), EPOCH))
+
+    @property
+    def own(self) -> tuple[str, str]:
+        return goods_account(self.terms).path, "CREDIT"
+
+    def settle(self) -> None:
+        """End what is under way, and prove that every credit is in one place."""
+        for ref in list(self.account.refunds):
+            self.account.settle_refund(ref)
+        for ref in list(self.account.disputes):
+            self.account.close_dispute(ref, won=False)
+        for _ in range(3):
+            self.look()
+            self.serve()
+        waiting = unreserved_minor(self.payment) if self.payment.fulfilment is Fulfilment.PENDING else 0
+        assert self.books.balances.get(self.own, 0) == waiting
+        owned = self.spent + self.books.of(wallet(self.terms)) + self.books.of(debt(self.terms))
+        assert owned + waiting + self.in_escrow == self.due()
+
+
+@settings(max_examples=600)
+@given(st.lists(st.one_of(st.just(("serve", 1)), STEPS.filter(bool).map(lambda steps: steps[0])), max_size=25))
+@example([("pay", 1), ("look", 1), ("refund_here_pending", 400), ("fail_refund", 0), ("look", 1), ("serve", 1)])
+@example([("pay", 1), ("dispute", 300), ("look", 1), ("refund_here", 700), ("look", 1), ("serve", 1)])
+def test_random_histories_of_an_escrows_payment_leave_every_credit_in_one_place(acts):
+    world = Escrowed()
+    for name, number in acts:
+        if name == "serve":
+            world.serve()
+        else:
+            world.step(name, number)
+    world.settle()

@@ -18,7 +18,12 @@ PATIENCE_SECONDS = 240.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 2.0
 #: Refusals that the same request outlives.
-NOT_YET = frozenset({"idempotency.in_flight", "payment.unknown_outcome", "payment.refund_in_flight"})
+NOT_YET = frozenset(
+    {
+        *("idempotency.in_flight", "payment.unknown_outcome"),
+        *("payment.refund_in_flight", "payment.fulfilment_under_way"),
+    }
+)
 
 
 class NoAnswer(Exception):

@@ -1,5 +1,6 @@
 """Payments for an escrow: it takes the money, is gone when it comes, or is frozen when a bank takes it back."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -11,9 +12,11 @@ from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment, RefundState
 from models.escrow_notice import EscrowNotice
 from repositories import escrow as escrows
+from repositories import payment as payments
+from tests.support.locks import somebody_waits
 from tests.workflows.behind import committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.tills import Till, for_escrow, paid, till
+from tests.workflows.tills import Till, for_escrow, paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -228,3 +231,78 @@ async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answe
     await made.happened("escrow_frozen")
     await job.told("disputed")
     assert (await made.kinds()).index("dispute_opened") < (await made.kinds()).index("escrow_funded")
+
+
+async def _paid_in_part(stage: Stage, job: Job) -> Till:
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.create()
+    made.there.pay(amount=600)
+    await made.told()
+    return made
+
+
+async def test_money_that_waits_for_its_escrow_is_refunded_when_the_payer_asks(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _paid_in_part(stage, job)
+    assert (await made.money())["own"] == job.terms.amount_minor * 600 // 1000
+    await made.send("refund", amount_minor=200)
+    await made.send("refund")
+    state = await made.told()
+    assert (state.status, made.there.gone) == ("refunded", 600)
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+
+
+async def test_what_a_failed_refund_took_waits_for_the_escrow_again(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    pending = made.there.refund(100, status=RefundStatus.PENDING)
+    await made.told()
+    await made.send("refund", reason="pending")
+    assert (await made.state()).refunds[-1].waiting_minor == job.terms.amount_minor * 900 // 1000
+    for ref in (pending, *(ref for ref in made.there.refunds if ref != pending)):
+        made.there.fail_refund(ref)
+    await made.told()
+    await made.happened("escrow_funded")
+    assert await job.money() == {"payer": 1, "escrow": job.terms.amount_minor, "payee": 0}
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+
+
+async def test_money_that_its_escrow_is_taking_is_not_refunded(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    async with stage.database.platform() as session:
+        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        await made.told()
+        await made.happened("fulfilment_started")
+        assert await refused(made.send("refund")) == "payment.fulfilment_under_way"
+    await made.happened("escrow_funded")
+    assert (await job.state()).status == "funded"
+    assert made.there.gone == 0
+
+
+async def test_a_refund_that_is_asked_for_first_keeps_the_money_from_the_escrow(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    # Both come in one task of the run: the command has the lock before the money is handed over.
+    async with stage.database.platform() as session:
+        await payments.lock(session, made.terms.payment_id)
+        event = await made.event()
+        await somebody_waits(stage.database)
+        asking = asyncio.ensure_future(made.send("refund", amount_minor=400))
+        while not await _is_asked(made, "refund"):
+            pass
+    await asking
+    await made.handled(event)
+    await made.happened("fulfilment_failed")
+    await made.happened("refund_booked", 2)
+    assert (await job.state()).status == "open"
+    assert made.there.gone == 1000
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+
+
+async def _is_asked(made: Till, update: str) -> bool:
+    """Tell whether the run has accepted a command."""
+    history = await made.handle.fetch_history()
+    accepted = [each.workflow_execution_update_accepted_event_attributes for each in history.events]
+    return any(each.accepted_request.input.name == update for each in accepted)

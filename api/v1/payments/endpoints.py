@@ -82,6 +82,7 @@ _REFUNDING = errors(
     (Conflict, "payment.not_refundable"),
     (Conflict, "payment.too_many_refunds"),
     (NotYet, "payment.refund_in_flight"),
+    (NotYet, "payment.fulfilment_under_way"),
     (Invalid, "payment.refund_exceeds_remainder"),
     (Invalid, "payment.part_of_a_slot"),
 )
