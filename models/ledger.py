@@ -89,8 +89,7 @@ class LedgerTransfer(Base):
     __tablename__ = "transfers"
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
-        # Only what is looked for by its reference: any other posting has one index less to write.
-        Index("ix_transfers_credit_refunds", "reference", postgresql_where=text("kind = 'credit_payment_refund'")),
+        Index("ix_transfers_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL")),
         {"schema": SCHEMA},
     )
 
@@ -107,7 +106,7 @@ class LedgerTransfer(Base):
 
 
 class LedgerEntry(Base):
-    """One side of a transfer, with the account's balance and version after it. Immutable.
+    """One side of a transfer, with the account's balance and version after it, and its organization. Immutable.
 
     A trigger, not foreign keys, ties an entry to its transfer, its account and the account's asset: neither can be
     deleted or renamed, so one look suffices, and a hot account's row takes no share locks.
@@ -116,6 +115,15 @@ class LedgerEntry(Base):
     __tablename__ = "entries"
     __table_args__ = (
         Index("ix_entries_transfer_id", "transfer_id"),
+        # The history of an organization, in its order. The platform's own accounts are not in it.
+        Index(
+            "ix_entries_org_id",
+            "org_id",
+            "transfer_id",
+            "account_id",
+            "version",
+            postgresql_where=text("org_id IS NOT NULL"),
+        ),
         {"schema": SCHEMA},
     )
 
@@ -127,6 +135,7 @@ class LedgerEntry(Base):
     transfer_id: Mapped[uuid.UUID]
     stripe: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     asset: Mapped[str]
+    org_id: Mapped[str | None]
 
 
 class LedgerHold(Base):

@@ -1,4 +1,4 @@
-"""The history of an organization's accounts, read from the books."""
+"""The history of accounts, read from the books: the newest recorded first, each page from an index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 #: Where a page begins: transfer, account and version of the last row before it.
 Position = tuple[UUID, int, int]
+
+#: How many entries a page looks at where a filter has no index: what it finds by then is the page.
+LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,54 +29,121 @@ class MovementFilter:
     search: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MovementPage:
+    """What a page found, and where the next one begins; None when nothing is left to look at.
+
+    A page with a filter may hold few movements or none although there are more.
+    """
+
+    rows: Sequence[RowMapping]
+    following: Position | None
+
+
+#: Filters that are judged entry by entry, after the index.
 _CLAUSES = {
-    "org_id": "a.org_id = :org_id",
     "kind": "t.kind = :kind",
-    "since": "e.effective_at >= :since",
-    "until": "e.effective_at < :until",
+    "since": "l.effective_at >= :since",
+    "until": "l.effective_at < :until",
     "account": "a.path = :account",
     "reference": "t.reference = :reference",
     "search": "(t.reference ILIKE :search OR t.kind ILIKE :search OR a.path ILIKE :search)",
 }
 
-#: Filters that need the transfer; without them a page joins as many transfers as it shows.
-_OF_TRANSFER = frozenset({"kind", "reference", "search"})
-_JOIN = "JOIN ledger.transfers t ON t.id = e.transfer_id"
-
-#: Entries of other accounts in the same transfer; a tenant's session sees its own accounts among them only.
+#: `counterparties` are accounts of other entries in the same transfer; a tenant's session sees its own among them only.
+#: The lateral look-ups are made row by row, whatever the planner expects of a filter. The last row that was looked at
+#: comes with each row of the answer, and alone where nothing matches.
 _SELECT = """
-WITH chosen AS MATERIALIZED (
-    SELECT e.transfer_id, e.account_id, e.version, e.amount, e.asset, e.balance_after, e.effective_at, a.path
-    FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id {join}
-    WHERE {where}
-    ORDER BY e.transfer_id DESC, e.account_id DESC, e.version DESC
-    LIMIT :limit
+WITH looked AS MATERIALIZED (
+    SELECT e.transfer_id, e.account_id, e.version, e.amount, e.asset, e.balance_after, e.effective_at
+    FROM {entries} WHERE {where} ORDER BY {first_to_last} LIMIT {window}
+), last AS (
+    SELECT l.transfer_id AS last_transfer, l.account_id AS last_account, l.version AS last_version,
+        (SELECT count(*) FROM looked) AS looked
+    FROM looked l ORDER BY {last_to_first} LIMIT 1
+), chosen AS MATERIALIZED (
+    SELECT l.*, a.path, t.kind, t.reference, t.recorded_at
+    FROM looked l
+    CROSS JOIN LATERAL (SELECT path FROM ledger.accounts WHERE id = l.account_id LIMIT 1) a
+    CROSS JOIN LATERAL (SELECT kind, reference, recorded_at FROM ledger.transfers WHERE id = l.transfer_id LIMIT 1) t
+    WHERE {filters} ORDER BY {order} LIMIT {limit}
 )
-SELECT c.*, t.kind, t.reference, t.recorded_at,
-       ARRAY(SELECT DISTINCT other.path FROM ledger.entries o JOIN ledger.accounts other ON other.id = o.account_id
-             WHERE o.transfer_id = c.transfer_id AND o.account_id <> c.account_id ORDER BY other.path) AS counterparties
-FROM chosen c JOIN ledger.transfers t ON t.id = c.transfer_id
-ORDER BY c.transfer_id DESC, c.account_id DESC, c.version DESC
+SELECT last.*, l.*,
+    ARRAY(SELECT DISTINCT other.path FROM ledger.entries o JOIN ledger.accounts other ON other.id = o.account_id
+          WHERE o.transfer_id = l.transfer_id AND o.account_id <> l.account_id ORDER BY other.path) AS counterparties
+FROM last LEFT JOIN chosen l ON true
+ORDER BY {order}
 """
+_RECORDED = ("transfer_id", "account_id", "version")
 
 
-async def page(
-    session: AsyncSession, wanted: MovementFilter, *, after: Position | None, limit: int
-) -> Sequence[RowMapping]:
-    """List entries, the newest recorded first."""
-    values: dict[str, Any] = {"limit": limit}
-    clauses, join = ["true"], ""
-    for name, clause in _CLAUSES.items():
-        value = getattr(wanted, name)
-        if value is not None:
-            clauses.append(clause)
-            join = _JOIN if name in _OF_TRANSFER else join
-            values[name] = _pattern(value) if name == "search" else value
+async def page(session: AsyncSession, wanted: MovementFilter, *, after: Position | None, limit: int) -> MovementPage:
+    """List up to `limit` movements from a position on."""
+    filters = [name for name in _CLAUSES if getattr(wanted, name) is not None]
+    values: dict[str, Any] = {name: getattr(wanted, name) for name in filters}
+    entries = "ledger.entries e"
+    where: list[str] = []
+    order: Sequence[str] = _RECORDED
+    if wanted.org_id is not None:
+        where.append("e.org_id = :org_id")
+        values["org_id"] = wanted.org_id
+    if wanted.search is not None:
+        values["search"] = _pattern(wanted.search)
+    if wanted.reference is not None:
+        entries = "ledger.transfers r JOIN ledger.entries e ON e.transfer_id = r.id"
+        where.append("r.reference = :reference")
+        filters.remove("reference")
+    elif wanted.account is not None:
+        found = await _accounts(session, wanted)
+        if not found:
+            return MovementPage([], None)
+        if len(found) == 1 and found[0].stripes == 1 and (after is None or after[1] == found[0].id):
+            # Its versions are the order in which its entries were recorded, and its primary key.
+            where, order = ["e.account_id = :account_id"], ("version",)
+            values = {name: value for name, value in values.items() if name not in {"account", "org_id"}}
+            values["account_id"] = found[0].id
+            filters.remove("account")
     if after is not None:
-        clauses.append("(e.transfer_id, e.account_id, e.version) < (:after_transfer, :after_account, :after_version)")
-        values |= dict(zip(("after_transfer", "after_account", "after_version"), after, strict=True))
-    statement = text(_SELECT.format(join=join, where=" AND ".join(clauses)))
-    return (await session.execute(statement, values)).mappings().all()
+        place = dict(zip(_RECORDED, after, strict=True))
+        where.append(
+            f"({', '.join(f'e.{name}' for name in order)}) < ({', '.join(f':after_{name}' for name in order)})"
+        )
+        values |= {f"after_{name}": place[name] for name in order}
+    window = max(LOOKED_AT, limit + 1) if filters else limit + 1
+    statement = _SELECT.format(
+        entries=entries,
+        where=" AND ".join(where) or "true",
+        first_to_last=", ".join(f"e.{name} DESC" for name in order),
+        last_to_first=", ".join(f"l.{name}" for name in order),
+        order=", ".join(f"l.{name} DESC" for name in order),
+        filters=" AND ".join(_CLAUSES[name] for name in filters) or "true",
+        window=window,
+        limit=limit + 1,
+    )
+    answer = (await session.execute(text(statement), values)).mappings().all()
+    rows = [row for row in answer if row["transfer_id"] is not None]
+    if len(rows) > limit:
+        return MovementPage(rows[:limit], position_of(rows[limit - 1]))
+    more = bool(answer) and answer[0]["looked"] == window
+    return MovementPage(rows, _end_of(answer[0]) if more else None)
+
+
+def position_of(row: RowMapping) -> Position:
+    """Return where the page after a row begins."""
+    return row["transfer_id"], row["account_id"], row["version"]
+
+
+def _end_of(row: RowMapping) -> Position:
+    return row["last_transfer"], row["last_account"], row["last_version"]
+
+
+async def _accounts(session: AsyncSession, wanted: MovementFilter) -> Sequence[Any]:
+    """Return the accounts of the filter, several where one path has several assets; two are enough to know that."""
+    query = "SELECT id, stripes FROM ledger.accounts WHERE path = :account"
+    values = {"account": wanted.account}
+    if wanted.org_id is not None:
+        query, values = f"{query} AND org_id = :org_id", {**values, "org_id": wanted.org_id}
+    return (await session.execute(text(f"{query} LIMIT 2"), values)).all()
 
 
 def _pattern(search: str) -> str:

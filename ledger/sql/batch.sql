@@ -49,8 +49,9 @@ BEGIN
         WINDOW w AS (PARTITION BY s.account_id ORDER BY s.ord ROWS UNBOUNDED PRECEDING)
     ), written AS (
         INSERT INTO ledger.entries
-            (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)
-        SELECT r.account_id, r.version, r.amount, r.balance_after, p_effective_at, r.transfer_id, r.stripe, r.asset
+            (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
+        SELECT r.account_id, r.version, r.amount, r.balance_after, p_effective_at, r.transfer_id, r.stripe, r.asset,
+            (SELECT a.org_id FROM ledger.accounts a WHERE a.id = r.account_id)
         FROM running r
         WHERE r.amount > 0 OR r.floor IS NULL OR r.balance_after - r.pending_out >= r.floor
            OR ledger.refuse_funds(r.account_id, r.posted - r.balance_after, r.transfer_id::text)

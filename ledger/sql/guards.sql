@@ -2,7 +2,7 @@
 
 -- Checks entries as they are written, whoever writes them. One INSERT writes all entries of a transfer, so each
 -- statement has to balance by itself, per transfer and asset. An entry names a transfer that exists and carries its
--- account's asset; neither is ever deleted or renamed, so one look does for good. Foreign keys would cost as much, and
+-- account's asset and organization; neither is ever deleted or renamed, so one look does for good. Foreign keys would cost as much, and
 -- lock the row of a hot account. Scalar subqueries and not joins, because the plan is kept for the session: one made
 -- for a batch would read whole tables for a single posting. Operators are named in full, so that no search path brings
 -- others.
@@ -14,11 +14,13 @@ BEGIN
         SELECT FROM fresh f GROUP BY f.transfer_id, f.asset
         HAVING pg_catalog.sum(f.amount) OPERATOR(pg_catalog.<>) 0::numeric
             OR (SELECT t.id FROM ledger.transfers t WHERE t.id OPERATOR(pg_catalog.=) f.transfer_id) IS NULL
-            OR pg_catalog.bool_or(f.amount OPERATOR(pg_catalog.=) 0::bigint OR (f.asset OPERATOR(pg_catalog.=) (
-                SELECT a.asset FROM ledger.accounts a WHERE a.id OPERATOR(pg_catalog.=) f.account_id
-            )) IS NOT TRUE)
+            OR pg_catalog.bool_or(f.amount OPERATOR(pg_catalog.=) 0::bigint OR (
+                SELECT a.asset OPERATOR(pg_catalog.=) f.asset
+                    AND coalesce(a.org_id, '') OPERATOR(pg_catalog.=) coalesce(f.org_id, '')
+                FROM ledger.accounts a WHERE a.id OPERATOR(pg_catalog.=) f.account_id
+            ) IS NOT TRUE)
     ) THEN
-        RAISE EXCEPTION 'the entries of a transfer do not balance, or name no transfer, or not their account''s asset'
+        RAISE EXCEPTION 'the entries of a transfer do not balance, or name no transfer, or not their account''s asset and organization'
             USING ERRCODE = 'BU007';
     END IF;
     RETURN NULL;

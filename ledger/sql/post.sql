@@ -86,10 +86,13 @@ BEGIN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
-    INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)
+    INSERT INTO ledger.entries
+        (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
     VALUES
-        (p_source, s_version, -p_amount, s_posted, p_effective_at, transfer_id, s_stripe, s_asset),
-        (p_destination, d_version, p_amount, d_posted, p_effective_at, transfer_id, d_stripe, d_asset);
+        (p_source, s_version, -p_amount, s_posted, p_effective_at, transfer_id, s_stripe, s_asset,
+            (SELECT a.org_id FROM ledger.accounts a WHERE a.id = p_source)),
+        (p_destination, d_version, p_amount, d_posted, p_effective_at, transfer_id, d_stripe, d_asset,
+            (SELECT a.org_id FROM ledger.accounts a WHERE a.id = p_destination));
     replayed := false;
 END
 $$;

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.db
 
 TABLES = ("accounts", "balances", "transfers", "entries", "holds")
 INSERT_ENTRY = (
-    "INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset)"
+    "INSERT INTO ledger.entries (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset,"
+    " org_id)"
     " VALUES "
 )
 
@@ -86,13 +87,18 @@ async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_an
     credits, transfer = entry["account_id"], entry["transfer_id"]
     unknown = "00000000-0000-7000-8000-000000000000"
 
-    def row(account: int, version: int, amount: int, asset: str = "CREDIT", of: object = transfer) -> str:
-        return f"({account}, {version}, {amount}, 0, now(), '{of}', 0, '{asset}')"
+    def row(
+        account: int, version: int, amount: int, asset: str = "CREDIT", of: object = transfer, org: object = None
+    ) -> str:
+        owner = org or f"(SELECT org_id FROM ledger.accounts WHERE id = {account})"
+        return f"({account}, {version}, {amount}, 0, now(), '{of}', 0, '{asset}', {owner})"
 
     for rows in (
         [row(credits, 50, 5)],
         [row(credits, 50, 5), row(credits, 51, -4)],
         [row(credits, 50, 0)],
+        [row(credits, 50, 5, org="'org_thief'"), row(credits, 51, -5)],
+        [row(credits, 50, 5, org="NULL"), row(credits, 51, -5)],
         [row(credits, 50, 5), row(dollars, 51, -5, "USD")],
         [row(credits, 50, 5), row(dollars, 51, -5)],
         [row(credits, 50, 5), row(0, 51, -5)],
@@ -120,7 +126,8 @@ async def test_operators_of_the_owner_do_not_stand_in_for_those_of_the_guard(
         await owner.execute("SET LOCAL search_path = public, pg_catalog")
         with pytest.raises(asyncpg.PostgresError) as caught:
             await owner.execute(
-                INSERT_ENTRY + f"({entry['account_id']}, 50, 5, 0, now(), '{entry['transfer_id']}', 0, 'CREDIT')"
+                f"{INSERT_ENTRY} ({entry['account_id']}, 50, 5, 0, now(), '{entry['transfer_id']}', 0, 'CREDIT',"
+                f" '{entry['org_id']}')"
             )
         assert caught.value.sqlstate == "BU007"
     finally:

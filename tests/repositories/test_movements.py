@@ -1,0 +1,113 @@
+"""What a page of movements costs: it ends with its page, or where it has looked at as much as a page may."""
+
+import functools
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from repositories import movement
+from repositories.movement import MovementFilter, Position
+from runtime.database import Database
+from stack.postgres import Postgres
+from tests.conftest import new_database
+from tests.support.books import NOW
+from tests.support.plans import blocks_read
+
+pytestmark = pytest.mark.db
+
+SMALL, LARGE, LIMIT = 7_000, 28_000, 50
+SLACK = 40
+BUSY, RARE, NOBODY = "org_busy", "org_rare", "org_nobody"
+#: Each organization's account; the last is the platform's other side of everything.
+ACCOUNTS = {BUSY: 256, RARE: 512, "platform": 768}
+#: One transfer to the busy organization each, and the first one to the other.
+FILL = """
+WITH made AS (
+    SELECT i, ('00000000-0000-7000-8000-' || lpad(i::text, 12, '0'))::uuid AS id, i = 1 AS rare
+    FROM generate_series({first}, {last}) i
+), moved AS (
+    INSERT INTO ledger.transfers (id, effective_at, idempotency_key, request_hash, kind, reference)
+    SELECT id, now(), 'k' || i, '', CASE WHEN rare THEN 'rare' ELSE 'common' END, 'ref' || i FROM made
+)
+INSERT INTO ledger.entries
+    (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
+SELECT CASE WHEN rare THEN 512 ELSE 256 END, i, 1, i, now(), id, 0, 'CREDIT', CASE WHEN rare THEN 'org_rare' ELSE
+    'org_busy' END FROM made
+UNION ALL SELECT 768, i, -1, -i, now(), id, 0, 'CREDIT', NULL FROM made
+"""
+MIDDLE: Position = (UUID("00000000-0000-7000-8000-000000006500"), ACCOUNTS[BUSY], 6500)
+
+#: Who asks, what for, and from where on.
+CASES: list[tuple[str | None, MovementFilter, Position | None]] = [
+    *((who, MovementFilter(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
+    (BUSY, MovementFilter(org_id=BUSY), MIDDLE),
+    (BUSY, MovementFilter(org_id=BUSY, kind="nothing"), None),
+    (BUSY, MovementFilter(org_id=BUSY, kind="nothing"), MIDDLE),
+    (BUSY, MovementFilter(org_id=BUSY, search="nothing"), None),
+    (BUSY, MovementFilter(org_id=BUSY, until=NOW), None),
+    (BUSY, MovementFilter(org_id=BUSY, reference="nothing"), None),
+    (BUSY, MovementFilter(org_id=BUSY, reference="ref3"), None),
+    (RARE, MovementFilter(org_id=RARE, reference="ref3"), None),
+    (BUSY, MovementFilter(org_id=BUSY, account="busy"), None),
+    (BUSY, MovementFilter(org_id=BUSY, account="busy"), MIDDLE),
+    (BUSY, MovementFilter(org_id=BUSY, account="busy", kind="nothing"), None),
+    (BUSY, MovementFilter(org_id=BUSY, account="rare"), None),
+    (None, MovementFilter(), None),
+    (None, MovementFilter(), MIDDLE),
+    (None, MovementFilter(org_id=RARE), None),
+    (None, MovementFilter(kind="nothing"), None),
+    (None, MovementFilter(account="platform"), None),
+]
+
+
+def name_of(who: str | None, wanted: MovementFilter, after: Position | None) -> str:
+    asked = {name: getattr(wanted, name) for name in MovementFilter.__slots__ if getattr(wanted, name) is not None}
+    return f"{who or 'platform'} {asked}{' on' if after else ''}"
+
+
+async def fill(owner: asyncpg.Connection, first: int, last: int) -> None:
+    await owner.execute(FILL.format(first=first, last=last))
+    await owner.execute("ANALYZE")
+
+
+async def measured(database: Database) -> dict[str, int]:
+    return {
+        name_of(who, wanted, after): await blocks_read(
+            database, who, functools.partial(movement.page, wanted=wanted, after=after, limit=LIMIT)
+        )
+        for who, wanted, after in CASES
+    }
+
+
+@pytest.fixture(scope="module")
+async def costs(cluster: Postgres) -> AsyncIterator[dict[str, tuple[int, int]]]:
+    with new_database(cluster, "bursar_movements") as urls:
+        owner = await asyncpg.connect(urls.owner)
+        database = Database(urls.tenant, urls.platform)
+        try:
+            for name, number in ACCOUNTS.items():
+                path, org_id = name.removeprefix("org_"), None if name == "platform" else name
+                await owner.execute(
+                    "INSERT INTO ledger.accounts (id, path, asset, org_id, kind)"
+                    " VALUES ($1, $2, 'CREDIT', $3, 'asset')",
+                    number,
+                    path,
+                    org_id,
+                )
+            await fill(owner, 1, SMALL)
+            small = await measured(database)
+            await fill(owner, SMALL + 1, LARGE)
+            large = await measured(database)
+        finally:
+            await database.close()
+            await owner.close()
+        yield {name: (small[name], large[name]) for name in small}
+
+
+@pytest.mark.parametrize("name", [name_of(*case) for case in CASES])
+def test_page_of_movements_ends(name: str, costs: dict[str, tuple[int, int]]) -> None:
+    small, large = costs[name]
+    # Look-ups of each row go one block deeper.
+    assert large <= small * 1.3 + SLACK, f"{small} blocks of {SMALL} movements, {large} of {LARGE}"
