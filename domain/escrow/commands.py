@@ -239,7 +239,10 @@ def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_a
 def submit_evidence(
     escrow: Escrow, *, actor: Actor, note: str, artifacts: tuple[Artifact, ...], now: datetime
 ) -> Outcome:
-    """Add a party's evidence to the open dispute while its evidence window lasts."""
+    """Add a party's evidence to the open dispute while its evidence window lasts.
+
+    Under terms with `evidence_per_side` each side has the whole room to itself, so that neither can fill the other's.
+    """
     _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties bring evidence.")
     current = _open_dispute(escrow, "submit_evidence")
     if now >= current.evidence_until:
@@ -248,14 +251,18 @@ def submit_evidence(
             code="escrow.evidence_closed",
             extra={"state": escrow.status.value},
         )
-    taken = sum(wire_bytes(piece.note, *_texts(piece.artifacts)) for piece in current.evidence)
-    if len(current.evidence) >= MAX_EVIDENCE or taken + wire_bytes(note, *_texts(artifacts)) > MAX_EVIDENCE_BYTES:
+    per_side = escrow.terms.evidence_per_side
+    side = "payer" if is_payer(escrow, actor) else "payee"
+    beside = [piece for piece in current.evidence if piece.side == side or not per_side]
+    taken = sum(wire_bytes(piece.note, *_texts(piece.artifacts)) for piece in beside)
+    if len(beside) >= MAX_EVIDENCE or taken + wire_bytes(note, *_texts(artifacts)) > MAX_EVIDENCE_BYTES:
         raise Conflict(
-            f"A dispute takes {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together.",
+            f"{'Each side of a' if per_side else 'A'} dispute takes {MAX_EVIDENCE} pieces of evidence of "
+            f"{MAX_EVIDENCE_BYTES} bytes together.",
             code="escrow.evidence_full",
             extra={"state": escrow.status.value},
         )
-    piece = Evidence(submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=now)
+    piece = Evidence(submitted_by=actor.qualified(), note=note, artifacts=artifacts, submitted_at=now, side=side)
     heard = replace(escrow, dispute=replace(current, evidence=(*current.evidence, piece)))
     details: dict[str, object] = {"note": note, "artifacts": [_artifact(a) for a in artifacts]}
     return Outcome(escrow=heard, event="evidence_submitted", actor=actor.qualified(), details=details)

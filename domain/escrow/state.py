@@ -14,8 +14,8 @@ from domain.errors import other_request
 
 #: How many commands an escrow remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
-#: How many pieces of evidence a dispute takes, and how many bytes all of them together. The whole state travels from
-#: one run to the next, and Temporal refuses a payload of 2 MiB.
+#: How many pieces of evidence a dispute takes, and how many bytes all of them together; of each side under terms with
+#: `evidence_per_side`. The whole state travels from one run to the next, and Temporal refuses a payload of 2 MiB.
 MAX_EVIDENCE = 50
 MAX_EVIDENCE_BYTES = 128 * 1024
 #: How many bytes the artifacts and the note of one delivery may take.
@@ -79,6 +79,7 @@ class Terms:
     Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
     `operator_approvals` says whether an operator may sign on behalf of a signatory, `named_operators` whether the
     signals of operators must name who sends them.
+    With `evidence_per_side` each side of a dispute has its own room for evidence.
     """
 
     escrow_id: str
@@ -102,6 +103,7 @@ class Terms:
     milestones: tuple[Milestone, ...] = ()
     operator_approvals: bool = True
     named_operators: bool = False
+    evidence_per_side: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +141,13 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What a party brought forward in a dispute."""
+    """What a party brought forward in a dispute; `side` is `payer` or `payee`, None where that was not kept."""
 
     submitted_by: str
     note: str
     artifacts: tuple[Artifact, ...]
     submitted_at: datetime
+    side: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

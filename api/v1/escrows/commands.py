@@ -56,6 +56,7 @@ def terms_of(contract: Contract) -> Terms:
         dispute_default_share_e4=contract.dispute_default_share_e4,
         operator_approvals=contract.operator_approvals,
         named_operators=True,
+        evidence_per_side=True,
         milestones=tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
     )
 
