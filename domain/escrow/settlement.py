@@ -18,7 +18,7 @@ def release(escrow: Escrow, *, event: str, actor: str, details: Mapping[str, obj
         # A partial refund may have left less than the milestone's price.
         price = next(m.amount_minor for m in escrow.terms.milestones if m.name == milestone)
         gross = min(price, gross)
-    moves = payout(gross, escrow.terms.commission_bps)
+    moves = _payout(escrow, gross)
     paid = replace(with_moves(escrow, moves), milestones_released=released)
     shown = {**details, "released": format_amount(gross, escrow.terms.currency)}
     shown |= {"milestone": milestone} if milestone else {}
@@ -41,7 +41,7 @@ def settle_dispute(
     """Split what is held between payee and payer; the payee's part pays commission."""
     assert escrow.dispute is not None
     gross, back = allocate(escrow.held_minor, [payee_share_e4, WHOLE_E4 - payee_share_e4])
-    moves = payout(gross, escrow.terms.commission_bps)
+    moves = _payout(escrow, gross)
     moves += (Move(kind=MoveKind.REFUND, amount_minor=back),) if back else ()
     if payee_share_e4 == WHOLE_E4:
         status = EscrowStatus.RELEASED
@@ -58,10 +58,33 @@ def settle_dispute(
     return Outcome(escrow=final, event=event, actor=actor, moves=moves, details=details)
 
 
-def payout(gross_minor: int, commission_bps: int) -> tuple[Move, ...]:
-    """Divide a gross amount into the payee's part and the platform's commission, to the last minor unit."""
-    net, commission = allocate(gross_minor, [WHOLE_E4 - commission_bps, commission_bps])
-    moves = (Move(kind=MoveKind.RELEASE, amount_minor=net), Move(kind=MoveKind.COMMISSION, amount_minor=commission))
+def _payout(escrow: Escrow, gross_minor: int) -> tuple[Move, ...]:
+    """Pay a gross amount out of the escrow, with commission on it alone or on the sum, as the terms say."""
+    if not escrow.terms.commission_on_sum:
+        return payout(gross_minor, escrow.terms.commission_bps)
+    return payout(
+        gross_minor, escrow.terms.commission_bps, paid_minor=escrow.paid_minor, taken_minor=escrow.commission_minor
+    )
+
+
+def payout(gross_minor: int, commission_bps: int, *, paid_minor: int = 0, taken_minor: int = 0) -> tuple[Move, ...]:
+    """Divide a gross amount into the payee's part and the platform's commission, to the last minor unit.
+
+    The commission is that of the sum which was ever paid for, less what was taken already: many small parts pay what
+    one large part pays, to the unit. It is never more than the amount, because the rate is never more than the whole.
+
+    Args:
+        gross_minor: what is paid for now.
+        commission_bps: the rate, in hundredths of a percent.
+        paid_minor: what was paid for before, commission included.
+        taken_minor: the commission on that.
+    """
+    _, owed = allocate(paid_minor + gross_minor, [WHOLE_E4 - commission_bps, commission_bps])
+    commission = owed - taken_minor
+    moves = (
+        Move(kind=MoveKind.RELEASE, amount_minor=gross_minor - commission),
+        Move(kind=MoveKind.COMMISSION, amount_minor=commission),
+    )
     return tuple(move for move in moves if move.amount_minor)
 
 

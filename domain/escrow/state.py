@@ -78,8 +78,9 @@ class Terms:
 
     Shares and thresholds are ten-thousandths, periods are seconds, `commission_bps` is hundredths of a percent.
     `operator_approvals` says whether an operator may sign on behalf of a signatory, `named_operators` whether the
-    signals of operators must name who sends them.
-    With `evidence_per_side` each side of a dispute has its own room for evidence.
+    signals of operators must name who sends them. With `evidence_per_side` each side of a dispute has its own room for
+    evidence; with `commission_on_sum` commission is taken on the sum released so far, less what was taken, and not on
+    each release by itself.
     """
 
     escrow_id: str
@@ -104,6 +105,7 @@ class Terms:
     operator_approvals: bool = True
     named_operators: bool = False
     evidence_per_side: bool = False
+    commission_on_sum: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

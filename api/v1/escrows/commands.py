@@ -57,6 +57,7 @@ def terms_of(contract: Contract) -> Terms:
         operator_approvals=contract.operator_approvals,
         named_operators=True,
         evidence_per_side=True,
+        commission_on_sum=True,
         milestones=tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
     )
 
