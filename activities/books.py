@@ -6,6 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from contracts.escrow import Declined
 from domain import accounts
+from domain.accounts import Account
 from ledger.gateway import Ledger
 
 #: The class of SQLSTATEs that say that a value does not fit.
@@ -29,23 +30,27 @@ async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
     return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
 
 
-async def settle_debt(ledger: Ledger, *, org_id: str, asset: str, key: str, reference: str, at: datetime) -> None:
-    """Pay what an organization owes from what came into its wallet.
+async def has_owed(ledger: Ledger, org_id: str, asset: str) -> bool:
+    """Tell whether an organization owes or ever owed something in an asset, without any lock."""
+    return (await ledger.balance(accounts.org_debt(org_id, asset))).version > 0
+
+
+async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str, reference: str, at: datetime) -> None:
+    """Pay what an organization owes from what came into an account of it or of its agents.
 
     The caller holds the lock of its debts, and has locked the balances of all that its transaction posts to.
     """
-    owed = await owed_minor(ledger, org_id, asset)
+    owed = await owed_minor(ledger, org_id, source.asset)
     if not owed:
         return
-    wallet = accounts.org_wallet(org_id, asset)
-    there = (await ledger.balance(wallet)).available_minor
+    there = (await ledger.balance(source)).available_minor
     amount = min(owed, max(0, there))
     if amount:
         await ledger.post(
             key=key,
             kind="debt.paid",
-            source=wallet,
-            destination=accounts.org_debt(org_id, asset),
+            source=source,
+            destination=accounts.org_debt(org_id, source.asset),
             amount_minor=amount,
             effective_at=at,
             reference=reference,

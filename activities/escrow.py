@@ -1,12 +1,13 @@
 """Writes an escrow's events: money, read model, timeline, audit trail and alert in one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, settle_debt
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, has_owed, settle_debt
 from contracts.escrow import (
     Declined,
     FindOverdue,
@@ -17,8 +18,9 @@ from contracts.escrow import (
     RecordEscrowEvent,
 )
 from domain import accounts
+from domain.accounts import Account
 from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds
-from domain.escrow.moves import accounts_of, transfer_kind
+from domain.escrow.moves import accounts_of, earnings, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
 from domain.ids import escrow_transfer_key
 from ledger.gateway import Ledger, Leg
@@ -162,12 +164,8 @@ class EscrowActivities:
             for move in message.moves
             for source, destination in [accounts_of(message.escrow, move)]
         ]
-        gives_back = any(move.kind is MoveKind.REFUND for move in message.moves)
         ledger = Ledger(await driver_connection(session))
-        if gives_back:
-            await lock_debt(session, terms.payer_org_id)  # before any account: who has this lock waits for accounts
-            ends = [account for leg in legs for account in (leg.source, leg.destination)]
-            await ledger.lock_balances(ends, if_open=[accounts.org_debt(terms.payer_org_id, terms.currency)])
+        paying_debts = await self._lock_debts(session, ledger, message, legs)
         posted = await ledger.post_legs(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
             kind=transfer_kind(message.moves),
@@ -176,16 +174,40 @@ class EscrowActivities:
             org_id=terms.payer_org_id,
             effective_at=message.at,
         )
-        if gives_back:
+        for step, org_id, source in paying_debts:
             await settle_debt(
                 ledger,
-                org_id=terms.payer_org_id,
-                asset=terms.currency,
-                key=escrow_transfer_key(terms.escrow_id, "debt", message.command_id),
+                org_id=org_id,
+                source=source,
+                key=escrow_transfer_key(terms.escrow_id, step, message.command_id),
                 reference=terms.escrow_id,
                 at=message.at,
             )
         return str(posted.transfer_id)
+
+    async def _lock_debts(
+        self, session: AsyncSession, ledger: Ledger, message: RecordEscrowEvent, legs: Sequence[Leg]
+    ) -> list[tuple[str, str, Account]]:
+        """Lock whose debts the event's money pays, then all balances; returns the step, the debtor and the source.
+
+        What goes back to the payer pays its debt, and what the payee gets pays its own. The payee's lock is taken only
+        where it has owed something before: a release is frequent, and few organizations ever owe. The locks come before
+        any account, in the order of the organizations, because who has one waits for accounts.
+        """
+        terms, kinds = message.escrow.terms, {move.kind for move in message.moves}
+        paying: list[tuple[str, str, Account]] = []
+        if MoveKind.REFUND in kinds:
+            paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))
+        if MoveKind.RELEASE in kinds and await has_owed(ledger, terms.payee_org_id, terms.currency):
+            paying.append(("payee_debt", terms.payee_org_id, earnings(terms)))
+        if not paying:
+            return []
+        debtors = sorted({org_id for _, org_id, _ in paying})
+        for org_id in debtors:
+            await lock_debt(session, org_id)
+        ends = [account for leg in legs for account in (leg.source, leg.destination)]
+        await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
+        return paying
 
     async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
         terms = message.escrow.terms

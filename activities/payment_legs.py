@@ -13,6 +13,7 @@ from domain.payment import booking, invoicing
 from domain.payment.state import Move, MoveKind, PaymentTerms
 from ledger.gateway import Ledger, Leg
 from repositories import invoice, payment
+from repositories.earnings import seizable
 
 #: Moves that what is there decides about.
 _BY_BALANCE = frozenset({MoveKind.SEIZE, MoveKind.RELEASE})
@@ -30,27 +31,35 @@ class Resolved:
     invoice: Standing | None
 
 
-async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent]) -> None:
+async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent]) -> Sequence[Account]:
     """Lock what the events can change before the first one: what the organization owes, the invoice, the balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
-    events that post one after the other have all their balances first.
+    events that post one after the other have all their balances first. Returns the accounts of the organization's
+    agents that a seizure may take from, for `resolve`.
     """
+    seized = sum(move.amount_minor for event in events for move in event.moves if move.kind is MoveKind.SEIZE)
+    earnings: Sequence[Account] = ()
     moving = [event for event in events if event.moves]
     owing = any(move.kind in _BY_BALANCE for event in moving for move in event.moves)
     if owing:
         await payment.lock_debt(session, events[0].payment.terms.org_id)
+    if seized:
+        terms = events[0].payment.terms
+        earnings = await seizable(session, terms.org_id, terms.purpose.goods_asset, seized)
     if len(moving) < 2:
-        return  # one transfer locks its balances in their order by itself
+        return earnings  # one transfer locks its balances in their order by itself
     for event in moving:
         if (invoice_id := _invoice_id(event)) is not None:
             await invoice.lock_standing(session, invoice_id, event.payment.terms.payment_id)
     touched = {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
+    touched |= dict.fromkeys(earnings)
     # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
     await ledger.lock_balances(touched, if_open=[booking.debt(events[0].payment.terms)] if owing else [])
+    return earnings
 
 
-async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) -> Resolved:
+async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account]) -> Resolved:
     """Resolve the moves of one event; the caller has called `lock`. The invoice stays locked until the end as well.
 
     Raises:
@@ -67,7 +76,7 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent) ->
             movements += paid
             if not move.amount_minor:
                 continue
-        rest, owing = await _moved(ledger, terms, move)
+        rest, owing = await _moved(ledger, terms, move, earnings)
         movements += rest
         owes += owing
     legs = [Leg(source=source, destination=destination, amount_minor=moved) for source, destination, moved in movements]
@@ -117,13 +126,16 @@ async def _with_invoice(
     return rest, changed(standing, -split.invoice_minor), booking.taken_from_invoice(terms, split.invoice_minor)
 
 
-async def _moved(ledger: Ledger, terms: PaymentTerms, move: Move) -> tuple[list[booking.Movement], int]:
+async def _moved(
+    ledger: Ledger, terms: PaymentTerms, move: Move, earnings: Sequence[Account]
+) -> tuple[list[booking.Movement], int]:
     """Return the movements of a move, and what the organization comes to owe by it."""
     match move.kind:
         case MoveKind.SEIZE:
             there = (await ledger.balance(booking.wallet(terms))).available_minor
-            taken = booking.seized(terms, move.amount_minor, there)
-            return taken, move.amount_minor - max(0, min(there, move.amount_minor))
+            earned = [(account, (await ledger.balance(account)).available_minor) for account in earnings]
+            taken = booking.seized(terms, move.amount_minor, there, earned)
+            return taken, sum(amount for source, _, amount in taken if source == booking.debt(terms))
         case MoveKind.RELEASE:
             owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
             return booking.released(terms, move.amount_minor, owed), 0

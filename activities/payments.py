@@ -20,6 +20,7 @@ from contracts.payment import (
     StrandedPayments,
 )
 from domain.access import Actor, Role
+from domain.accounts import Account
 from domain.errors import DomainError, InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
@@ -147,9 +148,9 @@ class PaymentBooks:
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
-        await lock(session, ledger, message.events)
+        earnings = await lock(session, ledger, message.events)
         for event in message.events:
-            stored = await self._write_event(session, ledger, event, debts)
+            stored = await self._write_event(session, ledger, event, debts, earnings)
         if message.handled:
             await provider_event.mark(
                 session,
@@ -162,10 +163,15 @@ class PaymentBooks:
         return RecordedPayment(applied=True, stored=stored)
 
     async def _write_event(
-        self, session: AsyncSession, ledger: Ledger, event: PaymentEvent, debts: dict[str | None, int]
+        self,
+        session: AsyncSession,
+        ledger: Ledger,
+        event: PaymentEvent,
+        debts: dict[str | None, int],
+        earnings: Sequence[Account],
     ) -> Payment:
         terms = event.payment.terms
-        resolved = await resolve(session, ledger, event)
+        resolved = await resolve(session, ledger, event, earnings)
         legs, owed = resolved.legs, resolved.owed_minor
         if owed:
             debts[event.debtor] = debts.get(event.debtor, 0) + owed

@@ -105,6 +105,11 @@ def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
     return _tenant(f"agent/{agent_id}/earnings/{asset}", asset, org_id)
 
 
+def agent_own_work(agent_id: str, asset: str, org_id: str) -> Account:
+    """What an agent was paid by its own organization `org_id`; never paid out, because nobody else paid for it."""
+    return _tenant(f"agent/{agent_id}/own_work/{asset}", asset, org_id)
+
+
 def escrow(escrow_id: str, asset: str, org_id: str) -> Account:
     """Money in escrow; `org_id` is the payer, who sees the account."""
     return _tenant(f"escrow/{escrow_id}", asset, org_id)

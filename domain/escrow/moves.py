@@ -14,6 +14,13 @@ def funding_account(terms: Terms, source: str | None) -> Account:
     return accounts.org_wallet(terms.payer_org_id, terms.currency)
 
 
+def earnings(terms: Terms) -> Account:
+    """Return where the payee's part goes: what an organization pays to its own agent is never paid out."""
+    own = terms.payer_org_id == terms.payee_org_id
+    account = accounts.agent_own_work if own else accounts.agent_earnings
+    return account(terms.agent_id, terms.currency, terms.payee_org_id)
+
+
 def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
     """Return source and destination of a movement."""
     terms = escrow.terms
@@ -25,7 +32,7 @@ def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
             # A payment is over when its money was handed over, so nothing goes back into it.
             return held, accounts.org_wallet(terms.payer_org_id, terms.currency)
         case MoveKind.RELEASE:
-            return held, accounts.agent_earnings(terms.agent_id, terms.currency, terms.payee_org_id)
+            return held, earnings(terms)
         case MoveKind.COMMISSION:
             return held, accounts.platform("commission", terms.currency)
 

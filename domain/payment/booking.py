@@ -72,11 +72,23 @@ def legs(terms: PaymentTerms, move: Move) -> list[Movement]:
             raise ValueError("what is there decides; use seized or released")
 
 
-def seized(terms: PaymentTerms, amount_minor: int, available_minor: int) -> list[Movement]:
-    """Take the amount from the organization as far as it is there; it owes the rest."""
-    there = max(0, min(amount_minor, available_minor))
-    own = goods_account(terms)
-    return _positive([(wallet(terms), own, there), (debt(terms), own, amount_minor - there)])
+def seized(
+    terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
+) -> list[Movement]:
+    """Take the amount from the organization as far as it is there; it owes the rest.
+
+    Args:
+        terms: of the payment.
+        amount_minor: how much is taken.
+        available_minor: what is in the organization's wallet; taken first.
+        earnings: accounts of its agents, each with what is available there; taken next, in this order.
+    """
+    own, left, movements = goods_account(terms), amount_minor, list[Movement]()
+    for source, there in [(wallet(terms), available_minor), *earnings]:
+        taken = max(0, min(left, there))
+        movements.append((source, own, taken))
+        left -= taken
+    return _positive([*movements, (debt(terms), own, left)])
 
 
 def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Movement]:

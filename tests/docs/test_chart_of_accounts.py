@@ -23,6 +23,7 @@ def every_account() -> list[Account]:
         accounts.org_slots("{id}"),
         accounts.org_slots_in_use("{id}"),
         accounts.agent_earnings("{id}", "USD", "org"),
+        accounts.agent_own_work("{id}", "USD", "org"),
         accounts.escrow("{id}", "USD", "org"),
     ]
     return [*tenant, *(accounts.platform(name, "USD") for name in STREAMS), accounts.provider_clearing("{name}", "USD")]

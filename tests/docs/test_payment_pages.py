@@ -13,6 +13,7 @@ from temporalio.workflow import _Definition
 from activities.payments import ALERTED
 from contracts import payment as messages
 from contracts.escrow import OperatorSignal
+from domain import accounts
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.errors import DomainError
 from domain.money import format_amount
@@ -125,7 +126,11 @@ def test_roles_that_may_give_a_command_are_those_of_the_permission_table(start: 
 def flow(of: PaymentTerms, kind: MoveKind) -> Sequence[booking.Movement]:
     match kind:
         case MoveKind.SEIZE:
-            return booking.seized(of, 10, 4)
+            agents = [(accounts.agent_own_work, 2), (accounts.agent_earnings, 3)]
+            asset = of.purpose.goods_asset
+            return booking.seized(
+                of, 10, 4, [(account("{agent}", asset, of.org_id), there) for account, there in agents]
+            )
         case MoveKind.RELEASE:
             return booking.released(of, 10, 4)
         case _:

@@ -1,0 +1,38 @@
+"""What the agents of an organization have, as the books have it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.accounts import Account
+
+_OF = {"own_work": accounts.agent_own_work, "earnings": accounts.agent_earnings}
+_SEIZABLE = text(
+    """
+    SELECT agent_id, kind FROM (
+        SELECT agent_id, kind, available,
+            sum(available) OVER (ORDER BY kind DESC, available DESC, agent_id) - available AS before
+        FROM (
+            SELECT g.id AS agent_id, k.kind, b.posted - b.pending_out AS available
+            FROM agents g CROSS JOIN (VALUES ('own_work'), ('earnings')) AS k (kind)
+            JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.kind || '/' || :asset AND a.asset = :asset
+            JOIN ledger.balances b ON b.account_id = a.id
+            WHERE g.org_id = :org_id
+        ) AS each
+        WHERE available > 0
+    ) AS running
+    WHERE before < :amount
+    ORDER BY before
+    """
+)
+
+
+async def seizable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
+    """Return the accounts of an organization's agents that cover an amount together, or all that hold anything.
+
+    What the organization paid to its own agents comes first, then the largest earnings.
+    """
+    found = await session.execute(_SEIZABLE, {"org_id": org_id, "asset": asset, "amount": amount_minor})
+    return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
