@@ -19,7 +19,7 @@ from api.body import StrictRoute
 from api.codec import codec_router
 from api.deps import Deps
 from api.keyring import KeyRing
-from api.limits import Limiter
+from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
@@ -118,6 +118,7 @@ def _dependencies(settings: Settings, database: Database | None, temporal: Clien
         pool_size=settings.database_pool_size,
         statement_timeout=settings.database_timeout,
     )
+    counts = storage_at(settings.rate_limit_storage)
     size, timeout = settings.database_pool_size, settings.database_timeout
     pool = StatementPool(settings.database_url, size=size, timeout=timeout)
     return Deps(
@@ -127,8 +128,9 @@ def _dependencies(settings: Settings, database: Database | None, temporal: Clien
         platform_pool=StatementPool(settings.platform_database_url, size=size, timeout=timeout),
         background=Background(),
         keyring=KeyRing(pool, engines),
-        limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
-        address_limiter=Limiter(settings.rate_limit, settings.rate_limit_storage),
+        limiter=Limiter(settings.rate_limit, counts),
+        organization_limiter=Limiter(settings.organization_rate_limit, counts),
+        address_limiter=Limiter(settings.rate_limit, counts),
         temporal=temporal,
         metrics=ApiMetrics(),
         providers=providers,

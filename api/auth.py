@@ -66,17 +66,20 @@ async def _authenticate(request: Request) -> Actor:
         identity = await _look_up(deps, token, f"address/{address}")
     if not deps.limiter.try_fast(identity.key_id):
         await deps.limiter.hit(identity.key_id)
+    org_id = identity.org_id
+    if org_id is not None and not deps.organization_limiter.try_fast(org_id):
+        await deps.organization_limiter.hit(org_id)
     actor = Actor(
         principal=identity.principal,
         role=identity.role,
-        org_id=identity.org_id,
+        org_id=org_id,
         agent_id=identity.agent_id,
         key_id=identity.key_id,
         request_id=request_id_of(request.scope),
         address=address,
     )
     request.scope["state"]["actor"] = (token, actor)
-    structlog.contextvars.bind_contextvars(org_id=identity.org_id, key_id=identity.key_id)
+    structlog.contextvars.bind_contextvars(org_id=org_id, key_id=identity.key_id)
     return actor
 
 

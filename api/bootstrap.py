@@ -55,6 +55,7 @@ async def operator_key(session: AsyncSession, principal: str, token: str | None 
             command_id=f"bootstrap:{key_id}",
             expires_at=None,
         ),
+        most=1,
     )
     actor = Actor(principal="bootstrap", role=Role.OPERATOR)
     await audit.record(session, actor, "api_key.create", row.id, {"principal": principal, "role": row.role})

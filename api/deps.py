@@ -33,6 +33,7 @@ class Deps:
     background: Background
     keyring: KeyRing
     limiter: Limiter
+    organization_limiter: Limiter
     address_limiter: Limiter
     temporal: Client | None
     metrics: ApiMetrics

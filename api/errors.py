@@ -261,7 +261,7 @@ _EXAMPLE_DETAIL: dict[type[DomainError], str] = {
     IdempotencyMissing: "This request moves money: send an Idempotency-Key.",
     IdempotencyConflict: "This Idempotency-Key was used for another request.",
     InsufficientFunds: "The account does not hold this amount.",
-    RateLimited: "This key has used up its requests for now.",
+    RateLimited: "This key or its organization has used up its requests for now.",
     Unavailable: UNAVAILABLE_DETAIL,
     DomainError: "The request failed inside.",
 }

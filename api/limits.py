@@ -1,4 +1,7 @@
-"""Rate limits: so many requests a key, and so many an address for those who have none.
+"""Rate limits: so many requests a key, so many an organization, and so many an address for those who have no key.
+
+An organization makes keys as it likes, so its own limit is the one that holds; that of a key keeps one client of an
+organization from using up what the others need.
 
 The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
 requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the
@@ -38,14 +41,19 @@ def _slice_size(amount: int) -> int:
     return next(size for size in range(max(1, amount // 100), 0, -1) if amount % size == 0)
 
 
+def storage_at(uri: str) -> Storage:
+    """Return the store of a URI; limiters share one."""
+    storage = storage_from_string(uri, implementation="redispy")
+    assert isinstance(storage, Storage), "the rate limit's storage must be an async one (async+…)"
+    return storage
+
+
 class Limiter:
     """Counts requests by name against one limit."""
 
-    def __init__(self, limit: str, storage_uri: str) -> None:
-        """Take a limit such as `6000/minute` and the URI of the store."""
+    def __init__(self, limit: str, storage: Storage) -> None:
+        """Take a limit such as `6000/minute` and the store."""
         self._item: RateLimitItem = parse(limit)
-        storage = storage_from_string(storage_uri, implementation="redispy")
-        assert isinstance(storage, Storage), "the rate limit's storage must be an async one (async+…)"
         self._window = FixedWindowRateLimiter(storage)
         self._size = _slice_size(self._item.amount)
         self._slices: dict[str, _Slice] = {}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -13,7 +13,8 @@ class ApiKey(Base):
 
     Written by operators and by owners and admins for their own organization. `revoked_at` is set once and stays;
     `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
-    that a revoked key stops in every process at once. One active key a principal: the partial indexes hold it.
+    that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
+    most, in two places, so that a key can be replaced without a gap: the partial indexes hold it.
     """
 
     __tablename__ = "api_keys"
@@ -23,13 +24,15 @@ class ApiKey(Base):
         Index(
             "uq_api_keys_principal",
             "org_id",
-            "principal",
+            text("lower(principal)"),
+            "place",
             unique=True,
             postgresql_where=text("revoked_at IS NULL AND org_id IS NOT NULL"),
         ),
         Index(
             "uq_api_keys_platform_principal",
-            "principal",
+            text("lower(principal)"),
+            "place",
             unique=True,
             postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
         ),
@@ -41,6 +44,7 @@ class ApiKey(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     org_id: Mapped[str | None] = mapped_column(ForeignKey("organizations.id"))
     principal: Mapped[str]
+    place: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     role: Mapped[str]
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)

@@ -1,6 +1,6 @@
 """API keys: finding one for a request, and issuing, listing and revoking them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,11 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
-from repositories.command import refuse_other
+from repositories.command import lock_command, refuse_other
 from repositories.listing import Part, newest
 
 #: PostgreSQL's channel on which every change of a key is announced, with the key's id.
 CHANNEL = "bursar_api_keys"
+
+#: So many active keys has a principal: one that is used, and one that takes its place.
+KEYS_OF_A_PRINCIPAL = 2
 
 _ASKED = ("org_id", "principal", "role", "agent_id", "created_by", "expires_at")
 
@@ -52,36 +55,69 @@ async def touch(session: AsyncSession, used: Mapping[str, datetime]) -> None:
     )
 
 
-async def add(session: AsyncSession, key: ApiKey) -> ApiKey:
+async def add(
+    session: AsyncSession, key: ApiKey, *, most: int = KEYS_OF_A_PRINCIPAL, quota: int | None = None
+) -> ApiKey:
     """Insert the key, or find the one that this command made and give it the new secret, which alone is known now.
+
+    Nobody else issues keys of the organization until the transaction ends. A principal whose name differs in case only
+    is the same one, and the key gets the spelling that is there.
+
+    Args:
+        session: of the organization or the platform.
+        key: the new row; `place` is set here.
+        most: how many active keys its principal has with it.
+        quota: how many active keys the organization has with it.
 
     Raises:
         IdempotencyConflict: the command made another key, or one that is revoked by now.
-        Conflict: `principal.exists`, the organization has an active key of this principal.
+        Conflict: `principal.exists`, the principal has as many active keys, or one of another role;
+            `api_key.limit_reached`, the organization has as many.
     """
+    await lock_command(session, f"api_keys:{key.org_id or 'platform'}")
+    whose = ApiKey.org_id == key.org_id if key.org_id else ApiKey.org_id.is_(None)
+    unrevoked = (whose, ApiKey.revoked_at.is_(None))
     await session.execute(
-        update(ApiKey)
-        .where(
-            ApiKey.principal == key.principal,
-            ApiKey.org_id == key.org_id if key.org_id else ApiKey.org_id.is_(None),
-            ApiKey.revoked_at.is_(None),
-            ApiKey.expires_at <= func.now(),
-        )
-        .values(revoked_at=ApiKey.expires_at)
+        update(ApiKey).where(*unrevoked, ApiKey.expires_at <= func.now()).values(revoked_at=ApiKey.expires_at)
     )
-    columns = ("id", "secret_hash", "command_id", *_ASKED)
-    statement = (
-        insert(ApiKey).values({name: getattr(key, name) for name in columns}).on_conflict_do_nothing().returning(ApiKey)
-    )
-    made = (await session.scalars(statement)).one_or_none()
-    if made is not None:
-        return made
     found = (await session.scalars(select(ApiKey).where(ApiKey.command_id == key.command_id))).one_or_none()
-    if found is None:
+    if found is not None:
+        return await _with_secret(session, found, key)
+    same = func.lower(ApiKey.principal) == key.principal.lower()
+    active = (await session.scalars(select(ApiKey).where(*unrevoked, same).order_by(ApiKey.id))).all()
+    _refuse_another(key, active, most)
+    if quota is not None:
+        held = await session.scalar(select(func.count()).select_from(ApiKey).where(*unrevoked))
+        if (held or 0) >= quota:
+            raise Conflict(
+                f"The organization has {quota} active keys, which is the most. Revoke one that is not used.",
+                code="api_key.limit_reached",
+                extra={"limit": quota},
+            )
+    key.place = 1 + (1 in {other.place for other in active})
+    key.principal = active[0].principal if active else key.principal
+    columns = ("id", "secret_hash", "command_id", "place", *_ASKED)
+    statement = insert(ApiKey).values({name: getattr(key, name) for name in columns}).returning(ApiKey)
+    return (await session.scalars(statement)).one()
+
+
+def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
+    if any((other.role, other.agent_id) != (key.role, key.agent_id) for other in active):
         raise Conflict(
-            f"The principal {key.principal} has an active key. Revoke it first, or choose another principal.",
+            f"The principal {key.principal} has an active key of another role or agent. Choose another principal.",
             code="principal.exists",
         )
+    if len(active) >= most:
+        count = "an active key" if most == 1 else f"{most} active keys"
+        raise Conflict(
+            f"The principal {key.principal} has {count}. Revoke one first, or choose another principal.",
+            code="principal.exists",
+        )
+
+
+async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> ApiKey:
+    if found.principal.lower() == key.principal.lower():
+        key.principal = found.principal
     refuse_other(found, key, _ASKED)
     again = (
         update(ApiKey)
@@ -123,9 +159,3 @@ async def page(
         part = (*part, ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
     position = None if before is None else (before,)
     return list(await session.scalars(newest(ApiKey, [part], [ApiKey.id], after=position, limit=limit)))
-
-
-async def platform_key(session: AsyncSession, principal: str) -> ApiKey | None:
-    """Return the active key of a platform principal."""
-    query = select(ApiKey).where(ApiKey.org_id.is_(None), ApiKey.principal == principal, ApiKey.revoked_at.is_(None))
-    return (await session.scalars(query)).one_or_none()

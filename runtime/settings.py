@@ -75,7 +75,9 @@ class Settings(BaseSettings):
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = Field(default=8001, ge=0, le=65535)
     rate_limit: str = "6000/minute"
+    organization_rate_limit: str = "12000/minute"
     rate_limit_storage: str = Field(default="async+memory://", repr=False)
+    api_keys_per_organization: int = Field(default=100, ge=2)
     command_timeout: timedelta = timedelta(seconds=20)
     idempotency_lease: timedelta = timedelta(seconds=5)
     max_body_bytes: int = Field(default=1_048_576, ge=1024)
@@ -189,7 +191,7 @@ class Settings(BaseSettings):
         encryption_codec(keys)
         return keys
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "organization_rate_limit")
     @classmethod
     def _is_a_limit(cls, limit: str) -> str:
         from limits import parse

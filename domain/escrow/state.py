@@ -5,7 +5,7 @@ Frozen values of the standard library only; the workflow is the only writer. In 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -279,6 +279,19 @@ def is_payee(escrow: Escrow, actor: Actor) -> bool:
     if actor.role is Role.AGENT:
         return actor.agent_id == escrow.terms.agent_id
     return actor.org_id == escrow.terms.payee_org_id
+
+
+def as_signatory(escrow: Escrow, actor: Actor) -> Actor:
+    """Return the actor by the name that the contract has for it, which may differ in case.
+
+    For whoever sends a command: a run compares names as they are written, and old contracts may name two that differ
+    in case only.
+    """
+    name = signatory_name(escrow, actor)
+    if name in escrow.terms.signatories:
+        return actor
+    named = next((one for one in escrow.terms.signatories if one.lower() == name.lower()), name)
+    return replace(actor, principal=named.rpartition("/")[2])
 
 
 def signatory_name(escrow: Escrow, actor: Actor) -> str:

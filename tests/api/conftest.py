@@ -26,6 +26,7 @@ def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
         "platform_database_url": urls.platform,
         "temporal_address": "127.0.0.1:1",
         "rate_limit": "1000000/minute",
+        "organization_rate_limit": "1000000/minute",
         "database_pool_size": 5,
     }
     return Settings(**{**values, **changes})

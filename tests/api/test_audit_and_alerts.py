@@ -87,7 +87,7 @@ async def test_operator_reads_everything_page_by_page(operator: Caller, tenant: 
 
 async def test_refused_act_leaves_no_entry(tenant: Tenant) -> None:
     good(await tenant.owner.post("/api-keys", {"principal": "once-only", "role": "member"}), 201)
-    refused(await tenant.owner.post("/api-keys", {"principal": "once-only", "role": "member"}), 409, "principal.exists")
+    refused(await tenant.owner.post("/api-keys", {"principal": "once-only", "role": "owner"}), 409, "principal.exists")
     entries = good(await tenant.owner.get("/audit?action=api_key.create&limit=200"))["data"]
     assert len([entry for entry in entries if entry["details"]["principal"] == "once-only"]) == 1
 

@@ -241,3 +241,9 @@ async def test_pricing_is_kept_exactly(tenant: Tenant) -> None:
 )
 async def test_pricing_that_makes_no_sense_is_refused(pricing: dict[str, str], tenant: Tenant) -> None:
     refused(await tenant.owner.post("/agents", {"name": "Odd", "pricing": pricing}), 422, "request.invalid")
+
+
+async def test_signatories_that_differ_in_case_only_are_one(tenant: Tenant, stranger: Tenant) -> None:
+    for names in (["Alice", "alice"], [f"{tenant.org_id}/Alice", "ALICE"]):
+        body = {"agent_id": tenant.agent_id, "title": "x", "price": "1", "signatories": names}
+        refused(await tenant.owner.post("/contracts", body), 422, "request.invalid")

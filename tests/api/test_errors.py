@@ -323,6 +323,21 @@ async def test_used_up_limit_is_429_with_retry_after(
         good(await patient.get("/agents"))
 
 
+async def test_keys_of_an_organization_share_its_limit(
+    database_urls: DatabaseUrls, tenant: Tenant, stranger: Tenant
+) -> None:
+    application = create_app(settings_for(database_urls, organization_rate_limit="6/minute"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        keys = [Caller(client, caller.token) for caller in tenant.callers.values()]
+        answers = [await key.get("/agents") for key in keys for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200] * 6 + [429] * 6
+        assert refused(answers[-1], 429, "rate_limited")["limit"] == 6
+        good(await Caller(client, stranger.owner.token).get("/agents"))
+
+
 async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (

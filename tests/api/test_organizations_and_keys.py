@@ -1,15 +1,18 @@
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import httpx
 import pytest
 from sqlalchemy import select, text
 
+from api.app import create_app
 from api.deps import Deps
 from api.keyring import split_token
 from domain.access import GRANTABLE, PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from models.api_key import ApiKey
-from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -74,12 +77,52 @@ async def test_secret_is_shown_once_and_only_its_hash_is_stored(operator: Caller
     assert len(row.secret_hash) == 32
 
 
-async def test_second_active_key_of_a_principal_is_refused_until_the_first_is_revoked(tenant: Tenant) -> None:
+async def test_key_is_replaced_without_a_gap_and_a_third_is_refused(tenant: Tenant) -> None:
     body = {"principal": "twice", "role": "member"}
     first = good(await tenant.owner.post("/api-keys", body), 201)
+    second = good(await tenant.owner.post("/api-keys", body), 201)
     refused(await tenant.owner.post("/api-keys", body), 409, "principal.exists")
+    for made in (first, second):
+        good(await Caller(tenant.owner.http, made["secret"]).get("/agents"))
     assert (await tenant.owner.delete(f"/api-keys/{first['id']}")).status_code == 204
+    good(await Caller(tenant.owner.http, second["secret"]).get("/agents"))
     good(await tenant.owner.post("/api-keys", body), 201)
+
+
+async def test_two_keys_of_a_principal_are_of_one_role(tenant: Tenant) -> None:
+    good(await tenant.owner.post("/api-keys", {"principal": "one-role", "role": "member"}), 201)
+    other = {"principal": "one-role", "role": "finance"}
+    refused(await tenant.owner.post("/api-keys", other), 409, "principal.exists")
+
+
+async def test_principal_is_one_whatever_its_case(tenant: Tenant) -> None:
+    for principal, shown in (("Folded", "Folded"), ("FOLDED", "Folded")):
+        made = good(await tenant.owner.post("/api-keys", {"principal": principal, "role": "member"}), 201)
+        assert made["principal"] == shown
+    refused(await tenant.owner.post("/api-keys", {"principal": "folded", "role": "member"}), 409, "principal.exists")
+
+
+async def test_of_many_keys_of_a_principal_at_once_two_are_issued(tenant: Tenant) -> None:
+    body = {"principal": "crowd", "role": "member"}
+    answers = await asyncio.gather(*(tenant.owner.post("/api-keys", body) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, *[409] * 6]
+
+
+async def test_organization_has_as_many_active_keys_as_the_setting_says(
+    database_urls: DatabaseUrls, new_tenant: Callable[..., Awaitable[Tenant]]
+) -> None:
+    owner = (await new_tenant("owner")).owner
+    application = create_app(settings_for(database_urls, api_keys_per_organization=3))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        few = Caller(client, owner.token)
+        made = [good(await few.post("/api-keys", {"principal": f"few-{n}", "role": "member"}), 201) for n in (1, 2)]
+        third = {"principal": "few-3", "role": "member"}
+        assert refused(await few.post("/api-keys", third), 409, "api_key.limit_reached")["limit"] == 3
+        assert (await few.delete(f"/api-keys/{made[0]['id']}")).status_code == 204
+        good(await few.post("/api-keys", third), 201)
 
 
 async def test_same_principal_may_exist_in_two_organizations(tenant: Tenant, stranger: Tenant) -> None:

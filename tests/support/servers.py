@@ -99,6 +99,7 @@ class TestServers:
         settings = {
             "BURSAR_DATA_DIR": str(data_dir),
             "BURSAR_RATE_LIMIT": "1000000/minute",
+            "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
             **dict.fromkeys((variable(port.name) for port in fields(Ports)), "0"),
         }
         program = Program(

@@ -61,7 +61,7 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
     "/api-keys",
     status_code=201,
     response_model=ApiKeyCreated,
-    responses=errors(NotFound, (Conflict, "principal.exists")),
+    responses=errors(NotFound, (Conflict, "principal.exists"), (Conflict, "api_key.limit_reached")),
 )
 async def create_api_key(
     body: ApiKeyCreate,
@@ -88,7 +88,8 @@ async def create_api_key(
         )
         async with deps.session_for(actor) as session:
             await _check_references(session, org_id, body.agent_id)
-            row = await keys.add(session, key)
+            quota = None if org_id is None else deps.settings.api_keys_per_organization
+            row = await keys.add(session, key, quota=quota)
             details = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
             await audit.record(session, actor, "api_key.create", row.id, details, org_id)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))

@@ -182,7 +182,7 @@ def signing_of(body: ContractCreate, actor: Actor, client_org_id: str) -> Signin
     if given is None and actor.org_id != client_org_id:
         raise Invalid("Name the signatories: you are not of the client's organization.", extra={"field": "signatories"})
     names = [name.removeprefix(f"{client_org_id}/") for name in given or [actor.principal]]
-    _refuse_duplicates(names, "signatories")
+    _refuse_duplicates([name.lower() for name in names], "signatories")
     required = body.required_signatures if body.required_signatures is not None else len(names)
     if required > len(names):
         raise Invalid(

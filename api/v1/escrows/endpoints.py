@@ -53,7 +53,7 @@ from domain.access import Actor, Permission
 from domain.contract import NotAccepted, require_accepted
 from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, WrongState
 from domain.escrow.commands import CREDITS
-from domain.escrow.state import Escrow, EscrowStatus, is_payer
+from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
 from domain.money import parse_amount, parse_ratio
 from domain.payment.state import PaymentTerms
@@ -288,7 +288,11 @@ async def approve_delivery(
 ) -> Response:
     """Sign for the delivery as the key's principal; the k-th of n signatures releases it."""
     escrow = await sender.find(escrow_id, Permission.APPROVE)
-    command = ApproveEscrow(command_id=once.command_id, actor=sender.actor, delivery=body.delivery if body else None)
+    command = ApproveEscrow(
+        command_id=once.command_id,
+        actor=as_signatory(escrow, sender.actor),
+        delivery=body.delivery if body else None,
+    )
     return await sender.send(once, escrow, "approve", command)
 
 
