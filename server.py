@@ -9,6 +9,7 @@ from api.protocol import BoundedProtocol
 from composition import make_providers
 from runtime import logs
 from runtime.database import Database
+from runtime.sealing import Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 
@@ -42,6 +43,7 @@ def main() -> None:
         settings.platform_database_url,
         pool_size=settings.database_pool_size,
         statement_timeout=settings.database_timeout,
+        sealer=Sealer(settings.encryption_keys),
     )
     providers = make_providers(settings, database)
     uvicorn.run(create_app(settings, database=database, telemetry=telemetry, providers=providers), **serving(settings))

@@ -24,6 +24,7 @@ from providers.payments.registry import Providers
 from runtime import logs, metrics
 from runtime.database import Database
 from runtime.schedules import Job, apply_schedules
+from runtime.sealing import Sealer
 from runtime.settings import ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
@@ -170,6 +171,7 @@ async def main() -> None:
         settings.platform_database_url,
         pool_size=settings.database_pool_size,
         statement_timeout=settings.database_timeout,
+        sealer=Sealer(settings.encryption_keys),
         pre_ping=False,
     )
     client = await connect(

@@ -27,6 +27,7 @@ from api.v1 import ROOT_ROUTERS, ROUTERS
 from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
+from runtime.sealing import Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
@@ -117,6 +118,7 @@ def _dependencies(settings: Settings, database: Database | None, temporal: Clien
         settings.platform_database_url,
         pool_size=settings.database_pool_size,
         statement_timeout=settings.database_timeout,
+        sealer=Sealer(settings.encryption_keys),
     )
     counts = storage_at(settings.rate_limit_storage)
     size, timeout = settings.database_pool_size, settings.database_timeout
@@ -134,6 +136,7 @@ def _dependencies(settings: Settings, database: Database | None, temporal: Clien
         temporal=temporal,
         metrics=ApiMetrics(),
         providers=providers,
+        sealer=Sealer(settings.encryption_keys),
     )
 
 

@@ -19,6 +19,7 @@ from domain.errors import Unavailable
 from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.metrics import ApiMetrics
+from runtime.sealing import Sealer
 from runtime.settings import Settings
 
 
@@ -38,6 +39,7 @@ class Deps:
     temporal: Client | None
     metrics: ApiMetrics
     providers: Providers
+    sealer: Sealer
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:

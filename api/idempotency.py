@@ -7,6 +7,9 @@ and the answer, the next request with the key waits for the lease to end, runs t
 Kept are answers of 2xx and refusals that are final (402, 409, 422 from the act). A refusal that can pass (401, 403,
 404, 429) frees the key. After a failure whose outcome is unknown (5xx) the key is free for the same request only.
 
+A kept answer holds no client secret of a payment: a replay shows the one that the payment has by then. Others are
+sealed.
+
 A request is the same when its principal, the operation, its path and query parameters and the content of its body are
 the same; neither the layout of the JSON nor which of several paths of one operation was used makes a difference. Of two
 principals of one organization that choose the same key, the second is refused: it must not take the first one's answer
@@ -35,10 +38,12 @@ from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
 from domain.access import Actor
 from domain.errors import DomainError, IdempotencyMissing, InFlight, Invalid
-from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id
+from domain.ids import MAX_CLIENT_KEY_LENGTH, command_id, is_id
 from repositories import idempotency as store
+from repositories import payment as payments
 from repositories.command import other_request
 from runtime.identity import new_id
+from runtime.sealing import SECRET, each_secret
 
 log = structlog.get_logger("bursar.api")
 
@@ -47,6 +52,12 @@ _KEY = re.compile(rf"[\x21-\x7e]([\x20-\x7e]{{0,{MAX_CLIENT_KEY_LENGTH - 2}}}[\x
 SHORTEST_RENEWAL_SECONDS = 0.2
 _FINAL = frozenset({402, 409, 422})
 _FREEING = frozenset({400, 401, 403, 404, 429})
+
+#: Stands in a kept answer for the client secret of a payment, which the payment's row has for as long as it needs one.
+_KEPT_WITH = "kept-with:"
+_MEMBER = f'"{SECRET}"'.encode()
+#: Which members of an answer name the payment that a client secret is of.
+_NAMES = ("payment_id", "id")
 
 #: Marks the header in the OpenAPI document, see `api.errors.document`; without it the answer is a 400 of our own.
 REQUIRED: dict[str, JsonValue] = {"x-required": True}
@@ -113,7 +124,8 @@ class Command:
                 assert claim.body is not None
                 self._deps.metrics.count_replay()
                 media_type = claim.content_type or "application/json"
-                return Response(claim.body, claim.status, {"Idempotent-Replayed": "true"}, media_type)
+                body = await self._with_secrets(claim.body)
+                return Response(body, claim.status, {"Idempotent-Replayed": "true"}, media_type)
             case "conflict":
                 raise other_request()
             case "in_flight":
@@ -136,8 +148,33 @@ class Command:
             await self._free(owner, forget=False)
             raise
         kept = content if not hide else json.dumps({**json.loads(content), **dict.fromkeys(hide)}).encode()
-        await self._finish(owner, status_code, "application/json", kept)
+        await self._finish(owner, status_code, "application/json", self._without_secrets(kept))
         return _response(content, status_code)
+
+    def _without_secrets(self, content: bytes) -> bytes:
+        """Return an answer as it is kept: a payment's client secret stays with the payment only, others are sealed."""
+        if _MEMBER not in content:
+            return content
+
+        def kept(holder: Mapping[str, Any], secret: str) -> str:
+            named = next((str(holder[name]) for name in _NAMES if is_id(str(holder.get(name)), "pay")), None)
+            return self._deps.sealer.seal(secret) if named is None else f"{_KEPT_WITH}{named}"
+
+        return _dump_json(each_secret(json.loads(content), kept))
+
+    async def _with_secrets(self, body: bytes) -> bytes:
+        """Return a kept answer with its client secrets; those of a payment are null once nobody can pay it."""
+        if _MEMBER not in body:
+            return body
+        document, wanted = json.loads(body), set[str]()
+        each_secret(document, lambda _, kept: wanted.add(kept.removeprefix(_KEPT_WITH)))
+        now: dict[str, str | None] = {}
+        for payment_id in (named for named in wanted if is_id(named, "pay")):
+            async with self._deps.database.platform() as session:
+                row = await payments.get(session, payment_id)
+                action = None if row is None or row.org_id != self._scope else payments.state_of(row).action
+                now[f"{_KEPT_WITH}{payment_id}"] = None if action is None else action.client_secret
+        return _dump_json(each_secret(document, lambda _, kept: now.get(kept, self._deps.sealer.open(kept))))
 
     @asynccontextmanager
     async def _lease_kept(self, owner: str) -> AsyncIterator[None]:
@@ -190,6 +227,10 @@ class Command:
         except Exception as exc:
             # The lease ends by itself.
             log.warning("idempotency.key_not_freed", error=f"{type(exc).__name__}: {exc}"[:300])
+
+
+def _dump_json(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _dump(answer: Answer) -> bytes:

@@ -35,9 +35,16 @@ async def store(
     known = await pool.fetchval(
         _STORE,
         *(provider, event.event_id, event.type, status, payment_id, storable(list(event.refs)), event.livemode),
-        *(json.dumps(storable(event.payload)), event.occurred_at, handled),
+        *(json.dumps(_without_secrets(storable(event.payload))), event.occurred_at, handled),
     )
     return known is not None
+
+
+def _without_secrets(value: object) -> object:
+    """Leave out client secrets: nobody acts upon a payload, so there is nothing to keep them for."""
+    if isinstance(value, dict):
+        return {name: _without_secrets(item) for name, item in value.items() if name != "client_secret"}
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:

@@ -14,6 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
+from runtime.sealing import Sealer
+
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
@@ -42,12 +44,15 @@ class Database:
         pool_size: int = 10,
         statement_timeout: timedelta = STATEMENT_TIMEOUT,
         pre_ping: bool = True,
+        sealer: Sealer | None = None,
     ) -> None:
         """Prepare both pools; nothing connects before the first use.
 
         With `pre_ping` a connection is tried before it is lent, so that no request meets one that died in the pool; it
-        costs a round trip, which a caller that repeats its transactions anyway can spare.
+        costs a round trip, which a caller that repeats its transactions anyway can spare. The `sealer` seals the client
+        secrets in every JSON column.
         """
+        sealing = sealer or Sealer()
 
         def engine(url: str) -> AsyncEngine:
             return create_async_engine(
@@ -56,6 +61,8 @@ class Database:
                 max_overflow=pool_size,
                 pool_pre_ping=pre_ping,
                 pool_timeout=CONNECT_SECONDS,
+                json_serializer=sealing.dumps,
+                json_deserializer=sealing.loads,
                 connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_timeout.total_seconds()},
             )
 

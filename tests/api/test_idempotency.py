@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -59,6 +60,12 @@ async def bench(database_urls: DatabaseUrls) -> Bench:
 async def caller(bench: Bench, tenant: Tenant) -> Caller:
     transport = httpx.ASGITransport(bench.app)
     return Caller(httpx.AsyncClient(transport=transport, base_url="http://bursar.test/"), tenant.owner.token)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as client:
+        yield client
 
 
 async def post(caller: Caller, path: str, body: object = None, **options: str) -> httpx.Response:

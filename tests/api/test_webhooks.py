@@ -142,6 +142,14 @@ async def test_event_is_stored_whole_and_its_run_is_started(path: str, inbox: In
     assert (await inbox.started()).count(f"event/stripe/{event_id}") == 1
 
 
+async def test_event_is_stored_without_the_client_secret_that_it_brings(inbox: Inbox) -> None:
+    event_id, body = event(client_secret="pi_1_secret_2", charges={"data": [{"client_secret": "ch_secret"}]})
+    good(await inbox.stripe(body))
+    (row,) = await inbox.stored(event_id)
+    assert "secret" not in json.dumps(row.payload)
+    assert row.payload["data"]["object"]["charges"] == {"data": [{}]}
+
+
 async def test_pitfall_02_webhook_delivered_many_times_at_once_is_stored_once(inbox: Inbox) -> None:
     event_id, body = event()
     answers = await asyncio.gather(*(inbox.stripe(body) for _ in range(20)))

@@ -1,0 +1,84 @@
+"""Seals the client secrets that are stored: whoever has one reads a payment at its provider, and may pay it.
+
+A sealed secret is the text `sealed:{key id}:{base64 of nonce and ciphertext}`, made with the first of
+`BURSAR_ENCRYPTION_KEYS` by AES-256-GCM; any of them opens it. Without keys secrets are stored as they are, and what was
+stored so still reads when there are keys.
+"""
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
+
+from runtime.codec import NONCE_BYTES, parse_keys
+
+#: The member of a JSON document that is a secret, in our answers and in Stripe's objects.
+SECRET = "client_secret"
+_SEALED = "sealed:"
+_BOUND = b"bursar/client_secret"
+
+
+def each_secret(value: Any, change: Callable[[Mapping[str, Any], str], object]) -> Any:
+    """Return a JSON value in which every client secret is what `change` makes of it, given the object that holds it."""
+    if isinstance(value, Mapping):
+        return {
+            name: change(value, item) if name == SECRET and isinstance(item, str) else each_secret(item, change)
+            for name, item in value.items()
+        }
+    return [each_secret(item, change) for item in value] if isinstance(value, list | tuple) else value
+
+
+class Sealer:
+    """Writes JSON with its client secrets sealed, and reads it with them opened."""
+
+    def __init__(self, keys: SecretStr | None = None) -> None:
+        """Take the setting `encryption_keys`; without keys nothing is sealed.
+
+        Raises:
+            MalformedKeys: the setting cannot be understood.
+        """
+        text = keys.get_secret_value().strip() if keys is not None else ""
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in parse_keys(text)} if text else {}
+
+    def dumps(self, value: Any) -> str:
+        """Write a document."""
+        text = json.dumps(value)
+        return json.dumps(each_secret(value, lambda _, secret: self.seal(secret))) if self._applies(text) else text
+
+    def loads(self, text: str | bytes) -> Any:
+        """Read a document; a secret whose key is missing is null, so that nothing else stops for it."""
+        value = json.loads(text)
+        marked = _SEALED if isinstance(text, str) else _SEALED.encode()
+        return each_secret(value, lambda _, secret: self.open(secret)) if marked in text else value  # type: ignore[operator]
+
+    def seal(self, secret: str) -> str:
+        """Return a secret as it is stored."""
+        if not self._ciphers:
+            return secret
+        key_id, cipher = next(iter(self._ciphers.items()))
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        sealed = nonce + cipher.encrypt(nonce, secret.encode(), _BOUND)
+        return f"{_SEALED}{key_id}:{base64.b64encode(sealed).decode()}"
+
+    def open(self, stored: str) -> str | None:
+        """Return a secret that was stored, sealed or not; None when no key opens it."""
+        if not stored.startswith(_SEALED):
+            return stored
+        key_id, _, text = stored.removeprefix(_SEALED).partition(":")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            return None
+        try:
+            sealed = base64.b64decode(text, validate=True)
+            return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _BOUND).decode()
+        except (InvalidTag, ValueError, binascii.Error):
+            return None
+
+    def _applies(self, text: str) -> bool:
+        return bool(self._ciphers) and f'"{SECRET}": "' in text

@@ -1,0 +1,121 @@
+"""Where client secrets are stored: sealed, once, and for no longer than somebody can pay with them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from api.app import create_app
+from runtime.database import Database
+from runtime.sealing import Sealer
+from tests.api.conftest import Caller, Tenant, good, settings_for
+from tests.api.paying import Written
+from tests.api.test_idempotency import Bench, keyed, post, serving
+from tests.conftest import DatabaseUrls
+from tests.runtime.conftest import KEY_ONE
+
+pytestmark = pytest.mark.db
+
+KEYS = SecretStr(KEY_ONE)
+
+
+@pytest.fixture
+async def sealing(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    """What a process with encryption keys reads and writes with."""
+    made = Database(database_urls.tenant, database_urls.platform, sealer=Sealer(KEYS))
+    yield made
+    await made.close()
+
+
+async def stored(database: Database, query: str, **values: Any) -> str:
+    """Read a column as it stands in the table."""
+    async with database.platform() as session:
+        return str((await session.execute(text(query), values)).scalar_one())
+
+
+async def row_of(database: Database, made: Written) -> str:
+    return await stored(database, "SELECT state::text FROM payments WHERE id = :id", id=made.terms.payment_id)
+
+
+async def test_secret_of_a_payment_is_sealed_while_it_can_be_paid_and_forgotten_after(
+    sealing: Database, tenant: Tenant
+) -> None:
+    made = await Written(sealing, tenant.org_id).begin()
+    secret = f"{made.there.ref}_secret"
+    assert secret not in await row_of(sealing, made)
+    assert "sealed:k1:" in await row_of(sealing, made)
+    assert made.payment is not None
+    assert made.payment.action is not None
+    assert made.payment.action.client_secret == secret
+    made.there.pay()
+    await made.look()
+    assert "sealed:" not in await row_of(sealing, made)
+
+
+async def test_payment_that_was_stored_without_keys_reads_with_them(
+    database: Database, sealing: Database, database_urls: DatabaseUrls, tenant: Tenant
+) -> None:
+    made = await Written(database, tenant.org_id).begin()
+    app = create_app(settings_for(database_urls, encryption_keys=KEYS), database=sealing)
+    async with app.router.lifespan_context(app), serving(app) as http:
+        shown = good(await Caller(http, tenant.owner.token).get(f"/payments/{made.terms.payment_id}"))
+    assert shown["client_secret"] == f"{made.there.ref}_secret"
+
+
+async def answered(bench: Bench, tenant: Tenant, key: str, answer: dict[str, object]) -> dict[str, Any]:
+    async def act() -> dict[str, object]:
+        return answer
+
+    bench.act = act
+    async with serving(bench.app) as http:
+        replayed: dict[str, Any] = (await post(Caller(http, tenant.owner.token), "/acts/a", **keyed(key))).json()
+    return replayed
+
+
+@pytest.fixture
+async def bench(database_urls: DatabaseUrls, sealing: Database) -> AsyncIterator[Bench]:
+    made = Bench(create_app(settings_for(database_urls, encryption_keys=KEYS), database=sealing))
+    async with made.app.router.lifespan_context(made.app):
+        yield made
+
+
+KEPT = "SELECT convert_from(body, 'UTF8') FROM idempotency_keys WHERE scope = :scope AND key = :key"
+
+
+@pytest.mark.parametrize("shape", ["id", "payment_id", "nested"])
+async def test_answer_about_a_payment_keeps_no_secret_and_replays_it_until_it_is_paid(
+    shape: str, bench: Bench, sealing: Database, tenant: Tenant
+) -> None:
+    made = await Written(sealing, tenant.org_id).begin()
+    secret, key = f"{made.there.ref}_secret", f"answer-{shape}-{made.terms.payment_id}"
+    inner: dict[str, object] = {"id" if shape == "nested" else shape: made.terms.payment_id, "client_secret": secret}
+    answer: dict[str, object] = {"id": "esc_1", "payment": inner} if shape == "nested" else inner
+    assert await answered(bench, tenant, key, answer) == answer
+    kept = await stored(sealing, KEPT, scope=tenant.org_id, key=key)
+    assert secret not in kept
+    assert await answered(bench, tenant, key, {}) == answer
+    made.there.pay()
+    await made.look()
+    after = await answered(bench, tenant, key, {})
+    assert (after["payment"] if shape == "nested" else after)["client_secret"] is None
+
+
+async def test_answer_about_something_else_keeps_its_secret_sealed(
+    bench: Bench, sealing: Database, tenant: Tenant
+) -> None:
+    answer: dict[str, object] = {"id": "seti_1", "client_secret": "seti_1_secret_2", "note": "é"}
+    key = f"setup-{tenant.org_id}"
+    assert await answered(bench, tenant, key, answer) == answer
+    assert "secret_2" not in await stored(sealing, KEPT, scope=tenant.org_id, key=key)
+    assert await answered(bench, tenant, key, {}) == answer
+
+
+async def test_answer_that_names_a_payment_of_somebody_else_tells_nothing_of_it(
+    bench: Bench, sealing: Database, tenant: Tenant, stranger: Tenant
+) -> None:
+    theirs = await Written(sealing, stranger.org_id).begin()
+    key = f"foreign-{theirs.terms.payment_id}"
+    await answered(bench, tenant, key, {"id": theirs.terms.payment_id, "client_secret": "mine"})
+    assert (await answered(bench, tenant, key, {}))["client_secret"] is None
