@@ -260,12 +260,14 @@ class PaymentProviders:
             amount_minor=terms.purpose.goods_minor,
         )
         escrow, refusal = await self._escrow(terms), None
-        if escrow.funded_from is None and not escrow.is_final:
+        if escrow.funded_from is None and not escrow.is_final and not message.only_look:
             # A run that is behind the books may be told too little; no state after one that refuses takes money again.
             refusal = await self._told(escrow, "fund", command)
             escrow = await self._escrow(terms)
         if escrow.funded_from == source:
             return EscrowFunding(funded=True)
+        if message.only_look:
+            return EscrowFunding(funded=False, not_asked=True)
         if refusal is None and not escrow.is_final and escrow.funded_from is None:
             raise RuntimeError(f"{escrow.terms.escrow_id} has answered, and the books do not have it yet")
         why = "its run has ended" if refusal is None else refusal.error_code

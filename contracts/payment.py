@@ -252,16 +252,18 @@ class RefundAnswer(Message):
 
 
 class FundEscrowFromPayment(Message):
-    """Asks the escrow to take the money of a payment that is for it."""
+    """Asks the escrow to take the money of a payment that is for it; with `only_look`, only whether it has."""
 
     terms: PaymentTerms
+    only_look: bool = False
 
 
 class EscrowFunding(Message):
-    """Whether the escrow took the money; `why` says why it never will."""
+    """Whether the escrow took the money; `why` says why it never will. `not_asked`: it was only looked for."""
 
     funded: bool
     why: str | None = None
+    not_asked: bool = False
 
 
 class EscrowFreezing(Message):

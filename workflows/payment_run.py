@@ -289,7 +289,9 @@ class PaymentRun(PaymentRecord):
         self._errand = Errand(step, asyncio.create_task(self._word_of_escrow(step)))
 
     async def _word_of_escrow(self, step: Step) -> EscrowWord:
-        ask = FundEscrowFromPayment(terms=self._payment.terms)
+        # A run before this one may have asked. What was refunded or disputed since is handed over by nobody any more.
+        stale = step is Step.FULFIL and not is_ready(self._payment)
+        ask = FundEscrowFromPayment(terms=self._payment.terms, only_look=stale)
         if step in {Step.FREEZE, Step.FREEZE_ESCROW}:
             options = regular_activity("freeze the escrow", timeout=CALL_TIMEOUT)
             return await workflow.execute_activity_method(PaymentProviders.freeze_escrow, ask, **options)
@@ -321,6 +323,8 @@ class PaymentRun(PaymentRecord):
                 pass  # the books knew it first
             case EscrowFunding(funded=True):
                 await self._record([commands.fulfilled(self._payment, at=now)])
+            case EscrowFunding(not_asked=True):
+                await self._record([commands.fulfilment_put_off(self._payment, at=now)])
             case EscrowFunding():
                 await self._purpose_gone(answer.why or "it takes no money any more")
 

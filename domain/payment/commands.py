@@ -226,6 +226,13 @@ def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
     return numbered(Outcome(payment=after, event="fulfilment_started", actor=WORKFLOW, details=details), at)
 
 
+def fulfilment_put_off(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow does not have the money, which so much happened to since that it is not asked now."""
+    details = {"escrow_id": payment.terms.purpose.escrow_id}
+    after = replace(payment, fulfilling=False)
+    return numbered(Outcome(payment=after, event="fulfilment_put_off", actor=WORKFLOW, details=details), at)
+
+
 def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     """Note that the escrow took the money; what came beyond its amount goes to the organization."""
     surplus = unreserved_minor(payment) - payment.terms.purpose.goods_minor

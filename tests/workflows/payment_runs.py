@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from repositories import escrow as escrows
 from tests.support.invoices import issued
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import Till, for_escrow, till
@@ -234,6 +235,28 @@ async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> Till:
     return made
 
 
+async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> Till:
+    job = await stage.award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    await made.create()
+    made.there.pay()
+    async with stage.database.platform() as session:
+        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        await made.told()
+        await made.happened("fulfilment_started")
+        ref = made.there.dispute()
+        await made.told()
+    await made.happened("escrow_frozen")
+    made.there.close_dispute(ref, won=True)
+    await made.told()
+    return made
+
+
+async def payment_not_made_after_its_time(stage: Stage) -> Till:
+    return await payment_created_after_its_time(stage)
+
+
 async def payment_whose_time_ends_behind_an_unknown_refund(stage: Stage) -> Till:
     """A part of an escrow's price came, and its rest is missed once the refund is known."""
     job = await stage.award()
@@ -302,6 +325,8 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_of_an_escrow_that_went_back_before,
         payment_of_an_invoice_refunded_before_it_was_handed_over,
         payment_created_after_its_time,
+        payment_not_made_after_its_time,
+        payment_of_an_escrow_charged_back_while_it_is_asked,
         payment_whose_time_ends_behind_an_unknown_refund,
         payment_of_an_invoice_given_back,
         payment_of_an_invoice_that_was_withdrawn,

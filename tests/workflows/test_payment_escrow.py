@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from activities.payments import PaymentBooks
+from contracts.payment import PaymentEvent, RecordPayment
 from domain.errors import WrongState
 from domain.escrow import commands as rules
 from domain.ids import chargeback_command_id
+from domain.payment import commands
+from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment, RefundState
 from models.escrow_notice import EscrowNotice
@@ -306,3 +310,23 @@ async def _is_asked(made: Till, update: str) -> bool:
     history = await made.handle.fetch_history()
     accepted = [each.workflow_execution_update_accepted_event_attributes for each in history.events]
     return any(each.accepted_request.input.name == update for each in accepted)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_run_that_is_started_again_hands_over_only_what_is_still_there(stage: Stage, award, gone: bool):
+    """The run died between what it wrote before it asked the escrow, and asking it."""
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    await made.handle.terminate("test")
+    seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
+    outcomes = converge(await made.state(), seen)
+    outcomes.append(commands.fulfilment_started(outcomes[-1].payment, at=seen.at))
+    terms, events = made.terms, tuple(PaymentEvent.of(outcome, at=seen.at) for outcome in outcomes)
+    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=seen.at)
+    assert (await PaymentBooks(stage.database).record(message)).applied
+    if gone:
+        made.there.refund(1000)
+    await made.told()
+    await made.happened("fulfilment_failed" if gone else "escrow_funded")
+    assert (await job.state()).status == ("open" if gone else "funded")
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
