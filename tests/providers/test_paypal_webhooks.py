@@ -91,6 +91,14 @@ async def test_a_signature_with_something_beside_it_is_refused():
         await signer.verify(BODY, headers)
 
 
+@pytest.mark.parametrize("host", ["xn--a", "xn--", "a..b", "[", "\u2100"])
+async def test_a_certificate_host_that_is_none_is_refused(host):
+    signer = Signer()
+    headers = signer.headers(BODY) | {"paypal-cert-url": f"https://{host}/v1/notifications/certs/CERT-1"}
+    with pytest.raises(BadSignature):
+        await signer.verify(BODY, headers)
+
+
 @pytest.mark.parametrize("algorithm", ["SHA1withRSA", "none", "sha256withrsa"])
 async def test_another_algorithm_is_refused(algorithm):
     signer = Signer()
@@ -112,6 +120,8 @@ async def test_without_a_webhook_id_everything_is_refused():
         ("2026-11-16T11:59:59Z", False),
         ("2026-11-20T12:10:01Z", False),
         ("yesterday", False),
+        ("0001-01-01T00:00:00+23:59", False),
+        ("9999-12-31T23:59:59-23:59", False),
     ],
 )
 async def test_a_recorded_transmission_is_refused_and_a_late_repetition_is_not(time, accepted):

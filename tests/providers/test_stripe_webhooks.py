@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
 
@@ -50,6 +51,15 @@ class TestWebhooks:
             await closed.verify_webhook(body, headers)
         with pytest.raises(BadSignature):
             await closed.verify_webhook(*signed(body.decode(), secrets[0] if secrets else ""))
+
+    async def test_an_event_that_was_signed_in_the_future_is_refused(self, sandbox: SandboxHarness):
+        body = json.dumps(AN_EVENT)
+        for age in (timedelta(), -timedelta(seconds=60)):
+            event = await sandbox.provider.verify_webhook(*signed(body, SECRETS[0], age=age))
+            assert event.event_id == "evt_1"
+        for age in (-timedelta(hours=1), timedelta(hours=1)):
+            with pytest.raises(BadSignature):
+                await sandbox.provider.verify_webhook(*signed(body, SECRETS[0], age=age))
 
     @pytest.mark.parametrize(
         ("body", "header"),

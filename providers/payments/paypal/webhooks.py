@@ -88,7 +88,7 @@ class WebhookVerifier:
     def _check_age(self, transmission_time: str) -> None:
         try:
             age = self._clock() - instant(transmission_time)
-        except ValueError as error:
+        except (OverflowError, ValueError) as error:
             raise BadSignature("The webhook's transmission time cannot be read.") from error
         if not -MAX_SKEW <= age <= MAX_AGE:
             raise BadSignature("The webhook was transmitted too long ago, or not yet.")
@@ -97,11 +97,12 @@ class WebhookVerifier:
         """Return the certificate's address in the one form that is allowed, or refuse it."""
         try:
             url = httpx.URL(text)
-        except httpx.InvalidURL as error:
+            host = url.host
+        except (httpx.InvalidURL, ValueError) as error:  # the latter: a host that is written as IDNA and is none
             raise BadSignature("The certificate's address cannot be read.") from error
         api = self._http.base_url
         ours = url.scheme == "http" and api.host in _LOOPBACK and _origin(url) == _origin(api)
-        paypals = url.scheme == "https" and url.host in self._cert_hosts and url.port is None
+        paypals = url.scheme == "https" and host in self._cert_hosts and url.port is None
         # Compared as a whole, so that nothing that a parser drops or reads otherwise is left in it.
         if (
             (ours or paypals)
