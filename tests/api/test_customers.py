@@ -48,11 +48,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY) -> AsyncIterator[Desk]:
+async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **changes: Any) -> AsyncIterator[Desk]:
     client, starts = make_client(key, api_base=address, timeout_seconds=5), Starts()
     temporal: Any = starts
     providers = Providers({}, customers=StripeCustomers(client))
-    app = create_app(settings_for(urls), temporal=temporal, providers=providers)
+    app = create_app(settings_for(urls, **changes), temporal=temporal, providers=providers)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as http,
@@ -151,7 +151,25 @@ async def test_method_of_somebody_else_does_not_exist(
     assert await methods(owner) == []
 
 
+async def test_looking_at_the_portal_makes_no_customer(owner: Caller) -> None:
+    back = {"return_url": "https://example.com/billing"}
+    refused(await owner.get("/billing/portal", params=back), 409, "customer.missing")
+    refused(await owner.get("/billing/customer"), 404, "not_found")
+    assert good(await owner.post("/billing/portal", back))["url"].startswith("http")
+    good(await owner.get("/billing/customer"))
+
+
+async def test_payer_comes_back_to_the_setting_where_no_address_is_named(
+    database_urls: DatabaseUrls, stripe_url: str, new_tenant: NewTenant
+) -> None:
+    async with running(database_urls, stripe_url, payment_return_url="https://example.com/back") as desk:
+        owner = desk.at((await new_tenant("owner")).owner)
+        good(await owner.post("/billing/portal"))
+        good(await owner.get("/billing/portal"))
+
+
 async def test_portal_leads_to_stripe_and_back(owner: Caller) -> None:
+    good(await owner.post("/billing/customer"))
     made = good(await owner.get("/billing/portal", params={"return_url": "https://example.com/billing?a=b"}))
     assert made["url"].startswith("http")
     for wrong in ("", "javascript:alert(1)", "//example.com", "https://", "https://exa mple.com", "https://x" * 100):
@@ -171,6 +189,7 @@ async def test_roles_that_may_not_pay_may_only_look(desk: Desk, tenant: Tenant) 
             ("PUT", "/billing/payment-methods/pm_1/default"),
             ("DELETE", "/billing/payment-methods/pm_1"),
             ("GET", "/billing/portal?return_url=https://example.com"),
+            ("POST", "/billing/portal"),
         ):
             refused(await caller.ask(method, path), 403, "auth.forbidden")
 

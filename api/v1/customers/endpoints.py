@@ -20,12 +20,13 @@ from api.v1.customers.schemas import (
     CustomerView,
     PaymentMethodList,
     PaymentMethodView,
+    PortalCreate,
     PortalView,
     ReturnUrl,
     SetupIntentView,
 )
 from domain.access import Actor, Permission
-from domain.errors import Invalid, NotFound, Unavailable
+from domain.errors import Conflict, Invalid, NotFound, Unavailable
 from domain.ids import customer_command_key
 from domain.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
@@ -41,7 +42,8 @@ Payer = Annotated[Actor, require(Permission.PAY)]
 OrganizationParam = Annotated[OrganizationId | None, Query(description="For operators.")]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
-_ERRORS = errors(NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+_FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+_ERRORS = errors(*_FAULTS)
 _MISSING_METHOD = "There is no such payment method."
 _METHOD_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
 _UNKNOWN_METHOD = frozenset({"payment_method.unknown", NOT_FOUND})
@@ -166,19 +168,57 @@ async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, 
     await _record(deps, actor, "payment_method.detach", method_id)
 
 
-@router.get("/billing/portal", response_model=PortalView, responses=_ERRORS)
+@router.get("/billing/portal", response_model=PortalView, responses=errors(*_FAULTS, (Conflict, "customer.missing")))
 async def open_portal(
     actor: Payer,
-    return_url: Annotated[ReturnUrl, Query(description="Where the payer comes back to.")],
     deps: DepsDep,
     stripe: StripeDep,
+    return_url: Annotated[
+        ReturnUrl | None, Query(description="Where the payer comes back to; a setting has the default.")
+    ] = None,
 ) -> PortalView:
-    """Return the address of a page of Stripe's, good for minutes, where the payer sees to methods and receipts."""
+    """Return the address of a page of Stripe's, good for minutes, where the payer sees to methods and receipts.
+
+    It makes nothing: an organization that is no customer yet becomes one by the POST, or by `POST /billing/customer`.
+    """
     org_id = acting_organization(actor, None)
-    customer = await _customer(deps, stripe, org_id)
-    key = customer_command_key(org_id, "portal", new_id("cmd"))
+    back = _return_url(deps, return_url)
+    async with deps.database.platform() as session:
+        customer = await provider_event.customer(session, org_id, PROVIDER)
+    if customer is None:
+        raise Conflict(
+            "The organization is no customer of Stripe yet. Send this as a POST to make it one.",
+            code="customer.missing",
+        )
+    return await _portal(stripe, org_id, customer, back, new_id("cmd"))
+
+
+@router.post("/billing/portal", response_model=PortalView, responses=_ERRORS)
+async def create_portal_session(
+    actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat, body: PortalCreate | None = None
+) -> Response:
+    """Return the address of a page of Stripe's, and make the organization a customer first where it is none."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> PortalView:
+        back = _return_url(deps, body.return_url if body else None)
+        customer = await _customer(deps, stripe, org_id)
+        return await _portal(stripe, org_id, customer, back, command.command_id)
+
+    return await command.run(act)
+
+
+def _return_url(deps: Deps, given: str | None) -> str:
+    found = given or deps.settings.payment_return_url
+    if found is None:
+        raise Invalid("Name where the payer comes back to with return_url.", extra={"field": "return_url"})
+    return found
+
+
+async def _portal(stripe: StripeCustomers, org_id: str, customer: str, back: str, command_id: str) -> PortalView:
+    key = customer_command_key(org_id, "portal", command_id)
     with provider_errors():
-        return PortalView(url=await stripe.portal(customer, return_url, idempotency_key=key))
+        return PortalView(url=await stripe.portal(customer, back, idempotency_key=key))
 
 
 async def _record(deps: Deps, actor: Actor, action: str, method_id: str) -> None:

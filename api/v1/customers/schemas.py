@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import ResponseModel
+from api.fields import RequestModel, ResponseModel
 from providers.payments.stripe.customers import MethodView
 
 #: Where a payer comes back to.
@@ -56,6 +56,14 @@ class SetupIntentView(ResponseModel):
 
     id: str
     client_secret: str
+
+
+class PortalCreate(RequestModel):
+    """What a page of Stripe's is opened with."""
+
+    return_url: ReturnUrl | None = Field(
+        default=None, description="Where the payer comes back to; a setting has the default."
+    )
 
 
 class PortalView(ResponseModel):
