@@ -138,12 +138,22 @@ async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: 
     )
 
 
-async def timeline(session: AsyncSession, escrow_id: str) -> Sequence[EscrowEventRow]:
-    """Return all events of an escrow in their order."""
-    found = await session.scalars(
-        select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id).order_by(EscrowEventRow.number)
-    )
-    return found.all()
+async def timeline(
+    session: AsyncSession, escrow_id: str, *, after: int | None = None, limit: int | None = None
+) -> Sequence[EscrowEventRow]:
+    """Return events of an escrow in their order, from the one behind `after` on; all of them without a limit."""
+    query = select(EscrowEventRow).where(EscrowEventRow.escrow_id == escrow_id).order_by(EscrowEventRow.number)
+    if after is not None:
+        query = query.where(EscrowEventRow.number > after)
+    return (await session.scalars(query if limit is None else query.limit(limit))).all()
+
+
+async def deliveries(session: AsyncSession, escrow_id: str, command_id: str) -> tuple[int, bool]:
+    """Count the deliveries of an escrow, and tell whether the command made one of them."""
+    made = func.coalesce(func.bool_or(EscrowEventRow.command_id == command_id), False)
+    query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == "delivered")
+    count, done = (await session.execute(query)).one()
+    return count, done
 
 
 async def page(

@@ -1,6 +1,8 @@
 """The escrow endpoints: each looks the escrow up as the caller sees it, checks the role, and sends one command."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -12,7 +14,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor, id_page
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
@@ -65,6 +67,10 @@ router = APIRouter(tags=["Escrow"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
+_TIMELINE = "timeline"
+#: How often one escrow takes a delivery: each stays in its timeline for good.
+MAX_DELIVERIES = 100
+
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
 _OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"), NotAccepted)
 _FUNDING = errors(
@@ -78,7 +84,9 @@ _FUNDING = errors(
     NotPaid,
     *CREATING,
 )
-_DELIVERING = errors(NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"))
+_DELIVERING = errors(
+    NotFound, Forbidden, WrongState, (Conflict, "escrow.milestone_released"), (Conflict, "escrow.deliveries_full")
+)
 _SIGNING = errors(
     NotFound, Forbidden, (Forbidden, "escrow.not_a_signatory"), WrongState, (Conflict, "escrow.already_signed")
 )
@@ -116,10 +124,19 @@ class _Sender:
         permit(self.actor, permission)
         return escrow
 
-    async def send(self, once: Command, escrow: Escrow, update: str, command: EscrowCommand) -> Response:
-        """Send the command once and answer with what the read model holds then."""
+    async def send(
+        self,
+        once: Command,
+        escrow: Escrow,
+        update: str,
+        command: EscrowCommand,
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> Response:
+        """Send the command once, after a check, and answer with what the read model holds then."""
 
         async def act() -> EscrowView:
+            if check is not None:
+                await check()
             await commands.send(self.deps, self.temporal, escrow, update, command)
             return view(await _seen(self.deps, self.actor, escrow.terms.escrow_id))
 
@@ -198,13 +215,21 @@ async def get_escrow(escrow_id: str, actor: ActorDep, deps: DepsDep) -> EscrowVi
 
 
 @router.get("/escrows/{escrow_id}/timeline", response_model=TimelineView, responses=errors(NotFound))
-async def get_timeline(escrow_id: str, actor: ActorDep, deps: DepsDep) -> TimelineView:
+async def get_timeline(
+    escrow_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+) -> TimelineView:
     """Show each step of an escrow: who, when, and the ledger transfer behind it."""
     escrow = await _seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
+    after = None if cursor is None else decode_cursor(cursor, _TIMELINE, int)[0]
     async with deps.session_for(actor) as session:
-        rows = await escrows.timeline(session, escrow.terms.escrow_id)
-    return TimelineView(data=[event_view(row) for row in rows])
+        rows = await escrows.timeline(session, escrow.terms.escrow_id, after=after, limit=limit + 1)
+    following = encode_cursor(_TIMELINE, rows[limit - 1].number) if len(rows) > limit else None
+    return TimelineView(data=[event_view(row) for row in rows[:limit]], next_cursor=following)
 
 
 @router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
@@ -265,7 +290,18 @@ async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: M
         note=body.note,
         milestone=body.milestone,
     )
-    return await sender.send(once, escrow, "deliver", command)
+    return await sender.send(once, escrow, "deliver", command, partial(_refuse_many, sender, escrow, once))
+
+
+async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
+    async with sender.deps.session_for(sender.actor) as session:
+        count, done = await escrows.deliveries(session, escrow.terms.escrow_id, once.command_id)
+    if count >= MAX_DELIVERIES and not done:
+        raise Conflict(
+            f"This escrow has {MAX_DELIVERIES} deliveries, which is the most. The latest one is under review.",
+            code="escrow.deliveries_full",
+            extra={"state": escrow.status.value},
+        )
 
 
 @router.post("/escrows/{escrow_id}/validation", response_model=EscrowView, responses=_REFUSALS)

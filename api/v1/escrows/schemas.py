@@ -302,10 +302,10 @@ class EventView(ResponseModel):
 
 
 class TimelineView(ResponseModel):
-    """All steps of an escrow in their order."""
+    """A page of the steps of an escrow, in their order."""
 
     data: list[EventView]
-    next_cursor: None = None
+    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")
 
 
 def view(escrow: Escrow) -> EscrowView:
