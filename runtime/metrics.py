@@ -4,9 +4,11 @@ No label holds anything that a caller can make up: a route is its template (`/ap
 that HTTP defines, and what matched no route is `unmatched`.
 """
 
+import asyncio
 import logging
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import (
@@ -35,6 +37,8 @@ from runtime.settings import Settings
 #: Upper bounds of the latency buckets, in seconds. A command on an escrow is expected between 10 and 50 ms.
 BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
+#: How old the text may be that a scraper gets.
+RENDERED_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
 
@@ -61,6 +65,9 @@ class ApiMetrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.clock = time.monotonic
+        self._rendering = asyncio.Lock()
+        self._rendered: dict[str, tuple[float, bytes]] = {}
         self._in_flight = 0
         Gauge("bursar_http_requests_in_flight", "Requests being answered.", registry=self.registry).set_function(
             lambda: self._in_flight
@@ -140,6 +147,24 @@ class ApiMetrics:
         """Return the body and the content type of `GET /metrics`, in the format that the scraper accepts."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+    async def scrape(self, accept: str, refresh: Callable[[], Awaitable[object]]) -> tuple[bytes, str]:
+        """Return what `render` does, written in a thread, once however many ask and at most once a second.
+
+        Writing takes longer than most requests do, so neither the event loop nor many readers may pay for it.
+
+        Args:
+            accept: the header of the scraper.
+            refresh: sets what is read from elsewhere; called before the text is written.
+        """
+        _, content_type = choose_encoder(accept)
+        async with self._rendering:
+            kept = self._rendered.get(content_type)
+            if kept is None or self.clock() - kept[0] >= RENDERED_SECONDS:
+                await refresh()
+                body, _ = await asyncio.to_thread(self.render, accept)
+                kept = self._rendered[content_type] = (self.clock(), body)
+            return kept[1], content_type
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import router as health
+from api.v1.health.endpoints import scraped
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
@@ -46,4 +47,4 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 #: Served at the root as well, where probes and scrapers look.
-ROOT_ROUTERS: tuple[APIRouter, ...] = (health,)
+ROOT_ROUTERS: tuple[APIRouter, ...] = (health, scraped)

@@ -45,6 +45,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/credits/purchase"): (Permission.PAY, {"package": "starter"}),
     ("POST", "/billing/customer"): (Permission.PAY, None),
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
+    ("POST", "/billing/portal"): (Permission.PAY, None),
     ("GET", "/billing/portal"): (Permission.PAY, None),
     ("POST", "/billing/invoices"): (
         Permission.OPERATE,
@@ -141,7 +142,7 @@ OWN_DATA = {
 }
 #: Signed by their senders.
 WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
-OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/metrics")} | {("POST", path) for path in WEBHOOKS}
+OPEN = {("GET", "/healthz"), ("GET", "/readyz")} | {("POST", path) for path in WEBHOOKS}
 
 
 def test_every_endpoint_is_in_a_table() -> None:

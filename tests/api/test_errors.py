@@ -265,7 +265,7 @@ async def test_metrics_count_routes_by_template(tenant: Tenant) -> None:
 
 
 WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
-OPEN_PATHS = {"/api/v1" + path for path in {"/healthz", "/readyz", "/metrics"} | WEBHOOKS}
+OPEN_PATHS = {"/api/v1" + path for path in {"/healthz", "/readyz"} | WEBHOOKS}
 
 
 async def test_openapi_documents_every_refusal_of_every_operation(anonymous: Caller) -> None:

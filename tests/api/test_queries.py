@@ -120,3 +120,8 @@ async def test_payment_of_another_organization_is_not_listed_for_the_one_asked_f
     await Written(database, other.org_id).begin()
     listed = good(await operator.get(f"/payments?organization_id={one.org_id}"))["data"]
     assert [row["id"] for row in listed] == [mine.payment.terms.payment_id]
+
+
+async def test_metrics_are_not_below_the_api(operator: Caller) -> None:
+    for path in ("/api/v1/metrics", "/api/metrics"):
+        refused(await operator.get(path), 404, "not_found")

@@ -81,10 +81,9 @@ FOUNDATION = {
     "/organizations/{organization_id}/tier": {"put"},
     "/healthz": {"get"},
     "/readyz": {"get"},
-    "/metrics": {"get"},
 }
 WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
-OPEN_PATHS = {"/healthz", "/readyz", "/metrics"} | WEBHOOKS
+OPEN_PATHS = {"/healthz", "/readyz"} | WEBHOOKS
 #: The refusals that clients match on, and where they may meet them.
 CODES = {
     ("/escrows", "post"): {"escrow.exists", "escrow.amount_mismatch"},

@@ -1,10 +1,14 @@
+import asyncio
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Response
+from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 from starlette.types import Receive, Scope, Send
 from temporalio.common import MetricMeter
 from temporalio.worker import Worker
@@ -12,7 +16,7 @@ from temporalio.worker import Worker
 from api.middleware import Edge
 from domain.errors import InsufficientFunds
 from runtime.identity import new_id
-from runtime.metrics import ApiMetrics, client_runtime, worker_runtime
+from runtime.metrics import RENDERED_SECONDS, ApiMetrics, client_runtime, worker_runtime
 from runtime.settings import Settings
 from runtime.temporal import connect
 from stack.temporal import free_port
@@ -193,3 +197,29 @@ def test_occupied_metrics_port_is_a_clear_error() -> None:
 def test_port_zero_serves_no_metrics() -> None:
     for runtime in (worker_runtime(Settings(worker_metrics_port=0)), client_runtime()):
         assert runtime.metric_meter is MetricMeter.noop
+
+
+async def test_many_scrapers_are_answered_with_one_text_that_is_written_beside_the_loop() -> None:
+    metrics = ApiMetrics()
+    now = 100.0
+    writers: list[threading.Thread] = []
+    refreshed: list[float] = []
+    metrics.clock = lambda: now
+
+    class Watched(Collector):
+        def collect(self) -> Iterator[Metric]:
+            writers.append(threading.current_thread())
+            return iter(())
+
+    metrics.registry.register(Watched())
+    writers.clear()
+
+    async def refresh() -> None:
+        refreshed.append(now)
+
+    answers = await asyncio.gather(*(metrics.scrape("", refresh) for _ in range(16)))
+    assert len(set(answers)) == len(writers) == len(refreshed) == 1
+    assert writers[0] is not threading.current_thread()
+    now += RENDERED_SECONDS
+    await metrics.scrape("", refresh)
+    assert len(writers) == len(refreshed) == 2

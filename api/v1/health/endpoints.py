@@ -17,6 +17,8 @@ from repositories import provider_event
 
 log = structlog.get_logger("bursar.api")
 router = APIRouter(tags=["health"])
+#: Not below /api: it is no part of what clients are served.
+scraped = APIRouter(tags=["health"])
 
 CHECK_SECONDS = 2.0
 
@@ -100,9 +102,9 @@ async def readyz(deps: DepsDep) -> Response:
     return JSONResponse(content.model_dump(), 200 if ready else 503)
 
 
-@router.get("/metrics", response_class=PlainTextResponse)
+@scraped.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, deps: DepsDep) -> Response:
     """Show the metrics of this process in Prometheus' text format."""
-    await _inbox_oldest(deps)
-    content, content_type = deps.metrics.render(request.headers.get("accept", ""))
+    accept = request.headers.get("accept", "")
+    content, content_type = await deps.metrics.scrape(accept, lambda: _inbox_oldest(deps))
     return Response(content, headers={"Content-Type": content_type})
