@@ -19,6 +19,8 @@ _UNSEEN = re.compile(
 )
 #: Controls that turn the text after them round, and those of C1, which steer terminals.
 _DECEIVING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+#: What Markdown gives a meaning to: escaped, it is the character itself.
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()<>#+!|~&$:-]")
 _JOINERS = "\u200c\u200d"
 _VARIANTS = "\ufe0e\ufe0f"
 _VIRAMA = 9
@@ -32,6 +34,13 @@ def is_storable(text: str) -> bool:
 def is_holdable(text: str) -> bool:
     """Tell whether PostgreSQL can hold a text: it has no NUL and no half of a surrogate pair."""
     return _UNHOLDABLE.search(text) is None
+
+
+def as_markdown(text: str, *, limit: int = 300) -> str:
+    """Return a text that somebody wrote as Markdown that shows it and nothing else, on one line."""
+    line = " ".join(_DECEIVING.sub("", _UNSEEN.sub("", text)).split())
+    cut = line if len(line) <= limit else line[: limit - 1] + "…"
+    return _MARKDOWN.sub(r"\\\g<0>", cut)
 
 
 def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:

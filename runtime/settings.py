@@ -66,6 +66,7 @@ class Settings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
     encryption_keys: SecretStr | None = None
     sealed_signals: bool | None = None
+    names_in_temporal: bool | None = None
     build_id: str | None = None
 
     host: str = "127.0.0.1"
@@ -152,6 +153,11 @@ class Settings(BaseSettings):
     def signals_are_sealed(self) -> bool:
         """Whether a command that reaches a run unsealed is refused."""
         return self._has_keys if self.sealed_signals is None else self.sealed_signals
+
+    @property
+    def names_are_shown(self) -> bool:
+        """Whether runs carry names, and show what people wrote, in the Temporal UI."""
+        return self._has_keys if self.names_in_temporal is None else self.names_in_temporal
 
     @property
     def _has_keys(self) -> bool:

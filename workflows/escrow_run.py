@@ -103,7 +103,7 @@ class EscrowRun:
             await workflow.wait_condition(
                 lambda: self._escrow.version != version or self._should_continue_as_new(),
                 timeout=max(deadline.at - workflow.now(), timedelta(0)),
-                timeout_summary=f"{self._escrow.status}: {deadline.what}",
+                timeout_summary=f"{self._escrow.status}, {deadline.what}",
             )
         except TimeoutError:
             return

@@ -12,7 +12,7 @@ S = EscrowStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """What happens by itself, and when, if nobody acts before."""
+    """What happens by itself, and when, if nobody acts before; `what` is read beside the time."""
 
     at: datetime
     what: str
@@ -21,16 +21,19 @@ class Deadline:
 def next_deadline(escrow: Escrow) -> Deadline | None:
     """Return the next timed exit; every state that is not final has one."""
     if escrow.status is S.OPEN and escrow.fund_by:
-        return Deadline(at=escrow.fund_by, what="cancelled because it was not funded in time")
+        return Deadline(at=escrow.fund_by, what="if not funded by then: cancel")
     if escrow.status is S.FUNDED and escrow.deliver_by:
-        return Deadline(at=escrow.deliver_by, what="refunded because nothing was delivered in time")
+        return Deadline(at=escrow.deliver_by, what="if not delivered by then: refund what is held")
     if escrow.status is S.DELIVERED and escrow.review_by:
-        return Deadline(at=escrow.review_by, what="released because nobody reviewed the delivery")
+        return Deadline(at=escrow.review_by, what="if nobody decides by then: release")
     if escrow.status is S.DISPUTED and escrow.dispute:
         if not escrow.dispute.overdue_alerted:
-            return Deadline(at=escrow.dispute.decide_by, what="an alert to the operator: no arbiter has decided")
+            return Deadline(at=escrow.dispute.decide_by, what="if not decided by then: alert operators")
         share = format_ratio(escrow.terms.dispute_default_share_e4)
-        return Deadline(at=escrow.dispute.default_at, what=f"split by the contract's default, {share} to the payee")
+        return Deadline(
+            at=escrow.dispute.default_at,
+            what=f"if not decided by then: split by the contract's default, {share} to the payee",
+        )
     return None
 
 

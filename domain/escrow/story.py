@@ -1,8 +1,15 @@
-"""How an escrow reads to an operator: one line for a list, and a page for the run's details. No personal data."""
+"""How an escrow reads to an operator: one line for a list, and a page for the run's details.
 
+Names, and what people wrote, are shown only where the terms say so: docs/decisions/0009.
+"""
+
+import json
+
+from domain.escrow.commands import payment_of
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, EscrowStatus, Terms
 from domain.money import format_amount, format_ratio
+from domain.text import as_markdown
 
 S = EscrowStatus
 
@@ -16,21 +23,26 @@ _WAITS_FOR = {
     S.DISPUTED: "an arbiter to decide",
 }
 
-
-#: What an operator can send as a signal in each state, ready to paste.
-_SIGNALS = {
-    S.OPEN: ('cancel {"operator": "…", "reason": "…"}',),
-    S.FUNDED: ('dispute {"operator": "…", "reason": "…"}', 'cancel {"operator": "…", "reason": "…"}'),
-    S.DELIVERED: ('approve {"operator": "…", "signatory": "…"}', 'dispute {"operator": "…", "reason": "…"}'),
-    S.DISPUTED: ('resolve {"operator": "…", "payee_share": "0.50", "note": "…"}',),
+#: What an operator can send as a signal in each state: the members beside what every signal has.
+_SIGNALS: dict[EscrowStatus, dict[str, dict[str, str]]] = {
+    S.OPEN: {"cancel": {"reason": "…"}},
+    S.FUNDED: {"dispute": {"reason": "…"}, "cancel": {"reason": "…"}},
+    S.DELIVERED: {"approve": {"signatory": "…"}, "dispute": {"reason": "…"}},
+    S.DISPUTED: {"resolve": {"payee_share": "0.50", "note": "…"}},
 }
+#: How much of a name the summary has room for.
+_NAME_IN_SUMMARY = 24
 
 
 def summary(terms: Terms) -> str:
     """Say in one line, which never changes, who pays whom how much."""
+
+    def party(name: str | None, party_id: str) -> str:
+        return f"{as_markdown(name, limit=_NAME_IN_SUMMARY)} ({party_id})" if name else party_id
+
     text = (
-        f"{terms.payer_org_id} pays {terms.agent_id} {format_amount(terms.amount_minor, terms.currency)} "
-        f"{terms.currency} under {terms.contract_id}"
+        f"{party(terms.payer_name, terms.payer_org_id)} pays {party(terms.agent_name, terms.agent_id)} "
+        f"{format_amount(terms.amount_minor, terms.currency)} {terms.currency} under {terms.contract_id}"
     )
     return text.encode()[:MAX_SUMMARY_BYTES].decode(errors="ignore")
 
@@ -38,6 +50,7 @@ def summary(terms: Terms) -> str:
 def details(escrow: Escrow) -> str:
     """Render the state as Markdown: who owes whom what, what it waits for and until when."""
     terms, currency = escrow.terms, escrow.terms.currency
+    payer, agent = _named(terms.payer_name, terms.payer_org_id), _named(terms.agent_name, terms.agent_id)
 
     def money(amount_minor: int) -> str:
         return f"{format_amount(amount_minor, currency)} {currency}"
@@ -45,30 +58,31 @@ def details(escrow: Escrow) -> str:
     lines = [
         f"### Escrow {terms.escrow_id}: {escrow.status}",
         "",
-        f"{summary(terms)}.",
+        f"{payer} pays {agent} {money(terms.amount_minor)} under {terms.contract_id}.",
         "",
         _owes(escrow, money(escrow.held_minor)),
         "",
     ]
     lines += ["| what | amount |", "|:---|---:|", f"| agreed | {money(terms.amount_minor)} |"]
-    lines += [f"| funded | {money(escrow.funded_minor)} |", f"| held now | {money(escrow.held_minor)} |"]
-    lines += [f"| paid to {terms.agent_id} | {money(escrow.released_minor)} |"]
+    lines += [
+        f"| funded{_source(escrow)} | {money(escrow.funded_minor)} |",
+        f"| held now | {money(escrow.held_minor)} |",
+    ]
+    lines += [f"| paid to {agent} | {money(escrow.released_minor)} |"]
     lines += [f"| commission ({terms.commission_bps / 100:g} %) | {money(escrow.commission_minor)} |"]
-    lines += [f"| returned to {terms.payer_org_id} | {money(escrow.refunded_minor)} |", ""]
+    lines += [f"| returned to {payer} | {money(escrow.refunded_minor)} |", ""]
     if escrow.delivery and escrow.status is S.DELIVERED:
         lines += [f"- Under review: delivery {escrow.delivery.number}"]
-    lines += [f"- Signatures: {len(escrow.signatures)} of {terms.required_signatures} required"]
+    lines += [f"- Signatures: {len(escrow.signatures)} of {terms.required_signatures} required{_on_behalf(escrow)}"]
     if terms.validation_threshold_e4 is not None:
         score = "none yet" if escrow.validation_score_e4 is None else format_ratio(escrow.validation_score_e4)
         lines += [f"- Validation score: {score}; releases at {format_ratio(terms.validation_threshold_e4)}"]
     if terms.milestones:
         lines += [f"- Milestones released: {len(escrow.milestones_released)} of {len(terms.milestones)}"]
-    if escrow.dispute:
-        lines += [f"- Dispute: {len(escrow.dispute.evidence)} pieces of evidence, {_verdict(escrow)}"]
+    lines += _dispute(escrow)
     if escrow.cancel_requested_by:
         lines += ["- The payer asks to cancel; the payee has not agreed"]
-    if not escrow.is_final:
-        lines += ["", "Signals that it takes now: " + ", ".join(f"`{signal}`" for signal in _SIGNALS[escrow.status])]
+    lines += _signals(escrow)
     return "\n".join(lines)
 
 
@@ -77,15 +91,64 @@ def _owes(escrow: Escrow, held: str) -> str:
         return f"Ended as **{escrow.status}**; nothing is held and nothing is owed."
     deadline = next_deadline(escrow)
     waits = f"It waits for {_WAITS_FOR[escrow.status]}."
-    until = f" At {deadline.at:%Y-%m-%d %H:%M:%S} UTC, if nobody acts: {deadline.what}." if deadline else ""
+    until = f" Next deadline {deadline.at:%Y-%m-%d %H:%M:%S} UTC, {deadline.what}." if deadline else ""
     if escrow.status is S.OPEN:
-        return f"{escrow.terms.payer_org_id} has not paid in yet. {waits}{until}"
-    return f"{held} of {escrow.terms.payer_org_id} lie in escrow for {escrow.terms.agent_id}. {waits}{until}"
+        return f"Nothing is paid in yet. {waits}{until}"
+    return f"{held} lie in escrow. {waits}{until}"
+
+
+def _named(name: str | None, party_id: str) -> str:
+    return f"{as_markdown(name)} (`{party_id}`)" if name else f"`{party_id}`"
+
+
+def _source(escrow: Escrow) -> str:
+    payment_id = payment_of(escrow.funded_from)
+    return f" by `{payment_id}`" if payment_id else f" from {escrow.funded_from}" if escrow.funded_from else ""
+
+
+def _on_behalf(escrow: Escrow) -> str:
+    by_operators = sum(signature.on_behalf for signature in escrow.signatures)
+    return f", {by_operators} given by operators" if by_operators else ""
+
+
+def _dispute(escrow: Escrow) -> list[str]:
+    dispute = escrow.dispute
+    if dispute is None:
+        return []
+    lines = [
+        f"- Dispute: opened by {_who(escrow, dispute.opened_by)} at {dispute.opened_at:%Y-%m-%d %H:%M} UTC, "
+        f"{_verdict(escrow)}"
+    ]
+    if escrow.terms.names_shown:
+        lines += [f"- Why: {as_markdown(dispute.reason)}"]
+    lines += [f"- Evidence: {len(dispute.evidence)} pieces; taken until {dispute.evidence_until:%Y-%m-%d %H:%M} UTC"]
+    return lines
+
+
+def _who(escrow: Escrow, qualified: str) -> str:
+    """Name who acted: the payment of a chargeback, a party, or an operator; the person only where names are shown."""
+    terms, (org_id, _, principal) = escrow.terms, qualified.rpartition("/")
+    if principal.startswith("payment:"):
+        return f"the chargeback of `{principal.removeprefix('payment:')}`"
+    role = {terms.payer_org_id: "the payer", terms.payee_org_id: "the payee", "": "an operator"}.get(org_id, org_id)
+    return f"{role} ({as_markdown(principal)})" if terms.names_shown else role
 
 
 def _verdict(escrow: Escrow) -> str:
     dispute = escrow.dispute
     assert dispute is not None
     if dispute.payee_share_e4 is None:
-        return "overdue, the operator was alerted" if dispute.overdue_alerted else "undecided"
+        return "overdue, operators were alerted" if dispute.overdue_alerted else "undecided"
     return f"{format_ratio(dispute.payee_share_e4)} to the payee"
+
+
+def _signals(escrow: Escrow) -> list[str]:
+    """List the signals that are taken now, ready to paste once every … is replaced."""
+    terms = escrow.terms
+    lines = []
+    for name, members in _SIGNALS.get(escrow.status, {}).items():
+        if name == "approve" and not terms.operator_approvals:
+            continue
+        shown = {name: terms.escrow_id, "operator": "…", **members}
+        lines += [f"- `{name}` `{json.dumps(shown, ensure_ascii=False)}`"]
+    return ["", "Signals that it takes now; replace each …:", "", *lines] if lines else []

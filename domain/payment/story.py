@@ -1,7 +1,31 @@
 """What an operator reads of a payment in the Temporal UI. Pure; markdown."""
 
+import json
+from datetime import datetime
+
 from domain.money import format_amount
-from domain.payment.state import Payment, PaymentTerms, RefundState
+from domain.payment.agenda import News, Step, Wait, agenda
+from domain.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, PaymentTerms, RefundState
+
+P = PaymentStatus
+
+_STEPS = {
+    Step.TAKE_ANSWER: "book what the escrow answered",
+    Step.FREEZE: "have the escrow frozen",
+    Step.END_UNMADE: "look whether the provider made it, and end it",
+    Step.SUBMIT: "have the provider make it",
+    Step.SUBMIT_REFUNDS: "have the provider make the refund",
+    Step.LOOK: "ask the provider how it stands",
+    Step.FULFIL: "hand the money over to what it is for, or send it back",
+    Step.END_TIME: "end it, because the payer's time is over",
+}
+#: Until when the present state lasts, in words for the time that follows.
+_UNTIL = {
+    P.CREATED: "the payer has until",
+    P.REQUIRES_ACTION: "the payer has until",
+    P.PROCESSING: "the money is awaited until",
+    P.REQUIRES_CAPTURE: "to be captured until",
+}
 
 
 def summary(terms: PaymentTerms) -> str:
@@ -38,15 +62,55 @@ def details(payment: Payment) -> str:
     ]
     lines += [
         f"- chargeback `{dispute.ref}`: {_money(payment, dispute.amount_minor)}, {dispute.reason}, {dispute.status}"
+        + _evidence(dispute)
         for dispute in payment.disputes
     ]
     if payment.debt_minor:
         lines.append(
             f"- **{format_amount(payment.debt_minor, purpose.goods_asset)} {purpose.goods_asset} came to be owed**"
         )
-    if payment.awaits:
-        lines.append(f"- the payer has until {payment.ends_at:%Y-%m-%d %H:%M} UTC")
+    if payment.status in _UNTIL:
+        lines.append(f"- {_UNTIL[payment.status]} {_time(payment.ends_at)}")
+    lines.append(f"- next: {_next(payment)}")
+    lines += ["", "Signals that it takes now; replace each …:", ""]
+    lines += [f"- `{name}` `{json.dumps(shown, ensure_ascii=False)}`" for name, shown in _signals(payment)]
     return "\n".join(lines)
+
+
+def _evidence(dispute: Dispute) -> str:
+    if dispute.evidence_submitted_at is not None:
+        return f", evidence submitted at {_time(dispute.evidence_submitted_at)}"
+    if not dispute.is_open:
+        return ""
+    return (
+        f", **evidence is due by {_time(dispute.evidence_due_at)}**" if dispute.evidence_due_at else ", no evidence yet"
+    )
+
+
+def _next(payment: Payment) -> str:
+    """Say what the run does by itself, in the words of its timers."""
+    item = agenda(payment, payment.updated_at, News(polled_at=payment.updated_at))
+    if isinstance(item, Wait):
+        return item.why
+    return _STEPS.get(item, item.value)
+
+
+def _signals(payment: Payment) -> list[tuple[str, dict[str, object]]]:
+    """Return the signals that are taken now and what to send with each."""
+    operator: dict[str, object] = {"operator": "…"}
+    taken: list[tuple[str, dict[str, object]]] = [("look", operator)]
+    if payment.status in AWAITING and payment.status is not P.UNKNOWN and payment.ref is not None:
+        taken.append(("cancel", operator))
+    if payment.refundable_minor and payment.terms.refundable:
+        amount = format_amount(payment.refundable_minor, payment.terms.currency)
+        taken.append(("refund", operator | {"amount": amount, "reason": "…"}))
+    if any(refund.state in IN_FLIGHT for refund in payment.refunds):
+        taken.append(("give_up", operator | {"at_provider": False, "reason": "…"}))
+    return taken
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def _money(payment: Payment, amount_minor: int) -> str:

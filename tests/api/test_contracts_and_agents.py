@@ -1,7 +1,12 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from api.v1.escrows.commands import names_of, terms_of
+from repositories import contract as contracts
+from runtime.database import Database
+from runtime.settings import Settings
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 
 pytestmark = pytest.mark.db
@@ -27,6 +32,20 @@ async def test_contract_takes_its_defaults_from_the_settings(tenant: Tenant, str
     assert made["dispute_default_payee_share"] == "0.50"
     assert made["commission_bps"] == 500
     assert made["milestones"] == []
+
+
+@pytest.mark.parametrize("shown", [True, False])
+async def test_names_are_in_the_terms_only_where_temporal_may_show_them(
+    tenant: Tenant, stranger: Tenant, database: Database, shown: bool
+) -> None:
+    made = good(await tenant.owner.post("/contracts", award(stranger.agent_id)), 201)
+    deps = SimpleNamespace(database=database, settings=Settings(names_in_temporal=shown))
+    async with database.platform() as session:
+        contract = await contracts.get(session, made["id"])
+    terms = terms_of(contract, await names_of(deps, contract))
+    assert terms.names_shown is shown
+    assert (terms.payer_name is not None, terms.agent_name is not None) == (shown, shown)
+    assert terms.named_operators
 
 
 async def test_contract_keeps_everything_that_was_agreed(tenant: Tenant, stranger: Tenant) -> None:

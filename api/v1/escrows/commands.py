@@ -8,6 +8,7 @@ the books catches up before its refusal counts.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -22,8 +23,10 @@ from domain.errors import DomainError, Unavailable, WrongState
 from domain.escrow.state import Escrow, Milestone, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
 from models.contract import Contract
+from repositories import agent as agents
 from repositories import escrow as escrows
 from repositories import escrow_notice
+from repositories import organization as organizations
 from runtime import reach
 from runtime.catch_up import catching_up
 
@@ -33,7 +36,25 @@ TRIES_FOR_A_MISSING_RUN = 5
 NOTED: dict[str, escrow_notice.Noted] = {"dispute": "dispute", "deliver": "deliver", "approve": "approve"}
 
 
-def terms_of(contract: Contract) -> Terms:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that operators may be shown in the Temporal UI."""
+
+    payer: str
+    agent: str
+
+
+async def names_of(deps: Deps, contract: Contract) -> Names | None:
+    """Read the names of the parties; None where the Temporal UI may not be shown any."""
+    if not deps.settings.names_are_shown:
+        return None
+    async with deps.database.platform() as session:
+        payer = await organizations.get(session, contract.org_id)
+        agent = await agents.get(session, contract.agent_id)
+        return Names(payer=payer.name, agent=agent.name)
+
+
+def terms_of(contract: Contract, names: Names | None = None) -> Terms:
     """Return what a contract says about its escrow."""
     return Terms(
         escrow_id=escrow_id_of(contract.id),
@@ -58,6 +79,9 @@ def terms_of(contract: Contract) -> Terms:
         named_operators=True,
         evidence_per_side=True,
         commission_on_sum=True,
+        names_shown=names is not None,
+        payer_name=names.payer if names else None,
+        agent_name=names.agent if names else None,
         milestones=tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
     )
 

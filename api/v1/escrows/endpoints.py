@@ -180,7 +180,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
             )
         if row is None:
             require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
-            terms = commands.terms_of(contract)
+            terms = commands.terms_of(contract, await commands.names_of(deps, contract))
             await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id)
         return view(await _seen(deps, actor, escrow_id_of(contract.id)))
 
