@@ -51,8 +51,9 @@ class Plan:
         return Counter(step.transfer for steps, _ in self.rounds for step in steps if step.transfer)
 
     def pay(self, gross: int) -> None:
-        """The commission is rounded to the nearest minor unit, half of one in the payee's favour."""
-        commission = (gross * COMMISSION_BPS + 4999) // 10_000
+        """The commission on all releases is rounded to the nearest minor unit, half of one in the payee's favour."""
+        paid = self.released + self.commission + gross
+        commission = (paid * COMMISSION_BPS + 4999) // 10_000 - self.commission
         self.commission += commission
         self.released += gross - commission
 
