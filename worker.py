@@ -18,6 +18,7 @@ from activities.inbox import InboxActivities
 from activities.payment_providers import PaymentProviders
 from activities.payments import PaymentBooks
 from activities.reconciliation import ReconciliationActivities
+from activities.sweeps import Sweeps
 from composition import make_providers
 from contracts.queues import TASK_QUEUE
 from providers.payments.registry import Providers
@@ -110,7 +111,7 @@ def make_worker(
     escrow, holds = EscrowActivities(database, sealed_signals=sealed_signals), HoldActivities(database)
     books, asking = PaymentBooks(database), PaymentProviders(database, providers, client)
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
-    comparing = ReconciliationActivities(database, providers, client)
+    comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -136,6 +137,9 @@ def make_worker(
             asking.freeze_escrow,
             inbox.dispatch,
             inbox.find_unhandled,
+            sweeps.escrows,
+            sweeps.payments,
+            sweeps.events,
             customers.ensure_customer,
             customers.look_at_cash,
             comparing.plan,

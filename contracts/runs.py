@@ -6,12 +6,12 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts.base import Message
 from contracts.escrow import EscrowInput
-from contracts.payment import PaymentInput
+from contracts.payment import PaymentInput, ProviderEventInput
 from contracts.queues import cut_summary
 from contracts.search_attributes import escrow_attributes, payment_attributes
 from domain.escrow.state import EscrowStatus
 from domain.escrow.story import summary as escrow_summary
-from domain.ids import escrow_workflow_id, payment_workflow_id
+from domain.ids import escrow_workflow_id, payment_workflow_id, provider_event_workflow_id
 from domain.payment.state import PaymentStatus
 from domain.payment.story import summary as payment_summary
 
@@ -60,4 +60,16 @@ def payment_run(start: PaymentInput) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(payment_summary(terms)),
         attributes=payment_attributes(terms, None if start.resume else PaymentStatus.CREATED),
+    )
+
+
+def provider_event_run(start: ProviderEventInput) -> Run:
+    """Return the run that hands an event of the inbox over; another one follows while the event is not handled."""
+    return Run(
+        workflow="provider-event",
+        workflow_id=provider_event_workflow_id(start.provider, start.event_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary="started again by the inbox sweep",
+        attributes=TypedSearchAttributes([]),
     )

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from contracts.base import Message
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
@@ -62,6 +63,16 @@ async def signal(client: Client, run: Run, name: str, message: Message) -> None:
     await client.start_workflow(
         run.workflow, run.start, start_signal=name, start_signal_args=[message], **_options(run)
     )
+
+
+async def start_missing(client: Client, run: Run) -> bool:
+    """Start the run when there is none; one that lives, or that may have no other after it, learns nothing of it."""
+    options = _options(run) | {"id_conflict_policy": WorkflowIDConflictPolicy.FAIL}
+    try:
+        await client.start_workflow(run.workflow, run.start, **options)
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 def _options(run: Run) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.escrow import EscrowActivities
+    from activities.sweeps import Sweeps
     from contracts.escrow import EscrowInput, FindOverdue, SweepResult
     from contracts.queues import local_activity
     from contracts.runs import escrow_run
+    from contracts.sweeps import SweepPage, SweepProgress
     from domain.access import Actor, Role
     from domain.escrow.state import Terms
-    from workflows.sweep import start_run, sweep
+    from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
 #: How long a deadline may have passed before its escrow is taken for one without a run.
 PATIENCE = timedelta(minutes=5)
@@ -30,13 +32,24 @@ class EscrowSweepWorkflow:
 
     Messages: none; a schedule starts it.
     Ends when: each overdue escrow has a run.
-    Continues as new: never; it looks at a bounded number.
+    Continues as new: when the server suggests it, from where it stands.
     Compensates: nothing; a run that lives is left alone.
     """
 
     @workflow.run
-    async def run(self) -> SweepResult:
+    async def run(self, start: SweepProgress | None = None) -> SweepResult:
         """Find overdue escrows page by page and start those runs that are not there."""
+        if start is None and not workflow.patched(BY_PAGES):
+            return await self._by_children()
+        now = workflow.now()
+        begin = SweepProgress(page=SweepPage(before=now - PATIENCE, after="", limit=PAGE))
+        done = await sweep_pages(Sweeps.escrows, start or begin, "start escrows whose deadline has passed")
+        if done.started:
+            workflow.logger.warning("escrows without a run were started again", extra={"started": done.started})
+        return SweepResult(overdue=done.found, started=done.started)
+
+    async def _by_children(self) -> SweepResult:
+        """Start runs as children, as runs of before did."""
         before = workflow.now() - PATIENCE
         overdue, started = await sweep(
             lambda after: workflow.execute_local_activity_method(

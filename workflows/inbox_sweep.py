@@ -7,11 +7,13 @@ from temporalio.common import WorkflowIDReusePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
+    from activities.sweeps import Sweeps
     from contracts.payment import FindUnhandled, InboxSweepResult, ProviderEventInput
     from contracts.queues import TASK_TIMEOUT, local_activity
+    from contracts.sweeps import SweepPage, SweepProgress
     from domain.ids import provider_event_workflow_id
     from workflows.provider_event import ProviderEventWorkflow
-    from workflows.sweep import sweep
+    from workflows.sweep import BY_PAGES, sweep, sweep_pages
 
 #: How long an event may wait before its run is taken for lost.
 PATIENCE = timedelta(minutes=1)
@@ -30,13 +32,26 @@ class InboxSweepWorkflow:
 
     Messages: none; a schedule starts it.
     Ends when: each unhandled event has a run.
-    Continues as new: never; it looks at a bounded number.
+    Continues as new: when the server suggests it, from where it stands.
     Compensates: nothing; a run that lives is left alone.
     """
 
     @workflow.run
-    async def run(self) -> InboxSweepResult:
+    async def run(self, start: SweepProgress | None = None) -> InboxSweepResult:
         """Find unhandled events page by page and start those runs that are not there."""
+        if start is None and not workflow.patched(BY_PAGES):
+            return await self._by_children()
+        now = workflow.now()
+        begin = SweepProgress(
+            page=SweepPage(before=now - PATIENCE, after="", limit=PAGE, forwarded_before=told_before(now))
+        )
+        done = await sweep_pages(Sweeps.events, start or begin, "start events that are not handled")
+        if done.started:
+            workflow.logger.warning("events of the inbox were given a run again", extra={"started": done.started})
+        return InboxSweepResult(unhandled=done.found, started=done.started)
+
+    async def _by_children(self) -> InboxSweepResult:
+        """Start runs as children, as runs of before did."""
         now = workflow.now()
         unhandled, started = await sweep(
             lambda after: workflow.execute_local_activity_method(

@@ -6,12 +6,14 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentBooks
+    from activities.sweeps import Sweeps
     from contracts.payment import FindStranded, PaymentInput, PaymentSweepResult
     from contracts.queues import local_activity
     from contracts.runs import payment_run
+    from contracts.sweeps import SweepPage, SweepProgress
     from domain.access import Actor, Role
     from domain.payment.state import PaymentTerms
-    from workflows.sweep import start_run, sweep
+    from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
 #: How long something may be due before its payment is taken for one without a run.
 PATIENCE = timedelta(minutes=10)
@@ -30,13 +32,24 @@ class PaymentSweepWorkflow:
 
     Messages: none; a schedule starts it.
     Ends when: each payment with something due has a run.
-    Continues as new: never; it looks at a bounded number.
+    Continues as new: when the server suggests it, from where it stands.
     Compensates: nothing; a run that lives is left alone.
     """
 
     @workflow.run
-    async def run(self) -> PaymentSweepResult:
+    async def run(self, start: SweepProgress | None = None) -> PaymentSweepResult:
         """Find payments with something due page by page, and start those runs that are not there."""
+        if start is None and not workflow.patched(BY_PAGES):
+            return await self._by_children()
+        now = workflow.now()
+        begin = SweepProgress(page=SweepPage(before=now - PATIENCE, after="", limit=PAGE))
+        done = await sweep_pages(Sweeps.payments, start or begin, "start payments that should have moved")
+        if done.started:
+            workflow.logger.warning("payments without a run were started again", extra={"started": done.started})
+        return PaymentSweepResult(waiting=done.found, started=done.started)
+
+    async def _by_children(self) -> PaymentSweepResult:
+        """Start runs as children, as runs of before did."""
         before = workflow.now() - PATIENCE
         waiting, started = await sweep(
             lambda after: workflow.execute_local_activity_method(

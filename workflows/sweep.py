@@ -1,4 +1,4 @@
-"""What sweeps have in common: they read page by page what may have lost its run, and start what is not there."""
+"""What sweeps have in common: they go page by page through what may have lost its run, and start what is not there."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,8 +8,13 @@ from temporalio import workflow
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.queues import TASK_TIMEOUT
+    from activities.sweeps import Sweeps
+    from contracts.queues import TASK_TIMEOUT, regular_activity
     from contracts.runs import Run
+    from contracts.sweeps import SweepPage, SweepProgress, Swept
+
+#: The gate of sweeps that started runs as their children, up to a bound, and from the first one each time.
+BY_PAGES = "sweeps-start-runs-by-pages"
 
 Item = TypeVar("Item")
 ItemCo = TypeVar("ItemCo", covariant=True)
@@ -59,6 +64,27 @@ async def sweep(
             break
         after = these.last
     return found, started
+
+
+async def sweep_pages(
+    method: Callable[[Sweeps, SweepPage], Awaitable[Swept]], progress: SweepProgress, summary: str
+) -> SweepProgress:
+    """Go through all that may have lost its run, page by page to the last; what lives costs nothing but the look.
+
+    Where the server suggests it the run continues as new, with its place and what it has counted.
+    """
+    while True:
+        page = progress.page
+        swept = await workflow.execute_activity_method(method, page, **regular_activity(summary))
+        progress = SweepProgress(
+            page=page.model_copy(update={"after": swept.last}),
+            found=progress.found + swept.found,
+            started=progress.started + swept.started,
+        )
+        if swept.found < page.limit:
+            return progress
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(progress)
 
 
 async def start_run(run: Run) -> None:

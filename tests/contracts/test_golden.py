@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import contracts
-from contracts import catch_up, holds, payment, seal
+from contracts import catch_up, holds, payment, seal, sweeps
 from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
@@ -127,6 +127,9 @@ def samples() -> dict[str, Message]:
         payment.InboxSweepResult(unhandled=2, started=1),
         payment.FindStranded(before=e.T0, after="pay_1", limit=50),
         payment.StrandedPayments(terms=(payments.TERMS,)),
+        sweeps.SweepPage(before=e.T0, after="pay_1", limit=50, forwarded_before=e.T0),
+        sweeps.Swept(found=50, started=1, last="pay_2"),
+        sweeps.SweepProgress(page=sweeps.SweepPage(before=e.T0, after="pay_1", limit=50), found=50, started=1),
         payment.PaymentSweepResult(waiting=2, started=1),
         payment.CustomerInput(org_id="org_1", name="Acme"),
         payment.CustomerResult(org_id="org_1", customer_ref="cus_1"),

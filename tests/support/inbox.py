@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 
 from activities.customers import CustomerActivities
 from activities.inbox import InboxActivities
+from activities.sweeps import Sweeps
 from contracts.payment import PaymentEvent, PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.queues import TASK_QUEUE
 from domain.ids import payment_workflow_id, provider_event_workflow_id
@@ -177,7 +178,7 @@ async def mailroom_on(env: WorkflowEnvironment, client: Client, database_urls: A
         client,
         task_queue=TASK_QUEUE,
         workflows=[ProviderEventWorkflow, InboxSweepWorkflow, CustomerWorkflow, ListeningPayment],
-        activities=[inbox.dispatch, inbox.find_unhandled, making.ensure_customer, making.look_at_cash],
+        activities=[inbox.dispatch, Sweeps(database, client).events, making.ensure_customer, making.look_at_cash],
     )
     async with worker:
         yield Mailroom(env, client, database, database_urls.owner, customers)
