@@ -165,7 +165,9 @@ async def _read_stripe(held: Held, hands: Payers) -> None:
         if payment_id is None:
             held.foreign.append(f"{session.id} is no payment's page: {session.metadata}")
         elif session.payment_intent is None:
-            held.there[payment_id] = There("expired" if session.status == "expired" else "open", 0, 0, 0, 0, ())
+            # A page that somebody cancelled expires there, and no run lasts until one expires by itself.
+            status = "cancelled" if session.status == "expired" else "open"
+            held.there[payment_id] = There(status, 0, 0, 0, 0, ())
         else:
             seen[str(session.payment_intent)] = payment_id
     for intent in intents:

@@ -257,7 +257,7 @@ def _cancelled(plan: PaymentPlan, rng: random.Random) -> None:
     hosted = rng.random() < 0.5
     _credits(plan, rng, **({"hosted": True, "return_url": RETURN_URL} if hosted else {}))
     plan.then("cancel")
-    plan.nobody_pays("expired" if hosted else "cancelled")  # a page is not cancelled, it expires
+    plan.nobody_pays()
 
 
 Tell = Callable[[PaymentPlan, random.Random], None]
