@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from api.fields import RequestModel, ResponseModel
+from api.fields import RequestModel, ResponseModel, example
 from providers.payments.stripe.customers import MethodView
 
 #: Where a payer comes back to.
@@ -60,6 +60,8 @@ class SetupIntentView(ResponseModel):
 
 class PortalCreate(RequestModel):
     """What a page of Stripe's is opened with."""
+
+    model_config = example(return_url="https://example.com/billing")
 
     return_url: ReturnUrl | None = Field(
         default=None, description="Where the payer comes back to; a setting has the default."
