@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fmt types bench faults migrate lock clean
+.PHONY: help run demo verify reconcile test check fmt types bench faults migrate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,13 +14,19 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-heade
 ARGS ?=
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar)
 	@exec $(BIN)/python -m stack run --end-with-parent $(ARGS)
 
 demo: $(READY) ## drive a running or fresh stack through the main story and check the books
 	@exec $(BIN)/python -m stack demo $(ARGS)
+
+verify: $(READY) ## prove the books of the stack that runs
+	@exec $(BIN)/python -m stack verify $(ARGS)
+
+reconcile: $(READY) ## compare the books of the stack that runs with its providers (ARGS="--provider stripe")
+	@exec $(BIN)/python -m stack reconcile $(ARGS)
 
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)

@@ -114,7 +114,7 @@ async def reconcile(
     here = [f"  {told(row)}" for row in found if row.run_id == run_id]
     lines = [*table(run), *here, *(f"  {note}" for note in notes)]
     if older:
-        lines.append(f"  … and {older} open differences of other windows")
+        lines.append(f"  … and {older} open {'difference' if older == 1 else 'differences'} of other windows")
     unexplained = [account for account in books.clearing_of(run) if account.unexplained_minor]
     return lines, 1 if result.differences or unexplained else 0
 
@@ -138,7 +138,8 @@ def table(run: ReconciliationRun) -> list[str]:
     header = ("currency", "kind", *TITLES, "booked", "listed")
     rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    verdict = "agrees" if not run.differences else f"{run.differences} OPEN DIFFERENCES"
+    differing = f"{run.differences} OPEN DIFFERENCE{'' if run.differences == 1 else 'S'}"
+    verdict = differing if run.differences else "agrees"
     if pending := report.count(Verdict.NOT_LISTED_YET):
         verdict += f", {pending} too young for the statement"
     lines = [f"{run.provider}: {run.since:%Y-%m-%d %H:%M} to {run.until:%Y-%m-%d %H:%M} UTC, run {run.id}: {verdict}"]

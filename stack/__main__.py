@@ -1,4 +1,4 @@
-"""The command line: `python -m stack run`, `demo` and `check`."""
+"""The command line: `python -m stack run`, `demo`, `verify`, `reconcile` and `check`."""
 
 import argparse
 import asyncio
@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,9 +17,10 @@ from runtime.database import Database
 from runtime.settings import ended_by_wrong_settings, read_settings
 from stack import demo, leash
 from stack.claim import Ports
-from stack.migrate import alembic, migrate
+from stack.migrate import ROOT, alembic, migrate
 from stack.postgres import running_postgres
 from stack.process import StackError
+from stack.running import Running
 from stack.supervisor import Stack
 
 
@@ -106,6 +108,23 @@ async def check_settings() -> None:
     await database.close()
 
 
+def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
+    """Run `python -m ledger` with the settings of the stack that runs on the data directory; return its exit code."""
+    try:
+        running = Running.read(data_dir / "dev.json")
+    except (OSError, ValueError, KeyError) as error:
+        raise StackError(
+            f"No stack runs on {data_dir}: start one with `make run`. For another database set the URLs that "
+            f"docs/settings.md names, and run `python -m ledger {command}`."
+        ) from error
+    return subprocess.run(
+        [sys.executable, "-m", "ledger", command, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **running.settings},
+        check=False,
+    ).returncode
+
+
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stack", description="The embedded stack of Bursar.")
@@ -113,12 +132,18 @@ def main() -> int:
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
     runs.add_argument("--end-with-parent", action="store_true", help="stop when the process that started this one dies")
     commands.add_parser("demo", help="drive a running or fresh stack through the main story")
+    for command, does in (("verify", "prove the books"), ("reconcile", "compare the books with the providers")):
+        commands.add_parser(command, help=f"{does} of the stack that runs; arguments as of `python -m ledger`")
     commands.add_parser("check", help="compare the migrations with the models on an embedded database")
-    arguments = parser.parse_args()
+    arguments, further = parser.parse_known_args()
+    if further and arguments.command not in {"verify", "reconcile"}:
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         if arguments.command == "check":
             return check()
+        if arguments.command in {"verify", "reconcile"}:
+            return on_the_books(data_directory(), arguments.command, further)
         asyncio.run(check_settings())
         if arguments.command == "demo":
             return demo.main(data_directory())

@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Running:
-    """What `dev.json` says about a stack. Addresses of sandboxes are None where a real account is set up."""
+    """What `dev.json` says about a stack. Addresses of sandboxes are None where a real account is set up.
+
+    `settings` are the environment that ties a process to the stack.
+    """
 
     data_dir: Path
     api_url: str
@@ -18,6 +21,7 @@ class Running:
     database_url: str
     keys: dict[str, str]
     ids: dict[str, str]
+    settings: dict[str, str]
     stripe_api_base: str | None = None
     stripe_control_url: str | None = None
     stripe_api_key: str | None = None
@@ -37,6 +41,7 @@ class Running:
             database_url=dev["database_url"],
             keys=dev["keys"],
             ids=dev["ids"],
+            settings=dev["settings"],
             stripe_api_base=dev.get("stripe_api_base"),
             stripe_control_url=dev.get("stripe_control_url"),
             stripe_api_key=dev.get("stripe_api_key"),

@@ -260,6 +260,7 @@ class Stack:
                 "tenant_database_url": self.postgres.url("bursar_api", DATABASE),
                 "platform_database_url": self.postgres.url("bursar_platform", DATABASE),
                 **self.sandboxes.dev,
+                "settings": self.environment(),
                 "pid": os.getpid(),
                 "keys": self.seed.keys,
                 "ids": self.seed.ids,

@@ -66,7 +66,8 @@ class ReconciliationWorkflow:
             self._step(start),
             **regular_activity("write down what differs", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
-        self._show(start, f"compared {result.compared}, **{result.differences} open differences**")
+        differing = "1 open difference" if result.differences == 1 else f"{result.differences} open differences"
+        self._show(start, f"compared {result.compared}, **{differing}**")
         return result
 
     async def _fetch(self, start: ReconciliationInput) -> str | None:

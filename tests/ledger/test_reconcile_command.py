@@ -11,7 +11,9 @@ import reconcile
 from domain.payment.snapshot import Movement
 from domain.reconciliation import nightly_window
 from ledger.__main__ import main
+from models.reconciliation import ReconciliationRun
 from providers.payments.stripe import StripeProvider, make_client
+from reconcile import table
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.reconciliation import book
@@ -117,3 +119,10 @@ def test_command_exits_with_two_when_the_provider_refuses(
     monkeypatch.setenv("BURSAR_STRIPE_API_BASE", "http://127.0.0.1:1")
     assert main(["reconcile", "--provider", "stripe"]) == 2
     assert "the statement cannot be had" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "agrees"), (1, "1 OPEN DIFFERENCE"), (2, "2 OPEN DIFFERENCES")])
+def test_table_counts_differences_in_words(count: int, said: str) -> None:
+    now = datetime.now(UTC)
+    run = ReconciliationRun(id="rcn_1", provider="stripe", since=now, until=now, differences=count, report=None)
+    assert table(run)[0].endswith(f": {said}")

@@ -2,12 +2,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ["help", "run", "demo", "test", "check", "fmt", "types", "bench", "faults", "migrate", "lock", "clean"]
+VERBS = [
+    *("help", "run", "demo", "verify", "reconcile", "test", "check", "fmt", "types", "bench", "faults", "migrate"),
+    *("lock", "clean"),
+]
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
 
@@ -74,3 +78,17 @@ def test_ci_runs_both_the_checks_and_the_tests_and_fails_with_either(tmp_path: P
         assert "checked" in done.stdout
         assert "tested" in done.stdout
         assert (done.returncode == 0) == (check == test == "true")
+
+
+def test_books_of_a_stack_that_does_not_run_cannot_be_proved_and_the_user_is_told_what_to_do(tmp_path: Path) -> None:
+    for verb in ("verify", "reconcile"):
+        done = subprocess.run(
+            [sys.executable, "-m", "stack", verb],
+            cwd=ROOT,
+            env={**os.environ, "BURSAR_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert f"No stack runs on {tmp_path}: start one with `make run`." in done.stderr

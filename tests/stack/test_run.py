@@ -134,6 +134,17 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Pat
             assert str(first.process.pid) in refusal
         assert balance(dev) == before, "the refused launcher must not disturb the first"
 
+        for verb, said in (("verify", "The books balance."), ("reconcile", "stripe: ")):
+            proof = subprocess.run(
+                [sys.executable, "-m", "stack", verb],
+                cwd=ROOT,
+                env={**os.environ, "BURSAR_DATA_DIR": str(data_dir)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert (proof.returncode, said in proof.stdout) == (0, True), proof.stdout + proof.stderr
+
         for part in PARTS:
             victim = first.processes()[part]
             victim.send_signal(signal.SIGKILL)
