@@ -3,14 +3,19 @@
 from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import Declined
 from domain import accounts
 from domain.accounts import Account
 from ledger.gateway import Ledger
+from repositories import alert
 
 #: The class of SQLSTATEs that say that a value does not fit.
 DATA_EXCEPTION = "22"
+
+#: Who closes an alert whose case is over.
+PRINCIPAL = "books"
 
 #: What the sender of a command is told when text or a number that came with it `does_not_fit`.
 NOT_STORABLE = Declined(code="request.invalid", detail="The command holds a value that cannot be stored.")
@@ -33,6 +38,12 @@ async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
 async def has_owed(ledger: Ledger, org_id: str, asset: str) -> bool:
     """Tell whether an organization owes or ever owed something in an asset, without any lock."""
     return (await ledger.balance(accounts.org_debt(org_id, asset))).version > 0
+
+
+async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, asset: str) -> None:
+    """Close the alerts of what an organization owed in an asset once it owes nothing; after what pays it was posted."""
+    if not await owed_minor(ledger, org_id, asset):
+        await alert.close_debts(session, org_id, asset, PRINCIPAL)
 
 
 async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str, reference: str, at: datetime) -> None:

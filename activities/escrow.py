@@ -7,7 +7,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, has_owed, settle_debt
+from activities.books import (
+    NOT_STORABLE,
+    PRINCIPAL,
+    BooksRefused,
+    close_paid_debts,
+    does_not_fit,
+    has_owed,
+    settle_debt,
+)
 from contracts.escrow import (
     Declined,
     FindOverdue,
@@ -183,6 +191,7 @@ class EscrowActivities:
                 reference=terms.escrow_id,
                 at=message.at,
             )
+            await close_paid_debts(session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
     async def _lock_debts(
@@ -211,6 +220,8 @@ class EscrowActivities:
 
     async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
         terms = message.escrow.terms
+        over = {"escrow.books_refused", *(("escrow.decision_overdue",) if message.escrow.is_final else ())}
+        await alert.close_cases(session, terms.escrow_id, over, PRINCIPAL)
         if message.event == "decision_overdue":
             activity.logger.warning("no arbiter has decided", extra={"escrow_id": terms.escrow_id})
             await alert.raise_alert(
@@ -219,6 +230,7 @@ class EscrowActivities:
                 subject=terms.escrow_id,
                 detail=f"No arbiter has decided the dispute of {terms.escrow_id}; the contract's default applies next.",
                 org_id=terms.payer_org_id,
+                shared=True,
             )
         actor = message.actor_detail
         if actor is not None and (message.event in AUDITED or actor.is_platform):
@@ -240,4 +252,5 @@ class EscrowActivities:
                 subject=terms.escrow_id,
                 detail=f"{message.event} of {terms.escrow_id} cannot be booked and is tried again: {why}",
                 org_id=terms.payer_org_id,
+                key=f"escrow.books_refused:{terms.escrow_id}:{message.escrow.version}",
             )

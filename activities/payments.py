@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
+from activities.books import NOT_STORABLE, PRINCIPAL, BooksRefused, close_paid_debts, does_not_fit
 from activities.payment_legs import lock, resolve
 from contracts.escrow import Declined
 from contracts.payment import (
@@ -19,6 +19,7 @@ from contracts.payment import (
     RecordPayment,
     StrandedPayments,
 )
+from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.errors import DomainError, InsufficientFunds
@@ -26,7 +27,7 @@ from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
-from domain.payment.state import RECEIPT_WINDOW, MoveKind, Payment
+from domain.payment.state import AWAITING, RECEIPT_WINDOW, MoveKind, Payment
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
 from repositories import alert, audit, invoice, payment, provider_event
@@ -188,6 +189,8 @@ class PaymentBooks:
                 effective_at=event.at,
             )
             transfer_id = posted.transfer_id
+            if accounts.org_debt(terms.org_id, terms.purpose.goods_asset) in [leg.destination for leg in legs]:
+                await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
         await payment.write(session, event, transfer_id)
         if resolved.invoice is not None and terms.purpose.invoice_id is not None:
             await invoice.write_standing(
@@ -209,6 +212,7 @@ class PaymentBooks:
 
     async def _tell(self, session: AsyncSession, event: PaymentEvent, owed: int) -> None:
         terms = event.payment.terms
+        await alert.close_cases(session, terms.payment_id, _over(event), PRINCIPAL)
         what = ALERTED.get(event.event)
         if what is not None:
             await alert.raise_alert(
@@ -218,6 +222,7 @@ class PaymentBooks:
                 detail=f"{what}: {terms.payment_id}, {_amount(event)}.",
                 org_id=terms.org_id,
                 key=f"payment.{event.event}:{terms.payment_id}:{event.payment.version}",
+                shared=True,
             )
         actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
         if owed:
@@ -227,9 +232,10 @@ class PaymentBooks:
                 session,
                 kind="payment.debt",
                 subject=terms.payment_id,
-                detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} had bought is spent already.",
+                detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} had bought is spent or in an escrow.",
                 org_id=terms.org_id,
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
+                shared=True,
             )
             details = {"amount": format_amount(owed, goods), "currency": goods, "because": event.event}
             await audit.record(session, actor, "payment.debt", terms.payment_id, details, terms.org_id)
@@ -247,7 +253,20 @@ class PaymentBooks:
                 subject=message.payment_id,
                 detail=f"{message.events[0].event} of {message.payment_id} cannot be booked and is tried again: {why}",
                 org_id=terms.org_id,
+                key=f"payment.books_refused:{message.payment_id}:{message.events[0].payment.version}",
             )
+
+
+def _over(event: PaymentEvent) -> set[str]:
+    """Return the kinds of alerts about the payment whose case is over with this event."""
+    over, after = {"payment.books_refused"}, event.payment
+    if event.event.startswith("dispute_") and not any(dispute.is_open for dispute in after.disputes):
+        over |= {"payment.dispute_opened", "payment.dispute_reopened", "payment.dispute_inquiry"}
+    if event.event == "dispute_reinstated":
+        over.add("payment.dispute_lost")
+    if after.status not in AWAITING:
+        over.add("payment.overdue")
+    return over
 
 
 async def _add_lot(session: AsyncSession, event: PaymentEvent, legs: Sequence[Leg], transfer_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, func, text
+from sqlalchemy import Index, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -15,12 +15,15 @@ class Alert(Base):
         key: what makes the alert one: raising it again with the same key changes nothing.
         kind: dotted, `escrow.dispute_undecided`.
         subject: the id of what it is about.
+        shared: whether the organization that it is about reads it too.
     """
 
     __tablename__ = "alerts"
     __table_args__ = (
         Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL")),
         Index("ix_alerts_org_id_id", "org_id", "id"),
+        Index("ix_alerts_kind_id", "kind", "id"),
+        Index("ix_alerts_subject_id", "subject", "id"),
         Index("ix_alerts_org_id_open", "org_id", "id", postgresql_where=text("acknowledged_at IS NULL")),
     )
 
@@ -30,6 +33,7 @@ class Alert(Base):
     kind: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[str]
+    shared: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]

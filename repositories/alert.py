@@ -1,5 +1,8 @@
-"""Alerts: what an operator should look at. All of it needs a platform session."""
+"""Alerts: what an operator should look at. All of it needs a platform session; tenants read those that are shared."""
 
+from collections.abc import Collection
+
+import asyncpg
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,13 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id, uuid_id
 from models.alert import Alert
+from models.payment import PaymentRow
 from repositories.listing import Part, newest
 
 
 async def raise_alert(
-    session: AsyncSession, *, kind: str, subject: str, detail: str, org_id: str | None = None, key: str | None = None
+    session: AsyncSession,
+    *,
+    kind: str,
+    subject: str,
+    detail: str,
+    org_id: str | None = None,
+    key: str | None = None,
+    shared: bool = False,
 ) -> None:
-    """Put an alert before the operators, once for each key; the key is kind and subject when left out."""
+    """Put an alert before the operators, once for each key; the key is kind and subject when left out.
+
+    One that is `shared` is read by its organization too.
+    """
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     await session.execute(
         insert(Alert)
@@ -24,6 +38,7 @@ async def raise_alert(
             subject=subject,
             detail=detail,
             org_id=org_id,
+            shared=shared,
         )
         .on_conflict_do_nothing(index_elements=["key"])
     )
@@ -38,11 +53,46 @@ async def close(session: AsyncSession, key: str, by: str) -> None:
     )
 
 
+async def close_cases(session: AsyncSession, subject: str, kinds: Collection[str], by: str) -> None:
+    """Mark the alerts of these kinds about a subject as seen, because what they told of is over."""
+    await session.execute(
+        update(Alert)
+        .where(Alert.subject == subject, Alert.kind.in_(kinds), Alert.acknowledged_at.is_(None))
+        .values(acknowledged_at=func.now(), acknowledged_by=by)
+    )
+
+
+async def close_debts(session: AsyncSession, org_id: str, asset: str, by: str) -> None:
+    """Mark the alerts of an organization's debts in an asset as seen, because it owes nothing of it any more."""
+    goods_asset = PaymentRow.state["terms"]["purpose"]["goods_asset"].astext
+    payments = select(PaymentRow.id).where(PaymentRow.id == Alert.subject, goods_asset == asset)
+    await session.execute(
+        update(Alert)
+        .where(Alert.org_id == org_id, Alert.acknowledged_at.is_(None))
+        .where(Alert.kind == "payment.debt", payments.exists())
+        .values(acknowledged_at=func.now(), acknowledged_by=by)
+    )
+
+
+async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, int]:
+    """Count the alerts that nobody has acknowledged. Needs the platform's role."""
+    rows = await pool.fetch("SELECT kind, count(*) FROM alerts WHERE acknowledged_at IS NULL GROUP BY kind")
+    return {row["kind"]: row["count"] for row in rows}
+
+
 async def page(
-    session: AsyncSession, *, open_only: bool, org_id: str | None = None, before: str | None, limit: int
+    session: AsyncSession,
+    *,
+    open_only: bool,
+    org_id: str | None = None,
+    kind: str | None = None,
+    subject: str | None = None,
+    before: str | None,
+    limit: int,
 ) -> list[Alert]:
-    """List alerts, newest first."""
-    part: Part = () if org_id is None else (Alert.org_id == org_id,)
+    """List alerts that the session may see, newest first."""
+    asked = ((Alert.org_id, org_id), (Alert.kind, kind), (Alert.subject, subject))
+    part: Part = tuple(column == wanted for column, wanted in asked if wanted is not None)
     if open_only:
         part = (*part, Alert.acknowledged_at.is_(None))
     position = None if before is None else (before,)

@@ -64,3 +64,14 @@ async def test_an_event_whose_predecessor_the_books_lack_is_told_of(database: Da
     with pytest.raises(BooksRefused, match="cannot follow"):
         await record(database, later)
     assert await alerts(database, outcome) == ["payment.books_refused"]
+
+
+async def test_alert_of_an_event_that_was_refused_closes_when_the_books_take_it(database: Database):
+    outcome = await opened(database)
+    short = dataclasses.replace(outcome, moves=(Move(kind=MoveKind.RETIRE, amount_minor=1, asset=CREDIT),))
+    with pytest.raises(BooksRefused):
+        await record(database, short, SPENT_MEANWHILE + 1)
+    await record(database, outcome)
+    async with database.platform() as session:
+        (alert,) = await session.scalars(select(Alert).where(Alert.subject == outcome.payment.terms.payment_id))
+    assert (alert.kind, alert.acknowledged_by) == ("payment.books_refused", "books")

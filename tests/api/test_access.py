@@ -60,7 +60,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
-    ("GET", "/alerts"): (Permission.OPERATE, None),
+    ("GET", "/alerts"): (Permission.READ, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.OPERATE, {}),
     ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
     ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.OPERATE, None),
@@ -285,7 +285,7 @@ async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, f
     tables = ("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys")
     for table in tables:
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0
-    for statement in ("SELECT * FROM alerts", "DELETE FROM agents", "UPDATE organizations SET name = ''"):
+    for statement in ("DELETE FROM alerts", "DELETE FROM agents", "UPDATE organizations SET name = ''"):
         with pytest.raises(Exception, match="permission denied"):
             await pool.execute(statement)
 

@@ -126,6 +126,39 @@ async def test_alert_is_raised_once_and_acknowledged_by_the_first(operator: Call
     assert [entry["action"] for entry in entries] == ["alert.acknowledge"]
 
 
+async def test_organization_reads_the_alerts_that_it_should_know_of_and_no_others(
+    operator: Caller, tenant: Tenant, stranger: Tenant, deps: Deps
+) -> None:
+    subject = new_id("pay")
+    async with deps.database.platform() as session:
+        for kind, org_id, shared in (
+            ("payment.debt", tenant.org_id, True),
+            ("payment.books_refused", tenant.org_id, False),
+            ("payment.overdue", stranger.org_id, True),
+        ):
+            await alerts.raise_alert(session, kind=kind, subject=subject, detail="Look.", org_id=org_id, shared=shared)
+    for caller, kinds in (
+        (tenant.owner, {"payment.debt"}),
+        (tenant.auditor, {"payment.debt"}),
+        (stranger.owner, {"payment.overdue"}),
+        (operator, {"payment.debt", "payment.books_refused", "payment.overdue"}),
+    ):
+        found = good(await caller.get(f"/alerts?subject={subject}"))["data"]
+        assert {alert["kind"] for alert in found} == kinds
+    refused(await tenant.owner.get(f"/alerts?organization_id={stranger.org_id}"), 404, "not_found")
+    (shown,) = good(await tenant.owner.get(f"/alerts?subject={subject}"))["data"]
+    refused(await tenant.owner.post(f"/alerts/{shown['id']}/acknowledge"), 403, "auth.forbidden")
+
+
+async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: Deps) -> None:
+    subjects = [new_id("esc"), new_id("esc")]
+    for subject in subjects:
+        await raise_one(deps, subject)
+    (found,) = good(await operator.get(f"/alerts?kind=escrow.decision_overdue&subject={subjects[0]}"))["data"]
+    assert found["subject"] == subjects[0]
+    assert good(await operator.get(f"/alerts?kind=payment.debt&subject={subjects[0]}"))["data"] == []
+
+
 async def test_unknown_alert_is_404(operator: Caller) -> None:
     refused(await operator.post("/alerts/x/acknowledge"), 404, "not_found")
     refused(await operator.post("/alerts/alr_" + "0" * 26 + "/acknowledge"), 404, "not_found")

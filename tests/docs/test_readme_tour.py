@@ -44,6 +44,7 @@ RECIPES = {
         "disputed",
         "needs_response fraudulent 10.00",
         "payment.dispute_opened",
+        "under_review",
         "succeeded",
         "won",
     ],

@@ -18,12 +18,14 @@ async def test_pitfall_29_a_chargeback_for_spent_credits_becomes_a_debt_that_the
     state = await made.told()
     assert state.status is P.DISPUTED
     assert await made.money() == {"wallet": 0, "own": 100_000_000, "debt": -60_000_000}
-    assert {"payment.dispute_opened", "payment.debt"} <= set(await made.alerts())
+    assert set(await made.alerts(open_only=True)) == {"payment.dispute_opened", "payment.debt"}
     made.there.close_dispute(ref, won=False)
     state = await made.told()
     assert state.status is P.CHARGED_BACK
     assert await made.money() == {"wallet": 0, "own": 0, "debt": -60_000_000}
+    assert set(await made.alerts(open_only=True)) == {"payment.dispute_lost", "payment.debt"}
     later = await paid(stage, org_id=made.terms.org_id)
+    assert await made.alerts(open_only=True) == ["payment.dispute_lost"]
     assert await later.money() == {"wallet": 40_000_000, "own": 0, "debt": 0}
 
 
@@ -36,6 +38,8 @@ async def test_a_dispute_that_is_won_gives_everything_back(stage: Stage):
     assert state.disputes[0].status is DisputeStatus.UNDER_REVIEW
     assert state.disputes[0].evidence_submitted_at is not None
     assert await refused(made.send("submit_evidence", dispute_ref=ref, text="Again.")) == "payment.evidence_closed"
+    assert await made.alerts(open_only=True) == ["payment.dispute_opened"]
     made.there.close_dispute(ref, won=True)
     assert (await made.told()).status is P.SUCCEEDED
     assert await made.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
+    assert await made.alerts(open_only=True) == []

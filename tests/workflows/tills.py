@@ -219,9 +219,11 @@ class Till:
                 org_id=self.terms.org_id,
             )
 
-    async def alerts(self) -> list[str]:
+    async def alerts(self, *, open_only: bool = False) -> list[str]:
         async with self.stage.database.platform() as session:
             query = select(Alert.kind).where(Alert.subject == self.terms.payment_id).order_by(Alert.id)
+            if open_only:
+                query = query.where(Alert.acknowledged_at.is_(None))
             return list(await session.scalars(query))
 
 

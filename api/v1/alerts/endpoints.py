@@ -1,4 +1,4 @@
-"""Alerts: for operators."""
+"""Alerts: for operators, and what an organization should know of for its members."""
 
 from typing import Annotated
 
@@ -8,9 +8,10 @@ from starlette.responses import Response
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
-from api.fields import OrganizationId, Page
+from api.fields import OrganizationId, Page, SearchText
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import visible_organization
 from api.v1.alerts.schemas import AlertView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
@@ -25,15 +26,23 @@ async def list_alerts(
     deps: DepsDep,
     unacknowledged: Annotated[bool, Query(description="Leave out what an operator has acknowledged.")] = False,
     organization_id: Annotated[OrganizationId | None, Query(description="Only what concerns it.")] = None,
+    kind: Annotated[SearchText | None, Query(description="Only this kind, such as `payment.debt`.")] = None,
+    subject: Annotated[SearchText | None, Query(description="Only what is about this id.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.READ),
 ) -> Page[AlertView]:
-    """List alerts, newest first."""
-    before = id_cursor(cursor, "alr")
+    """List alerts, newest first: an organization's own that it should know of, and all of them for the platform."""
+    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "alr")
     async with deps.session_for(actor) as session:
         rows = await alerts.page(
-            session, open_only=unacknowledged, org_id=organization_id, before=before, limit=limit + 1
+            session,
+            open_only=unacknowledged,
+            org_id=org_id,
+            kind=kind,
+            subject=subject,
+            before=before,
+            limit=limit + 1,
         )
     return id_page(rows, limit, "alr", AlertView.of)
 
