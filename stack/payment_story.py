@@ -7,7 +7,8 @@ twice and in the wrong order.
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,36 @@ from stack.stories import WORK
 Json = dict[str, Any]
 
 CUSTOMER = "customer"
-_INBOX = "SELECT provider, count(*) AS stored, count(handled_at) AS handled FROM provider_events GROUP BY 1 ORDER BY 1"
+_INBOX = (
+    "SELECT provider, count(*) AS stored, count(handled_at) AS handled FROM provider_events WHERE received_at >= $1 "
+    "GROUP BY 1 ORDER BY 1"
+)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """How many movements there are, and what both sides say they come to."""
+
+    count: int = 0
+    listed: Decimal = Decimal(0)
+    booked: Decimal = Decimal(0)
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Return both together."""
+        return Sums(self.count + other.count, self.listed + other.listed, self.booked + other.booked)
+
+    def __sub__(self, other: "Sums") -> "Sums":
+        """Return what is more than in the other."""
+        return Sums(self.count - other.count, self.listed - other.listed, self.booked - other.booked)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a reconciliation found: sums by currency, what nothing explains, and the open differences."""
+
+    sums: Mapping[str, Sums]
+    unexplained: Mapping[str, Decimal]
+    open: frozenset[str]
 
 
 class PaymentStory:
@@ -33,12 +63,17 @@ class PaymentStory:
         self._began_at = datetime.now(UTC)
         self._top_ups: dict[str, str] = {}
         self._customer_id = ""
+        self._before: dict[str, Statement] = {}
+        self._delivered_before = 0
 
     async def tell(self, *, first_number: int) -> None:
         """Tell all chapters; raises StoryEnded when one cannot go on."""
         if not self._running.has_sandboxes:
             self._told.say("\nA provider is set up with an account of its own, so nobody plays the payers here.")
             return
+        flushed = await self._told.steer(f"{self._running.stripe_control_url}/webhooks/flush")
+        self._delivered_before = flushed["delivered"]
+        self._before = {provider: await self._statement(provider) for provider in ("stripe", "paypal", "crypto")}
         await self._bring_in_a_customer()
         await self._shake_webhooks(shaken=True)
         try:
@@ -210,15 +245,15 @@ class PaymentStory:
         await self._expect_balance("after it, which paid the debt first", available="10.00")
 
     async def _who_is_told(self, payment_id: str) -> None:
-        alerts = await self._told.get("operator", "/alerts?unacknowledged=true&limit=50")
-        kinds = sorted({one["kind"] for one in alerts["data"] if one["subject"] == payment_id})
-        self._told.say(f"   operators are alerted: {', '.join(kinds)}")
-        lost = ["payment.debt", "payment.dispute_lost", "payment.dispute_opened"]
+        alerts = await self._told.get(CUSTOMER, f"/alerts?subject={payment_id}&unacknowledged=true")
+        kinds = sorted({one["kind"] for one in alerts["data"]})
+        self._told.say(f"   operators and the owner are alerted: {', '.join(kinds)}")
+        lost = ["payment.debt", "payment.dispute_lost"]
         self._told.expect("alerts of the chargeback", kinds, lost)
         trail = await self._told.get(CUSTOMER, f"/audit?target={payment_id}&limit=50")
         debts = [one for one in trail["data"] if (one["action"], one["target"]) == ("payment.debt", payment_id)]
         self._told.say(
-            f"   the owner reads of it in the balance, at /disputes and in the audit trail ({len(debts)} entry)"
+            f"   the owner reads of it in the balance, at /alerts and /disputes, and in the audit trail ({len(debts)})"
         )
         self._told.expect("debts in the owner's audit trail", len(debts), 1)
 
@@ -271,39 +306,58 @@ class PaymentStory:
         await self._told.steer(f"{self._running.paypal_api_base}/_control/webhooks/flush")
         self._told.say("\nWebhooks")
         for row in await self._inbox():
-            sent = f"; {row['provider']} delivered {stripe['delivered']}" if row["provider"] == "stripe" else ""
+            delivered = stripe["delivered"] - self._delivered_before
+            sent = f"; {row['provider']} delivered {delivered}" if row["provider"] == "stripe" else ""
             self._told.say(f"  {row['provider']:<8} {row['stored']} events, each stored and handled once{sent}")
         self._told.say(f"\nReconciliation         {'movements':>12} {'they say':>16} {'we say':>16}")
-        for provider in ("stripe", "paypal", "crypto"):
-            await self._reconcile(provider)
+        for provider, before in self._before.items():
+            self._compare(provider, before, await self._statement(provider))
 
     async def _inbox(self) -> list[asyncpg.Record]:
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         connection = await asyncpg.connect(self._running.database_url)
         try:
-            rows = await connection.fetch(_INBOX)
+            rows = await connection.fetch(_INBOX, self._began_at)
             while any(row["handled"] < row["stored"] for row in rows):
                 if time.monotonic() > give_up_at:
                     self._told.problems.append(f"webhooks that nobody has handled: {rows}")
                     raise StoryEnded
                 await asyncio.sleep(PAUSE_SECONDS)
-                rows = await connection.fetch(_INBOX)
+                rows = await connection.fetch(_INBOX, self._began_at)
         finally:
             await connection.close()
         return list(rows)
 
-    async def _reconcile(self, provider: str) -> None:
-        until = datetime.now(UTC)
-        window = {"from": (self._began_at - timedelta(hours=1)).isoformat(), "to": until.isoformat()}
+    async def _statement(self, provider: str) -> Statement:
+        """Reconcile a provider from before the demo until now."""
+        window = {"from": (self._began_at - timedelta(hours=1)).isoformat(), "to": datetime.now(UTC).isoformat()}
         run = await self._told.post("operator", "/reconciliation/runs", {"provider": provider, **window})
         path = f"/reconciliation/runs/{run['id']}"
         run = await self._told.wait_for(path, "operator", path, lambda found: found["status"] != "running")
-        self._told.expect(f"reconciliation of {provider}", (run["status"], run["differences"]), ("done", 0))
-        for currency in sorted({line["currency"] for line in run["lines"]}):
-            lines = [line for line in run["lines"] if line["currency"] == currency]
-            listed, booked = (sum(Decimal(line[side]) for line in lines) for side in ("listed_net", "booked_net"))
-            count = sum(sum(line["counts"].values()) for line in lines)
-            self._told.say(f"  {provider:<10} {currency:<10} {count:>11} {listed:>16} {booked:>16}")
-            self._told.expect(f"{provider}, {currency}: their books against ours", listed, booked)
-        for account in run["clearing"]:
-            self._told.expect(f"{provider}, {account['currency']}: unexplained", Decimal(account["unexplained"]), 0)
+        self._told.expect(f"reconciliation of {provider}", run["status"], "done")
+        found = await self._told.get(
+            "operator", f"/reconciliation/differences?provider={provider}&status=open&limit=200"
+        )
+        sums: dict[str, Sums] = {}
+        for line in run["lines"]:
+            counted = Sums(sum(line["counts"].values()), Decimal(line["listed_net"]), Decimal(line["booked_net"]))
+            sums[line["currency"]] = sums.get(line["currency"], Sums()) + counted
+        unexplained = {account["currency"]: Decimal(account["unexplained"]) for account in run["clearing"]}
+        return Statement(sums, unexplained, frozenset(one["id"] for one in found["data"]))
+
+    def _compare(self, provider: str, before: Statement, after: Statement) -> None:
+        """Judge what came with the demo, and say apart what was there before it."""
+        self._told.expect(f"differences of {provider} that came with the demo", len(after.open - before.open), 0)
+        for currency, total in sorted(after.sums.items()):
+            made = total - before.sums.get(currency, Sums())
+            if made.count:
+                self._told.say(f"  {provider:<10} {currency:<10} {made.count:>11} {made.listed:>16} {made.booked:>16}")
+            self._told.expect(f"{provider}, {currency}: their books against ours", made.listed, made.booked)
+        for currency, amount in after.unexplained.items():
+            was = before.unexplained.get(currency, Decimal(0))
+            self._told.expect(f"{provider}, {currency}: unexplained", amount - was, 0)
+        if before.open:
+            differences = (
+                "1 open difference was" if len(before.open) == 1 else f"{len(before.open)} open differences were"
+            )
+            self._told.say(f"  {provider}: {differences} there before the demo; `make reconcile` shows them")

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from stack.demo import demo
@@ -55,7 +56,7 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "while it is in use, its money does not go back",
         "balance after the refund: 660.00 credits",
         "balance after the chargeback: 0.00 credits, owes 90.00",
-        "operators are alerted: payment.debt, payment.dispute_lost, payment.dispute_opened",
+        "operators and the owner are alerted: payment.debt, payment.dispute_lost",
         "balance after it, which paid the debt first: 10.00 credits",
         # 25.00, 10.00, 120.00, twice 60.00, 5.00 and 10.00 by card less fees, less 60.00, 4.00, 10.00 and the
         # 15.00 that the dispute cost.
@@ -90,3 +91,24 @@ async def test_demo_tells_a_refused_command_and_a_state_that_is_not_the_expected
     code, printed = await told(world.running.data_dir, (in_wrong_state,))
     assert code == 1
     assert "released, expected split" in printed
+
+
+async def test_demo_tells_apart_what_somebody_else_did_at_the_sandbox_before(world: World) -> None:
+    running = world.running
+    charge = {
+        "amount": "2000",
+        "currency": "usd",
+        "payment_method": "pm_card_visa",
+        "confirm": "true",
+        "automatic_payment_methods[enabled]": "true",
+        "automatic_payment_methods[allow_redirects]": "never",
+    }
+    async with httpx.AsyncClient(auth=(running.stripe_api_key or "", ""), trust_env=False) as stripe:
+        made = await stripe.post(f"{running.stripe_api_base}/v1/payment_intents", data=charge)
+    assert made.json()["status"] == "succeeded"
+    lines: list[str] = []
+    code = await demo(running.data_dir, lines.append, ())
+    printed = "\n".join(lines)
+    assert code == 0, printed
+    assert "before the demo; `make reconcile` shows them" in printed
+    assert f"stripe     USD                 10 {'190.48':>16} {'190.48':>16}" in printed
