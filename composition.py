@@ -1,7 +1,7 @@
 """What both processes are made of beside their frameworks: who takes payments, from the settings alone."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 import asyncpg
@@ -23,13 +23,6 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     Raises:
         WrongSettings: a setting of a provider cannot be right, such as a private key where a public one belongs.
     """
-    try:
-        return _make_providers(settings, database)
-    except (ValueError, OSError) as error:
-        raise WrongSettings([" ".join(str(error).split())]) from error
-
-
-def _make_providers(settings: Settings, database: Database) -> Providers:
     http = httpx.AsyncClient(timeout=settings.provider_timeout.total_seconds(), trust_env=False, follow_redirects=False)
     payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
@@ -54,6 +47,15 @@ def _make_providers(settings: Settings, database: Database) -> Providers:
     return Providers(
         payments=payments, customers=customers, rates=_rates(settings, http), assets=assets, closers=closers
     )
+
+
+@contextmanager
+def _from(name: str) -> Iterator[None]:
+    """Name the setting that something cannot be made from."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise WrongSettings([f"{name}: {' '.join(str(error).split())}"]) from error
 
 
 def _secrets(settings: Settings) -> list[str]:
@@ -83,7 +85,8 @@ def _paypal(settings: Settings, closers: list[Callable[[], Awaitable[None]]]) ->
 def _paypal_roots(settings: Settings) -> list[x509.Certificate] | None:
     if settings.paypal_trust_roots is None:
         return None
-    return x509.load_pem_x509_certificates(settings.paypal_trust_roots.read_bytes())
+    with _from("BURSAR_PAYPAL_TRUST_ROOTS"):
+        return x509.load_pem_x509_certificates(settings.paypal_trust_roots.read_bytes())
 
 
 def _crypto(settings: Settings, database: Database, http: httpx.AsyncClient) -> tuple[PaymentProvider, frozenset[str]]:
@@ -96,7 +99,8 @@ def _crypto(settings: Settings, database: Database, http: httpx.AsyncClient) -> 
     chains: list[Chain] = []
     if settings.btc_xpub and settings.esplora_url:
         watcher = EsploraWatcher(http, settings.esplora_url, confirmations=settings.btc_confirmations)
-        chains.append(Chain(BitcoinAccount(settings.btc_xpub), watcher))
+        with _from("BURSAR_BTC_XPUB"):
+            chains.append(Chain(BitcoinAccount(settings.btc_xpub), watcher))
     if settings.eth_xpub and settings.evm_rpc_url and settings.evm_usdc_contract:
         usdc, chain_id = settings.evm_usdc_contract, settings.evm_chain_id
         evm = EvmWatcher(
@@ -106,11 +110,13 @@ def _crypto(settings: Settings, database: Database, http: httpx.AsyncClient) -> 
             chain_id=chain_id,
             confirmations=settings.evm_confirmations,
         )
-        chains.append(Chain(EthereumAccount(settings.eth_xpub, usdc_contract=usdc, chain_id=chain_id), evm))
+        with _from("BURSAR_ETH_XPUB or BURSAR_EVM_USDC_CONTRACT"):
+            chains.append(Chain(EthereumAccount(settings.eth_xpub, usdc_contract=usdc, chain_id=chain_id), evm))
     if settings.ton_address and settings.ton_api_url:
         key = settings.ton_api_key.get_secret_value() if settings.ton_api_key else None
         ton = TonWatcher(http, settings.ton_api_url, api_key=key, confirmations=settings.ton_confirmations)
-        chains.append(Chain(TonAccount(settings.ton_address), ton))
+        with _from("BURSAR_TON_ADDRESS"):
+            chains.append(Chain(TonAccount(settings.ton_address), ton))
     provider = CryptoProvider(*chains, book=PostgresDepositBook(database), clock=_now)
     return provider, frozenset(asset for chain in chains for asset in chain.account.assets)
 

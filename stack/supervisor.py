@@ -94,8 +94,12 @@ class Stack:
             parts: which of `PARTS` to run, in the order of `PARTS`; sandboxes only where no real account is set up.
             env: further settings for the worker and the web process.
             say: takes a line for the user at each step.
+
+        Raises:
+            StackError: the data directory holds what another account's stack made.
         """
         self.data_dir = data_dir.absolute()
+        check_owner(self.data_dir)
         self.ports = ports or Ports.free()
         self.say = say
         logs = self.data_dir / "logs"
@@ -166,7 +170,6 @@ class Stack:
 
     async def start(self) -> None:
         """Start the stages in order, each when the one before is ready; raises StackError and stops all on failure."""
-        check_owner(self.data_dir)
         self.data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._claim = await asyncio.to_thread(Claim, self.data_dir)
         try:

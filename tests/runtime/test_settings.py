@@ -112,6 +112,7 @@ def test_private_key_where_a_public_one_belongs_is_a_wrong_setting() -> None:
     settings = Settings(btc_xpub="zprvSECRETSECRET", esplora_url="http://127.0.0.1:1")
     with pytest.raises(WrongSettings) as refusal:
         make_providers(settings, Database(settings.database_url, settings.platform_database_url))
+    assert str(refusal.value).startswith("BURSAR_BTC_XPUB: ")
     assert "SECRETSECRET" not in str(refusal.value)
 
 

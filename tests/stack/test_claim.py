@@ -1,4 +1,3 @@
-import asyncio
 import json
 import os
 import signal
@@ -96,11 +95,10 @@ def test_ports_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_data_directory_of_somebody_else_is_refused_and_left_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "seed.json").write_text("{}")
-    stack = Stack(tmp_path, parts=("temporal",))
+    (tmp_path / "seed.json").write_text("what only its owner could read")
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     with pytest.raises(StackError, match=r"seed.json belongs to .*, and this is 12345: .*another BURSAR_DATA_DIR"):
-        asyncio.run(stack.start())
+        Stack(tmp_path, parts=("temporal",))
     assert [path.name for path in tmp_path.iterdir()] == ["seed.json"]
 
 
