@@ -85,6 +85,10 @@ def _suspect(line: str) -> bool:
     )
 
 
+#: From how many characters on a part of an address is taken for a key.
+LENGTH_OF_A_KEY = 20
+
+
 class Redactor:
     """Takes secrets out of finished lines: what looks like one, and the known values of this process's settings."""
 
@@ -109,17 +113,21 @@ class Redactor:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """List the secret values in the settings: secret fields, each key of a key list, passwords of URLs."""
+    """List the secret values in the settings: secret fields, each key of a key list, passwords and keys in URLs."""
     found: list[str] = []
-    for _, value in settings:
+    for name, value in settings:
         if isinstance(value, SecretStr):
             text = value.get_secret_value()
             found.append(text)
             found.extend(part.partition(":")[2].strip() for part in text.split(",") if ":" in part)
         elif isinstance(value, str) and "://" in value:
-            password = urlsplit(value).password
-            if password:
-                found.extend({password, unquote(password)})
+            address = urlsplit(value)
+            if address.password:
+                found.extend({address.password, unquote(address.password)})
+            if not Settings.model_fields[name].repr:
+                # Services of nodes and collectors put their keys into the path or the query.
+                found.append(address.query)
+                found.extend(part for part in address.path.split("/") if len(part) >= LENGTH_OF_A_KEY)
     return [text for text in found if text]
 
 

@@ -215,3 +215,14 @@ def test_names_that_cannot_be_seen_are_escaped_and_lose_nothing(
     assert raw.isascii()
     assert "Ac\\u200bme \\u202egnp.exe \\u009b31m\\u2028\\u007f" in raw
     assert written()[0]["name"] == name
+
+
+def test_key_in_the_address_of_a_node_is_masked() -> None:
+    settings = Settings(
+        evm_rpc_url="https://mainnet.example/v3/0123456789abcdef0123456789abcdef",
+        otlp_endpoint="https://collector.example/v1?token=0123456789abcdef",
+        esplora_url="https://blockstream.info/api",
+    )
+    redact = logs.Redactor(logs.secrets_of(settings))
+    line = redact(f"{settings.evm_rpc_url} {settings.otlp_endpoint} {settings.esplora_url}")
+    assert line == "https://mainnet.example/v3/*** https://collector.example/v1?*** https://blockstream.info/api"
