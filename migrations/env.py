@@ -2,6 +2,10 @@
 
 The URL is `-x url=…`, else the config attribute `connection_url`, else the setting `BURSAR_MIGRATION_DATABASE_URL`. A
 caller that already has a synchronous SQLAlchemy connection gives it as the config attribute `connection`.
+
+Each migration is one transaction, so one that fails leaves those before it done. Two that run at once wait for each
+other. None waits long for a table that somebody uses, because everybody else would wait behind it: it fails, and is run
+again. `-x lock_timeout=30s` says how long.
 """
 
 import asyncio
@@ -9,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from logging.config import fileConfig
 
 from alembic import context
-from sqlalchemy import Connection, pool
+from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import models  # noqa: F401 - registers every table on Base.metadata
@@ -18,6 +22,9 @@ from runtime.database import async_url
 from runtime.settings import ended_by_wrong_settings, read_settings
 
 _SCHEMAS = {None, "ledger"}
+_LOCK_TIMEOUT = "10s"
+#: Names the lock of whoever migrates; any number that nothing else takes.
+_MIGRATING = 7_411_001
 
 
 def _url() -> str:
@@ -39,9 +46,21 @@ def _migrate(connection: Connection) -> None:
         include_schemas=True,
         include_name=_include_name,
         compare_type=True,
+        transaction_per_migration=True,
     )
+    _wait_for_others(connection)
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _wait_for_others(connection: Connection) -> None:
+    """Let one migrate at a time, until the connection is closed, and then wait for no table for long."""
+    if connection.in_transaction():
+        return  # a caller's own, who says for itself
+    connection.execute(text("SELECT pg_advisory_lock(:name)"), {"name": _MIGRATING})
+    timeout = context.get_x_argument(as_dictionary=True).get("lock_timeout", _LOCK_TIMEOUT)
+    connection.execute(text("SELECT set_config('lock_timeout', :timeout, false)"), {"timeout": timeout})
+    connection.commit()
 
 
 async def _migrate_by_url(url: str) -> None:
