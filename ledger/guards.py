@@ -1,8 +1,9 @@
 """What the schema `ledger` must consist of for the books to hold, written down and compared with a live database.
 
-`guards.txt` beside this module has one line for each constraint, trigger, function, policy and grant. It is recorded
-from a database that the migrations made, so whatever somebody dropped, emptied, switched off or granted since is a
-line too few or too many. The text is PostgreSQL 18's own.
+`guards.txt` beside this module has one line for each constraint, trigger, function, policy and grant. A superuser is a
+line as well, but for the server's first one and the owner of the books. The file is recorded from a database that the
+migrations made, so whatever somebody dropped, emptied, switched off or granted since is a line too few or too many. The
+text is PostgreSQL 18's own.
 """
 
 from collections.abc import Iterable
@@ -24,20 +25,38 @@ KINDS = {
 # a restored dump has others around the same condition.
 SEARCH_PATH = "SET LOCAL search_path = pg_catalog"
 
+# A view of the books shows what its owner sees, and a function with its owner's rights may post for whoever calls it,
+# in whatever schema they are. So views count as the books they show, and every such function is written down.
 QUERY = """
-WITH tables AS (SELECT c.* FROM pg_class c WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p')),
+WITH RECURSIVE tables AS (
+    SELECT c.* FROM pg_class c WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p')
+),
 functions AS (
     SELECT p.* FROM pg_proc p WHERE p.pronamespace = 'ledger'::regnamespace
         OR p.oid::regprocedure::text IN ('public.bursar_org()', 'public.tenant_balance(text,text)')
+        OR p.prosecdef AND p.pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+),
+shown AS (
+    SELECT c.oid FROM pg_class c
+    WHERE c.relnamespace = 'ledger'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+    UNION
+    SELECT n.oid FROM shown s, LATERAL (
+        SELECT r.ev_class FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+        WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
+        UNION ALL
+        SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent = s.oid
+    ) n (oid)
 ),
 granted AS (
     SELECT 'ledger' AS thing, a.* FROM pg_namespace n, aclexplode(n.nspacl) a
     WHERE n.nspname = 'ledger' AND a.grantee <> n.nspowner
     UNION ALL
-    SELECT t.oid::regclass::text, a.* FROM tables t, aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
+    SELECT t.oid::regclass::text, a.*
+    FROM shown s JOIN pg_class t ON t.oid = s.oid, aclexplode(t.relacl) a WHERE a.grantee <> t.relowner
     UNION ALL
     SELECT t.oid::regclass || '.' || c.attname, a.*
-    FROM tables t JOIN pg_attribute c ON c.attrelid = t.oid, aclexplode(c.attacl) a WHERE a.grantee <> t.relowner
+    FROM shown s JOIN pg_class t ON t.oid = s.oid JOIN pg_attribute c ON c.attrelid = t.oid, aclexplode(c.attacl) a
+    WHERE a.grantee <> t.relowner
     UNION ALL
     SELECT f.oid::regprocedure::text, a.*
     FROM functions f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) a WHERE a.grantee <> f.proowner
@@ -53,7 +72,11 @@ SELECT concat_ws(' ', 'trigger', pg_get_triggerdef(g.oid),
     CASE WHEN g.tgenabled NOT IN ('O', 'A') THEN '(switched off)' END)
 FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal
 UNION ALL
-SELECT concat_ws(' ', 'function', f.oid::regprocedure, md5(pg_get_functiondef(f.oid))) FROM functions f
+SELECT concat_ws(' ', 'trigger', pg_get_ruledef(r.oid)) FROM tables t JOIN pg_rewrite r ON r.ev_class = t.oid
+UNION ALL
+SELECT concat_ws(' ', 'function', f.oid::regprocedure,
+    CASE WHEN f.prokind = 'a' THEN 'is an aggregate' ELSE md5(pg_get_functiondef(f.oid)) END)
+FROM functions f
 UNION ALL
 SELECT concat_ws(' ', 'policy', t.oid::regclass, CASE WHEN t.relrowsecurity THEN 'on' ELSE 'off' END) FROM tables t
 UNION ALL
@@ -73,7 +96,9 @@ FROM pg_auth_members m WHERE m.member IN (to_regrole('bursar_api'), to_regrole('
 UNION ALL
 SELECT concat_ws(' ', 'grant', r.rolname, CASE WHEN r.rolsuper THEN 'is a superuser'
     WHEN r.rolbypassrls THEN 'passes row-level security by' ELSE 'is bound by row-level security' END)
-FROM pg_roles r WHERE r.rolname = 'bursar_api'
+FROM pg_roles r
+WHERE r.rolname IN ('bursar_api', 'bursar_platform')
+    OR r.rolsuper AND r.oid NOT IN (10, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'ledger'))
 UNION ALL
 -- PostgreSQL lets every role change how its own sessions begin, and nothing forbids that: so it is looked for.
 SELECT concat_ws(' ', 'setting', r.rolname, coalesce(

@@ -1,18 +1,31 @@
 """Proves on a live database that the books are right, and names what is not.
 
-Everything is read in one snapshot, so a busy database is judged at one moment. The checks do not trust the guards of
-the schema: they find what a superuser, a restored backup or a defect of the functions could have done.
+It reads in many short snapshots, because one long one keeps the server from clearing away what postings replace, and
+slows all of them. Each check is exact in its own snapshot: a transfer and its entries are committed together and never
+change, so a slice of them is right or wrong for good, and a balance is compared in the snapshot of its latest entries.
+What is posted meanwhile may be left out. The checks do not trust the guards of the schema: they find what a superuser,
+a restored backup or a defect of the functions could have done.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
 
 import asyncpg
 
-from ledger import beside, guards
+from ledger import beside, checks, guards
 
 #: Violations that are listed for each check; the rest is only counted.
 MAX_LISTED = 20
+#: Entries, transfers or holds that are read in one snapshot.
+SLICE = 20_000
+
+#: The bounds of ids and versions. The version before the first one that is looked for must be a number as well.
+LEAST, FIRST, LAST = -(2**63), -(2**63) + 1, 2**63 - 1
+LEAST_STRIPE, LAST_STRIPE = -(2**15), 2**15 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,177 +66,195 @@ class Report:
         return [f"Books: {counted}", *(line for check in self.checks for line in check.lines()), verdict]
 
 
-_COUNTS = """
-SELECT (SELECT count(*) FROM ledger.accounts) AS accounts, (SELECT count(*) FROM ledger.balances) AS balances,
-    (SELECT count(*) FROM ledger.transfers) AS transfers, (SELECT count(*) FROM ledger.entries) AS entries,
-    (SELECT count(*) FROM ledger.holds) AS holds,
-    (SELECT count(*) FROM ledger.holds WHERE status = 'pending') AS pending_holds,
-    (SELECT count(DISTINCT asset) FROM ledger.accounts) AS assets
-"""
-
-#: Name, what is counted, and a query whose rows are the violations, each as one text.
-_CHECKS: tuple[tuple[str, str, str], ...] = (
-    (
-        "every transfer has entries, and they sum to zero per asset",
-        "transfers",
-        """
-        SELECT 'transfer ' || t.id || ' (' || t.idempotency_key || '): ' ||
-            CASE WHEN e.asset IS NULL THEN 'has no entries' ELSE 'entries of ' || e.asset || ' sum to ' || e.total END
-        FROM ledger.transfers t
-        LEFT JOIN (SELECT transfer_id, asset, sum(amount) AS total FROM ledger.entries GROUP BY transfer_id, asset) e
-            ON e.transfer_id = t.id
-        WHERE e.total IS DISTINCT FROM 0
-        """,
-    ),
-    (
-        "every entry belongs to a transfer, has its time, and carries its account's asset",
-        "entries",
-        """
-        SELECT 'entry ' || e.account_id || '/' || e.stripe || '/' || e.version || ': ' ||
-            CASE WHEN t.id IS NULL THEN 'no transfer ' || e.transfer_id
-                 WHEN a.id IS NULL THEN 'no account'
-                 WHEN a.asset <> e.asset THEN 'is of ' || e.asset || ', its account of ' || a.asset
-                 ELSE 'effective ' || e.effective_at || ', its transfer ' || t.effective_at END
-        FROM ledger.entries e
-        LEFT JOIN ledger.transfers t ON t.id = e.transfer_id
-        LEFT JOIN ledger.accounts a ON a.id = e.account_id
-        WHERE t.id IS NULL OR a.id IS NULL OR a.asset <> e.asset OR t.effective_at <> e.effective_at
-        """,
-    ),
-    (
-        "every key stands for one transfer",
-        "transfers",
-        """
-        SELECT 'key ' || idempotency_key || ': ' || count(*) || ' transfers'
-        FROM ledger.transfers GROUP BY idempotency_key HAVING count(*) > 1
-        """,
-    ),
-    (
-        "every key stands for one hold",
-        "holds",
-        """
-        SELECT 'key ' || idempotency_key || ': ' || count(*) || ' holds'
-        FROM ledger.holds GROUP BY idempotency_key HAVING count(*) > 1
-        """,
-    ),
-    (
-        "all balances of an asset sum to zero",
-        "assets",
-        """
-        SELECT a.asset || ': balances sum to ' || sum(b.posted)
-        FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id
-        GROUP BY a.asset HAVING sum(b.posted) <> 0
-        """,
-    ),
-    (
-        "every balance equals the sum of its entries, and its version their number",
-        "balances",
-        """
-        SELECT coalesce(a.path || ' ' || a.asset, 'no account') || ' (' || id || '/' || stripe || '): ' ||
-            coalesce('balance ' || b.posted || ' at version ' || b.version, 'no balance') || ', entries sum to ' ||
-            coalesce(e.total, 0) || ' and count ' || coalesce(e.number, 0)
-        FROM (SELECT account_id AS id, stripe, posted, version FROM ledger.balances) b
-        FULL JOIN (
-            SELECT account_id AS id, stripe, sum(amount) AS total, count(*) AS number, max(version) AS last
-            FROM ledger.entries GROUP BY account_id, stripe
-        ) e USING (id, stripe)
-        LEFT JOIN ledger.accounts a USING (id)
-        WHERE b.posted IS DISTINCT FROM coalesce(e.total, 0) OR b.version <> coalesce(e.number, 0)
-           OR b.version <> coalesce(e.last, 0)
-        """,
-    ),
-    (
-        "versions run from 1 without gaps, and each entry's balance follows from the one before",
-        "entries",
-        """
-        SELECT 'entry ' || account_id || '/' || stripe || '/' || version || ': after version ' || previous_version ||
-            ' with balance ' || previous_balance || ', amount ' || amount || ' gives ' || balance_after
-        FROM (
-            SELECT e.*, lag(version, 1, 0::bigint) OVER w AS previous_version,
-                lag(balance_after, 1, 0::bigint) OVER w AS previous_balance
-            FROM ledger.entries e WINDOW w AS (PARTITION BY account_id, stripe ORDER BY version)
-        ) chain
-        WHERE version <> previous_version + 1 OR balance_after <> previous_balance + amount
-        """,
-    ),
-    (
-        "what is set aside equals the open holds",
-        "balances",
-        """
-        SELECT coalesce(a.path || ' ' || a.asset, 'no account') || ' (' || id || '): set aside ' ||
-            coalesce(b.pending_out, 0) || ', open holds ' || coalesce(h.total, 0)
-        FROM (SELECT account_id AS id, sum(pending_out) AS pending_out FROM ledger.balances GROUP BY account_id) b
-        FULL JOIN (
-            SELECT account_id AS id, sum(amount) AS total FROM ledger.holds WHERE status = 'pending' GROUP BY account_id
-        ) h USING (id)
-        LEFT JOIN ledger.accounts a USING (id)
-        WHERE coalesce(b.pending_out, 0) <> coalesce(h.total, 0)
-        """,
-    ),
-    (
-        "every captured hold has the transfer that captured it, for that amount",
-        "holds",
-        """
-        SELECT 'hold ' || h.id || ': captured ' || h.captured || ', its transfer took ' || coalesce(-e.amount, 0)
-        FROM ledger.holds h
-        LEFT JOIN ledger.transfers t ON t.id = h.ended_transfer_id AND t.hold_id = h.id
-        LEFT JOIN ledger.entries e ON e.transfer_id = t.id AND e.account_id = h.account_id
-        WHERE h.status = 'posted' AND e.amount IS DISTINCT FROM -h.captured
-        UNION ALL
-        SELECT 'transfer ' || t.id || ': captures hold ' || t.hold_id || ', which does not name it'
-        FROM ledger.transfers t LEFT JOIN ledger.holds h ON h.id = t.hold_id
-        WHERE t.hold_id IS NOT NULL AND h.ended_transfer_id IS DISTINCT FROM t.id
-        """,
-    ),
-    (
-        "every account has its stripes, and available money is not below its floor",
-        "accounts",
-        """
-        SELECT a.path || ' ' || a.asset || ' (' || a.id || '): ' || count(b.account_id) || ' of ' || a.stripes ||
-            ' stripes, available ' || coalesce(sum(b.posted - b.pending_out), 0) || ', floor ' ||
-            coalesce(a.floor::text, 'none') || ', enforced ' || coalesce(min(b.floor)::text, 'none')
-        FROM ledger.accounts a LEFT JOIN ledger.balances b ON b.account_id = a.id
-        GROUP BY a.id
-        HAVING count(b.account_id) <> a.stripes OR sum(b.posted - b.pending_out) < a.floor
-            OR min(b.floor) IS DISTINCT FROM a.floor OR min(b.asset) <> a.asset OR max(b.asset) <> a.asset
-        """,
-    ),
-)
+async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> Report:
+    """Check every rule of the books in short read-only snapshots; the connection must be in no transaction."""
+    return await _Verification(connection, slice_size).run()
 
 
-async def verify(connection: asyncpg.Connection) -> Report:
-    """Check every rule of the books in one read-only snapshot; the connection must be in no transaction."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute(guards.SEARCH_PATH)
-        row = await connection.fetchrow(_COUNTS)
-        assert row is not None
-        counts = {name.replace("_", " "): int(number) for name, number in row.items()}
-        checks = [await _check(connection, name, counts[unit], unit, query) for name, unit, query in _CHECKS]
-        for name, table, unit, query in beside.CHECKS:
-            if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
-                number = await connection.fetchval(f"SELECT count(*) FROM {table}")
-                checks.append(await _check(connection, name, number, unit, query))
-        checks.extend(_guards([str(row["line"]) for row in await connection.fetch(guards.QUERY)]))
-    return Report(counts, tuple(checks))
+@dataclass(slots=True)
+class _Sums:
+    """What the entries of one account that were read in earlier snapshots come to, for each stripe."""
 
+    totals: Counter[int] = field(default_factory=Counter)
+    numbers: Counter[int] = field(default_factory=Counter)
+    last: dict[int, int] = field(default_factory=dict)
 
-def _guards(found: list[str]) -> list[Check]:
-    expected, differences = guards.expected(), guards.differences(found)
-    return [
-        Check(
-            name,
-            sum(line.startswith(kind) for line in expected),
-            {"policy": "policies"}.get(kind, f"{kind}s"),
-            tuple(differences[kind][:MAX_LISTED]),
-            len(differences[kind]),
+    def add(self, rows: Iterable[asyncpg.Record]) -> None:
+        for row in rows:
+            self.totals[row["stripe"]] += int(row["total"])
+            self.numbers[row["stripe"]] += row["number"]
+            self.last[row["stripe"]] = row["last"]
+
+    def columns(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        stripes = list(self.last)
+        return (
+            stripes,
+            [self.totals[stripe] for stripe in stripes],
+            [self.numbers[stripe] for stripe in stripes],
+            [self.last[stripe] for stripe in stripes],
         )
-        for kind, name in guards.KINDS.items()
-    ]
 
 
-async def _check(connection: asyncpg.Connection, name: str, checked: int, unit: str, query: str) -> Check:
-    rows = await connection.fetch(
-        f"SELECT v.violation, count(*) OVER () AS number FROM ({query}) AS v (violation) LIMIT {MAX_LISTED}"
-    )
-    violations = tuple(str(row["violation"]) for row in rows)
-    return Check(name, checked, unit, violations, int(rows[0]["number"]) if rows else 0)
+class _Verification:
+    """One run: what was found and counted so far."""
+
+    def __init__(self, connection: asyncpg.Connection, slice_size: int) -> None:
+        self._connection = connection
+        self._size = slice_size
+        self._violations: dict[str, list[str]] = {}
+        self._numbers: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    async def run(self) -> Report:
+        async with self._snapshot():
+            counted = await self._connection.fetchrow(checks.COUNTS)
+        assert counted is not None
+        for name, query in checks.WHOLE:
+            async with self._snapshot():
+                await self._check(name, query)
+        await self._pages("transfers", checks.TRANSFER_KEYS, checks.OF_TRANSFERS)
+        await self._pages("holds", checks.HOLD_KEYS, checks.OF_HOLDS)
+        await self._accounts()
+        found = {name: self._counts[name] for name in ("transfers", "entries", "holds")}
+        counts = {name.replace("_", " "): int(number) for name, number in counted.items()} | found
+        order = ("accounts", "balances", "transfers", "entries", "holds", "pending holds", "assets")
+        counts = {name: counts[name] for name in order}
+        report = [self._report(name, counts[unit], unit) for name, unit in checks.CHECKS.items()]
+        return Report(counts, (*report, *await self._beside(), *await self._guards()))
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[None]:
+        async with self._connection.transaction(isolation="repeatable_read", readonly=True):
+            yield
+
+    async def _pages(self, table: str, keys: str, of_page: tuple[tuple[str, str], ...]) -> None:
+        """Check a table that has ids, page by page in their order."""
+        indexed = await self._connection.fetchval(checks.KEYS_INDEXED.format(table=table))
+        if not indexed:
+            async with self._snapshot():
+                await self._check(keys, checks.KEYS_OF_ALL.format(table=table))
+        # What comes meanwhile is left for the next time, or a busy database would never be done.
+        newest = await self._connection.fetchval(f"SELECT id FROM ledger.{table} ORDER BY id DESC LIMIT 1")
+        after, full = UUID(int=0), newest is not None
+        while full:
+            async with self._snapshot():
+                ids = await self._connection.fetch(
+                    f"SELECT id FROM ledger.{table} WHERE id BETWEEN $1 AND $2 ORDER BY id LIMIT $3",
+                    after,
+                    newest,
+                    self._size + 1,
+                )
+                page = [row["id"] for row in ids]
+                full = len(page) > self._size
+                if full:
+                    after = page.pop()
+                for name, query in of_page:
+                    await self._check(name, query, page)
+                if indexed:
+                    await self._check(keys, checks.KEYS_OF_PAGE.format(table=table), page)
+            self._counts[table] += len(page)
+
+    async def _accounts(self) -> None:
+        """Check all entries: many accounts at a time, or a part of the entries of one that has too many.
+
+        Slices leave no id between them, so entries without an account or a balance are read as well.
+        """
+        first, after, entries, rows = LEAST, LEAST, 0, await self._accounts_after(LEAST)
+        while rows:
+            for account_id, number in rows:
+                if first < account_id and entries + number > self._size:
+                    await self._entries(first, account_id - 1)
+                    first, entries = account_id, 0
+                if number > self._size:
+                    await self._parts(account_id)
+                    first, entries = account_id + 1, 0
+                else:
+                    entries += number
+                after = account_id
+            rows = await self._accounts_after(after)
+        await self._entries(first, LAST)
+
+    async def _accounts_after(self, account_id: int) -> list[tuple[int, int]]:
+        rows = await self._connection.fetch(checks.ACCOUNTS_AFTER, account_id)
+        return [(row["account_id"], row["entries"]) for row in rows]
+
+    async def _parts(self, account_id: int) -> None:
+        """Check the entries of one account stripe by stripe, because each counts its versions for itself."""
+        free = LEAST_STRIPE
+        for row in await self._connection.fetch(checks.STRIPES, account_id):
+            stripe, newest = row["stripe"], row["version"]
+            if free < stripe:
+                await self._entries(account_id, account_id, stripes=(free, stripe - 1))
+            sums, version = _Sums(), FIRST
+            # What comes meanwhile is read at the end, with the balance.
+            while (full := await self._full(account_id, stripe, version)) is not None and version < full <= newest:
+                bounds = (account_id, account_id, version, full - 1, stripe, stripe)
+                async with self._snapshot():
+                    await self._of_entries(*bounds)
+                    sums.add(await self._connection.fetch(checks.SUMS, *bounds))
+                version = full
+            await self._entries(account_id, account_id, version, (stripe, stripe), sums)
+            free = stripe + 1
+        await self._entries(account_id, account_id, stripes=(free, LAST_STRIPE))
+
+    async def _full(self, account_id: int, stripe: int, version: int) -> int | None:
+        full = await self._connection.fetchval(checks.VERSION_AFTER, account_id, stripe, version, self._size)
+        return None if full is None else int(full)
+
+    async def _entries(
+        self,
+        first: int,
+        last: int,
+        version: int = FIRST,
+        stripes: tuple[int, int] = (LEAST_STRIPE, LAST_STRIPE),
+        sums: _Sums | None = None,
+    ) -> None:
+        """Check entries from a version on, and the balances that they come to."""
+        bounds = (first, last, version, LAST, *stripes)
+        async with self._snapshot():
+            await self._of_entries(*bounds)
+            await self._check(checks.BALANCES, checks.OF_BALANCES, *bounds, *(sums or _Sums()).columns())
+
+    async def _of_entries(self, *bounds: int) -> None:
+        for name, query in checks.OF_ENTRIES:
+            await self._check(name, query, *bounds)
+        self._counts["entries"] += await self._connection.fetchval(checks.NUMBER_OF_ENTRIES, *bounds)
+
+    async def _beside(self) -> list[Check]:
+        found = []
+        for name, table, unit, query in beside.CHECKS:
+            async with self._snapshot():
+                if await self._connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
+                    number = await self._connection.fetchval(f"SELECT count(*) FROM {table}")
+                    await self._check(name, query)
+                    found.append(self._report(name, number, unit))
+        return found
+
+    async def _guards(self) -> list[Check]:
+        async with self._snapshot():
+            await self._connection.execute(guards.SEARCH_PATH)
+            lines = [str(row["line"]) for row in await self._connection.fetch(guards.QUERY)]
+        expected, differences = guards.expected(), guards.differences(lines)
+        return [
+            Check(
+                name,
+                sum(line.startswith(kind) for line in expected),
+                {"policy": "policies"}.get(kind, f"{kind}s"),
+                tuple(differences[kind][:MAX_LISTED]),
+                len(differences[kind]),
+            )
+            for kind, name in guards.KINDS.items()
+        ]
+
+    async def _check(self, name: str, query: str, *arguments: Any) -> None:
+        rows = await self._connection.fetch(
+            f"SELECT v.violation, count(*) OVER () AS number FROM ({query}) AS v (violation) LIMIT {MAX_LISTED}",
+            *arguments,
+        )
+        if rows:
+            listed = self._violations.setdefault(name, [])
+            listed.extend(str(row["violation"]) for row in rows[: MAX_LISTED - len(listed)])
+            self._numbers[name] += int(rows[0]["number"])
+
+    def _report(self, name: str, checked: int, unit: str) -> Check:
+        return Check(name, checked, unit, tuple(self._violations.get(name, ())), self._numbers[name])

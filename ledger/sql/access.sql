@@ -38,6 +38,9 @@ CREATE POLICY tenant ON ledger.transfers FOR SELECT TO bursar_api USING (
 GRANT USAGE ON SCHEMA ledger TO bursar_api, bursar_platform;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
+-- Nor may everybody call what is made later, until somebody is granted it. Not for a schema: what is granted for all of
+-- them, which EXECUTE is to PUBLIC, can only be taken back for all of them.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     ledger.open_account, ledger.post, ledger.post_legs, ledger.post_batch, ledger.lock_balances,
     ledger.hold, ledger.capture_hold, ledger.void_hold, ledger.expire_holds, ledger.balance_as_of

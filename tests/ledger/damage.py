@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from ledger.verify import verify
+from ledger.verify import SLICE, verify
 from tests.conftest import DatabaseUrls
 from tests.support.books import Books
 
@@ -16,8 +16,9 @@ async def assert_found(books: Books, urls: DatabaseUrls, damage: tuple[str, set[
         await owner.execute("SET session_replication_role = replica;" + statement)
     finally:
         await owner.close()
-    report = await verify(books.connections[0])
-    failed = {check.name for check in report.checks if check.violation_count}
-    assert not report.ok
-    assert {next((text for text in broken if check.startswith(text)), check) for check in failed} == broken
-    assert all(check.violations for check in report.checks if check.violation_count)
+    for slice_size in (SLICE, 1):
+        report = await verify(books.connections[0], slice_size=slice_size)
+        failed = {check.name for check in report.checks if check.violation_count}
+        assert not report.ok
+        assert {next((text for text in broken if check.startswith(text)), check) for check in failed} == broken
+        assert all(check.violations for check in report.checks if check.violation_count)

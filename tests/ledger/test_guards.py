@@ -7,6 +7,8 @@ import pytest
 
 from domain import accounts
 from domain.accounts import Account
+from ledger import guards
+from stack.migrate import ROOT
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
 
@@ -255,3 +257,29 @@ async def test_transaction_of_one_tenant_is_not_turned_to_another(books: Books, 
 async def test_platform_role_cannot_call_the_inner_functions(books: Books) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await books.connections[0].fetch("SELECT ledger.write_legs('{}', '{}', '{}', '{}', now())")
+
+
+async def test_what_is_made_later_is_called_by_nobody_until_it_is_granted(fresh_database_urls: DatabaseUrls) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    body = "(a bigint) RETURNS bigint LANGUAGE sql RETURN a"
+    await owner.execute(f"CREATE FUNCTION ledger.later{body}; CREATE FUNCTION public.later{body}")
+    may = "SELECT has_function_privilege('bursar_api', $1::regprocedure, 'EXECUTE')"
+    granted = [await owner.fetchval(may, f"{schema}.later(bigint)") for schema in ("ledger", "public")]
+    await owner.close()
+    assert granted == [False, False]
+
+
+async def test_files_of_the_books_run_again_change_nothing(fresh_database_urls: DatabaseUrls) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+
+    async def lines() -> list[str]:
+        async with owner.transaction():
+            await owner.execute(guards.SEARCH_PATH)
+            return sorted(str(row["line"]) for row in await owner.fetch(guards.QUERY))
+
+    before = await lines()
+    for name in ("roles", "accounts", "guards", "post", "batch", "holds", "read", "access"):
+        await owner.execute((ROOT / f"ledger/sql/{name}.sql").read_text("utf-8"))
+    after = await lines()
+    await owner.close()
+    assert after == before

@@ -8,8 +8,9 @@ import asyncpg
 import pytest
 
 from domain import accounts
+from ledger import guards
 from ledger.__main__ import main
-from ledger.gateway import Leg
+from ledger.gateway import Ledger, Leg
 from ledger.verify import verify
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
@@ -219,6 +220,41 @@ DAMAGES = {
         "GRANT EXECUTE ON FUNCTION ledger.post TO bursar_api",
         {"nobody but the owner writes"},
     ),
+    "tenants may read a view of all entries": (
+        "CREATE VIEW public.statements AS SELECT * FROM ledger.entries;GRANT SELECT ON public.statements TO bursar_api",
+        {"nobody but the owner writes"},
+    ),
+    "everybody may read a column of a view of a view": (
+        "CREATE VIEW public.statements AS SELECT * FROM ledger.balances;"
+        "CREATE MATERIALIZED VIEW public.totals AS SELECT sum(posted) AS total FROM public.statements;"
+        "GRANT SELECT (total) ON public.totals TO PUBLIC",
+        {"nobody but the owner writes"},
+    ),
+    "tenants may post through a function": (
+        "CREATE FUNCTION public.pay(a bigint, b bigint) RETURNS record LANGUAGE sql SECURITY DEFINER"
+        " AS $$ SELECT ledger.post(uuidv7()::text, 'x', a, b, 1, NULL, now()) $$;"
+        "GRANT EXECUTE ON FUNCTION public.pay TO bursar_api",
+        {"every function of the books", "nobody but the owner writes"},
+    ),
+    "a function of before posts": (
+        "CREATE OR REPLACE FUNCTION public.write_escrow_parties() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " AS $$ BEGIN PERFORM ledger.post(uuidv7()::text, 'x', 256, 512, 1, NULL, now()); RETURN NULL; END $$",
+        {"every function of the books"},
+    ),
+    "rule instead of writing": (
+        "CREATE RULE nothing AS ON INSERT TO ledger.entries DO INSTEAD NOTHING",
+        {"every trigger of the books"},
+    ),
+    "debt above zero": (
+        "SELECT ledger.post('x', 'x', (SELECT id FROM ledger.accounts WHERE path = 'platform/credit_issuance'),"
+        " (SELECT account_id FROM ledger.open_account('org/o/debt/CREDIT', 'CREDIT', 'o', 'asset', NULL, 1::smallint)),"
+        " 1, NULL, now())",
+        {"what organizations owe"},
+    ),
+    "entries of no account": (
+        f"UPDATE ledger.entries SET account_id = account_id + 1 WHERE account_id = {ORG}",
+        {"every entry belongs", "every balance equals", "every captured hold"},
+    ),
 }
 
 
@@ -341,6 +377,71 @@ async def test_role_that_changed_how_its_own_sessions_begin_is_named(
         ("missing: setting bursar_api (none)", "unexpected: setting bursar_api search_path=evil, public")
     ]
     assert (await verify(small_books.connections[0])).ok
+
+
+async def test_roles_that_no_rule_binds_are_named(fresh_database_urls: DatabaseUrls) -> None:
+    """Within a transaction that is rolled back, because roles are the whole server's."""
+    owner = await asyncpg.connect(fresh_database_urls.owner)
+    changing = owner.transaction()
+    await changing.start()
+    await owner.execute("CREATE ROLE mallory SUPERUSER; ALTER ROLE bursar_platform SUPERUSER")
+    await owner.execute(guards.SEARCH_PATH)
+    found = guards.differences(str(row["line"]) for row in await owner.fetch(guards.QUERY))
+    await changing.rollback()
+    await owner.close()
+    assert {kind: lines for kind, lines in found.items() if lines} == {
+        "grant": [
+            "missing: grant bursar_platform is bound by row-level security",
+            "unexpected: grant bursar_platform is a superuser",
+            "unexpected: grant mallory is a superuser",
+        ]
+    }
+
+
+async def test_no_snapshot_reads_more_than_a_slice_and_all_of_them_read_everything(small_books: Books) -> None:
+    busy, other = await small_books.org(1000), await small_books.org(1000)
+    for number in range(60):
+        source, destination = (busy, other) if number % 2 else (other, busy)
+        await small_books.ledger.post(
+            key=fresh("k"), kind="t", source=source, destination=destination, amount_minor=1, effective_at=NOW
+        )
+    connection, snapshots = small_books.connections[0], list[str]()
+    connection.add_query_logger(lambda query: snapshots.append(query.query))
+    whole = await verify(connection)
+    in_few = sum(query.startswith("BEGIN") for query in snapshots)
+    snapshots.clear()
+    sliced = await verify(connection, slice_size=10)
+    in_many = sum(query.startswith("BEGIN") for query in snapshots)
+    assert (sliced.ok, sliced.counts, sliced.checks) == (True, whole.counts, whole.checks)
+    # Seven for the transfers, and for either account its 61 entries.
+    assert in_many - in_few >= 6 + 2 * 5
+
+
+async def test_books_are_right_while_they_are_written(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:
+    async with open_books(fresh_database_urls.platform, clients=4) as writing:
+        orgs = [await writing.org(10**12) for _ in range(3)]
+        proven = asyncio.Event()
+
+        async def write(ledger: Ledger, number: int) -> None:
+            while not proven.is_set():
+                source, destination = orgs[number % 3], orgs[(number + 1) % 3]
+                await ledger.post_legs(
+                    key=fresh("k"),
+                    kind="t",
+                    legs=[Leg(source, destination, 1), Leg(destination, COMMISSION, 1), Leg(COMMISSION, source, 1)],
+                    effective_at=NOW,
+                )
+                held = await ledger.hold(key=fresh("h"), account=source, amount_minor=1, expires_at=LATER, held_at=NOW)
+                await ledger.capture(
+                    key=fresh("c"), hold_id=held.hold_id, amount_minor=1, destination=destination, effective_at=NOW
+                )
+
+        tasks = [asyncio.create_task(write(ledger, number)) for number, ledger in enumerate(writing.clients)]
+        reports = [await verify(small_books.connections[0], slice_size=size) for size in (5, 20, 100)]
+        proven.set()
+        await asyncio.gather(*tasks)
+    for report in reports:
+        assert report.ok, "\n".join(report.lines())
 
 
 async def test_long_list_of_violations_is_cut_and_counted(
