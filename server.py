@@ -1,10 +1,15 @@
 """Composition root of the web process: settings → logs → app → uvicorn. `python server.py` runs until SIGTERM."""
 
+import asyncio
+import contextlib
+from collections.abc import Generator
 from typing import Any
 
 import uvicorn
+import uvloop
+from fastapi import FastAPI
 
-from api.app import create_app
+from api.app import create_app, create_private_app
 from api.protocol import BoundedProtocol
 from composition import make_providers
 from runtime import logs
@@ -19,7 +24,7 @@ def serving(settings: Settings) -> dict[str, Any]:
     return {
         "host": settings.host,
         "port": settings.port,
-        "loop": "uvloop",
+        "loop": "none",
         "http": BoundedProtocol,
         "limit_concurrency": settings.limit_concurrency,
         "proxy_headers": settings.trusted_proxies is not None,
@@ -31,6 +36,43 @@ def serving(settings: Settings) -> dict[str, Any]:
         "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 30,
     }
+
+
+def serving_privately(settings: Settings) -> dict[str, Any]:
+    """Return how uvicorn serves what is for probes and scrapers alone."""
+    return {
+        **serving(settings),
+        "host": settings.private_host,
+        "port": settings.private_port,
+        "limit_concurrency": 100,
+        "proxy_headers": False,
+        "timeout_graceful_shutdown": 1,
+        "lifespan": "off",
+    }
+
+
+class _PrivateServer(uvicorn.Server):
+    """The listener of the private port: it ends when the public one has ended, and leaves signals to that one."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Take none."""
+        yield
+
+
+async def serve(app: FastAPI, settings: Settings) -> None:
+    """Serve the app on its port, and what is private on its own, until told to stop."""
+    public = uvicorn.Server(uvicorn.Config(app, **serving(settings)))
+    if not settings.private_port:
+        await public.serve()
+        return
+    private = _PrivateServer(uvicorn.Config(create_private_app(app), **serving_privately(settings)))
+    listening = asyncio.create_task(private.serve())
+    try:
+        await public.serve()
+    finally:
+        private.should_exit = True
+        await listening
 
 
 def main() -> None:
@@ -46,7 +88,8 @@ def main() -> None:
         sealer=Sealer(settings.encryption_keys),
     )
     providers = make_providers(settings, database)
-    uvicorn.run(create_app(settings, database=database, telemetry=telemetry, providers=providers), **serving(settings))
+    app = create_app(settings, database=database, telemetry=telemetry, providers=providers)
+    uvloop.run(serve(app, settings))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
-from api.v1 import ROOT_ROUTERS, ROUTERS
+from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from providers.payments.registry import Providers
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
@@ -98,9 +98,10 @@ def create_app(
     )
     app.state.deps = deps
     app.router.route_class = StrictRoute
+    below, root = ((), ()) if settings.private_port else (PRIVATE_ROUTERS, PRIVATE_ROOT_ROUTERS)
     for prefix, in_schema in (("/api/v1", True), ("/api", False)):
-        mount(app, ROUTERS, prefix=prefix, in_schema=in_schema)
-    mount(app, ROOT_ROUTERS, prefix="", in_schema=False)
+        mount(app, (*ROUTERS, *below), prefix=prefix, in_schema=in_schema)
+    mount(app, (*ROOT_ROUTERS, *root), prefix="", in_schema=False)
     # Last, because paths are tried in order and these are asked for least.
     app.openapi_url = "/openapi.json"
     app.setup()
@@ -110,6 +111,17 @@ def create_app(
     _complete_openapi(app)
     app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, metrics=deps.metrics)
     return app
+
+
+def create_private_app(app: FastAPI) -> FastAPI:
+    """Build what probes and scrapers ask on the private port: of the public app, whose parts it shares."""
+    deps: Deps = app.state.deps
+    private = FastAPI(openapi_url=None, redirect_slashes=False, telemetry=UNTRACED)
+    private.state.deps = deps
+    mount(private, (*ROOT_ROUTERS, *PRIVATE_ROOT_ROUTERS), prefix="", in_schema=False)
+    errors.install(private)
+    private.add_middleware(Edge, max_body_bytes=deps.settings.max_body_bytes, metrics=deps.metrics)
+    return private
 
 
 def _dependencies(settings: Settings, database: Database | None, temporal: Client | None, providers: Providers) -> Deps:

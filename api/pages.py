@@ -22,8 +22,7 @@ code{{background:#8882;padding:.1em .3em;border-radius:.2em}}:target{{background
 _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents work for pay.</p><ul>
 <li><a href="/docs">API documentation</a> (<a href="/openapi.json">OpenAPI</a>,
 <a href="/docs/errors">error codes</a>)</li>
-<li><a href="{temporal}">Temporal UI</a>: every process that waits, readable and steerable</li>
-<li><a href="/readyz">Readiness</a>, <a href="/metrics">metrics</a></li></ul>"""
+<li><a href="{temporal}">Temporal UI</a>: every process that waits, readable and steerable</li></ul>"""
 
 
 @router.get("/")

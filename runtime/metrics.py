@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import (
@@ -95,6 +95,12 @@ class ApiMetrics:
             registry=self.registry,
         )
         self.set_inbox_oldest(None)
+        self._alerts_open = Gauge(
+            "bursar_alerts_open",
+            "Alerts that nobody has acknowledged and whose case is not over, by kind.",
+            ("kind",),
+            registry=self.registry,
+        )
         self._payment_commands = Counter(
             "bursar_payment_commands",
             "Commands given to payments, by command and outcome: ok, the code of the refusal, or error.",
@@ -130,6 +136,12 @@ class ApiMetrics:
     def set_inbox_oldest(self, seconds: float | None) -> None:
         """Keep for how long the oldest unhandled event waits; None when that is not known."""
         self._inbox_oldest.set(math.nan if seconds is None else seconds)
+
+    def set_alerts_open(self, counts: Mapping[str, int]) -> None:
+        """Keep how many alerts of each kind are open."""
+        self._alerts_open.clear()
+        for kind, count in counts.items():
+            self._alerts_open.labels(kind).set(count)
 
     @contextmanager
     def escrow_command(self, command: str) -> Iterator[None]:

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    private_host: str = "127.0.0.1"
+    private_port: int = Field(default=8005, ge=0, le=65535)
     trusted_proxies: str | None = None
     limit_concurrency: int = Field(default=1000, ge=1)
     worker_metrics_host: str = "127.0.0.1"

@@ -174,4 +174,6 @@ class ServerPart(RootScript):
                 answer = await client.get(f"{self._url}/readyz")
         except httpx.HTTPError as error:
             return str(error) or type(error).__name__
-        return None if answer.status_code == 200 else f"/readyz answers {answer.status_code}: {answer.text[:300]}"
+        if answer.status_code == 200 and answer.json()["status"] == "ready":
+            return None
+        return f"/readyz answers {answer.status_code}: {answer.text[:300]}"

@@ -155,6 +155,7 @@ class Stack:
             "BURSAR_TEMPORAL_UI_URL": self.temporal_ui_url,
             "BURSAR_HOST": "127.0.0.1",
             "BURSAR_PORT": str(self.ports.api),
+            "BURSAR_PRIVATE_PORT": "0",
             "BURSAR_WORKER_METRICS_PORT": str(self.ports.worker_metrics),
             **{name: SHORT for name in FLOORS if not os.environ.get(name)},
             **self._extra_env,

@@ -15,8 +15,8 @@ from api.v1.contracts.endpoints import router as contracts
 from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.escrows.endpoints import router as escrows
+from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
-from api.v1.health.endpoints import scraped
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
@@ -46,5 +46,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     health,
 )
 
+#: Served on the private port, and with the others where there is none.
+PRIVATE_ROUTERS: tuple[APIRouter, ...] = (operations,)
+PRIVATE_ROOT_ROUTERS: tuple[APIRouter, ...] = (operations, scraped)
+
 #: Served at the root as well, where probes and scrapers look.
-ROOT_ROUTERS: tuple[APIRouter, ...] = (health, scraped)
+ROOT_ROUTERS: tuple[APIRouter, ...] = (health,)

@@ -25,6 +25,7 @@ def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
         "database_url": urls.tenant,
         "platform_database_url": urls.platform,
         "temporal_address": "127.0.0.1:1",
+        "private_port": 0,
         "rate_limit": "1000000/minute",
         "organization_rate_limit": "1000000/minute",
         "database_pool_size": 5,

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 from api.app import create_app
 from api.keyring import split_token
-from api.v1 import ROUTERS
+from api.v1 import PRIVATE_ROUTERS, ROUTERS
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
@@ -105,7 +105,7 @@ def endpoints() -> set[tuple[str, str]]:
     """Every operation of this part; the escrow's have a table of their own."""
     return {
         (method, route.path)
-        for router in ROUTERS
+        for router in (*ROUTERS, *PRIVATE_ROUTERS)
         for route in router.routes
         if isinstance(route, APIRoute) and "escrow" not in route.path
         for method in route.methods or ()

@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Awaitable, Callable
 
 import asyncpg
@@ -157,6 +158,30 @@ async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: D
     (found,) = good(await operator.get(f"/alerts?kind=escrow.decision_overdue&subject={subjects[0]}"))["data"]
     assert found["subject"] == subjects[0]
     assert good(await operator.get(f"/alerts?kind=payment.debt&subject={subjects[0]}"))["data"] == []
+
+
+async def test_open_alerts_are_counted_in_a_metric_by_their_kind(
+    operator: Caller, deps: Deps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What was written is kept for a second: here each look is an hour later.
+    hours = itertools.count(3600, 3600)
+    monkeypatch.setattr(deps.metrics, "clock", lambda: float(next(hours)))
+    monkeypatch.setattr(deps.metrics, "_rendered", {})
+
+    async def counted() -> float:
+        text = (await operator.http.get("/metrics")).text
+        found = [
+            line for line in text.splitlines() if line.startswith('bursar_alerts_open{kind="customer.unused_cash"}')
+        ]
+        return float(found[0].split()[1]) if found else 0.0
+
+    before, subject = await counted(), new_id("org")
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(session, kind="customer.unused_cash", subject=subject, detail="Look.")
+    assert await counted() == before + 1
+    async with deps.database.platform() as session:
+        await alerts.close_cases(session, subject, {"customer.unused_cash"}, "test")
+    assert await counted() == before
 
 
 async def test_unknown_alert_is_404(operator: Caller) -> None:

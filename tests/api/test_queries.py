@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from fastapi.routing import APIRoute
 
-from api.v1 import ROUTERS
+from api.v1 import PRIVATE_ROUTERS, ROUTERS
 from repositories.alert import raise_alert
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.db
 
 ROUTES = [
     (method, route)
-    for router in ROUTERS
+    for router in (*ROUTERS, *PRIVATE_ROUTERS)
     for route in router.routes
     if isinstance(route, APIRoute) and not getattr(route.endpoint, "raw_body", False)
     for method in sorted(route.methods or ())

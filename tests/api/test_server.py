@@ -1,6 +1,8 @@
 """The app behind uvicorn on a real socket: whose address counts, and what is not read to its end."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -10,8 +12,10 @@ import pytest
 import uvicorn
 
 from api import protocol
-from api.app import create_app
+from api.app import create_app, create_private_app
+from server import serve as serve_both
 from server import serving
+from stack.temporal import free_port
 from tests.api.conftest import Caller, Tenant, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 
@@ -140,3 +144,47 @@ async def test_connections_above_the_limit_are_answered_503(serve: Serve) -> Non
             assert (await client.get("/healthz")).status_code == 503
         writer.close()
         await read_to_end(reader)
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+async def test_what_operators_ask_is_on_the_private_port_alone(path: str, database_urls: DatabaseUrls) -> None:
+    app = create_app(settings_for(database_urls, private_port=8005))
+    private = create_private_app(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://public.test") as outside,
+        httpx.AsyncClient(transport=httpx.ASGITransport(private), base_url="http://private.test") as inside,
+    ):
+        for prefix in ("", "/api", "/api/v1"):
+            assert (await outside.get(prefix + path)).status_code == 404
+        assert (await inside.get(path)).status_code == 200
+        for client in (outside, inside):
+            assert (await client.get("/healthz")).status_code == 200
+        assert (await inside.get("/api/v1/agents")).status_code == 404
+
+
+async def test_both_ports_listen_until_the_process_is_told_to_stop(database_urls: DatabaseUrls) -> None:
+    settings = settings_for(database_urls, port=free_port(), private_port=free_port())
+    known = signal.signal(signal.SIGTERM, lambda *_: None)
+    serving_both = asyncio.create_task(serve_both(create_app(settings), settings))
+    try:
+        async with asyncio.timeout(LIMIT), httpx.AsyncClient(trust_env=False) as client:
+            for port, path in ((settings.port, "/healthz"), (settings.private_port, "/readyz")):
+                assert (await answered(client, f"http://127.0.0.1:{port}{path}")).status_code == 200
+            assert (await client.get(f"http://127.0.0.1:{settings.port}/readyz")).status_code == 404
+            os.kill(os.getpid(), signal.SIGTERM)
+            await serving_both
+            for port in (settings.port, settings.private_port):
+                with pytest.raises(httpx.ConnectError):
+                    await client.get(f"http://127.0.0.1:{port}/healthz")
+    finally:
+        signal.signal(signal.SIGTERM, known)
+
+
+async def answered(client: httpx.AsyncClient, url: str) -> httpx.Response:
+    """Ask until somebody listens."""
+    while True:
+        try:
+            return await client.get(url)
+        except httpx.ConnectError:
+            await asyncio.sleep(0)

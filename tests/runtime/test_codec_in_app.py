@@ -24,6 +24,7 @@ async def http(database_urls: DatabaseUrls, db: Database) -> AsyncIterator[httpx
         platform_database_url=database_urls.platform,
         temporal_address="127.0.0.1:1",
         temporal_ui_url=UI,
+        private_port=0,
         encryption_keys=SecretStr(KEY_ONE),
     )
     app = create_app(settings, database=db)

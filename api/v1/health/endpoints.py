@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api.deps import Deps, DepsDep
 from api.fields import ResponseModel
-from repositories import provider_event
+from repositories import alert, provider_event
 
 log = structlog.get_logger("bursar.api")
 router = APIRouter(tags=["health"])
+#: For those who operate this: on the private port, and on the public one where there is no private one.
+operations = APIRouter(tags=["health"])
 #: Not below /api: it is no part of what clients are served.
 scraped = APIRouter(tags=["health"])
 
@@ -30,9 +32,12 @@ class Liveness(ResponseModel):
 
 
 class Readiness(ResponseModel):
-    """Whether every part answers: `ok`, or what is wrong with it."""
+    """Whether every part answers: `ok`, or what is wrong with it.
 
-    status: Literal["ready", "unavailable"]
+    `degraded` is without Temporal: everything can be read, and commands are answered 503.
+    """
+
+    status: Literal["ready", "degraded", "unavailable"]
     postgresql: str
     temporal: str
     inbox_oldest_seconds: int | None = Field(
@@ -74,6 +79,17 @@ async def _inbox_oldest(deps: Deps) -> float | None:
     return age
 
 
+async def _alerts_open(deps: Deps) -> None:
+    """Keep how many alerts of each kind nobody has acknowledged for the metrics; none when that is not known."""
+    counts: dict[str, int] = {}
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            counts = await deps.platform_pool.read(alert.open_by_kind)
+    except Exception as exc:
+        log.warning("alerts.unknown", error=f"{type(exc).__name__}: {exc}"[:300])
+    deps.metrics.set_alerts_open(counts)
+
+
 async def _answer(question: Coroutine[Any, Any, None]) -> str:
     try:
         await asyncio.wait_for(question, CHECK_SECONDS)
@@ -88,23 +104,26 @@ async def healthz() -> Liveness:
     return Liveness(status="ok")
 
 
-@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+@operations.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(deps: DepsDep) -> Response:
-    """Tell whether PostgreSQL and Temporal answer; 503 names the part that does not."""
+    """Tell whether PostgreSQL and Temporal answer; 503 when PostgreSQL does not, without which nothing can be done."""
     postgresql, temporal, age = await asyncio.gather(_postgresql(deps), _temporal(deps), _inbox_oldest(deps))
-    ready = postgresql == "ok" and temporal == "ok"
+    # A load balancer takes away who answers 503: without Temporal that would be every replica, and every read with it.
+    able: Literal["ready", "degraded"] = "ready" if temporal == "ok" else "degraded"
     content = Readiness(
-        status="ready" if ready else "unavailable",
+        status=able if postgresql == "ok" else "unavailable",
         postgresql=postgresql,
         temporal=temporal,
         inbox_oldest_seconds=None if age is None else int(age),
     )
-    return JSONResponse(content.model_dump(), 200 if ready else 503)
+    return JSONResponse(content.model_dump(), 200 if postgresql == "ok" else 503)
 
 
 @scraped.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, deps: DepsDep) -> Response:
     """Show the metrics of this process in Prometheus' text format."""
     accept = request.headers.get("accept", "")
-    content, content_type = await deps.metrics.scrape(accept, lambda: _inbox_oldest(deps))
+    content, content_type = await deps.metrics.scrape(
+        accept, lambda: asyncio.gather(_inbox_oldest(deps), _alerts_open(deps))
+    )
     return Response(content, headers={"Content-Type": content_type})
