@@ -1,6 +1,7 @@
 """Who may do what: every endpoint with every role, and every id of somebody else."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -123,6 +124,7 @@ OBJECTS = {
     ("POST", "/contracts/{contract_id}/acceptance"),
     *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds")),
     *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
+    ("POST", "/payments/{payment_id}/refunds/{refund_id}/give-up"),
     ("PUT", "/billing/payment-methods/{method_id}/default"),
     ("DELETE", "/billing/payment-methods/{method_id}"),
     ("GET", "/billing/invoices/{invoice_id}"),
@@ -216,6 +218,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "slug": project["slug"],
         "invoice_id": invoice["id"],
         "method_id": "pm_1",
+        "refund_id": f"rfd_{NOBODY}",
     }
 
 
@@ -228,7 +231,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"tier": "premium"}
     if method != "POST" or path.endswith("/deploy"):
         return None
-    return {"text": "x"} if path.endswith("/evidence") else {}
+    bodies: dict[str, dict[str, Any]] = {"evidence": {"text": "x"}, "give-up": {"at_provider": False, "reason": "x"}}
+    return bodies.get(path.rpartition("/")[2], {})
 
 
 @pytest.mark.parametrize("role", TENANT_ROLES)
@@ -243,8 +247,8 @@ async def test_object_of_somebody_else_is_404_before_it_is_403(
 @pytest.mark.parametrize("bad", BAD_IDS)
 @pytest.mark.parametrize(("method", "path"), sorted(OBJECTS))
 async def test_id_of_no_form_is_404(method: str, path: str, bad: str, operator: Caller) -> None:
-    name = path.partition("{")[2].partition("}")[0]
-    answer = await operator.ask(method, path.format(**{name: bad}), key=new_key(), json=body_for(method, path))
+    ids = dict.fromkeys(re.findall(r"{(\w+)}", path), bad)
+    answer = await operator.ask(method, path.format(**ids), key=new_key(), json=body_for(method, path))
     refused(answer, 404, "not_found")
 
 
