@@ -16,12 +16,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("entries", sa.Column("org_id", sa.Text(), nullable=True), schema="ledger")
+    op.execute("ALTER TABLE ledger.entries ADD COLUMN IF NOT EXISTS org_id text")
     # The owner alone can do this, once: what the books say stays as it is.
     op.execute("ALTER TABLE ledger.entries DISABLE TRIGGER immutable")
     op.execute(
         "UPDATE ledger.entries e SET org_id = a.org_id FROM ledger.accounts a "
-        "WHERE a.id = e.account_id AND a.org_id IS NOT NULL"
+        "WHERE a.id = e.account_id AND a.org_id IS NOT NULL AND e.org_id IS NULL"
     )
     op.execute("ALTER TABLE ledger.entries ENABLE TRIGGER immutable")
     op.create_index(
@@ -44,6 +44,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Leave the functions, which are those of the release, and the column that they write."""
     op.execute("DROP POLICY tenant ON ledger.entries")
     op.execute(
         "CREATE POLICY tenant ON ledger.entries FOR SELECT TO bursar_api USING (EXISTS (SELECT FROM ledger.accounts a "
@@ -58,4 +59,3 @@ def downgrade() -> None:
     )
     op.drop_index("ix_transfers_reference", "transfers", schema="ledger")
     op.drop_index("ix_entries_org_id", "entries", schema="ledger")
-    op.drop_column("entries", "org_id", schema="ledger")
