@@ -166,8 +166,10 @@ def _is_over(payment: Payment, now: datetime) -> bool:
 def _wake(payment: Payment, now: datetime, news: News) -> Wait:
     """Return when the provider is asked, the payer's time ends, or the run does."""
     terms = payment.terms
+    # A wait for a time that has passed is none: the run would turn round and round within one task.
     closes_at = payment.updated_at + timedelta(seconds=terms.open_seconds)
-    asked_at = news.polled_at or now
+    closes_at = max(closes_at, now + LONGEST_LOOKUP) if news.asked else closes_at
+    asked_at = now if payment.ref is None else news.polled_at or now
     if not payment.awaits:
         if not terms.late_poll_seconds:
             return Wait(until=closes_at, why=STAYS_OPEN)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain.payment import commands
 from domain.payment.agenda import (
     LONGEST_LOOKUP,
+    POLL,
     STAYS_OPEN,
     News,
     Order,
@@ -132,3 +133,20 @@ def test_an_escrow_that_was_asked_is_asked_until_it_answers():
     assert agenda(found, EPOCH, News()) is Step.FULFIL
     assert isinstance(agenda(found, EPOCH, News(asked=True)), Wait)
     assert agenda(found, EPOCH, News(answered=True)) is Step.TAKE_ANSWER
+
+
+def test_a_payment_that_its_provider_never_had_waits_for_a_time_that_comes_however_often_it_was_looked_for():
+    found = payment(CREDITS, received=0, provider_status=None)
+    found = replace(found, terms=replace(found.terms, late_poll_seconds=60), status=PaymentStatus.FAILED)
+    now = EPOCH + timedelta(hours=1)
+    assert agenda(found, now, News(polled_at=EPOCH)) == Wait(until=now + timedelta(seconds=60), why=POLL)
+
+
+def test_a_run_that_stays_for_the_answer_of_its_escrow_waits_for_a_time_that_comes():
+    # The dispute was won while the escrow was asked to freeze, so nothing else is awaited.
+    found = replace(payment(ESCROW, (DisputeStatus.WON, 1000)), ref="fp_1", fulfilment=Fulfilment.DONE)
+    assert not found.awaits
+    now = found.updated_at + timedelta(seconds=found.terms.open_seconds + 1)
+    item = agenda(found, now, News(asked=True, polled_at=found.updated_at))
+    assert isinstance(item, Wait)
+    assert item.until > now
