@@ -30,7 +30,7 @@ class SealedPayloadConverter(PydanticPayloadConverter):
     """The converter behind the codec, which marked what it opened and what came unsealed."""
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
-        """Decode messages; a signal gets its seal, and the actor of an unsealed command is a claim."""
+        """Decode messages; a signal gets its seal, and an actor is a claim unless the product sealed the command."""
         values = super().from_payloads(payloads, type_hints)
         return [_marked(value, payload) for value, payload in zip(values, payloads, strict=True)]
 
@@ -38,7 +38,8 @@ class SealedPayloadConverter(PydanticPayloadConverter):
 def _marked(value: Any, payload: Payload) -> Any:
     if isinstance(value, OperatorSignal):
         return _sealed_by(value, _seal_of(payload))
-    if isinstance(value, EscrowCommand) and UNSEALED in payload.metadata:
+    # Commands come from the product itself, which seals them without an operator's name.
+    if isinstance(value, EscrowCommand) and (UNSEALED in payload.metadata or SEAL in payload.metadata):
         return value.model_copy(update={"actor": dataclasses.replace(value.actor, claimed=True)})
     return value
 

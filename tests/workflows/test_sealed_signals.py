@@ -141,3 +141,14 @@ async def test_a_command_that_nobody_sealed_is_refused(temporal):
         await temporal.plain.get_workflow_handle(job.handle.id).execute_update("approve", forged)
     assert domain_error_from(failed.value).error_code == "escrow.signal_not_sealed"
     assert (await job.send("approve", job.finance)).status == "released"
+
+
+async def test_a_command_that_an_operator_had_sealed_is_not_the_act_of_whom_it_names(temporal):
+    job = await (await temporal.stage.award(required_signatures=1)).delivered()
+    forged = ApproveEscrow(command_id="forged", actor=job.finance).model_dump(mode="json")
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await temporal.plain.get_workflow_handle(job.handle.id).execute_update(
+            "approve", RawValue(await temporal.seal(forged))
+        )
+    assert domain_error_from(failed.value).error_code == "escrow.signal_not_sealed"
+    assert (await job.state()).signatures == ()
