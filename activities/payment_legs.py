@@ -133,8 +133,8 @@ async def _moved(
     match move.kind:
         case MoveKind.SEIZE:
             there = (await ledger.balance(booking.wallet(terms))).available_minor
-            earned = [(account, (await ledger.balance(account)).available_minor) for account in earnings]
-            taken = booking.seized(terms, move.amount_minor, there, earned)
+            earned = [balance.available_minor for balance in await ledger.balances(earnings)]
+            taken = booking.seized(terms, move.amount_minor, there, list(zip(earnings, earned, strict=True)))
             return taken, sum(amount for source, _, amount in taken if source == booking.debt(terms))
         case MoveKind.RELEASE:
             owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)

@@ -8,6 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.accounts import Account
 
+#: From so many accounts at most a seizure takes: it is one transaction, and whoever makes agents and pays each of them
+#: next to nothing must not make it one that never ends.
+MOST_SEIZED = 1_000
+
 _OF = {"own_work": accounts.agent_own_work, "earnings": accounts.agent_earnings}
 _SEIZABLE = text(
     """
@@ -19,9 +23,9 @@ _SEIZABLE = text(
             FROM agents g CROSS JOIN (VALUES ('own_work'), ('earnings')) AS k (kind)
             JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.kind || '/' || :asset AND a.asset = :asset
             JOIN ledger.balances b ON b.account_id = a.id
-            WHERE g.org_id = :org_id
-        ) AS each
-        WHERE available > 0
+            WHERE g.org_id = :org_id AND b.posted > b.pending_out
+            ORDER BY available DESC, g.id, k.kind LIMIT :most
+        ) AS largest
     ) AS running
     WHERE before < :amount
     ORDER BY before
@@ -30,9 +34,10 @@ _SEIZABLE = text(
 
 
 async def seizable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
-    """Return the accounts of an organization's agents that cover an amount together, or all that hold anything.
+    """Return the accounts of an organization's agents that cover an amount together, or the `MOST_SEIZED` largest.
 
     What the organization paid to its own agents comes first, then the largest earnings.
     """
-    found = await session.execute(_SEIZABLE, {"org_id": org_id, "asset": asset, "amount": amount_minor})
+    values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_SEIZED}
+    found = await session.execute(_SEIZABLE, values)
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]

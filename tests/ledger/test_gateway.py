@@ -162,3 +162,10 @@ async def test_call_that_was_cancelled_while_it_waited_is_settled_by_repeating_i
         # Whether the server had stopped in time is not known; the key makes it not matter.
         await post(books.clients[1])
         assert (await books.clients[1].balance(account)).posted_minor == 11
+
+
+async def test_balances_of_several_accounts_come_in_the_order_in_which_they_were_asked_for(books: Books) -> None:
+    rich, poor, absent = await books.org(7), await books.org(3), org_credits(fresh("org"))
+    asked = [poor, absent, rich, ISSUANCE]
+    assert await books.ledger.balances(asked) == [await books.ledger.balance(account) for account in asked]
+    assert await books.ledger.balances([]) == []

@@ -1,0 +1,48 @@
+"""What of an organization's agents a chargeback takes: a bounded number of accounts, whoever made so many."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from domain import accounts
+from repositories.earnings import MOST_SEIZED, seizable
+from runtime.database import Database
+from stack.postgres import Postgres
+from tests.conftest import new_database
+
+pytestmark = pytest.mark.db
+
+ORG, AGENTS = "org_many", MOST_SEIZED + 1
+#: Each agent has earned as much as its number; the last one was paid by its own organization, too.
+FILL = """
+INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_many', 'Many', 'test', 'org');
+INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)
+SELECT 'agt_' || i, 'org_many', 'Agent', 'private', 'free', 'test', 'agent' || i FROM generate_series(1, {agents}) i;
+INSERT INTO ledger.accounts (id, path, asset, org_id, kind, floor, stripes)
+SELECT i << 8, 'agent/agt_' || i || '/earnings/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1
+FROM generate_series(1, {agents}) i
+UNION ALL
+SELECT 100000 << 8, 'agent/agt_{agents}/own_work/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1;
+INSERT INTO ledger.balances (account_id, stripe, floor, asset, posted)
+SELECT id, 0, 0, 'CREDIT', least(id >> 8, 50000) FROM ledger.accounts;
+"""
+
+
+@pytest.fixture
+async def many(cluster: Postgres) -> AsyncIterator[Database]:
+    with new_database(cluster, "bursar_earnings") as urls:
+        cluster.execute(FILL.format(agents=AGENTS), "bursar_earnings")
+        database = Database(urls.tenant, urls.platform)
+        yield database
+        await database.close()
+
+
+async def test_a_seizure_takes_from_the_largest_accounts_of_many_and_from_own_work_first(many: Database) -> None:
+    async with many.platform() as session:
+        assert await session.scalar(text("SELECT count(*) FROM ledger.accounts")) == AGENTS + 1
+        found = await seizable(session, ORG, "CREDIT", 10**12)
+    assert found[0] == accounts.agent_own_work(f"agt_{AGENTS}", "CREDIT", ORG)
+    largest = [accounts.agent_earnings(f"agt_{number}", "CREDIT", ORG) for number in range(AGENTS, 2, -1)]
+    assert found[1:] == largest
+    assert len(found) == MOST_SEIZED
