@@ -13,9 +13,10 @@ from models.base import Base
 class EscrowNotice(Base):
     """A command that was noted before it was sent to the run, so that it counts although the run was away.
 
-    Written by whoever sends the command: the API, and a payment's freeze. Settled, once, by who answers it. The
-    platform's role alone reads and writes: a note moves money in a party's name. There is no foreign key, because it
-    would make the note wait for whoever writes to the escrow.
+    Written by whoever sends the command: the API, and a payment's freeze, and deleted when the API answers a refusal.
+    Settled, once, when it was done or when a deadline found it refused. The platform's role alone reads and writes: a
+    note moves money in a party's name. There is no foreign key, because it would make the note wait for whoever writes
+    to the escrow.
 
     Attributes:
         command: the update's message.

@@ -95,6 +95,13 @@ async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
     )
 
 
+async def withdraw(session: AsyncSession, command_id: str) -> None:
+    """Forget the note of a command that was refused to its sender, whose key may serve another command then."""
+    await session.execute(
+        delete(EscrowNotice).where(EscrowNotice.command_id == command_id, EscrowNotice.settled_at.is_(None))
+    )
+
+
 async def settle_all(session: AsyncSession, escrow_id: str) -> None:
     """Settle every note of an escrow: its deadline has acted."""
     await session.execute(

@@ -196,7 +196,16 @@ async def test_a_refusal_that_the_caller_was_told_is_not_done_at_the_deadline(aw
     command = ApproveEscrow(command_id=new_id("cmd"), actor=job.bot)
     with pytest.raises(Exception, match="not a signatory"):
         await job.send("approve", job.bot, key=command.command_id)
-    assert (await notice(job, command)).settled_at is not None
+    async with job.stage.database.platform() as session:
+        assert await session.get(EscrowNotice, command.command_id) is None
+
+
+async def test_a_key_that_a_refusal_has_freed_serves_another_command(award):
+    job = await (await award()).delivered()
+    key = new_id("cmd")
+    with pytest.raises(Exception, match="not a signatory"):
+        await job.send("approve", job.bot, key=key)
+    assert (await job.send("dispute", job.bot, key=key, reason="the review is late")).status == "disputed"
 
 
 async def test_what_was_done_leaves_no_note_behind(award):

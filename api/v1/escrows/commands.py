@@ -124,7 +124,7 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             if update in NOTED and not refusal.retryable:
                 # Before the caller hears of the refusal: what was refused must not be done at the deadline.
                 async with deps.database.platform() as session:
-                    await escrow_notice.settle(session, [command.command_id])
+                    await escrow_notice.withdraw(session, command.command_id)
             raise
 
 
