@@ -35,8 +35,9 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     """Lock what the events can change before the first one: what the organization owes, the invoice, the balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
-    events that post one after the other have all their balances first. Returns the accounts of the organization's
-    agents that a seizure may take from, for `resolve`.
+    events that post one after the other have all their balances first. So has a seizure, or what it counted could be
+    spent before it is taken, attempt after attempt. Returns the accounts of the organization's agents that a seizure
+    may take from, for `resolve`.
     """
     seized = sum(move.amount_minor for event in events for move in event.moves if move.kind is MoveKind.SEIZE)
     earnings: Sequence[Account] = ()
@@ -47,7 +48,7 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     if seized:
         terms = events[0].payment.terms
         earnings = await seizable(session, terms.org_id, terms.purpose.goods_asset, seized)
-    if len(moving) < 2:
+    if len(moving) < 2 and not seized:
         return earnings  # one transfer locks its balances in their order by itself
     for event in moving:
         if (invoice_id := _invoice_id(event)) is not None:

@@ -72,3 +72,27 @@ async def test_pitfall_33_news_that_wait_for_what_an_organization_owes_keep_no_s
         ledger = Ledger(await driver_connection(session))
         balances = [(await ledger.balance(account)).posted_minor for account in (wallet, debt)]
     assert balances == [0, -40_000_000]
+
+
+async def test_what_a_seizure_takes_is_locked_before_it_is_counted(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = new_id("org")
+    wallet, debt = accounts.org_credits(org), accounts.org_debt(org, "CREDIT")
+    async with alone.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    made = await Written(alone, org).begin()
+    made.there.pay()
+    await made.look()
+    made.there.reverse()
+    spending = await asyncpg.connect(fresh_database_urls.owner)
+    async with spending.transaction():
+        await Ledger(spending).post(
+            key=new_id("key"), kind="test", source=wallet, destination=ISSUANCE, amount_minor=7, effective_at=NOW
+        )
+        task = asyncio.ensure_future(made.look())
+        await somebody_waits(alone)
+    await task
+    balances = [balance.posted_minor for balance in await Ledger(spending).balances([wallet, debt])]
+    await spending.close()
+    assert balances == [0, -7]
