@@ -38,7 +38,7 @@ def test_keys_rotate() -> None:
 UNREADABLE = [TWO.seal("x"), ONE.seal("x")[:-6] + "AAAAA=", "sealed:k1:AAAA", "sealed:k1:!", "sealed:"]
 
 
-@pytest.mark.parametrize("stored", UNREADABLE)
+@pytest.mark.parametrize("stored", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_secret_that_no_key_opens_is_null_and_stops_nothing_else(stored: str) -> None:
     document = json.dumps({"version": 2, "action": {"client_secret": stored}})
     assert ONE.loads(document) == {"version": 2, "action": {"client_secret": None}}
