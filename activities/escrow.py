@@ -136,6 +136,8 @@ class EscrowActivities:
         version = known.version if known is not None else 0
         if version != number - 1:
             raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {version}; were the books set back?")
+        if known is not None and known.agreed != escrow.agreed_in(message.escrow.terms):
+            raise BooksRefused(f"{escrow_id}: its run has other terms than the books. Terminate it; it starts anew.")
         if message.due_at is not None and (noted := await self._noted(session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         transfer_id = await self._post(session, message)

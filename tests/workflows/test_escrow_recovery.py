@@ -21,7 +21,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support import escrows as e
 from tests.support.locks import accounts_are_locked, somebody_waits, stripes_that_are_locked
-from tests.workflows.behind import committed_behind_the_run, message_of
+from tests.workflows.behind import committed_behind_the_run, delivered_without_a_run, message_of
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -231,3 +231,14 @@ async def test_pitfall_33_an_escrow_that_pays_a_debt_keeps_no_stripe_while_it_wa
     await task
     assert kept == []
     assert (await job.money())["payer"] == 50_000_000 + 25_000_000 - 7_000_000
+
+
+async def test_a_run_with_other_terms_than_the_books_pays_nobody(award):
+    now = datetime.now(UTC)
+    job = await delivered_without_a_run(await award(), now)
+    other = await award()
+    forged = replace(await job.state(), terms=replace(job.terms, agent_id=other.terms.agent_id))
+    released = rules.validate(forged, actor=job.validator, score_e4=10_000, note=None, now=now)
+    with pytest.raises(BooksRefused, match="other terms"):
+        await committed_behind_the_run(job, released, new_id("cmd"))
+    assert (await job.state()).status == "delivered"
