@@ -61,7 +61,6 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
-    ("GET", "/alerts"): (Permission.READ, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.OPERATE, {}),
     ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
     ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.OPERATE, None),
@@ -138,7 +137,7 @@ OWN_DATA = {
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
         *("/billing/transactions", "/credits/transactions"),
         *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
-        "/billing/invoices",
+        *("/billing/invoices", "/alerts"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
     )
 }

@@ -151,6 +151,13 @@ async def test_organization_reads_the_alerts_that_it_should_know_of_and_no_other
     refused(await tenant.owner.post(f"/alerts/{shown['id']}/acknowledge"), 403, "auth.forbidden")
 
 
+@pytest.mark.parametrize("role", ["arbiter", "validator"])
+async def test_of_the_platform_operators_alone_read_alerts(
+    role: str, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    refused(await (await issue_key(role)).get("/alerts"), 403, "auth.forbidden")
+
+
 async def test_alerts_are_found_by_kind_and_by_subject(operator: Caller, deps: Deps) -> None:
     subjects = [new_id("esc"), new_id("esc")]
     for subject in subjects:

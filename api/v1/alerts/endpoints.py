@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api.auth import require
+from api.auth import permit, require
 from api.deps import DepsDep
 from api.errors import errors
 from api.fields import OrganizationId, Page, SearchText
@@ -32,7 +32,9 @@ async def list_alerts(
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[AlertView]:
-    """List alerts, newest first: an organization's own that it should know of, and all of them for the platform."""
+    """List alerts, newest first: an organization's own that it should know of, and all of them for an operator."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
     org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "alr")
     async with deps.session_for(actor) as session:
         rows = await alerts.page(
