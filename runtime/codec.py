@@ -5,6 +5,9 @@ A sealed payload has the metadata `encoding: binary/encrypted`, `encryption-ciph
 three metadata values are bound to the ciphertext as additional data, so none of them can be exchanged unnoticed.
 Payloads that are not sealed pass through on the way in, with a mark: a signal typed by an operator in the Temporal UI,
 and histories that are older than the keys. What is done about the mark is decided where an event is written.
+
+Clients and workers use `PassingCodec`: what no key opens reaches the converter, which refuses it where it is used. A
+codec that raised would fail the whole workflow task, so that one message could keep a run from ever going on.
 """
 
 import base64
@@ -17,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from google.protobuf.message import DecodeError
 from pydantic import SecretStr
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
@@ -28,6 +32,8 @@ KEY_ID_FIELD = "encryption-key-id"
 #: Metadata of an opened payload, for the converter: the seal of an operator, and that nobody sealed it.
 SEAL = "bursar-seal"
 UNSEALED = "bursar-unsealed"
+#: Metadata of a sealed payload that was passed on: why it could not be opened.
+UNOPENED = "bursar-unopened"
 NONCE_BYTES = 12
 KEY_BYTES = 32
 
@@ -38,7 +44,7 @@ class MalformedKeys(ValueError):
     """`BURSAR_ENCRYPTION_KEYS` cannot be understood. The message never holds any part of a key."""
 
 
-class SealedPayloadError(RuntimeError):
+class SealedPayloadError(Exception):
     """A sealed payload cannot be opened: its key is unknown, or it was damaged or tampered with."""
 
 
@@ -64,7 +70,9 @@ class EncryptionCodec(PayloadCodec):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Seal every payload; one that is sealed already is left as it is."""
-        return [p if p.metadata.get("encoding") == ENCODING else self._seal(p) for p in payloads]
+        return [
+            p if p.metadata.get("encoding") == ENCODING else self.seal_bytes(p.SerializeToString()) for p in payloads
+        ]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open what is sealed, and pass on the rest with a mark that nothing outside of it can forge.
@@ -72,15 +80,21 @@ class EncryptionCodec(PayloadCodec):
         Raises:
             SealedPayloadError: the key is unknown, or the payload is not what was sealed.
         """
-        return [self._open(p) if p.metadata.get("encoding") == ENCODING else _marked_unsealed(p) for p in payloads]
+        return [self.open(p) if p.metadata.get("encoding") == ENCODING else _marked_unsealed(p) for p in payloads]
 
-    def _seal(self, payload: Payload) -> Payload:
+    def seal_bytes(self, content: bytes) -> Payload:
+        """Return a payload that holds a serialized payload, sealed with the first key."""
         key_id = self._sealing_id.encode()
         nonce = secrets.token_bytes(NONCE_BYTES)
-        sealed = self._ciphers[self._sealing_id].encrypt(nonce, payload.SerializeToString(), _bound(CIPHER, key_id))
+        sealed = self._ciphers[self._sealing_id].encrypt(nonce, content, _bound(CIPHER, key_id))
         return Payload(metadata={"encoding": ENCODING, CIPHER_FIELD: CIPHER, KEY_ID_FIELD: key_id}, data=nonce + sealed)
 
-    def _open(self, payload: Payload) -> Payload:
+    def open(self, payload: Payload) -> Payload:
+        """Return what a sealed payload holds.
+
+        Raises:
+            SealedPayloadError: the key is unknown, or the payload is not what was sealed.
+        """
         key_id = payload.metadata.get(KEY_ID_FIELD, b"")
         cipher = self._ciphers.get(key_id.decode(errors="replace"))
         if cipher is None:
@@ -91,12 +105,28 @@ class EncryptionCodec(PayloadCodec):
         nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
             opened = cipher.decrypt(nonce, sealed, _bound(payload.metadata.get(CIPHER_FIELD, b""), key_id))
-        except (InvalidTag, ValueError):
+            return Payload.FromString(opened)
+        except (InvalidTag, ValueError, DecodeError):
             raise SealedPayloadError(
                 f"A payload sealed with key {key_id.decode(errors='replace')!r} cannot be opened: it was damaged, or "
                 "another key has this id."
             ) from None
-        return Payload.FromString(opened)
+
+
+class PassingCodec(EncryptionCodec):
+    """Opens what it can, and passes on what no key opens with the reason, for the converter to raise."""
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Open what is sealed and can be opened; the rest is marked. Nothing is raised."""
+        return [await self._opened(payload) for payload in payloads]
+
+    async def _opened(self, payload: Payload) -> Payload:
+        try:
+            [opened] = await super().decode([payload])
+        except SealedPayloadError as error:
+            opened = without_marks(payload)
+            opened.metadata[UNOPENED] = str(error).encode()
+        return opened
 
 
 def _bound(cipher: bytes, key_id: bytes) -> bytes:
@@ -115,7 +145,7 @@ def without_marks(payload: Payload) -> Payload:
     """Return a payload without what this codec, or somebody in its place, wrote beside the content."""
     bare = Payload()
     bare.CopyFrom(payload)
-    for mark in (SEAL, UNSEALED):
+    for mark in (SEAL, UNSEALED, UNOPENED):
         bare.metadata.pop(mark, None)
     return bare
 
@@ -150,12 +180,14 @@ def parse_keys(text: str) -> list[tuple[str, bytes]]:
     return list(keys.items())
 
 
-def encryption_codec(keys: SecretStr | None) -> EncryptionCodec | None:
+def encryption_codec(keys: SecretStr | None, *, passing: bool = False) -> EncryptionCodec | None:
     """Return the codec for the setting `encryption_keys`, or None when encryption is off.
+
+    With `passing` it is the one of clients and workers, which passes on what no key opens.
 
     Raises:
         MalformedKeys: the setting cannot be understood.
     """
     if keys is None or not keys.get_secret_value().strip():
         return None
-    return EncryptionCodec(parse_keys(keys.get_secret_value()))
+    return (PassingCodec if passing else EncryptionCodec)(parse_keys(keys.get_secret_value()))

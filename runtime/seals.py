@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
+from temporalio.converter import EncodingPayloadConverter
 
 from contracts.escrow import EscrowCommand, OperatorSignal
 from contracts.seal import Seal
-from runtime.codec import SEAL, UNSEALED
+from runtime.codec import ENCODING, SEAL, UNOPENED, UNSEALED, SealedPayloadError
 
 
 class OpenPayloadConverter(PydanticPayloadConverter):
@@ -26,8 +27,34 @@ class OpenPayloadConverter(PydanticPayloadConverter):
         return [_sealed_by(value, None) if isinstance(value, OperatorSignal) else value for value in values]
 
 
+class UnopenedPayloadConverter(EncodingPayloadConverter):
+    """Raises for what the codec passed on because no key opens it, as soon as somebody reads it."""
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of what is still sealed."""
+        return ENCODING.decode()
+
+    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002
+        """Make no payload: the codec alone seals."""
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
+        """Refuse the payload.
+
+        Raises:
+            SealedPayloadError: says why the codec could not open it.
+        """
+        raise SealedPayloadError(payload.metadata.get(UNOPENED, b"").decode() or "A sealed payload was not opened.")
+
+
 class SealedPayloadConverter(PydanticPayloadConverter):
-    """The converter behind the codec, which marked what it opened and what came unsealed."""
+    """The converter behind the codec, which marked what it opened, what came unsealed, and what no key opens."""
+
+    def __init__(self) -> None:
+        """Take what is sealed beside what Pydantic reads."""
+        super().__init__()
+        self._set_converters(*self.converters.values(), UnopenedPayloadConverter())
 
     def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
         """Decode messages; a signal gets its seal, and an actor is a claim unless the product sealed the command."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
+from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, Interceptor, Plugin
@@ -75,6 +76,19 @@ class SearchAttributesMissing(RuntimeError):
     """The namespace does not know an attribute that workflows set, and it could not be registered."""
 
 
+class OwnDataConverter(DataConverter):
+    """A converter without storage of its own: a message that refers to one is left to whoever reads it.
+
+    The SDK raises for such a reference before any handler has a say, which fails the workflow task for ever.
+    """
+
+    async def _decode_reference_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+    async def _external_retrieve_payload_sequence(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return list(payloads)
+
+
 def data_converter(settings: Settings) -> DataConverter:
     """Return the converter of every client, worker and replay: pydantic messages, sealed when keys are set.
 
@@ -83,10 +97,10 @@ def data_converter(settings: Settings) -> DataConverter:
     Raises:
         MalformedKeys: the setting `encryption_keys` cannot be understood.
     """
-    codec = encryption_codec(settings.encryption_keys)
+    codec = encryption_codec(settings.encryption_keys, passing=True)
     if codec is None:
-        return DataConverter(payload_converter_class=OpenPayloadConverter)
-    return DataConverter(
+        return OwnDataConverter(payload_converter_class=OpenPayloadConverter)
+    return OwnDataConverter(
         payload_converter_class=SealedPayloadConverter,
         payload_codec=codec,
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,

@@ -33,6 +33,7 @@ def read_signal(converter: PayloadConverter, kind: type[S], given: RawValue) -> 
 def malformed(name: str) -> Invalid:
     """Return the refusal of a signal that carries no message of its kind."""
     return Invalid(
-        f'The signal {name} takes one JSON object as its input, such as {{"operator": "kim"}}.',
+        f'The signal {name} takes one JSON object as its input, such as {{"operator": "kim"}}. If it is sealed, '
+        "it must be sealed by this deployment's codec.",
         extra={"field": "input"},
     )

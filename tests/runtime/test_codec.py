@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from domain.errors import WrongState
 from runtime.codec import (
@@ -26,7 +26,7 @@ from runtime.codec import (
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from runtime.settings import Settings, WrongSettings, read_settings
-from runtime.temporal import connect, data_converter
+from runtime.temporal import BursarPlugin, connect, data_converter
 from tests.runtime.conftest import KEY_ONE, KEY_TWO
 from tests.runtime.sample import Books, Paid, Pay, SampleWorkflow
 
@@ -205,3 +205,30 @@ async def test_failures_are_sealed_and_their_code_stays_readable(settings: Setti
     assert b"Traceback" not in raw
     assert b"sample.py" not in raw
     assert b"ledger.insufficient_funds" in raw
+
+
+@pytest.mark.temporal
+@pytest.mark.parametrize("sealed_by_lost_key", ["the start", "an activity's result"])
+async def test_run_whose_own_state_cannot_be_opened_waits_for_the_key(
+    settings: Settings, sealed_by_lost_key: str
+) -> None:
+    def with_keys(*keys: str) -> Settings:
+        return settings.model_copy(update={"encryption_keys": SecretStr(",".join(keys))})
+
+    starts, works = (KEY_ONE, KEY_TWO) if sealed_by_lost_key == "the start" else (KEY_TWO, KEY_ONE)
+    client, queue = await connect(with_keys(starts, works)), new_id("queue")
+    worker = await connect(with_keys(works, starts))
+    async with Worker(worker, task_queue=queue, workflows=[SampleWorkflow], activities=[Books().post]):
+        handle = await client.start_workflow(SampleWorkflow.run, Pay(how="x"), id=new_id("run"), task_queue=queue)
+        await handle.execute_update(SampleWorkflow.pay, Pay(how="y"))
+        await handle.signal(SampleWorkflow.finish)
+        await handle.result()
+    history = await handle.fetch_history()
+
+    def replayed_with(*keys: str) -> Replayer:
+        converter = data_converter(with_keys(*keys))
+        return Replayer(workflows=[SampleWorkflow], data_converter=converter, plugins=[BursarPlugin()])
+
+    with pytest.raises(RuntimeError, match="Workflow activation completion failed"):
+        await replayed_with(KEY_TWO).replay_workflow(history)
+    await replayed_with(KEY_TWO, KEY_ONE).replay_workflow(history)
