@@ -11,8 +11,8 @@ from domain.accounts import Account
 from ledger.gateway import Ledger
 from repositories import alert
 
-#: The class of SQLSTATEs that say that a value does not fit.
-DATA_EXCEPTION = "22"
+#: The classes of SQLSTATEs that say that a value does not fit: its kind, and the room there is, as in an index.
+DOES_NOT_FIT = frozenset({"22", "54"})
 
 #: Who closes an alert whose case is over.
 PRINCIPAL = "books"
@@ -27,7 +27,7 @@ class BooksRefused(RuntimeError):
 
 def does_not_fit(error: DBAPIError) -> bool:
     """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
-    return str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION)
+    return str(getattr(error.orig, "sqlstate", ""))[:2] in DOES_NOT_FIT
 
 
 async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:

@@ -14,6 +14,7 @@ from contracts.seal import Seal
 from domain.access import Actor
 from domain.errors import DomainError, InsufficientFunds, Invalid
 from domain.escrow.state import Artifact, Escrow, Move, Terms
+from domain.money import check_ratio
 
 
 class EscrowInput(Message):
@@ -44,6 +45,13 @@ class EscrowCommand(Message):
 
     command_id: str
     actor: Actor
+
+    def check(self) -> None:
+        """Refuse a value that no caller of the API can send; asked at the door only, so never of a history.
+
+        Raises:
+            Invalid: names the field.
+        """
 
     def content(self) -> str:
         """Return a hash of what is asked for, by which another command under the same id is told apart.
@@ -85,6 +93,10 @@ class ValidateEscrow(EscrowCommand):
     note: str | None = None
     delivery: int | None = None
 
+    def check(self) -> None:
+        """Refuse what is no score."""
+        check_ratio(self.score_e4, "score")
+
 
 class ApproveEscrow(EscrowCommand):
     """Signs as the actor, for the delivery with that event number when it is given."""
@@ -110,6 +122,10 @@ class ResolveEscrow(EscrowCommand):
 
     payee_share_e4: int
     note: str | None = None
+
+    def check(self) -> None:
+        """Refuse what is no share."""
+        check_ratio(self.payee_share_e4, "payee_share")
 
 
 class RefundEscrow(EscrowCommand):

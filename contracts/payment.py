@@ -10,6 +10,7 @@ from pydantic import Field
 from contracts.base import Message
 from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
+from domain.errors import Invalid
 from domain.payment.snapshot import RefundSnapshot, Snapshot
 from domain.payment.state import Move, Outcome, Payment, PaymentTerms
 
@@ -46,6 +47,18 @@ class PaymentCommand(Message):
     command_id: str
     actor: Actor
 
+    def check(self) -> None:
+        """Refuse a value that no caller of the API can send; asked at the door only, so never of a history.
+
+        Raises:
+            Invalid: names the field.
+        """
+
+
+def _check_amount(amount_minor: int | None) -> None:
+    if amount_minor is not None and amount_minor <= 0:
+        raise Invalid("An amount must be greater than zero.", extra={"field": "amount"})
+
 
 class CreatePaymentCommand(PaymentCommand):
     """Waits until the provider has answered for the first time, or is known not to have."""
@@ -62,6 +75,10 @@ class CapturePayment(PaymentCommand):
 
     amount_minor: int | None = None
 
+    def check(self) -> None:
+        """Refuse to take nothing, or less."""
+        _check_amount(self.amount_minor)
+
 
 class CancelPayment(PaymentCommand):
     """Ends a payment that nobody has paid."""
@@ -73,6 +90,10 @@ class RefundPayment(PaymentCommand):
     refund_id: str
     amount_minor: int | None = None
     reason: str | None = None
+
+    def check(self) -> None:
+        """Refuse to give back nothing, or less."""
+        _check_amount(self.amount_minor)
 
 
 class GiveUpRefund(PaymentCommand):

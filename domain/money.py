@@ -114,9 +114,14 @@ def parse_ratio(value: str | int | Decimal, field: str) -> int:
     if len(decimals) > 4:
         raise Invalid(f"{field} has at most 4 decimals.", extra={"field": field})
     ratio_e4 = int(whole + decimals.ljust(4, "0"))
-    if not 0 <= ratio_e4 <= 10_000 or text.startswith("-"):
-        raise Invalid(f"{field} lies between 0 and 1.", extra={"field": field})
+    check_ratio(-1 if text.startswith("-") else ratio_e4, field)
     return ratio_e4
+
+
+def check_ratio(ratio_e4: int, field: str) -> None:
+    """Refuse ten-thousandths that are no share or score between 0 and 1; `Invalid` names the field."""
+    if not 0 <= ratio_e4 <= 10_000:
+        raise Invalid(f"{field} lies between 0 and 1.", extra={"field": field})
 
 
 def format_ratio(ratio_e4: int) -> str:

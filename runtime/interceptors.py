@@ -25,16 +25,21 @@ from typing import Any, NoReturn, TypeGuard
 import structlog
 import temporalio.client as client_api
 import temporalio.worker as worker_api
+from pydantic_core import to_json
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from domain.errors import DomainError
+from domain.errors import DomainError, Invalid
 
 #: The Temporal header that carries the log context, and what may be in it.
 CONTEXT_HEADER = "bursar-log-context"
 CONTEXT_FIELDS = ("request_id", "org_id")
+MAX_CONTEXT = 200
+#: The largest update, in bytes of its JSON: several times what the API sends. One that is near to Temporal's own limits
+#: could be answered by nothing that fits in them, nor its state be handed on.
+MAX_UPDATE_BYTES = 256 * 1024
 
 Headers = Mapping[str, Payload]
 
@@ -132,10 +137,13 @@ def _context_of(headers: Headers) -> dict[str, str]:
     payload = headers.get(CONTEXT_HEADER)
     if payload is None or payload.metadata.get("encoding") != b"json/plain":
         return {}
-    content = PayloadConverter.default.from_payload(payload)
+    try:
+        content = PayloadConverter.default.from_payload(payload)
+    except Exception:
+        return {}
     if not isinstance(content, dict):
         return {}
-    return {name: str(content[name]) for name in CONTEXT_FIELDS if name in content}
+    return {name: str(content[name])[:MAX_CONTEXT] for name in CONTEXT_FIELDS if name in content}
 
 
 @contextmanager
@@ -244,6 +252,8 @@ class _WorkflowInbound(worker_api.WorkflowInboundInterceptor):
 
     def handle_update_validator(self, input: worker_api.HandleUpdateInput) -> None:
         with _bound(**_context_of(input.headers)), _refusals_translated():
+            if sum(len(to_json(arg)) for arg in input.args) > MAX_UPDATE_BYTES:
+                raise Invalid(f"A command takes at most {MAX_UPDATE_BYTES} bytes.")
             super().handle_update_validator(input)
 
     async def handle_update_handler(self, input: worker_api.HandleUpdateInput) -> Any:

@@ -58,6 +58,7 @@ class EscrowRun:
         A run that has yet to resume from the books does not know its state, so it lets everything in. So does one that
         is busy: where a task was lost the books are ahead of it, and callers have read them.
         """
+        command.check()
         unknown = self._lock.locked() or (self._start.resume and self._escrow.version == 0)
         if not unknown:
             with self._dated():

@@ -246,6 +246,7 @@ class PaymentWorkflow(PaymentRun):
         The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in,
         and so does one that is busy: where a task was lost the books are ahead of it, and callers have read them.
         """
+        command.check()
         if self._lock.locked():
             return
         if self._payment.version and not self._payment.has_done(command.command_id):

@@ -32,7 +32,7 @@ from domain.escrow.state import (
     is_payer,
 )
 from domain.ids import is_id
-from domain.money import CREDIT, format_amount, format_ratio
+from domain.money import CREDIT, check_ratio, format_amount, format_ratio
 from domain.text import wire_bytes
 
 S = EscrowStatus
@@ -272,6 +272,7 @@ def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | No
     """Split what is held as the arbiter says; the payee's part pays commission, the rest goes back."""
     _require(actor.may(Permission.ARBITRATE), "Only an arbiter of the platform decides a dispute.")
     _open_dispute(escrow, "resolve")
+    check_ratio(payee_share_e4, "payee_share")
     return settle_dispute(
         escrow, event="resolved", actor=actor.qualified(), payee_share_e4=payee_share_e4, note=note, now=now
     )
