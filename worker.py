@@ -109,7 +109,8 @@ def make_worker(
     """
     providers = providers or Providers({})
     escrow, holds = EscrowActivities(database, sealed_signals=sealed_signals), HoldActivities(database)
-    books, asking = PaymentBooks(database), PaymentProviders(database, providers, client)
+    books = PaymentBooks(database, sealed_signals=sealed_signals)
+    asking = PaymentProviders(database, providers, client, sealed_signals=sealed_signals)
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     return Worker(

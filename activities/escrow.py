@@ -16,6 +16,7 @@ from activities.books import (
     has_owed,
     settle_debt,
 )
+from activities.seals import REFUSED, Seals
 from contracts.escrow import (
     Declined,
     FindOverdue,
@@ -42,13 +43,6 @@ AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded
 #: Events of the commands that are noted before they are sent.
 NOTED = frozenset({"disputed", "delivered", "approved"})
 
-#: The note of a signal that was refused, which changes nothing.
-REFUSED = "command_refused"
-UNSEALED = Declined(
-    code="escrow.signal_not_sealed",
-    detail="Nobody vouches for the sender. Sign in at /codec/login, use the codec, and send it again.",
-)
-
 
 class EscrowActivities:
     """The effects of `EscrowWorkflow` on the books."""
@@ -59,7 +53,7 @@ class EscrowActivities:
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
         """
         self._database = database
-        self._sealed_signals = sealed_signals
+        self._seals = Seals("escrow", required=sealed_signals)
 
     @activity.defn(name="record_escrow_event")
     async def record_event(self, message: RecordEscrowEvent) -> RecordedEscrow:
@@ -76,9 +70,9 @@ class EscrowActivities:
         Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
             caller can mend is a result; anything else is retried, and an operator is alerted.
         """
-        actor = message.actor_detail
-        if self._sealed_signals and actor is not None and actor.claimed and message.event != REFUSED:
-            return RecordedEscrow(applied=False, declined=UNSEALED)
+        unsealed = self._seals.declined(message.actor_detail)
+        if unsealed is not None and message.event != REFUSED:
+            return RecordedEscrow(applied=False, declined=unsealed)
         try:
             async with self._database.platform() as session:
                 return await self._write(session, message)

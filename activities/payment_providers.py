@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.customers import ensure_customer
+from activities.seals import Seals
 from contracts.escrow import CommandResult, Declined, DisputeEscrow, EscrowCommand, EscrowInput, FundEscrow
 from contracts.payment import (
     AskEvidence,
@@ -39,7 +40,7 @@ from models.escrow import EscrowRow
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
 from repositories import escrow as escrows
-from repositories import escrow_notice, provider_event
+from repositories import escrow_notice, payment, provider_event
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import Database
@@ -57,8 +58,14 @@ ESCROW_TIMEOUT = timedelta(seconds=10)
 class PaymentProviders:
     """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again."""
 
-    def __init__(self, database: Database, providers: Providers, client: Client) -> None:
-        """Take who takes payments here, and the client that reaches escrows."""
+    def __init__(
+        self, database: Database, providers: Providers, client: Client, *, sealed_signals: bool = False
+    ) -> None:
+        """Take who takes payments here, and the client that reaches escrows.
+
+        With `sealed_signals` no provider is called for a sender whom nobody but the message itself names.
+        """
+        self._seals = Seals("payment", required=sealed_signals)
         self._database = database
         self._providers = providers
         self._client = client
@@ -123,6 +130,8 @@ class PaymentProviders:
         Idempotent by: the key; and a payment that has gone on already is only looked at.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
+        if unsealed := self._seals.declined(message.actor):
+            return ProviderAnswer(declined=unsealed)
         ref, provider = _ref(message), self._provider(message.terms)
 
         async def go_on() -> Snapshot:
@@ -141,6 +150,8 @@ class PaymentProviders:
         Idempotent by: the key; and a payment that is not authorized any more is only looked at.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
+        if unsealed := self._seals.declined(message.actor):
+            return ProviderAnswer(declined=unsealed)
         ref, provider, amount = _ref(message), self._provider(message.terms), message.amount_minor
         assert amount is not None
 
@@ -160,11 +171,16 @@ class PaymentProviders:
         payment stands, and ask under keys of their own: it can be ended once only.
 
         Effect: nobody can pay it there any more; where somebody has, nothing.
-        Idempotent by: its nature.
+        Idempotent by: its nature; a command that the books have is only looked at, however long ago it was.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
+        if unsealed := self._seals.declined(message.actor):
+            return ProviderAnswer(declined=unsealed)
         ref, provider, attempt = _ref(message), self._provider(message.terms), activity.info().attempt
         key = message.key if attempt == 1 else bounded(f"{message.key}:{attempt}")
+
+        if await self._has_done(message):
+            return await self._answer(message, lambda: provider.retrieve(ref), unknown_is_retried=True)
 
         async def end() -> Snapshot:
             if attempt > 1:
@@ -229,6 +245,8 @@ class PaymentProviders:
         Idempotent by: its nature: what is under review takes no more.
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
+        if unsealed := self._seals.declined(message.actor):
+            return ProviderAnswer(declined=unsealed)
         evidence, attempt, key = DisputeEvidence(text=message.text), activity.info().attempt, message.key
         provider = self._provider(message.terms)
         if attempt > 1:
@@ -342,6 +360,12 @@ class PaymentProviders:
         if row is None:
             raise RuntimeError(f"the books do not know {escrow_id}; were they set back?")
         return row
+
+    async def _has_done(self, message: AskProvider) -> bool:
+        if message.command_id is None:
+            return False
+        async with self._database.platform() as session:
+            return await payment.has_done(session, message.terms.payment_id, message.command_id)
 
     def _provider(self, terms: PaymentTerms) -> PaymentProvider:
         try:

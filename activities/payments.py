@@ -10,6 +10,7 @@ from temporalio import activity
 
 from activities.books import NOT_STORABLE, PRINCIPAL, BooksRefused, close_paid_debts, does_not_fit
 from activities.payment_legs import lock, resolve
+from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
     FindStranded,
@@ -57,9 +58,13 @@ NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 class PaymentBooks:
     """The effects of `PaymentWorkflow` on the books."""
 
-    def __init__(self, database: Database) -> None:
-        """Take the database; the platform's role writes."""
+    def __init__(self, database: Database, *, sealed_signals: bool = False) -> None:
+        """Take the database; the platform's role writes.
+
+        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
+        """
         self._database = database
+        self._seals = Seals("payment", required=sealed_signals)
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -133,6 +138,10 @@ class PaymentBooks:
             return StrandedPayments(terms=tuple(payment.state_of(row).terms for row in rows))
 
     async def _write(self, session: AsyncSession, message: RecordPayment) -> RecordedPayment:
+        last = message.events[-1] if message.events else None
+        unsealed = None if last is None or last.event == REFUSED else self._seals.declined(last.actor_detail)
+        if unsealed is not None:
+            return RecordedPayment(applied=False, declined=unsealed)
         known = await payment.lock(session, message.payment_id)
         version = known.version if known is not None else 0
         stored = known.payment if known is not None else None

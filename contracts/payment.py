@@ -132,6 +132,7 @@ class ProviderEventSignal(Message):
 class RefundSignal(OperatorSignal):
     """Refunds from the Temporal UI: `{"amount": "4.00", "reason": "…"}`; without an amount, what remains."""
 
+    refund: object = None
     amount: object = None
     reason: object = None
 
@@ -142,6 +143,7 @@ class GiveUpSignal(OperatorSignal):
     Without `refund_id` it is the one that is unknown.
     """
 
+    give_up: object = None
     refund_id: object = None
     at_provider: object = None
     ref: object = None
@@ -150,6 +152,9 @@ class GiveUpSignal(OperatorSignal):
 
 class PaymentSignal(OperatorSignal):
     """`cancel`, or `look`: ask the provider now."""
+
+    cancel: object = None
+    look: object = None
 
 
 class PaymentEvent(Message):
@@ -216,7 +221,8 @@ class LoadPayment(Message):
 class AskProvider(Message):
     """One call to a provider about a payment. `key` is the idempotency key of what changes something there.
 
-    `booked` are the keys of movements that are in the books, so nobody needs to know what they are worth.
+    `booked` are the keys of movements that are in the books, so nobody needs to know what they are worth. With
+    `command_id` and `actor` it is done because somebody commands it.
     """
 
     terms: PaymentTerms
@@ -225,6 +231,8 @@ class AskProvider(Message):
     method_ref: str | None = None
     amount_minor: int | None = None
     booked: tuple[str, ...] = ()
+    command_id: str | None = None
+    actor: Actor | None = None
 
 
 class AskRefund(Message):
@@ -239,21 +247,22 @@ class AskRefund(Message):
 
 
 class AskEvidence(Message):
-    """Hands evidence to a provider; `ref` is the provider's id of the payment."""
+    """Hands evidence to a provider, because `actor` commands it; `ref` is the provider's id of the payment."""
 
     terms: PaymentTerms
     dispute_ref: str
     text: str
     key: str
     ref: str | None = None
+    actor: Actor | None = None
 
 
 class ProviderAnswer(Message):
     """What a provider answered.
 
     Exactly one is set: a snapshot (with `missing` false), or that there is no such object (`missing`), or why the call
-    was refused, or that its outcome is not known. `revalued` gives what deposits that came after their quote are worth,
-    in goods by the key of their movement.
+    was refused there, or why we did not make it (`declined`), or that its outcome is not known. `revalued` gives what
+    deposits that came after their quote are worth, in goods by the key of their movement.
     """
 
     snapshot: Snapshot | None = None
@@ -261,6 +270,7 @@ class ProviderAnswer(Message):
     missing: bool = False
     refused: Declined | None = None
     unknown: str | None = None
+    declined: Declined | None = None
 
 
 class RefundAnswer(Message):

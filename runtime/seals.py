@@ -14,6 +14,7 @@ from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import EncodingPayloadConverter
 
 from contracts.escrow import EscrowCommand, OperatorSignal
+from contracts.payment import PaymentCommand
 from contracts.seal import Seal
 from runtime.codec import ENCODING, SEAL, UNOPENED, UNSEALED, SealedPayloadError
 
@@ -66,7 +67,7 @@ def _marked(value: Any, payload: Payload) -> Any:
     if isinstance(value, OperatorSignal):
         return _sealed_by(value, _seal_of(payload))
     # Commands come from the product itself, which seals them without an operator's name.
-    if isinstance(value, EscrowCommand) and (UNSEALED in payload.metadata or SEAL in payload.metadata):
+    if isinstance(value, EscrowCommand | PaymentCommand) and (UNSEALED in payload.metadata or SEAL in payload.metadata):
         return value.model_copy(update={"actor": dataclasses.replace(value.actor, claimed=True)})
     return value
 

@@ -1,7 +1,6 @@
 """EscrowWorkflow: one escrow from award to settlement."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -35,20 +34,27 @@ with workflow.unsafe.imports_passed_through():
         SubmitEvidence,
         ValidateEscrow,
     )
-    from domain.access import Actor, Role
+    from domain.access import Actor
     from domain.errors import Conflict, DomainError, Invalid
     from domain.escrow import commands
-    from domain.escrow.signals import check_signal
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from domain.escrow.story import details
     from domain.money import parse_ratio
+    from domain.signals import Addressee
     from domain.text import plain_text
     from workflows.escrow_run import EscrowRun
-    from workflows.signals import MALFORMED_IS_REFUSED, NO_INPUT, malformed, read_signal
+    from workflows.signals import (
+        MALFORMED_IS_REFUSED,
+        NO_INPUT,
+        check_addressed,
+        malformed,
+        read_signal,
+        refusal_id,
+        sender,
+        signal_id,
+    )
 
 S = TypeVar("S", bound=OperatorSignal)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
 @workflow.defn(name="escrow")
@@ -215,7 +221,7 @@ class EscrowWorkflow(EscrowRun):
             delivery = signal.delivery
             if delivery is not None and type(delivery) is not int:
                 raise Invalid("delivery is the number of the delivery's event.", extra={"field": "delivery"})
-            return commands.approve(escrow, signatory=signatory, actor=_operator(signal), now=now, delivery=delivery)
+            return commands.approve(escrow, signatory=signatory, actor=sender(signal), now=now, delivery=delivery)
 
         await self._obey("approve", ApproveSignal, given, decide)
 
@@ -225,7 +231,7 @@ class EscrowWorkflow(EscrowRun):
 
         def decide(signal: DisputeSignal, escrow: Escrow, now: datetime) -> Outcome:
             reason = plain_text(signal.reason, "reason")
-            return commands.dispute(escrow, actor=_operator(signal), reason=reason, now=now)
+            return commands.dispute(escrow, actor=sender(signal), reason=reason, now=now)
 
         await self._obey("dispute", DisputeSignal, given, decide)
 
@@ -237,7 +243,7 @@ class EscrowWorkflow(EscrowRun):
             # A number in JSON is decoded as a float; its shortest form is what the operator typed.
             share_e4 = parse_ratio(str(signal.payee_share), "payee_share")
             note = _optional_text(signal.note, "note")
-            return commands.resolve(escrow, actor=_operator(signal), payee_share_e4=share_e4, note=note, now=now)
+            return commands.resolve(escrow, actor=sender(signal), payee_share_e4=share_e4, note=note, now=now)
 
         await self._obey("resolve", ResolveSignal, given, decide)
 
@@ -265,11 +271,7 @@ class EscrowWorkflow(EscrowRun):
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
-        command_id = f"signal:{name}:{_named(signal.command_id) or own_id}"
-        actor, seal = _operator(signal, unnamed), signal.seal
-        if seal is not None and not _named(signal.command_id):
-            # The seal's own id: what somebody copies out of the history and sends again is the same command.
-            command_id = f"signal:{name}:{seal.seal_id}"
+        command_id, actor = signal_id(name, signal, own_id), sender(signal, unnamed)
         if name == "dispute":
             self._freezes[command_id] = (decide, actor)
         refusal = await self._tried(command_id, decide, actor)
@@ -283,9 +285,8 @@ class EscrowWorkflow(EscrowRun):
             workflow.logger.warning("refused after the end", extra={"command": name, "code": refusal.error_code})
             return
         note = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
-        # A sealed signal that was refused keeps its id, so that a copy of it cannot be sent at a better time.
         await self._apply(
-            f"{command_id}:refused" if seal is None else command_id,
+            refusal_id(signal, command_id),
             lambda escrow, _now: Outcome(escrow=escrow, event="command_refused", actor=actor.qualified(), details=note),
             actor,
         )
@@ -380,7 +381,7 @@ class EscrowWorkflow(EscrowRun):
 
 def _cancel_by_signal(signal: CancelSignal, escrow: Escrow, _now: datetime, unnamed: str = "operator") -> Outcome:
     reason = _optional_text(signal.reason, "reason")
-    return commands.cancel(escrow, actor=_operator(signal, unnamed), reason=reason)
+    return commands.cancel(escrow, actor=sender(signal, unnamed), reason=reason)
 
 
 def _refuse_malformed(name: str, _escrow: Escrow, _now: datetime) -> Outcome:
@@ -391,23 +392,14 @@ def _checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
     """Return the decision that judges first whether the signal is meant for this escrow and names its sender."""
 
     def decide(escrow: Escrow, now: datetime) -> Outcome:
-        subject, seal = getattr(signal, name), signal.seal
-        operator = _named(signal.operator) if seal is None else seal.operator
-        check_signal(escrow, name, subject=subject, operator=operator, sealed=seal is not None)
+        terms = escrow.terms
+        reached = Addressee(
+            kind="escrow", id=terms.escrow_id, state=escrow.status.value, asks_for_name=terms.named_operators
+        )
+        check_addressed(reached, name, signal, subject=getattr(signal, name))
         return given(escrow, now)
 
     return decide
-
-
-def _operator(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
-    """Return whom the seal names, or else who the sender says to be."""
-    if signal.seal is not None:
-        return Actor(principal=signal.seal.operator, role=Role.OPERATOR, key_id=signal.seal.key_id)
-    return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR, claimed=True)
-
-
-def _named(value: object) -> str | None:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 def _optional_text(value: object, field: str) -> str | None:

@@ -1,7 +1,6 @@
 """PaymentWorkflow: one payment from intent to settlement, with its refunds and chargebacks."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -34,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
         SubmitDisputeEvidence,
     )
     from contracts.queues import regular_activity
-    from domain.access import Actor, Role
+    from domain.access import Actor
     from domain.errors import Conflict, DomainError, Invalid, NotFound
     from domain.ids import bounded, payment_key, refund_id_of
     from domain.money import parse_amount
@@ -42,14 +41,22 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.commands import NotYet
     from domain.payment.state import Payment
     from domain.payment.story import details
+    from domain.signals import Addressee
     from domain.text import plain_text
     from workflows.payment_run import CALL_TIMEOUT, PaymentRun
-    from workflows.signals import MALFORMED_IS_REFUSED, NO_INPUT, malformed, read_signal
+    from workflows.signals import (
+        MALFORMED_IS_REFUSED,
+        NO_INPUT,
+        check_addressed,
+        malformed,
+        read_signal,
+        refusal_id,
+        sender,
+        signal_id,
+    )
 
 S = TypeVar("S", bound=OperatorSignal)
 Obey = Callable[[str, Actor], Awaitable[None]]
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
 @workflow.defn(name="payment")
@@ -89,7 +96,7 @@ class PaymentWorkflow(PaymentRun):
                 if not is_cancelled_exception(error):
                     raise
                 nobody = PaymentSignal()
-                cancel = self._by_name(nobody, self._cancel)
+                cancel = self._checked("cancel", nobody, self._cancel)
                 await asyncio.shield(self._carry_out("cancel", nobody, cancel, "cancellation"))
         if not self._has_ended():
             update = {
@@ -126,7 +133,7 @@ class PaymentWorkflow(PaymentRun):
                 await self._open_once()
                 if not self._payment.received_minor:
                     commands.check_open(self._payment, "confirm")
-                    ask = self._ask("confirm", command.command_id, method_ref=command.method_ref)
+                    ask = self._ask("confirm", command.command_id, actor=command.actor, method_ref=command.method_ref)
                     answer = await workflow.execute_activity_method(
                         PaymentProviders.confirm, ask, **regular_activity("confirm", timeout=CALL_TIMEOUT)
                     )
@@ -145,7 +152,7 @@ class PaymentWorkflow(PaymentRun):
             async with self._lock:
                 await self._open_once()
                 amount = commands.check_capture(self._payment, command.amount_minor)
-                ask = self._ask("capture", command.command_id, amount_minor=amount)
+                ask = self._ask("capture", command.command_id, actor=command.actor, amount_minor=amount)
                 answer = await workflow.execute_activity_method(
                     PaymentProviders.capture, ask, **regular_activity("capture", timeout=CALL_TIMEOUT)
                 )
@@ -209,10 +216,14 @@ class PaymentWorkflow(PaymentRun):
                     dispute = commands.check_evidence(self._payment, command.dispute_ref)
                     key = payment_key(self._payment.terms.payment_id, "evidence", command.command_id)
                     terms, ref = self._payment.terms, self._payment.ref
-                    ask = AskEvidence(terms=terms, dispute_ref=dispute.ref, text=command.text, key=key, ref=ref)
+                    ask = AskEvidence(
+                        terms=terms, dispute_ref=dispute.ref, text=command.text, key=key, ref=ref, actor=command.actor
+                    )
                     answer = await workflow.execute_activity_method(
                         PaymentProviders.submit_evidence, ask, **regular_activity("evidence", timeout=CALL_TIMEOUT)
                     )
+                    if answer.declined is not None:
+                        raise answer.declined.error(state=self._payment.status.value)
                     if answer.refused is not None:
                         raise Invalid(answer.refused.detail, code="payment.evidence_refused")
                     now = workflow.now()
@@ -310,12 +321,27 @@ class PaymentWorkflow(PaymentRun):
         if signal is None:
             await self._refuse_malformed(name)
         else:
-            await self._carry_out(name, signal, self._by_name(signal, partial(obey, signal)))
+            await self._carry_out(name, signal, self._checked(name, signal, partial(obey, signal)))
 
-    def _by_name(self, signal: OperatorSignal, obey: Obey) -> Obey:
-        """Refuse what names no operator, for payments whose terms ask for a name."""
-        named = _named(signal.operator) is not None or not self._payment.terms.named_operators
-        return obey if named else _refuse_unnamed
+    def _checked(self, name: str, signal: OperatorSignal, obey: Obey) -> Obey:
+        """Judge first whether the signal is meant for this payment and names its sender, where it has to."""
+
+        async def checked(command_id: str, actor: Actor) -> None:
+            payment, terms = self._payment, self._payment.terms
+            if signal.seal is not None and payment.has_done(command_id):
+                return
+            reached = Addressee(
+                kind="payment", id=terms.payment_id, state=payment.status.value, asks_for_name=terms.named_operators
+            )
+            # Runs of before read no address in what came unsealed.
+            addressed = signal.seal is not None or terms.named_operators
+            check_addressed(reached, name, signal, subject=getattr(signal, name) if addressed else None)
+            await obey(command_id, actor)
+            if signal.seal is not None and not self._payment.has_done(command_id):
+                # The provider did not end it. The note of that uses the signal's id up.
+                raise commands.not_ended(self._payment)
+
+        return checked
 
     async def _refuse_malformed(self, name: str) -> None:
         async def refuse(_command_id: str, _actor: Actor) -> None:
@@ -333,8 +359,7 @@ class PaymentWorkflow(PaymentRun):
         # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
         # delivered again keeps its id.
         own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
-        command_id = bounded(f"signal:{name}:{_named(signal.command_id) or own_id}")
-        actor = Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR)
+        command_id, actor = bounded(signal_id(name, signal, own_id)), sender(signal, unnamed)
         async with self._lock:
             await self._open_once()
             refusal = await _tried(obey, command_id, actor)
@@ -346,7 +371,7 @@ class PaymentWorkflow(PaymentRun):
                 refused = commands.command_refused(
                     self._payment, actor=actor.qualified(), details=note, at=workflow.now()
                 )
-                await self._record([refused], command_id=bounded(f"{command_id}:refused"), actor=actor)
+                await self._record([refused], command_id=bounded(refusal_id(signal, command_id)), actor=actor)
 
 
 def _word_for(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Actor) -> GiveUpRefund:
@@ -371,21 +396,9 @@ def _word_for(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Ac
     )
 
 
-async def _refuse_unnamed(_command_id: str, _actor: Actor) -> None:
-    raise Invalid(
-        "The signal names no operator. Send it again with your name in the field operator.",
-        code="payment.operator_unnamed",
-        extra={"field": "operator"},
-    )
-
-
 async def _tried(obey: Obey, command_id: str, actor: Actor) -> DomainError | None:
     try:
         await obey(command_id, actor)
     except DomainError as refusal:
         return refusal
     return None
-
-
-def _named(value: object) -> str | None:
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else None

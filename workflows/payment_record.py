@@ -81,6 +81,8 @@ class PaymentRecord:
 
     async def _take(self, answer: ProviderAnswer, *, ended_by: tuple[str, Actor] | None = None) -> None:
         """Book what a command's answer tells; a refusal is the caller's. `ended_by`: a `cancel` and who gave it."""
+        if answer.declined is not None:
+            raise answer.declined.error(state=self._payment.status.value)
         if answer.refused is not None:
             raise Conflict(answer.refused.detail, code="payment.refused", extra={"reason": answer.refused.code})
         await self._converge(answer, ended_by=ended_by)
@@ -175,6 +177,7 @@ class PaymentRecord:
         step: str,
         command_id: str | None = None,
         *,
+        actor: Actor | None = None,
         method_ref: str | None = None,
         amount_minor: int | None = None,
     ) -> AskProvider:
@@ -186,6 +189,8 @@ class PaymentRecord:
             method_ref=method_ref,
             amount_minor=amount_minor,
             booked=tuple(booked.key for booked in self._payment.booked),
+            command_id=None if actor is None else command_id,
+            actor=actor,
         )
 
     def _is_answered(self) -> bool:

@@ -391,7 +391,7 @@ class PaymentRun(PaymentRecord):
         commands.check_open(self._payment, "cancel")
         answer = await workflow.execute_activity_method(
             PaymentProviders.cancel,
-            self._ask("cancel", command_id),
+            self._ask("cancel", command_id, actor=actor),
             **regular_activity("cancel", timeout=CALL_TIMEOUT),
         )
         await self._take(answer, ended_by=(command_id, actor))

@@ -1,5 +1,6 @@
-"""How a run reads what an operator signals, so that no input can stop it."""
+"""How a run reads what an operator signals, and who sends it, so that no input can stop it."""
 
+import re
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -7,7 +8,10 @@ from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.converter import PayloadConverter
 
+from contracts.escrow import OperatorSignal
+from domain.access import Actor, Role
 from domain.errors import Invalid
+from domain.signals import Addressee, check_signal
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -16,6 +20,8 @@ S = TypeVar("S", bound=BaseModel)
 NO_INPUT = RawValue(Payload())
 #: The gate of runs that dropped malformed signals without a trace.
 MALFORMED_IS_REFUSED = "malformed-signals-are-refused"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
 
 
 def read_signal(converter: PayloadConverter, kind: type[S], given: RawValue) -> S | None:
@@ -37,3 +43,35 @@ def malformed(name: str) -> Invalid:
         "it must be sealed by this deployment's codec.",
         extra={"field": "input"},
     )
+
+
+def sender(signal: OperatorSignal, unnamed: str = "operator") -> Actor:
+    """Return whom the seal names, or else who the sender says to be; `unnamed` is what a sender without a name is."""
+    if signal.seal is not None:
+        return Actor(principal=signal.seal.operator, role=Role.OPERATOR, key_id=signal.seal.key_id)
+    return Actor(principal=f"temporal-ui:{_named(signal.operator) or unnamed}", role=Role.OPERATOR, claimed=True)
+
+
+def signal_id(name: str, signal: OperatorSignal, own_id: str) -> str:
+    """Return the command's id: what the sender chose, or the seal's, or else that of this delivery.
+
+    What somebody copies out of the history and sends again has the seal's id again, so it is the same command.
+    """
+    sealed = None if signal.seal is None else signal.seal.seal_id
+    return f"signal:{name}:{_named(signal.command_id) or sealed or own_id}"
+
+
+def refusal_id(signal: OperatorSignal, command_id: str) -> str:
+    """Return the id of a refusal's note. A sealed signal uses its own up: a copy could be sent at a better time."""
+    return f"{command_id}:refused" if signal.seal is None else command_id
+
+
+def check_addressed(reached: Addressee, name: str, signal: OperatorSignal, *, subject: object) -> None:
+    """Refuse a signal that is meant for something else, or that names nobody where a name is asked for."""
+    seal = signal.seal
+    operator = _named(signal.operator) if seal is None else seal.operator
+    check_signal(reached, name, subject=subject, operator=operator, sealed=seal is not None)
+
+
+def _named(value: object) -> str | None:
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None

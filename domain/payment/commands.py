@@ -125,6 +125,12 @@ def check_open(payment: Payment, command: str) -> None:
         raise _wrong_state(payment, command)
 
 
+def not_ended(payment: Payment) -> WrongPaymentState:
+    """Return the refusal of a cancellation that its provider did not follow, because the payment had gone on there."""
+    status = payment.status.value
+    return WrongPaymentState(f"The provider did not end the payment. It is {status} now.", extra={"state": status})
+
+
 def check_capture(payment: Payment, amount_minor: int | None) -> int:
     """Return how much is captured: the given part of what was authorized, or all of it."""
     if payment.status is not PaymentStatus.REQUIRES_CAPTURE:

@@ -97,16 +97,15 @@ def _next(payment: Payment) -> str:
 
 def _signals(payment: Payment) -> list[tuple[str, dict[str, object]]]:
     """Return the signals that are taken now and what to send with each."""
-    operator: dict[str, object] = {"operator": "…"}
-    taken: list[tuple[str, dict[str, object]]] = [("look", operator)]
+    taken: list[tuple[str, dict[str, object]]] = [("look", {})]
     if payment.status in AWAITING and payment.status is not P.UNKNOWN and payment.ref is not None:
-        taken.append(("cancel", operator))
+        taken.append(("cancel", {}))
     if payment.refundable_minor and payment.terms.refundable:
         amount = format_amount(payment.refundable_minor, payment.terms.currency)
-        taken.append(("refund", operator | {"amount": amount, "reason": "…"}))
+        taken.append(("refund", {"amount": amount, "reason": "…"}))
     if any(refund.state in IN_FLIGHT for refund in payment.refunds):
-        taken.append(("give_up", operator | {"at_provider": False, "reason": "…"}))
-    return taken
+        taken.append(("give_up", {"at_provider": False, "reason": "…"}))
+    return [(name, {name: payment.terms.payment_id, "operator": "…"} | members) for name, members in taken]
 
 
 def _time(at: datetime) -> str:

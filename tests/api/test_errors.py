@@ -217,7 +217,10 @@ SOURCES = ("api", "domain", "ledger", "repositories", "activities", "workflows",
 
 
 def codes_in_source(sources: tuple[str, ...] = SOURCES) -> set[str]:
-    """Collect every error code: `code = "…"` of a class, `code="…"` of a call, pairs given to `errors`."""
+    """Collect every error code: `code = "…"` of a class, `code="…"` of a call, pairs given to `errors`.
+
+    `code=f"{kind}.…"` is a code of escrows and one of payments.
+    """
     found: set[str] = set()
     pattern = re.compile(r"[a-z_]+(\.[a-z_]+)?")
     for root in sources:
@@ -230,6 +233,9 @@ def codes_in_source(sources: tuple[str, ...] = SOURCES) -> set[str]:
                     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                     if any(isinstance(target, ast.Name) and target.id == "code" for target in targets):
                         value = node.value
+                if isinstance(value, ast.JoinedStr):
+                    end = ast.unparse(value).strip("f'\"").removeprefix("{kind}").removeprefix("{self._kind}")
+                    found |= {kind + end for kind in ("escrow", "payment")}
                 if isinstance(value, ast.Constant) and isinstance(value.value, str) and pattern.fullmatch(value.value):
                     found.add(value.value)
     return found

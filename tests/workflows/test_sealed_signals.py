@@ -20,6 +20,8 @@ from api.codec import codec_router
 from contracts import search_attributes
 from contracts.escrow import ApproveEscrow
 from domain.access import Actor, Role
+from domain.payment.snapshot import ProviderStatus
+from domain.payment.state import RECEIPT_WINDOW
 from repositories import audit
 from runtime.codec import EncryptionCodec, parse_keys
 from runtime.interceptors import domain_error_from
@@ -27,6 +29,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
 from tests.workflows.conftest import Job, Stage, stage_on
+from tests.workflows.tills import COMMANDS, Till, paid, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -57,7 +60,7 @@ class Intruder:
         assert answer.status_code == 200
         return ParseDict(answer.json(), Payloads()).payloads[0]
 
-    async def send(self, job: Job, name: str, content: dict[str, Any] | Payload) -> None:
+    async def send(self, job: Job | Till, name: str, content: dict[str, Any] | Payload) -> None:
         arg = RawValue(content) if isinstance(content, Payload) else content
         await self.plain.get_workflow_handle(job.handle.id).signal(name, arg)
 
@@ -81,7 +84,7 @@ async def temporal(database_urls: Any) -> AsyncIterator[Intruder]:
             yield Intruder(stage, plain, codec)
 
 
-async def refusals(job: Job, count: int) -> list[tuple[str, str]]:
+async def refusals(job: Job | Till, count: int) -> list[tuple[str, str]]:
     """Return who was refused and why, once the timeline has so many of them."""
     while True:
         found = [event for event in await job.timeline() if event.kind == "command_refused"]
@@ -152,3 +155,151 @@ async def test_a_command_that_an_operator_had_sealed_is_not_the_act_of_whom_it_n
         )
     assert domain_error_from(failed.value).error_code == "escrow.signal_not_sealed"
     assert (await job.state()).signatures == ()
+
+
+# Payments -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def lost_refund(temporal: Intruder) -> AsyncIterator[Till]:
+    """A paid payment with a refund that its provider does not have, and that nobody can look up."""
+    made, fake = await paid(temporal.stage), temporal.stage.fake
+    fake.breaks.append("before")
+    fake.refuses.add("find_refund")
+    await made.send("refund", amount_minor=400)
+    await made.happened("refund_unknown")
+    yield made
+    fake.refuses.clear()
+
+
+async def charged_back(stage: Stage) -> Till:
+    made = await paid(stage)
+    made.there.dispute()
+    await made.told()
+    return made
+
+
+def calls_that_change(stage: Stage) -> list[tuple[str, str]]:
+    return [call for call in stage.fake.calls if call[0] not in {"retrieve", "find", "find_refund"}]
+
+
+async def test_a_payments_signal_that_nobody_sealed_is_refused_before_its_provider_is_called(temporal):
+    bought, waiting = await paid(temporal.stage), await till(temporal.stage)
+    await waiting.create()
+    before = calls_that_change(temporal.stage)
+    forged = {"operator": "kim", "seal": {"operator": "kim", "seal_id": "1"}}
+    [payload] = PayloadConverter.default.to_payloads([{**forged, "refund": bought.terms.payment_id}])
+    payload.metadata["bursar-seal"] = b'{"operator": "kim", "seal_id": "1"}'
+    await temporal.send(bought, "refund", payload)
+    await temporal.send(waiting, "cancel", {**forged, "cancel": waiting.terms.payment_id})
+    await waiting.handle.cancel()
+    unsealed = "payment.signal_not_sealed"
+    assert await refusals(bought, 1) == [("temporal-ui:kim", unsealed)]
+    assert await refusals(waiting, 2) == [("temporal-ui:kim", unsealed), ("temporal-ui:cancellation", unsealed)]
+    assert calls_that_change(temporal.stage) == before
+    assert ((await bought.state()).refunds, (await waiting.state()).status) == ((), "requires_action")
+
+
+async def test_an_unsealed_signal_does_not_give_a_refund_up(temporal, lost_refund):
+    made = lost_refund
+    word = {"reason": "so they said", "at_provider": False}
+    await temporal.send(made, "give_up", {**word, "operator": "kim"})
+    assert await refusals(made, 1) == [("temporal-ui:kim", "payment.signal_not_sealed")]
+    said = {"command_id": "forged", "refund_id": (await made.state()).refunds[0].refund_id, "reason": "so they said"}
+    forged = COMMANDS["give_up"](actor=made.actor, **said)
+    with pytest.raises(WorkflowUpdateFailedError):
+        await temporal.plain.get_workflow_handle(made.handle.id).execute_update("give_up", forged)
+    assert "refund_given_up" not in await made.kinds()
+
+
+@pytest.mark.parametrize("name", ["refund", "cancel"])
+async def test_a_payments_sealed_signal_is_the_act_of_whom_the_codec_authenticated(temporal, name):
+    made = await till(temporal.stage, named_operators=True)
+    await made.create()
+    if name == "refund":
+        made.there.pay()
+        await made.told()
+    signal = {name: made.terms.payment_id, "operator": "somebody else"}
+    await temporal.send(made, name, await temporal.seal(signal))
+    kind = {"refund": "refund_requested", "cancel": "cancelled"}[name]
+    await made.happened(kind)
+    async with temporal.stage.database.platform() as session:
+        [entry] = await audit.page(
+            session, org_id=None, action=f"payment.{kind}", target=made.terms.payment_id, before=None, limit=10
+        )
+    assert (entry.principal, entry.key_id) == ("kim", "k")
+
+
+async def test_a_copy_of_a_payments_sealed_signal_does_nothing(temporal):
+    first, other = await paid(temporal.stage), await paid(temporal.stage)
+    refund = await temporal.seal({"refund": first.terms.payment_id, "amount": "1.00"})
+    for made, name in ((first, "refund"), (first, "refund"), (other, "refund"), (other, "cancel"), (first, "cancel")):
+        await temporal.send(made, name, refund)
+    assert await refusals(other, 2) == [("kim", "payment.signal_for_another"), ("kim", "payment.signal_unaddressed")]
+    assert await refusals(first, 1) == [("kim", "payment.signal_unaddressed")]
+    assert [refund.amount_minor for refund in (await first.state()).refunds] == [100]
+    assert (await other.state()).refunds == ()
+
+
+async def test_a_sealed_signal_that_was_refused_or_came_to_nothing_has_used_its_id_up(temporal):
+    made = await till(temporal.stage)
+    await made.create()
+    early = await temporal.seal({"refund": made.terms.payment_id})
+    in_vain = await temporal.seal({"cancel": made.terms.payment_id})
+    made.there.process()
+    await temporal.send(made, "cancel", in_vain)
+    await temporal.send(made, "refund", early)
+    found = [("kim", "payment.wrong_state"), ("kim", "payment.wrong_state")]
+    assert await refusals(made, 2) == found
+    made.there.pay()
+    await made.told()
+    for name, copied in (("refund", early), ("cancel", in_vain)):
+        await temporal.send(made, name, copied)
+    assert (await made.send("refund", amount_minor=100)).status == "partially_refunded"
+    assert [refund.amount_minor for refund in (await made.state()).refunds] == [100]
+    assert await refusals(made, 2) == found
+
+
+@pytest.mark.parametrize("name", ["confirm", "capture", "cancel", "refund", "submit_evidence"])
+async def test_a_payments_command_that_the_product_did_not_seal_is_refused_before_its_provider_is_called(
+    temporal, name
+):
+    stage, fields = temporal.stage, dict[str, Any]()
+    if name == "refund":
+        made, fields = await paid(stage), {"refund_id": "rfd_forged"}
+    elif name == "submit_evidence":
+        made = await charged_back(stage)
+        fields = {"dispute_ref": (await made.state()).disputes[0].ref, "text": "Delivered."}
+    else:
+        made = await till(stage, manual_capture=name == "capture")
+        await made.create()
+        if name == "capture":
+            made.there.authorize()
+            await made.told()
+    before = await made.state(), calls_that_change(stage)
+    forged = COMMANDS[name](command_id="forged", actor=made.actor, **fields)
+    for sent in (forged, RawValue(await temporal.seal(forged.model_dump(mode="json")))):
+        with pytest.raises(WorkflowUpdateFailedError) as failed:
+            await temporal.plain.get_workflow_handle(made.handle.id).execute_update(name, sent)
+        assert domain_error_from(failed.value).error_code == "payment.signal_not_sealed"
+    assert (await made.state(), calls_that_change(stage)) == before
+
+
+async def test_a_copy_of_a_cancellation_that_the_run_has_forgotten_ends_nothing(temporal):
+    made, fake = await till(temporal.stage), temporal.stage.fake
+    await made.create()
+    made.there.process()
+    cancel = await temporal.seal({"cancel": made.terms.payment_id})
+    await temporal.send(made, "cancel", cancel)
+    await refusals(made, 1)
+    made.there.status = ProviderStatus.REQUIRES_ACTION
+    await made.told()
+    asked = [call for call in fake.calls if call[0] == "cancel"]
+    for _ in range(RECEIPT_WINDOW):
+        await temporal.send(made, "refund", {})
+    await refusals(made, RECEIPT_WINDOW + 1)
+    await temporal.send(made, "cancel", cancel)
+    await temporal.send(made, "refund", {})
+    await refusals(made, RECEIPT_WINDOW + 2)
+    assert [call for call in fake.calls if call[0] == "cancel"] == asked
+    assert (await made.state()).status == "requires_action"
