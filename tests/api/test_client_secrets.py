@@ -64,6 +64,22 @@ async def test_payment_that_was_stored_without_keys_reads_with_them(
     assert shown["client_secret"] == f"{made.there.ref}_secret"
 
 
+async def test_repeated_answer_with_a_secret_is_the_first_one_byte_for_byte(
+    bench: Bench, database: Database, tenant: Tenant
+) -> None:
+    made, key = await Written(database, tenant.org_id).begin(), "repeated-secret"
+
+    async def act() -> dict[str, object]:
+        return {"payment_id": made.terms.payment_id, "client_secret": f"{made.there.ref}_secret", "note": "größer"}
+
+    bench.act = act
+    async with serving(bench.app) as http:
+        caller = Caller(http, tenant.owner.token)
+        first, again = [await post(caller, "/acts/a", **keyed(key)) for _ in range(2)]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.content == first.content
+
+
 async def answered(bench: Bench, tenant: Tenant, key: str, answer: dict[str, object]) -> dict[str, Any]:
     async def act() -> dict[str, object]:
         return answer
