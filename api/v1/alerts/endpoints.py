@@ -21,7 +21,7 @@ from repositories import audit
 router = APIRouter(tags=["alerts"])
 
 
-@router.get("/alerts", response_model=Page[AlertView])
+@router.get("/alerts", response_model=Page[AlertView], responses=errors(NotFound))
 async def list_alerts(
     deps: DepsDep,
     unacknowledged: Annotated[bool, Query(description="Leave out what an operator has acknowledged.")] = False,
