@@ -24,6 +24,8 @@ async def stack(data_dir: Path) -> AsyncIterator[Stack]:
 async def test_ui_answers_this_machine_and_refuses_foreign_hosts(stack: Stack) -> None:
     async with httpx.AsyncClient(base_url=stack.temporal_ui_url) as browser:
         port = stack.ports.temporal_ui
+        while (await browser.get("/api/v1/namespaces")).status_code == 503:
+            pass  # the UI is there a moment before it has reached its server
         for host in (f"127.0.0.1:{port}", f"localhost:{port}", "LocalHost"):
             answer = await browser.get("/api/v1/namespaces", headers={"Host": host})
             assert answer.status_code == 200
