@@ -253,6 +253,54 @@ async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> T
     return made
 
 
+async def payment_of_an_escrow_disputed_and_won_before_it_was_funded(stage: Stage) -> Till:
+    return await _disputed_before_it_was_funded(stage, won=True)
+
+
+async def payment_of_an_escrow_disputed_and_lost_before_it_was_funded(stage: Stage) -> Till:
+    return await _disputed_before_it_was_funded(stage, won=False)
+
+
+async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> Till:
+    job = await stage.award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    await made.create()
+    made.there.pay()
+    ref = made.there.dispute(400)
+    await made.told()
+    made.there.close_dispute(ref, won=won)
+    await made.told()
+    await made.happened("escrow_funded" if won else "refund_booked")
+    return made
+
+
+async def payment_captured_while_its_provider_was_away(stage: Stage) -> Till:
+    """Each command is answered when its provider is back."""
+    made = await till(stage, manual_capture=True, open_seconds=3)
+    await made.create()
+    stage.fake.breaks += ["unavailable"] * 2
+    await made.send("confirm", method_ref="pm_ok")
+    stage.fake.breaks += ["unavailable"] * 2
+    await made.send("capture", amount_minor=600)
+    ref = made.there.dispute()
+    await made.told()
+    stage.fake.breaks += ["unavailable"] * 2
+    await made.send("submit_evidence", dispute_ref=ref, text="It was delivered.")
+    await made.told()
+    made.there.close_dispute(ref, won=True)
+    await made.told()
+    return made
+
+
+async def payment_cancelled_while_its_provider_was_away(stage: Stage) -> Till:
+    made = await till(stage, **SHORT)
+    await made.create()
+    stage.fake.breaks += ["unavailable"] * 2
+    await made.send("cancel")
+    return made
+
+
 async def payment_not_made_after_its_time(stage: Stage) -> Till:
     return await payment_created_after_its_time(stage)
 
@@ -327,6 +375,10 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_created_after_its_time,
         payment_not_made_after_its_time,
         payment_of_an_escrow_charged_back_while_it_is_asked,
+        payment_of_an_escrow_disputed_and_won_before_it_was_funded,
+        payment_of_an_escrow_disputed_and_lost_before_it_was_funded,
+        payment_captured_while_its_provider_was_away,
+        payment_cancelled_while_its_provider_was_away,
         payment_whose_time_ends_behind_an_unknown_refund,
         payment_of_an_invoice_given_back,
         payment_of_an_invoice_that_was_withdrawn,
