@@ -8,7 +8,14 @@ from domain.errors import Conflict, Invalid
 from domain.money import format_amount
 from domain.payment.converge import numbered
 from domain.payment.fulfilment import Readiness, readiness
-from domain.payment.goods import held_minor, leaves_part_of_a_slot, taken_for, unreserved_minor, waiting_minor
+from domain.payment.goods import (
+    held_minor,
+    leaves_part_of_a_slot,
+    returned_by_waiting,
+    taken_for,
+    unreserved_minor,
+    waiting_minor,
+)
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
@@ -235,8 +242,12 @@ def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
 def fulfilment_put_off(payment: Payment, *, at: datetime) -> Outcome:
     """Note that the escrow does not have the money, which so much happened to since that it is not asked now."""
     details = {"escrow_id": payment.terms.purpose.escrow_id}
-    after = replace(payment, fulfilling=False)
-    return numbered(Outcome(payment=after, event="fulfilment_put_off", actor=WORKFLOW, details=details), at)
+    after, returned = returned_by_waiting(replace(payment, fulfilling=False))
+    asset = payment.terms.purpose.goods_asset
+    moves = (Move(kind=MoveKind.RELEASE, amount_minor=returned, asset=asset),) if returned else ()
+    return numbered(
+        Outcome(payment=after, event="fulfilment_put_off", actor=WORKFLOW, moves=moves, details=details), at
+    )
 
 
 def fulfilled(payment: Payment, *, at: datetime) -> Outcome:

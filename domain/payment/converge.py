@@ -12,7 +12,7 @@ from datetime import datetime
 from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.disputes import dispute_changed, new_dispute
-from domain.payment.goods import granted_for, released_minor, taken_for
+from domain.payment.goods import granted_for, released_minor, taken_for, taken_from_waiting
 from domain.payment.movements import book
 from domain.payment.snapshot import (
     MovementKind,
@@ -170,9 +170,10 @@ def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
         requested_at=snapshot.created_at,
         reason="made at the provider",
         ref=snapshot.ref,
+        waiting_minor=taken_from_waiting(payment, goods),
     )
     after = replace(payment, refunds=(*payment.refunds, refund))
-    moves = _moves((MoveKind.SEIZE, goods, payment.terms.purpose.goods_asset))
+    moves = _moves((MoveKind.SEIZE, goods - refund.waiting_minor, payment.terms.purpose.goods_asset))
     details = {"ref": snapshot.ref, "amount": format_amount(snapshot.amount_minor, payment.terms.currency)}
     return Outcome(
         payment=after,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from domain.ids import dispute_id_of
 from domain.money import format_amount
-from domain.payment.goods import taken_for
+from domain.payment.goods import released_minor, taken_for, taken_from_waiting
 from domain.payment.snapshot import DisputeSnapshot, DisputeStatus
 from domain.payment.state import MAX_ITEMS, Dispute, Move, MoveKind, Outcome, Payment
 
@@ -53,10 +53,11 @@ def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
         reason=snapshot.reason,
         opened_at=snapshot.created_at,
         evidence_due_at=snapshot.evidence_due_at,
+        waiting_minor=taken_from_waiting(payment, goods),
     )
     after = replace(payment, disputes=(*payment.disputes, dispute))
     event = "dispute_inquiry" if opening is DisputeStatus.INQUIRY else "dispute_opened"
-    return _outcome(after, dispute, event, MoveKind.SEIZE, goods)
+    return _outcome(after, dispute, event, MoveKind.SEIZE, goods - dispute.waiting_minor)
 
 
 def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) -> Outcome:
@@ -67,8 +68,10 @@ def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) ->
         amount_minor=snapshot.amount_minor,
         goods_minor=goods,
         evidence_due_at=snapshot.evidence_due_at,
+        waiting_minor=taken_from_waiting(payment, goods),
     )
-    return _outcome(payment.with_dispute(opened), opened, "dispute_opened", MoveKind.SEIZE, goods)
+    elsewhere = goods - opened.waiting_minor
+    return _outcome(payment.with_dispute(opened), opened, "dispute_opened", MoveKind.SEIZE, elsewhere)
 
 
 def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
@@ -81,16 +84,16 @@ def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcom
         if _ORDER[snapshot.status] < _ORDER[dispute.status]:
             continue
         changed = replace(dispute, status=snapshot.status, evidence_due_at=snapshot.evidence_due_at)
-        goods = 0 if dispute.released else dispute.goods_minor
         if snapshot.status is DisputeStatus.LOST:
             lost = replace(changed, retired=True)
-            retired = goods if payment.terms.issues_goods else 0
+            retired = dispute.goods_minor if payment.terms.issues_goods and not dispute.released else 0
             return _outcome(payment.with_dispute(lost), lost, "dispute_lost", MoveKind.RETIRE, retired)
         if snapshot.status is DisputeStatus.WON:
             if dispute.moved_minor:
                 continue  # the money has to come back first
             won = replace(changed, released=True)
-            return _outcome(payment.with_dispute(won), won, "dispute_won", MoveKind.RELEASE, goods)
+            back = 0 if dispute.released else released_minor(payment, dispute)
+            return _outcome(payment.with_dispute(won), won, "dispute_won", MoveKind.RELEASE, back)
         return _outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
     return None
 

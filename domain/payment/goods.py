@@ -1,7 +1,12 @@
 """How much of what was bought belongs to how much of the money: cumulative shares, so that parts add up to a whole."""
 
+from dataclasses import replace
+from typing import TypeVar
+
 from domain.money import SLOT
-from domain.payment.state import Fulfilment, Payment, PurposeKind, Refund
+from domain.payment.state import Dispute, Fulfilment, Payment, PurposeKind, Refund
+
+P = TypeVar("P", Refund, Dispute)
 
 
 def granted_for(payment: Payment, amount_minor: int) -> int:
@@ -60,14 +65,50 @@ def waiting_minor(payment: Payment) -> int:
 
 
 def unreserved_minor(payment: Payment) -> int:
-    """Return what was given for an escrow and not taken by refunds before the escrow had it."""
-    return payment.granted_minor - sum(refund.waiting_minor for refund in payment.refunds if refund.counts)
+    """Return what was given for an escrow and not taken from there before the escrow had it."""
+    refunds = sum(refund.waiting_minor for refund in payment.refunds if refund.counts)
+    disputes = sum(dispute.waiting_minor for dispute in payment.disputes if dispute.counts)
+    return payment.granted_minor - refunds - disputes - sum(booked.waiting_minor for booked in payment.booked)
 
 
-def released_minor(payment: Payment, refund: Refund) -> int:
-    """Return what the organization gets when a refund fails; what waited for the escrow waits again while it can."""
+def taken_from_waiting(payment: Payment, goods_minor: int) -> int:
+    """Return how much of what the provider takes back comes from what waits for the escrow; nothing while it is asked.
+
+    An escrow that is asked may have the money already.
+    """
+    if not payment.terms.takes_waiting_first or payment.fulfilling:
+        return 0
+    return min(goods_minor, waiting_minor(payment))
+
+
+def returned_by_waiting(payment: Payment) -> tuple[Payment, int]:
+    """Let what waits stand for what was taken elsewhere while the escrow was asked; returns how much of it."""
+    left = returned = taken_from_waiting(payment, taken(payment) - (payment.granted_minor - unreserved_minor(payment)))
+
+    def waiting(goods_minor: int, waiting_minor: int) -> int:
+        nonlocal left
+        part = min(left, goods_minor - waiting_minor)
+        left -= part
+        return waiting_minor + part
+
+    def of(part: P) -> P:
+        return replace(part, waiting_minor=waiting(part.goods_minor, part.waiting_minor)) if part.counts else part
+
+    booked = tuple(
+        replace(each, waiting_minor=waiting(-each.goods_minor, each.waiting_minor)) if each.goods_minor < 0 else each
+        for each in payment.booked
+    )
+    refunds, disputes = tuple(map(of, payment.refunds)), tuple(map(of, payment.disputes))
+    return replace(payment, refunds=refunds, disputes=disputes, booked=booked), returned
+
+
+def released_minor(payment: Payment, part: Refund | Dispute) -> int:
+    """Return what the organization gets when a refund fails or a dispute is won.
+
+    What waited for the escrow waits again while it can.
+    """
     waits = payment.fulfilment is Fulfilment.PENDING
-    return refund.goods_minor - (refund.waiting_minor if waits else 0)
+    return part.goods_minor - (part.waiting_minor if waits else 0)
 
 
 def held_minor(payment: Payment) -> int:

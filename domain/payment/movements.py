@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from domain.money import format_amount
-from domain.payment.goods import released_minor, taken_for
+from domain.payment.goods import released_minor, taken_for, taken_from_waiting
 from domain.payment.snapshot import DisputeStatus, Movement, MovementKind
 from domain.payment.state import (
     HANDED_OVER,
@@ -104,16 +104,17 @@ def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: Movement) -> O
     """Take money back for a dispute that holds no goods: it was won before, or only asked about."""
     paid = -movement.paid_minor
     goods = taken_for(payment, paid)
+    waiting = taken_from_waiting(payment, goods)
     reopened = replace(
         dispute,
         status=DisputeStatus.NEEDS_RESPONSE,
         amount_minor=paid,
         goods_minor=goods,
+        waiting_minor=waiting,
         moved_minor=paid,
         released=False,
     )
-    moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=_goods(payment))] if goods else []
-    moves.append(_sent_back(movement))
+    moves = [*_seized(payment, goods - waiting), _sent_back(movement)]
     outcome = _outcome(payment.with_dispute(reopened), movement, "dispute_reopened", moves)
     return replace(outcome, debtor=dispute.ref)
 
@@ -125,19 +126,23 @@ def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
         return None
     back = replace(dispute, moved_minor=0, released=True, retired=False, status=DisputeStatus.WON)
     moves = [_received(movement)]
-    given = _given_back(payment, dispute.goods_minor, dispute.goods_minor, retired=dispute.retired)
+    released = released_minor(payment, dispute)
+    given = _given_back(payment, dispute.goods_minor, released, retired=dispute.retired)
     return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
 
 
 def _reversal(payment: Payment, movement: Movement, goods: int) -> Outcome | None:
     """Undo a receipt that was void: what was bought is taken as far as it is there, the rest is owed."""
     after = replace(payment, reversed_minor=payment.reversed_minor - movement.paid_minor)
-    asset = _goods(payment)
-    moves = [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=asset)] if goods else []
-    moves.append(_sent_back(movement))
+    waiting = taken_from_waiting(payment, goods)
+    moves = [*_seized(payment, goods - waiting), _sent_back(movement)]
     if payment.terms.issues_goods and goods:
-        moves.append(Move(kind=MoveKind.RETIRE, amount_minor=goods, asset=asset))
-    return _outcome(after, movement, "reversed", moves, goods=-goods)
+        moves.append(Move(kind=MoveKind.RETIRE, amount_minor=goods, asset=_goods(payment)))
+    return _outcome(after, movement, "reversed", moves, goods=-goods, waiting=waiting)
+
+
+def _seized(payment: Payment, goods: int) -> list[Move]:
+    return [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=_goods(payment))] if goods else []
 
 
 def _received(movement: Movement) -> Move:
@@ -161,7 +166,9 @@ def _given_back(payment: Payment, goods: int, released: int, *, retired: bool) -
     return [Move(kind=kind, amount_minor=amount, asset=_goods(payment)) for kind, amount in moves if amount]
 
 
-def _outcome(payment: Payment, movement: Movement, event: str, moves: list[Move], *, goods: int = 0) -> Outcome:
+def _outcome(
+    payment: Payment, movement: Movement, event: str, moves: list[Move], *, goods: int = 0, waiting: int = 0
+) -> Outcome:
     fee = movement.fee_minor
     if fee:
         moves = [*moves, Move(kind=MoveKind.FEE, amount_minor=fee, asset=movement.currency)]
@@ -174,6 +181,7 @@ def _outcome(payment: Payment, movement: Movement, event: str, moves: list[Move]
         paid_minor=movement.paid_minor,
         occurred_at=movement.occurred_at,
         goods_minor=goods,
+        waiting_minor=waiting,
     )
     after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))
     details: dict[str, object] = {

@@ -107,6 +107,8 @@ class PaymentTerms:
         open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
         named_operators: signals that move something must name who sends them; False for payments of before.
         fulfils_net: its escrow or invoice takes only what refunds and disputes have left; False for payments of before.
+        takes_waiting_first: what a provider takes back before the escrow has its money is taken from that money, and
+            only the rest from what the organization has beside it; False for payments of before.
     """
 
     payment_id: str
@@ -131,6 +133,7 @@ class PaymentTerms:
     open_seconds: int = 30 * 86_400
     fulfils_net: bool = False
     named_operators: bool = False
+    takes_waiting_first: bool = False
 
     @property
     def issues_goods(self) -> bool:
@@ -142,7 +145,8 @@ class PaymentTerms:
 class Booked:
     """A movement of the provider's balance that is in the books.
 
-    `fee_minor` is None until the provider tells it; `paid_minor` is the amount in the payment's own currency.
+    `fee_minor` is None until the provider tells it; `paid_minor` is the amount in the payment's own currency. Where
+    goods were taken, `waiting_minor` of them were taken from what waits for the payment's escrow.
     """
 
     key: str
@@ -153,6 +157,7 @@ class Booked:
     paid_minor: int
     occurred_at: datetime
     goods_minor: int = 0
+    waiting_minor: int = 0
 
 
 class RefundState(StrEnum):
@@ -216,6 +221,7 @@ class Dispute:
 
     Attributes:
         goods_minor: what was bought with the disputed amount; held on the payment's account while it is open.
+        waiting_minor: the part of it that was taken from what waits for the payment's escrow.
         debt_minor: the part of it that was no longer there and is owed.
         moved_minor: by how much the provider's balance fell and has not risen again, in the payment's currency.
         released: the goods were given back; `retired`: they are gone for good.
@@ -234,6 +240,7 @@ class Dispute:
     released: bool = False
     retired: bool = False
     evidence_submitted_at: datetime | None = None
+    waiting_minor: int = 0
 
     @property
     def is_open(self) -> bool:

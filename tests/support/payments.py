@@ -38,6 +38,7 @@ TERMS = PaymentTerms(
     created_at=EPOCH,
     expires_at=EPOCH + timedelta(hours=23),
     fulfils_net=True,
+    takes_waiting_first=True,
     longest_poll_seconds=6 * 3600,  # a test that skips days has few looks at the provider to wait for
 )
 

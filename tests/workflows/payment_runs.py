@@ -262,9 +262,11 @@ async def payment_of_an_escrow_disputed_and_lost_before_it_was_funded(stage: Sta
 
 
 async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> Till:
+    """Terms of before take what is disputed from what the organization has elsewhere."""
     job = await stage.award(balance=1)
     await job.open()
-    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
+    before = {"open_seconds": 3, "takes_waiting_first": False}
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), **before)
     await made.create()
     made.there.pay()
     ref = made.there.dispute(400)

@@ -134,6 +134,21 @@ async def test_an_escrow_waits_for_the_end_of_a_dispute(stage: Stage, award, won
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
 
 
+@pytest.mark.parametrize("won", [True, False])
+async def test_a_dispute_before_the_escrow_has_its_money_takes_that_and_nothing_else(stage: Stage, award, won: bool):
+    job = await award(balance=50_000_000)
+    made = await _captured(stage, job)
+    ref = made.there.dispute(400)
+    await made.told()
+    assert await made.money() == {"wallet": 50_000_000, "own": job.terms.amount_minor, "debt": 0}
+    made.there.close_dispute(ref, won=won)
+    await made.told()
+    await made.happened("escrow_funded" if won else "refund_booked")
+    assert await made.money() == {"wallet": 50_000_000, "own": 0, "debt": 0}
+    assert (await job.money())["escrow"] == (job.terms.amount_minor if won else 0)
+    assert "payment.debt" not in await made.alerts()
+
+
 async def funded_by_a_payment(stage: Stage, award) -> tuple[Job, Till]:
     job = await award(balance=1)
     await job.open()

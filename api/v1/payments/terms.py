@@ -118,6 +118,7 @@ class Terms:
             open_seconds=_seconds(settings.payment_open),
             fulfils_net=True,
             named_operators=True,
+            takes_waiting_first=True,
         )
 
     async def price(self, price_minor: int, currency: str) -> Charge:
