@@ -124,6 +124,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 _TENANT_ROLES = frozenset(Role) - PLATFORM_ROLES
 
+#: Roles that may issue a second key to a principal that has one. Everybody else revokes the first, so that it shows.
+SECOND_KEYS = frozenset({Role.OWNER, Role.OPERATOR})
+
 #: Whose keys a role may issue and revoke: nobody reaches above their own role. Asked after `MANAGE_KEYS`.
 GRANTABLE: dict[Role, frozenset[Role]] = {
     Role.OWNER: _TENANT_ROLES,

@@ -19,6 +19,7 @@ from models import (
     project,
     provider,
     reconciliation,
+    signatory,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "project",
     "provider",
     "reconciliation",
+    "signatory",
 ]

@@ -21,6 +21,9 @@ CHANNEL = "bursar_api_keys"
 #: So many active keys has a principal: one that is used, and one that takes its place.
 KEYS_OF_A_PRINCIPAL = 2
 
+#: What helps a caller who may issue one key, and one who may issue the second.
+_WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
+
 _ASKED = ("org_id", "principal", "role", "agent_id", "created_by", "expires_at")
 
 
@@ -70,7 +73,7 @@ async def add(
         quota: how many active keys the organization has with it.
 
     Raises:
-        IdempotencyConflict: the command made another key, or one that is revoked by now.
+        IdempotencyConflict: the command made another key, or one that is revoked or in use by now.
         Conflict: `principal.exists`, the principal has as many active keys, or one of another role;
             `api_key.limit_reached`, the organization has as many.
     """
@@ -110,7 +113,7 @@ def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
     if len(active) >= most:
         count = "an active key" if most == 1 else f"{most} active keys"
         raise Conflict(
-            f"The principal {key.principal} has {count}. Revoke one first, or choose another principal.",
+            f"The principal {key.principal} has {count}. {_WAYS_OUT[most > 1]}, or choose another principal.",
             code="principal.exists",
         )
 
@@ -119,15 +122,16 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
     if found.principal.lower() == key.principal.lower():
         key.principal = found.principal
     refuse_other(found, key, _ASKED)
+    # A key in use belongs to whoever holds it: a new secret would lock them out and let the caller sign for them.
     again = (
         update(ApiKey)
-        .where(ApiKey.id == found.id, ApiKey.revoked_at.is_(None))
+        .where(ApiKey.id == found.id, ApiKey.revoked_at.is_(None), ApiKey.last_used_at.is_(None))
         .values(secret_hash=key.secret_hash)
         .returning(ApiKey)
     )
     renewed = (await session.scalars(again)).one_or_none()
     if renewed is None:
-        raise IdempotencyConflict("The key that this Idempotency-Key made is revoked. Choose a new one.")
+        raise IdempotencyConflict("The key that this Idempotency-Key made is revoked or in use. Choose a new one.")
     return renewed
 
 

@@ -15,13 +15,14 @@ from api.idempotency import Command, idempotency
 from api.keyring import hash_of, new_secret, token_of
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
-from domain.access import PLATFORM_ROLES, Actor, Permission, Role
+from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from models.api_key import ApiKey
 from repositories import agent as agents
+from repositories import alert, audit
 from repositories import api_key as keys
-from repositories import audit
 from repositories import organization as organizations
+from repositories import signatory as signatories
 from runtime.identity import new_id
 
 router = APIRouter(tags=["api keys"])
@@ -41,8 +42,14 @@ def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:
     return body.organization_id
 
 
+def _is_own(actor: Actor, body: ApiKeyCreate) -> bool:
+    """Tell whether the key is for the caller's own principal, with the same role."""
+    asked = (body.organization_id or actor.org_id, body.principal.lower(), body.role, body.agent_id)
+    return asked == (actor.org_id, actor.principal.lower(), actor.role, actor.agent_id)
+
+
 def _check(actor: Actor, body: ApiKeyCreate) -> None:
-    if not actor.may_grant(body.role):
+    if not (_is_own(actor, body) or actor.may_grant(body.role)):
         raise Forbidden(f"The role {actor.role.value} may not issue keys of the role {body.role.value}.")
     if (body.role is Role.AGENT) != (body.agent_id is not None):
         raise Invalid("The role agent needs an agent_id, and no other role takes one.", extra={"field": "agent_id"})
@@ -57,6 +64,31 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
         raise NotFound(agents.MISSING)
 
 
+async def _refuse_to_outlive(session: AsyncSession, actor: Actor, body: ApiKeyCreate) -> None:
+    """Refuse a key that ends after the caller's own, where the caller could not issue it to anybody else."""
+    if actor.may_grant(body.role) or actor.key_id is None:
+        return
+    until = (await keys.get(session, actor.key_id)).expires_at
+    if until is not None and (body.expires_at is None or body.expires_at > until):
+        raise Forbidden(f"A key that you issue to yourself cannot expire after your own, at {until.isoformat()}.")
+
+
+async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
+    """Alert the organization when somebody else made a key with which contracts are signed; tell whether it is one."""
+    if key.org_id is None or not await signatories.is_named(session, key.org_id, key.principal):
+        return False
+    await alert.raise_alert(
+        session,
+        kind="api_key.made_for_signatory",
+        subject=key.id,
+        detail=f"{actor.qualified()} made the key {key.id} for {key.principal}, who signs contracts. "
+        f"If {key.principal} did not ask for it, revoke it, and look in the audit trail for what it signed.",
+        org_id=key.org_id,
+        shared=True,
+    )
+    return True
+
+
 @router.post(
     "/api-keys",
     status_code=201,
@@ -66,10 +98,17 @@ async def _check_references(session: AsyncSession, org_id: str | None, agent_id:
 async def create_api_key(
     body: ApiKeyCreate,
     deps: DepsDep,
-    actor: Actor = require(Permission.MANAGE_KEYS),
+    actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Issue a key. The secret is in this answer and nowhere else; a replay of the answer does not have it."""
+    """Issue a key. The secret is in this answer and nowhere else; a replay of the answer does not have it.
+
+    Every principal may issue its own second key. Others issue one to a principal that has none; an owner or an operator
+    also the second.
+    """
+    own = _is_own(actor, body)
+    if not own:
+        permit(actor, Permission.MANAGE_KEYS)
 
     async def create() -> ApiKeyCreated:
         org_id = _organization_for(actor, body)
@@ -86,11 +125,16 @@ async def create_api_key(
             command_id=command.command_id,
             expires_at=body.expires_at,
         )
-        async with deps.session_for(actor) as session:
+        # The platform's role: a tenant raises no alerts.
+        async with deps.database.platform() as session:
             await _check_references(session, org_id, body.agent_id)
+            await _refuse_to_outlive(session, actor, body)
             quota = None if org_id is None else deps.settings.api_keys_per_organization
-            row = await keys.add(session, key, quota=quota)
-            details = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
+            most = keys.KEYS_OF_A_PRINCIPAL if own or actor.role in SECOND_KEYS else 1
+            row = await keys.add(session, key, most=most, quota=quota)
+            details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
+            if not own and await _tell_of_signatory(session, actor, row):
+                details["signatory"] = True
             await audit.record(session, actor, "api_key.create", row.id, details, org_id)
             return ApiKeyCreated.with_secret(row, token_of(row.id, secret))
 

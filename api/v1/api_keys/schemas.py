@@ -29,6 +29,7 @@ class ApiKeyView(ResponseModel):
     principal: str
     role: Role
     agent_id: str | None
+    created_by: str = Field(description="The principal that issued it.")
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -58,6 +59,7 @@ def _fields(row: ApiKey) -> dict[str, object]:
         "principal": row.principal,
         "role": Role(row.role),
         "agent_id": row.agent_id,
+        "created_by": row.created_by,
         "created_at": row.created_at,
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,

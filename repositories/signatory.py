@@ -1,0 +1,10 @@
+"""Who signs contracts."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.signatory import Signatory
+
+
+async def is_named(session: AsyncSession, org_id: str, principal: str) -> bool:
+    """Tell whether a contract has ever named the principal, whatever its case; needs a platform session."""
+    return await session.get(Signatory, (org_id, principal.lower())) is not None
