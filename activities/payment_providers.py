@@ -309,7 +309,7 @@ class PaymentProviders:
         escrow = await self._escrow(terms)
         if escrow.status is not EscrowStatus.DISPUTED and not escrow.is_final:
             async with self._database.platform() as session:
-                await escrow_notice.note(session, escrow.terms.escrow_id, "dispute", command)
+                await escrow_notice.note(session, escrow.terms.escrow_id, "dispute", command, bounded=False)
             await self._told(escrow, "dispute", command)
             escrow = await self._escrow(terms)
         own = escrow.dispute is not None and escrow.dispute.opened_by == command.actor.qualified()

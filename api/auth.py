@@ -64,8 +64,10 @@ async def _authenticate(request: Request) -> Actor:
     identity = deps.keyring.cached(token)
     if identity is None:
         identity = await _look_up(deps, token, f"address/{address}")
-    if not deps.limiter.try_fast(identity.key_id):
-        await deps.limiter.hit(identity.key_id)
+    # An agent has one share, however many keys it has: it makes its own second one.
+    caller = identity.agent_id or identity.key_id
+    if not deps.limiter.try_fast(caller):
+        await deps.limiter.hit(caller)
     org_id = identity.org_id
     if org_id is not None and not deps.organization_limiter.try_fast(org_id):
         await deps.organization_limiter.hit(org_id)

@@ -1,7 +1,7 @@
 """Rate limits: so many requests a key, so many an organization, and so many an address for those who have no key.
 
 An organization makes keys as it likes, so its own limit is the one that holds; that of a key keeps one client of an
-organization from using up what the others need.
+organization from using up what the others need. The keys of one agent count as one.
 
 The count is kept by the `limits` library, in this process or in Redis (`BURSAR_RATE_LIMIT_STORAGE`). A process takes
 requests from it in small slices and spends a slice from its own memory, so that the count costs next to nothing: the

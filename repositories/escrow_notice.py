@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import EscrowCommand
-from domain.errors import other_request
+from domain.errors import RateLimited, other_request
 from models.escrow import EscrowEventRow
 from models.escrow_notice import EscrowNotice
 
@@ -19,13 +19,30 @@ Noted = Literal["dispute", "deliver", "approve"]
 MOST = 20
 MOST_BYTES = 256 * 1024
 
+#: How many notes of one command may stand against a deadline at once: of one principal, and of its whole side. What
+#: stands got no answer, so there are many only while Temporal does not answer, each under a key of its own.
+MOST_OF_PRINCIPAL = 10
+MOST_OF_SIDE = 100
+#: After how many seconds a sender who has as many may try another.
+RETRY_AFTER = 60
+
+_STANDING = """
+    SELECT count(*) AS of_side,
+        count(*) FILTER (WHERE s.command -> 'actor' ->> 'principal' = :principal) AS of_principal
+    FROM escrow_notices s JOIN escrows o ON o.id = s.escrow_id AND o.next_deadline_at = s.deadline_at
+    WHERE s.escrow_id = :escrow_id AND s.name = :name AND s.settled_at IS NULL AND s.command_id <> :command_id
+      AND s.command -> 'actor' ->> 'org_id' IS NOT DISTINCT FROM CAST(:org_id AS text)
+"""
+_FULL = f"of_principal >= {MOST_OF_PRINCIPAL} OR of_side >= {MOST_OF_SIDE}"
+_IS_FULL = text(f"SELECT {_FULL} FROM ({_STANDING}) AS standing")
 _NOTE = (
     text(
-        """
+        f"""
     INSERT INTO escrow_notices AS n (command_id, escrow_id, name, command, noted_at, deadline_at)
     SELECT :command_id, e.id, :name, :command, clock_timestamp(), e.next_deadline_at FROM escrows e
     WHERE e.id = :escrow_id AND e.next_deadline_at IS NOT NULL
       AND NOT EXISTS (SELECT FROM escrow_events v WHERE v.escrow_id = e.id AND v.command_id = :command_id)
+      AND (NOT :bounded OR NOT EXISTS (SELECT FROM ({_STANDING}) AS standing WHERE {_FULL}))
     ON CONFLICT (command_id) DO UPDATE SET
         noted_at = CASE WHEN n.settled_at IS NULL AND n.deadline_at = excluded.deadline_at
                         THEN n.noted_at ELSE excluded.noted_at END,
@@ -39,19 +56,31 @@ _NOTE = (
 )
 
 
-async def note(session: AsyncSession, escrow_id: str, name: Noted, command: EscrowCommand) -> None:
+async def note(
+    session: AsyncSession, escrow_id: str, name: Noted, command: EscrowCommand, *, bounded: bool = True
+) -> None:
     """Write down that a command has reached us, before it is sent to the escrow's run; needs a platform session.
 
     A note that stands keeps its first time, however often the command is repeated. One that was settled, or that was
     made against a deadline which has gone, is made anew. Nothing is noted of an escrow that has ended, nor of a command
-    that was done.
+    that was done. With `bounded` the sender and its side have as many notes as the constants above say; of requests at
+    once a few more may pass.
 
     Raises:
         IdempotencyConflict: the command asked for something else before.
+        RateLimited: `escrow.too_many_waiting`, the sender or its side has as many notes as it can have.
     """
-    asked = command.model_dump(mode="json")
-    values = {"command_id": command.command_id, "escrow_id": escrow_id, "name": name, "command": asked}
-    kept = (await session.execute(_NOTE, values)).one_or_none()
+    asked, actor = command.model_dump(mode="json"), command.actor
+    about = {"command_id": command.command_id, "escrow_id": escrow_id, "name": name}
+    sender = {"principal": actor.principal, "org_id": actor.org_id}
+    kept = (await session.execute(_NOTE, {**about, **sender, "command": asked, "bounded": bounded})).one_or_none()
+    if kept is None and bounded and await session.scalar(_IS_FULL, {**about, **sender}):
+        raise RateLimited(
+            f"Too many of your requests to {name} this escrow have got no answer yet. "
+            "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
+            code="escrow.too_many_waiting",
+            extra={"retry_after": RETRY_AFTER, "limit": MOST_OF_PRINCIPAL},
+        )
     if kept is not None and (
         (kept.escrow_id, kept.name) != (escrow_id, name)
         or type(command).model_validate(kept.command).content() != command.content()

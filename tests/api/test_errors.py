@@ -345,6 +345,20 @@ async def test_keys_of_an_organization_share_its_limit(
         good(await Caller(client, stranger.owner.token).get("/agents"))
 
 
+async def test_keys_of_an_agent_share_the_limit_of_one(
+    database_urls: DatabaseUrls, tenant: Tenant, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    application = create_app(settings_for(database_urls, rate_limit="5/minute"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        issued = [tenant.agent, *[await issue_key("agent", tenant.org_id, tenant.agent_id) for _ in range(2)]]
+        answers = [await Caller(client, key.token).get("/agents") for key in issued for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        good(await Caller(client, tenant.owner.token).get("/agents"))
+
+
 async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (

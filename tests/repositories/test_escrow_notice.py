@@ -1,13 +1,15 @@
 """Notes of commands to escrows: which count, for which deadline, and when they are settled."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow
-from domain.errors import IdempotencyConflict
+from domain.access import Actor, Role
+from domain.errors import IdempotencyConflict, RateLimited
 from domain.escrow import commands as rules
 from domain.escrow.state import Artifact
 from models.escrow_notice import EscrowNotice
@@ -39,8 +41,8 @@ async def redelivered(job: Job) -> Job:
     return job
 
 
-def dispute(job: Job, reason: str = "late") -> DisputeEscrow:
-    return DisputeEscrow(command_id=new_id("cmd"), actor=job.finance, reason=reason)
+def dispute(job: Job, reason: str = "late", by: str = "finance") -> DisputeEscrow:
+    return DisputeEscrow(command_id=new_id("cmd"), actor=replace(job.finance, principal=by), reason=reason)
 
 
 async def noted(job: Job, name: notices.Noted, command, escrow_id: str | None = None) -> None:
@@ -52,6 +54,12 @@ async def standing(job: Job, deadline_at: datetime | None = None) -> list[Escrow
     async with job.stage.database.platform() as session:
         review_by = (await job.state()).review_by
         return list(await notices.standing(session, job.terms.escrow_id, deadline_at or review_by))
+
+
+async def count(job: Job) -> int:
+    async with job.stage.database.platform() as session:
+        of_it = select(func.count()).where(EscrowNotice.escrow_id == job.terms.escrow_id)
+        return (await session.scalars(of_it)).one()
 
 
 async def test_a_note_stands_with_the_time_at_which_it_reached_us(job):
@@ -183,8 +191,8 @@ async def test_as_many_notes_are_worked_off_at_once_as_a_message_holds(job):
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, artifacts=big))
     assert len(await standing(job)) == notices.MOST_BYTES // 60_000
     many = await redelivered(job)
-    for _ in range(notices.MOST + 1):
-        await noted(many, "dispute", dispute(many))
+    for number in range(notices.MOST + 1):
+        await noted(many, "dispute", dispute(many, by=f"finance-{number}"))
     assert len(await standing(many)) == notices.MOST
 
 
@@ -193,6 +201,59 @@ async def test_a_note_that_alone_is_too_much_is_worked_off_alone(job):
     for _ in range(2):
         await noted(job, "deliver", DeliverEscrow(command_id=new_id("cmd"), actor=job.bot, artifacts=huge))
     assert len(await standing(job)) == 1
+
+
+async def test_a_principal_has_so_many_notes_of_a_command_that_got_no_answer(job):
+    given = [dispute(job, f"try {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    for command in given:
+        await noted(job, "dispute", command)
+    with pytest.raises(RateLimited) as refused:
+        await noted(job, "dispute", dispute(job, "one more"))
+    assert refused.value.error_code == "escrow.too_many_waiting"
+    assert refused.value.extra["retry_after"] > 0
+    assert await count(job) == notices.MOST_OF_PRINCIPAL
+
+
+async def test_a_full_share_leaves_room_to_repeat_to_ask_for_something_else_and_to_everybody_else(job):
+    given = [dispute(job, f"try {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    for command in given:
+        await noted(job, "dispute", command)
+    await noted(job, "dispute", given[0])
+    await noted(job, "approve", ApproveEscrow(command_id=new_id("cmd"), actor=job.finance))
+    for actor in (job.procurement, job.bot, job.arbiter):
+        await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="late"))
+    assert await count(job) == notices.MOST_OF_PRINCIPAL + 4
+
+
+async def test_a_side_has_so_many_notes_however_many_principals_it_makes(job):
+    for number in range(notices.MOST_OF_SIDE):
+        await noted(job, "dispute", dispute(job, by=f"finance-{number}"))
+    with pytest.raises(RateLimited):
+        await noted(job, "dispute", dispute(job, by="one-more"))
+    await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=job.bot, reason="late"))
+
+
+async def test_notes_against_an_earlier_deadline_and_settled_ones_take_no_room(job):
+    given = [dispute(job, f"try {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    for command in given:
+        await noted(job, "dispute", command)
+    await redelivered(job)
+    again = [dispute(job, f"again {number}") for number in range(notices.MOST_OF_PRINCIPAL)]
+    for command in again:
+        await noted(job, "dispute", command)
+    async with job.stage.database.platform() as session:
+        await notices.settle(session, [again[0].command_id])
+    await noted(job, "dispute", dispute(job, "after one was settled"))
+
+
+async def test_the_freeze_of_a_payment_is_noted_however_many_there_are(job):
+    actor = Actor(principal="payment:pay_1", role=Role.OPERATOR)
+    for _ in range(notices.MOST_OF_PRINCIPAL):
+        await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback"))
+    freeze = DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback")
+    async with job.stage.database.platform() as session:
+        await notices.note(session, job.terms.escrow_id, "dispute", freeze, bounded=False)
+    assert freeze.command_id in {found.command_id for found in await standing(job)}
 
 
 async def test_a_tenant_neither_reads_nor_writes_notes(job):

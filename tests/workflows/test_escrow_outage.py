@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -184,7 +185,8 @@ async def test_a_note_that_does_not_count_never_blocks_the_deadline(award, kind)
 async def test_more_notes_than_are_worked_off_at_once_are_all_worked_off(award):
     job = await late(award)
     for number in range(notices.MOST + 5):
-        refused = ApproveEscrow(command_id=new_id("cmd"), actor=job.finance, delivery=100 + number)
+        actor = replace(job.finance, principal=f"finance-{number}")
+        refused = ApproveEscrow(command_id=new_id("cmd"), actor=actor, delivery=100 + number)
         await noted(job, "approve", refused, before=2 * HOUR)
     await noted(job, "dispute", dispute(job), before=HOUR)
     await back(job)
