@@ -15,16 +15,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from bip_utils import (
-    Base58ChecksumError,
-    Base58Decoder,
-    Bip32KeyError,
-    Bip32KeyNetVersions,
-    Bip32Slip10Secp256k1,
-    EthAddrEncoder,
-    P2WPKHAddrEncoder,
-)
-from bip_utils.utils.crypto import Kekkak256
+import wallycore
+from Crypto.Hash import keccak
 
 from domain.money import format_amount
 
@@ -35,7 +27,8 @@ _PUBLIC = {
     bytes.fromhex("043587cf"): "tb",  # tpub
     bytes.fromhex("045f1cf6"): "tb",  # vpub, BIP-84 on test networks
 }
-_LEGACY = [bytes.fromhex(version) for version in ("0488b21e", "043587cf")]
+_LEGACY = {bytes.fromhex(version) for version in ("0488b21e", "043587cf")}
+_XPUB = bytes.fromhex("0488b21e")
 #: xprv, yprv, zprv, Yprv, Zprv, tprv, uprv, vprv, Uprv, Vprv.
 _PRIVATE = {
     bytes.fromhex(version)
@@ -45,6 +38,7 @@ _PRIVATE = {
     )
 }
 _ACCOUNT_DEPTH = 3
+_RECEIVING = 0
 _WEI_PER_GWEI = 10**9
 _BASE32 = "abcdefghjkmnpqrstvwxyz0123456789"
 
@@ -81,36 +75,40 @@ class Account(Protocol):
         """Write what a wallet opens: the place, the asset and the amount."""
 
 
-class _PublicKey:
-    """The account's external chain, from which receiving addresses are derived."""
+class AccountKey:
+    """The public key of an account, from which public keys below it are derived (BIP-32)."""
 
     def __init__(self, extended_key: str, versions: set[bytes]) -> None:
-        version = _version(extended_key)
+        """Read the key; `BadAccount` when it is damaged, private, of another kind, or not that of an account."""
+        try:
+            raw = bytes(wallycore.base58check_to_bytes(extended_key))
+        except ValueError:
+            raise BadAccount("The extended public key is damaged.") from None
+        version = raw[:4]
         if version in _PRIVATE:
             raise BadAccount("This is a private key. Give the public key of the account; no private key belongs here.")
         if version not in versions:
             raise BadAccount("This is not an extended public key of a kind that addresses can be derived from.")
         try:
-            key = Bip32Slip10Secp256k1.FromExtendedKey(extended_key, Bip32KeyNetVersions(version, b"\0\0\0\0"))
-        except (Bip32KeyError, ValueError):
+            # The library knows the versions of BIP-32 only; SLIP-132's differ from them in nothing else.
+            self._key = wallycore.bip32_key_unserialize(_XPUB + raw[4:])
+        except ValueError:
             raise BadAccount("The extended public key is damaged.") from None
-        if not key.IsPublicOnly() or int(key.Depth()) != _ACCOUNT_DEPTH:
+        if wallycore.bip32_key_get_depth(self._key) != _ACCOUNT_DEPTH:
             raise BadAccount("The key must be that of an account: three levels below the seed, m/purpose'/coin'/0'.")
         self.network = _PUBLIC[version]
-        self.fingerprint = hashlib.sha256(key.PublicKey().RawCompressed().ToBytes()).hexdigest()[:16]
-        self._receiving = key.ChildKey(0)
+        self.fingerprint = hashlib.sha256(bytes(wallycore.bip32_key_get_pub_key(self._key))).hexdigest()[:16]
 
-    def derive(self, index: int) -> bytes:
-        if not 0 <= index < 2**31:
+    def derive(self, *path: int) -> bytes:
+        """Return the compressed public key at a path below the account."""
+        if not all(0 <= index < 2**31 for index in path):
             raise ValueError("an index of a public key lies below 2**31")
-        return bytes(self._receiving.ChildKey(index).PublicKey().RawCompressed().ToBytes())
+        key = wallycore.bip32_key_from_parent_path(self._key, list(path), wallycore.BIP32_FLAG_KEY_PUBLIC)
+        return bytes(wallycore.bip32_key_get_pub_key(key))
 
 
-def _version(extended_key: str) -> bytes:
-    try:
-        return bytes(Base58Decoder.CheckDecode(extended_key)[:4])
-    except (Base58ChecksumError, ValueError):
-        raise BadAccount("The extended public key is damaged.") from None
+def _keccak(data: bytes) -> bytes:
+    return keccak.new(digest_bits=256, data=data).digest()
 
 
 class BitcoinAccount:
@@ -121,12 +119,13 @@ class BitcoinAccount:
 
     def __init__(self, extended_key: str) -> None:
         """Take the account's public key (m/84'/0'/0'); `BadAccount` for anything else."""
-        self._public = _PublicKey(extended_key, set(_PUBLIC))
+        self._public = AccountKey(extended_key, set(_PUBLIC))
         self.key = f"bitcoin:{self._public.fingerprint}"
 
     def place(self, index: int) -> Place:
         """Derive `0/index`."""
-        return Place(str(P2WPKHAddrEncoder.EncodeKey(self._public.derive(index), hrp=self._public.network)))
+        program = b"\x00\x14" + bytes(wallycore.hash160(self._public.derive(_RECEIVING, index)))
+        return Place(wallycore.addr_segwit_from_bytes(program, self._public.network, 0))
 
     def uri(self, asset: str, place: Place, amount_minor: int) -> str:
         """Write BIP-21."""
@@ -141,14 +140,15 @@ class EthereumAccount:
 
     def __init__(self, extended_key: str, *, usdc_contract: str, chain_id: int = 1) -> None:
         """Take the account's public key (m/44'/60'/0'), the token's contract and the chain that URIs name."""
-        self._public = _PublicKey(extended_key, set(_LEGACY))
+        self._public = AccountKey(extended_key, _LEGACY)
         self.key = f"ethereum:{self._public.fingerprint}"
         self._usdc = checksummed(usdc_contract)
         self._chain_id = chain_id
 
     def place(self, index: int) -> Place:
         """Derive `0/index`, with the checksum of EIP-55."""
-        return Place(str(EthAddrEncoder.EncodeKey(self._public.derive(index))))
+        point = bytes(wallycore.ec_public_key_decompress(self._public.derive(_RECEIVING, index)))
+        return Place(checksummed(f"0x{_keccak(point[1:])[-20:].hex()}"))
 
     def uri(self, asset: str, place: Place, amount_minor: int) -> str:
         """Write EIP-681: a plain transfer in wei, or a call of the token's `transfer`."""
@@ -162,7 +162,7 @@ def checksummed(address: str) -> str:
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
         raise BadAccount("An address of Ethereum has 40 hexadecimal digits after 0x.")
     plain = address[2:].lower()
-    digest = Kekkak256.QuickDigest(plain).hex()
+    digest = _keccak(plain.encode()).hex()
     mixed = "0x" + "".join(letter.upper() if digest[i] >= "8" else letter for i, letter in enumerate(plain))
     if address[2:] not in (plain, plain.upper()) and address != mixed:
         raise BadAccount("The checksum of the address of Ethereum is wrong.")

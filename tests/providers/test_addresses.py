@@ -1,8 +1,12 @@
 """Addresses against what BIP-84, BIP-44, EIP-55 and their URIs publish."""
 
+import hashlib
+
 import pytest
+import wallycore
 
 from providers.chains.addresses import (
+    AccountKey,
     BadAccount,
     BitcoinAccount,
     EthereumAccount,
@@ -28,6 +32,26 @@ BIP32_PUBLIC = (
 BIP32_PRIVATE = (
     "xprv9s21ZrQH143K3QTDL4LXw2F7HEK3wJUD2nW2nRk4stbPy6cq3jPPqjiChkVvvNKmPGJxWUtg6LnF5kejMRNNU3TGtRBeJgk33yuGBxrMPHi"
 )
+XPUB = bytes.fromhex("0488b21e")
+#: BIP-32's test vector 1 where it derives public keys from an account's depth: the key, the path, the child.
+BIP32_CHILDREN = [
+    (
+        "xpub6D4BDPcP2GT577Vvch3R8wDkScZWzQzMMUm3PWbmWvVJrZwQY4VUNgqFJPMM3No2dFDFGTsxxpG5uJh7n7epu4trkrX7x7DogT5Uv6fcLW5",
+        (2,),
+        "xpub6FHa3pjLCk84BayeJxFW2SP4XRrFd1JYnxeLeU8EqN3vDfZmbqBqaGJAyiLjTAwm6ZLRQUMv1ZACTj37sR62cfN7fe5JnJ7dh8zL4fiyLHV",
+    ),
+    (
+        "xpub6D4BDPcP2GT577Vvch3R8wDkScZWzQzMMUm3PWbmWvVJrZwQY4VUNgqFJPMM3No2dFDFGTsxxpG5uJh7n7epu4trkrX7x7DogT5Uv6fcLW5",
+        (2, 1_000_000_000),
+        "xpub6H1LXWLaKsWFhvm6RVpEL9P4KfRZSW7abD2ttkWP3SSQvnyA8FSVqNTEcYFgJS2UaFcxupHiYkro49S8yGasTvXEYBVPamhGW6cFJodrTHy",
+    ),
+]
+#: BIP-49's vector on a test network: the account m/49'/1'/0' written as tpub, and the hash of the public key at 0/0.
+BIP49_ACCOUNT = (
+    "tpubDD7tXK8KeQ3YY83yWq755fHY2JW8Ha8Q765tknUM5rSvjPcGWfUppDFMpQ1ScziKfW3ZNtZvAD7M3u7bSs7HofjTD3KP3YxPK7X6hwV8Rk2"
+)
+BIP49_KEY = "03a1af804ac108a8a51782198c2d034b28bf90c8803f5a53f76276fa69a4eae77f"
+BIP49_HASH = "38971f73930f6c141d977ac4fd4a727c854935b3"
 USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
 EIP55 = [
     "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
@@ -50,6 +74,30 @@ def test_ethereum_addresses_are_those_that_wallets_derive_from_the_same_seed():
     assert account.place(1) == Place("0x6Fac4D18c912343BF86fa7049364Dd4E424Ab9C0")
 
 
+@pytest.mark.parametrize(("account", "path", "child"), BIP32_CHILDREN)
+def test_public_keys_are_those_that_bip_32_derives(account, path, child):
+    assert AccountKey(account, {XPUB}).derive(*path) == bytes(wallycore.base58check_to_bytes(child))[-33:]
+
+
+def test_a_test_network_has_the_keys_that_bip_49_publishes_and_addresses_of_its_own():
+    account = BitcoinAccount(BIP49_ACCOUNT)
+    address = account.place(0).address
+    assert AccountKey(BIP49_ACCOUNT, {bytes.fromhex("043587cf")}).derive(0, 0).hex() == BIP49_KEY
+    assert bytes(wallycore.addr_segwit_to_bytes(address, "tb", 0)).hex() == f"0014{BIP49_HASH}"
+
+
+def test_places_that_payers_were_given_never_move():
+    """The digests are of addresses that an independent library derived, which was used before."""
+    digests = []
+    for account in (BitcoinAccount(BTC_XPUB), EthereumAccount(ETH_XPUB, usdc_contract=USDC)):
+        addresses = "\n".join(account.place(index).address for index in [*range(1000), 2**31 - 1])
+        digests.append((account.key, hashlib.sha256(addresses.encode()).hexdigest()))
+    assert digests == [
+        ("bitcoin:b190ca6438307b2e", "25c89566cd8ae41003fbc5a22f857a1f64dc14229a5c95d73d091f9ccef9099b"),
+        ("ethereum:4a285382fb348d81", "a4babb6b8f224c14887aaec25cb4bd25e73954ace0c5af0a19c4ea8a5ec0dd31"),
+    ]
+
+
 def test_a_thousand_indexes_are_a_thousand_places():
     for account in (BitcoinAccount(BTC_XPUB), EthereumAccount(ETH_XPUB, usdc_contract=USDC), TonAccount(TON_ADDRESS)):
         places = [account.place(index) for index in range(1000)]
@@ -70,6 +118,24 @@ def test_a_private_key_is_refused_and_not_repeated(key):
 def test_a_damaged_key_is_refused(key):
     with pytest.raises(BadAccount, match="damaged"):
         BitcoinAccount(key)
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["04" + BIP49_KEY[2:], "00" + BIP49_KEY[2:], "02" + "00" * 31 + "07", "02" + "ff" * 32],
+    ids=["uncompressed", "private", "not on the curve", "beyond the field"],
+)
+def test_a_key_that_is_no_point_of_the_curve_is_refused(point):
+    raw = bytes(wallycore.base58check_to_bytes(BTC_XPUB))[:45] + bytes.fromhex(point)
+    with pytest.raises(BadAccount, match="damaged"):
+        BitcoinAccount(wallycore.base58check_from_bytes(raw))
+
+
+@pytest.mark.parametrize("length", [0, 4, 77, 79])
+def test_a_key_of_another_length_is_refused(length):
+    raw = (bytes(wallycore.base58check_to_bytes(ETH_XPUB)) + b"\0")[:length]
+    with pytest.raises(BadAccount, match=r"damaged|kind"):
+        BitcoinAccount(wallycore.base58check_from_bytes(raw) if raw else "3QJmnh")
 
 
 def test_a_key_that_is_not_an_accounts_is_refused():
