@@ -29,12 +29,13 @@ from contracts.escrow import (
 from domain import accounts
 from domain.accounts import Account
 from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds
+from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, transfer_kind
 from domain.escrow.state import Escrow, MoveKind
 from domain.ids import escrow_transfer_key
+from domain.payment.fulfilment import NotPaid, is_reserved
 from ledger.gateway import Ledger, Leg
-from repositories import alert, audit, escrow, escrow_notice
-from repositories.payment import lock_debt
+from repositories import alert, audit, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
@@ -61,8 +62,9 @@ class EscrowActivities:
 
         A local activity may have committed although its workflow task was lost, and the task that comes after may
         decide in another order. So the books are compared before they are written: the event must be the next one,
-        and its command must be new. Otherwise the stored state is returned, and the workflow goes on from it. What a
-        deadline does is not written while a command stands that reached us before it; it is returned instead.
+        and its command must be new. Otherwise the stored state is returned, and the workflow goes on from it. A payment
+        must still have its money for the escrow. What a deadline does is not written while a command stands that
+        reached us before it; it is returned instead.
 
         Effect: one transfer with all movements, the row of the escrow, one row in the timeline, notes that are settled,
             and where it applies an audit record and an alert.
@@ -134,11 +136,26 @@ class EscrowActivities:
             raise BooksRefused(f"{escrow_id}: its run has other terms than the books. Terminate it; it starts anew.")
         if message.due_at is not None and (noted := await self._noted(session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
+        if message.event == "funded" and (refusal := await self._not_paid(session, message)) is not None:
+            return RecordedEscrow(applied=False, declined=Declined.of(refusal))
         transfer_id = await self._post(session, message)
         await escrow.write(session, message, transfer_id)
         await self._settle(session, message)
         await self._tell(session, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
+
+    async def _not_paid(self, session: AsyncSession, message: RecordEscrowEvent) -> NotPaid | None:
+        """Refuse a payment's money that became something else while the escrow was on its way to take it.
+
+        The payment stays locked until the money is taken, so that it cannot become anything else meanwhile.
+        """
+        payment_id, escrow_id = payment_of(message.escrow.funded_from), message.escrow.terms.escrow_id
+        if payment_id is None:
+            return None
+        known = await payment.lock(session, payment_id)
+        if known is not None and is_reserved(known.payment, escrow_id):
+            return None
+        return NotPaid("The money of this payment is not reserved for the escrow.")
 
     async def _noted(
         self, session: AsyncSession, message: RecordEscrowEvent, due_at: datetime
@@ -209,7 +226,7 @@ class EscrowActivities:
             return []
         debtors = sorted({org_id for _, org_id, _ in paying})
         for org_id in debtors:
-            await lock_debt(session, org_id)
+            await payment.lock_debt(session, org_id)
         ends = [account for leg in legs for account in (leg.source, leg.destination)]
         await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
         return paying

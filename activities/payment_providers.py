@@ -25,6 +25,7 @@ from domain.access import Actor, Role
 from domain.errors import DomainError, Invalid
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.ids import bounded, chargeback_command_id
+from domain.payment.fulfilment import NotPaid
 from domain.payment.quote import Quote, currency_value
 from domain.payment.snapshot import (
     CreatePayment,
@@ -284,6 +285,9 @@ class PaymentProviders:
             escrow = await self._escrow(terms)
         if escrow.funded_from == source:
             return EscrowFunding(funded=True)
+        if refusal is not None and refusal.error_code == NotPaid.code:
+            # The escrow's run answers as it did when an earlier run had asked; the next attempt is another update.
+            raise RuntimeError(f"{escrow.terms.escrow_id} was asked for money that was not reserved then")
         if message.only_look:
             return EscrowFunding(funded=False, not_asked=True)
         if refusal is None and not escrow.is_final and escrow.funded_from is None:

@@ -24,14 +24,15 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.errors import DomainError, InsufficientFunds
+from domain.escrow.commands import payment_source
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
-from domain.payment.state import AWAITING, RECEIPT_WINDOW, MoveKind, Payment
+from domain.payment.state import AWAITING, RECEIPT_WINDOW, Fulfilment, MoveKind, Payment
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
-from repositories import alert, audit, invoice, payment, provider_event
+from repositories import alert, audit, escrow, invoice, payment, provider_event
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
 
@@ -151,6 +152,8 @@ class PaymentBooks:
                 return RecordedPayment(applied=False, stored=stored)
             if version != first - 1:
                 raise BooksRefused(f"{message.payment_id}: event {first} cannot follow event {version}.")
+            if stored is not None and await _is_taken(session, stored, message.events[-1].payment):
+                return RecordedPayment(applied=False, stored=stored)
             command_id = message.events[-1].command_id
             if stored is not None and command_id and await payment.has_done(session, message.payment_id, command_id):
                 # Done so long ago that the state has forgotten; only the timeline has not.
@@ -264,6 +267,18 @@ class PaymentBooks:
                 org_id=terms.org_id,
                 key=f"payment.books_refused:{message.payment_id}:{message.events[0].payment.version}",
             )
+
+
+async def _is_taken(session: AsyncSession, stored: Payment, after: Payment) -> bool:
+    """Tell whether the escrow has taken the money that the events take back from it; the payment is locked.
+
+    The run was told that it has not, and asks once more.
+    """
+    escrow_id = stored.terms.purpose.escrow_id
+    if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
+        return False
+    row = await escrow.get(session, escrow_id)
+    return row is not None and escrow.state_of(row).funded_from == payment_source(stored.terms.payment_id)
 
 
 def _over(event: PaymentEvent) -> set[str]:

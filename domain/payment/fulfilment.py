@@ -5,8 +5,15 @@ An escrow takes the whole price or nothing. An invoice takes a part as well, onc
 
 from enum import StrEnum
 
+from domain.errors import Conflict
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import HANDED_OVER, Fulfilment, Payment, PurposeKind, RefundState
+
+
+class NotPaid(Conflict):
+    """The payment's money is not there for an escrow; `extra["state"]` names the state of what refuses."""
+
+    code = "payment.not_paid"
 
 
 class Readiness(StrEnum):
@@ -56,6 +63,16 @@ def readiness(payment: Payment) -> Readiness:
 def is_ready(payment: Payment) -> bool:
     """Tell whether the money is handed over now."""
     return readiness(payment) is Readiness.READY
+
+
+def is_reserved(payment: Payment, escrow_id: str) -> bool:
+    """Tell whether the escrow may take the money: it is asked to, and nothing else has become of the money since.
+
+    Payments of before do not always note that they ask.
+    """
+    terms = payment.terms
+    asked = payment.fulfilling or not terms.takes_waiting_first
+    return terms.purpose.escrow_id == escrow_id and payment.fulfilment is Fulfilment.PENDING and asked
 
 
 def fulfilment_due(payment: Payment) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.payment.fulfilment import Readiness, falls_short, readiness
+from domain.payment.fulfilment import Readiness, falls_short, is_reserved, readiness
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import (
     Dispute,
@@ -120,6 +120,23 @@ def test_an_invoice_takes_what_is_left(parts, expected):
 def test_terms_of_before_hand_over_what_was_received(purpose):
     before = payment(purpose, (R.SUCCEEDED, 1000))
     assert readiness(replace(before, terms=replace(before.terms, fulfils_net=False))) is Readiness.READY
+
+
+@pytest.mark.parametrize(
+    ("fulfilment", "fulfilling", "reserved"),
+    [
+        (Fulfilment.PENDING, True, True),
+        (Fulfilment.PENDING, False, False),
+        (Fulfilment.GONE, False, False),
+        (Fulfilment.DONE, False, False),
+    ],
+)
+def test_money_is_reserved_for_its_escrow_while_that_is_asked_to_take_it(fulfilment, fulfilling, reserved):
+    made = payment(ESCROW, fulfilment=fulfilment, fulfilling=fulfilling)
+    assert is_reserved(made, str(ESCROW.escrow_id)) is reserved
+    assert not is_reserved(made, "esc_01h455vb4pex5vsknk084sn09z")
+    before = replace(made, terms=replace(made.terms, takes_waiting_first=False))
+    assert is_reserved(before, str(ESCROW.escrow_id)) is (fulfilment is Fulfilment.PENDING)
 
 
 def test_what_a_chain_took_back_is_missed_only_when_nothing_is_seen_any_more():

@@ -2,18 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from activities.payments import PaymentBooks
 from contracts.payment import PaymentEvent, RecordPayment
+from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow import commands as rules
 from domain.ids import chargeback_command_id
 from domain.payment import commands
 from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import RefundStatus
-from domain.payment.state import Fulfilment, RefundState
+from domain.payment.state import Fulfilment, Payment, RefundState
 from models.escrow_notice import EscrowNotice
 from repositories import escrow as escrows
 from repositories import payment as payments
@@ -147,6 +149,67 @@ async def test_a_dispute_before_the_escrow_has_its_money_takes_that_and_nothing_
     assert await made.money() == {"wallet": 50_000_000, "own": 0, "debt": 0}
     assert (await job.money())["escrow"] == (job.terms.amount_minor if won else 0)
     assert "payment.debt" not in await made.alerts()
+
+
+@pytest.mark.parametrize("won", [True, False])
+async def test_an_escrow_takes_nothing_late_of_money_that_it_is_no_longer_asked_to_take(stage: Stage, award, won: bool):
+    """An earlier run asked the escrow, which was held up; the next one has put the money off since."""
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    async with stage.database.platform() as session:
+        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        await made.told()
+        while not await _is_asked(job, "fund"):
+            pass
+        await made.handle.terminate("test")
+        ref = made.there.dispute()
+        await made.told()
+        await made.happened("fulfilment_put_off")
+    source = f"payment:{made.terms.payment_id}"
+    assert await refused(job.handle.get_update_handle(source).result()) == "payment.not_paid"
+    assert (await job.state()).status == "open"
+    made.there.close_dispute(ref, won=won)
+    await made.told()
+    await made.happened("escrow_funded" if won else "fulfilment_failed")
+    assert (await job.state()).status == ("funded" if won else "open")
+    assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
+    assert "payment.books_refused" not in await made.alerts()
+
+
+async def test_a_payment_puts_nothing_off_that_its_escrow_has_taken_meanwhile(stage: Stage, award):
+    job = await award(balance=1)
+    made = await _captured(stage, job)
+    state = await _asked_and_died(made)
+    await job.send(
+        "fund", Actor(principal=made.terms.payment_id, role=Role.OWNER, org_id=made.terms.org_id), **_by(made)
+    )
+    put_off = PaymentEvent.of(commands.fulfilment_put_off(state, at=state.updated_at), at=state.updated_at)
+    recorded = await PaymentBooks(stage.database).record(_message(made, put_off))
+    assert (recorded.applied, recorded.stored) == (False, state)
+    made.there.dispute()
+    await made.told()
+    await made.happened("escrow_frozen")
+    assert "fulfilment_put_off" not in await made.kinds()
+
+
+def _by(made: Till) -> dict[str, Any]:
+    return {"source": f"payment:{made.terms.payment_id}", "amount_minor": made.terms.purpose.goods_minor}
+
+
+def _message(made: Till, *events: PaymentEvent) -> RecordPayment:
+    terms = made.terms
+    return RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=events[-1].at)
+
+
+async def _asked_and_died(made: Till) -> Payment:
+    """Have the run die between what it writes before it asks the escrow, and asking it."""
+    await made.handle.terminate("test")
+    seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
+    outcomes = converge(await made.state(), seen)
+    outcomes.append(commands.fulfilment_started(outcomes[-1].payment, at=seen.at))
+    events = tuple(PaymentEvent.of(outcome, at=seen.at) for outcome in outcomes)
+    assert (await PaymentBooks(made.stage.database).record(_message(made, *events))).applied
+    return await made.state()
 
 
 async def funded_by_a_payment(stage: Stage, award) -> tuple[Job, Till]:
@@ -320,7 +383,7 @@ async def test_a_refund_that_is_asked_for_first_keeps_the_money_from_the_escrow(
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
 
 
-async def _is_asked(made: Till, update: str) -> bool:
+async def _is_asked(made: Till | Job, update: str) -> bool:
     """Tell whether the run has accepted a command."""
     history = await made.handle.fetch_history()
     accepted = [each.workflow_execution_update_accepted_event_attributes for each in history.events]
@@ -332,13 +395,7 @@ async def test_a_run_that_is_started_again_hands_over_only_what_is_still_there(s
     """The run died between what it wrote before it asked the escrow, and asking it."""
     job = await award(balance=1)
     made = await _captured(stage, job)
-    await made.handle.terminate("test")
-    seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
-    outcomes = converge(await made.state(), seen)
-    outcomes.append(commands.fulfilment_started(outcomes[-1].payment, at=seen.at))
-    terms, events = made.terms, tuple(PaymentEvent.of(outcome, at=seen.at) for outcome in outcomes)
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=seen.at)
-    assert (await PaymentBooks(stage.database).record(message)).applied
+    await _asked_and_died(made)
     if gone:
         made.there.refund(1000)
     await made.told()

@@ -35,7 +35,6 @@ from api.v1.escrows.schemas import (
     view,
 )
 from api.v1.payments import commands as payment_commands
-from api.v1.payments.commands import NotPaid
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import Means
 from api.v1.payments.terms import Terms, escrow_goods, require_fundable
@@ -58,6 +57,7 @@ from domain.escrow.commands import CREDITS
 from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
 from domain.money import parse_amount, parse_ratio
+from domain.payment.fulfilment import NotPaid
 from domain.payment.state import PaymentTerms
 from repositories import contract as contracts
 from repositories import escrow as escrows

@@ -27,7 +27,7 @@ from domain.access import Actor
 from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.payment.commands import NotYet
-from domain.payment.fulfilment import fulfilment_due
+from domain.payment.fulfilment import NotPaid, fulfilment_due
 from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, PaymentTerms
 from repositories import payment as payments
 from repositories import payment_command as intents
@@ -45,12 +45,6 @@ class PaymentDeclined(DomainError):
 
     code = "payment.declined"
     status = 402
-
-
-class NotPaid(Conflict):
-    """The payment's money is not there and will not come, or went elsewhere; `extra["state"]` names its state."""
-
-    code = "payment.not_paid"
 
 
 async def seen(deps: Deps, actor: Actor, payment_id: str) -> Payment:
