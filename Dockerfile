@@ -22,6 +22,7 @@ COPY models models
 COPY providers providers
 COPY repositories repositories
 COPY runtime runtime
+COPY services services
 COPY workflows workflows
 COPY docs/errors.md docs/errors.md
 COPY alembic.ini composition.py reconcile.py server.py worker.py ./

@@ -8,13 +8,13 @@ import asyncpg
 import httpx
 from cryptography import x509
 
-from activities.deposits import PostgresDepositBook
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
+from services.crypto_deposit import PostgresDepositBook
 
 
 def make_providers(settings: Settings, database: Database) -> Providers:

@@ -1,21 +1,11 @@
-"""What activities that write the books have in common: how they refuse, and how a debt is paid."""
-
-from datetime import datetime
+"""How activities that write the books refuse."""
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import Declined
-from domain import accounts
-from domain.accounts import Account
-from ledger.gateway import Ledger
-from repositories import alert
 
 #: The classes of SQLSTATEs that say that a value does not fit: its kind, and the room there is, as in an index.
 DOES_NOT_FIT = frozenset({"22", "54"})
-
-#: Who closes an alert whose case is over.
-PRINCIPAL = "books"
 
 #: What the sender of a command is told when text or a number that came with it `does_not_fit`.
 NOT_STORABLE = Declined(code="request.invalid", detail="The command holds a value that cannot be stored.")
@@ -28,42 +18,3 @@ class BooksRefused(RuntimeError):
 def does_not_fit(error: DBAPIError) -> bool:
     """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
     return str(getattr(error.orig, "sqlstate", ""))[:2] in DOES_NOT_FIT
-
-
-async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
-    """Return what an organization owes in an asset; the caller holds the lock of its debts."""
-    return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
-
-
-async def has_owed(ledger: Ledger, org_id: str, asset: str) -> bool:
-    """Tell whether an organization owes or ever owed something in an asset, without any lock."""
-    return (await ledger.balance(accounts.org_debt(org_id, asset))).version > 0
-
-
-async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, asset: str) -> None:
-    """Close the alerts of what an organization owed in an asset once it owes nothing; after what pays it was posted."""
-    if not await owed_minor(ledger, org_id, asset):
-        await alert.close_debts(session, org_id, asset, PRINCIPAL)
-
-
-async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str, reference: str, at: datetime) -> None:
-    """Pay what an organization owes from what came into an account of it or of its agents.
-
-    The caller holds the lock of its debts, and has locked the balances of all that its transaction posts to.
-    """
-    owed = await owed_minor(ledger, org_id, source.asset)
-    if not owed:
-        return
-    there = (await ledger.balance(source)).available_minor
-    amount = min(owed, max(0, there))
-    if amount:
-        await ledger.post(
-            key=key,
-            kind="debt.paid",
-            source=source,
-            destination=accounts.org_debt(org_id, source.asset),
-            amount_minor=amount,
-            effective_at=at,
-            reference=reference,
-            org_id=org_id,
-        )

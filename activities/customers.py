@@ -4,33 +4,12 @@ from temporalio import activity
 
 from contracts.payment import CustomerInput, CustomerResult, ProviderEventInput, ProviderEventResult
 from domain.errors import Invalid, Unavailable
-from domain.ids import customer_key
 from domain.money import format_amount
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories import alert, provider_event
-from repositories import organization as organizations
 from runtime.database import Database
-
-#: Under what name the customers of Stripe are noted.
-PROVIDER = "stripe"
-
-
-async def ensure_customer(database: Database, customers: StripeCustomers, org_id: str) -> str:
-    """Return who the organization is at Stripe, made now if it is nobody; one customer, however often and at once.
-
-    Raises:
-        NotFound: there is no such organization.
-        ProviderError: see `providers.payments.base`; trying again is safe.
-    """
-    async with database.platform() as session:
-        known = await provider_event.customer(session, org_id, PROVIDER)
-        if known is not None:
-            return known
-        name = (await organizations.get(session, org_id)).name
-    made = await customers.ensure(org_id, name, idempotency_key=customer_key(org_id))
-    async with database.platform() as session:
-        return await provider_event.add_customer(session, org_id, PROVIDER, made)
+from services.customer import ensure_customer
 
 
 class CustomerActivities:

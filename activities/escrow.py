@@ -7,15 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import (
-    NOT_STORABLE,
-    PRINCIPAL,
-    BooksRefused,
-    close_paid_debts,
-    does_not_fit,
-    has_owed,
-    settle_debt,
-)
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
 from activities.seals import REFUSED, Seals
 from contracts.escrow import (
     Declined,
@@ -37,6 +29,7 @@ from domain.payment.fulfilment import NotPaid, is_reserved
 from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
+from services.debt import close_paid_debts, has_owed, settle_debt
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
@@ -234,7 +227,7 @@ class EscrowActivities:
     async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
         terms = message.escrow.terms
         over = {"escrow.books_refused", *(("escrow.decision_overdue",) if message.escrow.is_final else ())}
-        await alert.close_cases(session, terms.escrow_id, over, PRINCIPAL)
+        await alert.close_cases(session, terms.escrow_id, over)
         if message.event == "decision_overdue":
             activity.logger.warning("no arbiter has decided", extra={"escrow_id": terms.escrow_id})
             await alert.raise_alert(

@@ -7,7 +7,6 @@ import structlog
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.customers import ensure_customer
 from activities.seals import Seals
 from contracts.escrow import CommandResult, Declined, DisputeEscrow, EscrowCommand, EscrowInput, FundEscrow
 from contracts.payment import (
@@ -45,6 +44,7 @@ from repositories import escrow_notice, payment, provider_event
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.database import Database
+from services.customer import ensure_customer
 
 log = structlog.get_logger("bursar.payments")
 

@@ -8,8 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, PRINCIPAL, BooksRefused, close_paid_debts, does_not_fit
-from activities.payment_legs import lock, resolve
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
@@ -35,6 +34,8 @@ from models.credit_lot import CreditLot
 from repositories import alert, audit, escrow, invoice, payment, provider_event
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
+from services.debt import close_paid_debts
+from services.payment import lock, resolve
 
 #: How often what an organization has may change between its count and the booking before a person is asked.
 SPENT_MEANWHILE = 3
@@ -224,7 +225,7 @@ class PaymentBooks:
 
     async def _tell(self, session: AsyncSession, event: PaymentEvent, owed: int) -> None:
         terms = event.payment.terms
-        await alert.close_cases(session, terms.payment_id, _over(event), PRINCIPAL)
+        await alert.close_cases(session, terms.payment_id, _over(event))
         what = ALERTED.get(event.event)
         if what is not None:
             await alert.raise_alert(

@@ -42,6 +42,7 @@ from repositories import alert, clearing, payment
 from repositories import difference as differences
 from repositories import reconciliation as books
 from runtime.database import Database
+from services.reconciliation import alert_key
 
 #: How many movements are held in memory, and written or compared in one transaction.
 PAGE = 500
@@ -318,8 +319,3 @@ async def _close(session: AsyncSession, rows: Iterable[ReconciliationDifference]
 def failed_key(run_id: str) -> str:
     """Name the alert of a run that failed; it closes when a later run covers its window."""
     return f"reconciliation.failed:{run_id}"
-
-
-def alert_key(row: ReconciliationDifference) -> str:
-    """Name the alert of a difference; one that comes back is told of again."""
-    return f"reconciliation.difference:{row.id}:{row.times_opened}"

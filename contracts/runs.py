@@ -6,12 +6,19 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts.base import Message
 from contracts.escrow import EscrowInput
-from contracts.payment import PaymentInput, ProviderEventInput
+from contracts.payment import CustomerInput, PaymentInput, ProviderEventInput
 from contracts.queues import cut_summary
-from contracts.search_attributes import escrow_attributes, payment_attributes
+from contracts.reconciliation import ReconciliationInput
+from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
 from domain.escrow.state import EscrowStatus
 from domain.escrow.story import summary as escrow_summary
-from domain.ids import escrow_workflow_id, payment_workflow_id, provider_event_workflow_id
+from domain.ids import (
+    customer_workflow_id,
+    escrow_workflow_id,
+    payment_workflow_id,
+    provider_event_workflow_id,
+    reconciliation_workflow_id,
+)
 from domain.payment.state import PaymentStatus
 from domain.payment.story import summary as payment_summary
 
@@ -63,13 +70,37 @@ def payment_run(start: PaymentInput) -> Run:
     )
 
 
-def provider_event_run(start: ProviderEventInput) -> Run:
+def provider_event_run(start: ProviderEventInput, *, summary: str = "started again by the inbox sweep") -> Run:
     """Return the run that hands an event of the inbox over; another one follows while the event is not handled."""
     return Run(
         workflow="provider-event",
         workflow_id=provider_event_workflow_id(start.provider, start.event_id),
         start=start,
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        summary="started again by the inbox sweep",
+        summary=cut_summary(summary),
+        attributes=TypedSearchAttributes([]),
+    )
+
+
+def customer_run(start: CustomerInput) -> Run:
+    """Return the run that makes an organization a customer; another one follows only a run that was lost."""
+    return Run(
+        workflow="customer",
+        workflow_id=customer_workflow_id(start.org_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary="make a new organization a customer",
+        attributes=search_attributes(org_id=start.org_id),
+    )
+
+
+def reconciliation_run(start: ReconciliationInput) -> Run:
+    """Return the run of a comparison; one that has ended stays ended."""
+    return Run(
+        workflow="reconciliation",
+        workflow_id=reconciliation_workflow_id(start.provider, start.run_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary=cut_summary(f"{start.provider}, {start.since:%Y-%m-%d %H:%M} to {start.until:%Y-%m-%d %H:%M}"),
         attributes=TypedSearchAttributes([]),
     )

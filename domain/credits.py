@@ -1,4 +1,4 @@
-"""What credits cost, and the packages that they are sold in.
+"""What credits are granted for, what they cost, and the packages that they are sold in.
 
 A credit has one price, a setting. A package has a price of its own, whatever a credit costs.
 """
@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from domain.errors import Invalid
 from domain.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
@@ -18,6 +19,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 #: More would be a list that nobody chooses from.
 MAX_PACKAGES = 50
 _FIELDS = {"name", "credits", "price", "currency"}
+
+
+class GrantSource(StrEnum):
+    """Why credits are granted. An adjustment corrects, the others are paid for by the platform."""
+
+    PROMOTION = "promotion"
+    REWARD = "reward"
+    ADJUSTMENT = "adjustment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

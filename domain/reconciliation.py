@@ -38,6 +38,13 @@ class Verdict(StrEnum):
     NOT_LISTED_YET = "not_listed_yet"  # booked, and too young to be in the provider's statement
 
 
+class Action(StrEnum):
+    """`book` books what makes the books agree with the provider; `accept` leaves them as they are."""
+
+    BOOK = "book"
+    ACCEPT = "accept"
+
+
 #: What is a difference. The others are no reason to call anybody.
 DIFFERENCES = frozenset({Verdict.MISSING_HERE, Verdict.MISSING_THERE, Verdict.AMOUNT_DIFFERS, Verdict.FEE_MISSING})
 #: What a correction can be booked for. A missing fee is booked by its payment as soon as it looks.

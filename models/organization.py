@@ -12,7 +12,7 @@ class Organization(Base):
     """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
 
     `command_id` is the command that made the row: running that command again finds it instead of making another.
-    `tier` says how many projects it has a share of; only `activities/slots.py` changes it.
+    `tier` says how many projects it has a share of; only `services/project.py` changes it.
     """
 
     __tablename__ = "organizations"

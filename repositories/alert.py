@@ -13,6 +13,9 @@ from models.alert import Alert
 from models.payment import PaymentRow
 from repositories.listing import Part, newest
 
+#: Who closes an alert whose case is over by what was booked.
+BOOKS = "books"
+
 
 async def raise_alert(
     session: AsyncSession,
@@ -53,16 +56,16 @@ async def close(session: AsyncSession, key: str, by: str) -> None:
     )
 
 
-async def close_cases(session: AsyncSession, subject: str, kinds: Collection[str], by: str) -> None:
-    """Mark the alerts of these kinds about a subject as seen, because what they told of is over."""
+async def close_cases(session: AsyncSession, subject: str, kinds: Collection[str]) -> None:
+    """Mark the alerts of these kinds about a subject as seen, because what was booked ends what they told of."""
     await session.execute(
         update(Alert)
         .where(Alert.subject == subject, Alert.kind.in_(kinds), Alert.acknowledged_at.is_(None))
-        .values(acknowledged_at=func.now(), acknowledged_by=by)
+        .values(acknowledged_at=func.now(), acknowledged_by=BOOKS)
     )
 
 
-async def close_debts(session: AsyncSession, org_id: str, asset: str, by: str) -> None:
+async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
     """Mark the alerts of an organization's debts in an asset as seen, because it owes nothing of it any more."""
     goods_asset = PaymentRow.state["terms"]["purpose"]["goods_asset"].astext
     payments = select(PaymentRow.id).where(PaymentRow.id == Alert.subject, goods_asset == asset)
@@ -70,7 +73,7 @@ async def close_debts(session: AsyncSession, org_id: str, asset: str, by: str) -
         update(Alert)
         .where(Alert.org_id == org_id, Alert.acknowledged_at.is_(None))
         .where(Alert.kind == "payment.debt", payments.exists())
-        .values(acknowledged_at=func.now(), acknowledged_by=by)
+        .values(acknowledged_at=func.now(), acknowledged_by=BOOKS)
     )
 
 

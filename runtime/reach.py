@@ -65,11 +65,14 @@ async def signal(client: Client, run: Run, name: str, message: Message) -> None:
     )
 
 
-async def start_missing(client: Client, run: Run) -> bool:
-    """Start the run when there is none; one that lives, or that may have no other after it, learns nothing of it."""
+async def start_missing(client: Client, run: Run, *, rpc_timeout: timedelta | None = None) -> bool:
+    """Start the run when there is none; one that lives, or that may have no other after it, learns nothing of it.
+
+    Returns whether it was started. The server is waited for no longer than `rpc_timeout`, where one is given.
+    """
     options = _options(run) | {"id_conflict_policy": WorkflowIDConflictPolicy.FAIL}
     try:
-        await client.start_workflow(run.workflow, run.start, **options)
+        await client.start_workflow(run.workflow, run.start, rpc_timeout=rpc_timeout, **options)
     except WorkflowAlreadyStartedError:
         return False
     return True

@@ -41,6 +41,7 @@ PASSED_THROUGH = (
     "models",
     "repositories",
     "runtime",
+    "services",
     "asyncpg",
     "cryptography",
     "pydantic",

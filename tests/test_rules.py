@@ -8,10 +8,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ["activities", "api", "contracts", "domain", "ledger", "models", "providers", "repositories", "runtime"]
-PRODUCT += ["workflows"]
+PRODUCT += ["services", "workflows"]
 ROOTS = ["composition.py", "reconcile.py", "server.py", "worker.py"]
-NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "providers", "repositories", "workflows"]
-WITHOUT_A_CLOCK = ["contracts", "domain", "models", "repositories", "workflows"]
+NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "providers", "repositories", "services"]
+NEAR_MONEY += ["workflows"]
+WITHOUT_A_CLOCK = ["contracts", "domain", "models", "repositories", "services", "workflows"]
 #: Calls that read a clock or chance; each folder that may not have them gets its time from its caller.
 CLOCKS = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "time.time_ns", "time.monotonic"}
 #: Calls that make a workflow's replay take another path.
@@ -95,7 +96,7 @@ def test_the_product_knows_nothing_of_stack_sandboxes_bench_and_tests(part):
             assert not {module.partition(".")[0] for module in modules} & {"bench", "sandbox", "stack", "tests"}, path
 
 
-@pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "workflows"])
+@pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "services", "workflows"])
 def test_only_composition_roots_read_settings(folder):
     readers = [
         str(path.relative_to(ROOT))

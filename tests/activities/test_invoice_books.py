@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import insert
 
 from activities.books import BooksRefused
-from activities.invoices import withdraw
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.invoice import WrongInvoiceState, changed
@@ -19,6 +18,7 @@ from repositories import invoice as invoices
 from repositories.payment import lock_debt
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
+from services.invoice import void
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.support.invoices import KIM, Issued, issued
@@ -45,8 +45,7 @@ async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then
     assert made.payment is not None
     paying = commands.invoice_paid(made.payment, at=NOW)
     async with database.platform() as session:
-        row = await invoices.get(session, invoice.row.id, locked=True)
-        await withdraw(session, KIM, row, f"void-{row.id}", datetime.now(UTC))
+        await void(session, KIM, invoice.row.id, f"void-{invoice.row.id}", datetime.now(UTC))
         task = asyncio.create_task(record(database, paying))
         await somebody_waits(database)
     recorded = await task
@@ -62,7 +61,7 @@ async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_
     payment_id, org_id = made.terms.payment_id, made.terms.org_id
     async with database.platform() as session:
         standing = changed(await invoices.lock_standing(session, invoice.row.id, payment_id), 1000)
-        task = asyncio.create_task(invoice.withdraw())
+        task = asyncio.create_task(invoice.void())
         await somebody_waits(database)
         await invoices.write_standing(session, invoice.row.id, payment_id, org_id, standing, NOW)
         paid = booking.paid_on_invoice(made.terms, 1000)
@@ -86,7 +85,7 @@ async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_p
     again = await record(database, paying)
     assert (again.applied, again.stored) == (False, paying.payment)
     with pytest.raises(WrongInvoiceState):
-        await invoice.withdraw()
+        await invoice.void()
     assert await invoice.stands() == ("paid", 1000)
     assert await invoice.paid_by() == {made.terms.payment_id: 1000}
 

@@ -187,7 +187,7 @@ async def test_open_alerts_are_counted_in_a_metric_by_their_kind(
         await alerts.raise_alert(session, kind="customer.unused_cash", subject=subject, detail="Look.")
     assert await counted() == before + 1
     async with deps.database.platform() as session:
-        await alerts.close_cases(session, subject, {"customer.unused_cash"}, "test")
+        await alerts.close_cases(session, subject, {"customer.unused_cash"})
     assert await counted() == before
 
 

@@ -213,7 +213,7 @@ def test_unavailability_is_told_from_faults(error: BaseException, expected: bool
     assert is_unavailable(error) is expected
 
 
-SOURCES = ("api", "domain", "ledger", "repositories", "activities", "workflows", "runtime", "providers")
+SOURCES = ("api", "domain", "ledger", "repositories", "services", "activities", "workflows", "runtime", "providers")
 
 
 def codes_in_source(sources: tuple[str, ...] = SOURCES) -> set[str]:

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from activities.deposits import PostgresDepositBook
 from domain.payment.snapshot import Deposit, Movement, Snapshot
 from providers.payments.crypto import CryptoProvider
 from runtime.database import Database
+from services.crypto_deposit import PostgresDepositBook
 from tests.providers.harness import key
 from tests.support.chains import CHAIN_OF, CONFIRMATIONS, ChainsInTest
 

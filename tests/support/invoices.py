@@ -1,19 +1,18 @@
-"""Invoices for tests: issued and withdrawn as the API does it, and how they stand by the books."""
+"""Invoices for tests: issued and voided as the API does it, and how they stand by the books."""
 
 import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from activities.invoices import issue, withdraw
 from domain import accounts
 from domain.access import Actor, Role
-from domain.invoice import InvoiceLine, InvoiceStatus, Standing, require_voidable
+from domain.invoice import InvoiceLine, Standing
 from domain.payment.state import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from runtime.database import Database, driver_connection
-from runtime.identity import new_id
+from services.invoice import issue, void
 
 KIM = Actor(principal="kim", role=Role.OPERATOR)
 NUMBERS = itertools.count(1)
@@ -54,31 +53,23 @@ class Issued:
         async with self.database.platform() as session:
             return {row.payment_id: row.amount_minor for row in await invoices.payments_of(session, self.row.id)}
 
-    async def withdraw(self) -> None:
+    async def void(self) -> None:
         async with self.database.platform() as session:
-            row = await invoices.get(session, self.row.id, locked=True)
-            require_voidable(invoices.standing_of(row))
-            await withdraw(session, KIM, row, f"void-{row.id}", datetime.now(UTC))
+            await void(session, KIM, self.row.id, f"void-{self.row.id}", datetime.now(UTC))
 
 
 async def issued(database: Database, org_id: str, total_minor: int = 1000, currency: str = "USD") -> Issued:
     """Issue an invoice of one line to an organization that has no other in this currency."""
-    now = datetime.now(UTC)
-    row = InvoiceRow(
-        id=new_id("inv"),
-        org_id=org_id,
-        status=InvoiceStatus.OPEN.value,
-        currency=currency,
-        total_minor=total_minor,
-        paid_minor=0,
-        lines=invoices.as_stored([InvoiceLine(description="Support", quantity=1, unit_minor=total_minor)]),
-        note=None,
-        issued_at=now,
-        due_at=now + timedelta(days=30),
-        updated_at=now,
-        created_by=KIM.qualified(),
-        command_id=f"issue-{next(NUMBERS)}-{org_id}",
-    )
     async with database.platform() as session:
-        await issue(session, KIM, row)
+        row = await issue(
+            session,
+            KIM,
+            org_id=org_id,
+            currency=currency,
+            lines=[InvoiceLine(description="Support", quantity=1, unit_minor=total_minor)],
+            note=None,
+            due_in=timedelta(days=30),
+            command_id=f"issue-{next(NUMBERS)}-{org_id}",
+            now=datetime.now(UTC),
+        )
     return Issued(database, row)

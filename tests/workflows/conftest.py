@@ -15,7 +15,6 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.deposits import PostgresDepositBook
 from activities.reconciliation import ReconciliationActivities
 from api.v1.escrows import commands
 from contracts import search_attributes
@@ -48,6 +47,7 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
+from services.crypto_deposit import PostgresDepositBook
 from stack.temporal import find_temporal
 from tests.conftest import TIME_SKIPPING
 from tests.support.chains import ChainsInTest

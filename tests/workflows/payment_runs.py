@@ -345,7 +345,7 @@ async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> Till:
     made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3)
     await made.create()
     if withdrawn:
-        await invoice.withdraw()
+        await invoice.void()
     made.there.pay()
     await made.told()
     return made

@@ -3,13 +3,13 @@
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from activities.customers import ensure_customer
 from contracts.payment import CustomerInput
 from domain.ids import customer_workflow_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from repositories import provider_event
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
+from services.customer import ensure_customer
 from tests.support.histories import replay_and_keep
 from tests.support.inbox import Mailroom
 from workflows.customer import CustomerWorkflow

@@ -95,7 +95,7 @@ async def test_of_payments_that_all_succeed_at_once_one_pays_and_the_others_are_
 
 async def test_money_that_is_under_way_when_the_invoice_is_withdrawn_is_sent_back(stage: Stage):
     made, invoice = await billed(stage)
-    await invoice.withdraw()
+    await invoice.void()
     made.there.pay()
     await made.told()
     state = await sent_back(made)
@@ -111,7 +111,7 @@ async def test_pitfall_05_an_invoice_is_either_paid_or_withdrawn_when_both_happe
     for _ in range(4):
         made, invoice = await billed(stage)
         made.there.pay()
-        withdrawing = asyncio.create_task(invoice.withdraw())
+        withdrawing = asyncio.create_task(invoice.void())
         await made.told()
         (refusal,) = await asyncio.gather(withdrawing, return_exceptions=True)
         status, _ = await invoice.stands()
@@ -171,7 +171,7 @@ async def test_a_refund_makes_the_invoice_due_again_and_somebody_pays_it_again(s
 async def test_an_invoice_that_was_given_back_can_be_withdrawn_and_stays_so_when_the_refund_fails(stage: Stage):
     made, invoice = await paid(stage)
     await made.send("refund", reason="pending")
-    await invoice.withdraw()
+    await invoice.void()
     (ref,) = made.there.refunds
     made.there.fail_refund(ref)
     await made.told()
@@ -287,7 +287,7 @@ async def test_coins_that_are_too_many_pay_the_invoice_and_the_rest_is_on_the_ba
 @pytest.mark.usefixtures("chains")
 async def test_coins_for_an_invoice_that_was_withdrawn_stay_on_the_balance(stage: Stage):
     payer, invoice = await in_coins(stage)
-    await invoice.withdraw()
+    await invoice.void()
     await payer.send(await payer.deposit(), payer.amount)
     await payer.pass_time(minutes=5)
     state = await payer.till.happened("purpose_gone")

@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from activities import slots
-from activities.slots import Order
 from domain.payment.state import PaymentStatus, Purpose, PurposeKind
-from models.project import Project
 from repositories import organization as organizations
 from runtime.identity import new_id
+from services import project
+from services.project import Order
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import Till, paid, refused
 
@@ -25,25 +24,15 @@ async def bought(stage: Stage, number: int, **changes) -> Till:
 
 async def create_and_deploy(made: Till, number: int) -> None:
     for index in range(number):
-        wanted = Project(
-            id=new_id("prj"),
-            org_id=made.terms.org_id,
-            slug=f"p{index}",
-            name="x",
-            deployed_at=None,
-            occupies_slot=False,
-            created_by="test",
-            command_id=new_id("cmd"),
-        )
         async with made.stage.database.platform() as session:
-            await slots.create_project(session, made.actor, wanted)
+            await project.create(session, order(made), f"p{index}", "x")
         async with made.stage.database.platform() as session:
-            await slots.deploy(session, order(made), f"p{index}")
+            await project.deploy(session, order(made), f"p{index}")
 
 
 async def undeploy(made: Till, slug: str) -> None:
     async with made.stage.database.platform() as session:
-        await slots.undeploy(session, order(made), slug)
+        await project.undeploy(session, order(made), slug)
 
 
 def order(made: Till) -> Order:
@@ -53,7 +42,7 @@ def order(made: Till) -> Order:
 async def slots_of(made: Till) -> tuple[int, int, int]:
     """Return the slots that are free, in use and owed."""
     async with made.stage.database.platform() as session:
-        usage = await slots.usage_of(session, await organizations.get(session, made.terms.org_id))
+        usage = await project.usage_of(session, await organizations.get(session, made.terms.org_id))
     return usage.slots_free, usage.slots_in_use, usage.slots_owed
 
 

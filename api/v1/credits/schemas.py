@@ -1,22 +1,14 @@
 """What a grant of credits looks like over HTTP."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from pydantic import Field
 
 from api.fields import Amount, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
+from domain.credits import GrantSource
 from domain.ids import transfer_id
 from domain.money import CREDIT, format_amount
 from models.credit_lot import CreditLot
-
-
-class GrantSource(StrEnum):
-    """Why credits are granted. An adjustment corrects, the others are paid for by the platform."""
-
-    PROMOTION = "promotion"
-    REWARD = "reward"
-    ADJUSTMENT = "adjustment"
 
 
 class GrantCreate(RequestModel):

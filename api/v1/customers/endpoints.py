@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from activities.customers import PROVIDER, ensure_customer
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep
 from api.errors import errors
@@ -33,6 +32,7 @@ from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
 from repositories import audit, provider_event
 from runtime.identity import new_id
+from services.customer import PROVIDER, ensure_customer
 
 router = APIRouter(tags=["billing"])
 

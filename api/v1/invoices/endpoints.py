@@ -1,4 +1,4 @@
-"""Invoices: operators issue and withdraw them, organizations pay them."""
+"""Invoices: operators issue and void them, organizations pay them."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from activities.invoices import issue, withdraw
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep, TemporalDep
 from api.errors import errors
@@ -22,13 +21,12 @@ from api.v1.payments.schemas import Means, PaymentView
 from api.v1.payments.terms import Terms, invoice_goods, payable_invoice
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
-from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState, require_voidable, total_of
+from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.state import PaymentTerms
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
-from repositories import organization as organizations
-from runtime.identity import new_id
+from services import invoice
 
 router = APIRouter(tags=["invoices"])
 
@@ -54,24 +52,18 @@ async def issue_invoice(
             for line in body.lines
         ]
         async with deps.session_for(actor) as session:
-            await organizations.get(session, body.organization_id)
-            wanted = InvoiceRow(
-                id=new_id("inv"),
+            row = await invoice.issue(
+                session,
+                actor,
                 org_id=body.organization_id,
-                status=InvoiceStatus.OPEN.value,
                 currency=body.currency,
-                total_minor=total_of(lines, body.currency),
-                paid_minor=0,
-                lines=invoices.as_stored(lines),
+                lines=lines,
                 note=body.note,
-                issued_at=now,
-                due_at=now + body.due_in,
-                updated_at=now,
-                created_by=actor.qualified(),
+                due_in=body.due_in,
                 command_id=once.command_id,
+                now=now,
             )
-            done = await invoices.made_before(session, wanted)
-            return view(done or await issue(session, actor, wanted), now)
+            return view(row, now)
 
     return await once.run(act, status_code=201)
 
@@ -121,11 +113,7 @@ async def void_invoice(
     async def act() -> InvoiceView:
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
-            row = await invoices.get(session, invoice_id, locked=True)
-            if not await invoices.voided_before(session, row, once.command_id):
-                require_voidable(invoices.standing_of(row))
-                await withdraw(session, actor, row, once.command_id, now)
-            return view(row, now)
+            return view(await invoice.void(session, actor, invoice_id, once.command_id, now), now)
 
     return await once.run(act)
 
@@ -141,8 +129,8 @@ async def pay_invoice(
     making = Terms(deps, actor.org_id, body)
 
     async def terms() -> PaymentTerms:
-        invoice = await payable_invoice(deps, actor, invoice_id)
-        return making.make(making.invoice_charge(invoice, None, None), invoice_goods(invoice), invoice.description)
+        payable = await payable_invoice(deps, actor, invoice_id)
+        return making.make(making.invoice_charge(payable, None, None), invoice_goods(payable), payable.description)
 
     async def act() -> PaymentView:
         return shown(await commands.create(deps, temporal, actor, once, terms), actor)

@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from activities import slots
-from activities.slots import Order
 from api.auth import ActorDep, permit, require
 from api.deps import DepsDep
 from api.errors import errors
@@ -21,6 +19,8 @@ from models.organization import Organization
 from repositories import audit
 from repositories import organization as organizations
 from runtime.identity import new_id
+from services import project
+from services.project import Order
 
 router = APIRouter(tags=["organizations"])
 
@@ -101,6 +101,6 @@ async def change_tier(
     async def change() -> OrganizationView:
         order = Order(actor=actor, org_id=organization_id, command_id=command.command_id, at=datetime.now(UTC))
         async with deps.session_for(actor) as session:
-            return OrganizationView.of(await slots.change_tier(session, order, body.tier))
+            return OrganizationView.of(await project.change_tier(session, order, body.tier))
 
     return await command.run(change)

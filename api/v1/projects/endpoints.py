@@ -10,8 +10,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from activities import slots
-from activities.slots import Order
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
@@ -35,10 +33,10 @@ from domain.access import Actor, Permission
 from domain.deployment import LimitReached, slot_price
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.payment.state import PaymentTerms
-from models.project import Project
 from repositories import organization as organizations
 from repositories import project as projects
-from runtime.identity import new_id
+from services import project
+from services.project import Order
 
 router = APIRouter(tags=["projects"])
 
@@ -60,18 +58,8 @@ async def create_project(
 
     async def act() -> ProjectView:
         slug, name = body.named()
-        wanted = Project(
-            id=new_id("prj"),
-            org_id=org_id,
-            slug=slug,
-            name=name,
-            deployed_at=None,
-            occupies_slot=False,
-            created_by=actor.qualified(),
-            command_id=once.command_id,
-        )
         async with deps.database.platform() as session:
-            return ProjectView.of(await slots.create_project(session, actor, wanted))
+            return ProjectView.of(await project.create(session, _order(actor, org_id, once), slug, name))
 
     return await once.run(act, status_code=201)
 
@@ -100,7 +88,7 @@ async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Actor
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
-            return ProjectView.of(await slots.deploy(session, _order(actor, org_id, once), slug))
+            return ProjectView.of(await project.deploy(session, _order(actor, org_id, once), slug))
 
     return await once.run(act)
 
@@ -112,7 +100,7 @@ async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Act
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
-            return ProjectView.of(await slots.undeploy(session, _order(actor, org_id, once), slug))
+            return ProjectView.of(await project.undeploy(session, _order(actor, org_id, once), slug))
 
     return await once.run(act)
 
@@ -162,7 +150,7 @@ async def _organization_of(deps: Deps, actor: Actor, slug: str) -> str:
 async def _limits(deps: Deps, actor: Actor, org_id: str) -> LimitsView:
     price = slot_price(deps.settings.slot_price, deps.settings.slot_currency)
     async with deps.session_for(actor) as session:
-        usage = await slots.usage_of(session, await organizations.get(session, org_id))
+        usage = await project.usage_of(session, await organizations.get(session, org_id))
     return limits_view(org_id, usage, price)
 
 

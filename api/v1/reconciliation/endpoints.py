@@ -5,9 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
-from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api.auth import require
 from api.deps import DepsDep, TemporalDep
@@ -15,7 +12,6 @@ from api.errors import errors
 from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
-from api.v1.reconciliation.resolution import NotBookable, Resolved, resolve
 from api.v1.reconciliation.schemas import (
     ClearingView,
     DifferenceStatus,
@@ -25,11 +21,11 @@ from api.v1.reconciliation.schemas import (
     RunCreate,
     RunView,
 )
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.reconciliation import ReconciliationInput
+from contracts.runs import Run, reconciliation_run
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
-from domain.ids import is_id, reconciliation_run_id, reconciliation_workflow_id
+from domain.ids import is_id, reconciliation_run_id
 from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
 from models.reconciliation import ReconciliationRun
@@ -37,7 +33,8 @@ from repositories import audit, clearing
 from repositories import difference as differences
 from repositories import reconciliation as books
 from repositories.command import other_request
-from workflows.reconciliation import ReconciliationWorkflow
+from runtime import reach
+from services.reconciliation import NotBookable, Resolved, resolve
 
 router = APIRouter(tags=["reconciliation"])
 
@@ -100,7 +97,7 @@ async def start_reconciliation_run(
                 raise other_request()
             if row.started_at == now:
                 await audit.record(session, actor, "reconciliation.start", row.id, {"provider": row.provider})
-        await _start(client, row)
+        await reach.start_missing(client, _run(row))
         return RunView.of(row)
 
     return await command.run(start, status_code=202)
@@ -176,26 +173,14 @@ async def explain_clearing(
     return [ClearingView.of(account) for account in found]
 
 
-async def _start(client: Client, row: ReconciliationRun) -> None:
-    """Start the run's workflow once; one that has ended stays ended."""
-    start = ReconciliationInput(
-        run_id=row.id,
-        provider=row.provider,
-        since=row.since,
-        until=row.until,
-        requested_by=row.requested_by,
-        command_id=row.command_id,
-    )
-    try:
-        await client.start_workflow(
-            ReconciliationWorkflow.run,
-            start,
-            id=reconciliation_workflow_id(row.provider, row.id),
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-            task_timeout=TASK_TIMEOUT,
-            static_summary=cut_summary(f"{row.provider}, {row.since:%Y-%m-%d %H:%M} to {row.until:%Y-%m-%d %H:%M}"),
+def _run(row: ReconciliationRun) -> Run:
+    return reconciliation_run(
+        ReconciliationInput(
+            run_id=row.id,
+            provider=row.provider,
+            since=row.since,
+            until=row.until,
+            requested_by=row.requested_by,
+            command_id=row.command_id,
         )
-    except WorkflowAlreadyStartedError:
-        return
+    )

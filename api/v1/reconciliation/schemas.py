@@ -10,7 +10,7 @@ from api.fields import Moment, Note, RequestModel, ResponseModel
 from domain.ids import transfer_id
 from domain.money import format_amount
 from domain.payment.snapshot import Movement
-from domain.reconciliation import Verdict
+from domain.reconciliation import Action, Verdict
 from models.reconciliation import ReconciliationDifference, ReconciliationRun
 from repositories import clearing
 from repositories import reconciliation as books
@@ -23,13 +23,6 @@ class DifferenceStatus(StrEnum):
 
     OPEN = "open"
     RESOLVED = "resolved"
-
-
-class Action(StrEnum):
-    """`book` books what makes the books agree with the provider; `accept` leaves them as they are."""
-
-    BOOK = "book"
-    ACCEPT = "accept"
 
 
 class RunCreate(RequestModel):

@@ -12,8 +12,6 @@ from pydantic import Field
 from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
-from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from api.body import raw_body
 from api.deps import Deps, DepsDep
@@ -21,14 +19,13 @@ from api.errors import errors
 from api.fields import ResponseModel
 from api.provider_errors import provider_errors
 from contracts.payment import ProviderEventInput
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
+from contracts.runs import provider_event_run
 from domain.errors import BadSignature, NotFound, Unavailable
-from domain.ids import provider_event_workflow_id
 from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories import alert, provider_event
-from workflows.provider_event import ProviderEventWorkflow
+from runtime import reach
 
 router = APIRouter(tags=["webhooks"])
 
@@ -113,20 +110,7 @@ async def _begin_run(deps: Deps, name: str, event: ProviderEvent) -> None:
     client = deps.temporal
     if client is not None:
         # Thousands may wait, so the payload does not.
+        run = provider_event_run(ProviderEventInput(provider=name, event_id=event.event_id), summary=event.type)
         deps.background.begin(
-            f"event/{name}/{event.event_id}", partial(_start_run, client, name, event.event_id, event.type)
+            f"event/{name}/{event.event_id}", partial(reach.start_missing, client, run, rpc_timeout=START_TIMEOUT)
         )
-
-
-async def _start_run(client: Client, name: str, event_id: str, event_type: str) -> None:
-    await client.start_workflow(
-        ProviderEventWorkflow.run,
-        ProviderEventInput(provider=name, event_id=event_id),
-        id=provider_event_workflow_id(name, event_id),
-        task_queue=TASK_QUEUE,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        task_timeout=TASK_TIMEOUT,
-        static_summary=cut_summary(event_type),
-        rpc_timeout=START_TIMEOUT,
-    )

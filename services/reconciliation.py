@@ -1,15 +1,13 @@
-"""How an operator resolves a difference: one transaction, with the correction and the audit record in it."""
+"""Resolves differences between a provider's statement and the books: the correction and the audit entry with it."""
 
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.reconciliation import alert_key
-from api.v1.reconciliation.schemas import Action
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.ids import correction_key, is_id
-from domain.reconciliation import BOOKABLE, Verdict, corrections, legs
+from domain.reconciliation import BOOKABLE, Action, Verdict, corrections, legs
 from ledger.gateway import Ledger, Leg
 from models.reconciliation import ReconciliationDifference
 from repositories import alert, audit, payment
@@ -30,6 +28,11 @@ class NotBookable(Conflict):
     """A missing fee is booked by its payment when it looks; a correction would book it twice."""
 
     code = "reconciliation.not_bookable"
+
+
+def alert_key(row: ReconciliationDifference) -> str:
+    """Name the alert of a difference; one that comes back is told of again."""
+    return f"reconciliation.difference:{row.id}:{row.times_opened}"
 
 
 async def resolve(

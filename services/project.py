@@ -1,4 +1,4 @@
-"""What an organization deploys and the slots that it takes, each time in the caller's transaction.
+"""What an organization deploys and the slots that it takes.
 
 Whoever changes something holds the lock of the organization's row first, so that what is counted holds until the
 transaction ends and N deployments at once never pass the limit; then the lock of its debts, so that slots which are
@@ -11,7 +11,6 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.books import owed_minor
 from domain import accounts
 from domain.access import Actor
 from domain.deployment import (
@@ -35,11 +34,13 @@ from repositories import project as projects
 from repositories.command import other_request
 from repositories.payment import lock_debt
 from runtime.database import driver_connection
+from runtime.identity import new_id
+from services.debt import owed_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Who has something deployed, undeployed or changed, for which organization, by which command, when."""
+    """Who has something made, deployed, undeployed or changed, for which organization, by which command, when."""
 
     actor: Actor
     org_id: str
@@ -61,7 +62,7 @@ async def usage_of(session: AsyncSession, organization: Organization) -> Usage:
     )
 
 
-async def create_project(session: AsyncSession, actor: Actor, wanted: Project) -> Project:
+async def create(session: AsyncSession, order: Order, slug: str, name: str) -> Project:
     """Make a project, or return the one that its command made.
 
     Raises:
@@ -69,15 +70,25 @@ async def create_project(session: AsyncSession, actor: Actor, wanted: Project) -
         Conflict: `project.exists`, the organization has one of that slug.
         LimitReached: it has as many as it may.
     """
-    organization = await organizations.lock(session, wanted.org_id)
+    organization = await organizations.lock(session, order.org_id)
+    wanted = Project(
+        id=new_id("prj"),
+        org_id=order.org_id,
+        slug=slug,
+        name=name,
+        deployed_at=None,
+        occupies_slot=False,
+        created_by=order.actor.qualified(),
+        command_id=order.command_id,
+    )
     found = await projects.made_before(session, wanted)
     if found is not None:
         return found
-    if await projects.find(session, wanted.org_id, wanted.slug) is not None:
-        raise Conflict(f"There is a project {wanted.slug} already.", code="project.exists")
+    if await projects.find(session, order.org_id, slug) is not None:
+        raise Conflict(f"There is a project {slug} already.", code="project.exists")
     check_new_project(await usage_of(session, organization))
     made = await projects.add(session, wanted)
-    await audit.record(session, actor, "project.create", made.id, {"slug": made.slug}, made.org_id)
+    await audit.record(session, order.actor, "project.create", made.id, {"slug": made.slug}, made.org_id)
     return made
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.books import owed_minor
 from contracts.payment import PaymentEvent
 from domain.accounts import Account
 from domain.invoice import Standing, changed, require_payable
@@ -14,6 +13,7 @@ from domain.payment.state import Move, MoveKind, PaymentTerms
 from ledger.gateway import Ledger, Leg
 from repositories import invoice, payment
 from repositories.earnings import seizable
+from services.debt import owed_minor
 
 #: Moves that what is there decides about.
 _BY_BALANCE = frozenset({MoveKind.SEIZE, MoveKind.RELEASE})

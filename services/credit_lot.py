@@ -1,0 +1,79 @@
+"""Grants credits: the transfer, the lot that records it and the audit entry in one transaction."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.credits import GrantSource
+from domain.errors import Invalid
+from domain.ids import grant_key
+from domain.money import CREDIT, format_amount
+from ledger.gateway import Ledger
+from models.credit_lot import CreditLot
+from repositories import audit, credit_lot, organization
+from runtime.database import driver_connection
+from runtime.identity import new_id
+
+KIND = "credit.grant"
+
+#: Where granted credits come from: what the platform gives away is its expense, a correction is new issuance.
+_FUNDED_BY = {
+    GrantSource.PROMOTION: "promotions",
+    GrantSource.REWARD: "promotions",
+    GrantSource.ADJUSTMENT: "credit_issuance",
+}
+
+
+async def grant(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    amount_minor: int,
+    source: GrantSource,
+    expires_at: datetime | None,
+    note: str | None,
+    command_id: str,
+    now: datetime,
+) -> CreditLot:
+    """Grant credits to an organization, or return the lot that the command made.
+
+    Raises:
+        Invalid: what is granted would have ended already.
+        NotFound: there is no such organization.
+        IdempotencyConflict: the command made another grant.
+    """
+    if expires_at is not None and expires_at <= now:
+        raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
+    await organization.get(session, org_id)
+    lot = CreditLot(
+        id=new_id("lot"),
+        org_id=org_id,
+        source=source.value,
+        amount_minor=amount_minor,
+        expires_at=expires_at,
+        note=note,
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )
+    done = await credit_lot.made_before(session, lot)
+    if done is not None:
+        return done
+    posted = await Ledger(await driver_connection(session)).post(
+        key=grant_key(lot.org_id, lot.command_id),
+        kind=KIND,
+        source=accounts.platform(_FUNDED_BY[source], CREDIT),
+        destination=accounts.org_credits(lot.org_id),
+        amount_minor=lot.amount_minor,
+        reference=lot.id,
+        effective_at=now,
+        org_id=lot.org_id,
+        metadata={"source": lot.source},
+    )
+    lot.transfer_id = posted.transfer_id
+    made = await credit_lot.add(session, lot)
+    details = {"amount": format_amount(made.amount_minor, CREDIT), "source": made.source}
+    await audit.record(session, actor, "credits.grant", made.id, details, made.org_id)
+    return made

@@ -1,0 +1,26 @@
+"""Makes an organization a customer of Stripe: the provider is called between two short transactions, with a key."""
+
+from domain.ids import customer_key
+from providers.payments.stripe.customers import StripeCustomers
+from repositories import organization, provider_event
+from runtime.database import Database
+
+#: Under what name the customers of Stripe are noted.
+PROVIDER = "stripe"
+
+
+async def ensure_customer(database: Database, customers: StripeCustomers, org_id: str) -> str:
+    """Return who the organization is at Stripe, made now if it is nobody; one customer, however often and at once.
+
+    Raises:
+        NotFound: there is no such organization.
+        ProviderError: see `providers.payments.base`; trying again is safe.
+    """
+    async with database.platform() as session:
+        known = await provider_event.customer(session, org_id, PROVIDER)
+        if known is not None:
+            return known
+        name = (await organization.get(session, org_id)).name
+    made = await customers.ensure(org_id, name, idempotency_key=customer_key(org_id))
+    async with database.platform() as session:
+        return await provider_event.add_customer(session, org_id, PROVIDER, made)

@@ -1,0 +1,52 @@
+"""What organizations owe: how much it is, and how what comes in pays it.
+
+Who changes a debt holds its lock (`repositories.payment.lock_debt`) before it waits for any balance.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.accounts import Account
+from ledger.gateway import Ledger
+from repositories import alert
+
+
+async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
+    """Return what an organization owes in an asset; the caller holds the lock of its debts."""
+    return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
+
+
+async def has_owed(ledger: Ledger, org_id: str, asset: str) -> bool:
+    """Tell whether an organization owes or ever owed something in an asset, without any lock."""
+    return (await ledger.balance(accounts.org_debt(org_id, asset))).version > 0
+
+
+async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, asset: str) -> None:
+    """Close the alerts of what an organization owed in an asset once it owes nothing; after what pays it was posted."""
+    if not await owed_minor(ledger, org_id, asset):
+        await alert.close_debts(session, org_id, asset)
+
+
+async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str, reference: str, at: datetime) -> None:
+    """Pay what an organization owes from what came into an account of it or of its agents.
+
+    The caller holds the lock of its debts, and has locked the balances of all that its transaction posts to.
+    """
+    owed = await owed_minor(ledger, org_id, source.asset)
+    if not owed:
+        return
+    there = (await ledger.balance(source)).available_minor
+    amount = min(owed, max(0, there))
+    if amount:
+        await ledger.post(
+            key=key,
+            kind="debt.paid",
+            source=source,
+            destination=accounts.org_debt(org_id, source.asset),
+            amount_minor=amount,
+            effective_at=at,
+            reference=reference,
+            org_id=org_id,
+        )
