@@ -67,6 +67,18 @@ def id_cursor(cursor: str | None, prefix: str) -> str | None:
     return str(last)
 
 
+def number_cursor(cursor: str | None, kind: str) -> int | None:
+    """Read the cursor of a list that is ordered by number, the first one first; None for the first page."""
+    return None if cursor is None else int(decode_cursor(cursor, kind, int)[0])
+
+
+def number_page(rows: Sequence[Row], limit: int, kind: str, show: Callable[[Row], T]) -> Page[T]:
+    """Make a page of rows that have a `number`; ask for `limit + 1` rows, so that the last says if there are more."""
+    shown = rows[:limit]
+    following = encode_cursor(kind, getattr(shown[-1], "number", 0)) if len(rows) > limit else None
+    return Page(data=[show(row) for row in shown], next_cursor=following)
+
+
 def id_page(rows: Sequence[Row], limit: int, prefix: str, show: Callable[[Row], T]) -> Page[T]:
     """Make a page of rows that have an `id`; ask for `limit + 1` rows, so that the last says if there are more."""
     shown = rows[:limit]

@@ -157,10 +157,14 @@ async def write_dispute(session: AsyncSession, payment: Payment, dispute: Disput
     await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
 
 
-async def timeline(session: AsyncSession, payment_id: str) -> Sequence[PaymentEventRow]:
-    """Return all events of a payment in their order."""
+async def timeline(
+    session: AsyncSession, payment_id: str, *, after: int | None = None, limit: int | None = None
+) -> Sequence[PaymentEventRow]:
+    """Return events of a payment in their order, from the one behind `after` on; all of them without a limit."""
     query = select(PaymentEventRow).where(PaymentEventRow.payment_id == payment_id).order_by(PaymentEventRow.number)
-    return (await session.scalars(query)).all()
+    if after is not None:
+        query = query.where(PaymentEventRow.number > after)
+    return (await session.scalars(query if limit is None else query.limit(limit))).all()
 
 
 async def page(

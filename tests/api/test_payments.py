@@ -69,6 +69,17 @@ async def test_timeline_names_each_step_and_its_transfer(payer: Tenant, paid: Wr
     assert steps[0]["actor"] == f"{payer.org_id}/procurement"
 
 
+async def test_timeline_has_pages(payer: Tenant, paid: Written) -> None:
+    path = f"/payments/{paid.terms.payment_id}/timeline"
+    whole = good(await payer.agent.get(path))
+    assert (len(whole["data"]), whole["next_cursor"]) == (3, None)
+    first = good(await payer.agent.get(f"{path}?limit=2"))
+    second = good(await payer.agent.get(f"{path}?limit=2&cursor={first['next_cursor']}"))
+    assert first["data"] + second["data"] == whole["data"]
+    assert second["next_cursor"] is None
+    refused(await payer.agent.get(f"{path}?cursor={encode_cursor('pay', 1)}"), 422, "request.invalid")
+
+
 async def test_list_is_narrowed_by_state_and_purpose_and_turned_page_by_page(
     new_tenant: Any, paying: httpx.AsyncClient, database: Database
 ) -> None:

@@ -11,7 +11,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page, number_cursor, number_page
 from api.tenancy import visible_organization
 from api.v1.payments import commands
 from api.v1.payments.commands import PaymentDeclined
@@ -61,6 +61,8 @@ router = APIRouter(tags=["Payments"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
+
+_TIMELINE = "timeline"
 
 _COMMANDED = (
     NotFound,
@@ -174,12 +176,20 @@ async def get_payment(payment_id: str, actor: ActorDep, deps: DepsDep) -> Paymen
 
 
 @router.get("/payments/{payment_id}/timeline", response_model=PaymentTimeline, responses=errors(NotFound))
-async def get_payment_timeline(payment_id: str, actor: ActorDep, deps: DepsDep) -> PaymentTimeline:
+async def get_payment_timeline(
+    payment_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+) -> PaymentTimeline:
     """Show each step of a payment: who, when, and the ledger transfer behind it."""
     await payment_of(deps, actor, payment_id, Permission.READ)
+    after = number_cursor(cursor, _TIMELINE)
     async with deps.session_for(actor) as session:
-        rows = await payments.timeline(session, payment_id)
-    return PaymentTimeline(data=[event_view(row) for row in rows])
+        rows = await payments.timeline(session, payment_id, after=after, limit=limit + 1)
+    page = number_page(rows, limit, _TIMELINE, event_view)
+    return PaymentTimeline(data=page.data, next_cursor=page.next_cursor)
 
 
 @router.post("/payments/{payment_id}/confirm", response_model=PaymentView, responses=_CONFIRMING)

@@ -235,10 +235,10 @@ class PaymentEventView(ResponseModel):
 
 
 class PaymentTimeline(ResponseModel):
-    """All steps of a payment in their order."""
+    """A page of the steps of a payment, in their order."""
 
     data: list[PaymentEventView]
-    next_cursor: None = None
+    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")
 
 
 class ProviderView(ResponseModel):
