@@ -158,10 +158,10 @@ async def timeline(
     return (await session.scalars(query if limit is None else query.limit(limit))).all()
 
 
-async def deliveries(session: AsyncSession, escrow_id: str, command_id: str) -> tuple[int, bool]:
-    """Count the deliveries of an escrow, and tell whether the command made one of them."""
+async def count_events(session: AsyncSession, escrow_id: str, kind: str, command_id: str) -> tuple[int, bool]:
+    """Count the events of a kind of an escrow, and tell whether the command made one of them."""
     made = func.coalesce(func.bool_or(EscrowEventRow.command_id == command_id), False)
-    query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == "delivered")
+    query = select(func.count(), made).where(EscrowEventRow.escrow_id == escrow_id, EscrowEventRow.kind == kind)
     count, done = (await session.execute(query)).one()
     return count, done
 

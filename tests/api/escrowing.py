@@ -6,11 +6,12 @@ from activities.escrow import EscrowActivities
 from contracts.escrow import RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
-from domain.escrow.state import Outcome
+from domain.escrow.state import Escrow, Outcome
 from domain.ids import escrow_id_of
+from repositories import escrow as escrows
 from runtime.database import Database
 from runtime.identity import new_id
-from tests.api.conftest import Caller, Tenant, good
+from tests.api.conftest import Caller, Tenant, good, new_key
 from tests.support.escrows import terms
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -54,3 +55,31 @@ async def write(database: Database, outcome: Outcome) -> None:
         at=NOW,
     )
     assert (await EscrowActivities(database).record_event(message)).applied
+
+
+async def funded_escrow(operator: Caller, database: Database, payer: Tenant, payee: Tenant) -> str:
+    """Write an escrow that is funded, and return its id."""
+    made = await escrow_between(operator, database, payer, payee)
+    grant = {"organization_id": payer.org_id, "amount": "1000", "source": "reward"}
+    good(await operator.post("/credits/grants", grant, key=new_key()), 201)
+    buyer = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
+    await write(database, commands.fund(await state(database, made), actor=buyer, source=commands.CREDITS, now=NOW))
+    return made
+
+
+async def delivered_escrow(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, times: int) -> str:
+    """Write an escrow with so many deliveries, and return its id."""
+    made = await funded_escrow(operator, database, payer, payee)
+    worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
+    for _ in range(times):
+        escrow = await state(database, made)
+        await write(database, commands.deliver(escrow, actor=worker, artifacts=(), note="x", milestone=None, now=NOW))
+    return made
+
+
+async def state(database: Database, escrow_id: str) -> Escrow:
+    """Return what the books hold of an escrow."""
+    async with database.platform() as session:
+        row = await escrows.get(session, escrow_id)
+        assert row is not None
+        return escrows.state_of(row)

@@ -14,7 +14,7 @@ from api.deps import Deps, DepsDep, TemporalDep
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor, id_page
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page, number_cursor, number_page
 from api.tenancy import visible_organization
 from api.v1.escrows import commands
 from api.v1.escrows.schemas import (
@@ -68,8 +68,9 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 MayRepeat = Annotated[Command, idempotency(required=False)]
 
 _TIMELINE = "timeline"
-#: How often one escrow takes a delivery: each stays in its timeline for good.
+#: How often one escrow takes a delivery, and a refund of a part: each stays in its timeline for good.
 MAX_DELIVERIES = 100
+MAX_PARTIAL_REFUNDS = 100
 
 _REFUSALS = errors(NotFound, Forbidden, WrongState)
 _OPENING = errors(NotFound, Forbidden, (Conflict, "escrow.exists"), (Conflict, "escrow.amount_mismatch"), NotAccepted)
@@ -93,7 +94,9 @@ _SIGNING = errors(
 _HEARING = errors(
     NotFound, Forbidden, WrongState, (Conflict, "escrow.evidence_closed"), (Conflict, "escrow.evidence_full")
 )
-_REFUNDING = errors(NotFound, Forbidden, WrongState, (Invalid, "escrow.refund_exceeds_held"))
+_REFUNDING = errors(
+    NotFound, Forbidden, WrongState, (Invalid, "escrow.refund_exceeds_held"), (Conflict, "escrow.refunds_full")
+)
 
 
 async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
@@ -123,6 +126,11 @@ class _Sender:
         escrow = await _seen(self.deps, self.actor, escrow_id)
         permit(self.actor, permission)
         return escrow
+
+    async def events(self, escrow: Escrow, kind: str, once: Command) -> tuple[int, bool]:
+        """Count the escrow's events of a kind, and tell whether the command made one of them."""
+        async with self.deps.session_for(self.actor) as session:
+            return await escrows.count_events(session, escrow.terms.escrow_id, kind, once.command_id)
 
     async def send(
         self,
@@ -225,11 +233,11 @@ async def get_timeline(
     """Show each step of an escrow: who, when, and the ledger transfer behind it."""
     escrow = await _seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
-    after = None if cursor is None else decode_cursor(cursor, _TIMELINE, int)[0]
+    after = number_cursor(cursor, _TIMELINE)
     async with deps.session_for(actor) as session:
         rows = await escrows.timeline(session, escrow.terms.escrow_id, after=after, limit=limit + 1)
-    following = encode_cursor(_TIMELINE, rows[limit - 1].number) if len(rows) > limit else None
-    return TimelineView(data=[event_view(row) for row in rows[:limit]], next_cursor=following)
+    page = number_page(rows, limit, _TIMELINE, event_view)
+    return TimelineView(data=page.data, next_cursor=page.next_cursor)
 
 
 @router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
@@ -294,8 +302,7 @@ async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: M
 
 
 async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
-    async with sender.deps.session_for(sender.actor) as session:
-        count, done = await escrows.deliveries(session, escrow.terms.escrow_id, once.command_id)
+    count, done = await sender.events(escrow, "delivered", once)
     if count >= MAX_DELIVERIES and not done:
         raise Conflict(
             f"This escrow has {MAX_DELIVERIES} deliveries, which is the most. The latest one is under review.",
@@ -376,7 +383,21 @@ async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body
         actor=sender.actor,
         amount_minor=None if amount is None else parse_amount(amount, escrow.terms.currency),
     )
-    return await sender.send(once, escrow, "refund", command)
+    return await sender.send(once, escrow, "refund", command, partial(_refuse_crumbs, sender, escrow, command, once))
+
+
+async def _refuse_crumbs(sender: _Sender, escrow: Escrow, command: RefundEscrow, once: Command) -> None:
+    """Refuse one more refund of a part; what is held can always be given back whole."""
+    if command.amount_minor is None or command.amount_minor >= escrow.held_minor:
+        return
+    count, done = await sender.events(escrow, "partially_refunded", once)
+    if count >= MAX_PARTIAL_REFUNDS and not done:
+        raise Conflict(
+            f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the most. "
+            "Refund all that is held, or go on with the work.",
+            code="escrow.refunds_full",
+            extra={"state": escrow.status.value},
+        )
 
 
 @router.post("/escrows/{escrow_id}/cancel", response_model=EscrowView, responses=_REFUSALS)
@@ -384,4 +405,17 @@ async def cancel_escrow(escrow_id: str, sender: SenderDep, once: MovesMoney, bod
     """End the escrow before delivery: either party while nothing is funded, then the payee, or both."""
     escrow = await sender.find(escrow_id, Permission.CANCEL)
     command = CancelEscrow(command_id=once.command_id, actor=sender.actor, reason=body.reason if body else None)
+    if _is_asked_for(escrow, sender.actor) and not (await sender.events(escrow, "cancel_requested", once))[1]:
+        # Asking again changes nothing, and would be one more event each time.
+        return await once.run(partial(_shown, escrow))
     return await sender.send(once, escrow, "cancel", command)
+
+
+def _is_asked_for(escrow: Escrow, actor: Actor) -> bool:
+    """Tell whether the payer asks for a cancel that the payer has asked for already."""
+    waits = escrow.status is EscrowStatus.FUNDED and escrow.cancel_requested_by is not None
+    return waits and is_payer(escrow, actor)
+
+
+async def _shown(escrow: Escrow) -> EscrowView:
+    return view(escrow)
