@@ -2,7 +2,7 @@
 
 Numbers with a fraction become `Decimal`. A name that occurs twice in an object, `NaN`, `Infinity`, nesting that is too
 deep and bytes that are not UTF-8 are refused with 400; characters that PostgreSQL cannot store (NUL, lone surrogates),
-numbers of absurd length and objects of more than 1,000 members with 422.
+numbers of absurd length, objects of more than 1,000 members and card numbers with 422.
 """
 
 import json
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import current_actor
+from api.card_numbers import refuse_in_body
 from api.errors import Malformed, UnsupportedMediaType
 from api.parameters import check_path, check_query, query_names
 from domain.errors import Invalid
@@ -86,6 +87,7 @@ def parse(body: bytes) -> Any:
     Raises:
         Malformed: it is not one.
         Invalid: it holds text or a number that nothing can be done with.
+        CardNumber: it holds a card number.
     """
     try:
         text = body.decode("utf-8")
@@ -104,6 +106,7 @@ def parse(body: bytes) -> Any:
         raise Malformed(f"The body is not JSON: {exc.msg} at position {exc.pos}.") from None
     if _SUSPECT.search(text) or text.count("[") + text.count("{") > MAX_DEPTH:
         _check(value)
+    refuse_in_body(text, value)
     return value
 
 

@@ -28,6 +28,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from temporalio.api.common.v1 import Payload, Payloads
 
+from api.card_numbers import refuse_in_payload
 from api.errors import Malformed, TooLarge, problem
 from contracts.seal import Seal
 from domain.access import Actor, Permission
@@ -105,13 +106,19 @@ class CodecEndpoints:
         return await self._convert(request, decode=True)
 
     async def encode(self, request: Request) -> Response:
-        """Seal the payloads of the body with the current key, each with the operator who asks inside."""
+        """Seal the payloads of the body with the current key, each with the operator who asks inside.
+
+        This is the only door that what an operator pastes passes before it is in a history: a card number is refused.
+        """
         return await self._convert(request, decode=False)
 
     async def _convert(self, request: Request, *, decode: bool) -> Response:
         try:
             actor = await self._operator(request)
             payloads = await self._payloads(request)
+            if not decode:
+                for payload in payloads:
+                    refuse_in_payload(payload.data)
             if self._codec is not None and decode:
                 payloads = [without_marks(payload) for payload in await self._codec.decode(payloads)]
             elif self._codec is not None:

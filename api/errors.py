@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from api.availability import is_unavailable
 from domain.errors import (
+    CardNumber,
     DomainError,
     Forbidden,
     IdempotencyConflict,
@@ -38,10 +39,13 @@ from domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from domain.privacy.card_numbers import redacted
 
 MEDIA_TYPE = "application/problem+json"
 #: How much of a path is logged: what is asked for may be 64 KB long, and every line is searched for secrets.
 LOGGED_PATH = 500
+#: How much of a path a refusal repeats.
+MAX_INSTANCE = 2000
 
 log = structlog.get_logger("bursar.api")
 
@@ -131,6 +135,11 @@ def request_id_of(scope: Mapping[str, Any]) -> str:
     return str(scope.get("state", {}).get("request_id", ""))
 
 
+def logged_path(scope: Mapping[str, Any]) -> str:
+    """Return as much of a request's path as is logged. Card numbers go first: cut in two, one is not found any more."""
+    return redacted(scope["path"][: 2 * LOGGED_PATH])[:LOGGED_PATH]
+
+
 def headers_of(error: DomainError) -> dict[str, str]:
     """Return the headers that the HTTP standard asks for beside a status."""
     headers: dict[str, str] = {}
@@ -147,7 +156,7 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
         status=error.status,
         code=error.error_code,
         detail=error.detail,
-        instance=request.scope["path"],
+        instance=redacted(request.scope["path"][:MAX_INSTANCE]),
         request_id=request_id_of(request.scope),
         extra=error.extra,
     )
@@ -176,7 +185,7 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
 
 def failed(request: Request, exc: BaseException) -> ProblemResponse:
     """Answer a request whose handler raised, whatever it raised, and log what is not the client's doing."""
-    error, path = as_domain_error(exc), request.scope["path"][:LOGGED_PATH]
+    error, path = as_domain_error(exc), logged_path(request.scope)
     if isinstance(error, Unavailable):
         log.warning("request.unavailable", path=path, error=f"{type(exc).__name__}: {exc}"[:500])
     if error is not None and error.status < 500:
@@ -254,6 +263,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 _EXAMPLE_DETAIL: dict[type[DomainError], str] = {
     Invalid: "amount: An amount is a plain decimal number such as 12.50.",
+    CardNumber: "The request holds what looks like the number of a payment card. Nothing of it was kept.",
     Unauthenticated: "The key is unknown, revoked or expired.",
     Forbidden: "The role member may not do this.",
     NotFound: "There is no such object.",
@@ -354,6 +364,7 @@ def _document_operation(operation: dict[str, Any], *, takes_body: bool) -> None:
         _add_string(responses, TooLarge)
         _add_string(responses, UnsupportedMediaType)
     _add_string(responses, Invalid)
+    _add_string(responses, CardNumber)
     _add_string(responses, DomainError)
     _add_string(responses, Unavailable)
 

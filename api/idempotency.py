@@ -34,6 +34,7 @@ from starlette.responses import Response
 
 from api.auth import ActorDep
 from api.body import canonical
+from api.card_numbers import refuse_in_header
 from api.deps import Deps, DepsDep
 from api.errors import MEDIA_TYPE, problem_body, request_id_of
 from domain.access import Actor
@@ -294,6 +295,7 @@ def idempotency(required: bool) -> Any:
             raise Invalid(
                 "An Idempotency-Key has 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
             )
+        refuse_in_header("Idempotency-Key", idempotency_key)
         return Command(
             command_id(actor.org_id, actor.principal, idempotency_key),
             idempotency_key,

@@ -1,7 +1,8 @@
 """The edge of the API: one plain ASGI middleware that every request passes, so it does little and does it once.
 
-It names the request (`X-Request-Id`, the client's own when it is well-formed), refuses bodies that are too long,
-answers for handlers that broke, and counts, times and logs the request when it ends.
+It names the request (`X-Request-Id`, the client's own when it is well-formed and no card number), refuses bodies that
+are too long and addresses with a card number in them, answers for handlers that broke, and counts, times and logs the
+request when it ends.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import LOGGED_PATH, TooLarge, failed, problem
+from api.card_numbers import refuse_in_address
+from api.errors import TooLarge, failed, logged_path, problem
+from domain.privacy.card_numbers import found
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics, route_template
 
@@ -59,6 +62,7 @@ class Edge:
             await send(message)
 
         try:
+            refuse_in_address(scope["path"], scope["query_string"])
             if length > self._max_body_bytes:
                 await self._refuse(scope, receive, send_named)
             else:
@@ -66,7 +70,7 @@ class Edge:
         except Exception as exc:
             # Once an answer has begun, cutting the connection is the only honest end.
             if status:
-                log.error("request.cut", path=scope["path"][:LOGGED_PATH], exc_info=exc)
+                log.error("request.cut", path=logged_path(scope), exc_info=exc)
                 raise
             await failed(Request(scope), exc)(scope, receive, send_named)
         finally:
@@ -81,7 +85,8 @@ class Edge:
             elif name == b"transfer-encoding":
                 chunked = True
             elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                request_id = value.decode()
+                named = value.decode()
+                request_id = "" if found(named) else named
         return request_id or new_id("req"), length, chunked
 
     def _too_large(self) -> TooLarge:
@@ -113,7 +118,7 @@ class Edge:
             log.info(
                 "request",
                 method=scope["method"],
-                path=scope["path"][:LOGGED_PATH],
+                path=logged_path(scope),
                 route=template,
                 status=status,
                 ms=round(seconds * 1000, 2),

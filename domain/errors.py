@@ -2,6 +2,7 @@
 
 DomainError
 ├── Invalid              request.invalid             422
+│   └── CardNumber       privacy.card_number         422
 ├── Unauthenticated      auth.missing | auth.invalid 401
 ├── Forbidden            auth.forbidden              403
 ├── NotFound             not_found                   404
@@ -51,6 +52,12 @@ class Invalid(DomainError):
 
     code = "request.invalid"
     status = 422
+
+
+class CardNumber(Invalid):
+    """The request holds a payment card's number, which is never taken, kept or repeated."""
+
+    code = "privacy.card_number"
 
 
 class Unauthenticated(DomainError):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import defer
 
 from domain.ids import is_id
 from domain.payment.snapshot import ProviderEvent
+from domain.privacy.card_numbers import without_card_numbers
 from domain.text import storable
 from models.provider import ProviderCustomer, ProviderEventRow
 
@@ -30,12 +31,16 @@ _OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL
 async def store(
     pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event: ProviderEvent, status: str, *, handled: bool
 ) -> bool:
-    """Store an event once, in one round trip; returns whether it is new. Needs the platform's role."""
+    """Store an event once, in one round trip; returns whether it is new. Needs the platform's role.
+
+    Client secrets are left out of what is stored, and card numbers are redacted: the event is what its provider signed,
+    so it is never refused for one.
+    """
     payment_id = event.payment_id if event.payment_id and is_id(event.payment_id, "pay") else None
     known = await pool.fetchval(
         _STORE,
         *(provider, event.event_id, event.type, status, payment_id, storable(list(event.refs)), event.livemode),
-        *(json.dumps(_without_secrets(storable(event.payload))), event.occurred_at, handled),
+        *(json.dumps(without_card_numbers(_without_secrets(storable(event.payload)))), event.occurred_at, handled),
     )
     return known is not None
 

@@ -125,6 +125,19 @@ def signed(body: bytes, secret: str, *, age_seconds: int = 0) -> dict[str, str]:
     return {"stripe_signature": stripe.WebhookSignature.generate_signature_header(body.decode(), secret, at)}
 
 
+async def test_card_number_in_a_webhook_is_redacted_and_never_refused(inbox: Inbox) -> None:
+    number, spaced = "4242424242424242", "4242 4242 4242 4242"
+    event_id, body = event(description=f"Card {spaced}", metadata={number: number}, amount=int(number))
+    # The signature is over the body as it came.
+    good(await inbox.stripe(body))
+    [row] = await inbox.stored(event_id)
+    thing = row.payload["data"]["object"]
+    assert thing["description"] == "Card [card number]"
+    assert thing["metadata"] == {"[card number]": "[card number]"}
+    assert thing["amount"] == "[card number]"
+    assert await inbox.started() == [f"event/stripe/{event_id}"]
+
+
 @pytest.mark.parametrize("path", STRIPE_PATHS)
 async def test_event_is_stored_whole_and_its_run_is_started(path: str, inbox: Inbox) -> None:
     payment_id = "pay_" + "0" * 26

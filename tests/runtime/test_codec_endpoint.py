@@ -198,6 +198,16 @@ async def test_without_encryption_payloads_come_back_as_they_are(keys: Keys) -> 
             assert answer.json() == {"payloads": [PLAIN]}
 
 
+async def test_card_number_is_not_sealed(http: httpx.AsyncClient) -> None:
+    data = base64.b64encode(b'{"reason":"paid by 4242 4242 4242 4242"}').decode()
+    payload = {"metadata": PLAIN["metadata"], "data": data}
+    answer = await http.post("/codec/encode", json={"payloads": [PLAIN, payload]}, headers=bearer())
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "privacy.card_number"
+    # What was sealed before is still read.
+    assert (await http.post("/codec/decode", json={"payloads": [payload]}, headers=bearer())).status_code == 200
+
+
 def test_loopback_has_two_names() -> None:
     assert ui_origins("http://127.0.0.1:8233/") == {"http://127.0.0.1:8233", "http://localhost:8233"}
     assert ui_origins("https://temporal.example.com/x") == {"https://temporal.example.com"}

@@ -226,3 +226,25 @@ def test_key_in_the_address_of_a_node_is_masked() -> None:
     redact = logs.Redactor(logs.secrets_of(settings))
     line = redact(f"{settings.evm_rpc_url} {settings.otlp_endpoint} {settings.esplora_url}")
     assert line == "https://mainnet.example/v3/*** https://collector.example/v1?*** https://blockstream.info/api"
+
+
+VISA, SPACED = "4242424242424242", "4242 4242 4242 4242"
+
+
+def test_card_number_is_taken_out_of_every_value(written: Callable[[], list[Line]]) -> None:
+    log = structlog.get_logger("bursar.api")
+    log.info(f"paid with {SPACED}.", amount=int(VISA), note="4242\n4242\t4242-4242", more={VISA: [float(VISA), SPACED]})
+    try:
+        raise ValueError(f"no {SPACED}")
+    except ValueError:
+        logging.getLogger("library").exception("failed on %s", VISA, extra={"number": "\u200b".join(VISA)})
+    log.info("said", thing=Path(f"/{VISA}"), seconds=0.4242424242424242, org_id="org_1")
+    paid, failed, said = written()
+    assert paid["event"] == "paid with [card number]."
+    assert paid["amount"] == "[card number]"
+    assert paid["note"] == "[card number]"
+    assert paid["more"] == {"[card number]": ["[card number]", "[card number]"]}
+    assert failed["event"] == "failed on [card number]"
+    assert failed["number"] == "[card number]"
+    assert "ValueError: no [card number]" in str(failed["exception"])
+    assert (said["thing"], said["seconds"], said["org_id"]) == ("/[card number]", 0.4242424242424242, "org_1")

@@ -1,0 +1,1 @@
+"""What is personal in the data, and what must never get into it."""
