@@ -70,10 +70,12 @@ class Database:
         self.platform_engine: AsyncEngine = engine(platform_url)
         self._tenant = async_sessionmaker(self.tenant_engine, expire_on_commit=False)
         self._platform = async_sessionmaker(self.platform_engine, expire_on_commit=False)
+        self._closed = False
 
     @asynccontextmanager
     async def tenant(self, org_id: str) -> AsyncIterator[AsyncSession]:
         """Open one transaction that sees the rows of one organization only."""
+        self._check_open()
         async with self._tenant.begin() as session:
             await session.execute(SET_TENANT, {"org_id": org_id})
             yield session
@@ -81,13 +83,20 @@ class Database:
     @asynccontextmanager
     async def platform(self) -> AsyncIterator[AsyncSession]:
         """Open one transaction of the platform, which sees every organization."""
+        self._check_open()
         async with self._platform.begin() as session:
             yield session
 
     async def close(self) -> None:
-        """Close both pools."""
+        """Close both pools; no transaction can be opened after it."""
+        self._closed = True
         await self.tenant_engine.dispose()
         await self.platform_engine.dispose()
+
+    def _check_open(self) -> None:
+        # A pool that is disposed of fills again when it is used, and nobody would close those connections.
+        if self._closed:
+            raise RuntimeError("The database is closed.")
 
 
 async def driver_connection(session: AsyncSession) -> asyncpg.Connection:

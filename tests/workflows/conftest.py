@@ -257,22 +257,24 @@ async def stage_on(
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
-    client = with_plugin(env.client)
-    deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
-    fake = FakeProvider()
-    providers = Providers(dict.fromkeys(("fake", "stripe"), fake))
-    if chains is not None:
-        crypto = chains.provider(PostgresDepositBook(database))
-        providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-    async with make_worker(client, database, providers, build_id=build_id, sealed_signals=sealed_signals):
-        yield Stage(env, client, database, deps, fake, chains)
+    try:
+        client = with_plugin(env.client)
+        deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
+        fake = FakeProvider()
+        providers = Providers(dict.fromkeys(("fake", "stripe"), fake))
+        if chains is not None:
+            crypto = chains.provider(PostgresDepositBook(database))
+            providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
+        async with make_worker(client, database, providers, build_id=build_id, sealed_signals=sealed_signals):
+            yield Stage(env, client, database, deps, fake, chains)
+    finally:
+        await database.close()
 
     connection = await asyncpg.connect(database_urls.platform)
     try:
         report = await verify(connection)
     finally:
         await connection.close()
-        await database.close()
     assert report.ok, "\n".join(report.lines())
 
 

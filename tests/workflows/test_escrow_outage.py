@@ -59,10 +59,10 @@ async def test_a_dispute_signalled_too_late_is_refused(server, database_urls):
     passing = asyncio.create_task(server.fast_forward(job.handle, timedelta(days=3, hours=1)))
     await fired(job)
     await job.handle.signal("dispute", {"reason": "look at this"})
-    async with stage_on(server, database_urls):
+    async with stage_on(server, database_urls) as job.stage:
         assert await job.end() == "released"
         await passing
-    assert await job.kinds() == ["opened", "funded", "delivered", "review_expired"]
+        assert await job.kinds() == ["opened", "funded", "delivered", "review_expired"]
     await replay_and_keep(await job.handle.fetch_history(), "disputed_by_signal_too_late")
 
 
