@@ -1,18 +1,21 @@
 """Messages only grow: what older code wrote is read by today's, and what newer code adds is ignored.
 
 Each file is a message as some version wrote it, and stays as it is. A message that gets new fields gets a new file
-beside the old one (`EscrowInput.2.json`); `BURSAR_WRITE_GOLDEN=1` writes the first file of a new message.
+beside the old ones (`EscrowInput.2.json`), which holds them set. `BURSAR_WRITE_GOLDEN=1` writes what is missing.
 """
 
+import dataclasses
 import importlib
 import json
 import os
 import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 import contracts
 from contracts import catch_up, holds, payment, seal, sweeps
@@ -46,7 +49,14 @@ def every_message() -> set[type[Message]]:
 def full_escrow():
     """An escrow in which no field is empty."""
     terms = e.terms(
-        milestones=(Milestone(name="a", amount_minor=20_000_000), Milestone(name="b", amount_minor=30_000_000))
+        milestones=(Milestone(name="a", amount_minor=20_000_000), Milestone(name="b", amount_minor=30_000_000)),
+        operator_approvals=False,
+        named_operators=True,
+        evidence_per_side=True,
+        commission_on_sum=True,
+        names_shown=True,
+        payer_name="Acme",
+        agent_name="Bot",
     )
     work = (Artifact(uri="s3://bucket/a", sha256="ab" * 32),)
     state = commands.opened(terms, actor=e.PROCUREMENT, now=e.T0).escrow
@@ -58,13 +68,23 @@ def full_escrow():
     state = commands.refund(state, actor=e.WORKER, amount_minor=1).escrow
     state = commands.dispute(state, actor=e.FINANCE, reason="r", now=e.T0).escrow
     state = commands.submit_evidence(state, actor=e.WORKER, note="n", artifacts=work, now=e.T0).escrow
-    state = replace(state, cancel_requested_by="x", review_by=e.T0, deliver_by=e.T0, fund_by=e.T0)
-    return commands.resolve(state, actor=e.ARBITER, payee_share_e4=6000, note="n", now=e.T0 + timedelta(days=1))
+    outcome = commands.resolve(state, actor=e.ARBITER, payee_share_e4=6000, note="n", now=e.T0 + timedelta(days=1))
+    state = replace(
+        outcome.escrow,
+        cancel_requested_by="x",
+        review_by=e.T0,
+        deliver_by=e.T0,
+        fund_by=e.T0,
+        validation_score_e4=9000,
+        signatures=tuple(replace(signature, on_behalf=True) for signature in outcome.escrow.signatures),
+        dispute=replace(outcome.escrow.dispute, overdue_alerted=True),
+    )
+    return replace(outcome, escrow=state)
 
 
 def samples() -> dict[str, Message]:
     """One message of each kind, with every field set."""
-    outcome = commands.numbered(full_escrow(), command_id="cmd_1", now=e.T0)
+    outcome = commands.numbered(full_escrow(), command_id="cmd_1", now=e.T0, content="ab" * 32)
     escrow = outcome.escrow
     command = {"command_id": "cmd_1", "actor": replace(e.WORKER, key_id="key_1", request_id="req_1", address="::1")}
     signal = {"operator": "kim", "command_id": "ticket-1"}
@@ -156,14 +176,59 @@ def contained(part: object, whole: object) -> bool:
     return part == whole
 
 
-def test_every_message_has_a_golden_file():
+def fields(part: object) -> Iterator[tuple[str, bool, object]]:
+    """Return the fields of a message or of a part: name, whether it differs from its default, and value."""
+    if isinstance(part, BaseModel):
+        for name, field in type(part).model_fields.items():
+            value = getattr(part, name)
+            yield name, field.is_required() or value != field.get_default(call_default_factory=True), value
+    elif dataclasses.is_dataclass(part):
+        for each in dataclasses.fields(part):
+            value, factory = getattr(part, each.name), each.default_factory
+            yield each.name, value != (each.default if factory is dataclasses.MISSING else factory()), value
+
+
+def unset(messages: Iterable[object]) -> set[str]:
+    """Return the fields of the messages and of their parts that none of them holds set."""
+    found: dict[str, bool] = {}
+
+    def walk(part: object) -> None:
+        if isinstance(part, Mapping):
+            part = list(part.values())
+        if isinstance(part, list | tuple):
+            for item in part:
+                walk(item)
+        for name, is_set, value in fields(part):
+            # A seal never travels as a field: the converter writes it into a signal that the codec opened.
+            if name != "seal":
+                key = f"{type(part).__name__}.{name}"
+                found[key] = found.get(key, False) or is_set
+                walk(value)
+
+    walk(list(messages))
+    return {key for key, is_set in found.items() if not is_set}
+
+
+def golden() -> list[Message]:
+    return [class_of(path).model_validate_json(path.read_text()) for path in sorted(GOLDEN.glob("*.json"))]
+
+
+def write_missing() -> None:
     for name, message in samples().items():
-        path = GOLDEN / f"{name}.1.json"
-        if os.environ.get("BURSAR_WRITE_GOLDEN") and not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(message.model_dump_json(indent=1) + "\n")
+        known, number = golden(), len([*GOLDEN.glob(f"{name}.*.json")]) + 1
+        if number == 1 or unset(known) != unset([*known, message]):
+            (GOLDEN / f"{name}.{number}.json").write_text(message.model_dump_json(indent=1) + "\n")
+
+
+def test_every_message_has_a_golden_file():
+    if os.environ.get("BURSAR_WRITE_GOLDEN"):
+        write_missing()
     named = {path.name.partition(".")[0] for path in GOLDEN.glob("*.json")}
     assert {cls.__name__ for cls in every_message()} == named
+
+
+def test_every_field_is_set_in_a_golden_file():
+    assert unset(golden()) == set(), "Set them in samples(), then write the file with BURSAR_WRITE_GOLDEN=1."
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -92,6 +92,8 @@ def full_terms() -> PaymentTerms:
         first_poll_seconds=60,
         late_poll_seconds=3600,
         open_seconds=86_400,
+        named_operators=True,
+        takes_waiting_first=True,
     )
 
 
@@ -106,6 +108,7 @@ def full_payment() -> Payment:
         paid_minor=20_000,
         occurred_at=EPOCH,
         goods_minor=100_000_000,
+        waiting_minor=25_000_000,
     )
     refund = Refund(
         refund_id="rfd_1",
@@ -120,6 +123,8 @@ def full_payment() -> Payment:
         debt_minor=1,
         failure="expired_or_canceled_card",
         failure_code="payment.refund_needs_email",
+        given_up=True,
+        waiting_minor=25_000_000,
     )
     dispute = Dispute(
         dispute_id="dsp_1",
@@ -135,6 +140,7 @@ def full_payment() -> Payment:
         released=True,
         retired=True,
         evidence_submitted_at=EPOCH,
+        waiting_minor=25_000_000,
     )
     return Payment(
         terms=full_terms(),
@@ -160,7 +166,9 @@ def full_payment() -> Payment:
         disputes=(dispute,),
         reversal_debt_minor=5,
         fulfilment=Fulfilment.DONE,
+        fulfilling=True,
         escrow_frozen=True,
+        cancelled_by="kim",
         receipts=("cmd_1",),
         pays_until=LATER,
         overdue=True,
@@ -294,7 +302,7 @@ def samples() -> list[Message]:
             declined=declined,
         ),
         messages.RefundAnswer(snapshot=full_refund(), missing=True, refused=declined, unknown="u"),
-        messages.FundEscrowFromPayment(terms=terms),
+        messages.FundEscrowFromPayment(terms=terms, only_look=True),
         messages.EscrowFreezing(frozen=False, why="w"),
-        messages.EscrowFunding(funded=True, why="w"),
+        messages.EscrowFunding(funded=True, why="w", not_asked=True),
     ]
