@@ -63,13 +63,20 @@ def command_of(call: ast.Call) -> str | None:
     return f"{short} {ast.unparse(call.args[0])}" if call.args else short
 
 
+def write(stored: Path, lines: list[str]) -> None:
+    """Write the fingerprint of a module; one that gives no command has none."""
+    if lines:
+        stored.write_text("\n".join(lines) + "\n")
+    else:
+        stored.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_the_commands_of_a_workflow_are_as_committed(path):
     stored = Path(__file__).parent / "fingerprints" / f"{path.stem}.txt"
     current = fingerprint(path)
     if os.environ.get("BURSAR_WRITE_FINGERPRINTS"):
-        stored.parent.mkdir(exist_ok=True)
-        stored.write_text("\n".join(current) + "\n")
+        write(stored, current)
     known = stored.read_text().splitlines() if stored.exists() else []
     diff = "\n".join(difflib.unified_diff(known, current, "committed", "now", lineterm=""))
     assert not diff, f"{path.name} changed its commands; gate the change with workflow.patched:\n{diff}\n{__doc__}"
