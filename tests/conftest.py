@@ -66,9 +66,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:
     return Grouping(config, log)
 
 
+def next_name() -> str:
+    """Return the name of a database that no other test of the run has."""
+    return f"bursar_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(NUMBERS)}"
+
+
 @contextmanager
-def new_database(cluster: Postgres, name: str) -> Iterator[DatabaseUrls]:
-    cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE_DATABASE}"')
+def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE) -> Iterator[DatabaseUrls]:
+    cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield DatabaseUrls(*(cluster.url(role, name) for role in ("postgres", "bursar_api", "bursar_platform")))
     cluster.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -101,8 +106,15 @@ def database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
 @pytest.fixture
 def fresh_database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
     """A migrated database for one test alone."""
-    with new_database(cluster, f"bursar_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(NUMBERS)}") as urls:
+    with new_database(cluster, next_name()) as urls:
         yield urls
+
+
+@pytest.fixture
+def empty_database_url(cluster: Postgres) -> Iterator[str]:
+    """A database without tables for one test alone, as its owner."""
+    with new_database(cluster, next_name(), template="template1") as urls:
+        yield urls.owner
 
 
 @pytest.fixture

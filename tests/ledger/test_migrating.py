@@ -1,7 +1,6 @@
 """A database that exists is migrated in steps: after each of them the books take postings."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,24 +10,12 @@ import pytest
 from domain import accounts
 from ledger.gateway import Ledger
 from stack.migrate import alembic
-from stack.postgres import Postgres
 
 pytestmark = pytest.mark.db
 
-NAME = "bursar_migrating"
-
-
-@pytest.fixture
-def empty(cluster: Postgres) -> Iterator[str]:
-    """The URL of a database without tables, as its owner."""
-    cluster.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-    cluster.execute(f"CREATE DATABASE {NAME}")
-    yield cluster.url("postgres", NAME)
-    cluster.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
-
 
 @pytest.mark.timeout(180)
-async def test_the_books_take_postings_wherever_a_migration_stops(empty: str) -> None:
+async def test_the_books_take_postings_wherever_a_migration_stops(empty_database_url: str) -> None:
     taken: list[UUID] = []
     for command, revision in (
         ("upgrade", "0011_lock_order"),  # the first one that brings today's functions to a database that exists
@@ -38,8 +25,8 @@ async def test_the_books_take_postings_wherever_a_migration_stops(empty: str) ->
         ("downgrade", "0010_escrow_notices"),
         ("upgrade", "head"),
     ):
-        await asyncio.to_thread(alembic, empty, command, revision)
-        connection = await asyncpg.connect(empty)
+        await asyncio.to_thread(alembic, empty_database_url, command, revision)
+        connection = await asyncpg.connect(empty_database_url)
         posted = await Ledger(connection).post(
             key=f"{len(taken)}",
             kind="topup",
@@ -50,7 +37,7 @@ async def test_the_books_take_postings_wherever_a_migration_stops(empty: str) ->
         )
         await connection.close()
         taken.append(posted.transfer_id)
-    connection = await asyncpg.connect(empty)
+    connection = await asyncpg.connect(empty_database_url)
     told = await connection.fetchval("SELECT count(*) FROM ledger.entries WHERE org_id = 'org_1'")
     await connection.close()
     assert told == len(taken)

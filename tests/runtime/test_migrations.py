@@ -1,44 +1,31 @@
 """How a database is brought to the newest revision: one at a time, in steps, and never in everybody's way for long."""
 
 import asyncio
-from collections.abc import Iterator
 
 import asyncpg
 import pytest
 
 from stack.migrate import alembic, migrate
-from stack.postgres import Postgres
 from stack.process import StackError
 
 pytestmark = pytest.mark.db
 
-NAME = "bursar_migrations"
 
-
-@pytest.fixture
-def empty(cluster: Postgres) -> Iterator[str]:
-    """The URL of a database without tables, as its owner."""
-    cluster.execute(f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)")
-    cluster.execute(f"CREATE DATABASE {NAME}")
-    yield cluster.url("postgres", NAME)
-    cluster.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
+@pytest.mark.timeout(180)
+async def test_two_that_migrate_at_once_wait_for_each_other(empty_database_url: str) -> None:
+    await asyncio.gather(*(asyncio.to_thread(migrate, empty_database_url) for _ in range(2)))
+    assert await asyncio.to_thread(alembic, empty_database_url, "check")
 
 
 @pytest.mark.timeout(180)
-async def test_two_that_migrate_at_once_wait_for_each_other(empty: str) -> None:
-    await asyncio.gather(*(asyncio.to_thread(migrate, empty) for _ in range(2)))
-    assert await asyncio.to_thread(alembic, empty, "check")
-
-
-@pytest.mark.timeout(180)
-async def test_a_table_in_use_makes_a_migration_fail_soon_and_leaves_those_before_it(empty: str) -> None:
-    await asyncio.to_thread(alembic, empty, "upgrade", "0009_projects")
-    user = await asyncpg.connect(empty)
+async def test_a_table_in_use_makes_a_migration_fail_soon_and_leaves_those_before_it(empty_database_url: str) -> None:
+    await asyncio.to_thread(alembic, empty_database_url, "upgrade", "0009_projects")
+    user = await asyncpg.connect(empty_database_url)
     async with user.transaction():
         await user.execute("LOCK TABLE ledger.holds IN ROW EXCLUSIVE MODE")
         with pytest.raises(StackError, match="lock timeout"):
-            await asyncio.to_thread(alembic, empty, "-x", "lock_timeout=100ms", "upgrade", "head")
+            await asyncio.to_thread(alembic, empty_database_url, "-x", "lock_timeout=100ms", "upgrade", "head")
     reached = await user.fetchval("SELECT version_num FROM alembic_version")
     await user.close()
     assert reached == "0010_escrow_notices"
-    await asyncio.to_thread(migrate, empty)
+    await asyncio.to_thread(migrate, empty_database_url)
