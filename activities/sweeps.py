@@ -4,7 +4,8 @@ A run that lives is asked for nothing and gets no event: the server answers that
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from temporalio import activity
 from temporalio.client import Client
@@ -14,12 +15,16 @@ from contracts.payment import PaymentInput, ProviderEventInput
 from contracts.runs import Run, escrow_run, payment_run, provider_event_run
 from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
+from models.escrow import EscrowRow
+from models.payment import PaymentRow
 from repositories import escrow, payment, provider_event
 from runtime import reach
 from runtime.database import Database
 
 #: In whose name runs are started.
 ESCROWS, PAYMENTS = "escrow-sweep", "payment-sweep"
+
+Row = TypeVar("Row", EscrowRow, PaymentRow)
 
 
 class Sweeps:
@@ -38,13 +43,7 @@ class Sweeps:
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
-        async with self._database.platform() as session:
-            rows = await escrow.overdue(session, before=message.before, after=message.after, limit=message.limit)
-            terms = [escrow.state_of(row).terms for row in rows]
-        by = Actor(principal=ESCROWS, role=Role.OPERATOR)
-        starts = [EscrowInput(terms=each, opened_by=by, command_id=ESCROWS, resume=True) for each in terms]
-        last = terms[-1].escrow_id if terms else message.after
-        return await self._start([escrow_run(start) for start in starts], last)
+        return await self._page(message, escrow.overdue, _escrow)
 
     @activity.defn(name="start_missing_payments")
     async def payments(self, message: SweepPage) -> Swept:
@@ -54,13 +53,7 @@ class Sweeps:
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
-        async with self._database.platform() as session:
-            rows = await payment.stranded(session, before=message.before, after=message.after, limit=message.limit)
-            terms = [payment.state_of(row).terms for row in rows]
-        by = Actor(principal=PAYMENTS, role=Role.OPERATOR)
-        starts = [PaymentInput(terms=each, created_by=by, command_id=PAYMENTS, resume=True) for each in terms]
-        last = terms[-1].payment_id if terms else message.after
-        return await self._start([payment_run(start) for start in starts], last)
+        return await self._page(message, payment.stranded, _payment)
 
     @activity.defn(name="start_missing_events")
     async def events(self, message: SweepPage) -> Swept:
@@ -82,6 +75,27 @@ class Sweeps:
             last = str(rows[-1].id) if rows else message.after
         return await self._start([provider_event_run(event) for event in events], last)
 
+    async def _page(
+        self, message: SweepPage, read: Callable[..., Awaitable[Sequence[Row]]], run_of: Callable[[Row], Run]
+    ) -> Swept:
+        """Read a page of rows by id, and start the runs of it that are not there."""
+        async with self._database.platform() as session:
+            rows = await read(session, before=message.before, after=message.after, limit=message.limit)
+            runs, last = [run_of(row) for row in rows], rows[-1].id if rows else message.after
+        return await self._start(runs, last)
+
     async def _start(self, runs: Sequence[Run], last: str) -> Swept:
         started = await asyncio.gather(*(reach.start_missing(self._client, run) for run in runs))
         return Swept(found=len(runs), started=sum(started), last=last)
+
+
+def _escrow(row: EscrowRow) -> Run:
+    by = Actor(principal=ESCROWS, role=Role.OPERATOR)
+    terms = escrow.state_of(row).terms
+    return escrow_run(EscrowInput(terms=terms, opened_by=by, command_id=ESCROWS, resume=True))
+
+
+def _payment(row: PaymentRow) -> Run:
+    by = Actor(principal=PAYMENTS, role=Role.OPERATOR)
+    terms = payment.state_of(row).terms
+    return payment_run(PaymentInput(terms=terms, created_by=by, command_id=PAYMENTS, resume=True))
