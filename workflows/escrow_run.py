@@ -1,6 +1,7 @@
 """What the run of an escrow does by itself, and how it writes; `workflows/escrow.py` adds who may tell it what."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,8 +34,8 @@ with workflow.unsafe.imports_passed_through():
 LATE = timedelta(seconds=10)
 
 
-class EscrowRun:
-    """What an escrow's run knows, and the one way in which anything happens.
+class EscrowRun(ABC):
+    """What an escrow's run knows, and the one way in which anything happens. What commands do, the workflow declares.
 
     Whoever decides or writes holds the lock, so commands and deadlines never mix.
     """
@@ -179,9 +180,13 @@ class EscrowRun:
 
         return await self._done(noted.command_id, decide, command.actor, now, command.content())
 
+    @abstractmethod
     def _decision_of(self, noted: NotedCommand) -> tuple[EscrowCommand, Decision]:
-        """Return the command that was noted and what it does, given at its time."""
-        raise NotImplementedError
+        """Return the command that was noted and what it does, given at its time.
+
+        Raises:
+            ValueError: it cannot be read, or commands of its name are not noted.
+        """
 
     async def _done(
         self, command_id: str, decide: Decision, actor: Actor, now: datetime, content: str | None = None
