@@ -76,7 +76,7 @@ def test_socket_directory_of_somebody_else_is_refused(home: Path) -> None:
     (home / "elsewhere").mkdir()
     postgres.socket_dir.symlink_to(home / "elsewhere")
     try:
-        with pytest.raises(StackError, match="belongs to somebody else"):
+        with pytest.raises(StackError, match="belongs to somebody else; choose another BURSAR_DATA_DIR"):
             postgres.prepare()
     finally:
         postgres.socket_dir.unlink()

@@ -247,6 +247,16 @@ def with_plugin(client: Client) -> Client:
     return Client(**config)
 
 
+async def beside_timer(handle: WorkflowHandle[Any, Any], *, within: timedelta) -> str:
+    """Return what operators read beside the first timer of a run that fires so soon, once there is one."""
+    while True:
+        async for event in handle.fetch_history_events():
+            timer = event.timer_started_event_attributes
+            if event.HasField("timer_started_event_attributes") and timer.start_to_fire_timeout.ToTimedelta() <= within:
+                [words] = await data_converter(Settings()).decode([event.user_metadata.summary], [str])
+                return str(words)
+
+
 @asynccontextmanager
 async def stage_on(
     env: WorkflowEnvironment,

@@ -1,6 +1,7 @@
 """What an operator sends from the Temporal UI."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from temporalio.common import RawValue
 from domain.errors import Conflict
 from repositories import audit
 from repositories import escrow as escrows
+from tests.workflows.conftest import beside_timer
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -254,6 +256,12 @@ async def test_a_terminated_run_is_started_again_from_the_books(award):
     with job.stage.env.with_time_skipping_disabled():
         assert (await job.send("validate", job.validator, score_e4=10_000)).status == "released"
     assert (await job.money())["payee"] == 47_500_000
+
+
+async def test_a_timer_says_what_happens_when_it_fires(award):
+    job = await (await award(review_seconds=999)).delivered()
+    words = await beside_timer(job.handle, within=timedelta(seconds=999))
+    assert words == "delivered, if nobody decides by then: release"
 
 
 async def test_an_operator_reads_the_run_without_the_code(award):

@@ -1,5 +1,7 @@
 """What operators send to a payment's run: whatever it is, it is refused into the timeline or done, and time goes on."""
 
+from datetime import timedelta
+
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowUpdateFailedError
@@ -7,7 +9,7 @@ from temporalio.common import RawValue
 
 from domain.payment.snapshot import ProviderStatus
 from repositories import audit
-from tests.workflows.conftest import Stage
+from tests.workflows.conftest import Stage, beside_timer
 from tests.workflows.tills import till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
@@ -114,3 +116,10 @@ async def test_an_operator_who_cancels_is_named(stage: Stage):
         await made.handle.signal("cancel", {"operator": "kim"})
         await made.until("cancelled")
     assert (await made.timeline())[-1].actor == "temporal-ui:kim"
+
+
+async def test_a_timer_says_what_the_payment_waits_for(stage: Stage):
+    made = await till(stage)
+    await made.create()
+    words = await beside_timer(made.handle, within=timedelta(seconds=made.terms.first_poll_seconds))
+    assert words == "requires_action: ask the provider"
