@@ -1,8 +1,15 @@
 """With encryption keys, what reaches a run counts for whom the codec vouches for, and for nobody else."""
 
+import asyncio
 import base64
+import os
+import sys
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -24,15 +31,18 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import RECEIPT_WINDOW
 from repositories import audit
 from runtime.codec import EncryptionCodec, parse_keys
+from runtime.database import Database
 from runtime.interceptors import domain_error_from
+from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from stack.temporal import find_temporal
-from tests.workflows.conftest import Job, Stage, stage_on
+from tests.workflows.conftest import Job, Stage, stage_on, with_plugin
 from tests.workflows.tills import COMMANDS, Till, paid, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
+ROOT = Path(__file__).resolve().parents[2]
 KEYS = "2026a:" + base64.b64encode(bytes(range(32))).decode()
 SETTINGS = Settings(encryption_keys=SecretStr(KEYS))
 
@@ -65,6 +75,19 @@ class Intruder:
         await self.plain.get_workflow_handle(job.handle.id).signal(name, arg)
 
 
+async def server_with_keys() -> WorkflowEnvironment:
+    return await WorkflowEnvironment.start_local(
+        dev_server_existing_path=find_temporal(),
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(SETTINGS),
+    )
+
+
+async def client_in_clear(environment: WorkflowEnvironment) -> Client:
+    sends_in_clear = replace(data_converter(SETTINGS), payload_codec=OnlyOpens(parse_keys(KEYS)))
+    return await environment.connect_client(data_converter=sends_in_clear)
+
+
 @pytest.fixture(scope="module")
 async def temporal(database_urls: Any) -> AsyncIterator[Intruder]:
     async def authenticate(request: Any) -> Actor:
@@ -72,14 +95,9 @@ async def temporal(database_urls: Any) -> AsyncIterator[Intruder]:
 
     app = FastAPI()
     app.include_router(codec_router(SETTINGS, authenticate))
-    environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=find_temporal(),
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(SETTINGS),
-    )
+    environment = await server_with_keys()
     async with environment, stage_on(environment, database_urls, sealed_signals=True) as stage:
-        sends_in_clear = replace(data_converter(SETTINGS), payload_codec=OnlyOpens(parse_keys(KEYS)))
-        plain = await environment.connect_client(data_converter=sends_in_clear)
+        plain = await client_in_clear(environment)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api") as codec:
             yield Intruder(stage, plain, codec)
 
@@ -155,6 +173,42 @@ async def test_a_command_that_an_operator_had_sealed_is_not_the_act_of_whom_it_n
         )
     assert domain_error_from(failed.value).error_code == "escrow.signal_not_sealed"
     assert (await job.state()).signatures == ()
+
+
+@asynccontextmanager
+async def worker_process(environment: WorkflowEnvironment, database_urls: Any) -> AsyncIterator[None]:
+    """Run the product's own worker, which has the keys and no other setting about signals."""
+    settings = {
+        "BURSAR_ENCRYPTION_KEYS": KEYS,
+        "BURSAR_DATABASE_URL": database_urls.tenant,
+        "BURSAR_PLATFORM_DATABASE_URL": database_urls.platform,
+        "BURSAR_TEMPORAL_ADDRESS": environment.client.service_client.config.target_host,
+        "BURSAR_WORKER_METRICS_PORT": "0",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "worker.py", cwd=ROOT, env={**os.environ, **settings}
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_a_worker_that_has_keys_refuses_what_nobody_sealed(database_urls):
+    database = Database(database_urls.tenant, database_urls.platform)
+    patient = Settings(command_timeout=timedelta(minutes=1))  # the first command waits for the process to be there
+    deps = SimpleNamespace(settings=patient, database=database, metrics=ApiMetrics())
+    environment = await server_with_keys()
+    async with environment, worker_process(environment, database_urls):
+        stage = Stage(environment, with_plugin(environment.client), database, deps)
+        job = await (await stage.award(required_signatures=1)).delivered()
+        handle = (await client_in_clear(environment)).get_workflow_handle(job.handle.id)
+        await handle.signal("approve", {"approve": job.terms.escrow_id, "signatory": "finance", "operator": "kim"})
+        while (last := (await job.timeline())[-1]).kind == "delivered":
+            pass
+    await database.close()
+    assert (last.kind, last.details.get("code")) == ("command_refused", "escrow.signal_not_sealed")
 
 
 # Payments -------------------------------------------------------------------------------------------------------------
