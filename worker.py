@@ -15,6 +15,7 @@ from activities.customers import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
+from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import PaymentProviders
 from activities.payments import PaymentBooks
 from activities.reconciliation import ReconciliationActivities
@@ -110,7 +111,8 @@ def make_worker(
     providers = providers or Providers({})
     escrow, holds = EscrowActivities(database, sealed_signals=sealed_signals), HoldActivities(database)
     books = PaymentBooks(database, sealed_signals=sealed_signals)
-    asking = PaymentProviders(database, providers, client, sealed_signals=sealed_signals)
+    asking = PaymentProviders(database, providers, sealed_signals=sealed_signals)
+    escrows = PaymentEscrows(database, client)
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     return Worker(
@@ -134,8 +136,8 @@ def make_worker(
             asking.refund,
             asking.find_refund,
             asking.submit_evidence,
-            asking.fund_escrow,
-            asking.freeze_escrow,
+            escrows.fund_escrow,
+            escrows.freeze_escrow,
             inbox.dispatch,
             inbox.find_unhandled,
             sweeps.escrows,

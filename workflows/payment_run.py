@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from activities.payment_escrows import PaymentEscrows
     from activities.payment_providers import PaymentProviders
     from contracts.payment import (
         AskProvider,
@@ -294,9 +295,9 @@ class PaymentRun(PaymentRecord):
         ask = FundEscrowFromPayment(terms=self._payment.terms, only_look=stale)
         if step in {Step.FREEZE, Step.FREEZE_ESCROW}:
             options = regular_activity("freeze the escrow", timeout=CALL_TIMEOUT)
-            return await workflow.execute_activity_method(PaymentProviders.freeze_escrow, ask, **options)
+            return await workflow.execute_activity_method(PaymentEscrows.freeze_escrow, ask, **options)
         options = regular_activity("fund the escrow", timeout=CALL_TIMEOUT)
-        return await workflow.execute_activity_method(PaymentProviders.fund_escrow, ask, **options)
+        return await workflow.execute_activity_method(PaymentEscrows.fund_escrow, ask, **options)
 
     async def _take_answer(self) -> None:
         """Book what the escrow answered; one that could not be asked is asked again after a pause."""

@@ -25,12 +25,12 @@ def attempt(number: int) -> ActivityEnvironment:
 
 
 async def make(fake: FakeProvider, number: int) -> ProviderAnswer:
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
     return await attempt(number).run(activities.create, AskProvider(terms=TERMS, key=KEY))
 
 
 async def give_back(fake: FakeProvider, ref: str, number: int) -> RefundAnswer:
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
     key = payment_key(TERMS.payment_id, "refund", "rfd_1")
     message = AskRefund(terms=TERMS, ref=ref, refund_id="rfd_1", amount_minor=100, reason=None, key=key)
     return await attempt(number).run(activities.refund, message)
@@ -86,7 +86,7 @@ async def test_payment_that_was_cancelled_by_a_call_that_failed_is_not_cancelled
     fake.breaks = ["", "after"]
     made = await make(fake, 1)
     assert made.snapshot is not None
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
     message = AskProvider(terms=TERMS, key="cancel", ref=made.snapshot.ref)
     with pytest.raises(OutcomeUnknown):
         await attempt(1).run(activities.cancel, message)
@@ -101,7 +101,7 @@ async def test_payment_whose_cancelling_failed_is_cancelled_under_another_key():
     fake.breaks = ["", "before"]
     made = await make(fake, 1)
     assert made.snapshot is not None
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
     message = AskProvider(terms=TERMS, key="cancel", ref=made.snapshot.ref)
     with pytest.raises(OutcomeUnknown):
         await attempt(1).run(activities.cancel, message)
@@ -117,7 +117,7 @@ async def test_evidence_that_the_bank_has_is_not_handed_in_for_ever():
     account = fake.of(TERMS.payment_id)
     account.dispute()
     [dispute] = account.disputes
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}), NOTHING)
+    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
     message = AskEvidence(terms=TERMS, dispute_ref=dispute, text="Delivered.", key="evidence", ref=made.snapshot.ref)
     for number in (1, 2):
         assert (await attempt(number).run(activities.submit_evidence, message)).refused is None

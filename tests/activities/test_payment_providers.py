@@ -69,7 +69,7 @@ async def look(rates: RatesInTest, *movements: Movement, booked: tuple[str, ...]
         expires_at=PAID.expires_at,
     )
     fake.accounts["fp"] = Account(asked=asked, ref="fp", movements=list(movements))
-    activities = PaymentProviders(nothing, Providers({"fake": fake}, rates=rates), nothing)
+    activities = PaymentProviders(nothing, Providers({"fake": fake}, rates=rates))
     message = AskProvider(terms=PAID, key="look", ref="fp", booked=booked)
     answer: ProviderAnswer = await ActivityEnvironment().run(activities.retrieve, message)
     assert answer.snapshot is not None
