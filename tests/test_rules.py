@@ -1,8 +1,13 @@
 """Rules that no linter knows, as tests: what may not stand near money, and what may not stand in a workflow."""
 
 import ast
+import dataclasses
+import importlib
+import pkgutil
+import typing
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,3 +109,145 @@ def test_only_composition_roots_read_settings(folder):
         if path.name != "__main__.py" and "runtime.settings" in path.read_text()
     ]
     assert readers == []
+
+
+# The data map: everything that is kept has a category, a purpose, a retention and a way to be erased.
+
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+BINDERS = {"bind", "bind_contextvars", "bound_contextvars", "_bound"}
+#: What every line has, or gets from the exception that it is about.
+OF_EVERY_LINE = {"time", "level", "event", "logger", "part", "exception", "stack"}
+
+
+def differences(kept: set[str], mapped: set[str]) -> list[str]:
+    """Say what is not in the map, and what is in it and nowhere else."""
+    return [f"{name}: say in domain/privacy what it is" for name in sorted(kept - mapped)] + [
+        f"{name}: it is gone; take it out of domain/privacy" for name in sorted(mapped - kept)
+    ]
+
+
+def tables_of_the_models() -> dict[str, set[str]]:
+    import models
+    from models.base import Base
+
+    assert models
+    return {
+        f"{table.schema}.{table.name}" if table.schema else table.name: {column.name for column in table.columns}
+        for table in Base.metadata.tables.values()
+    }
+
+
+def messages_of_the_contracts() -> dict[str, set[str]]:
+    """Return the fields of every message, and of every class of the domain that a message holds."""
+    import contracts
+    from contracts.base import Message
+
+    modules = [importlib.import_module(found.name) for found in pkgutil.walk_packages(contracts.__path__, "contracts.")]
+    waiting: list[Any] = [
+        item
+        for module in modules
+        for item in vars(module).values()
+        if isinstance(item, type) and issubclass(item, Message) and item is not Message
+    ]
+    found: dict[str, set[str]] = {}
+    while waiting:
+        item = waiting.pop()
+        waiting += typing.get_args(item)
+        if isinstance(item, type) and (dataclasses.is_dataclass(item) or issubclass(item, Message)):
+            hints = {name: hint for name, hint in typing.get_type_hints(item).items() if _is_field(item, name)}
+            if f"{item.__module__}.{item.__name__}" not in found:
+                found[f"{item.__module__}.{item.__name__}"] = set(hints)
+                waiting += hints.values()
+    return found
+
+
+def _is_field(item: Any, name: str) -> bool:
+    known = item.__dataclass_fields__ if dataclasses.is_dataclass(item) else item.model_fields
+    return name in known
+
+
+def fields_of_log_lines() -> set[str]:
+    """Return every name that product code gives to a log line, from its source: nothing may be given unnamed."""
+    from runtime.interceptors import CONTEXT_FIELDS
+    from runtime.logs import _TEMPORAL_FIELDS
+
+    names = {*OF_EVERY_LINE, *CONTEXT_FIELDS, *_TEMPORAL_FIELDS.values()}
+    for path in [*(ROOT / name for name in ROOTS), *(p for folder in PRODUCT for p in (ROOT / folder).rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and _speaks_to_a_logger(node):
+                names |= set(_named_in(node, f"{path.relative_to(ROOT)}:{node.lineno}"))
+    return names
+
+
+def _speaks_to_a_logger(call: ast.Call) -> bool:
+    holder, _, method = ast.unparse(call.func).rpartition(".")
+    is_logger = holder.rpartition(".")[2].lstrip("_") in {"log", "logger"} or "get_logger" in holder.lower()
+    return method in BINDERS or (method in LEVELS and (is_logger or "getLogger" in holder))
+
+
+def _named_in(call: ast.Call, where: str) -> Iterator[str]:
+    for keyword in call.keywords:
+        if keyword.arg == "extra":
+            assert isinstance(keyword.value, ast.Dict), f"{where}: name what is logged"
+            yield from (ast.literal_eval(key) for key in keyword.value.keys if key is not None)
+        elif keyword.arg is not None and keyword.arg != "exc_info":
+            yield keyword.arg
+        # What the interceptor binds is named by its callers and by CONTEXT_FIELDS.
+        elif keyword.arg is None:
+            assert where.startswith("runtime/interceptors.py"), f"{where}: name what is logged"
+
+
+def test_every_column_is_in_the_data_map():
+    from domain.privacy.data_map import columns
+
+    kept = {f"{table}.{column}" for table, names in tables_of_the_models().items() for column in names}
+    assert differences(kept, set(columns())) == []
+
+
+def test_every_field_of_a_message_is_in_the_data_map():
+    from domain.privacy.data_map import fields
+
+    mapped = set(fields())
+    of_one = {name for name in mapped if "." in name}
+    kept = set()
+    for message, names in messages_of_the_contracts().items():
+        for name in names:
+            qualified = f"{message.rpartition('.')[2]}.{name}"
+            kept.add(qualified if qualified in of_one else name)
+    assert differences(kept, mapped) == []
+
+
+def test_every_field_of_a_log_line_is_in_the_data_map():
+    from domain.privacy.data_map import log_fields
+
+    assert differences(fields_of_log_lines(), set(log_fields())) == []
+
+
+def test_no_entry_of_the_data_map_is_there_twice():
+    from domain.privacy.data_map import LOGS, MESSAGES, TABLES
+
+    for place in (*TABLES.values(), LOGS, MESSAGES):
+        names = [name for name, _ in place.entries()]
+        assert len(names) == len(set(names))
+
+
+def test_every_entry_of_the_data_map_says_how_it_is_erased():
+    from domain.privacy.data_map import columns, fields, log_fields
+
+    for name, entry in (columns() | fields() | log_fields()).items():
+        assert entry.purpose, name
+        assert entry.retention, name
+        assert entry.erased in {"delete", "seal"} or entry.erased.startswith("keep: "), name
+
+
+def test_search_attributes_hold_ids_states_and_amounts_only():
+    """Temporal stores them in clear, whatever else is sealed."""
+    from contracts.search_attributes import ALL
+    from domain.privacy.data_map import SEARCH_ATTRIBUTES, Shown
+
+    assert differences({key.name for key in ALL}, set(SEARCH_ATTRIBUTES)) == []
+    assert set(SEARCH_ATTRIBUTES.values()) <= set(Shown)
+    assert set(Shown) == {"id", "state", "amount"}
+    made = [at for folder in PRODUCT for at, name in calls(folder) if name.startswith("SearchAttributeKey.for_")]
+    assert [at for at in made if not at.startswith("contracts/search_attributes.py:")] == []
+    assert len(made) == len(ALL)

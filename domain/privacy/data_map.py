@@ -1,0 +1,123 @@
+"""What is kept of whom: every column, every field of a message or of a log line, and every search attribute.
+
+Each has a category, and its place says what it is for, how long it is kept and how it is erased. The map is complete
+and nothing in it is stale: `tests/test_rules.py` compares it with the tables, the messages and the calls of the
+loggers, so who adds a column decides here what it is. Columns are decided one by one (`domain.privacy.tables`).
+Messages share their names, because a name means the same in all of them; where it does not, the message stands before
+it.
+
+Erasing is not built yet. The map says what it will do: `delete` empties the field, `seal` encrypts it under a key of
+its subject, which is then forgotten, and `keep: …` leaves it and says on which ground.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from domain.privacy.places import DELETE, IN_LOGS, IN_TEMPORAL, SEAL, Category, Entry, Place
+from domain.privacy.tables import TABLES
+
+
+class Shown(StrEnum):
+    """What a search attribute may be, and nothing else: Temporal stores them in clear."""
+
+    ID = "id"
+    STATE = "state"
+    AMOUNT = "amount"
+
+
+_GOES = {
+    Category.CONTACT: SEAL,
+    Category.FREE_TEXT: SEAL,
+    **dict.fromkeys((Category.IDENTIFIER, Category.FINANCIAL, Category.TECHNICAL), DELETE),
+}
+
+#: Every field of every message in `contracts/`, and of what of `domain/` these hold. `SEAL` is by the deployment's
+#: `BURSAR_ENCRYPTION_KEYS`; all of it goes with the history.
+MESSAGES = Place(
+    "what a run needs to go on, kept in Temporal's histories",
+    IN_TEMPORAL,
+    {
+        Category.CONTACT: (
+            "CustomerInput.name actor actor_detail agent_name cancel_requested_by cancelled_by created_by "
+            "on_behalf opened_by operator payer_name principal requested_by resolved_by seal signatories "
+            "signatory signed_by submitted_by"
+        ),
+        Category.IDENTIFIER: (
+            "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
+            "dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id key key_id "
+            "look memo method_ref org_id payee_org_id payer_org_id payment_id payments provider_ref ref refund "
+            "refund_id request_id resolve run_id runs seal_id sha256 statement_ref transfer_id"
+        ),
+        Category.FREE_TEXT: (
+            "Milestone.name action artifacts command content decline declined delivery deposit description detail "
+            "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
+            "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
+            "return_url settles signals signatures snapshot start stored terms text unknown uri why"
+        ),
+        Category.NETWORK: "Actor.address",
+        Category.FINANCIAL: (
+            "amount amount_minor asset asset_minor authorized_minor booked commission_bps commission_minor "
+            "currency debt_minor dispute_default_share_e4 fee_minor funded_minor goods_asset goods_minor "
+            "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
+            "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
+            "reversed_minor seen_minor waiting_minor"
+        ),
+        Category.SECRET: "client_secret",
+        Category.TECHNICAL: (
+            "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
+            "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
+            "delivered_at differences due_at escrow_frozen evidence_due_at evidence_per_side evidence_seconds "
+            "evidence_submitted_at evidence_until expires_at expiring failure_code first_poll_seconds "
+            "forwarded_before found frozen fulfilling fulfilment fulfils_net fund_by fund_seconds funded "
+            "grace_seconds handled hosted kind last last_try late_poll_seconds limit longest_poll_seconds "
+            "manual_capture milestones_released named_operators names_shown not_asked noted_at now number "
+            "occurred_at off_session only_look open_seconds opened_at operator_approvals outcome overdue "
+            "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
+            "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
+            "signed_at since source started state status submitted_at takes_waiting_first unhandled until "
+            "updated_at validation_score_e4 validation_threshold_e4 version waiting"
+        ),
+    },
+    {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},
+)
+
+#: Every field of a log line. Secrets and card numbers are taken out of all of them.
+LOGS = Place(
+    "that a fault can be found",
+    IN_LOGS,
+    {
+        Category.CONTACT: "principal",
+        Category.IDENTIFIER: "request_id org_id key_id workflow_id run_id update_id escrow_id run work",
+        Category.FREE_TEXT: "event error exception stack detail reason why",
+        Category.NETWORK: "method path route",
+        Category.TECHNICAL: (
+            "activity attempt code command count decode level logger ms names namespace part payloads schedule "
+            "signal started status task_queue time update workflow"
+        ),
+    },
+    dict.fromkeys(Category, DELETE),
+)
+
+#: What an operator filters runs by, in clear.
+SEARCH_ATTRIBUTES: Mapping[str, Shown] = {
+    "OrgId": Shown.ID,
+    "AgentId": Shown.ID,
+    "State": Shown.STATE,
+    "AmountMinor": Shown.AMOUNT,
+    "Currency": Shown.AMOUNT,
+}
+
+
+def columns() -> dict[str, Entry]:
+    """Return the entry of every column, by `table.column`."""
+    return {f"{table}.{name}": entry for table, place in TABLES.items() for name, entry in place.entries()}
+
+
+def fields() -> dict[str, Entry]:
+    """Return the entries of messages: by the field's name, and by `Message.field` where one differs."""
+    return dict(MESSAGES.entries())
+
+
+def log_fields() -> dict[str, Entry]:
+    """Return the entry of every field of a log line."""
+    return dict(LOGS.entries())

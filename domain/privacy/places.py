@@ -1,0 +1,82 @@
+"""What the data map is made of: categories of data, and places that hold it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Category(StrEnum):
+    """What kind of data something is, by the worst that it may hold."""
+
+    CONTACT = "contact"  # what a person or an organization is called, or reached by
+    IDENTIFIER = "identifier"  # what names one thing or one person and says nothing else of it
+    FREE_TEXT = "free_text"  # what people and providers write, and documents that hold such text
+    NETWORK = "network"  # where a request came from and what it asked for
+    FINANCIAL = "financial"  # amounts, and what they are for
+    SECRET = "secret"  # what lets somebody act
+    TECHNICAL = "technical"  # states, times, counts, terms
+
+
+DELETE, SEAL = "delete", "seal"
+
+
+def keep(ground: str) -> str:
+    """Say that something is not erased, and why."""
+    return f"keep: {ground}"
+
+
+BOOKS = keep("the law that books are kept")
+EVIDENCE = keep("evidence of who decided about money")
+NAMELESS = keep("it names nobody by itself, and the books refer to it")
+NOTHING_PERSONAL = keep("it says nothing of a person")
+
+#: How each category is erased where its place does not say otherwise.
+ERASED: Mapping[Category, str] = {
+    Category.CONTACT: SEAL,
+    Category.IDENTIFIER: NAMELESS,
+    Category.FREE_TEXT: SEAL,
+    Category.NETWORK: DELETE,
+    Category.FINANCIAL: BOOKS,
+    Category.SECRET: DELETE,
+    Category.TECHNICAL: NOTHING_PERSONAL,
+}
+
+WITH_THE_BOOKS = "as long as the books: what the law asks for where the operator is, 6 to 10 years in most places"
+WITH_THE_ORGANIZATION = "as long as the organization, then as long as the books"
+SETTLED = "30 days"
+IN_TEMPORAL = "as long as the run, then the namespace's retention"
+IN_LOGS = "as long as the operator keeps logs; 30 days is enough to look into a fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the map says of one column or field."""
+
+    category: Category
+    purpose: str
+    retention: str
+    erased: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table, or all messages, or all log lines: why it is there, and what it holds.
+
+    Attributes:
+        purpose: what it is for.
+        retention: how long a row is kept.
+        holds: names by category, separated by spaces.
+        erased: where a category is erased otherwise than by `ERASED`.
+    """
+
+    purpose: str
+    retention: str
+    holds: Mapping[Category, str]
+    erased: Mapping[Category, str] = field(default_factory=dict)
+
+    def entries(self) -> Iterator[tuple[str, Entry]]:
+        """Return each name with what is said of it."""
+        for category, names in self.holds.items():
+            erased = self.erased.get(category, ERASED[category])
+            for name in names.split():
+                yield name, Entry(category, self.purpose, self.retention, erased)
