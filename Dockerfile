@@ -25,7 +25,7 @@ COPY runtime runtime
 COPY services services
 COPY workflows workflows
 COPY docs/errors.md docs/errors.md
-COPY alembic.ini composition.py reconcile.py server.py worker.py ./
+COPY alembic.ini books.py composition.py reconcile.py server.py worker.py ./
 USER 10001
 EXPOSE 8000
 CMD ["python", "server.py"]

@@ -27,7 +27,7 @@ from domain.escrow.state import Escrow, MoveKind
 from domain.ids import escrow_transfer_key
 from domain.payment.fulfilment import NotPaid, is_reserved
 from ledger.gateway import Ledger, Leg
-from repositories import alert, audit, escrow, escrow_notice, payment
+from repositories import alert, audit, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts, has_owed, settle_debt
 
@@ -219,7 +219,7 @@ class EscrowActivities:
             return []
         debtors = sorted({org_id for _, org_id, _ in paying})
         for org_id in debtors:
-            await payment.lock_debt(session, org_id)
+            await debt.lock(session, org_id)
         ends = [account for leg in legs for account in (leg.source, leg.destination)]
         await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
         return paying

@@ -1,67 +1,6 @@
-"""`python -m ledger`: `verify` proves the books of a live database, `reconcile` compares them with the providers.
+"""`python -m ledger`: the commands of `books.py`, the composition root that knows the settings and every noun."""
 
-Both exit with 1 when something is wrong, and with 2 when they could not be done.
-"""
-
-import argparse
-import asyncio
-import sys
-
-import asyncpg
-from sqlalchemy.exc import SQLAlchemyError
-
-from ledger.verify import Report, verify
-from runtime.settings import WrongSettings, read_settings
-
-
-async def _verify(database_url: str) -> Report:
-    connection = await asyncpg.connect(database_url)
-    try:
-        return await verify(connection)
-    finally:
-        await connection.close()
-
-
-def _reconcile(given: argparse.Namespace) -> int:
-    # Imported where it is used: a composition root above all layers, which `verify` does without.
-    from reconcile import run
-
-    try:
-        lines, status = run(given.provider, given.since, given.until)
-    except (OSError, asyncpg.PostgresError, SQLAlchemyError) as error:
-        sys.stderr.write(f"The database does not answer: {error}\n")
-        return 2
-    sys.stdout.write("\n".join(lines) + "\n")
-    return status
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 proven, 1 damaged, 2 not reachable or not set up."""
-    parser = argparse.ArgumentParser(prog="python -m ledger", description="The books.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    command = commands.add_parser("verify", help="prove that the books balance")
-    command.add_argument("--database-url", help="default: BURSAR_PLATFORM_DATABASE_URL")
-    comparing = commands.add_parser("reconcile", help="compare the books with what providers say")
-    comparing.add_argument("--provider", help="one provider only; default: all that are set up")
-    comparing.add_argument("--from", dest="since", help="default: the day before yesterday, 00:00 UTC")
-    comparing.add_argument("--to", dest="until", help="default: now")
-    given = parser.parse_args(arguments)
-    try:
-        return _reconcile(given) if given.command == "reconcile" else _prove(given)
-    except WrongSettings as wrong:
-        sys.stderr.write("".join(f"error: {line}\n" for line in wrong.lines))
-        return 2
-
-
-def _prove(given: argparse.Namespace) -> int:
-    try:
-        report = asyncio.run(_verify(given.database_url or read_settings().platform_database_url))
-    except (OSError, asyncpg.PostgresError) as error:
-        sys.stderr.write(f"The database does not answer: {error}\n")
-        return 2
-    sys.stdout.write("\n".join(report.lines()) + "\n")
-    return 0 if report.ok else 1
-
+from books import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

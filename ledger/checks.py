@@ -10,7 +10,6 @@ VERSIONS = "versions run from 1 without gaps, and each entry's balance follows f
 SET_ASIDE = "what is set aside equals the open holds"
 CAPTURES = "every captured hold has the transfer that captured it, for that amount"
 ACCOUNTS = "every account has its stripes, and available money is not below its floor"
-DEBTS = "what organizations owe is not above zero"
 
 #: Name and what is counted, in the order of the report.
 CHECKS: dict[str, str] = {
@@ -24,7 +23,6 @@ CHECKS: dict[str, str] = {
     SET_ASIDE: "balances",
     CAPTURES: "holds",
     ACCOUNTS: "accounts",
-    DEBTS: "accounts",
 }
 
 #: What is counted at once: short, because it has a row for each account and not for each entry.
@@ -67,15 +65,6 @@ WHOLE: tuple[tuple[str, str], ...] = (
         GROUP BY a.id
         HAVING count(b.account_id) <> a.stripes OR sum(b.posted - b.pending_out) < a.floor
             OR min(b.floor) IS DISTINCT FROM a.floor OR min(b.asset) <> a.asset OR max(b.asset) <> a.asset
-        """,
-    ),
-    (
-        DEBTS,
-        """
-        SELECT a.path || ' ' || a.asset || ' (' || a.id || '): ' || sum(b.posted)
-        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
-        WHERE a.path LIKE 'org/%/debt/%' OR a.path LIKE 'org/%/receivable/%'
-        GROUP BY a.id HAVING sum(b.posted) > 0
         """,
     ),
 )

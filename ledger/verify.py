@@ -8,7 +8,7 @@ a restored backup or a defect of the functions could have done.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,8 @@ from uuid import UUID
 
 import asyncpg
 
-from ledger import beside, checks, guards
+from ledger import checks, guards
+from ledger.invariants import Invariant
 
 #: Violations that are listed for each check; the rest is only counted.
 MAX_LISTED = 20
@@ -66,9 +67,12 @@ class Report:
         return [f"Books: {counted}", *(line for check in self.checks for line in check.lines()), verdict]
 
 
-async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> Report:
-    """Check every rule of the books in short read-only snapshots; the connection must be in no transaction."""
-    return await _Verification(connection, slice_size).run()
+async def verify(connection: asyncpg.Connection, invariants: Sequence[Invariant], *, slice_size: int = SLICE) -> Report:
+    """Check every rule of the books, and the invariants, in short read-only snapshots.
+
+    The connection must be in no transaction.
+    """
+    return await _Verification(connection, invariants, slice_size).run()
 
 
 @dataclass(slots=True)
@@ -98,8 +102,9 @@ class _Sums:
 class _Verification:
     """One run: what was found and counted so far."""
 
-    def __init__(self, connection: asyncpg.Connection, slice_size: int) -> None:
+    def __init__(self, connection: asyncpg.Connection, invariants: Sequence[Invariant], slice_size: int) -> None:
         self._connection = connection
+        self._invariants = invariants
         self._size = slice_size
         self._violations: dict[str, list[str]] = {}
         self._numbers: Counter[str] = Counter()
@@ -120,7 +125,7 @@ class _Verification:
         order = ("accounts", "balances", "transfers", "entries", "holds", "pending holds", "assets")
         counts = {name: counts[name] for name in order}
         report = [self._report(name, counts[unit], unit) for name, unit in checks.CHECKS.items()]
-        return Report(counts, (*report, *await self._beside(), *await self._guards()))
+        return Report(counts, (*report, *await self._proven(), *await self._guards()))
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[None]:
@@ -220,14 +225,14 @@ class _Verification:
             await self._check(name, query, *bounds)
         self._counts["entries"] += await self._connection.fetchval(checks.NUMBER_OF_ENTRIES, *bounds)
 
-    async def _beside(self) -> list[Check]:
+    async def _proven(self) -> list[Check]:
         found = []
-        for name, table, unit, query in beside.CHECKS:
+        for rule in self._invariants:
             async with self._snapshot():
-                if await self._connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
-                    number = await self._connection.fetchval(f"SELECT count(*) FROM {table}")
-                    await self._check(name, query)
-                    found.append(self._report(name, number, unit))
+                if await self._connection.fetchval("SELECT to_regclass($1) IS NOT NULL", rule.table):
+                    number = await self._connection.fetchval(f"SELECT count(*) FROM {rule.table}")
+                    await self._check(rule.name, rule.violations)
+                    found.append(self._report(rule.name, number, rule.unit))
         return found
 
     async def _guards(self) -> list[Check]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.invariants import Invariant
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clearing:
@@ -60,3 +62,31 @@ async def clearing(session: AsyncSession, provider: str) -> list[Clearing]:
         Clearing(currency=row.currency, held_minor=row.held, booked_minor=row.booked, kinds=dict(row.kinds))
         for row in rows
     ]
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    # What is paid with credits passes through a clearing account on its way from one account of ours to another.
+    Invariant(
+        name="what each provider holds by the books is what its booked movements add up to",
+        table="public.payment_movements",
+        unit="movements",
+        violations="""
+        SELECT provider || ' ' || currency || ': holds ' || coalesce(held, 0) || ', movements ' || coalesce(told, 0)
+        FROM (
+            SELECT split_part(a.path, '/', 2) AS provider, a.asset AS currency, -sum(b.posted) AS held
+            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+            WHERE a.path LIKE 'provider/%/clearing' GROUP BY a.path, a.asset
+        ) h
+        FULL JOIN (
+            SELECT provider, currency, sum(amount_minor - coalesce(fee_minor, 0)) AS told
+            FROM public.payment_movements GROUP BY provider, currency
+        ) m USING (provider, currency)
+        WHERE coalesce(held, 0) <> coalesce(told, 0) AND provider <> 'credits'
+        UNION ALL
+        SELECT 'movement ' || m.key || ' of ' || m.provider || ': no transfer ' || m.transfer_id
+        FROM public.payment_movements m
+        WHERE NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = m.transfer_id)
+        """,
+    ),
+)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from ledger.invariants import Invariant
 from models.credit_lot import CreditLot
 from repositories import command
 from repositories.listing import newest
@@ -37,3 +38,22 @@ async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:
     """Insert a lot; in the transaction of its transfer."""
     statement = insert(CreditLot).values({name: getattr(lot, name) for name in _COLUMNS}).returning(CreditLot)
     return (await session.scalars(statement)).one()
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="every lot of credits has the transfer that granted it, for that amount",
+        table="public.credit_lots",
+        unit="lots",
+        violations="""
+        SELECT 'lot ' || l.id || ': ' || l.amount_minor || ', its transfer ' || l.transfer_id || ' brought ' ||
+            coalesce(e.amount::text, 'nothing')
+        FROM public.credit_lots l
+        LEFT JOIN ledger.accounts a ON a.path = 'org/' || l.org_id || '/credits' AND a.asset = 'CREDIT'
+        LEFT JOIN ledger.entries e ON e.transfer_id = l.transfer_id AND e.account_id = a.id
+        WHERE e.amount IS DISTINCT FROM l.amount_minor
+           OR NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = l.transfer_id)
+        """,
+    ),
+)

@@ -17,6 +17,7 @@ from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
 from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_workflow_id
+from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
 from repositories.listing import newest, newest_keys
 
@@ -193,3 +194,47 @@ async def overdue(session: AsyncSession, *, before: datetime, after: str, limit:
         .limit(limit)
     )
     return found.all()
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="every transfer that the timeline of an escrow names is in the books",
+        table="public.escrow_events",
+        unit="events",
+        violations="""
+        SELECT 'event ' || v.number || ' of ' || v.escrow_id || ': no transfer ' || v.transfer_id
+        FROM public.escrow_events v
+        WHERE v.transfer_id IS NOT NULL AND NOT EXISTS (SELECT FROM ledger.transfers t WHERE t.id = v.transfer_id)
+        """,
+    ),
+    Invariant(
+        name="what each escrow says was funded, released, refunded and taken is what its account and the others got",
+        table="public.escrows",
+        unit="escrows",
+        violations="""
+        SELECT id || ': says ' || told::text || ', the books ' || booked::text
+        FROM (
+            SELECT x.id, jsonb_build_object('funded', x.funded_minor, 'released', x.released_minor, 'refunded',
+                    x.refunded_minor, 'commission', x.commission_minor, 'held',
+                    x.funded_minor - x.released_minor - x.refunded_minor - x.commission_minor) AS told,
+                jsonb_build_object('funded', coalesce(m.funded, 0), 'released', coalesce(m.released, 0), 'refunded',
+                    coalesce(m.refunded, 0), 'commission', coalesce(m.commission, 0), 'held',
+                    coalesce(m.held, 0)) AS booked
+            FROM public.escrows x
+            LEFT JOIN ledger.accounts a ON a.path = 'escrow/' || x.id AND a.asset = x.currency
+            LEFT JOIN LATERAL (
+                SELECT sum(o.amount) FILTER (WHERE o.account_id = a.id AND o.amount > 0) AS funded,
+                    sum(o.amount) FILTER (WHERE p.path LIKE 'agent/%') AS released,
+                    sum(o.amount) FILTER (WHERE p.path LIKE 'org/%' AND o.amount > 0) AS refunded,
+                    sum(o.amount) FILTER (WHERE p.path = 'platform/commission') AS commission,
+                    sum(o.amount) FILTER (WHERE o.account_id = a.id) AS held
+                FROM (SELECT DISTINCT transfer_id FROM ledger.entries WHERE account_id = a.id) n
+                JOIN ledger.entries o ON o.transfer_id = n.transfer_id
+                JOIN ledger.accounts p ON p.id = o.account_id
+            ) m ON true
+        ) compared
+        WHERE told <> booked
+        """,
+    ),
+)

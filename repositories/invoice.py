@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from domain.invoice import InvoiceLine, InvoiceStatus, Standing
+from ledger.invariants import Invariant
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
 from repositories.listing import newest
@@ -140,3 +141,91 @@ async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, 
     row.status, row.updated_at = InvoiceStatus.VOID.value, at
     row.void_transfer_id, row.void_command_id = transfer_id, command_id
     await session.flush()
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="what each organization was invoiced and has not paid is what it owes by its receivable account",
+        table="public.invoices",
+        unit="invoices",
+        violations="""
+        SELECT org_id || ' ' || currency || ': due ' || coalesce(told, 0) || ', receivable ' || coalesce(held, 0)
+        FROM (
+            SELECT org_id, currency, sum(total_minor - paid_minor) AS told
+            FROM public.invoices WHERE status <> 'void' GROUP BY org_id, currency
+        ) i
+        FULL JOIN (
+            SELECT split_part(a.path, '/', 2) AS org_id, a.asset AS currency, -sum(b.posted) AS held
+            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+            WHERE a.path LIKE 'org/%/receivable/%' GROUP BY a.path, a.asset
+        ) r USING (org_id, currency)
+        WHERE coalesce(told, 0) <> coalesce(held, 0)
+        """,
+    ),
+    Invariant(
+        name="every invoice comes to its lines, and has the transfers that made it receivable and took that back",
+        table="public.invoices",
+        unit="invoices",
+        violations="""
+        SELECT id || ': total ' || total_minor || ', lines ' || coalesce(lines_minor::text, 'none') || ', issued ' ||
+            coalesce(issued::text, 'nothing') || ', ' || status || ' ' || coalesce(voided::text, 'nothing')
+        FROM (
+            SELECT i.id, i.total_minor, i.status, -o.amount AS issued, v.amount AS voided, (
+                    SELECT sum((l ->> 'quantity')::numeric * (l ->> 'unit_minor')::numeric)
+                    FROM jsonb_array_elements(i.lines) l
+                ) AS lines_minor
+            FROM public.invoices i
+            LEFT JOIN ledger.accounts a
+                ON a.path = 'org/' || i.org_id || '/receivable/' || i.currency AND a.asset = i.currency
+            LEFT JOIN ledger.entries o ON o.transfer_id = i.transfer_id AND o.account_id = a.id
+            LEFT JOIN ledger.entries v ON v.transfer_id = i.void_transfer_id AND v.account_id = a.id
+        ) compared
+        WHERE lines_minor IS DISTINCT FROM total_minor OR issued IS DISTINCT FROM total_minor
+           OR voided IS DISTINCT FROM CASE status WHEN 'void' THEN total_minor END
+        """,
+    ),
+    Invariant(
+        name="what is paid of each invoice is what its payments have brought, and the books say the same of each",
+        table="public.invoice_payments",
+        unit="payments",
+        violations="""
+        SELECT i.id || ': paid ' || i.paid_minor || ', payments brought ' || coalesce(sum(p.amount_minor), 0)
+        FROM public.invoices i LEFT JOIN public.invoice_payments p ON p.invoice_id = i.id
+        GROUP BY i.id HAVING i.paid_minor <> coalesce(sum(p.amount_minor), 0)
+        UNION ALL
+        SELECT payment_id || ': paid ' || coalesce(told, 0) || ' of invoices, by the books ' || coalesce(booked, 0)
+        FROM (
+            SELECT payment_id, sum(amount_minor) AS told FROM public.invoice_payments GROUP BY payment_id
+        ) p
+        FULL JOIN (
+            SELECT t.reference AS payment_id, sum(e.amount) AS booked
+            FROM ledger.accounts a
+            JOIN ledger.entries e ON e.account_id = a.id
+            JOIN ledger.transfers t ON t.id = e.transfer_id
+            WHERE a.path LIKE 'org/%/receivable/%' AND t.kind LIKE 'payment.%' GROUP BY t.reference
+        ) b USING (payment_id)
+        WHERE coalesce(told, 0) <> coalesce(booked, 0)
+        """,
+    ),
+    Invariant(
+        name="invoices are numbered from 1 on without a gap",
+        table="public.number_sequences",
+        unit="sequences",
+        violations="""
+        SELECT issued || ' invoices have ' || numbers || ' numbers from ' || least_number || ' to ' ||
+            last_number || ', the last one given is ' || given
+        FROM (
+            SELECT count(*) AS issued, count(DISTINCT n) AS numbers, coalesce(min(n), 1) AS least_number,
+                coalesce(max(n), 0) AS last_number
+            FROM (
+                SELECT CASE WHEN number ~ '^INV-[0-9]{6,18}$' THEN substr(number, 5)::bigint END AS n
+                FROM public.invoices
+            ) numbered
+        ) i, (
+            SELECT coalesce(max(last) FILTER (WHERE name = 'invoice'), 0) AS given FROM public.number_sequences
+        ) s
+        WHERE numbers <> issued OR least_number <> 1 OR last_number <> issued OR given <> issued
+        """,
+    ),
+)

@@ -48,11 +48,6 @@ async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> b
     return (await session.scalars(query)).one_or_none() is not None
 
 
-async def lock_debt(session: AsyncSession, org_id: str) -> None:
-    """Let one transaction at a time decide what an organization owes, until it ends."""
-    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"debt:{org_id}", 0))))
-
-
 async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
     """Return the payment when the session may see it."""
     return await session.get(PaymentRow, payment_id)

@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.deployment import SLUG
+from domain.deployment import SLUG, TIERS
 from domain.errors import NotFound
+from ledger.invariants import Invariant
 from models.project import DeploymentEvent, Project
 from repositories import command
 from repositories.listing import newest
@@ -103,3 +104,37 @@ async def add_event(session: AsyncSession, event: DeploymentEvent) -> None:
     """Append an event."""
     session.add(event)
     await session.flush()
+
+
+_SHARES = " ".join(f"WHEN '{tier}' THEN {limits.deployments}" for tier, limits in TIERS.items())
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    # Fewer than are deployed beyond the tier's share only where the tier was lowered under them.
+    Invariant(
+        name="slots in use are those that deployed projects occupy, no more than their tier leaves without room",
+        table="public.projects",
+        unit="projects",
+        violations=f"""
+        SELECT org_id || ': ' || booked || ' slots in use, occupied ' || occupied || ', taken by deployments ' ||
+            taken || ', deployed ' || deployed || ' on ' || coalesce(tier, 'no tier')
+        FROM (
+            SELECT org_id, o.tier, coalesce(h.booked, 0) AS booked, coalesce(e.taken, 0) AS taken,
+                coalesce(p.occupied, 0) AS occupied, coalesce(p.deployed, 0) AS deployed
+            FROM (
+                SELECT split_part(a.path, '/', 2) AS org_id, sum(b.posted) AS booked
+                FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+                WHERE a.path LIKE 'org/%/slots_in_use' GROUP BY a.path
+            ) h
+            FULL JOIN (
+                SELECT org_id, count(*) FILTER (WHERE occupies_slot) AS occupied, count(deployed_at) AS deployed
+                FROM public.projects GROUP BY org_id
+            ) p USING (org_id)
+            FULL JOIN (
+                SELECT org_id, sum(slots) AS taken FROM public.deployment_events GROUP BY org_id
+            ) e USING (org_id)
+            LEFT JOIN public.organizations o ON o.id = org_id
+        ) told
+        WHERE booked <> occupied OR booked <> taken OR booked > greatest(0, deployed - CASE tier {_SHARES} END)
+        """,
+    ),
+)

@@ -1,6 +1,6 @@
 """What organizations owe: how much it is, and how what comes in pays it.
 
-Who changes a debt holds its lock (`repositories.payment.lock_debt`) before it waits for any balance.
+Who changes a debt holds its lock (`repositories.debt.lock`) before it waits for any balance.
 """
 
 from datetime import datetime

@@ -11,7 +11,7 @@ from domain.invoice import Standing, changed, require_payable
 from domain.payment import booking, invoicing
 from domain.payment.state import Move, MoveKind, PaymentTerms
 from ledger.gateway import Ledger, Leg
-from repositories import invoice, payment
+from repositories import debt, invoice
 from repositories.earnings import seizable
 from services.debt import owed_minor
 
@@ -44,7 +44,7 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     moving = [event for event in events if event.moves]
     owing = any(move.kind in _BY_BALANCE for event in moving for move in event.moves)
     if owing:
-        await payment.lock_debt(session, events[0].payment.terms.org_id)
+        await debt.lock(session, events[0].payment.terms.org_id)
     if seized:
         terms = events[0].payment.terms
         earnings = await seizable(session, terms.org_id, terms.purpose.goods_asset, seized)

@@ -28,11 +28,10 @@ from domain.money import SLOT
 from ledger.gateway import Ledger, Leg
 from models.organization import Organization
 from models.project import DeploymentEvent, Project
-from repositories import audit
+from repositories import audit, debt
 from repositories import organization as organizations
 from repositories import project as projects
 from repositories.command import other_request
-from repositories.payment import lock_debt
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services.debt import owed_minor
@@ -153,7 +152,7 @@ async def change_tier(session: AsyncSession, order: Order, tier: Tier) -> Organi
 
 async def _lock(session: AsyncSession, order: Order) -> Organization:
     organization = await organizations.lock(session, order.org_id)
-    await lock_debt(session, order.org_id)
+    await debt.lock(session, order.org_id)
     return organization
 
 

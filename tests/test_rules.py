@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ["activities", "api", "contracts", "domain", "ledger", "models", "providers", "repositories", "runtime"]
 PRODUCT += ["services", "workflows"]
-ROOTS = ["composition.py", "reconcile.py", "server.py", "worker.py"]
+ROOTS = ["books.py", "composition.py", "reconcile.py", "server.py", "worker.py"]
 NEAR_MONEY = ["activities", "contracts", "domain", "ledger", "models", "providers", "repositories", "services"]
 NEAR_MONEY += ["workflows"]
 WITHOUT_A_CLOCK = ["contracts", "domain", "models", "repositories", "services", "workflows"]
@@ -99,6 +99,18 @@ def test_the_product_knows_nothing_of_stack_sandboxes_bench_and_tests(part):
                 else []
             )
             assert not {module.partition(".")[0] for module in modules} & {"bench", "sandbox", "stack", "tests"}, path
+
+
+def test_every_invariant_of_a_noun_is_proven():
+    import importlib
+
+    from books import INVARIANTS
+
+    names = sorted(path.stem for path in (ROOT / "repositories").glob("*.py"))
+    modules = [importlib.import_module(f"repositories.{name}") for name in names if name != "__init__"]
+    stated = [rule for module in modules for rule in getattr(module, "INVARIANTS", ())]
+    assert len(stated) == len(INVARIANTS) == 10
+    assert set(stated) == set(INVARIANTS)
 
 
 @pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "services", "workflows"])

@@ -14,8 +14,8 @@ from domain.payment import booking, commands
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger, Leg
 from models.organization import Organization
+from repositories import debt
 from repositories import invoice as invoices
-from repositories.payment import lock_debt
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from services.invoice import void
@@ -97,7 +97,7 @@ async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account
     made.there.refund(100)
     made.there.dispute(200)
     async with database.platform() as session:
-        await lock_debt(session, made.terms.org_id)
+        await debt.lock(session, made.terms.org_id)
         task = asyncio.create_task(made.look())
         await somebody_waits(database)
         assert not await accounts_are_locked(session)

@@ -5,8 +5,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import select
 
+from books import verify
 from domain.payment.state import Purpose, PurposeKind
-from ledger.verify import verify
 from models.project import DeploymentEvent
 from runtime.database import Database
 from tests.api.conftest import Caller, good

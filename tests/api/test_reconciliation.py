@@ -13,10 +13,10 @@ from temporalio.worker import Worker
 from activities.reconciliation import ReconciliationActivities
 from api.app import create_app
 from api.deps import Deps
+from books import verify
 from contracts.queues import TASK_QUEUE
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationStep
 from domain.payment.snapshot import Movement, MovementKind
-from ledger.verify import verify
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings

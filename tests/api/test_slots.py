@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.accounts import Account
 from ledger.gateway import Ledger
-from repositories.payment import lock_debt
+from repositories import debt
 from runtime.database import Database, driver_connection
 from tests.api.building import buy, deploy, limits, projects, prove, slots, undeploy
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
@@ -234,7 +234,7 @@ async def test_slot_that_is_given_back_during_a_chargeback_repays_it(owner: Call
     await deploy(owner, first)
     await deploy(owner, second)
     async with database.platform() as session:
-        await lock_debt(session, owner.org_id or "")
+        await debt.lock(session, owner.org_id or "")
         await take(session, owner, accounts.org_debt(owner.org_id or "", "SLOT"))
         request = asyncio.create_task(owner.delete(f"/projects/{second}/deploy"))
         await done_or_waiting(database, request)

@@ -2,7 +2,8 @@
 
 import asyncpg
 
-from ledger.verify import SLICE, verify
+from books import verify
+from ledger.verify import SLICE
 from tests.conftest import DatabaseUrls
 from tests.support.books import Books
 

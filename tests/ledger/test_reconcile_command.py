@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import reconcile
+from books import main
 from domain.payment.snapshot import Movement
 from domain.reconciliation import nightly_window
-from ledger.__main__ import main
 from models.reconciliation import ReconciliationRun
 from providers.payments.stripe import StripeProvider, make_client
 from reconcile import table

@@ -24,10 +24,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from books import verify
 from domain.accounts import Account, org_credits
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
 from ledger.gateway import Held, Posted, Posting
-from ledger.verify import verify
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books
 

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from books import main, verify
 from domain import accounts
 from ledger import guards
-from ledger.__main__ import main
 from ledger.gateway import Ledger, Leg
-from ledger.verify import verify
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from books import verify
 from domain import accounts
 from ledger.gateway import Leg, Posted
-from ledger.verify import verify
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import NOW, Books, open_books

@@ -10,10 +10,10 @@ from typing import TypeVar
 import asyncpg
 import pytest
 
+from books import verify
 from domain.accounts import Account, org_credits, platform
 from domain.errors import DomainError
 from ledger.gateway import Ledger, Posted
-from ledger.verify import verify
 from tests.conftest import DatabaseUrls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

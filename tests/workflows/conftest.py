@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 
 from activities.reconciliation import ReconciliationActivities
 from api.v1.escrows import commands
+from books import verify
 from contracts import search_attributes
 from contracts.escrow import (
     ApproveEscrow,
@@ -35,7 +36,6 @@ from domain.access import Actor, Role
 from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
 from ledger.gateway import Ledger
-from ledger.verify import verify
 from models.agent import Agent
 from models.contract import Contract
 from models.escrow import EscrowEventRow

@@ -15,8 +15,7 @@ from domain.errors import IdempotencyConflict, WrongState
 from domain.escrow import commands as rules
 from domain.escrow.state import RECEIPT_WINDOW, Artifact
 from ledger.gateway import Ledger
-from repositories import alert
-from repositories.payment import lock_debt
+from repositories import alert, debt
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support import escrows as e
@@ -195,7 +194,7 @@ async def test_pitfall_19_an_escrow_locks_what_is_owed_before_any_account(award)
     outcome = rules.refund(await job.state(), actor=job.bot, amount_minor=1_000_000)
     database, terms = job.stage.database, outcome.escrow.terms
     async with database.platform() as session:
-        await lock_debt(session, terms.payer_org_id)
+        await debt.lock(session, terms.payer_org_id)
         task = asyncio.create_task(committed_behind_the_run(job, outcome, "waits"))
         await somebody_waits(database)
         assert not await accounts_are_locked(session)

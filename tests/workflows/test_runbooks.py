@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
+from books import verify
 from domain.errors import WrongState
-from ledger.verify import verify
 from stack.postgres import Postgres
 from tests.conftest import DatabaseUrls
 from tests.workflows.conftest import Award
