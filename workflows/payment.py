@@ -15,7 +15,6 @@ with workflow.unsafe.imports_passed_through():
     from contracts.catch_up import CatchUp
     from contracts.escrow import OperatorSignal
     from contracts.payment import (
-        AskEvidence,
         CancelPayment,
         CapturePayment,
         ConfirmPayment,
@@ -32,18 +31,17 @@ with workflow.unsafe.imports_passed_through():
         RefundSignal,
         SubmitDisputeEvidence,
     )
-    from contracts.queues import regular_activity
     from domain.access import Actor
     from domain.errors import Conflict, DomainError, Invalid, NotFound
-    from domain.ids import bounded, payment_key, refund_id_of
+    from domain.ids import bounded, refund_id_of
     from domain.money import parse_amount
     from domain.payment import commands
     from domain.payment.commands import NotYet
-    from domain.payment.state import Payment
+    from domain.payment.state import Payment, PaymentStatus
     from domain.payment.story import details
     from domain.signals import Addressee
     from domain.text import plain_text
-    from workflows.payment_run import CALL_TIMEOUT, PaymentRun
+    from workflows.payment_run import PaymentRun
     from workflows.signals import (
         MALFORMED_IS_REFUSED,
         NO_INPUT,
@@ -131,19 +129,20 @@ class PaymentWorkflow(PaymentRun):
         with self._dated():
             async with self._lock:
                 await self._open_once()
-                if not self._payment.received_minor:
+                if not self._is_confirmed(command):
                     commands.check_open(self._payment, "confirm")
-                    ask = self._ask("confirm", command.command_id, actor=command.actor, method_ref=command.method_ref)
-                    answer = await workflow.execute_activity_method(
-                        PaymentProviders.confirm, ask, **regular_activity("confirm", timeout=CALL_TIMEOUT)
-                    )
-                    await self._take(answer)
+                    command_id, actor = command.command_id, command.actor
+                    ask = self._ask("confirm", command_id, actor=actor, method_ref=command.method_ref)
+                    await self._take(await self._commanded(PaymentProviders.confirm, ask, "confirm", command_id, actor))
         return self._result()
 
     @confirm.validator
     def _validate_confirm(self, command: ConfirmPayment) -> None:
-        if not self._payment.received_minor:
+        if not self._is_confirmed(command):
             self._check(command, lambda: commands.check_open(self._payment, "confirm"))
+
+    def _is_confirmed(self, command: ConfirmPayment) -> bool:
+        return bool(self._payment.received_minor) or commands.is_settled(self._payment, command.command_id)
 
     @workflow.update(name="capture")
     async def capture(self, command: CapturePayment) -> PaymentCommandResult:
@@ -151,17 +150,22 @@ class PaymentWorkflow(PaymentRun):
         with self._dated():
             async with self._lock:
                 await self._open_once()
-                amount = commands.check_capture(self._payment, command.amount_minor)
-                ask = self._ask("capture", command.command_id, actor=command.actor, amount_minor=amount)
-                answer = await workflow.execute_activity_method(
-                    PaymentProviders.capture, ask, **regular_activity("capture", timeout=CALL_TIMEOUT)
-                )
-                await self._take(answer)
+                amount = self._to_capture(command)
+                if amount is not None:
+                    command_id, actor = command.command_id, command.actor
+                    ask = self._ask("capture", command_id, actor=actor, amount_minor=amount)
+                    await self._take(await self._commanded(PaymentProviders.capture, ask, "capture", command_id, actor))
         return self._result()
 
     @capture.validator
     def _validate_capture(self, command: CapturePayment) -> None:
-        self._check(command, lambda: commands.check_capture(self._payment, command.amount_minor))
+        self._check(command, lambda: self._to_capture(command))
+
+    def _to_capture(self, command: CapturePayment) -> int | None:
+        """Return how much is to be captured; None when an earlier try of the command has done it."""
+        if commands.is_settled(self._payment, command.command_id, before={PaymentStatus.REQUIRES_CAPTURE}):
+            return None
+        return commands.check_capture(self._payment, command.amount_minor)
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelPayment) -> PaymentCommandResult:
@@ -174,7 +178,8 @@ class PaymentWorkflow(PaymentRun):
 
     @cancel.validator
     def _validate_cancel(self, command: CancelPayment) -> None:
-        self._check(command, lambda: commands.check_open(self._payment, "cancel"))
+        if not commands.is_settled(self._payment, command.command_id):
+            self._check(command, lambda: commands.check_open(self._payment, "cancel"))
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundPayment) -> PaymentCommandResult:
@@ -213,28 +218,12 @@ class PaymentWorkflow(PaymentRun):
             async with self._lock:
                 await self._open_once()
                 if not self._payment.has_done(command.command_id):
-                    dispute = commands.check_evidence(self._payment, command.dispute_ref)
-                    key = payment_key(self._payment.terms.payment_id, "evidence", command.command_id)
-                    terms, ref = self._payment.terms, self._payment.ref
-                    ask = AskEvidence(
-                        terms=terms, dispute_ref=dispute.ref, text=command.text, key=key, ref=ref, actor=command.actor
-                    )
-                    answer = await workflow.execute_activity_method(
-                        PaymentProviders.submit_evidence, ask, **regular_activity("evidence", timeout=CALL_TIMEOUT)
-                    )
-                    if answer.declined is not None:
-                        raise answer.declined.error(state=self._payment.status.value)
-                    if answer.refused is not None:
-                        raise Invalid(answer.refused.detail, code="payment.evidence_refused")
-                    now = workflow.now()
-                    done = commands.evidence_submitted(self._payment, dispute.ref, actor=command.actor, at=now)
-                    await self._record([done], command_id=command.command_id, actor=command.actor)
-                    self._look_wanted = True
+                    await self._submit_evidence(command)
         return self._result()
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitDisputeEvidence) -> None:
-        self._check(command, lambda: commands.check_evidence(self._payment, command.dispute_ref))
+        self._check(command, lambda: commands.check_evidence(self._payment, command.dispute_ref, command.command_id))
 
     @workflow.update(name="catch_up")
     async def catch_up(self, command: CatchUp) -> PaymentCommandResult:

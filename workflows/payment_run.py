@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_escrows import PaymentEscrows
     from activities.payment_providers import PaymentProviders
     from contracts.payment import (
+        AskEvidence,
         AskProvider,
         AskRefund,
         EscrowFreezing,
@@ -20,10 +22,11 @@ with workflow.unsafe.imports_passed_through():
         GiveUpRefund,
         ProviderAnswer,
         RefundAnswer,
+        SubmitDisputeEvidence,
     )
     from contracts.queues import regular_activity
     from domain.access import Actor
-    from domain.errors import DomainError
+    from domain.errors import DomainError, Invalid
     from domain.ids import payment_key, refund_id_of
     from domain.invoice import WrongInvoiceState
     from domain.payment import commands
@@ -31,13 +34,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.converge import numbered, refund_accepted, refund_failed
     from domain.payment.fulfilment import Readiness, falls_short, is_left_nothing, is_ready, readiness
     from domain.payment.given_up import give_up
-    from domain.payment.snapshot import NOT_FOUND, Decline, ProviderStatus
+    from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
     from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Outcome, Refund, RefundState
     from workflows.payment_record import Errand, EscrowWord, PaymentRecord
 
+A = TypeVar("A", AskProvider, AskEvidence)
+
 #: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
 CALL_TIMEOUT = timedelta(seconds=20)
-#: How long the first answer is tried for before the outcome counts as unknown.
+#: How long the first answer to a command is tried for before the outcome counts as unknown.
 CREATE_GIVES_UP_AFTER = timedelta(seconds=15)
 #: How long a look at the provider is tried for; the next look is due soon enough.
 LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
@@ -88,7 +93,8 @@ class PaymentRun(PaymentRecord):
 
     def _taken(self, step: Step, *, progressed: bool) -> None:
         """Let a step give way to others; one that is due as before is held back for a while."""
-        stays = step in due(self._payment, workflow.now(), self._seen()) and step is not Step.LOOK
+        looks_again = step is not Step.LOOK or self._payment.unknown
+        stays = step in due(self._payment, workflow.now(), self._seen()) and looks_again
         in_vain = stays and (not progressed or is_unknown(self._payment))
         held = hold_until(workflow.now(), self._lookups) if in_vain else None
         self._tried = after(self._tried, step, hold_until=held)
@@ -200,9 +206,12 @@ class PaymentRun(PaymentRecord):
     async def _look(self) -> None:
         """Ask the provider how it stands there, and book what is new with the events that told of it."""
         self._look_wanted, self._polled_at = False, workflow.now()
+        self._lookups += self._payment.unknown
         handled = tuple(self._events[:EVENTS_A_LOOK])
         method, step, summary = self._way_to_look()
-        answer = await self._patiently(method, self._ask(step), summary, give_up_after=LOOK_GIVES_UP_AFTER)
+        # Whoever gave the command that is looked up repeats it, and waits for the lock meanwhile.
+        soon = CREATE_GIVES_UP_AFTER if self._payment.unknown else LOOK_GIVES_UP_AFTER
+        answer = await self._patiently(method, self._ask(step), summary, give_up_after=soon)
         if answer is not None and answer.missing:
             await self._record([], handled=handled)
             return
@@ -387,15 +396,62 @@ class PaymentRun(PaymentRecord):
 
     async def _cancel(self, command_id: str, actor: Actor) -> None:
         """End the payment there; the caller holds the lock."""
-        if self._payment.has_done(command_id):
+        if self._payment.has_done(command_id) or commands.is_settled(self._payment, command_id):
             return
         commands.check_open(self._payment, "cancel")
-        answer = await workflow.execute_activity_method(
-            PaymentProviders.cancel,
-            self._ask("cancel", command_id, actor=actor),
-            **regular_activity("cancel", timeout=CALL_TIMEOUT),
-        )
+        ask = self._ask("cancel", command_id, actor=actor)
+        answer = await self._commanded(PaymentProviders.cancel, ask, "cancel", command_id, actor)
         await self._take(answer, ended_by=(command_id, actor))
+
+    async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
+        """Answer a chargeback, unless an earlier try of the command has; the caller holds the lock."""
+        terms, command_id, actor = self._payment.terms, command.command_id, command.actor
+        dispute = commands.check_evidence(self._payment, command.dispute_ref, command_id)
+        if dispute.status is not DisputeStatus.UNDER_REVIEW:
+            ask = AskEvidence(
+                terms=terms,
+                dispute_ref=dispute.ref,
+                text=command.text,
+                key=payment_key(terms.payment_id, "evidence", command_id),
+                ref=self._payment.ref,
+                actor=actor,
+            )
+            answer = await self._commanded(PaymentProviders.submit_evidence, ask, "evidence", command_id, actor)
+            if answer.declined is not None:
+                raise answer.declined.error(state=self._payment.status.value)
+            if answer.refused is not None:
+                raise Invalid(answer.refused.detail, code="payment.evidence_refused")
+        done = commands.evidence_submitted(self._payment, dispute.ref, actor=actor, at=workflow.now())
+        await self._record([done], command_id=command_id, actor=actor)
+        self._look_wanted = True
+
+    async def _commanded(
+        self,
+        method: Callable[[PaymentProviders, A], Awaitable[ProviderAnswer]],
+        ask: A,
+        name: str,
+        command_id: str,
+        actor: Actor,
+    ) -> ProviderAnswer:
+        """Have the provider do what somebody commands; the caller holds the lock, so for a bounded time only.
+
+        Raises:
+            NoAnswer: the provider was away for longer. That is noted, and what became of the command is looked up.
+        """
+        options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=CREATE_GIVES_UP_AFTER)
+        try:
+            return await workflow.execute_activity_method(method, ask, **options)
+        except ActivityError as error:
+            refusal = isinstance(error.cause, ApplicationError) and error.cause.non_retryable
+            if refusal or is_cancelled_exception(error) or not workflow.patched("commands-give-up"):
+                raise
+        unanswered = commands.unanswered(self._payment, name, command_id, actor=actor, at=workflow.now())
+        await self._record([unanswered], actor=actor)
+        raise commands.NoAnswer(
+            "The provider does not answer. What became of this command is being looked up: repeat it with the same "
+            "Idempotency-Key.",
+            extra={"state": self._payment.status.value},
+        )
 
     async def _refund(
         self, command_id: str, refund_id: str, amount_minor: int | None, reason: str | None, actor: Actor

@@ -118,7 +118,7 @@ def due(payment: Payment, now: datetime, news: News) -> list[Step]:
         Step.END_UNMADE: _is_unmade(payment) and now >= payment.terms.expires_at,
         Step.SUBMIT: _is_unmade(payment) and now < payment.terms.expires_at,
         Step.SUBMIT_REFUNDS: any(refund.state in IN_FLIGHT for refund in payment.refunds),
-        Step.LOOK: news.told and not _is_unmade(payment),
+        Step.LOOK: (news.told or payment.unknown) and not _is_unmade(payment),
         Step.FULFIL: _is_to_be_fulfilled(payment) and not (news.asked or news.answered),
         Step.END_TIME: _is_over(payment, now) and not (news.asked or news.answered),
     }
@@ -144,7 +144,7 @@ def is_unknown(payment: Payment) -> bool:
 
 
 def _why_held(step: Step) -> str:
-    return LOOK_UP if step in {Step.SUBMIT, Step.END_UNMADE, Step.SUBMIT_REFUNDS} else TRY_AGAIN
+    return LOOK_UP if step in {Step.SUBMIT, Step.END_UNMADE, Step.SUBMIT_REFUNDS, Step.LOOK} else TRY_AGAIN
 
 
 def _is_unmade(payment: Payment) -> bool:
@@ -200,7 +200,7 @@ def _first_before(payment: Payment, now: datetime, news: News) -> Step | None:
         return Step.SUBMIT
     if any(refund.state in IN_FLIGHT for refund in payment.refunds):
         return Step.REFUND_AND_LOOK if news.told else Step.SUBMIT_REFUNDS
-    if news.told:
+    if news.told or payment.unknown:
         return Step.LOOK
     if fulfilment_due(payment):
         asks = payment.terms.purpose.kind is PurposeKind.ESCROW and readiness(payment) is Readiness.READY

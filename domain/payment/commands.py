@@ -1,10 +1,11 @@
 """What each command does to a payment. Pure: an `Outcome`, or a `DomainError` and nothing changed."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.access import Actor
-from domain.errors import Conflict, Invalid
+from domain.errors import Conflict, Invalid, Unavailable
 from domain.money import format_amount
 from domain.payment.converge import numbered
 from domain.payment.fulfilment import Readiness, readiness
@@ -57,6 +58,12 @@ class NotYet(Conflict):
     retryable = True
 
 
+class NoAnswer(Unavailable):
+    """The provider did not answer a command in time. What became of it is looked up; repeating the key is safe."""
+
+    code = "provider.unavailable"
+
+
 def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
     """Record the intent, before anybody outside is asked."""
     payment = Payment(
@@ -77,6 +84,23 @@ def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
     """Note that nobody knows whether the provider made the payment; it is looked up before anything is tried again."""
     after = replace(payment, unknown=True)
     return numbered(Outcome(payment=after, event="outcome_unknown", actor=WORKFLOW, details={"detail": detail}), at)
+
+
+def unanswered(payment: Payment, command: str, command_id: str, *, actor: Actor, at: datetime) -> Outcome:
+    """Note that the provider did not answer a command; what became of it is looked up before anything else is done."""
+    ended_by = actor.qualified() if command == "cancel" else payment.cancelled_by
+    after = replace(payment, unknown=True, unanswered=command_id, cancelled_by=ended_by)
+    details = {"command": command, "detail": "The provider did not answer."}
+    return numbered(Outcome(payment=after, event="outcome_unknown", actor=actor.qualified(), details=details), at)
+
+
+def is_settled(payment: Payment, command_id: str, *, before: Collection[PaymentStatus] = AWAITING) -> bool:
+    """Tell whether a command that the provider did not answer needs no more doing: nothing is as it was `before`."""
+    return _was_looked_up(payment, command_id) and payment.status not in before
+
+
+def _was_looked_up(payment: Payment, command_id: str) -> bool:
+    return payment.unanswered == command_id and not payment.unknown
 
 
 def refused(payment: Payment, *, decline: Decline, at: datetime) -> Outcome:
@@ -123,13 +147,19 @@ def overdue(payment: Payment, *, at: datetime) -> Outcome | None:
 
 def check_open(payment: Payment, command: str) -> None:
     """Refuse a command on a payment that awaits nothing from its payer any more."""
-    if payment.status is PaymentStatus.UNKNOWN or (payment.status in AWAITING and payment.ref is None):
-        raise NotYet(
-            "It is not known yet whether the provider made this payment; it is being looked up.",
-            extra={"state": payment.status.value},
-        )
+    check_known(payment)
     if payment.status not in AWAITING:
         raise _wrong_state(payment, command)
+
+
+def check_known(payment: Payment) -> None:
+    """Refuse a command while it is being looked up what became of an earlier one."""
+    if payment.unknown or (payment.status in AWAITING and payment.ref is None):
+        what = "made this payment" if payment.ref is None else "did what it was asked last"
+        raise NotYet(
+            f"It is not known yet whether the provider {what}; it is being looked up.",
+            extra={"state": payment.status.value},
+        )
 
 
 def not_ended(payment: Payment) -> WrongPaymentState:
@@ -140,6 +170,7 @@ def not_ended(payment: Payment) -> WrongPaymentState:
 
 def check_capture(payment: Payment, amount_minor: int | None) -> int:
     """Return how much is captured: the given part of what was authorized, or all of it."""
+    check_known(payment)
     if payment.status is not PaymentStatus.REQUIRES_CAPTURE:
         raise _wrong_state(payment, "capture")
     amount = payment.authorized_minor if amount_minor is None else amount_minor
@@ -333,9 +364,15 @@ def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: 
     return numbered(Outcome(payment=after, event=event, actor=WORKFLOW, moves=moves, details=details), at)
 
 
-def check_evidence(payment: Payment, dispute_ref: str) -> Dispute:
-    """Return the dispute that evidence is submitted for, while it can be."""
+def check_evidence(payment: Payment, dispute_ref: str, command_id: str) -> Dispute:
+    """Return the dispute that evidence is submitted for, while it can be, or under review if the command has done it.
+
+    The provider did not answer then, and was looked at since.
+    """
+    check_known(payment)
     dispute = next((item for item in payment.disputes if item.ref == dispute_ref), None)
+    if dispute is not None and dispute.status is DisputeStatus.UNDER_REVIEW and _was_looked_up(payment, command_id):
+        return dispute
     if dispute is None or dispute.status not in {DisputeStatus.NEEDS_RESPONSE, DisputeStatus.INQUIRY}:
         raise Conflict("This dispute takes no evidence any more.", code="payment.evidence_closed")
     return dispute

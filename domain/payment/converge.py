@@ -276,8 +276,12 @@ def _told(payment: Payment, snapshot: Snapshot) -> Payment:
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
     # What was approved and could not be taken looks approved still: only the answer to taking it tells of the decline.
     declined = snapshot.approved and payment.decline is not None
+    # A command to end it that was not answered had no effect where it could still be paid.
+    open_still = payment.unknown and snapshot.status not in ended
     return replace(
         payment,
+        unknown=False,
+        cancelled_by=None if open_still else payment.cancelled_by,
         provider_status=ProviderStatus.SUCCEEDED if done else snapshot.status,
         action=None if done else payment.action if declined else snapshot.action,
         decline=None if done else payment.decline if declined else snapshot.decline,

@@ -278,6 +278,8 @@ class Payment:
         overdue: operators were told that it is still awaited long after that.
         receipts: the latest commands that were done.
         cancelled_by: who ended it before it was paid; None where the provider or the time did, or nobody.
+        unknown: the answer to a call was lost. The call made the payment, or was a command.
+        unanswered: the latest command that the provider did not answer in time. It may be given again.
     """
 
     terms: PaymentTerms
@@ -309,6 +311,7 @@ class Payment:
     overdue: bool = False
     fulfilling: bool = False
     cancelled_by: str | None = None
+    unanswered: str | None = None
 
     @property
     def ends_at(self) -> datetime:
@@ -339,7 +342,7 @@ class Payment:
     @property
     def awaits(self) -> bool:
         """Whether something is still to come from the payer, the provider or the purpose."""
-        if self.status in AWAITING or any(booked.fee_minor is None for booked in self.booked):
+        if self.status in AWAITING or self.unknown or any(booked.fee_minor is None for booked in self.booked):
             return True
         if self.received_minor and self.fulfilment is Fulfilment.PENDING:
             return True

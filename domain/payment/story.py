@@ -54,7 +54,8 @@ def details(payment: Payment) -> str:
     if payment.confirmations is not None:
         lines.append(f"- seen {_money(payment, payment.seen_minor)}, {payment.confirmations} confirmations")
     if payment.unknown:
-        lines.append("- **nobody knows whether the provider made it**; it is being looked up")
+        what = "made it" if payment.ref is None else "did what it was asked last"
+        lines.append(f"- **nobody knows whether the provider {what}**; it is being looked up")
     lines += [
         f"- refund `{refund.refund_id}`: {_money(payment, refund.amount_minor)}, {refund.state.value}"
         + (f" ({refund.failure})" if refund.state is RefundState.FAILED else "")

@@ -51,8 +51,8 @@ def reachable(draw: st.DrawFn) -> Payment:
         replace(refund, state=state) if (state := draw(st.sampled_from(states))) is not None else refund
         for refund in made.refunds
     ]
-    unmade = made.ref is None and draw(st.booleans())
-    made = replace(made, refunds=tuple(refunds), unknown=unmade, seen_minor=draw(st.sampled_from([0, 0, 1])))
+    unknown = draw(st.booleans())
+    made = replace(made, refunds=tuple(refunds), unknown=unknown, seen_minor=draw(st.sampled_from([0, 0, 1])))
     return replace(made, status=status_of(made))
 
 
@@ -125,6 +125,17 @@ def test_a_payment_is_not_made_after_its_time(unknown):
     found = replace(payment(CREDITS, received=0, provider_status=None), status=PaymentStatus.CREATED, unknown=unknown)
     assert agenda(found, found.terms.expires_at, News()) is Step.END_UNMADE
     assert agenda(found, found.terms.expires_at - timedelta(seconds=1), News()) is Step.SUBMIT
+
+
+@pytest.mark.parametrize("order", list(Order))
+def test_a_command_that_was_not_answered_is_looked_up(order):
+    found = payment(CREDITS, received=0, ref="fp_1", provider_status=ProviderStatus.AUTHORIZED, unknown=True)
+    found = replace(found, status=status_of(found))
+    assert agenda(found, EPOCH, News(woken=True), order) is Step.LOOK
+    later = hold_until(EPOCH, 3)
+    held = after(News(polled_at=EPOCH, lookups=3), Step.LOOK, hold_until=later)
+    assert agenda(found, EPOCH + timedelta(seconds=1), held) == Wait(until=EPOCH + timedelta(seconds=15), why=POLL)
+    assert agenda(found, later, replace(held, woken=True), order) is Step.LOOK
 
 
 def test_an_escrow_that_was_asked_is_asked_until_it_answers():

@@ -169,6 +169,7 @@ def full_payment() -> Payment:
         fulfilling=True,
         escrow_frozen=True,
         cancelled_by="kim",
+        unanswered="cmd_capture",
         receipts=("cmd_1",),
         pays_until=LATER,
         overdue=True,

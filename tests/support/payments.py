@@ -1,5 +1,6 @@
 """A provider in memory: it tells the truth about itself, and tests tell it what happens. And terms to begin with."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -210,7 +211,11 @@ _OF_CHANGES = ("before", "after", "refused")
 
 
 class FakeProvider:
-    """A `PaymentProvider` in memory. `breaks` makes the next calls fail, before or after they had their effect."""
+    """A `PaymentProvider` in memory. `breaks` makes the next calls fail, before or after they had their effect.
+
+    Calls in `away` never arrive. After one in `leaves` had its effect its answer is lost, and the provider is away. A
+    call in `hangs` is answered once its event is set.
+    """
 
     name = "fake"
 
@@ -219,6 +224,9 @@ class FakeProvider:
         self.answers: dict[str, str] = {}
         self.breaks: list[str] = []
         self.refuses: set[str] = set()
+        self.away: set[str] = set()
+        self.leaves: set[str] = set()
+        self.hangs: dict[str, asyncio.Event] = {}
         self.calls: list[tuple[str, str]] = []
         self.pays_at_once = False
 
@@ -230,6 +238,8 @@ class FakeProvider:
 
     def _begin(self, name: str, key: str = "") -> str | None:
         self.calls.append((name, key))
+        if name in self.away:
+            raise ProviderUnavailable("no connection")
         # Another payment's look must not use up what is planned for a call that changes something.
         spared = _OF_CHANGES if name == "retrieve" else self.breaks if name.startswith("find") else ()
         planned = self.breaks.pop(0) if self.breaks and self.breaks[0] not in spared else None
@@ -241,7 +251,10 @@ class FakeProvider:
             raise ProviderRefused("not like this", code="provider.refused")
         return planned
 
-    def _end(self, planned: str | None) -> None:
+    def _end(self, name: str, planned: str | None) -> None:
+        if name in self.leaves:
+            self.away |= {name, "retrieve"}
+            raise OutcomeUnknown("no answer")
         if planned == "after":
             raise OutcomeUnknown("broke off after")
 
@@ -254,7 +267,7 @@ class FakeProvider:
                 self.accounts[ref].pay()
             if payment.method_ref == "pm_declined":
                 self.accounts[ref].fail("insufficient_funds")
-        self._end(planned)
+        self._end("create", planned)
         return self.accounts[ref].snapshot()
 
     async def retrieve(self, ref: str) -> Snapshot:
@@ -280,23 +293,25 @@ class FakeProvider:
             account.authorize()
         else:
             account.pay()
-        self._end(planned)
+        self._end("confirm", planned)
         return account.snapshot()
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:
         planned = self._begin("capture", idempotency_key)
         self.accounts[ref].pay(amount=amount_minor)
-        self._end(planned)
+        self._end("capture", planned)
         return self.accounts[ref].snapshot()
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         planned = self._begin("cancel", idempotency_key)
         account = self.accounts[ref]
+        if "cancel" in self.hangs:
+            await self.hangs["cancel"].wait()
         if account.gone_for_good:
             raise ProviderNotFound("not kept")
         if not account.received and account.status is not ProviderStatus.PROCESSING:
             account.status = account.ends_as
-        self._end(planned)
+        self._end("cancel", planned)
         return account.snapshot()
 
     async def refund(
@@ -311,7 +326,7 @@ class FakeProvider:
         if idempotency_key not in self.answers:
             status = RefundStatus.PENDING if reason == "pending" else RefundStatus.SUCCEEDED
             self.answers[idempotency_key] = account.refund(amount_minor, refund_id=refund_id, status=status)
-        self._end(planned)
+        self._end("refund", planned)
         return account.refunds[self.answers[idempotency_key]]
 
     async def find_refund(self, ref: str, *, refund_id: str, idempotency_key: str) -> RefundSnapshot | None:
@@ -319,11 +334,12 @@ class FakeProvider:
         return next((r for r in self.accounts[ref].refunds.values() if r.refund_id == refund_id), None)
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
-        self._begin("submit_evidence", idempotency_key)
+        planned = self._begin("submit_evidence", idempotency_key)
         for account in self.accounts.values():
             dispute = account.disputes.get(dispute_ref)
             if dispute is not None:
                 account.disputes[dispute_ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
+        self._end("submit_evidence", planned)
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
         for account in self.accounts.values():

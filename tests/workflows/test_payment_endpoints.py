@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -262,6 +262,31 @@ async def test_authorized_payment_is_captured_in_part(shop: Shop) -> None:
     taken = good(await shop.payer.post(f"{path}/capture", {"amount": "4.00"}, key=new_key()))
     assert (taken["status"], taken["received_amount"]) == ("succeeded", "4.00")
     assert await shop.available("USD") == "4.00"
+
+
+async def test_a_capture_that_its_provider_did_not_answer_is_unavailable_until_it_was_looked_up(shop: Shop) -> None:
+    body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
+    made = good(await shop.payer.post("/payments/create", body, key=new_key()), 201)
+    path, key, there = f"/payments/{made['id']}", new_key(), shop.there(made)
+    good(await shop.payer.post(f"{path}/confirm", {}, key=new_key()))
+    run = shop.stage.client.get_workflow_handle(f"payment/{made['id']}")
+    shop.stage.fake.leaves.add("capture")
+    try:
+        asking = asyncio.ensure_future(shop.payer.post(f"{path}/capture", {}, key=key))
+        while not there.received:
+            await shop.look(made)
+        await shop.stage.env.fast_forward(run, timedelta(seconds=16))
+        told = refused(await asking, 503, "provider.unavailable")
+        assert (told["payment_id"], told["state"]) == (made["id"], "unknown")
+        refused(await shop.payer.post(f"{path}/capture", {}, key=key), 503, "provider.unavailable")
+    finally:
+        shop.stage.fake.leaves.clear()
+        shop.stage.fake.away.clear()
+    await shop.stage.env.fast_forward(run, timedelta(minutes=1))
+    await shop.until(made, "succeeded")
+    taken = good(await shop.payer.post(f"{path}/capture", {}, key=key))
+    assert (taken["status"], taken["received_amount"]) == ("succeeded", "10.00")
+    assert len(there.movements) == 1
 
 
 async def test_pitfall_05_capture_and_cancel_of_an_authorization_race_and_exactly_one_wins(shop: Shop) -> None:

@@ -107,7 +107,9 @@ class Till:
             )
             return result
 
-    async def send(self, name: str, *, key: str | None = None, **fields: Any) -> PaymentCommandResult:
+    async def send(
+        self, name: str, *, key: str | None = None, update_id: str | None = None, **fields: Any
+    ) -> PaymentCommandResult:
         if name == "refund":
             fields.setdefault("refund_id", new_id("rfd"))
         command = COMMANDS[name](command_id=key or f"key-{next(KEYS)}", actor=self.actor, **fields)
@@ -115,7 +117,7 @@ class Till:
             result: PaymentCommandResult = await self.client.execute_update_with_start_workflow(
                 name,
                 command,
-                id=command.command_id,
+                id=update_id or command.command_id,
                 result_type=PaymentCommandResult,
                 start_workflow_operation=self.operation(resume=True),
             )

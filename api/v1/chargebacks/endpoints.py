@@ -19,6 +19,7 @@ from contracts.payment import SubmitDisputeEvidence
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ids import is_id
+from domain.payment.commands import NoAnswer, NotYet
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Dispute, Payment
 from repositories import chargeback
@@ -30,7 +31,9 @@ router = APIRouter(tags=["Payments"])
 MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _CURSOR = "dsp"
-_ANSWERING = errors(NotFound, Forbidden, (Conflict, "payment.evidence_closed"), (Invalid, "payment.evidence_refused"))
+_ANSWERING = errors(
+    NotFound, Forbidden, NotYet, NoAnswer, (Conflict, "payment.evidence_closed"), (Invalid, "payment.evidence_refused")
+)
 
 
 @router.get("/disputes", response_model=Page[ChargebackView], responses=errors(NotFound))

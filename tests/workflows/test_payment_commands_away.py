@@ -1,0 +1,193 @@
+"""Commands while the provider is away: they end in time, hold nothing up, and have one effect when repeated."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from domain.payment.snapshot import DisputeStatus
+from domain.payment.state import Payment, PaymentStatus
+from tests.workflows.conftest import Stage
+from tests.workflows.tills import KEYS, Till, paid, refused, till
+
+pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+P = PaymentStatus
+
+
+@pytest.fixture(autouse=True)
+async def provider_comes_back(stage: Stage) -> AsyncIterator[None]:
+    yield
+    back(stage)
+
+
+def back(stage: Stage) -> None:
+    stage.fake.away.clear()
+    stage.fake.leaves.clear()
+    for hangs in stage.fake.hangs.values():
+        hangs.set()
+    stage.fake.hangs.clear()
+
+
+class Asked:
+    """A command that its provider does not answer."""
+
+    def __init__(self, made: Till, name: str, **fields: Any) -> None:
+        self.made, self.name, self.fields, self.key = made, name, fields, f"away-{next(KEYS)}"
+
+    async def again(self) -> str:
+        """Repeat it as a client does with its key: what was refused is judged anew."""
+        return (await self.made.send(self.name, key=self.key, update_id=f"upd-{next(KEYS)}", **self.fields)).status
+
+    async def given_up(self) -> None:
+        """Give it, and have as much time pass as it may take."""
+        asking = asyncio.ensure_future(refused(self.made.send(self.name, key=self.key, **self.fields)))
+        while not any(
+            name == self.name and self.made.terms.payment_id in key for name, key in self.made.stage.fake.calls
+        ):
+            await self.made.state()
+        await self.made.pass_time(seconds=16)
+        assert await asking == "provider.unavailable"
+
+    @property
+    def calls(self) -> set[str]:
+        """The keys that the provider was called with."""
+        payment_id = self.made.terms.payment_id
+        return {key for name, key in self.made.stage.fake.calls if name == self.name and payment_id in key}
+
+
+async def looked_up(made: Till) -> Payment:
+    while (state := await made.state()).unknown:
+        await made.pass_time(minutes=1)
+    return state
+
+
+async def authorized(stage: Stage) -> Till:
+    made = await till(stage, manual_capture=True)
+    await made.create()
+    await made.send("confirm", method_ref="pm_ok")
+    return made
+
+
+async def asked(stage: Stage, name: str) -> Asked:
+    if name == "capture":
+        return Asked(await authorized(stage), name, amount_minor=600)
+    made = await till(stage)
+    await made.create()
+    return Asked(made, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("confirm", P.REQUIRES_ACTION, P.SUCCEEDED),
+        ("capture", P.REQUIRES_CAPTURE, P.SUCCEEDED),
+        ("cancel", P.REQUIRES_ACTION, P.CANCELLED),
+    ],
+)
+async def test_a_command_that_did_not_reach_the_provider_is_done_once_it_is_repeated(stage, name, before, after):
+    command = await asked(stage, name)
+    stage.fake.away.add(name)
+    await command.given_up()
+    await command.made.told()  # news are booked while the provider is away for the command
+    assert (await looked_up(command.made)).status is before
+    back(stage)
+    assert await command.again() == after.value
+    assert len([m for m in command.made.there.movements if m.amount_minor > 0]) == (after is P.SUCCEEDED)
+
+
+@pytest.mark.parametrize("name", ["confirm", "capture"])
+async def test_what_a_command_took_without_an_answer_is_found_and_its_chargeback_booked(stage: Stage, name: str):
+    command = await asked(stage, name)
+    made = command.made
+    stage.fake.leaves.add(name)
+    await command.given_up()
+    assert (await made.state()).status is P.UNKNOWN
+    made.there.dispute()
+    back(stage)
+    state = await looked_up(made)
+    assert state == await made.told()
+    assert (state.status, state.unknown, state.received_minor) == (P.DISPUTED, False, made.there.received)
+    assert await command.again() == "disputed"
+    assert len(command.calls) == 1
+    assert (await made.kinds()).count("received") == 1
+
+
+async def test_a_command_ends_in_time_also_when_its_provider_keeps_the_connection_open(stage: Stage):
+    command = await asked(stage, "cancel")
+    stage.fake.hangs["cancel"] = asyncio.Event()
+    await command.given_up()
+    assert (await looked_up(command.made)).status is P.REQUIRES_ACTION
+    back(stage)
+    assert await command.again() == "cancelled"
+
+
+async def test_a_payment_that_was_cancelled_without_an_answer_is_cancelled_by_whom_asked(stage: Stage):
+    command = await asked(stage, "cancel")
+    made = command.made
+    stage.fake.leaves.add("cancel")
+    await command.given_up()
+    back(stage)
+    state = await looked_up(made)
+    assert (state.status, state.cancelled_by) == (P.CANCELLED, made.actor.qualified())
+    assert await command.again() == "cancelled"
+    assert len(command.calls) == 1
+    told = next(event for event in await made.timeline() if event.kind == "outcome_unknown")
+    assert (told.actor, told.details["command"]) == (made.actor.qualified(), "cancel")
+
+
+async def test_nobody_is_named_for_the_end_of_a_payment_whose_cancellation_never_arrived(stage: Stage):
+    command = await asked(stage, "cancel")
+    stage.fake.away.add("cancel")
+    await command.given_up()
+    assert (await looked_up(command.made)).cancelled_by is None
+    back(stage)
+    await command.made.pass_time(hours=24)
+    assert (await command.made.until("expired")).cancelled_by is None
+
+
+async def test_a_chargeback_is_booked_while_the_evidence_for_another_reaches_nobody(stage: Stage):
+    made = await paid(stage)
+    ref = made.there.dispute(400)
+    await made.told()
+    command = Asked(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
+    stage.fake.away.add("submit_evidence")
+    await command.given_up()
+    made.there.dispute(300)
+    assert (await made.told()).disputed_minor == 700
+    assert (await looked_up(made)).disputes[0].evidence_submitted_at is None
+    back(stage)
+    await command.again()
+    state = await made.told()
+    assert state.disputes[0].evidence_submitted_at is not None
+    assert [dispute.status for dispute in state.disputes] == [DisputeStatus.UNDER_REVIEW, DisputeStatus.NEEDS_RESPONSE]
+
+
+async def test_evidence_that_arrived_without_an_answer_is_not_submitted_again(stage: Stage):
+    made = await paid(stage)
+    ref = made.there.dispute()
+    await made.told()
+    command = Asked(made, "submit_evidence", dispute_ref=ref, text="It was delivered.")
+    stage.fake.leaves.add("submit_evidence")
+    await command.given_up()
+    back(stage)
+    assert (await looked_up(made)).disputes[0].status is DisputeStatus.UNDER_REVIEW
+    calls = len([name for name, _ in stage.fake.calls if name == "submit_evidence"])
+    await command.again()
+    assert len([name for name, _ in stage.fake.calls if name == "submit_evidence"]) == calls
+    assert (await made.state()).disputes[0].evidence_submitted_at is not None
+    assert await refused(made.send("submit_evidence", dispute_ref=ref, text="Another.")) == "payment.evidence_closed"
+
+
+async def test_what_is_unknown_is_looked_up_in_growing_pauses(stage: Stage):
+    command = await asked(stage, "capture")
+    stage.fake.leaves.add("capture")
+    await command.given_up()
+    looks = [name for name, key in stage.fake.calls if (name, key) == ("retrieve", command.made.there.ref)]
+    await command.made.pass_time(minutes=30)
+    assert (await command.made.state()).status is P.UNKNOWN
+    more = [name for name, key in stage.fake.calls if (name, key) == ("retrieve", command.made.there.ref)]
+    assert 5 < len(more) - len(looks) < 60
+    back(stage)
+    await command.made.pass_time(minutes=15)
+    assert (await command.made.until("succeeded")).received_minor == 600
