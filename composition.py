@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 
 import asyncpg
-import httpx
+import httpx2
 from cryptography import x509
 
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
+from providers.tls import trusted
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
 from services.crypto_deposit import PostgresDepositBook
@@ -23,7 +24,9 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     Raises:
         WrongSettings: a setting of a provider cannot be right, such as a private key where a public one belongs.
     """
-    http = httpx.AsyncClient(timeout=settings.provider_timeout.total_seconds(), trust_env=False, follow_redirects=False)
+    http = httpx2.AsyncClient(
+        timeout=settings.provider_timeout.total_seconds(), verify=trusted(), trust_env=False, follow_redirects=False
+    )
     payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
     customers = None
@@ -68,8 +71,11 @@ def _paypal(settings: Settings, closers: list[Callable[[], Awaitable[None]]]) ->
 
     assert settings.paypal_client_id is not None
     assert settings.paypal_client_secret is not None
-    http = httpx.AsyncClient(
-        base_url=settings.paypal_api_base, timeout=settings.provider_timeout.total_seconds(), trust_env=False
+    http = httpx2.AsyncClient(
+        base_url=settings.paypal_api_base,
+        timeout=settings.provider_timeout.total_seconds(),
+        verify=trusted(),
+        trust_env=False,
     )
     closers.append(http.aclose)
     return PayPalProvider(
@@ -89,7 +95,7 @@ def _paypal_roots(settings: Settings) -> list[x509.Certificate] | None:
         return x509.load_pem_x509_certificates(settings.paypal_trust_roots.read_bytes())
 
 
-def _crypto(settings: Settings, database: Database, http: httpx.AsyncClient) -> tuple[PaymentProvider, frozenset[str]]:
+def _crypto(settings: Settings, database: Database, http: httpx2.AsyncClient) -> tuple[PaymentProvider, frozenset[str]]:
     from providers.chains.addresses import BitcoinAccount, EthereumAccount, TonAccount
     from providers.chains.esplora import EsploraWatcher
     from providers.chains.evm import EvmWatcher
@@ -121,7 +127,7 @@ def _crypto(settings: Settings, database: Database, http: httpx.AsyncClient) -> 
     return provider, frozenset(asset for chain in chains for asset in chain.account.assets)
 
 
-def _rates(settings: Settings, http: httpx.AsyncClient) -> Rates | None:
+def _rates(settings: Settings, http: httpx2.AsyncClient) -> Rates | None:
     if settings.rates_url is None:
         return None
     return HttpRates(http, settings.rates_url, clock=_now)

@@ -15,7 +15,7 @@ from itertools import count, islice
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 
 from bench.client import Connection
 from bench.rows import Row
@@ -46,12 +46,12 @@ class Till:
         self.base, self.control = str(dev["stripe_api_base"]), str(dev["stripe_control_url"])
         self.key, self.secret = str(dev["stripe_api_key"]), str(dev["stripe_webhook_secret"])
         # The sandbox closes what is idle for five seconds; a connection that is closed just then would break a request.
-        self.http = httpx.AsyncClient(
+        self.http = httpx2.AsyncClient(
             trust_env=False,
             timeout=60,
             headers={"Authorization": f"Bearer {self.key}"},
             base_url=self.base,
-            limits=httpx.Limits(keepalive_expiry=2),
+            limits=httpx2.Limits(keepalive_expiry=2),
         )
 
     async def create(self, connection: Connection) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from stack.claim import Ports
 from stack.supervisor import Stack
@@ -43,12 +43,12 @@ class World:
     async def wait_for(self, url: str, seconds: float = 30) -> None:
         """Wait until an address answers 200."""
         until = time.monotonic() + seconds
-        async with httpx.AsyncClient() as client:
+        async with httpx2.AsyncClient() as client:
             while True:
                 try:
                     if (await client.get(url)).status_code == 200:
                         return
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     pass
                 if time.monotonic() > until:
                     raise TimeoutError(f"{url} did not answer within {seconds} s")

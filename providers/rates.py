@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
-import httpx
+import httpx2
 
 from domain.payment.quote import Rate
 from providers.chains.answers import Node, bad, field, text
@@ -38,7 +38,7 @@ class HttpRates:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         base_url: str,
         *,
         clock: Callable[[], datetime],
@@ -57,7 +57,7 @@ class HttpRates:
             timeout: of a request.
         """
         self._node = Node(client, base_url, timeout=timeout, max_bytes=1024 * 1024)
-        self._source = httpx.URL(base_url).host
+        self._source = httpx2.URL(base_url).host
         self._clock = clock
         self._max_age = max_age
         self._bounds = dict(bounds or {})

@@ -35,7 +35,7 @@ MASK = "***"
 QUIET: dict[str, int] = {
     "sqlalchemy.engine": logging.WARNING,
     "asyncio": logging.WARNING,
-    "httpx": logging.WARNING,
+    "httpx2": logging.WARNING,
     "stripe": logging.WARNING,
     "urllib3": logging.WARNING,
     "opentelemetry": logging.WARNING,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 
 from stack.migrate import ROOT
 from stack.narrator import Narrator, Say, StoryEnded
@@ -38,9 +38,9 @@ async def some_stack(data_dir: Path, say: Say) -> AsyncIterator[Running]:
     """Find the stack that runs on the data directory, or run a fresh one as long as the block lasts."""
     try:
         running = Running.read(data_dir / "dev.json")
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
             (await client.get(f"{running.api_url}/readyz")).raise_for_status()
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
+    except (OSError, ValueError, KeyError, httpx2.HTTPError):
         say(f"No stack runs on {data_dir}; starting a fresh one for this demo.")
     else:
         say(f"Using the stack that runs on {data_dir}.")
@@ -195,7 +195,7 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
     """Tell the stories on the stack of the data directory or a fresh one; the exit code is 1 when anything is off."""
     async with some_stack(data_dir, say) as running:
         base = f"{running.api_url}/api/v1"
-        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=60) as http:
+        async with httpx2.AsyncClient(base_url=base, trust_env=False, timeout=60) as http:
             narrator = Narrator(running, http, say)
             try:
                 await EscrowStories(narrator).tell(stories)

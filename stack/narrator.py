@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 
 from stack.running import Running
 
@@ -31,7 +31,7 @@ class Narrator:
         problems: what is off, in words.
     """
 
-    def __init__(self, running: Running, http: httpx.AsyncClient, say: Say) -> None:
+    def __init__(self, running: Running, http: httpx2.AsyncClient, say: Say) -> None:
         """Take the stack, a client whose base is its API, and where each line goes."""
         self.running = running
         self.say = say
@@ -94,11 +94,11 @@ class Narrator:
         answer: Json = response.json()
         return answer
 
-    async def _command(self, role: str, path: str, body: Json | None, key: str | None) -> httpx.Response:
+    async def _command(self, role: str, path: str, body: Json | None, key: str | None) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {self.keys[role]}", "Idempotency-Key": key or self.new_key()}
         return await self._http.post(path, json=body or {}, headers=headers)
 
-    def _ended(self, what: str, response: httpx.Response) -> StoryEnded:
+    def _ended(self, what: str, response: httpx2.Response) -> StoryEnded:
         self.problems.append(f"{what}: {response.status_code} {response.text[:300]}")
         self.say(f"   {what} was answered with {response.status_code}")
         return StoryEnded()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-import httpx
+import httpx2
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -170,9 +170,9 @@ class ServerPart(RootScript):
     async def problem(self, process: Process) -> str | None:  # noqa: ARG002
         """Ask `/readyz`, which covers PostgreSQL and Temporal as the web process sees them."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
                 answer = await client.get(f"{self._url}/readyz")
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return str(error) or type(error).__name__
         if answer.status_code == 200 and answer.json()["status"] == "ready":
             return None

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from sandbox.chains import accounts as chains
 from sandbox.paypal import accounts as paypal
@@ -65,9 +65,9 @@ class SandboxPart:
     async def problem(self, process: Process) -> str | None:  # noqa: ARG002
         """Ask its control surface."""
         try:
-            async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
                 answer = await client.get(f"{self.url}/_control/health")
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return str(error) or type(error).__name__
         return None if answer.status_code == 200 else f"answers {answer.status_code}: {answer.text[:300]}"
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from stack.migrate import ROOT
 from stack.process import StackError
@@ -62,7 +62,7 @@ class Seed:
 
     async def ensure(self) -> None:
         """Make what is missing; raises StackError when the API refuses."""
-        async with httpx.AsyncClient(base_url=f"{self._api_url}/api/v1", trust_env=False, timeout=30) as client:
+        async with httpx2.AsyncClient(base_url=f"{self._api_url}/api/v1", trust_env=False, timeout=30) as client:
             if not await self._operator_is_known(client):
                 await self._begin()
             post = self._poster(client)
@@ -85,7 +85,7 @@ class Seed:
             grant = {"organization_id": acme, "amount": GRANT, "source": "promotion", "note": "For trying things out"}
             await self._id("grant", post, "/credits/grants", grant)
 
-    async def _operator_is_known(self, client: httpx.AsyncClient) -> bool:
+    async def _operator_is_known(self, client: httpx2.AsyncClient) -> bool:
         """Return whether the kept keys belong to this database; somebody may have removed one without the other."""
         if "operator" not in self.keys:
             return False
@@ -100,7 +100,7 @@ class Seed:
         self.keys = {"operator": await asyncio.to_thread(operator_key, self._environment, secret_file)}
         self._save()
 
-    def _poster(self, client: httpx.AsyncClient) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
+    def _poster(self, client: httpx2.AsyncClient) -> Callable[[str, str, dict[str, str]], Awaitable[dict[str, Any]]]:
         async def post(step: str, path: str, body: dict[str, str]) -> dict[str, Any]:
             headers = {
                 "Authorization": f"Bearer {self.keys['operator']}",
@@ -110,7 +110,7 @@ class Seed:
             for _ in range(ATTEMPTS):
                 try:
                     answer = await client.post(path, json=body, headers=headers)
-                except httpx.TransportError as error:
+                except httpx2.TransportError as error:
                     problem = str(error) or type(error).__name__
                 else:
                     if answer.is_success:
@@ -149,7 +149,7 @@ class Seed:
         write_private(self._path, {"nonce": self._nonce, "keys": self.keys, "ids": self.ids})
 
 
-def _may_pass(answer: httpx.Response) -> bool:
+def _may_pass(answer: httpx2.Response) -> bool:
     """Return whether the same request may be answered otherwise a moment later."""
     return answer.status_code >= 500 or answer.status_code == 429 or '"idempotency.in_flight"' in answer.text
 

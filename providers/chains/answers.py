@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn
 
-import httpx
+import httpx2
 
 from providers.payments.base import ProviderUnavailable
 
@@ -32,7 +32,7 @@ class Node:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         base_url: str,
         *,
         headers: Mapping[str, str] | None = None,
@@ -63,12 +63,12 @@ class Node:
                     return parsed(await self._body(response))
         except TimeoutError:
             raise ProviderUnavailable("A node did not answer in time.", code="chain.timeout") from None
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise ProviderUnavailable(
                 f"A node could not be asked: {type(error).__name__}.", code="chain.unreachable"
             ) from None
 
-    async def _body(self, response: httpx.Response) -> bytes:
+    async def _body(self, response: httpx2.Response) -> bytes:
         if response.status_code != 200:
             raise ProviderUnavailable(f"A node answered with status {response.status_code}.", code="chain.unreachable")
         parts, size = [], 0

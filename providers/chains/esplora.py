@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 
 from domain.money import MAX_AMOUNT_MINOR
 from providers.chains.answers import TIMEOUT, Node, bad, field, flag, instant, integer, items, text
@@ -21,7 +21,7 @@ class EsploraWatcher:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         base_url: str,
         *,
         confirmations: int = 3,

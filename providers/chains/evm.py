@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 
 from domain.money import MAX_AMOUNT_MINOR
 from providers.chains.answers import TIMEOUT, Node, bad, field, instant, items, quantity, text
@@ -43,7 +43,7 @@ class EvmWatcher:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         rpc_url: str,
         *,
         usdc_contract: str,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 
 from domain.money import MAX_AMOUNT_MINOR
 from providers.chains.addresses import ton_raw
@@ -29,7 +29,7 @@ class TonWatcher:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         base_url: str,
         *,
         api_key: str | None = None,

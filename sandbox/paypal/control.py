@@ -19,7 +19,7 @@ POST /_control/statement                     {"limit": n}: the lines that one se
 
 from collections.abc import Awaitable, Callable
 
-import httpx
+import httpx2
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -62,7 +62,7 @@ def routes(store: Store, orders: Orders, webhooks: Webhooks, authority: Authorit
         return JSONResponse({"deliveries": listed, "meddling": webhooks.meddling()})
 
     async def flush(_: Request) -> Response:
-        async with httpx.AsyncClient(timeout=10) as http:
+        async with httpx2.AsyncClient(timeout=10) as http:
             return JSONResponse({"taken": await webhooks.send(http, everything=True)})
 
     return [

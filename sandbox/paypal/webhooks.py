@@ -6,7 +6,7 @@ import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import httpx2
 
 from sandbox.paypal.certificates import Authority
 from sandbox.paypal.orders import moment
@@ -77,7 +77,7 @@ class Webhooks:
 
     async def run(self) -> None:
         """Send what is due, for as long as the sandbox lives."""
-        async with httpx.AsyncClient(timeout=10) as http:
+        async with httpx2.AsyncClient(timeout=10) as http:
             while True:
                 self.wake.clear()
                 meddling = self.meddling()
@@ -93,7 +93,7 @@ class Webhooks:
                 except TimeoutError:
                     continue
 
-    async def send(self, http: httpx.AsyncClient, *, everything: bool) -> int:
+    async def send(self, http: httpx2.AsyncClient, *, everything: bool) -> int:
         """Send what is due, or everything that waits; return how many were taken."""
         meddling, taken = self.meddling(), 0
         due = self._store.deliveries(waiting_until=ALL_TIMES if everything else self._store.now())
@@ -104,11 +104,11 @@ class Webhooks:
             taken += await self._attempt(http, meddling["url"], item)
         return taken
 
-    async def _attempt(self, http: httpx.AsyncClient, url: str, item: Json) -> bool:
+    async def _attempt(self, http: httpx2.AsyncClient, url: str, item: Json) -> bool:
         body = json.dumps(item["event"]).encode()
         try:
             taken = (await http.post(url, content=body, headers=self.headers(body))).is_success
-        except httpx.TransportError:
+        except httpx2.TransportError:
             taken = False
         attempts = item["attempts"] + 1
         pause = min(timedelta(seconds=2**attempts), LONGEST_PAUSE)

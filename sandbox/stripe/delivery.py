@@ -13,7 +13,7 @@ import json
 import time
 from typing import Any
 
-import httpx
+import httpx2
 
 from sandbox.stripe.core import Sandbox
 
@@ -52,7 +52,7 @@ class Deliverer:
 
     async def run(self) -> None:
         """Sends whatever comes due, until it is cancelled."""
-        async with httpx.AsyncClient(timeout=httpx.Timeout(PATIENCE_SECONDS, pool=None)) as http:
+        async with httpx2.AsyncClient(timeout=httpx2.Timeout(PATIENCE_SECONDS, pool=None)) as http:
             self.http = http
             try:
                 while True:
@@ -144,7 +144,7 @@ class Deliverer:
         }
         try:
             return (await self.http.post(url, content=payload, headers=headers)).is_success
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             return False
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -37,11 +37,11 @@ def settings_for(urls: DatabaseUrls, **changes: Any) -> Settings:
 class Caller:
     """One key, and what it asks for."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     token: str | None
     org_id: str | None = None
 
-    async def ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
+    async def ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx2.Response:
         headers = dict(options.pop("headers", {}))
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -50,13 +50,13 @@ class Caller:
         url = path if path.startswith(("/api/", "/docs", "/openapi", "/codec")) else V1 + path
         return await self.http.request(method, url, headers=headers, **options)
 
-    async def get(self, path: str, **options: Any) -> httpx.Response:
+    async def get(self, path: str, **options: Any) -> httpx2.Response:
         return await self.ask("GET", path, **options)
 
-    async def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+    async def post(self, path: str, body: Any = None, **options: Any) -> httpx2.Response:
         return await self.ask("POST", path, **({"json": body} if body is not None else {}), **options)
 
-    async def delete(self, path: str, **options: Any) -> httpx.Response:
+    async def delete(self, path: str, **options: Any) -> httpx2.Response:
         return await self.ask("DELETE", path, **options)
 
 
@@ -76,12 +76,12 @@ class Tenant:
         return caller
 
 
-def good(response: httpx.Response, status: int = 200) -> Any:
+def good(response: httpx2.Response, status: int = 200) -> Any:
     assert response.status_code == status, response.text
     return response.json()
 
 
-def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+def refused(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     """Check that the answer is a whole problem document of that status and code."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
@@ -114,8 +114,8 @@ def deps(app: FastAPI) -> Deps:
 
 
 @pytest.fixture(scope="session")
-async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as client:
+async def http(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client:
         yield client
 
 
@@ -125,14 +125,14 @@ async def database(deps: Deps) -> Database:
 
 
 @pytest.fixture(scope="session")
-async def operator(http: httpx.AsyncClient, database: Database) -> Caller:
+async def operator(http: httpx2.AsyncClient, database: Database) -> Caller:
     async with database.platform() as session:
         token = await operator_key(session, f"operator-{next(NUMBERS)}-api-tests")
     return Caller(http, token)
 
 
 @pytest.fixture(scope="session")
-def anonymous(http: httpx.AsyncClient) -> Caller:
+def anonymous(http: httpx2.AsyncClient) -> Caller:
     return Caller(http, None)
 
 
@@ -180,7 +180,7 @@ async def stranger(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
 
 
 @pytest.fixture(scope="module")
-async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
+async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     """An app where every provider is set up, and no run ever answers."""
     from tests.api.paying import paying_app  # which needs this module
 
@@ -189,7 +189,7 @@ async def paying(database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient
 
 
 @pytest.fixture
-async def customer(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx.AsyncClient) -> Tenant:
+async def customer(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx2.AsyncClient) -> Tenant:
     """A new organization with a key of every role, where every provider is set up."""
     made = await new_tenant(*TENANT_ROLES)
     made.callers = {role: Caller(paying, caller.token, made.org_id) for role, caller in made.callers.items()}

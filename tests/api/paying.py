@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
+import httpx2
 from sqlalchemy import select
 
 from activities.payments import PaymentBooks
@@ -31,7 +31,7 @@ PRICES = {("BTC", "USD"): Decimal("50000"), ("USDC", "USD"): Decimal(1), ("TON",
 
 
 @asynccontextmanager
-async def paying_app(urls: Any, **changes: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def paying_app(urls: Any, **changes: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """Serve an app where every provider is set up, and no run ever answers."""
     settings = settings_for(urls, command_timeout=timedelta(milliseconds=50), **changes)
     fakes: Any = {name: FakeProvider() for name in ("stripe", "paypal", "crypto", "credits")}
@@ -41,7 +41,7 @@ async def paying_app(urls: Any, **changes: Any) -> AsyncIterator[httpx.AsyncClie
     application = create_app(settings, providers=providers)
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         yield client
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -298,7 +298,7 @@ async def test_key_revoked_in_one_process_stops_in_another(database_urls: Databa
     other = create_app(settings_for(database_urls))
     async with (
         other.router.lifespan_context(other),
-        httpx.AsyncClient(transport=httpx.ASGITransport(other), base_url="http://bursar.test") as http,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(other), base_url="http://bursar.test") as http,
         asyncio.timeout(10),
     ):
         keyring = other.state.deps.keyring

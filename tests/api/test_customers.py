@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.app import create_app
@@ -30,7 +30,7 @@ NewTenant = Callable[..., Awaitable[Tenant]]
 class Desk:
     """An app with Stripe, and Stripe's own view of it."""
 
-    def __init__(self, deps: Deps, http: httpx.AsyncClient, stripe: Client, starts: Starts) -> None:
+    def __init__(self, deps: Deps, http: httpx2.AsyncClient, stripe: Client, starts: Starts) -> None:
         self.deps, self.http, self.stripe, self.starts = deps, http, stripe, starts
 
     def at(self, caller: Caller) -> Caller:
@@ -55,7 +55,7 @@ async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **cha
     app = create_app(settings_for(urls, **changes), temporal=temporal, providers=providers)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as http,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
     ):
         yield Desk(app.state.deps, http, client, starts)
     await client.aclose()

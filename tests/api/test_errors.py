@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import sqlalchemy.exc
 import structlog
@@ -140,7 +140,7 @@ async def test_fault_inside_is_told_without_its_details(database_urls: DatabaseU
         raise LookupError("the password is hunter2")
 
     application.add_api_route("/broken", broken)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client:
         response = await client.get("/broken")
     document = refused(response, 500, "internal")
     assert "hunter2" not in response.text
@@ -156,7 +156,7 @@ async def test_dead_database_is_503_with_retry_after(app: FastAPI, tenant: Tenan
     application = create_app(settings_for(urls))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         response = await client.get("/api/v1/agents", headers={"Authorization": f"Bearer {tenant.owner.token}"})
         refused(response, 503, "service.unavailable")
@@ -318,7 +318,7 @@ async def test_used_up_limit_is_429_with_retry_after(
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         hurried, patient = Caller(client, tenant.owner.token), Caller(client, stranger.owner.token)
         for _ in range(5):
@@ -336,7 +336,7 @@ async def test_keys_of_an_organization_share_its_limit(
     application = create_app(settings_for(database_urls, organization_rate_limit="6/minute"))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         keys = [Caller(client, caller.token) for caller in tenant.callers.values()]
         answers = [await key.get("/agents") for key in keys for _ in range(2)]
@@ -351,7 +351,7 @@ async def test_keys_of_an_agent_share_the_limit_of_one(
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         issued = [tenant.agent, *[await issue_key("agent", tenant.org_id, tenant.agent_id) for _ in range(2)]]
         answers = [await Caller(client, key.token).get("/agents") for key in issued for _ in range(2)]
@@ -363,7 +363,7 @@ async def test_failed_guesses_are_limited_by_address(database_urls: DatabaseUrls
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         async with asyncio.timeout(10):
             await application.state.deps.keyring.listening.wait()
@@ -382,7 +382,7 @@ async def test_anonymous_caller_does_not_lock_out_keys_that_the_process_has_not_
     application = create_app(settings_for(database_urls, rate_limit="5/minute"))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         for token in ("x", (tenant.owner.token or "")[:-8] + "0" * 8, None):
             for _ in range(6):
@@ -396,7 +396,7 @@ async def test_requests_pass_when_the_store_of_limits_is_down(database_urls: Dat
     application = create_app(settings)
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         caller = Caller(client, tenant.owner.token)
         for _ in range(3):

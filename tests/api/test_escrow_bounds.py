@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.v1.escrows.endpoints import MAX_DELIVERIES, MAX_PARTIAL_REFUNDS
@@ -20,14 +20,14 @@ pytestmark = pytest.mark.db
 class Sides:
     """A payer and a payee, who ask an app whose runs never answer: 503 is what was sent."""
 
-    def __init__(self, paying: httpx.AsyncClient, payer: Tenant, payee: Tenant) -> None:
+    def __init__(self, paying: httpx2.AsyncClient, payer: Tenant, payee: Tenant) -> None:
         self.payer, self.payee = payer, payee
         self.buyer = Caller(paying, payer.owner.token)
         self.worker = Caller(paying, payee.owner.token)
 
 
 @pytest.fixture
-async def sides(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx.AsyncClient) -> Sides:
+async def sides(new_tenant: Callable[..., Awaitable[Tenant]], paying: httpx2.AsyncClient) -> Sides:
     return Sides(paying, await new_tenant(), await new_tenant())
 
 
@@ -69,7 +69,7 @@ async def test_a_cancel_that_the_payer_has_asked_for_is_not_sent_again(
 
 @pytest.mark.parametrize("who", ["payee", "operator"])
 async def test_the_cancel_that_grants_a_request_is_sent(
-    who: str, operator: Caller, database: Database, sides: Sides, paying: httpx.AsyncClient
+    who: str, operator: Caller, database: Database, sides: Sides, paying: httpx2.AsyncClient
 ) -> None:
     made = await funded_escrow(operator, database, sides.payer, sides.payee)
     await asked_to_cancel(database, sides, made)

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
@@ -58,17 +58,17 @@ async def bench(database_urls: DatabaseUrls) -> Bench:
 
 @pytest.fixture
 async def caller(bench: Bench, tenant: Tenant) -> Caller:
-    transport = httpx.ASGITransport(bench.app)
-    return Caller(httpx.AsyncClient(transport=transport, base_url="http://bursar.test/"), tenant.owner.token)
+    transport = httpx2.ASGITransport(bench.app)
+    return Caller(httpx2.AsyncClient(transport=transport, base_url="http://bursar.test/"), tenant.owner.token)
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as client:
+async def serving(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client:
         yield client
 
 
-async def post(caller: Caller, path: str, body: object = None, **options: str) -> httpx.Response:
+async def post(caller: Caller, path: str, body: object = None, **options: str) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {caller.token}", **options}
     return await caller.http.post(path, json=body if body is not None else {}, headers=headers)
 
@@ -221,7 +221,7 @@ async def test_lease_that_ended_is_taken_over_with_the_same_command(
     database_urls: DatabaseUrls, tenant: Tenant
 ) -> None:
     bench = Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(0))))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://bursar.test") as http:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(bench.app), base_url="http://bursar.test") as http:
         caller = Caller(http, tenant.owner.token)
         entered, never = asyncio.Event(), asyncio.Event()
 
@@ -276,7 +276,7 @@ async def test_old_keys_are_forgotten(deps: Deps) -> None:
 
 async def test_lease_is_renewed_while_the_act_runs(database_urls: DatabaseUrls, tenant: Tenant) -> None:
     bench = Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(seconds=1))))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url="http://bursar.test") as http:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(bench.app), base_url="http://bursar.test") as http:
         caller = Caller(http, tenant.owner.token)
         entered, may_end = asyncio.Event(), asyncio.Event()
 

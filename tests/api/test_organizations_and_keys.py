@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import select, text
 
@@ -115,7 +115,7 @@ async def test_organization_has_as_many_active_keys_as_the_setting_says(
     application = create_app(settings_for(database_urls, api_keys_per_organization=3))
     async with (
         application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
     ):
         few = Caller(client, owner.token)
         made = [good(await few.post("/api-keys", {"principal": f"few-{n}", "role": "member"}), 201) for n in (1, 2)]

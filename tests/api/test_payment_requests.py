@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import text
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def payer(paying: httpx.AsyncClient, new_tenant: Any) -> Caller:
+async def payer(paying: httpx2.AsyncClient, new_tenant: Any) -> Caller:
     tenant: Tenant = await new_tenant("owner")
     return Caller(paying, tenant.owner.token, tenant.org_id)
 

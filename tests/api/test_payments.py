@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from api.pagination import encode_cursor
@@ -22,7 +22,7 @@ NOBODY = "0" * 26
 
 
 @pytest.fixture(scope="module")
-async def payer(new_tenant: Any, paying: httpx.AsyncClient) -> Tenant:
+async def payer(new_tenant: Any, paying: httpx2.AsyncClient) -> Tenant:
     made: Tenant = await new_tenant(*TENANT_ROLES)
     made.callers = {role: Caller(paying, caller.token, made.org_id) for role, caller in made.callers.items()}
     return made
@@ -81,7 +81,7 @@ async def test_timeline_has_pages(payer: Tenant, paid: Written) -> None:
 
 
 async def test_list_is_narrowed_by_state_and_purpose_and_turned_page_by_page(
-    new_tenant: Any, paying: httpx.AsyncClient, database: Database
+    new_tenant: Any, paying: httpx2.AsyncClient, database: Database
 ) -> None:
     tenant: Tenant = await new_tenant("auditor")
     caller = Caller(paying, tenant.auditor.token)
@@ -136,7 +136,7 @@ COMMANDS: dict[str, set[str]] = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_only_who_may_gives_a_command(
-    command: str, payer: Tenant, paid: Written, paying: httpx.AsyncClient, operator: Caller, issue_key: Any
+    command: str, payer: Tenant, paid: Written, paying: httpx2.AsyncClient, operator: Caller, issue_key: Any
 ) -> None:
     platform = {"operator": operator, "arbiter": await issue_key("arbiter"), "validator": await issue_key("validator")}
     callers = payer.callers | {role: Caller(paying, caller.token) for role, caller in platform.items()}
@@ -235,7 +235,7 @@ async def test_bought_credits_are_there_and_in_the_history_with_what_was_paid(
 
 
 async def test_pitfall_29_chargeback_of_spent_credits_shows_what_is_owed(
-    new_tenant: Any, paying: httpx.AsyncClient, database: Database, operator: Caller, stranger: Tenant
+    new_tenant: Any, paying: httpx2.AsyncClient, database: Database, operator: Caller, stranger: Tenant
 ) -> None:
     tenant: Tenant = await new_tenant("owner", "auditor", "member")
     made = await Written(database, tenant.org_id).begin()

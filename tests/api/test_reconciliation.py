@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -58,7 +58,7 @@ async def difference(
     return provider, shown
 
 
-async def resolve(caller: Caller, shown: dict[str, Any], action: str, **options: Any) -> httpx.Response:
+async def resolve(caller: Caller, shown: dict[str, Any], action: str, **options: Any) -> httpx2.Response:
     path = f"/reconciliation/differences/{shown['id']}/resolution"
     return await caller.post(path, {"action": action, "note": "looked up"}, **{"key": new_key(), **options})
 
@@ -230,7 +230,7 @@ async def live(
     app = create_app(settings_for(database_urls), temporal=client, providers=provider.registry())
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as http,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
     ):
         yield Caller(http, operator.token), provider, client
 

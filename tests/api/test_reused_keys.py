@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import delete
 
@@ -115,7 +115,7 @@ async def test_contract_is_found_again_after_the_settings_changed(
     changed = create_app(settings_for(database_urls, commission_bps=7, review_period="P9D"))
     async with (
         changed.router.lifespan_context(changed),
-        httpx.AsyncClient(transport=httpx.ASGITransport(changed), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(changed), base_url="http://bursar.test") as client,
     ):
         again = good(await Caller(client, tenant.owner.token).post("/contracts", body, key=key), 201)
     assert again == first

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 
@@ -46,7 +46,7 @@ def serve(database_urls: DatabaseUrls) -> Serve:
 
 
 async def address_in_the_trail(port: int, tenant: Tenant) -> str:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         owner = Caller(client, tenant.owner.token)
         body = {"principal": new_key(), "role": "member"}
         made = await owner.post("/api-keys", body, headers={"X-Forwarded-For": "203.0.113.7"})
@@ -122,14 +122,14 @@ async def test_body_that_never_ends_ends_the_connection_and_is_no_fault_of_ours(
         told = await read_to_end(reader)
         assert told == b"" if keyed else told.startswith(b"HTTP/1.1 401 ")
         writer.close()
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             counted = (await client.get("/metrics")).text
         assert 'route="/api/v1/agents",status="500"' not in counted
         assert f'route="/api/v1/agents",status="{400 if keyed else 401}"' in counted
 
 
 async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve, tenant: Tenant) -> None:
-    async with serve() as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with serve() as port, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         owner = Caller(client, tenant.owner.token)
         for _ in range(2):
             answer = await owner.post("/agents", {"name": "x" * 900_000}, headers={"X-Filler": "x" * 40_000})
@@ -140,7 +140,7 @@ async def test_long_head_and_long_body_within_the_limits_are_served(serve: Serve
 async def test_connections_above_the_limit_are_answered_503(serve: Serve) -> None:
     async with serve(limit_concurrency=2) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             assert (await client.get("/healthz")).status_code == 503
         writer.close()
         await read_to_end(reader)
@@ -152,8 +152,8 @@ async def test_what_operators_ask_is_on_the_private_port_alone(path: str, databa
     private = create_private_app(app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://public.test") as outside,
-        httpx.AsyncClient(transport=httpx.ASGITransport(private), base_url="http://private.test") as inside,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://public.test") as outside,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(private), base_url="http://private.test") as inside,
     ):
         for prefix in ("", "/api", "/api/v1"):
             assert (await outside.get(prefix + path)).status_code == 404
@@ -168,23 +168,23 @@ async def test_both_ports_listen_until_the_process_is_told_to_stop(database_urls
     known = signal.signal(signal.SIGTERM, lambda *_: None)
     serving_both = asyncio.create_task(serve_both(create_app(settings), settings))
     try:
-        async with asyncio.timeout(LIMIT), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(LIMIT), httpx2.AsyncClient(trust_env=False) as client:
             for port, path in ((settings.port, "/healthz"), (settings.private_port, "/readyz")):
                 assert (await answered(client, f"http://127.0.0.1:{port}{path}")).status_code == 200
             assert (await client.get(f"http://127.0.0.1:{settings.port}/readyz")).status_code == 404
             os.kill(os.getpid(), signal.SIGTERM)
             await serving_both
             for port in (settings.port, settings.private_port):
-                with pytest.raises(httpx.ConnectError):
+                with pytest.raises(httpx2.ConnectError):
                     await client.get(f"http://127.0.0.1:{port}/healthz")
     finally:
         signal.signal(signal.SIGTERM, known)
 
 
-async def answered(client: httpx.AsyncClient, url: str) -> httpx.Response:
+async def answered(client: httpx2.AsyncClient, url: str) -> httpx2.Response:
     """Ask until somebody listens."""
     while True:
         try:
             return await client.get(url)
-        except httpx.ConnectError:
+        except httpx2.ConnectError:
             await asyncio.sleep(0)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -126,7 +126,7 @@ BUY = "/projects/deployment/purchase-slot"
     ids=str,
 )
 async def test_purchase_becomes_a_payment_for_that_many_slots(
-    path: str, body: Any, number: int, cost: int, owner: Caller, paying: httpx.AsyncClient, database: Database
+    path: str, body: Any, number: int, cost: int, owner: Caller, paying: httpx2.AsyncClient, database: Database
 ) -> None:
     payer = Caller(paying, owner.token, owner.org_id)
     refused(await payer.post(path, body, key=new_key()), 503, "service.unavailable")
@@ -163,7 +163,7 @@ async def test_purchase_becomes_a_payment_for_that_many_slots(
     ids=str,
 )
 async def test_purchase_that_makes_no_sense_is_refused_and_leaves_nothing(
-    path: str, body: Any, field: str, owner: Caller, paying: httpx.AsyncClient, database: Database
+    path: str, body: Any, field: str, owner: Caller, paying: httpx2.AsyncClient, database: Database
 ) -> None:
     document = refused(await Caller(paying, owner.token).post(path, body, key=new_key()), 422, "request.invalid")
     assert field in document if field == "errors" else document["field"] == field
@@ -171,7 +171,7 @@ async def test_purchase_that_makes_no_sense_is_refused_and_leaves_nothing(
 
 
 async def test_purchase_needs_a_key_and_who_may_pay(
-    new_tenant: Make, paying: httpx.AsyncClient, operator: Caller
+    new_tenant: Make, paying: httpx2.AsyncClient, operator: Caller
 ) -> None:
     tenant = await new_tenant("owner", "auditor", "agent")
     refused(await Caller(paying, tenant.owner.token).post(BUY, {}), 400, "idempotency.missing")
@@ -204,7 +204,7 @@ async def take(session: AsyncSession, owner: Caller, source: Account) -> None:
     )
 
 
-async def done_or_waiting(database: Database, request: asyncio.Task[httpx.Response]) -> None:
+async def done_or_waiting(database: Database, request: asyncio.Task[httpx2.Response]) -> None:
     """Wait until a request has its answer, or waits for a row or a lock that somebody else holds."""
     query = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -77,7 +77,7 @@ async def test_request_on_a_stalled_database_is_503_and_the_next_one_recovers(
 ) -> None:
     urls = DatabaseUrls(database_urls.owner, wire.through(database_urls.tenant), wire.through(database_urls.platform))
     application = create_app(settings_for(urls, database_timeout=timedelta(seconds=1)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://bursar.test") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client:
         caller = Caller(client, tenant.owner.token)
         good(await caller.get(path))
         wire.open.clear()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-import httpx
+import httpx2
 import pytest
 import stripe
 from fastapi import FastAPI
@@ -61,15 +61,15 @@ class PayPal:
 class Inbox:
     """An app, whoever sends to it, and what it has stored."""
 
-    def __init__(self, app: FastAPI, http: httpx.AsyncClient, starts: Starts) -> None:
+    def __init__(self, app: FastAPI, http: httpx2.AsyncClient, starts: Starts) -> None:
         self.app, self.http, self.starts = app, http, starts
         self.deps = app.state.deps
 
-    async def send(self, path: str, body: bytes, **headers: str) -> httpx.Response:
+    async def send(self, path: str, body: bytes, **headers: str) -> httpx2.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.post(V1 + path, content=body, headers=named)
 
-    async def stripe(self, body: bytes, *, secret: str = SECRETS[0], path: str = STRIPE_PATHS[0]) -> httpx.Response:
+    async def stripe(self, body: bytes, *, secret: str = SECRETS[0], path: str = STRIPE_PATHS[0]) -> httpx2.Response:
         return await self.send(path, body, **signed(body, secret))
 
     async def stored(self, event_id: str) -> list[ProviderEventRow]:
@@ -94,7 +94,7 @@ async def running(urls: DatabaseUrls, *, secrets: tuple[str, ...] = SECRETS, **c
     app = create_app(settings_for(urls, **changes), temporal=temporal, providers=Providers(adapters))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as http,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
     ):
         yield Inbox(app, http, starts)
     await client.aclose()
@@ -205,7 +205,7 @@ async def test_without_a_secret_every_webhook_is_refused(database_urls: Database
         refused(await closed.stripe(body, secret=""), 400, "webhook.bad_signature")
 
 
-async def test_provider_that_is_not_set_up_has_no_webhooks(http: httpx.AsyncClient) -> None:
+async def test_provider_that_is_not_set_up_has_no_webhooks(http: httpx2.AsyncClient) -> None:
     for path in (*STRIPE_PATHS, "/webhooks/paypal"):
         refused(await http.post(V1 + path, content=b"{}"), 404, "not_found")
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from temporalio.client import Client
 
@@ -40,14 +40,14 @@ def path_of(escrow: dict[str, Any], command: str) -> str:
     return f"/escrows/{escrow['id']}/{COMMANDS[command][1]}"
 
 
-def good(response: httpx.Response, status: int = 200) -> dict[str, Any]:
+def good(response: httpx2.Response, status: int = 200) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
     answer: dict[str, Any] = response.json()
     return answer
 
 
-def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+def refused(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
     """Check that the answer is a whole problem document of that status and code."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
@@ -66,21 +66,21 @@ def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
 class Caller:
     """One key, and what it asks for. A command gets a new idempotency key unless it names one, or None."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     token: str | None
 
-    async def get(self, path: str, **options: Any) -> httpx.Response:
+    async def get(self, path: str, **options: Any) -> httpx2.Response:
         return await self._ask("GET", path, **options)
 
-    async def post(self, path: str, body: Any = None, *, key: str | None = "new", **options: Any) -> httpx.Response:
+    async def post(self, path: str, body: Any = None, *, key: str | None = "new", **options: Any) -> httpx2.Response:
         if body is not None:
             options["json"] = body
         return await self._ask("POST", path, key=new_key() if key == "new" else key, **options)
 
-    async def delete(self, path: str, *, key: str | None = "new", **options: Any) -> httpx.Response:
+    async def delete(self, path: str, *, key: str | None = "new", **options: Any) -> httpx2.Response:
         return await self._ask("DELETE", path, key=new_key() if key == "new" else key, **options)
 
-    async def _ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
+    async def _ask(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx2.Response:
         headers = {**options.pop("headers", {})}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token is not None else {}
         headers |= {"Idempotency-Key": key} if key is not None else {}
@@ -91,7 +91,7 @@ class Caller:
 class World:
     """The seeded people of the running stack, and what they do before a test begins."""
 
-    def __init__(self, running: Running, http: httpx.AsyncClient) -> None:
+    def __init__(self, running: Running, http: httpx2.AsyncClient) -> None:
         self.running = running
         self.http = http
         self.anonymous = Caller(http, None)
@@ -155,8 +155,8 @@ class World:
 
 @pytest.fixture(scope="session")
 async def world(live_stack: Running) -> AsyncIterator[World]:
-    limits = httpx.Limits(max_connections=50)
-    async with httpx.AsyncClient(base_url=live_stack.api_url, trust_env=False, timeout=60, limits=limits) as http:
+    limits = httpx2.Limits(max_connections=50)
+    async with httpx2.AsyncClient(base_url=live_stack.api_url, trust_env=False, timeout=60, limits=limits) as http:
         yield World(live_stack, http)
 
 

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from stack.demo import demo
@@ -103,7 +103,7 @@ async def test_demo_tells_apart_what_somebody_else_did_at_the_sandbox_before(wor
         "automatic_payment_methods[enabled]": "true",
         "automatic_payment_methods[allow_redirects]": "never",
     }
-    async with httpx.AsyncClient(auth=(running.stripe_api_key or "", ""), trust_env=False) as stripe:
+    async with httpx2.AsyncClient(auth=(running.stripe_api_key or "", ""), trust_env=False) as stripe:
         made = await stripe.post(f"{running.stripe_api_base}/v1/payment_intents", data=charge)
     assert made.json()["status"] == "succeeded"
     lines: list[str] = []

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.conftest import COMMANDS, WORK, Caller, World, good, new_key, path_of, refused
@@ -125,7 +125,7 @@ async def test_refusal_that_is_final_is_replayed_with_its_key(world: World) -> N
 # Who ------------------------------------------------------------------------------------------------------------------
 
 
-async def every_request(caller: Caller, escrow_id: str) -> list[httpx.Response]:
+async def every_request(caller: Caller, escrow_id: str) -> list[httpx2.Response]:
     reads = [f"/escrows/{escrow_id}", f"/escrows/{escrow_id}/timeline"]
     answers = [await caller.get(path) for path in reads]
     for _, path, body, _ in COMMANDS.values():

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import requests
 import schemathesis
@@ -245,5 +245,5 @@ def _use_known(case: Case[Any], known: dict[str, list[str]], rng: random.Random)
 
 
 def test_document_is_served_to_whoever_asks(world: World) -> None:
-    answer = httpx.get(f"{world.running.api_url}/openapi.json", trust_env=False)
+    answer = httpx2.get(f"{world.running.api_url}/openapi.json", trust_env=False)
     assert answer.headers["content-type"] == "application/json"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import asyncpg
-import httpx
+import httpx2
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
 from stack.migrate import ROOT
@@ -185,7 +185,7 @@ _CLIENT_SECRET, _FORGOTTEN = re.compile(rb'"client_secret":"[^"]*"'), b'"client_
 
 
 async def repeat_all(
-    client: RetryingClient, journal: Journal, judge: Callable[[Answered, httpx.Response], str | None]
+    client: RetryingClient, journal: Journal, judge: Callable[[Answered, httpx2.Response], str | None]
 ) -> tuple[int, list[str]]:
     """Repeat every key once more; return how many answers were the first ones byte for byte, and what is wrong.
 
@@ -212,7 +212,7 @@ async def repeat_everything(
 ) -> int:
     """Repeat every key of escrows once more; return how many answers were the first ones byte for byte."""
 
-    def judge(first: Answered, again: httpx.Response) -> str | None:
+    def judge(first: Answered, again: httpx2.Response) -> str | None:
         if again.status_code != first.response.status_code or id_of(again) != id_of(first.response):
             return f"first {first.response.text[:200]}, repeated {again.text[:200]}"
         if "status" in again.json() and again.json()["status"] != final_status.get(again.json()["id"]):

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.faults.plans import Plan, Step
 
@@ -45,7 +45,7 @@ class Answered:
     """A command and the first answer that the client accepted."""
 
     request: Request
-    response: httpx.Response
+    response: httpx2.Response
     began: float
     ended: float
 
@@ -83,14 +83,14 @@ class RetryingClient:
     """Sends commands and questions until they are answered."""
 
     def __init__(self, api_url: str, seed: str, journal: Journal) -> None:
-        self._http = httpx.AsyncClient(base_url=f"{api_url}/api/v1", trust_env=False, timeout=REQUEST_SECONDS)
+        self._http = httpx2.AsyncClient(base_url=f"{api_url}/api/v1", trust_env=False, timeout=REQUEST_SECONDS)
         self._rng = random.Random(seed)
         self._journal = journal
 
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def command(self, request: Request, *, twice: bool = False) -> httpx.Response:
+    async def command(self, request: Request, *, twice: bool = False) -> httpx2.Response:
         """Give a command; raises NoAnswer."""
         began = time.monotonic()
         if twice:
@@ -119,19 +119,19 @@ class RetryingClient:
         answer: dict[str, Any] = response.json()
         return answer
 
-    async def _until_answered(self, request: Request) -> httpx.Response:
+    async def _until_answered(self, request: Request) -> httpx2.Response:
         return await self._persist("POST", request.path, request.token, request.body, request.key)
 
     async def _persist(
         self, method: str, path: str, token: str, body: dict[str, Any] | None = None, key: str | None = None
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         began, pause, troubles = time.monotonic(), FIRST_PAUSE_SECONDS, Counter[str]()
         while time.monotonic() - began < PATIENCE_SECONDS:
             after = 0.0
             try:
                 response = await self._http.request(method, path, json=body, headers=headers)
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 trouble = type(error).__name__
             else:
                 if not may_pass(response):
@@ -147,20 +147,20 @@ class RetryingClient:
         raise NoAnswer(f"{method} {path} ({key}): none within {PATIENCE_SECONDS:.0f} s: {dict(troubles)}")
 
 
-def code_of(response: httpx.Response) -> str:
+def code_of(response: httpx2.Response) -> str:
     try:
         return str(response.json().get("code", ""))
     except ValueError:
         return response.text[:80]
 
 
-def id_of(response: httpx.Response) -> object:
+def id_of(response: httpx2.Response) -> object:
     """Return what the answer is about; a purchase and a refusal name their payment."""
     answer = response.json()
     return answer.get("id") or answer.get("payment_id")
 
 
-def may_pass(response: httpx.Response) -> bool:
+def may_pass(response: httpx2.Response) -> bool:
     """Tell whether the same request may be answered otherwise a moment later."""
     return (
         response.status_code >= 500

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import stripe
 
 from providers.payments.stripe import Client, make_client
@@ -47,7 +47,7 @@ class Payers:
         self._stripe_url = str(sandboxes.dev["stripe_api_base"])
         self._paypal_url = str(sandboxes.dev["paypal_api_base"])
         self._chains_url = str(sandboxes.dev["chains_url"])
-        self._http = httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS)
+        self._http = httpx2.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS)
         self._sdk = stripe_client(sandboxes)
         self._rng = random.Random(seed)
         self.stripe = self._sdk.v1
@@ -68,7 +68,7 @@ class Payers:
                 await act()
                 if await is_done():
                     return
-            except (httpx.HTTPError, stripe.StripeError, ValueError, KeyError) as error:  # the latter: garbage
+            except (httpx2.HTTPError, stripe.StripeError, ValueError, KeyError) as error:  # the latter: garbage
                 trouble = f"{type(error).__name__}: {error}"
             await asyncio.sleep(pause * self._rng.uniform(0.5, 1))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

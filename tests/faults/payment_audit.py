@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import asyncpg
-import httpx
+import httpx2
 import stripe
 from pydantic import TypeAdapter
 from temporalio.client import Client
@@ -384,7 +384,7 @@ async def _runs(findings: Findings, held: Held) -> None:
 async def repeat_payments(findings: Findings, client: RetryingClient, journal: Journal, held: Held) -> None:
     """Repeat every key of payments once more."""
 
-    def judge(first: Answered, again: httpx.Response) -> str | None:
+    def judge(first: Answered, again: httpx2.Response) -> str | None:
         if (again.is_success, id_of(again)) != (first.response.is_success, id_of(first.response)):
             return f"first {first.response.text[:200]}, repeated {again.text[:200]}"
         if (row := held.rows.get(str(id_of(again)))) and again.json().get("status", row.status) != row.status:

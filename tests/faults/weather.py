@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from typing import Any
 
-import httpx
+import httpx2
 
 from stack.sandboxes import Sandboxes
 
@@ -38,7 +38,7 @@ class Weather:
         self._paypal = f"{sandboxes.dev['paypal_api_base']}/_control"
         self._chains = f"{sandboxes.dev['chains_url']}/_control"
         self._rng = random.Random(f"{seed} weather")
-        self._http = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_SECONDS)
+        self._http = httpx2.AsyncClient(trust_env=False, timeout=TIMEOUT_SECONDS)
         self._webhooks: Json = {}
         self.changes = 0
         self.troubles: Counter[str] = Counter()
@@ -113,5 +113,5 @@ class Weather:
         """Set a condition; a sandbox that is dead at the moment is told when it is back, or with the next change."""
         try:
             await self._must(url, body)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             self.troubles[type(error).__name__] += 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-import httpx
+import httpx2
 
 from domain.payment.snapshot import CreatePayment, Movement, MovementKind, Snapshot
 from providers.payments.base import PaymentProvider
@@ -71,11 +71,11 @@ class Harness(Protocol):
         ...
 
 
-class Wire(httpx.AsyncBaseTransport):
+class Wire(httpx2.AsyncBaseTransport):
     """The network between an adapter and its provider, which can be cut, and lose answers."""
 
     def __init__(self) -> None:
-        self._network = httpx.AsyncHTTPTransport()
+        self._network = httpx2.AsyncHTTPTransport()
         self._losing = False
         self._cut = False
         self.requests = 0
@@ -86,20 +86,20 @@ class Wire(httpx.AsyncBaseTransport):
     def cut(self, *, off: bool) -> None:
         self._cut = off
 
-    def changes(self, request: httpx.Request) -> bool:
+    def changes(self, request: httpx2.Request) -> bool:
         """Tell whether a request changes anything; overridden where a POST may not."""
         return request.method != "GET"
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests += 1
         if self._cut:
-            raise httpx.ConnectError("the wire is cut", request=request)
+            raise httpx2.ConnectError("the wire is cut", request=request)
         response = await self._network.handle_async_request(request)
         if self._losing and self.changes(request):
             self._losing = False
             await response.aread()
             await response.aclose()
-            raise httpx.ReadTimeout("the answer was lost", request=request)
+            raise httpx2.ReadTimeout("the answer was lost", request=request)
         return response
 
     async def aclose(self) -> None:

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import httpx
+import httpx2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -35,7 +35,7 @@ class Signer:
 
     chain: tuple[bytes, bytes, bytes] = field(default_factory=a_chain)
     base_url: str = "https://api-m.paypal.com"
-    served: dict[str, httpx.Response] = field(default_factory=dict)
+    served: dict[str, httpx2.Response] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     now: datetime = NOW
     webhook_id: str = "WEBHOOK1"
@@ -55,11 +55,11 @@ class Signer:
             "paypal-auth-algo": "SHA256withRSA",
         }
 
-    def answer(self, request: httpx.Request) -> httpx.Response:
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
         self.fetched.append(str(request.url))
-        return self.served.get(str(request.url), httpx.Response(200, content=self.chain[1] + self.chain[0]))
+        return self.served.get(str(request.url), httpx2.Response(200, content=self.chain[1] + self.chain[0]))
 
-    def provider(self, http: httpx.AsyncClient, **options) -> PayPalProvider:
+    def provider(self, http: httpx2.AsyncClient, **options) -> PayPalProvider:
         given = {
             "client_id": "i",
             "client_secret": "s",
@@ -70,7 +70,7 @@ class Signer:
         return PayPalProvider(http, **given | options)
 
     async def verify(self, body: bytes, headers: dict[str, str], **options):
-        async with httpx.AsyncClient(base_url=self.base_url, transport=httpx.MockTransport(self.answer)) as http:
+        async with httpx2.AsyncClient(base_url=self.base_url, transport=httpx2.MockTransport(self.answer)) as http:
             return await self.provider(http, **options).verify_webhook(body, headers)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import stripe
 
 from domain.payment.snapshot import CreatePayment, Snapshot
@@ -101,7 +101,7 @@ class SandboxHarness(StripeHarness):
         self.url = url
 
     async def control(self, act: str, **body: Any) -> dict[str, Any]:
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             answer = await http.post(f"{self.url}/_control/{act}", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())

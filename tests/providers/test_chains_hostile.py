@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from providers.chains.answers import Node
@@ -62,18 +62,18 @@ TRANSFER = {
 Answer = Callable[[str, Any], Any]
 
 
-def served(answer: Answer) -> httpx.AsyncClient:
+def served(answer: Answer) -> httpx2.AsyncClient:
     """A client of a node that answers paths, or methods of JSON-RPC, as the function says."""
 
-    def respond(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx2.Request) -> httpx2.Response:
         if request.method == "GET":
-            return httpx.Response(200, text=json.dumps(answer(request.url.path, dict(request.url.params))))
+            return httpx2.Response(200, text=json.dumps(answer(request.url.path, dict(request.url.params))))
         sent = json.loads(request.content)
         calls = sent if isinstance(sent, list) else [sent]
         results = [
             {"jsonrpc": "2.0", "id": call["id"], "result": answer(call["method"], call["params"])} for call in calls
         ]
-        return httpx.Response(200, text=json.dumps(results if isinstance(sent, list) else results[0]))
+        return httpx2.Response(200, text=json.dumps(results if isinstance(sent, list) else results[0]))
 
     return answering(respond)
 
@@ -267,7 +267,7 @@ BODIES = [
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 async def test_what_is_no_json_is_refused(body: bytes):
-    node = Node(answering(lambda _: httpx.Response(200, content=body)), "http://node")
+    node = Node(answering(lambda _: httpx2.Response(200, content=body)), "http://node")
     with pytest.raises(ProviderUnavailable):
         await node.get("/")
 
@@ -281,7 +281,7 @@ async def test_an_answer_without_an_end_is_cut_off():
             sent += 1
             yield b" " * 1000
 
-    client = answering(lambda _: httpx.Response(200, content=endless()))
+    client = answering(lambda _: httpx2.Response(200, content=endless()))
     with pytest.raises(ProviderUnavailable) as refused:
         await Node(client, "http://node", max_bytes=10_000).get("/")
     assert refused.value.code == "chain.bad_answer"
@@ -293,7 +293,7 @@ async def test_an_answer_that_never_comes_is_unavailable():
         await asyncio.Event().wait()
         yield b""
 
-    client = answering(lambda _: httpx.Response(200, content=never()))
+    client = answering(lambda _: httpx2.Response(200, content=never()))
     with pytest.raises(ProviderUnavailable) as refused:
         await Node(client, "http://node", timeout=timedelta(milliseconds=10)).get("/")
     assert refused.value.code == "chain.timeout"
@@ -311,13 +311,13 @@ async def test_an_answer_that_never_comes_is_unavailable():
     ],
 )
 async def test_a_batch_that_is_not_complete_is_refused(batch: list[Any]):
-    client = answering(lambda _: httpx.Response(200, json=batch))
+    client = answering(lambda _: httpx2.Response(200, json=batch))
     watcher = EvmWatcher(client, "http://node", usdc_contract=USDC)
     with pytest.raises(ProviderUnavailable):
         await watcher._calls([("eth_getBlockByNumber", ["0x59", True]), ("eth_getBlockByNumber", ["0x5a", True])])
 
 
 async def test_answers_of_a_batch_are_put_in_order():
-    client = answering(lambda _: httpx.Response(200, json=[{"id": 1, "result": "b"}, {"id": 0, "result": "a"}]))
+    client = answering(lambda _: httpx2.Response(200, json=[{"id": 1, "result": "b"}, {"id": 0, "result": "a"}]))
     watcher = EvmWatcher(client, "http://node", usdc_contract=USDC)
     assert await watcher._calls([("one", []), ("two", [])]) == ["a", "b"]

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 from cryptography import x509
 
@@ -17,7 +17,7 @@ from tests.support.paypal import a_chain
 
 async def test_a_certificate_is_fetched_once():
     signer = Signer()
-    async with httpx.AsyncClient(base_url=signer.base_url, transport=httpx.MockTransport(signer.answer)) as http:
+    async with httpx2.AsyncClient(base_url=signer.base_url, transport=httpx2.MockTransport(signer.answer)) as http:
         provider = signer.provider(http)
         for _ in range(3):
             await provider.verify_webhook(BODY, signer.headers(BODY))
@@ -27,14 +27,14 @@ async def test_a_certificate_is_fetched_once():
 async def test_certificates_are_fetched_once_for_all_who_wait_and_few_at_a_time():
     signer, busy, gate = Signer(), asyncio.Event(), asyncio.Event()
 
-    async def answer(request: httpx.Request) -> httpx.Response:
+    async def answer(request: httpx2.Request) -> httpx2.Response:
         signer.fetched.append(str(request.url))
         if len(signer.fetched) == 4:
             busy.set()
         await gate.wait()
-        return httpx.Response(200, content=signer.chain[1] + signer.chain[0])
+        return httpx2.Response(200, content=signer.chain[1] + signer.chain[0])
 
-    async with httpx.AsyncClient(base_url=signer.base_url, transport=httpx.MockTransport(answer)) as http:
+    async with httpx2.AsyncClient(base_url=signer.base_url, transport=httpx2.MockTransport(answer)) as http:
         provider = signer.provider(http)
         wanted = [asyncio.create_task(provider.verify_webhook(BODY, signer.headers(BODY))) for _ in range(20)]
         forged = [signer.headers(BODY, url=f"{CERT_URL}-{number}") for number in range(50)]
@@ -127,7 +127,7 @@ async def test_only_the_hosts_that_were_given_are_asked():
 
 async def test_a_redirect_is_not_followed():
     signer = Signer()
-    signer.served[CERT_URL] = httpx.Response(302, headers={"location": "https://evil.example/cert"})
+    signer.served[CERT_URL] = httpx2.Response(302, headers={"location": "https://evil.example/cert"})
     with pytest.raises(BadSignature):
         await signer.verify(BODY, signer.headers(BODY))
     assert signer.fetched == [CERT_URL]
@@ -136,11 +136,11 @@ async def test_a_redirect_is_not_followed():
 @pytest.mark.parametrize(
     ("served", "expected"),
     [
-        (httpx.Response(404), BadSignature),
-        (httpx.Response(503), ProviderUnavailable),
-        (httpx.Response(200, content=b"no certificate"), BadSignature),
-        (httpx.Response(200, content=b""), BadSignature),
-        (httpx.Response(200, content=a_chain()[1] + b"\n" * 100_000), BadSignature),
+        (httpx2.Response(404), BadSignature),
+        (httpx2.Response(503), ProviderUnavailable),
+        (httpx2.Response(200, content=b"no certificate"), BadSignature),
+        (httpx2.Response(200, content=b""), BadSignature),
+        (httpx2.Response(200, content=a_chain()[1] + b"\n" * 100_000), BadSignature),
     ],
     ids=["missing", "unavailable", "text", "empty", "long"],
 )
@@ -192,7 +192,7 @@ async def test_a_certificate_that_is_not_valid_now_is_refused(start):
 async def test_a_kept_certificate_ends_when_it_ends():
     signer = Signer(chain=make_chain(CERT_NAMES[0], not_before=NOW - timedelta(days=1), lifetime=timedelta(days=2)))
     root = x509.load_pem_x509_certificate(signer.chain[0])
-    async with httpx.AsyncClient(base_url=signer.base_url, transport=httpx.MockTransport(signer.answer)) as http:
+    async with httpx2.AsyncClient(base_url=signer.base_url, transport=httpx2.MockTransport(signer.answer)) as http:
         provider = signer.provider(http, trust_roots=[root])
         await provider.verify_webhook(BODY, signer.headers(BODY))
         signer.now = NOW + timedelta(days=2)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from domain.payment.snapshot import CreatePayment, Snapshot
@@ -20,7 +20,7 @@ from tests.support.paypal import Recorder, RunningPayPal, a_payment, running_pay
 
 
 class PayPalWire(Wire):
-    def changes(self, request: httpx.Request) -> bool:
+    def changes(self, request: httpx2.Request) -> bool:
         return request.method == "POST" and request.url.path != "/v1/oauth2/token"
 
 
@@ -33,7 +33,7 @@ class PayPalHarness:
 
     def __init__(self, paypal: RunningPayPal) -> None:
         self.paypal, self.wire = paypal, PayPalWire()
-        self.http = httpx.AsyncClient(
+        self.http = httpx2.AsyncClient(
             base_url=paypal.url, timeout=30, transport=Recorder(paypal.exchanges, inner=self.wire)
         )
         self.provider = PayPalProvider(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 
 from domain.payment.snapshot import MovementKind
@@ -154,6 +154,6 @@ def test_fees_are_what_paypal_kept_and_negative_when_given_back():
 async def test_times_are_sent_as_rfc_3339_in_utc(paypal):
     await moved(await paypal.provider(), paypal)
     [first, *_] = searches(paypal)
-    assert isinstance(first, httpx.Request)
+    assert isinstance(first, httpx2.Request)
     assert first.url.params["start_date"].endswith("Z")
     assert first.url.params["fields"] == "all"

@@ -2,7 +2,7 @@
 
 import socket
 
-import httpx
+import httpx2
 import pytest
 
 from domain.payment.snapshot import ProviderStatus
@@ -88,16 +88,16 @@ async def test_an_error_while_capturing_is_unknown_and_the_same_key_captures(pay
 async def test_a_change_that_cannot_be_read_afterwards_is_unknown(paypal):
     """The first read of the order answers, the void is made, and the second read is turned away."""
     given = await paypal.paid(await paypal.provider(), a_payment(manual_capture=True))
-    async with httpx.AsyncClient() as plain:
+    async with httpx2.AsyncClient() as plain:
         reads = iter([True, False])
 
         async def answer(request):
             if request.method == "GET" and not next(reads):
-                return httpx.Response(503, json={"name": "SERVICE_UNAVAILABLE"})
+                return httpx2.Response(503, json={"name": "SERVICE_UNAVAILABLE"})
             sent = await plain.send(request)
-            return httpx.Response(sent.status_code, content=sent.content)
+            return httpx2.Response(sent.status_code, content=sent.content)
 
-        async with httpx.AsyncClient(base_url=paypal.url, transport=httpx.MockTransport(answer)) as http:
+        async with httpx2.AsyncClient(base_url=paypal.url, transport=httpx2.MockTransport(answer)) as http:
             credentials = {"client_id": "sandbox-client", "client_secret": "sandbox-secret", "webhook_id": ""}
             provider = PayPalProvider(http, **credentials, trust_roots=[])
             with pytest.raises(OutcomeUnknown):
@@ -128,23 +128,23 @@ async def test_errors_tell_whether_something_may_have_happened(paypal, fault, cr
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (httpx.ConnectError("refused"), ProviderUnavailable),
-        (httpx.ConnectTimeout("slow"), ProviderUnavailable),
-        (httpx.PoolTimeout("busy"), ProviderUnavailable),
-        (httpx.ReadTimeout("silent"), OutcomeUnknown),
-        (httpx.WriteError("reset"), OutcomeUnknown),
-        (httpx.ReadError("reset"), OutcomeUnknown),
-        (httpx.RemoteProtocolError("cut off"), OutcomeUnknown),
+        (httpx2.ConnectError("refused"), ProviderUnavailable),
+        (httpx2.ConnectTimeout("slow"), ProviderUnavailable),
+        (httpx2.PoolTimeout("busy"), ProviderUnavailable),
+        (httpx2.ReadTimeout("silent"), OutcomeUnknown),
+        (httpx2.WriteError("reset"), OutcomeUnknown),
+        (httpx2.ReadError("reset"), OutcomeUnknown),
+        (httpx2.RemoteProtocolError("cut off"), OutcomeUnknown),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, Exception) else one.__name__,
 )
 async def test_a_broken_connection_tells_whether_the_request_was_sent(error, expected):
     def answer(request):
         if request.url.path == "/v1/oauth2/token":
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+            return httpx2.Response(200, json={"access_token": "t", "expires_in": 3600})
         raise error
 
-    async with httpx.AsyncClient(base_url="https://paypal.test", transport=httpx.MockTransport(answer)) as http:
+    async with httpx2.AsyncClient(base_url="https://paypal.test", transport=httpx2.MockTransport(answer)) as http:
         provider = PayPalProvider(http, client_id="i", client_secret="s", webhook_id="w", trust_roots=[])
         with pytest.raises(expected):
             await provider.create(a_payment(), idempotency_key="k")
@@ -155,7 +155,7 @@ async def test_a_broken_connection_tells_whether_the_request_was_sent(error, exp
 async def test_nobody_listening_is_unavailable():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         provider = PayPalProvider(http, client_id="i", client_secret="s", webhook_id="w", trust_roots=[])
         with pytest.raises(ProviderUnavailable):
             await provider.create(a_payment(), idempotency_key="k")
@@ -164,10 +164,10 @@ async def test_nobody_listening_is_unavailable():
 async def test_a_success_that_cannot_be_read_is_unknown():
     def answer(request):
         if request.url.path == "/v1/oauth2/token":
-            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
-        return httpx.Response(201, text="<html>")
+            return httpx2.Response(200, json={"access_token": "t", "expires_in": 3600})
+        return httpx2.Response(201, text="<html>")
 
-    async with httpx.AsyncClient(base_url="https://paypal.test", transport=httpx.MockTransport(answer)) as http:
+    async with httpx2.AsyncClient(base_url="https://paypal.test", transport=httpx2.MockTransport(answer)) as http:
         provider = PayPalProvider(http, client_id="i", client_secret="s", webhook_id="w", trust_roots=[])
         with pytest.raises(OutcomeUnknown):
             await provider.create(a_payment(), idempotency_key="k")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from providers.payments.base import ProviderRefused, ProviderUnavailable
@@ -78,7 +78,7 @@ async def test_a_price_out_of_its_bounds_is_not_believed(chains: ChainsInTest):
 
 @pytest.mark.parametrize("price", [None, 64000, 64000.5, "", "-1", "0", "1e9", "NaN", "Infinity", "1" * 21, "1,5", "٣"])
 async def test_what_is_no_price_is_refused(price: Any):
-    client = answering(lambda _: httpx.Response(200, json={"data": {"currency": "BTC", "rates": {"USD": price}}}))
+    client = answering(lambda _: httpx2.Response(200, json={"data": {"currency": "BTC", "rates": {"USD": price}}}))
     with pytest.raises(ProviderUnavailable):
         await HttpRates(client, "http://prices", clock=Clock()).rate("BTC", "USD")
 
@@ -87,7 +87,7 @@ async def test_what_is_no_price_is_refused(price: Any):
     "answer", [None, [], {}, {"data": {"currency": "ETH", "rates": {"USD": "1"}}}, {"data": {"currency": "BTC"}}]
 )
 async def test_an_answer_about_something_else_is_refused(answer: Any):
-    client = answering(lambda _: httpx.Response(200, json=answer))
+    client = answering(lambda _: httpx2.Response(200, json=answer))
     with pytest.raises(ProviderUnavailable):
         await HttpRates(client, "http://prices", clock=Clock()).rate("BTC", "USD")
 

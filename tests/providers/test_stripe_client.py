@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import httpx
+import httpx2
 import pytest
 import stripe
 
@@ -26,14 +26,14 @@ PAYMENT = CreatePayment(
 class Pretended:
     """A network that answers as it is told, and keeps what it was sent."""
 
-    def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
-        self.sent: list[httpx.Request] = []
+    def __init__(self, answer: Callable[[httpx2.Request], httpx2.Response]) -> None:
+        self.sent: list[httpx2.Request] = []
         self._answer = answer
-        transport = httpx.MockTransport(self._handle)
+        transport = httpx2.MockTransport(self._handle)
         self.client = make_client("sk_test_1", api_base="http://stripe.test", timeout_seconds=1, transport=transport)
         self.provider = StripeProvider(self.client, webhook_secrets=())
 
-    def _handle(self, request: httpx.Request) -> httpx.Response:
+    def _handle(self, request: httpx2.Request) -> httpx2.Response:
         self.sent.append(request)
         return self._answer(request)
 
@@ -41,11 +41,11 @@ class Pretended:
 def refusal(status: int, code: str | None = None, type_: str = "api_error", **headers: str) -> Pretended:
     error = {"type": type_, "message": "No."} | ({"code": code} if code else {})
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Pretended(lambda _: httpx.Response(status, json={"error": error}, headers=named))
+    return Pretended(lambda _: httpx2.Response(status, json={"error": error}, headers=named))
 
 
-def breaking(error: type[httpx.TransportError]) -> Pretended:
-    def answer(request: httpx.Request) -> httpx.Response:
+def breaking(error: type[httpx2.TransportError]) -> Pretended:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         raise error("broken", request=request)
 
     return Pretended(answer)
@@ -55,13 +55,13 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("network", "changing", "reading"),
         [
-            (breaking(httpx.ConnectError), ProviderUnavailable, ProviderUnavailable),
-            (breaking(httpx.ConnectTimeout), ProviderUnavailable, ProviderUnavailable),
-            (breaking(httpx.PoolTimeout), ProviderUnavailable, ProviderUnavailable),
-            (breaking(httpx.ReadTimeout), OutcomeUnknown, ProviderUnavailable),
-            (breaking(httpx.WriteTimeout), OutcomeUnknown, ProviderUnavailable),
-            (breaking(httpx.ReadError), OutcomeUnknown, ProviderUnavailable),
-            (breaking(httpx.RemoteProtocolError), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx2.ConnectError), ProviderUnavailable, ProviderUnavailable),
+            (breaking(httpx2.ConnectTimeout), ProviderUnavailable, ProviderUnavailable),
+            (breaking(httpx2.PoolTimeout), ProviderUnavailable, ProviderUnavailable),
+            (breaking(httpx2.ReadTimeout), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx2.WriteTimeout), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx2.ReadError), OutcomeUnknown, ProviderUnavailable),
+            (breaking(httpx2.RemoteProtocolError), OutcomeUnknown, ProviderUnavailable),
             (refusal(429, "rate_limit"), ProviderUnavailable, ProviderUnavailable),
             (refusal(429, "lock_timeout"), ProviderUnavailable, ProviderUnavailable),
             (refusal(409, "lock_timeout"), ProviderUnavailable, ProviderUnavailable),
@@ -74,8 +74,8 @@ class TestErrors:
             (refusal(401, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(403, None, "invalid_request_error"), ProviderRefused, ProviderRefused),
             (refusal(404, "resource_missing", "invalid_request_error"), ProviderRefused, ProviderRefused),
-            (Pretended(lambda _: httpx.Response(502, text="<html>")), OutcomeUnknown, ProviderUnavailable),
-            (Pretended(lambda _: httpx.Response(200, text="<html>")), OutcomeUnknown, ProviderUnavailable),
+            (Pretended(lambda _: httpx2.Response(502, text="<html>")), OutcomeUnknown, ProviderUnavailable),
+            (Pretended(lambda _: httpx2.Response(200, text="<html>")), OutcomeUnknown, ProviderUnavailable),
         ],
     )
     async def test_each_way_to_fail_says_whether_it_may_have_had_an_effect(
@@ -97,12 +97,12 @@ class TestErrors:
 
 
 class TestRequests:
-    async def sent(self, payment: CreatePayment) -> tuple[httpx.Request, dict[str, str]]:
+    async def sent(self, payment: CreatePayment) -> tuple[httpx2.Request, dict[str, str]]:
         network = refusal(400)
         with pytest.raises(ProviderRefused):
             await network.provider.create(payment, idempotency_key="payment:1:create")
         (request,) = network.sent
-        return request, dict(httpx.QueryParams(request.content.decode()))
+        return request, dict(httpx2.QueryParams(request.content.decode()))
 
     async def test_a_request_carries_its_key_and_nothing_of_this_machine(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -141,7 +141,7 @@ def test_a_client_goes_past_the_proxies_of_the_environment(monkeypatch: pytest.M
 async def test_a_list_reaches_back_to_when_the_payment_was_named():
     named = datetime(2026, 3, 1, 12, tzinfo=UTC)
     payment_id = make_id("pay", unix_ms=int(named.timestamp()) * 1000, entropy=bytes(10))
-    network = Pretended(lambda _: httpx.Response(200, json={"object": "list", "data": [], "has_more": False}))
+    network = Pretended(lambda _: httpx2.Response(200, json={"object": "list", "data": [], "has_more": False}))
     assert await network.provider.find(replace(PAYMENT, payment_id=payment_id), idempotency_key="key") is None
     since = int(network.sent[0].url.params["created[gte]"])
     assert 0 < named.timestamp() - since <= 3600

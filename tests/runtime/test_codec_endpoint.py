@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from http.cookies import SimpleCookie
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -50,14 +50,14 @@ def keys() -> Keys:
     return Keys()
 
 
-def web(keys: Keys, settings: Settings) -> httpx.AsyncClient:
+def web(keys: Keys, settings: Settings) -> httpx2.AsyncClient:
     app = FastAPI()
     app.include_router(codec_router(settings, keys.authenticate))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://127.0.0.1:8000")
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1:8000")
 
 
 @pytest.fixture
-async def http(keys: Keys) -> AsyncIterator[httpx.AsyncClient]:
+async def http(keys: Keys) -> AsyncIterator[httpx2.AsyncClient]:
     async with web(keys, Settings(encryption_keys=SecretStr(f"{KEY_ONE},{KEY_TWO}"), temporal_ui_url=UI)) as client:
         yield client
 
@@ -71,14 +71,14 @@ def from_ui() -> dict[str, str]:
     return {"Origin": UI, "Content-Type": "application/json", "X-Namespace": "default"}
 
 
-async def sealed(http: httpx.AsyncClient) -> dict[str, object]:
+async def sealed(http: httpx2.AsyncClient) -> dict[str, object]:
     answer = await http.post("/codec/encode", json={"payloads": [PLAIN]}, headers=bearer())
     assert answer.status_code == 200
     [payload] = answer.json()["payloads"]
     return dict(payload)
 
 
-async def test_encode_and_decode_are_inverse(http: httpx.AsyncClient) -> None:
+async def test_encode_and_decode_are_inverse(http: httpx2.AsyncClient) -> None:
     payload = await sealed(http)
     assert base64.b64decode(payload["metadata"]["encoding"]) == b"binary/encrypted"  # type: ignore[index]
     answer = await http.post("/codec/decode", json={"payloads": [payload, PLAIN]}, headers=bearer())
@@ -87,7 +87,7 @@ async def test_encode_and_decode_are_inverse(http: httpx.AsyncClient) -> None:
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_login_page_gives_the_ui_a_session(http: httpx.AsyncClient) -> None:
+async def test_login_page_gives_the_ui_a_session(http: httpx2.AsyncClient) -> None:
     payload = await sealed(http)
     assert (await http.get("/codec/login")).status_code == 200
     login = await http.post("/codec/login", data={"key": OPERATOR})
@@ -116,7 +116,7 @@ async def test_login_page_gives_the_ui_a_session(http: httpx.AsyncClient) -> Non
     assert preflight.headers["access-control-allow-methods"] == "POST"
 
 
-async def test_session_ends_with_its_key(http: httpx.AsyncClient, keys: Keys) -> None:
+async def test_session_ends_with_its_key(http: httpx2.AsyncClient, keys: Keys) -> None:
     await http.post("/codec/login", data={"key": OPERATOR})
     del keys.roles[OPERATOR]
     answer = await http.post("/codec/decode", json={"payloads": []}, headers=from_ui())
@@ -124,7 +124,7 @@ async def test_session_ends_with_its_key(http: httpx.AsyncClient, keys: Keys) ->
     assert answer.headers["access-control-allow-origin"] == UI
 
 
-async def test_logout_ends_the_session(http: httpx.AsyncClient) -> None:
+async def test_logout_ends_the_session(http: httpx2.AsyncClient) -> None:
     await http.post("/codec/login", data={"key": OPERATOR})
     await http.post("/codec/logout")
     answer = await http.post("/codec/decode", json={"payloads": []}, headers=from_ui())
@@ -142,14 +142,14 @@ def test_session_is_over_after_an_hour_and_only_its_maker_reads_it() -> None:
 
 
 @pytest.mark.parametrize("cookie", ["forged", base64.b64encode(b"\x00" * 60).decode()])
-async def test_forged_session_is_refused(http: httpx.AsyncClient, cookie: str) -> None:
+async def test_forged_session_is_refused(http: httpx2.AsyncClient, cookie: str) -> None:
     headers = {**from_ui(), "Cookie": f"{COOKIE}={cookie}"}
     answer = await http.post("/codec/decode", json={"payloads": []}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "auth.invalid")
 
 
 @pytest.mark.parametrize("origin", [None, "http://127.0.0.1:9999", "http://evil.example", "null"])
-async def test_session_is_taken_from_the_ui_alone(http: httpx.AsyncClient, origin: str | None) -> None:
+async def test_session_is_taken_from_the_ui_alone(http: httpx2.AsyncClient, origin: str | None) -> None:
     await http.post("/codec/login", data={"key": OPERATOR})
     headers = {"Content-Type": "application/json"} | ({"Origin": origin} if origin else {})
     answer = await http.post("/codec/decode", json={"payloads": []}, headers=headers)
@@ -160,30 +160,30 @@ async def test_session_is_taken_from_the_ui_alone(http: httpx.AsyncClient, origi
 
 
 @pytest.mark.parametrize(("key", "status"), [(MEMBER, 403), ("bsk_unknown", 401), ("", 401), ("x" * 5000, 413)])
-async def test_only_operators_get_a_session(http: httpx.AsyncClient, key: str, status: int) -> None:
+async def test_only_operators_get_a_session(http: httpx2.AsyncClient, key: str, status: int) -> None:
     answer = await http.post("/codec/login", data={"key": key})
     assert answer.status_code == status
     assert "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/codec/decode", "/codec/encode"])
-async def test_without_a_key_or_with_another_role_nothing_is_told(http: httpx.AsyncClient, path: str) -> None:
+async def test_without_a_key_or_with_another_role_nothing_is_told(http: httpx2.AsyncClient, path: str) -> None:
     assert (await http.post(path, json={"payloads": [PLAIN]})).status_code == 401
     assert (await http.post(path, json={"payloads": [PLAIN]}, headers=bearer(MEMBER))).status_code == 403
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"payloads": 5}', '{"payloads": [5]}', "[" * 5000, "\xff"])
-async def test_bad_body_is_a_problem_document(http: httpx.AsyncClient, body: str) -> None:
+async def test_bad_body_is_a_problem_document(http: httpx2.AsyncClient, body: str) -> None:
     answer = await http.post("/codec/decode", content=body.encode("latin-1"), headers=bearer())
     assert (answer.status_code, answer.json()["code"]) == (400, "request.invalid")
 
 
-async def test_namespace_of_another_deployment_is_refused(http: httpx.AsyncClient) -> None:
+async def test_namespace_of_another_deployment_is_refused(http: httpx2.AsyncClient) -> None:
     answer = await http.post("/codec/decode", json={"payloads": []}, headers=bearer() | {"X-Namespace": "other"})
     assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
 
 
-async def test_payload_of_an_unknown_key_is_a_problem_that_names_it(http: httpx.AsyncClient, keys: Keys) -> None:
+async def test_payload_of_an_unknown_key_is_a_problem_that_names_it(http: httpx2.AsyncClient, keys: Keys) -> None:
     payload = await sealed(http)
     async with web(keys, Settings(encryption_keys=SecretStr(KEY_TWO))) as other:
         answer = await other.post("/codec/decode", json={"payloads": [payload]}, headers=bearer())
@@ -198,7 +198,7 @@ async def test_without_encryption_payloads_come_back_as_they_are(keys: Keys) -> 
             assert answer.json() == {"payloads": [PLAIN]}
 
 
-async def test_card_number_is_not_sealed(http: httpx.AsyncClient) -> None:
+async def test_card_number_is_not_sealed(http: httpx2.AsyncClient) -> None:
     data = base64.b64encode(b'{"reason":"paid by 4242 4242 4242 4242"}').decode()
     payload = {"metadata": PLAIN["metadata"], "data": data}
     answer = await http.post("/codec/encode", json={"payloads": [PLAIN, payload]}, headers=bearer())
@@ -214,7 +214,7 @@ def test_loopback_has_two_names() -> None:
 
 
 @pytest.mark.temporal
-async def test_codec_opens_what_a_real_history_holds(http: httpx.AsyncClient, settings: Settings) -> None:
+async def test_codec_opens_what_a_real_history_holds(http: httpx2.AsyncClient, settings: Settings) -> None:
     client = await connect(settings.model_copy(update={"encryption_keys": SecretStr(KEY_ONE)}))
     plain = await Client.connect(settings.temporal_address)
     queue = new_id("queue")

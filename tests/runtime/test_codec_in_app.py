@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.db
 
 
 @pytest.fixture
-async def http(database_urls: DatabaseUrls, db: Database) -> AsyncIterator[httpx.AsyncClient]:
+async def http(database_urls: DatabaseUrls, db: Database) -> AsyncIterator[httpx2.AsyncClient]:
     settings = Settings(
         database_url=database_urls.tenant,
         platform_database_url=database_urls.platform,
@@ -30,12 +30,12 @@ async def http(database_urls: DatabaseUrls, db: Database) -> AsyncIterator[httpx
     app = create_app(settings, database=db)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1:8000") as client,
     ):
         yield client
 
 
-async def test_operator_reads_in_the_ui_until_the_key_is_revoked(http: httpx.AsyncClient, db: Database) -> None:
+async def test_operator_reads_in_the_ui_until_the_key_is_revoked(http: httpx2.AsyncClient, db: Database) -> None:
     async with db.platform() as session:
         boss = await operator_key(session, "codec-boss")
     authority = {"Authorization": f"Bearer {boss}"}
@@ -56,7 +56,7 @@ async def test_operator_reads_in_the_ui_until_the_key_is_revoked(http: httpx.Asy
     assert refused.headers["access-control-allow-origin"] == UI
 
 
-async def test_key_of_a_tenant_reads_nothing(http: httpx.AsyncClient, db: Database) -> None:
+async def test_key_of_a_tenant_reads_nothing(http: httpx2.AsyncClient, db: Database) -> None:
     async with db.platform() as session:
         boss = await operator_key(session, "codec-boss-two")
     authority = {"Authorization": f"Bearer {boss}"}
@@ -70,12 +70,12 @@ async def test_key_of_a_tenant_reads_nothing(http: httpx.AsyncClient, db: Databa
     assert (refused.status_code, refused.json()["code"]) == (403, "auth.forbidden")
 
 
-async def test_codec_is_not_part_of_the_openapi_document(http: httpx.AsyncClient) -> None:
+async def test_codec_is_not_part_of_the_openapi_document(http: httpx2.AsyncClient) -> None:
     document = (await http.get("/openapi.json")).json()
     assert not [path for path in document["paths"] if "codec" in path]
 
 
-async def test_metrics_name_routes_of_the_codec(http: httpx.AsyncClient) -> None:
+async def test_metrics_name_routes_of_the_codec(http: httpx2.AsyncClient) -> None:
     await http.post("/codec/decode", json={"payloads": []})
     text = (await http.get("/metrics")).text
     assert 'bursar_http_requests_total{method="POST",route="/codec/decode",status="401"} 1.0' in text

@@ -3,7 +3,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI, Response
 from prometheus_client.metrics_core import Metric
@@ -78,14 +78,14 @@ def metrics() -> ApiMetrics:
 
 
 @pytest.fixture
-async def http(metrics: ApiMetrics) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=app_of(metrics))
-    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+async def http(metrics: ApiMetrics) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=app_of(metrics))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://api") as client:
         yield client
 
 
 async def test_requests_are_counted_by_route_template_and_never_by_path(
-    http: httpx.AsyncClient, metrics: ApiMetrics
+    http: httpx2.AsyncClient, metrics: ApiMetrics
 ) -> None:
     for path in ("/api/v1/escrows/esc_1", "/api/v1/escrows/esc_2", "/api/escrows/esc_3", "/nowhere", "/api/v1/x/y"):
         await http.get(path)
@@ -103,7 +103,7 @@ async def test_requests_are_counted_by_route_template_and_never_by_path(
     assert b"esc_1" not in metrics.render()[0]
 
 
-async def test_durations_are_counted_beside(http: httpx.AsyncClient, metrics: ApiMetrics) -> None:
+async def test_durations_are_counted_beside(http: httpx2.AsyncClient, metrics: ApiMetrics) -> None:
     await http.get("/api/v1/escrows/esc_1")
     labels = (("method", "GET"), ("route", "/api/v1/escrows/{escrow_id}"))
     found = of(metrics)
@@ -111,7 +111,7 @@ async def test_durations_are_counted_beside(http: httpx.AsyncClient, metrics: Ap
     assert found[("bursar_http_request_duration_seconds_sum", labels)] > 0
 
 
-async def test_requests_in_flight_come_back_to_zero(http: httpx.AsyncClient, metrics: ApiMetrics) -> None:
+async def test_requests_in_flight_come_back_to_zero(http: httpx2.AsyncClient, metrics: ApiMetrics) -> None:
     assert (await http.get("/healthz")).json() == {"in_flight": 1}
     await http.post("/api/v1/escrows/esc_1/fund")
     assert of(metrics)[("bursar_http_requests_in_flight", ())] == 0
@@ -121,8 +121,8 @@ async def test_request_that_breaks_is_counted_as_500(metrics: ApiMetrics) -> Non
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError("broken")
 
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=Edge(broken, max_body_bytes=1000, metrics=metrics)), base_url="http://api"
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=Edge(broken, max_body_bytes=1000, metrics=metrics)), base_url="http://api"
     ) as http:
         assert (await http.get("/x")).status_code == 500
     assert requests(metrics) == {("GET", "unmatched", "500"): 1}
@@ -173,7 +173,7 @@ async def test_worker_serves_its_metrics_on_loopback(settings: Settings) -> None
         await handle.execute_update(SampleWorkflow.pay, Pay(how="regular well"))
         await handle.signal(SampleWorkflow.finish)
         await handle.result()
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         answer = await http.get(f"http://127.0.0.1:{serving.worker_metrics_port}/metrics")
     names = {name for name, _ in samples(answer.text)}
     # The names that docs/observability.md gives.

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-import httpx
+import httpx2
 from fastapi import APIRouter, FastAPI
 from temporalio.worker import Worker
 
@@ -39,11 +39,11 @@ async def main() -> None:
 
     app = FastAPI(telemetry=telemetry.fastapi())
     app.include_router(router, prefix="/api/v1")
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx2.ASGITransport(app=app)
     workflow_id = new_id("run")
     async with (
         Worker(client, task_queue=queue, workflows=[TracedWorkflow], activities=[Books(database).post]),
-        httpx.AsyncClient(transport=transport, base_url="http://api") as http,
+        httpx2.AsyncClient(transport=transport, base_url="http://api") as http,
     ):
         handle = await client.start_workflow(TracedWorkflow.run, id=workflow_id, task_queue=queue)
         headers = {"baggage": "user=SECRETBAGGAGE"}

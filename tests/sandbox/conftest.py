@@ -2,10 +2,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import stripe
 
+from providers.payments.stripe.client import HttpClient
 from sandbox.stripe.app import build
 from sandbox.stripe.core import API_VERSION, Sandbox
 from sandbox.stripe.store import Store
@@ -18,7 +19,7 @@ class StripeSandbox:
 
     url: str
     client: stripe.StripeClient
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     sandbox: Sandbox
 
     async def control(self, path: str, /, **body: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ class StripeSandbox:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
-    async def raw(self, method: str, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx.Response:
+    async def raw(self, method: str, path: str, data: dict[str, str] | None = None, **headers: str) -> httpx2.Response:
         """Sends a form as it is; an empty header is not sent."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"Authorization": f"Bearer {STRIPE_KEY}", "Stripe-Version": API_VERSION} | named
@@ -37,13 +38,13 @@ class StripeSandbox:
 @pytest.fixture(scope="session")
 async def running_stripe_sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StripeSandbox]:
     sandbox = Sandbox(Store(tmp_path_factory.mktemp("stripe") / "stripe.sqlite"), check_answers=True)
-    transport = stripe.HTTPXClient()
+    transport = HttpClient(80, None)
     with serving(build(sandbox)) as url:
         sandbox.base_url = url
         client = stripe.StripeClient(
             STRIPE_KEY, base_addresses={"api": url}, max_network_retries=0, http_client=transport
         )
-        async with httpx.AsyncClient() as http:
+        async with httpx2.AsyncClient() as http:
             yield StripeSandbox(url, client, http, sandbox)
         await transport.close_async()
     sandbox.store.close()

@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
@@ -87,7 +87,7 @@ def launched(data_dir: Path, program: str | None = None, **environment: str) -> 
 
 def balance(dev: dict[str, Any]) -> str:
     headers = {"Authorization": f"Bearer {dev['keys']['client']}"}
-    answer = httpx.get(f"{dev['api_url']}/api/v1/billing/balance", headers=headers, trust_env=False, timeout=30)
+    answer = httpx2.get(f"{dev['api_url']}/api/v1/billing/balance", headers=headers, trust_env=False, timeout=30)
     assert answer.status_code == 200, answer.text
     available: str = answer.json()["available"]
     return available
@@ -96,7 +96,7 @@ def balance(dev: dict[str, Any]) -> str:
 def call(dev: dict[str, Any], method: str, path: str, key: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {dev['keys'][key]}", "Idempotency-Key": f"{method} {path} {body}"}
     url = f"{dev['api_url']}/api/v1{path}"
-    answer = httpx.request(method, url, headers=headers, json=body, trust_env=False, timeout=60)
+    answer = httpx2.request(method, url, headers=headers, json=body, trust_env=False, timeout=60)
     assert answer.status_code < 300, answer.text
     content: dict[str, Any] = answer.json()
     return content

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 
 from domain.payment.snapshot import CreatePayment
 from providers.chains.addresses import BitcoinAccount, EthereumAccount, TonAccount
@@ -29,18 +29,18 @@ CHAIN_OF = {"BTC": "btc", "ETH": "evm", "USDC": "evm", "TON": "ton"}
 AMOUNTS = {"BTC": 150_000, "ETH": 20_000_000, "USDC": 25_000_000, "TON": 3_000_000_000}
 
 
-class Wire(httpx.AsyncBaseTransport):
+class Wire(httpx2.AsyncBaseTransport):
     """Hands requests to the sandbox in this process unless it is cut."""
 
     def __init__(self, app: Any) -> None:
-        self._inner = httpx.ASGITransport(app=app)
+        self._inner = httpx2.ASGITransport(app=app)
         self.is_cut = False
-        self.requests: list[httpx.Request] = []
+        self.requests: list[httpx2.Request] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         if self.is_cut:
-            raise httpx.ConnectError("the wire is cut", request=request)
+            raise httpx2.ConnectError("the wire is cut", request=request)
         return await self._inner.handle_async_request(request)
 
 
@@ -63,7 +63,7 @@ class ChainsInTest:
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store()
         self.wire = Wire(build(self.store))
-        self.http = httpx.AsyncClient(transport=self.wire, base_url="http://chains")
+        self.http = httpx2.AsyncClient(transport=self.wire, base_url="http://chains")
         self.clock = Clock()
         self.bitcoin = EsploraWatcher(self.http, "http://chains/btc/api", confirmations=CONFIRMATIONS["btc"])
         self.ethereum = EvmWatcher(
@@ -115,6 +115,6 @@ class ChainsInTest:
         self.store.close()
 
 
-def answering(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.AsyncClient:
+def answering(answer: Callable[[httpx2.Request], httpx2.Response]) -> httpx2.AsyncClient:
     """A client of a service that answers as the function says."""
-    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return httpx2.AsyncClient(transport=httpx2.MockTransport(answer))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import uvicorn
 from cryptography import x509
 from starlette.applications import Starlette
@@ -51,13 +51,13 @@ SHAPES = [
 
 
 @dataclass
-class Recorder(httpx.AsyncBaseTransport):
+class Recorder(httpx2.AsyncBaseTransport):
     """Sends requests on and keeps each with its answer."""
 
-    exchanges: list[tuple[httpx.Request, httpx.Response]]
-    inner: httpx.AsyncBaseTransport = field(default_factory=httpx.AsyncHTTPTransport)
+    exchanges: list[tuple[httpx2.Request, httpx2.Response]]
+    inner: httpx2.AsyncBaseTransport = field(default_factory=httpx2.AsyncHTTPTransport)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await self.inner.handle_async_request(request)
         await response.aread()
         self.exchanges.append((request, response))
@@ -74,10 +74,10 @@ class RunningPayPal:
     url: str
     data_dir: Path
     stack: contextlib.AsyncExitStack
-    exchanges: list[tuple[httpx.Request, httpx.Response]] = field(default_factory=list)
+    exchanges: list[tuple[httpx2.Request, httpx2.Response]] = field(default_factory=list)
 
-    async def http(self, patience: int = 30) -> httpx.AsyncClient:
-        client = httpx.AsyncClient(base_url=self.url, timeout=patience, transport=Recorder(self.exchanges))
+    async def http(self, patience: int = 30) -> httpx2.AsyncClient:
+        client = httpx2.AsyncClient(base_url=self.url, timeout=patience, transport=Recorder(self.exchanges))
         return await self.stack.enter_async_context(client)
 
     async def provider(self, patience: int = 30, **options: Any) -> PayPalProvider:
@@ -102,13 +102,13 @@ class RunningPayPal:
         await self.control("clock", advance_seconds=int(timedelta(**by).total_seconds()))
 
     async def control(self, path: str, /, **body: Any) -> Any:
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx2.AsyncClient(base_url=self.url) as http:
             response = await http.post(f"/_control/{path}", json=body)
             assert response.is_success, response.text
             return response.json()
 
     async def orders(self) -> list[dict[str, Any]]:
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx2.AsyncClient(base_url=self.url) as http:
             orders: list[dict[str, Any]] = (await http.get("/_control/orders")).json()["orders"]
             return orders
 
@@ -170,7 +170,7 @@ def served(app: Starlette, listening: socket.socket) -> Iterator[None]:
         thread.join()
 
 
-def check(exchanges: list[tuple[httpx.Request, httpx.Response]]) -> None:
+def check(exchanges: list[tuple[httpx2.Request, httpx2.Response]]) -> None:
     """Checks requests and answers against the shapes written here, and against PayPal's documents where those are."""
     wrong = []
     for request, response in exchanges:
@@ -180,7 +180,7 @@ def check(exchanges: list[tuple[httpx.Request, httpx.Response]]) -> None:
     assert wrong == [], "\n".join(wrong)
 
 
-def mismatches(request: httpx.Request, response: httpx.Response) -> list[str]:
+def mismatches(request: httpx2.Request, response: httpx2.Response) -> list[str]:
     found = [
         (asked, answered)
         for method, path, asked, answered in SHAPES

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import jsonschema_rs
 
 Schema = dict[str, Any]
@@ -40,7 +40,7 @@ class Published:
         ]
         self._validators: dict[tuple[str, str, bool], jsonschema_rs.Validator] = {}
 
-    def mismatches(self, request: httpx.Request, response: httpx.Response) -> list[str]:
+    def mismatches(self, request: httpx2.Request, response: httpx2.Response) -> list[str]:
         for method, path, operation, name in self._operations:
             if method == request.method and path.fullmatch(request.url.path):
                 where = f"{operation['operationId']} {response.status_code}"
@@ -56,7 +56,7 @@ class Published:
         self.checked[f"resource {schema}"] += 1
         return self._check({"$ref": f"#/components/schemas/{schema}"}, document, resource, strict=True)
 
-    def _operation(self, operation: Schema, name: str, request: httpx.Request, response: httpx.Response) -> list[str]:
+    def _operation(self, operation: Schema, name: str, request: httpx2.Request, response: httpx2.Response) -> list[str]:
         wrong = self._headers(operation, name, request)
         if request.content and response.is_success:
             schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
@@ -75,7 +75,7 @@ class Published:
         found = self._check(schema, name, response.json(), strict=response.is_success)
         return wrong + [f"answer{what}" for what in found]
 
-    def _headers(self, operation: Schema, name: str, request: httpx.Request) -> list[str]:
+    def _headers(self, operation: Schema, name: str, request: httpx2.Request) -> list[str]:
         parameters = [self._resolve(parameter, name) for parameter in operation.get("parameters", [])]
         known = {parameter["name"].lower(): parameter for parameter in parameters if parameter["in"] == "header"}
         sent = {key: value for key, value in request.headers.items() if key.startswith(("paypal-", "prefer"))}

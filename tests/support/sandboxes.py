@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import stripe
 import uvicorn
 from starlette.applications import Starlette
 
+from providers.payments.stripe.client import HttpClient
 from stack.migrate import ROOT
 from stack.temporal import free_port
 
@@ -55,7 +56,7 @@ class RunningStripe:
 
     def client(self, **options: Any) -> stripe.StripeClient:
         """Returns the official client against this sandbox; whoever asks closes its HTTP client."""
-        options = {"api_key": STRIPE_KEY, "max_network_retries": 0, "http_client": stripe.HTTPXClient()} | options
+        options = {"api_key": STRIPE_KEY, "max_network_retries": 0, "http_client": HttpClient(80, None)} | options
         return stripe.StripeClient(base_addresses={"api": self.url}, **options)
 
     def kill(self) -> None:
@@ -89,8 +90,8 @@ def await_health(url: str, process: "subprocess.Popen[bytes]") -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the sandbox ended with {process.returncode}")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/_control/health").status_code == httpx.codes.OK:
+        with contextlib.suppress(httpx2.TransportError):
+            if httpx2.get(f"{url}/_control/health").status_code == httpx2.codes.OK:
                 return
         time.sleep(0.02)
     raise TimeoutError(f"no sandbox at {url}")

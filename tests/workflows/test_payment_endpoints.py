@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from sqlalchemy import text
 
@@ -69,24 +69,24 @@ class Shop:
         opened: dict[str, Any] = good(await self.payer.post("/escrows", {"contract_id": contract["id"]}), 201)
         return opened
 
-    async def fund(self, escrow: dict[str, Any], body: dict[str, Any], key: str | None = None) -> httpx.Response:
+    async def fund(self, escrow: dict[str, Any], body: dict[str, Any], key: str | None = None) -> httpx2.Response:
         return await self.payer.post(f"/escrows/{escrow['id']}/fund", body, key=key or new_key())
 
 
 @pytest.fixture(scope="session")
-async def http(stage: Stage, database_urls: DatabaseUrls) -> AsyncIterator[httpx.AsyncClient]:
+async def http(stage: Stage, database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
     settings = settings_for(database_urls, command_timeout="PT60S")
     providers: Any = {"stripe": stage.fake}
     app = create_app(settings, database=stage.database, temporal=stage.client, providers=Providers(providers))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bursar.test") as client,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
     ):
         yield client
 
 
 @pytest.fixture
-async def shop(stage: Stage, http: httpx.AsyncClient) -> AsyncIterator[Shop]:
+async def shop(stage: Stage, http: httpx2.AsyncClient) -> AsyncIterator[Shop]:
     async with stage.database.platform() as session:
         operator = Caller(http, await operator_key(session, f"operator-{new_key()}-of-the-shop-tests"))
     callers = []
@@ -227,7 +227,7 @@ async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -
     await shop.until(await shop.told(bought), "succeeded")
     path = f"/payments/{bought['payment_id']}"
 
-    async def again(command: str, body: dict[str, Any]) -> httpx.Response:
+    async def again(command: str, body: dict[str, Any]) -> httpx2.Response:
         async with shop.stage.database.platform() as session:
             await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
         return await shop.payer.post(f"{path}/{command}", body, key=key)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -60,7 +60,7 @@ class Intruder:
 
     stage: Stage
     plain: Client
-    codec: httpx.AsyncClient
+    codec: httpx2.AsyncClient
 
     async def seal(self, content: dict[str, Any]) -> Payload:
         """Have the codec seal a signal for `kim`, as the Temporal UI does."""
@@ -98,7 +98,7 @@ async def temporal(database_urls: Any) -> AsyncIterator[Intruder]:
     environment = await server_with_keys()
     async with environment, stage_on(environment, database_urls, sealed_signals=True) as stage:
         plain = await client_in_clear(environment)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://api") as codec:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api") as codec:
             yield Intruder(stage, plain, codec)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 
 from providers.payments.base import OutcomeUnknown, ProviderError, ProviderRefused, ProviderUnavailable
 
@@ -17,7 +17,7 @@ MAX_REQUEST_ID_LENGTH = 108
 #: A token is renewed this long before it ends, so that none ends on its way.
 TOKEN_MARGIN = timedelta(seconds=60)
 #: Errors that say that nothing was sent.
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 #: The same request, or another one on the same object, is still being worked on.
 IN_PROGRESS = frozenset({"PREVIOUS_REQUEST_IN_PROGRESS", "ORDER_COMPLETION_IN_PROGRESS"})
 
@@ -35,11 +35,11 @@ class PayPalClient:
     """Sends requests with a valid token and tells every outcome as an object or as one of `providers.payments.base`."""
 
     def __init__(
-        self, http: httpx.AsyncClient, *, client_id: str, client_secret: str, clock: Callable[[], datetime]
+        self, http: httpx2.AsyncClient, *, client_id: str, client_secret: str, clock: Callable[[], datetime]
     ) -> None:
         """Take the HTTP client, whose `base_url` is PayPal's API and which has the time limits."""
         self._http = http
-        self._credentials = httpx.BasicAuth(client_id, client_secret)
+        self._credentials = httpx2.BasicAuth(client_id, client_secret)
         self._clock = clock
         self._token: tuple[str, datetime] | None = None
         self._renewal = asyncio.Lock()
@@ -57,7 +57,7 @@ class PayPalClient:
             )
         return await self._send(self._http.build_request("POST", path, json=body, headers=headers), changes=True)
 
-    async def _send(self, request: httpx.Request, *, changes: bool) -> Json:
+    async def _send(self, request: httpx2.Request, *, changes: bool) -> Json:
         token = await self._valid_token()
         response = await self._exchange(request, token, changes=changes)
         if response.status_code == 401:
@@ -65,11 +65,11 @@ class PayPalClient:
             response = await self._exchange(request, token, changes=changes)
         return read(response, changes=changes)
 
-    async def _exchange(self, request: httpx.Request, token: str, *, changes: bool) -> httpx.Response:
+    async def _exchange(self, request: httpx2.Request, token: str, *, changes: bool) -> httpx2.Response:
         request.headers["Authorization"] = f"Bearer {token}"
         try:
             return await self._http.send(request, follow_redirects=False)
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise silence(error, changes=changes) from error
 
     async def _valid_token(self, *, instead_of: str | None = None) -> str:
@@ -85,21 +85,21 @@ class PayPalClient:
                     auth=self._credentials,
                     follow_redirects=False,
                 )
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 raise silence(error, changes=False) from error
             answer = read(response, changes=False)
             self._token = str(answer["access_token"]), asked_at + timedelta(seconds=int(answer["expires_in"]))
             return self._token[0]
 
 
-def silence(error: httpx.TransportError, *, changes: bool) -> ProviderError:
+def silence(error: httpx2.TransportError, *, changes: bool) -> ProviderError:
     """Tell what a connection that failed means: a request that may have arrived may have had its effect."""
     if changes and not isinstance(error, NOT_SENT):
         return OutcomeUnknown(f"PayPal did not answer: {type(error).__name__}.", code="paypal.no_answer")
     return ProviderUnavailable(f"PayPal cannot be reached: {type(error).__name__}.", code="paypal.unreachable")
 
 
-def read(response: httpx.Response, *, changes: bool) -> Json:
+def read(response: httpx2.Response, *, changes: bool) -> Json:
     """Return the object in an answer, or raise what the answer means."""
     body = _object(response)
     if response.is_success:
@@ -120,7 +120,7 @@ def read(response: httpx.Response, *, changes: bool) -> Json:
     raise PayPalRefused(detail, code=issue, links=links)
 
 
-def _object(response: httpx.Response) -> Json | None:
+def _object(response: httpx2.Response) -> Json | None:
     try:
         body = response.json()
     except ValueError:

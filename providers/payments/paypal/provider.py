@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
+import httpx2
 from cryptography import x509
 
 from domain.payment.snapshot import (
@@ -37,6 +37,7 @@ from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
 from providers.payments.paypal.snapshots import our_refund_id, payments, refund_snapshot, snapshot
 from providers.payments.paypal.statement import MAX_WINDOW, Statement
 from providers.payments.paypal.webhooks import CERT_HOSTS, WebhookVerifier, provider_event
+from providers.tls import trusted
 
 LIVE_HOSTS = frozenset({"api.paypal.com", "api-m.paypal.com"})
 
@@ -85,7 +86,7 @@ def system_clock() -> datetime:
 def trusted_roots() -> list[x509.Certificate]:
     """Return the roots that HTTPS requests of this process trust."""
     roots = []
-    for der in httpx.create_ssl_context().get_ca_certs(binary_form=True):
+    for der in trusted().get_ca_certs(binary_form=True):
         # Roots that a strict parser warns of or refuses are not trusted.
         with warnings.catch_warnings(), contextlib.suppress(ValueError, Warning):
             warnings.simplefilter("error")
@@ -100,7 +101,7 @@ class PayPalProvider:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         *,
         client_id: str,
         client_secret: str,

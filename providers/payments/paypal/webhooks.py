@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -49,7 +49,7 @@ class WebhookVerifier:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: httpx2.AsyncClient,
         *,
         webhook_id: str,
         cert_hosts: Sequence[str],
@@ -93,12 +93,12 @@ class WebhookVerifier:
         if not -MAX_SKEW <= age <= MAX_AGE:
             raise BadSignature("The webhook was transmitted too long ago, or not yet.")
 
-    def _checked_url(self, text: str) -> httpx.URL:
+    def _checked_url(self, text: str) -> httpx2.URL:
         """Return the certificate's address in the one form that is allowed, or refuse it."""
         try:
-            url = httpx.URL(text)
+            url = httpx2.URL(text)
             host = url.host
-        except (httpx.InvalidURL, ValueError) as error:  # the latter: a host that is written as IDNA and is none
+        except (httpx2.InvalidURL, ValueError) as error:  # the latter: a host that is written as IDNA and is none
             raise BadSignature("The certificate's address cannot be read.") from error
         api = self._http.base_url
         ours = url.scheme == "http" and api.host in _LOOPBACK and _origin(url) == _origin(api)
@@ -112,7 +112,7 @@ class WebhookVerifier:
             return url
         raise BadSignature("The certificate's address is none of PayPal's.")
 
-    async def _chain(self, url: httpx.URL) -> list[x509.Certificate]:
+    async def _chain(self, url: httpx2.URL) -> list[x509.Certificate]:
         """Return what is at an address, fetched once however many ask, and few addresses at a time.
 
         Anybody can send webhooks that name addresses of PayPal's: they must not make us flood it, nor take the
@@ -133,7 +133,7 @@ class WebhookVerifier:
             self._chains[address] = chain
         return self._chains[address]
 
-    async def _fetch(self, url: httpx.URL) -> list[x509.Certificate]:
+    async def _fetch(self, url: httpx2.URL) -> list[x509.Certificate]:
         pem = b""
         try:
             async with self._http.stream("GET", url, follow_redirects=False) as response:
@@ -145,7 +145,7 @@ class WebhookVerifier:
                     pem += part
                     if len(pem) > _MAX_CERT_BYTES:
                         raise BadSignature("The webhook's certificate is too long to be one.")
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise ProviderUnavailable(
                 "PayPal's certificate cannot be fetched now.", code="paypal.certificate"
             ) from error
@@ -198,5 +198,5 @@ def _event(event: Mapping[str, Any], *, livemode: bool) -> ProviderEvent:
     )
 
 
-def _origin(url: httpx.URL) -> tuple[str, str]:
+def _origin(url: httpx2.URL) -> tuple[str, str]:
     return url.scheme, url.netloc.decode("ascii")

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
+import httpx2
 import stripe
+
+from providers.tls import trusted
 
 #: Shorter than the five seconds after which common servers close an idle connection: a request that is sent into a
 #: closing connection ends as an unknown outcome.
@@ -13,20 +15,21 @@ _KEEP_ALIVE_SECONDS = 4
 
 
 class HttpClient(stripe.HTTPClient):
-    """Sends the SDK's requests over httpx; a failure keeps httpx's own error as its cause.
+    """Sends the SDK's requests over httpx2; a failure keeps httpx2's own error as its cause.
 
-    The SDK's own httpx client takes proxies from the environment, which would send even loopback traffic through them.
+    The SDK's own httpx2 client takes proxies from the environment, which would send even loopback traffic through them.
     """
 
-    name = "httpx"
+    name = "httpx2"
 
-    def __init__(self, timeout_seconds: int, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(self, timeout_seconds: int, transport: httpx2.AsyncBaseTransport | None) -> None:
         """Open no connection yet; `transport` stands in for the network."""
         super().__init__()
-        self._http = httpx.AsyncClient(
+        self._http = httpx2.AsyncClient(
             transport=transport,
-            timeout=httpx.Timeout(timeout_seconds, connect=min(timeout_seconds, 5)),
-            limits=httpx.Limits(
+            verify=trusted(),
+            timeout=httpx2.Timeout(timeout_seconds, connect=min(timeout_seconds, 5)),
+            limits=httpx2.Limits(
                 max_connections=100, max_keepalive_connections=50, keepalive_expiry=_KEEP_ALIVE_SECONDS
             ),
             trust_env=False,
@@ -35,10 +38,10 @@ class HttpClient(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """Send one request; whatever breaks it off is an `APIConnectionError` caused by what httpx raised."""
+        """Send one request; whatever breaks it off is an `APIConnectionError` caused by what httpx2 raised."""
         try:
             response = await self._http.request(method, url, headers=dict(headers), content=post_data)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise _broken_off(error) from error
         return response.content, response.status_code, response.headers
 
@@ -60,7 +63,7 @@ class Client(stripe.StripeClient):
         *,
         api_base: str | None,
         timeout_seconds: int,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         """Build it; see `make_client`."""
         self._http = HttpClient(timeout_seconds, transport)
@@ -76,7 +79,7 @@ class Client(stripe.StripeClient):
         await self._http.close_async()
 
 
-def _broken_off(error: httpx.HTTPError) -> stripe.APIConnectionError:
+def _broken_off(error: httpx2.HTTPError) -> stripe.APIConnectionError:
     return stripe.APIConnectionError(f"{type(error).__name__} on the way to Stripe.")  # type: ignore[no-untyped-call]
 
 
@@ -85,7 +88,7 @@ def make_client(
     *,
     api_base: str | None,
     timeout_seconds: int,
-    transport: httpx.AsyncBaseTransport | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
 ) -> Client:
     """Build the client that every Stripe adapter of a process shares.
 

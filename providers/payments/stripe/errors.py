@@ -18,7 +18,7 @@ ProviderRefused
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
+import httpx2
 import stripe
 
 from domain.payment.snapshot import Decline
@@ -31,8 +31,8 @@ from providers.payments.base import (
 )
 from providers.payments.stripe.fields import field, id_of
 
-#: httpx's errors of requests that never left: everything else may have arrived.
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+#: httpx2's errors of requests that never left: everything else may have arrived.
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 #: An answer that is no JSON is quoted by the SDK as a whole.
 _DETAIL_LENGTH = 500

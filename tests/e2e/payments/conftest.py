@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.conftest import World
@@ -17,7 +17,7 @@ async def payer(world: World) -> Payer:
 
 @pytest.fixture
 async def sandboxes(world: World) -> AsyncIterator[Sandboxes]:
-    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
         given = Sandboxes(world.running, http)
         yield given
         await given.stripe("faults")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from stack.running import Running
 from tests.e2e.conftest import Caller, World, good
@@ -34,7 +34,7 @@ class Sandboxes:
     """The control surfaces, and Stripe's own API as its account sees it."""
 
     running: Running
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
 
     async def stripe(self, control: str, **body: Any) -> Json:
         return await self._steer(f"{self.running.stripe_control_url}/{control}", body)
@@ -124,7 +124,7 @@ class Payer:
         reached: Json = await until(lambda: self.look(payment), lambda found: found["status"] == status)
         return reached
 
-    async def refund(self, payment: Json, amount: str | None = None, **options: Any) -> httpx.Response:
+    async def refund(self, payment: Json, amount: str | None = None, **options: Any) -> httpx2.Response:
         body = {} if amount is None else {"amount": amount}
         return await self.caller.post(f"/payments/{payment['id']}/refunds", body, **options)
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
@@ -86,7 +86,7 @@ def test_a_reorganisation_undoes_balances_and_the_orders_can_come_again():
 
 async def test_calls_that_no_node_knows_are_refused_as_json_rpc_does():
     app = build(Store())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://chains") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://chains") as client:
         for sent, code in (
             ({"id": 1, "method": "eth_sendTransaction", "params": []}, -32601),
             ({"id": 1, "method": "_transact", "params": []}, -32601),
@@ -113,14 +113,14 @@ async def test_calls_that_no_node_knows_are_refused_as_json_rpc_does():
 )
 async def test_orders_that_make_no_sense_are_refused(path: str, body: dict[str, Any]):
     app = build(Store())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://chains") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://chains") as client:
         answer = await client.post(f"/_control/{path}", json=body)
         assert (answer.status_code, list(answer.json())) == (422, ["error"])
 
 
 async def test_faults_happen_as_often_as_ordered():
     app = build(Store())
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://chains") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://chains") as client:
         await client.post("/_control/faults", json={"service": "btc", "kind": "500", "times": 2})
         answers = [(await client.get("/btc/api/blocks/tip/height")).status_code for _ in range(3)]
         assert answers == [500, 500, 200]
@@ -130,7 +130,7 @@ def test_it_runs_as_a_process_on_the_loopback_and_continues_where_it_was_killed(
     port = free_port()
     command = [sys.executable, "-m", "sandbox.chains", "--port", str(port), "--data", str(tmp_path)]
     tips: list[dict[str, int]] = []
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=8)) as client:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx2.HTTPTransport(retries=8)) as client:
         for ending in (signal.SIGKILL, signal.SIGTERM):
             with subprocess.Popen(command, cwd=ROOT) as process:
                 health = client.get("/_control/health", timeout=30).json()

@@ -1,6 +1,6 @@
 """The check against PayPal's published documents notices what they do not know; it needs `BURSAR_PAYPAL_OPENAPI`."""
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.paypal import DOCUMENTS, a_payment, running_paypal
@@ -34,7 +34,7 @@ def test_what_the_documents_know_is_accepted(exchange):
 )
 def test_an_answer_that_the_documents_do_not_know_is_a_mismatch(exchange, status, change):
     request, response = exchange
-    changed = httpx.Response(status, json=response.json() | change)
+    changed = httpx2.Response(status, json=response.json() | change)
     assert published(DOCUMENTS).mismatches(request, changed)
 
 
@@ -44,7 +44,7 @@ def test_an_issue_that_the_documents_do_not_know_is_a_mismatch(exchange):
 
     def answered(issue):
         body = error | {"details": [{"issue": issue, "description": "no"}]}
-        return published(DOCUMENTS).mismatches(request, httpx.Response(422, json=body))
+        return published(DOCUMENTS).mismatches(request, httpx2.Response(422, json=body))
 
     assert answered("INSTRUMENT_DECLINED") == []
     assert answered("MADE_UP")
@@ -62,5 +62,5 @@ def test_an_issue_that_the_documents_do_not_know_is_a_mismatch(exchange):
 def test_a_request_that_the_documents_do_not_know_is_a_mismatch(exchange, headers, body):
     request, response = exchange
     content = {"content": request.content} if body is None else {"json": body}
-    sent = httpx.Request("POST", request.url, headers=headers, **content)
+    sent = httpx2.Request("POST", request.url, headers=headers, **content)
     assert published(DOCUMENTS).mismatches(sent, response)

@@ -4,10 +4,10 @@ import os
 import subprocess
 import sys
 
-import httpx
+import httpx2
 import pytest
-import stripe
 
+from providers.payments.stripe.client import HttpClient
 from stack.migrate import ROOT
 from tests.sandbox.stripe.receiver import Receiver
 from tests.support.sandboxes import running_stripe, serving
@@ -15,13 +15,13 @@ from tests.support.sandboxes import running_stripe, serving
 
 @contextlib.asynccontextmanager
 async def client_of(running):
-    transport = stripe.HTTPXClient()
+    transport = HttpClient(80, None)
     yield running.client(http_client=transport)
     await transport.close_async()
 
 
 async def control(running, path, **body):
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         return (await http.post(f"{running.url}/_control/{path}", json=body)).json()
 
 
@@ -60,13 +60,13 @@ async def test_requests_repeated_after_a_kill_in_their_midst_take_effect_once(da
         assert answered.setdefault(name, answer.json()["id"]) == answer.json()["id"]
 
     async def create_until_killed(http, running, share):
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx2.TransportError):
             for name in share:
                 await create(http, running, name)
                 if len(answered) >= 40 and running.process.poll() is None:
                     running.kill()
 
-    async with httpx.AsyncClient() as http:
+    async with httpx2.AsyncClient() as http:
         with running_stripe(data_dir) as running:
             await asyncio.gather(*(create_until_killed(http, running, names[part::4]) for part in range(4)))
         assert 0 < len(answered) < len(names)
