@@ -8,6 +8,7 @@ import asyncpg
 import httpx2
 from cryptography import x509
 
+from domain.payment.livemode import stripe_is_live
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
@@ -39,7 +40,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
             key, api_base=settings.stripe_api_base, timeout_seconds=int(settings.provider_timeout.total_seconds())
         )
         secrets = _secrets(settings)
-        payments["stripe"] = StripeProvider(client, webhook_secrets=secrets, livemode="_live_" in key)
+        payments["stripe"] = StripeProvider(client, webhook_secrets=secrets, livemode=stripe_is_live(key))
         customers = StripeCustomers(client)
         closers.append(client.aclose)
     if settings.paypal_client_id is not None and settings.paypal_client_secret is not None:

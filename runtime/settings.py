@@ -15,6 +15,7 @@ from domain.credits import credit_price, packages_from
 from domain.deployment import slot_price
 from domain.errors import Invalid
 from domain.money import parse_ratio
+from domain.payment.livemode import paypal_is_live, stripe_is_live
 
 PREFIX = "BURSAR_"
 #: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     temporal_api_key: SecretStr | None = None
     temporal_ui_url: str = "http://127.0.0.1:8233"
     encryption_keys: SecretStr | None = None
+    plain_payloads: Literal["accept"] | None = None
     sealed_signals: bool | None = None
     names_in_temporal: bool | None = None
     build_id: str | None = None
@@ -165,6 +167,15 @@ class Settings(BaseSettings):
     def _has_keys(self) -> bool:
         return self.encryption_keys is not None and bool(self.encryption_keys.get_secret_value().strip())
 
+    @property
+    def _stripe_is_live(self) -> bool:
+        return self.stripe_api_key is not None and stripe_is_live(self.stripe_api_key.get_secret_value())
+
+    @property
+    def _paypal_is_live(self) -> bool:
+        keys = self.paypal_client_id is not None and self.paypal_client_secret is not None
+        return keys and paypal_is_live(self.paypal_api_base)
+
     @model_validator(mode="after")
     def _sealing_takes_keys(self) -> "Settings":
         """Refuse to ask for seals that nobody can make."""
@@ -178,9 +189,24 @@ class Settings(BaseSettings):
         published = self.stripe_publishable_key
         if published is not None and not published.startswith("pk_"):
             raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is told to everybody: it takes a key that begins with pk_.")
-        live = self.stripe_api_key is not None and "_live_" in self.stripe_api_key.get_secret_value()
-        if live and self.stripe_api_base is not None and not self.stripe_api_base.startswith("https://"):
+        if (
+            self._stripe_is_live
+            and self.stripe_api_base is not None
+            and not self.stripe_api_base.startswith("https://")
+        ):
             raise ValueError("A live key of Stripe is sent over HTTPS only: change BURSAR_STRIPE_API_BASE.")
+        return self
+
+    @model_validator(mode="after")
+    def _real_payments_are_sealed(self) -> "Settings":
+        """Refuse to put what people write about real money into Temporal in clear, unless that is said by name."""
+        live = {"BURSAR_STRIPE_API_KEY": self._stripe_is_live, "BURSAR_PAYPAL_CLIENT_ID": self._paypal_is_live}
+        named = " and ".join(name for name, is_live in live.items() if is_live)
+        if named and not self._has_keys and self.plain_payloads is None:
+            raise ValueError(
+                f"{named} moves real money, and what people write would stand in Temporal in clear: set "
+                "BURSAR_ENCRYPTION_KEYS, or BURSAR_PLAIN_PAYLOADS=accept."
+            )
         return self
 
     @field_validator("database_url", "platform_database_url", "migration_database_url")

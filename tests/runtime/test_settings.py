@@ -50,13 +50,60 @@ def test_wrong_setting_is_told_and_no_secret_with_it(
 @pytest.mark.parametrize(
     "right",
     [
-        {"stripe_api_key": "sk_live_1", "stripe_api_base": "https://proxy.example"},
-        {"stripe_api_key": "sk_live_1", "stripe_publishable_key": "pk_live_1"},
+        {"stripe_api_key": "sk_live_1", "stripe_api_base": "https://proxy.example", "plain_payloads": "accept"},
+        {"stripe_api_key": "sk_live_1", "stripe_publishable_key": "pk_live_1", "plain_payloads": "accept"},
         {"stripe_api_key": "sk_test_1", "stripe_api_base": "http://127.0.0.1:8002"},
     ],
 )
 def test_keys_where_they_belong_are_taken(right: dict[str, str]) -> None:
     assert Settings.model_validate(right).stripe_api_key is not None
+
+
+STRIPE, PAYPAL = "BURSAR_STRIPE_API_KEY", "BURSAR_PAYPAL_CLIENT_ID"
+PAYPAL_KEYS = {PAYPAL: "id", "BURSAR_PAYPAL_CLIENT_SECRET": "SECRETSECRET"}
+PAYPAL_SANDBOX = {**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "https://api-m.sandbox.paypal.com"}
+
+
+@pytest.mark.parametrize(
+    ("live", "told"),
+    [
+        ({STRIPE: "sk_live_SECRETSECRET"}, STRIPE),
+        ({STRIPE: "rk_live_SECRETSECRET"}, STRIPE),
+        (PAYPAL_KEYS, PAYPAL),
+        ({**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "https://API.paypal.com:443/"}, PAYPAL),
+        ({**PAYPAL_KEYS, STRIPE: "sk_live_SECRETSECRET"}, f"{STRIPE} and {PAYPAL}"),
+        ({**PAYPAL_SANDBOX, STRIPE: "sk_live_SECRETSECRET"}, STRIPE),
+    ],
+)
+@pytest.mark.parametrize("keys", ["", " "])
+def test_live_key_takes_sealed_payloads(
+    live: dict[str, str], told: str, keys: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (line,) = lines_of(monkeypatch, **live, BURSAR_ENCRYPTION_KEYS=keys)
+    assert line.startswith(f"{told} moves real money")
+    assert "BURSAR_PLAIN_PAYLOADS=accept" in line
+    assert "SECRETSECRET" not in line
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {STRIPE: "sk_live_1", "BURSAR_ENCRYPTION_KEYS": SECRETS["BURSAR_ENCRYPTION_KEYS"]},
+        {STRIPE: "sk_live_1", "BURSAR_PLAIN_PAYLOADS": "accept"},
+        {**PAYPAL_KEYS, "BURSAR_PLAIN_PAYLOADS": "accept"},
+        {STRIPE: "sk_test_1"},
+        PAYPAL_SANDBOX,
+        {**PAYPAL_KEYS, "BURSAR_PAYPAL_API_BASE": "http://127.0.0.1:8003"},
+        {PAYPAL: "id"},
+    ],
+)
+def test_process_without_a_live_key_or_with_sealed_or_accepted_payloads_starts(given: dict[str, str]) -> None:
+    assert read_settings(given) is not None
+
+
+def test_plain_payloads_are_accepted_by_that_word_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = lines_of(monkeypatch, BURSAR_PLAIN_PAYLOADS="true")
+    assert line.startswith("BURSAR_PLAIN_PAYLOADS='true': Input should be 'accept'")
 
 
 def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Any
 import httpx2
 from cryptography import x509
 
+from domain.payment.livemode import paypal_is_live
 from domain.payment.snapshot import (
     CreatePayment,
     Decline,
@@ -38,8 +39,6 @@ from providers.payments.paypal.snapshots import our_refund_id, payments, refund_
 from providers.payments.paypal.statement import MAX_WINDOW, Statement
 from providers.payments.paypal.webhooks import CERT_HOSTS, WebhookVerifier, provider_event
 from providers.tls import trusted
-
-LIVE_HOSTS = frozenset({"api.paypal.com", "api-m.paypal.com"})
 
 #: The payer can go back to PayPal and pay with something else.
 DECLINED_FOR_NOW = frozenset({"INSTRUMENT_DECLINED", "REDIRECT_PAYER_FOR_ALTERNATE_FUNDING"})
@@ -130,7 +129,7 @@ class PayPalProvider:
             trust_roots=trusted_roots() if trust_roots is None else trust_roots,
             clock=clock,
         )
-        self._livemode = http.base_url.host in LIVE_HOSTS
+        self._livemode = paypal_is_live(str(http.base_url))
         self._clock = clock
 
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
