@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from temporalio.client import Client
 
-from api import errors, pages
+from api import errors, pages, reference
 from api.auth import current_actor
 from api.background import Background
 from api.body import StrictRoute
@@ -94,6 +94,9 @@ def create_app(
         generate_unique_id_function=_operation_ids(),
         redirect_slashes=False,
         openapi_url=None,
+        # FastAPI's own pages load scripts from a CDN.
+        docs_url=None,
+        redoc_url=None,
         telemetry=telemetry.fastapi() if telemetry else UNTRACED,
     )
     app.state.deps = deps
@@ -105,6 +108,7 @@ def create_app(
     # Last, because paths are tried in order and these are asked for least.
     app.openapi_url = "/openapi.json"
     app.setup()
+    app.include_router(reference.router)
     app.include_router(pages.router)
     app.include_router(codec_router(settings, current_actor))
     errors.install(app)

@@ -1,5 +1,7 @@
 """The few pages that people open in a browser: where to go from here, and what each error code means."""
 
+import base64
+import hashlib
 import html
 import re
 from pathlib import Path
@@ -13,11 +15,17 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 
+_STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}
+code{background:#8882;padding:.1em .3em;border-radius:.2em}:target{background:#fd08}"""
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem}}
-code{{background:#8882;padding:.1em .3em;border-radius:.2em}}:target{{background:#fd08}}</style>
+<style>{style}</style>
 <body>{body}</body></html>"""
+#: The browser runs nothing on these pages and loads nothing for them but their own style.
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}';"
+    " form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+)
 
 _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents work for pay.</p><ul>
 <li><a href="/docs">API documentation</a> (<a href="/openapi.json">OpenAPI</a>,
@@ -29,13 +37,18 @@ _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents w
 async def landing(settings: SettingsDep) -> HTMLResponse:
     """Show where the documentation and the Temporal UI are."""
     body = _LANDING.format(temporal=html.escape(settings.temporal_ui_url, quote=True))
-    return HTMLResponse(_PAGE.format(title="Bursar", body=body))
+    return _page("Bursar", body)
 
 
 @router.get("/docs/errors")
 async def error_codes() -> HTMLResponse:
     """Show docs/errors.md; the `type` of a problem document points at its heading here."""
-    return HTMLResponse(_PAGE.format(title="Bursar: error codes", body=render(ERRORS_DOCUMENT.read_text("utf-8"))))
+    return _page("Bursar: error codes", render(ERRORS_DOCUMENT.read_text("utf-8")))
+
+
+def _page(title: str, body: str) -> HTMLResponse:
+    text = _PAGE.format(title=title, style=_STYLE, body=body)
+    return HTMLResponse(text, headers={"Content-Security-Policy": _POLICY})
 
 
 def render(markdown: str) -> str:

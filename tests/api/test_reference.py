@@ -1,0 +1,83 @@
+"""The pages that people open in a browser, and where what they load comes from."""
+
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from tests.api.conftest import Caller
+
+PAGES = ["/", "/docs", "/docs/errors", "/codec/login"]
+#: Elements whose address is loaded with the page. An `a` is followed by a person.
+LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "form": "action"}
+
+
+class Page(HTMLParser):
+    """What a page loads, and which of its scripts are written into it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.inline: list[str] = []
+        self._script = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if address := values.get(LOADS.get(tag, "")):
+            self.loads.append(address)
+        self.inline += [name for name in values if name.startswith("on")]
+        self._script = tag == "script"
+
+    def handle_data(self, data: str) -> None:
+        if self._script and data.strip():
+            self.inline.append(data)
+
+
+def policy(header: str) -> dict[str, list[str]]:
+    directives = [part.split() for part in header.split(";")]
+    return {name: sources for name, *sources in directives}
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_loads_nothing_from_another_host(anonymous: Caller, path: str) -> None:
+    answer = await anonymous.http.get(path)
+    assert answer.status_code == 200
+    page = Page(answer.text)
+    assert page.inline == []
+    for address in page.loads:
+        assert urlsplit(address).netloc == ""
+        assert (await anonymous.http.get(urljoin(path, address))).status_code in {200, 405}
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_browser_is_told_to_load_and_run_nothing_else(anonymous: Caller, path: str) -> None:
+    told = policy((await anonymous.http.get(path)).headers["content-security-policy"])
+    assert told["default-src"] == ["'none'"]
+    assert told.get("script-src", ["'self'"]) == ["'self'"]
+    assert told["frame-ancestors"] == told["base-uri"] == ["'none'"]
+    for source in (source for sources in told.values() for source in sources):
+        assert source in {"'none'", "'self'", "'unsafe-inline'", "data:"} or source.startswith("'sha256-")
+
+
+async def test_the_reference_starts_with_our_own_document(anonymous: Caller) -> None:
+    script = (await anonymous.http.get("/docs/assets/start.js")).text
+    assert 'url: "openapi.json"' in script
+    assert "://" not in script
+    assert (await anonymous.http.get(urljoin("/docs", "openapi.json"))).json()["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("swagger-ui.js", "text/javascript"), ("swagger-ui.css", "text/css"), ("icon.png", "image/png")]
+)
+async def test_files_of_swagger_ui_are_served_as_what_they_are(anonymous: Caller, name: str, kind: str) -> None:
+    answer = await anonymous.http.get(f"/docs/assets/{name}")
+    assert answer.headers["content-type"].startswith(kind)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "path", ["/redoc", "/docs/oauth2-redirect", "/docs/assets/main.py", "/docs/assets/..%2Fmain.py"]
+)
+async def test_nothing_else_of_the_kind_is_served(anonymous: Caller, path: str) -> None:
+    assert (await anonymous.http.get(path)).status_code == 404
