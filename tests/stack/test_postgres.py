@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -6,7 +7,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.postgres import MAX_SOCKET_PATH_BYTES, SOCKET_NAME, Postgres, running_postgres, wait_until_ready
+from stack.postgres import (
+    MAX_SOCKET_PATH_BYTES,
+    PROGRAMS,
+    SOCKET_NAME,
+    Postgres,
+    find_binaries,
+    running_postgres,
+    wait_until_ready,
+)
 from stack.process import Process, StackError, runs
 
 pytestmark = pytest.mark.db
@@ -86,3 +95,50 @@ def test_stack_database_is_durable(home: Path) -> None:
     with running_postgres(home / "pg") as postgres:
         assert postgres.execute("SELECT current_setting('fsync'), current_setting('synchronous_commit')") == "on|on"
         assert postgres.execute("SHOW listen_addresses") == ""
+
+
+def a_folder(path: Path, says: str, *, without: str = "") -> Path:
+    """A folder of programs that say what they are and do nothing."""
+    path.mkdir()
+    for name in PROGRAMS:
+        if name != without:
+            (path / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+            (path / name).chmod(0o755)
+    return path
+
+
+def test_named_folder_is_what_the_stack_runs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = find_binaries()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(installed))
+    with running_postgres(home / "pg", FAST) as postgres:
+        assert postgres.program().argv[0] == str(installed / "postgres")
+        assert postgres.execute("SELECT 1") == "1"
+
+
+def test_named_folder_without_a_program_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_folder(home / "bin", "postgres (PostgreSQL) 18.1", without="initdb")
+    monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(folder))
+    with pytest.raises(StackError, match=rf"BURSAR_POSTGRES_BIN names {folder}, which has no initdb"):
+        Postgres(home / "pg", home / "postgres.log")
+
+
+def test_named_folder_that_does_not_exist_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(home / "nowhere"))
+    with pytest.raises(StackError, match="nowhere, which has no postgres"):
+        find_binaries()
+
+
+@pytest.mark.parametrize("version", ["17.6", "180.1", "9.18"])
+def test_named_folder_of_another_version_is_told(home: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(a_folder(home / "bin", f"postgres (PostgreSQL) {version}")))
+    with pytest.raises(StackError, match=rf"which is postgres \(PostgreSQL\) {version}: Bursar needs PostgreSQL 18"):
+        find_binaries()
+
+
+def test_named_programs_that_cannot_run_are_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_folder(home / "bin", "postgres (PostgreSQL) 18.1")
+    (folder / "postgres").chmod(0o644)
+    monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(folder))
+    with pytest.raises(StackError, match=r"whose postgres .* cannot run"):
+        find_binaries()
