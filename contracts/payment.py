@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from contracts.base import Message
+from contracts.base import Message, content_of
 from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
 from domain.errors import Invalid
@@ -53,6 +53,10 @@ class PaymentCommand(Message):
         Raises:
             Invalid: names the field.
         """
+
+    def content(self) -> str:
+        """Return the hash of what is asked for."""
+        return content_of(self)
 
 
 def _check_amount(amount_minor: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What was asked for under which command: the intent of a payment, written before its run starts."""
+"""What was asked for under which command: the intent of a payment, and the content of each command to one."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ class PaymentCommand(Base):
     same payment or finds it running.
 
     Attributes:
-        request_hash: SHA-256 of the request, so that the key of another one is told apart.
+        request_hash: SHA-256 of the request, which differs from that of another request under the same key.
         terms: the `PaymentTerms` that the run starts with.
     """
 
@@ -28,4 +28,22 @@ class PaymentCommand(Base):
     payment_id: Mapped[str] = mapped_column(unique=True)
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PaymentCommandContent(Base):
+    """What a command asked of a payment that exists; its key serves no other command when its answer is forgotten.
+
+    Written once, by the API, before the command is sent, and deleted when the command is refused. The platform's role
+    alone reads and writes.
+
+    Attributes:
+        content_hash: as `contracts.base.content_of` makes it.
+    """
+
+    __tablename__ = "payment_command_contents"
+
+    command_id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[str]
+    content_hash: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

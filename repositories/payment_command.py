@@ -1,10 +1,11 @@
-"""Statements about the intents of payments."""
+"""Statements about the intents of payments, and about what commands asked of them."""
 
 from pydantic import TypeAdapter
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.state import PaymentTerms
-from models.payment_command import PaymentCommand
+from models.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.command import add_once, refuse_other
 
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
@@ -38,3 +39,19 @@ async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms
     )
     noted, _ = await add_once(session, row, ("org_id", "request_hash"))
     return _TERMS.validate_python(noted.terms)
+
+
+async def note(session: AsyncSession, command_id: str, payment_id: str, content_hash: str) -> bool:
+    """Note what a command asks of a payment; tell whether it is new. Needs a platform session.
+
+    Raises:
+        IdempotencyConflict: the command asked for something else before, or of another payment.
+    """
+    row = PaymentCommandContent(command_id=command_id, payment_id=payment_id, content_hash=content_hash)
+    _, is_new = await add_once(session, row, ("payment_id", "content_hash"))
+    return is_new
+
+
+async def forget(session: AsyncSession, command_id: str) -> None:
+    """Forget what a command asked of a payment, because it was refused: its key may serve another command."""
+    await session.execute(delete(PaymentCommandContent).where(PaymentCommandContent.command_id == command_id))

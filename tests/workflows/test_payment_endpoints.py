@@ -242,6 +242,39 @@ async def test_key_whose_answer_was_forgotten_refunds_nothing_else(shop: Shop) -
     assert len((await shop.look(bought))["refunds"]) == 1
 
 
+async def test_key_whose_answer_was_forgotten_gives_a_payment_no_other_command(shop: Shop) -> None:
+    body = {"amount": "10", "currency": "USD", "purpose": "balance", "capture_method": "manual"}
+    made = good(await shop.payer.post("/payments", body, key=new_key()), 201)
+    other = good(await shop.payer.post("/payments", body, key=new_key()), 201)
+
+    async def again(payment: dict[str, Any], command: str, body: dict[str, Any], key: str) -> httpx2.Response:
+        async with shop.stage.database.platform() as session:
+            await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+        return await shop.payer.post(f"/payments/{payment['id']}/{command}", body, key=key)
+
+    confirmed, captured, cancelled = new_key(), new_key(), new_key()
+    shop.there(made).authorize()
+    assert good(await again(made, "confirm", {}, confirmed))["status"] == "requires_capture"
+    refused(await again(made, "confirm", {"payment_method": "pm_card"}, confirmed), 422, "idempotency.conflict")
+    taken = good(await again(made, "capture", {"amount": "4.00"}, captured))
+    assert taken["received_amount"] == "4.00"
+    assert good(await again(made, "capture", {"amount": "4.00"}, captured)) == taken
+    for body in ({}, {"amount": "5.00"}):
+        refused(await again(made, "capture", body, captured), 422, "idempotency.conflict")
+    assert good(await again(other, "cancel", {}, cancelled))["status"] == "cancelled"
+    refused(await again(made, "cancel", {}, cancelled), 422, "idempotency.conflict")
+    refused(await again(other, "confirm", {}, cancelled), 422, "idempotency.conflict")
+
+
+async def test_key_of_a_command_that_was_refused_serves_another_one(shop: Shop) -> None:
+    bought, key = await shop.top_up(), new_key()
+    path = f"/payments/{bought['payment_id']}"
+    refused(await shop.payer.post(f"{path}/capture", {}, key=key), 409, "payment.wrong_state")
+    async with shop.stage.database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    assert good(await shop.payer.post(f"{path}/cancel", {}, key=key))["status"] == "cancelled"
+
+
 async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
     body = {"package": "starter", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)

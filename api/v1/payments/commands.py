@@ -101,11 +101,23 @@ async def send(
 ) -> PaymentCommandResult:
     """Give a command to the payment's workflow and wait for its answer.
 
+    What it asks for is noted first and kept for as long as the payment. Answers to keys are forgotten some day; then
+    another command under the same id would be answered with what the first one did.
+
     Raises:
+        IdempotencyConflict: the command asked for something else before.
         DomainError: the workflow refused it.
         Unavailable: no answer in time; repeating the key is safe.
     """
-    return await _told(deps, client, payment.terms, update, command, resume=True)
+    async with deps.database.platform() as session:
+        is_new = await intents.note(session, command.command_id, payment.terms.payment_id, command.content())
+    try:
+        return await _told(deps, client, payment.terms, update, command, resume=True)
+    except DomainError as refusal:
+        if is_new and not refusal.retryable:
+            async with deps.database.platform() as session:
+                await intents.forget(session, command.command_id)
+        raise
 
 
 async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, command_id: str) -> None:
