@@ -3,11 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
+
+#: Whether both sides agree: nobody had to accept the contract, or its payee has.
+ACCEPTED = "accept_by IS NULL OR accepted_at IS NOT NULL"
+NOT_ACCEPTED = "accept_by IS NOT NULL AND accepted_at IS NULL"
 
 
 class Contract(Base):
@@ -38,6 +42,11 @@ class Contract(Base):
         CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
         CheckConstraint("accepted_at IS NULL OR (accept_by IS NOT NULL AND accepted_at < accept_by)", name="in_time"),
         Index("ix_contracts_agent_id_id", "agent_id", "id"),
+        Index("ix_contracts_accepted", "id", postgresql_where=text(ACCEPTED)),
+        Index("ix_contracts_agent_id_accepted", "agent_id", "id", postgresql_where=text(ACCEPTED)),
+        Index("ix_contracts_not_accepted", "id", postgresql_where=text(NOT_ACCEPTED)),
+        Index("ix_contracts_agent_id_not_accepted", "agent_id", "id", postgresql_where=text(NOT_ACCEPTED)),
+        Index("ix_contracts_accept_by", "accept_by", postgresql_where=text(NOT_ACCEPTED)),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -71,14 +80,41 @@ class Contract(Base):
 
 
 class ContractParty(Base):
-    """An organization that pays, is paid or signs under a contract. Written by a trigger on contracts; immutable.
+    """An organization that pays, is paid or signs under a contract. Written by triggers on contracts.
 
-    Lists are read from here: rows of one organization in the order of their contracts.
+    Lists are read from here: rows of one organization in the order of their contracts, and of one state.
+
+    Attributes:
+        accept_by: until when the payee can accept the contract; null when it is accepted, or nobody has to accept it.
     """
 
     __tablename__ = "contract_parties"
-    __table_args__ = (Index("ix_contract_parties_org_id_agent_id_contract_id", "org_id", "agent_id", "contract_id"),)
+    __table_args__ = (
+        Index("ix_contract_parties_org_id_agent_id_contract_id", "org_id", "agent_id", "contract_id"),
+        Index("ix_contract_parties_accepted", "org_id", "contract_id", postgresql_where=text("accept_by IS NULL")),
+        Index(
+            "ix_contract_parties_agent_id_accepted",
+            *("org_id", "agent_id", "contract_id"),
+            postgresql_where=text("accept_by IS NULL"),
+        ),
+        Index(
+            "ix_contract_parties_not_accepted",
+            *("org_id", "contract_id"),
+            postgresql_where=text("accept_by IS NOT NULL"),
+        ),
+        Index(
+            "ix_contract_parties_agent_id_not_accepted",
+            *("org_id", "agent_id", "contract_id"),
+            postgresql_where=text("accept_by IS NOT NULL"),
+        ),
+        Index(
+            "ix_contract_parties_accept_by",
+            *("org_id", "accept_by"),
+            postgresql_where=text("accept_by IS NOT NULL"),
+        ),
+    )
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     contract_id: Mapped[str] = mapped_column(primary_key=True)
     agent_id: Mapped[str]
+    accept_by: Mapped[datetime | None]

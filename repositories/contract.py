@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
+from domain.contract import ContractStatus
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.contract import Contract, ContractParty
 from repositories.command import add_once
-from repositories.listing import newest, newest_keys
+from repositories.listing import Part, newest, newest_keys
 
 MISSING = "There is no such contract."
 
@@ -59,7 +61,13 @@ async def accept(session: AsyncSession, contract: Contract, *, by: str, at: date
 
 
 async def page(
-    session: AsyncSession, *, agent_id: str | None, org_id: str | None, before: str | None, limit: int
+    session: AsyncSession,
+    *,
+    agent_id: str | None,
+    org_id: str | None,
+    status: ContractStatus | None = None,
+    before: str | None,
+    limit: int,
 ) -> list[Contract]:
     """List contracts, newest first.
 
@@ -67,10 +75,42 @@ async def page(
     """
     position = None if before is None else (before,)
     if org_id is None:
-        part = () if agent_id is None else (Contract.agent_id == agent_id,)
+        part = (*_of_agent(Contract.agent_id, agent_id), *_in_state(status))
         query = newest(Contract, [part], [Contract.id], after=position, limit=limit)
     else:
-        part = (ContractParty.org_id == org_id, *(() if agent_id is None else (ContractParty.agent_id == agent_id,)))
+        agent = _of_agent(ContractParty.agent_id, agent_id)
+        part = (ContractParty.org_id == org_id, *agent, *_of_party_in_state(status))
         chosen = newest_keys([part], [ContractParty.contract_id], after=position, limit=limit)
         query = select(Contract).join(chosen, Contract.id == chosen.c.contract_id).order_by(Contract.id.desc())
     return list(await session.scalars(query))
+
+
+def _of_agent(column: InstrumentedAttribute[str], agent_id: str | None) -> Part:
+    return () if agent_id is None else (column == agent_id,)
+
+
+def _in_state(status: ContractStatus | None) -> Part:
+    """Return the condition of a state, as `domain.contract.status_of` tells it, in the words of the indexes."""
+    waits = (Contract.accept_by.is_not(None), Contract.accepted_at.is_(None))
+    match status:
+        case None:
+            return ()
+        case ContractStatus.ACCEPTED:
+            return (or_(Contract.accept_by.is_(None), Contract.accepted_at.is_not(None)),)
+        case ContractStatus.PROPOSED:
+            return (*waits, Contract.accept_by > func.now())
+        case ContractStatus.EXPIRED:
+            return (*waits, Contract.accept_by <= func.now())
+
+
+def _of_party_in_state(status: ContractStatus | None) -> Part:
+    until = ContractParty.accept_by
+    match status:
+        case None:
+            return ()
+        case ContractStatus.ACCEPTED:
+            return (until.is_(None),)
+        case ContractStatus.PROPOSED:
+            return (until > func.now(),)
+        case ContractStatus.EXPIRED:
+            return (until <= func.now(),)

@@ -111,6 +111,7 @@ def downgrade() -> None:
         condition = None if where is None else sa.text(where)
         op.create_index(name, table, list(columns), postgresql_where=condition, postgresql_using=using)
     op.execute("DROP TRIGGER write_parties ON contracts")
+    op.execute("DROP TRIGGER update_parties ON contracts")
     op.execute("DROP TRIGGER write_parties ON escrows")
     op.execute("DROP TRIGGER update_parties ON escrows")
     op.execute("DROP FUNCTION write_contract_parties(), write_escrow_parties()")

@@ -1,17 +1,29 @@
 -- Who is a party of a contract and of its escrow: the organizations that pay, are paid and sign. Lists are read from
--- here, because an index has one order and a party has three ways in. Run by migration 0014; running it again
--- replaces everything. Triggers write, so no role does.
+-- here, because an index has one order and a party has three ways in. Run by migrations 0014 and 0025; running it
+-- again replaces everything. Triggers write, so no role does.
+
+-- Until when a contract can be accepted stands beside its parties, so that lists by state are read from an index. The
+-- column comes with the function, because migration 0014 runs this file on databases that have no revision after it.
+ALTER TABLE contract_parties ADD COLUMN IF NOT EXISTS accept_by timestamptz;
 
 CREATE OR REPLACE FUNCTION write_contract_parties() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO public.contract_parties (org_id, contract_id, agent_id)
-    SELECT DISTINCT p.org_id, NEW.id, NEW.agent_id
-    FROM unnest(NEW.signatory_org_ids || NEW.org_id || NEW.payee_org_id) AS p (org_id);
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.contract_parties (org_id, contract_id, agent_id, accept_by)
+        SELECT DISTINCT p.org_id, NEW.id, NEW.agent_id, CASE WHEN NEW.accepted_at IS NULL THEN NEW.accept_by END
+        FROM unnest(NEW.signatory_org_ids || NEW.org_id || NEW.payee_org_id) AS p (org_id);
+    ELSE
+        UPDATE public.contract_parties p SET accept_by = CASE WHEN NEW.accepted_at IS NULL THEN NEW.accept_by END
+        WHERE p.contract_id = NEW.id AND p.org_id = ANY (NEW.signatory_org_ids || NEW.org_id || NEW.payee_org_id);
+    END IF;
     RETURN NULL;
 END $$;
 DROP TRIGGER IF EXISTS write_parties ON contracts;
 CREATE TRIGGER write_parties AFTER INSERT ON contracts FOR EACH ROW EXECUTE FUNCTION write_contract_parties();
+DROP TRIGGER IF EXISTS update_parties ON contracts;
+CREATE TRIGGER update_parties AFTER UPDATE ON contracts FOR EACH ROW
+    WHEN (OLD.accepted_at IS DISTINCT FROM NEW.accepted_at) EXECUTE FUNCTION write_contract_parties();
 
 CREATE OR REPLACE FUNCTION write_escrow_parties() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -264,3 +264,35 @@ async def test_database_opens_no_escrow_of_a_proposal(deps: Deps, tenant: Tenant
     with pytest.raises(DBAPIError, match="has not accepted"):
         async with deps.database.platform() as session:
             await session.execute(text(statement), {"id": made["id"]})
+
+
+async def test_contracts_are_listed_by_their_state_for_every_party_and_for_operators(
+    database_urls: DatabaseUrls, deps: Deps, new_tenant: Any, operator: Caller
+) -> None:
+    client, payee, notary = [await new_tenant("owner") for _ in range(3)]
+    signed = {"signatories": [f"{notary.org_id}/notary"]}
+    usual = await propose(client, payee, review_period="P3D", **signed)
+    accepted, proposed = await propose(client, payee, **signed), await propose(client, payee, **signed)
+    good(await payee.owner.post(path_of(accepted)))
+    expired = await propose_for(database_urls, client, payee, seconds=1)
+    async with deps.database.platform() as session:
+        await session.execute(ONCE_IT_IS_OVER, {"id": expired["id"]})
+
+    async def ids(caller: Caller, query: str) -> list[str]:
+        return [row["id"] for row in good(await caller.get(f"/contracts?{query}"))["data"]]
+
+    for party, own in ((client, [expired["id"]]), (payee, [expired["id"]]), (notary, [])):
+        of_party = f"organization_id={party.org_id}&"
+        of_agent = f"agent_id={payee.agent_id}&"
+        for caller, narrowed in ((party.owner, ""), (operator, of_party), (party.owner, of_agent)):
+            assert await ids(caller, f"{narrowed}status=accepted") == [accepted["id"], usual["id"]]
+            assert await ids(caller, f"{narrowed}status=proposed") == [proposed["id"]]
+            assert await ids(caller, f"{narrowed}status=expired") == own
+    for state, made in (("accepted", accepted), ("proposed", proposed), ("expired", expired)):
+        [newest, *_] = await ids(operator, f"agent_id={payee.agent_id}&status={state}")
+        assert newest == made["id"]
+        assert made["id"] in await ids(operator, f"status={state}")
+    page = good(await client.owner.get("/contracts?status=accepted&limit=1"))
+    rest = good(await client.owner.get(f"/contracts?status=accepted&limit=1&cursor={page['next_cursor']}"))
+    assert [row["id"] for row in (*page["data"], *rest["data"])] == [accepted["id"], usual["id"]]
+    refused(await client.owner.get("/contracts?status=open"), 422, "request.invalid")

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from domain.contract import ContractStatus
 from repositories import (
     agent,
     alert,
@@ -38,8 +39,8 @@ pytestmark = pytest.mark.db
 
 SMALL, LARGE = 2_000, 20_000
 LIMIT = 51
-#: What the deeper index of the larger table and a plan's own way may add, in blocks.
-SLACK = 40
+#: What the deeper index of the larger table, one block for each row that is looked up, and a plan's own way may add.
+SLACK = LIMIT + 9
 
 
 def named(prefix: str, number: int) -> str:
@@ -69,6 +70,17 @@ FILL = {
         SELECT 'ctr_' || {ID}, '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
             CASE WHEN i = 1 THEN '{RARE_AGENT}' ELSE '{AGENT}' END, 'x', 1, 'CREDIT', '{{a}}',
             CASE WHEN i = 2 THEN ARRAY['{RARE}'] ELSE '{{}}' END, 1, 1, 1, 1, 1, 1, 1, 1, 1, '[]', 'x', 'ctr' || i
+        FROM generate_series($1::int, $2::int) i""",
+    # As many that nobody accepted in time, all of them newer; only the first of them can still be accepted.
+    "proposals": f"""
+        INSERT INTO contracts (id, org_id, payee_org_id, agent_id, title, price_minor, currency, signatories,
+            signatory_org_ids, required_signatures, fund_seconds, deliver_seconds, review_seconds, evidence_seconds,
+            decision_seconds, grace_seconds, dispute_default_share_e4, commission_bps, milestones, created_by,
+            command_id, outside_listing, accept_by)
+        SELECT 'ctr_' || lpad((i + 1000000)::text, 26, '0'), '{BUSY}', CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END,
+            CASE WHEN i = 1 THEN '{RARE_AGENT}' ELSE '{AGENT}' END, 'x', 1, 'CREDIT', '{{a}}', '{{}}', 1, 1, 1, 1,
+            1, 1, 1, 1, 1, '[]', 'x', 'pro' || i, '{{price}}',
+            now() + CASE WHEN i = 1 THEN 1 ELSE -1 END * interval '1 day'
         FROM generate_series($1::int, $2::int) i""",
     "escrows": f"""
         INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id, workflow_id, status,
@@ -145,7 +157,10 @@ NO_ACT, NO_TARGET = {"action": None}, {"target": None}
 #: Lists that an organization reads of its own and the platform of all, with each way to narrow them.
 NARROWED: dict[Page, list[dict[str, Any]]] = {
     escrow.page: [{"status": None}, {"status": "open"}, {"status": "split"}],
-    contract.page: [{"agent_id": agent_id} for agent_id in (None, AGENT, RARE_AGENT, named("agt", 0))],
+    contract.page: [
+        *({"agent_id": agent_id} for agent_id in (None, AGENT, RARE_AGENT, named("agt", 0))),
+        *({"agent_id": one, "status": status} for one in (None, AGENT, RARE_AGENT) for status in ContractStatus),
+    ],
     payment.page: [
         {},
         {"status": "processing"},

@@ -16,7 +16,7 @@ from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
 from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of
 from domain.access import Actor, Permission, Role
-from domain.contract import judge_acceptance
+from domain.contract import ContractStatus, judge_acceptance
 from domain.errors import Conflict, Forbidden, NotFound
 from repositories import agent as agents
 from repositories import audit
@@ -84,6 +84,7 @@ async def list_contracts(
     organization_id: Annotated[
         OrganizationId | None, Query(description="For operators: what it pays, is paid by or signs for.")
     ] = None,
+    status: Annotated[ContractStatus | None, Query(description="Only contracts in this state.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
@@ -91,7 +92,9 @@ async def list_contracts(
     """List the contracts that the caller is a party of, newest first; all of them for the platform."""
     org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ctr")
     async with deps.session_for(actor) as session:
-        rows = await contracts.page(session, agent_id=agent_id, org_id=org_id, before=before, limit=limit + 1)
+        rows = await contracts.page(
+            session, agent_id=agent_id, org_id=org_id, status=status, before=before, limit=limit + 1
+        )
     return id_page(rows, limit, "ctr", ContractView.of)
 
 
