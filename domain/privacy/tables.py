@@ -90,7 +90,11 @@ TABLES: Mapping[str, Place] = {
         },
         _WHO_DECIDED,
     ),
-    "contract_parties": Place("who sees a contract", WITH_THE_BOOKS, {IDENTIFIER: "org_id contract_id agent_id"}),
+    "contract_parties": Place(
+        "who sees a contract",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id contract_id agent_id", TECHNICAL: "accept_by"},
+    ),
     "signatories": Place(
         "who signs in another organization's name",
         WITH_THE_BOOKS,
@@ -221,6 +225,11 @@ TABLES: Mapping[str, Place] = {
             FREE_TEXT: "terms",
             TECHNICAL: "request_hash created_at",
         },
+    ),
+    "payment_command_contents": Place(
+        "that a key gives a payment one command only",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "command_id payment_id", TECHNICAL: "content_hash created_at"},
     ),
     "payment_events": Place(
         "how a payment got there: who did what, and what moved",
