@@ -7,7 +7,7 @@ from contracts.escrow import Declined
 #: The classes of SQLSTATEs that say that a value does not fit: its kind, and the room there is, as in an index.
 DOES_NOT_FIT = frozenset({"22", "54"})
 
-#: What the sender of a command is told when text or a number that came with it `does_not_fit`.
+#: What the sender of a command is answered when text or a number that came with it `does_not_fit`.
 NOT_STORABLE = Declined(code="request.invalid", detail="The command holds a value that cannot be stored.")
 
 

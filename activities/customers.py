@@ -42,7 +42,7 @@ class CustomerActivities:
         """Read what an organization has sent by bank transfer and no payment has used, and tell operators of it.
 
         Effect: an alert for each currency, and the event is handled.
-        Idempotent by: the alert's key: the customer, the amount and the day of the event, since several events tell of
+        Idempotent by: the alert's key: the customer, the amount and the day of the event, since several events report
             one amount.
         Fails with: an outage of Stripe, which is retried.
         """

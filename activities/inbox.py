@@ -56,7 +56,7 @@ class InboxActivities:
 
     @activity.defn(name="find_unhandled_events")
     async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:
-        """Read which events somebody has to be told of again.
+        """Read which events have to be forwarded again.
 
         Effect: none.
         Idempotent by: reading only.

@@ -48,7 +48,7 @@ from services.reconciliation import alert_key
 PAGE = 500
 #: What a look of the payment may settle.
 UNSETTLED = DIFFERENCES - {Verdict.MISSING_THERE}
-#: How long after its beginning a run that has not ended is told of.
+#: How long after its beginning a run that has not ended raises an alert.
 OVERDUE = timedelta(hours=20)
 PRINCIPAL = "reconciliation"
 

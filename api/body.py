@@ -28,7 +28,7 @@ from domain.text import is_holdable
 MAX_DIGITS = 60
 #: How deep a body may nest. What reads and writes it afterwards recurses, and must not meet the interpreter's limit.
 MAX_DEPTH = 64
-#: How many members one object may have: each unknown one would be judged, and told of, by itself.
+#: How many members one object may have: each unknown one is reported by itself.
 MAX_MEMBERS = 1000
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
@@ -176,7 +176,7 @@ class StrictRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             if asks_for_key:
-                # Nothing is told about a request before it is known whose it is.
+                # Nothing is said about a request before its sender is known.
                 await current_actor(request)
             check_path(request.path_params)
             asked = bool(request.scope["query_string"])

@@ -117,7 +117,7 @@ class KeyRing:
         """Return whose the key is.
 
         Raises:
-            Unauthenticated: unknown, revoked or expired; which of them is not told.
+            Unauthenticated: unknown, revoked or expired; the answer does not say which.
         """
         parts = split_token(token)
         if parts is None:

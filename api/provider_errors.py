@@ -14,7 +14,7 @@ log = structlog.get_logger("bursar.api")
 
 @contextmanager
 def provider_errors() -> Iterator[None]:
-    """Turn what a provider's adapter raises into what a client is told.
+    """Turn what a provider's adapter raises into the refusal that a client gets.
 
     Raises:
         Unavailable: `provider.unavailable`, it did not answer; repeating the same key is safe.

@@ -333,7 +333,7 @@ class ProviderEventResult(Message):
 class FindUnhandled(Message):
     """Asks for a page of events of the inbox that came before `before` and are not handled, after the row `after`.
 
-    Those that their payment was told of count only when they came before `forwarded_before`, and never without it.
+    Those that were forwarded to their payment count only when they came before `forwarded_before`; without it, never.
     """
 
     before: datetime
@@ -343,7 +343,7 @@ class FindUnhandled(Message):
 
 
 class UnhandledEvents(Message):
-    """Events that somebody has to be told of again; fewer than the limit on the last page. `last` is the last row."""
+    """Events that have to be forwarded again; fewer than the limit on the last page. `last` is the last row."""
 
     events: tuple[ProviderEventInput, ...]
     last: int

@@ -1,4 +1,4 @@
-"""The one error tree. Everything a caller can be told apart by is a `code`.
+"""The one error tree. Callers distinguish refusals by their `code`.
 
 DomainError
 ├── Invalid              request.invalid             422
@@ -75,7 +75,7 @@ class Forbidden(DomainError):
 
 
 class NotFound(DomainError):
-    """There is no such object, or it belongs to somebody else; the two are never told apart."""
+    """There is no such object, or it belongs to somebody else; the answer is the same."""
 
     code = "not_found"
     status = 404

@@ -114,7 +114,7 @@ def require_payable(standing: Standing) -> int:
     """
     if standing.status is not InvoiceStatus.OPEN:
         raise WrongInvoiceState(
-            f"An invoice that is {standing.status.value} takes no money.", extra={"state": standing.status.value}
+            f"This invoice is {standing.status.value}. It cannot be paid.", extra={"state": standing.status.value}
         )
     return standing.due_minor
 

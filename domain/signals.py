@@ -24,7 +24,7 @@ class Addressee:
 
 
 def check_signal(reached: Addressee, name: str, *, subject: object, operator: str | None, sealed: bool) -> None:
-    """Refuse a signal that was meant for something else, or that says nobody's name where one is asked for.
+    """Refuse a signal that was meant for something else, or that does not name its sender where it has to.
 
     Args:
         reached: what the signal reached.

@@ -80,7 +80,7 @@ class EscrowEventRow(Base):
 
     `at` is business time, `recorded_at` the database's own. `command_id` is unique within the escrow: a command that
     comes again finds its first event here, however long ago that was. `content_hash` says what it asked for, so that
-    another one under its id is told apart; null for deadlines, signals, and events that are older than the column.
+    another command under its id is refused; null for deadlines, signals, and events that are older than the column.
     """
 
     __tablename__ = "escrow_events"

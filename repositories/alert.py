@@ -48,7 +48,7 @@ async def raise_alert(
 
 
 async def close(session: AsyncSession, key: str, by: str) -> None:
-    """Mark the alert of a key as seen, because what it told of is over."""
+    """Mark the alert of a key as seen, because its case is closed."""
     await session.execute(
         update(Alert)
         .where(Alert.key == key, Alert.acknowledged_at.is_(None))
@@ -57,7 +57,7 @@ async def close(session: AsyncSession, key: str, by: str) -> None:
 
 
 async def close_cases(session: AsyncSession, subject: str, kinds: Collection[str]) -> None:
-    """Mark the alerts of these kinds about a subject as seen, because what was booked ends what they told of."""
+    """Mark the alerts of these kinds about a subject as seen, because what was booked closes their cases."""
     await session.execute(
         update(Alert)
         .where(Alert.subject == subject, Alert.kind.in_(kinds), Alert.acknowledged_at.is_(None))

@@ -1,4 +1,4 @@
-"""Rows that a command made: running the command again finds its row, and only the same request may be told of it."""
+"""Rows that a command made: running the command again finds its row, and another request is refused."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar

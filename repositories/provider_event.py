@@ -91,7 +91,7 @@ async def unhandled(
 ) -> Sequence[ProviderEventRow]:
     """Return events that came before the moment and are not handled, by row, after the row `after`.
 
-    Those that their payment was told of count when they came before `forwarded_before`; None leaves them out.
+    Those that were forwarded to their payment count when they came before `forwarded_before`; None leaves them out.
     """
     told = ProviderEventRow.status == "forwarded"
     late = ~told if forwarded_before is None else ~told | (ProviderEventRow.received_at < forwarded_before)

@@ -10,7 +10,7 @@ PROVIDER = "stripe"
 
 
 async def ensure_customer(database: Database, customers: StripeCustomers, org_id: str) -> str:
-    """Return who the organization is at Stripe, made now if it is nobody; one customer, however often and at once.
+    """Return the organization's customer at Stripe, made now if there is none; one customer, however often and at once.
 
     Raises:
         NotFound: there is no such organization.

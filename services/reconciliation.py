@@ -31,7 +31,7 @@ class NotBookable(Conflict):
 
 
 def alert_key(row: ReconciliationDifference) -> str:
-    """Name the alert of a difference; one that comes back is told of again."""
+    """Name the alert of a difference; one that comes back raises it again."""
     return f"reconciliation.difference:{row.id}:{row.times_opened}"
 
 
@@ -53,7 +53,7 @@ async def resolve(
     Raises:
         NotFound: there is no such difference.
         Resolved: somebody else, or a run, resolved it.
-        NotBookable: it takes no correction.
+        NotBookable: it cannot be corrected by a booking.
     """
     row = await differences.get(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
     if row is None:

@@ -374,7 +374,7 @@ def check_evidence(payment: Payment, dispute_ref: str, command_id: str) -> Dispu
     if dispute is not None and dispute.status is DisputeStatus.UNDER_REVIEW and _was_looked_up(payment, command_id):
         return dispute
     if dispute is None or dispute.status not in {DisputeStatus.NEEDS_RESPONSE, DisputeStatus.INQUIRY}:
-        raise Conflict("This dispute takes no evidence any more.", code="payment.evidence_closed")
+        raise Conflict("Evidence can no longer be submitted for this dispute.", code="payment.evidence_closed")
     return dispute
 
 
@@ -421,5 +421,6 @@ def _requested(refund_id: str, amount: int, goods: int, by: str, at: datetime, r
 
 def _wrong_state(payment: Payment, command: str) -> WrongPaymentState:
     return WrongPaymentState(
-        f"A payment that is {payment.status.value} takes no {command}.", extra={"state": payment.status.value}
+        f"The command {command} is not allowed while the payment is {payment.status.value}.",
+        extra={"state": payment.status.value},
     )

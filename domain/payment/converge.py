@@ -117,7 +117,7 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
         if movement.kind is MovementKind.CHARGE and movement.key not in booked and len(payment.booked) < MAX_ITEMS:
             paid = movement.paid_minor
             goods = seen.revalued.get(movement.key)
-            # What the payment has become is told with its money, not by an event of its own.
+            # What the payment has become is recorded with its money, not by an event of its own.
             told = _told(payment, seen.snapshot)
             return book(told, movement, goods=granted_for(payment, paid) if goods is None else goods)
     return None
@@ -147,7 +147,7 @@ def refund_accepted(payment: Payment, refund_id: str, snapshot: RefundSnapshot) 
     known = next(item for item in payment.refunds if item.refund_id == refund_id)
     if known.ref == snapshot.ref or (known.ref is not None and not known.given_up):
         return None
-    # One that failed already is told of as pending here, and fails with the events that follow.
+    # One that failed already is recorded as pending here, and fails with the events that follow.
     state = RefundState.PENDING if snapshot.status is RefundStatus.FAILED else REFUND_STATES[snapshot.status]
     state = state if known.can_be_given_up else known.state
     taken_over = replace(known, ref=snapshot.ref, state=state, given_up=False)
@@ -274,7 +274,7 @@ def _told(payment: Payment, snapshot: Snapshot) -> Payment:
     if payment.provider_status in ended and snapshot.status is ProviderStatus.REQUIRES_ACTION:
         return payment
     done = ProviderStatus.SUCCEEDED in {payment.provider_status, snapshot.status}
-    # What was approved and could not be taken looks approved still: only the answer to taking it tells of the decline.
+    # What was approved and could not be taken looks approved still: only the answer to taking it shows the decline.
     declined = snapshot.approved and payment.decline is not None
     # A command to end it that was not answered had no effect where it could still be paid.
     open_still = payment.unknown and snapshot.status not in ended

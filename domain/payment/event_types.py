@@ -1,7 +1,7 @@
 """What is done with a provider's event, by its type. A type that stands nowhere here changes nothing of ours.
 
-Events only say that something is new; what it is, is read at the provider. So of several types that tell of one change
-one is enough: a card payment that succeeds is told of by `payment_intent.succeeded`, and `charge.succeeded` and
+Events only say that something is new; what it is, is read at the provider. So of several types that report one change
+one is enough: a card payment that succeeds is reported by `payment_intent.succeeded`, and `charge.succeeded` and
 `payment_intent.created` would only make the same look again.
 
 Sources of the names: docs.stripe.com/api/events/types, developer.paypal.com/api/rest/webhooks/event-names.
@@ -16,7 +16,7 @@ class Handling(StrEnum):
 
     PAYMENT = "payment"  # its payment looks at the provider
     RECORD = "record"  # it goes into the audit trail of the organization
-    CASH = "cash"  # what the organization has there and no payment has used is read, and operators are told of it
+    CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
     WAITING = "waiting"  # stored for an area that does not exist yet
     IGNORED = "ignored"  # stored, nothing depends on it
 

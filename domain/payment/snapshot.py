@@ -41,7 +41,7 @@ class Movement:
     """One change of a provider's balance.
 
     Attributes:
-        key: unique within the provider and the same wherever the movement is told of: the id of the object that moved
+        key: unique within the provider and the same wherever the movement is reported: the id of the object that moved
             the money, such as `ch_…`, `re_…`, `re_…:failure`, `dp_…`, `dp_…:reversal`, `btc:{txid}:{output}`.
         kind: why.
         amount_minor: signed, before fees: positive came in. Minor units of `currency`.
@@ -155,7 +155,7 @@ class Snapshot:
 
     Attributes:
         ref: the provider's id of it.
-        status: see `ProviderStatus`; it tells of the payment, not of refunds and disputes.
+        status: see `ProviderStatus`; it is about the payment, not about refunds and disputes.
         approved: the payer has agreed, and `confirm` takes the money.
         pays_until: set while the payer has what they need to send money in a way that takes days: a bank transfer, a
             voucher. So long it is waited for, also beyond the time that the payment gave them.

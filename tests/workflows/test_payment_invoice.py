@@ -99,7 +99,7 @@ async def test_money_that_is_under_way_when_the_invoice_is_withdrawn_is_sent_bac
     made.there.pay()
     await made.told()
     state = await sent_back(made)
-    assert state.refunds[0].reason == "An invoice that is void takes no money."
+    assert state.refunds[0].reason == "This invoice is void. It cannot be paid."
     assert made.there.gone == 1000
     assert await invoice.stands() == ("void", 0)
     assert await invoice.paid_by() == {}

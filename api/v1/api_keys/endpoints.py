@@ -36,7 +36,7 @@ def _organization_for(actor: Actor, body: ApiKeyCreate) -> str | None:
         return actor.org_id
     if (body.organization_id is None) != (body.role in PLATFORM_ROLES):
         raise Invalid(
-            "A platform role takes no organization_id, and every other role needs one.",
+            "Leave out organization_id for a platform role, and name it for every other role.",
             extra={"field": "organization_id"},
         )
     return body.organization_id

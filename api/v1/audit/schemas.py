@@ -9,7 +9,7 @@ from models.audit import AuditEntry
 
 
 class AuditView(ResponseModel):
-    """One privileged act. Which key, request and address it came from is told to the actor's side and to operators."""
+    """One privileged act. Only the actor's side and operators see the key, the request and the address."""
 
     id: str
     at: datetime
@@ -26,7 +26,7 @@ class AuditView(ResponseModel):
 
     @classmethod
     def of(cls, row: AuditEntry, viewer: Actor) -> "AuditView":
-        """Show a row; a tenant is not told by which key and from where somebody else acted."""
+        """Show a row; a tenant does not see the key and the address of somebody else's act."""
         whole = viewer.is_platform or row.actor_org_id == viewer.org_id
         return cls(
             id=str(row.id),

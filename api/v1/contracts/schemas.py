@@ -231,7 +231,7 @@ _SETTLED = (
 
 
 def asked_columns(body: ContractCreate) -> tuple[str, ...]:
-    """Name the columns that the request itself settles, by which it is told from another one."""
+    """Name the columns that the request itself settles; another request differs in one of them."""
     return *_SETTLED, *(column for field, column in _DEFAULTED.items() if getattr(body, field) is not None)
 
 

@@ -85,7 +85,7 @@ def _payer_of(actor: Actor, method_id: str) -> str:
 
 @router.get("/billing/customer", response_model=CustomerView, responses=errors(NotFound))
 async def get_customer(actor: Reader, deps: DepsDep, organization_id: OrganizationParam = None) -> CustomerView:
-    """Tell who the organization is at Stripe; 404 while it is nobody there."""
+    """Show the organization's customer at Stripe; 404 until there is one."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         ref = await provider_event.customer(session, org_id, PROVIDER)

@@ -189,7 +189,8 @@ async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> Command
         return CommandResult(escrow_id=row.id, status=state.status.value, version=state.version)
     if state.is_final:
         raise WrongState(
-            f"An escrow that is {state.status} takes no more commands.", extra={"state": state.status.value}
+            f"This escrow is {state.status}, which is final. No command can change it.",
+            extra={"state": state.status.value},
         )
     return state
 

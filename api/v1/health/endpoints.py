@@ -43,7 +43,7 @@ class Readiness(ResponseModel):
     inbox_oldest_seconds: int | None = Field(
         default=None,
         description="For how long the oldest webhook event that is not handled waits; null when that is not known. "
-        "It tells of the worker or of a provider, and makes nothing unready.",
+        "It points at the worker or a provider, and does not change the status.",
     )
 
 

@@ -153,7 +153,7 @@ MISSING_METHOD = "There is no such payment method."
 
 
 async def confirm(deps: Deps, client: Client, payment: Payment, command: ConfirmPayment) -> None:
-    """Confirm a payment; what the provider has against a method that was named is not told.
+    """Confirm a payment; the answer does not say why the provider refuses a named method.
 
     Raises:
         DomainError: the workflow or the provider refused it.

@@ -135,7 +135,7 @@ async def create_payment(
     once: MovesMoney,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Ask a provider to take a payment. The answer says what the payer has to do; money is told of when it is there."""
+    """Ask a provider to take a payment. The answer says what the payer has to do next."""
     assert actor.org_id is not None
     org_id = actor.org_id
 

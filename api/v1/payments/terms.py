@@ -288,7 +288,7 @@ async def fundable_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     Raises:
         NotFound: there is none that the actor sees.
         Forbidden: others pay for it.
-        WrongState: it takes no money any more.
+        WrongState: it is not open.
     """
     async with deps.session_for(actor) as session:
         row = await escrows.get(session, escrow_id)
@@ -300,12 +300,13 @@ async def fundable_escrow(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
 
 
 def require_fundable(escrow: Escrow, actor: Actor) -> None:
-    """Refuse an escrow that others pay for, or that takes no money any more."""
+    """Refuse an escrow that others pay for, or that is not open."""
     if not is_payer(escrow, actor):
         raise Forbidden("Only the paying organization funds an escrow.")
     if escrow.status is not EscrowStatus.OPEN:
         raise WrongState(
-            f"An escrow that is {escrow.status.value} takes no money.", extra={"state": escrow.status.value}
+            f"This escrow is {escrow.status.value}. Only an open escrow can be funded.",
+            extra={"state": escrow.status.value},
         )
 
 
