@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.deployment import SLUG, TIERS
 from domain.errors import NotFound
+from domain.project import SLUG, TIERS
 from ledger.invariants import Invariant
 from models.project import DeploymentEvent, Project
 from repositories import command

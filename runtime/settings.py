@@ -12,10 +12,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.credits import credit_price, packages_from
-from domain.deployment import slot_price
 from domain.errors import Invalid
 from domain.money import parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
+from domain.project import slot_price
 
 PREFIX = "BURSAR_"
 #: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.

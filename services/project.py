@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.deployment import (
+from domain.errors import Conflict, InsufficientFunds
+from domain.ids import deployment_transfer_key
+from domain.money import SLOT
+from domain.project import (
     Tier,
     Usage,
     check_new_project,
@@ -22,9 +25,6 @@ from domain.deployment import (
     slots_to_give_back,
     slots_to_take,
 )
-from domain.errors import Conflict, InsufficientFunds
-from domain.ids import deployment_transfer_key
-from domain.money import SLOT
 from ledger.gateway import Ledger, Leg
 from models.organization import Organization
 from models.project import DeploymentEvent, Project

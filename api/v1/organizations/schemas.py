@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from api.fields import Name, RequestModel, ResponseModel, example
-from domain.deployment import Tier
+from domain.project import Tier
 from models.organization import Organization
 
 

@@ -8,10 +8,10 @@ from pydantic import Field, StringConstraints
 
 from api.fields import Amount, Currency, EscrowId, InvoiceId, Name, Note, RequestModel, ResponseModel, example
 from api.v1.customers.schemas import ReturnUrl
-from domain.deployment import MAX_SLOTS
 from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, PurposeKind, Refund, RefundState
+from domain.project import MAX_SLOTS
 from models.payment import PaymentEventRow
 
 

@@ -8,13 +8,13 @@ from api.provider_errors import provider_errors
 from api.v1.payments.schemas import Means, PaymentCreate, ProviderName
 from domain.access import Actor
 from domain.credits import CreditPrice, credit_price
-from domain.deployment import slot_price
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable, WrongState
 from domain.escrow.state import Escrow, EscrowStatus, is_payer
 from domain.invoice import require_payable
 from domain.money import CREDIT, SLOT, format_amount, parse_amount
 from domain.payment.quote import Quote, Rate, currency_value, quote
 from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.project import slot_price
 from providers.payments.limits import COINS, check_chargeable
 from repositories import escrow as escrows
 from repositories import invoice as invoices

@@ -30,9 +30,9 @@ from api.v1.projects.schemas import (
     purchase_view,
 )
 from domain.access import Actor, Permission
-from domain.deployment import LimitReached, slot_price
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.payment.state import PaymentTerms
+from domain.project import LimitReached, slot_price
 from repositories import organization as organizations
 from repositories import project as projects
 from services import project

@@ -7,9 +7,9 @@ from pydantic import Field, StringConstraints
 
 from api.fields import Name, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import Means, MoneyView, PaymentCreate, PaymentView, money
-from domain.deployment import MAX_SLOTS, MAX_SLUG, SLUG, SlotPrice, Tier, Usage, slug_of
 from domain.errors import Invalid
 from domain.payment.state import PurposeKind
+from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, SlotPrice, Tier, Usage, slug_of
 from models.project import Project
 
 #: What a project goes by in its address.

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import deployment
-from domain.deployment import (
+from domain import project
+from domain.errors import Invalid
+from domain.project import (
     SLUG,
     TIERS,
     LimitReached,
@@ -19,7 +20,6 @@ from domain.deployment import (
     slots_to_take,
     slug_of,
 )
-from domain.errors import Invalid
 
 
 def usage(tier: Tier = Tier.FREE, **counts: int) -> Usage:
@@ -220,7 +220,7 @@ def test_what_is_no_slug_is_told_apart(slug: str) -> None:
 
 def test_price_is_that_of_every_slot() -> None:
     price = slot_price("5.00", "USD")
-    assert (price.of(1), price.of(deployment.MAX_SLOTS)) == (500, 500_000)
+    assert (price.of(1), price.of(project.MAX_SLOTS)) == (500, 500_000)
 
 
 @pytest.mark.parametrize(
