@@ -11,7 +11,7 @@ from temporalio.client import Client, ScheduleCalendarSpec, ScheduleIntervalSpec
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.customers import CustomerActivities
+from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities

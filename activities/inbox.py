@@ -14,8 +14,8 @@ from contracts.payment import (
 )
 from domain.access import Actor, Role
 from domain.payment.event_types import Handling, handling_of
-from models.provider import ProviderEventRow
-from repositories import audit, payment, provider_event
+from models.provider_event import ProviderEventRow
+from repositories import audit, customer, payment, provider_event
 from runtime.database import Database
 
 
@@ -84,7 +84,7 @@ async def _without_payment(session: AsyncSession, row: ProviderEventRow, *, last
 
 async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling: Handling) -> ProviderEventResult:
     """Write into the audit trail what only the provider saw happen; cash is looked at by the run, a while later."""
-    org_id = await provider_event.organization_of(session, row.provider, row.refs)
+    org_id = await customer.organization_of(session, row.provider, row.refs)
     if org_id is None:
         await _mark(session, row, "unmatched", handled=True)
         return ProviderEventResult(outcome="unmatched")

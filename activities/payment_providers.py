@@ -23,7 +23,7 @@ from domain.payment.snapshot import (
 from domain.payment.state import PaymentTerms
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
-from repositories import payment, provider_event
+from repositories import customer, payment
 from runtime.database import Database
 from services.customer import ensure_customer
 
@@ -254,7 +254,7 @@ class PaymentProviders:
         if terms.provider != "stripe":
             return None
         async with self._database.platform() as session:
-            return await provider_event.customer(session, terms.org_id, terms.provider)
+            return await customer.ref_of(session, terms.org_id, terms.provider)
 
     async def _customer(self, terms: PaymentTerms) -> str | None:
         """Return the organization's customer. Only a stored method needs one: without, the payment goes on."""

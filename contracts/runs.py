@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts.base import Message
+from contracts.customer import CustomerInput
 from contracts.escrow import EscrowInput
-from contracts.payment import CustomerInput, PaymentInput, ProviderEventInput
+from contracts.payment import PaymentInput, ProviderEventInput
 from contracts.queues import cut_summary
 from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes

@@ -8,6 +8,7 @@ from models import (
     contract,
     credit_lot,
     crypto_deposit,
+    customer,
     escrow,
     escrow_notice,
     idempotency,
@@ -17,7 +18,7 @@ from models import (
     payment,
     payment_command,
     project,
-    provider,
+    provider_event,
     reconciliation,
     signatory,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "contract",
     "credit_lot",
     "crypto_deposit",
+    "customer",
     "escrow",
     "escrow_notice",
     "idempotency",
@@ -39,7 +41,7 @@ __all__ = [
     "payment",
     "payment_command",
     "project",
-    "provider",
+    "provider_event",
     "reconciliation",
     "signatory",
 ]

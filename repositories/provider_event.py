@@ -1,4 +1,4 @@
-"""Statements about the inbox of webhooks, and about who is whose customer. All of it needs the platform's role.
+"""Statements about the inbox of webhooks. All of it needs the platform's role.
 
 What each webhook and each scrape asks is plain asyncpg, one round trip each.
 """
@@ -9,7 +9,6 @@ from datetime import datetime
 
 import asyncpg
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -17,7 +16,7 @@ from domain.ids import is_id
 from domain.payment.snapshot import ProviderEvent
 from domain.privacy.card_numbers import without_card_numbers
 from domain.text import storable
-from models.provider import ProviderCustomer, ProviderEventRow
+from models.provider_event import ProviderEventRow
 
 _STORE = """
     INSERT INTO provider_events
@@ -114,27 +113,3 @@ async def oldest_unhandled(pool: "asyncpg.Pool[asyncpg.Record]") -> datetime | N
     """Return when the oldest event that is not handled came. Needs the platform's role."""
     found: datetime | None = await pool.fetchval(_OLDEST)
     return found
-
-
-async def organization_of(session: AsyncSession, provider: str, refs: Sequence[str]) -> str | None:
-    """Return the organization that is a customer of the provider under one of these ids."""
-    query = select(ProviderCustomer.org_id).where(
-        ProviderCustomer.provider == provider, ProviderCustomer.customer_ref.in_(refs)
-    )
-    return (await session.execute(query.limit(1))).scalar_one_or_none()
-
-
-async def customer(session: AsyncSession, org_id: str, provider: str) -> str | None:
-    """Return the provider's id of an organization, if it is a customer there."""
-    row = await session.get(ProviderCustomer, (org_id, provider))
-    return None if row is None else row.customer_ref
-
-
-async def add_customer(session: AsyncSession, org_id: str, provider: str, customer_ref: str) -> str:
-    """Note who an organization is at a provider, once; returns what was noted first."""
-    values = {"org_id": org_id, "provider": provider, "customer_ref": customer_ref}
-    await session.execute(insert(ProviderCustomer).values(values).on_conflict_do_nothing())
-    query = select(ProviderCustomer.customer_ref).where(
-        ProviderCustomer.org_id == org_id, ProviderCustomer.provider == provider
-    )
-    return (await session.execute(query)).scalar_one()

@@ -2,7 +2,7 @@
 
 from domain.ids import customer_key
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import organization, provider_event
+from repositories import customer, organization
 from runtime.database import Database
 
 #: Under what name the customers of Stripe are noted.
@@ -17,10 +17,10 @@ async def ensure_customer(database: Database, customers: StripeCustomers, org_id
         ProviderError: see `providers.payments.base`; trying again is safe.
     """
     async with database.platform() as session:
-        known = await provider_event.customer(session, org_id, PROVIDER)
+        known = await customer.ref_of(session, org_id, PROVIDER)
         if known is not None:
             return known
         name = (await organization.get(session, org_id)).name
     made = await customers.ensure(org_id, name, idempotency_key=customer_key(org_id))
     async with database.platform() as session:
-        return await provider_event.add_customer(session, org_id, PROVIDER, made)
+        return await customer.add(session, org_id, PROVIDER, made)

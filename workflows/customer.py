@@ -5,8 +5,8 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.customers import CustomerActivities
-    from contracts.payment import CustomerInput, CustomerResult
+    from activities.customer import CustomerActivities
+    from contracts.customer import CustomerInput, CustomerResult
     from contracts.queues import regular_activity
 
 #: After that whoever first needs the customer makes it.

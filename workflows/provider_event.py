@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.customers import CustomerActivities
+    from activities.customer import CustomerActivities
     from activities.inbox import InboxActivities
     from contracts.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
     from contracts.queues import local_activity, regular_activity

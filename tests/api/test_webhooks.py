@@ -21,7 +21,7 @@ from api.background import Background
 from domain.payment.event_types import Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from models.alert import Alert
-from models.provider import ProviderEventRow
+from models.provider_event import ProviderEventRow
 from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.registry import Providers
 from providers.payments.stripe import StripeProvider, make_client

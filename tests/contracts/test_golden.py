@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 import contracts
-from contracts import catch_up, holds, payment, seal, sweeps
+from contracts import catch_up, customer, holds, payment, seal, sweeps
 from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
@@ -151,8 +151,8 @@ def samples() -> dict[str, Message]:
         sweeps.Swept(found=50, started=1, last="pay_2"),
         sweeps.SweepProgress(page=sweeps.SweepPage(before=e.T0, after="pay_1", limit=50), found=50, started=1),
         payment.PaymentSweepResult(waiting=2, started=1),
-        payment.CustomerInput(org_id="org_1", name="Acme"),
-        payment.CustomerResult(org_id="org_1", customer_ref="cus_1"),
+        customer.CustomerInput(org_id="org_1", name="Acme"),
+        customer.CustomerResult(org_id="org_1", customer_ref="cus_1"),
         catch_up.CatchUp(version=7),
         seal.Seal(operator="kim", key_id="key_1", seal_id="5ea1"),
         holds.ExpireHolds(now=e.T0, limit=500),

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from activities.customers import CustomerActivities
+from activities.customer import CustomerActivities
 from activities.inbox import InboxActivities
 from activities.sweeps import Sweeps
 from contracts.payment import PaymentEvent, PaymentInput, ProviderEventInput, ProviderEventSignal
@@ -23,7 +23,7 @@ from domain.ids import payment_workflow_id, provider_event_workflow_id
 from domain.payment.snapshot import ProviderEvent
 from domain.payment.state import Payment, PaymentStatus
 from models.organization import Organization
-from models.provider import ProviderEventRow
+from models.provider_event import ProviderEventRow
 from repositories import payment, provider_event
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id

@@ -3,10 +3,10 @@
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from contracts.payment import CustomerInput
+from contracts.customer import CustomerInput
 from domain.ids import customer_workflow_id
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
-from repositories import provider_event
+from repositories import customer
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from services.customer import ensure_customer
@@ -28,7 +28,7 @@ async def start(mailroom: Mailroom, org_id: str):
 
 async def noted(mailroom: Mailroom, org_id: str) -> str | None:
     async with mailroom.database.platform() as session:
-        return await provider_event.customer(session, org_id, "stripe")
+        return await customer.ref_of(session, org_id, "stripe")
 
 
 async def test_outages_of_stripe_delay_the_customer_and_make_it_once(mailroom):

@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHandle
 from models.alert import Alert
 from models.audit import AuditEntry
 from providers.payments.base import ProviderRefused
+from repositories import customer as customers
 from repositories import provider_event
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
@@ -117,7 +118,7 @@ async def test_event_that_the_books_lost_ends_its_run(mailroom):
 async def test_payment_method_is_recorded_for_its_organization(event_type, mailroom):
     org_id, customer, method = await mailroom.organization(), new_id("cus"), new_id("pm")
     async with mailroom.database.platform() as session:
-        await provider_event.add_customer(session, org_id, "stripe", customer)
+        await customers.add(session, org_id, "stripe", customer)
     event_id = await mailroom.store(event_type, refs=(method, customer))
     handle = await mailroom.start(event_id)
     assert (await handle.result()).outcome == "handled"
@@ -136,7 +137,7 @@ async def customer_with(mailroom: Mailroom, **cash: int) -> tuple[str, str]:
     """Return an organization and its customer, which has money that no payment has used."""
     org_id, customer = await mailroom.organization(), new_id("cus")
     async with mailroom.database.platform() as session:
-        await provider_event.add_customer(session, org_id, "stripe", customer)
+        await customers.add(session, org_id, "stripe", customer)
     mailroom.customers.cash[customer] = cash
     return org_id, customer
 

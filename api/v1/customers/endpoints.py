@@ -30,7 +30,8 @@ from domain.ids import customer_command_key
 from domain.payment.snapshot import NOT_FOUND
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import audit, provider_event
+from repositories import audit
+from repositories import customer as customers
 from runtime.identity import new_id
 from services.customer import PROVIDER, ensure_customer
 
@@ -88,7 +89,7 @@ async def get_customer(actor: Reader, deps: DepsDep, organization_id: Organizati
     """Show the organization's customer at Stripe; 404 until there is one."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
-        ref = await provider_event.customer(session, org_id, PROVIDER)
+        ref = await customers.ref_of(session, org_id, PROVIDER)
     if ref is None:
         raise NotFound("The organization is no customer yet.")
     return CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref)
@@ -113,7 +114,7 @@ async def list_payment_methods(
     """List what the organization can pay with, as Stripe has it now."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
-        ref = await provider_event.customer(session, org_id, PROVIDER)
+        ref = await customers.ref_of(session, org_id, PROVIDER)
     if ref is None:
         return PaymentMethodList(data=[])
     with provider_errors():
@@ -184,7 +185,7 @@ async def open_portal(
     org_id = acting_organization(actor, None)
     back = _return_url(deps, return_url)
     async with deps.database.platform() as session:
-        customer = await provider_event.customer(session, org_id, PROVIDER)
+        customer = await customers.ref_of(session, org_id, PROVIDER)
     if customer is None:
         raise Conflict(
             "The organization is no customer of Stripe yet. Send this as a POST to make it one.",

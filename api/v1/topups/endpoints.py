@@ -37,7 +37,7 @@ from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.payment.state import PaymentTerms, Purpose, PurposeKind
 from repositories import credit_lot as lots
-from repositories import provider_event
+from repositories import customer as customers
 
 router = APIRouter(tags=["Payments"])
 
@@ -162,7 +162,7 @@ async def _default_method(deps: Deps, actor: Actor) -> str:
     """Return the stored method that the organization pays with unless it names another."""
     assert actor.org_id is not None
     async with deps.session_for(actor) as session:
-        customer = await provider_event.customer(session, actor.org_id, ProviderName.STRIPE.value)
+        customer = await customers.ref_of(session, actor.org_id, ProviderName.STRIPE.value)
     stored = deps.providers.customers
     if customer is not None and stored is not None:
         with provider_errors():

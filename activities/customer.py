@@ -2,12 +2,13 @@
 
 from temporalio import activity
 
-from contracts.payment import CustomerInput, CustomerResult, ProviderEventInput, ProviderEventResult
+from contracts.customer import CustomerInput, CustomerResult
+from contracts.payment import ProviderEventInput, ProviderEventResult
 from domain.errors import Invalid, Unavailable
 from domain.money import format_amount
 from providers.payments.base import ProviderRefused
 from providers.payments.stripe.customers import StripeCustomers
-from repositories import alert, provider_event
+from repositories import alert, customer, provider_event
 from runtime.database import Database
 from services.customer import ensure_customer
 
@@ -50,12 +51,12 @@ class CustomerActivities:
             raise RuntimeError("Stripe is not set up in this worker; an event of it waits for its settings.")
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
-            org_id = row and await provider_event.organization_of(session, row.provider, row.refs)
-            customer = org_id and await provider_event.customer(session, org_id, message.provider)
-        if row is None or not org_id or not customer or row.handled_at is not None:
+            org_id = row and await customer.organization_of(session, row.provider, row.refs)
+            ref = org_id and await customer.ref_of(session, org_id, message.provider)
+        if row is None or not org_id or not ref or row.handled_at is not None:
             return ProviderEventResult(outcome="unmatched" if row is None else row.status)
         try:
-            unused = await self._customers.unused_cash(customer)
+            unused = await self._customers.unused_cash(ref)
             amounts = [f"{format_amount(minor, currency)} {currency}" for currency, minor in sorted(unused.items())]
         except ProviderRefused as refused:
             amounts = [f"money ({refused.detail})"]
@@ -65,10 +66,10 @@ class CustomerActivities:
                     session,
                     kind="customer.unused_cash",
                     subject=org_id,
-                    detail=f"{org_id} has {amount} at {message.provider}, as {customer}, that it sent and no payment "
+                    detail=f"{org_id} has {amount} at {message.provider}, as {ref}, that it sent and no payment "
                     "has used. Apply it to a payment there, or send it back.",
                     org_id=org_id,
-                    key=f"customer.unused_cash:{customer}:{amount}:{row.occurred_at:%Y-%m-%d}",
+                    key=f"customer.unused_cash:{ref}:{amount}:{row.occurred_at:%Y-%m-%d}",
                 )
             await provider_event.mark(
                 session, row.provider, [row.event_id], status="handled", payment_id=None, handled=True

@@ -1,9 +1,9 @@
-"""What providers tell and know: the inbox of their webhooks, and who their customers are."""
+"""The inbox of the webhooks that providers send."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Identity, Index, Text, func, text
+from sqlalchemy import Identity, Index, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,15 +38,3 @@ class ProviderEventRow(Base):
     occurred_at: Mapped[datetime]
     received_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     handled_at: Mapped[datetime | None]
-
-
-class ProviderCustomer(Base):
-    """Which customer an organization is at a provider. Written once, by whoever makes the customer there."""
-
-    __tablename__ = "provider_customers"
-    __table_args__ = (Index("uq_provider_customers_provider_customer_ref", "provider", "customer_ref", unique=True),)
-
-    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    provider: Mapped[str] = mapped_column(primary_key=True)
-    customer_ref: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
