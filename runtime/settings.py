@@ -11,11 +11,12 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from domain.credits import credit_price, packages_from
+from domain.credits import credit_price
 from domain.errors import Invalid
 from domain.money import parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
 from domain.project import slot_price
+from domain.topup import packages_from
 
 PREFIX = "BURSAR_"
 #: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.

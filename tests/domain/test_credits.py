@@ -1,18 +1,16 @@
-"""What credits and packages cost, and settings that no sale could be made at."""
+"""What credits cost, and settings that no sale could be made at."""
 
-import json
 from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.credits import credit_price, named, packages_from
+from domain.credits import credit_price
 from domain.errors import Invalid
 from domain.money import MAX_AMOUNT_MINOR, scale_of
 from runtime.settings import Settings
 
-STARTER = {"name": "starter", "credits": "100", "price": "10.00", "currency": "USD"}
 PRICES = st.sampled_from(["0.10", "0.000000001", "1", "0.003", "999999999", "7.77"])
 
 
@@ -57,55 +55,3 @@ def test_price_that_nothing_can_be_sold_at_stops_the_process_from_starting(price
     if price:
         with pytest.raises(ValueError, match=r"price of a credit|sold for a currency"):
             Settings(credit_price=price, credit_currency=currency)
-
-
-def test_packages_are_read_exactly():
-    text = json.dumps([STARTER, {**STARTER, "name": "odd"}]).replace('"100"', "0.1", 1)
-    packages = packages_from(text)
-    assert [(p.name, p.credits_minor, p.price_minor, p.currency) for p in packages] == [
-        ("starter", 100_000, 1000, "USD"),
-        ("odd", 100_000_000, 1000, "USD"),
-    ]
-    assert named(packages, "odd") is packages[1]
-    assert packages_from("[]") == ()
-    with pytest.raises(Invalid):
-        named(packages, "gone")
-
-
-@pytest.mark.parametrize(
-    "packages",
-    [
-        "",
-        "{}",
-        "[1]",
-        "[" * 5000,
-        json.dumps([STARTER, STARTER]),
-        *(
-            json.dumps([{**STARTER, **wrong}])
-            for wrong in (
-                {"name": "Big One"},
-                {"name": 5},
-                {"credits": "0"},
-                {"credits": "0.0000001"},
-                {"credits": True},
-                {"credits": None},
-                {"price": "1.001"},
-                {"price": "-1"},
-                {"currency": "CREDIT"},
-                {"currency": "SLOT"},
-                {"currency": "usd"},
-                {"currency": ["USD"]},
-                {"bonus": 1},
-            )
-        ),
-        json.dumps([{"name": "starter"}]),
-        json.dumps([{**STARTER, "name": f"p{number}"} for number in range(51)]),
-    ],
-    ids=lambda text: text[:50],
-)
-def test_packages_that_cannot_be_sold_stop_the_process_from_starting(packages):
-    with pytest.raises(Invalid):
-        packages_from(packages)
-    if packages:
-        with pytest.raises(ValueError, match=r"package|amount|Unknown currency|decimals"):
-            Settings(credit_packages=packages)

@@ -32,10 +32,11 @@ from api.v1.topups.schemas import (
     topup_view,
 )
 from domain.access import Actor, Permission
-from domain.credits import Package, credit_price, named, packages_from
+from domain.credits import credit_price
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.topup import Package, named, packages_from
 from repositories import credit_lot as lots
 from repositories import customer as customers
 

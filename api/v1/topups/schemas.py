@@ -9,9 +9,9 @@ from pydantic import Field, StringConstraints
 from api.fields import Amount, RequestModel, ResponseModel, example
 from api.v1.customers.schemas import ReturnUrl
 from api.v1.payments.schemas import DepositView, Means, MethodRef, MoneyView, PaymentView, money
-from domain.credits import Package
 from domain.money import CREDIT, format_amount
 from domain.payment.state import PaymentStatus
+from domain.topup import Package
 from models.credit_lot import CreditLot
 
 

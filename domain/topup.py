@@ -1,0 +1,67 @@
+"""The packages that credits are bought in: each has a price of its own, whatever one credit costs."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.errors import Invalid
+from domain.money import CREDIT, ISSUED, parse_amount
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+#: More would be a list that nobody chooses from.
+MAX_PACKAGES = 50
+_FIELDS = {"name", "credits", "price", "currency"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """Credits that are sold together at a price of their own; amounts in minor units."""
+
+    name: str
+    credits_minor: int
+    price_minor: int
+    currency: str
+
+
+def packages_from(text: str) -> tuple[Package, ...]:
+    """Read packages from a JSON list of `{"name", "credits", "price", "currency"}`, amounts as decimal strings.
+
+    Raises:
+        Invalid: it is not such a list, or names one package twice.
+    """
+    try:
+        found = json.loads(text, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise Invalid("The credit packages are a JSON list.") from None
+    if not isinstance(found, list) or len(found) > MAX_PACKAGES:
+        raise Invalid(f"The credit packages are a JSON list of at most {MAX_PACKAGES}.")
+    packages = tuple(_package(item) for item in found)
+    if len({package.name for package in packages}) < len(packages):
+        raise Invalid("Two credit packages have one name.")
+    return packages
+
+
+def named(packages: Sequence[Package], name: str) -> Package:
+    """Return a package; `Invalid` when nobody sells it."""
+    for package in packages:
+        if package.name == name:
+            return package
+    raise Invalid(f"There is no credit package {name[:40]!r}.", extra={"field": "package"})
+
+
+def _package(item: object) -> Package:
+    if not isinstance(item, dict) or item.keys() != _FIELDS:
+        raise Invalid("A credit package has name, credits, price and currency.")
+    name, currency = item["name"], item["currency"]
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise Invalid("A credit package's name is of small letters, digits, - and _.")
+    if not isinstance(currency, str) or currency in ISSUED:
+        raise Invalid(f"The credit package {name} is sold for a currency such as USD.")
+    return Package(
+        name=name,
+        credits_minor=parse_amount(item["credits"], CREDIT),
+        price_minor=parse_amount(item["price"], currency),
+        currency=currency,
+    )
