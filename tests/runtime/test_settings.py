@@ -212,3 +212,13 @@ KEY = "k:" + base64.b64encode(bytes(32)).decode()
 def test_signals_are_sealed_wherever_there_are_keys(keys: str | None, setting: bool | None, sealed: bool) -> None:
     settings = Settings.model_validate({"encryption_keys": keys, "sealed_signals": setting})
     assert settings.signals_are_sealed is sealed
+
+
+@pytest.mark.parametrize(
+    ("keys", "setting", "shown"), [(None, None, False), (KEY, None, True), (KEY, False, False), (None, True, True)]
+)
+def test_names_are_shown_where_payloads_are_sealed_or_a_setting_allows_it(
+    keys: str | None, setting: bool | None, shown: bool
+) -> None:
+    settings = Settings.model_validate({"encryption_keys": keys, "names_in_temporal": setting})
+    assert settings.names_are_shown is shown
