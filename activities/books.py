@@ -1,6 +1,8 @@
 """How activities that write the books refuse."""
 
 from sqlalchemy.exc import DBAPIError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from contracts.escrow import Declined
 
@@ -13,6 +15,18 @@ NOT_STORABLE = Declined(code="request.invalid", detail="The command holds a valu
 
 class BooksRefused(RuntimeError):
     """The books do not take an event that the rules allow. It is tried again until a person has mended them."""
+
+
+def require_local() -> None:
+    """Refuse an event that reaches us as a regular activity: whoever reaches Temporal may have scheduled it.
+
+    Our workflows write by local activities, which nobody but the worker itself can run.
+
+    Raises:
+        ApplicationError: it is not retried.
+    """
+    if activity.in_activity() and not activity.info().is_local:
+        raise ApplicationError("Events are written by local activities only.", type="NotLocal", non_retryable=True)
 
 
 def does_not_fit(error: DBAPIError) -> bool:

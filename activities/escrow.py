@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, require_local
 from activities.seals import REFUSED, Seals
 from contracts.escrow import (
     Declined,
@@ -23,11 +23,12 @@ from domain.accounts import Account
 from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, transfer_kind
-from domain.escrow.state import Escrow, MoveKind
+from domain.escrow.state import Escrow, MoveKind, Terms
 from domain.ids import escrow_transfer_key
 from domain.payment.fulfilment import NotPaid, is_reserved
+from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
-from repositories import alert, audit, debt, escrow, escrow_notice, payment
+from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts, has_owed, settle_debt
 
@@ -55,9 +56,10 @@ class EscrowActivities:
 
         A local activity may have committed although its workflow task was lost, and the task that comes after may
         decide in another order. So the books are compared before they are written: the event must be the next one,
-        and its command must be new. Otherwise the stored state is returned, and the workflow goes on from it. A payment
-        must still have its money for the escrow. What a deadline does is not written while a command stands that
-        reached us before it; it is returned instead.
+        it must be decided from the state that they hold, and its command must be new. Otherwise the stored state is
+        returned, and the workflow goes on from it, also one that was started with a state of somebody's making. A
+        payment must still have its money for the escrow. What a deadline does is not written while a command stands
+        that reached us before it; it is returned instead.
 
         Effect: one transfer with all movements, the row of the escrow, one row in the timeline, notes that are settled,
             and where it applies an audit record and an alert.
@@ -65,6 +67,7 @@ class EscrowActivities:
         Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
             caller can mend is a result; anything else is retried, and an operator is alerted.
         """
+        require_local()
         unsealed = self._seals.declined(message.actor_detail)
         if unsealed is not None and message.event != REFUSED:
             return RecordedEscrow(applied=False, declined=unsealed)
@@ -115,18 +118,19 @@ class EscrowActivities:
     async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
         known = await escrow.lock(session, escrow_id, message.command_id)
-        if known is not None and (known.done or known.version >= number):
+        version = known.escrow.version if known is not None else 0
+        if known is not None and (known.done or version >= number):
             if known.done:
                 escrow.refuse_other(known.content_hash, message.content)
-            row = await escrow.get(session, escrow_id)
-            assert row is not None
             transfer_id = str(known.transfer_id) if known.transfer_id else None
-            return RecordedEscrow(applied=known.done, transfer_id=transfer_id, stored=escrow.state_of(row))
-        version = known.version if known is not None else 0
+            return RecordedEscrow(applied=known.done, transfer_id=transfer_id, stored=known.escrow)
         if version != number - 1:
             raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {version}; were the books set back?")
-        if known is not None and known.agreed != escrow.agreed_in(message.escrow.terms):
-            raise BooksRefused(f"{escrow_id}: its run has other terms than the books. Terminate it; it starts anew.")
+        if known is None and (why := await self._refused_start(session, message.escrow.terms)):
+            return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
+        if known is not None and message.decided_from != state_hash(known.escrow):
+            activity.logger.warning("decided from another state than the books hold")
+            return RecordedEscrow(applied=False, stored=known.escrow)
         if message.due_at is not None and (noted := await self._noted(session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if message.event == "funded" and (refusal := await self._not_paid(session, message)) is not None:
@@ -149,6 +153,29 @@ class EscrowActivities:
         if known is not None and is_reserved(known.payment, escrow_id):
             return None
         return NotPaid("The money of this payment is not reserved for the escrow.")
+
+    async def _refused_start(self, session: AsyncSession, terms: Terms) -> str | None:
+        """Return why the escrow is not opened, and alert the operators; None when its terms are the contract's.
+
+        The API opens escrows of contracts alone, so other terms come from somebody who has started a run by hand.
+        """
+        found = await contract.find(session, terms.contract_id)
+        if found is None:
+            differing = ["contract_id"]
+        elif found.accept_by is not None and found.accepted_at is None:
+            differing = ["accepted_at"]
+        else:
+            differing = [name for name, agreed in contract.agreed(found).items() if getattr(terms, name) != agreed]
+        if not differing:
+            return None
+        why = f"The terms of this run are not those of its contract: {', '.join(differing)}."
+        await alert.raise_alert(
+            session,
+            kind="escrow.start_refused",
+            subject=terms.escrow_id,
+            detail=f"{why} It was started by hand and has ended. Find out who reaches Temporal.",
+        )
+        return why
 
     async def _noted(
         self, session: AsyncSession, message: RecordEscrowEvent, due_at: datetime

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, require_local
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
@@ -29,9 +29,10 @@ from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Fulfilment, MoveKind, Payment
+from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
-from repositories import alert, audit, escrow, invoice, payment, provider_event
+from repositories import alert, audit, escrow, invoice, payment, payment_command, provider_event
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts
@@ -73,8 +74,9 @@ class PaymentBooks:
         """Write events, or report what the books hold instead.
 
         A local activity may have committed although its workflow task was lost, and the task that comes after may
-        decide otherwise. So the books are compared before they are written: the first event must be the next one.
-        Otherwise the stored state is returned, and the workflow goes on from it.
+        decide otherwise. So the books are compared before they are written: the first event must be the next one, and
+        decided from the state that they hold. Otherwise the stored state is returned, and the workflow goes on from it,
+        also one that was started with a state of somebody's making.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, the
             chargeback's row, what is paid of its invoice, a lot, an alert; and the provider's events that are thereby
@@ -83,6 +85,7 @@ class PaymentBooks:
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
         """
+        require_local()
         try:
             async with self._database.platform() as session:
                 return await self._write(session, message)
@@ -160,6 +163,11 @@ class PaymentBooks:
                 # Done so long ago that the state has forgotten; only the timeline has not.
                 remembered = (*stored.receipts, command_id)[-RECEIPT_WINDOW:]
                 return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
+        if stored is None and (why := await self._refused_start(session, message)):
+            return RecordedPayment(applied=False, declined=Declined(code="payment.start_refused", detail=why))
+        if stored is not None and message.decided_from != state_hash(stored):
+            activity.logger.warning("decided from another state than the books hold")
+            return RecordedPayment(applied=False, stored=stored)
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events)
@@ -175,6 +183,25 @@ class PaymentBooks:
                 handled=True,
             )
         return RecordedPayment(applied=True, stored=stored)
+
+    async def _refused_start(self, session: AsyncSession, message: RecordPayment) -> str | None:
+        """Return why the payment is not made, and alert the operators; None when the API has noted it so.
+
+        The API notes the terms before it starts the run, so others come from somebody who has started one by hand.
+        """
+        if message.events:
+            opening = message.events[0]
+            asked = await payment_command.noted(session, opening.payment.terms.payment_id)
+            if asked == (opening.command_id, opening.payment.terms):
+                return None
+        why = "Nobody has asked for a payment on these terms."
+        await alert.raise_alert(
+            session,
+            kind="payment.start_refused",
+            subject=message.payment_id,
+            detail=f"{why} Its run was started by hand and has ended. Find out who reaches Temporal.",
+        )
+        return why
 
     async def _write_event(
         self,

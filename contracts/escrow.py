@@ -18,8 +18,8 @@ from domain.money import check_ratio
 class EscrowInput(Message):
     """Starts or continues an escrow.
 
-    With `escrow` the run goes on from there, with `resume` from what the books hold; otherwise it opens an escrow
-    under `terms`. `signals` counts the signals of earlier runs.
+    With `resume` the run goes on from what the books hold; otherwise it opens an escrow under `terms`. `signals` counts
+    the signals of earlier runs. Runs of before went on from `escrow`; one that is started with it now resumes.
     """
 
     terms: Terms
@@ -191,6 +191,8 @@ class RecordEscrowEvent(Message):
     `escrow.version` is the event's number. `at` is business time; the database stamps its own beside it. `due_at` is
     set for what a deadline does: it is not written while commands stand that were noted before. `settles` names those
     of them that the run has refused. `content` is the hash of the command behind the event, None where none is kept.
+    `decided_from` is the hash of the state that the event was decided from, None for the first event and in messages of
+    before.
     """
 
     escrow: Escrow
@@ -204,6 +206,7 @@ class RecordEscrowEvent(Message):
     due_at: datetime | None = None
     settles: tuple[str, ...] = ()
     content: str | None = None
+    decided_from: str | None = None
 
 
 class NotedCommand(Message):
@@ -237,8 +240,8 @@ class RecordedEscrow(Message):
     """What became of the event.
 
     `applied` tells that this very event is in the books. Otherwise `stored` is the state that the books hold, which is
-    ahead of the sender's, or `declined` says why nothing was written, or `noted` are the commands that must be done or
-    refused before the deadline may act.
+    another one than the sender's, or `declined` says why nothing was written, or `noted` are the commands that must be
+    done or refused before the deadline may act.
     """
 
     applied: bool

@@ -18,9 +18,9 @@ from domain.payment.state import Move, Outcome, Payment, PaymentTerms
 class PaymentInput(Message):
     """Starts or continues a payment.
 
-    With `payment` the run goes on from there, with `resume` from what the books hold; otherwise it makes a payment
-    under `terms`. `events` are the provider's events that wait for the next look at the provider; `look` asks for one
-    without any.
+    With `resume` the run goes on from what the books hold; otherwise it makes a payment under `terms`. `events` are the
+    provider's events that wait for the next look at the provider; `look` asks for one without any. Runs of before went
+    on from `payment`; one that is started with it now resumes.
     """
 
     terms: PaymentTerms
@@ -195,20 +195,25 @@ class PaymentEvent(Message):
 
 
 class RecordPayment(Message):
-    """Events to be written in one transaction, in order, and the provider's events that are handled by it."""
+    """Events to be written in one transaction, in order, and the provider's events that are handled by it.
+
+    `decided_from` is the hash of the state that they were decided from, None for the first event and in messages of
+    before.
+    """
 
     payment_id: str
     provider: str
     events: tuple[PaymentEvent, ...]
     handled: tuple[str, ...] = ()
     at: datetime
+    decided_from: str | None = None
 
 
 class RecordedPayment(Message):
     """What became of the events.
 
     `applied` tells that these very events are in the books. `stored` is the state that the books hold now: that of the
-    last event with what it came to owe, or one that is ahead of the sender's. `declined` says why nothing was written.
+    last event with what it came to owe, or another one than the sender's. `declined` says why nothing was written.
     """
 
     applied: bool

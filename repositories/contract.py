@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,7 +10,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.contract import ContractStatus
 from domain.errors import NotFound
-from domain.ids import is_id
+from domain.escrow.state import Milestone
+from domain.ids import escrow_id_of, is_id
 from models.contract import Contract, ContractParty
 from repositories.command import add_once
 from repositories.listing import Part, newest, newest_keys
@@ -37,6 +39,37 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def find(session: AsyncSession, contract_id: str) -> Contract | None:
+    """Return the contract when the session may see it."""
+    return await session.get(Contract, contract_id)
+
+
+def agreed(contract: Contract) -> dict[str, Any]:
+    """Return what a contract says about its escrow, by the names that `domain.escrow.state.Terms` has for it."""
+    return {
+        "escrow_id": escrow_id_of(contract.id),
+        "contract_id": contract.id,
+        "payer_org_id": contract.org_id,
+        "payee_org_id": contract.payee_org_id,
+        "agent_id": contract.agent_id,
+        "currency": contract.currency,
+        "amount_minor": contract.price_minor,
+        "signatories": tuple(contract.signatories),
+        "required_signatures": contract.required_signatures,
+        "validation_threshold_e4": contract.validation_threshold_e4,
+        "commission_bps": contract.commission_bps,
+        "fund_seconds": contract.fund_seconds,
+        "deliver_seconds": contract.deliver_seconds,
+        "review_seconds": contract.review_seconds,
+        "evidence_seconds": contract.evidence_seconds,
+        "decision_seconds": contract.decision_seconds,
+        "grace_seconds": contract.grace_seconds,
+        "dispute_default_share_e4": contract.dispute_default_share_e4,
+        "operator_approvals": contract.operator_approvals,
+        "milestones": tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
+    }
 
 
 async def lock(session: AsyncSession, contract_id: str) -> tuple[Contract, datetime]:

@@ -9,13 +9,13 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import RecordEscrowEvent
 from domain.errors import other_request
 from domain.escrow.deadlines import next_deadline
-from domain.escrow.state import Escrow, Terms
+from domain.escrow.state import Escrow
 from domain.ids import escrow_workflow_id
 from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
@@ -31,13 +31,9 @@ def state_of(row: EscrowRow) -> Escrow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the books know of an escrow and of one command: the latest event, and whether the command was done.
+    """What the books know of an escrow and of one command: the state, and whether the command was done."""
 
-    `agreed` is who pays whom how much, as `agreed_in` reads it in terms.
-    """
-
-    agreed: tuple[object, ...]
-    version: int
+    escrow: Escrow
     done: bool
     transfer_id: UUID | None
     content_hash: str | None = None
@@ -45,27 +41,23 @@ class Known:
 
 _LOCK = text(
     """
-    SELECT e.org_id, e.payee_org_id, e.agent_id, e.currency, e.amount_minor,
-        e.version, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
+    SELECT e.state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = :command_id
     WHERE e.id = :escrow_id FOR UPDATE OF e
     """
-)
+).columns(state=JSONB)
 
 
 async def lock(session: AsyncSession, escrow_id: str, command_id: str) -> Known | None:
     """Keep every other writer out until the transaction ends, and say where the escrow stands; None for a new one.
 
-    After a wait for the lock `version` is the latest one, and `done` as old as the statement. An event that came in
+    After a wait for the lock the state is the latest one, and `done` as old as the statement. An event that came in
     between has raised the version, so who compares that first is not misled.
     """
     row = (await session.execute(_LOCK, {"escrow_id": escrow_id, "command_id": command_id})).one_or_none()
-    return None if row is None else Known(tuple(row[:5]), *row[5:])
-
-
-def agreed_in(terms: Terms) -> tuple[object, ...]:
-    """Return who pays whom how much, which never changes."""
-    return terms.payer_org_id, terms.payee_org_id, terms.agent_id, terms.currency, terms.amount_minor
+    return (
+        None if row is None else Known(_STATE.validate_python(row.state), row.done, row.transfer_id, row.content_hash)
+    )
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:

@@ -1,7 +1,7 @@
 """Statements about the intents of payments, and about what commands asked of them."""
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.state import PaymentTerms
@@ -22,6 +22,13 @@ async def terms_of(session: AsyncSession, command_id: str, request_hash: bytes) 
         return None
     refuse_other(found, PaymentCommand(request_hash=request_hash), ("request_hash",))
     return _TERMS.validate_python(found.terms)
+
+
+async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:
+    """Return the command that asked for a payment, and the terms; None when nobody has asked for it."""
+    query = select(PaymentCommand.command_id, PaymentCommand.terms).where(PaymentCommand.payment_id == payment_id)
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else (found.command_id, _TERMS.validate_python(found.terms))
 
 
 async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:

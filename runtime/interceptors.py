@@ -163,7 +163,7 @@ class BursarInterceptor(client_api.Interceptor, worker_api.Interceptor):
         return _ClientOutbound(next)
 
     def intercept_activity(self, next: worker_api.ActivityInboundInterceptor) -> worker_api.ActivityInboundInterceptor:
-        """Bind the log context round an activity, give signs of life for it, and translate its refusals."""
+        """Refuse an activity that no workflow runs, bind the log context, give signs of life, translate refusals."""
         return _ActivityInbound(next)
 
     def workflow_interceptor_class(
@@ -200,6 +200,9 @@ class _ClientOutbound(client_api.OutboundInterceptor):
 class _ActivityInbound(worker_api.ActivityInboundInterceptor):
     async def execute_activity(self, input: worker_api.ExecuteActivityInput) -> Any:
         info = activity.info()
+        if not info.in_workflow:
+            # The server lets whoever reaches it start an activity by itself, with any input.
+            raise ApplicationError("Activities run for workflows only.", type="NotInWorkflow", non_retryable=True)
         context = _context_of(input.headers)
         with _bound(workflow_id=info.workflow_id, activity=info.activity_type, **context):
             try:

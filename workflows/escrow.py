@@ -67,7 +67,7 @@ class EscrowWorkflow(EscrowRun):
         `dispute`, `resolve`, `cancel`: the same commands from the Temporal UI; one that is refused or malformed is
         recorded in the timeline. A cancellation request is a `cancel` without a name.
     Ends when: the escrow is in a final state and every handler has answered.
-    Continues as new: when the server suggests it, with the whole state and absolute deadlines.
+    Continues as new: when the server suggests it, from what the books hold.
     Compensates: nothing; every event is one transaction, and every state has a timed exit.
     """
 
@@ -92,7 +92,7 @@ class EscrowWorkflow(EscrowRun):
                     raise
                 await self._cancel_requested()
         if not self._escrow.is_final:
-            update = {"escrow": self._escrow, "resume": False, "signals": self._signals}
+            update = {"escrow": None, "resume": self._escrow.version > 0, "signals": self._signals}
             workflow.continue_as_new(start.model_copy(update=update))
         terms = self._escrow.terms
         return EscrowResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)

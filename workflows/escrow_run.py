@@ -28,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.state import Decision, Escrow, EscrowStatus, Outcome
     from domain.escrow.story import details
+    from domain.state_hash import state_hash
+    from workflows.opening import STATE_FROM_BOOKS, not_opened
 
 
 #: A deadline that acts later than this was kept from acting: no worker ran.
@@ -42,6 +44,9 @@ class EscrowRun(ABC):
 
     def __init__(self, start: EscrowInput) -> None:
         """Restore the state, or prepare the one that is opened first."""
+        if start.escrow is not None and start.escrow.version and workflow.patched(STATE_FROM_BOOKS):
+            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            start = start.model_copy(update={"escrow": None, "resume": True})
         self._start = start
         self._lock = asyncio.Lock()
         self._signals = start.signals
@@ -115,9 +120,11 @@ class EscrowRun(ABC):
             self._escrow = await self._load("resume from the books")
             self._publish()
         if self._escrow.version == 0:
-            await self._record(
-                self._opening, self._start.command_id, self._start.opened_by, self._opening.escrow.opened_at
-            )
+            opening, by = self._opening, self._start.opened_by
+            try:
+                await self._record(opening, self._start.command_id, by, opening.escrow.opened_at)
+            except DomainError as refusal:
+                raise not_opened(refusal) from refusal
 
     async def _load(self, why: str) -> Escrow:
         return await workflow.execute_local_activity_method(
@@ -233,6 +240,7 @@ class EscrowRun(ABC):
                 due_at=due_at,
                 settles=settles,
                 content=content,
+                decided_from=state_hash(self._escrow) if self._escrow.version else None,
             ),
             **local_activity(f"{numbered.event}: {self._escrow.status} → {numbered.escrow.status}"),
         )

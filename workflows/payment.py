@@ -67,7 +67,7 @@ class PaymentWorkflow(PaymentRun):
         `give_up`, `cancel`, `look` from the Temporal UI; a refused one is recorded in the timeline. A cancellation
         request is a `cancel`.
     Ends when: nothing is awaited any more, and `open_seconds` have passed since. What comes later starts a new run.
-    Continues as new: when the server suggests it, with the whole state and absolute deadlines.
+    Continues as new: when the server suggests it, from what the books hold.
     Compensates: a payment whose escrow can no longer take its money is refunded, or credited where it cannot be.
     """
 
@@ -98,8 +98,8 @@ class PaymentWorkflow(PaymentRun):
                 await asyncio.shield(self._carry_out("cancel", nobody, cancel, "cancellation"))
         if not self._has_ended():
             update = {
-                "payment": self._payment,
-                "resume": False,
+                "payment": None,
+                "resume": self._payment.version > 0,
                 "signals": self._signals,
                 "events": tuple(self._events),
                 "look": self._look_wanted,

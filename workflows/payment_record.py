@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.queues import local_activity
     from domain.access import Actor
-    from domain.errors import Conflict
+    from domain.errors import Conflict, DomainError
     from domain.ids import payment_key
     from domain.payment import commands
     from domain.payment.agenda import News, Order, Step
@@ -33,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.fulfilment import fulfilment_due
     from domain.payment.state import Outcome, Payment, PaymentStatus
     from domain.payment.story import details
+    from domain.state_hash import state_hash
+    from workflows.opening import STATE_FROM_BOOKS, not_opened
 
 
 #: What an escrow answers; None where an older activity froze it.
@@ -59,6 +61,9 @@ class PaymentRecord:
 
     def __init__(self, start: PaymentInput) -> None:
         """Restore the state, or prepare the one that is written first."""
+        if start.payment is not None and start.payment.version and workflow.patched(STATE_FROM_BOOKS):
+            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            start = start.model_copy(update={"payment": None, "resume": True})
         self._start = start
         self._lock = asyncio.Lock()
         self._opening = commands.created(start.terms, actor=start.created_by)
@@ -112,7 +117,10 @@ class PaymentRecord:
             self._payment = await self._load("resume from the books")
             self._publish()
         else:
-            await self._record([self._opening], command_id=self._start.command_id, actor=self._start.created_by)
+            try:
+                await self._record([self._opening], command_id=self._start.command_id, actor=self._start.created_by)
+            except DomainError as refusal:
+                raise not_opened(refusal) from refusal
 
     async def _load(self, why: str) -> Payment:
         return await workflow.execute_local_activity_method(
@@ -153,7 +161,12 @@ class PaymentRecord:
         )
         terms = self._payment.terms
         message = RecordPayment(
-            payment_id=terms.payment_id, provider=terms.provider, events=events, handled=tuple(handled), at=at
+            payment_id=terms.payment_id,
+            provider=terms.provider,
+            events=events,
+            handled=tuple(handled),
+            at=at,
+            decided_from=state_hash(self._payment) if self._payment.version else None,
         )
         what = ", ".join(outcome.event for outcome in outcomes) or "nothing new"
         recorded = await workflow.execute_local_activity_method(PaymentBooks.record, message, **local_activity(what))

@@ -44,9 +44,10 @@ MESSAGES = Place(
         ),
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
-            "dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id key key_id "
-            "look memo method_ref org_id payee_org_id payer_org_id payment_id payments provider_ref ref refund "
-            "refund_id request_id resolve run_id runs seal_id sha256 statement_ref transfer_id unanswered"
+            "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
+            "key key_id look memo method_ref org_id payee_org_id payer_org_id payment_id payments provider_ref "
+            "ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref transfer_id "
+            "unanswered"
         ),
         Category.FREE_TEXT: (
             "Milestone.name action artifacts command content decline declined delivery deposit description detail "

@@ -5,15 +5,16 @@ from dataclasses import replace
 from temporalio.testing import ActivityEnvironment
 
 from activities.payments import PaymentBooks
-from contracts.payment import PaymentEvent, RecordedPayment, RecordPayment
+from contracts.payment import PaymentEvent, RecordedPayment
 from domain.payment.state import Outcome
 from runtime.database import Database
+from tests.support.runs import payment_message
 
 
 async def record(database: Database, outcome: Outcome, attempt: int = 1) -> RecordedPayment:
-    terms, at = outcome.payment.terms, outcome.payment.updated_at
-    event = PaymentEvent.of(outcome, at=at)
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=at)
+    payment, at = outcome.payment, outcome.payment.updated_at
+    command_id = payment.terms.payment_id if outcome.event == "created" else None
+    message = await payment_message(database, PaymentEvent.of(outcome, at=at, command_id=command_id), at=at)
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, attempt=attempt)
+    environment.info = replace(environment.info, attempt=attempt, is_local=True)
     return await environment.run(PaymentBooks(database).record, message)

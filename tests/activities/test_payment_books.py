@@ -18,6 +18,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from tests.activities.recording import record
 from tests.support.payments import TERMS
+from tests.support.runs import ask_for
 
 pytestmark = pytest.mark.db
 
@@ -27,6 +28,7 @@ async def opened(database: Database, **details: object) -> Outcome:
     async with database.platform() as session:
         await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
     terms = dataclasses.replace(TERMS, payment_id=new_id("pay"), org_id=org)
+    await ask_for(database, terms)
     made = commands.created(terms, actor=Actor(principal="procurement", role=Role.OWNER, org_id=org))
     return dataclasses.replace(made, details={**made.details, **details})
 
@@ -50,12 +52,16 @@ async def test_goods_that_stay_away_are_counted_again_and_then_told_of(database:
 
 
 async def test_words_of_a_provider_that_cannot_be_stored_are_told_of_and_declined_to_nobody(database: Database):
-    outcome = await opened(database, reason="\x00")
+    outcome = await opened(database)
+    await record(database, outcome)
+    said = commands.outcome_unknown(outcome.payment, detail="\x00", at=outcome.payment.updated_at)
     with pytest.raises(BooksRefused):
-        await record(database, outcome)
+        await record(database, said)
     assert await alerts(database, outcome) == ["payment.books_refused"]
     async with database.platform() as session:
-        assert await payments.get(session, outcome.payment.terms.payment_id) is None
+        row = await payments.get(session, outcome.payment.terms.payment_id)
+    assert row is not None
+    assert row.version == 1
 
 
 async def test_an_event_whose_predecessor_the_books_lack_is_told_of(database: Database):

@@ -3,16 +3,17 @@
 from datetime import UTC, datetime
 
 from activities.escrow import EscrowActivities
+from api.v1.escrows.commands import terms_of
 from contracts.escrow import RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome
-from domain.ids import escrow_id_of
+from repositories import contract as contracts
 from repositories import escrow as escrows
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, Tenant, good, new_key
-from tests.support.escrows import terms
+from tests.support.runs import escrow_hash
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -27,15 +28,8 @@ async def escrow_between(operator: Caller, database: Database, payer: Tenant, pa
     """Write the opening of the escrow of a new contract, and return the escrow's id."""
     names = signatories or ("procurement",)
     contract_id = await contract_between(operator, payer, payee, signatories=list(names))
-    agreed = terms(
-        contract_id=contract_id,
-        escrow_id=escrow_id_of(contract_id),
-        payer_org_id=payer.org_id,
-        payee_org_id=payee.org_id,
-        agent_id=payee.agent_id,
-        signatories=names,
-        required_signatures=1,
-    )
+    async with database.platform() as session:
+        agreed = terms_of(await contracts.get(session, contract_id))
     actor = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
     await write(database, commands.opened(agreed, actor=actor, now=NOW))
     return agreed.escrow_id
@@ -53,6 +47,7 @@ async def write(database: Database, outcome: Outcome) -> None:
         moves=numbered.moves,
         details=dict(numbered.details),
         at=NOW,
+        decided_from=await escrow_hash(database, outcome.escrow.terms.escrow_id),
     )
     assert (await EscrowActivities(database).record_event(message)).applied
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from activities.payments import PaymentBooks
 from api.app import create_app
-from contracts.payment import PaymentEvent, RecordPayment
+from contracts.payment import PaymentEvent
 from domain.access import Actor, Role
 from domain.payment import commands
 from domain.payment.converge import Observation, converge
@@ -25,6 +25,7 @@ from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import settings_for
 from tests.support.payments import TERMS, Account, FakeProvider
+from tests.support.runs import ask_for, payment_message
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PRICES = {("BTC", "USD"): Decimal("50000"), ("USDC", "USD"): Decimal(1), ("TON", "USD"): Decimal("3.3")}
@@ -73,7 +74,8 @@ class Written:
         self.payment: Payment | None = None
 
     async def begin(self) -> "Written":
-        await self._write(commands.created(self.terms, actor=self.actor))
+        await ask_for(self.database, self.terms)
+        await self._write(commands.done(commands.created(self.terms, actor=self.actor), self.terms.payment_id))
         return await self.look()
 
     async def look(self) -> "Written":
@@ -85,8 +87,9 @@ class Written:
         return self
 
     async def _write(self, *outcomes: Outcome) -> None:
-        events = tuple(PaymentEvent.of(outcome, at=NOW) for outcome in outcomes)
-        message = RecordPayment(payment_id=self.terms.payment_id, provider=self.terms.provider, events=events, at=NOW)
+        command_id = self.terms.payment_id if self.payment is None else None
+        events = tuple(PaymentEvent.of(outcome, at=NOW, command_id=command_id) for outcome in outcomes)
+        message = await payment_message(self.database, *events, at=NOW)
         recorded = await PaymentBooks(self.database).record(message)
         assert recorded.applied
         self.payment = recorded.stored

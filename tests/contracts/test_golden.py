@@ -122,6 +122,7 @@ def samples() -> dict[str, Message]:
             due_at=e.T0,
             settles=("cmd_0",),
             content="ab" * 32,
+            decided_from="cd" * 32,
         ),
         messages.Declined(code="ledger.insufficient_funds", detail="d", extra={"a": "b"}),
         messages.RecordedEscrow(

@@ -279,7 +279,9 @@ def samples() -> list[Message]:
         ),
         messages.PaymentSignal(operator="kim", command_id="ticket-1", cancel="pay_1", look="pay_1"),
         event,
-        messages.RecordPayment(payment_id="pay_1", provider="crypto", events=(event,), handled=("evt_1",), at=EPOCH),
+        messages.RecordPayment(
+            payment_id="pay_1", provider="crypto", events=(event,), handled=("evt_1",), at=EPOCH, decided_from="cd" * 32
+        ),
         messages.RecordedPayment(applied=True, stored=payment, declined=declined),
         messages.LoadPayment(payment_id="pay_1"),
         messages.AskProvider(

@@ -7,13 +7,14 @@ from activities.escrow import EscrowActivities
 from activities.payments import PaymentBooks
 from api.v1.payments import commands as payments
 from contracts.escrow import EscrowInput, RecordEscrowEvent
-from contracts.payment import PaymentCommandResult, PaymentEvent, RecordPayment
+from contracts.payment import PaymentCommandResult, PaymentEvent
 from contracts.queues import TASK_QUEUE
 from domain.escrow import commands as rules
 from domain.escrow.state import Outcome
 from domain.payment.converge import Observation, converge
 from domain.payment.state import Outcome as PaymentOutcome
 from runtime.identity import new_id
+from tests.support.runs import escrow_hash, payment_message
 from tests.workflows.tills import COMMANDS, KEYS, Till
 from workflows.escrow import EscrowWorkflow
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tests.workflows.conftest import Job
 
 
-def message_of(outcome: Outcome, command_id: str, at: datetime | None = None) -> RecordEscrowEvent:
+async def message_of(job: "Job", outcome: Outcome, command_id: str, at: datetime | None = None) -> RecordEscrowEvent:
     now = at or datetime.now(UTC)
     numbered = rules.numbered(outcome, command_id=command_id, now=now)
     return RecordEscrowEvent(
@@ -32,6 +33,7 @@ def message_of(outcome: Outcome, command_id: str, at: datetime | None = None) ->
         moves=numbered.moves,
         details=dict(numbered.details),
         at=now,
+        decided_from=await escrow_hash(job.stage.database, job.terms.escrow_id),
     )
 
 
@@ -39,7 +41,7 @@ async def committed_behind_the_run(
     job: "Job", outcome: Outcome, command_id: str, at: datetime | None = None
 ) -> tuple[RecordEscrowEvent, EscrowActivities]:
     """Write an escrow's event, and return what wrote it."""
-    message = message_of(outcome, command_id, at)
+    message = await message_of(job, outcome, command_id, at)
     activities = EscrowActivities(job.stage.database)
     recorded = await activities.record_event(message)
     assert recorded.applied
@@ -84,8 +86,7 @@ async def booked_behind_the_run(made: Till, *outcomes: PaymentOutcome) -> None:
         seen = Observation(snapshot=made.there.snapshot(), at=at, revalued={})
         outcomes = tuple(converge(await made.state(), seen))
     events = tuple(PaymentEvent.of(outcome, at=at) for outcome in outcomes)
-    terms = made.terms
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=at)
+    message = await payment_message(made.stage.database, *events, at=at)
     assert (await PaymentBooks(made.stage.database).record(message)).applied
 
 

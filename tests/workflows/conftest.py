@@ -84,8 +84,18 @@ class Stage:
     chains: ChainsInTest | None = None
     actors: dict[str, Actor] = field(default_factory=dict)
 
-    async def award(self, *, balance: int = 100_000_000, of: "Job | None" = None, **changes: Any) -> "Job":
-        """Make a contract between two new organizations, or those of another job; the payer has `balance` credits."""
+    async def award(
+        self,
+        *,
+        balance: int = 100_000_000,
+        of: "Job | None" = None,
+        accept_by: datetime | None = None,
+        **changes: Any,
+    ) -> "Job":
+        """Make a contract between two new organizations, or those of another job; the payer has `balance` credits.
+
+        With `accept_by` the payee has still to accept it.
+        """
         payer, payee, agent = new_id("org"), new_id("org"), new_id("agt")
         if of is not None:
             payer, payee, agent = of.terms.payer_org_id, of.terms.payee_org_id, of.terms.agent_id
@@ -109,7 +119,9 @@ class Stage:
                 await session.execute(
                     insert(Agent).values(id=agent, org_id=payee, name="bot", command_id=agent, **listing, **made)
                 )
-            await session.execute(insert(Contract).values(**_contract(terms), command_id=contract_id, **made))
+            proposed = {"outside_listing": ["review_period"] if accept_by else [], "accept_by": accept_by}
+            contract = {**_contract(terms), **proposed, "command_id": contract_id}
+            await session.execute(insert(Contract).values(**contract, **made))
             if of is None:
                 await Ledger(await driver_connection(session)).post(
                     key=f"grant:{payer}",

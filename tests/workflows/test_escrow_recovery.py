@@ -14,6 +14,7 @@ from domain import accounts
 from domain.errors import IdempotencyConflict, WrongState
 from domain.escrow import commands as rules
 from domain.escrow.state import RECEIPT_WINDOW, Artifact
+from domain.state_hash import state_hash
 from ledger.gateway import Ledger
 from repositories import alert, debt
 from runtime.database import driver_connection
@@ -172,7 +173,7 @@ async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, s
             effective_at=datetime.now(UTC),
         )
     outcome = rules.validate(await job.state(), actor=job.validator, score_e4=9000, note=None, now=datetime.now(UTC))
-    message = message_of(outcome, "refused-by-the-books")
+    message = await message_of(job, outcome, "refused-by-the-books")
     with pytest.raises(BooksRefused):
         await EscrowActivities(stage.database).record_event(message)
     assert (await job.state()).status == "delivered"
@@ -184,7 +185,7 @@ async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, s
 async def test_a_value_that_cannot_be_stored_is_a_refusal(award, stage):
     job = await (await award()).delivered()
     outcome = rules.dispute(await job.state(), actor=job.finance, reason="a\u0000b", now=datetime.now(UTC))
-    recorded = await EscrowActivities(stage.database).record_event(message_of(outcome, "nul"))
+    recorded = await EscrowActivities(stage.database).record_event(await message_of(job, outcome, "nul"))
     assert recorded.declined is not None
     assert recorded.declined.code == "request.invalid"
 
@@ -232,12 +233,15 @@ async def test_pitfall_33_an_escrow_that_pays_a_debt_keeps_no_stripe_while_it_wa
     assert (await job.money())["payer"] == 50_000_000 + 25_000_000 - 7_000_000
 
 
-async def test_a_run_with_other_terms_than_the_books_pays_nobody(award):
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_what_was_decided_from_another_state_than_the_books_hold_is_not_written(award, says_so: bool):
     now = datetime.now(UTC)
     job = await delivered_without_a_run(await award(), now)
-    other = await award()
-    forged = replace(await job.state(), terms=replace(job.terms, agent_id=other.terms.agent_id))
+    state, other = await job.state(), await award()
+    forged = replace(state, terms=replace(job.terms, agent_id=other.terms.agent_id))
     released = rules.validate(forged, actor=job.validator, score_e4=10_000, note=None, now=now)
-    with pytest.raises(BooksRefused, match="other terms"):
-        await committed_behind_the_run(job, released, new_id("cmd"))
-    assert (await job.state()).status == "delivered"
+    message = await message_of(job, released, new_id("cmd"))
+    message = message.model_copy(update={"decided_from": state_hash(forged) if says_so else None})
+    recorded = await EscrowActivities(job.stage.database).record_event(message)
+    assert (recorded.applied, recorded.stored) == (False, state)
+    assert await job.state() == state

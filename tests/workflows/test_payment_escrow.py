@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from activities.payments import PaymentBooks
-from contracts.payment import PaymentEvent, RecordPayment
+from contracts.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow import commands as rules
@@ -20,6 +20,7 @@ from models.escrow_notice import EscrowNotice
 from repositories import escrow as escrows
 from repositories import payment as payments
 from tests.support.locks import somebody_waits
+from tests.support.runs import payment_message
 from tests.workflows.behind import committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.tills import Till, for_escrow, paid, refused, till
@@ -184,7 +185,7 @@ async def test_a_payment_puts_nothing_off_that_its_escrow_has_taken_meanwhile(st
         "fund", Actor(principal=made.terms.payment_id, role=Role.OWNER, org_id=made.terms.org_id), **_by(made)
     )
     put_off = PaymentEvent.of(commands.fulfilment_put_off(state, at=state.updated_at), at=state.updated_at)
-    recorded = await PaymentBooks(stage.database).record(_message(made, put_off))
+    recorded = await _recorded(made, put_off)
     assert (recorded.applied, recorded.stored) == (False, state)
     made.there.dispute()
     await made.told()
@@ -196,9 +197,9 @@ def _by(made: Till) -> dict[str, Any]:
     return {"source": f"payment:{made.terms.payment_id}", "amount_minor": made.terms.purpose.goods_minor}
 
 
-def _message(made: Till, *events: PaymentEvent) -> RecordPayment:
-    terms = made.terms
-    return RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=events[-1].at)
+async def _recorded(made: Till, *events: PaymentEvent) -> RecordedPayment:
+    message = await payment_message(made.stage.database, *events, at=events[-1].at)
+    return await PaymentBooks(made.stage.database).record(message)
 
 
 async def _asked_and_died(made: Till) -> Payment:
@@ -208,7 +209,7 @@ async def _asked_and_died(made: Till) -> Payment:
     outcomes = converge(await made.state(), seen)
     outcomes.append(commands.fulfilment_started(outcomes[-1].payment, at=seen.at))
     events = tuple(PaymentEvent.of(outcome, at=seen.at) for outcome in outcomes)
-    assert (await PaymentBooks(made.stage.database).record(_message(made, *events))).applied
+    assert (await _recorded(made, *events)).applied
     return await made.state()
 
 

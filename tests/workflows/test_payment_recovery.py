@@ -8,12 +8,13 @@ import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
 from activities.payments import PaymentBooks
-from contracts.payment import PaymentEvent, RecordPayment
+from contracts.payment import PaymentEvent
 from domain.payment import commands
 from domain.payment.snapshot import CreatePayment, ProviderStatus
 from domain.payment.state import PaymentStatus, RefundState
 from runtime.interceptors import domain_error_from
 from tests.support.payments import Account
+from tests.support.runs import payment_message
 from tests.workflows.conftest import Stage
 from tests.workflows.tills import Till, till
 
@@ -33,8 +34,7 @@ async def noted(stage: Stage, **changes) -> Till:
         command_id=made.command_id,
         at=datetime.now(UTC),
     )
-    terms = made.terms
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=event.at)
+    message = await payment_message(stage.database, event, at=event.at)
     assert (await PaymentBooks(stage.database).record(message)).applied
     return made
 
@@ -192,8 +192,7 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
         moves=requested.moves,
         at=datetime.now(UTC),
     )
-    terms = made.terms
-    message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=(event,), at=event.at)
+    message = await payment_message(stage.database, event, at=event.at)
     assert (await PaymentBooks(stage.database).record(message)).applied
     assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
     assert [refund.refund_id for refund in made.there.refunds.values()] == ["rfd_noted"]

@@ -41,6 +41,7 @@ from runtime.database import driver_connection
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 from tests.support.payments import TERMS, Account
+from tests.support.runs import ask_for
 from workflows.payment import PaymentWorkflow
 
 if TYPE_CHECKING:
@@ -246,7 +247,9 @@ async def till(
         expires_at=now + lasts,
         **changes,
     )
-    return Till(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
+    made = Till(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
+    await ask_for(stage.database, terms, made.command_id)
+    return made
 
 
 async def paid(stage: "Stage", **changes: Any) -> Till:

@@ -20,10 +20,11 @@ from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscr
 from contracts.runs import escrow_run
 from domain.access import Actor
 from domain.errors import DomainError, Unavailable, WrongState
-from domain.escrow.state import Escrow, Milestone, Terms
-from domain.ids import escrow_id_of, escrow_workflow_id
+from domain.escrow.state import Escrow, Terms
+from domain.ids import escrow_workflow_id
 from models.contract import Contract
 from repositories import agent as agents
+from repositories import contract as contracts
 from repositories import escrow as escrows
 from repositories import escrow_notice
 from repositories import organization as organizations
@@ -57,32 +58,13 @@ async def names_of(deps: Deps, contract: Contract) -> Names | None:
 def terms_of(contract: Contract, names: Names | None = None) -> Terms:
     """Return what a contract says about its escrow."""
     return Terms(
-        escrow_id=escrow_id_of(contract.id),
-        contract_id=contract.id,
-        payer_org_id=contract.org_id,
-        payee_org_id=contract.payee_org_id,
-        agent_id=contract.agent_id,
-        currency=contract.currency,
-        amount_minor=contract.price_minor,
-        signatories=tuple(contract.signatories),
-        required_signatures=contract.required_signatures,
-        validation_threshold_e4=contract.validation_threshold_e4,
-        commission_bps=contract.commission_bps,
-        fund_seconds=contract.fund_seconds,
-        deliver_seconds=contract.deliver_seconds,
-        review_seconds=contract.review_seconds,
-        evidence_seconds=contract.evidence_seconds,
-        decision_seconds=contract.decision_seconds,
-        grace_seconds=contract.grace_seconds,
-        dispute_default_share_e4=contract.dispute_default_share_e4,
-        operator_approvals=contract.operator_approvals,
+        **contracts.agreed(contract),
         named_operators=True,
         evidence_per_side=True,
         commission_on_sum=True,
         names_shown=names is not None,
         payer_name=names.payer if names else None,
         agent_name=names.agent if names else None,
-        milestones=tuple(Milestone(name=m["name"], amount_minor=m["amount_minor"]) for m in contract.milestones),
     )
 
 

@@ -1,0 +1,38 @@
+"""A hash of an entity's whole state, by which the books tell whether a decision was made from the state they hold."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+
+def state_hash(state: object) -> str:
+    """Return a hash that two states share only when they are equal, in hexadecimal.
+
+    Members at their defaults are left out, so that a member which is added later changes no hash of a state that does
+    not have it. Times count as instants, whatever offset they are written with.
+
+    Raises:
+        TypeError: the state holds what is neither a dataclass, a time, nor a value of JSON.
+    """
+    canonical = json.dumps(state, default=_plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        raise TypeError(f"{type(value).__name__} has no canonical form")
+    members = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
+    return {field.name: member for field, member in members if not _is_default(field, member)}
+
+
+def _is_default(field: "dataclasses.Field[Any]", member: object) -> bool:
+    if field.default_factory is not dataclasses.MISSING:
+        return bool(member == field.default_factory())
+    return field.default is not dataclasses.MISSING and bool(member == field.default)
