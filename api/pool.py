@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 import asyncpg
-from sqlalchemy.engine import make_url
+
+from runtime.database import plain_url
 
 T = TypeVar("T")
 
@@ -21,11 +22,6 @@ _DIED = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.Intern
 
 async def _keep(_connection: object) -> None:
     """Leave the connection as it is."""
-
-
-def plain_url(url: str) -> str:
-    """Return the URL as asyncpg reads it, whatever driver it names."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 class StatementPool:

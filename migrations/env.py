@@ -14,11 +14,10 @@ from logging.config import fileConfig
 
 from alembic import context
 from sqlalchemy import Connection, pool, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 import models  # noqa: F401 - registers every table on Base.metadata
 from models.base import Base
-from runtime.database import async_url
+from runtime.database import make_engine
 from runtime.settings import ended_by_wrong_settings, read_settings
 
 _SCHEMAS = {None, "ledger"}
@@ -64,7 +63,7 @@ def _wait_for_others(connection: Connection) -> None:
 
 
 async def _migrate_by_url(url: str) -> None:
-    engine = create_async_engine(async_url(url), poolclass=pool.NullPool)
+    engine = make_engine(url, poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)

@@ -7,11 +7,11 @@ below the block commits. No provider or Temporal call is made while one is open.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from runtime.sealing import Sealer
@@ -25,9 +25,28 @@ CONNECT_SECONDS = 5.0
 STATEMENT_TIMEOUT = timedelta(seconds=10)
 
 
-def async_url(url: str) -> URL:
-    """Return the URL with the asyncpg driver named, as SQLAlchemy wants it."""
-    return make_url(url).set(drivername="postgresql+asyncpg")
+def plain_url(url: str) -> str:
+    """Return the URL as asyncpg reads it, whatever driver it names."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def make_engine(url: str, *, statement_timeout: timedelta | None = None, **options: Any) -> AsyncEngine:
+    """Return an engine that connects with nothing but the URL, as asyncpg reads it: `sslmode` and the like as in libpq.
+
+    SQLAlchemy would hand each of them to asyncpg as an argument, and asyncpg knows none of these names.
+    """
+    dsn = plain_url(url)
+    seconds = None if statement_timeout is None else statement_timeout.total_seconds()
+
+    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+        connection: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(
+            dsn, timeout=CONNECT_SECONDS, command_timeout=seconds
+        )
+        return connection
+
+    # An engine shows its URL, with all that stands in the query.
+    shown = make_url(url).set(drivername="postgresql+asyncpg").difference_update_query(["password", "sslpassword"])
+    return create_async_engine(shown, async_creator=connect, **options)
 
 
 class Database:
@@ -55,15 +74,15 @@ class Database:
         sealing = sealer or Sealer()
 
         def engine(url: str) -> AsyncEngine:
-            return create_async_engine(
-                async_url(url),
+            return make_engine(
+                url,
+                statement_timeout=statement_timeout,
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=pre_ping,
                 pool_timeout=CONNECT_SECONDS,
                 json_serializer=sealing.dumps,
                 json_deserializer=sealing.loads,
-                connect_args={"timeout": CONNECT_SECONDS, "command_timeout": statement_timeout.total_seconds()},
             )
 
         self.tenant_engine: AsyncEngine = engine(tenant_url)
