@@ -7,8 +7,9 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.credits import credit_price
@@ -17,6 +18,7 @@ from domain.money import parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
 from domain.project import slot_price
 from domain.topup import packages_from
+from runtime.environment import WrongEnvironment, stripe_settings, temporal_settings
 
 PREFIX = "BURSAR_"
 #: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.
@@ -34,6 +36,10 @@ OF_TESTS = (
     "BURSAR_FAULTS_",
     "BURSAR_PAYPAL_OPENAPI",
 )
+
+
+#: How TLS is spoken to PostgreSQL, by the names of libpq.
+SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 
 
 class WrongSettings(Exception):
@@ -54,6 +60,8 @@ class Settings(BaseSettings):
 
     # A setting that cannot be read ends the process with a message that would quote all of them, secrets too.
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
+
+    secrets_dir: Path | None = None
 
     database_url: str = Field(default="postgresql://bursar_api@127.0.0.1:5432/bursar", repr=False)
     platform_database_url: str = Field(default="postgresql://bursar_platform@127.0.0.1:5432/bursar", repr=False)
@@ -154,6 +162,15 @@ class Settings(BaseSettings):
     rates_url: str | None = Field(default=None, repr=False)
     quote_validity: timedelta = Field(default=timedelta(hours=1), ge=timedelta(minutes=1))
 
+    #: What Temporal's own environment says of the connection beside address, namespace and key; not shown, not dumped.
+    _temporal_options: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def temporal_options(self) -> dict[str, Any]:
+        """How the connection to Temporal is made, beside its address: whether in TLS, by which roots and names."""
+        options = self._temporal_options
+        return {**options, "tls": options.get("tls", True) if self.temporal_tls else False}
+
     @property
     def signals_are_sealed(self) -> bool:
         """Whether a command that reaches a run unsealed is refused."""
@@ -215,6 +232,11 @@ class Settings(BaseSettings):
     def _is_of_postgresql(cls, url: str) -> str:
         if not url.startswith(("postgresql://", "postgres://")):
             raise ValueError("It is not an address of PostgreSQL: write postgresql://user:password@host:5432/name.")
+        asked = parse_qs(urlsplit(url).query)
+        if not set(asked.get("sslmode", [])) <= SSL_MODES:
+            raise ValueError("Its sslmode is none of disable, allow, prefer, require, verify-ca and verify-full.")
+        if not all(Path(root).is_file() for root in asked.get("sslrootcert", [])):
+            raise ValueError("Its sslrootcert names no file: give the path of the certificates to trust, in PEM.")
         return url
 
     @field_validator("encryption_keys")
@@ -286,23 +308,52 @@ class Settings(BaseSettings):
         return self
 
 
-def read_settings(given: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings, those that are given before those of the environment.
+def read_settings(given: Mapping[str, str] | None = None, *, of_others: bool = True) -> Settings:
+    """Read the settings: those that are given, then the environment, then the files of `BURSAR_SECRETS_DIR`.
+
+    Args:
+        given: settings by their variables' names.
+        of_others: also read what `runtime.environment` knows, where the setting of ours is not there.
 
     Raises:
         WrongSettings: one of them cannot be right, or its name begins like a setting's and is none.
     """
     given = given or {}
     names = {f"{PREFIX}{field.upper()}": field for field in Settings.model_fields}
-    surroundings = sorted({**os.environ, **given}.items())
-    lines = [_unknown(name, names) for name, value in surroundings if value and _is_unknown(name, names)]
+    surroundings = {name: value for name, value in {**os.environ, **given}.items() if value}
     first: dict[str, Any] = {names[name]: value for name, value in given.items() if value and name in names}
+    folder = surroundings.get(f"{PREFIX}SECRETS_DIR")
+    lines: list[str] = []
+    files: list[str] = []
+    if folder and not Path(folder).is_dir():
+        lines.append(f"{PREFIX}SECRETS_DIR={folder[:100]!r}: It names no folder.")
+    elif folder:
+        first["_secrets_dir"] = folder
+        files = [path.name for path in Path(folder).iterdir()]
+    lines += [_unknown(name, names) for name in sorted([*surroundings, *files]) if _is_unknown(name, names)]
     try:
         settings = Settings(**first)
+        if of_others:
+            settings = _with_others(settings, first, surroundings)
     except ValidationError as refusal:
         lines += [line for error in refusal.errors(include_url=False) for line in _told(error)]
+    except WrongEnvironment as wrong:
+        lines.append(str(wrong))
     if lines:
         raise WrongSettings(lines)
+    return settings
+
+
+def _with_others(settings: Settings, first: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    connection, options = temporal_settings(environment)
+    missing = {
+        field: value
+        for field, value in {**stripe_settings(environment), **connection}.items()
+        if field not in settings.model_fields_set
+    }
+    if missing:
+        settings = Settings(**first, **missing)
+    settings._temporal_options = options
     return settings
 
 

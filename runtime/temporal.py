@@ -139,7 +139,7 @@ async def connect(
                 settings.temporal_address,
                 namespace=settings.temporal_namespace,
                 api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-                tls=settings.temporal_tls,
+                **settings.temporal_options,
                 data_converter=data_converter(settings),
                 interceptors=list(interceptors),
                 plugins=[*plugins, BursarPlugin()],

@@ -127,6 +127,16 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_RATE_LIMIT", "many", "BURSAR_RATE_LIMIT='many': "),
         ("BURSAR_RATE_LIMIT_STORAGE", "redis://:SECRETSECRET@host", "BURSAR_RATE_LIMIT_STORAGE: It begins with async+"),
         ("BURSAR_DATABASE_URL", "mysql://api:SECRETSECRET@host/db", "BURSAR_DATABASE_URL: It is not an address of"),
+        (
+            "BURSAR_DATABASE_URL",
+            "postgresql://a:SECRETSECRET@host/db?sslmode=on",
+            "BURSAR_DATABASE_URL: Its sslmode is",
+        ),
+        (
+            "BURSAR_DATABASE_URL",
+            "postgres://host/db?sslrootcert=/no/where",
+            "BURSAR_DATABASE_URL: Its sslrootcert names",
+        ),
         ("BURSAR_ENCRYPTION_KEYS", "one:SECRETSECRET", "BURSAR_ENCRYPTION_KEYS: "),
         ("BURSAR_COMISSION_BPS", "500", "BURSAR_COMISSION_BPS is no setting; do you mean BURSAR_COMMISSION_BPS?"),
         ("BURSAR_DATADIR", "/tmp", "BURSAR_DATADIR is no setting; do you mean BURSAR_DATA_DIR?"),
