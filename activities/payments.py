@@ -32,7 +32,16 @@ from domain.payment.state import AWAITING, RECEIPT_WINDOW, Fulfilment, MoveKind,
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
-from repositories import alert, audit, escrow, invoice, payment, payment_command, provider_event
+from repositories import (
+    alert,
+    audit,
+    chargeback,
+    escrow,
+    invoice,
+    payment,
+    payment_command,
+    provider_event,
+)
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts
@@ -244,7 +253,7 @@ class PaymentBooks:
                 await payment.write_movement(session, after, booked, transfer_id)
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
-                await payment.write_dispute(session, after, dispute, event.at)
+                await chargeback.write(session, after, dispute, event.at)
         if transfer_id is not None:
             await _add_lot(session, event, legs, transfer_id)
         await self._tell(session, event, owed)

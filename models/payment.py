@@ -1,4 +1,4 @@
-"""The payment's read model, its timeline, its disputes, and the provider's movements that are booked.
+"""The payment's read model, its timeline, and the provider's movements that are booked.
 
 All are written by `activities/payments.py` alone, in the transaction that moves the money.
 """
@@ -100,28 +100,3 @@ class PaymentMovement(Base):
     transfer_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))
     occurred_at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-
-
-class PaymentDisputeRow(Base):
-    """Where a chargeback stands, for lists; the payment's state has the rest. Amounts in minor units of `currency`."""
-
-    __tablename__ = "payment_disputes"
-    __table_args__ = (
-        Index("ix_payment_disputes_opened_at_id", "opened_at", "id"),
-        Index("ix_payment_disputes_org_id_opened_at_id", "org_id", "opened_at", "id"),
-        Index("ix_payment_disputes_status_opened_at_id", "status", "opened_at", "id"),
-        Index("ix_payment_disputes_org_id_status_opened_at_id", "org_id", "status", "opened_at", "id"),
-        Index("uq_payment_disputes_provider_ref", "provider", "ref", unique=True),
-    )
-
-    id: Mapped[str] = mapped_column(primary_key=True)
-    provider: Mapped[str]
-    ref: Mapped[str]
-    payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
-    org_id: Mapped[str]
-    status: Mapped[str]
-    reason: Mapped[str]
-    currency: Mapped[str]
-    amount_minor: Mapped[int]
-    opened_at: Mapped[datetime]
-    updated_at: Mapped[datetime]

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
-from domain.payment.state import Booked, Dispute, Payment, PaymentStatus, PurposeKind
-from models.payment import PaymentDisputeRow, PaymentEventRow, PaymentMovement, PaymentRow
+from domain.payment.state import Booked, Payment, PaymentStatus, PurposeKind
+from models.payment import PaymentEventRow, PaymentMovement, PaymentRow
 from repositories.listing import Part, newest
 
 _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
@@ -133,23 +133,6 @@ async def write_movement(session: AsyncSession, payment: Payment, booked: Booked
             occurred_at=booked.occurred_at,
         )
     )
-
-
-async def write_dispute(session: AsyncSession, payment: Payment, dispute: Dispute, at: datetime) -> None:
-    """Write where a chargeback stands now."""
-    changing = {"status": dispute.status.value, "amount_minor": dispute.amount_minor, "updated_at": at}
-    statement = insert(PaymentDisputeRow).values(
-        id=dispute.dispute_id,
-        provider=payment.terms.provider,
-        ref=dispute.ref,
-        payment_id=payment.terms.payment_id,
-        org_id=payment.terms.org_id,
-        reason=dispute.reason,
-        currency=payment.terms.currency,
-        opened_at=dispute.opened_at,
-        **changing,
-    )
-    await session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
 
 
 async def timeline(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from domain.access import Actor
 from domain.money import format_amount
-from domain.payment.disputes import dispute_changed, new_dispute
+from domain.payment.chargebacks import dispute_changed, new_dispute
 from domain.payment.goods import granted_for, released_minor, taken_for, taken_from_waiting
 from domain.payment.movements import book
 from domain.payment.snapshot import (

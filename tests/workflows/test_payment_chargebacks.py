@@ -1,4 +1,4 @@
-"""Disputes through a payment's run: what a bank takes is owed, and what it gives back is there again."""
+"""Chargebacks through a payment's run: what a bank takes is owed, and what it gives back is there again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What follows from what a provider says of disputes; `converge.py` says when each is due.
+"""What follows from what a provider says of chargebacks, which it calls disputes; `converge.py` says when each is due.
 
 An inquiry takes nothing. A dispute takes what was bought with the disputed amount, as far as it is there, and gives it
 back or takes it for good when it is decided.
