@@ -15,9 +15,9 @@ from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
+from activities.payment import PaymentBooks
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import PaymentProviders
-from activities.payments import PaymentBooks
 from activities.reconciliation import ReconciliationActivities
 from activities.sweeps import Sweeps
 from composition import make_providers

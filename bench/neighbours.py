@@ -20,7 +20,7 @@ from itertools import count
 import asyncpg
 
 from activities.escrow import EscrowActivities
-from activities.payments import PaymentBooks
+from activities.payment import PaymentBooks
 from bench.books import BOOKS, Server, alone
 from bench.rows import Row
 from bench.world import World

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payments import PaymentBooks
+    from activities.payment import PaymentBooks
     from contracts import search_attributes
     from contracts.catch_up import dated
     from contracts.payment import (

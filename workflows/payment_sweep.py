@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payments import PaymentBooks
+    from activities.payment import PaymentBooks
     from activities.sweeps import Sweeps
     from contracts.payment import FindStranded, PaymentInput, PaymentSweepResult
     from contracts.queues import local_activity

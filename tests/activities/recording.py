@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from temporalio.testing import ActivityEnvironment
 
-from activities.payments import PaymentBooks
+from activities.payment import PaymentBooks
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain.payment.state import Outcome
 from runtime.database import Database

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from activities.books import BooksRefused
-from activities.payments import SPENT_MEANWHILE
+from activities.payment import SPENT_MEANWHILE
 from domain.access import Actor, Role
 from domain.money import CREDIT
 from domain.payment import commands

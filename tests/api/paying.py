@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 from sqlalchemy import select
 
-from activities.payments import PaymentBooks
+from activities.payment import PaymentBooks
 from api.app import create_app
 from contracts.payment import PaymentEvent
 from domain.access import Actor, Role

@@ -10,7 +10,7 @@ from itertools import takewhile
 import pytest
 from temporalio.workflow import _Definition
 
-from activities.payments import ALERTED
+from activities.payment import ALERTED
 from contracts import payment as messages
 from contracts.escrow import OperatorSignal
 from domain import accounts

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from activities.escrow import EscrowActivities
-from activities.payments import PaymentBooks
+from activities.payment import PaymentBooks
 from api.v1.payments import commands as payments
 from contracts.escrow import EscrowInput, RecordEscrowEvent
 from contracts.payment import PaymentCommandResult, PaymentEvent

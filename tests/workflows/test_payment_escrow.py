@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.payments import PaymentBooks
+from activities.payment import PaymentBooks
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
 from domain.errors import WrongState

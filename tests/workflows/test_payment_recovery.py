@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities.payments import PaymentBooks
+from activities.payment import PaymentBooks
 from contracts.payment import PaymentEvent
 from domain.payment import commands
 from domain.payment.snapshot import CreatePayment, ProviderStatus
