@@ -1,4 +1,4 @@
-"""Resolves differences between a provider's statement and the books: the correction and the audit entry with it."""
+"""Begins comparisons, and resolves what differs: the row, a correction and the audit entry in one transaction."""
 
 from datetime import datetime
 
@@ -6,13 +6,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
-from domain.ids import correction_key, is_id
-from domain.reconciliation import BOOKABLE, Action, Verdict, corrections, legs
+from domain.ids import correction_key, is_id, reconciliation_run_id
+from domain.reconciliation import BOOKABLE, Action, Verdict, Window, corrections, legs
 from ledger.gateway import Ledger, Leg
-from models.reconciliation import ReconciliationDifference
+from models.reconciliation import ReconciliationDifference, ReconciliationRun
 from repositories import alert, audit, payment
 from repositories import difference as differences
 from repositories import reconciliation as books
+from repositories.command import other_request
 from runtime.database import driver_connection
 
 KIND = "reconciliation.correction"
@@ -33,6 +34,30 @@ class NotBookable(Conflict):
 def alert_key(row: ReconciliationDifference) -> str:
     """Name the alert of a difference; one that comes back raises it again."""
     return f"reconciliation.difference:{row.id}:{row.times_opened}"
+
+
+async def begin(
+    session: AsyncSession, actor: Actor, provider: str, window: Window, command_id: str, now: datetime
+) -> ReconciliationRun:
+    """Write that a run begins which an operator asked for, or return the one that the command began.
+
+    Raises:
+        IdempotencyConflict: the command began another one.
+    """
+    row = await books.begin(
+        session,
+        run_id=reconciliation_run_id(command_id),
+        provider=provider,
+        window=window,
+        requested_by=actor.principal,
+        command_id=command_id,
+        at=now,
+    )
+    if (row.provider, row.since, row.until) != (provider, window.since, window.until):
+        raise other_request()
+    if row.started_at == now:
+        await audit.record(session, actor, "reconciliation.start", row.id, {"provider": row.provider})
+    return row
 
 
 async def resolve(

@@ -25,16 +25,16 @@ from contracts.reconciliation import ReconciliationInput
 from contracts.runs import Run, reconciliation_run
 from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
-from domain.ids import is_id, reconciliation_run_id
+from domain.ids import is_id
 from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
 from models.reconciliation import ReconciliationRun
-from repositories import audit, clearing
+from repositories import clearing
 from repositories import difference as differences
 from repositories import reconciliation as books
-from repositories.command import other_request
 from runtime import reach
-from services.reconciliation import NotBookable, Resolved, resolve
+from services import reconciliation
+from services.reconciliation import NotBookable, Resolved
 
 router = APIRouter(tags=["reconciliation"])
 
@@ -84,19 +84,7 @@ async def start_reconciliation_run(
         if window.until - window.since > MAX_WINDOW:
             raise Invalid(f"A run compares {MAX_WINDOW.days} days at most.", extra={"field": "from"})
         async with deps.session_for(actor) as session:
-            row = await books.begin(
-                session,
-                run_id=reconciliation_run_id(command.command_id),
-                provider=body.provider,
-                window=window,
-                requested_by=actor.principal,
-                command_id=command.command_id,
-                at=now,
-            )
-            if (row.provider, row.since, row.until) != (body.provider, window.since, window.until):
-                raise other_request()
-            if row.started_at == now:
-                await audit.record(session, actor, "reconciliation.start", row.id, {"provider": row.provider})
+            row = await reconciliation.begin(session, actor, body.provider, window, command.command_id, now)
         await reach.start_missing(client, _run(row))
         return RunView.of(row)
 
@@ -147,7 +135,7 @@ async def resolve_reconciliation_difference(
 
     async def act() -> DifferenceView:
         async with deps.session_for(actor) as session:
-            row = await resolve(
+            row = await reconciliation.resolve(
                 session,
                 actor,
                 difference_id,
