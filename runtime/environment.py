@@ -1,10 +1,10 @@
 """Settings under names that others gave them: Stripe's keys, and the environment of Temporal's own tools.
 
-API, worker and the commands of a deployment read them where the setting of ours is not there. The embedded stack does
-not, and hands none of them on: it has servers of its own.
+API, worker and the commands of a deployment read them where the setting of ours is not there. The embedded stack
+forgets them before anything else, so that nothing it starts reads them: it has servers of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +33,10 @@ def is_of_others(name: str) -> bool:
     return name in STRIPE.values() or name.startswith(_TEMPORAL)
 
 
-def without_others(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment as the embedded stack's processes get it."""
-    return {name: value for name, value in environment.items() if not is_of_others(name)}
+def forget_others(environment: MutableMapping[str, str]) -> None:
+    """Remove the variables that this module reads."""
+    for name in [name for name in environment if is_of_others(name)]:
+        del environment[name]
 
 
 def stripe_settings(environment: Mapping[str, str]) -> dict[str, Any]:

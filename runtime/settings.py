@@ -308,12 +308,10 @@ class Settings(BaseSettings):
         return self
 
 
-def read_settings(given: Mapping[str, str] | None = None, *, of_others: bool = True) -> Settings:
+def read_settings(given: Mapping[str, str] | None = None) -> Settings:
     """Read the settings: those that are given, then the environment, then the files of `BURSAR_SECRETS_DIR`.
 
-    Args:
-        given: settings by their variables' names.
-        of_others: also read what `runtime.environment` knows, where the setting of ours is not there.
+    Where none of them has a setting, the names that others gave it are read; see `runtime.environment`.
 
     Raises:
         WrongSettings: one of them cannot be right, or its name begins like a setting's and is none.
@@ -332,9 +330,7 @@ def read_settings(given: Mapping[str, str] | None = None, *, of_others: bool = T
         files = [path.name for path in Path(folder).iterdir()]
     lines += [_unknown(name, names) for name in sorted([*surroundings, *files]) if _is_unknown(name, names)]
     try:
-        settings = Settings(**first)
-        if of_others:
-            settings = _with_others(settings, first, surroundings)
+        settings = _with_others(Settings(**first), first, surroundings)
     except ValidationError as refusal:
         lines += [line for error in refusal.errors(include_url=False) for line in _told(error)]
     except WrongEnvironment as wrong:

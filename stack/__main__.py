@@ -14,7 +14,7 @@ from pathlib import Path
 
 from composition import make_providers
 from runtime.database import Database
-from runtime.environment import without_others
+from runtime.environment import forget_others
 from runtime.settings import ended_by_wrong_settings, read_settings
 from stack import demo, leash
 from stack.claim import Ports
@@ -103,7 +103,7 @@ def check() -> int:
 
 async def check_settings() -> None:
     """Raise WrongSettings before anything is started with settings that no part would start with."""
-    settings = read_settings(of_others=False)
+    settings = read_settings()
     database = Database(settings.database_url, settings.platform_database_url)
     await make_providers(settings, database).aclose()
     await database.close()
@@ -121,13 +121,14 @@ def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
     return subprocess.run(
         [sys.executable, "-m", "ledger", command, *arguments],
         cwd=ROOT,
-        env={**without_others(os.environ), **running.settings},
+        env={**os.environ, **running.settings},
         check=False,
     ).returncode
 
 
 def main() -> int:
     """Run one command and return its exit code."""
+    forget_others(os.environ)
     parser = argparse.ArgumentParser(prog="python -m stack", description="The embedded stack of Bursar.")
     commands = parser.add_subparsers(dest="command", required=True)
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")

@@ -16,7 +16,6 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.queues import TASK_QUEUE
-from runtime.environment import without_others
 from stack.migrate import ROOT
 from stack.postgres import Postgres
 from stack.process import Process, Program
@@ -121,7 +120,7 @@ class RootScript:
         self.name = name
         self.grace_seconds = grace_seconds
         self._log_file = log_file
-        self._env = python_environment({**without_others(os.environ), **env}, log_file.parent.parent)
+        self._env = python_environment({**os.environ, **env}, log_file.parent.parent)
 
     def prepare(self) -> None:
         """Need nothing."""

@@ -27,6 +27,14 @@ KEYS = {"operator", "arbiter", "validator", "client", "finance", "auditor", "age
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
+#: What a person has in the environment for other work; nothing that the stack starts may use it.
+OF_OTHER_WORK = {
+    "STRIPE_SECRET_KEY": "sk_live_of_somebody",
+    "TEMPORAL_ADDRESS": "elsewhere.invalid:7233",
+    "TEMPORAL_TLS": "true",
+}
+
+
 class Launcher:
     """`make run` without make, on free ports."""
 
@@ -40,6 +48,7 @@ class Launcher:
                 **os.environ,
                 **ports,
                 "BURSAR_DATA_DIR": str(data_dir),
+                **({} if program else OF_OTHER_WORK),
                 **environment,
             },
             stdout=subprocess.PIPE,
