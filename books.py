@@ -1,7 +1,8 @@
 """`python -m ledger`: `verify` proves the books of a live database, `reconcile` compares them with the providers.
 
 A composition root like `server.py` and `worker.py`: it reads the settings, and collects the invariants of every noun.
-Both commands exit with 1 when something is wrong, and with 2 when they could not be done.
+Both exit with 1 when something is wrong, and with 2 when they could not be done. `stripes` says how many rows of each
+hot account new connections spread their postings over.
 """
 
 import argparse
@@ -11,6 +12,8 @@ import sys
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+from domain.errors import Invalid
+from ledger.stripes import use_stripes
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
 from repositories import clearing, credit_lot, debt, escrow, invoice, project
@@ -63,12 +66,35 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument("--provider", help="one provider only; default: all that are set up")
     comparing.add_argument("--from", dest="since", help="default: the day before yesterday, 00:00 UTC")
     comparing.add_argument("--to", dest="until", help="default: now")
+    striping = commands.add_parser("stripes", help="say how many stripes of each hot account are in use")
+    striping.add_argument("number", type=int, help="1 to 64; 16 in a new database")
+    striping.add_argument("--database-url", help="of the owner; default: BURSAR_MIGRATION_DATABASE_URL")
     given = parser.parse_args(arguments)
     try:
-        return _reconcile(given) if given.command == "reconcile" else _prove(given)
+        return {"verify": _prove, "reconcile": _reconcile, "stripes": _stripe}[given.command](given)
     except WrongSettings as wrong:
         sys.stderr.write("".join(f"error: {line}\n" for line in wrong.lines))
         return 2
+
+
+def _stripe(given: argparse.Namespace) -> int:
+    async def use(database_url: str) -> None:
+        connection = await asyncpg.connect(database_url)
+        try:
+            await use_stripes(connection, given.number)
+        finally:
+            await connection.close()
+
+    try:
+        asyncio.run(use(given.database_url or read_settings().migration_database_url))
+    except Invalid as refusal:
+        sys.stderr.write(f"error: {refusal.detail}\n")
+        return 2
+    except (OSError, asyncpg.PostgresError) as error:
+        sys.stderr.write(f"The number of stripes could not be changed: {error}\n")
+        return 2
+    sys.stdout.write(f"New connections use {given.number} stripes of each hot account.\n")
+    return 0
 
 
 def _prove(given: argparse.Namespace) -> int:

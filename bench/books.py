@@ -41,24 +41,24 @@ BOOKS, TPCB = "bursar_bench_books", "bursar_bench_tpcb"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOT = platform("revenue/bench", "CREDIT")
 
-# An account's id is its number times 256, plus its stripes less one; see ledger/sql/accounts.sql. A striped account is
-# opened first, so numbers 2 to 10,001 are the ordinary ones.
+# The ordinary accounts are of one organization, and opened one after the other: the id of account n is that of number 0
+# plus n times 256, see ledger/sql/accounts.sql.
 SINGLE = """
 \\set k random(1, 9000000000000000000)
 \\set s random(1, {n})
 \\set d 1 + (:s + random(0, {n} - 2)) % {n}
-SELECT ledger.post('bench:' || :k, 'bench', (:s + 1) * 256, (:d + 1) * 256, 100, NULL, '2026-01-01')
+SELECT ledger.post('bench:' || :k, 'bench', {zero} + :s * 256, {zero} + :d * 256, 100, NULL, '2026-01-01')
 """
 STRIPED = """
 \\set k random(1, 9000000000000000000)
 \\set s random(1, {n})
-SELECT ledger.post('bench:' || :k, 'bench', (:s + 1) * 256, 256 + {stripes} - 1, 1, NULL, '2026-01-01')
+SELECT ledger.post('bench:' || :k, 'bench', {zero} + :s * 256, {hot}, 1, NULL, '2026-01-01')
 """
 
 
 def account(number: int) -> Account:
     """One of the ordinary accounts, with a floor."""
-    return Account(path=f"bench/{number}", asset="CREDIT", org_id=None, kind=AccountKind.LIABILITY, floor=0)
+    return Account(path=f"bench/{number}", asset="CREDIT", org_id="org_bench", kind=AccountKind.LIABILITY, floor=0)
 
 
 class Server:
@@ -66,6 +66,7 @@ class Server:
 
     def __init__(self, socket_dir: str) -> None:
         self.socket_dir = socket_dir
+        self.zero = self.hot = 0
         self._scripts = tempfile.TemporaryDirectory(prefix="bursar-bench-sql-")
 
     @classmethod
@@ -97,8 +98,10 @@ class Server:
             await ledger.post_batch(kind="fund", postings=part, effective_at=NOW)
         await connection.close()
         owner = await asyncpg.connect(self.url("postgres", BOOKS))
-        last = await owner.fetchval("SELECT max(id) FROM ledger.accounts")
-        assert last == (ACCOUNTS + 1) * 256, last
+        self.zero = await owner.fetchval("SELECT min(id) - 256 FROM ledger.accounts WHERE org_id = 'org_bench'")
+        self.hot = await owner.fetchval("SELECT id FROM ledger.accounts WHERE path = $1", HOT.path)
+        last = await owner.fetchval("SELECT max(id) FROM ledger.accounts WHERE org_id = 'org_bench'")
+        assert last == self.zero + ACCOUNTS * 256, last
         await owner.execute("VACUUM ANALYZE")
         await owner.execute("CHECKPOINT")
         await owner.close()
@@ -213,11 +216,11 @@ async def measure(server: Server) -> list[Row]:
     await server.prepare()
     measures = {
         "tpcb": lambda: server.pgbench(TPCB, CLIENTS),
-        "single": lambda: server.pgbench(BOOKS, CLIENTS, SINGLE.format(n=ACCOUNTS)),
-        "ten": lambda: server.pgbench(BOOKS, CLIENTS, SINGLE.format(n=10)),
-        "striped": lambda: server.pgbench(BOOKS, CLIENTS, STRIPED.format(n=ACCOUNTS, stripes=HOT.stripes)),
+        "single": lambda: server.pgbench(BOOKS, CLIENTS, SINGLE.format(n=ACCOUNTS, zero=server.zero)),
+        "ten": lambda: server.pgbench(BOOKS, CLIENTS, SINGLE.format(n=10, zero=server.zero)),
+        "striped": lambda: server.pgbench(BOOKS, CLIENTS, STRIPED.format(n=ACCOUNTS, zero=server.zero, hot=server.hot)),
         "batch": server.batches,
-        "single16": lambda: server.pgbench(BOOKS, TASKS, SINGLE.format(n=ACCOUNTS)),
+        "single16": lambda: server.pgbench(BOOKS, TASKS, SINGLE.format(n=ACCOUNTS, zero=server.zero)),
         "gateway": server.gateway,
     }
     names = os.environ.get("BENCH_ONLY", ",".join(measures)).split(",")

@@ -11,8 +11,9 @@ from enum import StrEnum
 
 from domain.money import CREDIT, SLOT, scale_of
 
-#: Stripes of accounts that every tenant posts to; two postings meet on one stripe only when their sessions do.
-HOT_STRIPES = 16
+#: Stripes of accounts that every tenant posts to; two postings meet on one stripe only when their sessions do. How many
+#: of them are in use is a setting of the database, see `ledger.stripes`.
+HOT_STRIPES = 64
 
 
 class AccountKind(StrEnum):

@@ -65,6 +65,7 @@ WHOLE: tuple[tuple[str, str], ...] = (
         GROUP BY a.id
         HAVING count(b.account_id) <> a.stripes OR sum(b.posted - b.pending_out) < a.floor
             OR min(b.floor) IS DISTINCT FROM a.floor OR min(b.asset) <> a.asset OR max(b.asset) <> a.asset
+            OR bool_or(b.org_id IS DISTINCT FROM a.org_id) OR a.id >> 51 <> ledger.bucket_of(a.org_id)
         """,
     ),
 )

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from logging.config import fileConfig
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection, pool, text
 
 import models  # noqa: F401 - registers every table on Base.metadata
@@ -48,8 +49,20 @@ def _migrate(connection: Connection) -> None:
         transaction_per_migration=True,
     )
     _wait_for_others(connection)
+    _refuse_unknown()
     with context.begin_transaction():
         context.run_migrations()
+
+
+def _refuse_unknown() -> None:
+    """Refuse a database that another version made: nothing here leads on from its revision."""
+    known = {script.revision for script in context.script.walk_revisions()}
+    for revision in context.get_context().get_current_heads():
+        if revision not in known:
+            raise CommandError(
+                f"The database is at revision {revision}, which this version does not know, so it cannot be migrated: "
+                "start with an empty database (for `make run`: name another BURSAR_DATA_DIR, or move the old one away)."
+            )
 
 
 def _wait_for_others(connection: Connection) -> None:

@@ -32,8 +32,10 @@ SCHEMA = "ledger"
 class LedgerAccount(Base):
     """One account of one asset; its identity for people is (path, asset). Written by `ledger.open_account`.
 
-    The id's lowest byte says how many stripes there are besides the first, so that a posting finds its stripe without
-    reading this table.
+    The id is 12 bits of bucket, 43 of number and 8 of stripes. The bucket is the organization's, the highest is the
+    platform's own: balances and entries can be partitioned by ranges of ids, and the order of ids is the order of
+    locks. The lowest byte is the number of stripes less one, so that a posting finds its stripe without reading this
+    table.
     """
 
     __tablename__ = "accounts"
@@ -77,6 +79,8 @@ class LedgerBalance(Base):
     version: Mapped[int] = mapped_column(server_default=text("0"))
     floor: Mapped[int | None]
     asset: Mapped[str]
+    #: The account's, so that a posting writes it to its entries without reading the account.
+    org_id: Mapped[str | None]
 
 
 class LedgerTransfer(Base):

@@ -316,7 +316,7 @@ TABLES: Mapping[str, Place] = {
     "ledger.balances": Place(
         "the books",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "account_id", FINANCIAL: "posted pending_out floor asset", TECHNICAL: "stripe version"},
+        {IDENTIFIER: "account_id org_id", FINANCIAL: "posted pending_out floor asset", TECHNICAL: "stripe version"},
     ),
     "ledger.entries": Place(
         "the books",

@@ -13,6 +13,7 @@ DROP POLICY IF EXISTS tenant ON ledger.balances;
 DROP POLICY IF EXISTS platform ON ledger.transfers;
 DROP POLICY IF EXISTS tenant ON ledger.transfers;
 DROP POLICY IF EXISTS platform ON ledger.entries;
+DROP POLICY IF EXISTS tenant ON ledger.entries;
 DROP POLICY IF EXISTS platform ON ledger.holds;
 DROP POLICY IF EXISTS tenant ON ledger.holds;
 
@@ -23,14 +24,13 @@ CREATE POLICY platform ON ledger.entries TO bursar_platform USING (true) WITH CH
 CREATE POLICY platform ON ledger.holds TO bursar_platform USING (true) WITH CHECK (true);
 
 CREATE POLICY tenant ON ledger.accounts FOR SELECT TO bursar_api USING (org_id = public.bursar_org());
-CREATE POLICY tenant ON ledger.balances FOR SELECT TO bursar_api USING (
-    EXISTS (SELECT FROM ledger.accounts a WHERE a.id = account_id AND a.org_id = public.bursar_org())
-);
+-- Balances and entries carry the organization of their account: a look at the account would be one for each row.
+CREATE POLICY tenant ON ledger.balances FOR SELECT TO bursar_api USING (org_id = public.bursar_org());
+CREATE POLICY tenant ON ledger.entries FOR SELECT TO bursar_api USING (org_id = public.bursar_org());
 CREATE POLICY tenant ON ledger.holds FOR SELECT TO bursar_api USING (
     EXISTS (SELECT FROM ledger.accounts a WHERE a.id = account_id AND a.org_id = public.bursar_org())
 );
--- What a tenant sees of the entries is in tenants.sql, which needs a column that later migrations add. Of transfers it is
--- those with an entry that it can see, so either side of a transfer sees it.
+-- Of transfers a tenant sees those with an entry that it can see, so either side of a transfer sees it.
 CREATE POLICY tenant ON ledger.transfers FOR SELECT TO bursar_api USING (
     EXISTS (SELECT FROM ledger.entries e WHERE e.transfer_id = id)
 );
@@ -43,7 +43,7 @@ REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA ledger FROM PUBLIC;
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     ledger.open_account, ledger.post, ledger.post_legs, ledger.post_batch, ledger.lock_balances,
-    ledger.hold, ledger.capture_hold, ledger.void_hold, ledger.expire_holds, ledger.balance_as_of
+    ledger.hold, ledger.capture_hold, ledger.void_hold, ledger.expire_holds, ledger.balance_as_of, ledger.bucket_of
 TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.balance_as_of TO bursar_api;
 -- A tenant moves no money by itself yet. The credits area adds one function for it, `ledger.charge`, which takes the

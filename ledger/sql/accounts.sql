@@ -1,10 +1,23 @@
 -- Accounts are opened on demand, once each, whoever comes first.
 
+-- The bucket of an organization's accounts, the top 12 bits of their ids. NULL is the platform, whose bucket is the
+-- highest: everybody posts to its accounts, so they are locked after those of a single organization.
+CREATE OR REPLACE FUNCTION ledger.bucket_of(p_org text) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_org IS NULL THEN 4095
+    ELSE (get_byte(sha256(convert_to(p_org, 'UTF8')), 0) << 8 | get_byte(sha256(convert_to(p_org, 'UTF8')), 1)) % 4095
+END;
+
 -- The stripe of an account that this session posts to. The lowest byte of an account's id is the number of its stripes
--- less one; sessions have consecutive process ids, so they spread evenly.
+-- less one; `bursar.stripes` says how many of them are in use, see `ledger/stripes.py`. Sessions have consecutive
+-- process ids, so they spread evenly.
 CREATE OR REPLACE FUNCTION ledger.stripe_of(p_account bigint) RETURNS smallint
 LANGUAGE sql STABLE
-RETURN (pg_backend_pid() % ((p_account & 255) + 1))::smallint;
+RETURN CASE WHEN p_account & 255 = 0 THEN 0
+    ELSE pg_backend_pid() % least(
+        (p_account & 255) + 1, greatest(1, coalesce(nullif(current_setting('bursar.stripes', true), '')::bigint, 16))
+    )
+END::smallint;
 
 -- Opens the account or finds it. `settled` tells whether the row is committed, so that its id may be remembered beyond
 -- this transaction. BU004 when the account exists with another owner, kind or number of stripes.
@@ -23,13 +36,13 @@ BEGIN
             RAISE EXCEPTION 'account % opens empty, so its floor cannot be above zero', p_path USING ERRCODE = 'BU004';
         END IF;
         INSERT INTO ledger.accounts (id, path, asset, org_id, kind, floor, stripes)
-        VALUES (nextval('ledger.account_numbers') << 8 | (p_stripes - 1), p_path, p_asset, p_org, p_kind, p_floor,
-            p_stripes)
+        VALUES ((ledger.bucket_of(p_org) << 51) | (nextval('ledger.account_numbers') << 8) | (p_stripes - 1),
+            p_path, p_asset, p_org, p_kind, p_floor, p_stripes)
         ON CONFLICT (path, asset) DO NOTHING
         RETURNING * INTO found_row;
         IF FOUND THEN
-            INSERT INTO ledger.balances (account_id, stripe, floor, asset)
-            SELECT found_row.id, s, p_floor, p_asset FROM generate_series(0, p_stripes - 1) AS s;
+            INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id)
+            SELECT found_row.id, s, p_floor, p_asset, p_org FROM generate_series(0, p_stripes - 1) AS s;
         ELSE
             SELECT * INTO STRICT found_row FROM ledger.accounts a WHERE a.path = p_path AND a.asset = p_asset;
         END IF;

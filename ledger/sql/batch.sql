@@ -1,15 +1,15 @@
 -- Many legs in one statement: one transfer with several legs, or many transfers with one leg each.
 
--- Locks the balances of these accounts that this session posts to, in the one order: striped accounts last, otherwise
--- by id. A transaction that posts more than once calls it for all its accounts before its first posting, or it would
--- have a stripe while it waits for a balance. Accounts that do not exist are left out.
+-- Locks the balances of these accounts that this session posts to, in the one order, which is that of the ids. A
+-- transaction that posts more than once calls it for all its accounts before its first posting, or it would have a
+-- balance of the platform while it waits for another. Accounts that do not exist are left out.
 CREATE OR REPLACE FUNCTION ledger.lock_balances(p_accounts bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM FROM ledger.balances b
     WHERE b.account_id = ANY (p_accounts) AND b.stripe = ledger.stripe_of(b.account_id)
-    ORDER BY b.account_id & 255 > 0, b.account_id, b.stripe FOR NO KEY UPDATE;
+    ORDER BY b.account_id, b.stripe FOR NO KEY UPDATE;
 END
 $$;
 
@@ -41,7 +41,7 @@ BEGIN
         SELECT l.ord * 2 + 1, l.transfer_id, l.destination, l.amount
         FROM unnest(p_transfers, p_destinations, p_amounts) WITH ORDINALITY AS l (transfer_id, destination, amount, ord)
     ), running AS (
-        SELECT s.account_id, b.stripe, s.transfer_id, s.amount, b.asset, b.posted, b.pending_out, b.floor,
+        SELECT s.account_id, b.stripe, s.transfer_id, s.amount, b.asset, b.org_id, b.posted, b.pending_out, b.floor,
             b.version + row_number() OVER w AS version,
             (b.posted + sum(s.amount) OVER w)::bigint AS balance_after
         FROM sides s
@@ -51,7 +51,7 @@ BEGIN
         INSERT INTO ledger.entries
             (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
         SELECT r.account_id, r.version, r.amount, r.balance_after, p_effective_at, r.transfer_id, r.stripe, r.asset,
-            (SELECT a.org_id FROM ledger.accounts a WHERE a.id = r.account_id)
+            r.org_id
         FROM running r
         WHERE r.amount > 0 OR r.floor IS NULL OR r.balance_after - r.pending_out >= r.floor
            OR ledger.refuse_funds(r.account_id, r.posted - r.balance_after, r.transfer_id::text)

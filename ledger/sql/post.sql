@@ -1,9 +1,9 @@
 -- One transfer between two accounts in one round trip.
 --
 -- Every function here takes its locks in one order, so two of them never wait for each other: keys of transfers, in
--- the order of their text; holds, in the order of their ids; balances, in the order of account and stripe, those of
--- striped accounts last. Everybody needs the stripes: who has one waits for no balance of a single organization.
--- `ledger.lock_balances` says the order once more for sets.
+-- the order of their text; holds, in the order of their ids; balances, in the order of account and stripe. The
+-- platform's accounts have the highest ids: everybody needs them, and who has one waits for no balance of a single
+-- organization. `ledger.lock_balances` says the order once more for sets.
 
 -- The fingerprint of what a key stands for. Lengths are written before texts, so no two requests share one.
 CREATE OR REPLACE FUNCTION ledger.request_hash(p_kind text, p_legs text, p_reference text) RETURNS bytea
@@ -44,10 +44,12 @@ DECLARE
     s_version bigint;
     s_stripe smallint;
     s_asset text;
+    s_org text;
     d_posted bigint;
     d_version bigint;
     d_stripe smallint;
     d_asset text;
+    d_org text;
 BEGIN
     INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
@@ -63,24 +65,24 @@ BEGIN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
     END IF;
 
-    -- Twice the same two updates, because a striped account is locked last, and of two that are alike the lower id
-    -- first. A source that is not found has not enough, or does not exist.
-    IF (p_source & 255 > 0, p_source) < (p_destination & 255 > 0, p_destination) THEN
+    -- Twice the same two updates, because the lower id is locked first. A source that is not found has not enough, or
+    -- does not exist.
+    IF p_source < p_destination THEN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.posted, b.version, b.stripe, b.asset INTO s_posted, s_version, s_stripe, s_asset;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO s_posted, s_version, s_stripe, s_asset, s_org;
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.posted, b.version, b.stripe, b.asset INTO d_posted, d_version, d_stripe, d_asset;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO d_posted, d_version, d_stripe, d_asset, d_org;
     ELSE
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.posted, b.version, b.stripe, b.asset INTO d_posted, d_version, d_stripe, d_asset;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO d_posted, d_version, d_stripe, d_asset, d_org;
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.posted, b.version, b.stripe, b.asset INTO s_posted, s_version, s_stripe, s_asset;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO s_posted, s_version, s_stripe, s_asset, s_org;
     END IF;
     IF (p_source <> p_destination AND s_asset = d_asset) IS NOT TRUE THEN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
@@ -89,10 +91,8 @@ BEGIN
     INSERT INTO ledger.entries
         (account_id, version, amount, balance_after, effective_at, transfer_id, stripe, asset, org_id)
     VALUES
-        (p_source, s_version, -p_amount, s_posted, p_effective_at, transfer_id, s_stripe, s_asset,
-            (SELECT a.org_id FROM ledger.accounts a WHERE a.id = p_source)),
-        (p_destination, d_version, p_amount, d_posted, p_effective_at, transfer_id, d_stripe, d_asset,
-            (SELECT a.org_id FROM ledger.accounts a WHERE a.id = p_destination));
+        (p_source, s_version, -p_amount, s_posted, p_effective_at, transfer_id, s_stripe, s_asset, s_org),
+        (p_destination, d_version, p_amount, d_posted, p_effective_at, transfer_id, d_stripe, d_asset, d_org);
     replayed := false;
 END
 $$;

@@ -1,10 +1,6 @@
 -- Who is a party of a contract and of its escrow: the organizations that pay, are paid and sign. Lists are read from
--- here, because an index has one order and a party has three ways in. Run by migrations 0014 and 0025; running it
--- again replaces everything. Triggers write, so no role does.
-
--- Until when a contract can be accepted stands beside its parties, so that lists by state are read from an index. The
--- column comes with the function, because migration 0014 runs this file on databases that have no revision after it.
-ALTER TABLE contract_parties ADD COLUMN IF NOT EXISTS accept_by timestamptz;
+-- here, because an index has one order and a party has three ways in. Until when a contract can be accepted stands
+-- beside its parties, for lists by state. Running it again replaces everything. Triggers write, so no role does.
 
 CREATE OR REPLACE FUNCTION write_contract_parties() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

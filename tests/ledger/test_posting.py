@@ -1,4 +1,5 @@
 import asyncio
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain import accounts
+from domain.accounts import HOT_STRIPES
 from domain.errors import IdempotencyConflict, InsufficientFunds, Invalid
 from domain.money import allocate
 from ledger.gateway import MAX_BATCH, Balance, Leg, Posting
-from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh
+from ledger.stripes import use_stripes
+from tests.conftest import DatabaseUrls
+from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
@@ -351,6 +355,30 @@ async def test_striped_account_adds_up_over_its_stripes(books: Books) -> None:
     )
     assert used > 1
     await books.assert_proven()
+
+
+async def test_stripes_in_use_can_be_changed_and_the_balance_stays(fresh_database_urls: DatabaseUrls) -> None:
+    owner, posted = await asyncpg.connect(fresh_database_urls.owner), Counter[int]()
+    for number in (HOT_STRIPES, 1):
+        await use_stripes(owner, number)
+        async with open_books(fresh_database_urls.platform, clients=24) as books:
+            for client, connection in zip(books.clients, books.connections, strict=True):
+                await client.post(
+                    key=fresh("k"), kind="t", source=ISSUANCE, destination=COMMISSION, amount_minor=10, effective_at=NOW
+                )
+                posted[connection.get_server_pid() % number] += 10
+            assert (await books.ledger.balance(COMMISSION)).posted_minor == posted.total()
+            await books.assert_proven()
+        rows = await owner.fetch(
+            "SELECT b.stripe, b.posted FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id"
+            " WHERE a.path = $1 AND b.version > 0",
+            COMMISSION.path,
+        )
+        assert dict(rows) == posted
+    for number in (0, HOT_STRIPES + 1):
+        with pytest.raises(Invalid, match="1 to 64"):
+            await use_stripes(owner, number)
+    await owner.close()
 
 
 async def test_account_opened_by_all_clients_at_once_is_one_account(books: Books) -> None:

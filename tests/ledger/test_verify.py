@@ -17,7 +17,7 @@ from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
-ORG = "(SELECT min(id) FROM ledger.accounts WHERE path LIKE 'org/%')"
+ORG = "(SELECT id FROM ledger.accounts WHERE path LIKE 'org/%' ORDER BY created_at LIMIT 1)"
 LAST = f"(SELECT max(version) FROM ledger.entries WHERE account_id = {ORG})"
 #: Erases the last transfer of its accounts and leaves no trace within the books: what remains is right in itself.
 ERASE = """

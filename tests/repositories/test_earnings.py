@@ -24,8 +24,8 @@ SELECT i << 8, 'agent/agt_' || i || '/earnings/CREDIT', 'CREDIT', 'org_many', 'l
 FROM generate_series(1, {agents}) i
 UNION ALL
 SELECT 100000 << 8, 'agent/agt_{agents}/own_work/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1;
-INSERT INTO ledger.balances (account_id, stripe, floor, asset, posted)
-SELECT id, 0, 0, 'CREDIT', least(id >> 8, 50000) FROM ledger.accounts;
+INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id, posted)
+SELECT id, 0, 0, 'CREDIT', org_id, least(id >> 8, 50000) FROM ledger.accounts;
 """
 
 
