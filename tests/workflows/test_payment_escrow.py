@@ -21,7 +21,7 @@ from repositories import escrow as escrows
 from repositories import payment as payments
 from tests.support.locks import somebody_waits
 from tests.support.runs import payment_message
-from tests.workflows.behind import committed_behind_the_run
+from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.tills import Till, for_escrow, paid, refused, till
 
@@ -237,11 +237,20 @@ async def test_pitfall_35_a_chargeback_freezes_an_escrow_that_has_no_run(stage: 
 
 
 async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the_books(stage: Stage, award):
-    job, made = await funded_by_a_payment(stage, award)
-    delivery = rules.deliver(
-        await job.state(), actor=job.bot, artifacts=(), note="done", milestone=None, now=datetime.now(UTC)
-    )
-    await committed_behind_the_run(job, delivery, "lost-delivery")
+    """The run believes that the escrow is open, and an open one has nothing to freeze."""
+    job = await award(balance=1)
+    await job.open()
+    made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
+    await made.create()
+    made.there.pay()
+    await booked_behind_the_run(made)
+    await booked_behind_the_run(made, commands.fulfilment_started(await made.state(), at=datetime.now(UTC)))
+    payer = Actor(principal=made.terms.payment_id, role=Role.OWNER, org_id=made.terms.org_id)
+    source = f"payment:{made.terms.payment_id}"
+    funded = rules.fund(await job.state(), actor=payer, source=source, now=datetime.now(UTC))
+    await committed_behind_the_run(job, funded, "lost-fund")
+    await made.told()
+    await made.happened("escrow_funded")
     made.there.dispute()
     await made.told()
     await made.happened("escrow_frozen")
