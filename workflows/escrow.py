@@ -1,6 +1,5 @@
 """EscrowWorkflow: one escrow from award to settlement."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -8,7 +7,6 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from contracts.catch_up import CatchUp
@@ -35,26 +33,14 @@ with workflow.unsafe.imports_passed_through():
         ValidateEscrow,
     )
     from domain.access import Actor
-    from domain.errors import Conflict, DomainError, Invalid
+    from domain.errors import Conflict, DomainError
     from domain.escrow import commands
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
-    from domain.escrow.story import details
-    from domain.money import parse_ratio
-    from domain.signals import Addressee
-    from domain.text import plain_text
+    from workflows import escrow_signals as by_signal
     from workflows.escrow_run import EscrowRun
-    from workflows.signals import (
-        MALFORMED_IS_REFUSED,
-        NO_INPUT,
-        check_addressed,
-        malformed,
-        read_signal,
-        refusal_id,
-        sender,
-        signal_id,
-    )
+    from workflows.signals import NO_INPUT
 
-S = TypeVar("S", bound=OperatorSignal)
+Sig = TypeVar("Sig", bound=OperatorSignal)
 
 
 @workflow.defn(name="escrow")
@@ -79,30 +65,15 @@ class EscrowWorkflow(EscrowRun):
     @workflow.run
     async def run(self, start: EscrowInput) -> EscrowResult:
         """Open the escrow once, then let each deadline act that nobody forestalled."""
-        workflow.set_current_details(details(self._escrow))
-        while True:
-            try:
-                if self._escrow.is_final or self._should_continue_as_new():
-                    await workflow.wait_condition(workflow.all_handlers_finished)
-                    break
-                await self._advance()
-            except (asyncio.CancelledError, ActivityError) as error:
-                # A cancelled local activity arrives as its error, not as the cancellation itself.
-                if not is_cancelled_exception(error):
-                    raise
-                await self._cancel_requested()
-        if not self._escrow.is_final:
-            update = {"escrow": None, "resume": self._escrow.version > 0, "signals": self._signals}
-            workflow.continue_as_new(start.model_copy(update=update))
-        terms = self._escrow.terms
-        return EscrowResult(escrow_id=terms.escrow_id, status=self._escrow.status.value, version=self._escrow.version)
+        await self._live(start)
+        return EscrowResult(**self._result().model_dump())
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
     @workflow.update(name="open")
     async def open(self, command: OpenEscrow) -> CommandResult:  # noqa: ARG002
         """Answer once the escrow is open."""
-        await workflow.wait_condition(lambda: self._escrow.version > 0)
+        await workflow.wait_condition(lambda: self._state.version > 0)
         return self._result()
 
     @open.validator
@@ -111,202 +82,169 @@ class EscrowWorkflow(EscrowRun):
             raise Conflict(
                 "This contract has an escrow already.",
                 code="escrow.exists",
-                extra={"state": self._escrow.status.value, "escrow_id": self._escrow.terms.escrow_id},
+                extra={"state": self._state.status.value, "escrow_id": self._state.terms.escrow_id},
             )
 
     @workflow.update(name="fund")
     async def fund(self, command: FundEscrow) -> CommandResult:
         """Take the amount from the payer."""
-        return await self._answer(command, self._fund(command))
+        return await self._command(command, self._fund(command))
 
     @fund.validator
     def _validate_fund(self, command: FundEscrow) -> None:
-        self._check(command, self._fund(command))
+        self._validated(command, self._fund(command))
 
     @workflow.update(name="deliver")
     async def deliver(self, command: DeliverEscrow) -> CommandResult:
         """Take work for review."""
-        return await self._answer(command, self._deliver(command))
+        return await self._command(command, self._deliver(command))
 
     @deliver.validator
     def _validate_deliver(self, command: DeliverEscrow) -> None:
-        self._check(command, self._deliver(command))
+        self._validated(command, self._deliver(command))
 
     @workflow.update(name="validate")
     async def validate(self, command: ValidateEscrow) -> CommandResult:
         """Take a validator's score, and release when it is high enough."""
-        return await self._answer(command, self._validate(command))
+        return await self._command(command, self._validate(command))
 
     @validate.validator
     def _validate_validate(self, command: ValidateEscrow) -> None:
-        self._check(command, self._validate(command))
+        self._validated(command, self._validate(command))
 
     @workflow.update(name="approve")
     async def approve(self, command: ApproveEscrow) -> CommandResult:
         """Take a signature, and release with the last one that is required."""
-        return await self._answer(command, self._approve(command))
+        return await self._command(command, self._approve(command))
 
     @approve.validator
     def _validate_approve(self, command: ApproveEscrow) -> None:
-        self._check(command, self._approve(command))
+        self._validated(command, self._approve(command))
 
     @workflow.update(name="dispute")
     async def dispute(self, command: DisputeEscrow) -> CommandResult:
         """Freeze the escrow."""
-        return await self._answer(command, self._dispute(command))
+        return await self._command(command, self._dispute(command))
 
     @dispute.validator
     def _validate_dispute(self, command: DisputeEscrow) -> None:
-        self._check(command, self._dispute(command))
+        self._validated(command, self._dispute(command))
 
     @workflow.update(name="submit_evidence")
     async def submit_evidence(self, command: SubmitEvidence) -> CommandResult:
         """Take a party's evidence."""
-        return await self._answer(command, self._submit_evidence(command))
+        return await self._command(command, self._submit_evidence(command))
 
     @submit_evidence.validator
     def _validate_submit_evidence(self, command: SubmitEvidence) -> None:
-        self._check(command, self._submit_evidence(command))
+        self._validated(command, self._submit_evidence(command))
 
     @workflow.update(name="resolve")
     async def resolve(self, command: ResolveEscrow) -> CommandResult:
         """Split what is held as the arbiter says."""
-        return await self._answer(command, self._resolve(command))
+        return await self._command(command, self._resolve(command))
 
     @resolve.validator
     def _validate_resolve(self, command: ResolveEscrow) -> None:
-        self._check(command, self._resolve(command))
+        self._validated(command, self._resolve(command))
 
     @workflow.update(name="refund")
     async def refund(self, command: RefundEscrow) -> CommandResult:
         """Give back what the payee gives back."""
-        return await self._answer(command, self._refund(command))
+        return await self._command(command, self._refund(command))
 
     @refund.validator
     def _validate_refund(self, command: RefundEscrow) -> None:
-        self._check(command, self._refund(command))
+        self._validated(command, self._refund(command))
 
     @workflow.update(name="cancel")
     async def cancel(self, command: CancelEscrow) -> CommandResult:
         """End the escrow before delivery."""
-        return await self._answer(command, self._cancel(command))
+        return await self._command(command, self._cancel(command))
 
     @cancel.validator
     def _validate_cancel(self, command: CancelEscrow) -> None:
-        self._check(command, self._cancel(command))
+        self._validated(command, self._cancel(command))
 
     @workflow.update(name="catch_up")
     async def catch_up(self, command: CatchUp) -> CommandResult:
         """Adopt what the books hold, for a caller who has seen that they are ahead."""
-        async with self._lock:
-            await self._open_once()
-            if self._escrow.version < command.version:
-                await self._catch_up()
-        return self._result()
+        return await self._catch_up_to(command)
 
     @catch_up.validator
     def _validate_catch_up(self, command: CatchUp) -> None:
-        """Refuse what is no such message: a handler that is called without it would fail the workflow task."""
-        if not isinstance(command, CatchUp):
-            raise Invalid("The update catch_up takes the version that the books hold.", extra={"field": "version"})
+        self._check_catch_up(command)
 
     # Signals of operators ---------------------------------------------------------------------------------------------
 
     @workflow.signal(name="approve")
     async def signal_approve(self, given: RawValue = NO_INPUT) -> None:
         """Sign in the name of a signatory."""
-
-        def decide(signal: ApproveSignal, escrow: Escrow, now: datetime) -> Outcome:
-            signatory = plain_text(signal.signatory, "signatory", limit=200)
-            delivery = signal.delivery
-            if delivery is not None and type(delivery) is not int:
-                raise Invalid("delivery is the number of the delivery's event.", extra={"field": "delivery"})
-            return commands.approve(escrow, signatory=signatory, actor=sender(signal), now=now, delivery=delivery)
-
-        await self._obey("approve", ApproveSignal, given, decide)
+        await self._signalled("approve", ApproveSignal, given, by_signal.approve)
 
     @workflow.signal(name="dispute")
     async def signal_dispute(self, given: RawValue = NO_INPUT) -> None:
         """Freeze the escrow."""
-
-        def decide(signal: DisputeSignal, escrow: Escrow, now: datetime) -> Outcome:
-            reason = plain_text(signal.reason, "reason")
-            return commands.dispute(escrow, actor=sender(signal), reason=reason, now=now)
-
-        await self._obey("dispute", DisputeSignal, given, decide)
+        await self._signalled("dispute", DisputeSignal, given, by_signal.dispute)
 
     @workflow.signal(name="resolve")
     async def signal_resolve(self, given: RawValue = NO_INPUT) -> None:
         """Decide the dispute."""
-
-        def decide(signal: ResolveSignal, escrow: Escrow, now: datetime) -> Outcome:
-            # A number in JSON is decoded as a float; its shortest form is what the operator typed.
-            share_e4 = parse_ratio(str(signal.payee_share), "payee_share")
-            note = _optional_text(signal.note, "note")
-            return commands.resolve(escrow, actor=sender(signal), payee_share_e4=share_e4, note=note, now=now)
-
-        await self._obey("resolve", ResolveSignal, given, decide)
+        await self._signalled("resolve", ResolveSignal, given, by_signal.resolve)
 
     @workflow.signal(name="cancel")
     async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
         """End the escrow before delivery."""
-        await self._obey("cancel", CancelSignal, given, _cancel_by_signal)
+        await self._signalled("cancel", CancelSignal, given, by_signal.cancel)
 
-    async def _obey(
-        self, name: str, kind: type[S], given: RawValue, decide: Callable[[S, Escrow, datetime], Outcome]
+    async def _signalled(
+        self, name: str, kind: type[Sig], given: RawValue, decide: Callable[[Sig, Escrow, datetime], Outcome]
     ) -> None:
-        """Do what an operator signals, or refuse it where it carries no message of its kind."""
-        signal = read_signal(workflow.payload_converter(), kind, given)
-        if signal is not None:
-            await self._do(name, signal, _checked(name, signal, partial(decide, signal)))
-        elif workflow.patched(MALFORMED_IS_REFUSED):
-            await self._do(name, kind(), partial(_refuse_malformed, name))
+        await self._obey(name, kind, given, lambda signal: by_signal.checked(name, signal, partial(decide, signal)))
 
-    async def _do(self, name: str, signal: OperatorSignal, decide: Decision, unnamed: str = "operator") -> None:
-        """Do what an operator signals; a refusal goes into the timeline, because a signal has nobody to answer.
+    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
+        await self._apply(command_id, wish, actor)
 
-        `unnamed` is what the timeline says of a sender without a name.
-        """
-        self._signals += 1
-        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
-        # delivered again keeps its id.
-        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
-        command_id, actor = signal_id(name, signal, own_id), sender(signal, unnamed)
-        if name == "dispute":
-            self._freezes[command_id] = (decide, actor)
-        refusal = await self._tried(command_id, decide, actor)
-        self._freezes.pop(command_id, None)
-        # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
-        if refusal is not None and workflow.patched("refused-signals-catch-up") and await self._was_behind():
-            refusal = await self._tried(command_id, decide, actor)
-        if refusal is None:
+    def _refusing(self, refusal: DomainError) -> Decision:
+        def refuse(_escrow: Escrow, _now: datetime) -> Outcome:
+            raise refusal
+
+        return refuse
+
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        if self._state.is_final:
+            workflow.logger.warning("refused after the end", extra={"command": note["command"], "code": note["code"]})
             return
-        if self._escrow.is_final:
-            workflow.logger.warning("refused after the end", extra={"command": name, "code": refusal.error_code})
-            return
-        note = {"command": name, "code": refusal.error_code, "detail": refusal.detail}
+        await self._give_way()
         await self._apply(
-            refusal_id(signal, command_id),
+            command_id,
             lambda escrow, _now: Outcome(escrow=escrow, event="command_refused", actor=actor.qualified(), details=note),
             actor,
         )
 
-    async def _tried(self, command_id: str, decide: Decision, actor: Actor) -> DomainError | None:
-        try:
-            await self._apply(command_id, decide, actor)
-        except DomainError as refusal:
-            return refusal
-        return None
-
-    async def _was_behind(self) -> bool:
-        async with self._lock:
-            return await self._catch_up()
+    async def _give_way(self) -> None:
+        # Deadlines and commands that wait come first: runs of before did it so.
+        self._lock.release()
+        await self._lock.acquire()
 
     async def _cancel_requested(self) -> None:
-        """Take a cancellation from the Temporal UI for an operator's `cancel` that names nobody."""
         signal = CancelSignal(reason="the run was cancelled")
-        decide = _checked("cancel", signal, partial(_cancel_by_signal, signal, unnamed="cancellation"))
-        await asyncio.shield(self._do("cancel", signal, decide, "cancellation"))
+        decide = by_signal.checked("cancel", signal, partial(by_signal.cancel, signal, unnamed="cancellation"))
+        await self._carry_out("cancel", signal, decide, "cancellation")
+
+    # Commands: decisions on the state ---------------------------------------------------------------------------------
+
+    async def _command(self, command: EscrowCommand, decide: Decision) -> CommandResult:
+        return await self._answer(lambda: self._apply(command.command_id, decide, command.actor, command.content()))
+
+    def _validated(self, command: EscrowCommand, decide: Decision) -> None:
+        def judge() -> None:
+            if self._state.has_done(command.command_id):
+                self._refuse_other(command.command_id, command.content())
+            else:
+                decide(self._state, workflow.now())
+
+        self._check(command, judge)
 
     # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
 
@@ -377,30 +315,3 @@ class EscrowWorkflow(EscrowRun):
 
     def _cancel(self, command: CancelEscrow) -> Decision:
         return lambda escrow, _now: commands.cancel(escrow, actor=command.actor, reason=command.reason)
-
-
-def _cancel_by_signal(signal: CancelSignal, escrow: Escrow, _now: datetime, unnamed: str = "operator") -> Outcome:
-    reason = _optional_text(signal.reason, "reason")
-    return commands.cancel(escrow, actor=sender(signal, unnamed), reason=reason)
-
-
-def _refuse_malformed(name: str, _escrow: Escrow, _now: datetime) -> Outcome:
-    raise malformed(name)
-
-
-def _checked(name: str, signal: OperatorSignal, given: Decision) -> Decision:
-    """Return the decision that judges first whether the signal is meant for this escrow and names its sender."""
-
-    def decide(escrow: Escrow, now: datetime) -> Outcome:
-        terms = escrow.terms
-        reached = Addressee(
-            kind="escrow", id=terms.escrow_id, state=escrow.status.value, asks_for_name=terms.named_operators
-        )
-        check_addressed(reached, name, signal, subject=getattr(signal, name))
-        return given(escrow, now)
-
-    return decide
-
-
-def _optional_text(value: object, field: str) -> str | None:
-    return None if value is None else plain_text(value, field)

@@ -3,17 +3,15 @@
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import WorkflowIDReusePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.inbox import InboxActivities
     from activities.sweeps import Sweeps
     from contracts.payment import FindUnhandled, InboxSweepResult, ProviderEventInput
-    from contracts.queues import TASK_TIMEOUT, local_activity
+    from contracts.queues import local_activity
+    from contracts.runs import provider_event_run
     from contracts.sweeps import SweepPage, SweepProgress
-    from domain.ids import provider_event_workflow_id
-    from workflows.provider_event import ProviderEventWorkflow
-    from workflows.sweep import BY_PAGES, sweep, sweep_pages
+    from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
 #: How long an event may wait before its run is taken for lost.
 PATIENCE = timedelta(minutes=1)
@@ -76,12 +74,4 @@ def told_before(now: datetime) -> datetime | None:
 
 
 async def _start(event: ProviderEventInput) -> None:
-    await workflow.start_child_workflow(
-        ProviderEventWorkflow.run,
-        event,
-        id=provider_event_workflow_id(event.provider, event.event_id),
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-        static_summary="started again by the inbox sweep",
-        task_timeout=TASK_TIMEOUT,
-    )
+    await start_run(provider_event_run(event))

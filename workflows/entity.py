@@ -1,0 +1,371 @@
+"""What the runs of all entities have in common. An entity adds its messages, its activities and its own steps.
+
+Whoever decides or writes does it in a turn: under the one lock, after the run is open. So commands, signals and the
+run's own steps never mix.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import search_attributes
+    from contracts.catch_up import CatchUp, dated
+    from contracts.escrow import Declined, OperatorSignal
+    from domain.access import Actor
+    from domain.errors import DomainError, Invalid
+    from domain.ids import bounded
+    from domain.state_hash import state_hash
+    from workflows.signals import MALFORMED_IS_REFUSED, malformed, read_signal, refusal_id, sender, signal_id
+
+#: The gate of runs that began with the state that their input holds.
+STATE_FROM_BOOKS = "state-from-the-books"
+
+
+class Input(Protocol):
+    """What starts or continues a run."""
+
+    @property
+    def resume(self) -> bool: ...  # noqa: D102
+
+    @property
+    def signals(self) -> int: ...  # noqa: D102
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self: ...  # noqa: D102
+
+
+class State(Protocol):
+    """What the books hold; version 0 is the state before the first event."""
+
+    @property
+    def version(self) -> int: ...  # noqa: D102
+
+    @property
+    def status(self) -> StrEnum: ...  # noqa: D102
+
+    def has_done(self, command_id: str) -> bool: ...  # noqa: D102
+
+
+class Command(Protocol):
+    """What the update of a command carries."""
+
+    @property
+    def command_id(self) -> str: ...  # noqa: D102
+
+    def check(self) -> None: ...  # noqa: D102
+
+
+StateCo = TypeVar("StateCo", covariant=True)
+
+
+class Recorded(Protocol[StateCo]):
+    """What became of a write."""
+
+    @property
+    def declined(self) -> Declined | None: ...  # noqa: D102
+
+    @property
+    def stored(self) -> StateCo | None: ...  # noqa: D102
+
+
+In = TypeVar("In", bound=Input)
+S = TypeVar("S", bound=State)
+E = TypeVar("E")
+W = TypeVar("W")
+R = TypeVar("R")
+T = TypeVar("T")
+Sig = TypeVar("Sig", bound=OperatorSignal)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Generic[W]):
+    """What an operator wants in whose name, by a signal of that name."""
+
+    signal: str
+    wish: W
+    actor: Actor
+
+
+class Entity(ABC, Generic[In, S, E, W, R]):
+    """The run of an entity: of input `In` and state `S`. A signal brings a wish `W`, and updates are answered by `R`.
+
+    Ends when: `_has_ended`, and every handler has answered.
+    Continues as new: when the server suggests it, from what the books hold.
+    """
+
+    def __init__(self, start: In, given: S | None, before: S) -> None:
+        """Restore the state, or prepare the one that is written first.
+
+        Args:
+            start: the run's input.
+            given: the state in it, which runs of before went on from.
+            before: the state before the first event.
+        """
+        if given is not None and given.version and workflow.patched(STATE_FROM_BOOKS):
+            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            given, start = None, start.model_copy(update={"resume": True})
+        self._start = start
+        self._state: S = given or before
+        self._lock = asyncio.Lock()
+        self._signals = start.signals
+        # What operators want and no lock was free for yet, by command.
+        self._wanted: dict[str, Wanted[W]] = {}
+        # The next run begins when all are answered, so nobody waits for what only the next one does.
+        self._leaving = False
+        # What the run was started with: a run that resumes was not told its state.
+        self._published: StrEnum | None = None if start.resume else self._state.status
+
+    # What an entity declares ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def _load(self, why: str) -> S:
+        """Read the state that the books hold."""
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Write the first event."""
+
+    @abstractmethod
+    async def _write_next(self, event: E, command_id: str, actor: Actor | None, content: str | None = None) -> bool:
+        """Write one event, and adopt it or what the books hold instead; returns whether the command is done."""
+
+    @abstractmethod
+    async def _advance(self) -> None:
+        """Take one step of what the run does by itself, or wait until there is one."""
+
+    @abstractmethod
+    def _has_ended(self) -> bool:
+        """Tell whether nothing is awaited any more."""
+
+    @abstractmethod
+    def _carried(self) -> dict[str, object]:
+        """Return the fields of the next run's input that are its own, and not known to the books."""
+
+    @abstractmethod
+    def _details(self) -> str:
+        """Render the state for operators."""
+
+    @abstractmethod
+    def _result(self) -> R:
+        """Return the answer to an update."""
+
+    @abstractmethod
+    async def _grant(self, command_id: str, wish: W, actor: Actor) -> None:
+        """Do what a signal asks for; the caller holds the lock."""
+
+    @abstractmethod
+    def _refusing(self, refusal: DomainError) -> W:
+        """Return the wish that is refused in any case."""
+
+    @abstractmethod
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        """Put the refusal of a signal into the timeline; the caller holds the lock."""
+
+    @abstractmethod
+    async def _cancel_requested(self) -> None:
+        """Take a cancellation of the run from the Temporal UI for the command `cancel`."""
+
+    async def _overtaken(self, now: datetime) -> bool:  # noqa: ARG002
+        """Do what goes before any command; returns whether there was anything."""
+        return False
+
+    def _refuse_other(self, command_id: str, content: str | None) -> None:
+        """Refuse a command under the id of one that was done and asked for something else, where that is known."""
+
+    def _has_more(self) -> bool:
+        """Tell whether something came while handlers were drained that this run sees to."""
+        return False
+
+    async def _give_way(self) -> None:
+        """Let others have the lock while a refused signal is looked into, or keep it."""
+
+    # The life of a run ------------------------------------------------------------------------------------------------
+
+    async def _live(self, start: In) -> None:
+        """Advance until the entity has ended; a run that is not the last one continues as new."""
+        workflow.set_current_details(self._details())
+        while True:
+            try:
+                if self._has_ended() or self._should_continue_as_new():
+                    self._leaving = True
+                    await workflow.wait_condition(workflow.all_handlers_finished)
+                    self._leaving = False
+                    if not self._has_more() or self._should_continue_as_new():
+                        break
+                await self._advance()
+            except (asyncio.CancelledError, ActivityError) as error:
+                # A cancelled local activity arrives as its error, not as the cancellation itself.
+                if not is_cancelled_exception(error):
+                    raise
+                await asyncio.shield(self._cancel_requested())
+        if not self._has_ended():
+            known = {"resume": self._state.version > 0, "signals": self._signals}
+            workflow.continue_as_new(start.model_copy(update=known | self._carried()))
+
+    def _should_continue_as_new(self) -> bool:
+        return workflow.info().is_continue_as_new_suggested()
+
+    async def _turn(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Do something under the lock, once the run is open."""
+        async with self._lock:
+            await self._open_once()
+            return await act()
+
+    async def _open_once(self) -> None:
+        if self._state.version:
+            return
+        if self._start.resume:
+            self._adopt(await self._load("resume from the books"))
+            return
+        try:
+            await self._open()
+        except DomainError as refusal:
+            # The failure of the run, and of a command that waits for it. There is no money in it yet.
+            why = refusal.status, refusal.detail, refusal.extra
+            failure = ApplicationError(refusal.detail, *why, type=refusal.error_code, non_retryable=True)
+            raise failure from refusal
+
+    # The books --------------------------------------------------------------------------------------------------------
+
+    def _decided_from(self) -> str | None:
+        """Return the hash of the state that an event is decided from; None before the first."""
+        return state_hash(self._state) if self._state.version else None
+
+    def _written(self, recorded: Recorded[S], then: S | None = None) -> None:
+        """Adopt what the books hold after a write: `then`, or what they held instead; raises what they declined."""
+        if recorded.declined is not None:
+            raise recorded.declined.error(state=self._state.status.value)
+        held = then if recorded.stored is None else recorded.stored
+        if held is not None:
+            self._adopt(held)
+
+    def _adopt(self, state: S) -> None:
+        """Show the state to operators; the search attribute costs the server a write, so only when it changes."""
+        self._state = state
+        if state.status is not self._published:
+            self._published = state.status
+            workflow.upsert_search_attributes([search_attributes.STATE.value_set(self._published.value)])
+        workflow.set_current_details(self._details())
+
+    async def _catch_up(self) -> bool:
+        """Adopt what the books hold when it is later than what the run knows; the caller holds the lock.
+
+        A local activity may have committed although its workflow task was lost. Returns whether the run was behind.
+        """
+        stored = await self._load("look whether the books are ahead")
+        if stored.version <= self._state.version:
+            return False
+        # Like a run that resumes it does not know what was asked of others, and looks there before it asks.
+        self._start = self._start.model_copy(update={"resume": True})
+        self._adopt(stored)
+        return True
+
+    async def _catch_up_to(self, command: CatchUp) -> R:
+        """Adopt what the books hold, for a caller who has seen that they are ahead."""
+
+        async def adopt() -> None:
+            if self._state.version < command.version:
+                await self._catch_up()
+
+        await self._turn(adopt)
+        return self._result()
+
+    def _check_catch_up(self, command: object) -> None:
+        """Refuse what is no such message: a handler that is called without it would fail the workflow task."""
+        if not isinstance(command, CatchUp):
+            raise Invalid("The update catch_up takes the version that the books hold.", extra={"field": "version"})
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:
+        """Do what a command asks for in its turn, and return its answer."""
+        with self._dated():
+            await self._turn(act)
+        return self._result()
+
+    async def _apply(
+        self, command_id: str, decide: Callable[[S, datetime], E], actor: Actor | None, content: str | None = None
+    ) -> None:
+        """Decide, write, and only then change the state; the caller holds the lock.
+
+        A command that was done is answered and not done again, unless it asked for something else.
+        """
+        while not self._state.has_done(command_id):
+            now = workflow.now()
+            if await self._overtaken(now):
+                continue
+            if await self._write_next(decide(self._state, now), command_id, actor, content):
+                return
+        self._refuse_other(command_id, content)
+
+    def _check(self, command: Command, judge: Callable[[], object]) -> None:
+        """Refuse at the door what the present state refuses, so that Temporal does not keep the refusal as the answer.
+
+        The handler decides again when its turn comes. A run that has yet to resume from the books lets everything in.
+        So does one that is busy: where a task was lost the books are ahead of it, and callers have read them.
+        """
+        command.check()
+        if self._state.version and not self._lock.locked():
+            with self._dated():
+                judge()
+
+    def _dated(self) -> AbstractContextManager[None]:
+        """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
+        return dated(lambda: self._state.version)
+
+    # Signals of operators ---------------------------------------------------------------------------------------------
+
+    async def _obey(self, name: str, kind: type[Sig], given: RawValue, wish: Callable[[Sig], W]) -> None:
+        """Do what an operator signals, or refuse it where it carries no message of its kind."""
+        signal = read_signal(workflow.payload_converter(), kind, given)
+        if signal is None:
+            await self._refuse_malformed(name)
+        else:
+            await self._carry_out(name, signal, wish(signal))
+
+    async def _refuse_malformed(self, name: str) -> None:
+        if workflow.patched(MALFORMED_IS_REFUSED):
+            await self._carry_out(name, OperatorSignal(), self._refusing(malformed(name)))
+
+    async def _carry_out(self, name: str, signal: OperatorSignal, wish: W, unnamed: str = "operator") -> None:
+        """Do what a signal asks for; a refusal goes into the timeline, because a signal has nobody to answer.
+
+        `unnamed` is what the timeline says of a sender without a name.
+        """
+        self._signals += 1
+        # The count goes on in the next run, and both it and the first run's id survive a reset: a signal that is
+        # delivered again keeps its id.
+        own_id = f"{workflow.info().first_execution_run_id}:{self._signals}"
+        command_id, actor = bounded(signal_id(name, signal, own_id)), sender(signal, unnamed)
+        self._wanted[command_id] = Wanted(name, wish, actor)
+        await self._turn(partial(self._grant_or_note, signal, command_id, self._wanted[command_id]))
+
+    async def _grant_or_note(self, signal: OperatorSignal, command_id: str, wanted: Wanted[W]) -> None:
+        refusal = await self._refusal_of(command_id, wanted)
+        self._wanted.pop(command_id, None)
+        # Nobody gives a signal again, so the books are asked whether what refused it is a state of the past.
+        if refusal is not None and workflow.patched("refused-signals-catch-up"):
+            await self._give_way()
+            if await self._catch_up():
+                await self._give_way()
+                refusal = await self._refusal_of(command_id, wanted)
+        if refusal is not None:
+            note: dict[str, object] = {"command": wanted.signal, "code": refusal.error_code, "detail": refusal.detail}
+            await self._note_refusal(note, bounded(refusal_id(signal, command_id)), wanted.actor)
+
+    async def _refusal_of(self, command_id: str, wanted: Wanted[W]) -> DomainError | None:
+        try:
+            await self._grant(command_id, wanted.wish, wanted.actor)
+        except DomainError as refusal:
+            return refusal
+        return None

@@ -1,0 +1,105 @@
+"""How the run of a payment hands the money over to what it is for, and keeps an escrow from using what is disputed."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment_escrows import PaymentEscrows
+    from contracts.payment import EscrowFreezing, EscrowFunding, FundEscrowFromPayment
+    from contracts.queues import regular_activity
+    from domain.errors import DomainError
+    from domain.ids import refund_id_of
+    from domain.invoice import WrongInvoiceState
+    from domain.payment import commands
+    from domain.payment.agenda import Step, after, hold_until
+    from domain.payment.fulfilment import Readiness, is_left_nothing, is_ready, readiness
+    from domain.payment.state import Fulfilment
+    from workflows.payment_provider import CALL_TIMEOUT
+    from workflows.payment_record import Errand, EscrowWord, PaymentRecord
+
+
+class PaymentFulfilment(PaymentRecord):
+    """What a payment is for; the caller holds the lock, and no escrow is waited for under it."""
+
+    async def _fulfil(self) -> None:
+        """Hand the money over to what it is for, or send back what cannot be; an escrow is asked beside the lock."""
+        payment = self._state
+        if not payment.fulfilling and (payment.terms.purpose.escrow_id is None or not is_ready(payment)):
+            await self._serve_purpose()
+            return
+        if not payment.fulfilling:
+            await self._record([commands.fulfilment_started(payment, at=workflow.now())])
+        if self._state.fulfilling:
+            self._ask_escrow(Step.FULFIL)
+
+    async def _serve_purpose(self, *, in_part: bool = False) -> None:
+        """Pay the invoice, or send back what cannot be handed over. A part pays a part of an invoice, and no escrow."""
+        if readiness(self._state) is Readiness.FAILED or (in_part and is_left_nothing(self._state)):
+            refund_id = self._refund_of_purpose()
+            await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=workflow.now())])
+        elif self._state.terms.purpose.invoice_id is not None:
+            await self._pay_invoice()
+        else:
+            await self._purpose_gone("not all of it came in time")
+
+    async def _pay_invoice(self) -> None:
+        """Pay the invoice; the books alone know whether anything is due at that moment."""
+        try:
+            await self._record([commands.invoice_paid(self._state, at=workflow.now())])
+        except DomainError as refusal:
+            if refusal.error_code != WrongInvoiceState.code:
+                raise
+            await self._purpose_gone(refusal.detail)
+
+    def _ask_escrow(self, step: Step) -> None:
+        """Have the escrow asked beside the lock: it may not answer for long, and others are due meanwhile."""
+        self._errand = Errand(step, asyncio.create_task(self._word_of_escrow(step)))
+
+    async def _word_of_escrow(self, step: Step) -> EscrowWord:
+        # A run before this one may have asked. What was refunded or disputed since is handed over by nobody any more.
+        stale = step is Step.FULFIL and not is_ready(self._state)
+        ask = FundEscrowFromPayment(terms=self._state.terms, only_look=stale)
+        if step in {Step.FREEZE, Step.FREEZE_ESCROW}:
+            options = regular_activity("freeze the escrow", timeout=CALL_TIMEOUT)
+            return await workflow.execute_activity_method(PaymentEscrows.freeze_escrow, ask, **options)
+        options = regular_activity("fund the escrow", timeout=CALL_TIMEOUT)
+        return await workflow.execute_activity_method(PaymentEscrows.fund_escrow, ask, **options)
+
+    async def _take_answer(self) -> None:
+        """Book what the escrow answered; one that could not be asked is asked again after a pause."""
+        errand, self._errand = self._errand, None
+        assert errand is not None
+        try:
+            answer = errand.task.result()
+        except ActivityError:
+            self._lookups += 1
+            held = hold_until(workflow.now(), self._lookups)
+            self._tried = after(self._tried, errand.step, hold_until=held)
+            return
+        await self._take_word(answer)
+
+    async def _take_word(self, answer: EscrowWord) -> None:
+        now = workflow.now()
+        match answer:
+            case None | EscrowFreezing(frozen=True):
+                await self._record([commands.escrow_frozen(self._state, at=now)])
+            case EscrowFreezing():
+                why = answer.why or "it has ended"
+                await self._record([commands.escrow_not_frozen(self._state, why=why, at=now)])
+            case EscrowFunding() if self._state.fulfilment is not Fulfilment.PENDING:
+                pass  # the books knew it first
+            case EscrowFunding(funded=True):
+                await self._record([commands.fulfilled(self._state, at=now)])
+            case EscrowFunding(not_asked=True):
+                await self._record([commands.fulfilment_put_off(self._state, at=now)])
+            case EscrowFunding():
+                await self._purpose_gone(answer.why or "it takes no money any more")
+
+    async def _purpose_gone(self, why: str) -> None:
+        refund_id = self._refund_of_purpose()
+        await self._record([commands.purpose_gone(self._state, why=why, refund_id=refund_id, at=workflow.now())])
+
+    def _refund_of_purpose(self) -> str:
+        return refund_id_of(self._state.terms.payment_id, "purpose gone")

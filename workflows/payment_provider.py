@@ -1,0 +1,288 @@
+"""What the run of a payment asks of its provider: to make it, how it stands, and what somebody commands."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment_providers import PaymentProviders
+    from contracts.payment import (
+        AskEvidence,
+        AskProvider,
+        CapturePayment,
+        ConfirmPayment,
+        ProviderAnswer,
+        SubmitDisputeEvidence,
+    )
+    from contracts.queues import regular_activity
+    from domain.access import Actor
+    from domain.errors import Conflict, Invalid
+    from domain.ids import payment_key
+    from domain.payment import commands
+    from domain.payment.converge import Observation, converge, ended
+    from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
+    from domain.payment.state import AWAITING, PaymentStatus
+    from workflows.payment_record import PaymentRecord
+
+A = TypeVar("A", AskProvider, AskEvidence)
+
+#: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
+CALL_TIMEOUT = timedelta(seconds=20)
+#: How long the first answer to a command is tried for before the outcome counts as unknown.
+CREATE_GIVES_UP_AFTER = timedelta(seconds=15)
+#: How long a look at the provider is tried for; the next look is due soon enough.
+LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
+#: How many of the provider's events one look answers for.
+EVENTS_A_LOOK = 100
+#: How many of our own events one transaction writes: each carries the whole state, and a local activity is short.
+EVENTS_A_RECORD = 50
+
+
+class PaymentAtProvider(PaymentRecord):
+    """The calls of a payment's run at its provider, and how their answers are booked; the caller holds the lock."""
+
+    async def _submit(self) -> None:
+        """Have the provider make the payment; what may have been made is looked up first."""
+        terms = self._state.terms
+        key = payment_key(terms.payment_id, "create")
+        ask = AskProvider(terms=terms, key=key)
+        if self._state.unknown or self._start.resume:
+            self._lookups += 1
+            found = await self._patiently(PaymentProviders.find, ask, "look for it at the provider")
+            if found is None or not found.missing:
+                await self._take_created(found)
+                return
+            if workflow.now() >= terms.expires_at:
+                why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
+                await self._record([commands.refused(self._state, decline=why, at=workflow.now())])
+                return
+        answer = await self._patiently(PaymentProviders.create, ask, f"create at {terms.provider}")
+        await self._take_created(answer)
+
+    async def _end_unmade(self) -> None:
+        """End a payment whose time was over before its provider had it; one that may have been made is looked up."""
+        self._lookups += 1
+        terms = self._state.terms
+        ask = AskProvider(terms=terms, key=payment_key(terms.payment_id, "create"))
+        found = await self._patiently(PaymentProviders.find, ask, "look for it at the provider")
+        if found is not None and found.missing:
+            await self._record([commands.expired_unmade(self._state, at=workflow.now())])
+        else:
+            await self._take_created(found)
+
+    async def _patiently(
+        self,
+        method: Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]],
+        ask: AskProvider,
+        summary: str,
+        *,
+        give_up_after: timedelta = CREATE_GIVES_UP_AFTER,
+    ) -> ProviderAnswer | None:
+        """Ask the provider; None when it could not be asked for that long."""
+        options = regular_activity(summary, timeout=CALL_TIMEOUT, give_up_after=give_up_after)
+        try:
+            return await workflow.execute_activity_method(method, ask, **options)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return None
+
+    async def _take_created(self, answer: ProviderAnswer | None) -> None:
+        unknown = "The provider did not answer." if answer is None else answer.unknown
+        if unknown is not None:
+            if not self._state.unknown:
+                await self._record([commands.outcome_unknown(self._state, detail=unknown, at=workflow.now())])
+            return
+        assert answer is not None
+        if answer.refused is not None:
+            decline = Decline(code=answer.refused.code, detail=answer.refused.detail)
+            await self._record([commands.refused(self._state, decline=decline, at=workflow.now())])
+            return
+        await self._converge(answer)
+
+    async def _look(self) -> None:
+        """Ask the provider how it stands there, and book what is new with the events that told of it."""
+        self._look_wanted, self._polled_at = False, workflow.now()
+        self._lookups += self._state.unknown
+        handled = tuple(self._events[:EVENTS_A_LOOK])
+        method, step, summary = self._way_to_look()
+        # Whoever gave the command that is looked up repeats it, and waits for the lock meanwhile.
+        soon = CREATE_GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
+        answer = await self._patiently(method, self._ask(step), summary, give_up_after=soon)
+        if answer is not None and answer.missing:
+            await self._record([], handled=handled)
+            return
+        if answer is None or answer.snapshot is None:
+            # The events stay unhandled, so the inbox tells of them again.
+            self._events = self._events[len(handled) :]
+            await self._vanish(answer)
+            return
+        await self._converge(answer, handled=handled)
+        # After a decline only an event can mean that the payer has approved again; a poll alone tries nothing anew.
+        afresh = self._state.decline is None or bool(handled)
+        if answer.snapshot.approved and afresh and self._state.status in AWAITING and not self._state.expiring:
+            await self._take_approved()
+        overdue = commands.overdue(self._state, at=workflow.now())
+        if overdue is not None and workflow.patched("overdue-payments-alert"):
+            await self._record([overdue])
+
+    def _way_to_look(self) -> tuple[Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]], str, str]:
+        """Return how the provider is asked: it is looked for where it was refused, and ended when its time is over."""
+        if self._state.ref is None:
+            return PaymentProviders.find, "create", "look for it at the provider"
+        open_there = self._state.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
+        # Its time may have been over before it was known that the payer sends money in a way that takes days.
+        if self._state.expiring and open_there and workflow.now() >= self._state.ends_at:
+            return PaymentProviders.cancel, "expire", "end it there"
+        return PaymentProviders.retrieve, "look", "ask the provider"
+
+    async def _take_approved(self) -> None:
+        """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
+        ask = self._ask("take", str(self._state.version))
+        answer = await self._patiently(
+            PaymentProviders.confirm, ask, "take what was approved", give_up_after=LOOK_GIVES_UP_AFTER
+        )
+        if answer is not None and answer.snapshot is not None:
+            await self._converge(answer)
+
+    async def _vanish(self, answer: ProviderAnswer | None) -> None:
+        if answer is not None and answer.refused is not None and answer.refused.code == NOT_FOUND:
+            gone = commands.vanished(self._state, at=workflow.now())
+            if gone is not None:
+                await self._record([gone])
+
+    async def _take(self, answer: ProviderAnswer, *, ended_by: tuple[str, Actor] | None = None) -> None:
+        """Book what a command's answer tells; a refusal is the caller's. `ended_by`: a `cancel` and who gave it."""
+        if answer.declined is not None:
+            raise answer.declined.error(state=self._state.status.value)
+        if answer.refused is not None:
+            raise Conflict(answer.refused.detail, code="payment.refused", extra={"reason": answer.refused.code})
+        await self._converge(answer, ended_by=ended_by)
+
+    async def _converge(
+        self, answer: ProviderAnswer, *, handled: Sequence[str] = (), ended_by: tuple[str, Actor] | None = None
+    ) -> None:
+        """Write the events that make the books agree with a snapshot, from wherever the books stand."""
+        assert answer.snapshot is not None
+        self._lookups = 0
+        self._polled_at = now = workflow.now()
+        seen = Observation(snapshot=answer.snapshot, at=now, revalued=answer.revalued)
+        while True:
+            outcomes = ended(self._state, seen, by=ended_by[1]) if ended_by else converge(self._state, seen)
+            part = outcomes[:EVENTS_A_RECORD]
+            last = len(part) == len(outcomes)
+            if last and not (outcomes or handled):
+                return
+            command_id, actor = ended_by if ended_by and part and part[-1].event == "cancelled" else (None, None)
+            if await self._record(part, handled=handled if last else (), command_id=command_id, actor=actor) and last:
+                return
+
+    # What somebody commands -------------------------------------------------------------------------------------------
+
+    async def _confirm(self, command: ConfirmPayment) -> None:
+        if not self._is_confirmed(command):
+            commands.check_open(self._state, "confirm")
+            command_id, actor = command.command_id, command.actor
+            ask = self._ask("confirm", command_id, actor=actor, method_ref=command.method_ref)
+            await self._take(await self._commanded(PaymentProviders.confirm, ask, "confirm", command_id, actor))
+
+    def _is_confirmed(self, command: ConfirmPayment) -> bool:
+        return bool(self._state.received_minor) or commands.is_settled(self._state, command.command_id)
+
+    async def _capture(self, command: CapturePayment) -> None:
+        amount = self._to_capture(command)
+        if amount is not None:
+            command_id, actor = command.command_id, command.actor
+            ask = self._ask("capture", command_id, actor=actor, amount_minor=amount)
+            await self._take(await self._commanded(PaymentProviders.capture, ask, "capture", command_id, actor))
+
+    def _to_capture(self, command: CapturePayment) -> int | None:
+        """Return how much is to be captured; None when an earlier try of the command has done it."""
+        if commands.is_settled(self._state, command.command_id, before={PaymentStatus.REQUIRES_CAPTURE}):
+            return None
+        return commands.check_capture(self._state, command.amount_minor)
+
+    async def _cancel(self, command_id: str, actor: Actor) -> None:
+        """End the payment there; the caller holds the lock."""
+        if self._state.has_done(command_id) or commands.is_settled(self._state, command_id):
+            return
+        commands.check_open(self._state, "cancel")
+        ask = self._ask("cancel", command_id, actor=actor)
+        answer = await self._commanded(PaymentProviders.cancel, ask, "cancel", command_id, actor)
+        await self._take(answer, ended_by=(command_id, actor))
+
+    async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
+        """Answer a chargeback, unless an earlier try of the command has; the caller holds the lock."""
+        if self._state.has_done(command.command_id):
+            return
+        terms, command_id, actor = self._state.terms, command.command_id, command.actor
+        dispute = commands.check_evidence(self._state, command.dispute_ref, command_id)
+        if dispute.status is not DisputeStatus.UNDER_REVIEW:
+            ask = AskEvidence(
+                terms=terms,
+                dispute_ref=dispute.ref,
+                text=command.text,
+                key=payment_key(terms.payment_id, "evidence", command_id),
+                ref=self._state.ref,
+                actor=actor,
+            )
+            answer = await self._commanded(PaymentProviders.submit_evidence, ask, "evidence", command_id, actor)
+            if answer.declined is not None:
+                raise answer.declined.error(state=self._state.status.value)
+            if answer.refused is not None:
+                raise Invalid(answer.refused.detail, code="payment.evidence_refused")
+        done = commands.evidence_submitted(self._state, dispute.ref, actor=actor, at=workflow.now())
+        await self._record([done], command_id=command_id, actor=actor)
+        self._look_wanted = True
+
+    async def _commanded(
+        self,
+        method: Callable[[PaymentProviders, A], Awaitable[ProviderAnswer]],
+        ask: A,
+        name: str,
+        command_id: str,
+        actor: Actor,
+    ) -> ProviderAnswer:
+        """Have the provider do what somebody commands; the caller holds the lock, so for a bounded time only.
+
+        Raises:
+            NoAnswer: the provider was away for longer. That is noted, and what became of the command is looked up.
+        """
+        options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=CREATE_GIVES_UP_AFTER)
+        try:
+            return await workflow.execute_activity_method(method, ask, **options)
+        except ActivityError as error:
+            refusal = isinstance(error.cause, ApplicationError) and error.cause.non_retryable
+            if refusal or is_cancelled_exception(error) or not workflow.patched("commands-give-up"):
+                raise
+        unanswered = commands.unanswered(self._state, name, command_id, actor=actor, at=workflow.now())
+        await self._record([unanswered], actor=actor)
+        raise commands.NoAnswer(
+            "The provider does not answer. What became of this command is being looked up: repeat it with the same "
+            "Idempotency-Key.",
+            extra={"state": self._state.status.value},
+        )
+
+    def _ask(
+        self,
+        step: str,
+        command_id: str | None = None,
+        *,
+        actor: Actor | None = None,
+        method_ref: str | None = None,
+        amount_minor: int | None = None,
+    ) -> AskProvider:
+        terms = self._state.terms
+        return AskProvider(
+            terms=terms,
+            key=payment_key(terms.payment_id, step, command_id),
+            ref=self._state.ref,
+            method_ref=method_ref,
+            amount_minor=amount_minor,
+            booked=tuple(booked.key for booked in self._state.booked),
+            command_id=None if actor is None else command_id,
+            actor=actor,
+        )

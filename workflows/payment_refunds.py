@@ -1,0 +1,102 @@
+"""How the run of a payment gives money back."""
+
+from datetime import datetime
+from functools import partial
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payment_providers import PaymentProviders
+    from contracts.payment import AskRefund, GiveUpRefund, RefundAnswer, RefundPayment
+    from contracts.queues import regular_activity
+    from domain.ids import payment_key
+    from domain.payment import commands
+    from domain.payment.converge import numbered, refund_accepted, refund_failed
+    from domain.payment.given_up import give_up
+    from domain.payment.state import IN_FLIGHT, Outcome, Payment, Refund, RefundState
+    from workflows.payment_provider import CALL_TIMEOUT, CREATE_GIVES_UP_AFTER, PaymentAtProvider
+
+
+class PaymentRefunds(PaymentAtProvider):
+    """The refunds of a payment: booked first, then made by the provider; the caller holds the lock."""
+
+    async def _refund(self, command: RefundPayment) -> None:
+        """Book the refund, then have it made; the caller holds the lock."""
+        await self._apply(command.command_id, partial(self._requested, command), command.actor)
+        await self._submit_refunds()
+
+    async def _give_up(self, command: GiveUpRefund) -> None:
+        """Take an operator's word for what became of a refund, then look; the caller holds the lock."""
+        if not self._state.has_done(command.command_id):
+            await self._apply(command.command_id, partial(self._given_up, command), command.actor)
+            self._look_wanted = True
+
+    def _requested(self, command: RefundPayment, payment: Payment, now: datetime) -> Outcome:
+        return commands.refund(
+            payment,
+            refund_id=command.refund_id,
+            amount_minor=command.amount_minor,
+            reason=command.reason,
+            requested_by=command.actor.qualified(),
+            at=now,
+        )
+
+    def _given_up(self, command: GiveUpRefund, payment: Payment, now: datetime) -> Outcome:
+        return give_up(
+            payment,
+            refund_id=command.refund_id,
+            provider_ref=command.provider_ref,
+            reason=command.reason,
+            actor=command.actor,
+            at=now,
+        )
+
+    async def _submit_refunds(self) -> None:
+        """Have the provider make the refunds that our books have; what may have been made is looked up first."""
+        for refund in self._state.refunds:
+            if refund.state not in IN_FLIGHT:
+                continue
+            ask = self._ask_refund(refund)
+            # What waits for a provider that is away holds up everything else, so it is given up and looked up later.
+            options = regular_activity("refund", timeout=CALL_TIMEOUT, give_up_after=CREATE_GIVES_UP_AFTER)
+            try:
+                if refund.state is RefundState.UNKNOWN or self._start.resume:
+                    self._lookups += 1
+                    answer = await workflow.execute_activity_method(PaymentProviders.find_refund, ask, **options)
+                    if answer.missing:
+                        answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
+                else:
+                    answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                answer = RefundAnswer(unknown="The provider did not answer.")
+            await self._take_refund(refund, answer)
+
+    def _ask_refund(self, refund: Refund) -> AskRefund:
+        terms, ref = self._state.terms, self._state.ref
+        assert ref is not None
+        return AskRefund(
+            terms=terms,
+            ref=ref,
+            refund_id=refund.refund_id,
+            amount_minor=refund.amount_minor,
+            reason=refund.reason,
+            key=payment_key(terms.payment_id, "refund", refund.refund_id),
+        )
+
+    async def _take_refund(self, refund: Refund, answer: RefundAnswer) -> None:
+        if answer.unknown is not None:
+            if refund.state is not RefundState.UNKNOWN:
+                await self._record([commands.refund_unknown(self._state, refund.refund_id, at=workflow.now())])
+        elif answer.refused is not None:
+            known = next(item for item in self._state.refunds if item.refund_id == refund.refund_id)
+            failed = refund_failed(self._state, known, answer.refused.detail, code=answer.refused.code)
+            await self._record([numbered(failed, workflow.now())])
+        else:
+            assert answer.snapshot is not None
+            accepted = refund_accepted(self._state, refund.refund_id, answer.snapshot)
+            if accepted is not None:
+                await self._record([numbered(accepted, workflow.now())])
+            await self._look()

@@ -1,0 +1,51 @@
+"""What operators ask of a payment by signals. Their fields hold whatever JSON does, and are judged here."""
+
+from contracts.escrow import OperatorSignal
+from contracts.payment import GiveUpRefund, GiveUpSignal, RefundPayment, RefundSignal
+from domain.access import Actor
+from domain.errors import Invalid, NotFound
+from domain.money import parse_amount
+from domain.payment.state import Payment
+from domain.signals import Addressee
+from domain.text import plain_text
+from workflows.signals import check_addressed
+
+
+def check(name: str, signal: OperatorSignal, payment: Payment) -> None:
+    """Refuse a signal that is meant for another payment, or that names no sender where it has to."""
+    terms = payment.terms
+    reached = Addressee(
+        kind="payment", id=terms.payment_id, state=payment.status.value, asks_for_name=terms.named_operators
+    )
+    # Runs of before read no address in what came unsealed.
+    addressed = signal.seal is not None or terms.named_operators
+    check_addressed(reached, name, signal, subject=getattr(signal, name) if addressed else None)
+
+
+def refund_of(signal: RefundSignal, payment: Payment, refund_id: str, command_id: str, actor: Actor) -> RefundPayment:
+    """Read what an operator gives back; without an amount it is all that remains."""
+    amount = None if signal.amount is None else parse_amount(str(signal.amount), payment.terms.currency)
+    reason = None if signal.reason is None else plain_text(signal.reason, "reason")
+    return RefundPayment(command_id=command_id, actor=actor, refund_id=refund_id, amount_minor=amount, reason=reason)
+
+
+def give_up_of(signal: GiveUpSignal, payment: Payment, command_id: str, actor: Actor) -> GiveUpRefund:
+    """Read what an operator knows of a refund; without an id it is the one that is unknown, there is one at most."""
+    if type(signal.at_provider) is not bool:
+        raise Invalid(
+            "at_provider is true when the provider has the refund, and false when it does not.",
+            extra={"field": "at_provider"},
+        )
+    if signal.at_provider != (signal.ref is not None):
+        raise Invalid("ref is the provider's id of the refund, when the provider has it.", extra={"field": "ref"})
+    unknown = next((refund.refund_id for refund in payment.refunds if refund.can_be_given_up), None)
+    refund_id = unknown if signal.refund_id is None else plain_text(signal.refund_id, "refund_id", limit=100)
+    if refund_id is None:
+        raise NotFound("The outcome of every refund of this payment is known.")
+    return GiveUpRefund(
+        command_id=command_id,
+        actor=actor,
+        refund_id=refund_id,
+        reason=plain_text(signal.reason, "reason"),
+        provider_ref=None if signal.ref is None else plain_text(signal.ref, "ref", limit=255),
+    )
