@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio.client import Client, WorkflowUpdateFailedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.catch_up import CatchUp, take_version
 from domain.errors import Unavailable
+from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
 
@@ -71,14 +71,13 @@ def catching_up(
 
 async def _catch_up(client: Client, workflow_id: str, version: int) -> None:
     """Have the run adopt what the books hold; whoever sees the same version at the same time sends the same update."""
-    handle = client.get_workflow_handle(workflow_id)
+    update_id = f"catch_up:{version}"
     try:
-        await handle.execute_update("catch_up", CatchUp(version=version), id=f"catch_up:{version}")
+        # A run that is over is not behind any more: whatever runs next begins with the books.
+        await reach.update_running(
+            client, workflow_id, "catch_up", CatchUp(version=version), update_id=update_id, result_type=None
+        )
     except WorkflowUpdateFailedError as failure:
         raise Unavailable(
             "The run could not catch up with the books. Repeat the request with the same Idempotency-Key."
         ) from failure
-    except RPCError as error:
-        # A run that is over is not behind any more: whatever runs next begins with the books.
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise

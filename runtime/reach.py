@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.base import Message
 from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
@@ -55,6 +56,25 @@ async def update(
         result_type=result_type,
         rpc_timeout=rpc_timeout,
     )
+    return result
+
+
+async def update_running(
+    client: Client, workflow_id: str, name: str, command: Message, *, update_id: str, result_type: type[R] | None
+) -> R | None:
+    """Give a command to the run that lives, and return its answer; None where there is no run, which starts none.
+
+    Raises:
+        WorkflowUpdateFailedError: the run refused the command.
+        RPCError: the server could not be asked.
+    """
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        result: R = await handle.execute_update(name, command, id=update_id, result_type=result_type)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None
     return result
 
 

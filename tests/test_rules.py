@@ -33,8 +33,9 @@ NOT_DETERMINISTIC = CLOCKS | {
 
 
 def calls(folder: str) -> Iterator[tuple[str, str]]:
-    """List every call in a folder: where it is, and the dotted name that is called."""
-    for path in sorted((ROOT / folder).rglob("*.py")):
+    """List every call in a folder or file: where it is, and the dotted name that is called."""
+    root = ROOT / folder
+    for path in [root] if root.is_file() else sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", ast.unparse(node.func)
@@ -111,6 +112,29 @@ def test_every_invariant_of_a_noun_is_proven():
     stated = [rule for module in modules for rule in getattr(module, "INVARIANTS", ())]
     assert len(stated) == len(INVARIANTS) == 10
     assert set(stated) == set(INVARIANTS)
+
+
+#: Calls of Temporal's client that start a run, find one, or give it a message.
+REACHING = {
+    *("execute_update", "execute_update_with_start_workflow", "execute_workflow", "get_external_workflow_handle"),
+    *("get_external_workflow_handle_for", "get_workflow_handle", "get_workflow_handle_for", "signal"),
+    *("start_update", "start_update_with_start_workflow", "start_workflow"),
+}
+#: The declarations of handlers, and the door's own name where others call it.
+NOT_REACHING = {"reach.signal", "workflow.signal"}
+#: What the client calls on its way out: the chain that it goes through whoever called.
+INTERCEPTORS = "runtime/interceptors.py"
+
+
+def test_nobody_but_the_door_reaches_the_runs_of_entities():
+    reaching = [
+        at
+        for part in (*PRODUCT, *ROOTS)
+        for at, name in calls(part)
+        if name.rpartition(".")[2] in REACHING and name not in NOT_REACHING and not at.startswith(INTERCEPTORS)
+    ]
+    assert [at for at in reaching if not at.startswith("runtime/reach.py:")] == []
+    assert reaching
 
 
 @pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "services", "workflows"])

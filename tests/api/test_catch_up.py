@@ -40,7 +40,7 @@ class Run:
         self.looked += 1
         return self.books
 
-    async def execute_update(self, name: str, told: Any, *, id: str) -> None:
+    async def execute_update(self, name: str, told: Any, *, id: str, result_type: None) -> None:
         assert name == "catch_up"
         self.told.append((id, told.version))
         if self.fails is not None:

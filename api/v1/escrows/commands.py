@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
 from api.deps import Deps
 from api.patience import PAUSE, patiently
@@ -115,22 +114,14 @@ def _giving(
 ) -> Callable[[], Awaitable[CommandResult]]:
     """Return the attempt that gives a command to the run, or to the one that starts from the books."""
     workflow_id = escrow_workflow_id(escrow.terms.contract_id)
-    handle = client.get_workflow_handle(workflow_id)
-
-    async def try_running(update_id: str) -> CommandResult | None:
-        try:
-            result: CommandResult = await handle.execute_update(
-                update, command, id=update_id, result_type=CommandResult
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return None
-        return result
 
     async def give(update_id: str) -> CommandResult:
         missing = 0
-        while (result := await try_running(update_id)) is None:
+        while (
+            result := await reach.update_running(
+                client, workflow_id, update, command, update_id=update_id, result_type=CommandResult
+            )
+        ) is None:
             # The run is over: the escrow has ended, or passes to its next run, or somebody terminated it.
             stored = await _stored(deps, escrow.terms.escrow_id, command)
             if isinstance(stored, CommandResult):
