@@ -16,8 +16,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.agenda import Step, after, hold_until
     from domain.payment.fulfilment import Readiness, is_left_nothing, is_ready, readiness
     from domain.payment.state import Fulfilment
-    from workflows.payment_provider import CALL_TIMEOUT
-    from workflows.payment_record import Errand, EscrowWord, PaymentRecord
+    from workflows.errand import CALL_TIMEOUT
+    from workflows.payment_record import EscrowWord, PaymentRecord, Question
 
 
 class PaymentFulfilment(PaymentRecord):
@@ -55,7 +55,7 @@ class PaymentFulfilment(PaymentRecord):
 
     def _ask_escrow(self, step: Step) -> None:
         """Have the escrow asked beside the lock: it may not answer for long, and others are due meanwhile."""
-        self._errand = Errand(step, asyncio.create_task(self._word_of_escrow(step)))
+        self._question = Question(step, asyncio.create_task(self._word_of_escrow(step)))
 
     async def _word_of_escrow(self, step: Step) -> EscrowWord:
         # A run before this one may have asked. What was refunded or disputed since is handed over by nobody any more.
@@ -69,14 +69,14 @@ class PaymentFulfilment(PaymentRecord):
 
     async def _take_answer(self) -> None:
         """Book what the escrow answered; one that could not be asked is asked again after a pause."""
-        errand, self._errand = self._errand, None
-        assert errand is not None
+        question, self._question = self._question, None
+        assert question is not None
         try:
-            answer = errand.task.result()
+            answer = question.task.result()
         except ActivityError:
             self._lookups += 1
             held = hold_until(workflow.now(), self._lookups)
-            self._tried = after(self._tried, errand.step, hold_until=held)
+            self._tried = after(self._tried, question.step, hold_until=held)
             return
         await self._take_word(answer)
 

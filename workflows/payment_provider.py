@@ -25,14 +25,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.converge import Observation, converge, ended
     from domain.payment.snapshot import NOT_FOUND, Decline, DisputeStatus, ProviderStatus
     from domain.payment.state import AWAITING, PaymentStatus
+    from workflows import errand
+    from workflows.errand import CALL_TIMEOUT, GIVES_UP_AFTER, Errand
     from workflows.payment_record import PaymentRecord
 
 A = TypeVar("A", AskProvider, AskEvidence)
 
-#: What a call may take: longer than the provider's client waits, so that it is the client that gives up.
-CALL_TIMEOUT = timedelta(seconds=20)
-#: How long the first answer to a command is tried for before the outcome counts as unknown.
-CREATE_GIVES_UP_AFTER = timedelta(seconds=15)
 #: How long a look at the provider is tried for; the next look is due soon enough.
 LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
 #: How many of the provider's events one look answers for.
@@ -46,49 +44,34 @@ class PaymentAtProvider(PaymentRecord):
 
     async def _submit(self) -> None:
         """Have the provider make the payment; what may have been made is looked up first."""
-        terms = self._state.terms
-        key = payment_key(terms.payment_id, "create")
-        ask = AskProvider(terms=terms, key=key)
-        if self._state.unknown or self._start.resume:
-            self._lookups += 1
-            found = await self._patiently(PaymentProviders.find, ask, "look for it at the provider")
-            if found is None or not found.missing:
-                await self._take_created(found)
-                return
-            if workflow.now() >= terms.expires_at:
-                why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
-                await self._record([commands.refused(self._state, decline=why, at=workflow.now())])
-                return
-        answer = await self._patiently(PaymentProviders.create, ask, f"create at {terms.provider}")
-        await self._take_created(answer)
+        terms, perhaps_made = self._state.terms, self._state.unknown or self._start.resume
+        self._lookups += perhaps_made
+        answer = await errand.run(
+            self._creation(), perhaps_made=perhaps_made, wanted=lambda: workflow.now() < terms.expires_at
+        )
+        if answer is not None and answer.missing:
+            why = Decline(code="provider.no_answer", detail="The provider never had this payment.")
+            await self._record([commands.refused(self._state, decline=why, at=workflow.now())])
+        else:
+            await self._take_created(answer)
 
     async def _end_unmade(self) -> None:
         """End a payment whose time was over before its provider had it; one that may have been made is looked up."""
         self._lookups += 1
-        terms = self._state.terms
-        ask = AskProvider(terms=terms, key=payment_key(terms.payment_id, "create"))
-        found = await self._patiently(PaymentProviders.find, ask, "look for it at the provider")
-        if found is not None and found.missing:
+        answer = await errand.run(self._creation(), perhaps_made=True, wanted=lambda: False)
+        if answer is not None and answer.missing:
             await self._record([commands.expired_unmade(self._state, at=workflow.now())])
         else:
-            await self._take_created(found)
+            await self._take_created(answer)
 
-    async def _patiently(
-        self,
-        method: Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]],
-        ask: AskProvider,
-        summary: str,
-        *,
-        give_up_after: timedelta = CREATE_GIVES_UP_AFTER,
-    ) -> ProviderAnswer | None:
-        """Ask the provider; None when it could not be asked for that long."""
-        options = regular_activity(summary, timeout=CALL_TIMEOUT, give_up_after=give_up_after)
-        try:
-            return await workflow.execute_activity_method(method, ask, **options)
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            return None
+    def _creation(self) -> Errand[PaymentProviders, AskProvider, ProviderAnswer]:
+        terms = self._state.terms
+        return Errand(
+            make=PaymentProviders.create,
+            find=PaymentProviders.find,
+            message=AskProvider(terms=terms, key=payment_key(terms.payment_id, "create")),
+            summary=f"create at {terms.provider}",
+        )
 
     async def _take_created(self, answer: ProviderAnswer | None) -> None:
         unknown = "The provider did not answer." if answer is None else answer.unknown
@@ -110,8 +93,8 @@ class PaymentAtProvider(PaymentRecord):
         handled = tuple(self._events[:EVENTS_A_LOOK])
         method, step, summary = self._way_to_look()
         # Whoever gave the command that is looked up repeats it, and waits for the lock meanwhile.
-        soon = CREATE_GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
-        answer = await self._patiently(method, self._ask(step), summary, give_up_after=soon)
+        soon = GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
+        answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon)
         if answer is not None and answer.missing:
             await self._record([], handled=handled)
             return
@@ -142,7 +125,7 @@ class PaymentAtProvider(PaymentRecord):
     async def _take_approved(self) -> None:
         """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
         ask = self._ask("take", str(self._state.version))
-        answer = await self._patiently(
+        answer = await errand.ask(
             PaymentProviders.confirm, ask, "take what was approved", give_up_after=LOOK_GIVES_UP_AFTER
         )
         if answer is not None and answer.snapshot is not None:
@@ -251,7 +234,7 @@ class PaymentAtProvider(PaymentRecord):
         Raises:
             NoAnswer: the provider was away for longer. That is noted, and what became of the command is looked up.
         """
-        options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=CREATE_GIVES_UP_AFTER)
+        options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=GIVES_UP_AFTER)
         try:
             return await workflow.execute_activity_method(method, ask, **options)
         except ActivityError as error:

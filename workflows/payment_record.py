@@ -35,7 +35,7 @@ EscrowWord = EscrowFunding | EscrowFreezing | None
 
 
 @dataclass
-class Errand:
+class Question:
     """A question to an escrow, and the task that waits for its answer."""
 
     step: Step
@@ -57,7 +57,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         self._order: Order | None = None
         self._tried = News()
         self._polled_at: datetime | None = None
-        self._errand: Errand | None = None
+        self._question: Question | None = None
 
     async def _open(self) -> None:
         await self._record([self._opening], command_id=self._start.command_id, actor=self._start.created_by)
@@ -120,17 +120,17 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not fulfilment_due(payment)
 
     def _progress(self) -> tuple[int, int, bool, bool]:
-        return self._state.version, len(self._events), self._look_wanted, self._errand is not None
+        return self._state.version, len(self._events), self._look_wanted, self._question is not None
 
     def _has_answer(self) -> bool:
-        return self._errand is not None and self._errand.task.done()
+        return self._question is not None and self._question.task.done()
 
     def _news(self) -> tuple[int, int, bool, bool]:
         return self._state.version, len(self._events), self._look_wanted, self._has_answer()
 
     def _has_ended(self) -> bool:
         payment = self._state
-        if payment.version == 0 or payment.awaits or self._events or self._look_wanted or self._errand is not None:
+        if payment.version == 0 or payment.awaits or self._events or self._look_wanted or self._question is not None:
             return False
         return workflow.now() >= self._closes_at()
 

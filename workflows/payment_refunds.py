@@ -4,18 +4,18 @@ from datetime import datetime
 from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.payment_providers import PaymentProviders
     from contracts.payment import AskRefund, GiveUpRefund, RefundAnswer, RefundPayment
-    from contracts.queues import regular_activity
     from domain.ids import payment_key
     from domain.payment import commands
     from domain.payment.converge import numbered, refund_accepted, refund_failed
     from domain.payment.given_up import give_up
     from domain.payment.state import IN_FLIGHT, Outcome, Payment, Refund, RefundState
-    from workflows.payment_provider import CALL_TIMEOUT, CREATE_GIVES_UP_AFTER, PaymentAtProvider
+    from workflows import errand
+    from workflows.errand import Errand
+    from workflows.payment_provider import PaymentAtProvider
 
 
 class PaymentRefunds(PaymentAtProvider):
@@ -55,29 +55,15 @@ class PaymentRefunds(PaymentAtProvider):
     async def _submit_refunds(self) -> None:
         """Have the provider make the refunds that our books have; what may have been made is looked up first."""
         for refund in self._state.refunds:
-            if refund.state not in IN_FLIGHT:
-                continue
-            ask = self._ask_refund(refund)
-            # What waits for a provider that is away holds up everything else, so it is given up and looked up later.
-            options = regular_activity("refund", timeout=CALL_TIMEOUT, give_up_after=CREATE_GIVES_UP_AFTER)
-            try:
-                if refund.state is RefundState.UNKNOWN or self._start.resume:
-                    self._lookups += 1
-                    answer = await workflow.execute_activity_method(PaymentProviders.find_refund, ask, **options)
-                    if answer.missing:
-                        answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
-                else:
-                    answer = await workflow.execute_activity_method(PaymentProviders.refund, ask, **options)
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                answer = RefundAnswer(unknown="The provider did not answer.")
-            await self._take_refund(refund, answer)
+            if refund.state in IN_FLIGHT:
+                perhaps_made = refund.state is RefundState.UNKNOWN or self._start.resume
+                self._lookups += perhaps_made
+                await self._take_refund(refund, await errand.run(self._making(refund), perhaps_made=perhaps_made))
 
-    def _ask_refund(self, refund: Refund) -> AskRefund:
+    def _making(self, refund: Refund) -> Errand[PaymentProviders, AskRefund, RefundAnswer]:
         terms, ref = self._state.terms, self._state.ref
         assert ref is not None
-        return AskRefund(
+        message = AskRefund(
             terms=terms,
             ref=ref,
             refund_id=refund.refund_id,
@@ -85,9 +71,12 @@ class PaymentRefunds(PaymentAtProvider):
             reason=refund.reason,
             key=payment_key(terms.payment_id, "refund", refund.refund_id),
         )
+        return Errand(
+            make=PaymentProviders.refund, find=PaymentProviders.find_refund, message=message, summary="refund"
+        )
 
-    async def _take_refund(self, refund: Refund, answer: RefundAnswer) -> None:
-        if answer.unknown is not None:
+    async def _take_refund(self, refund: Refund, answer: RefundAnswer | None) -> None:
+        if answer is None or answer.unknown is not None:
             if refund.state is not RefundState.UNKNOWN:
                 await self._record([commands.refund_unknown(self._state, refund.refund_id, at=workflow.now())])
         elif answer.refused is not None:

@@ -46,7 +46,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             self._tried,
             told=bool(self._events) or self._look_wanted,
             woken=woken,
-            asked=self._errand is not None and not self._errand.task.done(),
+            asked=self._question is not None and not self._question.task.done(),
             answered=self._has_answer(),
             lookups=self._lookups,
             polls=self._polls,
