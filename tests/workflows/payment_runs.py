@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
+from domain.payment.state import RECEIPT_WINDOW
 from repositories import escrow as escrows
 from tests.support.invoices import issued
 from tests.workflows.conftest import Stage
@@ -99,6 +100,22 @@ async def payment_with_malformed_signals(stage: Stage) -> Till:
     await made.create()
     for name in ("refund", "cancel", "look", "provider_event"):
         await made.handle.signal(name, "now")
+    made.there.pay()
+    await made.told()
+    return made
+
+
+async def payment_with_a_refusal_that_it_has_forgotten(stage: Stage) -> Till:
+    """The note of a signal that comes again is in the books, and forgotten by the state. The next is noted too.
+
+    Recorded when that next one was lost: it was decided from a state that the books do not hold.
+    """
+    made = await till(stage, **SHORT)
+    await made.create()
+    again = {"operator": "kim", "command_id": "ticket-7"}
+    for given in (again, *({"operator": "kim"} for _ in range(RECEIPT_WINDOW)), again, {"operator": "kim"}):
+        await made.handle.signal("give_up", given)
+    await made.happened("command_refused", RECEIPT_WINDOW + 1)
     made.there.pay()
     await made.told()
     return made
@@ -365,6 +382,7 @@ RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
         payment_steered_by_signals,
         payment_refunded_by_a_signal,
         payment_with_malformed_signals,
+        payment_with_a_refusal_that_it_has_forgotten,
         payment_disputed_and_lost,
         payment_resumed,
         payment_of_an_escrow_frozen,
