@@ -237,7 +237,7 @@ async def test_intents_of_others_are_not_seen_and_none_can_be_changed(
     payer: Caller, stranger: Tenant, database: Database
 ) -> None:
     refused(await payer.post("/billing/topup", {"amount": "100"}, key=new_key()), 503, "service.unavailable")
-    count = text("SELECT count(*) FROM payment_commands")
+    count = text("SELECT count(*) FROM payment_commands WHERE org_id = :org").bindparams(org=payer.org_id)
     async with database.tenant(stranger.org_id) as session:
         assert await session.scalar(count) == 0
     async with database.tenant(payer.org_id or "") as session:
