@@ -8,16 +8,22 @@ hot account new connections spread their postings over.
 import argparse
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
 import asyncpg
 from sqlalchemy.exc import SQLAlchemyError
 
+from domain.accounts import HOT_STRIPES
 from domain.errors import Invalid
 from ledger.stripes import use_stripes
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
 from repositories import clearing, credit_lot, debt, escrow, invoice, project
 from runtime.settings import WrongSettings, read_settings
+
+T = TypeVar("T")
 
 #: In the order of the report.
 INVARIANTS = (
@@ -35,10 +41,11 @@ async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> 
     return await verify_with(connection, INVARIANTS, slice_size=slice_size)
 
 
-async def _verify(database_url: str) -> Report:
+async def _connected(database_url: str, act: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    """Do something over a connection of its own."""
     connection = await asyncpg.connect(database_url)
     try:
-        return await verify(connection)
+        return await act(connection)
     finally:
         await connection.close()
 
@@ -67,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     comparing.add_argument("--from", dest="since", help="default: the day before yesterday, 00:00 UTC")
     comparing.add_argument("--to", dest="until", help="default: now")
     striping = commands.add_parser("stripes", help="say how many stripes of each hot account are in use")
-    striping.add_argument("number", type=int, help="1 to 64; 16 in a new database")
+    striping.add_argument("number", type=int, help=f"1 to {HOT_STRIPES}; 16 in a new database")
     striping.add_argument("--database-url", help="of the owner; default: BURSAR_MIGRATION_DATABASE_URL")
     given = parser.parse_args(arguments)
     try:
@@ -78,15 +85,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _stripe(given: argparse.Namespace) -> int:
-    async def use(database_url: str) -> None:
-        connection = await asyncpg.connect(database_url)
-        try:
-            await use_stripes(connection, given.number)
-        finally:
-            await connection.close()
-
+    url = given.database_url or read_settings().migration_database_url
     try:
-        asyncio.run(use(given.database_url or read_settings().migration_database_url))
+        asyncio.run(_connected(url, partial(use_stripes, number=given.number)))
     except Invalid as refusal:
         sys.stderr.write(f"error: {refusal.detail}\n")
         return 2
@@ -98,8 +99,9 @@ def _stripe(given: argparse.Namespace) -> int:
 
 
 def _prove(given: argparse.Namespace) -> int:
+    url = given.database_url or read_settings().platform_database_url
     try:
-        report = asyncio.run(_verify(given.database_url or read_settings().platform_database_url))
+        report = asyncio.run(_connected(url, verify))
     except (OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"The database does not answer: {error}\n")
         return 2

@@ -183,7 +183,7 @@ def _render(logger: Any, method: str, event: EventDict) -> str:  # noqa: ARG001
 
 
 def _written(line: Mapping[str, Any]) -> str:
-    """Write a line without a card number. Most are told by one scan to have none, unless JSON escapes something."""
+    """Write a line without a card number. One scan clears most lines; those with a JSON escape are read in full."""
     text = json.dumps(line, default=str, ensure_ascii=False)
     if "\\" not in text and not may_hold(text):
         return text

@@ -29,9 +29,7 @@ def alembic(owner_url: str, *arguments: str) -> str:
         check=False,
     )
     output = (result.stdout + result.stderr).strip()
-    refused = result.stdout.rpartition("FAILED: ")  # what alembic says in one sentence, beside its log
-    if result.returncode != 0 and refused[1]:
-        raise StackError(refused[2].strip())
     if result.returncode != 0:
-        raise StackError(f"alembic {' '.join(arguments)} failed:\n{output}")
+        _, refused, why = result.stdout.rpartition("FAILED: ")  # alembic's own refusal is one sentence beside its log
+        raise StackError(why.strip() if refused else f"alembic {' '.join(arguments)} failed:\n{output}")
     return output

@@ -87,7 +87,7 @@ class PaymentAtProvider(PaymentRecord):
         await self._converge(answer)
 
     async def _look(self) -> None:
-        """Ask the provider how it stands there, and book what is new with the events that told of it."""
+        """Ask the provider for the state of the payment, book what is new, and mark the events that announced it."""
         self._look_wanted, self._polled_at = False, workflow.now()
         self._lookups += self._state.unknown
         handled = tuple(self._events[:EVENTS_A_LOOK])
