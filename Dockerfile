@@ -14,6 +14,7 @@ WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY activities activities
 COPY api api
+COPY commands commands
 COPY contracts contracts
 COPY domain domain
 COPY ledger ledger
@@ -25,7 +26,7 @@ COPY runtime runtime
 COPY services services
 COPY workflows workflows
 COPY docs/errors.md docs/errors.md
-COPY alembic.ini books.py composition.py reconcile.py server.py worker.py ./
+COPY alembic.ini composition.py manage.py server.py worker.py ./
 USER 10001
 EXPOSE 8000
 CMD ["python", "server.py"]

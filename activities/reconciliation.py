@@ -54,7 +54,7 @@ PRINCIPAL = "reconciliation"
 
 
 class ReconciliationActivities:
-    """The effects of `ReconciliationWorkflow`; `python -m ledger reconcile` calls the same, without Temporal."""
+    """The effects of `ReconciliationWorkflow`; `manage reconcile` calls the same, without Temporal."""
 
     def __init__(self, database: Database, providers: Providers, client: Client | None) -> None:
         """Take the database, as the platform, the providers, and the client that tells payments to look."""

@@ -1,6 +1,11 @@
-"""`python -m ledger`: the commands of `books.py`, the composition root that knows the settings and every noun."""
+"""`python -m ledger verify`: proves the books. All commands: `python -m manage --help`."""
 
-from books import main
+import sys
+
+from manage import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    if sys.argv[1:2] != ["verify"]:
+        sys.stderr.write("usage: python -m ledger verify [--database-url URL]; see also python -m manage --help\n")
+        sys.exit(2)
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""How a noun says what its own rows and the books must agree on; `books.py` collects what all of them say."""
+"""How a noun says what its own rows and the books must agree on; `commands/verify.py` collects what all of them say."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """Reconciliation: its runs, the statement that a run works on, the differences it found, and what was booked for them.
 
-Only the platform reads and writes these: the worker, `python -m ledger reconcile`, and operators over the API.
+Only the platform reads and writes these: the worker, `manage reconcile`, and operators over the API.
 """
 
 from datetime import datetime

@@ -1,25 +1,23 @@
 """Gives the login roles of a deployment the passwords that its database URLs hold.
 
-The first migration makes `bursar_api` and `bursar_platform` without a password. `python -m runtime.roles` connects as
-the owner and sets them; it may be run any number of times, and changes a password that the environment has changed.
+The first migration makes `bursar_api` and `bursar_platform` without a password. `manage roles` connects as the owner
+and sets them; it may be run any number of times, and changes a password that the environment has changed.
 PostgreSQL is sent the SCRAM verifier only, so neither its log nor anybody on the way learns the password.
 
 PostgreSQL lets every role change its own password and how its own sessions begin, and has no way to forbid it. So both
 are put back, and what was found changed is said. Where roles log in by certificate, a password opens nothing.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
 import re
 import secrets
-import sys
 
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from runtime.settings import Settings, ended_by_wrong_settings, read_settings
+from runtime.settings import Settings
 
 LOGIN_ROLES = frozenset({"bursar_api", "bursar_platform"})
 ITERATIONS = 4096
@@ -94,18 +92,3 @@ async def set_passwords(settings: Settings) -> list[str]:
     finally:
         await connection.close()
     return changed
-
-
-def main() -> int:
-    """Set the passwords of the environment, name the roles that got one, and say what roles had changed themselves."""
-    settings = read_settings()
-    for change in asyncio.run(put_back(settings)):
-        sys.stdout.write(f"{change}\n")
-    changed = asyncio.run(set_passwords(settings))
-    sys.stdout.write(f"passwords set: {', '.join(changed) or 'none'}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    with ended_by_wrong_settings():
-        raise SystemExit(main())

@@ -1,12 +1,11 @@
 """The Temporal client: one way to connect, one data converter, and what a namespace must know before a worker starts.
 
-`python -m runtime.temporal ensure` waits for the server and registers the search attributes; it may be run any number
-of times, and is what the migration step of a deployment calls.
+`manage temporal ensure` waits for the server and registers the search attributes; it may be run any number of times,
+and is what the migration step of a deployment calls.
 """
 
 import asyncio
 import dataclasses
-import sys
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -26,7 +25,7 @@ from contracts import search_attributes
 from runtime.codec import encryption_codec
 from runtime.interceptors import BursarInterceptor
 from runtime.seals import OpenPayloadConverter, SealedPayloadConverter
-from runtime.settings import Settings, ended_by_wrong_settings, read_settings
+from runtime.settings import Settings
 
 log = structlog.get_logger("bursar.temporal")
 
@@ -222,25 +221,3 @@ async def ensure(settings: Settings, *, wait: timedelta = timedelta(seconds=60))
     """Wait for the server, then register what is missing; return the names that were added."""
     client = await connect(settings, wait=wait)
     return await ensure_search_attributes(client)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run `ensure`; the exit code is 1 when the namespace is not ready for a worker, 2 for a wrong command."""
-    if list(arguments) != ["ensure"]:
-        sys.stderr.write("usage: python -m runtime.temporal ensure\n")
-        return 2
-    from runtime import logs
-
-    settings = read_settings()
-    logs.configure(settings, "migrate")
-    try:
-        asyncio.run(ensure(settings))
-    except (RuntimeError, ValueError) as error:
-        log.error("temporal is not ready", reason=str(error))
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    with ended_by_wrong_settings():
-        raise SystemExit(main(sys.argv[1:]))

@@ -110,16 +110,16 @@ async def check_settings() -> None:
 
 
 def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
-    """Run `python -m ledger` with the settings of the stack that runs on the data directory; return its exit code."""
+    """Run `python -m manage` with the settings of the stack that runs on the data directory; return its exit code."""
     try:
         running = Running.read(data_dir / "dev.json")
     except (OSError, ValueError, KeyError) as error:
         raise StackError(
             f"No stack runs on {data_dir}: start one with `make run`. For another database set the URLs that "
-            f"docs/settings.md names, and run `python -m ledger {command}`."
+            f"docs/settings.md names, and run `python -m manage {command}`."
         ) from error
     return subprocess.run(
-        [sys.executable, "-m", "ledger", command, *arguments],
+        [sys.executable, "-m", "manage", command, *arguments],
         cwd=ROOT,
         env={**os.environ, **running.settings},
         check=False,
@@ -135,7 +135,7 @@ def main() -> int:
     runs.add_argument("--end-with-parent", action="store_true", help="stop when the process that started this one dies")
     commands.add_parser("demo", help="drive a running or fresh stack through the main story")
     for command, does in (("verify", "prove the books"), ("reconcile", "compare the books with the providers")):
-        commands.add_parser(command, help=f"{does} of the stack that runs; arguments as of `python -m ledger`")
+        commands.add_parser(command, help=f"{does} of the stack that runs; arguments as of `python -m manage`")
     commands.add_parser("check", help="compare the migrations with the models on an embedded database")
     arguments, further = parser.parse_known_args()
     if further and arguments.command not in {"verify", "reconcile"}:

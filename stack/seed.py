@@ -158,7 +158,7 @@ def operator_key(environment: Mapping[str, str], secret_file: Path) -> str:
     """Put the operator's key into the database, by the command that a deployment uses, and return it."""
     result = subprocess.run(
         [
-            *(sys.executable, "-m", "api.bootstrap", "operator-key"),
+            *(sys.executable, "-m", "manage", "operator-key"),
             *("--principal", "operator", "--secret-file", str(secret_file)),
         ],
         cwd=ROOT,

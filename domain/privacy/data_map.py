@@ -89,7 +89,7 @@ LOGS = Place(
     {
         Category.CONTACT: "principal",
         Category.IDENTIFIER: "request_id org_id key_id workflow_id run_id update_id escrow_id run work",
-        Category.FREE_TEXT: "event error exception stack detail reason why",
+        Category.FREE_TEXT: "event error exception stack detail why",
         Category.NETWORK: "method path route",
         Category.TECHNICAL: (
             "activity attempt code command count decode level logger ms names namespace part payloads schedule "

@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import select
 
-from books import verify
+from commands.verify import verify
 from domain.payment.state import Purpose, PurposeKind
 from models.project import DeploymentEvent
 from runtime.database import Database

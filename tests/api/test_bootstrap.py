@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from api import bootstrap
 from api.keyring import split_token
+from manage import main
 from tests.api.conftest import Caller, good, new_key
 from tests.conftest import DatabaseUrls
 
@@ -17,7 +17,7 @@ def environment(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def run(*arguments: str) -> int:
-    return bootstrap.main(["operator-key", *arguments])
+    return main(["operator-key", *arguments])
 
 
 @pytest.mark.usefixtures("environment")

@@ -13,7 +13,7 @@ from temporalio.worker import Worker
 from activities.reconciliation import ReconciliationActivities
 from api.app import create_app
 from api.deps import Deps
-from books import verify
+from commands.verify import verify
 from contracts.queues import TASK_QUEUE
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationStep
 from domain.payment.snapshot import Movement, MovementKind

@@ -154,7 +154,7 @@ async def _reconcile(stack: Stack, findings: Findings, say: Say, weather: Weathe
     second = await asyncio.to_thread(_reconciled, stack)
     wrong = [] if second.returncode == 0 else [f"exit {second.returncode}\n{second.stdout}{second.stderr}"]
     say("\n".join(f"    {line}" for line in second.stdout.splitlines()))
-    findings.check("python -m ledger reconcile finds nothing", wrong)
+    findings.check("manage reconcile finds nothing", wrong)
 
 
 def _reconciled(stack: Stack) -> "subprocess.CompletedProcess[str]":

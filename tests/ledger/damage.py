@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from books import verify
+from commands.verify import verify
 from ledger.verify import SLICE
 from tests.conftest import DatabaseUrls
 from tests.support.books import Books

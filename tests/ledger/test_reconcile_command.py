@@ -1,4 +1,4 @@
-"""`python -m ledger reconcile` against the sandbox of Stripe: what it prints, and what it exits with."""
+"""`manage reconcile` against the sandbox of Stripe: what it prints, and what it exits with."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import reconcile
-from books import main
+from commands import reconcile
+from commands.reconcile import table
 from domain.payment.snapshot import Movement
 from domain.reconciliation import nightly_window
+from manage import main
 from models.reconciliation import ReconciliationRun
 from providers.payments.stripe import StripeProvider, make_client
-from reconcile import table
 from runtime.database import Database
 from tests.conftest import DatabaseUrls
 from tests.support.reconciliation import book
@@ -108,7 +108,7 @@ def test_command_names_what_the_books_lack_and_agrees_once_it_is_booked(
 
 def test_command_says_what_it_cannot_do(settings: DatabaseUrls, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reconcile", "--provider", "paypal"]) == 2
-    assert "paypal is not set up here" in capsys.readouterr().out
+    assert "paypal is not set up here" in capsys.readouterr().err
     assert main(["reconcile", "--from", "2026-02-01", "--to", "2026-01-01"]) == 2
     assert main(["reconcile", "--from", "soon"]) == 2
 

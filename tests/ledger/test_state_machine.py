@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from books import verify
+from commands.verify import verify
 from domain.accounts import Account, org_credits
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
 from ledger.gateway import Held, Posted, Posting

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from books import main, verify
+from commands.verify import verify
 from domain import accounts
 from ledger import guards
 from ledger.gateway import Ledger, Leg
+from manage import main
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books

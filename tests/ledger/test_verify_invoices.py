@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from books import verify
+from commands.verify import verify
 from domain import accounts
 from ledger.gateway import Leg, Posted
 from tests.conftest import DatabaseUrls

@@ -20,7 +20,7 @@ import jsonschema
 import pytest
 import yaml
 
-from runtime import probe
+from manage import main
 from runtime.roles import put_back, scram_verifier, set_passwords
 from runtime.settings import Settings
 from stack.claim import Ports, variable
@@ -101,7 +101,7 @@ def test_image_holds_the_product_and_nothing_else() -> None:
     product = set(tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["root_packages"])
     lines = [line.split()[1:-1] for line in read("Dockerfile").splitlines() if line.startswith("COPY ")]
     copied = {name for line in lines for name in line if not name.startswith("--") and not name.startswith("/")}
-    roots = {"books.py", "composition.py", "reconcile.py", "server.py", "worker.py"}
+    roots = {"composition.py", "manage.py", "server.py", "worker.py"}
     files = roots | {"requirements.lock", "alembic.ini", "docs/errors.md"}
     assert copied == product | {"migrations"} | files
     kept = {line[1:].removesuffix("/**") for line in read(".dockerignore").splitlines() if line.startswith("!")}
@@ -132,7 +132,8 @@ def test_product_starts_without_the_packages_of_development() -> None:
     )
     assert {"psutil", "pytest", "eth_tester"} <= set(modules)
     blocked = f"import sys; sys.modules.update(dict.fromkeys({modules!r})); "
-    names = "server, worker, reconcile, runtime.roles, runtime.probe, api.bootstrap, migrations.scripts"
+    names = "server, worker, migrations.scripts"
+    names += "".join(f", commands.{path.stem}" for path in sorted((ROOT / "commands").glob("*.py")))
     names += ", providers.payments.crypto, providers.payments.paypal, providers.payments.stripe"
     subprocess.run([sys.executable, "-c", f"{blocked} import {names}"], cwd=ROOT, check=True)
 
@@ -149,10 +150,10 @@ def test_health_check_passes_only_on_200(status: int, expected: int) -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert probe.main([f"http://127.0.0.1:{server.server_port}/readyz"]) == expected
+        assert main(["probe", f"http://127.0.0.1:{server.server_port}/readyz"]) == expected
         server.shutdown()
-    assert probe.main([f"http://127.0.0.1:{server.server_port}/readyz"]) == 1
-    assert probe.main([]) == 2
+    assert main(["probe", f"http://127.0.0.1:{server.server_port}/readyz"]) == 1
+    assert main(["probe", "127.0.0.1"]) == 2
 
 
 @pytest.mark.db
@@ -168,7 +169,7 @@ def test_migration_gives_the_roles_their_passwords_and_may_be_repeated(
         for password in ("first", "second"):
             for name, role in (("DATABASE_URL", "bursar_api"), ("PLATFORM_DATABASE_URL", "bursar_platform")):
                 monkeypatch.setenv(f"BURSAR_{name}", postgres.url(f"{role}:{role}-{password}"))
-            command = "alembic upgrade head && python -m runtime.roles"
+            command = "alembic upgrade head && python -m manage roles"
             done = run_in_image(command)
             assert done.stdout.endswith("passwords set: bursar_api, bursar_platform\n")
             assert password not in (home / "postgres.log").read_text()
@@ -199,7 +200,7 @@ def logs_in(postgres: Postgres, role: str) -> bool:
 
 def test_migration_command_of_the_compose_file_is_the_one_that_is_tested(compose: dict[str, Any]) -> None:
     command = compose["services"]["migrate"]["command"][-1]
-    assert command == "alembic upgrade head && python -m runtime.roles && python -m runtime.temporal ensure"
+    assert command == "alembic upgrade head && python -m manage roles && python -m manage temporal ensure"
 
 
 def test_verifier_agrees_with_the_example_of_rfc_7677() -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import asyncpg
 import pytest
 
-from books import verify
+from commands.verify import verify
 from domain.accounts import Account, org_credits, platform
 from domain.errors import DomainError
 from ledger.gateway import Ledger, Posted

@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 
 from activities.reconciliation import ReconciliationActivities
 from api.v1.escrows import commands
-from books import verify
+from commands.verify import verify
 from contracts import search_attributes
 from contracts.escrow import (
     ApproveEscrow,

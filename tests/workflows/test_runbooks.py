@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from books import verify
+from commands.verify import verify
 from domain.errors import WrongState
 from stack.postgres import Postgres
 from tests.conftest import DatabaseUrls

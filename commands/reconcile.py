@@ -1,16 +1,20 @@
-"""`python -m ledger reconcile`: compares providers with the books now, and prints what was found.
+"""`manage reconcile`: compares providers with the books now, and prints what was found.
 
-A composition root like `server.py` and `worker.py`: it does in its own process what a run of `ReconciliationWorkflow`
+It does in its own process what a run of `ReconciliationWorkflow`
 does, so that it works while Temporal or the worker are down. Only that payments look again needs Temporal.
 """
 
+import argparse
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio.service import RPCError
 
 from activities.reconciliation import ReconciliationActivities
+from commands.base import asking_the_database
+from commands.failure import CommandFailed
 from composition import make_providers
 from contracts.reconciliation import BeginReconciliation, FailReconciliation, ReconciliationInput, ReconciliationStep
 from domain.money import format_amount
@@ -45,17 +49,20 @@ COLUMNS = (
 TITLES = ("matched", "missing here", "missing there", "differs", "fee missing")
 
 
-def run(provider: str | None, since: str | None, until: str | None) -> tuple[list[str], int]:
-    """Reconcile, and return the lines to print and the exit status: 0 agree, 1 differences, 2 could not be done."""
+def run(given: argparse.Namespace) -> int:
+    """Reconcile, and print what was found; the status is 1 when something differs."""
     now = datetime.now(UTC)
     try:
-        begin = _moment(since) if since else nightly_window(now).since
-        window = Window(begin, _moment(until) if until else now)
+        begin = _moment(given.since) if given.since else nightly_window(now).since
+        window = Window(begin, _moment(given.until) if given.until else now)
     except ValueError as error:
-        return [f"A time is written like 2026-01-31 or 2026-01-31T12:00:00Z: {error}"], 2
+        raise CommandFailed(f"A time is written like 2026-01-31 or 2026-01-31T12:00:00Z: {error}") from error
     if not window.since < window.until <= now:
-        return ["--from lies before --to, and --to is not later than now."], 2
-    return asyncio.run(_reconcile_all(read_settings(), provider, window))
+        raise CommandFailed("--from lies before --to, and --to is not later than now.")
+    with asking_the_database():
+        lines, status = asyncio.run(_reconcile_all(read_settings(), given.provider, window))
+    sys.stdout.write("\n".join(lines) + "\n")
+    return status
 
 
 async def _reconcile_all(settings: Settings, provider: str | None, window: Window) -> tuple[list[str], int]:
@@ -63,7 +70,7 @@ async def _reconcile_all(settings: Settings, provider: str | None, window: Windo
     providers = make_providers(settings, database)
     try:
         if provider is not None and provider not in providers.payments:
-            return [f"{provider} is not set up here; there are: {', '.join(sorted(providers.payments))}."], 2
+            raise CommandFailed(f"{provider} is not set up here; there are: {', '.join(sorted(providers.payments))}.")
         lines, status = list[str](), 0
         for name in [provider] if provider else sorted(providers.payments):
             found, verdict = await reconcile(settings, database, providers, name, window)
@@ -90,7 +97,7 @@ async def reconcile(
         provider=provider,
         since=window.since,
         until=window.until,
-        requested_by="python -m ledger reconcile",
+        requested_by="manage reconcile",
         command_id=run_id,
     )
     step = ReconciliationStep(run_id=run_id, at=now)

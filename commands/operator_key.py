@@ -1,0 +1,57 @@
+"""`manage operator-key`: makes the first operator's key of an installation, from the machine that runs it.
+
+The key is written into the database of `BURSAR_PLATFORM_DATABASE_URL` and printed, once. With a secret file that
+exists, its key is put into the database if it is not there, so the command can be repeated; with one that does not
+exist, the new key is written to it (mode 600) instead of being printed.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from api.bootstrap import operator_key
+from commands.base import asking_the_database
+from commands.failure import CommandFailed
+from domain.errors import DomainError
+from runtime.database import Database
+from runtime.settings import read_settings
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the key, or write it to the file; the status is 1 when it is refused."""
+    file: Path | None = given.secret_file
+    try:
+        known = file.read_text("utf-8").strip() if file is not None and file.exists() else None
+        token = asyncio.run(_made(given.principal, file, known))
+    except DomainError as error:
+        raise CommandFailed(error.detail, status=1) from error
+    if file is None:
+        sys.stdout.write(token + "\n")
+    return 0
+
+
+async def _made(principal: str, secret_file: Path | None, known: str | None) -> str:
+    """Return the key, after it was written to the file where there is one to write."""
+    settings = read_settings()
+    database = Database(settings.database_url, settings.platform_database_url, pool_size=1)
+    try:
+        with asking_the_database():
+            async with database.platform() as session:
+                token = await operator_key(session, principal, known)
+                if secret_file is not None and known is None:
+                    # Before the commit: a key that nobody can know must not stay in the database.
+                    _write(secret_file, token)
+    finally:
+        await database.close()
+    return token
+
+
+def _write(secret_file: Path, token: str) -> None:
+    try:
+        descriptor = os.open(secret_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise CommandFailed(f"The secret file cannot be written: {error}") from error
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token + "\n")

@@ -1,0 +1,21 @@
+"""`manage probe URL`: the health check of a container."""
+
+import argparse
+import sys
+import urllib.error
+import urllib.request
+
+from commands.failure import CommandFailed
+
+
+def run(given: argparse.Namespace) -> int:
+    """Ask once; the status is 1 for any answer but 200, or none within five seconds."""
+    if not given.url.startswith("http://"):
+        raise CommandFailed("The address is written http://HOST:PORT/PATH.")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(given.url, timeout=5) as answer:
+            return 0 if answer.status == 200 else 1
+    except (urllib.error.URLError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1

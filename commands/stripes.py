@@ -1,0 +1,23 @@
+"""`manage stripes`: says how many rows of each hot account new connections spread their postings over."""
+
+import argparse
+import asyncio
+import sys
+from functools import partial
+
+from commands.base import connected
+from commands.failure import CommandFailed
+from domain.errors import Invalid
+from ledger.stripes import use_stripes
+from runtime.settings import read_settings
+
+
+def run(given: argparse.Namespace) -> int:
+    """Change the number; only the owner of the database may."""
+    url = given.database_url or read_settings().migration_database_url
+    try:
+        asyncio.run(connected(url, partial(use_stripes, number=given.number)))
+    except Invalid as refusal:
+        raise CommandFailed(refusal.detail) from refusal
+    sys.stdout.write(f"New connections use {given.number} stripes of each hot account.\n")
+    return 0

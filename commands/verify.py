@@ -1,0 +1,35 @@
+"""`manage verify`, which is `python -m ledger verify` as well: proves the books of a live database."""
+
+import argparse
+import asyncio
+import sys
+
+import asyncpg
+
+from commands.base import connected
+from ledger.verify import SLICE, Report
+from ledger.verify import verify as verify_with
+from repositories import clearing, credit_lot, debt, escrow, invoice, project
+from runtime.settings import read_settings
+
+#: In the order of the report.
+INVARIANTS = (
+    *debt.INVARIANTS,
+    *escrow.INVARIANTS,
+    *credit_lot.INVARIANTS,
+    *clearing.INVARIANTS,
+    *project.INVARIANTS,
+    *invoice.INVARIANTS,
+)
+
+
+async def verify(connection: asyncpg.Connection, *, slice_size: int = SLICE) -> Report:
+    """Check every rule of the books and of each noun; see `ledger.verify`."""
+    return await verify_with(connection, INVARIANTS, slice_size=slice_size)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print what was checked; the status is 1 when the books are damaged."""
+    report = asyncio.run(connected(given.database_url or read_settings().platform_database_url, verify))
+    sys.stdout.write("\n".join(report.lines()) + "\n")
+    return 0 if report.ok else 1

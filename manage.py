@@ -1,0 +1,128 @@
+"""Composition root of the commands that people and deployments run: `python -m manage --help` lists them."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from commands.failure import CommandFailed
+
+Parser = argparse.ArgumentParser
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its one line of help, and what it takes; the module of its name in `commands/` does it."""
+
+    name: str
+    help: str
+    arguments: Callable[[Parser], object]
+
+
+def _database_url(parser: Parser, whose: str) -> None:
+    parser.add_argument("--database-url", metavar="URL", help=f"default: {whose}")
+
+
+def _verify(parser: Parser) -> None:
+    _database_url(parser, "BURSAR_PLATFORM_DATABASE_URL")
+
+
+def _reconcile(parser: Parser) -> None:
+    parser.add_argument("--provider", metavar="NAME", help="one provider only; default: all that are set up")
+    parser.add_argument("--from", dest="since", metavar="TIME", help="default: the day before yesterday, 00:00 UTC")
+    parser.add_argument("--to", dest="until", metavar="TIME", help="default: now")
+
+
+def _stripes(parser: Parser) -> None:
+    parser.add_argument("number", type=int, help="16 in a new database")
+    _database_url(parser, "BURSAR_MIGRATION_DATABASE_URL, the owner's")
+
+
+def _operator_key(parser: Parser) -> None:
+    parser.add_argument("--principal", default="root", metavar="NAME", help="the operator's name; default: root")
+    parser.add_argument(
+        "--secret-file",
+        type=Path,
+        metavar="FILE",
+        help="has the key, or gets the new one (mode 600); without it the key is printed, once",
+    )
+
+
+def _temporal(parser: Parser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("ensure", help="register the search attributes that the namespace lacks")
+
+
+def _probe(parser: Parser) -> None:
+    parser.add_argument("url", metavar="URL", help="http://HOST:PORT/PATH")
+
+
+def _nothing(parser: Parser) -> None:
+    """Take no arguments."""
+
+
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "the books": (
+        Command("verify", "prove that the books balance", _verify),
+        Command("reconcile", "compare the books with what providers say", _reconcile),
+        Command("stripes", "change how many rows of each hot account are in use", _stripes),
+    ),
+    "a deployment": (
+        Command("operator-key", "make the first operator's key", _operator_key),
+        Command("roles", "set the passwords of the database's login roles", _nothing),
+        Command("temporal", "prepare Temporal's namespace", _temporal),
+        Command("probe", "succeed when an address answers 200", _probe),
+    ),
+}
+
+
+def make_parser() -> Parser:
+    """Return the parser of all commands; the help shows them by group."""
+    width = max(len(command.name) for commands in GROUPS.values() for command in commands)
+    lines = [
+        line
+        for group, commands in GROUPS.items()
+        for line in ("", f"{group}:", *(f"  {command.name:{width}}  {command.help}" for command in commands))
+    ]
+    parser = Parser(
+        prog="python -m manage",
+        usage="python -m manage COMMAND …",
+        description="Commands for whoever runs Bursar. Settings are read from the environment (docs/settings.md).",
+        epilog="\n".join([*lines[1:], "", "`python -m manage COMMAND --help` says what a command takes."]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    found = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS, metavar="COMMAND")
+    for command in (command for commands in GROUPS.values() for command in commands):
+        command.arguments(found.add_parser(command.name, description=f"{command.help[0].upper()}{command.help[1:]}."))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 something is wrong, 2 it could not be done."""
+    given = make_parser().parse_args(arguments)
+    # Imported where it is used: the health check of a container does without providers, PostgreSQL and Temporal.
+    command = importlib.import_module(f"commands.{given.command.replace('-', '_')}")
+    try:
+        status: int = command.run(given)
+    except Exception as error:
+        failure = _failure(error)
+        if failure is None:
+            raise
+        sys.stderr.write("".join(f"error: {line}\n" for line in failure.lines))
+        return failure.status
+    return status
+
+
+def _failure(error: Exception) -> CommandFailed | None:
+    """Return what the user is told of an error that is no fault of ours; None for a bug."""
+    if isinstance(error, CommandFailed):
+        return error
+    from runtime.settings import WrongSettings
+
+    return CommandFailed(*error.lines) if isinstance(error, WrongSettings) else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
