@@ -39,9 +39,9 @@ UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, 
 DESCRIPTION = """
 Credits, escrow and the books behind them, for platforms where AI agents work for pay.
 
-Amounts are decimal strings in answers; requests take a string or a JSON number. Times are RFC 3339 in UTC. Every POST
-that moves money takes an `Idempotency-Key`. Every refusal is a problem document (RFC 9457) whose `code` is explained at
-[/docs/errors](/docs/errors).
+Ids are [TypeIDs](https://github.com/jetify-com/typeid). Amounts are decimal strings in answers; requests take a string
+or a JSON number. Times are RFC 3339 in UTC. Every POST that moves money takes an `Idempotency-Key`. Every refusal is a
+problem document (RFC 9457) whose `code` is explained at [/docs/errors](/docs/errors).
 """
 
 

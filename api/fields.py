@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic import WithJsonSchema as JsonSchema
 
 from domain.errors import Invalid
-from domain.ids import is_id
+from domain.ids import SUFFIX, is_id
 from domain.money import SCALES, SLOT, parse_ratio
 from domain.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
 
@@ -128,7 +128,7 @@ def _id_of(prefix: str) -> AfterValidator:
 
 
 def _id_schema(prefix: str) -> JsonSchema:
-    return JsonSchema({"type": "string", "pattern": f"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"})
+    return JsonSchema({"type": "string", "pattern": f"^{prefix}_{SUFFIX}$"})
 
 
 #: Ids in a body or a query, where another form is a 422. In a path it is a 404: those are plain strings there.

@@ -22,6 +22,7 @@ import structlog
 from api.pool import StatementPool
 from domain.access import Role
 from domain.errors import Unauthenticated
+from domain.ids import SUFFIX
 from repositories import api_key as keys
 from runtime.database import Database
 
@@ -33,7 +34,7 @@ CACHE_SIZE = 10_000
 TOUCH_SECONDS = 60.0
 FLUSH_SECONDS = 2.0
 
-_TOKEN = re.compile(r"bsk_([0-9a-hjkmnp-tv-z]{26})_([0-9a-f]{64})")
+_TOKEN = re.compile(rf"bsk_({SUFFIX})_([0-9a-f]{{64}})")
 
 
 def new_secret() -> str:

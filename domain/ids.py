@@ -1,7 +1,9 @@
 """Ids and idempotency keys: how they are made, how long they can get, what they name.
 
-An id is `prefix_` and a UUIDv7 (RFC 9562) in 26 characters of Crockford's base 32, so ids of one kind sort by the time
-they were made. The module is pure: the clock and the randomness come from the caller (`runtime/identity.py`).
+An id is a TypeID (https://github.com/jetify-com/typeid, version 0.3 of the specification): the kind as a prefix, `_`
+and a UUIDv7 (RFC 9562) in 26 characters of Crockford's base 32, so ids of one kind sort by the time they were made. An
+id that is derived from another name has 128 bits of its hash instead. The module is pure: the clock and the randomness
+come from the caller (`runtime/identity.py`).
 """
 
 import hashlib
@@ -9,7 +11,9 @@ import re
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID = re.compile(r"[a-z]{2,8}_[0-9a-hjkmnp-tv-z]{26}")
+#: What stands behind the prefix, as a regular expression. Above 7, the first digit would stand for more than 128 bits.
+SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
+_ID = re.compile(rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}")
 
 #: The longest idempotency key that a client may send.
 MAX_CLIENT_KEY_LENGTH = 255
@@ -24,13 +28,12 @@ def make_id(prefix: str, *, unix_ms: int, entropy: bytes) -> str:
     tail = int.from_bytes(entropy, "big")
     rand_a, rand_b = tail >> 68, tail & ((1 << 62) - 1)
     number = (unix_ms & ((1 << 48) - 1)) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b
-    digits = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+    return uuid_id(prefix, UUID(int=number))
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Tell whether the text has the form of an id with that prefix; what has not is never looked up."""
-    return bool(_ID.fullmatch(text)) and text.startswith(prefix + "_")
+    """Tell whether the text is a TypeID with that prefix; what is none is never looked up."""
+    return text[:-27] == prefix and _ID.fullmatch(text) is not None
 
 
 def escrow_id_of(contract_id: str) -> str:

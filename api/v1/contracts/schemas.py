@@ -24,6 +24,7 @@ from api.fields import (
 from domain.access import Actor
 from domain.contract import ContractStatus, status_of
 from domain.errors import Invalid
+from domain.ids import SUFFIX
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.contract import Contract
 from runtime.settings import Settings
@@ -32,9 +33,7 @@ MAX_SIGNATORIES = 20
 MAX_MILESTONES = 50
 
 #: A principal of the client's organization, or `org_…/principal` for one of another organization.
-Signatory = Annotated[
-    str, StringConstraints(pattern=r"^(org_[0-9a-hjkmnp-tv-z]{26}/)?[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")
-]
+Signatory = Annotated[str, StringConstraints(pattern=rf"^(org_{SUFFIX}/)?[A-Za-z0-9][A-Za-z0-9._@+-]{{0,99}}$")]
 
 
 class MilestoneBody(RequestModel):
