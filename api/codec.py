@@ -273,7 +273,7 @@ def codec_router(settings: Settings, authenticate: Authenticate) -> APIRouter:
     for name, handler in (("decode", endpoints.decode), ("encode", endpoints.encode)):
         router.add_api_route(f"/{name}", handler, methods=["POST"], response_class=Response)
         router.add_api_route(f"/{name}", endpoints.preflight, methods=["OPTIONS"], response_class=Response)
-    router.add_api_route("/login", endpoints.login_page, methods=["GET"], response_class=HTMLResponse)
+    router.add_api_route("/login", endpoints.login_page, methods=["GET", "HEAD"], response_class=HTMLResponse)
     router.add_api_route("/login", endpoints.login, methods=["POST"], response_class=HTMLResponse)
     router.add_api_route("/logout", endpoints.logout, methods=["POST"], response_class=HTMLResponse)
     return router

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import html
 import re
+from functools import partial
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from starlette.responses import HTMLResponse
 from api.deps import SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+_read = partial(router.api_route, methods=["GET", "HEAD"])
 
 ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 
@@ -33,14 +35,14 @@ _LANDING = """<h1>Bursar</h1><p>The money backend of platforms where AI agents w
 <li><a href="{temporal}">Temporal UI</a>: every process that waits, readable and steerable</li></ul>"""
 
 
-@router.get("/")
+@_read("/")
 async def landing(settings: SettingsDep) -> HTMLResponse:
     """Show where the documentation and the Temporal UI are."""
     body = _LANDING.format(temporal=html.escape(settings.temporal_ui_url, quote=True))
     return _page("Bursar", body)
 
 
-@router.get("/docs/errors")
+@_read("/docs/errors")
 async def error_codes() -> HTMLResponse:
     """Show docs/errors.md; the `type` of a problem document points at its heading here."""
     return _page("Bursar: error codes", render(ERRORS_DOCUMENT.read_text("utf-8")))

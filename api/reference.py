@@ -4,6 +4,7 @@ People paste keys here, so nothing comes from another host, and the browser is t
 no other server.
 """
 
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 router = APIRouter(include_in_schema=False)
+_read = partial(router.api_route, methods=["GET", "HEAD"])
 
 # Only the files of the package are used, never its code.
 _FILES = Path(str(files("fastapi_swagger"))) / "resources"
@@ -41,32 +43,32 @@ _START = """SwaggerUIBundle({
 """
 
 
-@router.get("/docs")
+@_read("/docs")
 async def reference() -> HTMLResponse:
     """Show every operation, to read and to try."""
     headers = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
     return HTMLResponse(_PAGE, headers=headers)
 
 
-@router.get("/docs/assets/start.js")
+@_read("/docs/assets/start.js")
 async def start() -> Response:
     """Serve what starts Swagger UI; a script in the page itself is not run."""
     return Response(_START, media_type="text/javascript", headers=_DAY)
 
 
-@router.get("/docs/assets/swagger-ui.js")
+@_read("/docs/assets/swagger-ui.js")
 async def script() -> FileResponse:
     """Serve Swagger UI."""
     return FileResponse(_FILES / "swagger-ui-bundle.js", media_type="text/javascript", headers=_DAY)
 
 
-@router.get("/docs/assets/swagger-ui.css")
+@_read("/docs/assets/swagger-ui.css")
 async def style() -> FileResponse:
     """Serve the style of Swagger UI."""
     return FileResponse(_FILES / "swagger-ui.css", headers=_DAY)
 
 
-@router.get("/docs/assets/icon.png")
+@_read("/docs/assets/icon.png")
 async def icon() -> FileResponse:
     """Serve the icon of Swagger UI."""
     return FileResponse(_FILES / "favicon-32x32.png", headers=_DAY)

@@ -8,6 +8,10 @@ import pytest
 from tests.api.conftest import Caller
 
 PAGES = ["/", "/docs", "/docs/errors", "/codec/login"]
+FILES = [
+    "/openapi.json",
+    *(f"/docs/assets/{name}" for name in ("start.js", "swagger-ui.js", "swagger-ui.css", "icon.png")),
+]
 #: Elements whose address is loaded with the page. An `a` is followed by a person.
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "form": "action"}
 
@@ -48,6 +52,16 @@ async def test_a_page_loads_nothing_from_another_host(anonymous: Caller, path: s
     for address in page.loads:
         assert urlsplit(address).netloc == ""
         assert (await anonymous.http.get(urljoin(path, address))).status_code in {200, 405}
+
+
+@pytest.mark.parametrize("path", [*PAGES, *FILES])
+async def test_head_answers_as_get_does(anonymous: Caller, path: str) -> None:
+    named = {"X-Request-Id": "same"}
+    whole = await anonymous.http.get(path, headers=named)
+    head = await anonymous.http.head(path, headers=named)
+    assert head.status_code == whole.status_code == 200
+    assert head.headers == whole.headers
+    assert int(head.headers["content-length"]) == len(whole.content) > 0
 
 
 @pytest.mark.parametrize("path", PAGES)
