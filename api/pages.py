@@ -3,17 +3,19 @@
 import base64
 import hashlib
 import html
-import re
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from fastapi import APIRouter
+from markdown_it import MarkdownIt
 from starlette.responses import HTMLResponse
 
 from api.deps import SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _read = partial(router.api_route, methods=["GET", "HEAD"])
+_MARKDOWN = MarkdownIt("js-default", {"html": False})
 
 ERRORS_DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 
@@ -54,26 +56,13 @@ def _page(title: str, body: str) -> HTMLResponse:
 
 
 def render(markdown: str) -> str:
-    """Turn the little Markdown that the document uses into HTML: headings, code, paragraphs, lists."""
-    return "\n".join(_block(block.strip()) for block in re.split(r"\n\s*\n", markdown) if block.strip())
+    """Turn Markdown into HTML: what is HTML in it is escaped, and a heading's anchor is its text.
 
-
-def _block(block: str) -> str:
-    heading = re.match(r"(#{1,4}) (.+)", block)
-    if heading:
-        level, text = len(heading[1]), heading[2]
-        anchor = html.escape(text.strip("`"), quote=True)
-        return f'<h{level} id="{anchor}">{_inline(text)}</h{level}>{_rest(block)}'
-    if block.startswith("- "):
-        items = re.split(r"\n- ", block[2:])
-        return "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
-    return f"<p>{_inline(block)}</p>"
-
-
-def _rest(block: str) -> str:
-    rest = block.partition("\n")[2].strip()
-    return _block(rest) if rest else ""
-
-
-def _inline(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    Links lead to other documents, which are not served: their text stays.
+    """
+    tokens = _MARKDOWN.parse(markdown)
+    for opening, content in pairwise(tokens):
+        if opening.type == "heading_open":
+            opening.attrSet("id", content.content.strip("`"))
+        content.children = [part for part in content.children or () if part.type not in {"link_open", "link_close"}]
+    return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))

@@ -5,6 +5,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from api.pages import render
 from tests.api.conftest import Caller
 
 PAGES = ["/", "/docs", "/docs/errors", "/codec/login"]
@@ -23,11 +24,13 @@ class Page(HTMLParser):
         super().__init__()
         self.loads: list[str] = []
         self.inline: list[str] = []
+        self.elements: list[str] = []
         self._script = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
+        self.elements.append(tag)
         if address := values.get(LOADS.get(tag, "")):
             self.loads.append(address)
         self.inline += [name for name in values if name.startswith("on")]
@@ -95,3 +98,21 @@ async def test_files_of_swagger_ui_are_served_as_what_they_are(anonymous: Caller
 )
 async def test_nothing_else_of_the_kind_is_served(anonymous: Caller, path: str) -> None:
     assert (await anonymous.http.get(path)).status_code == 404
+
+
+def test_a_document_is_shown_as_it_is_written() -> None:
+    shown = render("## `not_found`\n\nThe answer is 404. See [the page](other.md) of `code` & more.\n\n- one\n- two\n")
+    assert '<h2 id="not_found"><code>not_found</code></h2>' in shown
+    assert "<p>The answer is 404. See the page of <code>code</code> &amp; more.</p>" in shown
+    assert shown.count("<li>") == 2
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a <b>b</b>", "[a](javascript:alert(1))", "`<i>`"])
+def test_html_in_a_document_is_text(text: str) -> None:
+    shown = Page(render(f"# {text}\n\n{text}\n"))
+    assert set(shown.elements) <= {"h1", "p", "code"}
+    assert shown.loads == shown.inline == []
+
+
+async def test_a_page_links_to_nothing_that_is_not_served(anonymous: Caller) -> None:
+    assert "href" not in (await anonymous.http.get("/docs/errors")).text
