@@ -17,16 +17,16 @@ help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BURSAR_DATA_DIR, default .bursar)
-	@exec $(BIN)/python -m stack run --end-with-parent $(ARGS)
+	@exec $(BIN)/python -m dev.stack run --end-with-parent $(ARGS)
 
 demo: $(READY) ## drive a running or fresh stack through the main story and check the books
-	@exec $(BIN)/python -m stack demo $(ARGS)
+	@exec $(BIN)/python -m dev.stack demo $(ARGS)
 
 verify: $(READY) ## prove the books of the stack that runs
-	@exec $(BIN)/python -m stack verify $(ARGS)
+	@exec $(BIN)/python -m dev.stack verify $(ARGS)
 
 reconcile: $(READY) ## compare the books of the stack that runs with its providers (ARGS="--provider stripe")
-	@exec $(BIN)/python -m stack reconcile $(ARGS)
+	@exec $(BIN)/python -m dev.stack reconcile $(ARGS)
 
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)
@@ -37,7 +37,7 @@ check: $(READY) ## ruff, mypy strict, import contracts, rules near money, migrat
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_rules.py
-	$(BIN)/python -m stack check
+	$(BIN)/python -m dev.stack check
 
 fmt: $(READY) ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
@@ -47,7 +47,7 @@ types: $(READY) ## mypy strict
 	$(BIN)/mypy .
 
 bench: $(READY) ## measure against baselines in the same run, and print the ratios
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m dev.bench $(ARGS)
 
 faults: $(READY) ## kill -9 every part under load, again and again, and count every minor unit
 	$(BIN)/python -m tests.faults $(ARGS)

@@ -13,12 +13,12 @@ from temporalio.testing import WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
 from contracts import search_attributes
+from dev.stack.postgres import Postgres
+from dev.stack.running import Running
+from dev.stack.temporal import find_temporal
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.postgres import Postgres
-from stack.running import Running
-from stack.temporal import find_temporal
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
 SERVERS = pytest.StashKey[TestServers]()

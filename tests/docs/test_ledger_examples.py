@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.postgres import Postgres
+from dev.stack.postgres import Postgres
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db

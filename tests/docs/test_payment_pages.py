@@ -13,6 +13,10 @@ from temporalio.workflow import _Definition
 from activities.payment import ALERTED
 from contracts import payment as messages
 from contracts.escrow import OperatorSignal
+from dev.sandbox.chains.app import SERVICES
+from dev.sandbox.paypal import control as paypal_control
+from dev.sandbox.stripe import conditions, core, operations, schemas
+from dev.sandbox.stripe.cards import CARDS
 from domain import accounts
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.errors import DomainError
@@ -22,10 +26,6 @@ from domain.payment.event_types import _TABLE, handling_of
 from domain.payment.state import AWAITING, Move, MoveKind, Payment, PaymentStatus, PaymentTerms, Purpose, PurposeKind
 from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
-from sandbox.chains.app import SERVICES
-from sandbox.paypal import control as paypal_control
-from sandbox.stripe import conditions, core, operations, schemas
-from sandbox.stripe.cards import CARDS
 from tests.docs.pages import ROOT, prose
 from workflows.payment import PaymentWorkflow
 
@@ -254,7 +254,7 @@ def test_test_cards_do_what_is_written() -> None:
 
 def test_control_of_the_sandbox_of_stripe_is_as_written() -> None:
     operations.load()
-    import_module("sandbox.stripe.control")
+    import_module("dev.sandbox.stripe.control")
     part = SANDBOXES.split("### Control", 1)[1].split("### With", 1)[0]
     rows = table(part, "path below `/_control`")
     paths = {path for row in rows for path in quoted(row[0])}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.supervisor import Stack
+from dev.stack.supervisor import Stack
 from tests.docs.pages import ROOT, bash_blocks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
+from dev.stack.running import Running
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.running import Running
 
 NUMBERS = itertools.count(1)
 NONCE = secrets.token_hex(4)

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from stack.demo import demo
-from stack.migrate import ROOT
-from stack.stories import STORIES
+from dev.stack.demo import demo
+from dev.stack.migrate import ROOT
+from dev.stack.stories import STORIES
 from tests.e2e.conftest import World
 
 pytestmark = [pytest.mark.e2e]
@@ -25,7 +25,7 @@ async def told(data_dir: Path, *arguments: object) -> tuple[int, str]:
 
 async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "stack", "demo"),
+        *(sys.executable, "-m", "dev.stack", "demo"),
         cwd=ROOT,
         env={**os.environ, "BURSAR_DATA_DIR": str(tmp_path / "nothing")},
         stdout=asyncio.subprocess.PIPE,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
-from stack.process import StackError
+from dev.stack.process import StackError
 from tests.faults.audit import Findings
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments

@@ -13,8 +13,8 @@ import asyncpg
 import httpx2
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
-from stack.migrate import ROOT
-from stack.temporal import NAMESPACE
+from dev.stack.migrate import ROOT
+from dev.stack.temporal import NAMESPACE
 from tests.faults.clients import Answered, Cast, Journal, RetryingClient, id_of
 from tests.faults.plans import Plan
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from stack.supervisor import Stack
+from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
 from tests.faults.payment_clients import Paid
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from stack.supervisor import PARTS, Stack
+from dev.stack.supervisor import PARTS, Stack
 from tests.faults.clients import Journal
 
 #: One kill in so many takes a second part with it.

@@ -12,9 +12,9 @@ from typing import Any
 import httpx2
 import stripe
 
+from dev.stack.sandboxes import Sandboxes
 from providers.payments.stripe import Client, make_client
 from providers.payments.stripe.fields import metadata_of
-from stack.sandboxes import Sandboxes
 
 Json = dict[str, Any]
 

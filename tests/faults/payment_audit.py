@@ -13,10 +13,10 @@ import stripe
 from pydantic import TypeAdapter
 from temporalio.client import Client
 
+from dev.stack.supervisor import Stack
+from dev.stack.temporal import NAMESPACE
 from domain.payment.state import Payment
 from providers.payments.stripe.fields import metadata_of
-from stack.supervisor import Stack
-from stack.temporal import NAMESPACE
 from tests.faults.audit import Findings, books_problems, repeat_all
 from tests.faults.clients import Answered, Journal, RetryingClient, id_of
 from tests.faults.payers import Json, Payers

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.migrate import ROOT
-from stack.supervisor import PARTS, Stack
+from dev.stack.migrate import ROOT
+from dev.stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal, NoAnswer, Request, RetryingClient
 from tests.faults.invoice_audit import audit_invoices

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.supervisor import Stack
+from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings, Settled, audit, repeat_everything
 from tests.faults.clients import Cast, Journal, NoAnswer, Request, RetryingClient, live
 from tests.faults.killer import Kill, Killer

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from stack.supervisor import PARTS, Stack
+from dev.stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
 from tests.faults.clients import Journal
 from tests.faults.killer import Killer, draw_kills

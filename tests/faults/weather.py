@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from stack.sandboxes import Sandboxes
+from dev.stack.sandboxes import Sandboxes
 
 Json = dict[str, Any]
 

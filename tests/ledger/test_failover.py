@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dev.stack.migrate import migrate
+from dev.stack.postgres import Postgres, wait_until_ready
+from dev.stack.process import Process
 from domain.accounts import org_credits
-from stack.migrate import migrate
-from stack.postgres import Postgres, wait_until_ready
-from stack.process import Process
 from tests.support.books import Books, fresh, open_books
 
 pytestmark = pytest.mark.db

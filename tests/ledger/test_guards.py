@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from dev.stack.migrate import ROOT
 from domain import accounts
 from domain.accounts import Account
 from ledger import guards
-from stack.migrate import ROOT
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
 

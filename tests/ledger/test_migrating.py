@@ -7,9 +7,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from dev.stack.migrate import alembic
 from domain import accounts
 from ledger.gateway import Ledger
-from stack.migrate import alembic
 
 pytestmark = pytest.mark.db
 

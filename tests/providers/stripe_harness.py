@@ -11,12 +11,12 @@ from typing import Any
 import httpx2
 import stripe
 
+from dev.sandbox.stripe.app import build
+from dev.sandbox.stripe.core import Sandbox
+from dev.sandbox.stripe.store import Store
 from domain.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.stripe import Client, StripeProvider, make_client
 from runtime.identity import new_id
-from sandbox.stripe.app import build
-from sandbox.stripe.core import Sandbox
-from sandbox.stripe.store import Store
 from tests.providers.harness import Can, Webhook, Wire, key
 from tests.support.sandboxes import STRIPE_KEY, serving
 

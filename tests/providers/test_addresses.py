@@ -5,6 +5,7 @@ import hashlib
 import pytest
 import wallycore
 
+from dev.sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
 from providers.chains.addresses import (
     AccountKey,
     BadAccount,
@@ -15,7 +16,6 @@ from providers.chains.addresses import (
     checksummed,
     ton_raw,
 )
-from sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
 
 #: BIP-84's own vectors, account 0: the extended keys, and the first two receiving addresses.
 BIP84_PRIVATE = (

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dev.sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
+from dev.sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT
 from providers.chains.addresses import BitcoinAccount, EthereumAccount
 from providers.chains.base import ChainDeposit, ChainView, Watcher
 from providers.chains.evm import EvmWatcher
 from providers.payments.base import ProviderUnavailable
-from sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
-from sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT
 from tests.support.chains import CHAIN_OF, ChainsInTest
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

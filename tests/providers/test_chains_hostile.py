@@ -11,13 +11,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from dev.sandbox.chains.accounts import TON_ADDRESS
 from providers.chains.answers import Node
 from providers.chains.base import Watcher
 from providers.chains.esplora import EsploraWatcher
 from providers.chains.evm import TRANSFER_TOPIC, EvmWatcher
 from providers.chains.ton import TonWatcher
 from providers.payments.base import ProviderUnavailable
-from sandbox.chains.accounts import TON_ADDRESS
 from tests.support.chains import answering
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

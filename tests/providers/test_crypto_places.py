@@ -6,9 +6,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from dev.sandbox.chains.accounts import TON_ADDRESS
 from domain.payment.snapshot import CreatePayment, MovementKind, ProviderStatus
 from runtime.database import Database, driver_connection
-from sandbox.chains.accounts import TON_ADDRESS
 from tests.providers.crypto_world import World, deposit_of
 from tests.providers.harness import key
 from tests.support.chains import AMOUNTS

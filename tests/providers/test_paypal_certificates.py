@@ -7,10 +7,10 @@ import httpx2
 import pytest
 from cryptography import x509
 
+from dev.sandbox.paypal.certificates import make_chain
 from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.paypal.provider import trusted_roots
 from providers.payments.paypal.webhooks import CERT_NAMES
-from sandbox.paypal.certificates import make_chain
 from tests.providers.paypal_signer import BODY, CERT_URL, NOW, Signer
 from tests.support.paypal import a_chain
 

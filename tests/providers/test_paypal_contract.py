@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from dev.sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
+from dev.sandbox.paypal.certificates import Authority
 from domain.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.paypal import PayPalProvider
 from runtime.identity import new_id
-from sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
-from sandbox.paypal.certificates import Authority
 from tests.providers.contract import AdapterContract
 from tests.providers.harness import Can, Webhook, Wire, key, paid_movement
 from tests.support.paypal import Recorder, RunningPayPal, a_payment, running_paypal

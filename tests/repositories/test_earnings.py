@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from dev.stack.postgres import Postgres
 from domain import accounts
 from repositories.earnings import MOST_SEIZED, seizable
 from runtime.database import Database
-from stack.postgres import Postgres
 from tests.conftest import new_database
 
 pytestmark = pytest.mark.db

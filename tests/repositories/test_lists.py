@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from dev.stack.postgres import Postgres
 from domain.contract import ContractStatus
 from repositories import (
     agent,
@@ -31,7 +32,6 @@ from repositories import (
     reconciliation,
 )
 from runtime.database import Database
-from stack.postgres import Postgres
 from tests.conftest import new_database
 from tests.support.plans import blocks_read
 

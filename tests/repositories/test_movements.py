@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from dev.stack.postgres import Postgres
 from repositories import movement
 from repositories.movement import MovementFilter, Position
 from runtime.database import Database
-from stack.postgres import Postgres
 from tests.conftest import new_database
 from tests.support.books import NOW
 from tests.support.plans import blocks_read

@@ -18,12 +18,12 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from api.codec import COOKIE, SESSION_SECONDS, Session, codec_router, ui_origins
+from dev.stack.temporal import find_temporal
 from domain.access import Actor, Role
 from domain.errors import Unauthenticated
 from runtime.identity import new_id
 from runtime.settings import Settings
 from runtime.temporal import connect
-from stack.temporal import find_temporal
 from tests.runtime.conftest import KEY_ONE, KEY_TWO
 from tests.runtime.sample import Books, Pay, SampleWorkflow
 

@@ -14,12 +14,12 @@ from temporalio.common import MetricMeter
 from temporalio.worker import Worker
 
 from api.middleware import Edge
+from dev.stack.temporal import free_port
 from domain.errors import InsufficientFunds
 from runtime.identity import new_id
 from runtime.metrics import RENDERED_SECONDS, ApiMetrics, client_runtime, worker_runtime
 from runtime.settings import Settings
 from runtime.temporal import connect
-from stack.temporal import free_port
 from tests.runtime.sample import Books, Pay, SampleWorkflow
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

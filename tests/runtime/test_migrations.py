@@ -5,8 +5,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from stack.migrate import alembic, migrate
-from stack.process import StackError
+from dev.stack.migrate import alembic, migrate
+from dev.stack.process import StackError
 
 pytestmark = pytest.mark.db
 

@@ -189,8 +189,8 @@ def test_private_key_where_a_public_one_belongs_is_a_wrong_setting() -> None:
         ("-m", "manage", "temporal", "ensure"),
         ("-m", "manage", "verify"),
         ("-m", "alembic", "current"),
-        ("-m", "stack", "run"),
-        ("-m", "stack", "demo"),
+        ("-m", "dev.stack", "run"),
+        ("-m", "dev.stack", "demo"),
     ],
     ids=" ".join,
 )

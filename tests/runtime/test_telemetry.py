@@ -11,9 +11,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from dev.stack.postgres import Postgres
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
-from stack.postgres import Postgres
 
 
 class Collector:

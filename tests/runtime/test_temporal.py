@@ -13,12 +13,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.search_attributes import AGENT_ID, ALL, AMOUNT_MINOR, CURRENCY, ORG_ID, STATE, search_attributes
+from dev.stack.temporal import free_port
 from manage import main
 from runtime import logs
 from runtime.identity import new_id
 from runtime.settings import Settings
 from runtime.temporal import SearchAttributesMissing, connect, ensure, ensure_search_attributes
-from stack.temporal import free_port
 from tests.runtime.conftest import KEY_ONE
 
 NAMES = sorted(key.name for key in ALL)

@@ -6,10 +6,10 @@ import httpx2
 import pytest
 import stripe
 
+from dev.sandbox.stripe.app import build
+from dev.sandbox.stripe.core import API_VERSION, Sandbox
+from dev.sandbox.stripe.store import Store
 from providers.payments.stripe.client import HttpClient
-from sandbox.stripe.app import build
-from sandbox.stripe.core import API_VERSION, Sandbox
-from sandbox.stripe.store import Store
 from tests.support.sandboxes import STRIPE_KEY, serving
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.claim import Claim, Ports, variable
-from stack.process import Process, Program, StackError
-from stack.supervisor import Stack
+from dev.stack.claim import Claim, Ports, variable
+from dev.stack.process import Process, Program, StackError
+from dev.stack.supervisor import Stack
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_data_directory_of_somebody_else_is_refused_and_left_as_it_was(
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the children of a dead process")
 def test_killed_launcher_takes_its_children_with_it(tmp_path: Path) -> None:
     launcher = (
-        "import sys, time; from pathlib import Path; from stack.process import Process, Program;"
+        "import sys, time; from pathlib import Path; from dev.stack.process import Process, Program;"
         "child = Process(Program('child', (sys.executable, '-c', 'import time; time.sleep(60)'), Path(sys.argv[1])));"
         "print(child.pid, flush=True); time.sleep(60)"
     )

@@ -20,12 +20,12 @@ import jsonschema
 import pytest
 import yaml
 
+from dev.stack.claim import Ports, variable
+from dev.stack.postgres import Postgres, running_postgres
+from dev.stack.temporal import find_temporal
 from manage import main
 from runtime.roles import put_back, scram_verifier, set_passwords
 from runtime.settings import Settings
-from stack.claim import Ports, variable
-from stack.postgres import Postgres, running_postgres
-from stack.temporal import find_temporal
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {f"BURSAR_{name.upper()}" for name in Settings.model_fields}

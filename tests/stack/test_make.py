@@ -83,7 +83,7 @@ def test_ci_runs_both_the_checks_and_the_tests_and_fails_with_either(tmp_path: P
 def test_books_of_a_stack_that_does_not_run_cannot_be_proved_and_the_user_is_told_what_to_do(tmp_path: Path) -> None:
     for verb in ("verify", "reconcile"):
         done = subprocess.run(
-            [sys.executable, "-m", "stack", verb],
+            [sys.executable, "-m", "dev.stack", verb],
             cwd=ROOT,
             env={**os.environ, "BURSAR_DATA_DIR": str(tmp_path)},
             capture_output=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.postgres import (
+from dev.stack.postgres import (
     MAX_SOCKET_PATH_BYTES,
     PROGRAMS,
     SOCKET_NAME,
@@ -16,7 +16,7 @@ from stack.postgres import (
     running_postgres,
     wait_until_ready,
 )
-from stack.process import Process, StackError, runs
+from dev.stack.process import Process, StackError, runs
 
 pytestmark = pytest.mark.db
 

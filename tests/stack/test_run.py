@@ -17,9 +17,9 @@ import httpx2
 import psutil
 import pytest
 
-from stack.claim import Claim, Ports, variable
-from stack.process import runs
-from stack.supervisor import PARTS
+from dev.stack.claim import Claim, Ports, variable
+from dev.stack.process import runs
+from dev.stack.supervisor import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"operator", "arbiter", "validator", "client", "finance", "auditor", "agent", "studio"}
@@ -42,7 +42,7 @@ class Launcher:
         self.data_dir = data_dir
         ports = dict.fromkeys((variable(port.name) for port in fields(Ports)), "0")
         self.process = subprocess.Popen(
-            [sys.executable, *(("-c", program) if program else ("-m", "stack", "run"))],
+            [sys.executable, *(("-c", program) if program else ("-m", "dev.stack", "run"))],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -145,7 +145,7 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Pat
 
         for verb, said in (("verify", "The books balance."), ("reconcile", "stripe: ")):
             proof = subprocess.run(
-                [sys.executable, "-m", "stack", verb],
+                [sys.executable, "-m", "dev.stack", verb],
                 cwd=ROOT,
                 env={**os.environ, "BURSAR_DATA_DIR": str(data_dir)},
                 capture_output=True,
@@ -214,7 +214,7 @@ def test_occupied_port_is_an_error_that_names_the_variable(data_dir: Path) -> No
 
 def test_death_of_make_during_the_start_stops_what_was_started(data_dir: Path) -> None:
     # Between the test and the launcher stands what `make` is: a process that only waits for it.
-    waits = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'stack', 'run', '--end-with-parent'])"
+    waits = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'dev.stack', 'run', '--end-with-parent'])"
     with launched(data_dir, waits) as launcher:
         launcher.wait_for("postgres  ready")
         postgres = launcher.processes()["postgres"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from dev.stack.claim import Ports
+from dev.stack.sandboxes import SANDBOXES, Sandboxes
 from runtime.settings import Settings
-from stack.claim import Ports
-from stack.sandboxes import SANDBOXES, Sandboxes
 
 API = "http://127.0.0.1:8000"
 

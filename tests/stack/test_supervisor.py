@@ -8,11 +8,11 @@ import psutil
 import pytest
 from temporalio.client import Client
 
-import stack.supervisor
 from contracts import search_attributes
+from dev.stack import supervisor
+from dev.stack.process import StackError
+from dev.stack.supervisor import Stack
 from runtime.temporal import ensure_search_attributes
-from stack.process import StackError
-from stack.supervisor import Stack
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -89,7 +89,7 @@ async def test_part_that_keeps_dying_is_given_up_with_its_log(data_dir: Path, mo
     broken.write_text("#!/bin/sh\necho the cause of it all\nexit 3\n")
     broken.chmod(0o755)
     monkeypatch.setenv("TEMPORAL_CLI", str(broken))
-    monkeypatch.setattr(stack.supervisor, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
     given_up = Stack(data_dir, parts=("temporal",))
     with pytest.raises(StackError, match=r"temporal ended with exit code 3, the 6th time (.|\n)*the cause of it all"):
         await given_up.start()
@@ -97,14 +97,14 @@ async def test_part_that_keeps_dying_is_given_up_with_its_log(data_dir: Path, mo
 
 def cut_off(pycache: Path) -> None:
     """Leave of the stored bytecode what a full disk would have left."""
-    compiled = [*pycache.rglob("sandbox/stripe/*.pyc")]
+    compiled = [*pycache.rglob("dev/sandbox/stripe/*.pyc")]
     assert compiled
     for path in compiled:
         path.write_bytes(path.read_bytes()[:-100])
 
 
 async def test_bytecode_that_a_full_disk_cut_off_is_made_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stack.supervisor, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
     said: list[str] = []
     for start in (1, 2):
         sandbox = Stack(data_dir, parts=("stripe",), say=said.append)

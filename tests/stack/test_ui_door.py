@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from stack.supervisor import Stack
-from stack.ui_door import is_for_this_machine
+from dev.stack.supervisor import Stack
+from dev.stack.ui_door import is_for_this_machine
 
 pytestmark = [pytest.mark.temporal]
 

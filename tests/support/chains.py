@@ -7,6 +7,10 @@ from typing import Any
 
 import httpx2
 
+from dev.sandbox.chains import accounts
+from dev.sandbox.chains.app import build
+from dev.sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT
+from dev.sandbox.chains.store import Store
 from domain.payment.snapshot import CreatePayment
 from providers.chains.addresses import BitcoinAccount, EthereumAccount, TonAccount
 from providers.chains.esplora import EsploraWatcher
@@ -16,10 +20,6 @@ from providers.payments.crypto import Chain, CryptoProvider
 from providers.payments.deposits import DepositBook
 from providers.rates import HttpRates
 from runtime.identity import new_id
-from sandbox.chains import accounts
-from sandbox.chains.app import build
-from sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT
-from sandbox.chains.store import Store
 
 #: After how many blocks a deposit is final in these tests.
 CONFIRMATIONS = {"btc": 2, "evm": 3, "ton": 1}

@@ -23,13 +23,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dev.sandbox.paypal import shapes
+from dev.sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
+from dev.sandbox.paypal.app import create_app
+from dev.sandbox.paypal.certificates import SIGNING_NAME, make_chain
 from domain.payment.snapshot import CreatePayment, Snapshot
 from providers.payments.paypal import PayPalProvider
 from providers.payments.paypal.client import PayPalClient
-from sandbox.paypal import shapes
-from sandbox.paypal.accounts import CLIENT_ID, CLIENT_SECRET, WEBHOOK_ID
-from sandbox.paypal.app import create_app
-from sandbox.paypal.certificates import SIGNING_NAME, make_chain
 from tests.support.paypal_openapi import published
 
 #: Where PayPal's published documents are, if they are.

@@ -17,9 +17,9 @@ import stripe
 import uvicorn
 from starlette.applications import Starlette
 
+from dev.stack.migrate import ROOT
+from dev.stack.temporal import free_port
 from providers.payments.stripe.client import HttpClient
-from stack.migrate import ROOT
-from stack.temporal import free_port
 
 START_SECONDS = 30.0
 STRIPE_KEY = "sk_test_bursar"
@@ -70,9 +70,9 @@ class RunningStripe:
 def running_stripe(
     data_dir: Path, *arguments: str, port: int | None = None, webhook_secret: str = ""
 ) -> Iterator[RunningStripe]:
-    """Runs `python -m sandbox.stripe` on a directory until the block ends; the same directory continues its state."""
+    """Runs `dev.sandbox.stripe` on a directory until the block ends; the same directory continues its state."""
     port = port or free_port()
-    command = [sys.executable, "-m", "sandbox.stripe", "--port", str(port), "--data", str(data_dir), *arguments]
+    command = [sys.executable, "-m", "dev.sandbox.stripe", "--port", str(port), "--data", str(data_dir), *arguments]
     environment = {**os.environ, "STRIPE_SANDBOX_WEBHOOK_SECRET": webhook_secret}
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     running = RunningStripe(f"http://127.0.0.1:{port}", process.pid, process)

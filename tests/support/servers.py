@@ -21,11 +21,11 @@ from typing import Any
 
 import psutil
 
-from stack.claim import Ports, variable
-from stack.migrate import ROOT, migrate
-from stack.postgres import Postgres, wait_until_ready
-from stack.process import Process, Program, StackError, log_tail
-from stack.temporal import Temporal, free_port, start_temporal
+from dev.stack.claim import Ports, variable
+from dev.stack.migrate import ROOT, migrate
+from dev.stack.postgres import Postgres, wait_until_ready
+from dev.stack.process import Process, Program, StackError, log_tail
+from dev.stack.temporal import Temporal, free_port, start_temporal
 
 ADDRESS_VARIABLE = "BURSAR_TEST_SERVERS"
 TEMPLATE_DATABASE = "bursar_template"
@@ -104,7 +104,7 @@ class TestServers:
         }
         program = Program(
             name="stack",
-            argv=(sys.executable, "-m", "stack", "run"),
+            argv=(sys.executable, "-m", "dev.stack", "run"),
             log_file=self.directory / "stack.log",
             env={**os.environ, **settings},
             cwd=ROOT,

@@ -31,6 +31,7 @@ from contracts.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
+from dev.stack.temporal import find_temporal
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow.state import Escrow, Terms
@@ -48,7 +49,6 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
 from services.crypto_deposit import PostgresDepositBook
-from stack.temporal import find_temporal
 from tests.conftest import TIME_SKIPPING
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS

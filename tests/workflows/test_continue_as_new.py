@@ -8,12 +8,12 @@ from temporalio.testing import WorkflowEnvironment
 
 from contracts import search_attributes
 from contracts.payment import PaymentInput
+from dev.stack.temporal import find_temporal
 from domain.errors import Conflict
 from domain.escrow.state import MAX_EVIDENCE_BYTES, Artifact, Escrow, Milestone
 from domain.payment.state import Fulfilment
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.temporal import find_temporal
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import stage_on
 from tests.workflows.tills import for_escrow, till

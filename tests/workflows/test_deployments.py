@@ -10,9 +10,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from contracts import search_attributes
+from dev.stack.temporal import find_temporal
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.temporal import find_temporal
 from tests.workflows.conftest import stage_on
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]

@@ -14,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from api.v1.escrows import commands
 from contracts import search_attributes
 from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow, EscrowCommand
+from dev.stack.temporal import find_temporal
 from domain.errors import Conflict, Unavailable
 from models.escrow_notice import EscrowNotice
 from repositories import escrow_notice as notices
@@ -22,7 +23,6 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.temporal import find_temporal
 from tests.conftest import TIME_SKIPPING
 from tests.support.histories import replay_and_keep
 from tests.workflows.behind import delivered_without_a_run, funded_without_a_run, resumed

@@ -13,10 +13,10 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from contracts import search_attributes
+from dev.stack.temporal import find_temporal
 from domain.escrow.state import Milestone
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.temporal import find_temporal
 from tests.support.histories import FOLDER, replay_and_keep, replayer
 from tests.workflows import lagging_runs, payment_runs
 from tests.workflows.behind import delivered_without_a_run, resumed

@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from commands.verify import verify
+from dev.stack.postgres import Postgres
 from domain.errors import WrongState
-from stack.postgres import Postgres
 from tests.conftest import DatabaseUrls
 from tests.workflows.conftest import Award
 

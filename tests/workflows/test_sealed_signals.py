@@ -26,6 +26,7 @@ from temporalio.testing import WorkflowEnvironment
 from api.codec import codec_router
 from contracts import search_attributes
 from contracts.escrow import ApproveEscrow
+from dev.stack.temporal import find_temporal
 from domain.access import Actor, Role
 from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import RECEIPT_WINDOW
@@ -36,7 +37,6 @@ from runtime.interceptors import domain_error_from
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from stack.temporal import find_temporal
 from tests.workflows.conftest import Job, Stage, stage_on, with_plugin
 from tests.workflows.tills import COMMANDS, Till, paid, till
 

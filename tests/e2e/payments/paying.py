@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from stack.running import Running
+from dev.stack.running import Running
 from tests.e2e.conftest import Caller, World, good
 
 Json = dict[str, Any]

@@ -9,12 +9,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
-from sandbox.chains.app import build
-from sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT, Ethereum
-from sandbox.chains.store import Store
-from sandbox.chains.token import SUPPLY, TRANSFER, transfer_call
-from stack.temporal import free_port
+from dev.sandbox.chains.accounts import BTC_XPUB, ETH_XPUB, TON_ADDRESS
+from dev.sandbox.chains.app import build
+from dev.sandbox.chains.ethereum import CHAIN_ID, USDC_CONTRACT, Ethereum
+from dev.sandbox.chains.store import Store
+from dev.sandbox.chains.token import SUPPLY, TRANSFER, transfer_call
+from dev.stack.temporal import free_port
 
 SOMEBODY = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94"
 ROOT = Path(__file__).resolve().parents[3]
@@ -128,7 +128,7 @@ async def test_faults_happen_as_often_as_ordered():
 
 def test_it_runs_as_a_process_on_the_loopback_and_continues_where_it_was_killed(tmp_path: Path):
     port = free_port()
-    command = [sys.executable, "-m", "sandbox.chains", "--port", str(port), "--data", str(tmp_path)]
+    command = [sys.executable, "-m", "dev.sandbox.chains", "--port", str(port), "--data", str(tmp_path)]
     tips: list[dict[str, int]] = []
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx2.HTTPTransport(retries=8)) as client:
         for ending in (signal.SIGKILL, signal.SIGTERM):

@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from dev.sandbox.paypal import shapes
+from dev.stack.migrate import ROOT
+from dev.stack.temporal import free_port
 from domain.payment.snapshot import ProviderStatus
-from sandbox.paypal import shapes
-from stack.migrate import ROOT
-from stack.temporal import free_port
 from tests.support.paypal import DOCUMENTS, a_payment, keep_chain, mismatches, running_inbox, running_paypal
 from tests.support.paypal_openapi import published
 from tests.support.sandboxes import await_health
@@ -51,7 +51,7 @@ async def test_state_survives_a_restart(tmp_path):
 def test_the_process_serves_and_signs_with_a_root_of_its_own(tmp_path):
     keep_chain(tmp_path)
     port = free_port()
-    command = [sys.executable, "-m", "sandbox.paypal", "--port", str(port), "--data", str(tmp_path)]
+    command = [sys.executable, "-m", "dev.sandbox.paypal", "--port", str(port), "--data", str(tmp_path)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         await_health(f"http://127.0.0.1:{port}", process)

@@ -5,9 +5,9 @@ import httpx2
 import pytest
 import stripe
 
-from sandbox.stripe.app import build
-from sandbox.stripe.core import Sandbox, control, task
-from sandbox.stripe.store import Store
+from dev.sandbox.stripe.app import build
+from dev.sandbox.stripe.core import Sandbox, control, task
+from dev.sandbox.stripe.store import Store
 from tests.support.sandboxes import serving
 
 PATH = "/v1/customers"

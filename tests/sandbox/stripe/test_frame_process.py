@@ -7,8 +7,8 @@ import sys
 import httpx2
 import pytest
 
+from dev.stack.migrate import ROOT
 from providers.payments.stripe.client import HttpClient
-from stack.migrate import ROOT
 from tests.sandbox.stripe.receiver import Receiver
 from tests.support.sandboxes import running_stripe, serving
 
@@ -121,7 +121,7 @@ async def test_endpoint_of_the_command_line_survives_a_reset(data_dir):
 
 
 async def test_secret_without_an_endpoint_is_refused(data_dir):
-    command = [sys.executable, "-m", "sandbox.stripe", "--port", "1", "--data", str(data_dir)]
+    command = [sys.executable, "-m", "dev.sandbox.stripe", "--port", "1", "--data", str(data_dir)]
     environment = {**os.environ, "STRIPE_SANDBOX_WEBHOOK_SECRET": "x"}
     ended = await asyncio.to_thread(
         subprocess.run, command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -5,8 +5,8 @@ import stripe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.stripe import parameters, schemas
-from sandbox.stripe.errors import Refusal
+from dev.sandbox.stripe import parameters, schemas
+from dev.sandbox.stripe.errors import Refusal
 
 
 async def refusal(sandbox, path, data):

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.stripe import cards, money
-from sandbox.stripe.card_table import CARDS
-from sandbox.stripe.core import Refusal
+from dev.sandbox.stripe import cards, money
+from dev.sandbox.stripe.card_table import CARDS
+from dev.sandbox.stripe.core import Refusal
 
 
 def test_ids_of_one_number_behave_alike():

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.stripe import core, operations
-from sandbox.stripe.core import Refusal, Sandbox
-from sandbox.stripe.store import Store
+from dev.sandbox.stripe import core, operations
+from dev.sandbox.stripe.core import Refusal, Sandbox
+from dev.sandbox.stripe.store import Store
 from tests.sandbox.stripe.test_money_conservation import agree
 
 operations.load()

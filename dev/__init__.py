@@ -1,0 +1,1 @@
+"""The embedded stack, stand-ins for providers and measurements; the product never imports them."""

@@ -1,0 +1,58 @@
+"""GET balance over HTTP against a bare endpoint that reads one row."""
+
+import asyncio
+import os
+import sys
+
+from dev.bench.rows import Row, alternate
+from dev.bench.world import World, free_port
+
+CONNECTIONS = 16
+SECONDS = 3.0
+ROUNDS = 5
+
+
+async def _load(port: int, path: str, *headers: str) -> float:
+    command = [
+        sys.executable,
+        "-m",
+        "dev.bench.http_load",
+        "127.0.0.1",
+        str(port),
+        path,
+        str(CONNECTIONS),
+        str(SECONDS),
+    ]
+    process = await asyncio.create_subprocess_exec(*command, *headers, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise RuntimeError("the load generator failed")
+    return float(out.split()[0])
+
+
+async def run(world: World) -> list[Row]:
+    """Measure both in turn, each server with one process."""
+    port = free_port()
+    environment = {**os.environ, "BENCH_DATABASE_URL": world.database_url, "BENCH_PORT": str(port)}
+    bare = await asyncio.create_subprocess_exec(sys.executable, "-m", "dev.bench.bare_api", env=environment)
+    try:
+        await world.wait_for(f"http://127.0.0.1:{port}/row")
+        key = f"Authorization: Bearer {world.keys['client']}"
+        for warm_up in ((world.port, "/api/v1/billing/balance", key), (port, "/row")):
+            await _load(*warm_up)
+        ours, theirs = await alternate(
+            lambda: _load(world.port, "/api/v1/billing/balance", key), lambda: _load(port, "/row"), ROUNDS
+        )
+    finally:
+        bare.terminate()
+        await bare.wait()
+    return [
+        Row(
+            name="GET balance over HTTP, one process, 16 connections",
+            value=ours,
+            unit="requests/s",
+            against="bare FastAPI + asyncpg, one row",
+            baseline=theirs,
+            target=0.5,
+        )
+    ]

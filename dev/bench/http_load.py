@@ -1,0 +1,41 @@
+"""A small HTTP/1.1 client for load: a process of its own, some keep-alive connections, one request at a time on each.
+
+`python -m dev.bench.http_load HOST PORT PATH CONNECTIONS SECONDS [HEADER…]` prints requests a second and the p50 in
+milliseconds. It counts only answers of 200 and stops at anything else.
+"""
+
+import asyncio
+import statistics
+import sys
+import time
+
+from dev.bench.client import Connection
+
+
+async def _one(connection: Connection, request: bytes, until: float, times: list[float]) -> None:
+    clock = time.perf_counter
+    try:
+        while (began := clock()) < until:
+            status, body = await connection.send(request)
+            if status != 200:
+                raise SystemExit(f"unexpected answer: {status} {body!r}")
+            times.append(clock() - began)
+    finally:
+        connection.close()
+
+
+async def load(host: str, port: int, path: str, connections: int, seconds: float, headers: list[str]) -> str:
+    """Send requests until the time is over and return the two figures."""
+    lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", *headers]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+    times: list[float] = []
+    began = time.perf_counter()
+    await asyncio.gather(*(_one(Connection(host, port), request, began + seconds, times) for _ in range(connections)))
+    return f"{len(times) / (time.perf_counter() - began):.1f} {statistics.median(times) * 1000:.3f}"
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    name, number, target, count, duration, *extra = sys.argv[1:]
+    print(uvloop.run(load(name, int(number), target, int(count), float(duration), extra)))

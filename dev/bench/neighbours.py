@@ -1,0 +1,303 @@
+"""What callers of other organizations notice of one that is busy: postings, news of payments, refunds that pay debts.
+
+`python -m dev.bench.neighbours` measures these rows alone, on a PostgreSQL of its own with fsync on. Those of other
+organizations and those of the busy one are processes of their own. They run in turn alone and beside each other, and a
+ratio is the median over the rounds. On two cores the busy ones take processor time besides what they lock.
+"""
+
+import asyncio
+import os
+import secrets
+import statistics
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import asyncpg
+
+from activities.escrow import EscrowActivities
+from activities.payment import PaymentBooks
+from contracts.escrow import RecordEscrowEvent
+from contracts.payment import PaymentEvent, RecordPayment
+from dev.bench.books import BOOKS, Server, alone
+from dev.bench.rows import Row
+from dev.bench.world import World
+from dev.stack.migrate import migrate
+from domain import accounts
+from domain.access import Actor, Role
+from domain.accounts import Account
+from domain.escrow import commands as escrows
+from domain.escrow.state import Escrow, Outcome, Terms
+from domain.payment import commands as payments
+from domain.payment.converge import Observation, converge
+from domain.payment.snapshot import (
+    Movement,
+    MovementKind,
+    ProviderStatus,
+    RefundSnapshot,
+    RefundStatus,
+    Snapshot,
+)
+from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from ledger.gateway import Ledger
+from runtime.database import Database
+from runtime.identity import new_id
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
+OTHERS, BUSY = 8, 40
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MUCH = 10**12
+DAY = 86_400
+ISSUANCE, COMMISSION = (accounts.platform(stream, "CREDIT") for stream in ("credit_issuance", "commission"))
+NUMBERS = count(1)
+RUN = secrets.token_hex(6)
+
+Act = Callable[[], Awaitable[None]]
+
+
+def org_of(caller: int, *, busy: bool) -> str:
+    """Name the organization of a caller; all busy ones share one."""
+    return "org_busy" if busy else f"org_{caller}"
+
+
+async def prepare(server: Server) -> None:
+    """Make the database with the organizations."""
+    owner = await asyncpg.connect(server.url("postgres", "postgres"))
+    await owner.execute(f"DROP DATABASE IF EXISTS {BOOKS} WITH (FORCE)")
+    await owner.execute(f"CREATE DATABASE {BOOKS}")
+    await owner.close()
+    await asyncio.to_thread(migrate, server.url("postgres", BOOKS))
+    owner = await asyncpg.connect(server.url("postgres", BOOKS))
+    # Escrows are measured without the contracts that they belong to.
+    await owner.execute("ALTER TABLE escrows DROP CONSTRAINT fk_escrows_contract_id_contracts")
+    await _move(Ledger(owner), ISSUANCE, COMMISSION, 1)  # both opened first, as everywhere
+    for org in {org_of(caller, busy=busy) for busy in (True, False) for caller in range(OTHERS)}:
+        await owner.execute(
+            "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, 'bench', $1)", org
+        )
+    await owner.close()
+
+
+async def _move(ledger: Ledger, source: Account, destination: Account, amount_minor: int) -> None:
+    await ledger.post(
+        key=f"bench:{RUN}:{next(NUMBERS)}",
+        kind="bench",
+        source=source,
+        destination=destination,
+        amount_minor=amount_minor,
+        effective_at=NOW,
+    )
+
+
+async def _connected(database: Database) -> Ledger:
+    url = database.platform_engine.url.set(drivername="postgresql")
+    return Ledger(await asyncpg.connect(url.render_as_string(hide_password=False)))
+
+
+async def posting(database: Database, org: str) -> Act:
+    """Pay a little commission, one posting a transaction."""
+    ledger, wallet = await _connected(database), accounts.org_credits(org)
+    await _move(ledger, ISSUANCE, wallet, MUCH)
+    return lambda: _move(ledger, wallet, COMMISSION, 1)
+
+
+async def news(database: Database, org: str) -> Act:
+    """Book a payment whose news come at once: received, refunded at the provider's own site, both with their goods."""
+    books = PaymentBooks(database)
+    actor = Actor(principal="bench", role=Role.OWNER, org_id=org)
+
+    async def act() -> None:
+        terms = PaymentTerms(
+            payment_id=new_id("pay"),
+            org_id=org,
+            provider="stripe",
+            amount_minor=1000,
+            currency="USD",
+            purpose=Purpose(kind=PurposeKind.CREDITS, goods_asset="CREDIT", goods_minor=100_000_000),
+            description="100 credits",
+            created_at=NOW,
+            expires_at=NOW + timedelta(days=1),
+        )
+        first = payments.created(terms, actor=actor)
+        outcomes = [first, *converge(first.payment, Observation(snapshot=_snapshot(terms), at=NOW, revalued={}))]
+        events = tuple(PaymentEvent.of(outcome, at=NOW) for outcome in outcomes)
+        message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=NOW)
+        if not (await books.record(message)).applied:
+            raise RuntimeError("the books did not take the news")
+
+    return act
+
+
+def _snapshot(terms: PaymentTerms) -> Snapshot:
+    ref, refund = f"pi_{terms.payment_id}", f"re_{terms.payment_id}"
+    charged = Movement(
+        key=f"ch_{ref}",
+        kind=MovementKind.CHARGE,
+        amount_minor=terms.amount_minor,
+        fee_minor=59,
+        currency=terms.currency,
+        occurred_at=NOW,
+        ref=ref,
+        payment_id=terms.payment_id,
+    )
+    return Snapshot(
+        ref=ref,
+        status=ProviderStatus.SUCCEEDED,
+        amount_minor=terms.amount_minor,
+        currency=terms.currency,
+        movements=(
+            charged,
+            replace(charged, key=refund, kind=MovementKind.REFUND, amount_minor=-400, fee_minor=0, ref=refund),
+        ),
+        refunds=(
+            RefundSnapshot(ref=refund, refund_id=None, status=RefundStatus.SUCCEEDED, amount_minor=400, created_at=NOW),
+        ),
+    )
+
+
+async def refund(database: Database, org: str) -> Act:
+    """Give a little of an escrow back to an organization that owes more, so that a part of its debt is paid."""
+    activities, contract = EscrowActivities(database), new_id("ctr")
+    terms = Terms(
+        escrow_id=new_id("esc"),
+        contract_id=contract,
+        payer_org_id=org,
+        payee_org_id="org_payee",
+        agent_id="agt_bench",
+        currency="CREDIT",
+        amount_minor=10**9,
+        signatories=(),
+        required_signatures=0,
+        validation_threshold_e4=8000,
+        commission_bps=500,
+        fund_seconds=DAY,
+        deliver_seconds=DAY,
+        review_seconds=DAY,
+        evidence_seconds=DAY,
+        decision_seconds=DAY,
+        grace_seconds=DAY,
+        dispute_default_share_e4=5000,
+    )
+    payer = Actor(principal="bench", role=Role.OWNER, org_id=org)
+    payee = Actor(principal="bot", role=Role.AGENT, org_id="org_payee", agent_id="agt_bench")
+
+    async def write(outcome: Outcome) -> Escrow:
+        command = f"{RUN}:{next(NUMBERS)}"
+        numbered = escrows.numbered(outcome, command_id=command, now=NOW)
+        message = RecordEscrowEvent(
+            escrow=numbered.escrow,
+            event=numbered.event,
+            command_id=command,
+            actor=numbered.actor,
+            moves=numbered.moves,
+            details=dict(numbered.details),
+            at=NOW,
+        )
+        if not (await activities.record_event(message)).applied:
+            raise RuntimeError("the books did not take the event")
+        return numbered.escrow
+
+    # Whatever comes in pays the debt, so the credits that are put in come for each escrow.
+    ledger = await _connected(database)
+    await _move(ledger, ISSUANCE, accounts.org_credits(org), terms.amount_minor)
+    escrow = await write(escrows.opened(terms, actor=payer, now=NOW))
+    escrow = await write(escrows.fund(escrow, actor=payer, source=escrows.CREDITS, now=NOW))
+    await _move(ledger, accounts.org_debt(org, "CREDIT"), ISSUANCE, terms.amount_minor)
+
+    async def act() -> None:
+        nonlocal escrow
+        escrow = await write(escrows.refund(escrow, actor=payee, amount_minor=1))
+
+    return act
+
+
+KINDS: dict[str, Callable[[Database, str], Awaitable[Act]]] = {"posting": posting, "news": news, "refund": refund}
+
+
+async def _load(kind: str, url: str, callers: int, *, busy: bool) -> None:
+    """Do one thing over and over from so many callers; says when it is ready, waits for a line, prints the rate."""
+    # Who waits behind so many of its own organization waits for long.
+    database = Database(url, url, pool_size=callers, statement_timeout=timedelta(minutes=5), pre_ping=False)
+    acts = [await KINDS[kind](database, org_of(caller, busy=busy)) for caller in range(callers)]
+    await asyncio.gather(*(act() for act in acts))
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    done, began = 0, time.monotonic()
+    until = began + SECONDS
+
+    async def work(act: Act) -> None:
+        nonlocal done
+        while time.monotonic() < until:
+            await act()
+            done += 1
+
+    await asyncio.gather(*(work(act) for act in acts))
+    print(done / (time.monotonic() - began), flush=True)
+    await database.close()
+
+
+async def _started(server: Server, kind: str, callers: int, *, busy: bool) -> Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dev.bench.neighbours", kind, server.url("bursar_platform", BOOKS), str(callers),
+        str(int(busy)), stdin=PIPE, stdout=PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    if await process.stdout.readline() != b"ready\n":
+        raise RuntimeError(f"the load of {kind} failed")
+    return process
+
+
+async def _rates(server: Server, kind: str, *groups: tuple[int, bool]) -> list[float]:
+    processes = [await _started(server, kind, callers, busy=busy) for callers, busy in groups]
+    answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
+    return [float(out) for out, _ in answers]
+
+
+async def measure(server: Server) -> list[Row]:
+    """Measure each kind in turns, alone and beside the busy organization."""
+    await prepare(server)
+    rows = []
+    names = {"posting": "postings", "news": "news of payments", "refund": "refunds that pay a debt"}
+    for kind, name in names.items():
+        pairs: list[tuple[float, float, float]] = []
+        for number in range(ROUNDS):
+            both = [(OTHERS, False), (BUSY, True)]
+            if number % 2:
+                beside = await _rates(server, kind, *both)
+                [by_themselves] = await _rates(server, kind, both[0])
+            else:
+                [by_themselves] = await _rates(server, kind, both[0])
+                beside = await _rates(server, kind, *both)
+            pairs.append((by_themselves, beside[0], beside[1]))
+        baseline = statistics.median(alone for alone, _, _ in pairs)
+        busy = statistics.median(rate for _, _, rate in pairs)
+        rows.append(
+            Row(
+                name=f"{name}, {OTHERS} callers beside {BUSY} of one organization ({busy:,.0f}/s)",
+                value=baseline * statistics.median(beside / alone for alone, beside, _ in pairs),
+                unit="/s",
+                against=f"the {OTHERS} alone",
+                baseline=baseline,
+                target=0.7 if kind == "posting" else None,
+            )
+        )
+    return rows
+
+
+async def run(world: World) -> list[Row]:
+    """Measure on the bench's own stack."""
+    return await measure(Server.of(world))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        import uvloop
+
+        uvloop.run(_load(sys.argv[1], sys.argv[2], int(sys.argv[3]), busy=bool(int(sys.argv[4]))))
+    else:
+        asyncio.run(alone(measure))

@@ -1,0 +1,218 @@
+"""The demo: drives a stack through the main story over HTTP, shows each step, and proves that the books balance.
+
+A stack that runs on the data directory is used; otherwise a fresh one runs for the length of the demo. Whatever is not
+as the story expects it is told at the end, and the exit code is 1.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+
+from dev.stack.migrate import ROOT
+from dev.stack.narrator import Narrator, Say, StoryEnded
+from dev.stack.payment_story import PaymentStory
+from dev.stack.running import Running
+from dev.stack.stories import STORIES, Story
+from dev.stack.supervisor import Stack
+
+ZERO = Decimal("0.00")
+ENOUGH = Decimal("500.00")
+_BALANCES = """
+SELECT CASE WHEN a.path LIKE 'escrow/%' THEN 'escrow' ELSE a.path END AS path, sum(b.posted)::bigint AS posted
+FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.asset = 'CREDIT' GROUP BY 1
+"""
+
+
+@asynccontextmanager
+async def some_stack(data_dir: Path, say: Say) -> AsyncIterator[Running]:
+    """Find the stack that runs on the data directory, or run a fresh one as long as the block lasts."""
+    try:
+        running = Running.read(data_dir / "dev.json")
+        async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+            (await client.get(f"{running.api_url}/readyz")).raise_for_status()
+    except (OSError, ValueError, KeyError, httpx2.HTTPError):
+        say(f"No stack runs on {data_dir}; starting a fresh one for this demo.")
+    else:
+        say(f"Using the stack that runs on {data_dir}.")
+        yield running
+        return
+    with tempfile.TemporaryDirectory(prefix="bursar-demo-") as directory:
+        os.chmod(directory, 0o711)
+        stack = Stack(Path(directory) / "data", say=lambda line: say(f"  {line}"))
+        await stack.start()
+        try:
+            yield Running.read(stack.dev_file)
+        finally:
+            await stack.stop()
+
+
+class EscrowStories:
+    """Tells stories of escrows paid with credits, and compares who holds what before and after."""
+
+    def __init__(self, narrator: Narrator) -> None:
+        """Take who tells them."""
+        self._narrator = narrator
+        self._running = narrator.running
+
+    async def tell(self, stories: Sequence[Story]) -> None:
+        """Tell the stories between a look at the balances before and one after."""
+        await self._grant_if_poor()
+        before = await self._balances()
+        for number, story in enumerate(stories, 1):
+            self._narrator.say(f"\n{number}. {story.title}")
+            try:
+                await self._story(story)
+            except StoryEnded:
+                continue
+        after = await self._balances()
+        self._show_balances(before, after)
+        self._expect_balances(before, after, stories)
+
+    async def _story(self, story: Story) -> None:
+        told, agent = self._narrator, self._running.ids["agent"]
+        contract = await told.post("client", "/contracts", {**story.contract, "agent_id": agent})
+        told.say(f"   {contract['title']}, for {contract['price']} {contract['currency']} ({contract['id']})")
+        told.expect(f"{story.title}: terms outside of the listing", tuple(contract["outside_listing"]), story.outside)
+        if contract["status"] == "proposed":
+            await self._agree(contract)
+        escrow = await told.post("client", "/escrows", {"contract_id": contract["id"]})
+        for act in story.acts:
+            escrow = await told.post(act.role, f"/escrows/{escrow['id']}/{act.path}", act.body)
+            told.say(f"   {act.words:<44} {escrow['status']:<10} {_held(escrow)}")
+            told.expect(f"{story.title}: status after “{act.words}”", escrow["status"], act.status)
+        shown = {name: escrow[f"{name}_amount"] for name in ("funded", "released", "refunded", "commission")}
+        told.say("   " + " · ".join(f"{name} {value}" for name, value in shown.items()))
+        for name, value in story.amounts.items():
+            told.expect(f"{story.title}: {name}", shown[name], value)
+        parts = sum(Decimal(shown[name]) for name in ("released", "refunded", "commission"))
+        told.expect(f"{story.title}: released + refunded + commission", parts, Decimal(shown["funded"]))
+        await self._timeline(escrow)
+
+    async def _agree(self, contract: dict[str, Any]) -> None:
+        """Show that a proposal gets no escrow, and have the agent accept it."""
+        told, terms = self._narrator, " and ".join(contract["outside_listing"])
+        await told.be_refused("client", "/escrows", {"contract_id": contract["id"]}, "contract.not_accepted")
+        told.say(f"   {terms} are outside of the agent's listing: a proposal, which gets no escrow")
+        accepted = await told.post("agent", f"/contracts/{contract['id']}/acceptance")
+        told.say(f"   {'the agent accepts':<44} {accepted['status']}")
+        told.expect("status after the agent accepted", accepted["status"], "accepted")
+
+    async def _timeline(self, escrow: dict[str, Any]) -> None:
+        timeline = await self._narrator.get("client", f"/escrows/{escrow['id']}/timeline")
+        self._narrator.say("   timeline")
+        for event in timeline["data"]:
+            who = event["actor"].rpartition("/")[2]
+            moved = event["transfer_id"] or ""
+            self._narrator.say(
+                f"     {event['number']:>2}  {event['at'][11:19]}  {event['kind']:<19} {who:<13} {moved}".rstrip()
+            )
+        self._narrator.say(f"   run  {self._running.run_url(escrow['workflow_id'])}")
+
+    async def _grant_if_poor(self) -> None:
+        balance = await self._narrator.get("client", "/billing/balance")
+        if Decimal(balance["available"]) < ENOUGH:
+            body = {"organization_id": self._running.ids["client_org"], "amount": "1000.00", "source": "promotion"}
+            await self._narrator.post("operator", "/credits/grants", body)
+
+    async def _balances(self) -> dict[str, Decimal]:
+        """Read who holds what: the payer over HTTP, the rest in the books."""
+        balance = await self._narrator.get("client", "/billing/balance")
+        agent = self._running.ids["agent"]
+        connection = await asyncpg.connect(self._running.database_url)
+        try:
+            rows = await connection.fetch(_BALANCES)
+        finally:
+            await connection.close()
+        minor: dict[str, int] = {row["path"]: row["posted"] for row in rows}
+
+        def credits_of(path: str) -> Decimal:
+            return Decimal(minor.get(path, 0)).scaleb(-6)
+
+        return {
+            "payer, credits": Decimal(balance["available"]),
+            "agent, earnings": credits_of(f"agent/{agent}/earnings/CREDIT"),
+            "platform, commission": credits_of("platform/commission"),
+            "held in escrow": credits_of("escrow"),
+        }
+
+    def _show_balances(self, before: dict[str, Decimal], after: dict[str, Decimal]) -> None:
+        self._narrator.say(f"\nBalances in CREDIT     {'before':>14} {'after':>14} {'change':>12}")
+        for name, amount in before.items():
+            change = after[name] - amount
+            self._narrator.say(f"  {name:<20} {amount:>14,.2f} {after[name]:>14,.2f} {change:>+12,.2f}")
+
+    def _expect_balances(self, before: dict[str, Decimal], after: dict[str, Decimal], stories: Sequence[Story]) -> None:
+        def total(name: str) -> Decimal:
+            return sum((Decimal(story.amounts[name]) for story in stories), ZERO)
+
+        expected = {
+            "payer, credits": total("refunded") - total("funded"),
+            "agent, earnings": total("released"),
+            "platform, commission": total("commission"),
+            "held in escrow": ZERO,
+        }
+        for name, change in expected.items():
+            self._narrator.expect(f"balance of {name}", after[name] - before[name], change)
+        self._narrator.expect("all changes together", sum(after.values()) - sum(before.values()), ZERO)
+
+
+def _held(escrow: dict[str, Any]) -> str:
+    out = sum(Decimal(escrow[f"{name}_amount"]) for name in ("released", "refunded", "commission"))
+    return f"held {Decimal(escrow['funded_amount']) - out:>7,.2f}"
+
+
+def verify_books(database_url: str) -> subprocess.CompletedProcess[str]:
+    """Run the proof of the books as an auditor would."""
+    return subprocess.run(
+        [sys.executable, "-m", "ledger", "verify", "--database-url", database_url],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def prove_books(narrator: Narrator) -> None:
+    """Show the proof of the books, and note it when they are damaged."""
+    narrator.say("\nThe books (python -m ledger verify)")
+    result = verify_books(narrator.running.database_url)
+    for line in (result.stdout + result.stderr).strip().splitlines():
+        narrator.say(f"  {line}")
+    narrator.expect("exit code of ledger verify", result.returncode, 0)
+
+
+async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, with_payments: bool = True) -> int:
+    """Tell the stories on the stack of the data directory or a fresh one; the exit code is 1 when anything is off."""
+    async with some_stack(data_dir, say) as running:
+        base = f"{running.api_url}/api/v1"
+        async with httpx2.AsyncClient(base_url=base, trust_env=False, timeout=60) as http:
+            narrator = Narrator(running, http, say)
+            try:
+                await EscrowStories(narrator).tell(stories)
+                if with_payments:
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 1)
+            except StoryEnded:
+                say("   The story ends here.")
+            prove_books(narrator)
+    if narrator.problems:
+        say("\nThis is off:")
+        for problem in narrator.problems:
+            say(f"  - {problem}")
+        return 1
+    say("\nEvery step went as it should, and the books balance.")
+    return 0
+
+
+def main(data_dir: Path) -> int:
+    """Run the demo for the command line."""
+    return asyncio.run(demo(data_dir, lambda line: print(line, flush=True)))

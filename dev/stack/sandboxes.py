@@ -1,0 +1,171 @@
+"""The stand-ins for providers: which of them run, how, and the settings that point the product at them.
+
+A stand-in runs where the environment names no account of one's own: a key of Stripe, a client id of PayPal, or a place
+to receive coins at. Its settings and its state are its part of the data directory, so both survive a restart together.
+"""
+
+import json
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+
+from dev.sandbox.chains import accounts as chains
+from dev.sandbox.paypal import accounts as paypal
+from dev.stack.claim import Ports
+from dev.stack.migrate import ROOT
+from dev.stack.parts import python_environment
+from dev.stack.process import Process, Program
+from dev.stack.seed import write_private
+
+SANDBOXES = ("stripe", "paypal", "chains")
+BLOCK_SECONDS = 3
+
+#: Each of these names an account of one's own.
+_OWN_ACCOUNT = {
+    "stripe": ("BURSAR_STRIPE_API_KEY",),
+    "paypal": ("BURSAR_PAYPAL_CLIENT_ID",),
+    "chains": ("BURSAR_BTC_XPUB", "BURSAR_ETH_XPUB", "BURSAR_TON_ADDRESS"),
+}
+#: What nobody wants to wait for on their own machine; the environment may say otherwise.
+_PACE = {
+    "BURSAR_FIRST_POLL": "PT2S",
+    "BURSAR_CHAIN_POLL": "PT2S",
+    "BURSAR_BTC_CONFIRMATIONS": "2",
+    "BURSAR_EVM_CONFIRMATIONS": "3",
+    "BURSAR_TON_CONFIRMATIONS": "1",
+}
+
+
+class SandboxPart:
+    """One stand-in; ready when its control surface says so."""
+
+    grace_seconds = 5.0
+
+    def __init__(self, name: str, port: int, data_dir: Path, env: Mapping[str, str], *arguments: str) -> None:
+        """Take its name, where it listens, the stack's data directory, and what its command line says besides."""
+        self.name = name
+        self.url = f"http://127.0.0.1:{port}"
+        self._state = data_dir / name
+        self._log_file = data_dir / "logs" / f"{name}.log"
+        module = (sys.executable, "-m", f"dev.sandbox.{name}")
+        self._argv = (*module, "--port", str(port), "--data", str(self._state), *arguments)
+        self._env = python_environment(env, data_dir)
+
+    def prepare(self) -> None:
+        """Make the directory of its state."""
+        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def program(self) -> Program:
+        """Return its command line."""
+        return Program(name=self.name, argv=self._argv, log_file=self._log_file, env=self._env, cwd=ROOT)
+
+    async def problem(self, process: Process) -> str | None:  # noqa: ARG002
+        """Ask its control surface."""
+        try:
+            async with httpx2.AsyncClient(trust_env=False, timeout=5) as client:
+                answer = await client.get(f"{self.url}/_control/health")
+        except httpx2.HTTPError as error:
+            return str(error) or type(error).__name__
+        return None if answer.status_code == 200 else f"answers {answer.status_code}: {answer.text[:300]}"
+
+
+class StripeSandboxPart(SandboxPart):
+    """The stand-in for Stripe; what its webhooks are signed with is kept beside its state."""
+
+    def __init__(self, port: int, data_dir: Path, api_url: str, env: Mapping[str, str]) -> None:
+        """Read the secrets that an earlier start made, or make them up."""
+        self._secrets_file = data_dir / "stripe" / "secrets.json"
+        try:
+            kept: dict[str, str] = json.loads(self._secrets_file.read_text())
+        except FileNotFoundError:
+            kept = {"api_key": f"sk_test_{secrets.token_hex(16)}", "webhook_secret": f"whsec_{secrets.token_hex(16)}"}
+        self.api_key, self.webhook_secret = kept["api_key"], kept["webhook_secret"]
+        env = {**env, "STRIPE_SANDBOX_WEBHOOK_SECRET": self.webhook_secret}
+        super().__init__("stripe", port, data_dir, env, "--webhook", f"{api_url}/api/v1/webhooks/stripe")
+
+    def prepare(self) -> None:
+        """Keep the secrets for the next start."""
+        super().prepare()
+        write_private(self._secrets_file, {"api_key": self.api_key, "webhook_secret": self.webhook_secret})
+
+
+class Sandboxes:
+    """The stand-ins of one stack.
+
+    Attributes:
+        parts: those that run, by name.
+        settings: what makes the worker and the web process talk to them.
+        dev: what `dev.json` tells of them; null for those that do not run.
+    """
+
+    def __init__(
+        self, data_dir: Path, ports: Ports, api_url: str, wanted: frozenset[str], environment: Mapping[str, str]
+    ) -> None:
+        """Choose among the wanted ones; the environment is the product's, without the settings that are made here."""
+        self.parts: dict[str, SandboxPart] = {}
+        self.settings: dict[str, str] = {}
+        self.dev: dict[str, str | None] = dict.fromkeys(
+            (
+                *("stripe_api_base", "stripe_control_url", "stripe_api_key", "stripe_webhook_secret"),
+                *("paypal_api_base", "chains_url"),
+            )
+        )
+        self._data_dir, self._ports, self._api_url, self._environment = data_dir, ports, api_url, environment
+        own = {name for name, variables in _OWN_ACCOUNT.items() if any(environment.get(each) for each in variables)}
+        for name, add in (("stripe", self._add_stripe), ("paypal", self._add_paypal), ("chains", self._add_chains)):
+            if name in wanted - own:
+                add()
+        if self.parts:
+            pace = {**_PACE, "BURSAR_PAYMENT_RETURN_URL": f"{api_url}/"}
+            self.settings |= {name: environment.get(name) or value for name, value in pace.items()}
+
+    def _add_stripe(self) -> None:
+        url = f"http://127.0.0.1:{self._ports.stripe_sandbox}"
+        part = StripeSandboxPart(self._ports.stripe_sandbox, self._data_dir, self._api_url, self._environment)
+        self.parts["stripe"] = part
+        self.settings |= {
+            "BURSAR_STRIPE_API_KEY": part.api_key,
+            "BURSAR_STRIPE_API_BASE": url,
+            "BURSAR_STRIPE_PUBLISHABLE_KEY": "pk_test_sandbox",
+            "BURSAR_STRIPE_WEBHOOK_SECRETS": part.webhook_secret,
+        }
+        self.dev |= {
+            "stripe_api_base": url,
+            "stripe_control_url": f"{url}/_control",
+            "stripe_api_key": part.api_key,
+            "stripe_webhook_secret": part.webhook_secret,
+        }
+
+    def _add_paypal(self) -> None:
+        port, webhook = self._ports.paypal_sandbox, ("--webhook", f"{self._api_url}/api/v1/webhooks/paypal")
+        url = f"http://127.0.0.1:{port}"
+        self.parts["paypal"] = SandboxPart("paypal", port, self._data_dir, self._environment, *webhook)
+        self.settings |= {
+            "BURSAR_PAYPAL_CLIENT_ID": paypal.CLIENT_ID,
+            "BURSAR_PAYPAL_CLIENT_SECRET": paypal.CLIENT_SECRET,
+            "BURSAR_PAYPAL_API_BASE": url,
+            "BURSAR_PAYPAL_WEBHOOK_ID": paypal.WEBHOOK_ID,
+            # The sandbox has written it before the worker and the web process start, which read it then.
+            "BURSAR_PAYPAL_TRUST_ROOTS": str(self._data_dir / "paypal" / paypal.ROOT_FILE),
+        }
+        self.dev |= {"paypal_api_base": url}
+
+    def _add_chains(self) -> None:
+        port, mining = self._ports.chains_sandbox, ("--block-seconds", str(BLOCK_SECONDS))
+        url = f"http://127.0.0.1:{port}"
+        self.parts["chains"] = SandboxPart("chains", port, self._data_dir, self._environment, *mining)
+        self.settings |= {
+            "BURSAR_BTC_XPUB": chains.BTC_XPUB,
+            "BURSAR_ETH_XPUB": chains.ETH_XPUB,
+            "BURSAR_TON_ADDRESS": chains.TON_ADDRESS,
+            "BURSAR_ESPLORA_URL": f"{url}/btc/api",
+            "BURSAR_EVM_RPC_URL": f"{url}/evm",
+            "BURSAR_EVM_USDC_CONTRACT": chains.USDC_CONTRACT,
+            "BURSAR_EVM_CHAIN_ID": str(chains.CHAIN_ID),
+            "BURSAR_TON_API_URL": f"{url}/ton",
+            "BURSAR_RATES_URL": self._environment.get("BURSAR_RATES_URL") or f"{url}/rates",
+        }
+        self.dev |= {"chains_url": url}

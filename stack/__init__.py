@@ -1,4 +1,0 @@
-"""The embedded stack for development and tests: PostgreSQL, Temporal, sandboxes, worker and API under one launcher.
-
-The product never imports it. `python -m stack run` is what `make run` calls.
-"""
