@@ -7,15 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from runtime.database import Database
 
 
-async def somebody_waits(database: Database) -> None:
-    """Return once a transaction waits for another one."""
+async def somebody_waits(database: Database, *, after: str | None = None) -> str:
+    """Return once a transaction waits for another one, and which it is; with `after`, once it is not that one."""
     waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        "SELECT pid || ' since ' || xact_start FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    found = 0
-    while not found:
+    while True:
         async with database.platform() as session:
-            found = int(await session.scalar(waiting) or 0)
+            for each in await session.scalars(waiting):
+                if each != after:
+                    return str(each)
 
 
 async def accounts_are_locked(session: AsyncSession) -> bool:

@@ -43,6 +43,7 @@ from models.escrow import EscrowEventRow
 from models.organization import Organization
 from providers.payments.registry import Providers
 from repositories import escrow as escrows
+from runtime import reach
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
@@ -54,6 +55,7 @@ from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
+from tests.workflows import tills
 from tests.workflows.desks import Desk
 from worker import make_worker
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
@@ -276,13 +278,14 @@ async def stage_on(
     build_id: str | None = None,
     chains: ChainsInTest | None = None,
     sealed_signals: bool = False,
+    fake: FakeProvider | None = None,
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
     try:
         client = with_plugin(env.client)
         deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
-        fake = FakeProvider()
+        fake = fake or FakeProvider()
         providers = Providers(dict.fromkeys(("fake", "stripe"), fake))
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
@@ -310,6 +313,19 @@ async def stage(timeskip_env: WorkflowEnvironment, database_urls: Any) -> AsyncI
 
 
 @pytest.fixture(scope="session")
+async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own, for tests whose only worker comes and goes."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=TIME_SKIPPING,
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
 async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
     """A worker whose payments only listen, on a server of its own: on the shared one, others would take their tasks."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(
@@ -320,6 +336,13 @@ async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
     )
     async with environment, mailroom_on(environment, with_plugin(environment.client), database_urls) as made:
         yield made
+
+
+@pytest.fixture
+def short_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a run that waits for the books ask for what came meanwhile within a second, where it takes four."""
+    for module in (reach, tills):
+        monkeypatch.setattr(module, "TASK_TIMEOUT", timedelta(seconds=1))
 
 
 Award = Callable[..., Awaitable[Job]]

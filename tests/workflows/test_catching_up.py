@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from contracts.catch_up import CatchUp, dated, take_version
-from contracts.escrow import CommandResult
 from domain.errors import DomainError, WrongState
 from domain.escrow import commands as rules
 from domain.payment import commands as payment_rules
@@ -59,13 +58,6 @@ async def looks(job: Job | Till) -> int:
 # Escrows --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_command_that_the_books_allow_is_done_although_the_run_is_behind(award: Award) -> None:
-    job = await disputed_behind(award)
-    assert (await job.send("resolve", job.arbiter, payee_share_e4=6000)).status == "split"
-    assert await job.end() == "split"
-    assert await job.kinds() == ["opened", "funded", "delivered", "disputed", "resolved"]
-
-
 async def test_a_command_that_the_books_refuse_is_refused_with_what_they_say(award: Award) -> None:
     job = await delivered_behind(award)
     with pytest.raises(WrongState) as caught:
@@ -105,28 +97,6 @@ async def test_two_callers_at_once_are_both_served(award: Award) -> None:
     assert (await job.kinds())[3:] == ["disputed", "evidence_submitted", "evidence_submitted"]
 
 
-@pytest.mark.parametrize(("ahead", "asks"), [(0, 0), (90, 1)])
-async def test_catching_up_with_nothing_changes_nothing(award: Award, ahead: int, asks: int) -> None:
-    job = await (await award()).delivered()
-    before, known = await looks(job), (await job.state()).version
-    told = CatchUp(version=known + ahead)
-    result = await job.handle.execute_update("catch_up", told, result_type=CommandResult)
-    assert (result.status, result.version) == ("delivered", known)
-    assert await looks(job) == before + asks
-    assert await job.kinds() == ["opened", "funded", "delivered"]
-    assert (await job.send("validate", job.validator, score_e4=9000)).status == "released"
-
-
-async def test_a_signal_that_the_books_allow_is_done_although_the_run_is_behind(award: Award) -> None:
-    job = await award()
-    await job.open()
-    outcome = rules.fund(await job.state(), actor=job.procurement, source="credits", now=datetime.now(UTC))
-    await committed_behind_the_run(job, outcome, "lost-fund")
-    await job.handle.signal("dispute", {"operator": "kim", "command_id": "freeze"})
-    await job.told("disputed")
-    assert await job.kinds() == ["opened", "funded", "disputed"]
-
-
 async def test_a_signal_that_the_books_refuse_is_recorded_with_what_they_say(award: Award) -> None:
     job = await delivered_behind(award)
     await job.handle.signal("resolve", {"operator": "kim", "payee_share": "0.5"})
@@ -144,17 +114,6 @@ async def test_money_that_the_run_has_not_seen_can_be_refunded(stage: Stage) -> 
         assert (await tell(made, "refund", amount_minor=400)).status == "partially_refunded"
         assert (await made.state()).refunds[0].state is RefundState.SUCCEEDED
         assert await made.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
-
-
-async def test_what_the_run_does_not_know_to_be_authorized_can_be_captured(stage: Stage) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await till(stage, manual_capture=True)
-        await made.create()
-        made.there.authorize()
-        await booked_behind_the_run(made)
-        assert (await made.state()).status is PaymentStatus.REQUIRES_CAPTURE
-        assert (await tell(made, "capture", amount_minor=600)).status == "succeeded"
-        assert (await made.state()).received_minor == 600
 
 
 async def test_a_payment_refuses_with_what_the_books_say(stage: Stage) -> None:
@@ -189,14 +148,6 @@ async def test_two_refunds_at_once_of_money_that_the_run_has_not_seen(stage: Sta
         assert sum(refund.amount_minor for refund in made.there.refunds.values()) == 700
 
 
-async def test_a_refund_by_signal_of_money_that_the_run_has_not_seen(stage: Stage) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await paid_behind(stage)
-        await made.handle.signal("refund", {"operator": "kim", "amount": "4.00"})
-        assert (await made.until("partially_refunded")).refunded_minor == 400
-        assert "command_refused" not in await made.kinds()
-
-
 async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(stage: Stage) -> None:
     with stage.env.with_time_skipping_disabled():
         made = await till(stage, method_ref="pm_ok")
@@ -212,17 +163,6 @@ async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(st
         while (await made.state()).refunds[0].state is not RefundState.SUCCEEDED:
             pass
         assert len(made.there.refunds) == 1
-
-
-@pytest.mark.parametrize(("ahead", "asks"), [(0, 0), (90, 1)])
-async def test_a_payment_that_catches_up_with_nothing_stays_as_it_is(stage: Stage, ahead: int, asks: int) -> None:
-    with stage.env.with_time_skipping_disabled():
-        made = await till(stage, method_ref="pm_ok")
-        await made.create()
-        before, known = await looks(made), await made.state()
-        await made.handle.execute_update("catch_up", CatchUp(version=known.version + ahead))
-        assert await looks(made) == before + asks
-        assert await made.state() == known
 
 
 # What a refusal carries -----------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """No worker while a deadline passes: what was sent in time counts, whatever the timer says."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -9,12 +8,9 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.testing import WorkflowEnvironment
 
 from api.v1.escrows import commands
-from contracts import search_attributes
 from contracts.escrow import ApproveEscrow, DeliverEscrow, DisputeEscrow, EscrowCommand
-from dev.stack.temporal import find_temporal
 from domain.errors import Conflict, Unavailable
 from models.escrow_notice import EscrowNotice
 from repositories import escrow_notice as notices
@@ -22,26 +18,11 @@ from runtime.database import Database
 from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
-from runtime.temporal import data_converter
-from tests.conftest import TIME_SKIPPING
 from tests.support.histories import replay_and_keep
 from tests.workflows.behind import delivered_without_a_run, funded_without_a_run, resumed
 from tests.workflows.conftest import Award, Job, Stage, stage_on, with_plugin
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
-
-
-@pytest.fixture(scope="module")
-async def server() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of this file's own, because its only worker comes and goes."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment:
-        yield environment
 
 
 async def fired(job: Job) -> None:
@@ -52,14 +33,14 @@ async def fired(job: Job) -> None:
             return
 
 
-async def test_a_dispute_signalled_too_late_is_refused(server, database_urls):
+async def test_a_dispute_signalled_too_late_is_refused(idle_server, database_urls):
     """The worker was back within seconds, so the deadline acts as ever."""
-    async with stage_on(server, database_urls) as stage:
+    async with stage_on(idle_server, database_urls) as stage:
         job = await (await stage.award()).delivered()
-    passing = asyncio.create_task(server.fast_forward(job.handle, timedelta(days=3, hours=1)))
+    passing = asyncio.create_task(idle_server.fast_forward(job.handle, timedelta(days=3, hours=1)))
     await fired(job)
     await job.handle.signal("dispute", {"reason": "look at this"})
-    async with stage_on(server, database_urls) as job.stage:
+    async with stage_on(idle_server, database_urls) as job.stage:
         assert await job.end() == "released"
         await passing
         assert await job.kinds() == ["opened", "funded", "delivered", "review_expired"]
@@ -229,8 +210,10 @@ class Unreachable:
         raise RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
 
 
-async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_worker_is_back(server, database_urls):
-    async with stage_on(server, database_urls) as stage:
+async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_worker_is_back(
+    idle_server, database_urls
+):
+    async with stage_on(idle_server, database_urls) as stage:
         job = await (await stage.award()).delivered()
     database = Database(database_urls.tenant, database_urls.platform)
     deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
@@ -238,14 +221,14 @@ async def test_pitfall_37_a_dispute_whose_sender_got_no_answer_counts_when_the_w
         settings=SimpleNamespace(command_timeout=timedelta(seconds=1)), database=database, metrics=deps.metrics
     )
     command = dispute(job)
-    job.stage = away = Stage(server, with_plugin(server.client), database, deps)
+    job.stage = away = Stage(idle_server, with_plugin(idle_server.client), database, deps)
     with pytest.raises(Unavailable):
         await commands.send(impatient, Unreachable(), await job.state(), "dispute", command)
-    passing = asyncio.create_task(server.fast_forward(job.handle, timedelta(days=3, hours=1)))
+    passing = asyncio.create_task(idle_server.fast_forward(job.handle, timedelta(days=3, hours=1)))
     await fired(job)
     passing.cancel()
     await asyncio.gather(passing, return_exceptions=True)
-    async with stage_on(server, database_urls):
+    async with stage_on(idle_server, database_urls):
         assert (await job.told("disputed")).command_id == command.command_id
         again = await commands.send(away.deps, away.client, await job.state(), "dispute", command)
         assert again.status == "disputed"

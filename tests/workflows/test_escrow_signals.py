@@ -5,9 +5,6 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from temporalio.api.common.v1 import Payload
-from temporalio.client import WorkflowUpdateFailedError
-from temporalio.common import RawValue
 
 from domain.errors import Conflict
 from repositories import audit
@@ -151,35 +148,6 @@ async def test_a_malformed_signal_is_recorded_and_changes_nothing(award, name, p
     assert refused.actor == "temporal-ui:operator"
 
 
-NOT_JSON = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{"))
-UNKNOWN = RawValue(Payload(metadata={"encoding": b"binary/unheard-of"}, data=b"\x00"))
-
-
-@pytest.mark.parametrize("name", ["approve", "dispute", "resolve", "cancel"])
-@pytest.mark.parametrize(
-    "given",
-    [(), (None,), ([],), ("now",), (7,), (True,), ({}, {}), (NOT_JSON,), (UNKNOWN,), (RawValue(Payload()),)],
-    ids=["nothing", "null", "list", "text", "number", "boolean", "two", "broken", "unknown", "empty"],
-)
-async def test_pitfall_32_a_signal_without_a_message_is_refused_and_deadlines_still_act(award, name, given):
-    job = await (await award()).delivered()
-    await job.handle.signal(name, args=given)
-    refused = await job.told("command_refused")
-    assert (refused.status, refused.details["command"]) == ("delivered", name)
-    assert refused.details["code"] == "request.invalid"
-    await job.pass_time(days=3, hours=1)
-    assert await job.end() == "released"
-
-
-@pytest.mark.parametrize("given", [(), (None,), ([],), ("1",), ({"version": "x"},), ({"version": 1}, {"version": 1})])
-async def test_pitfall_32_a_catch_up_without_its_message_is_refused_and_deadlines_still_act(award, given):
-    job = await (await award()).delivered()
-    with pytest.raises(WorkflowUpdateFailedError):
-        await job.handle.execute_update("catch_up", args=given)
-    await job.pass_time(days=3, hours=1)
-    assert await job.end() == "released"
-
-
 async def test_a_share_typed_as_a_number_is_taken(award):
     job = await (await award()).disputed()
     await job.handle.signal("resolve", {"payee_share": 0.6})
@@ -232,30 +200,6 @@ async def someone_waits_for(stage, job):
         async with stage.database.platform() as session:
             if await session.scalar(waiting):
                 return
-
-
-async def test_cancelling_the_run_gives_the_money_back(award):
-    job = await (await award()).funded()
-    await job.handle.cancel()
-    assert await job.end() == "cancelled"
-    assert (await job.money())["payer"] == 100_000_000
-
-
-async def test_cancelling_a_run_that_cannot_be_cancelled_is_noted_and_it_goes_on(award):
-    job = await (await award()).delivered()
-    await job.handle.cancel()
-    await job.told("command_refused")
-    await job.send("validate", job.validator, score_e4=10_000)
-    assert await job.end() == "released"
-    assert "command_refused" in await job.kinds()
-
-
-async def test_a_terminated_run_is_started_again_from_the_books(award):
-    job = await (await award()).delivered()
-    await job.handle.terminate("by hand")
-    with job.stage.env.with_time_skipping_disabled():
-        assert (await job.send("validate", job.validator, score_e4=10_000)).status == "released"
-    assert (await job.money())["payee"] == 47_500_000
 
 
 async def test_a_timer_says_what_happens_when_it_fires(award):

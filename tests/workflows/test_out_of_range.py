@@ -1,5 +1,6 @@
 """Commands that no honest caller sends, straight through Temporal: each is refused, and time goes on."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,13 +39,17 @@ async def busy(job: Job) -> AsyncIterator[None]:
         yield
 
 
-@pytest.mark.parametrize("share", [-1, 10_001, 10**30, -(10**30)])
-async def test_a_share_that_is_none_is_refused_by_a_run_that_is_busy(award: Award, share: int):
+@pytest.mark.usefixtures("short_tasks")
+async def test_a_share_that_is_none_is_refused_by_a_run_that_is_busy(award: Award):
     job = await (await award()).delivered()
-    command = ResolveEscrow(command_id="c", actor=ARBITER, payee_share_e4=share)
     with job.stage.env.with_time_skipping_disabled():
         async with busy(job):
-            assert await refused(job.handle.execute_update("resolve", command)) == "request.invalid"
+            commands = [
+                ResolveEscrow(command_id="c", actor=ARBITER, payee_share_e4=share)
+                for share in (-1, 10_001, 10**30, -(10**30))
+            ]
+            asking = (refused(job.handle.execute_update("resolve", command)) for command in commands)
+            assert await asyncio.gather(*asking) == ["request.invalid"] * len(commands)
     await job.pass_time(days=30)
     assert await job.end() in {"split", "refunded", "released"}
 
@@ -54,13 +59,14 @@ PAYLOAD = {"encoding": b"json/protobuf", "messageType": b"temporal.api.common.v1
 PROTO = RawValue(Payload(metadata=PAYLOAD, data=b"{}"))
 
 
-@pytest.mark.parametrize("given", [NULL, PROTO], ids=["null", "another kind"])
-async def test_pitfall_32_a_command_without_a_message_is_refused_by_a_run_that_is_busy(award: Award, given: RawValue):
+@pytest.mark.usefixtures("short_tasks")
+async def test_pitfall_32_a_command_without_a_message_is_refused_by_a_run_that_is_busy(award: Award):
     job = await (await award()).delivered()
     with job.stage.env.with_time_skipping_disabled():
         async with busy(job):
-            with pytest.raises(WorkflowUpdateFailedError):
-                await job.handle.execute_update("approve", given)
+            asking = [job.handle.execute_update("approve", given) for given in (NULL, PROTO)]
+            answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [WorkflowUpdateFailedError] * len(asking)
     assert (await job.told("disputed")).actor == "temporal-ui:kim"
 
 

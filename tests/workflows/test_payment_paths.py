@@ -279,14 +279,6 @@ async def test_a_run_that_was_terminated_goes_on_from_the_books(stage: Stage):
     assert stage.fake.count(made.terms.payment_id) == 1
 
 
-async def test_a_cancelled_run_is_a_cancel(stage: Stage):
-    made = await till(stage)
-    await made.create()
-    with stage.env.with_time_skipping_disabled():
-        await made.handle.cancel()
-        assert (await made.until("cancelled")).received_minor == 0
-
-
 async def test_the_payer_has_until_the_deadline_only(stage: Stage):
     made = await till(stage, first_poll_seconds=600)
     await made.create()

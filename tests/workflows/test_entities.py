@@ -1,0 +1,292 @@
+"""The contract that every entity keeps, whatever it is about: `tests/workflows/entities.py` declares each of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
+from temporalio.common import RawValue
+from temporalio.testing import WorkflowEnvironment
+
+from contracts import search_attributes
+from contracts.catch_up import CatchUp
+from contracts.queues import local_activity
+from dev.stack.temporal import find_temporal
+from domain.errors import DomainError
+from runtime import reach
+from runtime.catch_up import catching_up
+from runtime.identity import new_id
+from runtime.settings import Settings
+from runtime.temporal import data_converter
+from tests.conftest import TIME_SKIPPING
+from tests.support.locks import somebody_waits
+from tests.workflows.conftest import Stage, stage_on
+from tests.workflows.entities import ENTITIES, Entity, Inbound, State
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+BY_STATE = [
+    pytest.param(entity, state, id=f"{entity.name}-{state.name}") for entity in ENTITIES for state in entity.states
+]
+BY_MESSAGE = [
+    pytest.param(entity, message, id=f"{entity.name}-{message.kind}-{message.name}")
+    for entity in ENTITIES
+    for message in entity.messages
+]
+BY_ENTITY = [pytest.param(entity, id=entity.name) for entity in ENTITIES]
+
+NOT_JSON = RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{"))
+UNKNOWN = RawValue(Payload(metadata={"encoding": b"binary/unheard-of"}, data=b"\x00"))
+MALFORMED: tuple[tuple[object, ...], ...] = (
+    *((), (None,), ([],), ("now",), (7,), (True,), ({}, {})),
+    *((NOT_JSON,), (UNKNOWN,), (RawValue(Payload()),)),
+)
+
+
+async def told(entity: Entity, one: Any, message: Inbound) -> None:
+    """Give a message to the run through the door, as the API does, and wait for what comes of it."""
+    message.prepare(one)
+    run, sent, client = entity.run(one), message.message(one), one.stage.client
+    if message.kind == "signal":
+        await reach.signal(client, run, message.name, sent)
+    else:
+
+        async def books() -> int:
+            return int((await one.state()).version)
+
+        async def give(update_id: str) -> Any:
+            return await reach.update(client, run, message.name, sent, update_id=update_id, result_type=entity.result)
+
+        command = catching_up(client, run.workflow_id, new_id("upd"), give, books)
+        if message.refused is not None:
+            with pytest.raises(DomainError) as refused:
+                await command()
+            assert refused.value.error_code == message.refused
+            return
+        await command()
+    assert message.event is not None
+    await happened(one, message.event)
+
+
+async def happened(one: Any, event: str, count: int = 1) -> None:
+    while (await one.kinds()).count(event) < count:
+        pass
+
+
+async def left_alone(entity: Entity, one: Any, state: State) -> None:
+    """Have the time pass in which nobody acts."""
+    passing = asyncio.ensure_future(one.stage.env.fast_forward(one.handle, entity.lasts))
+    while (await one.state()).status != state.left_alone:
+        pass
+    await passing
+
+
+# Malformed messages ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entity", BY_ENTITY)
+async def test_pitfall_32_what_comes_without_its_message_is_refused_and_time_still_acts(entity: Entity, stage: Stage):
+    first = entity.states[0]
+    one = await entity.brought(stage, first.name)
+    declared = (await one.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)).definition
+    updates = {each.name for each in declared.update_definitions}
+    signals = {each.name for each in declared.signal_definitions}
+    assert updates == {each.name for each in entity.messages if each.kind == "update"} | {"catch_up"}
+    assert signals == {each.name for each in entity.messages if each.kind == "signal"}
+    with stage.env.with_time_skipping_disabled():
+        for name in sorted(updates):
+            for given in MALFORMED:
+                with pytest.raises(WorkflowUpdateFailedError):
+                    await one.handle.execute_update(name, args=given)
+        for name in sorted(signals):
+            for given in MALFORMED:
+                await one.handle.signal(name, args=given)
+        await happened(one, "command_refused", len(signals) * len(MALFORMED))
+    refused = [event.details for event in await one.timeline() if event.kind == "command_refused"]
+    assert {(each["command"], each["code"]) for each in refused} == {(name, "request.invalid") for name in signals}
+    assert (await one.state()).status == first.name
+    await left_alone(entity, one, first)
+
+
+# No run, and a run that is behind the books ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("entity", "message"), BY_MESSAGE)
+async def test_a_message_starts_the_run_that_is_missing(entity: Entity, message: Inbound, stage: Stage):
+    one = await entity.brought(stage, message.state)
+    await one.handle.terminate("by hand")
+    with stage.env.with_time_skipping_disabled():
+        await told(entity, one, message)
+
+
+@pytest.mark.parametrize(
+    ("entity", "message"),
+    [given for given in BY_MESSAGE if given.values[0].state(given.values[1].state).write is not None],
+)
+async def test_a_message_is_taken_by_a_run_that_is_behind_the_books(entity: Entity, message: Inbound, stage: Stage):
+    state = entity.state(message.state)
+    assert state.follows is not None
+    assert state.write is not None
+    with stage.env.with_time_skipping_disabled():
+        one = await entity.brought(stage, state.follows)
+        await state.write(one)
+        assert (await one.state()).status == state.name
+        await told(entity, one, message)
+
+
+@pytest.mark.parametrize("entity", BY_ENTITY)
+@pytest.mark.parametrize(("ahead", "looks"), [(0, 0), (90, 1)])
+async def test_catching_up_with_nothing_changes_nothing(entity: Entity, ahead: int, looks: int, stage: Stage):
+    with stage.env.with_time_skipping_disabled():
+        one = await entity.brought(stage, entity.states[0].name)
+        before, known = await local_activities(one), await one.state()
+        result = await one.handle.execute_update(
+            "catch_up", CatchUp(version=known.version + ahead), result_type=entity.result
+        )
+        assert (result.status, result.version) == (known.status, known.version)
+        assert await local_activities(one) == before + looks
+        assert await one.state() == known
+
+
+async def local_activities(one: Any) -> int:
+    """Count the results of local activities in the run's history."""
+    history = await one.handle.fetch_history()
+    return sum(event.HasField("marker_recorded_event_attributes") for event in history.events)
+
+
+# A row that somebody else has locked ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an attempt at the books take a third of a second where it may take ten."""
+    defaults: dict[str, Any] = local_activity.__kwdefaults__ or {}
+    assert defaults["timeout"] == timedelta(seconds=10)
+    monkeypatch.setitem(defaults, "timeout", timedelta(milliseconds=300))
+
+
+@pytest.mark.usefixtures("short_attempts")
+@pytest.mark.parametrize("entity", BY_ENTITY)
+async def test_a_row_that_is_locked_for_longer_than_an_attempt_delays_a_command_and_doubles_nothing(
+    entity: Entity, stage: Stage
+):
+    message = ending(entity)
+    one = await entity.brought(stage, message.state)
+    with stage.env.with_time_skipping_disabled():
+        async with stage.database.platform() as session:
+            await entity.lock(session, one)
+            telling = asyncio.ensure_future(told(entity, one, message))
+            first = await somebody_waits(stage.database)
+            await somebody_waits(stage.database, after=first)
+        await telling
+    assert (await one.kinds()).count(message.event) == 1
+
+
+def ending(entity: Entity) -> Inbound:
+    return next(each for each in entity.messages if each.kind == "update" and each.name == entity.ending)
+
+
+async def begun(entity: Entity, one: Any, message: Inbound) -> WorkflowUpdateHandle[Any] | None:
+    """Have the run begin with a message that has to wait for its turn."""
+    handle: WorkflowHandle[Any, Any] = one.handle
+    if message.kind == "signal":
+        await handle.signal(message.name, message.message(one))
+        return None
+    return await handle.start_update(
+        message.name, message.message(one), wait_for_stage=WorkflowUpdateStage.ACCEPTED, result_type=entity.result
+    )
+
+
+@pytest.mark.usefixtures("short_tasks")
+@pytest.mark.parametrize("entity", BY_ENTITY)
+async def test_who_waits_for_its_turn_when_the_entity_ends_is_answered(entity: Entity, stage: Stage):
+    last = ending(entity)
+    with stage.env.with_time_skipping_disabled():
+        one = await entity.brought(stage, last.state, **entity.ends_at_once)
+        async with stage.database.platform() as session:
+            await entity.lock(session, one)
+            telling = asyncio.ensure_future(told(entity, one, last))
+            await somebody_waits(stage.database)
+            others = await asyncio.gather(*(begun(entity, one, each) for each in entity.messages[1:] if each != last))
+        await telling
+        answers = await asyncio.gather(*(each.result() for each in others if each), return_exceptions=True)
+        assert {type(answer) for answer in answers} <= {entity.result, WorkflowUpdateFailedError}
+        await one.handle.result()
+    assert (await one.kinds()).count(last.event) == 1
+
+
+# Cancellation ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("entity", "state"), BY_STATE)
+async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: State, stage: Stage):
+    with stage.env.with_time_skipping_disabled():
+        one = await entity.brought(stage, state.name)
+        await one.handle.cancel()
+        if state.cancelled is None:
+            await happened(one, "command_refused")
+            assert (await one.state()).status == state.name
+        else:
+            while (await one.state()).status != state.cancelled:
+                pass
+    if state.cancelled is None:
+        await left_alone(entity, one, state)
+
+
+# More than one run takes, and no worker at all ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
+    """A stage on a server that suggests a new run after twenty events."""
+    limit = ["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"]
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=[*TIME_SKIPPING, *limit],
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment, stage_on(environment, database_urls) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("entity", "state"), BY_STATE)
+async def test_a_state_outlives_its_run_and_its_time_still_acts(entity: Entity, state: State, short_runs: Stage):
+    one = await entity.brought(short_runs, state.name)
+    known, first_run = await one.state(), (await one.handle.describe()).run_id
+    ahead = CatchUp(version=known.version + 1)
+    while (await one.handle.describe()).run_id == first_run:
+        # More at once than a run takes before it goes on in the next: each is answered, by the one or the other.
+        await asyncio.gather(*(one.handle.execute_update("catch_up", ahead) for _ in range(8)))
+    assert await one.state() == known
+    await left_alone(entity, one, state)
+
+
+@pytest.mark.parametrize("entity", BY_ENTITY)
+async def test_a_deadline_that_passed_without_a_worker_acts_when_one_is_back(
+    entity: Entity, idle_server: WorkflowEnvironment, database_urls: Any
+):
+    timed = [state for state in entity.states if state.left_alone != state.name]
+    async with stage_on(idle_server, database_urls) as before:
+        waiting = [(state, await entity.brought(before, state.name)) for state in timed]
+    passing = [asyncio.ensure_future(idle_server.fast_forward(one.handle, entity.lasts)) for _, one in waiting]
+    for _, one in waiting:
+        await fired(one)
+    async with stage_on(idle_server, database_urls, fake=before.fake) as back:
+        for state, one in waiting:
+            one.stage = back
+            while (await one.state()).status != state.left_alone:
+                pass
+        await asyncio.gather(*passing)
+
+
+async def fired(one: Any) -> None:
+    """Return when a timer of the run has fired on the server."""
+    while True:
+        events = (await one.handle.fetch_history()).events
+        if any(event.HasField("timer_fired_event_attributes") for event in events):
+            return
