@@ -15,9 +15,9 @@ from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
-from activities.payment_providers import PaymentProviders
+from activities.payment_providers import ProviderActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.sweeps import Sweeps
 from composition import make_providers
@@ -110,8 +110,8 @@ def make_worker(
     """
     providers = providers or Providers({})
     escrow, holds = EscrowActivities(database, sealed_signals=sealed_signals), HoldActivities(database)
-    books = PaymentBooks(database, sealed_signals=sealed_signals)
-    asking = PaymentProviders(database, providers, sealed_signals=sealed_signals)
+    books = PaymentActivities(database, sealed_signals=sealed_signals)
+    asking = ProviderActivities(database, providers, sealed_signals=sealed_signals)
     escrows = PaymentEscrows(database, client)
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)

@@ -23,7 +23,7 @@ from domain.accounts import Account
 from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, transfer_kind
-from domain.escrow.state import Escrow, MoveKind, Terms
+from domain.escrow.state import Escrow, EscrowPostingKind, Terms
 from domain.ids import escrow_transfer_key
 from domain.payment.fulfilment import NotPaid, is_reserved
 from domain.state_hash import state_hash
@@ -238,9 +238,9 @@ class EscrowActivities:
         """
         terms, kinds = message.escrow.terms, {move.kind for move in message.moves}
         paying: list[tuple[str, str, Account]] = []
-        if MoveKind.REFUND in kinds:
+        if EscrowPostingKind.REFUND in kinds:
             paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))
-        if MoveKind.RELEASE in kinds and await has_owed(ledger, terms.payee_org_id, terms.currency):
+        if EscrowPostingKind.RELEASE in kinds and await has_owed(ledger, terms.payee_org_id, terms.currency):
             paying.append(("payee_debt", terms.payee_org_id, earnings(terms)))
         if not paying:
             return []

@@ -1,4 +1,4 @@
-"""Writes a payment's events: money, goods, read model, timeline, disputes, alerts and the inbox in one transaction."""
+"""Writes a payment's events: money, entitlements, read model, timeline, disputes, alerts and the inbox, at once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
-from domain.payment.state import AWAITING, RECEIPT_WINDOW, Fulfilment, MoveKind, Payment
+from domain.payment.state import AWAITING, RECEIPT_WINDOW, Fulfilment, Payment, PaymentPostingKind
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
@@ -67,7 +67,7 @@ ALERTED = {
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 
-class PaymentBooks:
+class PaymentActivities:
     """The effects of `PaymentWorkflow` on the books."""
 
     def __init__(self, database: Database, *, sealed_signals: bool = False) -> None:
@@ -275,8 +275,8 @@ class PaymentBooks:
             )
         actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
         if owed:
-            goods = terms.purpose.goods_asset
-            debt = f"{format_amount(owed, goods)} {goods}"
+            entitlement = terms.purpose.goods_asset
+            debt = f"{format_amount(owed, entitlement)} {entitlement}"
             await alert.raise_alert(
                 session,
                 kind="payment.debt",
@@ -286,7 +286,7 @@ class PaymentBooks:
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
                 shared=True,
             )
-            details = {"amount": format_amount(owed, goods), "currency": goods, "because": event.event}
+            details = {"amount": format_amount(owed, entitlement), "currency": entitlement, "because": event.event}
             await audit.record(session, actor, "payment.debt", terms.payment_id, details, terms.org_id)
         if event.actor_detail is not None or what is not None:
             await audit.record(
@@ -377,7 +377,7 @@ def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
     An invoice gives what was spent since it was counted, so where there is one it is counted once more.
     """
     counted = attempt > 1 or all(event.payment.terms.purpose.invoice_id is None for event in message.events)
-    return counted and any(move.kind is MoveKind.EARMARK for event in message.events for move in event.moves)
+    return counted and any(move.kind is PaymentPostingKind.RESERVE for event in message.events for move in event.moves)
 
 
 def _amount(event: PaymentEvent) -> str:

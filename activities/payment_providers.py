@@ -7,16 +7,16 @@ from temporalio import activity
 
 from activities.seals import Seals
 from contracts.escrow import Declined
-from contracts.payment import AskEvidence, AskProvider, AskRefund, ProviderAnswer, RefundAnswer
+from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.errors import Invalid
 from domain.ids import bounded
 from domain.payment.quote import Quote, currency_value
 from domain.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
     CreatePayment,
     DisputeEvidence,
     DisputeStatus,
-    Movement,
-    MovementKind,
     ProviderStatus,
     Snapshot,
 )
@@ -34,7 +34,7 @@ _ENDED = frozenset({ProviderStatus.SUCCEEDED, ProviderStatus.FAILED, ProviderSta
 _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 
 
-class PaymentProviders:
+class ProviderActivities:
     """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again."""
 
     def __init__(self, database: Database, providers: Providers, *, sealed_signals: bool = False) -> None:
@@ -47,7 +47,7 @@ class PaymentProviders:
         self._providers = providers
 
     @activity.defn(name="create_payment")
-    async def create(self, message: AskProvider) -> ProviderAnswer:
+    async def create(self, message: ProviderRequest) -> ProviderResponse:
         """Make the payment at its provider; whatever attempt comes after the first looks there before it makes one.
 
         Effect: one payment there.
@@ -67,7 +67,7 @@ class PaymentProviders:
         return await self._answer(message, make)
 
     @activity.defn(name="find_payment")
-    async def find(self, message: AskProvider) -> ProviderAnswer:
+    async def find(self, message: ProviderRequest) -> ProviderResponse:
         """Look for the payment that a call may have made.
 
         Effect: none.
@@ -78,13 +78,13 @@ class PaymentProviders:
         try:
             found = await self._provider(message.terms).find(asked, idempotency_key=message.key)
         except OutcomeUnknown as error:
-            return ProviderAnswer(unknown=error.detail)
+            return ProviderResponse(unknown=error.detail)
         if found is None:
-            return ProviderAnswer(missing=True)
-        return ProviderAnswer(snapshot=found, revalued=await self._revalued(message, found))
+            return ProviderResponse(missing=True)
+        return ProviderResponse(snapshot=found, revalued=await self._revalued(message, found))
 
     @activity.defn(name="retrieve_payment")
-    async def retrieve(self, message: AskProvider) -> ProviderAnswer:
+    async def retrieve(self, message: ProviderRequest) -> ProviderResponse:
         """Ask how the payment stands there.
 
         Effect: none.
@@ -95,11 +95,11 @@ class PaymentProviders:
         try:
             snapshot = await provider.retrieve(ref)
         except ProviderRefused as refusal:
-            return ProviderAnswer(refused=_declined(refusal))
-        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
+            return ProviderResponse(refused=_declined(refusal))
+        return ProviderResponse(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
 
     @activity.defn(name="confirm_payment")
-    async def confirm(self, message: AskProvider) -> ProviderAnswer:
+    async def confirm(self, message: ProviderRequest) -> ProviderResponse:
         """Pay with a stored method, or take what the payer has approved.
 
         Effect: the payment goes on there.
@@ -107,7 +107,7 @@ class PaymentProviders:
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
-            return ProviderAnswer(declined=unsealed)
+            return ProviderResponse(declined=unsealed)
         ref, provider = _ref(message), self._provider(message.terms)
 
         async def go_on() -> Snapshot:
@@ -119,7 +119,7 @@ class PaymentProviders:
         return await self._answer(message, go_on, unknown_is_retried=True)
 
     @activity.defn(name="capture_payment")
-    async def capture(self, message: AskProvider) -> ProviderAnswer:
+    async def capture(self, message: ProviderRequest) -> ProviderResponse:
         """Take what was authorized.
 
         Effect: the money is taken there, once.
@@ -127,7 +127,7 @@ class PaymentProviders:
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
-            return ProviderAnswer(declined=unsealed)
+            return ProviderResponse(declined=unsealed)
         ref, provider, amount = _ref(message), self._provider(message.terms), message.amount_minor
         assert amount is not None
 
@@ -140,7 +140,7 @@ class PaymentProviders:
         return await self._answer(message, take, unknown_is_retried=True)
 
     @activity.defn(name="cancel_payment")
-    async def cancel(self, message: AskProvider) -> ProviderAnswer:
+    async def cancel(self, message: ProviderRequest) -> ProviderResponse:
         """End a payment that nobody has paid.
 
         A provider may keep a failure under its key for a day and answer it again, so further attempts look how the
@@ -151,7 +151,7 @@ class PaymentProviders:
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
-            return ProviderAnswer(declined=unsealed)
+            return ProviderResponse(declined=unsealed)
         ref, provider, attempt = _ref(message), self._provider(message.terms), activity.info().attempt
         key = message.key if attempt == 1 else bounded(f"{message.key}:{attempt}")
 
@@ -172,7 +172,7 @@ class PaymentProviders:
         return await self._answer(message, lambda: provider.retrieve(ref), unknown_is_retried=True)
 
     @activity.defn(name="refund_payment")
-    async def refund(self, message: AskRefund) -> RefundAnswer:
+    async def refund(self, message: RefundRequest) -> RefundResponse:
         """Give money back; whatever attempt comes after the first looks there before it gives any.
 
         Effect: one refund there.
@@ -193,13 +193,13 @@ class PaymentProviders:
                 idempotency_key=message.key,
             )
         except OutcomeUnknown as error:
-            return RefundAnswer(unknown=error.detail)
+            return RefundResponse(unknown=error.detail)
         except ProviderRefused as refusal:
-            return RefundAnswer(refused=_declined(refusal))
-        return RefundAnswer(snapshot=snapshot)
+            return RefundResponse(refused=_declined(refusal))
+        return RefundResponse(snapshot=snapshot)
 
     @activity.defn(name="find_refund")
-    async def find_refund(self, message: AskRefund) -> RefundAnswer:
+    async def find_refund(self, message: RefundRequest) -> RefundResponse:
         """Look for the refund that a call may have made.
 
         Effect: none.
@@ -210,11 +210,11 @@ class PaymentProviders:
         try:
             found = await provider.find_refund(message.ref, refund_id=message.refund_id, idempotency_key=message.key)
         except (OutcomeUnknown, ProviderRefused) as error:
-            return RefundAnswer(unknown=error.detail)
-        return RefundAnswer(missing=True) if found is None else RefundAnswer(snapshot=found)
+            return RefundResponse(unknown=error.detail)
+        return RefundResponse(missing=True) if found is None else RefundResponse(snapshot=found)
 
     @activity.defn(name="submit_evidence")
-    async def submit_evidence(self, message: AskEvidence) -> ProviderAnswer:
+    async def submit_evidence(self, message: EvidenceRequest) -> ProviderResponse:
         """Answer a chargeback; whatever attempt comes after the first looks whether the bank has it.
 
         Effect: the bank gets the evidence.
@@ -222,7 +222,7 @@ class PaymentProviders:
         Fails with: ProviderUnavailable and OutcomeUnknown, which are retried.
         """
         if unsealed := self._seals.declined(message.actor):
-            return ProviderAnswer(declined=unsealed)
+            return ProviderResponse(declined=unsealed)
         evidence, attempt, key = DisputeEvidence(text=message.text), activity.info().attempt, message.key
         provider = self._provider(message.terms)
         if attempt > 1:
@@ -230,14 +230,14 @@ class PaymentProviders:
             if message.ref is not None:
                 disputes = (await provider.retrieve(message.ref)).disputes
                 if any(each.ref == message.dispute_ref and each.status not in _ANSWERABLE for each in disputes):
-                    return ProviderAnswer()
+                    return ProviderResponse()
         try:
             await provider.submit_evidence(message.dispute_ref, evidence, idempotency_key=key)
         except ProviderRefused as refusal:
-            return ProviderAnswer(refused=_declined(refusal))
-        return ProviderAnswer()
+            return ProviderResponse(refused=_declined(refusal))
+        return ProviderResponse()
 
-    async def _has_done(self, message: AskProvider) -> bool:
+    async def _has_done(self, message: ProviderRequest) -> bool:
         if message.command_id is None:
             return False
         async with self._database.platform() as session:
@@ -272,33 +272,33 @@ class PaymentProviders:
             return None
 
     async def _answer(
-        self, message: AskProvider, call: Callable[[], Awaitable[Snapshot]], *, unknown_is_retried: bool = False
-    ) -> ProviderAnswer:
+        self, message: ProviderRequest, call: Callable[[], Awaitable[Snapshot]], *, unknown_is_retried: bool = False
+    ) -> ProviderResponse:
         try:
             snapshot = await call()
         except OutcomeUnknown as error:
             if unknown_is_retried:
                 raise
-            return ProviderAnswer(unknown=error.detail)
+            return ProviderResponse(unknown=error.detail)
         except ProviderRefused as refusal:
-            return ProviderAnswer(refused=_declined(refusal))
-        return ProviderAnswer(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
+            return ProviderResponse(refused=_declined(refusal))
+        return ProviderResponse(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
 
-    async def _revalued(self, message: AskProvider, snapshot: Snapshot) -> dict[str, int]:
+    async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
         """Value deposits that were sent after their quote had run out at what coins cost now.
 
         Nobody is asked for a rate otherwise: prices that cannot be had keep no payment from being looked at.
         """
         terms, quote = message.terms, message.terms.quote
-        if quote is None or not terms.issues_goods or self._providers.rates is None:
+        if quote is None or not terms.issues_entitlement or self._providers.rates is None:
             return {}
         known = set(message.booked)
         late = [each for each in snapshot.movements if each.key not in known and _is_late(each, quote)]
         if not late:
             return {}
         rate = await self._providers.rates.rate(quote.asset, quote.currency)
-        goods = terms.purpose.goods_minor
-        return {each.key: goods * currency_value(each.amount_minor, rate) // quote.amount_minor for each in late}
+        entitlement = terms.purpose.goods_minor
+        return {each.key: entitlement * currency_value(each.amount_minor, rate) // quote.amount_minor for each in late}
 
 
 def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:
@@ -318,11 +318,13 @@ def _asked(terms: PaymentTerms, customer_ref: str | None) -> CreatePayment:
     )
 
 
-def _is_late(movement: Movement, quote: Quote) -> bool:
-    return movement.kind is MovementKind.CHARGE and (movement.sent_at or movement.occurred_at) > quote.expires_at
+def _is_late(movement: BalanceTransaction, quote: Quote) -> bool:
+    return (
+        movement.kind is BalanceTransactionKind.CHARGE and (movement.sent_at or movement.occurred_at) > quote.expires_at
+    )
 
 
-def _ref(message: AskProvider) -> str:
+def _ref(message: ProviderRequest) -> str:
     assert message.ref is not None
     return message.ref
 

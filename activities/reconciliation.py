@@ -21,25 +21,25 @@ from contracts.reconciliation import (
 )
 from domain.errors import Invalid
 from domain.ids import reconciliation_run_id
-from domain.payment.snapshot import Movement
+from domain.payment.snapshot import BalanceTransaction
 from domain.payment.state import PaymentTerms
 from domain.reconciliation import (
-    DIFFERENCES,
+    DISCREPANCIES,
     FARTHEST_BACK,
     Compared,
+    MatchStatus,
     Report,
-    Verdict,
     Window,
     compare,
+    describe,
     listed_until,
     nightly_window,
-    story,
 )
-from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderRefused
 from providers.payments.registry import Providers
 from repositories import alert, clearing, payment
-from repositories import difference as differences
+from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from runtime.database import Database
 from services.reconciliation import alert_key
@@ -47,7 +47,7 @@ from services.reconciliation import alert_key
 #: How many movements are held in memory, and written or compared in one transaction.
 PAGE = 500
 #: What a look of the payment may settle.
-UNSETTLED = DIFFERENCES - {Verdict.MISSING_THERE}
+UNSETTLED = DISCREPANCIES - {MatchStatus.MISSING_THERE}
 #: How long after its beginning a run that has not ended raises an alert.
 OVERDUE = timedelta(hours=20)
 PRINCIPAL = "reconciliation"
@@ -112,7 +112,7 @@ class ReconciliationActivities:
         run = await self._run(message.run_id)
         if run.status != "running":
             return FetchedStatement(movements=0)
-        asked, page, total = _window(run).listed(message.at), list[Movement](), 0
+        asked, page, total = _window(run).listed(message.at), list[BalanceTransaction](), 0
         try:
             listed = self._providers.named(run.provider).list_movements(since=asked.since, until=asked.until)
             async for movement in listed:
@@ -169,12 +169,12 @@ class ReconciliationActivities:
                     break
                 for compared in page:
                     report.add(compared)
-                    if compared.verdict in DIFFERENCES:
-                        seen = await differences.see(session, run.provider, compared, run_id=run.id, at=at)
+                    if compared.match_status in DISCREPANCIES:
+                        seen = await discrepancies.see(session, run.provider, compared, run_id=run.id, at=at)
                         if seen is not None:
                             await _tell(session, seen, compared)
-                matched = [compared.key for compared in page if compared.verdict is Verdict.MATCHED]
-                await _close(session, await differences.settle(session, run.provider, matched, "matched", at=at))
+                matched = [compared.key for compared in page if compared.match_status is MatchStatus.MATCHED]
+                await _close(session, await discrepancies.settle(session, run.provider, matched, "matched", at=at))
         await self._close_older(run, at)
         async with self._database.platform() as session:
             accounts = await clearing.clearing(session, run.provider)
@@ -208,7 +208,7 @@ class ReconciliationActivities:
             raise RuntimeError(f"The books do not know {run_id}; were they set back?")
         return run
 
-    async def _keep(self, run_id: str, page: list[Movement]) -> int:
+    async def _keep(self, run_id: str, page: list[BalanceTransaction]) -> int:
         if page:
             async with self._database.platform() as session:
                 await books.add_lines(session, run_id, page)
@@ -241,7 +241,7 @@ class ReconciliationActivities:
         """Yield the payment of ours behind each movement that it may still book."""
         async for page in self._compared(run, at):
             for compared in page:
-                if compared.verdict in UNSETTLED:
+                if compared.match_status in UNSETTLED:
                     refs = [ref for ref in (compared.key, compared.one.ref) if ref]
                     async with self._database.platform() as session:
                         found = await payment.concerned(session, run.provider, compared.payment_id, refs)
@@ -253,10 +253,10 @@ class ReconciliationActivities:
         after = ""
         while True:
             async with self._database.platform() as session:
-                rows = await differences.open_elsewhere(session, run.provider, run.id, after=after, limit=PAGE)
+                rows = await discrepancies.open_elsewhere(session, run.provider, run.id, after=after, limit=PAGE)
                 booked = await books.booked(session, run.provider, [row.key for row in rows])
                 over = [row.key for row in rows if _is_over(row, booked.get(row.key, []))]
-                await _close(session, await differences.settle(session, run.provider, over, "matched", at=at))
+                await _close(session, await discrepancies.settle(session, run.provider, over, "matched", at=at))
             if len(rows) < PAGE:
                 break
             after = rows[-1].id
@@ -287,16 +287,18 @@ def _lies_in(window: Window, compared: Compared) -> bool:
     return any(window.holds(movement.occurred_at) for movement in sides)
 
 
-def _is_over(row: ReconciliationDifference, booked: list[Movement]) -> bool:
-    return (row.listed is not None or bool(booked)) and differences.compared_of(row, booked).verdict is Verdict.MATCHED
+def _is_over(row: ReconciliationDiscrepancy, booked: list[BalanceTransaction]) -> bool:
+    return (row.listed is not None or bool(booked)) and discrepancies.compared_of(
+        row, booked
+    ).match_status is MatchStatus.MATCHED
 
 
-async def _tell(session: AsyncSession, row: ReconciliationDifference, compared: Compared) -> None:
+async def _tell(session: AsyncSession, row: ReconciliationDiscrepancy, compared: Compared) -> None:
     await alert.raise_alert(
         session,
         kind="reconciliation.difference",
         subject=row.id,
-        detail=story(row.provider, compared),
+        detail=describe(row.provider, compared),
         key=alert_key(row),
     )
 
@@ -311,7 +313,7 @@ async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
     )
 
 
-async def _close(session: AsyncSession, rows: Iterable[ReconciliationDifference]) -> None:
+async def _close(session: AsyncSession, rows: Iterable[ReconciliationDiscrepancy]) -> None:
     for row in rows:
         await alert.close(session, alert_key(row), PRINCIPAL)
 

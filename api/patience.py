@@ -28,7 +28,7 @@ _REPEATABLE = {
 }
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]], *, limit: timedelta, what: str) -> T:
+async def retry_until_answered(attempt: Callable[[], Awaitable[T]], *, limit: timedelta, what: str) -> T:
     """Repeat where the server says that it is busy, translate refusals, and give up at the time limit.
 
     Args:

@@ -18,11 +18,11 @@ from commands.failure import CommandFailed
 from composition import make_providers
 from contracts.reconciliation import BeginReconciliation, FailReconciliation, ReconciliationInput, ReconciliationStep
 from domain.money import format_amount
-from domain.reconciliation import Line, Verdict, Window, nightly_window, story
-from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from domain.reconciliation import Line, MatchStatus, Window, describe, nightly_window
+from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from providers.payments.base import ProviderError
 from providers.payments.registry import Providers
-from repositories import difference as differences
+from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from repositories.clearing import Clearing
 from runtime.database import Database
@@ -40,11 +40,11 @@ MAX_PRINTED = 200
 
 #: The verdicts that the table counts.
 COLUMNS = (
-    Verdict.MATCHED,
-    Verdict.MISSING_HERE,
-    Verdict.MISSING_THERE,
-    Verdict.AMOUNT_DIFFERS,
-    Verdict.FEE_MISSING,
+    MatchStatus.MATCHED,
+    MatchStatus.MISSING_HERE,
+    MatchStatus.MISSING_THERE,
+    MatchStatus.AMOUNT_DIFFERS,
+    MatchStatus.FEE_MISSING,
 )
 TITLES = ("matched", "missing here", "missing there", "differs", "fee missing")
 
@@ -115,7 +115,7 @@ async def reconcile(
     result = await work.conclude(step)
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
-        found = await differences.page(session, provider=provider, status="open", limit=MAX_PRINTED)
+        found = await discrepancies.page(session, provider=provider, status="open", limit=MAX_PRINTED)
     assert run is not None
     older = len([row for row in found if row.run_id != run_id])
     here = [f"  {told(row)}" for row in found if row.run_id == run_id]
@@ -147,7 +147,7 @@ def table(run: ReconciliationRun) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     differing = f"{run.differences} OPEN DIFFERENCE{'' if run.differences == 1 else 'S'}"
     verdict = differing if run.differences else "agrees"
-    if pending := report.count(Verdict.NOT_LISTED_YET):
+    if pending := report.count(MatchStatus.NOT_LISTED_YET):
         verdict += f", {pending} too young for the statement"
     lines = [f"{run.provider}: {run.since:%Y-%m-%d %H:%M} to {run.until:%Y-%m-%d %H:%M} UTC, run {run.id}: {verdict}"]
     if report.lines:
@@ -155,9 +155,9 @@ def table(run: ReconciliationRun) -> list[str]:
     return [*lines, *(f"  {_explained(run.provider, account)}" for account in books.clearing_of(run))]
 
 
-def told(row: ReconciliationDifference) -> str:
+def told(row: ReconciliationDiscrepancy) -> str:
     """Write a difference with what a person needs to look it up."""
-    return f"{row.id}  {row.kind}: {story(row.provider, differences.compared_of(row))}"
+    return f"{row.id}  {row.kind}: {describe(row.provider, discrepancies.compared_of(row))}"
 
 
 def _row(currency: str, kind: str, line: Line) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from contracts.base import Message, content_of
 from contracts.seal import Seal
 from domain.access import Actor
 from domain.errors import DomainError, InsufficientFunds, Invalid
-from domain.escrow.state import Artifact, Escrow, Move, Terms
+from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
 from domain.money import check_ratio
 
 
@@ -200,7 +200,7 @@ class RecordEscrowEvent(Message):
     command_id: str
     actor: str
     actor_detail: Actor | None = None
-    moves: tuple[Move, ...] = ()
+    moves: tuple[EscrowPosting, ...] = ()
     details: dict[str, object] = Field(default_factory=dict)
     at: datetime
     due_at: datetime | None = None

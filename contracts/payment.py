@@ -12,7 +12,7 @@ from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
 from domain.errors import Invalid
 from domain.payment.snapshot import RefundSnapshot, Snapshot
-from domain.payment.state import Move, Outcome, Payment, PaymentTerms
+from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentTerms
 
 
 class PaymentInput(Message):
@@ -168,7 +168,7 @@ class PaymentEvent(Message):
     event: str
     actor: str
     actor_detail: Actor | None = None
-    moves: tuple[Move, ...] = ()
+    moves: tuple[PaymentPosting, ...] = ()
     details: dict[str, object] = Field(default_factory=dict)
     booked: str | None = None
     debtor: str | None = None
@@ -227,7 +227,7 @@ class LoadPayment(Message):
     payment_id: str
 
 
-class AskProvider(Message):
+class ProviderRequest(Message):
     """One call to a provider about a payment. `key` is the idempotency key of what changes something there.
 
     `booked` are the keys of movements that are in the books, so nobody needs to know what they are worth. With
@@ -244,7 +244,7 @@ class AskProvider(Message):
     actor: Actor | None = None
 
 
-class AskRefund(Message):
+class RefundRequest(Message):
     """Asks a provider to refund, or for a refund that may have been made."""
 
     terms: PaymentTerms
@@ -255,7 +255,7 @@ class AskRefund(Message):
     key: str
 
 
-class AskEvidence(Message):
+class EvidenceRequest(Message):
     """Hands evidence to a provider, because `actor` commands it; `ref` is the provider's id of the payment."""
 
     terms: PaymentTerms
@@ -266,7 +266,7 @@ class AskEvidence(Message):
     actor: Actor | None = None
 
 
-class ProviderAnswer(Message):
+class ProviderResponse(Message):
     """What a provider answered.
 
     Exactly one is set: a snapshot (with `missing` false), or that there is no such object (`missing`), or why the call
@@ -282,7 +282,7 @@ class ProviderAnswer(Message):
     declined: Declined | None = None
 
 
-class RefundAnswer(Message):
+class RefundResponse(Message):
     """What a provider answered to a refund; exactly one is set."""
 
     snapshot: RefundSnapshot | None = None

@@ -11,8 +11,8 @@ from contracts.payment import PaymentInput, ProviderEventInput
 from contracts.queues import cut_summary
 from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
+from domain.escrow.presentation import summary as escrow_summary
 from domain.escrow.state import EscrowStatus
-from domain.escrow.story import summary as escrow_summary
 from domain.ids import (
     customer_workflow_id,
     escrow_workflow_id,
@@ -20,8 +20,8 @@ from domain.ids import (
     provider_event_workflow_id,
     reconciliation_workflow_id,
 )
+from domain.payment.presentation import summary as payment_summary
 from domain.payment.state import PaymentStatus
-from domain.payment.story import summary as payment_summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

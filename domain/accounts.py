@@ -85,7 +85,7 @@ def org_wallet(org_id: str, asset: str) -> Account:
 
 
 def payment(payment_id: str, asset: str, org_id: str) -> Account:
-    """What a payment has brought and nobody has yet: an escrow's money, a refund on its way, disputed goods."""
+    """What a payment has brought and nobody has yet: an escrow's money, a refund on its way, disputed entitlement."""
     return _tenant(f"org/{org_id}/payments/{payment_id}", asset, org_id)
 
 

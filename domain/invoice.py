@@ -48,7 +48,7 @@ class InvoiceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class InvoiceBalance:
     """How an invoice stands: its total, and what of it is paid, in minor units.
 
     `of_payment_minor` is the part of `paid_minor` that one payment has brought.
@@ -91,7 +91,7 @@ def total_of(lines: Sequence[InvoiceLine], currency: str) -> int:
     return total
 
 
-def changed(standing: Standing, by_minor: int) -> Standing:
+def changed(standing: InvoiceBalance, by_minor: int) -> InvoiceBalance:
     """Return how the invoice stands when one payment has brought so much more, or, below zero, taken it back.
 
     Raises:
@@ -103,10 +103,10 @@ def changed(standing: Standing, by_minor: int) -> Standing:
     status = InvoiceStatus.PAID if paid == standing.total_minor else InvoiceStatus.OPEN
     if standing.status is InvoiceStatus.VOID:
         status = InvoiceStatus.VOID  # nothing is due and nothing was paid, and so it stays
-    return Standing(status=status, total_minor=standing.total_minor, paid_minor=paid, of_payment_minor=own)
+    return InvoiceBalance(status=status, total_minor=standing.total_minor, paid_minor=paid, of_payment_minor=own)
 
 
-def require_payable(standing: Standing) -> int:
+def require_payable(standing: InvoiceBalance) -> int:
     """Return what is due.
 
     Raises:
@@ -119,7 +119,7 @@ def require_payable(standing: Standing) -> int:
     return standing.due_minor
 
 
-def require_voidable(standing: Standing) -> None:
+def require_voidable(standing: InvoiceBalance) -> None:
     """Refuse to withdraw an invoice that something was paid on.
 
     Raises:
@@ -132,6 +132,6 @@ def require_voidable(standing: Standing) -> None:
         )
 
 
-def is_overdue(standing: Standing, *, due_at: datetime, now: datetime) -> bool:
+def is_overdue(standing: InvoiceBalance, *, due_at: datetime, now: datetime) -> bool:
     """Tell whether something should have been paid by now."""
     return standing.due_minor > 0 and now >= due_at

@@ -12,7 +12,7 @@ from enum import StrEnum
 from domain import accounts
 from domain.accounts import Account
 from domain.money import format_amount
-from domain.payment.snapshot import Movement
+from domain.payment.snapshot import BalanceTransaction
 
 #: How late a provider's own statement is; what is younger is not missed there yet. PayPal's reference of Transaction
 #: Search says three hours, others list at once.
@@ -27,7 +27,7 @@ MAX_WINDOW = timedelta(days=93)
 FARTHEST_BACK = timedelta(days=31)
 
 
-class Verdict(StrEnum):
+class MatchStatus(StrEnum):
     """What a comparison says of one key."""
 
     MATCHED = "matched"
@@ -46,9 +46,11 @@ class Action(StrEnum):
 
 
 #: What is a difference. The others are no reason to call anybody.
-DIFFERENCES = frozenset({Verdict.MISSING_HERE, Verdict.MISSING_THERE, Verdict.AMOUNT_DIFFERS, Verdict.FEE_MISSING})
+DISCREPANCIES = frozenset(
+    {MatchStatus.MISSING_HERE, MatchStatus.MISSING_THERE, MatchStatus.AMOUNT_DIFFERS, MatchStatus.FEE_MISSING}
+)
 #: What a correction can be booked for. A missing fee is booked by its payment as soon as it looks.
-BOOKABLE = DIFFERENCES - {Verdict.FEE_MISSING}
+BOOKABLE = DISCREPANCIES - {MatchStatus.FEE_MISSING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Effect:
         return self.amount_minor - self.fee_minor
 
 
-def effects(movements: Iterable[Movement]) -> dict[str, Effect]:
+def effects(movements: Iterable[BalanceTransaction]) -> dict[str, Effect]:
     """Add movements up by currency; a currency in which nothing remains is left out."""
     found: dict[str, Effect] = {}
     for movement in movements:
@@ -82,16 +84,16 @@ class Compared:
         key: of the movement.
         booked: what our books hold under the key: the movement, and corrections of it.
         listed: what the provider's statement says; None when it says nothing.
-        verdict: see `Verdict`.
+        match_status: see `MatchStatus`.
     """
 
     key: str
-    booked: tuple[Movement, ...]
-    listed: Movement | None
-    verdict: Verdict
+    booked: tuple[BalanceTransaction, ...]
+    listed: BalanceTransaction | None
+    match_status: MatchStatus
 
     @property
-    def one(self) -> Movement:
+    def one(self) -> BalanceTransaction:
         """The movement as the provider tells it, or else as it is booked."""
         return self.listed or self.booked[0]
 
@@ -121,11 +123,13 @@ class Compared:
         }
         return {currency: gap for currency, gap in gaps.items() if gap}
 
-    def _listed(self) -> tuple[Movement, ...]:
+    def _listed(self) -> tuple[BalanceTransaction, ...]:
         return () if self.listed is None else (self.listed,)
 
 
-def compare(key: str, booked: Sequence[Movement], listed: Movement | None, *, listed_until: datetime) -> Compared:
+def compare(
+    key: str, booked: Sequence[BalanceTransaction], listed: BalanceTransaction | None, *, listed_until: datetime
+) -> Compared:
     """Compare what is booked under a key with what the provider lists under it; one of them is there.
 
     Args:
@@ -134,39 +138,41 @@ def compare(key: str, booked: Sequence[Movement], listed: Movement | None, *, li
         listed: the provider's line.
         listed_until: until when the provider's statement is complete.
     """
-    verdict = _verdict(booked, listed, listed_until)
-    return Compared(key=key, booked=tuple(booked), listed=listed, verdict=verdict)
+    match_status = _match_status(booked, listed, listed_until)
+    return Compared(key=key, booked=tuple(booked), listed=listed, match_status=match_status)
 
 
-def _verdict(booked: Sequence[Movement], listed: Movement | None, listed_until: datetime) -> Verdict:
+def _match_status(
+    booked: Sequence[BalanceTransaction], listed: BalanceTransaction | None, listed_until: datetime
+) -> MatchStatus:
     ours, theirs = effects(booked), effects(() if listed is None else (listed,))
     if ours == theirs:
-        return Verdict.MATCHED
+        return MatchStatus.MATCHED
     if listed is None:
         late = booked[0].occurred_at >= listed_until
-        return Verdict.NOT_LISTED_YET if late else Verdict.MISSING_THERE
+        return MatchStatus.NOT_LISTED_YET if late else MatchStatus.MISSING_THERE
     if not booked:
-        return Verdict.MISSING_HERE
+        return MatchStatus.MISSING_HERE
     same_amount = {currency: effect.amount_minor for currency, effect in ours.items()} == {
         currency: effect.amount_minor for currency, effect in theirs.items()
     }
     if same_amount and any(movement.fee_minor is None for movement in booked):
-        return Verdict.FEE_MISSING
-    return Verdict.AMOUNT_DIFFERS
+        return MatchStatus.FEE_MISSING
+    return MatchStatus.AMOUNT_DIFFERS
 
 
 _STORIES = {
-    Verdict.MISSING_HERE: "{provider} lists {what}, and it is not booked",
-    Verdict.MISSING_THERE: "{what} is booked, and {provider} does not list it",
-    Verdict.AMOUNT_DIFFERS: "{provider} lists {what}, and the books have {ours}",
-    Verdict.FEE_MISSING: "{provider} tells the fee of {what}, and it is not booked",
+    MatchStatus.MISSING_HERE: "{provider} lists {what}, and it is not booked",
+    MatchStatus.MISSING_THERE: "{what} is booked, and {provider} does not list it",
+    MatchStatus.AMOUNT_DIFFERS: "{provider} lists {what}, and the books have {ours}",
+    MatchStatus.FEE_MISSING: "{provider} tells the fee of {what}, and it is not booked",
 }
 
 
-def story(provider: str, compared: Compared) -> str:
+def describe(provider: str, compared: Compared) -> str:
     """Say in one sentence what differs, with the ids that a person looks for."""
     one, sides = compared.one, (compared.listed,) if compared.listed else compared.booked
-    text = _STORIES[compared.verdict].format(
+    text = _STORIES[compared.match_status].format(
         provider=provider,
         what=f"{one.kind.value} {compared.key} of {_written(sides)}",
         ours=_written(compared.booked),
@@ -175,7 +181,7 @@ def story(provider: str, compared: Compared) -> str:
     return f"{text} ({', '.join(ids)})." if ids else f"{text}."
 
 
-def _written(movements: Iterable[Movement]) -> str:
+def _written(movements: Iterable[BalanceTransaction]) -> str:
     amounts = [
         f"{format_amount(effect.amount_minor, currency)} {currency}"
         + (f" less {format_amount(effect.fee_minor, currency)}" if effect.fee_minor else "")
@@ -222,7 +228,7 @@ class Line:
     `verdicts` counts keys; a key that is kept in different currencies counts in the provider's.
     """
 
-    verdicts: dict[Verdict, int] = field(default_factory=dict)
+    verdicts: dict[MatchStatus, int] = field(default_factory=dict)
     our_amount_minor: int = 0
     our_fee_minor: int = 0
     their_amount_minor: int = 0
@@ -249,7 +255,7 @@ class Report:
         """Count one key."""
         kind = compared.one.kind.value
         counted = self._line(compared.one.currency, kind)
-        counted.verdicts[compared.verdict] = counted.verdicts.get(compared.verdict, 0) + 1
+        counted.verdicts[compared.match_status] = counted.verdicts.get(compared.match_status, 0) + 1
         for currency, effect in compared.ours.items():
             line = self._line(currency, kind)
             line.our_amount_minor += effect.amount_minor
@@ -259,9 +265,9 @@ class Report:
             line.their_amount_minor += effect.amount_minor
             line.their_fee_minor += effect.fee_minor
 
-    def count(self, *verdicts: Verdict) -> int:
+    def count(self, *verdicts: MatchStatus) -> int:
         """Count the keys of these verdicts."""
-        return sum(line.verdicts.get(verdict, 0) for line in self.lines.values() for verdict in verdicts)
+        return sum(line.verdicts.get(match_status, 0) for line in self.lines.values() for match_status in verdicts)
 
     def gap_minor(self) -> dict[str, int]:
         """By how much the provider's movements are above ours, by currency."""

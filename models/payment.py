@@ -75,7 +75,7 @@ class PaymentEventRow(Base):
     recorded_at: Mapped[datetime]
 
 
-class PaymentMovement(Base):
+class PaymentBalanceTransaction(Base):
     """A change of a provider's balance that is in the books: the other side of the provider's own statement.
 
     Unique by (provider, key), so no movement is booked twice, whatever payment claims it. Only `fee_minor` changes,

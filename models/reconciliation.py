@@ -57,7 +57,7 @@ class ReconciliationLine(Base):
     movement: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
-class ReconciliationDifference(Base):
+class ReconciliationDiscrepancy(Base):
     """A key on which the provider and the books disagree; one row for each kind, however often it is found.
 
     Attributes:

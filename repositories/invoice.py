@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.invoice import InvoiceLine, InvoiceStatus, Standing
+from domain.invoice import InvoiceBalance, InvoiceLine, InvoiceStatus
 from ledger.invariants import Invariant
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
@@ -22,9 +22,9 @@ MISSING = "There is no such invoice."
 _ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
 
 
-def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> Standing:
+def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
     """Return how the invoice of a row stands."""
-    return Standing(
+    return InvoiceBalance(
         status=InvoiceStatus(row.status),
         total_minor=row.total_minor,
         paid_minor=row.paid_minor,
@@ -99,7 +99,7 @@ async def payments_of(session: AsyncSession, invoice_id: str) -> Sequence[Invoic
     return (await session.scalars(query)).all()
 
 
-async def lock_standing(session: AsyncSession, invoice_id: str, payment_id: str) -> Standing:
+async def lock_standing(session: AsyncSession, invoice_id: str, payment_id: str) -> InvoiceBalance:
     """Keep every other writer out until the transaction ends, and say how the invoice stands for one payment."""
     row = await get(session, invoice_id, locked=True)
     await session.refresh(row)
@@ -110,7 +110,7 @@ async def lock_standing(session: AsyncSession, invoice_id: str, payment_id: str)
 
 
 async def write_standing(
-    session: AsyncSession, invoice_id: str, payment_id: str, org_id: str, standing: Standing, at: datetime
+    session: AsyncSession, invoice_id: str, payment_id: str, org_id: str, standing: InvoiceBalance, at: datetime
 ) -> None:
     """Write how the invoice stands after a payment's event; the caller holds its lock."""
     await session.execute(

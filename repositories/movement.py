@@ -17,7 +17,7 @@ LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MovementFilter:
+class EntryFilter:
     """What to show; None is everything. `since` is inclusive, `until` is not; both are business time."""
 
     org_id: str | None = None
@@ -30,7 +30,7 @@ class MovementFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class MovementPage:
+class EntryPage:
     """What a page found, and where the next one begins; None when nothing is left to look at.
 
     A page with a filter may hold few movements or none although there are more.
@@ -77,7 +77,7 @@ ORDER BY {order}
 _RECORDED = ("transfer_id", "account_id", "version")
 
 
-async def page(session: AsyncSession, wanted: MovementFilter, *, after: Position | None, limit: int) -> MovementPage:
+async def page(session: AsyncSession, wanted: EntryFilter, *, after: Position | None, limit: int) -> EntryPage:
     """List up to `limit` movements from a position on."""
     filters = [name for name in _CLAUSES if getattr(wanted, name) is not None]
     values: dict[str, Any] = {name: getattr(wanted, name) for name in filters}
@@ -96,7 +96,7 @@ async def page(session: AsyncSession, wanted: MovementFilter, *, after: Position
     elif wanted.account is not None:
         found = await _accounts(session, wanted)
         if not found:
-            return MovementPage([], None)
+            return EntryPage([], None)
         if len(found) == 1 and found[0].stripes == 1 and (after is None or after[1] == found[0].id):
             # Its versions are the order in which its entries were recorded, and its primary key.
             where, order = ["e.account_id = :account_id"], ("version",)
@@ -123,9 +123,9 @@ async def page(session: AsyncSession, wanted: MovementFilter, *, after: Position
     answer = (await session.execute(text(statement), values)).mappings().all()
     rows = [row for row in answer if row["transfer_id"] is not None]
     if len(rows) > limit:
-        return MovementPage(rows[:limit], position_of(rows[limit - 1]))
+        return EntryPage(rows[:limit], position_of(rows[limit - 1]))
     more = bool(answer) and answer[0]["looked"] == window
-    return MovementPage(rows, _end_of(answer[0]) if more else None)
+    return EntryPage(rows, _end_of(answer[0]) if more else None)
 
 
 def position_of(row: RowMapping) -> Position:
@@ -137,7 +137,7 @@ def _end_of(row: RowMapping) -> Position:
     return row["last_transfer"], row["last_account"], row["last_version"]
 
 
-async def _accounts(session: AsyncSession, wanted: MovementFilter) -> Sequence[Any]:
+async def _accounts(session: AsyncSession, wanted: EntryFilter) -> Sequence[Any]:
     """Return the accounts of the filter, several where one path has several assets; two are enough to know that."""
     query = "SELECT id, stripes FROM ledger.accounts WHERE path = :account"
     values = {"account": wanted.account}

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
 from domain.payment.state import Booked, Payment, PaymentStatus, PurposeKind
-from models.payment import PaymentEventRow, PaymentMovement, PaymentRow
+from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.listing import Part, newest
 
 _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
@@ -101,12 +101,12 @@ async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | 
 async def write_fee(session: AsyncSession, payment: Payment, booked: Booked) -> None:
     """Write the fee of a movement that was booked without."""
     await session.execute(
-        update(PaymentMovement)
+        update(PaymentBalanceTransaction)
         .where(
-            PaymentMovement.provider == payment.terms.provider,
-            PaymentMovement.key == booked.key,
-            PaymentMovement.payment_id == payment.terms.payment_id,
-            PaymentMovement.fee_minor.is_(None),
+            PaymentBalanceTransaction.provider == payment.terms.provider,
+            PaymentBalanceTransaction.key == booked.key,
+            PaymentBalanceTransaction.payment_id == payment.terms.payment_id,
+            PaymentBalanceTransaction.fee_minor.is_(None),
         )
         .values(fee_minor=booked.fee_minor)
     )
@@ -120,7 +120,7 @@ async def write_movement(session: AsyncSession, payment: Payment, booked: Booked
     """
     terms = payment.terms
     await session.execute(
-        insert(PaymentMovement).values(
+        insert(PaymentBalanceTransaction).values(
             provider=terms.provider,
             key=booked.key,
             kind=booked.kind.value,
@@ -204,9 +204,11 @@ async def concerned(
 
 async def movements_between(
     session: AsyncSession, provider: str, since: datetime, until: datetime
-) -> Sequence[PaymentMovement]:
+) -> Sequence[PaymentBalanceTransaction]:
     """Return what is booked of a provider's movements in `[since, until)`, by the provider's time."""
-    query = select(PaymentMovement).where(
-        PaymentMovement.provider == provider, PaymentMovement.occurred_at >= since, PaymentMovement.occurred_at < until
+    query = select(PaymentBalanceTransaction).where(
+        PaymentBalanceTransaction.provider == provider,
+        PaymentBalanceTransaction.occurred_at >= since,
+        PaymentBalanceTransaction.occurred_at < until,
     )
     return (await session.scalars(query)).all()

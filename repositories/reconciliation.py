@@ -10,28 +10,28 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payment.snapshot import Movement, MovementKind
-from domain.reconciliation import Line, Report, Verdict, Window
-from models.payment import PaymentMovement
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.reconciliation import Line, MatchStatus, Report, Window
+from models.payment import PaymentBalanceTransaction
 from models.reconciliation import (
     ReconciliationCorrection,
-    ReconciliationDifference,
+    ReconciliationDiscrepancy,
     ReconciliationLine,
     ReconciliationRun,
 )
 from repositories.clearing import Clearing
 from repositories.listing import newest
 
-_MOVEMENT: TypeAdapter[Movement] = TypeAdapter(Movement)
+_MOVEMENT: TypeAdapter[BalanceTransaction] = TypeAdapter(BalanceTransaction)
 
 
-def dumped(movement: Movement) -> dict[str, Any]:
+def dumped(movement: BalanceTransaction) -> dict[str, Any]:
     """Write a movement as JSON, without what it does not say."""
     value: dict[str, Any] = _MOVEMENT.dump_python(movement, mode="json", exclude_none=True)
     return {"fee_minor": None, **value}
 
 
-def loaded(value: Mapping[str, Any]) -> Movement:
+def loaded(value: Mapping[str, Any]) -> BalanceTransaction:
     """Read a movement back."""
     return _MOVEMENT.validate_python(value)
 
@@ -128,7 +128,7 @@ async def finish(
 ) -> int:
     """Write what a run found, forget the statement that it worked on, and return how many differences are open."""
     seen = select(func.count()).where(
-        ReconciliationDifference.run_id == run_id, ReconciliationDifference.status == "open"
+        ReconciliationDiscrepancy.run_id == run_id, ReconciliationDiscrepancy.status == "open"
     )
     found: int = (await session.execute(seen)).scalar_one()
     await session.execute(
@@ -136,7 +136,7 @@ async def finish(
         .where(ReconciliationRun.id == run_id, ReconciliationRun.status != "done")
         .values(
             status="done",
-            compared=report.count(*Verdict),
+            compared=report.count(*MatchStatus),
             differences=found,
             report={"lines": lines_of(report), "clearing": [asdict(account) for account in clearing]},
             failure=None,
@@ -169,7 +169,7 @@ def report_of(run: ReconciliationRun) -> Report:
     report = Report()
     for item in (run.report or {"lines": []})["lines"]:
         values = {name: value for name, value in item.items() if name not in {"currency", "kind", "verdicts"}}
-        verdicts = {Verdict(name): count for name, count in item["verdicts"].items()}
+        verdicts = {MatchStatus(name): count for name, count in item["verdicts"].items()}
         report.lines[item["currency"], item["kind"]] = Line(verdicts=verdicts, **values)
     return report
 
@@ -182,7 +182,7 @@ def clearing_of(run: ReconciliationRun) -> list[Clearing]:
 # Both sides -----------------------------------------------------------------------------------------------------------
 
 
-async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[Movement]) -> None:
+async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> None:
     """Keep lines of the provider's statement. A line that was kept before is kept once.
 
     A second line under a key that another one has is kept under a key of its own, so that it shows as missing here and
@@ -197,7 +197,7 @@ async def add_lines(session: AsyncSession, run_id: str, movements: Sequence[Move
         await _kept(session, run_id, again)
 
 
-async def _kept(session: AsyncSession, run_id: str, movements: Sequence[Movement]) -> dict[str, str | None]:
+async def _kept(session: AsyncSession, run_id: str, movements: Sequence[BalanceTransaction]) -> dict[str, str | None]:
     values = [{"run_id": run_id, "key": movement.key, "movement": dumped(movement)} for movement in movements]
     await session.execute(insert(ReconciliationLine).on_conflict_do_nothing(), values)
     reference = ReconciliationLine.movement["statement_ref"].astext.label("statement_ref")
@@ -207,7 +207,7 @@ async def _kept(session: AsyncSession, run_id: str, movements: Sequence[Movement
     return {row.key: row.statement_ref for row in await session.execute(query)}
 
 
-async def listed_page(session: AsyncSession, run_id: str, *, after: str, limit: int) -> list[Movement]:
+async def listed_page(session: AsyncSession, run_id: str, *, after: str, limit: int) -> list[BalanceTransaction]:
     """Return lines of the provider's statement in the order of their keys."""
     query = (
         select(ReconciliationLine.key, ReconciliationLine.movement)
@@ -240,32 +240,34 @@ async def unlisted_page(
     return [str(key) for (key,) in found]
 
 
-async def booked(session: AsyncSession, provider: str, keys: Sequence[str]) -> dict[str, list[Movement]]:
+async def booked(session: AsyncSession, provider: str, keys: Sequence[str]) -> dict[str, list[BalanceTransaction]]:
     """Return what is booked under each key: the movement itself first, then its corrections as they were booked."""
-    found: dict[str, list[Movement]] = {}
-    own = select(PaymentMovement).where(PaymentMovement.provider == provider, PaymentMovement.key.in_(keys))
+    found: dict[str, list[BalanceTransaction]] = {}
+    own = select(PaymentBalanceTransaction).where(
+        PaymentBalanceTransaction.provider == provider, PaymentBalanceTransaction.key.in_(keys)
+    )
     for row in await session.scalars(own):
         found.setdefault(row.key, []).append(movement_of(row))
     corrections = (
-        select(ReconciliationCorrection.key, PaymentMovement)
+        select(ReconciliationCorrection.key, PaymentBalanceTransaction)
         .join(
-            PaymentMovement,
-            (PaymentMovement.provider == ReconciliationCorrection.provider)
-            & (PaymentMovement.key == ReconciliationCorrection.movement_key),
+            PaymentBalanceTransaction,
+            (PaymentBalanceTransaction.provider == ReconciliationCorrection.provider)
+            & (PaymentBalanceTransaction.key == ReconciliationCorrection.movement_key),
         )
         .where(ReconciliationCorrection.provider == provider, ReconciliationCorrection.key.in_(keys))
-        .order_by(PaymentMovement.recorded_at, PaymentMovement.key)
+        .order_by(PaymentBalanceTransaction.recorded_at, PaymentBalanceTransaction.key)
     )
     for key, row in await session.execute(corrections):
         found.setdefault(key, []).append(movement_of(row))
     return found
 
 
-def movement_of(row: PaymentMovement) -> Movement:
+def movement_of(row: PaymentBalanceTransaction) -> BalanceTransaction:
     """Return the domain's value of a booked movement."""
-    return Movement(
+    return BalanceTransaction(
         key=row.key,
-        kind=MovementKind(row.kind),
+        kind=BalanceTransactionKind(row.kind),
         amount_minor=row.amount_minor,
         fee_minor=row.fee_minor,
         currency=row.currency,

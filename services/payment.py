@@ -1,4 +1,4 @@
-"""Names the accounts that a payment's event moves money and goods between; what is there decides about some of them."""
+"""Names the accounts between which a payment's event posts; for some of them the balance decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,16 +7,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.accounts import Account
-from domain.invoice import Standing, changed, require_payable
+from domain.invoice import InvoiceBalance, changed, require_payable
 from domain.payment import booking, invoicing
-from domain.payment.state import Move, MoveKind, PaymentTerms
+from domain.payment.state import PaymentPosting, PaymentPostingKind, PaymentTerms
 from ledger.gateway import Ledger, Leg
 from repositories import debt, invoice
 from repositories.earnings import seizable
 from services.debt import owed_minor
 
 #: Moves that what is there decides about.
-_BY_BALANCE = frozenset({MoveKind.SEIZE, MoveKind.RELEASE})
+_BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Resolved:
 
     legs: list[Leg]
     owed_minor: int
-    invoice: Standing | None
+    invoice: InvoiceBalance | None
 
 
 async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent]) -> Sequence[Account]:
@@ -39,7 +39,9 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     spent before it is taken, attempt after attempt. Returns the accounts of the organization's agents that a seizure
     may take from, for `resolve`.
     """
-    seized = sum(move.amount_minor for event in events for move in event.moves if move.kind is MoveKind.SEIZE)
+    seized = sum(
+        move.amount_minor for event in events for move in event.moves if move.kind is PaymentPostingKind.CLAW_BACK
+    )
     earnings: Sequence[Account] = ()
     moving = [event for event in events if event.moves]
     owing = any(move.kind in _BY_BALANCE for event in moving for move in event.moves)
@@ -67,7 +69,7 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
         WrongInvoiceState: the event pays an invoice on which nothing is due any more.
     """
     terms = event.payment.terms
-    movements: list[booking.Movement] = []
+    movements: list[booking.Transfer] = []
     owes = 0
     before = standing = await _standing(session, event)
     for moved in event.moves:
@@ -91,11 +93,11 @@ def _invoice_id(event: PaymentEvent) -> str | None:
     return event.payment.terms.purpose.invoice_id
 
 
-def _accounts(event: PaymentEvent, move: Move) -> list[Account]:
+def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
     """List the accounts that a move can touch, whatever is there, but for the debt."""
     terms = event.payment.terms
     if move.kind in _BY_BALANCE:
-        touched = [booking.wallet(terms), booking.goods_account(terms)]
+        touched = [booking.wallet(terms), booking.entitlement_account(terms)]
     else:
         touched = [account for source, destination, _ in booking.legs(terms, move) for account in (source, destination)]
     if _invoice_id(event) is not None and move.kind in invoicing.KINDS:
@@ -103,7 +105,7 @@ def _accounts(event: PaymentEvent, move: Move) -> list[Account]:
     return touched
 
 
-async def _standing(session: AsyncSession, event: PaymentEvent) -> Standing | None:
+async def _standing(session: AsyncSession, event: PaymentEvent) -> InvoiceBalance | None:
     """Lock the invoice that the event can change; None when there is none."""
     invoice_id = _invoice_id(event)
     if invoice_id is None:
@@ -115,29 +117,29 @@ async def _standing(session: AsyncSession, event: PaymentEvent) -> Standing | No
 
 
 async def _with_invoice(
-    ledger: Ledger, event: PaymentEvent, move: Move, standing: Standing
-) -> tuple[Move, Standing, list[booking.Movement]]:
+    ledger: Ledger, event: PaymentEvent, move: PaymentPosting, standing: InvoiceBalance
+) -> tuple[PaymentPosting, InvoiceBalance, list[booking.Transfer]]:
     """Move the invoice's part; returns what is left to be moved, and how the invoice stands then."""
     terms = event.payment.terms
     available = (await ledger.balance(booking.wallet(terms))).available_minor
     split = invoicing.split(event.payment, move, standing, available_minor=available)
     rest = replace(move, amount_minor=split.other_minor)
-    if move.kind is MoveKind.RELEASE:
+    if move.kind is PaymentPostingKind.RELEASE:
         return rest, changed(standing, split.invoice_minor), booking.paid_on_invoice(terms, split.invoice_minor)
     return rest, changed(standing, -split.invoice_minor), booking.taken_from_invoice(terms, split.invoice_minor)
 
 
 async def _moved(
-    ledger: Ledger, terms: PaymentTerms, move: Move, earnings: Sequence[Account]
-) -> tuple[list[booking.Movement], int]:
+    ledger: Ledger, terms: PaymentTerms, move: PaymentPosting, earnings: Sequence[Account]
+) -> tuple[list[booking.Transfer], int]:
     """Return the movements of a move, and what the organization comes to owe by it."""
     match move.kind:
-        case MoveKind.SEIZE:
+        case PaymentPostingKind.CLAW_BACK:
             there = (await ledger.balance(booking.wallet(terms))).available_minor
             earned = [balance.available_minor for balance in await ledger.balances(earnings)]
-            taken = booking.seized(terms, move.amount_minor, there, list(zip(earnings, earned, strict=True)))
+            taken = booking.clawed_back(terms, move.amount_minor, there, list(zip(earnings, earned, strict=True)))
             return taken, sum(amount for source, _, amount in taken if source == booking.debt(terms))
-        case MoveKind.RELEASE:
+        case PaymentPostingKind.RELEASE:
             owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
             return booking.released(terms, move.amount_minor, owed), 0
         case _:

@@ -7,11 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.ids import correction_key, is_id, reconciliation_run_id
-from domain.reconciliation import BOOKABLE, Action, Verdict, Window, corrections, legs
+from domain.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, legs
 from ledger.gateway import Ledger, Leg
-from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories import alert, audit, payment
-from repositories import difference as differences
+from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from repositories.command import other_request
 from runtime.database import driver_connection
@@ -31,7 +31,7 @@ class NotBookable(Conflict):
     code = "reconciliation.not_bookable"
 
 
-def alert_key(row: ReconciliationDifference) -> str:
+def alert_key(row: ReconciliationDiscrepancy) -> str:
     """Name the alert of a difference; one that comes back raises it again."""
     return f"reconciliation.difference:{row.id}:{row.times_opened}"
 
@@ -69,7 +69,7 @@ async def resolve(
     note: str | None,
     command_id: str,
     now: datetime,
-) -> ReconciliationDifference:
+) -> ReconciliationDiscrepancy:
     """Resolve a difference once; the command that did so finds it as it left it.
 
     What was booked since the difference was seen counts: only what is still missing is booked, and a difference that
@@ -80,7 +80,7 @@ async def resolve(
         Resolved: somebody else, or a run, resolved it.
         NotBookable: it cannot be corrected by a booking.
     """
-    row = await differences.get(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
+    row = await discrepancies.get(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
     if row is None:
         raise NotFound("There is no such difference.")
     if row.status != "open":
@@ -97,8 +97,8 @@ async def resolve(
     return row
 
 
-async def _book(session: AsyncSession, row: ReconciliationDifference, now: datetime) -> str:
-    if Verdict(row.kind) not in BOOKABLE:
+async def _book(session: AsyncSession, row: ReconciliationDiscrepancy, now: datetime) -> str:
+    if MatchStatus(row.kind) not in BOOKABLE:
         raise NotBookable(
             f"The fee of {row.key} is booked by its payment as soon as it looks: send it the signal `look`.",
             extra={"payment_id": row.payment_id},
@@ -107,7 +107,7 @@ async def _book(session: AsyncSession, row: ReconciliationDifference, now: datet
         # Its run books under this lock, so nothing of it is booked between what is read here and what is written.
         await payment.lock(session, row.payment_id)
     booked = (await books.booked(session, row.provider, [row.key])).get(row.key, [])
-    wanted = corrections(differences.compared_of(row, booked))
+    wanted = corrections(discrepancies.compared_of(row, booked))
     if not wanted:
         return "matched"
     posted = await Ledger(await driver_connection(session)).post_legs(
@@ -119,5 +119,5 @@ async def _book(session: AsyncSession, row: ReconciliationDifference, now: datet
         metadata={"provider": row.provider, "movement": row.key},
     )
     row.transfer_id = posted.transfer_id
-    await differences.add_corrections(session, row, wanted, posted.transfer_id)
+    await discrepancies.add_corrections(session, row, wanted, posted.transfer_id)
     return "booked"

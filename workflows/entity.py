@@ -289,7 +289,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:
         """Do what a command asks for in its turn, and return its answer."""
-        with self._dated():
+        with self._with_version():
             await self._turn(act)
         return self._result()
 
@@ -316,16 +316,16 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         """
         command.check()
         if self._state.version and not self._lock.locked():
-            with self._dated():
+            with self._with_version():
                 judge()
 
-    def _dated(self) -> AbstractContextManager[None]:
+    def _with_version(self) -> AbstractContextManager[None]:
         """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
         return dated(lambda: self._state.version)
 
     # Signals of operators ---------------------------------------------------------------------------------------------
 
-    async def _obey(self, name: str, kind: type[Sig], given: RawValue, wish: Callable[[Sig], W]) -> None:
+    async def _handle_signal(self, name: str, kind: type[Sig], given: RawValue, wish: Callable[[Sig], W]) -> None:
         """Do what an operator signals, or refuse it where it carries no message of its kind."""
         signal = read_signal(workflow.payload_converter(), kind, given)
         if signal is None:

@@ -200,7 +200,9 @@ class EscrowWorkflow(EscrowRun):
     async def _signalled(
         self, name: str, kind: type[Sig], given: RawValue, decide: Callable[[Sig, Escrow, datetime], Outcome]
     ) -> None:
-        await self._obey(name, kind, given, lambda signal: by_signal.checked(name, signal, partial(decide, signal)))
+        await self._handle_signal(
+            name, kind, given, lambda signal: by_signal.checked(name, signal, partial(decide, signal))
+        )
 
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
         await self._apply(command_id, wish, actor)

@@ -23,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.errors import DomainError
     from domain.escrow import commands
     from domain.escrow.deadlines import next_deadline, timed_exit
+    from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
-    from domain.escrow.story import details
     from workflows.entity import Entity
 
 #: A deadline that acts later than this was kept from acting: no worker ran.

@@ -194,7 +194,7 @@ class PaymentWorkflow(PaymentRun):
     async def _signalled(
         self, name: str, kind: type[Sig], given: RawValue, obey: Callable[[Sig, str, Actor], Awaitable[None]]
     ) -> None:
-        await self._obey(name, kind, given, lambda signal: self._checked(name, signal, partial(obey, signal)))
+        await self._handle_signal(name, kind, given, lambda signal: self._checked(name, signal, partial(obey, signal)))
 
     async def _refund_by_signal(self, signal: RefundSignal, command_id: str, actor: Actor) -> None:
         refund_id = refund_id_of(self._state.terms.payment_id, command_id)

@@ -42,7 +42,7 @@ class PaymentFulfilment(PaymentRecord):
         elif self._state.terms.purpose.invoice_id is not None:
             await self._pay_invoice()
         else:
-            await self._purpose_gone("not all of it came in time")
+            await self._fulfilment_failed("not all of it came in time")
 
     async def _pay_invoice(self) -> None:
         """Pay the invoice; the books alone know whether anything is due at that moment."""
@@ -51,7 +51,7 @@ class PaymentFulfilment(PaymentRecord):
         except DomainError as refusal:
             if refusal.error_code != WrongInvoiceState.code:
                 raise
-            await self._purpose_gone(refusal.detail)
+            await self._fulfilment_failed(refusal.detail)
 
     def _ask_escrow(self, step: Step) -> None:
         """Have the escrow asked beside the lock: it may not answer for long, and others are due meanwhile."""
@@ -95,11 +95,13 @@ class PaymentFulfilment(PaymentRecord):
             case EscrowFunding(not_asked=True):
                 await self._record([commands.fulfilment_put_off(self._state, at=now)])
             case EscrowFunding():
-                await self._purpose_gone(answer.why or "it takes no money any more")
+                await self._fulfilment_failed(answer.why or "it takes no money any more")
 
-    async def _purpose_gone(self, why: str) -> None:
+    async def _fulfilment_failed(self, why: str) -> None:
         refund_id = self._refund_of_purpose()
-        await self._record([commands.purpose_gone(self._state, why=why, refund_id=refund_id, at=workflow.now())])
+        await self._record(
+            [commands.fulfilment_unavailable(self._state, why=why, refund_id=refund_id, at=workflow.now())]
+        )
 
     def _refund_of_purpose(self) -> str:
         return refund_id_of(self._state.terms.payment_id, "purpose gone")

@@ -8,13 +8,13 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment_providers import PaymentProviders
+    from activities.payment_providers import ProviderActivities
     from contracts.payment import (
-        AskEvidence,
-        AskProvider,
         CapturePayment,
         ConfirmPayment,
-        ProviderAnswer,
+        EvidenceRequest,
+        ProviderRequest,
+        ProviderResponse,
         SubmitDisputeEvidence,
     )
     from contracts.queues import regular_activity
@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.errand import CALL_TIMEOUT, GIVES_UP_AFTER, Errand
     from workflows.payment_record import PaymentRecord
 
-A = TypeVar("A", AskProvider, AskEvidence)
+A = TypeVar("A", ProviderRequest, EvidenceRequest)
 
 #: How long a look at the provider is tried for; the next look is due soon enough.
 LOOK_GIVES_UP_AFTER = timedelta(minutes=2)
@@ -64,16 +64,16 @@ class PaymentAtProvider(PaymentRecord):
         else:
             await self._take_created(answer)
 
-    def _creation(self) -> Errand[PaymentProviders, AskProvider, ProviderAnswer]:
+    def _creation(self) -> Errand[ProviderActivities, ProviderRequest, ProviderResponse]:
         terms = self._state.terms
         return Errand(
-            make=PaymentProviders.create,
-            find=PaymentProviders.find,
-            message=AskProvider(terms=terms, key=payment_key(terms.payment_id, "create")),
+            make=ProviderActivities.create,
+            find=ProviderActivities.find,
+            message=ProviderRequest(terms=terms, key=payment_key(terms.payment_id, "create")),
             summary=f"create at {terms.provider}",
         )
 
-    async def _take_created(self, answer: ProviderAnswer | None) -> None:
+    async def _take_created(self, answer: ProviderResponse | None) -> None:
         unknown = "The provider did not answer." if answer is None else answer.unknown
         if unknown is not None:
             if not self._state.unknown:
@@ -112,32 +112,34 @@ class PaymentAtProvider(PaymentRecord):
         if overdue is not None and workflow.patched("overdue-payments-alert"):
             await self._record([overdue])
 
-    def _way_to_look(self) -> tuple[Callable[[PaymentProviders, AskProvider], Awaitable[ProviderAnswer]], str, str]:
+    def _way_to_look(
+        self,
+    ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
         """Return how the provider is asked: it is looked for where it was refused, and ended when its time is over."""
         if self._state.ref is None:
-            return PaymentProviders.find, "create", "look for it at the provider"
+            return ProviderActivities.find, "create", "look for it at the provider"
         open_there = self._state.provider_status in {ProviderStatus.REQUIRES_ACTION, ProviderStatus.AUTHORIZED}
         # Its time may have been over before it was known that the payer sends money in a way that takes days.
         if self._state.expiring and open_there and workflow.now() >= self._state.ends_at:
-            return PaymentProviders.cancel, "expire", "end it there"
-        return PaymentProviders.retrieve, "look", "ask the provider"
+            return ProviderActivities.cancel, "expire", "end it there"
+        return ProviderActivities.retrieve, "look", "ask the provider"
 
     async def _take_approved(self) -> None:
         """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
         ask = self._ask("take", str(self._state.version))
         answer = await errand.ask(
-            PaymentProviders.confirm, ask, "take what was approved", give_up_after=LOOK_GIVES_UP_AFTER
+            ProviderActivities.confirm, ask, "take what was approved", give_up_after=LOOK_GIVES_UP_AFTER
         )
         if answer is not None and answer.snapshot is not None:
             await self._converge(answer)
 
-    async def _vanish(self, answer: ProviderAnswer | None) -> None:
+    async def _vanish(self, answer: ProviderResponse | None) -> None:
         if answer is not None and answer.refused is not None and answer.refused.code == NOT_FOUND:
             gone = commands.vanished(self._state, at=workflow.now())
             if gone is not None:
                 await self._record([gone])
 
-    async def _take(self, answer: ProviderAnswer, *, ended_by: tuple[str, Actor] | None = None) -> None:
+    async def _take(self, answer: ProviderResponse, *, ended_by: tuple[str, Actor] | None = None) -> None:
         """Book what a command's answer tells; a refusal is the caller's. `ended_by`: a `cancel` and who gave it."""
         if answer.declined is not None:
             raise answer.declined.error(state=self._state.status.value)
@@ -146,7 +148,7 @@ class PaymentAtProvider(PaymentRecord):
         await self._converge(answer, ended_by=ended_by)
 
     async def _converge(
-        self, answer: ProviderAnswer, *, handled: Sequence[str] = (), ended_by: tuple[str, Actor] | None = None
+        self, answer: ProviderResponse, *, handled: Sequence[str] = (), ended_by: tuple[str, Actor] | None = None
     ) -> None:
         """Write the events that make the books agree with a snapshot, from wherever the books stand."""
         assert answer.snapshot is not None
@@ -170,7 +172,7 @@ class PaymentAtProvider(PaymentRecord):
             commands.check_open(self._state, "confirm")
             command_id, actor = command.command_id, command.actor
             ask = self._ask("confirm", command_id, actor=actor, method_ref=command.method_ref)
-            await self._take(await self._commanded(PaymentProviders.confirm, ask, "confirm", command_id, actor))
+            await self._take(await self._commanded(ProviderActivities.confirm, ask, "confirm", command_id, actor))
 
     def _is_confirmed(self, command: ConfirmPayment) -> bool:
         return bool(self._state.received_minor) or commands.is_settled(self._state, command.command_id)
@@ -180,7 +182,7 @@ class PaymentAtProvider(PaymentRecord):
         if amount is not None:
             command_id, actor = command.command_id, command.actor
             ask = self._ask("capture", command_id, actor=actor, amount_minor=amount)
-            await self._take(await self._commanded(PaymentProviders.capture, ask, "capture", command_id, actor))
+            await self._take(await self._commanded(ProviderActivities.capture, ask, "capture", command_id, actor))
 
     def _to_capture(self, command: CapturePayment) -> int | None:
         """Return how much is to be captured; None when an earlier try of the command has done it."""
@@ -194,7 +196,7 @@ class PaymentAtProvider(PaymentRecord):
             return
         commands.check_open(self._state, "cancel")
         ask = self._ask("cancel", command_id, actor=actor)
-        answer = await self._commanded(PaymentProviders.cancel, ask, "cancel", command_id, actor)
+        answer = await self._commanded(ProviderActivities.cancel, ask, "cancel", command_id, actor)
         await self._take(answer, ended_by=(command_id, actor))
 
     async def _submit_evidence(self, command: SubmitDisputeEvidence) -> None:
@@ -204,7 +206,7 @@ class PaymentAtProvider(PaymentRecord):
         terms, command_id, actor = self._state.terms, command.command_id, command.actor
         dispute = commands.check_evidence(self._state, command.dispute_ref, command_id)
         if dispute.status is not DisputeStatus.UNDER_REVIEW:
-            ask = AskEvidence(
+            ask = EvidenceRequest(
                 terms=terms,
                 dispute_ref=dispute.ref,
                 text=command.text,
@@ -212,7 +214,7 @@ class PaymentAtProvider(PaymentRecord):
                 ref=self._state.ref,
                 actor=actor,
             )
-            answer = await self._commanded(PaymentProviders.submit_evidence, ask, "evidence", command_id, actor)
+            answer = await self._commanded(ProviderActivities.submit_evidence, ask, "evidence", command_id, actor)
             if answer.declined is not None:
                 raise answer.declined.error(state=self._state.status.value)
             if answer.refused is not None:
@@ -223,16 +225,16 @@ class PaymentAtProvider(PaymentRecord):
 
     async def _commanded(
         self,
-        method: Callable[[PaymentProviders, A], Awaitable[ProviderAnswer]],
+        method: Callable[[ProviderActivities, A], Awaitable[ProviderResponse]],
         ask: A,
         name: str,
         command_id: str,
         actor: Actor,
-    ) -> ProviderAnswer:
+    ) -> ProviderResponse:
         """Have the provider do what somebody commands; the caller holds the lock, so for a bounded time only.
 
         Raises:
-            NoAnswer: the provider was away for longer. That is noted, and what became of the command is looked up.
+            NoResponse: the provider was away for longer. That is noted, and what became of the command is looked up.
         """
         options = regular_activity(name, timeout=CALL_TIMEOUT, give_up_after=GIVES_UP_AFTER)
         try:
@@ -243,7 +245,7 @@ class PaymentAtProvider(PaymentRecord):
                 raise
         unanswered = commands.unanswered(self._state, name, command_id, actor=actor, at=workflow.now())
         await self._record([unanswered], actor=actor)
-        raise commands.NoAnswer(
+        raise commands.NoResponse(
             "The provider does not answer. What became of this command is being looked up: repeat it with the same "
             "Idempotency-Key.",
             extra={"state": self._state.status.value},
@@ -257,9 +259,9 @@ class PaymentAtProvider(PaymentRecord):
         actor: Actor | None = None,
         method_ref: str | None = None,
         amount_minor: int | None = None,
-    ) -> AskProvider:
+    ) -> ProviderRequest:
         terms = self._state.terms
-        return AskProvider(
+        return ProviderRequest(
             terms=terms,
             key=payment_key(terms.payment_id, step, command_id),
             ref=self._state.ref,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment import PaymentBooks
+    from activities.payment import PaymentActivities
     from contracts.payment import (
         EscrowFreezing,
         EscrowFunding,
@@ -23,8 +23,8 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment import commands
     from domain.payment.agenda import News, Order, Step
     from domain.payment.fulfilment import fulfilment_due
+    from domain.payment.presentation import details
     from domain.payment.state import Outcome, Payment, PaymentStatus
-    from domain.payment.story import details
     from workflows.entity import Entity
 
 
@@ -64,7 +64,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
 
     async def _load(self, why: str) -> Payment:
         return await workflow.execute_local_activity_method(
-            PaymentBooks.load, LoadPayment(payment_id=self._state.terms.payment_id), **local_activity(why)
+            PaymentActivities.load, LoadPayment(payment_id=self._state.terms.payment_id), **local_activity(why)
         )
 
     async def _write_next(
@@ -104,7 +104,9 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
             decided_from=self._decided_from(),
         )
         what = ", ".join(outcome.event for outcome in outcomes) or "nothing new"
-        recorded = await workflow.execute_local_activity_method(PaymentBooks.record, message, **local_activity(what))
+        recorded = await workflow.execute_local_activity_method(
+            PaymentActivities.record, message, **local_activity(what)
+        )
         self._written(recorded)
         if recorded.applied and handled:
             self._events = [event for event in self._events if event not in set(handled)]

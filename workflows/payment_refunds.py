@@ -6,8 +6,8 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment_providers import PaymentProviders
-    from contracts.payment import AskRefund, GiveUpRefund, RefundAnswer, RefundPayment
+    from activities.payment_providers import ProviderActivities
+    from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
     from domain.ids import payment_key
     from domain.payment import commands
     from domain.payment.converge import numbered, refund_accepted, refund_failed
@@ -60,10 +60,10 @@ class PaymentRefunds(PaymentAtProvider):
                 self._lookups += perhaps_made
                 await self._take_refund(refund, await errand.run(self._making(refund), perhaps_made=perhaps_made))
 
-    def _making(self, refund: Refund) -> Errand[PaymentProviders, AskRefund, RefundAnswer]:
+    def _making(self, refund: Refund) -> Errand[ProviderActivities, RefundRequest, RefundResponse]:
         terms, ref = self._state.terms, self._state.ref
         assert ref is not None
-        message = AskRefund(
+        message = RefundRequest(
             terms=terms,
             ref=ref,
             refund_id=refund.refund_id,
@@ -72,10 +72,10 @@ class PaymentRefunds(PaymentAtProvider):
             key=payment_key(terms.payment_id, "refund", refund.refund_id),
         )
         return Errand(
-            make=PaymentProviders.refund, find=PaymentProviders.find_refund, message=message, summary="refund"
+            make=ProviderActivities.refund, find=ProviderActivities.find_refund, message=message, summary="refund"
         )
 
-    async def _take_refund(self, refund: Refund, answer: RefundAnswer | None) -> None:
+    async def _take_refund(self, refund: Refund, answer: RefundResponse | None) -> None:
         if answer is None or answer.unknown is not None:
             if refund.state is not RefundState.UNKNOWN:
                 await self._record([commands.refund_unknown(self._state, refund.refund_id, at=workflow.now())])

@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.payment import PaymentBooks
+    from activities.payment import PaymentActivities
     from activities.sweeps import Sweeps
     from contracts.payment import FindStranded, PaymentInput, PaymentSweepResult
     from contracts.queues import local_activity
@@ -53,7 +53,7 @@ class PaymentSweepWorkflow:
         before = workflow.now() - PATIENCE
         waiting, started = await sweep(
             lambda after: workflow.execute_local_activity_method(
-                PaymentBooks.find_stranded,
+                PaymentActivities.find_stranded,
                 FindStranded(before=before, after=after, limit=PAGE),
                 **local_activity(f"find payments that should have moved by {before:%H:%M:%S}"),
             ),

@@ -20,7 +20,7 @@ from itertools import count
 import asyncpg
 
 from activities.escrow import EscrowActivities
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from contracts.escrow import RecordEscrowEvent
 from contracts.payment import PaymentEvent, RecordPayment
 from dev.bench.books import BOOKS, Server, alone
@@ -35,8 +35,8 @@ from domain.escrow.state import Escrow, Outcome, Terms
 from domain.payment import commands as payments
 from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import (
-    Movement,
-    MovementKind,
+    BalanceTransaction,
+    BalanceTransactionKind,
     ProviderStatus,
     RefundSnapshot,
     RefundStatus,
@@ -108,7 +108,7 @@ async def posting(database: Database, org: str) -> Act:
 
 async def news(database: Database, org: str) -> Act:
     """Book a payment whose news come at once: received, refunded at the provider's own site, both with their goods."""
-    books = PaymentBooks(database)
+    books = PaymentActivities(database)
     actor = Actor(principal="bench", role=Role.OWNER, org_id=org)
 
     async def act() -> None:
@@ -135,9 +135,9 @@ async def news(database: Database, org: str) -> Act:
 
 def _snapshot(terms: PaymentTerms) -> Snapshot:
     ref, refund = f"pi_{terms.payment_id}", f"re_{terms.payment_id}"
-    charged = Movement(
+    charged = BalanceTransaction(
         key=f"ch_{ref}",
-        kind=MovementKind.CHARGE,
+        kind=BalanceTransactionKind.CHARGE,
         amount_minor=terms.amount_minor,
         fee_minor=59,
         currency=terms.currency,
@@ -152,7 +152,9 @@ def _snapshot(terms: PaymentTerms) -> Snapshot:
         currency=terms.currency,
         movements=(
             charged,
-            replace(charged, key=refund, kind=MovementKind.REFUND, amount_minor=-400, fee_minor=0, ref=refund),
+            replace(
+                charged, key=refund, kind=BalanceTransactionKind.REFUND, amount_minor=-400, fee_minor=0, ref=refund
+            ),
         ),
         refunds=(
             RefundSnapshot(ref=refund, refund_id=None, status=RefundStatus.SUCCEEDED, amount_minor=400, created_at=NOW),

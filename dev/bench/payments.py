@@ -36,7 +36,7 @@ BOOKED_WITHIN_SECONDS = 7_200.0
 NUMBERS = count(1)
 
 
-class Till:
+class PaymentDriver:
     """Both sides of a payment: our API, and the sandbox of Stripe."""
 
     def __init__(self, world: World) -> None:
@@ -129,7 +129,7 @@ async def _send(connection: Connection, request: bytes) -> None:
         raise RuntimeError(f"a webhook was answered {status} {answer[:300]!r}")
 
 
-async def _creation(till: Till) -> tuple[Row, list[dict[str, Any]]]:
+async def _creation(till: PaymentDriver) -> tuple[Row, list[dict[str, Any]]]:
     """Make payments here and PaymentIntents there in turn; what differs in the middle is our part."""
     made, ours, theirs = [], [], []
     async with _connections(till.world, 1) as (connection,):
@@ -164,7 +164,7 @@ async def _creation(till: Till) -> tuple[Row, list[dict[str, Any]]]:
     return row, made
 
 
-async def _webhook_times(till: Till, made: list[dict[str, Any]]) -> list[Row]:
+async def _webhook_times(till: PaymentDriver, made: list[dict[str, Any]]) -> list[Row]:
     """Send news of payments that exist, one by one and then many at once; their runs begin behind the answers."""
     intents = [
         (await till.http.get(f"/v1/payment_intents/{str(each['client_secret']).partition('_secret_')[0]}")).json()
@@ -219,7 +219,7 @@ async def _until(world: World, query: str, wanted: int) -> None:
         await connection.close()
 
 
-async def _burst(till: Till, size: int) -> tuple[float, float]:
+async def _burst(till: PaymentDriver, size: int) -> tuple[float, float]:
     """Send so many webhooks at once, each for a payment of its own that has succeeded meanwhile.
 
     Returns the seconds until all are stored, and until the last effect is booked.
@@ -254,7 +254,7 @@ async def _burst(till: Till, size: int) -> tuple[float, float]:
 
 async def run(world: World) -> list[Row]:
     """Measure creation, single webhooks, then bursts that grow tenfold."""
-    till = Till(world)
+    till = PaymentDriver(world)
     try:
         await till.close_queue(closed=True)
         row, made = await _creation(till)

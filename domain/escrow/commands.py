@@ -20,10 +20,10 @@ from domain.escrow.state import (
     Delivery,
     Dispute,
     Escrow,
+    EscrowPosting,
+    EscrowPostingKind,
     EscrowStatus,
     Evidence,
-    Move,
-    MoveKind,
     Outcome,
     Receipt,
     Signature,
@@ -101,7 +101,7 @@ def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_min
         deliver_by=now + timedelta(seconds=terms.deliver_seconds),
         fund_by=None,
     )
-    moves = (Move(kind=MoveKind.FUND, amount_minor=terms.amount_minor),)
+    moves = (EscrowPosting(kind=EscrowPostingKind.FUND, amount_minor=terms.amount_minor),)
     return Outcome(escrow=funded, event="funded", actor=actor.qualified(), moves=moves, details={"source": source})
 
 
@@ -290,7 +290,7 @@ def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome
             code="escrow.refund_exceeds_held",
             extra={"held": format_amount(held, escrow.terms.currency)},
         )
-    moves = (Move(kind=MoveKind.REFUND, amount_minor=amount),)
+    moves = (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=amount),)
     reduced = with_moves(escrow, moves)
     details: dict[str, object] = {"amount": format_amount(amount, escrow.terms.currency)}
     if reduced.held_minor:
@@ -315,7 +315,7 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
         asked = replace(escrow, cancel_requested_by=actor.qualified())
         return Outcome(escrow=asked, event="cancel_requested", actor=actor.qualified(), details=details)
     held = escrow.held_minor
-    moves = (Move(kind=MoveKind.REFUND, amount_minor=held),) if held else ()
+    moves = (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=held),) if held else ()
     final = ended(with_moves(escrow, moves), S.CANCELLED)
     return Outcome(escrow=final, event="cancelled", actor=actor.qualified(), moves=moves, details=details)
 

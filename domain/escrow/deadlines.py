@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.escrow.settlement import ended, release, settle_dispute, with_moves
-from domain.escrow.state import Escrow, EscrowStatus, Move, MoveKind, Outcome
+from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, EscrowStatus, Outcome
 from domain.money import format_ratio
 
 S = EscrowStatus
@@ -46,7 +46,7 @@ def timed_exit(escrow: Escrow, now: datetime) -> Outcome | None:
     if escrow.status is S.OPEN:
         return Outcome(escrow=ended(escrow, S.CANCELLED), event="funding_expired", actor=actor)
     if escrow.status is S.FUNDED:
-        moves = (Move(kind=MoveKind.REFUND, amount_minor=escrow.held_minor),)
+        moves = (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=escrow.held_minor),)
         status = S.EXPIRED if escrow.paid_minor else S.REFUNDED
         final = ended(with_moves(escrow, moves), status)
         return Outcome(escrow=final, event="delivery_expired", actor=actor, moves=moves)

@@ -3,7 +3,7 @@
 from domain import accounts
 from domain.accounts import Account
 from domain.escrow.commands import payment_of
-from domain.escrow.state import Escrow, Move, MoveKind, Terms
+from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 
 
 def funding_account(terms: Terms, source: str | None) -> Account:
@@ -21,27 +21,27 @@ def earnings(terms: Terms) -> Account:
     return account(terms.agent_id, terms.currency, terms.payee_org_id)
 
 
-def accounts_of(escrow: Escrow, move: Move) -> tuple[Account, Account]:
+def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
     """Return source and destination of a movement."""
     terms = escrow.terms
     held = accounts.escrow(terms.escrow_id, terms.currency, terms.payer_org_id)
     match move.kind:
-        case MoveKind.FUND:
+        case EscrowPostingKind.FUND:
             return funding_account(terms, escrow.funded_from), held
-        case MoveKind.REFUND:
+        case EscrowPostingKind.REFUND:
             # A payment is over when its money was handed over, so nothing goes back into it.
             return held, accounts.org_wallet(terms.payer_org_id, terms.currency)
-        case MoveKind.RELEASE:
+        case EscrowPostingKind.RELEASE:
             return held, earnings(terms)
-        case MoveKind.COMMISSION:
+        case EscrowPostingKind.COMMISSION:
             return held, accounts.platform("commission", terms.currency)
 
 
-def transfer_kind(moves: tuple[Move, ...]) -> str:
+def transfer_kind(moves: tuple[EscrowPosting, ...]) -> str:
     """Name the transfer that an event's movements make, as the books and a customer's statement show it."""
     kinds = {move.kind for move in moves}
-    if MoveKind.FUND in kinds:
+    if EscrowPostingKind.FUND in kinds:
         return "escrow.funded"
-    if MoveKind.REFUND not in kinds:
+    if EscrowPostingKind.REFUND not in kinds:
         return "escrow.released"
-    return "escrow.refunded" if kinds == {MoveKind.REFUND} else "escrow.split"
+    return "escrow.refunded" if kinds == {EscrowPostingKind.REFUND} else "escrow.split"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus, Move, MoveKind, Outcome
+from domain.escrow.state import WHOLE_E4, Escrow, EscrowPosting, EscrowPostingKind, EscrowStatus, Outcome
 from domain.money import allocate, format_amount, format_ratio
 
 
@@ -42,7 +42,7 @@ def settle_dispute(
     assert escrow.dispute is not None
     gross, back = allocate(escrow.held_minor, [payee_share_e4, WHOLE_E4 - payee_share_e4])
     moves = _payout(escrow, gross)
-    moves += (Move(kind=MoveKind.REFUND, amount_minor=back),) if back else ()
+    moves += (EscrowPosting(kind=EscrowPostingKind.REFUND, amount_minor=back),) if back else ()
     if payee_share_e4 == WHOLE_E4:
         status = EscrowStatus.RELEASED
     elif payee_share_e4 == 0 and not escrow.paid_minor:
@@ -58,7 +58,7 @@ def settle_dispute(
     return Outcome(escrow=final, event=event, actor=actor, moves=moves, details=details)
 
 
-def _payout(escrow: Escrow, gross_minor: int) -> tuple[Move, ...]:
+def _payout(escrow: Escrow, gross_minor: int) -> tuple[EscrowPosting, ...]:
     """Pay a gross amount out of the escrow, with commission on it alone or on the sum, as the terms say."""
     if not escrow.terms.commission_on_sum:
         return payout(gross_minor, escrow.terms.commission_bps)
@@ -67,7 +67,9 @@ def _payout(escrow: Escrow, gross_minor: int) -> tuple[Move, ...]:
     )
 
 
-def payout(gross_minor: int, commission_bps: int, *, paid_minor: int = 0, taken_minor: int = 0) -> tuple[Move, ...]:
+def payout(
+    gross_minor: int, commission_bps: int, *, paid_minor: int = 0, taken_minor: int = 0
+) -> tuple[EscrowPosting, ...]:
     """Divide a gross amount into the payee's part and the platform's commission, to the last minor unit.
 
     The commission is that of the sum which was ever paid for, less what was taken already: many small parts pay what
@@ -82,22 +84,22 @@ def payout(gross_minor: int, commission_bps: int, *, paid_minor: int = 0, taken_
     _, owed = allocate(paid_minor + gross_minor, [WHOLE_E4 - commission_bps, commission_bps])
     commission = owed - taken_minor
     moves = (
-        Move(kind=MoveKind.RELEASE, amount_minor=gross_minor - commission),
-        Move(kind=MoveKind.COMMISSION, amount_minor=commission),
+        EscrowPosting(kind=EscrowPostingKind.RELEASE, amount_minor=gross_minor - commission),
+        EscrowPosting(kind=EscrowPostingKind.COMMISSION, amount_minor=commission),
     )
     return tuple(move for move in moves if move.amount_minor)
 
 
-def with_moves(escrow: Escrow, moves: tuple[Move, ...]) -> Escrow:
+def with_moves(escrow: Escrow, moves: tuple[EscrowPosting, ...]) -> Escrow:
     """Add movements to the escrow's totals."""
-    totals = dict.fromkeys(MoveKind, 0)
+    totals = dict.fromkeys(EscrowPostingKind, 0)
     for move in moves:
         totals[move.kind] += move.amount_minor
     return replace(
         escrow,
-        released_minor=escrow.released_minor + totals[MoveKind.RELEASE],
-        commission_minor=escrow.commission_minor + totals[MoveKind.COMMISSION],
-        refunded_minor=escrow.refunded_minor + totals[MoveKind.REFUND],
+        released_minor=escrow.released_minor + totals[EscrowPostingKind.RELEASE],
+        commission_minor=escrow.commission_minor + totals[EscrowPostingKind.COMMISSION],
+        refunded_minor=escrow.refunded_minor + totals[EscrowPostingKind.REFUND],
     )
 
 

@@ -241,7 +241,7 @@ class Escrow:
             raise other_request()
 
 
-class MoveKind(StrEnum):
+class EscrowPostingKind(StrEnum):
     """From where to where: payer to escrow, escrow to payee, to the platform, or back to the payer."""
 
     FUND = "fund"
@@ -251,10 +251,10 @@ class MoveKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class EscrowPosting:
     """An amount that moves with an event. All moves of one event are one transfer."""
 
-    kind: MoveKind
+    kind: EscrowPostingKind
     amount_minor: int
 
 
@@ -265,7 +265,7 @@ class Outcome:
     escrow: Escrow
     event: str
     actor: str
-    moves: tuple[Move, ...] = ()
+    moves: tuple[EscrowPosting, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -1,8 +1,8 @@
-"""Which accounts a payment's money and goods move between.
+"""Which accounts a payment's money and entitlement move between.
 
 The payment's own account, `org/{id}/payments/{payment}`, holds what has no other owner yet. What was paid for credits
-is deferred revenue, what was paid for slots is revenue; other money belongs to the organization, so its goods are the
-money itself.
+is deferred revenue, what was paid for slots is revenue; other money belongs to the organization, so its entitlement is
+the money itself.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from domain import accounts
 from domain.accounts import Account
 from domain.money import SLOT
-from domain.payment.state import Move, MoveKind, PaymentTerms
+from domain.payment.state import PaymentPosting, PaymentPostingKind, PaymentTerms
 
 #: One movement of a transfer: source, destination, minor units.
-Movement = tuple[Account, Account, int]
+Transfer = tuple[Account, Account, int]
 
 
-def goods_account(terms: PaymentTerms) -> Account:
+def entitlement_account(terms: PaymentTerms) -> Account:
     """Return the payment's own account for what was bought."""
     return accounts.payment(terms.payment_id, terms.purpose.goods_asset, terms.org_id)
 
@@ -38,8 +38,8 @@ def receivable(terms: PaymentTerms) -> Account:
 
 def proceeds(terms: PaymentTerms) -> Account:
     """Return whose money it is after it came in."""
-    if not terms.issues_goods:
-        return goods_account(terms)
+    if not terms.issues_entitlement:
+        return entitlement_account(terms)
     sold = "revenue/slots" if terms.purpose.goods_asset == SLOT else "deferred_revenue"
     return accounts.platform(sold, terms.currency)
 
@@ -50,31 +50,31 @@ def issuance(terms: PaymentTerms) -> Account:
     return accounts.platform(issuing, terms.purpose.goods_asset)
 
 
-def legs(terms: PaymentTerms, move: Move) -> list[Movement]:
-    """Return the movements of one move; those of SEIZE and RELEASE depend on balances, see `seized` and `released`."""
-    amount, own = move.amount_minor, goods_account(terms)
+def legs(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:
+    """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances."""
+    amount, own = move.amount_minor, entitlement_account(terms)
     clearing = accounts.provider_clearing(terms.provider, move.asset)
     match move.kind:
-        case MoveKind.RECEIVE:
+        case PaymentPostingKind.RECEIVE:
             return _exchanged(clearing, proceeds(terms), move)
-        case MoveKind.SEND_BACK:
+        case PaymentPostingKind.SEND_BACK:
             return _exchanged(proceeds(terms), clearing, move)
-        case MoveKind.FEE:
+        case PaymentPostingKind.FEE:
             fees = accounts.platform(f"fees/{terms.provider}", move.asset)
             return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]
-        case MoveKind.ISSUE:
+        case PaymentPostingKind.ISSUE:
             return [(issuance(terms), own, amount)]
-        case MoveKind.RETIRE:
+        case PaymentPostingKind.RETIRE:
             return [(own, issuance(terms), amount)]
-        case MoveKind.EARMARK:
+        case PaymentPostingKind.RESERVE:
             return [(wallet(terms), own, amount)]
-        case MoveKind.SEIZE | MoveKind.RELEASE:
-            raise ValueError("what is there decides; use seized or released")
+        case PaymentPostingKind.CLAW_BACK | PaymentPostingKind.RELEASE:
+            raise ValueError("what is there decides; use clawed_back or released")
 
 
-def seized(
+def clawed_back(
     terms: PaymentTerms, amount_minor: int, available_minor: int, earnings: Sequence[tuple[Account, int]] = ()
-) -> list[Movement]:
+) -> list[Transfer]:
     """Take the amount from the organization as far as it is there; it owes the rest.
 
     Args:
@@ -83,7 +83,7 @@ def seized(
         available_minor: what is in the organization's wallet; taken first.
         earnings: accounts of its agents, each with what is available there; taken next, in this order.
     """
-    own, left, movements = goods_account(terms), amount_minor, list[Movement]()
+    own, left, movements = entitlement_account(terms), amount_minor, list[Transfer]()
     for source, there in [(wallet(terms), available_minor), *earnings]:
         taken = max(0, min(left, there))
         movements.append((source, own, taken))
@@ -91,24 +91,24 @@ def seized(
     return _positive([*movements, (debt(terms), own, left)])
 
 
-def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Movement]:
+def released(terms: PaymentTerms, amount_minor: int, owed_minor: int) -> list[Transfer]:
     """Give the amount to the organization; what it owes is paid from it first."""
     paid = max(0, min(amount_minor, owed_minor))
-    own = goods_account(terms)
+    own = entitlement_account(terms)
     return _positive([(own, debt(terms), paid), (own, wallet(terms), amount_minor - paid)])
 
 
-def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
+def paid_on_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
     """Pay what is due of the payment's invoice."""
-    return _positive([(goods_account(terms), receivable(terms), amount_minor)])
+    return _positive([(entitlement_account(terms), receivable(terms), amount_minor)])
 
 
-def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Movement]:
+def taken_from_invoice(terms: PaymentTerms, amount_minor: int) -> list[Transfer]:
     """Take back what the payment has paid of its invoice; it is due again."""
-    return _positive([(receivable(terms), goods_account(terms), amount_minor)])
+    return _positive([(receivable(terms), entitlement_account(terms), amount_minor)])
 
 
-def _exchanged(source: Account, destination: Account, move: Move) -> list[Movement]:
+def _exchanged(source: Account, destination: Account, move: PaymentPosting) -> list[Transfer]:
     """Go through the exchange where the two are kept in different currencies."""
     if source.asset == destination.asset:
         return _positive([(source, destination, move.amount_minor)])
@@ -126,5 +126,5 @@ def _exchanged(source: Account, destination: Account, move: Move) -> list[Moveme
     )
 
 
-def _positive(movements: Sequence[Movement]) -> list[Movement]:
+def _positive(movements: Sequence[Transfer]) -> list[Transfer]:
     return [movement for movement in movements if movement[2]]

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from domain.ids import dispute_id_of
 from domain.money import format_amount
-from domain.payment.goods import released_minor, taken_for, taken_from_waiting
+from domain.payment.entitlement import released_minor, taken_for, taken_from_waiting
 from domain.payment.snapshot import DisputeSnapshot, DisputeStatus
-from domain.payment.state import MAX_ITEMS, Dispute, Move, MoveKind, Outcome, Payment
+from domain.payment.state import MAX_ITEMS, Dispute, Outcome, Payment, PaymentPosting, PaymentPostingKind
 
 #: A dispute's words in the order in which they can follow each other; an older snapshot never takes one back.
 _ORDER = {
@@ -43,35 +43,35 @@ def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
     """Take what was bought with the disputed amount, as far as it is there. An inquiry takes nothing."""
     # A dispute that was decided before we heard of it opens and is decided by the events that follow.
     opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
-    goods = 0 if opening is DisputeStatus.INQUIRY else taken_for(payment, snapshot.amount_minor)
+    entitlement = 0 if opening is DisputeStatus.INQUIRY else taken_for(payment, snapshot.amount_minor)
     dispute = Dispute(
         dispute_id=dispute_id_of(payment.terms.provider, snapshot.ref),
         ref=snapshot.ref,
         status=opening,
         amount_minor=snapshot.amount_minor,
-        goods_minor=goods,
+        goods_minor=entitlement,
         reason=snapshot.reason,
         opened_at=snapshot.created_at,
         evidence_due_at=snapshot.evidence_due_at,
-        waiting_minor=taken_from_waiting(payment, goods),
+        waiting_minor=taken_from_waiting(payment, entitlement),
     )
     after = replace(payment, disputes=(*payment.disputes, dispute))
     event = "dispute_inquiry" if opening is DisputeStatus.INQUIRY else "dispute_opened"
-    return _outcome(after, dispute, event, MoveKind.SEIZE, goods - dispute.waiting_minor)
+    return _outcome(after, dispute, event, PaymentPostingKind.CLAW_BACK, entitlement - dispute.waiting_minor)
 
 
 def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) -> Outcome:
-    goods = taken_for(payment, snapshot.amount_minor)
+    entitlement = taken_for(payment, snapshot.amount_minor)
     opened = replace(
         dispute,
         status=DisputeStatus.NEEDS_RESPONSE,
         amount_minor=snapshot.amount_minor,
-        goods_minor=goods,
+        goods_minor=entitlement,
         evidence_due_at=snapshot.evidence_due_at,
-        waiting_minor=taken_from_waiting(payment, goods),
+        waiting_minor=taken_from_waiting(payment, entitlement),
     )
-    elsewhere = goods - opened.waiting_minor
-    return _outcome(payment.with_dispute(opened), opened, "dispute_opened", MoveKind.SEIZE, elsewhere)
+    elsewhere = entitlement - opened.waiting_minor
+    return _outcome(payment.with_dispute(opened), opened, "dispute_opened", PaymentPostingKind.CLAW_BACK, elsewhere)
 
 
 def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcome | None:
@@ -86,22 +86,26 @@ def dispute_changed(payment: Payment, told: Iterable[DisputeSnapshot]) -> Outcom
         changed = replace(dispute, status=snapshot.status, evidence_due_at=snapshot.evidence_due_at)
         if snapshot.status is DisputeStatus.LOST:
             lost = replace(changed, retired=True)
-            retired = dispute.goods_minor if payment.terms.issues_goods and not dispute.released else 0
-            return _outcome(payment.with_dispute(lost), lost, "dispute_lost", MoveKind.RETIRE, retired)
+            retired = dispute.goods_minor if payment.terms.issues_entitlement and not dispute.released else 0
+            return _outcome(payment.with_dispute(lost), lost, "dispute_lost", PaymentPostingKind.RETIRE, retired)
         if snapshot.status is DisputeStatus.WON:
             if dispute.moved_minor:
                 continue  # the money has to come back first
             won = replace(changed, released=True)
             back = 0 if dispute.released else released_minor(payment, dispute)
-            return _outcome(payment.with_dispute(won), won, "dispute_won", MoveKind.RELEASE, back)
+            return _outcome(payment.with_dispute(won), won, "dispute_won", PaymentPostingKind.RELEASE, back)
         return _outcome(payment.with_dispute(changed), changed, f"dispute_{snapshot.status.value}")
     return None
 
 
 def _outcome(
-    payment: Payment, dispute: Dispute, event: str, kind: MoveKind = MoveKind.SEIZE, goods_minor: int = 0
+    payment: Payment,
+    dispute: Dispute,
+    event: str,
+    kind: PaymentPostingKind = PaymentPostingKind.CLAW_BACK,
+    goods_minor: int = 0,
 ) -> Outcome:
-    move = Move(kind=kind, amount_minor=goods_minor, asset=payment.terms.purpose.goods_asset)
+    move = PaymentPosting(kind=kind, amount_minor=goods_minor, asset=payment.terms.purpose.goods_asset)
     return Outcome(
         payment=payment,
         event=event,

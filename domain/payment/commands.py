@@ -8,8 +8,7 @@ from domain.access import Actor
 from domain.errors import Conflict, Invalid, Unavailable
 from domain.money import format_amount
 from domain.payment.converge import numbered
-from domain.payment.fulfilment import Readiness, readiness
-from domain.payment.goods import (
+from domain.payment.entitlement import (
     held_minor,
     leaves_part_of_a_slot,
     returned_by_waiting,
@@ -17,6 +16,7 @@ from domain.payment.goods import (
     unreserved_minor,
     waiting_minor,
 )
+from domain.payment.fulfilment import Readiness, readiness
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
@@ -24,10 +24,10 @@ from domain.payment.state import (
     RECEIPT_WINDOW,
     Dispute,
     Fulfilment,
-    Move,
-    MoveKind,
     Outcome,
     Payment,
+    PaymentPosting,
+    PaymentPostingKind,
     PaymentStatus,
     PaymentTerms,
     Refund,
@@ -58,7 +58,7 @@ class NotYet(Conflict):
     retryable = True
 
 
-class NoAnswer(Unavailable):
+class NoResponse(Unavailable):
     """The provider did not answer a command in time. What became of it is looked up; repeating the key is safe."""
 
     code = "provider.unavailable"
@@ -235,11 +235,15 @@ def refund(
             code="payment.part_of_a_slot",
             extra={"field": "amount"},
         )
-    goods = taken_for(payment, amount)
-    waiting = min(goods, waiting)
-    requested = replace(_requested(refund_id, amount, goods, requested_by, at, reason), waiting_minor=waiting)
-    taken = goods - waiting
-    moves = (Move(kind=MoveKind.EARMARK, amount_minor=taken, asset=terms.purpose.goods_asset),) if taken else ()
+    entitlement = taken_for(payment, amount)
+    waiting = min(entitlement, waiting)
+    requested = replace(_requested(refund_id, amount, entitlement, requested_by, at, reason), waiting_minor=waiting)
+    taken = entitlement - waiting
+    moves = (
+        (PaymentPosting(kind=PaymentPostingKind.RESERVE, amount_minor=taken, asset=terms.purpose.goods_asset),)
+        if taken
+        else ()
+    )
     return numbered(
         Outcome(
             payment=replace(payment, refunds=(*payment.refunds, requested)),
@@ -275,7 +279,7 @@ def fulfilment_put_off(payment: Payment, *, at: datetime) -> Outcome:
     details = {"escrow_id": payment.terms.purpose.escrow_id}
     after, returned = returned_by_waiting(replace(payment, fulfilling=False))
     asset = payment.terms.purpose.goods_asset
-    moves = (Move(kind=MoveKind.RELEASE, amount_minor=returned, asset=asset),) if returned else ()
+    moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=returned, asset=asset),) if returned else ()
     return numbered(
         Outcome(payment=after, event="fulfilment_put_off", actor=WORKFLOW, moves=moves, details=details), at
     )
@@ -285,7 +289,7 @@ def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
     """Note that the escrow took the money; what came beyond its amount goes to the organization."""
     surplus = unreserved_minor(payment) - payment.terms.purpose.goods_minor
     asset = payment.terms.purpose.goods_asset
-    moves = (Move(kind=MoveKind.RELEASE, amount_minor=surplus, asset=asset),) if surplus > 0 else ()
+    moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=surplus, asset=asset),) if surplus > 0 else ()
     return numbered(
         Outcome(
             payment=replace(payment, fulfilment=Fulfilment.DONE, fulfilling=False),
@@ -309,7 +313,7 @@ def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
             payment=replace(payment, fulfilment=Fulfilment.DONE),
             event="invoice_paid",
             actor=WORKFLOW,
-            moves=(Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held else (),
+            moves=(PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=asset),) if held else (),
             details={
                 "invoice_id": payment.terms.purpose.invoice_id,
                 "amount": format_amount(held, asset),
@@ -334,7 +338,7 @@ def escrow_not_frozen(payment: Payment, *, why: str, at: datetime) -> Outcome:
     return numbered(Outcome(payment=after, event="escrow_not_frozen", actor=WORKFLOW, details=details), at)
 
 
-def purpose_gone(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
+def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
     """Send the money back when its purpose can no longer take it; what cannot be sent back goes to the organization."""
     return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
 
@@ -355,12 +359,12 @@ def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: 
     held = held_minor(payment) if invoiced else unreserved_minor(payment)
     whole = readiness(payment) is not Readiness.SHORT
     if payment.terms.refundable and amount and (invoiced or whole):
-        goods = taken_for(payment, amount)
-        refunding = _requested(refund_id, amount, goods, WORKFLOW, at, why)
+        entitlement = taken_for(payment, amount)
+        refunding = _requested(refund_id, amount, entitlement, WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))
         details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}
-        held -= goods
-    moves = (Move(kind=MoveKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
+        held -= entitlement
+    moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=asset),) if held > 0 else ()
     return numbered(Outcome(payment=after, event=event, actor=WORKFLOW, moves=moves, details=details), at)
 
 
@@ -407,11 +411,11 @@ def done(outcome: Outcome, command_id: str | None) -> Outcome:
     return replace(outcome, payment=replace(outcome.payment, receipts=receipts))
 
 
-def _requested(refund_id: str, amount: int, goods: int, by: str, at: datetime, reason: str | None) -> Refund:
+def _requested(refund_id: str, amount: int, entitlement: int, by: str, at: datetime, reason: str | None) -> Refund:
     return Refund(
         refund_id=refund_id,
         amount_minor=amount,
-        goods_minor=goods,
+        goods_minor=entitlement,
         state=RefundState.REQUESTED,
         requested_by=by,
         requested_at=at,

@@ -12,10 +12,10 @@ from datetime import datetime
 from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.chargebacks import dispute_changed, new_dispute
-from domain.payment.goods import granted_for, released_minor, taken_for, taken_from_waiting
+from domain.payment.entitlement import granted_for, released_minor, taken_for, taken_from_waiting
 from domain.payment.movements import book
 from domain.payment.snapshot import (
-    MovementKind,
+    BalanceTransactionKind,
     ProviderStatus,
     RefundSnapshot,
     RefundStatus,
@@ -24,10 +24,10 @@ from domain.payment.snapshot import (
 from domain.payment.state import (
     MAX_ITEMS,
     REFUND_STATES,
-    Move,
-    MoveKind,
     Outcome,
     Payment,
+    PaymentPosting,
+    PaymentPostingKind,
     PaymentStatus,
     Refund,
     RefundState,
@@ -37,7 +37,7 @@ from domain.payment.state import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """A snapshot, when it was taken, and what deposits that came after their quote are worth, in goods by key."""
+    """A snapshot, when it was taken, and what deposits that came after their quote are worth, by key."""
 
     snapshot: Snapshot
     at: datetime
@@ -114,12 +114,16 @@ def _adopted(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 def _charged(payment: Payment, seen: Observation) -> Outcome | None:
     booked = {item.key for item in payment.booked}
     for movement in seen.snapshot.movements:
-        if movement.kind is MovementKind.CHARGE and movement.key not in booked and len(payment.booked) < MAX_ITEMS:
+        if (
+            movement.kind is BalanceTransactionKind.CHARGE
+            and movement.key not in booked
+            and len(payment.booked) < MAX_ITEMS
+        ):
             paid = movement.paid_minor
-            goods = seen.revalued.get(movement.key)
+            entitlement = seen.revalued.get(movement.key)
             # What the payment has become is recorded with its money, not by an event of its own.
             told = _told(payment, seen.snapshot)
-            return book(told, movement, goods=granted_for(payment, paid) if goods is None else goods)
+            return book(told, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement)
     return None
 
 
@@ -131,7 +135,7 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
         if snapshot.ref in refs:
             continue
         known = ours.get(snapshot.refund_id or "")
-        # One that was given up as not made gave its goods back, so it is taken over like one that was made there. One
+        # One that was given up as not made gave its entitlement back, so it is taken over like one made there. One
         # that was given up as made is known by what an operator wrote, which may name nothing.
         if known is not None and known.counts and (known.ref is None or (known.given_up and known.ref not in told)):
             return refund_accepted(payment, known.refund_id, snapshot)
@@ -160,20 +164,22 @@ def _has_moved(snapshot: Snapshot, ref: str) -> bool:
 
 
 def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
-    goods = taken_for(payment, snapshot.amount_minor)
+    entitlement = taken_for(payment, snapshot.amount_minor)
     refund = Refund(
         refund_id=snapshot.ref,
         amount_minor=snapshot.amount_minor,
-        goods_minor=goods,
+        goods_minor=entitlement,
         state=RefundState.PENDING,
         requested_by=_provider(payment),
         requested_at=snapshot.created_at,
         reason="made at the provider",
         ref=snapshot.ref,
-        waiting_minor=taken_from_waiting(payment, goods),
+        waiting_minor=taken_from_waiting(payment, entitlement),
     )
     after = replace(payment, refunds=(*payment.refunds, refund))
-    moves = _moves((MoveKind.SEIZE, goods - refund.waiting_minor, payment.terms.purpose.goods_asset))
+    moves = _moves(
+        (PaymentPostingKind.CLAW_BACK, entitlement - refund.waiting_minor, payment.terms.purpose.goods_asset)
+    )
     details = {"ref": snapshot.ref, "amount": format_amount(snapshot.amount_minor, payment.terms.currency)}
     return Outcome(
         payment=after,
@@ -190,10 +196,14 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
     booked = {item.key for item in payment.booked}
     for movement in seen.snapshot.movements:
         new = movement.key not in booked and len(payment.booked) < MAX_ITEMS
-        if new and movement.kind not in {MovementKind.CHARGE, MovementKind.OTHER} and payment.received_minor:
+        if (
+            new
+            and movement.kind not in {BalanceTransactionKind.CHARGE, BalanceTransactionKind.OTHER}
+            and payment.received_minor
+        ):
             paid = movement.paid_minor
-            goods = taken_for(payment, -paid) if movement.kind is MovementKind.REVERSAL else 0
-            outcome = book(payment, movement, goods=goods)
+            entitlement = taken_for(payment, -paid) if movement.kind is BalanceTransactionKind.REVERSAL else 0
+            outcome = book(payment, movement, entitlement=entitlement)
             if outcome is not None:
                 return outcome
     return None
@@ -207,7 +217,7 @@ def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
         if item.fee_minor is None and fee is not None:
             booked = tuple(replace(b, fee_minor=fee) if b.key == item.key else b for b in payment.booked)
             after = replace(payment, booked=booked, fee_minor=payment.fee_minor + fee)
-            moves = _moves((MoveKind.FEE, fee, item.currency))
+            moves = _moves((PaymentPostingKind.FEE, fee, item.currency))
             details = {"fee": format_amount(fee, item.currency), "movement": item.key}
             return Outcome(
                 payment=after,
@@ -242,7 +252,7 @@ def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
 def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | None = None) -> Outcome:
     """Give back what was taken for a refund that has not moved the provider's balance."""
     failed = replace(refund, state=RefundState.FAILED, failure=why, failure_code=code)
-    moves = _moves((MoveKind.RELEASE, released_minor(payment, refund), payment.terms.purpose.goods_asset))
+    moves = _moves((PaymentPostingKind.RELEASE, released_minor(payment, refund), payment.terms.purpose.goods_asset))
     details = {"refund_id": refund.refund_id, "failure": why} | ({"code": code} if code else {})
     return _with_refund(payment, failed, "refund_failed", details=details, moves=moves)
 
@@ -293,11 +303,18 @@ def _told(payment: Payment, snapshot: Snapshot) -> Payment:
 
 
 def _with_refund(
-    payment: Payment, refund: Refund, event: str, *, details: Mapping[str, object], moves: tuple[Move, ...] = ()
+    payment: Payment,
+    refund: Refund,
+    event: str,
+    *,
+    details: Mapping[str, object],
+    moves: tuple[PaymentPosting, ...] = (),
 ) -> Outcome:
     after = payment.with_refund(refund)
     return Outcome(payment=after, event=event, actor=_provider(payment), moves=moves, details=details)
 
 
-def _moves(*wanted: tuple[MoveKind, int, str]) -> tuple[Move, ...]:
-    return tuple(Move(kind=kind, amount_minor=amount, asset=asset) for kind, amount, asset in wanted if amount)
+def _moves(*wanted: tuple[PaymentPostingKind, int, str]) -> tuple[PaymentPosting, ...]:
+    return tuple(
+        PaymentPosting(kind=kind, amount_minor=amount, asset=asset) for kind, amount, asset in wanted if amount
+    )

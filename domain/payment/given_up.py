@@ -7,8 +7,8 @@ from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.money import format_amount
 from domain.payment.converge import numbered
-from domain.payment.goods import released_minor
-from domain.payment.state import Move, MoveKind, Outcome, Payment, RefundState
+from domain.payment.entitlement import released_minor
+from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState
 
 
 def give_up(
@@ -47,7 +47,7 @@ def give_up(
         "reason": reason,
         "at_provider": provider_ref is not None,
     }
-    moves: tuple[Move, ...] = ()
+    moves: tuple[PaymentPosting, ...] = ()
     if provider_ref is not None:
         details |= {"ref": provider_ref}
         ended = replace(refund, state=RefundState.PENDING, ref=provider_ref, given_up=True)
@@ -56,7 +56,7 @@ def give_up(
         released = released_minor(payment, refund)
         if released:
             asset = payment.terms.purpose.goods_asset
-            moves = (Move(kind=MoveKind.RELEASE, amount_minor=released, asset=asset),)
+            moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=released, asset=asset),)
     return numbered(
         Outcome(
             payment=payment.with_refund(ended),

@@ -6,12 +6,12 @@ from there. After that the payment has paid a part of the invoice, and what was 
 
 from dataclasses import dataclass
 
-from domain.invoice import Standing
-from domain.payment.goods import held_minor, taken
-from domain.payment.state import Fulfilment, Move, MoveKind, Payment
+from domain.invoice import InvoiceBalance
+from domain.payment.entitlement import held_minor, taken
+from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 
 #: What an invoice takes part in.
-KINDS = frozenset({MoveKind.EARMARK, MoveKind.SEIZE, MoveKind.RELEASE})
+KINDS = frozenset({PaymentPostingKind.RESERVE, PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Split:
     other_minor: int
 
 
-def split(payment: Payment, move: Move, standing: Standing, *, available_minor: int) -> Split:
+def split(payment: Payment, move: PaymentPosting, standing: InvoiceBalance, *, available_minor: int) -> Split:
     """Share out a move of `KINDS` between the payment's own account, its invoice and the organization.
 
     Args:
@@ -40,10 +40,10 @@ def split(payment: Payment, move: Move, standing: Standing, *, available_minor: 
     amount = move.amount_minor
     net = payment.granted_minor - taken(payment)
     if payment.fulfilment is Fulfilment.PENDING:
-        before = max(0, net - amount if move.kind is MoveKind.RELEASE else net + amount)
+        before = max(0, net - amount if move.kind is PaymentPostingKind.RELEASE else net + amount)
         waiting = abs(held_minor(payment) - before)
         return Split(waiting_minor=waiting, invoice_minor=0, other_minor=amount - waiting)
-    if move.kind is MoveKind.RELEASE:
+    if move.kind is PaymentPostingKind.RELEASE:
         # Where more went back than had come, the organization owes that, and it is paid first.
         part = max(0, min(amount, standing.due_minor, net - standing.of_payment_minor))
     else:

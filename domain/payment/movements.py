@@ -1,50 +1,50 @@
-"""How one movement of the provider's balance is booked: the money, its fee, and the goods that go with it."""
+"""How one movement of the provider's balance is booked: the money, its fee, and the entitlement that goes with it."""
 
 from dataclasses import replace
 
 from domain.money import format_amount
-from domain.payment.goods import released_minor, taken_for, taken_from_waiting
-from domain.payment.snapshot import DisputeStatus, Movement, MovementKind
+from domain.payment.entitlement import released_minor, taken_for, taken_from_waiting
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus
 from domain.payment.state import (
     HANDED_OVER,
     Booked,
     Dispute,
     Fulfilment,
-    Move,
-    MoveKind,
     Outcome,
     Payment,
+    PaymentPosting,
+    PaymentPostingKind,
     Refund,
     RefundState,
 )
 
 
-def book(payment: Payment, movement: Movement, *, goods: int) -> Outcome | None:
+def book(payment: Payment, movement: BalanceTransaction, *, entitlement: int) -> Outcome | None:
     """Return the event that books a movement; None when what caused it is not known yet.
 
     Args:
         payment: the payment that it belongs to.
         movement: what the provider did.
-        goods: what is granted for a charge, or taken for a reversal; other kinds know their own.
+        entitlement: what is granted for a charge, or taken for a reversal; other kinds know their own.
     """
     match movement.kind:
-        case MovementKind.CHARGE:
-            return _charge(payment, movement, goods)
-        case MovementKind.REFUND:
+        case BalanceTransactionKind.CHARGE:
+            return _charge(payment, movement, entitlement)
+        case BalanceTransactionKind.REFUND:
             return _refund(payment, movement)
-        case MovementKind.REFUND_FAILURE:
+        case BalanceTransactionKind.REFUND_FAILURE:
             return _refund_failure(payment, movement)
-        case MovementKind.DISPUTE:
+        case BalanceTransactionKind.DISPUTE:
             return _dispute(payment, movement)
-        case MovementKind.DISPUTE_REVERSAL:
+        case BalanceTransactionKind.DISPUTE_REVERSAL:
             return _dispute_reversal(payment, movement)
-        case MovementKind.REVERSAL:
-            return _reversal(payment, movement, goods)
-        case MovementKind.OTHER:
+        case BalanceTransactionKind.REVERSAL:
+            return _reversal(payment, movement, entitlement)
+        case BalanceTransactionKind.OTHER:
             return None
 
 
-def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
+def _charge(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
     # What comes when the escrow has its money, or can no longer take it, is the organization's own.
     handed_over = payment.terms.purpose.kind in HANDED_OVER
@@ -52,30 +52,32 @@ def _charge(payment: Payment, movement: Movement, goods: int) -> Outcome:
     after = replace(
         payment,
         received_minor=payment.received_minor + movement.paid_minor,
-        granted_minor=payment.granted_minor + goods,
+        granted_minor=payment.granted_minor + entitlement,
         fulfilment=payment.fulfilment if handed_over else Fulfilment.DONE,
     )
     moves = [_received(movement)]
-    if payment.terms.issues_goods and goods:
-        moves.append(Move(kind=MoveKind.ISSUE, amount_minor=goods, asset=asset))
-    if goods and not waits:
-        moves.append(Move(kind=MoveKind.RELEASE, amount_minor=goods, asset=asset))
-    return _outcome(after, movement, "received", moves, goods=goods)
+    if payment.terms.issues_entitlement and entitlement:
+        moves.append(PaymentPosting(kind=PaymentPostingKind.ISSUE, amount_minor=entitlement, asset=asset))
+    if entitlement and not waits:
+        moves.append(PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=entitlement, asset=asset))
+    return _outcome(after, movement, "received", moves, entitlement=entitlement)
 
 
-def _refund(payment: Payment, movement: Movement) -> Outcome | None:
+def _refund(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
     refund = _refund_of(payment, movement.key)
     if refund is None:
         return None
     moved = replace(refund, moved_minor=refund.moved_minor - movement.paid_minor)
     moves = [_sent_back(movement)]
-    if payment.terms.issues_goods and refund.goods_minor:
-        moves.append(Move(kind=MoveKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment)))
+    if payment.terms.issues_entitlement and refund.goods_minor:
+        moves.append(
+            PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=refund.goods_minor, asset=_goods(payment))
+        )
     return _outcome(payment.with_refund(moved), movement, "refund_booked", moves)
 
 
-def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
-    """Take the money back that a refund could not deliver, and give the goods back for it."""
+def _refund_failure(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
+    """Take the money back that a refund could not deliver, and give the entitlement back for it."""
     refund = _refund_of(payment, movement.key.removesuffix(":failure"))
     if refund is None or not refund.moved_minor:
         return None
@@ -89,7 +91,7 @@ def _refund_failure(payment: Payment, movement: Movement) -> Outcome | None:
     )
 
 
-def _dispute(payment: Payment, movement: Movement) -> Outcome | None:
+def _dispute(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
     dispute = _dispute_of(payment, movement)
     if dispute is None:
         return None
@@ -100,27 +102,27 @@ def _dispute(payment: Payment, movement: Movement) -> Outcome | None:
     return _outcome(payment.with_dispute(moved), movement, "dispute_withdrawn", moves)
 
 
-def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: Movement) -> Outcome:
-    """Take money back for a dispute that holds no goods: it was won before, or only asked about."""
+def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
+    """Take money back for a dispute that holds no entitlement: it was won before, or only asked about."""
     paid = -movement.paid_minor
-    goods = taken_for(payment, paid)
-    waiting = taken_from_waiting(payment, goods)
+    entitlement = taken_for(payment, paid)
+    waiting = taken_from_waiting(payment, entitlement)
     reopened = replace(
         dispute,
         status=DisputeStatus.NEEDS_RESPONSE,
         amount_minor=paid,
-        goods_minor=goods,
+        goods_minor=entitlement,
         waiting_minor=waiting,
         moved_minor=paid,
         released=False,
     )
-    moves = [*_seized(payment, goods - waiting), _sent_back(movement)]
+    moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
     outcome = _outcome(payment.with_dispute(reopened), movement, "dispute_reopened", moves)
     return replace(outcome, debtor=dispute.ref)
 
 
-def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
-    """Take the disputed money back and give the goods back for it, also when the dispute had been lost before."""
+def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
+    """Take the disputed money back and give the entitlement back for it, also when the dispute had been lost before."""
     dispute = _dispute_of(payment, movement)
     if dispute is None or not dispute.moved_minor or dispute.released:
         return None
@@ -131,47 +133,59 @@ def _dispute_reversal(payment: Payment, movement: Movement) -> Outcome | None:
     return _outcome(payment.with_dispute(back), movement, "dispute_reinstated", [*moves, *given])
 
 
-def _reversal(payment: Payment, movement: Movement, goods: int) -> Outcome | None:
+def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome | None:
     """Undo a receipt that was void: what was bought is taken as far as it is there, the rest is owed."""
     after = replace(payment, reversed_minor=payment.reversed_minor - movement.paid_minor)
-    waiting = taken_from_waiting(payment, goods)
-    moves = [*_seized(payment, goods - waiting), _sent_back(movement)]
-    if payment.terms.issues_goods and goods:
-        moves.append(Move(kind=MoveKind.RETIRE, amount_minor=goods, asset=_goods(payment)))
-    return _outcome(after, movement, "reversed", moves, goods=-goods, waiting=waiting)
+    waiting = taken_from_waiting(payment, entitlement)
+    moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
+    if payment.terms.issues_entitlement and entitlement:
+        moves.append(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=entitlement, asset=_goods(payment)))
+    return _outcome(after, movement, "reversed", moves, entitlement=-entitlement, waiting=waiting)
 
 
-def _seized(payment: Payment, goods: int) -> list[Move]:
-    return [Move(kind=MoveKind.SEIZE, amount_minor=goods, asset=_goods(payment))] if goods else []
+def _clawed_back(payment: Payment, entitlement: int) -> list[PaymentPosting]:
+    return (
+        [PaymentPosting(kind=PaymentPostingKind.CLAW_BACK, amount_minor=entitlement, asset=_goods(payment))]
+        if entitlement
+        else []
+    )
 
 
-def _received(movement: Movement) -> Move:
+def _received(movement: BalanceTransaction) -> PaymentPosting:
     paid = movement.payment_amount_minor
-    return Move(kind=MoveKind.RECEIVE, amount_minor=movement.amount_minor, asset=movement.currency, paid_minor=paid)
+    return PaymentPosting(
+        kind=PaymentPostingKind.RECEIVE, amount_minor=movement.amount_minor, asset=movement.currency, paid_minor=paid
+    )
 
 
-def _sent_back(movement: Movement) -> Move:
+def _sent_back(movement: BalanceTransaction) -> PaymentPosting:
     paid = movement.payment_amount_minor
-    return Move(
-        kind=MoveKind.SEND_BACK,
+    return PaymentPosting(
+        kind=PaymentPostingKind.SEND_BACK,
         amount_minor=-movement.amount_minor,
         asset=movement.currency,
         paid_minor=None if paid is None else -paid,
     )
 
 
-def _given_back(payment: Payment, goods: int, released: int, *, retired: bool) -> list[Move]:
-    issued = goods if retired and payment.terms.issues_goods else 0
-    moves = ((MoveKind.ISSUE, issued), (MoveKind.RELEASE, released))
-    return [Move(kind=kind, amount_minor=amount, asset=_goods(payment)) for kind, amount in moves if amount]
+def _given_back(payment: Payment, entitlement: int, released: int, *, retired: bool) -> list[PaymentPosting]:
+    issued = entitlement if retired and payment.terms.issues_entitlement else 0
+    moves = ((PaymentPostingKind.ISSUE, issued), (PaymentPostingKind.RELEASE, released))
+    return [PaymentPosting(kind=kind, amount_minor=amount, asset=_goods(payment)) for kind, amount in moves if amount]
 
 
 def _outcome(
-    payment: Payment, movement: Movement, event: str, moves: list[Move], *, goods: int = 0, waiting: int = 0
+    payment: Payment,
+    movement: BalanceTransaction,
+    event: str,
+    moves: list[PaymentPosting],
+    *,
+    entitlement: int = 0,
+    waiting: int = 0,
 ) -> Outcome:
     fee = movement.fee_minor
     if fee:
-        moves = [*moves, Move(kind=MoveKind.FEE, amount_minor=fee, asset=movement.currency)]
+        moves = [*moves, PaymentPosting(kind=PaymentPostingKind.FEE, amount_minor=fee, asset=movement.currency)]
     item = Booked(
         key=movement.key,
         kind=movement.kind,
@@ -180,7 +194,7 @@ def _outcome(
         currency=movement.currency,
         paid_minor=movement.paid_minor,
         occurred_at=movement.occurred_at,
-        goods_minor=goods,
+        goods_minor=entitlement,
         waiting_minor=waiting,
     )
     after = replace(payment, booked=(*payment.booked, item), fee_minor=payment.fee_minor + (fee or 0))
@@ -208,6 +222,6 @@ def _refund_of(payment: Payment, ref: str) -> Refund | None:
     return next((refund for refund in payment.refunds if refund.ref == ref), None)
 
 
-def _dispute_of(payment: Payment, movement: Movement) -> Dispute | None:
+def _dispute_of(payment: Payment, movement: BalanceTransaction) -> Dispute | None:
     ref = movement.key.partition(":")[0]
     return next((dispute for dispute in payment.disputes if dispute.ref == ref), None)

@@ -24,7 +24,7 @@ class ProviderStatus(StrEnum):
     CANCELLED = "cancelled"  # ended without money, because somebody ended it
 
 
-class MovementKind(StrEnum):
+class BalanceTransactionKind(StrEnum):
     """Why a provider's balance changed."""
 
     CHARGE = "charge"
@@ -37,7 +37,7 @@ class MovementKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class BalanceTransaction:
     """One change of a provider's balance.
 
     Attributes:
@@ -57,7 +57,7 @@ class Movement:
     """
 
     key: str
-    kind: MovementKind
+    kind: BalanceTransactionKind
     amount_minor: int
     fee_minor: int | None
     currency: str
@@ -174,7 +174,7 @@ class Snapshot:
     decline: Decline | None = None
     approved: bool = False
     authorized_minor: int = 0
-    movements: tuple[Movement, ...] = ()
+    movements: tuple[BalanceTransaction, ...] = ()
     refunds: tuple[RefundSnapshot, ...] = ()
     disputes: tuple[DisputeSnapshot, ...] = ()
     seen_minor: int = 0

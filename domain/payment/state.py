@@ -1,7 +1,7 @@
 """The payment's state: what was asked for, what its provider did, and what was booked for it.
 
 Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
-currency; amounts of *goods* are minor units of what was bought: credits, slots, or cash in the payment's own currency.
+currency; amounts of an *entitlement* are minor units of what was bought: credits, slots, or cash.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,14 @@ from enum import StrEnum
 
 from domain.money import ISSUED
 from domain.payment.quote import Quote
-from domain.payment.snapshot import Decline, DisputeStatus, MovementKind, NextAction, ProviderStatus, RefundStatus
+from domain.payment.snapshot import (
+    BalanceTransactionKind,
+    Decline,
+    DisputeStatus,
+    NextAction,
+    ProviderStatus,
+    RefundStatus,
+)
 
 #: How many commands a payment remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
@@ -136,7 +143,7 @@ class PaymentTerms:
     takes_waiting_first: bool = False
 
     @property
-    def issues_goods(self) -> bool:
+    def issues_entitlement(self) -> bool:
         """Whether credits or slots are issued for the money; otherwise what was paid belongs to the organization."""
         return self.purpose.goods_asset in ISSUED and self.purpose.goods_asset != self.currency
 
@@ -146,11 +153,11 @@ class Booked:
     """A movement of the provider's balance that is in the books.
 
     `fee_minor` is None until the provider tells it; `paid_minor` is the amount in the payment's own currency. Where
-    goods were taken, `waiting_minor` of them were taken from what waits for the payment's escrow.
+    entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow.
     """
 
     key: str
-    kind: MovementKind
+    kind: BalanceTransactionKind
     amount_minor: int
     fee_minor: int | None
     currency: str
@@ -184,7 +191,7 @@ class Refund:
     """Money on its way back to the payer; `goods_minor` was taken from the organization for it.
 
     `moved` is the amount by which the provider's balance fell and has not risen again, in the payment's currency.
-    `waiting_minor` of the goods were taken from what waits for the payment's escrow, and not from the organization.
+    `waiting_minor` of the entitlement was taken from what waits for the payment's escrow, not from the organization.
     `failure_code` is the stable word for `failure`, where the provider refused to make the refund. `given_up` says that
     an operator has said what became of it.
     """
@@ -224,7 +231,7 @@ class Dispute:
         waiting_minor: the part of it that was taken from what waits for the payment's escrow.
         debt_minor: the part of it that was no longer there and is owed.
         moved_minor: by how much the provider's balance fell and has not risen again, in the payment's currency.
-        released: the goods were given back; `retired`: they are gone for good.
+        released: the entitlement was restored; `retired`: it is gone for good.
     """
 
     dispute_id: str
@@ -269,7 +276,7 @@ class Payment:
         provider_status: what the provider said last; None before it was asked.
         ref: the provider's id of it.
         received_minor: what came in and was not void, before refunds and disputes.
-        granted_minor: the goods that were given for it.
+        granted_minor: the entitlement that was granted for it.
         reversed_minor: what came in and turned out void; `reversal_debt_minor` is what is owed because of that.
         fulfilling: its escrow was asked to take the money, and may have it.
         escrow_frozen: the escrow that has the money is disputed, or had ended before.
@@ -335,7 +342,7 @@ class Payment:
 
     @property
     def debt_minor(self) -> int:
-        """What the organization came to owe because of this payment, in goods; repaid elsewhere."""
+        """What the organization came to owe because of this payment, in units of the entitlement; repaid elsewhere."""
         disputes = sum(dispute.debt_minor for dispute in self.disputes)
         return self.reversal_debt_minor + disputes + sum(refund.debt_minor for refund in self.refunds)
 
@@ -385,7 +392,7 @@ class Payment:
         return command_id in self.receipts
 
 
-class MoveKind(StrEnum):
+class PaymentPostingKind(StrEnum):
     """What moves between whom; `domain/payment/booking.py` names the accounts."""
 
     RECEIVE = "receive"  # provider → proceeds
@@ -393,20 +400,20 @@ class MoveKind(StrEnum):
     FEE = "fee"  # what the provider kept; negative when it gave back
     ISSUE = "issue"  # credits come into being, on the payment's own account
     RETIRE = "retire"  # credits on the payment's own account cease to be
-    EARMARK = "earmark"  # organization → the payment's own account
-    SEIZE = "seize"  # the same as far as it is there; the organization owes the rest
+    RESERVE = "earmark"  # organization → the payment's own account
+    CLAW_BACK = "seize"  # the same as far as it is there; the organization owes the rest
     RELEASE = "release"  # the payment's own account → organization; what it owes is paid from it first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class PaymentPosting:
     """An amount that moves with an event; minor units of `asset`. All moves of one event are one transfer.
 
     `paid_minor` is set where the provider keeps its balance in another currency than the payment's: what the amount is
     in that of the payment.
     """
 
-    kind: MoveKind
+    kind: PaymentPostingKind
     amount_minor: int
     asset: str
     paid_minor: int | None = None
@@ -417,13 +424,13 @@ class Outcome:
     """What a command, a deadline or a fact from the provider does: the next state, its event, the money that moves.
 
     `booked` is the provider's movement that the event books, by its key; `debtor` the refund or dispute, by its ref,
-    whose goods are seized.
+    whose entitlement is clawed back.
     """
 
     payment: Payment
     event: str
     actor: str
-    moves: tuple[Move, ...] = ()
+    moves: tuple[PaymentPosting, ...] = ()
     details: Mapping[str, object] = field(default_factory=dict)
     booked: str | None = None
     debtor: str | None = None

@@ -1,8 +1,8 @@
 """The seam between payments and whoever moves the money: one Protocol, and results in the domain's terms.
 
 A provider answers with snapshots of its own state. Nothing is inferred from the order of calls or webhooks: whoever
-wants to know asks again, and books what is new. What a provider did to its balance is told as `Movement`s, each under
-a key that is the same in a snapshot and in the provider's own statement, so that each is booked once and reconciled.
+wants to know asks again, and books what is new. What it did to its balance is a list of `BalanceTransaction`s, each
+under a key that a snapshot and the provider's own statement share, so that each is booked once and reconciled.
 
 Errors of every method:
     ProviderUnavailable: the provider could not be asked; nothing happened there.
@@ -18,9 +18,9 @@ from typing import Protocol
 
 from domain.payment.snapshot import (
     NOT_FOUND,
+    BalanceTransaction,
     CreatePayment,
     DisputeEvidence,
-    Movement,
     ProviderEvent,
     RefundSnapshot,
     Snapshot,
@@ -102,7 +102,7 @@ class PaymentProvider(Protocol):
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
         """Answer a dispute; `evidence.final` submits it for good."""
 
-    def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List what changed the balance there in `[since, until)`, in any order; the provider's own statement."""
 
     async def verify_webhook(self, body: bytes, headers: Mapping[str, str]) -> ProviderEvent:

@@ -16,11 +16,11 @@ from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, U
 from domain.ids import is_id, transfer_id, uuid_of
 from domain.money import CREDIT, format_amount
 from domain.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
     CreatePayment,
     Decline,
     DisputeEvidence,
-    Movement,
-    MovementKind,
     ProviderEvent,
     ProviderStatus,
     RefundSnapshot,
@@ -142,7 +142,7 @@ class CreditsProvider:
         """Refuse: no bank stands behind credits."""
         raise ProviderRefused("Payments with credits have no disputes.", code="payment.disputes_unsupported")
 
-    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List what payments and refunds moved; what was bought with it is the other side of the books."""
         async with self._books(changes=False) as connection:
             moved = await self._transfers(connection).between((PAYMENT, REFUND), since, until)
@@ -194,11 +194,11 @@ class CreditsProvider:
         return paid
 
 
-def _movement(transfer: Transfer) -> Movement:
+def _movement(transfer: Transfer) -> BalanceTransaction:
     ref = transfer_id(transfer.transfer_id)
-    return Movement(
+    return BalanceTransaction(
         key=ref,
-        kind=MovementKind.CHARGE if transfer.kind == PAYMENT else MovementKind.REFUND,
+        kind=BalanceTransactionKind.CHARGE if transfer.kind == PAYMENT else BalanceTransactionKind.REFUND,
         amount_minor=transfer.amount_minor,
         fee_minor=0,
         currency=CREDIT,

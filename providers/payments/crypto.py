@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from domain.errors import IdempotencyConflict
 from domain.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
     CreatePayment,
     Deposit,
     DisputeEvidence,
-    Movement,
-    MovementKind,
     NextAction,
     ProviderEvent,
     ProviderStatus,
@@ -155,7 +155,7 @@ class CryptoProvider:
         del dispute_ref, evidence, idempotency_key
         raise ProviderRefused("A payment in coins has no disputes.", code="payment.not_supported")
 
-    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """Look at every place that is still watched, then list what became final or was reversed in the window.
 
         The time of a movement is when it was found final, so that none appears later in a window that was listed. What
@@ -192,7 +192,7 @@ class CryptoProvider:
 
     async def _sweep_shared(
         self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime
-    ) -> AsyncIterator[Movement]:
+    ) -> AsyncIterator[BalanceTransaction]:
         """Bring the records of shared addresses up to date, and return what came there and is nobody's."""
         for (asset, address), sharing in shared.items():
             view = await self._chains[asset].watcher.deposits(
@@ -334,13 +334,13 @@ async def _replaced(watcher: Watcher, receipt: Receipt) -> bool:
     return header is None or header.hash != receipt.block_hash
 
 
-def _strays(records: list[DepositRecord], view: ChainView) -> list[Movement]:
+def _strays(records: list[DepositRecord], view: ChainView) -> list[BalanceTransaction]:
     """Return what came to a shared address and belongs to none of its payments."""
     memos = {record.memo for record in records}
     return [
-        Movement(
+        BalanceTransaction(
             key=movement_key(each.asset, each.tx, each.index),
-            kind=MovementKind.OTHER,
+            kind=BalanceTransactionKind.OTHER,
             amount_minor=each.amount_minor,
             fee_minor=0,
             currency=each.asset,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.payment.snapshot import CreatePayment, Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
 from providers.chains.addresses import Place
 from providers.chains.base import ChainDeposit, ChainView
 
@@ -43,12 +43,12 @@ class Receipt:
         """The key of its movement."""
         return movement_key(self.asset, self.tx, self.index, self.generation)
 
-    def movements(self) -> list[Movement]:
+    def movements(self) -> list[BalanceTransaction]:
         """Return what it did to the balance: it came in, and perhaps it was taken back by the chain."""
         shared = {"fee_minor": 0, "currency": self.asset, "ref": self.payment_id, "payment_id": self.payment_id}
-        came = Movement(
+        came = BalanceTransaction(
             key=self.key,
-            kind=MovementKind.CHARGE,
+            kind=BalanceTransactionKind.CHARGE,
             amount_minor=self.amount_minor,
             occurred_at=self.final_at,
             # Whoever mines a block tells its time, and may be ahead of our clock.
@@ -58,9 +58,9 @@ class Receipt:
         )
         if self.reversed_at is None:
             return [came]
-        went = Movement(
+        went = BalanceTransaction(
             key=f"{self.key}:reorg",
-            kind=MovementKind.REVERSAL,
+            kind=BalanceTransactionKind.REVERSAL,
             amount_minor=-self.amount_minor,
             occurred_at=self.reversed_at,
             statement_ref=self.tx,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain.payment.state import Outcome
 from runtime.database import Database
@@ -17,4 +17,4 @@ async def record(database: Database, outcome: Outcome, attempt: int = 1) -> Reco
     message = await payment_message(database, PaymentEvent.of(outcome, at=at, command_id=command_id), at=at)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt, is_local=True)
-    return await environment.run(PaymentBooks(database).record, message)
+    return await environment.run(PaymentActivities(database).record, message)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment_providers import PaymentProviders
-from contracts.payment import AskEvidence, AskProvider, AskRefund, ProviderAnswer, RefundAnswer
+from activities.payment_providers import ProviderActivities
+from contracts.payment import EvidenceRequest, ProviderRequest, ProviderResponse, RefundRequest, RefundResponse
 from domain.ids import payment_key
-from domain.payment.snapshot import MovementKind, ProviderStatus
+from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.payments.base import OutcomeUnknown, ProviderUnavailable
 from providers.payments.registry import Providers
 from tests.support.payments import TERMS, FakeProvider
@@ -24,15 +24,15 @@ def attempt(number: int) -> ActivityEnvironment:
     return environment
 
 
-async def make(fake: FakeProvider, number: int) -> ProviderAnswer:
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
-    return await attempt(number).run(activities.create, AskProvider(terms=TERMS, key=KEY))
+async def make(fake: FakeProvider, number: int) -> ProviderResponse:
+    activities = ProviderActivities(NOTHING, Providers({"fake": fake}))
+    return await attempt(number).run(activities.create, ProviderRequest(terms=TERMS, key=KEY))
 
 
-async def give_back(fake: FakeProvider, ref: str, number: int) -> RefundAnswer:
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
+async def give_back(fake: FakeProvider, ref: str, number: int) -> RefundResponse:
+    activities = ProviderActivities(NOTHING, Providers({"fake": fake}))
     key = payment_key(TERMS.payment_id, "refund", "rfd_1")
-    message = AskRefund(terms=TERMS, ref=ref, refund_id="rfd_1", amount_minor=100, reason=None, key=key)
+    message = RefundRequest(terms=TERMS, ref=ref, refund_id="rfd_1", amount_minor=100, reason=None, key=key)
     return await attempt(number).run(activities.refund, message)
 
 
@@ -45,7 +45,9 @@ async def test_pitfall_09_worker_that_died_after_the_charge_finds_it_and_charges
     assert second == first
     assert fake.count(TERMS.payment_id) == 1
     assert [call for call, _ in fake.calls] == ["create", "find"]
-    charges = [each for each in fake.of(TERMS.payment_id).snapshot().movements if each.kind is MovementKind.CHARGE]
+    charges = [
+        each for each in fake.of(TERMS.payment_id).snapshot().movements if each.kind is BalanceTransactionKind.CHARGE
+    ]
     assert len(charges) == 1
 
 
@@ -86,8 +88,8 @@ async def test_payment_that_was_cancelled_by_a_call_that_failed_is_not_cancelled
     fake.breaks = ["", "after"]
     made = await make(fake, 1)
     assert made.snapshot is not None
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
-    message = AskProvider(terms=TERMS, key="cancel", ref=made.snapshot.ref)
+    activities = ProviderActivities(NOTHING, Providers({"fake": fake}))
+    message = ProviderRequest(terms=TERMS, key="cancel", ref=made.snapshot.ref)
     with pytest.raises(OutcomeUnknown):
         await attempt(1).run(activities.cancel, message)
     answer = await attempt(2).run(activities.cancel, message)
@@ -101,8 +103,8 @@ async def test_payment_whose_cancelling_failed_is_cancelled_under_another_key():
     fake.breaks = ["", "before"]
     made = await make(fake, 1)
     assert made.snapshot is not None
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
-    message = AskProvider(terms=TERMS, key="cancel", ref=made.snapshot.ref)
+    activities = ProviderActivities(NOTHING, Providers({"fake": fake}))
+    message = ProviderRequest(terms=TERMS, key="cancel", ref=made.snapshot.ref)
     with pytest.raises(OutcomeUnknown):
         await attempt(1).run(activities.cancel, message)
     assert (await attempt(2).run(activities.cancel, message)).snapshot.status is ProviderStatus.CANCELLED
@@ -117,8 +119,10 @@ async def test_evidence_that_the_bank_has_is_not_handed_in_for_ever():
     account = fake.of(TERMS.payment_id)
     account.dispute()
     [dispute] = account.disputes
-    activities = PaymentProviders(NOTHING, Providers({"fake": fake}))
-    message = AskEvidence(terms=TERMS, dispute_ref=dispute, text="Delivered.", key="evidence", ref=made.snapshot.ref)
+    activities = ProviderActivities(NOTHING, Providers({"fake": fake}))
+    message = EvidenceRequest(
+        terms=TERMS, dispute_ref=dispute, text="Delivered.", key="evidence", ref=made.snapshot.ref
+    )
     for number in (1, 2):
         assert (await attempt(number).run(activities.submit_evidence, message)).refused is None
     assert [call for call, _ in fake.calls].count("submit_evidence") == 1

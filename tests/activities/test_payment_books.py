@@ -10,7 +10,7 @@ from activities.payment import SPENT_MEANWHILE
 from domain.access import Actor, Role
 from domain.money import CREDIT
 from domain.payment import commands
-from domain.payment.state import Move, MoveKind, Outcome
+from domain.payment.state import Outcome, PaymentPosting, PaymentPostingKind
 from models.alert import Alert
 from models.organization import Organization
 from repositories import payment as payments
@@ -40,7 +40,7 @@ async def alerts(database: Database, outcome: Outcome) -> list[str]:
 
 
 async def test_goods_that_stay_away_are_counted_again_and_then_told_of(database: Database):
-    short = Move(kind=MoveKind.RETIRE, amount_minor=1, asset=CREDIT)
+    short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
     outcome = dataclasses.replace(await opened(database), moves=(short,))
     for attempt in range(1, SPENT_MEANWHILE + 1):
         with pytest.raises(BooksRefused):
@@ -74,7 +74,9 @@ async def test_an_event_whose_predecessor_the_books_lack_is_told_of(database: Da
 
 async def test_alert_of_an_event_that_was_refused_closes_when_the_books_take_it(database: Database):
     outcome = await opened(database)
-    short = dataclasses.replace(outcome, moves=(Move(kind=MoveKind.RETIRE, amount_minor=1, asset=CREDIT),))
+    short = dataclasses.replace(
+        outcome, moves=(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT),)
+    )
     with pytest.raises(BooksRefused):
         await record(database, short, SPENT_MEANWHILE + 1)
     await record(database, outcome)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.payment_providers import PaymentProviders
-from contracts.payment import AskProvider, ProviderAnswer
+from activities.payment_providers import ProviderActivities
+from contracts.payment import ProviderRequest, ProviderResponse
 from domain.payment.quote import Quote, Rate
-from domain.payment.snapshot import CreatePayment, Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment
 from providers.payments.base import ProviderUnavailable
 from providers.payments.registry import Providers
 from tests.support.payments import TERMS, Account, FakeProvider
@@ -46,10 +46,10 @@ class RatesInTest:
         return Rate(asset=asset, currency=currency, price=Decimal(self.price), at=ENDS, source="test")
 
 
-def deposit(key: str, final_at: datetime, sent_at: datetime | None) -> Movement:
-    return Movement(
+def deposit(key: str, final_at: datetime, sent_at: datetime | None) -> BalanceTransaction:
+    return BalanceTransaction(
         key=key,
-        kind=MovementKind.CHARGE,
+        kind=BalanceTransactionKind.CHARGE,
         amount_minor=20_000,
         fee_minor=0,
         currency="BTC",
@@ -58,7 +58,7 @@ def deposit(key: str, final_at: datetime, sent_at: datetime | None) -> Movement:
     )
 
 
-async def look(rates: RatesInTest, *movements: Movement, booked: tuple[str, ...] = ()) -> ProviderAnswer:
+async def look(rates: RatesInTest, *movements: BalanceTransaction, booked: tuple[str, ...] = ()) -> ProviderResponse:
     fake, nothing = FakeProvider(), Any
     asked = CreatePayment(
         payment_id=PAID.payment_id,
@@ -69,9 +69,9 @@ async def look(rates: RatesInTest, *movements: Movement, booked: tuple[str, ...]
         expires_at=PAID.expires_at,
     )
     fake.accounts["fp"] = Account(asked=asked, ref="fp", movements=list(movements))
-    activities = PaymentProviders(nothing, Providers({"fake": fake}, rates=rates))
-    message = AskProvider(terms=PAID, key="look", ref="fp", booked=booked)
-    answer: ProviderAnswer = await ActivityEnvironment().run(activities.retrieve, message)
+    activities = ProviderActivities(nothing, Providers({"fake": fake}, rates=rates))
+    message = ProviderRequest(terms=PAID, key="look", ref="fp", booked=booked)
+    answer: ProviderResponse = await ActivityEnvironment().run(activities.retrieve, message)
     assert answer.snapshot is not None
     assert answer.snapshot.movements == movements
     return answer

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 from sqlalchemy import select
 
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from api.app import create_app
 from contracts.payment import PaymentEvent
 from domain.access import Actor, Role
@@ -90,6 +90,6 @@ class Written:
         command_id = self.terms.payment_id if self.payment is None else None
         events = tuple(PaymentEvent.of(outcome, at=NOW, command_id=command_id) for outcome in outcomes)
         message = await payment_message(self.database, *events, at=NOW)
-        recorded = await PaymentBooks(self.database).record(message)
+        recorded = await PaymentActivities(self.database).record(message)
         assert recorded.applied
         self.payment = recorded.stored

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.db
 NewTenant = Callable[..., Awaitable[Tenant]]
 
 
-class Desk:
+class Customers:
     """An app with Stripe, and Stripe's own view of it."""
 
     def __init__(self, deps: Deps, http: httpx2.AsyncClient, stripe: Client, starts: Starts) -> None:
@@ -48,7 +48,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **changes: Any) -> AsyncIterator[Desk]:
+async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **changes: Any) -> AsyncIterator[Customers]:
     client, starts = make_client(key, api_base=address, timeout_seconds=5), Starts()
     temporal: Any = starts
     providers = Providers({}, customers=StripeCustomers(client))
@@ -57,7 +57,7 @@ async def running(urls: DatabaseUrls, address: str, key: str = STRIPE_KEY, **cha
         app.router.lifespan_context(app),
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
     ):
-        yield Desk(app.state.deps, http, client, starts)
+        yield Customers(app.state.deps, http, client, starts)
     await client.aclose()
 
 
@@ -71,13 +71,13 @@ def stripe_url(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(scope="module")
-async def desk(database_urls: DatabaseUrls, stripe_url: str) -> AsyncIterator[Desk]:
+async def desk(database_urls: DatabaseUrls, stripe_url: str) -> AsyncIterator[Customers]:
     async with running(database_urls, stripe_url) as found:
         yield found
 
 
 @pytest.fixture
-async def owner(desk: Desk, new_tenant: NewTenant) -> Caller:
+async def owner(desk: Customers, new_tenant: NewTenant) -> Caller:
     """The owner of a new organization."""
     return desk.at((await new_tenant("owner")).owner)
 
@@ -86,7 +86,7 @@ async def methods(caller: Caller) -> list[tuple[str, bool]]:
     return [(m["id"], m["is_default"]) for m in good(await caller.get("/billing/payment-methods"))["data"]]
 
 
-async def test_organization_becomes_one_customer_however_often_it_asks(desk: Desk, owner: Caller) -> None:
+async def test_organization_becomes_one_customer_however_often_it_asks(desk: Customers, owner: Caller) -> None:
     refused(await owner.get("/billing/customer"), 404, "not_found")
     assert await methods(owner) == []
     answers = await asyncio.gather(*(owner.post("/billing/customer") for _ in range(8)))
@@ -100,14 +100,14 @@ async def test_organization_becomes_one_customer_however_often_it_asks(desk: Des
     assert await desk.customers_of(owner.org_id) == [made]
 
 
-async def test_customer_made_before_it_was_noted_is_found_again(desk: Desk, owner: Caller) -> None:
+async def test_customer_made_before_it_was_noted_is_found_again(desk: Customers, owner: Caller) -> None:
     assert owner.org_id is not None
     made = await StripeCustomers(desk.stripe).ensure(owner.org_id, "x", idempotency_key=customer_key(owner.org_id))
     assert good(await owner.post("/billing/customer"))["customer_id"] == made
     assert await desk.customers_of(owner.org_id) == [made]
 
 
-async def test_first_use_makes_the_customer(desk: Desk, owner: Caller) -> None:
+async def test_first_use_makes_the_customer(desk: Customers, owner: Caller) -> None:
     made = good(await owner.post("/billing/setup-intent"))
     assert made["client_secret"].startswith(made["id"])
     intent = await desk.stripe.v1.setup_intents.retrieve_async(made["id"])
@@ -124,7 +124,7 @@ async def test_setup_intent_of_one_key_is_one(owner: Caller) -> None:
     assert first["id"] != other["id"]
 
 
-async def test_methods_are_listed_chosen_and_forgotten(desk: Desk, owner: Caller) -> None:
+async def test_methods_are_listed_chosen_and_forgotten(desk: Customers, owner: Caller) -> None:
     first, second = [await desk.store_method(owner, card) for card in ("pm_card_visa", "pm_card_mastercard")]
     assert dict(await methods(owner)) == {first: False, second: False}
     (card,) = [m for m in good(await owner.get("/billing/payment-methods"))["data"] if m["id"] == first]
@@ -140,7 +140,7 @@ async def test_methods_are_listed_chosen_and_forgotten(desk: Desk, owner: Caller
 
 @pytest.mark.parametrize("unknown", ["pm_0000000000000000", "pm_%2e%2e%2fx", "x" * 101])
 async def test_method_of_somebody_else_does_not_exist(
-    unknown: str, desk: Desk, owner: Caller, new_tenant: NewTenant
+    unknown: str, desk: Customers, owner: Caller, new_tenant: NewTenant
 ) -> None:
     stranger = desk.at((await new_tenant("owner")).owner)
     foreign = await desk.store_method(stranger)
@@ -177,7 +177,7 @@ async def test_portal_leads_to_stripe_and_back(owner: Caller) -> None:
     refused(await owner.get("/billing/portal"), 422, "request.invalid")
 
 
-async def test_roles_that_may_not_pay_may_only_look(desk: Desk, tenant: Tenant) -> None:
+async def test_roles_that_may_not_pay_may_only_look(desk: Customers, tenant: Tenant) -> None:
     await desk.store_method(desk.at(tenant.owner))
     for role in ("auditor", "agent"):
         caller = desk.at(tenant.callers[role])
@@ -195,7 +195,7 @@ async def test_roles_that_may_not_pay_may_only_look(desk: Desk, tenant: Tenant) 
 
 
 async def test_operator_names_the_organization_and_a_tenant_only_itself(
-    desk: Desk, operator: Caller, tenant: Tenant, stranger: Tenant
+    desk: Customers, operator: Caller, tenant: Tenant, stranger: Tenant
 ) -> None:
     root, owner = desk.at(operator), desk.at(tenant.owner)
     made = good(await owner.post("/billing/customer"))
@@ -210,7 +210,7 @@ async def test_operator_names_the_organization_and_a_tenant_only_itself(
 
 
 async def test_stripe_that_does_not_answer_is_503_and_a_later_try_succeeds(
-    desk: Desk, owner: Caller, database_urls: DatabaseUrls
+    desk: Customers, owner: Caller, database_urls: DatabaseUrls
 ) -> None:
     key = new_key()
     async with running(database_urls, "http://127.0.0.1:1") as cut_off:
@@ -228,7 +228,7 @@ async def test_key_that_stripe_refuses_is_our_fault_and_not_told(
     assert "sk_live" not in str(document)
 
 
-async def test_refusal_of_stripe_is_told_in_its_words(desk: Desk, owner: Caller) -> None:
+async def test_refusal_of_stripe_is_told_in_its_words(desk: Customers, owner: Caller) -> None:
     customer = good(await owner.post("/billing/customer"))["customer_id"]
     await desk.stripe.v1.customers.delete_async(customer)
     document = refused(await owner.post("/billing/setup-intent"), 422, "provider.refused")
@@ -241,7 +241,7 @@ async def test_without_stripe_nobody_is_a_customer(tenant: Tenant, anonymous: Ca
         refused(await caller.get("/billing/payment-methods"), status, code)
 
 
-async def test_registration_begins_the_customer_once(desk: Desk, operator: Caller) -> None:
+async def test_registration_begins_the_customer_once(desk: Customers, operator: Caller) -> None:
     root, key = desk.at(operator), new_key()
     org_id = good(await root.post("/organizations", {"name": "New"}, key=key), 201)["id"]
     assert good(await root.post("/organizations", {"name": "New"}, key=key), 201)["id"] == org_id

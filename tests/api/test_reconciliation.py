@@ -16,7 +16,7 @@ from api.deps import Deps
 from commands.verify import verify
 from contracts.queues import TASK_QUEUE
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationStep
-from domain.payment.snapshot import Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from runtime.database import Database
 from runtime.identity import new_id
 from runtime.settings import Settings
@@ -48,7 +48,11 @@ async def reconcile(database: Database, provider: FakeProvider) -> str:
 
 
 async def difference(
-    operator: Caller, database: Database, *, listed: Movement | None = None, booked: Movement | None = None
+    operator: Caller,
+    database: Database,
+    *,
+    listed: BalanceTransaction | None = None,
+    booked: BalanceTransaction | None = None,
 ) -> tuple[FakeProvider, dict[str, Any]]:
     """Make one difference, and return it as the API shows it."""
     provider = FakeProvider(listed=[listed] if listed else [])
@@ -169,7 +173,7 @@ async def test_missing_fee_is_left_to_its_payment(operator: Caller, database: Da
 
 
 async def test_payout_of_the_provider_can_be_booked(operator: Caller, database: Database) -> None:
-    payout = movement("po_1", -5_000, 25, kind=MovementKind.OTHER)
+    payout = movement("po_1", -5_000, 25, kind=BalanceTransactionKind.OTHER)
     provider, shown = await difference(operator, database, listed=payout)
     assert shown["movement"] == "other"
     good(await resolve(operator, shown, "book"))

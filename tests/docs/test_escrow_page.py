@@ -10,7 +10,7 @@ from api.fields import period_text
 from contracts import escrow as messages
 from domain.access import PERMISSIONS, PLATFORM_ROLES, Permission, Role
 from domain.escrow.settlement import payout
-from domain.escrow.state import ALLOWED, FINAL, WHOLE_E4, EscrowStatus, MoveKind
+from domain.escrow.state import ALLOWED, FINAL, WHOLE_E4, EscrowPostingKind, EscrowStatus
 from domain.money import allocate, format_amount, parse_amount, parse_ratio
 from runtime.settings import Settings
 
@@ -66,7 +66,7 @@ def test_arithmetic_is_as_written(row: dict[str, str]) -> None:
     moves = {move.kind: move.amount_minor for move in payout(gross, int(row["commission bps"]))}
     assert [row["to the agent"], row["commission"], row["back to the payer"]] == [
         format_amount(amount, currency)
-        for amount in (moves.get(MoveKind.RELEASE, 0), moves.get(MoveKind.COMMISSION, 0), back)
+        for amount in (moves.get(EscrowPostingKind.RELEASE, 0), moves.get(EscrowPostingKind.COMMISSION, 0), back)
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from domain import accounts
 from domain.access import PERMISSIONS, Permission, Role
 from domain.errors import DomainError
-from domain.invoice import InvoiceStatus, Standing, require_payable, require_voidable
+from domain.invoice import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "invoices.md").read_text("utf-8")
@@ -24,7 +24,7 @@ def table(first_cell: str) -> list[list[str]]:
 def test_states_take_what_is_written(status: InvoiceStatus) -> None:
     row = next(row for row in table("state") if row[0] == f"`{status}`")
     paid = 10 if status is InvoiceStatus.PAID else 0
-    standing = Standing(status=status, total_minor=10, paid_minor=paid)
+    standing = InvoiceBalance(status=status, total_minor=10, paid_minor=paid)
 
     def taken(decide: object) -> bool:
         try:

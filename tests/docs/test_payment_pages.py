@@ -23,7 +23,16 @@ from domain.errors import DomainError
 from domain.money import format_amount
 from domain.payment import booking, commands, invoicing
 from domain.payment.event_types import _TABLE, handling_of
-from domain.payment.state import AWAITING, Move, MoveKind, Payment, PaymentStatus, PaymentTerms, Purpose, PurposeKind
+from domain.payment.state import (
+    AWAITING,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    PaymentStatus,
+    PaymentTerms,
+    Purpose,
+    PurposeKind,
+)
 from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
 from tests.docs.pages import ROOT, prose
@@ -123,27 +132,27 @@ def test_roles_that_may_give_a_command_are_those_of_the_permission_table(start: 
     assert allowed & {role.value for role in PLATFORM_ROLES} <= {"operator"}
 
 
-def flow(of: PaymentTerms, kind: MoveKind) -> Sequence[booking.Movement]:
+def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfer]:
     match kind:
-        case MoveKind.SEIZE:
+        case PaymentPostingKind.CLAW_BACK:
             agents = [(accounts.agent_own_work, 2), (accounts.agent_earnings, 3)]
             asset = of.purpose.goods_asset
-            return booking.seized(
+            return booking.clawed_back(
                 of, 10, 4, [(account("{agent}", asset, of.org_id), there) for account, there in agents]
             )
-        case MoveKind.RELEASE:
+        case PaymentPostingKind.RELEASE:
             return booking.released(of, 10, 4)
         case _:
-            asset = "CREDIT" if kind in {MoveKind.ISSUE, MoveKind.RETIRE} else of.currency
-            return booking.legs(of, Move(kind=kind, amount_minor=10, asset=asset))
+            asset = "CREDIT" if kind in {PaymentPostingKind.ISSUE, PaymentPostingKind.RETIRE} else of.currency
+            return booking.legs(of, PaymentPosting(kind=kind, amount_minor=10, asset=asset))
 
 
-@pytest.mark.parametrize("kind", list(MoveKind))
-def test_every_move_goes_between_the_accounts_that_are_written(kind: MoveKind) -> None:
+@pytest.mark.parametrize("kind", list(PaymentPostingKind))
+def test_every_move_goes_between_the_accounts_that_are_written(kind: PaymentPostingKind) -> None:
     row = next(row for row in table(PAYMENTS, "move") if row[0] == kind.value)
     for cell, of in zip(row[1:], (terms(credits=True), terms(credits=False)), strict=True):
         if not cell:
-            assert kind in {MoveKind.ISSUE, MoveKind.RETIRE}
+            assert kind in {PaymentPostingKind.ISSUE, PaymentPostingKind.RETIRE}
             continue
         sources, _, destinations = cell.replace("{currency}", "USD").partition(" → ")
         asset = of.purpose.goods_asset
@@ -156,9 +165,9 @@ def test_every_move_goes_between_the_accounts_that_are_written(kind: MoveKind) -
 
 
 @pytest.mark.parametrize("kind", sorted(invoicing.KINDS))
-def test_every_move_of_an_invoice_goes_between_the_accounts_that_are_written(kind: MoveKind) -> None:
+def test_every_move_of_an_invoice_goes_between_the_accounts_that_are_written(kind: PaymentPostingKind) -> None:
     row = next(row for row in table(PAYMENTS, "for an invoice") if row[0] == kind.value)
-    pays = kind is MoveKind.RELEASE
+    pays = kind is PaymentPostingKind.RELEASE
     ((source, destination, _),) = (booking.paid_on_invoice if pays else booking.taken_from_invoice)(
         terms(credits=False), 10
     )
@@ -202,7 +211,14 @@ def test_events_that_alert_are_those_that_are_listed() -> None:
 
 def test_moves_that_are_named_exist() -> None:
     words = {word for _, _, moves in table(PAYMENTS, "when") for word in re.findall(r"\b(\w+)(?=,|$)", moves)}
-    assert words & {kind.value for kind in MoveKind} >= {"receive", "fee", "seize", "send_back", "retire", "release"}
+    assert words & {kind.value for kind in PaymentPostingKind} >= {
+        "receive",
+        "fee",
+        "seize",
+        "send_back",
+        "retire",
+        "release",
+    }
 
 
 def test_signals_are_those_of_the_workflow() -> None:

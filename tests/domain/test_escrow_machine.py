@@ -12,6 +12,7 @@ from domain.errors import DomainError
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline, timed_exit
 from domain.escrow.moves import accounts_of
+from domain.escrow.presentation import details, summary
 from domain.escrow.state import (
     ALLOWED,
     FINAL,
@@ -22,7 +23,6 @@ from domain.escrow.state import (
     Outcome,
     signatory_name,
 )
-from domain.escrow.story import details, summary
 from tests.support import escrows as e
 
 ACTORS = st.sampled_from(

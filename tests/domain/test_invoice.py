@@ -11,9 +11,9 @@ from domain.errors import Invalid
 from domain.invoice import (
     MAX_LINES,
     MAX_QUANTITY,
+    InvoiceBalance,
     InvoiceLine,
     InvoiceStatus,
-    Standing,
     WrongInvoiceState,
     changed,
     is_overdue,
@@ -25,19 +25,28 @@ from domain.invoice import (
 from domain.money import MAX_AMOUNT_MINOR
 from domain.payment import commands, invoicing
 from domain.payment.booking import (
-    Movement,
+    Transfer,
     debt,
-    goods_account,
+    entitlement_account,
     paid_on_invoice,
     receivable,
     taken_from_invoice,
     wallet,
 )
 from domain.payment.converge import numbered, refund_failed
+from domain.payment.entitlement import held_minor, taken
 from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
-from domain.payment.goods import held_minor, taken
-from domain.payment.snapshot import MovementKind
-from domain.payment.state import Fulfilment, Move, MoveKind, Outcome, Payment, Purpose, PurposeKind, Refund
+from domain.payment.snapshot import BalanceTransactionKind
+from domain.payment.state import (
+    Fulfilment,
+    Outcome,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    Purpose,
+    PurposeKind,
+    Refund,
+)
 from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, Books, World
 from tests.support.payments import EPOCH, TERMS
@@ -46,8 +55,8 @@ OPEN, PAID, VOID = InvoiceStatus
 TOTAL = 800
 
 
-def standing(paid: int = 0, own: int = 0, status: InvoiceStatus = OPEN) -> Standing:
-    return Standing(status=status, total_minor=TOTAL, paid_minor=paid, of_payment_minor=own)
+def standing(paid: int = 0, own: int = 0, status: InvoiceStatus = OPEN) -> InvoiceBalance:
+    return InvoiceBalance(status=status, total_minor=TOTAL, paid_minor=paid, of_payment_minor=own)
 
 
 def line(quantity: int = 1, unit_minor: int = 100) -> InvoiceLine:
@@ -152,14 +161,14 @@ class InvoicedBooks(Books):
         super().__init__()
         self.standing = standing()
 
-    def movements(self, payment: Payment, move: Move) -> list[Movement]:
+    def movements(self, payment: Payment, move: PaymentPosting) -> list[Transfer]:
         if move.kind not in invoicing.KINDS:
             return super().movements(payment, move)
         there = self.of(wallet(payment.terms))
         split = invoicing.split(payment, move, self.standing, available_minor=there)
         assert min(split.waiting_minor, split.invoice_minor, split.other_minor) >= 0
         assert split.waiting_minor + split.invoice_minor + split.other_minor == move.amount_minor
-        pays = move.kind is MoveKind.RELEASE
+        pays = move.kind is PaymentPostingKind.RELEASE
         self.standing = changed(self.standing, split.invoice_minor if pays else -split.invoice_minor)
         of_invoice = (paid_on_invoice if pays else taken_from_invoice)(payment.terms, split.invoice_minor)
         rest = replace(move, amount_minor=split.other_minor)
@@ -221,7 +230,7 @@ class Invoiced(World):
                 require_payable(self.books.standing)
             self.take(paying)
         except WrongInvoiceState:
-            self.take(commands.purpose_gone(self.payment, why="paid", refund_id="rfd_gone", at=EPOCH))
+            self.take(commands.fulfilment_unavailable(self.payment, why="paid", refund_id="rfd_gone", at=EPOCH))
             for refund in self.payment.refunds:
                 if refund.refund_id == "rfd_gone":
                     self.send_back(refund)
@@ -248,7 +257,7 @@ class Invoiced(World):
         self.judge()
         books, terms = self.books, self.terms
         waiting = held_minor(self.payment) if self.payment.fulfilment is Fulfilment.PENDING else 0
-        assert books.of(goods_account(terms)) == waiting
+        assert books.of(entitlement_account(terms)) == waiting
         owned = self.spent + books.of(wallet(terms)) + books.of(debt(terms)) + books.standing.of_payment_minor
         assert owned + waiting == sum(m.amount_minor for m in self.account.movements)
         clearing = books.balances.get((f"provider/{terms.provider}/clearing", terms.currency), 0)
@@ -285,7 +294,7 @@ def paid_world(amount: int = 1000) -> Invoiced:
 
 def money(world: Invoiced) -> tuple[int, ...]:
     """Return what is paid of the invoice, and what is in the wallet, on the payment's account, and owed."""
-    accounts = (wallet, goods_account, debt)
+    accounts = (wallet, entitlement_account, debt)
     return (world.books.standing.paid_minor, *(world.books.of(account(world.terms)) for account in accounts))
 
 
@@ -369,7 +378,7 @@ def test_money_for_an_invoice_that_was_withdrawn_goes_back_whole_or_in_part():
 def test_a_part_that_came_before_the_time_was_over_goes_back_too_where_the_invoice_was_withdrawn():
     world = Invoiced()
     world.books.standing = standing(status=VOID)
-    world.account._move("ch_1", MovementKind.CHARGE, 600)
+    world.account._move("ch_1", BalanceTransactionKind.CHARGE, 600)
     world.look()
     world.serve()
     assert money(world) == (0, 0, 600, 0)  # the rest may still come

@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.payment import commands
-from domain.payment.booking import debt, goods_account, wallet
+from domain.payment.booking import debt, entitlement_account, wallet
+from domain.payment.entitlement import taken, unreserved_minor
 from domain.payment.fulfilment import Readiness, is_ready, readiness
-from domain.payment.goods import taken, unreserved_minor
 from domain.payment.state import Fulfilment, Outcome, Purpose, PurposeKind
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
@@ -41,7 +41,7 @@ class Funding(World):
 
     @property
     def own(self) -> tuple[str, str]:
-        return goods_account(self.terms).path, self.terms.purpose.goods_asset
+        return entitlement_account(self.terms).path, self.terms.purpose.goods_asset
 
     @property
     def elsewhere(self) -> int:
@@ -93,7 +93,7 @@ class Funding(World):
 
     def refuse(self) -> None:
         if self.payment.fulfilling and not self.in_escrow:
-            self.take(commands.purpose_gone(self.payment, why="x", refund_id="rfd_gone", at=EPOCH))
+            self.take(commands.fulfilment_unavailable(self.payment, why="x", refund_id="rfd_gone", at=EPOCH))
 
     def start_again(self) -> None:
         """Another run finds that the escrow may have been asked, and that the money may not be handed over any more."""

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from domain.errors import Conflict
 from domain.payment import commands
-from domain.payment.booking import debt, goods_account, wallet
+from domain.payment.booking import debt, entitlement_account, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.entitlement import unreserved_minor
 from domain.payment.fulfilment import Readiness, readiness
-from domain.payment.goods import unreserved_minor
-from domain.payment.snapshot import DisputeStatus, Movement, MovementKind, Snapshot
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, Snapshot
 from domain.payment.state import (
     Fulfilment,
     PaymentStatus,
@@ -184,22 +184,22 @@ class Deposits(World):
     def __init__(self, *, refundable: bool = False) -> None:
         super().__init__(replace(TERMS, purpose=ESCROW, refundable=refundable))
 
-    def deposit(self, amount: int, kind: MovementKind = MovementKind.CHARGE) -> None:
+    def deposit(self, amount: int, kind: BalanceTransactionKind = BalanceTransactionKind.CHARGE) -> None:
         self.account._move(f"btc:{len(self.account.movements)}", kind, amount)
         self.look()
 
     def hand_over(self) -> None:
         """As the escrow does, and then the run."""
-        key = (goods_account(self.terms).path, "CREDIT")
+        key = (entitlement_account(self.terms).path, "CREDIT")
         self.books.balances[key] -= ESCROW.goods_minor
         self.take(commands.fulfilled(self.payment, at=EPOCH))
 
     def gone(self) -> None:
-        self.take(commands.purpose_gone(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
+        self.take(commands.fulfilment_unavailable(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
 
     @property
     def money(self) -> tuple[int, ...]:
-        return tuple(self.books.of(account(self.terms)) for account in (wallet, goods_account, debt))
+        return tuple(self.books.of(account(self.terms)) for account in (wallet, entitlement_account, debt))
 
 
 def test_what_comes_after_the_escrow_has_its_money_goes_to_the_organization():
@@ -225,7 +225,7 @@ def test_the_rest_that_comes_after_a_part_was_credited_is_credited_too():
 def test_a_part_that_turned_out_void_leaves_nothing_behind_when_its_escrow_is_gone():
     world = Deposits()
     world.deposit(600)
-    world.deposit(-600, MovementKind.REVERSAL)
+    world.deposit(-600, BalanceTransactionKind.REVERSAL)
     world.gone()
     assert world.money == (0, 0, 0)
 
@@ -252,7 +252,7 @@ def test_a_refund_too_small_for_the_currency_of_the_balance_is_booked():
     world.look()
     world.account.refund(1)
     small = world.account.movements[-1]
-    converted: Movement = replace(
+    converted: BalanceTransaction = replace(
         small, amount_minor=0, currency="USD", payment_amount_minor=-1, payment_currency="JPY"
     )
     seen: Snapshot = replace(world.account.snapshot(), movements=(*world.account.movements[:-1], converted))
@@ -322,7 +322,7 @@ class Escrowed(World):
 
     @property
     def own(self) -> tuple[str, str]:
-        return goods_account(self.terms).path, "CREDIT"
+        return entitlement_account(self.terms).path, "CREDIT"
 
     def settle(self) -> None:
         """End what is under way, and prove that every credit is in one place."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.payment import commands
-from domain.payment.goods import granted_for, taken, taken_for
+from domain.payment.entitlement import granted_for, taken, taken_for
 from domain.payment.state import Payment, PaymentStatus, PaymentTerms, Purpose, PurposeKind, Refund, RefundState
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)

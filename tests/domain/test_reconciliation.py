@@ -7,56 +7,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payment.snapshot import Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import (
-    DIFFERENCES,
+    DISCREPANCIES,
     FARTHEST_BACK,
     MARGIN,
     Compared,
+    MatchStatus,
     Report,
-    Verdict,
     Window,
     compare,
     corrections,
     covered_until,
+    describe,
     legs,
     listed_until,
     nightly_window,
-    story,
 )
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
 
 LINE = movement("ch_1")
 
 
-def verdict(booked, listed, until=DAY.until):
-    return compare("ch_1", booked, listed, listed_until=until).verdict
+def match_status(booked, listed, until=DAY.until):
+    return compare("ch_1", booked, listed, listed_until=until).match_status
 
 
 @pytest.mark.parametrize(
     ("booked", "listed", "expected"),
     [
-        ([LINE], LINE, Verdict.MATCHED),
-        ([], LINE, Verdict.MISSING_HERE),
-        ([LINE], None, Verdict.MISSING_THERE),
-        ([replace(LINE, amount_minor=999)], LINE, Verdict.AMOUNT_DIFFERS),
-        ([replace(LINE, fee_minor=58)], LINE, Verdict.AMOUNT_DIFFERS),
-        ([replace(LINE, currency="EUR")], LINE, Verdict.AMOUNT_DIFFERS),
-        ([replace(LINE, fee_minor=None)], LINE, Verdict.FEE_MISSING),
-        ([replace(LINE, fee_minor=None, amount_minor=1)], LINE, Verdict.AMOUNT_DIFFERS),
-        ([replace(LINE, fee_minor=None)], replace(LINE, fee_minor=0), Verdict.MATCHED),
-        ([LINE, replace(LINE, amount_minor=-1_000, fee_minor=-59)], None, Verdict.MATCHED),
-        ([LINE, replace(LINE, amount_minor=-1_000, fee_minor=-59)], LINE, Verdict.AMOUNT_DIFFERS),
-        ([replace(LINE, kind=MovementKind.OTHER, occurred_at=NOON + timedelta(hours=3))], LINE, Verdict.MATCHED),
+        ([LINE], LINE, MatchStatus.MATCHED),
+        ([], LINE, MatchStatus.MISSING_HERE),
+        ([LINE], None, MatchStatus.MISSING_THERE),
+        ([replace(LINE, amount_minor=999)], LINE, MatchStatus.AMOUNT_DIFFERS),
+        ([replace(LINE, fee_minor=58)], LINE, MatchStatus.AMOUNT_DIFFERS),
+        ([replace(LINE, currency="EUR")], LINE, MatchStatus.AMOUNT_DIFFERS),
+        ([replace(LINE, fee_minor=None)], LINE, MatchStatus.FEE_MISSING),
+        ([replace(LINE, fee_minor=None, amount_minor=1)], LINE, MatchStatus.AMOUNT_DIFFERS),
+        ([replace(LINE, fee_minor=None)], replace(LINE, fee_minor=0), MatchStatus.MATCHED),
+        ([LINE, replace(LINE, amount_minor=-1_000, fee_minor=-59)], None, MatchStatus.MATCHED),
+        ([LINE, replace(LINE, amount_minor=-1_000, fee_minor=-59)], LINE, MatchStatus.AMOUNT_DIFFERS),
+        (
+            [replace(LINE, kind=BalanceTransactionKind.OTHER, occurred_at=NOON + timedelta(hours=3))],
+            LINE,
+            MatchStatus.MATCHED,
+        ),
     ],
 )
-def test_each_case_has_its_verdict(booked, listed, expected):
-    assert verdict(booked, listed) is expected
+def test_each_case_has_its_match_status(booked, listed, expected):
+    assert match_status(booked, listed) is expected
 
 
 def test_what_is_too_young_for_the_statement_is_not_missed_there():
-    assert verdict([LINE], None, until=NOON) is Verdict.NOT_LISTED_YET
-    assert verdict([LINE], None, until=NOON + timedelta(seconds=1)) is Verdict.MISSING_THERE
+    assert match_status([LINE], None, until=NOON) is MatchStatus.NOT_LISTED_YET
+    assert match_status([LINE], None, until=NOON + timedelta(seconds=1)) is MatchStatus.MISSING_THERE
 
 
 def test_statement_of_paypal_is_complete_hours_later():
@@ -103,11 +107,11 @@ def test_coverage_ends_at_its_first_gap(windows, end):
     assert covered_until(DAY.since, covered) == day[end + 2]
 
 
-@pytest.mark.parametrize("found", sorted(DIFFERENCES))
-def test_every_difference_has_a_story_with_its_ids(found):
-    listed = None if found is Verdict.MISSING_THERE else replace(LINE, statement_ref="txn_9", payment_id="pay_7")
-    booked = () if found is Verdict.MISSING_HERE else (replace(LINE, payment_id="pay_7"),)
-    told = story("stripe", Compared(key="ch_1", booked=booked, listed=listed, verdict=found))
+@pytest.mark.parametrize("found", sorted(DISCREPANCIES))
+def test_every_difference_is_described_with_its_ids(found):
+    listed = None if found is MatchStatus.MISSING_THERE else replace(LINE, statement_ref="txn_9", payment_id="pay_7")
+    booked = () if found is MatchStatus.MISSING_HERE else (replace(LINE, payment_id="pay_7"),)
+    told = describe("stripe", Compared(key="ch_1", booked=booked, listed=listed, match_status=found))
     assert "ch_1" in told
     assert "10.00 USD less 0.59" in told
     assert "pay_7" in told
@@ -116,9 +120,9 @@ def test_every_difference_has_a_story_with_its_ids(found):
 
 AMOUNTS = st.integers(-(10**9), 10**9)
 MOVEMENTS = st.builds(
-    Movement,
+    BalanceTransaction,
     key=st.just("k"),
-    kind=st.sampled_from(MovementKind),
+    kind=st.sampled_from(BalanceTransactionKind),
     amount_minor=AMOUNTS,
     fee_minor=st.none() | AMOUNTS,
     currency=st.sampled_from(["USD", "EUR", "JPY"]),
@@ -136,8 +140,8 @@ def test_corrections_make_the_books_agree(pair):
     booked, listed = pair
     wanted = corrections(compared(pair))
     made = [replace(LINE, currency=c.currency, amount_minor=c.amount_minor, fee_minor=c.fee_minor) for c in wanted]
-    assert verdict([*booked, *made], listed) is Verdict.MATCHED
-    assert bool(wanted) is (compared(pair).verdict is not Verdict.MATCHED)
+    assert match_status([*booked, *made], listed) is MatchStatus.MATCHED
+    assert bool(wanted) is (compared(pair).match_status is not MatchStatus.MATCHED)
 
 
 @given(st.lists(PAIRS, max_size=12))
@@ -146,11 +150,11 @@ def test_differences_explain_the_gap_between_both_sides_to_the_cent(pairs):
     for pair in pairs:
         found = compared(pair)
         report.add(found)
-        if found.verdict is not Verdict.MATCHED:
+        if found.match_status is not MatchStatus.MATCHED:
             for currency, gap in found.gap_minor.items():
                 gaps[currency] = gaps.get(currency, 0) + gap
     assert report.gap_minor() == {currency: gap for currency, gap in gaps.items() if gap}
-    assert report.count(*Verdict) == len(pairs)
+    assert report.count(*MatchStatus) == len(pairs)
 
 
 @given(PAIRS)

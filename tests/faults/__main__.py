@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--payments", type=int, default=300, help="how many payments are made (300)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
-    parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and weather again")
+    parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else secrets.randbelow(1_000_000)
     escrows = Setup(seed, options.escrows, options.kills, options.clients)

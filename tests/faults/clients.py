@@ -26,7 +26,7 @@ NOT_YET = frozenset(
 )
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
     """A client did not get an answer that it can use."""
 
 
@@ -91,7 +91,7 @@ class RetryingClient:
         await self._http.aclose()
 
     async def command(self, request: Request, *, twice: bool = False) -> httpx2.Response:
-        """Give a command; raises NoAnswer."""
+        """Give a command; raises NoResponse."""
         began = time.monotonic()
         if twice:
             response, other = await asyncio.gather(self._until_answered(request), self._until_answered(request))
@@ -106,16 +106,16 @@ class RetryingClient:
         return response
 
     async def put(self, token: str, path: str) -> None:
-        """Set something; raises NoAnswer."""
+        """Set something; raises NoResponse."""
         response = await self._persist("PUT", path, token)
         if response.status_code != 200:
-            raise NoAnswer(f"PUT {path}: {response.status_code} {response.text[:300]}")
+            raise NoResponse(f"PUT {path}: {response.status_code} {response.text[:300]}")
 
     async def ask(self, token: str, path: str) -> dict[str, Any]:
-        """Read something; raises NoAnswer."""
+        """Read something; raises NoResponse."""
         response = await self._persist("GET", path, token)
         if response.status_code != 200:
-            raise NoAnswer(f"GET {path}: {response.status_code} {response.text[:300]}")
+            raise NoResponse(f"GET {path}: {response.status_code} {response.text[:300]}")
         answer: dict[str, Any] = response.json()
         return answer
 
@@ -144,7 +144,7 @@ class RetryingClient:
             self._journal.troubles[trouble] += 1
             await asyncio.sleep(max(after, pause * self._rng.uniform(0.5, 1)))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-        raise NoAnswer(f"{method} {path} ({key}): none within {PATIENCE_SECONDS:.0f} s: {dict(troubles)}")
+        raise NoResponse(f"{method} {path} ({key}): none within {PATIENCE_SECONDS:.0f} s: {dict(troubles)}")
 
 
 def code_of(response: httpx2.Response) -> str:
@@ -203,6 +203,6 @@ async def _give(
 ) -> dict[str, Any]:
     response = await client.command(Request(token, path, body, f"{plan.name}-{step}"), twice=twice)
     if response.status_code != expected:
-        raise NoAnswer(f"{plan.name} ({plan.story}), {step}: {response.status_code} {response.text[:400]}")
+        raise NoResponse(f"{plan.name} ({plan.story}), {step}: {response.status_code} {response.text[:400]}")
     answer: dict[str, Any] = response.json()
     return answer

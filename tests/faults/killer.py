@@ -15,7 +15,7 @@ ONE_IN = 5
 
 @dataclass(frozen=True)
 class Kill:
-    """One blow: which parts at once, when, how much was in progress, how long each part took to be back."""
+    """One strike: which parts at once, when, how much was in progress, how long each part took to be back."""
 
     parts: tuple[str, ...]
     at: float
@@ -28,26 +28,26 @@ def draw_kills(seed: int, each: int, parts: Sequence[str] = PARTS) -> list[tuple
     rng = random.Random(f"{seed} kills")
     left = [part for part in parts for _ in range(each)]
     rng.shuffle(left)
-    blows: list[tuple[str, ...]] = []
+    strikes: list[tuple[str, ...]] = []
     while left:
         part = left.pop()
         others = [other for other in left if other != part]
         if each > 1 and others and rng.randrange(ONE_IN) == 0:
             second = rng.choice(others)
             left.remove(second)
-            blows.append((part, second))
+            strikes.append((part, second))
         else:
-            blows.append((part,))
-    return blows
+            strikes.append((part,))
+    return strikes
 
 
 class Killer:
     """Strikes when its share of the work is settled, every part is back and a few more commands were answered.
 
-    Clients begin an escrow or a payment only when the blow before its share has fallen (`may_begin`), and half of a
-    share not before the parts are back: more than there are answers to wait for until the next blow. Where nothing is
-    in progress any more one further may begin. So something always is when a blow falls, nobody waits for ever, and
-    blows fall until the end, however fast the machine is.
+    Clients begin an escrow or a payment only when the strike before its share has fallen (`may_begin`), and half of a
+    share not before the parts are back: more than there are answers to wait for until the next strike. Where nothing is
+    in progress any more one further may begin. So something always is when a strike falls, nobody waits for ever, and
+    strikes fall until the end, however fast the machine is.
     """
 
     def __init__(
@@ -62,14 +62,14 @@ class Killer:
         when_back: Callable[[str], Awaitable[object]] | None = None,
     ) -> None:
         """`work` is how many pieces there are; `when_back` is called when a part that was killed is ready again."""
-        self.blows = draw_kills(seed, each, parts)
+        self.strikes = draw_kills(seed, each, parts)
         self._when_back = when_back
         self.done: list[Kill] = []
         self._stack = stack
         self._journal = journal
         self._rng = random.Random(f"{seed} moments")
         self._work = work
-        self._share = work / (len(self.blows) + 1)
+        self._share = work / (len(self.strikes) + 1)
         self._begun = 0
         self._down = False
 
@@ -87,9 +87,9 @@ class Killer:
         return self._share * len(self.done) + (self._share / 2 - 1 if self._down else self._share)
 
     async def run(self, say: Callable[[str], None]) -> None:
-        """Strike every blow."""
+        """Strike every strike."""
         journal = self._journal
-        for number, parts in enumerate(self.blows):
+        for number, parts in enumerate(self.strikes):
             await self._until(lambda: journal.finished >= int(self._share * number))  # noqa: B023
             further = len(journal.answered) + self._rng.randint(1, max(1, int(self._share / 2)))
             await self._until(lambda: len(journal.answered) >= further and journal.active > 0)  # noqa: B023
@@ -103,7 +103,7 @@ class Killer:
             await self._journal.note()
             back = ", ".join(f"{part} after {seconds:.1f} s" for part, seconds in kill.back_after.items())
             say(
-                f"  kill {len(self.done):>2}/{len(self.blows)}  {' and '.join(parts):<20} {kill.active:>3} under way, "
+                f"  kill {len(self.done):>2}/{len(self.strikes)}  {' and '.join(parts):<20} {kill.active:>3} active, "
                 f"{self._journal.finished:>3} settled; back: {back}"
             )
 

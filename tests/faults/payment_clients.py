@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tests.faults.clients import Journal, NoAnswer, Request, RetryingClient
+from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.payers import Payers
 from tests.faults.payment_plans import PaymentPlan, money
 
@@ -53,7 +53,7 @@ class PayingClient:
         self._http, self._payers, self._payer, self._journal = http, payers, payer, journal
 
     async def live(self, plan: PaymentPlan) -> Paid:
-        """Take one payment from the request to the end of its plan; raises NoAnswer and NotDone."""
+        """Take one payment from the request to the end of its plan; raises NoResponse and NotDone."""
         escrow_id = await self._escrow(plan) if plan.escrow else None
         invoice_id = await self._invoice(plan) if plan.invoiced else None
         path = f"/escrows/{escrow_id}/fund" if escrow_id else plan.path
@@ -87,7 +87,9 @@ class PayingClient:
         until = time.monotonic() + REACHED_WITHIN_SECONDS
         while not any(answer.get(way) for way in ("client_secret", "approval_url", "url", "deposit")):
             if time.monotonic() > until:
-                raise NoAnswer(f"{paid.plan.name} ({paid.plan.story}), {paid.payment_id}: nothing to do for the payer")
+                raise NoResponse(
+                    f"{paid.plan.name} ({paid.plan.story}), {paid.payment_id}: nothing to do for the payer"
+                )
             await asyncio.sleep(ASK_EVERY_SECONDS)
             answer = await self._http.ask(self._owner, f"/payments/{paid.payment_id}")
         return answer
@@ -97,7 +99,7 @@ class PayingClient:
         until = time.monotonic() + REACHED_WITHIN_SECONDS
         while (seen := await self._http.ask(self._owner, path))["status"] != status:
             if time.monotonic() > until:
-                raise NoAnswer(
+                raise NoResponse(
                     f"{paid.plan.name} ({paid.plan.story}), {path}: {seen['status']} after "
                     f"{REACHED_WITHIN_SECONDS:.0f} s, not {status}"
                 )
@@ -118,7 +120,7 @@ class PayingClient:
         response = await self._http.command(request, twice=hash_of(request.key) % 10 == 0)
         answer: Json = response.json()
         if response.status_code != expected and (refused is None or answer.get("code") != refused):
-            raise NoAnswer(f"{plan.name} ({plan.story}), {step}: {response.status_code} {response.text[:400]}")
+            raise NoResponse(f"{plan.name} ({plan.story}), {step}: {response.status_code} {response.text[:400]}")
         return answer
 
     async def _escrow(self, plan: PaymentPlan) -> str:

@@ -1,4 +1,4 @@
-"""One run of payments: a stack with every sandbox, payers, bad weather and the killer, then the count."""
+"""One run of payments: a stack with every sandbox, payers, outages and the killer, then the count."""
 
 import asyncio
 import os
@@ -13,15 +13,15 @@ from pathlib import Path
 from dev.stack.migrate import ROOT
 from dev.stack.supervisor import PARTS, Stack
 from tests.faults.audit import Findings
-from tests.faults.clients import Journal, NoAnswer, Request, RetryingClient
+from tests.faults.clients import Journal, NoResponse, Request, RetryingClient
 from tests.faults.invoice_audit import audit_invoices
 from tests.faults.killer import Killer
+from tests.faults.outages import Outages
 from tests.faults.payers import NotDone, Payers
 from tests.faults.payment_audit import Held, audit_payments, booked_movements, repeat_payments, unsettled
 from tests.faults.payment_clients import Paid, Payer, PayingClient
 from tests.faults.payment_plans import STORED, draw_payments
 from tests.faults.run import tell_load, tell_stalls
-from tests.faults.weather import Weather
 
 Say = Callable[[str], None]
 
@@ -46,7 +46,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class PaymentSetup:
-    """What a run is made of; the same setup draws the same plans, kills and weather."""
+    """What a run is made of; the same setup draws the same plans, kills and outages."""
 
     seed: int
     payments: int = 300
@@ -70,8 +70,8 @@ async def _run(stack: Stack, setup: PaymentSetup, say: Say) -> Findings:
     findings, journal = Findings(), Journal()
     casts = await _payers(stack, setup)
     say(f"  {len(casts)} organizations with stored payment methods")
-    weather = Weather(stack.sandboxes, setup.seed)
-    killer = Killer(stack, journal, setup.seed, setup.kills, setup.payments, parts=PARTS, when_back=weather.restore)
+    outages = Outages(stack.sandboxes, setup.seed)
+    killer = Killer(stack, journal, setup.seed, setup.kills, setup.payments, parts=PARTS, when_back=outages.restore)
     clients = [RetryingClient(stack.api_url, f"{setup.seed} payer {n}", journal) for n in range(len(casts))]
     hands = Payers(stack.sandboxes, f"{setup.seed} hands")
     waiting = iter(draw_payments(setup.seed, setup.payments))
@@ -83,14 +83,14 @@ async def _run(stack: Stack, setup: PaymentSetup, say: Say) -> Findings:
             await killer.may_begin()
             try:
                 paid.append(await client.live(plan))
-            except (NoAnswer, NotDone) as error:
+            except (NoResponse, NotDone) as error:
                 journal.wrong.append(str(error))
             journal.finished += 1
             journal.active -= 1
             await journal.note()
 
     async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
-        changing = group.create_task(_bad_weather(weather, journal))
+        changing = group.create_task(_provider_outages(outages, journal))
         striking = group.create_task(killer.run(say))
         working = [
             group.create_task(work(PayingClient(http, hands, cast, journal)))
@@ -103,40 +103,40 @@ async def _run(stack: Stack, setup: PaymentSetup, say: Say) -> Findings:
 
     fell = sum(len(kill.parts) for kill in killer.done)
     idle = [f"kill {n}: no payment was in progress" for n, kill in enumerate(killer.done, 1) if not kill.active]
-    findings.check(f"{fell} kills in {len(killer.done)} blows, all of them with payments in progress", idle)
+    findings.check(f"{fell} kills in {len(killer.done)} strikes, all of them with payments in progress", idle)
     findings.check(f"{len(journal.answered)} commands answered as planned", journal.wrong)
-    await weather.clear()
-    await _rest(stack, weather, say, "after the last command")
-    await _reconcile(stack, findings, say, weather)
+    await outages.clear()
+    await _rest(stack, outages, say, "after the last command")
+    await _reconcile(stack, findings, say, outages)
     held = await Held.read(stack, hands)
     await audit_payments(findings, paid, held, setup.payments, {cast.org: GRANT_MINOR for cast in casts})
     await audit_invoices(findings, paid, stack)
     await repeat_payments(findings, clients[0], journal, held)
-    await _rest(stack, weather, say, "after every key was repeated")
+    await _rest(stack, outages, say, "after every key was repeated")
     again = await Held.read(stack, hands)
     differ = held.differences(again)
     findings.check(f"nothing changed when {len(journal.answered)} keys were repeated", differ)
-    _tell_weather(say, weather, await weather.deliveries())
-    await asyncio.gather(*(client.close() for client in clients), hands.close(), weather.close())
+    _tell_weather(say, outages, await outages.deliveries())
+    await asyncio.gather(*(client.close() for client in clients), hands.close(), outages.close())
     return findings
 
 
-async def _bad_weather(weather: Weather, journal: Journal) -> None:
-    """Change the weather for ever, each time a number of commands was answered."""
+async def _provider_outages(outages: Outages, journal: Journal) -> None:
+    """Change the outages for ever, each time a number of commands was answered."""
     next_at = 0
     while True:
-        await weather.change()
+        await outages.change()
         next_at = len(journal.answered) + WEATHER_CHANGES_AFTER
         async with journal.progress:
             await journal.progress.wait_for(lambda: len(journal.answered) >= next_at)  # noqa: B023
 
 
-async def _rest(stack: Stack, weather: Weather, say: Say, when: str) -> None:
+async def _rest(stack: Stack, outages: Outages, say: Say, when: str) -> None:
     """Wait until nothing is on its way and nobody waits for anything; what never comes to rest is told by the audit."""
     began = time.monotonic()
     left: Counter[str] = Counter()
     while time.monotonic() - began < QUIET_WITHIN_SECONDS:
-        await weather.flush()
+        await outages.flush()
         left = await unsettled(stack)
         if not left:
             say(f"  quiet {time.monotonic() - began:.1f} s {when}")
@@ -145,11 +145,11 @@ async def _rest(stack: Stack, weather: Weather, say: Say, when: str) -> None:
     say(f"  NOT quiet {QUIET_WITHIN_SECONDS:.0f} s {when}: {dict(left)}")
 
 
-async def _reconcile(stack: Stack, findings: Findings, say: Say, weather: Weather) -> None:
+async def _reconcile(stack: Stack, findings: Findings, say: Say, outages: Outages) -> None:
     """Reconcile: what no webhook told and nobody waited for is found by the statement. Then nothing is left to find."""
     before = await booked_movements(stack)
     await asyncio.to_thread(_reconciled, stack)
-    await _rest(stack, weather, say, "after the first reconciliation")
+    await _rest(stack, outages, say, "after the first reconciliation")
     say(f"  which alone heard of {await booked_movements(stack) - before} movements: their webhooks were lost")
     second = await asyncio.to_thread(_reconciled, stack)
     wrong = [] if second.returncode == 0 else [f"exit {second.returncode}\n{second.stdout}{second.stderr}"]
@@ -168,8 +168,8 @@ def _reconciled(stack: Stack) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def _tell_weather(say: Say, weather: Weather, deliveries: Counter[str]) -> None:
-    say(f"  weather changed {weather.changes} times; Stripe's webhooks: {dict(deliveries)}")
+def _tell_weather(say: Say, outages: Outages, deliveries: Counter[str]) -> None:
+    say(f"  outages changed {outages.changes} times; Stripe's webhooks: {dict(deliveries)}")
 
 
 async def _payers(stack: Stack, setup: PaymentSetup) -> list[Payer]:
@@ -181,7 +181,7 @@ async def _payers(stack: Stack, setup: PaymentSetup) -> list[Payer]:
     async def make(name: str, path: str, body: dict[str, object], token: str = keys["operator"]) -> dict[str, str]:
         response = await operator.command(Request(token, path, body, f"payer {name} {path}"))
         if not response.is_success:
-            raise NoAnswer(f"{name}: {response.status_code} {response.text[:300]}")
+            raise NoResponse(f"{name}: {response.status_code} {response.text[:300]}")
         made: dict[str, str] = response.json()
         return made
 
@@ -206,6 +206,6 @@ async def _payers(stack: Stack, setup: PaymentSetup) -> list[Payer]:
 def described(setup: PaymentSetup) -> str:
     """Say what a run does."""
     return (
-        f"{setup.payments} payments from {setup.clients} organizations in bad weather; "
+        f"{setup.payments} payments from {setup.clients} organizations in outages; "
         f"{', '.join(PARTS)} killed {setup.kills} times each"
     )

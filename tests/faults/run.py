@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings, Settled, audit, repeat_everything
-from tests.faults.clients import Cast, Journal, NoAnswer, Request, RetryingClient, live
+from tests.faults.clients import Cast, Journal, NoResponse, Request, RetryingClient, live
 from tests.faults.killer import Kill, Killer
 from tests.faults.plans import SIGNATORIES, amount, draw
 
@@ -66,7 +66,7 @@ async def _run(stack: Stack, setup: Setup, say: Say) -> Findings:
             await killer.may_begin()
             try:
                 settled.append(Settled(plan, cast, await live(client, cast, plan, journal)))
-            except NoAnswer as error:
+            except NoResponse as error:
                 journal.wrong.append(str(error))
             journal.finished += 1
             journal.active -= 1
@@ -82,7 +82,7 @@ async def _run(stack: Stack, setup: Setup, say: Say) -> Findings:
 
     in_progress = [f"kill {n}: no escrow was in progress" for n, kill in enumerate(killer.done, 1) if not kill.active]
     fell = sum(len(kill.parts) for kill in killer.done)
-    findings.check(f"{fell} kills in {len(killer.done)} blows, all of them with escrows in progress", in_progress)
+    findings.check(f"{fell} kills in {len(killer.done)} strikes, all of them with escrows in progress", in_progress)
     findings.check(f"{len(journal.answered)} commands answered as planned", journal.wrong)
     await _count(findings, stack, setup, casts, settled, clients[0], journal)
     await asyncio.gather(*(client.close() for client in clients))
@@ -116,7 +116,7 @@ async def _casts(operator: RetryingClient, keys: dict[str, str], count: int) -> 
     async def make(name: str, path: str, body: dict[str, object]) -> dict[str, str]:
         response = await operator.command(Request(keys["operator"], path, body, f"cast {name} {path}"))
         if response.status_code != 201:
-            raise NoAnswer(f"{name}: {response.status_code} {response.text[:300]}")
+            raise NoResponse(f"{name}: {response.status_code} {response.text[:300]}")
         made: dict[str, str] = response.json()
         return made
 

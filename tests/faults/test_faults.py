@@ -18,7 +18,7 @@ from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run
 
-#: Four for each blow.
+#: Four for each strike.
 PAYMENTS = 28
 SEED = int(os.environ.get("BURSAR_FAULTS_SEED", "1"))
 
@@ -35,7 +35,7 @@ async def test_twenty_escrows_survive_the_death_of_every_part(tmp_path: Path) ->
 
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
-async def test_payments_survive_the_death_of_every_part_in_bad_weather(tmp_path: Path) -> None:
+async def test_payments_survive_the_death_of_every_part_in_provider_outages(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
     findings = await run_payments(PaymentSetup(SEED, payments=PAYMENTS, kills=1, clients=6), print, tmp_path / "data")
@@ -81,7 +81,7 @@ def test_same_seed_draws_the_same_plans_and_kills() -> None:
 @pytest.mark.parametrize("each", [1, 4])
 def test_every_part_is_killed_as_often_as_asked(each: int, parts: tuple[str, ...]) -> None:
     for seed in range(20):
-        killed = Counter(part for blow in draw_kills(seed, each, parts) for part in blow)
+        killed = Counter(part for strike in draw_kills(seed, each, parts) for part in strike)
         assert killed == Counter(dict.fromkeys(parts, each))
 
 

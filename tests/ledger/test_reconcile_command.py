@@ -9,7 +9,7 @@ import pytest
 
 from commands import reconcile
 from commands.reconcile import table
-from domain.payment.snapshot import Movement
+from domain.payment.snapshot import BalanceTransaction
 from domain.reconciliation import nightly_window
 from manage import main
 from models.reconciliation import ReconciliationRun
@@ -65,7 +65,7 @@ async def pay(sandbox: RunningStripe) -> None:
         await client._requestor._get_http_client().close_async()
 
 
-async def listed(sandbox: RunningStripe) -> list[Movement]:
+async def listed(sandbox: RunningStripe) -> list[BalanceTransaction]:
     client = make_client(STRIPE_KEY, api_base=sandbox.url, timeout_seconds=10)
     try:
         provider = StripeProvider(client, webhook_secrets=[], livemode=False)
@@ -86,7 +86,7 @@ def test_command_names_what_the_books_lack_and_agrees_once_it_is_booked(
     assert len(moved) >= 4
     for movement in moved:
         assert f"{movement.kind.value} {movement.key} of" in output
-    assert f"{len(moved)} OPEN DIFFERENCES" in output
+    assert f"{len(moved)} OPEN DISCREPANCIES" in output
     assert "Temporal does not answer" in output
 
     async def book_all() -> None:
@@ -121,7 +121,7 @@ def test_command_exits_with_two_when_the_provider_refuses(
     assert "the statement cannot be had" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "agrees"), (1, "1 OPEN DIFFERENCE"), (2, "2 OPEN DIFFERENCES")])
+@pytest.mark.parametrize(("count", "said"), [(0, "agrees"), (1, "1 OPEN DIFFERENCE"), (2, "2 OPEN DISCREPANCIES")])
 def test_table_counts_differences_in_words(count: int, said: str) -> None:
     now = datetime.now(UTC)
     run = ReconciliationRun(id="rcn_1", provider="stripe", since=now, until=now, differences=count, report=None)

@@ -11,13 +11,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.payment.snapshot import CreatePayment, DisputeEvidence, MovementKind, ProviderStatus, RefundStatus, Snapshot
+from domain.payment.snapshot import (
+    BalanceTransactionKind,
+    CreatePayment,
+    DisputeEvidence,
+    ProviderStatus,
+    RefundStatus,
+    Snapshot,
+)
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from runtime.identity import new_id
 from tests.providers.harness import Harness, key, paid_movement, statement
 
 ENDED = {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED, ProviderStatus.FAILED}
-GROSS = {MovementKind.CHARGE, MovementKind.REFUND}
+GROSS = {BalanceTransactionKind.CHARGE, BalanceTransactionKind.REFUND}
 
 
 class AdapterContract:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from domain.payment.snapshot import Deposit, Movement, Snapshot
+from domain.payment.snapshot import BalanceTransaction, Deposit, Snapshot
 from providers.payments.crypto import CryptoProvider
 from runtime.database import Database
 from services.crypto_deposit import PostgresDepositBook
@@ -45,7 +45,7 @@ class World:
     async def retrieve(self, payment: Snapshot) -> Snapshot:
         return await self.provider.retrieve(payment.ref)
 
-    async def statement(self) -> dict[str, Movement]:
+    async def statement(self) -> dict[str, BalanceTransaction]:
         """What the chains say of this test's payments; others are in the same database, and on other chains."""
         now = self.chains.clock()
         span = {"since": now - timedelta(hours=1), "until": now + timedelta(hours=1)}

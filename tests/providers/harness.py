@@ -7,7 +7,7 @@ from typing import Protocol
 
 import httpx2
 
-from domain.payment.snapshot import CreatePayment, Movement, MovementKind, Snapshot
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment, Snapshot
 from providers.payments.base import PaymentProvider
 from runtime.identity import new_id
 
@@ -110,12 +110,12 @@ def key(step: str = "create") -> str:
     return f"payment:{new_id('pay')}:{step}"
 
 
-def paid_movement(snapshot: Snapshot) -> Movement:
-    (charge,) = [movement for movement in snapshot.movements if movement.kind is MovementKind.CHARGE]
+def paid_movement(snapshot: Snapshot) -> BalanceTransaction:
+    (charge,) = [movement for movement in snapshot.movements if movement.kind is BalanceTransactionKind.CHARGE]
     return charge
 
 
-async def statement(harness: Harness, *snapshots: Snapshot) -> dict[str, Movement]:
+async def statement(harness: Harness, *snapshots: Snapshot) -> dict[str, BalanceTransaction]:
     """What the provider's statement has under the keys of the snapshots, over the hours around them."""
     times = [movement.occurred_at for snapshot in snapshots for movement in snapshot.movements]
     since, until = min(times) - timedelta(hours=1), max(times) + timedelta(hours=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import MovementKind, ProviderStatus
+from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.chains.base import ChainDeposit, ChainView
 from providers.payments.base import ProviderRefused, ProviderUnavailable
 from tests.providers.crypto_world import ALL, World, amounts, deposit_of, final
@@ -37,7 +37,11 @@ async def test_a_payment_is_seen_then_counted_and_then_final(world: World, asset
     assert paid.status is ProviderStatus.SUCCEEDED
     assert (paid.seen_minor, paid.confirmations) == (0, None)
     (movement,) = paid.movements
-    assert (movement.kind, movement.amount_minor, movement.fee_minor) == (MovementKind.CHARGE, AMOUNTS[asset], 0)
+    assert (movement.kind, movement.amount_minor, movement.fee_minor) == (
+        BalanceTransactionKind.CHARGE,
+        AMOUNTS[asset],
+        0,
+    )
     prefix, tx, *index = movement.key.split(":")
     assert (prefix, len(tx.removeprefix("0x")), len(index)) == (asset.lower(), 64, 0 if asset == "TON" else 1)
     assert (await world.statement())[movement.key] == movement
@@ -130,7 +134,7 @@ async def test_a_late_payment_is_in_the_statement_though_nobody_asked_for_it(wor
     await world.send(payment, mine=final(asset))
     (movement,) = [each for each in (await world.statement()).values() if each.payment_id == payment.ref]
     assert (movement.kind, movement.amount_minor, movement.ref) == (
-        MovementKind.CHARGE,
+        BalanceTransactionKind.CHARGE,
         AMOUNTS[asset],
         payment.ref,
     )

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from dev.sandbox.chains.accounts import TON_ADDRESS
-from domain.payment.snapshot import CreatePayment, MovementKind, ProviderStatus
+from domain.payment.snapshot import BalanceTransactionKind, CreatePayment, ProviderStatus
 from runtime.database import Database, driver_connection
 from tests.providers.crypto_world import World, deposit_of
 from tests.providers.harness import key
@@ -23,7 +23,7 @@ async def test_transfers_without_the_right_comment_are_nobodys_and_stand_in_the_
         await world.send(payment, memo=wrong)
     await world.mine("TON", 1)
     assert (await world.retrieve(payment)).movements == ()
-    strays = [each for each in (await world.statement()).values() if each.kind is MovementKind.OTHER]
+    strays = [each for each in (await world.statement()).values() if each.kind is BalanceTransactionKind.OTHER]
     assert [stray.amount_minor for stray in strays] == [AMOUNTS["TON"]] * 5
     assert {stray.payment_id for stray in strays} == {None}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.payment.snapshot import MovementKind, ProviderStatus
+from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus
 from providers.chains.base import ChainView, Header
 from providers.payments.base import ProviderUnavailable
 from tests.providers.crypto_world import REPLACEABLE, World, amounts, final
@@ -52,7 +52,7 @@ async def test_a_final_deposit_that_the_chain_took_back_is_reversed_once(world: 
     for _ in range(2):
         reversed_ = await world.retrieve(payment)
         assert [movement.key for movement in reversed_.movements] == [charge.key, f"{charge.key}:reorg"]
-        assert reversed_.movements[1].kind is MovementKind.REVERSAL
+        assert reversed_.movements[1].kind is BalanceTransactionKind.REVERSAL
         assert amounts(reversed_) == [AMOUNTS[asset], -AMOUNTS[asset]]
     statement = await world.statement()
     assert {charge.key, f"{charge.key}:reorg"} <= statement.keys()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from domain.payment.snapshot import NOT_FOUND, DisputeEvidence, MovementKind, ProviderStatus
+from domain.payment.snapshot import NOT_FOUND, BalanceTransactionKind, DisputeEvidence, ProviderStatus
 from providers.payments.base import ProviderRefused
 from providers.payments.paypal.snapshots import snapshot
 from tests.support.paypal import a_payment
@@ -22,7 +22,7 @@ async def test_an_approved_order_is_taken_and_its_charge_tells_the_fee(paypal, p
     paid = await paypal.paid(provider, a_payment())
     [charge] = paid.movements
     assert paid.status is ProviderStatus.SUCCEEDED
-    assert (charge.kind, charge.amount_minor, charge.fee_minor) == (MovementKind.CHARGE, 1234, 92)
+    assert (charge.kind, charge.amount_minor, charge.fee_minor) == (BalanceTransactionKind.CHARGE, 1234, 92)
     assert (charge.payment_id, charge.ref) == ("pay_1", paid.ref)
     assert await provider.retrieve(paid.ref) == paid
 

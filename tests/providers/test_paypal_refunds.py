@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.payment.snapshot import MovementKind, ProviderStatus, RefundStatus
+from domain.payment.snapshot import BalanceTransactionKind, ProviderStatus, RefundStatus
 from providers.payments.base import ProviderRefused
 from tests.support.paypal import a_payment
 
@@ -24,9 +24,9 @@ async def test_refunds_are_bounded_by_what_remains(paypal, provider):
     assert after.status is ProviderStatus.SUCCEEDED
     assert [(one.refund_id, one.amount_minor) for one in after.refunds] == [("rfd_1", 400), ("rfd_3", 600)]
     assert [(one.kind, one.amount_minor) for one in after.movements] == [
-        (MovementKind.CHARGE, 1000),
-        (MovementKind.REFUND, -400),
-        (MovementKind.REFUND, -600),
+        (BalanceTransactionKind.CHARGE, 1000),
+        (BalanceTransactionKind.REFUND, -400),
+        (BalanceTransactionKind.REFUND, -600),
     ]
     assert [one.key for one in after.movements[1:]] == [one.ref for one in after.refunds]
     assert (await paypal.orders())[0]["purchase_units"][0]["payments"]["refunds"][0]["note_to_payer"] == "too many"
@@ -66,7 +66,7 @@ async def test_a_refund_made_at_paypals_site_is_not_taken_for_ours(paypal, provi
     await client.post(f"/v2/payments/captures/{paid.movements[0].key}/refund", body, key=None)
     after = await provider.retrieve(paid.ref)
     assert [one.refund_id for one in after.refunds] == [None]
-    assert [one.kind for one in after.movements] == [MovementKind.CHARGE, MovementKind.REFUND]
+    assert [one.kind for one in after.movements] == [BalanceTransactionKind.CHARGE, BalanceTransactionKind.REFUND]
 
 
 async def test_a_reversed_capture_takes_back_what_remains(paypal, provider):
@@ -77,7 +77,7 @@ async def test_a_reversed_capture_takes_back_what_remains(paypal, provider):
     after = await provider.retrieve(paid.ref)
     assert (after.status, len(after.refunds)) == (ProviderStatus.SUCCEEDED, 1)
     reversal = after.movements[-1]
-    assert (reversal.kind, reversal.key) == (MovementKind.REVERSAL, f"{capture}:reversal")
+    assert (reversal.kind, reversal.key) == (BalanceTransactionKind.REVERSAL, f"{capture}:reversal")
     assert sum(one.amount_minor for one in after.movements) == 0
     with pytest.raises(ProviderRefused) as refused:
         await provider.refund(paid.ref, refund_id="rfd_2", amount_minor=1, reason=None, idempotency_key="r2")

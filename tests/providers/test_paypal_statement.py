@@ -5,7 +5,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from domain.payment.snapshot import MovementKind
+from domain.payment.snapshot import BalanceTransactionKind
 from providers.payments.paypal.client import PayPalRefused
 from providers.payments.paypal.statement import Statement, movement
 from tests.support.paypal import a_payment
@@ -49,9 +49,13 @@ async def test_the_statement_and_the_snapshots_tell_of_the_same_movements(paypal
     assert facts(listed) == facts(told)
     assert len(listed) == len(told) == 5
     kinds = [one.kind for one in told]
-    assert (kinds.count(MovementKind.CHARGE), kinds.count(MovementKind.REFUND)) == (3, 1)
+    assert (kinds.count(BalanceTransactionKind.CHARGE), kinds.count(BalanceTransactionKind.REFUND)) == (3, 1)
     assert all(one.statement_ref for one in listed)
-    assert {one.payment_id for one in listed if one.kind is MovementKind.CHARGE} == {"pay_1", "pay_2", "pay_4"}
+    assert {one.payment_id for one in listed if one.kind is BalanceTransactionKind.CHARGE} == {
+        "pay_1",
+        "pay_2",
+        "pay_4",
+    }
 
 
 async def test_a_long_time_is_asked_for_in_windows_and_each_movement_comes_once(paypal):
@@ -127,15 +131,15 @@ def line(**fields):
 @pytest.mark.parametrize(
     ("code", "value", "kind", "key"),
     [
-        ("T0006", "10.00", MovementKind.CHARGE, "T1"),
-        ("T0006", "-10.00", MovementKind.OTHER, "T1"),  # we paid somebody
-        ("T1107", "-10.00", MovementKind.REFUND, "T1"),
-        ("T1107", "10.00", MovementKind.OTHER, "T1"),  # somebody refunded us
-        ("T1106", "-10.00", MovementKind.REVERSAL, "C1:reversal"),
-        ("T1201", "-10.00", MovementKind.REVERSAL, "C1:reversal"),
-        ("T1201", "10.00", MovementKind.OTHER, "T1"),
-        ("T0200", "-10.00", MovementKind.OTHER, "T1"),  # a conversion between balances
-        ("T0400", "-10.00", MovementKind.OTHER, "T1"),  # a withdrawal to a bank
+        ("T0006", "10.00", BalanceTransactionKind.CHARGE, "T1"),
+        ("T0006", "-10.00", BalanceTransactionKind.OTHER, "T1"),  # we paid somebody
+        ("T1107", "-10.00", BalanceTransactionKind.REFUND, "T1"),
+        ("T1107", "10.00", BalanceTransactionKind.OTHER, "T1"),  # somebody refunded us
+        ("T1106", "-10.00", BalanceTransactionKind.REVERSAL, "C1:reversal"),
+        ("T1201", "-10.00", BalanceTransactionKind.REVERSAL, "C1:reversal"),
+        ("T1201", "10.00", BalanceTransactionKind.OTHER, "T1"),
+        ("T0200", "-10.00", BalanceTransactionKind.OTHER, "T1"),  # a conversion between balances
+        ("T0400", "-10.00", BalanceTransactionKind.OTHER, "T1"),  # a withdrawal to a bank
     ],
 )
 def test_a_line_is_told_by_its_code_and_direction(code, value, kind, key):

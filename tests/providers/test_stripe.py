@@ -3,7 +3,14 @@
 import pytest
 import stripe
 
-from domain.payment.snapshot import DisputeEvidence, DisputeStatus, MovementKind, ProviderStatus, RefundStatus, Snapshot
+from domain.payment.snapshot import (
+    BalanceTransactionKind,
+    DisputeEvidence,
+    DisputeStatus,
+    ProviderStatus,
+    RefundStatus,
+    Snapshot,
+)
 from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
 from runtime.identity import new_id
 from tests.providers.harness import key, paid_movement, statement
@@ -186,8 +193,8 @@ class TestRefundsAndDisputes:
         assert after.refunds[0].failure
         kinds = [(item.key, item.kind, item.amount_minor) for item in after.movements[1:]]
         assert kinds == [
-            (ref, MovementKind.REFUND, -1000),
-            (f"{ref}:failure", MovementKind.REFUND_FAILURE, 1000),
+            (ref, BalanceTransactionKind.REFUND, -1000),
+            (f"{ref}:failure", BalanceTransactionKind.REFUND_FAILURE, 1000),
         ]
         assert (await statement(sandbox, after)).keys() == {item.key for item in after.movements}
 
@@ -224,7 +231,11 @@ class TestRefundsAndDisputes:
         assert dispute.evidence_due_at is not None
         assert dispute.evidence_due_at > dispute.created_at
         taken = disputed.movements[-1]
-        assert (taken.key, taken.kind, taken.amount_minor) == (dispute.ref, MovementKind.DISPUTE, -sandbox.amount_minor)
+        assert (taken.key, taken.kind, taken.amount_minor) == (
+            dispute.ref,
+            BalanceTransactionKind.DISPUTE,
+            -sandbox.amount_minor,
+        )
         assert taken.fee_minor == 1500
         evidence = DisputeEvidence(text="It was delivered.")
         await sandbox.provider.submit_evidence(dispute.ref, evidence, idempotency_key=key("evidence"))
@@ -233,7 +244,7 @@ class TestRefundsAndDisputes:
         won = await sandbox.provider.retrieve(paid.ref)
         assert won.disputes[0].status is DisputeStatus.WON
         returned = won.movements[-1]
-        assert (returned.key, returned.kind) == (f"{dispute.ref}:reversal", MovementKind.DISPUTE_REVERSAL)
+        assert (returned.key, returned.kind) == (f"{dispute.ref}:reversal", BalanceTransactionKind.DISPUTE_REVERSAL)
         assert returned.amount_minor == sandbox.amount_minor
         listed = await statement(sandbox, won)
         assert listed.keys() == {item.key for item in won.movements}
@@ -250,7 +261,7 @@ class TestRefundsAndDisputes:
         await sandbox.control("dispute/close", dispute=opened["id"], outcome="lost")
         lost = await sandbox.provider.retrieve(other.ref)
         assert lost.disputes[0].status is DisputeStatus.LOST
-        assert [item.kind for item in lost.movements] == [MovementKind.CHARGE, MovementKind.DISPUTE]
+        assert [item.kind for item in lost.movements] == [BalanceTransactionKind.CHARGE, BalanceTransactionKind.DISPUTE]
 
 
 class TestTrouble:

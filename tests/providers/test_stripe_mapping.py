@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from domain.money import SCALES
 from domain.payment.snapshot import (
+    BalanceTransactionKind,
     Decline,
     DisputeStatus,
-    MovementKind,
     NextAction,
     ProviderStatus,
     RefundStatus,
@@ -170,8 +170,8 @@ class TestMovements:
         back = line(-1000, "eur", number=2, created=200)
         movements = charge_movements(charge(balance_transaction=line(1000, "eur"), failure_balance_transaction=back))
         assert [(item.key, item.kind, item.amount_minor) for item in movements] == [
-            ("ch_1", MovementKind.CHARGE, 1000),
-            ("ch_1:reversal", MovementKind.REVERSAL, -1000),
+            ("ch_1", BalanceTransactionKind.CHARGE, 1000),
+            ("ch_1:reversal", BalanceTransactionKind.REVERSAL, -1000),
         ]
 
     def test_a_dispute_that_is_opened_again_never_uses_a_key_twice(self):
@@ -197,7 +197,7 @@ class TestMovements:
             told = stripe.BalanceTransaction.construct_from(line(-5000, "eur", source=source, type="payout"), None)
             movement = statement_movement(told)
             assert movement is not None
-            assert (movement.key, movement.kind, movement.ref) == ("txn_1", MovementKind.OTHER, ref)
+            assert (movement.key, movement.kind, movement.ref) == ("txn_1", BalanceTransactionKind.OTHER, ref)
             assert movement.payment_id is None
 
     @pytest.mark.parametrize("status", ["pending", "failed"])

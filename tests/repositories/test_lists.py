@@ -23,7 +23,7 @@ from repositories import (
     chargeback,
     contract,
     credit_lot,
-    difference,
+    discrepancy,
     escrow,
     invoice,
     organization,
@@ -194,7 +194,7 @@ OF_PLATFORM: list[tuple[Page, dict[str, Any]]] = [
     ),
     *((reconciliation.runs, {"provider": provider}) for provider in (None, "paypal")),
     *(
-        (difference.page, {"provider": one, "status": other})
+        (discrepancy.page, {"provider": one, "status": other})
         for one in (None, "paypal", "stripe")
         for other in (None, "open")
     ),

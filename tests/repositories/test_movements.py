@@ -9,7 +9,7 @@ import pytest
 
 from dev.stack.postgres import Postgres
 from repositories import movement
-from repositories.movement import MovementFilter, Position
+from repositories.movement import EntryFilter, Position
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.books import NOW
@@ -40,30 +40,30 @@ UNION ALL SELECT 768, i, -1, -i, now(), id, 0, 'CREDIT', NULL FROM made
 MIDDLE: Position = (UUID("00000000-0000-7000-8000-000000006500"), ACCOUNTS[BUSY], 6500)
 
 #: Who asks, what for, and from where on.
-CASES: list[tuple[str | None, MovementFilter, Position | None]] = [
-    *((who, MovementFilter(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
-    (BUSY, MovementFilter(org_id=BUSY), MIDDLE),
-    (BUSY, MovementFilter(org_id=BUSY, kind="nothing"), None),
-    (BUSY, MovementFilter(org_id=BUSY, kind="nothing"), MIDDLE),
-    (BUSY, MovementFilter(org_id=BUSY, search="nothing"), None),
-    (BUSY, MovementFilter(org_id=BUSY, until=NOW), None),
-    (BUSY, MovementFilter(org_id=BUSY, reference="nothing"), None),
-    (BUSY, MovementFilter(org_id=BUSY, reference="ref3"), None),
-    (RARE, MovementFilter(org_id=RARE, reference="ref3"), None),
-    (BUSY, MovementFilter(org_id=BUSY, account="busy"), None),
-    (BUSY, MovementFilter(org_id=BUSY, account="busy"), MIDDLE),
-    (BUSY, MovementFilter(org_id=BUSY, account="busy", kind="nothing"), None),
-    (BUSY, MovementFilter(org_id=BUSY, account="rare"), None),
-    (None, MovementFilter(), None),
-    (None, MovementFilter(), MIDDLE),
-    (None, MovementFilter(org_id=RARE), None),
-    (None, MovementFilter(kind="nothing"), None),
-    (None, MovementFilter(account="platform"), None),
+CASES: list[tuple[str | None, EntryFilter, Position | None]] = [
+    *((who, EntryFilter(org_id=who), None) for who in (BUSY, RARE, NOBODY)),
+    (BUSY, EntryFilter(org_id=BUSY), MIDDLE),
+    (BUSY, EntryFilter(org_id=BUSY, kind="nothing"), None),
+    (BUSY, EntryFilter(org_id=BUSY, kind="nothing"), MIDDLE),
+    (BUSY, EntryFilter(org_id=BUSY, search="nothing"), None),
+    (BUSY, EntryFilter(org_id=BUSY, until=NOW), None),
+    (BUSY, EntryFilter(org_id=BUSY, reference="nothing"), None),
+    (BUSY, EntryFilter(org_id=BUSY, reference="ref3"), None),
+    (RARE, EntryFilter(org_id=RARE, reference="ref3"), None),
+    (BUSY, EntryFilter(org_id=BUSY, account="busy"), None),
+    (BUSY, EntryFilter(org_id=BUSY, account="busy"), MIDDLE),
+    (BUSY, EntryFilter(org_id=BUSY, account="busy", kind="nothing"), None),
+    (BUSY, EntryFilter(org_id=BUSY, account="rare"), None),
+    (None, EntryFilter(), None),
+    (None, EntryFilter(), MIDDLE),
+    (None, EntryFilter(org_id=RARE), None),
+    (None, EntryFilter(kind="nothing"), None),
+    (None, EntryFilter(account="platform"), None),
 ]
 
 
-def name_of(who: str | None, wanted: MovementFilter, after: Position | None) -> str:
-    asked = {name: getattr(wanted, name) for name in MovementFilter.__slots__ if getattr(wanted, name) is not None}
+def name_of(who: str | None, wanted: EntryFilter, after: Position | None) -> str:
+    asked = {name: getattr(wanted, name) for name in EntryFilter.__slots__ if getattr(wanted, name) is not None}
     return f"{who or 'platform'} {asked}{' on' if after else ''}"
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from domain import accounts
 from domain.access import Actor, Role
-from domain.invoice import InvoiceLine, Standing
+from domain.invoice import InvoiceBalance, InvoiceLine
 from domain.payment.state import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
@@ -35,7 +35,7 @@ class Issued:
             invoice_id=self.row.id,
         )
 
-    async def standing(self) -> Standing:
+    async def standing(self) -> InvoiceBalance:
         async with self.database.platform() as session:
             return invoices.standing_of(await invoices.get(session, self.row.id))
 

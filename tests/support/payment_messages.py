@@ -9,12 +9,12 @@ from contracts.escrow import Declined
 from domain.access import Actor, Role
 from domain.payment.quote import Quote
 from domain.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
     Decline,
     Deposit,
     DisputeSnapshot,
     DisputeStatus,
-    Movement,
-    MovementKind,
     NextAction,
     ProviderStatus,
     RefundSnapshot,
@@ -25,9 +25,9 @@ from domain.payment.state import (
     Booked,
     Dispute,
     Fulfilment,
-    Move,
-    MoveKind,
     Payment,
+    PaymentPosting,
+    PaymentPostingKind,
     PaymentStatus,
     PaymentTerms,
     Purpose,
@@ -101,7 +101,7 @@ def full_payment() -> Payment:
     """A payment in which no field is empty."""
     booked = Booked(
         key="btc:ab:0",
-        kind=MovementKind.CHARGE,
+        kind=BalanceTransactionKind.CHARGE,
         amount_minor=20_000,
         fee_minor=1,
         currency="BTC",
@@ -178,9 +178,9 @@ def full_payment() -> Payment:
 
 def full_snapshot() -> Snapshot:
     """A snapshot in which no field is empty."""
-    movement = Movement(
+    movement = BalanceTransaction(
         key="btc:ab:0",
-        kind=MovementKind.CHARGE,
+        kind=BalanceTransactionKind.CHARGE,
         amount_minor=20_000,
         fee_minor=1,
         currency="BTC",
@@ -239,7 +239,7 @@ def samples() -> list[Message]:
         event="received",
         actor="provider:crypto",
         actor_detail=OWNER,
-        moves=(Move(kind=MoveKind.RECEIVE, amount_minor=20_000, asset="BTC", paid_minor=1000),),
+        moves=(PaymentPosting(kind=PaymentPostingKind.RECEIVE, amount_minor=20_000, asset="BTC", paid_minor=1000),),
         details={"amount": "0.00020000"},
         booked="btc:ab:0",
         debtor="dp_1",
@@ -284,7 +284,7 @@ def samples() -> list[Message]:
         ),
         messages.RecordedPayment(applied=True, stored=payment, declined=declined),
         messages.LoadPayment(payment_id="pay_1"),
-        messages.AskProvider(
+        messages.ProviderRequest(
             terms=terms,
             key="k",
             ref="pi_1",
@@ -294,9 +294,9 @@ def samples() -> list[Message]:
             command_id="cmd_1",
             actor=OWNER,
         ),
-        messages.AskRefund(terms=terms, ref="pi_1", refund_id="rfd_1", amount_minor=1, reason="r", key="k"),
-        messages.AskEvidence(terms=terms, dispute_ref="dp_1", text="t", key="k", ref="pi_1", actor=OWNER),
-        messages.ProviderAnswer(
+        messages.RefundRequest(terms=terms, ref="pi_1", refund_id="rfd_1", amount_minor=1, reason="r", key="k"),
+        messages.EvidenceRequest(terms=terms, dispute_ref="dp_1", text="t", key="k", ref="pi_1", actor=OWNER),
+        messages.ProviderResponse(
             snapshot=full_snapshot(),
             revalued={"btc:ab:0": 1},
             missing=True,
@@ -304,7 +304,7 @@ def samples() -> list[Message]:
             unknown="u",
             declined=declined,
         ),
-        messages.RefundAnswer(snapshot=full_refund(), missing=True, refused=declined, unknown="u"),
+        messages.RefundResponse(snapshot=full_refund(), missing=True, refused=declined, unknown="u"),
         messages.FundEscrowFromPayment(terms=terms, only_look=True),
         messages.EscrowFreezing(frozen=False, why="w"),
         messages.EscrowFunding(funded=True, why="w", not_asked=True),

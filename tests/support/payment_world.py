@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from domain.access import Actor, Role
 from domain.errors import DomainError
 from domain.payment import commands
-from domain.payment.booking import Movement, debt, goods_account, legs, released, seized, wallet
+from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, legs, released, wallet
 from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.entitlement import taken
 from domain.payment.given_up import give_up
-from domain.payment.goods import taken
 from domain.payment.snapshot import CreatePayment, RefundStatus
-from domain.payment.state import Move, MoveKind, Outcome, Payment
+from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind
 from providers.payments.base import ProviderRefused
 from tests.support.payments import EPOCH, TERMS, Account
 
@@ -74,12 +74,12 @@ class Books:
                     self.balances[key] = self.balances.get(key, 0) + change
                     assert account.floor is None or self.balances[key] >= 0, (outcome.event, key)
 
-    def movements(self, payment: Payment, move: Move) -> list[Movement]:
+    def movements(self, payment: Payment, move: PaymentPosting) -> list[Transfer]:
         terms = payment.terms
         match move.kind:
-            case MoveKind.SEIZE:
-                return seized(terms, move.amount_minor, self.of(wallet(terms)))
-            case MoveKind.RELEASE:
+            case PaymentPostingKind.CLAW_BACK:
+                return clawed_back(terms, move.amount_minor, self.of(wallet(terms)))
+            case PaymentPostingKind.RELEASE:
                 return released(terms, move.amount_minor, max(0, -self.of(debt(terms))))
             case _:
                 return legs(terms, move)
@@ -228,14 +228,14 @@ class World:
         clearing = books.balances.get((f"provider/{terms.provider}/clearing", terms.currency), 0)
         assert -clearing == account.balance_minor
         assert {b.key: b.fee_minor for b in self.payment.booked} == {m.key: m.fee_minor for m in account.movements}
-        own = books.of(goods_account(terms))
+        own = books.of(entitlement_account(terms))
         held = sum(
             d.goods_minor for d in self.payment.disputes if not d.released and not d.retired and d.status.value != "won"
         )
-        held = held if terms.issues_goods else 0
+        held = held if terms.issues_entitlement else 0
         assert own == held, (own, held)
         assert self.spent + books.of(wallet(terms)) + books.of(debt(terms)) == self.due() - held
-        if terms.issues_goods and self.payment.received_minor:
+        if terms.issues_entitlement and self.payment.received_minor:
             gone = self.payment.refunded_minor + self.payment.disputed_minor + self.payment.reversed_minor
             fair = self.payment.granted_minor * gone // self.payment.received_minor
             assert abs(taken(self.payment) - fair) <= len(self.payment.booked)
@@ -247,7 +247,7 @@ class World:
     def due(self) -> int:
         """What the organization has had of the goods, less what was taken for good."""
         issued = (f"platform/{'credit_issuance'}", "CREDIT")
-        if self.terms.issues_goods:
+        if self.terms.issues_entitlement:
             return -self.books.balances.get(issued, 0)
         charged = sum(m.amount_minor for m in self.account.movements)
         return charged

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
     CreatePayment,
     Decline,
     DisputeEvidence,
     DisputeSnapshot,
     DisputeStatus,
-    Movement,
-    MovementKind,
     NextAction,
     ProviderEvent,
     ProviderStatus,
@@ -58,7 +58,7 @@ class Account:
     ends_as: ProviderStatus = ProviderStatus.CANCELLED
     authorized_minor: int = 0
     pays_until: datetime | None = None
-    movements: list[Movement] = field(default_factory=list)
+    movements: list[BalanceTransaction] = field(default_factory=list)
     refunds: dict[str, RefundSnapshot] = field(default_factory=dict)
     disputes: dict[str, DisputeSnapshot] = field(default_factory=dict)
     at: datetime = EPOCH
@@ -90,9 +90,11 @@ class Account:
     def balance_minor(self) -> int:
         return sum(m.amount_minor - (m.fee_minor or 0) for m in self.movements)
 
-    def _move(self, key: str, kind: MovementKind, amount: int, fee: int | None = 0, ref: str | None = None) -> None:
+    def _move(
+        self, key: str, kind: BalanceTransactionKind, amount: int, fee: int | None = 0, ref: str | None = None
+    ) -> None:
         self.movements.append(
-            Movement(
+            BalanceTransaction(
                 key=key,
                 kind=kind,
                 amount_minor=amount,
@@ -106,7 +108,7 @@ class Account:
 
     @property
     def received(self) -> int:
-        return sum(m.amount_minor for m in self.movements if m.kind is MovementKind.CHARGE)
+        return sum(m.amount_minor for m in self.movements if m.kind is BalanceTransactionKind.CHARGE)
 
     @property
     def gone(self) -> int:
@@ -121,7 +123,7 @@ class Account:
     def pay(self, *, fee: int | None = 59, amount: int | None = None) -> None:
         if self.received == 0:
             self.status, self.decline, self.authorized_minor = ProviderStatus.SUCCEEDED, None, 0
-            self._move(f"ch_{self.ref}", MovementKind.CHARGE, amount or self.asked.amount_minor, fee)
+            self._move(f"ch_{self.ref}", BalanceTransactionKind.CHARGE, amount or self.asked.amount_minor, fee)
 
     def authorize(self) -> None:
         if self.status is ProviderStatus.REQUIRES_ACTION:
@@ -143,7 +145,7 @@ class Account:
         self.refunds[ref] = RefundSnapshot(
             ref=ref, refund_id=refund_id, status=status, amount_minor=amount, created_at=self.tick()
         )
-        self._move(ref, MovementKind.REFUND, -amount, ref=ref)
+        self._move(ref, BalanceTransactionKind.REFUND, -amount, ref=ref)
         return ref
 
     def settle_refund(self, ref: str) -> None:
@@ -154,7 +156,7 @@ class Account:
         refund = self.refunds[ref]
         if refund.status is not RefundStatus.FAILED:
             self.refunds[ref] = replace(refund, status=RefundStatus.FAILED, failure="lost_or_stolen_card")
-            self._move(f"{ref}:failure", MovementKind.REFUND_FAILURE, refund.amount_minor, ref=ref)
+            self._move(f"{ref}:failure", BalanceTransactionKind.REFUND_FAILURE, refund.amount_minor, ref=ref)
 
     def dispute(
         self, amount: int | None = None, *, inquiry: bool = False, fee: int = 1500, beyond: bool = False
@@ -175,21 +177,21 @@ class Account:
             created_at=self.tick(),
         )
         if not inquiry:
-            self._move(ref, MovementKind.DISPUTE, -amount, fee, ref=ref)
+            self._move(ref, BalanceTransactionKind.DISPUTE, -amount, fee, ref=ref)
         return ref
 
     def escalate(self, ref: str) -> None:
         dispute = self.disputes[ref]
         if dispute.status is DisputeStatus.INQUIRY:
             self.disputes[ref] = replace(dispute, status=DisputeStatus.NEEDS_RESPONSE)
-            self._move(ref, MovementKind.DISPUTE, -dispute.amount_minor, 1500, ref=ref)
+            self._move(ref, BalanceTransactionKind.DISPUTE, -dispute.amount_minor, 1500, ref=ref)
 
     def dispute_again(self, ref: str) -> None:
         """Take the money once more although the dispute was won, as when the payer's bank appeals."""
         dispute, line = self.disputes[ref], f"{ref}:txn_{next(self.numbers)}"
         if dispute.status is DisputeStatus.WON and any(m.key == f"{ref}:reversal" for m in self.movements):
             self.disputes[ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
-            self._move(line, MovementKind.DISPUTE, -dispute.amount_minor, ref=ref)
+            self._move(line, BalanceTransactionKind.DISPUTE, -dispute.amount_minor, ref=ref)
 
     def close_dispute(self, ref: str, *, won: bool) -> None:
         dispute = self.disputes[ref]
@@ -200,11 +202,15 @@ class Account:
         if won and not inquiry:
             again = any(m.key == f"{ref}:reversal" for m in self.movements)
             key = f"{ref}:txn_{next(self.numbers)}" if again else f"{ref}:reversal"
-            self._move(key, MovementKind.DISPUTE_REVERSAL, dispute.amount_minor, ref=ref)
+            self._move(key, BalanceTransactionKind.DISPUTE_REVERSAL, dispute.amount_minor, ref=ref)
 
     def reverse(self) -> None:
-        if self.received and not any(m.kind is MovementKind.REVERSAL for m in self.movements) and not self.gone:
-            self._move(f"ch_{self.ref}:reorg", MovementKind.REVERSAL, -self.received)
+        if (
+            self.received
+            and not any(m.kind is BalanceTransactionKind.REVERSAL for m in self.movements)
+            and not self.gone
+        ):
+            self._move(f"ch_{self.ref}:reorg", BalanceTransactionKind.REVERSAL, -self.received)
 
 
 _OF_CHANGES = ("before", "after", "refused")
@@ -341,7 +347,7 @@ class FakeProvider:
                 account.disputes[dispute_ref] = replace(dispute, status=DisputeStatus.UNDER_REVIEW)
         self._end("submit_evidence", planned)
 
-    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         for account in self.accounts.values():
             for movement in account.movements:
                 if since <= movement.occurred_at < until:

@@ -10,10 +10,10 @@ from sqlalchemy import insert
 from contracts import reconciliation as messages
 from contracts.base import Message
 from domain import accounts
-from domain.payment.snapshot import Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.reconciliation import Correction, Window, legs
 from ledger.gateway import Ledger, Leg
-from models.payment import PaymentMovement
+from models.payment import PaymentBalanceTransaction
 from providers.payments.base import PaymentProvider, ProviderRefused
 from providers.payments.registry import Providers
 from runtime.database import Database, driver_connection
@@ -25,9 +25,9 @@ NOON = DAY.since + timedelta(hours=12)
 NIGHT = DAY.until + timedelta(hours=5)
 
 
-def movement(key: str, amount: int = 1_000, fee: int | None = 59, **changes: Any) -> Movement:
-    values: dict[str, Any] = {"kind": MovementKind.CHARGE, "currency": "USD", "occurred_at": NOON}
-    return Movement(key=key, amount_minor=amount, fee_minor=fee, **{**values, **changes})
+def movement(key: str, amount: int = 1_000, fee: int | None = 59, **changes: Any) -> BalanceTransaction:
+    values: dict[str, Any] = {"kind": BalanceTransactionKind.CHARGE, "currency": "USD", "occurred_at": NOON}
+    return BalanceTransaction(key=key, amount_minor=amount, fee_minor=fee, **{**values, **changes})
 
 
 @dataclass
@@ -35,11 +35,11 @@ class FakeProvider:
     """Lists movements; keys and names are made for each test, because tests share a database."""
 
     name: str = field(default_factory=lambda: "p" + new_id("x")[-20:])
-    listed: list[Movement] = field(default_factory=list)
+    listed: list[BalanceTransaction] = field(default_factory=list)
     refuses: str | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
 
-    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         self.asked.append((since, until))
         if self.refuses:
             raise ProviderRefused(self.refuses)
@@ -52,7 +52,9 @@ class FakeProvider:
         return Providers({self.name: cast(PaymentProvider, self)})
 
 
-async def book(database: Database, provider: str, movements: Iterable[Movement], payment_id: str | None = None) -> None:
+async def book(
+    database: Database, provider: str, movements: Iterable[BalanceTransaction], payment_id: str | None = None
+) -> None:
     """Book movements as a payment does: the money and the row in one transaction."""
     for item in movements:
         async with database.platform() as session:
@@ -75,7 +77,7 @@ async def book(database: Database, provider: str, movements: Iterable[Movement],
                 effective_at=item.occurred_at,
             )
             await session.execute(
-                insert(PaymentMovement).values(
+                insert(PaymentBalanceTransaction).values(
                     provider=provider,
                     key=item.key,
                     kind=item.kind.value,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from activities.escrow import EscrowActivities
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from api.v1.payments import commands as payments
 from contracts.escrow import EscrowInput, RecordEscrowEvent
 from contracts.payment import PaymentCommandResult, PaymentEvent
@@ -15,7 +15,7 @@ from domain.payment.converge import Observation, converge
 from domain.payment.state import Outcome as PaymentOutcome
 from runtime.identity import new_id
 from tests.support.runs import escrow_hash, payment_message
-from tests.workflows.tills import COMMANDS, KEYS, Till
+from tests.workflows.payment_driver import COMMANDS, KEYS, PaymentDriver
 from workflows.escrow import EscrowWorkflow
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def resumed(job: "Job", signal: str, given: object) -> "Job":
     return job
 
 
-async def booked_behind_the_run(made: Till, *outcomes: PaymentOutcome) -> None:
+async def booked_behind_the_run(made: PaymentDriver, *outcomes: PaymentOutcome) -> None:
     """Write a payment's events; without any, those that its provider's news make."""
     at = datetime.now(UTC)
     if not outcomes:
@@ -87,10 +87,10 @@ async def booked_behind_the_run(made: Till, *outcomes: PaymentOutcome) -> None:
         outcomes = tuple(converge(await made.state(), seen))
     events = tuple(PaymentEvent.of(outcome, at=at) for outcome in outcomes)
     message = await payment_message(made.stage.database, *events, at=at)
-    assert (await PaymentBooks(made.stage.database).record(message)).applied
+    assert (await PaymentActivities(made.stage.database).record(message)).applied
 
 
-async def tell(made: Till, update: str, **fields: Any) -> PaymentCommandResult:
+async def tell(made: PaymentDriver, update: str, **fields: Any) -> PaymentCommandResult:
     """Give a payment a command as the API does."""
     if update == "refund":
         fields.setdefault("refund_id", new_id("rfd"))

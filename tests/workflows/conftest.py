@@ -55,8 +55,8 @@ from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
-from tests.workflows import tills
-from tests.workflows.desks import Desk
+from tests.workflows import payment_driver
+from tests.workflows.reconciler import Reconciler
 from worker import make_worker
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
@@ -341,7 +341,7 @@ async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
 @pytest.fixture
 def short_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a run that waits for the books ask for what came meanwhile within a second, where it takes four."""
-    for module in (reach, tills):
+    for module in (reach, payment_driver):
         monkeypatch.setattr(module, "TASK_TIMEOUT", timedelta(seconds=1))
 
 
@@ -354,15 +354,15 @@ def award(stage: Stage) -> Award:
 
 
 @pytest.fixture
-async def desk(fresh_database_urls: Any) -> AsyncIterator[Desk]:
+async def desk(fresh_database_urls: Any) -> AsyncIterator[Reconciler]:
     """A desk with a database of its own: what is booked here on purpose beside the ledger would look like damage."""
     database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
-    yield Desk(database)
+    yield Reconciler(database)
     await database.close()
 
 
 @pytest.fixture
-async def office(desk: Desk, timeskip_env: WorkflowEnvironment) -> AsyncIterator[tuple[Desk, str]]:
+async def office(desk: Reconciler, timeskip_env: WorkflowEnvironment) -> AsyncIterator[tuple[Reconciler, str]]:
     """A desk whose work is done by a worker on a task queue of its own."""
     desk.client, queue = with_plugin(timeskip_env.client), new_id("queue")
     work = ReconciliationActivities(desk.database, desk.provider.registry(), desk.client)

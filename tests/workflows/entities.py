@@ -51,7 +51,7 @@ from repositories import payment as payments
 from runtime.identity import new_id
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.payment_driver import PaymentDriver, till
 
 
 class Subject(Protocol):
@@ -319,45 +319,45 @@ ESCROW = Entity(
 # The payment ----------------------------------------------------------------------------------------------------------
 
 
-def _asked(made: Till) -> dict[str, Any]:
+def _asked(made: PaymentDriver) -> dict[str, Any]:
     return {"command_id": new_id("cmd"), "actor": made.actor}
 
 
-def _of_dispute(made: Till) -> str:
+def _of_dispute(made: PaymentDriver) -> str:
     return next(iter(made.there.disputes), "du_none")
 
 
-async def _authorized(made: Till) -> None:
+async def _authorized(made: PaymentDriver) -> None:
     made.there.authorize()
     await made.told()
 
 
-async def _paid(made: Till) -> None:
+async def _paid(made: PaymentDriver) -> None:
     made.there.pay()
     await made.told()
 
 
-async def _charged_back(made: Till) -> None:
+async def _charged_back(made: PaymentDriver) -> None:
     made.there.dispute()
     await made.told()
 
 
-async def _authorized_behind(made: Till) -> None:
+async def _authorized_behind(made: PaymentDriver) -> None:
     made.there.authorize()
     await booked_behind_the_run(made)
 
 
-async def _paid_behind(made: Till) -> None:
+async def _paid_behind(made: PaymentDriver) -> None:
     made.there.pay()
     await booked_behind_the_run(made)
 
 
-async def _charged_back_behind(made: Till) -> None:
+async def _charged_back_behind(made: PaymentDriver) -> None:
     made.there.dispute()
     await booked_behind_the_run(made)
 
 
-async def _payment(stage: Stage, **terms: Any) -> Till:
+async def _payment(stage: Stage, **terms: Any) -> PaymentDriver:
     # Polls would have news without being told of them, and wake a run before its deadline does.
     quiet = {"first_poll_seconds": 864_000, "longest_poll_seconds": 864_000}
     return await till(stage, **{"manual_capture": True, **quiet, **terms})
@@ -373,7 +373,7 @@ PAYMENT = Entity(
     ending="cancel",
     ends_at_once={"open_seconds": 0},
     states=(
-        State(name="requires_action", enter=Till.create, left_alone="expired", cancelled="cancelled"),
+        State(name="requires_action", enter=PaymentDriver.create, left_alone="expired", cancelled="cancelled"),
         State(
             name="requires_capture",
             follows="requires_action",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain.escrow import commands as rules
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.payment_driver import PaymentDriver, till
 
 
 async def caught_up(stage: Stage) -> Job:
@@ -28,7 +28,7 @@ async def caught_up_by_a_signal(stage: Stage) -> Job:
     return job
 
 
-async def payment_caught_up(stage: Stage) -> Till:
+async def payment_caught_up(stage: Stage) -> PaymentDriver:
     made = await till(stage, open_seconds=3)
     await made.create()
     made.there.pay()
@@ -39,7 +39,7 @@ async def payment_caught_up(stage: Stage) -> Till:
     return made
 
 
-async def payment_caught_up_by_a_signal(stage: Stage) -> Till:
+async def payment_caught_up_by_a_signal(stage: Stage) -> PaymentDriver:
     made = await till(stage, open_seconds=3)
     await made.create()
     made.there.pay()
@@ -49,6 +49,6 @@ async def payment_caught_up_by_a_signal(stage: Stage) -> Till:
     return made
 
 
-RUNS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = {
+RUNS: dict[str, Callable[[Stage], Awaitable[Job | PaymentDriver]]] = {
     run.__name__: run for run in (caught_up, caught_up_by_a_signal, payment_caught_up, payment_caught_up_by_a_signal)
 }

@@ -10,12 +10,12 @@ from domain.payment.state import RECEIPT_WINDOW
 from repositories import escrow as escrows
 from tests.support.invoices import issued
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, for_escrow, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, till
 
 SHORT = {"open_seconds": 1}
 
 
-async def payment_paid(stage: Stage, **changes: object) -> Till:
+async def payment_paid(stage: Stage, **changes: object) -> PaymentDriver:
     made = await till(stage, **{**SHORT, **changes})
     await made.create()
     made.there.pay(fee=None)
@@ -25,33 +25,33 @@ async def payment_paid(stage: Stage, **changes: object) -> Till:
     return made
 
 
-async def payment_declined(stage: Stage) -> Till:
+async def payment_declined(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT, method_ref="pm_declined", off_session=True)
     await made.create()
     return made
 
 
-async def payment_expired(stage: Stage) -> Till:
+async def payment_expired(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT, lasts=timedelta(seconds=1))
     await made.create()
     return made
 
 
-async def payment_cancelled(stage: Stage) -> Till:
+async def payment_cancelled(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT)
     await made.create()
     await made.send("cancel")
     return made
 
 
-async def payment_cancelled_run(stage: Stage) -> Till:
+async def payment_cancelled_run(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT)
     await made.create()
     await made.handle.cancel()
     return made
 
 
-async def payment_captured(stage: Stage) -> Till:
+async def payment_captured(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT, manual_capture=True)
     await made.create()
     await made.send("confirm", method_ref="pm_ok")
@@ -59,14 +59,14 @@ async def payment_captured(stage: Stage) -> Till:
     return made
 
 
-async def payment_unknown_then_found(stage: Stage) -> Till:
+async def payment_unknown_then_found(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT, method_ref="pm_ok", off_session=True)
     stage.fake.breaks.append("after")
     await made.create()
     return made
 
 
-async def payment_refunded(stage: Stage) -> Till:
+async def payment_refunded(stage: Stage) -> PaymentDriver:
     made = await payment_paid(stage, open_seconds=3)
     await made.send("refund", amount_minor=400)
     with pytest.raises(WorkflowUpdateFailedError):
@@ -76,7 +76,7 @@ async def payment_refunded(stage: Stage) -> Till:
     return made
 
 
-async def payment_steered_by_signals(stage: Stage) -> Till:
+async def payment_steered_by_signals(stage: Stage) -> PaymentDriver:
     made = await payment_paid(stage, open_seconds=3)
     await made.handle.signal("refund", {"operator": "kim", "amount": "4.00", "reason": "goodwill"})
     await made.handle.signal("refund", {"operator": "kim", "amount": "7.00"})
@@ -85,7 +85,7 @@ async def payment_steered_by_signals(stage: Stage) -> Till:
     return made
 
 
-async def payment_refunded_by_a_signal(stage: Stage) -> Till:
+async def payment_refunded_by_a_signal(stage: Stage) -> PaymentDriver:
     """The refund's id is made by the handler of the signal; the provider's answer is lost, so it is looked up by it."""
     made = await payment_paid(stage, open_seconds=3)
     stage.fake.breaks.append("after")
@@ -94,7 +94,7 @@ async def payment_refunded_by_a_signal(stage: Stage) -> Till:
     return made
 
 
-async def payment_with_malformed_signals(stage: Stage) -> Till:
+async def payment_with_malformed_signals(stage: Stage) -> PaymentDriver:
     """Signals that carry no message of their kind; recorded when each of them left no trace."""
     made = await till(stage, **SHORT)
     await made.create()
@@ -105,7 +105,7 @@ async def payment_with_malformed_signals(stage: Stage) -> Till:
     return made
 
 
-async def payment_with_a_refusal_that_it_has_forgotten(stage: Stage) -> Till:
+async def payment_with_a_refusal_that_it_has_forgotten(stage: Stage) -> PaymentDriver:
     """The note of a signal that comes again is in the books, and forgotten by the state. The next is noted too.
 
     Recorded when that next one was lost: it was decided from a state that the books do not hold.
@@ -121,7 +121,7 @@ async def payment_with_a_refusal_that_it_has_forgotten(stage: Stage) -> Till:
     return made
 
 
-async def payment_disputed_and_lost(stage: Stage) -> Till:
+async def payment_disputed_and_lost(stage: Stage) -> PaymentDriver:
     made = await payment_paid(stage, open_seconds=3)
     await made.spend(60_000_000)
     ref = made.there.dispute()
@@ -133,7 +133,7 @@ async def payment_disputed_and_lost(stage: Stage) -> Till:
     return made
 
 
-async def payment_resumed(stage: Stage) -> Till:
+async def payment_resumed(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT)
     await made.create()
     await made.handle.terminate("recorded elsewhere")
@@ -142,7 +142,7 @@ async def payment_resumed(stage: Stage) -> Till:
     return made
 
 
-async def payment_of_an_escrow_frozen(stage: Stage) -> Till:
+async def payment_of_an_escrow_frozen(stage: Stage) -> PaymentDriver:
     made = await _for_an_escrow(stage, gone=False)
     ref = made.there.dispute()
     await made.told()
@@ -151,11 +151,11 @@ async def payment_of_an_escrow_frozen(stage: Stage) -> Till:
     return made
 
 
-async def payment_of_an_escrow_that_is_gone(stage: Stage) -> Till:
+async def payment_of_an_escrow_that_is_gone(stage: Stage) -> PaymentDriver:
     return await _for_an_escrow(stage, gone=True)
 
 
-async def _for_an_escrow(stage: Stage, *, gone: bool) -> Till:
+async def _for_an_escrow(stage: Stage, *, gone: bool) -> PaymentDriver:
     job = await stage.award(balance=1)
     await job.open()
     made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
@@ -169,7 +169,7 @@ async def _for_an_escrow(stage: Stage, *, gone: bool) -> Till:
     return made
 
 
-async def payment_of_an_escrow_refunded_before_it_was_handed_over(stage: Stage) -> Till:
+async def payment_of_an_escrow_refunded_before_it_was_handed_over(stage: Stage) -> PaymentDriver:
     """Terms of before hand over what was received, whatever went back since."""
     job = await stage.award(balance=1)
     await job.open()
@@ -183,7 +183,7 @@ async def payment_of_an_escrow_refunded_before_it_was_handed_over(stage: Stage) 
     return made
 
 
-async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -> Till:
+async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -> PaymentDriver:
     """The escrow is frozen once the refund is known, in the order of the code that recorded it."""
     job = await stage.award()
     await job.open()
@@ -207,7 +207,7 @@ async def payment_of_an_escrow_disputed_behind_an_unknown_refund(stage: Stage) -
     return made
 
 
-async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> Till:
+async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> PaymentDriver:
     """The escrow gets a run when its money comes; older code waited for one, and for the news that came meanwhile."""
     job = await stage.award(balance=1)
     await job.open()
@@ -223,7 +223,7 @@ async def payment_of_an_escrow_that_had_no_run(stage: Stage) -> Till:
     return made
 
 
-async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage) -> Till:
+async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage) -> PaymentDriver:
     payer = await till(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
     made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3, fulfils_net=False)
@@ -234,13 +234,13 @@ async def payment_of_an_invoice_refunded_before_it_was_handed_over(stage: Stage)
     return made
 
 
-async def payment_created_after_its_time(stage: Stage) -> Till:
+async def payment_created_after_its_time(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT, lasts=-timedelta(hours=30), method_ref="pm_ok", off_session=True)
     await made.create()
     return made
 
 
-async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> Till:
+async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> PaymentDriver:
     job = await stage.award(balance=1)
     await job.open()
     made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
@@ -252,7 +252,7 @@ async def payment_of_an_escrow_that_went_back_before(stage: Stage) -> Till:
     return made
 
 
-async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> Till:
+async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> PaymentDriver:
     job = await stage.award(balance=1)
     await job.open()
     made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms), open_seconds=3)
@@ -270,15 +270,15 @@ async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> T
     return made
 
 
-async def payment_of_an_escrow_disputed_and_won_before_it_was_funded(stage: Stage) -> Till:
+async def payment_of_an_escrow_disputed_and_won_before_it_was_funded(stage: Stage) -> PaymentDriver:
     return await _disputed_before_it_was_funded(stage, won=True)
 
 
-async def payment_of_an_escrow_disputed_and_lost_before_it_was_funded(stage: Stage) -> Till:
+async def payment_of_an_escrow_disputed_and_lost_before_it_was_funded(stage: Stage) -> PaymentDriver:
     return await _disputed_before_it_was_funded(stage, won=False)
 
 
-async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> Till:
+async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> PaymentDriver:
     """Terms of before take what is disputed from what the organization has elsewhere."""
     job = await stage.award(balance=1)
     await job.open()
@@ -294,7 +294,7 @@ async def _disputed_before_it_was_funded(stage: Stage, *, won: bool) -> Till:
     return made
 
 
-async def payment_captured_while_its_provider_was_away(stage: Stage) -> Till:
+async def payment_captured_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
     """Each command is answered when its provider is back."""
     made = await till(stage, manual_capture=True, open_seconds=3)
     await made.create()
@@ -312,7 +312,7 @@ async def payment_captured_while_its_provider_was_away(stage: Stage) -> Till:
     return made
 
 
-async def payment_cancelled_while_its_provider_was_away(stage: Stage) -> Till:
+async def payment_cancelled_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT)
     await made.create()
     stage.fake.breaks += ["unavailable"] * 2
@@ -320,11 +320,11 @@ async def payment_cancelled_while_its_provider_was_away(stage: Stage) -> Till:
     return made
 
 
-async def payment_not_made_after_its_time(stage: Stage) -> Till:
+async def payment_not_made_after_its_time(stage: Stage) -> PaymentDriver:
     return await payment_created_after_its_time(stage)
 
 
-async def payment_whose_time_ends_behind_an_unknown_refund(stage: Stage) -> Till:
+async def payment_whose_time_ends_behind_an_unknown_refund(stage: Stage) -> PaymentDriver:
     """A part of an escrow's price came, and its rest is missed once the refund is known."""
     job = await stage.award()
     await job.open()
@@ -344,7 +344,7 @@ async def payment_whose_time_ends_behind_an_unknown_refund(stage: Stage) -> Till
     return made
 
 
-async def payment_of_an_invoice_given_back(stage: Stage) -> Till:
+async def payment_of_an_invoice_given_back(stage: Stage) -> PaymentDriver:
     made = await _for_an_invoice(stage, withdrawn=False)
     await made.happened("invoice_paid")
     await made.send("refund", amount_minor=400)
@@ -352,11 +352,11 @@ async def payment_of_an_invoice_given_back(stage: Stage) -> Till:
     return made
 
 
-async def payment_of_an_invoice_that_was_withdrawn(stage: Stage) -> Till:
+async def payment_of_an_invoice_that_was_withdrawn(stage: Stage) -> PaymentDriver:
     return await _for_an_invoice(stage, withdrawn=True)
 
 
-async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> Till:
+async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> PaymentDriver:
     payer = await till(stage)
     invoice = await issued(stage.database, payer.terms.org_id)
     made = await till(stage, org_id=payer.terms.org_id, purpose=invoice.purpose, open_seconds=3)
@@ -368,7 +368,7 @@ async def _for_an_invoice(stage: Stage, *, withdrawn: bool) -> Till:
     return made
 
 
-RUNS: dict[str, Callable[[Stage], Awaitable[Till]]] = {
+RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
     run.__name__: run
     for run in (
         payment_paid,

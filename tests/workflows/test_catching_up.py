@@ -17,7 +17,7 @@ from domain.payment.commands import WrongPaymentState
 from domain.payment.state import PaymentStatus, RefundState
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run, tell
 from tests.workflows.conftest import Award, Job, Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.payment_driver import PaymentDriver, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -39,7 +39,7 @@ async def delivered_behind(award: Award) -> Job:
     return job
 
 
-async def paid_behind(stage: Stage, **changes: Any) -> Till:
+async def paid_behind(stage: Stage, **changes: Any) -> PaymentDriver:
     """A payment that is paid in the books, and waits for its payer as far as its run knows."""
     made = await till(stage, **changes)
     await made.create()
@@ -49,7 +49,7 @@ async def paid_behind(stage: Stage, **changes: Any) -> Till:
     return made
 
 
-async def looks(job: Job | Till) -> int:
+async def looks(job: Job | PaymentDriver) -> int:
     """Count the results of local activities in the run's history."""
     history = await job.handle.fetch_history()
     return sum(event.HasField("marker_recorded_event_attributes") for event in history.events)

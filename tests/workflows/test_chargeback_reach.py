@@ -9,7 +9,7 @@ from domain import accounts
 from ledger.gateway import Ledger
 from runtime.database import driver_connection
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.tills import Till, paid
+from tests.workflows.payment_driver import PaymentDriver, paid
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -89,7 +89,7 @@ async def test_seizures_and_releases_at_once_keep_every_unit_and_wait_for_nobody
     jobs = [await (await stage.award(of=first)).delivered() for _ in range(6)]
     bought = [await paid(stage, org_id=org) for _ in range(6)]
 
-    async def charged_back(made: Till) -> None:
+    async def charged_back(made: PaymentDriver) -> None:
         made.there.dispute()
         await made.told()
 

@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import stage_on
-from tests.workflows.tills import for_escrow, till
+from tests.workflows.payment_driver import for_escrow, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 

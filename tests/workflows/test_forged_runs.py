@@ -20,7 +20,7 @@ from models.alert import Alert
 from runtime.identity import new_id
 from tests.workflows.behind import message_of
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.tills import Till, paid, till
+from tests.workflows.payment_driver import PaymentDriver, paid, till
 from workflows.escrow import EscrowWorkflow
 from workflows.payment import PaymentWorkflow
 
@@ -193,7 +193,7 @@ async def alerts(stage: Stage, subject: str) -> list[str]:
         return list(await session.scalars(select(Alert.kind).where(Alert.subject == subject)))
 
 
-async def paying_by_hand(made: Till, **given: Any) -> WorkflowHandle[Any, Any]:
+async def paying_by_hand(made: PaymentDriver, **given: Any) -> WorkflowHandle[Any, Any]:
     """Start a payment's run with an input of one's own, in the place of the one that there is."""
     start = PaymentInput(**{"terms": made.terms, "created_by": EVE, "command_id": made.command_id, **given})
     with made.stage.env.with_time_skipping_disabled():
@@ -207,7 +207,7 @@ async def paying_by_hand(made: Till, **given: Any) -> WorkflowHandle[Any, Any]:
         )
 
 
-async def refused_by_hand(made: Till, **given: Any) -> str:
+async def refused_by_hand(made: PaymentDriver, **given: Any) -> str:
     handle = await paying_by_hand(made, **given)
     with made.stage.env.with_time_skipping_disabled(), pytest.raises(WorkflowFailureError) as failed:
         await handle.result()

@@ -20,7 +20,7 @@ from domain.access import Actor, Role
 from runtime.identity import new_id
 from runtime.interceptors import CONTEXT_HEADER
 from tests.workflows.conftest import Award, Job, Stage
-from tests.workflows.tills import paid, refused, till
+from tests.workflows.payment_driver import paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 

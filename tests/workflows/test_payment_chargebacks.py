@@ -5,7 +5,7 @@ import pytest
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import paid, refused
+from tests.workflows.payment_driver import paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus

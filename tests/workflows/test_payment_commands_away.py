@@ -9,7 +9,7 @@ import pytest
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Payment, PaymentStatus
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import KEYS, Till, paid, refused, till
+from tests.workflows.payment_driver import KEYS, PaymentDriver, paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -32,7 +32,7 @@ def back(stage: Stage) -> None:
 class Asked:
     """A command that its provider does not answer."""
 
-    def __init__(self, made: Till, name: str, **fields: Any) -> None:
+    def __init__(self, made: PaymentDriver, name: str, **fields: Any) -> None:
         self.made, self.name, self.fields, self.key = made, name, fields, f"away-{next(KEYS)}"
 
     async def again(self) -> str:
@@ -56,13 +56,13 @@ class Asked:
         return {key for name, key in self.made.stage.fake.calls if name == self.name and payment_id in key}
 
 
-async def looked_up(made: Till) -> Payment:
+async def looked_up(made: PaymentDriver) -> Payment:
     while (state := await made.state()).unknown:
         await made.pass_time(minutes=1)
     return state
 
 
-async def authorized(stage: Stage) -> Till:
+async def authorized(stage: Stage) -> PaymentDriver:
     made = await till(stage, manual_capture=True)
     await made.create()
     await made.send("confirm", method_ref="pm_ok")

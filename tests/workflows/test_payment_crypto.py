@@ -11,7 +11,7 @@ from domain.payment.snapshot import Deposit
 from domain.payment.state import PaymentStatus
 from tests.support.chains import AMOUNTS, CHAIN_OF, CONFIRMATIONS, ChainsInTest
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, for_escrow, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -21,7 +21,7 @@ CREDITS = 100_000_000
 class Wallet:
     """Somebody who pays in coins, and the chain that they pay on. Its clock and the run's are moved together."""
 
-    def __init__(self, till: Till, chains: ChainsInTest, asset: str) -> None:
+    def __init__(self, till: PaymentDriver, chains: ChainsInTest, asset: str) -> None:
         self.till, self.chains, self.asset, self.chain = till, chains, asset, CHAIN_OF[asset]
         self.amount = AMOUNTS[asset]
 

@@ -19,7 +19,7 @@ from tests.api.conftest import Caller, good, new_key, refused, settings_for
 from tests.conftest import DatabaseUrls
 from tests.support.payments import Account
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till
+from tests.workflows.payment_driver import PaymentDriver
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -52,7 +52,7 @@ class Shop:
             row = await payments.get(session, payment.get("payment_id") or payment["id"])
             assert row is not None
             terms = payments.state_of(row).terms
-        await Till(self.stage, terms, "news").told()
+        await PaymentDriver(self.stage, terms, "news").told()
         return await self.look(payment)
 
     async def available(self, currency: str = "CREDIT") -> str:

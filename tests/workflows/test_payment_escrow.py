@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent, RecordedPayment
 from domain.access import Actor, Role
 from domain.errors import WrongState
@@ -23,7 +23,7 @@ from tests.support.locks import somebody_waits
 from tests.support.runs import payment_message
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
-from tests.workflows.tills import Till, for_escrow, paid, refused, till
+from tests.workflows.payment_driver import PaymentDriver, for_escrow, paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 
@@ -78,7 +78,7 @@ async def test_a_chargeback_freezes_the_escrow_that_has_the_money(stage: Stage, 
     assert await job.money() == {"payer": 1, "escrow": 0, "payee": 0}
 
 
-async def _captured(stage: Stage, job: Job) -> Till:
+async def _captured(stage: Stage, job: Job) -> PaymentDriver:
     """A payment that its payer has paid, and that has not been told yet."""
     await job.open()
     made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
@@ -193,16 +193,16 @@ async def test_a_payment_puts_nothing_off_that_its_escrow_has_taken_meanwhile(st
     assert "fulfilment_put_off" not in await made.kinds()
 
 
-def _by(made: Till) -> dict[str, Any]:
+def _by(made: PaymentDriver) -> dict[str, Any]:
     return {"source": f"payment:{made.terms.payment_id}", "amount_minor": made.terms.purpose.goods_minor}
 
 
-async def _recorded(made: Till, *events: PaymentEvent) -> RecordedPayment:
+async def _recorded(made: PaymentDriver, *events: PaymentEvent) -> RecordedPayment:
     message = await payment_message(made.stage.database, *events, at=events[-1].at)
-    return await PaymentBooks(made.stage.database).record(message)
+    return await PaymentActivities(made.stage.database).record(message)
 
 
-async def _asked_and_died(made: Till) -> Payment:
+async def _asked_and_died(made: PaymentDriver) -> Payment:
     """Have the run die between what it writes before it asks the escrow, and asking it."""
     await made.handle.terminate("test")
     seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
@@ -213,7 +213,7 @@ async def _asked_and_died(made: Till) -> Payment:
     return await made.state()
 
 
-async def funded_by_a_payment(stage: Stage, award) -> tuple[Job, Till]:
+async def funded_by_a_payment(stage: Stage, award) -> tuple[Job, PaymentDriver]:
     job = await award(balance=1)
     await job.open()
     made = await paid(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
@@ -325,7 +325,7 @@ async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answe
     assert (await made.kinds()).index("dispute_opened") < (await made.kinds()).index("escrow_funded")
 
 
-async def _paid_in_part(stage: Stage, job: Job) -> Till:
+async def _paid_in_part(stage: Stage, job: Job) -> PaymentDriver:
     await job.open()
     made = await till(stage, org_id=job.terms.payer_org_id, purpose=for_escrow(job.terms))
     await made.create()
@@ -393,7 +393,7 @@ async def test_a_refund_that_is_asked_for_first_keeps_the_money_from_the_escrow(
     assert await made.money() == {"wallet": 1, "own": 0, "debt": 0}
 
 
-async def _is_asked(made: Till | Job, update: str) -> bool:
+async def _is_asked(made: PaymentDriver | Job, update: str) -> bool:
     """Tell whether the run has accepted a command."""
     history = await made.handle.fetch_history()
     accepted = [each.workflow_execution_update_accepted_event_attributes for each in history.events]

@@ -10,22 +10,22 @@ from domain.payment.state import Fulfilment, Payment, PaymentStatus
 from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued
 from tests.workflows.conftest import Stage
+from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.test_payment_crypto import Wallet, paying
-from tests.workflows.tills import Till, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
 NOTHING = {"wallet": 0, "own": 0, "debt": 0}
 
 
-async def billed(stage: Stage, **changes: object) -> tuple[Till, Issued]:
+async def billed(stage: Stage, **changes: object) -> tuple[PaymentDriver, Issued]:
     """Begin to pay an invoice of 10 dollars."""
     made = await till(stage, **changes)
     invoice = await issued(stage.database, made.terms.org_id)
     return await another(made, invoice, **changes), invoice
 
 
-async def another(made: Till, invoice: Issued, **changes: object) -> Till:
+async def another(made: PaymentDriver, invoice: Issued, **changes: object) -> PaymentDriver:
     """Begin another payment of the same invoice, of all that is due."""
     due = (await invoice.standing()).due_minor
     terms = {"purpose": invoice.purpose, "amount_minor": due} | changes
@@ -34,19 +34,19 @@ async def another(made: Till, invoice: Issued, **changes: object) -> Till:
     return other
 
 
-async def paid(stage: Stage) -> tuple[Till, Issued]:
+async def paid(stage: Stage) -> tuple[PaymentDriver, Issued]:
     made, invoice = await billed(stage)
     await pay(made)
     return made, invoice
 
 
-async def pay(made: Till) -> None:
+async def pay(made: PaymentDriver) -> None:
     made.there.pay()
     await made.told()
     await made.happened("invoice_paid")
 
 
-async def sent_back(made: Till) -> Payment:
+async def sent_back(made: PaymentDriver) -> Payment:
     state = await made.until("refunded")
     while not state.refunds[0].moved_minor:
         state = await made.state()
@@ -77,7 +77,7 @@ async def test_of_payments_that_all_succeed_at_once_one_pays_and_the_others_are_
     for each in made:
         each.there.pay()
     await asyncio.gather(*(each.told() for each in made))
-    took: list[Till] = []
+    took: list[PaymentDriver] = []
     for each in made:
         while not {"invoice_paid", "purpose_gone"} & set(kinds := await each.kinds()):
             pass

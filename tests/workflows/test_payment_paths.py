@@ -9,7 +9,7 @@ from domain.payment.snapshot import ProviderStatus
 from domain.payment.state import PaymentStatus, Purpose, PurposeKind
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import paid, refused, till
+from tests.workflows.payment_driver import paid, refused, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from activities.payment import PaymentBooks
+from activities.payment import PaymentActivities
 from contracts.payment import PaymentEvent
 from domain.payment import commands
 from domain.payment.snapshot import CreatePayment, ProviderStatus
@@ -16,13 +16,13 @@ from runtime.interceptors import domain_error_from
 from tests.support.payments import Account
 from tests.support.runs import payment_message
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.payment_driver import PaymentDriver, till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
 
 
-async def noted(stage: Stage, **changes) -> Till:
+async def noted(stage: Stage, **changes) -> PaymentDriver:
     """A payment whose run died after it had noted the intent, and before it asked the provider."""
     made = await till(stage, **changes)
     opening = commands.done(commands.created(made.terms, actor=made.actor), made.command_id)
@@ -35,11 +35,11 @@ async def noted(stage: Stage, **changes) -> Till:
         at=datetime.now(UTC),
     )
     message = await payment_message(stage.database, event, at=event.at)
-    assert (await PaymentBooks(stage.database).record(message)).applied
+    assert (await PaymentActivities(stage.database).record(message)).applied
     return made
 
 
-def calls(made: Till) -> list[str]:
+def calls(made: PaymentDriver) -> list[str]:
     ref = made.there.ref
     return [name for name, key in made.stage.fake.calls if made.terms.payment_id in key or key == ref]
 
@@ -193,7 +193,7 @@ async def test_a_refund_that_was_noted_and_never_sent_is_sent_by_the_next_run(st
         at=datetime.now(UTC),
     )
     message = await payment_message(stage.database, event, at=event.at)
-    assert (await PaymentBooks(stage.database).record(message)).applied
+    assert (await PaymentActivities(stage.database).record(message)).applied
     assert (await made.told()).refunds[0].state is RefundState.SUCCEEDED
     assert [refund.refund_id for refund in made.there.refunds.values()] == ["rfd_noted"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.payment.state import PaymentStatus, RefundState
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, paid, refused
+from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -121,7 +121,7 @@ async def test_one_command_id_refunds_two_payments(stage: Stage):
     assert refunds[0].refund_id != refunds[1].refund_id
 
 
-async def unknown(stage: Stage) -> Till:
+async def unknown(stage: Stage) -> PaymentDriver:
     """A paid payment with a refund that its provider does not have, and that nobody can look up."""
     made = await paid(stage)
     stage.fake.breaks.append("before")

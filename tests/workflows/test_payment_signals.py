@@ -7,7 +7,7 @@ import pytest
 from domain.payment.snapshot import ProviderStatus
 from repositories import audit
 from tests.workflows.conftest import Stage, beside_timer
-from tests.workflows.tills import till
+from tests.workflows.payment_driver import till
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 

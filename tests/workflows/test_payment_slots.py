@@ -10,19 +10,19 @@ from runtime.identity import new_id
 from services import project
 from services.project import Order
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, paid, refused
+from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
 
 
-async def bought(stage: Stage, number: int, **changes) -> Till:
+async def bought(stage: Stage, number: int, **changes) -> PaymentDriver:
     """Buy slots for 5.00 USD each."""
     purpose = Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=number)
     return await paid(stage, purpose=purpose, amount_minor=500 * number, **changes)
 
 
-async def create_and_deploy(made: Till, number: int) -> None:
+async def create_and_deploy(made: PaymentDriver, number: int) -> None:
     for index in range(number):
         async with made.stage.database.platform() as session:
             await project.create(session, order(made), f"p{index}", "x")
@@ -30,16 +30,16 @@ async def create_and_deploy(made: Till, number: int) -> None:
             await project.deploy(session, order(made), f"p{index}")
 
 
-async def undeploy(made: Till, slug: str) -> None:
+async def undeploy(made: PaymentDriver, slug: str) -> None:
     async with made.stage.database.platform() as session:
         await project.undeploy(session, order(made), slug)
 
 
-def order(made: Till) -> Order:
+def order(made: PaymentDriver) -> Order:
     return Order(actor=made.actor, org_id=made.terms.org_id, command_id=new_id("cmd"), at=datetime.now(UTC))
 
 
-async def slots_of(made: Till) -> tuple[int, int, int]:
+async def slots_of(made: PaymentDriver) -> tuple[int, int, int]:
     """Return the slots that are free, in use and owed."""
     async with made.stage.database.platform() as session:
         usage = await project.usage_of(session, await organizations.get(session, made.terms.org_id))

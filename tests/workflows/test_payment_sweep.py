@@ -10,7 +10,7 @@ from models.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.payment_driver import PaymentDriver, till
 from workflows.payment_sweep import PaymentSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -24,7 +24,7 @@ async def sweep(stage: Stage):
     return result
 
 
-async def due_for_long(made: Till) -> None:
+async def due_for_long(made: PaymentDriver) -> None:
     """Set what the books say is due back, as if time had passed for them."""
     async with made.stage.database.platform() as session:
         past = datetime.now(UTC) - timedelta(hours=1)

@@ -18,19 +18,19 @@ from contracts.reconciliation import (
 from domain.ids import payment_workflow_id
 from domain.reconciliation import Window
 from models.alert import Alert
-from models.payment import PaymentMovement
+from models.payment import PaymentBalanceTransaction
 from repositories import reconciliation as books
 from runtime.identity import new_id
 from tests.support.histories import replay_and_keep
 from tests.support.reconciliation import DAY, NIGHT, movement
-from tests.workflows.desks import Desk
+from tests.workflows.reconciler import Reconciler
 from worker import SCHEDULES
 from workflows.reconciliation import NIGHT_WITHIN, NightlyReconciliationWorkflow, ReconciliationWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
 
-async def test_night_goes_on_where_what_was_compared_ends(desk: Desk):
+async def test_night_goes_on_where_what_was_compared_ends(desk: Reconciler):
     (first,) = (await desk.work.plan(PlanReconciliations(now=NIGHT))).runs
     assert (first.since, first.until) == (DAY.since - timedelta(days=1), DAY.until)
     await desk.reconcile()
@@ -38,7 +38,7 @@ async def test_night_goes_on_where_what_was_compared_ends(desk: Desk):
     assert late.since == DAY.until - timedelta(days=1)
 
 
-async def test_short_run_does_not_hide_nights_that_failed(desk: Desk):
+async def test_short_run_does_not_hide_nights_that_failed(desk: Reconciler):
     await desk.reconcile()
     for days in (1, 2):
         night = NIGHT + timedelta(days=days)
@@ -51,7 +51,7 @@ async def test_short_run_does_not_hide_nights_that_failed(desk: Desk):
     assert night_after.since == DAY.until - timedelta(days=1)
 
 
-async def test_first_nights_that_failed_are_made_up_for(desk: Desk):
+async def test_first_nights_that_failed_are_made_up_for(desk: Reconciler):
     (first,) = (await desk.work.plan(PlanReconciliations(now=NIGHT))).runs
     await desk.work.begin(BeginReconciliation(start=first, at=NIGHT))
     await desk.work.fail(FailReconciliation(run_id=first.run_id, why="away", at=NIGHT))
@@ -60,7 +60,7 @@ async def test_first_nights_that_failed_are_made_up_for(desk: Desk):
 
 
 async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
-    office: tuple[Desk, str], timeskip_env: Any
+    office: tuple[Reconciler, str], timeskip_env: Any
 ):
     desk, queue = office
     terms = await desk.payment()
@@ -81,15 +81,19 @@ async def test_payment_is_told_to_look_before_anything_is_called_a_difference(
         # What the payment's own run does when it looks.
         await desk.book(lost, payment_id=terms.payment_id)
         async with desk.database.platform() as session:
-            mine = (PaymentMovement.provider == desk.provider.name) & (PaymentMovement.key == "ch_1")
-            await session.execute(update(PaymentMovement).where(mine).values(fee_minor=59))
+            mine = (PaymentBalanceTransaction.provider == desk.provider.name) & (
+                PaymentBalanceTransaction.key == "ch_1"
+            )
+            await session.execute(update(PaymentBalanceTransaction).where(mine).values(fee_minor=59))
         await told.terminate("seen")
         result = await handle.result()
     assert (result.compared, result.differences) == (3, 1)
     assert set(await desk.differences()) == {"missing_here:ch_of_somebody_else"}
 
 
-async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(office: tuple[Desk, str], timeskip_env: Any):
+async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(
+    office: tuple[Reconciler, str], timeskip_env: Any
+):
     desk, queue = office
     terms = await desk.payment()
     desk.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
@@ -111,7 +115,7 @@ async def test_what_a_payment_does_not_settle_in_time_becomes_a_difference(offic
     assert row.payment_id == terms.payment_id
 
 
-async def test_provider_that_refuses_ends_the_run_with_an_alert(office: tuple[Desk, str]):
+async def test_provider_that_refuses_ends_the_run_with_an_alert(office: tuple[Reconciler, str]):
     desk, queue = office
     desk.provider.refuses = "The key may not read the balance."
     start = desk.start()
@@ -127,7 +131,7 @@ async def test_provider_that_refuses_ends_the_run_with_an_alert(office: tuple[De
     assert alert.kind == "reconciliation.failed"
 
 
-async def test_night_starts_a_run_for_each_provider(office: tuple[Desk, str]):
+async def test_night_starts_a_run_for_each_provider(office: tuple[Reconciler, str]):
     desk, queue = office
     assert desk.client is not None
     night = await desk.client.start_workflow(NightlyReconciliationWorkflow.run, id=new_id("night"), task_queue=queue)
@@ -140,7 +144,7 @@ async def test_night_starts_a_run_for_each_provider(office: tuple[Desk, str]):
     assert described.workflow_type == "reconciliation"
 
 
-async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tuple[Desk, str], timeskip_env: Any):
+async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tuple[Reconciler, str], timeskip_env: Any):
     desk, queue = office
     terms = await desk.payment()
     desk.provider.listed = [movement("ch_1", payment_id=terms.payment_id)]
@@ -171,7 +175,7 @@ async def test_night_ends_when_the_run_of_a_provider_was_terminated(office: tupl
     assert await _failed_alerts(desk) == [(ended.run_id, True)]
 
 
-async def test_run_that_has_not_ended_by_the_next_night_is_told_of(desk: Desk):
+async def test_run_that_has_not_ended_by_the_next_night_is_told_of(desk: Reconciler):
     start = desk.start()
     await desk.work.begin(BeginReconciliation(start=start, at=NIGHT))
     await desk.work.plan(PlanReconciliations(now=NIGHT + timedelta(hours=1)))
@@ -180,7 +184,9 @@ async def test_run_that_has_not_ended_by_the_next_night_is_told_of(desk: Desk):
     assert await _failed_alerts(desk) == [(start.run_id, False)]
 
 
-async def test_step_that_goes_on_after_its_run_failed_writes_nothing_down(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+async def test_step_that_goes_on_after_its_run_failed_writes_nothing_down(
+    desk: Reconciler, monkeypatch: pytest.MonkeyPatch
+):
     desk.provider.listed = [line := movement("ch_1")]
     await desk.book(line)
     start = desk.start()
@@ -204,7 +210,7 @@ def test_nightly_schedule_gives_a_night_up_before_the_next_one():
     assert NIGHT_WITHIN < job.run_timeout < timedelta(days=1)
 
 
-async def _failed_alerts(desk: Desk) -> list[tuple[str, bool]]:
+async def _failed_alerts(desk: Reconciler) -> list[tuple[str, bool]]:
     async with desk.database.platform() as session:
         rows = await session.scalars(select(Alert).where(Alert.kind == "reconciliation.failed").order_by(Alert.id))
         return [(row.subject, row.acknowledged_at is not None) for row in rows]

@@ -7,21 +7,21 @@ import pytest
 from sqlalchemy import select
 
 from contracts.reconciliation import BeginReconciliation, ReconciliationStep
-from domain.payment.snapshot import MovementKind
+from domain.payment.snapshot import BalanceTransactionKind
 from domain.reconciliation import Window
 from models.reconciliation import ReconciliationLine
 from repositories import clearing
 from repositories import reconciliation as books
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
-from tests.workflows.desks import Desk
+from tests.workflows.reconciler import Reconciler
 
 pytestmark = pytest.mark.db
 
 
-async def test_books_that_agree_have_no_difference_and_a_report_that_adds_up(desk: Desk):
+async def test_books_that_agree_have_no_difference_and_a_report_that_adds_up(desk: Reconciler):
     moved = [
         movement("ch_1"),
-        movement("re_1", -400, 0, kind=MovementKind.REFUND),
+        movement("re_1", -400, 0, kind=BalanceTransactionKind.REFUND),
         movement("ch_2", 700, 20, currency="EUR"),
     ]
     desk.provider.listed = moved
@@ -45,9 +45,9 @@ async def test_books_that_agree_have_no_difference_and_a_report_that_adds_up(des
         ).all()
 
 
-async def test_each_kind_of_difference_is_listed_once_and_alerts(desk: Desk):
+async def test_each_kind_of_difference_is_listed_once_and_alerts(desk: Reconciler):
     here, there, differs, fee = (movement(key) for key in ("ch_here", "ch_there", "ch_differs", "ch_fee"))
-    payout = movement("po_1", -300, 0, kind=MovementKind.OTHER, statement_ref="txn_po")
+    payout = movement("po_1", -300, 0, kind=BalanceTransactionKind.OTHER, statement_ref="txn_po")
     desk.provider.listed = [here, differs, fee, payout]
     await desk.book(there, replace(differs, amount_minor=999), replace(fee, fee_minor=None))
     for _ in range(2):
@@ -70,7 +70,9 @@ async def test_each_kind_of_difference_is_listed_once_and_alerts(desk: Desk):
     assert "txn_po" in (await desk.alerts(found["missing_here:po_1"]))[0].detail
 
 
-async def test_difference_that_is_over_closes_with_its_alert_and_opens_again_when_it_comes_back(desk: Desk):
+async def test_difference_that_is_over_closes_with_its_alert_and_opens_again_when_it_comes_back(
+    desk: Reconciler,
+):
     line = movement("ch_1")
     await desk.book(line)
     await desk.reconcile()
@@ -86,7 +88,7 @@ async def test_difference_that_is_over_closes_with_its_alert_and_opens_again_whe
     assert [alert.acknowledged_by for alert in await desk.alerts(row)] == ["reconciliation", None]
 
 
-async def test_difference_of_another_kind_replaces_the_first(desk: Desk):
+async def test_difference_of_another_kind_replaces_the_first(desk: Reconciler):
     desk.provider.listed = [movement("ch_1")]
     await desk.reconcile()
     await desk.book(movement("ch_1", 1))
@@ -96,7 +98,7 @@ async def test_difference_of_another_kind_replaces_the_first(desk: Desk):
     assert found["amount_differs:ch_1"].status == "open"
 
 
-async def test_difference_outside_of_the_window_closes_when_it_was_booked_since(desk: Desk):
+async def test_difference_outside_of_the_window_closes_when_it_was_booked_since(desk: Reconciler):
     line = movement("ch_1")
     desk.provider.listed = [line]
     await desk.reconcile()
@@ -108,7 +110,7 @@ async def test_difference_outside_of_the_window_closes_when_it_was_booked_since(
 
 
 @pytest.mark.parametrize("side", ["booked", "listed"])
-async def test_movement_that_each_side_dates_differently_is_matched_by_its_key(desk: Desk, side: str):
+async def test_movement_that_each_side_dates_differently_is_matched_by_its_key(desk: Reconciler, side: str):
     before, after = DAY.since - timedelta(minutes=10), DAY.since + timedelta(minutes=10)
     ours, theirs = (before, after) if side == "listed" else (after, before)
     desk.provider.listed = [movement("ch_1", occurred_at=theirs)]
@@ -117,14 +119,14 @@ async def test_movement_that_each_side_dates_differently_is_matched_by_its_key(d
     assert (result.compared, result.differences) == (1, 0)
 
 
-async def test_what_lies_outside_of_the_window_on_both_sides_is_not_compared(desk: Desk):
+async def test_what_lies_outside_of_the_window_on_both_sides_is_not_compared(desk: Reconciler):
     desk.provider.listed = [movement("ch_1", occurred_at=DAY.until + timedelta(minutes=1))]
     await desk.book(movement("ch_2", occurred_at=DAY.since - timedelta(minutes=1)))
     assert (await desk.reconcile()).compared == 0
     assert desk.provider.asked == [(DAY.since - timedelta(hours=2), DAY.until + timedelta(hours=2))]
 
 
-async def test_statement_longer_than_a_page_is_compared_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+async def test_statement_longer_than_a_page_is_compared_whole(desk: Reconciler, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("activities.reconciliation.PAGE", 3)
     moved = [movement(f"ch_{number:02}") for number in range(10)]
     desk.provider.listed = moved
@@ -133,7 +135,9 @@ async def test_statement_longer_than_a_page_is_compared_whole(desk: Desk, monkey
     assert (result.compared, result.differences) == (17, 8)
 
 
-async def test_statement_that_is_read_again_counts_once_and_a_second_line_of_a_key_is_not_lost(desk: Desk):
+async def test_statement_that_is_read_again_counts_once_and_a_second_line_of_a_key_is_not_lost(
+    desk: Reconciler,
+):
     twice = [movement("ch_1", statement_ref="txn_1"), movement("ch_1", 5, 0, statement_ref="txn_2")]
     desk.provider.listed = twice
     await desk.book(twice[0])
@@ -147,7 +151,7 @@ async def test_statement_that_is_read_again_counts_once_and_a_second_line_of_a_k
     assert set(await desk.differences()) == {"missing_here:ch_1#txn_2"}
 
 
-async def test_step_of_a_run_that_is_done_changes_nothing(desk: Desk):
+async def test_step_of_a_run_that_is_done_changes_nothing(desk: Reconciler):
     line = movement("ch_1")
     desk.provider.listed = [line]
     await desk.book(line)
@@ -159,14 +163,14 @@ async def test_step_of_a_run_that_is_done_changes_nothing(desk: Desk):
     assert await desk.differences() == {}
 
 
-async def test_what_is_too_young_for_the_statement_is_no_difference(desk: Desk):
+async def test_what_is_too_young_for_the_statement_is_no_difference(desk: Reconciler):
     await desk.book(movement("ch_1"))
     result = await desk.reconcile(Window(DAY.since, NOON + timedelta(minutes=1)), at=NOON)
     assert (result.compared, result.differences) == (1, 0)
 
 
-async def test_clearing_account_explains_itself_by_its_movements(desk: Desk):
-    await desk.book(movement("ch_1"), movement("re_1", -200, -3, kind=MovementKind.REFUND))
+async def test_clearing_account_explains_itself_by_its_movements(desk: Reconciler):
+    await desk.book(movement("ch_1"), movement("re_1", -200, -3, kind=BalanceTransactionKind.REFUND))
     async with desk.database.platform() as session:
         (account,) = await clearing.clearing(session, desk.provider.name)
     assert (account.held_minor, account.booked_minor) == (744, 744)

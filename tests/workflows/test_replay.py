@@ -21,7 +21,7 @@ from tests.support.histories import FOLDER, replay_and_keep, replayer
 from tests.workflows import lagging_runs, payment_runs
 from tests.workflows.behind import delivered_without_a_run, resumed
 from tests.workflows.conftest import Job, Stage, stage_on
-from tests.workflows.tills import Till
+from tests.workflows.payment_driver import PaymentDriver
 
 STORED = sorted(FOLDER.glob("*.json"))
 #: Recorded by other tests of this folder, which have the server or the state that it takes.
@@ -172,7 +172,7 @@ async def declined_then_funded_then_refunded(stage: Stage) -> Job:
     return job
 
 
-SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | Till]]] = (
+SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | PaymentDriver]]] = (
     payment_runs.RUNS
     | lagging_runs.RUNS
     | {

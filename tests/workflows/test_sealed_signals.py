@@ -38,7 +38,7 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.workflows.conftest import Job, Stage, stage_on, with_plugin
-from tests.workflows.tills import COMMANDS, Till, paid, till
+from tests.workflows.payment_driver import COMMANDS, PaymentDriver, paid, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -70,7 +70,7 @@ class Intruder:
         assert answer.status_code == 200
         return ParseDict(answer.json(), Payloads()).payloads[0]
 
-    async def send(self, job: Job | Till, name: str, content: dict[str, Any] | Payload) -> None:
+    async def send(self, job: Job | PaymentDriver, name: str, content: dict[str, Any] | Payload) -> None:
         arg = RawValue(content) if isinstance(content, Payload) else content
         await self.plain.get_workflow_handle(job.handle.id).signal(name, arg)
 
@@ -102,7 +102,7 @@ async def temporal(database_urls: Any) -> AsyncIterator[Intruder]:
             yield Intruder(stage, plain, codec)
 
 
-async def refusals(job: Job | Till, count: int) -> list[tuple[str, str]]:
+async def refusals(job: Job | PaymentDriver, count: int) -> list[tuple[str, str]]:
     """Return who was refused and why, once the timeline has so many of them."""
     while True:
         found = [event for event in await job.timeline() if event.kind == "command_refused"]
@@ -215,7 +215,7 @@ async def test_a_worker_that_has_keys_refuses_what_nobody_sealed(database_urls):
 
 
 @pytest.fixture
-async def lost_refund(temporal: Intruder) -> AsyncIterator[Till]:
+async def lost_refund(temporal: Intruder) -> AsyncIterator[PaymentDriver]:
     """A paid payment with a refund that its provider does not have, and that nobody can look up."""
     made, fake = await paid(temporal.stage), temporal.stage.fake
     fake.breaks.append("before")
@@ -226,7 +226,7 @@ async def lost_refund(temporal: Intruder) -> AsyncIterator[Till]:
     fake.refuses.clear()
 
 
-async def charged_back(stage: Stage) -> Till:
+async def charged_back(stage: Stage) -> PaymentDriver:
     made = await paid(stage)
     made.there.dispute()
     await made.told()

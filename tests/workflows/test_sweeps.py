@@ -13,7 +13,7 @@ from models.payment import PaymentRow
 from runtime.identity import new_id
 from tests.support.histories import replayer
 from tests.workflows.conftest import Stage
-from tests.workflows.tills import Till, till
+from tests.workflows.payment_driver import PaymentDriver, till
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
@@ -66,7 +66,7 @@ async def test_what_stands_behind_thousands_of_living_runs_is_reached(stage: Sta
     await replayer().replay_workflow(history)
 
 
-async def due_for_long(made: Till) -> None:
+async def due_for_long(made: PaymentDriver) -> None:
     async with made.stage.database.platform() as session:
         past = datetime.now(UTC) - timedelta(hours=1)
         await session.execute(update(PaymentRow).where(PaymentRow.id == made.terms.payment_id).values(wake_at=past))

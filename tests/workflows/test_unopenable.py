@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.conftest import TIME_SKIPPING
 from tests.workflows.conftest import Stage, stage_on
-from tests.workflows.tills import till
+from tests.workflows.payment_driver import till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 

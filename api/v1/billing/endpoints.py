@@ -23,7 +23,7 @@ from domain.errors import NotFound
 from domain.money import CREDIT, format_amount
 from repositories import balance as balances
 from repositories import movement as movements
-from repositories.movement import MovementFilter, MovementPage, Position
+from repositories.movement import EntryFilter, EntryPage, Position
 
 router = APIRouter(tags=["billing"])
 
@@ -111,7 +111,7 @@ async def list_transactions(
     """
     if actor.is_platform:
         permit(actor, Permission.OPERATE)
-    wanted = MovementFilter(
+    wanted = EntryFilter(
         org_id=visible_organization(actor, organization_id),
         kind=kind,
         since=since,
@@ -131,14 +131,12 @@ async def list_transactions(
     )
 
 
-async def _read(
-    deps: Deps, actor: Actor, wanted: MovementFilter, position: Position | None, limit: int
-) -> MovementPage:
+async def _read(deps: Deps, actor: Actor, wanted: EntryFilter, position: Position | None, limit: int) -> EntryPage:
     async with deps.session_for(actor) as session:
         return await movements.page(session, wanted, after=position, limit=limit)
 
 
-async def _csv(deps: Deps, actor: Actor, wanted: MovementFilter, position: Position | None) -> Response:
+async def _csv(deps: Deps, actor: Actor, wanted: EntryFilter, position: Position | None) -> Response:
     """Stream every page in a transaction of its own, so that a slow reader holds no connection."""
     last, ended = position, False
 

@@ -19,7 +19,7 @@ from contracts.payment import SubmitDisputeEvidence
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ids import is_id
-from domain.payment.commands import NoAnswer, NotYet
+from domain.payment.commands import NoResponse, NotYet
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import Dispute, Payment
 from repositories import chargeback
@@ -32,7 +32,12 @@ MovesMoney = Annotated[Command, idempotency(required=True)]
 
 _CURSOR = "dsp"
 _ANSWERING = errors(
-    NotFound, Forbidden, NotYet, NoAnswer, (Conflict, "payment.evidence_closed"), (Invalid, "payment.evidence_refused")
+    NotFound,
+    Forbidden,
+    NotYet,
+    NoResponse,
+    (Conflict, "payment.evidence_closed"),
+    (Invalid, "payment.evidence_refused"),
 )
 
 

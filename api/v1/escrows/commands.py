@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from api.deps import Deps
-from api.patience import PAUSE, patiently
+from api.patience import PAUSE, retry_until_answered
 from contracts.escrow import CommandResult, EscrowCommand, EscrowInput, OpenEscrow
 from contracts.runs import escrow_run
 from domain.access import Actor
@@ -77,7 +77,7 @@ async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, co
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
     with deps.metrics.escrow_command("open"):
-        return await _patiently(deps, lambda: _started(client, start, "open", command, command_id))
+        return await _retry_until_answered(deps, lambda: _started(client, start, "open", command, command_id))
 
 
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
@@ -96,7 +96,7 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
             await escrow_notice.note(session, escrow.terms.escrow_id, NOTED[update], command)
     with deps.metrics.escrow_command(update):
         try:
-            return await _patiently(deps, _giving(deps, client, escrow, update, command))
+            return await _retry_until_answered(deps, _giving(deps, client, escrow, update, command))
         except DomainError as refusal:
             # What the present state refuses may be the repetition of a command that was done long ago.
             stored = await _stored(deps, escrow.terms.escrow_id, command)
@@ -181,9 +181,9 @@ async def _started(
     )
 
 
-async def _patiently(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]) -> CommandResult:
+async def _retry_until_answered(deps: Deps, attempt: Callable[[], Awaitable[CommandResult]]) -> CommandResult:
     try:
-        return await patiently(attempt, limit=deps.settings.command_timeout, what="escrow")
+        return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="escrow")
     except WorkflowAlreadyStartedError:
         # Only when the books were set back behind a run that has completed: a person must look before money moves.
         raise Unavailable(

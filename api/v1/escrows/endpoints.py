@@ -36,8 +36,8 @@ from api.v1.escrows.schemas import (
 )
 from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, shown
-from api.v1.payments.schemas import Means
-from api.v1.payments.terms import Terms, escrow_goods, require_fundable
+from api.v1.payments.schemas import PaymentOptions
+from api.v1.payments.terms import Terms, escrow_purpose, require_fundable
 from contracts.escrow import (
     ApproveEscrow,
     CancelEscrow,
@@ -253,7 +253,7 @@ async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: Moves
     return await sender.send(once, escrow, "fund", command)
 
 
-async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: Means, once: Command) -> Response:
+async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOptions, once: Command) -> Response:
     """Make a payment for the escrow; it hands its money over by itself, at once where it is there at once."""
     deps, actor = sender.deps, sender.actor
     permit(actor, Permission.PAY)
@@ -261,7 +261,7 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: Means, on
     async def terms() -> PaymentTerms:
         require_fundable(escrow, actor)
         making = Terms(deps, escrow.terms.payer_org_id, means)
-        return making.make(await making.escrow_charge(escrow, None, None), escrow_goods(escrow))
+        return making.make(await making.escrow_charge(escrow, None, None), escrow_purpose(escrow))
 
     async def act() -> FundedView:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)

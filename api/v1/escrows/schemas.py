@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from api.fields import Amount, ContractId, GivenName, Note, PaymentId, RequestModel, ResponseModel, Share, example
 from api.v1.customers.schemas import ReturnUrl
-from api.v1.payments.schemas import Coin, Means, MethodRef, PaymentView, ProviderName
+from api.v1.payments.schemas import Coin, MethodRef, PaymentOptions, PaymentView, ProviderName
 from domain.errors import Invalid
 from domain.escrow.state import Artifact, Escrow
 from domain.escrow.state import EscrowStatus as Status
@@ -100,7 +100,7 @@ class Fund(RequestModel):
             raise ValueError("leave source out, or name one")
         return source
 
-    def means(self) -> Means | None:
+    def means(self) -> PaymentOptions | None:
         """Return how a payment is made; None when none is asked for.
 
         Raises:
@@ -111,7 +111,7 @@ class Fund(RequestModel):
         how = self.model_dump(exclude={"source", "payment_id", "provider"}, exclude_unset=True)
         if self.provider is None and how:
             raise Invalid("How it is paid goes with a provider only.", extra={"field": "provider"})
-        return None if self.provider is None else Means(provider=self.provider, **how)
+        return None if self.provider is None else PaymentOptions(provider=self.provider, **how)
 
 
 class Deliver(RequestModel):

@@ -17,8 +17,8 @@ from api.tenancy import visible_organization
 from api.v1.invoices.schemas import InvoiceCreate, InvoiceDetail, InvoiceView, InvoiceVoid, detail, view
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
-from api.v1.payments.schemas import Means, PaymentView
-from api.v1.payments.terms import Terms, invoice_goods, payable_invoice
+from api.v1.payments.schemas import PaymentOptions, PaymentView
+from api.v1.payments.terms import Terms, invoice_purpose, payable_invoice
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState
@@ -120,7 +120,7 @@ async def void_invoice(
 
 @router.post("/billing/invoices/{invoice_id}/pay", status_code=201, response_model=PaymentView, responses=_PAYING)
 async def pay_invoice(
-    invoice_id: str, body: Means, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
+    invoice_id: str, body: PaymentOptions, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
     """Start a payment of all that is due. It is the same as `POST /payments` with the purpose `invoice`."""
     async with deps.session_for(actor) as session:
@@ -130,7 +130,7 @@ async def pay_invoice(
 
     async def terms() -> PaymentTerms:
         payable = await payable_invoice(deps, actor, invoice_id)
-        return making.make(making.invoice_charge(payable, None, None), invoice_goods(payable), payable.description)
+        return making.make(making.invoice_charge(payable, None, None), invoice_purpose(payable), payable.description)
 
     async def act() -> PaymentView:
         return shown(await commands.create(deps, temporal, actor, once, terms), actor)

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from api.deps import Deps
 from api.idempotency import Command
-from api.patience import PAUSE, patiently
+from api.patience import PAUSE, retry_until_answered
 from contracts.payment import (
     ConfirmPayment,
     CreatePaymentCommand,
@@ -145,7 +145,7 @@ async def hand_over(deps: Deps, client: Client, actor: Actor, payment: Payment, 
                 extra={"state": found.status.value, "fulfilment": found.fulfilment.value},
             )
 
-    await patiently(handed_over, limit=deps.settings.command_timeout, what="payment")
+    await retry_until_answered(handed_over, limit=deps.settings.command_timeout, what="payment")
 
 
 #: Said of a stored method that does not exist and of one that is another's: nobody learns which.
@@ -204,7 +204,7 @@ async def _told(
 
     async def answer(update_id: str) -> PaymentCommandResult:
         attempt = catching_up(client, run.workflow_id, update_id, give, books)
-        return await patiently(attempt, limit=deps.settings.command_timeout, what="payment")
+        return await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="payment")
 
     try:
         with deps.metrics.payment_command(update):

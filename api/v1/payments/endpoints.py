@@ -51,7 +51,7 @@ from domain.errors import (
 from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice import WrongInvoiceState
 from domain.money import parse_amount
-from domain.payment.commands import NoAnswer, NotYet, WrongPaymentState
+from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.state import Payment, PaymentStatus, PaymentTerms, PurposeKind
 from providers.payments.limits import currencies
 from repositories import payment as payments
@@ -69,7 +69,7 @@ _COMMANDED = (
     Forbidden,
     WrongPaymentState,
     NotYet,
-    NoAnswer,
+    NoResponse,
     (Conflict, "payment.refused"),
 )
 CREATING = (PaymentDeclined, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))

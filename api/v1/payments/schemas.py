@@ -37,7 +37,7 @@ class Coin(StrEnum):
 MethodRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,255}$")]
 
 
-class Means(RequestModel):
+class PaymentOptions(RequestModel):
     """How somebody pays."""
 
     provider: ProviderName = ProviderName.STRIPE
@@ -52,7 +52,7 @@ class Means(RequestModel):
     asset: Coin | None = Field(default=None, description="With `crypto`: the coin that pays for a price in money.")
 
 
-class PaymentCreate(Means):
+class PaymentCreate(PaymentOptions):
     """A payment. For an escrow, an invoice or slots, amount and currency follow from these when they are left out."""
 
     model_config = example(

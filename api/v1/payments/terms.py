@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.deps import Deps
 from api.provider_errors import provider_errors
-from api.v1.payments.schemas import Means, PaymentCreate, ProviderName
+from api.v1.payments.schemas import PaymentCreate, PaymentOptions, ProviderName
 from domain.access import Actor
 from domain.credits import CreditPrice, credit_price
 from domain.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable, WrongState
@@ -53,7 +53,7 @@ class Terms:
 
     deps: Deps
     org_id: str
-    means: Means
+    means: PaymentOptions
 
     async def of(self, body: PaymentCreate, escrow: Escrow | None, invoice: Payable | None = None) -> PaymentTerms:
         """Return the terms of a payment that was asked for as such.
@@ -66,24 +66,26 @@ class Terms:
         match body.purpose:
             case PurposeKind.CREDITS:
                 charge, credits_minor = await self._credits_for(body)
-                goods = Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor)
+                entitlement = Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor)
             case PurposeKind.ESCROW:
                 if escrow is None:
                     raise _invalid("escrow_id", "A payment for an escrow names it.")
                 charge = await self.escrow_charge(escrow, body.amount, body.currency)
-                goods = escrow_goods(escrow)
+                entitlement = escrow_purpose(escrow)
             case PurposeKind.INVOICE:
                 if invoice is None:
                     raise _invalid("invoice_id", "A payment for an invoice names it.")
                 charge = self.invoice_charge(invoice, body.amount, body.currency)
-                goods = invoice_goods(invoice)
+                entitlement = invoice_purpose(invoice)
             case PurposeKind.SLOT:
-                charge, goods = self._slots(body)
+                charge, entitlement = self._slots(body)
             case PurposeKind.BALANCE:
                 charge = self._balance_charge(body)
-                goods = Purpose(kind=PurposeKind.BALANCE, goods_asset=charge.currency, goods_minor=charge.amount_minor)
+                entitlement = Purpose(
+                    kind=PurposeKind.BALANCE, goods_asset=charge.currency, goods_minor=charge.amount_minor
+                )
         described = body.description or (None if invoice is None else invoice.description)
-        return self.make(charge, goods, described, manual_capture=body.capture_method == "manual")
+        return self.make(charge, entitlement, described, manual_capture=body.capture_method == "manual")
 
     def make(
         self, charge: Charge, purpose: Purpose, description: str | None = None, *, manual_capture: bool = False
@@ -272,7 +274,7 @@ async def payable_invoice(deps: Deps, actor: Actor, invoice_id: str) -> Payable:
         return Payable(invoice_id=row.id, number=row.number, due_minor=due, currency=row.currency)
 
 
-def invoice_goods(invoice: Payable) -> Purpose:
+def invoice_purpose(invoice: Payable) -> Purpose:
     """Return what a payment for an invoice is for: what is due of it."""
     return Purpose(
         kind=PurposeKind.INVOICE,
@@ -310,7 +312,7 @@ def require_fundable(escrow: Escrow, actor: Actor) -> None:
         )
 
 
-def escrow_goods(escrow: Escrow) -> Purpose:
+def escrow_purpose(escrow: Escrow) -> Purpose:
     """Return what a payment for an escrow is for: its money, whole."""
     terms = escrow.terms
     return Purpose(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from api.fields import Name, RequestModel, ResponseModel, example
-from api.v1.payments.schemas import Means, MoneyView, PaymentCreate, PaymentView, money
+from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
 from domain.errors import Invalid
 from domain.payment.state import PurposeKind
 from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, SlotPrice, Tier, Usage, slug_of
@@ -92,7 +92,7 @@ class LimitsView(ResponseModel):
     slot_price: MoneyView = Field(description="What one more slot costs.")
 
 
-class SlotPurchase(Means):
+class SlotPurchase(PaymentOptions):
     """Slots for deployments. The price of one is a setting, which `GET /projects/deployment/limits` tells."""
 
     model_config = example(slots=2, provider="stripe")

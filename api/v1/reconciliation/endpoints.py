@@ -14,8 +14,8 @@ from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.reconciliation.schemas import (
     ClearingView,
-    DifferenceStatus,
-    DifferenceView,
+    DiscrepancyStatus,
+    DiscrepancyView,
     ProviderName,
     ResolutionCreate,
     RunCreate,
@@ -30,7 +30,7 @@ from domain.reconciliation import MAX_WINDOW, Window
 from domain.text import is_storable
 from models.reconciliation import ReconciliationRun
 from repositories import clearing
-from repositories import difference as differences
+from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
 from runtime import reach
 from services import reconciliation
@@ -91,37 +91,37 @@ async def start_reconciliation_run(
     return await command.run(start, status_code=202)
 
 
-@router.get("/reconciliation/differences", response_model=Page[DifferenceView])
+@router.get("/reconciliation/differences", response_model=Page[DiscrepancyView])
 async def list_reconciliation_differences(
     deps: DepsDep,
-    status: Annotated[DifferenceStatus | None, Query(description="Only open or resolved ones.")] = None,
+    status: Annotated[DiscrepancyStatus | None, Query(description="Only open or resolved ones.")] = None,
     provider: ProviderParam = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.OPERATE),
-) -> Page[DifferenceView]:
+) -> Page[DiscrepancyView]:
     """List what the provider and the books disagree on, newest first."""
     after = id_cursor(cursor, "dif")
     async with deps.session_for(actor) as session:
-        rows = await differences.page(session, provider=provider, status=status, after=after, limit=limit + 1)
-    return id_page(rows, limit, "dif", DifferenceView.of)
+        rows = await discrepancies.page(session, provider=provider, status=status, after=after, limit=limit + 1)
+    return id_page(rows, limit, "dif", DiscrepancyView.of)
 
 
-@router.get("/reconciliation/differences/{difference_id}", response_model=DifferenceView, responses=errors(NotFound))
+@router.get("/reconciliation/differences/{difference_id}", response_model=DiscrepancyView, responses=errors(NotFound))
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
-) -> DifferenceView:
+) -> DiscrepancyView:
     """Show a difference with both sides."""
     async with deps.session_for(actor) as session:
-        row = await differences.get(session, difference_id) if is_id(difference_id, "dif") else None
+        row = await discrepancies.get(session, difference_id) if is_id(difference_id, "dif") else None
     if row is None:
         raise NotFound("There is no such difference.")
-    return DifferenceView.of(row)
+    return DiscrepancyView.of(row)
 
 
 @router.post(
     "/reconciliation/differences/{difference_id}/resolution",
-    response_model=DifferenceView,
+    response_model=DiscrepancyView,
     responses=errors(NotFound, Resolved, NotBookable),
 )
 async def resolve_reconciliation_difference(
@@ -133,7 +133,7 @@ async def resolve_reconciliation_difference(
 ) -> Response:
     """Resolve a difference: book what makes the books agree with the provider, or accept it as it is."""
 
-    async def act() -> DifferenceView:
+    async def act() -> DiscrepancyView:
         async with deps.session_for(actor) as session:
             row = await reconciliation.resolve(
                 session,
@@ -144,7 +144,7 @@ async def resolve_reconciliation_difference(
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )
-            return DifferenceView.of(row)
+            return DiscrepancyView.of(row)
 
     return await command.run(act)
 

@@ -9,16 +9,16 @@ from pydantic import ConfigDict, Field, StringConstraints
 from api.fields import Moment, Note, RequestModel, ResponseModel
 from domain.ids import transfer_id
 from domain.money import format_amount
-from domain.payment.snapshot import Movement
-from domain.reconciliation import Action, Verdict
-from models.reconciliation import ReconciliationDifference, ReconciliationRun
+from domain.payment.snapshot import BalanceTransaction
+from domain.reconciliation import Action, MatchStatus
+from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories import clearing
 from repositories import reconciliation as books
 
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
-class DifferenceStatus(StrEnum):
+class DiscrepancyStatus(StrEnum):
     """Whether somebody has to look."""
 
     OPEN = "open"
@@ -59,7 +59,7 @@ class SideView(ResponseModel):
     occurred_at: datetime
 
     @classmethod
-    def of(cls, movement: Movement) -> "SideView":
+    def of(cls, movement: BalanceTransaction) -> "SideView":
         """Show a movement."""
         fee = movement.fee_minor
         return cls(
@@ -72,14 +72,14 @@ class SideView(ResponseModel):
         )
 
 
-class DifferenceView(ResponseModel):
+class DiscrepancyView(ResponseModel):
     """A movement on which the provider and the books disagree."""
 
     id: str
     provider: str
     key: str = Field(description="The movement's key: the id of the provider's object that moved the money.")
     kind: str = Field(description="`missing_here`, `missing_there`, `amount_differs` or `fee_missing`.")
-    status: DifferenceStatus
+    status: DiscrepancyStatus
     movement: str = Field(description="What moved: `charge`, `refund`, `dispute`, …; `other` for what is no payment's.")
     booked: list[SideView] = Field(description="What the books have under the key, corrections included.")
     listed: SideView | None = Field(description="What the provider's statement has.")
@@ -98,7 +98,7 @@ class DifferenceView(ResponseModel):
     transfer_id: str | None = Field(description="The correction's.")
 
     @classmethod
-    def of(cls, row: ReconciliationDifference) -> "DifferenceView":
+    def of(cls, row: ReconciliationDiscrepancy) -> "DiscrepancyView":
         """Show a row."""
         one = books.loaded(row.movement)
         return cls(
@@ -106,7 +106,7 @@ class DifferenceView(ResponseModel):
             provider=row.provider,
             key=row.key,
             kind=row.kind,
-            status=DifferenceStatus(row.status),
+            status=DiscrepancyStatus(row.status),
             movement=one.kind.value,
             booked=[SideView.of(books.loaded(value)) for value in row.booked],
             listed=None if row.listed is None else SideView.of(books.loaded(row.listed)),
@@ -129,7 +129,7 @@ class LineView(ResponseModel):
 
     currency: str
     movement: str
-    counts: dict[Verdict, int]
+    counts: dict[MatchStatus, int]
     booked_net: str
     listed_net: str
 

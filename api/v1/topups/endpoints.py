@@ -17,7 +17,7 @@ from api.provider_errors import provider_errors
 from api.tenancy import visible_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
-from api.v1.payments.schemas import Means, PaymentView, ProviderName
+from api.v1.payments.schemas import PaymentOptions, PaymentView, ProviderName
 from api.v1.payments.terms import Terms
 from api.v1.topups.schemas import (
     CheckoutPackage,
@@ -87,7 +87,7 @@ async def purchase_package(
     async def wanted() -> PaymentTerms:
         package = _package(deps, body.package)
         method = body.payment_method or await _default_method(deps, actor)
-        means = Means(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
+        means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
         return await _package_terms(_terms(deps, actor, means), package)
 
     return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
@@ -104,7 +104,7 @@ async def check_out_package(
     """Buy a package on a page of the provider: send the payer to `url`."""
 
     async def wanted() -> PaymentTerms:
-        means = Means(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
+        means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
         return await _package_terms(_terms(deps, actor, means), _package(deps, body.package))
 
     return await _begin(deps, temporal, actor, once, wanted, checkout_view)
@@ -141,7 +141,7 @@ async def _begin(
     return await once.run(act, status_code=201)
 
 
-def _terms(deps: Deps, actor: Actor, means: Means) -> Terms:
+def _terms(deps: Deps, actor: Actor, means: PaymentOptions) -> Terms:
     assert actor.org_id is not None
     return Terms(deps, actor.org_id, means)
 

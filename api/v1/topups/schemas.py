@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from api.fields import Amount, RequestModel, ResponseModel, example
 from api.v1.customers.schemas import ReturnUrl
-from api.v1.payments.schemas import DepositView, Means, MethodRef, MoneyView, PaymentView, money
+from api.v1.payments.schemas import DepositView, MethodRef, MoneyView, PaymentOptions, PaymentView, money
 from domain.money import CREDIT, format_amount
 from domain.payment.state import PaymentStatus
 from domain.topup import Package
@@ -25,7 +25,7 @@ class HostedProvider(StrEnum):
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")]
 
 
-class TopUp(Means):
+class TopUp(PaymentOptions):
     """Credits by their number; the price of one is a setting."""
 
     model_config = example(amount=100.00, provider="stripe")

@@ -57,7 +57,7 @@ class Chance:
 
 
 @dataclass
-class Weather(Settable):
+class Conditions(Settable):
     """What happens to webhooks on their way.
 
     Attributes:

@@ -6,7 +6,7 @@ All are POST with a JSON object, but for `health` and `state`, which are GET as 
     /_control/state             counts of objects, deliveries and tasks
     /_control/reset             forgets everything but the endpoint named at the start, and all conditions
     /_control/clock             {"advance": seconds}: moves the clock, and runs what comes due on the way at its time
-    /_control/webhooks          the conditions of `Weather`; a call replaces them all, `{}` is fair weather
+    /_control/webhooks          the conditions of `Conditions`; a call replaces them all, `{}` is fair weather
     /_control/webhooks/flush    sends all that waits, now, and answers when each has been tried
     /_control/webhooks/resend   {"event": "evt_…"} or {"dropped": true}: sends again
     /_control/webhooks/secrets  {"endpoint": "we_…", "secrets": ["whsec_…", …]}: signs with all of these
@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dev.sandbox.stripe import core, schemas
-from dev.sandbox.stripe.conditions import Fault, Weather
+from dev.sandbox.stripe.conditions import Conditions, Fault
 from dev.sandbox.stripe.core import Context, Refusal, Sandbox, control
 from dev.sandbox.stripe.delivery import Deliverer
 from dev.sandbox.stripe.errors import invalid, missing
@@ -38,7 +38,7 @@ JSON = dict[str, Any]
 @control("webhooks")
 async def set_weather(ctx: Context, body: JSON) -> JSON:
     """Replaces the conditions of webhooks."""
-    ctx.sandbox.weather = Weather.read(body)
+    ctx.sandbox.weather = Conditions.read(body)
     ctx.sandbox.emitted.set()
     return body
 
@@ -89,7 +89,7 @@ async def reset(ctx: Context, _: JSON) -> JSON:
     """Forgets everything."""
     for table in ("objects", "tasks", "deliveries", "answers", "settings"):
         ctx.store.sql.execute(f"DELETE FROM {table}")
-    ctx.sandbox.weather, ctx.sandbox.faults, ctx.sandbox.offset = Weather(), [], 0
+    ctx.sandbox.weather, ctx.sandbox.faults, ctx.sandbox.offset = Conditions(), [], 0
     if ctx.sandbox.on_reset is not None:
         ctx.sandbox.on_reset(ctx)
     return {}

@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dev.sandbox.stripe import schemas
-from dev.sandbox.stripe.conditions import Fault, Weather
+from dev.sandbox.stripe.conditions import Conditions, Fault
 from dev.sandbox.stripe.errors import Refusal
 from dev.sandbox.stripe.store import Store
 
@@ -205,7 +205,7 @@ class Sandbox:
         self.base_url = ""
         self.lock = asyncio.Lock()
         self.offset: int = store.setting("clock_offset") or 0
-        self.weather = Weather()
+        self.weather = Conditions()
         self.faults: list[Fault] = []
         self.on_reset: Callable[[Context], None] | None = None
         self.emitted = asyncio.Event()

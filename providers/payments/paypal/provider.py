@@ -22,10 +22,10 @@ from cryptography import x509
 
 from domain.payment.livemode import paypal_is_live
 from domain.payment.snapshot import (
+    BalanceTransaction,
     CreatePayment,
     Decline,
     DisputeEvidence,
-    Movement,
     NextAction,
     ProviderEvent,
     ProviderStatus,
@@ -258,7 +258,7 @@ class PayPalProvider:
             code="paypal.disputes_not_supported",
         )
 
-    def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List PayPal's statement; it is up to three hours late."""
         return self._statement.movements(since, until)
 

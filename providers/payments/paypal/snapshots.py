@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.payment.snapshot import (
+    BalanceTransaction,
+    BalanceTransactionKind,
     Decline,
-    Movement,
-    MovementKind,
     NextAction,
     ProviderStatus,
     RefundSnapshot,
@@ -134,10 +134,10 @@ def _fee(payment: Mapping[str, Any], breakdown: str) -> int | None:
     return None if fee is None else from_paypal(fee)
 
 
-def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[str, Any]) -> Movement:
-    return Movement(
+def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[str, Any]) -> BalanceTransaction:
+    return BalanceTransaction(
         key=capture["id"],
-        kind=MovementKind.CHARGE,
+        kind=BalanceTransactionKind.CHARGE,
         amount_minor=from_paypal(capture["amount"]),
         fee_minor=_fee(capture, "seller_receivable_breakdown"),
         currency=capture["amount"]["currency_code"],
@@ -147,17 +147,19 @@ def _charge(order: Mapping[str, Any], unit: Mapping[str, Any], capture: Mapping[
     )
 
 
-def _refunded(unit: Mapping[str, Any], refund: Mapping[str, Any]) -> Movement:
-    return _given_back(unit, refund, refund["id"], MovementKind.REFUND)
+def _refunded(unit: Mapping[str, Any], refund: Mapping[str, Any]) -> BalanceTransaction:
+    return _given_back(unit, refund, refund["id"], BalanceTransactionKind.REFUND)
 
 
-def _reversed(unit: Mapping[str, Any], reversal: Mapping[str, Any]) -> Movement:
-    return _given_back(unit, reversal, f"{capture_of(reversal)}:reversal", MovementKind.REVERSAL)
+def _reversed(unit: Mapping[str, Any], reversal: Mapping[str, Any]) -> BalanceTransaction:
+    return _given_back(unit, reversal, f"{capture_of(reversal)}:reversal", BalanceTransactionKind.REVERSAL)
 
 
-def _given_back(unit: Mapping[str, Any], refund: Mapping[str, Any], key: str, kind: MovementKind) -> Movement:
+def _given_back(
+    unit: Mapping[str, Any], refund: Mapping[str, Any], key: str, kind: BalanceTransactionKind
+) -> BalanceTransaction:
     fee = _fee(refund, "seller_payable_breakdown")
-    return Movement(
+    return BalanceTransaction(
         key=key,
         kind=kind,
         amount_minor=-from_paypal(refund["amount"]),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.payment.snapshot import Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.paypal.amounts import from_paypal
 from providers.payments.paypal.client import Json, PayPalClient, PayPalRefused
 from providers.payments.paypal.snapshots import instant
@@ -33,7 +33,7 @@ class Statement:
         self._client = client
         self._page_size = page_size
 
-    async def movements(self, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    async def movements(self, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List what changed the balance in `[since, until)`, each once."""
         async for line in self.lines(since, until, {"balance_affecting_records_only": "Y"}):
             if line.get("transaction_status") not in NOT_MOVED and (moved := movement(line)).occurred_at < until:
@@ -80,15 +80,15 @@ class Statement:
             page, pages = page + 1, int(answer.get("total_pages", 1))
 
 
-def movement(line: Mapping[str, Any]) -> Movement:
+def movement(line: Mapping[str, Any]) -> BalanceTransaction:
     """Read a line of the statement under the key of the object that moved the money."""
     amount = from_paypal(line["transaction_amount"])
     fee = line.get("fee_amount")
     kind = _kind(str(line.get("transaction_event_code")), amount)
     key = line["transaction_id"]
-    if kind is MovementKind.REVERSAL:
+    if kind is BalanceTransactionKind.REVERSAL:
         key = f"{line.get('paypal_reference_id')}:reversal"
-    return Movement(
+    return BalanceTransaction(
         key=key,
         kind=kind,
         amount_minor=amount,
@@ -97,20 +97,20 @@ def movement(line: Mapping[str, Any]) -> Movement:
         occurred_at=instant(line["transaction_initiation_date"]),
         # Of what was taken this is the order, of what goes back the capture: the only thing that leads to a payment.
         ref=line.get("paypal_reference_id") or line["transaction_id"],
-        payment_id=line.get("custom_field") if kind is MovementKind.CHARGE else None,
+        payment_id=line.get("custom_field") if kind is BalanceTransactionKind.CHARGE else None,
         statement_ref=line["transaction_id"],
     )
 
 
-def _kind(code: str, amount_minor: int) -> MovementKind:
+def _kind(code: str, amount_minor: int) -> BalanceTransactionKind:
     """Tell a kind by event code and direction: the same code is used for both parties of a transaction."""
     if code.startswith("T00") and amount_minor > 0:
-        return MovementKind.CHARGE
+        return BalanceTransactionKind.CHARGE
     if code == REFUND and amount_minor < 0:
-        return MovementKind.REFUND
+        return BalanceTransactionKind.REFUND
     if code in REVERSALS and amount_minor < 0:
-        return MovementKind.REVERSAL
-    return MovementKind.OTHER
+        return BalanceTransactionKind.REVERSAL
+    return BalanceTransactionKind.OTHER
 
 
 def _moment(time: datetime) -> str:

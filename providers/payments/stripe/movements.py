@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import stripe
 
-from domain.payment.snapshot import Movement, MovementKind
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from providers.payments.stripe.amounts import from_stripe, settled
 from providers.payments.stripe.fields import at, field, id_of, metadata_of
 
@@ -31,14 +31,14 @@ class Role:
     """What a balance transaction means to the object that holds it. `amount` is signed, in Stripe's minor unit."""
 
     key: str
-    kind: MovementKind
+    kind: BalanceTransactionKind
     ref: str | None
     payment_id: str | None
     amount: int
     currency: str
 
 
-def charge_movements(charge: stripe.Charge) -> list[Movement]:
+def charge_movements(charge: stripe.Charge) -> list[BalanceTransaction]:
     """List what a charge did to the balance. A captured charge is always there, its fee perhaps later."""
     taken, returned = _charge_roles(charge)
     moved = [_movement(line, role) for line, role in zip(_charge_lines(charge), (taken, returned), strict=True)]
@@ -47,18 +47,18 @@ def charge_movements(charge: stripe.Charge) -> list[Movement]:
     return [movement for movement in moved if movement is not None]
 
 
-def refund_movements(refund: stripe.Refund) -> list[Movement]:
+def refund_movements(refund: stripe.Refund) -> list[BalanceTransaction]:
     """List what a refund did to the balance: nothing while it is pending without a transaction."""
     moved = [_movement(line, role) for line, role in zip(_refund_lines(refund), _refund_roles(refund), strict=True)]
     return [movement for movement in moved if movement is not None]
 
 
-def dispute_movements(dispute: stripe.Dispute) -> list[Movement]:
+def dispute_movements(dispute: stripe.Dispute) -> list[BalanceTransaction]:
     """List what a dispute did to the balance, fees of the dispute included."""
     return [_told(line, role) for line, role in _dispute_roles(dispute)]
 
 
-def statement_movement(line: stripe.BalanceTransaction) -> Movement | None:
+def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | None:
     """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded.
 
     What goes back refers to its charge: nothing else leads from a refund or dispute that we do not know to its payment.
@@ -73,7 +73,7 @@ def statement_movement(line: stripe.BalanceTransaction) -> Movement | None:
         line,
         Role(
             line.id,
-            MovementKind.OTHER,
+            BalanceTransactionKind.OTHER,
             id_of(source),
             None,
             line.amount,
@@ -104,18 +104,18 @@ def _charge_roles(charge: stripe.Charge) -> tuple[Role, Role]:
     payment_id, ref = metadata_of(charge, "payment_id"), id_of(charge.payment_intent) or charge.id
     amount = charge.amount_captured or charge.amount
     return (
-        Role(charge.id, MovementKind.CHARGE, ref, payment_id, amount, charge.currency),
-        Role(f"{charge.id}:reversal", MovementKind.REVERSAL, ref, payment_id, -amount, charge.currency),
+        Role(charge.id, BalanceTransactionKind.CHARGE, ref, payment_id, amount, charge.currency),
+        Role(f"{charge.id}:reversal", BalanceTransactionKind.REVERSAL, ref, payment_id, -amount, charge.currency),
     )
 
 
 def _refund_roles(refund: stripe.Refund) -> tuple[Role, Role]:
     payment_id = metadata_of(refund, "payment_id")
     return (
-        Role(refund.id, MovementKind.REFUND, refund.id, payment_id, -refund.amount, refund.currency),
+        Role(refund.id, BalanceTransactionKind.REFUND, refund.id, payment_id, -refund.amount, refund.currency),
         Role(
             f"{refund.id}:failure",
-            MovementKind.REFUND_FAILURE,
+            BalanceTransactionKind.REFUND_FAILURE,
             refund.id,
             payment_id,
             refund.amount,
@@ -133,20 +133,20 @@ def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTran
         if key in taken:
             key = f"{dispute.id}:{line.id}"
         taken.add(key)
-        kind = MovementKind.DISPUTE_REVERSAL if back else MovementKind.DISPUTE
+        kind = BalanceTransactionKind.DISPUTE_REVERSAL if back else BalanceTransactionKind.DISPUTE
         amount = dispute.amount if back else -dispute.amount
         payment_id = metadata_of(dispute, "payment_id")
         named.append((line, Role(key, kind, dispute.id, payment_id, amount, dispute.currency)))
     return named
 
 
-def _movement(line: Expandable, role: Role) -> Movement | None:
+def _movement(line: Expandable, role: Role) -> BalanceTransaction | None:
     return _told(line, role) if isinstance(line, stripe.BalanceTransaction) else None
 
 
-def _told(line: stripe.BalanceTransaction, role: Role) -> Movement:
+def _told(line: stripe.BalanceTransaction, role: Role) -> BalanceTransaction:
     converted = line.currency != role.currency
-    return Movement(
+    return BalanceTransaction(
         key=role.key,
         kind=role.kind,
         amount_minor=settled(line.amount, line.currency),
@@ -161,8 +161,8 @@ def _told(line: stripe.BalanceTransaction, role: Role) -> Movement:
     )
 
 
-def _untold(role: Role, created: int) -> Movement:
-    return Movement(
+def _untold(role: Role, created: int) -> BalanceTransaction:
+    return BalanceTransaction(
         key=role.key,
         kind=role.kind,
         amount_minor=from_stripe(role.amount, role.currency),

@@ -13,9 +13,9 @@ import stripe
 
 from domain.ids import is_id, uuid_of
 from domain.payment.snapshot import (
+    BalanceTransaction,
     CreatePayment,
     DisputeEvidence,
-    Movement,
     ProviderEvent,
     ProviderStatus,
     RefundSnapshot,
@@ -198,7 +198,7 @@ class StripeProvider:
                 {"idempotency_key": idempotency_key},
             )
 
-    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[Movement]:
+    async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List the account's balance transactions, payouts and Stripe's own fees among them as `OTHER`."""
         created: stripe.params.BalanceTransactionListParamsCreated = {
             "gte": ceil(since.timestamp()),

@@ -30,7 +30,7 @@ DROPPED = (0.1, 0.25, 0.5)
 TIMEOUT_SECONDS = 5.0
 
 
-class Weather:
+class Outages:
     """Changes the conditions of the sandboxes, and puts them back after one was killed, which forgets them."""
 
     def __init__(self, sandboxes: Sandboxes, seed: int) -> None:
@@ -79,7 +79,7 @@ class Weather:
                 await self._post(f"{self._stripe}/faults", fault)
 
     async def clear(self) -> None:
-        """Make it fair weather; what was dropped stays dropped, what is on its way goes now."""
+        """Make it all well; what was dropped stays dropped, what is on its way goes now."""
         self._webhooks = {}
         await self._must(f"{self._stripe}/webhooks", {})
         await self._must(f"{self._stripe}/faults", {})

@@ -37,7 +37,7 @@ def summary(terms: PaymentTerms) -> str:
 def details(payment: Payment) -> str:
     """Return where the payment stands and what it waits for."""
     terms, purpose = payment.terms, payment.terms.purpose
-    goods = f"{format_amount(purpose.goods_minor, purpose.goods_asset)} {purpose.goods_asset}"
+    entitlement = f"{format_amount(purpose.goods_minor, purpose.goods_asset)} {purpose.goods_asset}"
     served = purpose.escrow_id or purpose.invoice_id
     lines = [
         f"**{payment.status.value}** · {summary(terms)}",
@@ -45,7 +45,7 @@ def details(payment: Payment) -> str:
         f"- payment `{terms.payment_id}` of `{terms.org_id}`",
         f"- at {terms.provider}: `{payment.ref or 'nothing yet'}`"
         + (f", {payment.provider_status.value}" if payment.provider_status else ""),
-        f"- buys {goods}" + (f" for `{served}` ({payment.fulfilment.value})" if served else ""),
+        f"- buys {entitlement}" + (f" for `{served}` ({payment.fulfilment.value})" if served else ""),
         f"- received {_money(payment, payment.received_minor)}, fee {_money(payment, payment.fee_minor)}, "
         f"refunded {_money(payment, payment.refunded_minor)}",
     ]

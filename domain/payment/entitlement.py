@@ -10,9 +10,9 @@ P = TypeVar("P", Refund, Dispute)
 
 
 def granted_for(payment: Payment, amount_minor: int) -> int:
-    """Return the goods that are due when `amount_minor` more comes in; never more in sum than the terms' rate gives."""
+    """Return the entitlement due when `amount_minor` more comes in; in sum never more than the terms' rate gives."""
     purpose, terms = payment.terms.purpose, payment.terms
-    if not terms.issues_goods:
+    if not terms.issues_entitlement:
         return amount_minor
     before = purpose.goods_minor * payment.received_minor // terms.amount_minor
     after = purpose.goods_minor * (payment.received_minor + amount_minor) // terms.amount_minor
@@ -20,14 +20,14 @@ def granted_for(payment: Payment, amount_minor: int) -> int:
 
 
 def taken_for(payment: Payment, amount_minor: int) -> int:
-    """Return the goods that go when `amount_minor` goes back; the last part takes what is left, to the unit.
+    """Return the entitlement that goes when `amount_minor` goes back; the last part takes what is left, to the unit.
 
-    Where more goes back than came, because a bank takes what was refunded already, more goods go than were bought: the
+    Where more goes back than came, because a bank takes what was refunded already, more goes than was bought: the
     organization owes them, and whichever of the two turns out void gives back its own share.
 
     A slot has no parts: money for a part of one that goes back takes the whole of it.
     """
-    if not payment.terms.issues_goods:
+    if not payment.terms.issues_entitlement:
         return amount_minor
     gone = payment.refunded_minor + payment.disputed_minor + payment.reversed_minor
     if not payment.received_minor:
@@ -47,7 +47,7 @@ def leaves_part_of_a_slot(payment: Payment, amount_minor: int) -> bool:
 
 
 def taken(payment: Payment) -> int:
-    """Return the goods that refunds, disputes and reversals have taken so far."""
+    """Return the entitlement that refunds, disputes and reversals have taken so far."""
     refunds = sum(refund.goods_minor for refund in payment.refunds if refund.counts)
     disputes = sum(dispute.goods_minor for dispute in payment.disputes if dispute.counts)
     reversals = sum(-booked.goods_minor for booked in payment.booked if booked.goods_minor < 0)

@@ -9,22 +9,22 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import correction_movement_key, uuid_id
-from domain.payment.snapshot import Movement
-from domain.reconciliation import DIFFERENCES, Compared, Correction, Verdict, compare
-from models.payment import PaymentMovement
-from models.reconciliation import ReconciliationCorrection, ReconciliationDifference
+from domain.payment.snapshot import BalanceTransaction
+from domain.reconciliation import DISCREPANCIES, Compared, Correction, MatchStatus, compare
+from models.payment import PaymentBalanceTransaction
+from models.reconciliation import ReconciliationCorrection, ReconciliationDiscrepancy
 from repositories.listing import Part, newest
 from repositories.reconciliation import dumped, loaded
 
 
 async def see(
     session: AsyncSession, provider: str, compared: Compared, *, run_id: str, at: datetime
-) -> ReconciliationDifference | None:
+) -> ReconciliationDiscrepancy | None:
     """Write that a run saw a difference; returns it when a person has to be told, because it is new or came back.
 
     One that was accepted stays so for as long as both sides say what they said then.
     """
-    for other in DIFFERENCES - {compared.verdict}:
+    for other in DISCREPANCIES - {compared.match_status}:
         await settle(session, provider, [compared.key], "superseded", at=at, kind=other)
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     sides = {
@@ -35,26 +35,26 @@ async def see(
         "run_id": run_id,
         "last_seen_at": at,
     }
-    made = insert(ReconciliationDifference).values(
+    made = insert(ReconciliationDiscrepancy).values(
         id=uuid_id("dif", number),
         provider=provider,
         key=compared.key,
-        kind=compared.verdict.value,
+        kind=compared.match_status.value,
         status="open",
         times_opened=1,
         first_seen_at=at,
         **sides,
     )
-    new = (await session.scalars(made.on_conflict_do_nothing().returning(ReconciliationDifference))).one_or_none()
+    new = (await session.scalars(made.on_conflict_do_nothing().returning(ReconciliationDiscrepancy))).one_or_none()
     if new is not None:
         return new
     known = (
         await session.scalars(
-            select(ReconciliationDifference)
+            select(ReconciliationDiscrepancy)
             .where(
-                ReconciliationDifference.provider == provider,
-                ReconciliationDifference.key == compared.key,
-                ReconciliationDifference.kind == compared.verdict.value,
+                ReconciliationDiscrepancy.provider == provider,
+                ReconciliationDiscrepancy.key == compared.key,
+                ReconciliationDiscrepancy.kind == compared.match_status.value,
             )
             .with_for_update()
         )
@@ -79,25 +79,25 @@ async def settle(
     resolution: str,
     *,
     at: datetime,
-    kind: Verdict | None = None,
-) -> Sequence[ReconciliationDifference]:
+    kind: MatchStatus | None = None,
+) -> Sequence[ReconciliationDiscrepancy]:
     """Close the open differences under these keys by themselves, and return them."""
-    statement = update(ReconciliationDifference).where(
-        ReconciliationDifference.provider == provider,
-        ReconciliationDifference.key.in_(keys),
-        ReconciliationDifference.status == "open",
+    statement = update(ReconciliationDiscrepancy).where(
+        ReconciliationDiscrepancy.provider == provider,
+        ReconciliationDiscrepancy.key.in_(keys),
+        ReconciliationDiscrepancy.status == "open",
     )
     if kind is not None:
-        statement = statement.where(ReconciliationDifference.kind == kind.value)
+        statement = statement.where(ReconciliationDiscrepancy.kind == kind.value)
     closed = await session.scalars(
         statement.values(
             status="resolved", resolution=resolution, resolved_by="reconciliation", resolved_at=at
-        ).returning(ReconciliationDifference)
+        ).returning(ReconciliationDiscrepancy)
     )
     return closed.all()
 
 
-def compared_of(row: ReconciliationDifference, now_booked: Iterable[Movement] | None = None) -> Compared:
+def compared_of(row: ReconciliationDiscrepancy, now_booked: Iterable[BalanceTransaction] | None = None) -> Compared:
     """Compare the two sides that a difference holds, or its provider's side with what is booked by now."""
     ours = [loaded(value) for value in row.booked] if now_booked is None else list(now_booked)
     theirs = None if row.listed is None else loaded(row.listed)
@@ -106,17 +106,17 @@ def compared_of(row: ReconciliationDifference, now_booked: Iterable[Movement] | 
 
 async def open_elsewhere(
     session: AsyncSession, provider: str, run_id: str, *, after: str, limit: int
-) -> Sequence[ReconciliationDifference]:
+) -> Sequence[ReconciliationDiscrepancy]:
     """Return open differences of a provider that a run did not see, in the order of their ids."""
     query = (
-        select(ReconciliationDifference)
+        select(ReconciliationDiscrepancy)
         .where(
-            ReconciliationDifference.provider == provider,
-            ReconciliationDifference.status == "open",
-            ReconciliationDifference.run_id != run_id,
-            ReconciliationDifference.id > after,
+            ReconciliationDiscrepancy.provider == provider,
+            ReconciliationDiscrepancy.status == "open",
+            ReconciliationDiscrepancy.run_id != run_id,
+            ReconciliationDiscrepancy.id > after,
         )
-        .order_by(ReconciliationDifference.id)
+        .order_by(ReconciliationDiscrepancy.id)
         .limit(limit)
     )
     return (await session.scalars(query)).all()
@@ -129,27 +129,27 @@ async def page(
     status: str | None = None,
     after: str | None = None,
     limit: int,
-) -> Sequence[ReconciliationDifference]:
+) -> Sequence[ReconciliationDiscrepancy]:
     """List differences, newest first, older than the id `after`."""
-    whose = () if provider is None else (ReconciliationDifference.provider == provider,)
+    whose = () if provider is None else (ReconciliationDiscrepancy.provider == provider,)
     parts: list[Part] = [whose]
     if provider is not None or status is not None:
         parts = [
-            (*whose, ReconciliationDifference.status == one)
+            (*whose, ReconciliationDiscrepancy.status == one)
             for one in ([status] if status is not None else ("open", "resolved"))
         ]
-    order, position = [ReconciliationDifference.id], None if after is None else (after,)
-    return (await session.scalars(newest(ReconciliationDifference, parts, order, after=position, limit=limit))).all()
+    order, position = [ReconciliationDiscrepancy.id], None if after is None else (after,)
+    return (await session.scalars(newest(ReconciliationDiscrepancy, parts, order, after=position, limit=limit))).all()
 
 
-async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) -> ReconciliationDifference | None:
+async def get(session: AsyncSession, difference_id: str, *, lock: bool = False) -> ReconciliationDiscrepancy | None:
     """Return a difference; with `lock` nobody else resolves it until the transaction ends."""
-    query = select(ReconciliationDifference).where(ReconciliationDifference.id == difference_id)
+    query = select(ReconciliationDiscrepancy).where(ReconciliationDiscrepancy.id == difference_id)
     return (await session.scalars(query.with_for_update() if lock else query)).one_or_none()
 
 
 async def add_corrections(
-    session: AsyncSession, row: ReconciliationDifference, corrections: Sequence[Correction], transfer_id: UUID
+    session: AsyncSession, row: ReconciliationDiscrepancy, corrections: Sequence[Correction], transfer_id: UUID
 ) -> None:
     """Write the movements that correct what is booked under a difference's key, in their transfer's transaction."""
     query = select(func.count()).where(
@@ -168,6 +168,6 @@ async def add_corrections(
             "transfer_id": transfer_id,
             "occurred_at": movement.occurred_at,
         }
-        await session.execute(insert(PaymentMovement).values(values))
+        await session.execute(insert(PaymentBalanceTransaction).values(values))
         made = {"provider": row.provider, "movement_key": key, "key": row.key, "difference_id": row.id}
         await session.execute(insert(ReconciliationCorrection).values(made))

@@ -15,8 +15,8 @@ from domain.payment.state import PaymentTerms, Purpose, PurposeKind
 from domain.reconciliation import Window
 from models.alert import Alert
 from models.organization import Organization
-from models.reconciliation import ReconciliationDifference, ReconciliationRun
-from repositories import difference as differences
+from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
+from repositories import discrepancy as discrepancies
 from repositories import payment
 from repositories import reconciliation as books
 from runtime.database import Database
@@ -25,7 +25,7 @@ from tests.support.reconciliation import DAY, NIGHT, NOON, FakeProvider, book
 
 
 @dataclass
-class Desk:
+class Reconciler:
     """One provider of a test's own, and the activities on the shared books, called as the command line calls them."""
 
     database: Database
@@ -58,12 +58,12 @@ class Desk:
     async def book(self, *movements: Any, payment_id: str | None = None) -> None:
         await book(self.database, self.provider.name, movements, payment_id)
 
-    async def differences(self, status: str | None = None) -> dict[str, ReconciliationDifference]:
+    async def differences(self, status: str | None = None) -> dict[str, ReconciliationDiscrepancy]:
         async with self.database.platform() as session:
-            rows = await differences.page(session, provider=self.provider.name, status=status, limit=100)
+            rows = await discrepancies.page(session, provider=self.provider.name, status=status, limit=100)
         return {f"{row.kind}:{row.key}": row for row in rows}
 
-    async def alerts(self, row: ReconciliationDifference) -> list[Alert]:
+    async def alerts(self, row: ReconciliationDiscrepancy) -> list[Alert]:
         async with self.database.platform() as session:
             return list(await session.scalars(select(Alert).where(Alert.subject == row.id).order_by(Alert.id)))
 

@@ -59,7 +59,7 @@ KEYS = itertools.count(1)
 
 
 @dataclass
-class Till:
+class PaymentDriver:
     """One payment."""
 
     stage: "Stage"
@@ -205,7 +205,7 @@ class Till:
             ledger = Ledger(await driver_connection(session))
             return {
                 "wallet": (await ledger.balance(booking.wallet(terms))).posted_minor,
-                "own": (await ledger.balance(booking.goods_account(terms))).posted_minor,
+                "own": (await ledger.balance(booking.entitlement_account(terms))).posted_minor,
                 "debt": (await ledger.balance(booking.debt(terms))).posted_minor,
             }
 
@@ -232,7 +232,7 @@ class Till:
 
 async def till(
     stage: "Stage", *, org_id: str | None = None, lasts: timedelta = timedelta(hours=23), **changes: Any
-) -> Till:
+) -> PaymentDriver:
     """Make the terms of a payment of a new organization, whose payer has so long to pay."""
     org = org_id or new_id("org")
     if org_id is None:
@@ -247,12 +247,12 @@ async def till(
         expires_at=now + lasts,
         **changes,
     )
-    made = Till(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
+    made = PaymentDriver(stage, terms, f"cmd-{next(KEYS)}-{terms.payment_id}")
     await ask_for(stage.database, terms, made.command_id)
     return made
 
 
-async def paid(stage: "Stage", **changes: Any) -> Till:
+async def paid(stage: "Stage", **changes: Any) -> PaymentDriver:
     """Make a payment that its payer has paid, and that knows of it."""
     made = await till(stage, **changes)
     await made.create()

@@ -10,7 +10,7 @@ import pytest
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.deadlines import next_deadline
-from domain.escrow.story import MAX_SUMMARY_BYTES, details, summary
+from domain.escrow.presentation import MAX_SUMMARY_BYTES, details, summary
 from tests.support.escrows import FINANCE, PROCUREMENT, T0, WORKER, terms
 
 NAMED = {"names_shown": True, "payer_name": "Acme [x](http://evil)", "agent_name": "Bot"}
