@@ -33,7 +33,7 @@ async def test_event_without_a_run_gets_one_after_a_minute_and_not_before(mailro
     payment_id = await mailroom.payment()
     lost = await mailroom.store(payment_id=payment_id, minutes_ago=2)
     young = await mailroom.store(payment_id=payment_id)
-    result = await sweep(mailroom, "inbox_sweep")
+    result = await sweep(mailroom, "inbox_sweep_by_pages")
     assert result["started"] >= 1
     assert (await ended(mailroom, lost))["outcome"] == "forwarded"
     assert await mailroom.told(payment_id) == [lost]

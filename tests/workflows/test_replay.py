@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.histories import FOLDER, replay_and_keep, replayer
 from tests.workflows import lagging_runs, payment_runs
-from tests.workflows.behind import delivered_without_a_run, resumed
+from tests.workflows.behind import delivered_without_a_run, disputed_without_a_run, resumed
 from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.payment_driver import PaymentDriver
 

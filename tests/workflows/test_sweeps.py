@@ -11,7 +11,7 @@ from temporalio.worker import Worker
 from contracts.sweeps import SweepPage, SweepProgress, Swept
 from models.payment import PaymentRow
 from runtime.identity import new_id
-from tests.support.histories import replayer
+from tests.support.histories import replay_and_keep, replayer
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import PaymentDriver, till
 from workflows.escrow_sweep import EscrowSweepWorkflow
@@ -89,11 +89,13 @@ async def test_a_sweep_that_continues_as_new_goes_on_from_its_place(stage: Stage
     crowd, queue = Crowd(pages=9), new_id("queue")
     page = SweepPage(before=datetime.now(UTC), after="7", limit=50)
     async with Worker(stage.client, task_queue=queue, workflows=[PaymentSweepWorkflow], activities=[crowd.payments]):
-        result = await stage.client.execute_workflow(
+        handle = await stage.client.start_workflow(
             PaymentSweepWorkflow.run,
             SweepProgress(page=page, found=350, started=2),
             id=new_id("sweep"),
             task_queue=queue,
         )
+        result = await handle.result()
     assert (result.waiting, result.started) == (350 + 100 + 1, 3)
     assert crowd.asked == ["7", "8", "9"]
+    await replay_and_keep(await handle.fetch_history(), "payment_sweep_continued")
