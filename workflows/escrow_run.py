@@ -22,13 +22,11 @@ with workflow.unsafe.imports_passed_through():
     from domain.access import Actor
     from domain.errors import DomainError
     from domain.escrow import commands
+    from domain.escrow.agenda import News, Step, agenda, is_late
     from domain.escrow.deadlines import next_deadline, timed_exit
     from domain.escrow.presentation import details
     from domain.escrow.state import Decision, Escrow, Outcome
     from workflows.entity import Entity
-
-#: A deadline that acts later than this was kept from acting: no worker ran.
-LATE = timedelta(seconds=10)
 
 
 class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
@@ -85,29 +83,48 @@ class EscrowRun(Entity[EscrowInput, Escrow, Outcome, Decision, CommandResult]):
         A run that was away over its deadline finds commands that were sent in time. The books know those that were
         noted, with their time, and decline the deadline's event until each is done or refused.
         """
-        outcome, deadline = timed_exit(self._state, now), next_deadline(self._state)
-        if outcome is None or deadline is None:
+        deadline = next_deadline(self._state)
+        if deadline is None or now < deadline.at:
             return False
-        if now - deadline.at > LATE and workflow.patched("late-deadlines-let-freezes-first"):
-            await asyncio.sleep(0)  # every handler that this task brought has begun after this, and said what it wants
-            if await self._frozen(now):
-                return True
+        news = News(freezes=await self._freezes(now))
+        noted: tuple[NotedCommand, ...] = ()
         refused: tuple[str, ...] = ()
-        while outcome is not None and next_deadline(self._state) == deadline:
-            command_id = f"timer:{outcome.event}:{self._state.version}"
-            recorded = await self._write(outcome, command_id, None, now, due_at=deadline.at, settles=refused)
-            if not recorded.noted:
-                return True
-            refused = tuple([noted.command_id for noted in recorded.noted if not await self._in_time(noted, now)])
-            outcome = timed_exit(self._state, now)
+        while next_deadline(self._state) == deadline and isinstance(step := agenda(self._state, now, news), Step):
+            match step:
+                case Step.FREEZE:
+                    await self._freeze(news.freezes[0], now)
+                    news = replace(news, freezes=news.freezes[1:])
+                case Step.TAKE_NOTED:
+                    refused = tuple([each.command_id for each in noted if not await self._in_time(each, now)])
+                    news = replace(news, noted=0)
+                case Step.EXIT:
+                    noted = await self._exit(now, deadline.at, refused)
+                    if not noted:
+                        return True
+                    news = replace(news, noted=len(noted))
         return True
 
-    async def _frozen(self, now: datetime) -> bool:
-        """Freeze the escrow when an operator has signalled it; a signal has no time, so that it may have been late."""
-        for command_id, wanted in tuple(self._wanted.items()):
-            if wanted.signal == "dispute" and await self._done(command_id, wanted.wish, wanted.actor, now):
-                return True
-        return False
+    async def _freezes(self, now: datetime) -> tuple[str, ...]:
+        """Return the commands of operators who have signalled to freeze the escrow, where its deadline acts late."""
+        if not (is_late(self._state, now) and workflow.patched("late-deadlines-let-freezes-first")):
+            return ()
+        await asyncio.sleep(0)  # every handler that this task brought has begun after this, and said what it wants
+        return tuple(command_id for command_id, wanted in self._wanted.items() if wanted.signal == "dispute")
+
+    async def _freeze(self, command_id: str, now: datetime) -> None:
+        """Freeze the escrow as an operator has signalled, if the rules allow it."""
+        wanted = self._wanted[command_id]
+        await self._done(command_id, wanted.wish, wanted.actor, now)
+
+    async def _exit(self, now: datetime, due_at: datetime, refused: tuple[str, ...]) -> tuple[NotedCommand, ...]:
+        """Do what the deadline does; returns the commands that go before it, if there are any, and does nothing then.
+
+        `refused` are those that were tried in vain.
+        """
+        outcome = timed_exit(self._state, now)
+        assert outcome is not None
+        command_id = f"timer:{outcome.event}:{self._state.version}"
+        return (await self._write(outcome, command_id, None, now, due_at=due_at, settles=refused)).noted
 
     async def _in_time(self, noted: NotedCommand, now: datetime) -> bool:
         """Do what was noted before the deadline; False when the rules refuse it, or when it cannot be read."""

@@ -6,8 +6,9 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain.agenda import Wait
     from domain.payment import commands
-    from domain.payment.agenda import POLL, News, Order, Step, Wait, after, agenda, due, hold_until, is_unknown, what
+    from domain.payment.agenda import POLL, News, Order, Step, after, agenda, due, hold_until, is_unknown, what
     from domain.payment.fulfilment import falls_short
     from workflows.payment_fulfilment import PaymentFulfilment
     from workflows.payment_refunds import PaymentRefunds

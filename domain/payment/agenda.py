@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from domain.agenda import Wait
 from domain.payment import commands
 from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
 from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, PurposeKind, RefundState
@@ -55,14 +56,6 @@ class Step(StrEnum):
     REFUND_AND_LOOK = "refund_and_look"
     FUND_ESCROW = "fund_escrow"
     FREEZE_ESCROW = "freeze_escrow"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """Nothing is due until then; `why` stands beside the timer."""
-
-    until: datetime
-    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

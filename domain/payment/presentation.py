@@ -3,8 +3,9 @@
 import json
 from datetime import datetime
 
+from domain.agenda import Wait
 from domain.money import format_amount
-from domain.payment.agenda import News, Step, Wait, agenda
+from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, PaymentTerms, RefundState
 
 P = PaymentStatus

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.agenda import Wait
 from domain.payment import commands
 from domain.payment.agenda import (
     LONGEST_LOOKUP,
@@ -15,7 +16,6 @@ from domain.payment.agenda import (
     News,
     Order,
     Step,
-    Wait,
     after,
     agenda,
     due,

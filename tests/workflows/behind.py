@@ -64,6 +64,12 @@ async def delivered_without_a_run(job: "Job", at: datetime) -> "Job":
     return job
 
 
+async def disputed_without_a_run(job: "Job", at: datetime, command_id: str) -> None:
+    """Have the books hold the escrow as one that was disputed at that time, of which no run knows."""
+    frozen = rules.dispute(await job.state(), actor=job.finance, reason="late", now=at)
+    await committed_behind_the_run(job, frozen, command_id, at)
+
+
 async def resumed(job: "Job", signal: str, given: object) -> "Job":
     """Start the escrow's run from the books with a signal in its first task, as after an outage."""
     start = EscrowInput(terms=job.terms, opened_by=job.procurement, command_id=new_id("cmd"), resume=True)

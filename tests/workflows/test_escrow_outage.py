@@ -19,7 +19,12 @@ from runtime.identity import new_id
 from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from tests.support.histories import replay_and_keep
-from tests.workflows.behind import delivered_without_a_run, funded_without_a_run, resumed
+from tests.workflows.behind import (
+    delivered_without_a_run,
+    disputed_without_a_run,
+    funded_without_a_run,
+    resumed,
+)
 from tests.workflows.conftest import Award, Job, Stage, stage_on, with_plugin
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
@@ -246,6 +251,21 @@ async def test_pitfall_37_a_dispute_signalled_in_the_first_task_after_a_very_lat
     job = await resumed(await late(award), "dispute", {"reason": "look at this", "operator": "kim"})
     assert (await job.told("disputed")).actor == "temporal-ui:kim"
     assert "review_expired" not in await job.kinds()
+
+
+async def test_pitfall_36_a_freeze_that_was_done_before_holds_neither_a_deadline_up_nor_a_command(
+    idle_server, database_urls
+):
+    """Its copy comes with the first task after an outage, behind a command that waits for the deadline to act."""
+    async with stage_on(idle_server, database_urls) as stage:
+        job, long_ago = await stage.award(), datetime.now(UTC) - timedelta(days=40)
+        await delivered_without_a_run(job, long_ago)
+        await disputed_without_a_run(job, long_ago, "signal:dispute:ticket-7")
+    await resumed(job, "resolve", {"payee_share": "0.6", "operator": "kim"})
+    await job.handle.signal("dispute", {"command_id": "ticket-7"})
+    async with stage_on(idle_server, database_urls) as job.stage:
+        assert await job.end() == "split"
+        assert (await job.kinds())[3:] == ["disputed", "decision_overdue", "default_applied"]
 
 
 @pytest.mark.parametrize(

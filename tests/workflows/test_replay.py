@@ -35,7 +35,8 @@ ELSEWHERE = {
 } | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
     *("payment_by_transfer_that_never_came", "payment_overdue"),
-    *("payment_continued_as_new", "payment_continued_run", "payment_sweep"),
+    *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
+    *("escrow_sweep_by_pages", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
     "reconciliation_nightly_terminated_and_told",
 }
@@ -143,6 +144,15 @@ async def disputed_by_signal_in_the_first_task_after_an_outage(stage: Stage) -> 
     return await resumed(job, "dispute", {"reason": "look at this"})
 
 
+async def dispute_signalled_again_after_an_outage(stage: Stage) -> Job:
+    """Older code took a freeze that had been done before for one that it did then, and left the deadline waiting."""
+    job = await stage.award(**SHORT)
+    long_ago = datetime.now(UTC) - timedelta(days=4)
+    await delivered_without_a_run(job, long_ago)
+    await disputed_without_a_run(job, long_ago, "signal:dispute:ticket-7")
+    return await resumed(job, "dispute", {"reason": "look at this", "command_id": "ticket-7"})
+
+
 async def evidence_from_one_side(stage: Stage) -> Job:
     """Older terms let the two sides share the room for evidence."""
     job = await (await stage.award()).disputed()
@@ -189,6 +199,7 @@ SCENARIOS: dict[str, Callable[[Stage], Awaitable[Job | PaymentDriver]]] = (
             cancelled_run,
             malformed_signals,
             disputed_by_signal_in_the_first_task_after_an_outage,
+            dispute_signalled_again_after_an_outage,
             evidence_from_one_side,
             two_small_milestones_released,
             declined_then_funded_then_refunded,

@@ -1,0 +1,12 @@
+"""What every agenda says where nothing is due. An entity's own agenda is `domain/<entity>/agenda.py`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Nothing is due until then; `why` stands beside the timer."""
+
+    until: datetime
+    why: str

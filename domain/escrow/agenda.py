@@ -1,0 +1,61 @@
+"""What the run of an escrow does next by itself. The only place that orders what is due; pure.
+
+A deadline acts when its time has passed. What reached us before it goes first, and so does an operator's wish to freeze
+the escrow where nothing ran at the time: a signal has no time, so it may have been sent before.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.agenda import Wait
+from domain.escrow.deadlines import next_deadline
+from domain.escrow.state import Escrow
+
+#: A deadline that acts later than this was kept from acting: no worker ran.
+LATE = timedelta(seconds=10)
+
+
+class Step(StrEnum):
+    """What a run can do by itself, in the order of precedence.
+
+    Attributes:
+        FREEZE: do what an operator has signalled, which is to freeze the escrow.
+        TAKE_NOTED: do what was noted before the deadline, in the order of its times.
+        EXIT: do what the deadline does, see `domain.escrow.deadlines.timed_exit`.
+    """
+
+    FREEZE = "freeze"
+    TAKE_NOTED = "take_noted"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What the run knows beside the state.
+
+    Attributes:
+        freezes: the commands of operators who want to freeze the escrow, each until it was tried.
+        noted: how many commands the books hold back the deadline for, until they were tried.
+    """
+
+    freezes: tuple[str, ...] = ()
+    noted: int = 0
+
+
+def agenda(escrow: Escrow, now: datetime, news: News) -> Step | Wait | None:
+    """Return what is done next, or until when nothing is due; None after the end."""
+    deadline = next_deadline(escrow)
+    if deadline is None:
+        return None
+    if now < deadline.at:
+        return Wait(until=deadline.at, why=deadline.what)
+    if news.freezes:
+        return Step.FREEZE
+    return Step.TAKE_NOTED if news.noted else Step.EXIT
+
+
+def is_late(escrow: Escrow, now: datetime) -> bool:
+    """Tell whether a deadline has passed so long ago that nothing can have run then."""
+    deadline = next_deadline(escrow)
+    return deadline is not None and now - deadline.at > LATE
