@@ -13,7 +13,7 @@ from domain.errors import DomainError
 from domain.escrow.state import Escrow, EscrowStatus
 from domain.ids import bounded, chargeback_command_id
 from domain.payment.fulfilment import NotPaid
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from models.escrow import EscrowRow
 from repositories import escrow as escrows
 from repositories import escrow_notice

@@ -20,7 +20,7 @@ from domain.payment.snapshot import (
     ProviderStatus,
     Snapshot,
 )
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
 from repositories import customer, payment

@@ -5,7 +5,7 @@ from temporalio.client import Client
 from contracts.payment import PaymentInput, ProviderEventSignal
 from contracts.runs import payment_run
 from domain.access import Actor, Role
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from runtime import reach
 
 

@@ -22,7 +22,7 @@ from contracts.reconciliation import (
 from domain.errors import Invalid
 from domain.ids import reconciliation_run_id
 from domain.payment.snapshot import BalanceTransaction
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from domain.reconciliation import (
     DISCREPANCIES,
     FARTHEST_BACK,

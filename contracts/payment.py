@@ -12,7 +12,8 @@ from contracts.escrow import Declined, OperatorSignal
 from domain.access import Actor
 from domain.errors import Invalid
 from domain.payment.snapshot import RefundSnapshot, Snapshot
-from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentTerms
+from domain.payment.state import Outcome, Payment, PaymentPosting
+from domain.payment.terms import PaymentTerms
 
 
 class PaymentInput(Message):

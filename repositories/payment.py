@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
-from domain.payment.state import Booked, Payment, PaymentStatus, PurposeKind
+from domain.payment.state import Booked, Payment, PaymentStatus
+from domain.payment.terms import PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.listing import Part, newest
 

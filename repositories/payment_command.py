@@ -4,7 +4,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand, PaymentCommandContent
 from repositories.command import add_once, refuse_other
 

@@ -9,7 +9,8 @@ from contracts.payment import PaymentEvent
 from domain.accounts import Account
 from domain.invoice import InvoiceBalance, changed, require_payable
 from domain.payment import booking, invoicing
-from domain.payment.state import PaymentPosting, PaymentPostingKind, PaymentTerms
+from domain.payment.state import PaymentPosting, PaymentPostingKind
+from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger, Leg
 from repositories import debt, invoice
 from repositories.earnings import seizable

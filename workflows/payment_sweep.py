@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.runs import payment_run
     from contracts.sweeps import SweepPage, SweepProgress
     from domain.access import Actor, Role
-    from domain.payment.state import PaymentTerms
+    from domain.payment.terms import PaymentTerms
     from workflows.sweep import BY_PAGES, start_run, sweep, sweep_pages
 
 #: How long something may be due before its payment is taken for one without a run.

@@ -42,7 +42,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
-from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database
 from runtime.identity import new_id

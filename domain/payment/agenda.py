@@ -14,7 +14,8 @@ from enum import StrEnum
 from domain.agenda import Wait
 from domain.payment import commands
 from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
-from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, PurposeKind, RefundState
+from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
+from domain.payment.terms import PurposeKind
 
 #: Pauses between lookups of what is unknown, and between tries of what has no effect: the first, and the longest.
 FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from domain import accounts
 from domain.accounts import Account
 from domain.money import SLOT
-from domain.payment.state import PaymentPosting, PaymentPostingKind, PaymentTerms
+from domain.payment.state import PaymentPosting, PaymentPostingKind
+from domain.payment.terms import PaymentTerms
 
 #: One movement of a transfer: source, destination, minor units.
 Transfer = tuple[Account, Account, int]

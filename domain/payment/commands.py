@@ -29,10 +29,10 @@ from domain.payment.state import (
     PaymentPosting,
     PaymentPostingKind,
     PaymentStatus,
-    PaymentTerms,
     Refund,
     RefundState,
 )
+from domain.payment.terms import PaymentTerms
 
 WORKFLOW = "workflow"
 

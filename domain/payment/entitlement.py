@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from domain.money import SLOT
-from domain.payment.state import Dispute, Fulfilment, Payment, PurposeKind, Refund
+from domain.payment.state import Dispute, Fulfilment, Payment, Refund
+from domain.payment.terms import PurposeKind
 
 P = TypeVar("P", Refund, Dispute)
 

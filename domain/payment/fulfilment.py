@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from domain.errors import Conflict
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import HANDED_OVER, Fulfilment, Payment, PurposeKind, RefundState
+from domain.payment.state import HANDED_OVER, Fulfilment, Payment, RefundState
+from domain.payment.terms import PurposeKind
 
 
 class NotPaid(Conflict):

@@ -6,7 +6,8 @@ from datetime import datetime
 from domain.agenda import Wait
 from domain.money import format_amount
 from domain.payment.agenda import News, Step, agenda
-from domain.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, PaymentTerms, RefundState
+from domain.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, RefundState
+from domain.payment.terms import PaymentTerms
 
 P = PaymentStatus
 

@@ -1,4 +1,4 @@
-"""The payment's state: what was asked for, what its provider did, and what was booked for it.
+"""The payment's state: what its provider did, and what was booked for it; `terms.py` says what was asked for.
 
 Frozen values of the standard library only; the workflow is the only writer. Amounts are minor units of the payment's
 currency; amounts of an *entitlement* are minor units of what was bought: credits, slots, or cash.
@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from domain.money import ISSUED
-from domain.payment.quote import Quote
 from domain.payment.snapshot import (
     BalanceTransactionKind,
     Decline,
@@ -19,6 +17,7 @@ from domain.payment.snapshot import (
     ProviderStatus,
     RefundStatus,
 )
+from domain.payment.terms import PaymentTerms, PurposeKind
 
 #: How many commands a payment remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
@@ -61,91 +60,8 @@ _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
 }
 
 
-class PurposeKind(StrEnum):
-    """What a payment is for: credits, the money of one escrow, an invoice, slots, or cash on the balance."""
-
-    CREDITS = "credits"
-    ESCROW = "escrow"
-    INVOICE = "invoice"
-    SLOT = "slot"
-    BALANCE = "balance"
-
-
 #: What takes the money from the payment when all of it is there, and may no longer want it by then.
 HANDED_OVER = frozenset({PurposeKind.ESCROW, PurposeKind.INVOICE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purpose:
-    """What is done with the money.
-
-    Attributes:
-        kind: see `PurposeKind`.
-        goods_asset: what the organization gets: CREDIT, SLOT, or the payment's own currency.
-        goods_minor: how much of it for the whole amount.
-        escrow_id: the escrow to fund, and `contract_id` its contract.
-        invoice_id: the invoice to pay.
-        package: the credit package that was bought, where it was one.
-    """
-
-    kind: PurposeKind
-    goods_asset: str
-    goods_minor: int
-    escrow_id: str | None = None
-    contract_id: str | None = None
-    package: str | None = None
-    invoice_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentTerms:
-    """What was asked for. Never changes.
-
-    Attributes:
-        provider: the adapter's name.
-        hosted, return_url, method_ref, off_session, manual_capture: see `CreatePayment`.
-        expires_at: until when the payer may pay.
-        quote: the rate that an amount in coins was made with; later deposits are valued anew.
-        refundable: whether the provider can give money back by itself.
-        first_poll_seconds, longest_poll_seconds: how soon, and at most how seldom, the provider is asked when no
-            webhook comes; the pauses double in between.
-        late_poll_seconds: how often it is asked after nothing is awaited any more, where no webhook would tell; 0 for
-            never.
-        open_seconds: how long the run stays for commands from the Temporal UI after it has nothing left to await.
-        named_operators: signals that move something must name who sends them; False for payments of before.
-        fulfils_net: its escrow or invoice takes only what refunds and disputes have left; False for payments of before.
-        takes_waiting_first: what a provider takes back before the escrow has its money is taken from that money, and
-            only the rest from what the organization has beside it; False for payments of before.
-    """
-
-    payment_id: str
-    org_id: str
-    provider: str
-    amount_minor: int
-    currency: str
-    purpose: Purpose
-    description: str
-    created_at: datetime
-    expires_at: datetime
-    hosted: bool = False
-    return_url: str | None = None
-    method_ref: str | None = None
-    off_session: bool = False
-    manual_capture: bool = False
-    quote: Quote | None = None
-    refundable: bool = True
-    first_poll_seconds: int = 15
-    longest_poll_seconds: int = 3600
-    late_poll_seconds: int = 0
-    open_seconds: int = 30 * 86_400
-    fulfils_net: bool = False
-    named_operators: bool = False
-    takes_waiting_first: bool = False
-
-    @property
-    def issues_entitlement(self) -> bool:
-        """Whether credits or slots are issued for the money; otherwise what was paid belongs to the organization."""
-        return self.purpose.goods_asset in ISSUED and self.purpose.goods_asset != self.currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import asyncpg
 from sqlalchemy import select
 
 from commands.verify import verify
-from domain.payment.state import Purpose, PurposeKind
+from domain.payment.terms import Purpose, PurposeKind
 from models.project import DeploymentEvent
 from runtime.database import Database
 from tests.api.conftest import Caller, good

@@ -4,7 +4,7 @@ from typing import Any
 
 from domain import accounts
 from domain.payment import commands
-from domain.payment.state import Purpose, PurposeKind
+from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key

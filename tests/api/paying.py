@@ -17,7 +17,8 @@ from domain.access import Actor, Role
 from domain.payment import commands
 from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import CreatePayment
-from domain.payment.state import Outcome, Payment, PaymentTerms
+from domain.payment.state import Outcome, Payment
+from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand
 from providers.payments.registry import Providers
 from providers.rates import FixedRates

@@ -8,7 +8,7 @@ import pytest
 
 from api.pagination import encode_cursor
 from domain import accounts
-from domain.payment.state import Purpose, PurposeKind
+from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused

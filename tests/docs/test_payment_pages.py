@@ -23,16 +23,8 @@ from domain.errors import DomainError
 from domain.money import format_amount
 from domain.payment import booking, commands, invoicing
 from domain.payment.event_types import _TABLE, handling_of
-from domain.payment.state import (
-    AWAITING,
-    Payment,
-    PaymentPosting,
-    PaymentPostingKind,
-    PaymentStatus,
-    PaymentTerms,
-    Purpose,
-    PurposeKind,
-)
+from domain.payment.state import AWAITING, Payment, PaymentPosting, PaymentPostingKind, PaymentStatus
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from providers.payments.paypal.amounts import SUPPORTED
 from providers.payments.stripe.amounts import _MINIMUM, from_stripe
 from tests.docs.pages import ROOT, prose

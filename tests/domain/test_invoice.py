@@ -37,16 +37,8 @@ from domain.payment.converge import numbered, refund_failed
 from domain.payment.entitlement import held_minor, taken
 from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
 from domain.payment.snapshot import BalanceTransactionKind
-from domain.payment.state import (
-    Fulfilment,
-    Outcome,
-    Payment,
-    PaymentPosting,
-    PaymentPostingKind,
-    Purpose,
-    PurposeKind,
-    Refund,
-)
+from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPosting, PaymentPostingKind, Refund
+from domain.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, Books, World
 from tests.support.payments import EPOCH, TERMS

@@ -23,7 +23,8 @@ from domain.payment.agenda import (
 )
 from domain.payment.fulfilment import Readiness, readiness
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import Fulfilment, Payment, PaymentStatus, Purpose, PurposeKind, RefundState, status_of
+from domain.payment.state import Fulfilment, Payment, PaymentStatus, RefundState, status_of
+from domain.payment.terms import Purpose, PurposeKind
 from tests.domain.test_payment_fulfilment import ESCROW, INVOICE, payment
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS

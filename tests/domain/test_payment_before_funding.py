@@ -10,7 +10,8 @@ from domain.payment import commands
 from domain.payment.booking import debt, entitlement_account, wallet
 from domain.payment.entitlement import taken, unreserved_minor
 from domain.payment.fulfilment import Readiness, is_ready, readiness
-from domain.payment.state import Fulfilment, Outcome, Purpose, PurposeKind
+from domain.payment.state import Fulfilment, Outcome
+from domain.payment.terms import Purpose, PurposeKind
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS
 

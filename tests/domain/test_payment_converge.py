@@ -14,13 +14,8 @@ from domain.payment.converge import Observation, converge, numbered, refund_fail
 from domain.payment.entitlement import unreserved_minor
 from domain.payment.fulfilment import Readiness, readiness
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, Snapshot
-from domain.payment.state import (
-    Fulfilment,
-    PaymentStatus,
-    Purpose,
-    PurposeKind,
-    RefundState,
-)
+from domain.payment.state import Fulfilment, PaymentStatus, RefundState
+from domain.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, World
 from tests.support.payments import EPOCH, TERMS

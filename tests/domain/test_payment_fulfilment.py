@@ -6,17 +6,8 @@ import pytest
 
 from domain.payment.fulfilment import Readiness, falls_short, is_reserved, readiness
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import (
-    Dispute,
-    Fulfilment,
-    Payment,
-    PaymentStatus,
-    PaymentTerms,
-    Purpose,
-    PurposeKind,
-    Refund,
-    RefundState,
-)
+from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from tests.support.payments import EPOCH, TERMS
 
 ESCROW = Purpose(

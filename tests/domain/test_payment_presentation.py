@@ -9,7 +9,8 @@ from domain.access import Actor, Role
 from domain.payment import commands
 from domain.payment.presentation import details
 from domain.payment.snapshot import DisputeStatus
-from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Purpose, PurposeKind, Refund, RefundState
+from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payment.terms import Purpose, PurposeKind
 from tests.support.payments import EPOCH, TERMS
 
 CREATED = commands.created(TERMS, actor=Actor(principal="ann", role=Role.OWNER, org_id=TERMS.org_id)).payment

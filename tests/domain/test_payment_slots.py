@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from domain.errors import Invalid
 from domain.payment import commands
 from domain.payment.entitlement import granted_for, taken, taken_for
-from domain.payment.state import Payment, PaymentStatus, PaymentTerms, Purpose, PurposeKind, Refund, RefundState
+from domain.payment.state import Payment, PaymentStatus, Refund, RefundState
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PRICE = 500

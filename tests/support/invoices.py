@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from domain import accounts
 from domain.access import Actor, Role
 from domain.invoice import InvoiceBalance, InvoiceLine
-from domain.payment.state import Purpose, PurposeKind
+from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices

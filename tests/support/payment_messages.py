@@ -29,12 +29,10 @@ from domain.payment.state import (
     PaymentPosting,
     PaymentPostingKind,
     PaymentStatus,
-    PaymentTerms,
-    Purpose,
-    PurposeKind,
     Refund,
     RefundState,
 )
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from tests.support.payments import EPOCH, TERMS
 
 OWNER = Actor(

@@ -22,7 +22,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
-from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from providers.payments.base import BadSignature, OutcomeUnknown, ProviderNotFound, ProviderRefused, ProviderUnavailable
 
 EPOCH = datetime(2026, 1, 5, 12, tzinfo=UTC)

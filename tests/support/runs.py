@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from contracts.payment import PaymentEvent, RecordPayment
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from domain.state_hash import state_hash
 from repositories import escrow as escrows
 from repositories import payment as payments

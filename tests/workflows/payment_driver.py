@@ -30,7 +30,8 @@ from domain.escrow.state import Terms
 from domain.ids import payment_workflow_id
 from domain.payment import booking
 from domain.payment.snapshot import ProviderEvent
-from domain.payment.state import Payment, PaymentTerms, Purpose, PurposeKind
+from domain.payment.state import Payment
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.alert import Alert
 from models.organization import Organization

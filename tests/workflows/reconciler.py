@@ -11,7 +11,7 @@ from contracts.payment import PaymentEvent
 from contracts.reconciliation import BeginReconciliation, ReconciliationInput, ReconciliationResult, ReconciliationStep
 from domain.access import Actor, Role
 from domain.payment import commands
-from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.reconciliation import Window
 from models.alert import Alert
 from models.organization import Organization

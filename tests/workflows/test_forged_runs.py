@@ -15,7 +15,8 @@ from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
 from domain.access import Actor, Role
 from domain.escrow import commands as rules
 from domain.escrow.state import Escrow, EscrowStatus, Milestone, Signature
-from domain.payment.state import Booked, PaymentStatus, Purpose, PurposeKind, Refund, RefundState
+from domain.payment.state import Booked, PaymentStatus, Refund, RefundState
+from domain.payment.terms import Purpose, PurposeKind
 from models.alert import Alert
 from runtime.identity import new_id
 from tests.workflows.behind import message_of

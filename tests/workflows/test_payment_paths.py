@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from domain.payment.snapshot import ProviderStatus
-from domain.payment.state import PaymentStatus, Purpose, PurposeKind
+from domain.payment.state import PaymentStatus
+from domain.payment.terms import Purpose, PurposeKind
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import Stage
 from tests.workflows.payment_driver import paid, refused, till

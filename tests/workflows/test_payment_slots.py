@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.payment.state import PaymentStatus, Purpose, PurposeKind
+from domain.payment.state import PaymentStatus
+from domain.payment.terms import Purpose, PurposeKind
 from repositories import organization as organizations
 from runtime.identity import new_id
 from services import project

@@ -58,7 +58,7 @@ from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
 from domain.money import parse_amount, parse_ratio
 from domain.payment.fulfilment import NotPaid
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from repositories import contract as contracts
 from repositories import escrow as escrows
 

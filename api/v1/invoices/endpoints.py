@@ -23,7 +23,7 @@ from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from services import invoice

@@ -28,7 +28,8 @@ from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
 from domain.ids import is_id
 from domain.payment.commands import NotYet
 from domain.payment.fulfilment import NotPaid, fulfilment_due
-from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus, PaymentTerms
+from domain.payment.state import AWAITING, Fulfilment, Payment, PaymentStatus
+from domain.payment.terms import PaymentTerms
 from repositories import payment as payments
 from repositories import payment_command as intents
 from runtime import reach

@@ -52,7 +52,8 @@ from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice import WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
-from domain.payment.state import Payment, PaymentStatus, PaymentTerms, PurposeKind
+from domain.payment.state import Payment, PaymentStatus
+from domain.payment.terms import PaymentTerms, PurposeKind
 from providers.payments.limits import currencies
 from repositories import payment as payments
 from repositories.command import other_request

@@ -10,7 +10,8 @@ from api.fields import Amount, Currency, EscrowId, InvoiceId, Name, Note, Reques
 from api.v1.customers.schemas import ReturnUrl
 from domain.ids import payment_workflow_id, transfer_id
 from domain.money import format_amount
-from domain.payment.state import Fulfilment, Payment, PaymentStatus, PurposeKind, Refund, RefundState
+from domain.payment.state import Fulfilment, Payment, PaymentStatus, Refund, RefundState
+from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS
 from models.payment import PaymentEventRow
 

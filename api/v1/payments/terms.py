@@ -13,7 +13,7 @@ from domain.escrow.state import Escrow, EscrowStatus, is_payer
 from domain.invoice import require_payable
 from domain.money import CREDIT, SLOT, format_amount, parse_amount
 from domain.payment.quote import Quote, Rate, currency_value, quote
-from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.project import slot_price
 from providers.payments.limits import COINS, check_chargeable
 from repositories import escrow as escrows

@@ -31,7 +31,7 @@ from api.v1.projects.schemas import (
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
-from domain.payment.state import PaymentTerms
+from domain.payment.terms import PaymentTerms
 from domain.project import LimitReached, slot_price
 from repositories import organization as organizations
 from repositories import project as projects

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from api.fields import Name, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
 from domain.errors import Invalid
-from domain.payment.state import PurposeKind
+from domain.payment.terms import PurposeKind
 from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, SlotPrice, Tier, Usage, slug_of
 from models.project import Project
 

@@ -35,7 +35,7 @@ from domain.access import Actor, Permission
 from domain.credits import credit_price
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
-from domain.payment.state import PaymentTerms, Purpose, PurposeKind
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.topup import Package, named, packages_from
 from repositories import credit_lot as lots
 from repositories import customer as customers
