@@ -25,7 +25,8 @@ from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, transfer_kind
 from domain.escrow.state import Escrow, EscrowPostingKind, Terms
 from domain.ids import escrow_transfer_key
-from domain.payment.fulfilment import NotPaid, is_reserved
+from domain.payment.fulfilment import NotPaid
+from domain.payment.purposes.escrow import is_reserved
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment

@@ -23,12 +23,11 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.errors import DomainError, InsufficientFunds
-from domain.escrow.commands import payment_source
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
-from domain.payment.state import AWAITING, RECEIPT_WINDOW, Fulfilment, Payment, PaymentPostingKind
+from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
@@ -36,8 +35,6 @@ from repositories import (
     alert,
     audit,
     chargeback,
-    escrow,
-    invoice,
     payment,
     payment_command,
     provider_event,
@@ -46,6 +43,7 @@ from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
+from services.purposes import BOOKS
 
 #: How often what an organization has may change between its count and the booking before a person is asked.
 SPENT_MEANWHILE = 3
@@ -165,7 +163,8 @@ class PaymentActivities:
                 return RecordedPayment(applied=False, stored=stored)
             if version != first - 1:
                 raise BooksRefused(f"{message.payment_id}: event {first} cannot follow event {version}.")
-            if stored is not None and await _is_taken(session, stored, message.events[-1].payment):
+            after = message.events[-1].payment
+            if stored is not None and await BOOKS[after.terms.purpose.kind].has_money(session, stored, after):
                 return RecordedPayment(applied=False, stored=stored)
             command_id = message.events[-1].command_id
             if stored is not None and command_id and await payment.has_done(session, message.payment_id, command_id):
@@ -241,10 +240,8 @@ class PaymentActivities:
             if accounts.org_debt(terms.org_id, terms.purpose.goods_asset) in [leg.destination for leg in legs]:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
         await payment.write(session, event, transfer_id)
-        if resolved.invoice is not None and terms.purpose.invoice_id is not None:
-            await invoice.write_standing(
-                session, terms.purpose.invoice_id, terms.payment_id, terms.org_id, resolved.invoice, event.at
-            )
+        if resolved.share is not None:
+            await resolved.share.write(session, event)
         if event.booked is not None:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
@@ -306,18 +303,6 @@ class PaymentActivities:
             )
 
 
-async def _is_taken(session: AsyncSession, stored: Payment, after: Payment) -> bool:
-    """Tell whether the escrow has taken the money that the events take back from it; the payment is locked.
-
-    The run was told that it has not, and asks once more.
-    """
-    escrow_id = stored.terms.purpose.escrow_id
-    if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
-        return False
-    row = await escrow.get(session, escrow_id)
-    return row is not None and escrow.state_of(row).funded_from == payment_source(stored.terms.payment_id)
-
-
 def _over(event: PaymentEvent) -> set[str]:
     """Return the kinds of alerts about the payment whose case is over with this event."""
     over, after = {"payment.books_refused"}, event.payment
@@ -374,9 +359,9 @@ def _with_debts(after: Payment, debts: dict[str | None, int]) -> Payment:
 def _can_be_declined(message: RecordPayment, attempt: int) -> bool:
     """Tell whether the organization lacks what a command takes.
 
-    An invoice gives what was spent since it was counted, so where there is one it is counted once more.
+    What has a share gives what was spent since it was counted, so where there is one it is counted once more.
     """
-    counted = attempt > 1 or all(event.payment.terms.purpose.invoice_id is None for event in message.events)
+    counted = attempt > 1 or not any(BOOKS[event.payment.terms.purpose.kind].shares for event in message.events)
     return counted and any(move.kind is PaymentPostingKind.RESERVE for event in message.events for move in event.moves)
 
 

@@ -16,6 +16,8 @@ CREDIT = "CREDIT"
 SLOT = "SLOT"
 #: What the platform issues itself. Credits are spent like money; slots are only bought and used.
 ISSUED = frozenset({CREDIT, SLOT})
+#: Assets that no bank knows.
+COINS = frozenset({"BTC", "ETH", "USDC", "TON"})
 
 #: The largest single amount, in minor units. It leaves a factor of 9,000 to the 64-bit limit of a balance.
 MAX_AMOUNT_MINOR = 10**15

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.ids import payment_workflow_id
+from domain.payment.fulfilment import wake_at
 from domain.payment.state import Booked, Payment, PaymentStatus
 from domain.payment.terms import PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
@@ -64,7 +65,7 @@ async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | 
         "received_minor": payment.received_minor,
         "refunded_minor": payment.refunded_minor,
         "fee_minor": payment.fee_minor,
-        "wake_at": payment.wake_at,
+        "wake_at": wake_at(payment),
         "state": _STATE.dump_python(payment, mode="json"),
         "updated_at": event.at,
     }

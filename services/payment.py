@@ -1,20 +1,21 @@
 """Names the accounts between which a payment's event posts; for some of them the balance decides."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.payment import PaymentEvent
 from domain.accounts import Account
-from domain.invoice import InvoiceBalance, changed, require_payable
-from domain.payment import booking, invoicing
+from domain.payment import booking
 from domain.payment.state import PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger, Leg
-from repositories import debt, invoice
+from repositories import debt
 from repositories.earnings import seizable
 from services.debt import owed_minor
+from services.purposes import BOOKS
+from services.purposes.base import PurposeBooks, Share
 
 #: Moves that what is there decides about.
 _BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEASE})
@@ -22,18 +23,15 @@ _BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEAS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The legs of an event's transfer, and what the organization comes to owe by it.
-
-    `invoice` says how the payment's invoice stands then; None when it stands as before.
-    """
+    """The legs of an event's transfer, what the organization comes to owe by it, and who else has a part in it."""
 
     legs: list[Leg]
     owed_minor: int
-    invoice: InvoiceBalance | None
+    share: Share | None
 
 
 async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEvent]) -> Sequence[Account]:
-    """Lock what the events can change before the first one: what the organization owes, the invoice, the balances.
+    """Lock what the events can change before the first one: what the organization owes, what has a share, the balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
     events that post one after the other have all their balances first. So has a seizure, or what it counted could be
@@ -54,8 +52,7 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     if len(moving) < 2 and not seized:
         return earnings  # one transfer locks its balances in their order by itself
     for event in moving:
-        if (invoice_id := _invoice_id(event)) is not None:
-            await invoice.lock_standing(session, invoice_id, event.payment.terms.payment_id)
+        await _books(event).share(session, event)
     touched = {account: None for event in moving for move in event.moves for account in _accounts(event, move)}
     touched |= dict.fromkeys(earnings)
     # Under the lock above nobody else opens the account of a debt, and most organizations never need one.
@@ -64,19 +61,19 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
 
 
 async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, earnings: Sequence[Account]) -> Resolved:
-    """Resolve the moves of one event; the caller has called `lock`. The invoice stays locked until the end as well.
+    """Resolve the moves of one event; the caller has called `lock`. A share stays locked until the end as well.
 
     Raises:
-        WrongInvoiceState: the event pays an invoice on which nothing is due any more.
+        DomainError: what has a share takes no money any more.
     """
     terms = event.payment.terms
     movements: list[booking.Transfer] = []
     owes = 0
-    before = standing = await _standing(session, event)
+    share = await _books(event).share(session, event)
     for moved in event.moves:
         move = moved
-        if standing is not None and move.kind in invoicing.KINDS:
-            move, standing, paid = await _with_invoice(ledger, event, move, standing)
+        if share is not None and share.takes_part_in(move):
+            move, paid = await share.share(ledger, event, move)
             movements += paid
             if not move.amount_minor:
                 continue
@@ -84,14 +81,7 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
         movements += rest
         owes += owing
     legs = [Leg(source=source, destination=destination, amount_minor=moved) for source, destination, moved in movements]
-    return Resolved(legs=legs, owed_minor=owes, invoice=None if standing == before else standing)
-
-
-def _invoice_id(event: PaymentEvent) -> str | None:
-    """Name the invoice that the event can change."""
-    if not any(move.kind in invoicing.KINDS for move in event.moves):
-        return None
-    return event.payment.terms.purpose.invoice_id
+    return Resolved(legs=legs, owed_minor=owes, share=share)
 
 
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
@@ -101,33 +91,11 @@ def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
     else:
         touched = [account for source, destination, _ in booking.legs(terms, move) for account in (source, destination)]
-    if _invoice_id(event) is not None and move.kind in invoicing.KINDS:
-        touched.append(booking.receivable(terms))
-    return touched
+    return [*touched, *_books(event).shared_accounts(terms, move)]
 
 
-async def _standing(session: AsyncSession, event: PaymentEvent) -> InvoiceBalance | None:
-    """Lock the invoice that the event can change; None when there is none."""
-    invoice_id = _invoice_id(event)
-    if invoice_id is None:
-        return None
-    standing = await invoice.lock_standing(session, invoice_id, event.payment.terms.payment_id)
-    if event.event == "invoice_paid":
-        require_payable(standing)
-    return standing
-
-
-async def _with_invoice(
-    ledger: Ledger, event: PaymentEvent, move: PaymentPosting, standing: InvoiceBalance
-) -> tuple[PaymentPosting, InvoiceBalance, list[booking.Transfer]]:
-    """Move the invoice's part; returns what is left to be moved, and how the invoice stands then."""
-    terms = event.payment.terms
-    available = (await ledger.balance(booking.wallet(terms))).available_minor
-    split = invoicing.split(event.payment, move, standing, available_minor=available)
-    rest = replace(move, amount_minor=split.other_minor)
-    if move.kind is PaymentPostingKind.RELEASE:
-        return rest, changed(standing, split.invoice_minor), booking.paid_on_invoice(terms, split.invoice_minor)
-    return rest, changed(standing, -split.invoice_minor), booking.taken_from_invoice(terms, split.invoice_minor)
+def _books(event: PaymentEvent) -> PurposeBooks:
+    return BOOKS[event.payment.terms.purpose.kind]
 
 
 async def _moved(

@@ -1,6 +1,7 @@
 """How the run of a payment hands the money over to what it is for, and keeps an escrow from using what is disputed."""
 
 import asyncio
+from typing import assert_never
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -11,10 +12,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import regular_activity
     from domain.errors import DomainError
     from domain.ids import refund_id_of
-    from domain.invoice import WrongInvoiceState
     from domain.payment import commands
     from domain.payment.agenda import Step, after, hold_until
-    from domain.payment.fulfilment import Readiness, is_left_nothing, is_ready, readiness
+    from domain.payment.fulfilment import fulfil, is_ready
+    from domain.payment.purposes import escrow
+    from domain.payment.purposes.base import AskEscrow, Book, SendBack
     from domain.payment.state import Fulfilment
     from workflows.errand import CALL_TIMEOUT
     from workflows.payment_record import EscrowWord, PaymentRecord, Question
@@ -23,35 +25,29 @@ with workflow.unsafe.imports_passed_through():
 class PaymentFulfilment(PaymentRecord):
     """What a payment is for; the caller holds the lock, and no escrow is waited for under it."""
 
-    async def _fulfil(self) -> None:
+    async def _fulfil(self, *, in_part: bool = False) -> None:
         """Hand the money over to what it is for, or send back what cannot be; an escrow is asked beside the lock."""
-        payment = self._state
-        if not payment.fulfilling and (payment.terms.purpose.escrow_id is None or not is_ready(payment)):
-            await self._serve_purpose()
-            return
-        if not payment.fulfilling:
-            await self._record([commands.fulfilment_started(payment, at=workflow.now())])
-        if self._state.fulfilling:
-            self._ask_escrow(Step.FULFIL)
-
-    async def _serve_purpose(self, *, in_part: bool = False) -> None:
-        """Pay the invoice, or send back what cannot be handed over. A part pays a part of an invoice, and no escrow."""
-        if readiness(self._state) is Readiness.FAILED or (in_part and is_left_nothing(self._state)):
-            refund_id = self._refund_of_purpose()
-            await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=workflow.now())])
-        elif self._state.terms.purpose.invoice_id is not None:
-            await self._pay_invoice()
-        else:
-            await self._fulfilment_failed("not all of it came in time")
-
-    async def _pay_invoice(self) -> None:
-        """Pay the invoice; the books alone know whether anything is due at that moment."""
-        try:
-            await self._record([commands.invoice_paid(self._state, at=workflow.now())])
-        except DomainError as refusal:
-            if refusal.error_code != WrongInvoiceState.code:
-                raise
-            await self._fulfilment_failed(refusal.detail)
+        way = fulfil(self._state, at=workflow.now(), in_part=in_part)
+        match way:
+            case AskEscrow():
+                if not self._state.fulfilling:
+                    await self._record([escrow.fulfilment_started(self._state, at=workflow.now())])
+                if self._state.fulfilling:
+                    self._ask_escrow(Step.FULFIL)
+            case Book(event=event, refused_by=code):
+                try:
+                    await self._record([event])
+                except DomainError as refusal:
+                    if refusal.error_code != code:
+                        raise
+                    await self._fulfilment_failed(refusal.detail)
+            case SendBack(failed=True):
+                refund_id = self._refund_of_purpose()
+                await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=workflow.now())])
+            case SendBack(why=why):
+                await self._fulfilment_failed(why)
+            case _:
+                assert_never(way)
 
     def _ask_escrow(self, step: Step) -> None:
         """Have the escrow asked beside the lock: it may not answer for long, and others are due meanwhile."""
@@ -84,16 +80,16 @@ class PaymentFulfilment(PaymentRecord):
         now = workflow.now()
         match answer:
             case None | EscrowFreezing(frozen=True):
-                await self._record([commands.escrow_frozen(self._state, at=now)])
+                await self._record([escrow.escrow_frozen(self._state, at=now)])
             case EscrowFreezing():
                 why = answer.why or "it has ended"
-                await self._record([commands.escrow_not_frozen(self._state, why=why, at=now)])
+                await self._record([escrow.escrow_not_frozen(self._state, why=why, at=now)])
             case EscrowFunding() if self._state.fulfilment is not Fulfilment.PENDING:
                 pass  # the books knew it first
             case EscrowFunding(funded=True):
-                await self._record([commands.fulfilled(self._state, at=now)])
+                await self._record([escrow.fulfilled(self._state, at=now)])
             case EscrowFunding(not_asked=True):
-                await self._record([commands.fulfilment_put_off(self._state, at=now)])
+                await self._record([escrow.fulfilment_put_off(self._state, at=now)])
             case EscrowFunding():
                 await self._fulfilment_failed(answer.why or "it takes no money any more")
 

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.access import Actor
     from domain.payment import commands
     from domain.payment.agenda import News, Order, Step
-    from domain.payment.fulfilment import fulfilment_due
+    from domain.payment.fulfilment import awaits, fulfilment_due
     from domain.payment.presentation import details
     from domain.payment.state import Outcome, Payment, PaymentStatus
     from workflows.entity import Entity
@@ -132,7 +132,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
 
     def _has_ended(self) -> bool:
         payment = self._state
-        if payment.version == 0 or payment.awaits or self._events or self._look_wanted or self._question is not None:
+        if payment.version == 0 or awaits(payment) or self._events or self._look_wanted or self._question is not None:
             return False
         return workflow.now() >= self._closes_at()
 

@@ -10,9 +10,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts.payment import GiveUpRefund, RefundPayment, RefundRequest, RefundResponse
     from domain.ids import payment_key
     from domain.payment import commands
-    from domain.payment.converge import numbered, refund_accepted, refund_failed
+    from domain.payment.converge import refund_accepted, refund_failed
     from domain.payment.given_up import give_up
-    from domain.payment.state import IN_FLIGHT, Outcome, Payment, Refund, RefundState
+    from domain.payment.state import IN_FLIGHT, Outcome, Payment, Refund, RefundState, numbered
     from workflows import errand
     from workflows.errand import Errand
     from workflows.payment_provider import PaymentAtProvider

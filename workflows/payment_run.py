@@ -112,7 +112,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
         over = commands.expiring(self._state, at=workflow.now())
         if over is None:
             if falls_short(self._state):
-                await self._serve_purpose(in_part=True)
+                await self._fulfil(in_part=True)
             return
         await self._record([over])
         await self._look()

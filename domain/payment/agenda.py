@@ -13,9 +13,9 @@ from enum import StrEnum
 
 from domain.agenda import Wait
 from domain.payment import commands
-from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
+from domain.payment.fulfilment import awaits, falls_short, fulfil, fulfilment_due, is_ready, must_freeze_escrow
+from domain.payment.purposes.base import AskEscrow
 from domain.payment.state import IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
-from domain.payment.terms import PurposeKind
 
 #: Pauses between lookups of what is unknown, and between tries of what has no effect: the first, and the longest.
 FIRST_LOOKUP, LONGEST_LOOKUP = timedelta(seconds=2), timedelta(minutes=10)
@@ -108,7 +108,7 @@ def due(payment: Payment, now: datetime, news: News) -> list[Step]:
     """Return what is due, in the order of precedence, whatever is held back."""
     conditions = {
         Step.TAKE_ANSWER: news.answered,
-        Step.FREEZE: payment.must_freeze_escrow and not (news.asked or news.answered),
+        Step.FREEZE: must_freeze_escrow(payment) and not (news.asked or news.answered),
         Step.END_UNMADE: _is_unmade(payment) and now >= payment.terms.expires_at,
         Step.SUBMIT: _is_unmade(payment) and now < payment.terms.expires_at,
         Step.SUBMIT_REFUNDS: any(refund.state in IN_FLIGHT for refund in payment.refunds),
@@ -164,7 +164,7 @@ def _wake(payment: Payment, now: datetime, news: News) -> Wait:
     closes_at = payment.updated_at + timedelta(seconds=terms.open_seconds)
     closes_at = max(closes_at, now + LONGEST_LOOKUP) if news.asked else closes_at
     asked_at = now if payment.ref is None else news.polled_at or now
-    if not payment.awaits:
+    if not awaits(payment):
         if not terms.late_poll_seconds:
             return Wait(until=closes_at, why=STAYS_OPEN)
         return Wait(until=min(asked_at + timedelta(seconds=terms.late_poll_seconds), closes_at), why=POLL)
@@ -197,9 +197,9 @@ def _first_before(payment: Payment, now: datetime, news: News) -> Step | None:
     if news.told or payment.unknown:
         return Step.LOOK
     if fulfilment_due(payment):
-        asks = payment.terms.purpose.kind is PurposeKind.ESCROW and readiness(payment) is Readiness.READY
+        asks = is_ready(payment) and isinstance(fulfil(payment, at=now), AskEscrow)
         return Step.FUND_ESCROW if asks else Step.FULFIL
-    if payment.must_freeze_escrow:
+    if must_freeze_escrow(payment):
         return Step.FREEZE_ESCROW
     over = now >= payment.ends_at and (commands.expiring(payment, at=now) is not None or falls_short(payment))
     return Step.END_TIME if over else None

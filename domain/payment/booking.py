@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from domain import accounts
 from domain.accounts import Account
-from domain.money import SLOT
+from domain.payment.purposes import rules_of
 from domain.payment.state import PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 
@@ -23,8 +23,8 @@ def entitlement_account(terms: PaymentTerms) -> Account:
 
 
 def wallet(terms: PaymentTerms) -> Account:
-    """Return where the organization keeps what was bought."""
-    return accounts.org_wallet(terms.org_id, terms.purpose.goods_asset)
+    """Return where what was bought is kept."""
+    return rules_of(terms).accounts(terms).wallet
 
 
 def debt(terms: PaymentTerms) -> Account:
@@ -39,16 +39,12 @@ def receivable(terms: PaymentTerms) -> Account:
 
 def proceeds(terms: PaymentTerms) -> Account:
     """Return whose money it is after it came in."""
-    if not terms.issues_entitlement:
-        return entitlement_account(terms)
-    sold = "revenue/slots" if terms.purpose.goods_asset == SLOT else "deferred_revenue"
-    return accounts.platform(sold, terms.currency)
+    return rules_of(terms).accounts(terms).revenue if terms.issues_entitlement else entitlement_account(terms)
 
 
 def issuance(terms: PaymentTerms) -> Account:
     """Return where credits or slots come into being."""
-    issuing = "slot_issuance" if terms.purpose.goods_asset == SLOT else "credit_issuance"
-    return accounts.platform(issuing, terms.purpose.goods_asset)
+    return rules_of(terms).accounts(terms).issuance
 
 
 def legs(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:

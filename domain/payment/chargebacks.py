@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from domain.ids import dispute_id_of
 from domain.money import format_amount
-from domain.payment.entitlement import released_minor, taken_for, taken_from_waiting
+from domain.payment.entitlement import released_minor
+from domain.payment.purposes import rules_of
 from domain.payment.snapshot import DisputeSnapshot, DisputeStatus
 from domain.payment.state import MAX_ITEMS, Dispute, Outcome, Payment, PaymentPosting, PaymentPostingKind
 
@@ -43,7 +44,8 @@ def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
     """Take what was bought with the disputed amount, as far as it is there. An inquiry takes nothing."""
     # A dispute that was decided before we heard of it opens and is decided by the events that follow.
     opening = snapshot.status if snapshot.status is DisputeStatus.INQUIRY else DisputeStatus.NEEDS_RESPONSE
-    entitlement = 0 if opening is DisputeStatus.INQUIRY else taken_for(payment, snapshot.amount_minor)
+    rules = rules_of(payment.terms)
+    entitlement = 0 if opening is DisputeStatus.INQUIRY else rules.taken_for(payment, snapshot.amount_minor)
     dispute = Dispute(
         dispute_id=dispute_id_of(payment.terms.provider, snapshot.ref),
         ref=snapshot.ref,
@@ -53,7 +55,7 @@ def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
         reason=snapshot.reason,
         opened_at=snapshot.created_at,
         evidence_due_at=snapshot.evidence_due_at,
-        waiting_minor=taken_from_waiting(payment, entitlement),
+        waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )
     after = replace(payment, disputes=(*payment.disputes, dispute))
     event = "dispute_inquiry" if opening is DisputeStatus.INQUIRY else "dispute_opened"
@@ -61,14 +63,15 @@ def _opened(payment: Payment, snapshot: DisputeSnapshot) -> Outcome:
 
 
 def _escalated(payment: Payment, dispute: Dispute, snapshot: DisputeSnapshot) -> Outcome:
-    entitlement = taken_for(payment, snapshot.amount_minor)
+    rules = rules_of(payment.terms)
+    entitlement = rules.taken_for(payment, snapshot.amount_minor)
     opened = replace(
         dispute,
         status=DisputeStatus.NEEDS_RESPONSE,
         amount_minor=snapshot.amount_minor,
         goods_minor=entitlement,
         evidence_due_at=snapshot.evidence_due_at,
-        waiting_minor=taken_from_waiting(payment, entitlement),
+        waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )
     elsewhere = entitlement - opened.waiting_minor
     return _outcome(payment.with_dispute(opened), opened, "dispute_opened", PaymentPostingKind.CLAW_BACK, elsewhere)

@@ -7,21 +7,13 @@ from datetime import datetime, timedelta
 from domain.access import Actor
 from domain.errors import Conflict, Invalid, Unavailable
 from domain.money import format_amount
-from domain.payment.converge import numbered
-from domain.payment.entitlement import (
-    held_minor,
-    leaves_part_of_a_slot,
-    returned_by_waiting,
-    taken_for,
-    unreserved_minor,
-    waiting_minor,
-)
-from domain.payment.fulfilment import Readiness, readiness
+from domain.payment.purposes import rules_of
 from domain.payment.snapshot import Decline, DisputeStatus, ProviderStatus
 from domain.payment.state import (
     AWAITING,
     IN_FLIGHT,
     RECEIPT_WINDOW,
+    WORKFLOW,
     Dispute,
     Fulfilment,
     Outcome,
@@ -31,10 +23,9 @@ from domain.payment.state import (
     PaymentStatus,
     Refund,
     RefundState,
+    numbered,
 )
 from domain.payment.terms import PaymentTerms
-
-WORKFLOW = "workflow"
 
 #: How many refunds one payment takes before only the whole remainder is left to give back. Each can come back once, and
 #: with what came in, all of that stays below the `MAX_ITEMS` movements that are booked.
@@ -204,7 +195,8 @@ def refund(
             "Another refund of this payment is on its way to the provider. Repeat this one in a moment.",
             code="payment.refund_in_flight",
         )
-    waiting = waiting_minor(payment)
+    rules = rules_of(terms)
+    waiting = rules.waiting_minor(payment)
     if waiting and payment.fulfilling:
         raise NotYet(
             "The escrow of this payment is taking the money. Repeat the refund when it has answered.",
@@ -229,13 +221,8 @@ def refund(
             f"A payment has {MOST_REFUNDS} refunds at most. Give back all that is left of it, or nothing.",
             code="payment.too_many_refunds",
         )
-    if leaves_part_of_a_slot(payment, amount):
-        raise Invalid(
-            "Slots are given back whole: refund what one or several of them cost, or all that is left.",
-            code="payment.part_of_a_slot",
-            extra={"field": "amount"},
-        )
-    entitlement = taken_for(payment, amount)
+    rules.check_refund(payment, amount)
+    entitlement = rules.taken_for(payment, amount)
     waiting = min(entitlement, waiting)
     requested = replace(_requested(refund_id, amount, entitlement, requested_by, at, reason), waiting_minor=waiting)
     taken = entitlement - waiting
@@ -267,77 +254,6 @@ def refund_unknown(payment: Payment, refund_id: str, *, at: datetime) -> Outcome
     )
 
 
-def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow is asked to take the money, before it is: from then on it may have it."""
-    details = {"escrow_id": payment.terms.purpose.escrow_id}
-    after = replace(payment, fulfilling=True)
-    return numbered(Outcome(payment=after, event="fulfilment_started", actor=WORKFLOW, details=details), at)
-
-
-def fulfilment_put_off(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow does not have the money, which so much happened to since that it is not asked now."""
-    details = {"escrow_id": payment.terms.purpose.escrow_id}
-    after, returned = returned_by_waiting(replace(payment, fulfilling=False))
-    asset = payment.terms.purpose.goods_asset
-    moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=returned, asset=asset),) if returned else ()
-    return numbered(
-        Outcome(payment=after, event="fulfilment_put_off", actor=WORKFLOW, moves=moves, details=details), at
-    )
-
-
-def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow took the money; what came beyond its amount goes to the organization."""
-    surplus = unreserved_minor(payment) - payment.terms.purpose.goods_minor
-    asset = payment.terms.purpose.goods_asset
-    moves = (PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=surplus, asset=asset),) if surplus > 0 else ()
-    return numbered(
-        Outcome(
-            payment=replace(payment, fulfilment=Fulfilment.DONE, fulfilling=False),
-            event="escrow_funded",
-            actor=WORKFLOW,
-            moves=moves,
-            details={"escrow_id": payment.terms.purpose.escrow_id},
-        ),
-        at,
-    )
-
-
-def invoice_paid(payment: Payment, *, at: datetime) -> Outcome:
-    """Pay the invoice with all that came and is still there; what is more than is due goes to the organization.
-
-    The books refuse it when nothing is due, see `invoicing.split`.
-    """
-    asset, held = payment.terms.purpose.goods_asset, held_minor(payment)
-    return numbered(
-        Outcome(
-            payment=replace(payment, fulfilment=Fulfilment.DONE),
-            event="invoice_paid",
-            actor=WORKFLOW,
-            moves=(PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=held, asset=asset),) if held else (),
-            details={
-                "invoice_id": payment.terms.purpose.invoice_id,
-                "amount": format_amount(held, asset),
-                "currency": asset,
-            },
-        ),
-        at,
-    )
-
-
-def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
-    """Note that the escrow is frozen because of the chargeback; an arbiter decides about what it still holds."""
-    details = {"escrow_id": payment.terms.purpose.escrow_id}
-    after = replace(payment, escrow_frozen=True)
-    return numbered(Outcome(payment=after, event="escrow_frozen", actor=WORKFLOW, details=details), at)
-
-
-def escrow_not_frozen(payment: Payment, *, why: str, at: datetime) -> Outcome:
-    """Note that the escrow had ended before the chargeback, so that it holds nothing that could be frozen."""
-    details = {"escrow_id": payment.terms.purpose.escrow_id, "why": why}
-    after = replace(payment, escrow_frozen=True)
-    return numbered(Outcome(payment=after, event="escrow_not_frozen", actor=WORKFLOW, details=details), at)
-
-
 def fulfilment_unavailable(payment: Payment, *, why: str, refund_id: str, at: datetime) -> Outcome:
     """Send the money back when its purpose can no longer take it; what cannot be sent back goes to the organization."""
     return _unfulfilled(payment, "purpose_gone", why=why, refund_id=refund_id, at=at)
@@ -350,16 +266,13 @@ def fulfilment_failed(payment: Payment, *, refund_id: str, at: datetime) -> Outc
 
 
 def _unfulfilled(payment: Payment, event: str, *, why: str, refund_id: str, at: datetime) -> Outcome:
-    after, purpose = replace(payment, fulfilment=Fulfilment.GONE, fulfilling=False), payment.terms.purpose
-    wanted = {"escrow_id": purpose.escrow_id} if purpose.invoice_id is None else {"invoice_id": purpose.invoice_id}
-    details: dict[str, object] = {**wanted, "why": why}
-    amount, asset = payment.refundable_minor, payment.terms.purpose.goods_asset
-    invoiced = purpose.invoice_id is not None
-    # What was to fund an escrow waits: what went back without being asked for here was taken from the organization.
-    held = held_minor(payment) if invoiced else unreserved_minor(payment)
-    whole = readiness(payment) is not Readiness.SHORT
-    if payment.terms.refundable and amount and (invoiced or whole):
-        entitlement = taken_for(payment, amount)
+    rules, purpose = rules_of(payment.terms), payment.terms.purpose
+    after = replace(payment, fulfilment=Fulfilment.GONE, fulfilling=False)
+    details: dict[str, object] = {**rules.subject(purpose), "why": why}
+    amount, asset = payment.refundable_minor, purpose.goods_asset
+    held = rules.held_minor(payment)
+    if payment.terms.refundable and amount and rules.is_refunded_when_gone(payment):
+        entitlement = rules.taken_for(payment, amount)
         refunding = _requested(refund_id, amount, entitlement, WORKFLOW, at, why)
         after = replace(after, refunds=(*payment.refunds, refunding))
         details |= {"refund_id": refund_id, "amount": format_amount(amount, payment.terms.currency)}

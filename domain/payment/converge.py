@@ -12,8 +12,9 @@ from datetime import datetime
 from domain.access import Actor
 from domain.money import format_amount
 from domain.payment.chargebacks import dispute_changed, new_dispute
-from domain.payment.entitlement import granted_for, released_minor, taken_for, taken_from_waiting
+from domain.payment.entitlement import granted_for, released_minor
 from domain.payment.movements import book
+from domain.payment.purposes import rules_of
 from domain.payment.snapshot import (
     BalanceTransactionKind,
     ProviderStatus,
@@ -31,7 +32,7 @@ from domain.payment.state import (
     PaymentStatus,
     Refund,
     RefundState,
-    status_of,
+    numbered,
 )
 
 
@@ -80,12 +81,6 @@ def next_event(payment: Payment, seen: Observation) -> Outcome | None:
         or _progressed(payment, seen.snapshot)
     )
     return None if outcome is None else numbered(outcome, seen.at)
-
-
-def numbered(outcome: Outcome, at: datetime) -> Outcome:
-    """Give the event its number, and the state its status and time."""
-    after = replace(outcome.payment, version=outcome.payment.version + 1, updated_at=at)
-    return replace(outcome, payment=replace(after, status=status_of(after)))
 
 
 def _provider(payment: Payment) -> str:
@@ -164,7 +159,8 @@ def _has_moved(snapshot: Snapshot, ref: str) -> bool:
 
 
 def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
-    entitlement = taken_for(payment, snapshot.amount_minor)
+    rules = rules_of(payment.terms)
+    entitlement = rules.taken_for(payment, snapshot.amount_minor)
     refund = Refund(
         refund_id=snapshot.ref,
         amount_minor=snapshot.amount_minor,
@@ -174,7 +170,7 @@ def _foreign_refund(payment: Payment, snapshot: RefundSnapshot) -> Outcome:
         requested_at=snapshot.created_at,
         reason="made at the provider",
         ref=snapshot.ref,
-        waiting_minor=taken_from_waiting(payment, entitlement),
+        waiting_minor=rules.taken_from_waiting(payment, entitlement),
     )
     after = replace(payment, refunds=(*payment.refunds, refund))
     moves = _moves(
@@ -202,7 +198,11 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
             and payment.received_minor
         ):
             paid = movement.paid_minor
-            entitlement = taken_for(payment, -paid) if movement.kind is BalanceTransactionKind.REVERSAL else 0
+            entitlement = (
+                rules_of(payment.terms).taken_for(payment, -paid)
+                if movement.kind is BalanceTransactionKind.REVERSAL
+                else 0
+            )
             outcome = book(payment, movement, entitlement=entitlement)
             if outcome is not None:
                 return outcome

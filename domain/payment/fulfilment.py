@@ -1,14 +1,11 @@
-"""Whether the money of a payment can be handed to the escrow or invoice that it is for.
+"""Whether the money of a payment can be handed over, how, and what is still awaited. Each purpose has its own rules."""
 
-An escrow takes the whole price or nothing. An invoice takes a part as well, once the provider says that this is all.
-"""
-
-from enum import StrEnum
+from datetime import datetime
 
 from domain.errors import Conflict
-from domain.payment.snapshot import DisputeStatus, ProviderStatus
-from domain.payment.state import HANDED_OVER, Fulfilment, Payment, RefundState
-from domain.payment.terms import PurposeKind
+from domain.payment.purposes import rules_of
+from domain.payment.purposes.base import AskEscrow, Fulfil, Readiness, SendBack
+from domain.payment.state import AWAITING, IN_FLIGHT, Fulfilment, Payment, PaymentStatus, RefundState
 
 
 class NotPaid(Conflict):
@@ -17,48 +14,11 @@ class NotPaid(Conflict):
     code = "payment.not_paid"
 
 
-class Readiness(StrEnum):
-    """How far the money is from its escrow or invoice.
-
-    Attributes:
-        NONE: nothing is to be handed over: it was, it never will be, or nothing came.
-        SHORT: too little came so far.
-        WAITS: enough came, and a refund or dispute that is under way decides whether enough of it stays.
-        READY: it is handed over now.
-        FAILED: so much went back for good that it never will be.
-    """
-
-    NONE = "none"
-    SHORT = "short"
-    WAITS = "waits"
-    READY = "ready"
-    FAILED = "failed"
-
-
 def readiness(payment: Payment) -> Readiness:
-    """Say how far the money is from its escrow or invoice.
-
-    Terms of before `fulfils_net` hand over what was received, whatever went back since.
-    """
-    terms = payment.terms
-    if terms.purpose.kind not in HANDED_OVER or payment.fulfilment is not Fulfilment.PENDING:
+    """Say how far the money is from being handed over."""
+    if payment.fulfilment is not Fulfilment.PENDING or not payment.received_minor:
         return Readiness.NONE
-    if not payment.received_minor:
-        return Readiness.NONE
-    invoiced, net = terms.purpose.kind is PurposeKind.INVOICE, payment.received_minor - payment.reversed_minor
-    complete = invoiced and payment.provider_status is ProviderStatus.SUCCEEDED
-    if net < terms.amount_minor and not (net > 0 and complete):
-        return Readiness.SHORT
-    if not terms.fulfils_net:
-        return Readiness.READY
-    wanted = 1 if invoiced else terms.amount_minor
-    disputed = any(dispute.counts for dispute in payment.disputes) and not invoiced
-    if net - payment.refunded_minor - payment.disputed_minor >= wanted and not disputed:
-        return Readiness.READY
-    lost = [dispute.amount_minor for dispute in payment.disputes if dispute.status is DisputeStatus.LOST]
-    gone = sum(refund.amount_minor for refund in payment.refunds if refund.state is RefundState.SUCCEEDED) + sum(lost)
-    failed = net - gone < wanted or (lost and not invoiced)
-    return Readiness.FAILED if failed else Readiness.WAITS
+    return rules_of(payment.terms).readiness(payment)
 
 
 def is_ready(payment: Payment) -> bool:
@@ -66,19 +26,19 @@ def is_ready(payment: Payment) -> bool:
     return readiness(payment) is Readiness.READY
 
 
-def is_reserved(payment: Payment, escrow_id: str) -> bool:
-    """Tell whether the escrow may take the money: it is asked to, and nothing else has become of the money since.
-
-    Payments of before do not always note that they ask.
-    """
-    terms = payment.terms
-    asked = payment.fulfilling or not terms.takes_waiting_first
-    return terms.purpose.escrow_id == escrow_id and payment.fulfilment is Fulfilment.PENDING and asked
-
-
 def fulfilment_due(payment: Payment) -> bool:
     """Tell whether the money is to be handed over now, or can never be."""
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
+
+
+def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
+    """Say how the money is handed over, or that it is sent back; `in_part` when the payer's time is over."""
+    way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
+    if isinstance(way, AskEscrow):
+        return way
+    if readiness(payment) is Readiness.FAILED or (in_part and _is_left_nothing(payment)):
+        return SendBack(failed=True)
+    return way
 
 
 def falls_short(payment: Payment) -> bool:
@@ -86,6 +46,34 @@ def falls_short(payment: Payment) -> bool:
     return readiness(payment) is Readiness.SHORT and not payment.seen_minor
 
 
-def is_left_nothing(payment: Payment) -> bool:
-    """Tell whether all that came went back, so that nothing is left to hand over."""
+def must_freeze_escrow(payment: Payment) -> bool:
+    """Tell whether an escrow has money that was taken back or is about to be, and does not know it yet."""
+    return rules_of(payment.terms).must_freeze_escrow(payment)
+
+
+def awaits(payment: Payment) -> bool:
+    """Tell whether something is still to come from the payer, the provider or the purpose."""
+    if payment.status in AWAITING or payment.unknown or any(booked.fee_minor is None for booked in payment.booked):
+        return True
+    if payment.received_minor and payment.fulfilment is Fulfilment.PENDING:
+        return True
+    unsettled = any(
+        refund.state in {*IN_FLIGHT, RefundState.PENDING} or (refund.counts and not refund.moved_minor)
+        for refund in payment.refunds
+    )
+    return unsettled or must_freeze_escrow(payment) or any(dispute.is_open for dispute in payment.disputes)
+
+
+def wake_at(payment: Payment) -> datetime | None:
+    """Return from when on something is due that only a run does; None when nothing is awaited.
+
+    While it is the payer's turn, that is when their time is over; everything else is due at once.
+    """
+    if not awaits(payment):
+        return None
+    payers_turn = {PaymentStatus.REQUIRES_ACTION, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE}
+    return payment.ends_at if payment.status in payers_turn and not payment.expiring else payment.updated_at
+
+
+def _is_left_nothing(payment: Payment) -> bool:
     return payment.terms.fulfils_net and not payment.refundable_minor

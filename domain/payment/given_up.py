@@ -6,9 +6,8 @@ from datetime import datetime
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.money import format_amount
-from domain.payment.converge import numbered
 from domain.payment.entitlement import released_minor
-from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState
+from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, RefundState, numbered
 
 
 def give_up(

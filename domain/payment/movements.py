@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from domain.money import format_amount
-from domain.payment.entitlement import released_minor, taken_for, taken_from_waiting
+from domain.payment.entitlement import released_minor
+from domain.payment.purposes import rules_of
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus
 from domain.payment.state import (
-    HANDED_OVER,
     Booked,
     Dispute,
     Fulfilment,
@@ -47,13 +47,13 @@ def book(payment: Payment, movement: BalanceTransaction, *, entitlement: int) ->
 def _charge(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome:
     asset = payment.terms.purpose.goods_asset
     # What comes when the escrow has its money, or can no longer take it, is the organization's own.
-    handed_over = payment.terms.purpose.kind in HANDED_OVER
-    waits = handed_over and payment.fulfilment is Fulfilment.PENDING
+    at_once = rules_of(payment.terms).at_once
+    waits = not at_once and payment.fulfilment is Fulfilment.PENDING
     after = replace(
         payment,
         received_minor=payment.received_minor + movement.paid_minor,
         granted_minor=payment.granted_minor + entitlement,
-        fulfilment=payment.fulfilment if handed_over else Fulfilment.DONE,
+        fulfilment=Fulfilment.DONE if at_once else payment.fulfilment,
     )
     moves = [_received(movement)]
     if payment.terms.issues_entitlement and entitlement:
@@ -105,8 +105,9 @@ def _dispute(payment: Payment, movement: BalanceTransaction) -> Outcome | None:
 def _withdrawn_anew(payment: Payment, dispute: Dispute, movement: BalanceTransaction) -> Outcome:
     """Take money back for a dispute that holds no entitlement: it was won before, or only asked about."""
     paid = -movement.paid_minor
-    entitlement = taken_for(payment, paid)
-    waiting = taken_from_waiting(payment, entitlement)
+    rules = rules_of(payment.terms)
+    entitlement = rules.taken_for(payment, paid)
+    waiting = rules.taken_from_waiting(payment, entitlement)
     reopened = replace(
         dispute,
         status=DisputeStatus.NEEDS_RESPONSE,
@@ -136,7 +137,7 @@ def _dispute_reversal(payment: Payment, movement: BalanceTransaction) -> Outcome
 def _reversal(payment: Payment, movement: BalanceTransaction, entitlement: int) -> Outcome | None:
     """Undo a receipt that was void: what was bought is taken as far as it is there, the rest is owed."""
     after = replace(payment, reversed_minor=payment.reversed_minor - movement.paid_minor)
-    waiting = taken_from_waiting(payment, entitlement)
+    waiting = rules_of(payment.terms).taken_from_waiting(payment, entitlement)
     moves = [*_clawed_back(payment, entitlement - waiting), _sent_back(movement)]
     if payment.terms.issues_entitlement and entitlement:
         moves.append(PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=entitlement, asset=_goods(payment)))

@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.agenda import Wait
 from domain.money import format_amount
 from domain.payment.agenda import News, Step, agenda
+from domain.payment.purposes import rules_of
 from domain.payment.state import AWAITING, IN_FLIGHT, Dispute, Payment, PaymentStatus, RefundState
 from domain.payment.terms import PaymentTerms
 
@@ -40,7 +41,7 @@ def details(payment: Payment) -> str:
     """Return where the payment stands and what it waits for."""
     terms, purpose = payment.terms, payment.terms.purpose
     entitlement = f"{format_amount(purpose.goods_minor, purpose.goods_asset)} {purpose.goods_asset}"
-    served = purpose.escrow_id or purpose.invoice_id
+    served = next(iter(rules_of(terms).subject(purpose).values()), None)
     lines = [
         f"**{payment.status.value}** · {summary(terms)}",
         "",

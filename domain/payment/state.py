@@ -17,12 +17,14 @@ from domain.payment.snapshot import (
     ProviderStatus,
     RefundStatus,
 )
-from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.payment.terms import PaymentTerms
 
 #: How many commands a payment remembers, so that a repeated one is answered and not done twice.
 RECEIPT_WINDOW = 64
 #: Nobody may make us keep a list without end: what comes after this needs a person.
 MAX_ITEMS = 200
+#: Who acts when nobody commands.
+WORKFLOW = "workflow"
 
 
 class PaymentStatus(StrEnum):
@@ -58,10 +60,6 @@ _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
     ProviderStatus.EXPIRED: P.EXPIRED,
     ProviderStatus.CANCELLED: P.CANCELLED,
 }
-
-
-#: What takes the money from the payment when all of it is there, and may no longer want it by then.
-HANDED_OVER = frozenset({PurposeKind.ESCROW, PurposeKind.INVOICE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,38 +260,6 @@ class Payment:
         disputes = sum(dispute.debt_minor for dispute in self.disputes)
         return self.reversal_debt_minor + disputes + sum(refund.debt_minor for refund in self.refunds)
 
-    @property
-    def awaits(self) -> bool:
-        """Whether something is still to come from the payer, the provider or the purpose."""
-        if self.status in AWAITING or self.unknown or any(booked.fee_minor is None for booked in self.booked):
-            return True
-        if self.received_minor and self.fulfilment is Fulfilment.PENDING:
-            return True
-        unsettled = any(
-            refund.state in {*IN_FLIGHT, RefundState.PENDING} or (refund.counts and not refund.moved_minor)
-            for refund in self.refunds
-        )
-        return unsettled or self.must_freeze_escrow or any(dispute.is_open for dispute in self.disputes)
-
-    @property
-    def must_freeze_escrow(self) -> bool:
-        """Whether an escrow has money that was taken back or is about to be, and does not know it yet."""
-        if self.terms.purpose.kind is not PurposeKind.ESCROW or self.fulfilment is not Fulfilment.DONE:
-            return False
-        void = self.received_minor - self.reversed_minor < self.terms.amount_minor
-        return not self.escrow_frozen and (void or any(dispute.counts for dispute in self.disputes))
-
-    @property
-    def wake_at(self) -> datetime | None:
-        """From when on something is due that only a run does; None when nothing is awaited.
-
-        While it is the payer's turn, that is when their time is over; everything else is due at once.
-        """
-        if not self.awaits:
-            return None
-        payers_turn = self.status in {P.REQUIRES_ACTION, P.PROCESSING, P.REQUIRES_CAPTURE} and not self.expiring
-        return self.ends_at if payers_turn else self.updated_at
-
     def with_refund(self, refund: Refund) -> "Payment":
         """Return the payment with this refund in the place of the one of its id."""
         refunds = tuple(refund if item.refund_id == refund.refund_id else item for item in self.refunds)
@@ -376,3 +342,9 @@ def status_of(payment: Payment) -> PaymentStatus:
     if payment.expiring and payment.provider_status in {ProviderStatus.CANCELLED, ProviderStatus.EXPIRED}:
         return P.EXPIRED
     return _FROM_PROVIDER[payment.provider_status]
+
+
+def numbered(outcome: Outcome, at: datetime) -> Outcome:
+    """Give the event its number, and the state its status and time."""
+    after = replace(outcome.payment, version=outcome.payment.version + 1, updated_at=at)
+    return replace(outcome, payment=replace(after, status=status_of(after)))

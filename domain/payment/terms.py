@@ -1,6 +1,6 @@
 """What a payment is for, and the terms that it was asked for on. Frozen values of the standard library only.
 
-Amounts are minor units of the payment's currency; amounts of *goods* are minor units of what was bought:
+Amounts are minor units of the payment's currency; amounts of an *entitlement* are minor units of what was bought:
 credits, slots, or cash in the payment's own currency.
 """
 

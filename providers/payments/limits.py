@@ -3,11 +3,9 @@
 Each adapter is imported where it is asked about: a process without a provider starts without its libraries.
 """
 
-from domain.money import CREDIT, ISSUED, SCALES, format_amount
+from domain.money import COINS, CREDIT, ISSUED, SCALES, format_amount
 from providers.payments.base import ProviderRefused
 
-#: Assets that no bank knows.
-COINS = frozenset({"BTC", "ETH", "USDC", "TON"})
 MONEY = frozenset(SCALES) - COINS - ISSUED
 
 

@@ -11,6 +11,7 @@ from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.invoice import WrongInvoiceState, changed
 from domain.payment import booking, commands
+from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome
 from ledger.gateway import Ledger, Leg
 from models.organization import Organization
@@ -43,7 +44,7 @@ async def test_pitfall_05_a_payment_waits_for_who_withdraws_its_invoice_and_then
 ) -> None:
     made, invoice = await received(database)
     assert made.payment is not None
-    paying = commands.invoice_paid(made.payment, at=NOW)
+    paying = invoice_paid(made.payment, at=NOW)
     async with database.platform() as session:
         await void(session, KIM, invoice.row.id, f"void-{invoice.row.id}", datetime.now(UTC))
         task = asyncio.create_task(record(database, paying))
@@ -80,7 +81,7 @@ async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_
 async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_paid_once(database: Database) -> None:
     made, invoice = await received(database)
     assert made.payment is not None
-    paying = commands.invoice_paid(made.payment, at=NOW)
+    paying = invoice_paid(made.payment, at=NOW)
     assert (await record(database, paying)).applied
     again = await record(database, paying)
     assert (again.applied, again.stored) == (False, paying.payment)
@@ -114,7 +115,7 @@ async def test_what_is_spent_while_a_refund_is_counted_is_taken_from_the_invoice
     made.there.pay()
     paid = (await made.look()).payment
     assert paid is not None
-    paying = commands.invoice_paid(paid, at=NOW)
+    paying = invoice_paid(paid, at=NOW)
     assert (await record(database, paying)).applied
 
     def refund(amount_minor: int) -> Outcome:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain import accounts
-from domain.payment import commands
+from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
@@ -40,7 +40,7 @@ async def pay(database: Database, invoice: dict[str, Any], amount_minor: int = 1
     made.there.pay()
     await made.look()
     assert made.payment is not None
-    await made._write(commands.invoice_paid(made.payment, at=NOW))
+    await made._write(invoice_paid(made.payment, at=NOW))
     return made
 
 

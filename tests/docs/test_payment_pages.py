@@ -176,7 +176,7 @@ def _names_an_event(node: ast.Assign) -> bool:
 
 
 def events_in_source() -> Iterator[str]:
-    for path in (ROOT / "domain" / "payment").glob("*.py"):
+    for path in (ROOT / "domain" / "payment").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             found: list[ast.expr] = []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -33,11 +33,13 @@ from domain.payment.booking import (
     taken_from_invoice,
     wallet,
 )
-from domain.payment.converge import numbered, refund_failed
+from domain.payment.converge import refund_failed
 from domain.payment.entitlement import held_minor, taken
-from domain.payment.fulfilment import Readiness, falls_short, fulfilment_due, readiness
+from domain.payment.fulfilment import falls_short, fulfilment_due, readiness
+from domain.payment.purposes.base import Readiness
+from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.snapshot import BalanceTransactionKind
-from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPosting, PaymentPostingKind, Refund
+from domain.payment.state import Fulfilment, Outcome, Payment, PaymentPosting, PaymentPostingKind, Refund, numbered
 from domain.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, Books, World
@@ -216,7 +218,7 @@ class Invoiced(World):
         if readiness(self.payment) is Readiness.FAILED:
             self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
             return
-        paying = commands.invoice_paid(self.payment, at=EPOCH)
+        paying = invoice_paid(self.payment, at=EPOCH)
         try:
             if paying.moves:
                 require_payable(self.books.standing)

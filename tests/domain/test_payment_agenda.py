@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.agenda import Wait
-from domain.payment import commands
 from domain.payment.agenda import (
     LONGEST_LOOKUP,
     POLL,
@@ -21,7 +20,9 @@ from domain.payment.agenda import (
     due,
     hold_until,
 )
-from domain.payment.fulfilment import Readiness, readiness
+from domain.payment.fulfilment import awaits, readiness
+from domain.payment.purposes.base import Readiness
+from domain.payment.purposes.escrow import fulfilled, fulfilment_started
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import Fulfilment, Payment, PaymentStatus, RefundState, status_of
 from domain.payment.terms import Purpose, PurposeKind
@@ -43,9 +44,9 @@ def reachable(draw: st.DrawFn) -> Payment:
     for number, (name, amount) in enumerate(steps):
         world.step(name, amount)
         if number == len(steps) // 2 and readiness(world.payment) is Readiness.READY and draw(st.booleans()):
-            world.payment = commands.fulfilment_started(world.payment, at=EPOCH).payment
+            world.payment = fulfilment_started(world.payment, at=EPOCH).payment
             if draw(st.booleans()):
-                world.payment = commands.fulfilled(world.payment, at=EPOCH).payment
+                world.payment = fulfilled(world.payment, at=EPOCH).payment
     made = world.payment
     states = [RefundState.UNKNOWN, RefundState.REQUESTED, None]
     refunds = [
@@ -100,7 +101,7 @@ def test_a_payment_that_waits_for_nothing_has_nothing_due_and_the_others_wait_fo
     if isinstance(item, Wait):
         assert due(found, now, News()) == []
     else:
-        assert found.awaits or item in {Step.SUBMIT_REFUNDS, Step.END_TIME}
+        assert awaits(found) or item in {Step.SUBMIT_REFUNDS, Step.END_TIME}
 
 
 def disputed(**changes: object) -> Payment:
@@ -157,7 +158,7 @@ def test_a_payment_that_its_provider_never_had_waits_for_a_time_that_comes_howev
 def test_a_run_that_stays_for_the_answer_of_its_escrow_waits_for_a_time_that_comes():
     # The dispute was won while the escrow was asked to freeze, so nothing else is awaited.
     found = replace(payment(ESCROW, (DisputeStatus.WON, 1000)), ref="fp_1", fulfilment=Fulfilment.DONE)
-    assert not found.awaits
+    assert not awaits(found)
     now = found.updated_at + timedelta(seconds=found.terms.open_seconds + 1)
     item = agenda(found, now, News(asked=True, polled_at=found.updated_at))
     assert isinstance(item, Wait)

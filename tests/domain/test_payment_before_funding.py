@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from domain.payment import commands
 from domain.payment.booking import debt, entitlement_account, wallet
-from domain.payment.entitlement import taken, unreserved_minor
-from domain.payment.fulfilment import Readiness, is_ready, readiness
+from domain.payment.entitlement import taken
+from domain.payment.fulfilment import is_ready, readiness
+from domain.payment.purposes.base import Readiness
+from domain.payment.purposes.escrow import fulfilled, fulfilment_put_off, fulfilment_started, unreserved_minor
 from domain.payment.state import Fulfilment, Outcome
 from domain.payment.terms import Purpose, PurposeKind
 from tests.support.payment_world import STEPS, World
@@ -78,7 +80,7 @@ class Funding(World):
 
     def ask(self) -> None:
         if is_ready(self.payment) and not self.payment.fulfilling:
-            self.take(commands.fulfilment_started(self.payment, at=EPOCH))
+            self.take(fulfilment_started(self.payment, at=EPOCH))
         if readiness(self.payment) is Readiness.FAILED and not self.payment.fulfilling:
             self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
 
@@ -90,7 +92,7 @@ class Funding(World):
 
     def answer(self) -> None:
         if self.payment.fulfilling and self.in_escrow:
-            self.take(commands.fulfilled(self.payment, at=EPOCH))
+            self.take(fulfilled(self.payment, at=EPOCH))
 
     def refuse(self) -> None:
         if self.payment.fulfilling and not self.in_escrow:
@@ -103,7 +105,7 @@ class Funding(World):
         if self.in_escrow:
             self.answer()
         else:
-            self.take(commands.fulfilment_put_off(self.payment, at=EPOCH))
+            self.take(fulfilment_put_off(self.payment, at=EPOCH))
             missing = taken(self.payment) - self.payment.granted_minor
             assert self.elsewhere >= ELSEWHERE - max(0, missing)
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from domain.errors import Conflict
 from domain.payment import commands
 from domain.payment.booking import debt, entitlement_account, wallet
-from domain.payment.converge import Observation, converge, numbered, refund_failed
-from domain.payment.entitlement import unreserved_minor
-from domain.payment.fulfilment import Readiness, readiness
+from domain.payment.converge import Observation, converge, refund_failed
+from domain.payment.fulfilment import awaits, must_freeze_escrow, readiness
+from domain.payment.purposes.base import Readiness
+from domain.payment.purposes.escrow import escrow_frozen, fulfilled, fulfilment_started, unreserved_minor
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, DisputeStatus, Snapshot
-from domain.payment.state import Fulfilment, PaymentStatus, RefundState
+from domain.payment.state import Fulfilment, PaymentStatus, RefundState, numbered
 from domain.payment.terms import Purpose, PurposeKind
 from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, World
@@ -187,7 +188,7 @@ class Deposits(World):
         """As the escrow does, and then the run."""
         key = (entitlement_account(self.terms).path, "CREDIT")
         self.books.balances[key] -= ESCROW.goods_minor
-        self.take(commands.fulfilled(self.payment, at=EPOCH))
+        self.take(fulfilled(self.payment, at=EPOCH))
 
     def gone(self) -> None:
         self.take(commands.fulfilment_unavailable(self.payment, why="too late", refund_id="rfd_gone", at=EPOCH))
@@ -253,7 +254,7 @@ def test_a_refund_too_small_for_the_currency_of_the_balance_is_booked():
     seen: Snapshot = replace(world.account.snapshot(), movements=(*world.account.movements[:-1], converted))
     for outcome in converge(world.payment, Observation(snapshot=seen, at=EPOCH, revalued={})):
         world.take(outcome)
-    assert not world.payment.awaits
+    assert not awaits(world.payment)
     assert world.payment.refunds[0].moved_minor == 1
 
 
@@ -279,15 +280,15 @@ def test_an_escrow_is_frozen_too_when_its_money_is_gone_before_anybody_looked(ho
     world.account.pay()
     world.look()
     world.hand_over()
-    assert not world.payment.must_freeze_escrow
+    assert not must_freeze_escrow(world.payment)
     if how == "lost":
         world.account.close_dispute(world.account.dispute(), won=False)
     else:
         world.account.reverse()
     world.look()
-    assert world.payment.must_freeze_escrow
-    world.take(commands.escrow_frozen(world.payment, at=EPOCH))
-    assert not world.payment.must_freeze_escrow
+    assert must_freeze_escrow(world.payment)
+    world.take(escrow_frozen(world.payment, at=EPOCH))
+    assert not must_freeze_escrow(world.payment)
 
 
 class Escrowed(World):
@@ -301,11 +302,11 @@ class Escrowed(World):
         match readiness(self.payment):
             case Readiness.READY:
                 assert self.payment.refundable_minor >= TERMS.amount_minor
-                self.take(commands.fulfilment_started(self.payment, at=EPOCH))
+                self.take(fulfilment_started(self.payment, at=EPOCH))
                 self.books.balances[self.own] -= ESCROW.goods_minor
                 assert self.books.balances[self.own] >= 0
                 self.in_escrow = ESCROW.goods_minor
-                self.take(commands.fulfilled(self.payment, at=EPOCH))
+                self.take(fulfilled(self.payment, at=EPOCH))
             case Readiness.FAILED:
                 self.take(commands.fulfilment_failed(self.payment, refund_id="rfd_gone", at=EPOCH))
                 last = self.payment.refunds[-1] if self.payment.refunds else None

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from domain.payment.fulfilment import Readiness, falls_short, is_reserved, readiness
+from domain.payment.fulfilment import falls_short, readiness
+from domain.payment.purposes.base import Readiness
+from domain.payment.purposes.escrow import is_reserved
 from domain.payment.snapshot import DisputeStatus, ProviderStatus
 from domain.payment.state import Dispute, Fulfilment, Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind

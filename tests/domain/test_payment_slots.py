@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from domain.errors import Invalid
 from domain.payment import commands
-from domain.payment.entitlement import granted_for, taken, taken_for
+from domain.payment.entitlement import granted_for, taken
+from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus, Refund, RefundState
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 
@@ -39,7 +40,7 @@ def given_back(payment: Payment, amount: int) -> Payment:
     refund = Refund(
         refund_id=f"rfd_{len(payment.refunds)}",
         amount_minor=amount,
-        goods_minor=taken_for(payment, amount),
+        goods_minor=rules_of(payment.terms).taken_for(payment, amount),
         state=RefundState.SUCCEEDED,
         requested_by="provider",
         requested_at=NOW,

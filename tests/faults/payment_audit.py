@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from dev.stack.supervisor import Stack
 from dev.stack.temporal import NAMESPACE
+from domain.payment.fulfilment import awaits
 from domain.payment.state import Payment
 from providers.payments.stripe.fields import metadata_of
 from tests.faults.audit import Findings, books_problems, repeat_all
@@ -125,7 +126,7 @@ async def unsettled(stack: Stack) -> Counter[str]:
         states = await connection.fetch("SELECT state::text FROM payments")
     finally:
         await connection.close()
-    waiting = [state for state in (_STATE.validate_json(row["state"]) for row in states) if state.awaits]
+    waiting = [state for state in (_STATE.validate_json(row["state"]) for row in states) if awaits(state)]
     return Counter([f"event {row['status']}" for row in events] + [f"payment {each.status}" for each in waiting])
 
 

@@ -11,11 +11,11 @@ from domain.access import Actor, Role
 from domain.errors import DomainError
 from domain.payment import commands
 from domain.payment.booking import Transfer, clawed_back, debt, entitlement_account, legs, released, wallet
-from domain.payment.converge import Observation, converge, numbered, refund_failed
+from domain.payment.converge import Observation, converge, refund_failed
 from domain.payment.entitlement import taken
 from domain.payment.given_up import give_up
 from domain.payment.snapshot import CreatePayment, RefundStatus
-from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind
+from domain.payment.state import Outcome, Payment, PaymentPosting, PaymentPostingKind, numbered
 from providers.payments.base import ProviderRefused
 from tests.support.payments import EPOCH, TERMS, Account
 

@@ -12,8 +12,9 @@ from domain.access import Actor, Role
 from domain.errors import WrongState
 from domain.escrow import commands as rules
 from domain.ids import chargeback_command_id
-from domain.payment import commands
 from domain.payment.converge import Observation, converge
+from domain.payment.fulfilment import must_freeze_escrow
+from domain.payment.purposes.escrow import fulfilment_put_off, fulfilment_started
 from domain.payment.snapshot import RefundStatus
 from domain.payment.state import Fulfilment, Payment, RefundState
 from models.escrow_notice import EscrowNotice
@@ -184,7 +185,7 @@ async def test_a_payment_puts_nothing_off_that_its_escrow_has_taken_meanwhile(st
     await job.send(
         "fund", Actor(principal=made.terms.payment_id, role=Role.OWNER, org_id=made.terms.org_id), **_by(made)
     )
-    put_off = PaymentEvent.of(commands.fulfilment_put_off(state, at=state.updated_at), at=state.updated_at)
+    put_off = PaymentEvent.of(fulfilment_put_off(state, at=state.updated_at), at=state.updated_at)
     recorded = await _recorded(made, put_off)
     assert (recorded.applied, recorded.stored) == (False, state)
     made.there.dispute()
@@ -207,7 +208,7 @@ async def _asked_and_died(made: PaymentDriver) -> Payment:
     await made.handle.terminate("test")
     seen = Observation(snapshot=made.there.snapshot(), at=datetime.now(UTC), revalued={})
     outcomes = converge(await made.state(), seen)
-    outcomes.append(commands.fulfilment_started(outcomes[-1].payment, at=seen.at))
+    outcomes.append(fulfilment_started(outcomes[-1].payment, at=seen.at))
     events = tuple(PaymentEvent.of(outcome, at=seen.at) for outcome in outcomes)
     assert (await _recorded(made, *events)).applied
     return await made.state()
@@ -244,7 +245,7 @@ async def test_pitfall_35_a_chargeback_freezes_an_escrow_whose_run_is_behind_the
     await made.create()
     made.there.pay()
     await booked_behind_the_run(made)
-    await booked_behind_the_run(made, commands.fulfilment_started(await made.state(), at=datetime.now(UTC)))
+    await booked_behind_the_run(made, fulfilment_started(await made.state(), at=datetime.now(UTC)))
     payer = Actor(principal=made.terms.payment_id, role=Role.OWNER, org_id=made.terms.org_id)
     source = f"payment:{made.terms.payment_id}"
     funded = rules.fund(await job.state(), actor=payer, source=source, now=datetime.now(UTC))
@@ -279,7 +280,7 @@ async def test_a_chargeback_of_an_escrow_that_has_ended_says_that_nothing_is_fro
     assert "escrow_frozen" not in await made.kinds()
     told = next(event for event in await made.timeline() if event.kind == "escrow_not_frozen")
     assert told.details == {"escrow_id": job.terms.escrow_id, "why": "it is released"}
-    assert not state.must_freeze_escrow
+    assert not must_freeze_escrow(state)
 
 
 async def test_a_payment_funds_an_escrow_that_has_no_run(stage: Stage, award):

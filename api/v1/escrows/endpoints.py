@@ -37,7 +37,7 @@ from api.v1.escrows.schemas import (
 from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions
-from api.v1.payments.terms import Terms, escrow_purpose, require_fundable
+from api.v1.payments.terms import Terms
 from contracts.escrow import (
     ApproveEscrow,
     CancelEscrow,
@@ -58,7 +58,8 @@ from domain.escrow.state import Escrow, EscrowStatus, as_signatory, is_payer
 from domain.ids import escrow_id_of, is_id
 from domain.money import parse_amount, parse_ratio
 from domain.payment.fulfilment import NotPaid
-from domain.payment.terms import PaymentTerms
+from domain.payment.purposes.escrow import require_fundable
+from domain.payment.terms import PaymentTerms, PurposeKind
 from repositories import contract as contracts
 from repositories import escrow as escrows
 
@@ -260,8 +261,7 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
 
     async def terms() -> PaymentTerms:
         require_fundable(escrow, actor)
-        making = Terms(deps, escrow.terms.payer_org_id, means)
-        return making.make(await making.escrow_charge(escrow, None, None), escrow_purpose(escrow))
+        return await Terms(deps, escrow.terms.payer_org_id, means).ordered(PurposeKind.ESCROW, escrow)
 
     async def act() -> FundedView:
         payment = await payment_commands.create(deps, sender.temporal, actor, once, terms)

@@ -18,12 +18,12 @@ from api.v1.invoices.schemas import InvoiceCreate, InvoiceDetail, InvoiceView, I
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView
-from api.v1.payments.terms import Terms, invoice_purpose, payable_invoice
+from api.v1.payments.terms import Terms, subject_of
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
 from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
-from domain.payment.terms import PaymentTerms
+from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
 from services import invoice
@@ -129,8 +129,8 @@ async def pay_invoice(
     making = Terms(deps, actor.org_id, body)
 
     async def terms() -> PaymentTerms:
-        payable = await payable_invoice(deps, actor, invoice_id)
-        return making.make(making.invoice_charge(payable, None, None), invoice_purpose(payable), payable.description)
+        payable = await subject_of(deps, actor, PurposeKind.INVOICE, invoice_id)
+        return await making.ordered(PurposeKind.INVOICE, payable)
 
     async def act() -> PaymentView:
         return shown(await commands.create(deps, temporal, actor, once, terms), actor)

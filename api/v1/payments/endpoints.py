@@ -35,7 +35,7 @@ from api.v1.payments.schemas import (
     refund_view,
     view,
 )
-from api.v1.payments.terms import Terms, fundable_escrow, payable_invoice
+from api.v1.payments.terms import Terms
 from contracts import payment as messages
 from domain.access import Actor, Permission
 from domain.credits import credit_price
@@ -52,6 +52,7 @@ from domain.ids import refund_id_of, unscoped_refund_id_of
 from domain.invoice import WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
+from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
 from providers.payments.limits import currencies
@@ -141,9 +142,7 @@ async def create_payment(
     org_id = actor.org_id
 
     async def terms() -> PaymentTerms:
-        escrow = None if body.escrow_id is None else await fundable_escrow(deps, actor, body.escrow_id)
-        invoice = None if body.invoice_id is None else await payable_invoice(deps, actor, body.invoice_id)
-        return await Terms(deps, org_id, body).of(body, escrow, invoice)
+        return await Terms(deps, org_id, body).of(body, actor)
 
     async def act() -> PaymentView:
         return shown(await commands.create(deps, temporal, actor, once, terms), actor)
@@ -254,8 +253,7 @@ async def refund_payment(
 ) -> Response:
     """Give back an amount in the payment's currency, or what remains; what was bought with it is taken back."""
     payment = await sender.find(payment_id, Permission.REFUND_PAYMENT)
-    if payment.terms.purpose.kind is PurposeKind.INVOICE:
-        permit(sender.actor, Permission.OPERATE)  # whoever owes it does not take it back by themselves
+    permit(sender.actor, rules_of(payment.terms).refunded_with)
     refund_id = refund_id_of(payment_id, once.command_id)
 
     async def act() -> RefundView:

@@ -128,7 +128,7 @@ async def purchase_slot(
     wanted = (body or SlotPurchase()).payment()
 
     async def terms() -> PaymentTerms:
-        return await Terms(deps, org_id, wanted).of(wanted, None)
+        return await Terms(deps, org_id, wanted).of(wanted, actor)
 
     async def act() -> SlotPurchaseView:
         payment = shown(await commands.create(deps, temporal, actor, once, terms), actor)

@@ -35,7 +35,8 @@ from domain.access import Actor, Permission
 from domain.credits import credit_price
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
-from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.payment.purposes.credits import credits_bought
+from domain.payment.terms import PaymentTerms
 from domain.topup import Package, named, packages_from
 from repositories import credit_lot as lots
 from repositories import customer as customers
@@ -62,8 +63,8 @@ async def top_up(
         credits_minor = parse_amount(body.amount, CREDIT)
         settings = deps.settings
         price = credit_price(settings.credit_price, settings.credit_currency)
-        charge = await terms.price(price.of(credits_minor), price.currency)
-        return terms.make(charge, _credits(credits_minor))
+        charge = await terms.charge(price.of(credits_minor), price.currency)
+        return terms.make(charge, credits_bought(credits_minor))
 
     return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
 
@@ -147,16 +148,12 @@ def _terms(deps: Deps, actor: Actor, means: PaymentOptions) -> Terms:
 
 
 async def _package_terms(terms: Terms, package: Package) -> PaymentTerms:
-    charge = await terms.price(package.price_minor, package.currency)
-    return terms.make(charge, _credits(package.credits_minor, package.name))
+    charge = await terms.charge(package.price_minor, package.currency)
+    return terms.make(charge, credits_bought(package.credits_minor, package.name))
 
 
 def _package(deps: Deps, name: str) -> Package:
     return named(packages_from(deps.settings.credit_packages), name)
-
-
-def _credits(credits_minor: int, package: str | None = None) -> Purpose:
-    return Purpose(kind=PurposeKind.CREDITS, goods_asset=CREDIT, goods_minor=credits_minor, package=package)
 
 
 async def _default_method(deps: Deps, actor: Actor) -> str:

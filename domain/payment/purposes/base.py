@@ -1,0 +1,209 @@
+"""What the rules of a payment ask of its purpose. Each purpose is a module; nothing else tells purposes apart."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from domain import accounts
+from domain.access import Permission
+from domain.accounts import Account
+from domain.payment.entitlement import gone_minor, taken
+from domain.payment.pricing import Charge, Market, Order, Price
+from domain.payment.state import Outcome, Payment
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+
+
+class Readiness(StrEnum):
+    """How far the money is from what takes it when all of it is there.
+
+    Attributes:
+        NONE: nothing is to be handed over: it was, it never will be, or nothing came.
+        SHORT: too little came so far.
+        WAITS: enough came, and a refund or dispute that is under way decides whether enough of it stays.
+        READY: it is handed over now.
+        FAILED: so much went back for good that it never will be.
+    """
+
+    NONE = "none"
+    SHORT = "short"
+    WAITS = "waits"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurposeAccounts:
+    """Where what was bought goes (`wallet`), and where it is issued for a revenue, if it is issued at all."""
+
+    wallet: Account
+    revenue: Account
+    issuance: Account
+
+
+@dataclass(frozen=True, slots=True)
+class AskEscrow:
+    """The escrow takes the money. It is asked beside the run, because it may not answer for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The books take the money with this event, or refuse it with the code `refused_by`: then it is sent back."""
+
+    event: Outcome
+    refused_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendBack:
+    """The money cannot be handed over, and is sent back; `failed` says that too much of it went back before."""
+
+    why: str = ""
+    failed: bool = False
+
+
+#: How the money is handed over. The run acts on each of these; another purpose may need another one.
+Fulfil = AskEscrow | Book | SendBack
+
+
+class PurposeRules(Protocol):
+    """The rules of one purpose. All are pure: a payment's run decides by them, so its replay decides the same."""
+
+    @property
+    def kind(self) -> PurposeKind:
+        """Which purpose it is."""
+
+    # Price ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def named_by(self) -> str | None:
+        """The field of a request that names the subject; None where there is none. Other purposes refuse it."""
+
+    @property
+    def takes_credits(self) -> bool:
+        """Whether credits may pay for it."""
+
+    def price(self, order: Order, market: Market) -> Price:
+        """Return what is due for an order, or refuse it."""
+
+    def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:
+        """Return what the charge buys."""
+
+    # Accounts ---------------------------------------------------------------------------------------------------------
+
+    def accounts(self, terms: PaymentTerms) -> PurposeAccounts:
+        """Return the accounts that are the purpose's own."""
+
+    # Ready and fulfil -------------------------------------------------------------------------------------------------
+
+    @property
+    def at_once(self) -> bool:
+        """Whether each part of the money buys its share as it comes; otherwise it waits until it is handed over."""
+
+    def readiness(self, payment: Payment) -> Readiness:
+        """Say how far the money is from being handed over; asked while something came and nothing was decided."""
+
+    def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
+        """Say how the money is handed over, or, `in_part`, what came of it when the payer's time is over."""
+
+    # Reverse ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def refunded_with(self) -> Permission:
+        """What whoever asks for a refund must be allowed to do."""
+
+    def check_refund(self, payment: Payment, amount_minor: int) -> None:
+        """Refuse a refund whose amount the purpose cannot divide by."""
+
+    def taken_for(self, payment: Payment, amount_minor: int) -> int:
+        """Return how much of what was bought goes when `amount_minor` goes back."""
+
+    def waiting_minor(self, payment: Payment) -> int:
+        """Return how much waits to be handed over and is given back first."""
+
+    def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
+        """Return how much of what the provider takes back comes from what waits to be handed over."""
+
+    def held_minor(self, payment: Payment) -> int:
+        """Return how much is left on the payment's account when it cannot be handed over."""
+
+    def is_refunded_when_gone(self, payment: Payment) -> bool:
+        """Tell whether what cannot be handed over is refunded; otherwise the organization gets it."""
+
+    def must_freeze_escrow(self, payment: Payment) -> bool:
+        """Tell whether an escrow has money that is being taken back, and does not know it yet."""
+
+    # Describe ---------------------------------------------------------------------------------------------------------
+
+    def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
+        """Return the id of what the money is handed to, by the name that events use; empty where it is nothing."""
+
+    def describe(self, purpose: Purpose, subject: object = None) -> str:
+        """Return what the payer reads, where the request says nothing."""
+
+
+class Common:
+    """What most purposes share: the organization gets what was bought, in parts, and nothing waits."""
+
+    named_by: str | None = None
+    takes_credits = False
+    at_once = True
+    refunded_with = Permission.REFUND_PAYMENT
+
+    def accounts(self, terms: PaymentTerms) -> PurposeAccounts:
+        """Return the organization's wallet; what is issued is credits, which are paid for in advance."""
+        asset = terms.purpose.goods_asset
+        return PurposeAccounts(
+            wallet=accounts.org_wallet(terms.org_id, asset),
+            revenue=accounts.platform("deferred_revenue", terms.currency),
+            issuance=accounts.platform("credit_issuance", asset),
+        )
+
+    def readiness(self, payment: Payment) -> Readiness:  # noqa: ARG002
+        """Hand nothing over: it is given as the money comes."""
+        return Readiness.NONE
+
+    def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
+        """Refuse: nothing is ever ready."""
+        raise TypeError(f"what {payment.terms.purpose.kind.value} buys is given as the money comes")
+
+    def check_refund(self, payment: Payment, amount_minor: int) -> None:
+        """Refuse no amount."""
+
+    def taken_for(self, payment: Payment, amount_minor: int) -> int:
+        """Return the cumulative share of the amount; the last part takes what is left, to the unit.
+
+        Where more goes back than came, because a bank takes what was refunded already, more goes than was bought:
+        the organization owes them, and whichever of the two turns out void gives back its own share.
+        """
+        if not payment.terms.issues_entitlement:
+            return amount_minor
+        if not payment.received_minor:
+            return 0
+        due = payment.granted_minor * (gone_minor(payment) + amount_minor) // payment.received_minor
+        return max(0, due - taken(payment))
+
+    def waiting_minor(self, payment: Payment) -> int:  # noqa: ARG002
+        """Return nothing: what was bought is with the organization."""
+        return 0
+
+    def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:  # noqa: ARG002
+        """Return nothing: what goes back comes from the organization."""
+        return 0
+
+    def held_minor(self, payment: Payment) -> int:  # noqa: ARG002
+        """Return nothing: what was bought is with the organization."""
+        return 0
+
+    def is_refunded_when_gone(self, payment: Payment) -> bool:  # noqa: ARG002
+        """Refund nothing: what was bought cannot be gone."""
+        return False
+
+    def must_freeze_escrow(self, payment: Payment) -> bool:  # noqa: ARG002
+        """Freeze nothing."""
+        return False
+
+    def subject(self, purpose: Purpose) -> Mapping[str, str | None]:  # noqa: ARG002
+        """Return nothing: the organization gets what was bought."""
+        return {}

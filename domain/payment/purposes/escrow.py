@@ -1,0 +1,255 @@
+"""An escrow: it takes its whole amount or nothing. Its own process is asked, and the money waits until it has answered.
+
+What goes back before the escrow has its money is taken from what waits. While it is asked it may have the money
+already, so everything is taken from the organization then, until it is known that it does not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from domain.access import Actor
+from domain.errors import Conflict, Forbidden, WrongState
+from domain.escrow.state import Escrow, EscrowStatus, is_payer
+from domain.money import COINS, CREDIT, format_amount, parse_amount
+from domain.payment.entitlement import taken
+from domain.payment.options import CREDITS, CRYPTO, invalid
+from domain.payment.pricing import Charge, Market, Order, Price, in_money
+from domain.payment.purposes.base import AskEscrow, Common, Fulfil, Readiness, SendBack
+from domain.payment.snapshot import DisputeStatus
+from domain.payment.state import (
+    WORKFLOW,
+    Dispute,
+    Fulfilment,
+    Outcome,
+    Payment,
+    PaymentPosting,
+    PaymentPostingKind,
+    Refund,
+    RefundState,
+    numbered,
+)
+from domain.payment.terms import Purpose, PurposeKind
+
+P = TypeVar("P", Refund, Dispute)
+
+
+def require_fundable(escrow: Escrow, actor: Actor) -> None:
+    """Refuse an escrow that others pay for, or that is not open.
+
+    Raises:
+        Forbidden: others pay for it.
+        WrongState: it is not open.
+    """
+    if not is_payer(escrow, actor):
+        raise Forbidden("Only the paying organization can fund an escrow.")
+    if escrow.status is not EscrowStatus.OPEN:
+        raise WrongState(
+            f"This escrow is {escrow.status.value}. Only an open escrow can be funded.",
+            extra={"state": escrow.status.value},
+        )
+
+
+class EscrowMoney(Common):
+    """The money of one escrow, in its currency; credits may be bought for it on the way."""
+
+    kind = PurposeKind.ESCROW
+    named_by = "escrow_id"
+    takes_credits = True
+    at_once = False
+
+    def price(self, order: Order, market: Market) -> Price:
+        """Return the escrow's amount, or what that many credits cost; an amount that the request names must be that.
+
+        Raises:
+            Conflict: `escrow.amount_mismatch`.
+        """
+        terms, options = _escrow(order).terms, order.options
+        sold = terms.currency == CREDIT and options.provider != CREDITS
+        due, due_in = terms.amount_minor, terms.currency
+        if sold:
+            due, due_in = market.credit.of(due), market.credit.currency
+        if not sold and options.asset not in {None, due_in}:
+            raise _mismatch(f"This escrow is in {terms.currency}. Leave asset out.")
+        other = (order.currency or due_in) != due_in
+        if other or (order.amount is not None and parse_amount(order.amount, due_in) != due):
+            whole = f"{format_amount(due, due_in)} {due_in}"
+            raise _mismatch(f"This escrow must be paid in full, with {whole}.")
+        if not sold and options.provider == CRYPTO and due_in not in COINS:
+            raise _mismatch(f"This escrow is in {due_in} and cannot be paid in coins. Choose another provider.")
+        return in_money(due, due_in, options, market) if sold else Price(amount_minor=due, currency=due_in)
+
+    def buys(self, order: Order, charge: Charge, market: Market) -> Purpose:  # noqa: ARG002
+        """Return the escrow's money, whole."""
+        terms = _escrow(order).terms
+        return Purpose(
+            kind=self.kind,
+            goods_asset=terms.currency,
+            goods_minor=terms.amount_minor,
+            escrow_id=terms.escrow_id,
+            contract_id=terms.contract_id,
+        )
+
+    def readiness(self, payment: Payment) -> Readiness:
+        """Wait for the whole amount, and for what refunds and disputes leave of it.
+
+        Terms of before `fulfils_net` hand over what was received, whatever went back since.
+        """
+        amount, net = payment.terms.amount_minor, payment.received_minor - payment.reversed_minor
+        if net < amount:
+            return Readiness.SHORT
+        if not payment.terms.fulfils_net:
+            return Readiness.READY
+        disputed = any(dispute.counts for dispute in payment.disputes)
+        if net - payment.refunded_minor - payment.disputed_minor >= amount and not disputed:
+            return Readiness.READY
+        lost = any(dispute.status is DisputeStatus.LOST for dispute in payment.disputes)
+        refunded = sum(refund.amount_minor for refund in payment.refunds if refund.state is RefundState.SUCCEEDED)
+        return Readiness.FAILED if lost or net - refunded < amount else Readiness.WAITS
+
+    def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
+        """AskEscrow the escrow to take the money; a part of it is sent back.
+
+        An escrow that was asked is asked until it answers: it may have taken the money, whatever became of that since.
+        """
+        if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
+            return AskEscrow()
+        return SendBack("not all of it came in time")
+
+    def waiting_minor(self, payment: Payment) -> int:
+        """Return how much waits for the escrow; nothing where refunds take it from elsewhere."""
+        if not payment.terms.fulfils_net or payment.fulfilment is not Fulfilment.PENDING:
+            return 0
+        return self.held_minor(payment)
+
+    def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
+        """Return how much of what the provider takes back comes from what waits; nothing while the escrow is asked."""
+        if not payment.terms.takes_waiting_first or payment.fulfilling:
+            return 0
+        return min(goods_minor, self.waiting_minor(payment))
+
+    def held_minor(self, payment: Payment) -> int:
+        """Return what was given for the escrow and not taken from there before it had it.
+
+        What went back without being asked for here was taken from the organization.
+        """
+        return unreserved_minor(payment)
+
+    def is_refunded_when_gone(self, payment: Payment) -> bool:
+        """Refund what came, once that was the whole amount: a part of it goes to the organization."""
+        return payment.fulfilment is not Fulfilment.PENDING or self.readiness(payment) is not Readiness.SHORT
+
+    def must_freeze_escrow(self, payment: Payment) -> bool:
+        """Tell whether the escrow has money that was taken back or is about to be, and does not know it yet."""
+        if payment.fulfilment is not Fulfilment.DONE or payment.escrow_frozen:
+            return False
+        void = payment.received_minor - payment.reversed_minor < payment.terms.amount_minor
+        return void or any(dispute.counts for dispute in payment.disputes)
+
+    def subject(self, purpose: Purpose) -> Mapping[str, str | None]:
+        """Return the escrow's id."""
+        return {"escrow_id": purpose.escrow_id}
+
+    def describe(self, purpose: Purpose, subject: object = None) -> str:  # noqa: ARG002
+        """Name the escrow."""
+        return f"Escrow {purpose.escrow_id}"
+
+
+def unreserved_minor(payment: Payment) -> int:
+    """Return what was given for an escrow and not taken from there before the escrow had it."""
+    refunds = sum(refund.waiting_minor for refund in payment.refunds if refund.counts)
+    disputes = sum(dispute.waiting_minor for dispute in payment.disputes if dispute.counts)
+    return payment.granted_minor - refunds - disputes - sum(booked.waiting_minor for booked in payment.booked)
+
+
+def is_reserved(payment: Payment, escrow_id: str) -> bool:
+    """Tell whether the escrow may take the money: it is asked to, and nothing else has become of the money since.
+
+    Payments of before do not always note that they ask.
+    """
+    terms = payment.terms
+    asked = payment.fulfilling or not terms.takes_waiting_first
+    return terms.purpose.escrow_id == escrow_id and payment.fulfilment is Fulfilment.PENDING and asked
+
+
+# Events ---------------------------------------------------------------------------------------------------------------
+
+
+def fulfilment_started(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow is asked to take the money, before it is: from then on it may have it."""
+    after = replace(payment, fulfilling=True)
+    return _outcome(after, "fulfilment_started", at)
+
+
+def fulfilment_put_off(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow does not have the money, which so much happened to since that it is not asked now."""
+    after, returned = _returned_by_waiting(replace(payment, fulfilling=False))
+    return _outcome(after, "fulfilment_put_off", at, released=returned)
+
+
+def fulfilled(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow took the money; what came beyond its amount goes to the organization."""
+    after = replace(payment, fulfilment=Fulfilment.DONE, fulfilling=False)
+    surplus = unreserved_minor(payment) - payment.terms.purpose.goods_minor
+    return _outcome(after, "escrow_funded", at, released=max(0, surplus))
+
+
+def escrow_frozen(payment: Payment, *, at: datetime) -> Outcome:
+    """Note that the escrow is frozen because of the chargeback; an arbiter decides about what it still holds."""
+    return _outcome(replace(payment, escrow_frozen=True), "escrow_frozen", at)
+
+
+def escrow_not_frozen(payment: Payment, *, why: str, at: datetime) -> Outcome:
+    """Note that the escrow had ended before the chargeback, so that it holds nothing that could be frozen."""
+    return _outcome(replace(payment, escrow_frozen=True), "escrow_not_frozen", at, why=why)
+
+
+def _outcome(after: Payment, event: str, at: datetime, *, released: int = 0, **more: object) -> Outcome:
+    purpose = after.terms.purpose
+    released_by = PaymentPosting(kind=PaymentPostingKind.RELEASE, amount_minor=released, asset=purpose.goods_asset)
+    return numbered(
+        Outcome(
+            payment=after,
+            event=event,
+            actor=WORKFLOW,
+            moves=(released_by,) if released else (),
+            details={"escrow_id": purpose.escrow_id, **more},
+        ),
+        at,
+    )
+
+
+def _returned_by_waiting(payment: Payment) -> tuple[Payment, int]:
+    """Let what waits stand for what was taken elsewhere while the escrow was asked; returns how much of it."""
+    taken_elsewhere = taken(payment) - (payment.granted_minor - unreserved_minor(payment))
+    left = returned = RULES.taken_from_waiting(payment, taken_elsewhere)
+
+    def waiting(goods_minor: int, waiting_minor: int) -> int:
+        nonlocal left
+        part = min(left, goods_minor - waiting_minor)
+        left -= part
+        return waiting_minor + part
+
+    def of(part: P) -> P:
+        return replace(part, waiting_minor=waiting(part.goods_minor, part.waiting_minor)) if part.counts else part
+
+    booked = tuple(
+        replace(each, waiting_minor=waiting(-each.goods_minor, each.waiting_minor)) if each.goods_minor < 0 else each
+        for each in payment.booked
+    )
+    refunds, disputes = tuple(map(of, payment.refunds)), tuple(map(of, payment.disputes))
+    return replace(payment, refunds=refunds, disputes=disputes, booked=booked), returned
+
+
+def _escrow(order: Order) -> Escrow:
+    if not isinstance(order.subject, Escrow):
+        raise invalid("escrow_id", "Name the escrow to pay for in escrow_id.")
+    return order.subject
+
+
+def _mismatch(why: str) -> Conflict:
+    return Conflict(why, code="escrow.amount_mismatch")
+
+
+RULES = EscrowMoney()

@@ -1,0 +1,16 @@
+"""What each purpose of a payment does in a transaction, by the one table that tells them apart."""
+
+from collections.abc import Mapping
+
+from domain.payment.terms import PurposeKind
+from services.purposes.base import Alone, PurposeBooks
+from services.purposes.escrow import EscrowBooks
+from services.purposes.invoice import InvoiceBooks
+
+BOOKS: Mapping[PurposeKind, PurposeBooks] = {
+    PurposeKind.CREDITS: Alone(),
+    PurposeKind.ESCROW: EscrowBooks(),
+    PurposeKind.INVOICE: InvoiceBooks(),
+    PurposeKind.SLOT: Alone(),
+    PurposeKind.BALANCE: Alone(),
+}

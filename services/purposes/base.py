@@ -1,0 +1,71 @@
+"""What a payment's purpose does in a transaction; the rules stand under the same name in `domain/payment/purposes`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain.access import Actor
+from domain.accounts import Account
+from domain.payment import booking
+from domain.payment.state import Payment, PaymentPosting
+from domain.payment.terms import PaymentTerms
+from ledger.gateway import Ledger
+
+
+class Share(Protocol):
+    """What has a part in an event's moves; it stays locked until the transaction ends."""
+
+    def takes_part_in(self, move: PaymentPosting) -> bool:
+        """Tell whether it has a part in moves of this kind."""
+
+    async def share(
+        self, ledger: Ledger, event: PaymentEvent, move: PaymentPosting
+    ) -> tuple[PaymentPosting, list[booking.Transfer]]:
+        """Move its part; returns what is left to be moved as it would be without it."""
+
+    async def write(self, session: AsyncSession, event: PaymentEvent) -> None:
+        """Write what has become of it."""
+
+
+class PurposeBooks(Protocol):
+    """One purpose in the books. Nothing here commits."""
+
+    @property
+    def shares(self) -> bool:
+        """Whether an event's moves can be shared out, so that what was counted before them may change."""
+
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:
+        """Return what a request names, as the actor sees it, while it can be paid."""
+
+    async def share(self, session: AsyncSession, event: PaymentEvent) -> Share | None:
+        """Lock what has a part in the event's moves; None where nothing has."""
+
+    def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:
+        """Return the accounts that a share of the move can touch."""
+
+    async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
+        """Tell whether it has the money already that events take back from it; the payment is locked."""
+
+
+class Alone:
+    """A purpose that nothing but the payment itself takes part in."""
+
+    shares = False
+
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> object:  # noqa: ARG002
+        """Return what the request says."""
+        return named
+
+    async def share(self, session: AsyncSession, event: PaymentEvent) -> Share | None:  # noqa: ARG002
+        """Lock nothing."""
+        return None
+
+    def shared_accounts(self, terms: PaymentTerms, move: PaymentPosting) -> Sequence[Account]:  # noqa: ARG002
+        """Touch no other account."""
+        return ()
+
+    async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:  # noqa: ARG002
+        """Have nothing."""
+        return False

@@ -1,0 +1,41 @@
+"""An escrow in the transaction of a payment: which one can be funded, and whether it has the money."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import NotFound
+from domain.escrow.commands import payment_source
+from domain.escrow.state import Escrow
+from domain.payment.purposes.escrow import require_fundable
+from domain.payment.state import Fulfilment, Payment
+from repositories import escrow
+from services.purposes.base import Alone
+
+MISSING = "There is no such escrow."
+
+
+class EscrowBooks(Alone):
+    """The money of one escrow."""
+
+    async def subject(self, session: AsyncSession, actor: Actor, named: object) -> Escrow:
+        """Return an escrow that the actor can pay for now.
+
+        Raises:
+            NotFound: there is none that the actor sees.
+            Forbidden: others pay for it.
+            WrongState: it is not open.
+        """
+        row = await escrow.get(session, str(named))
+        if row is None:
+            raise NotFound(MISSING)
+        found = escrow.state_of(row)
+        require_fundable(found, actor)
+        return found
+
+    async def has_money(self, session: AsyncSession, stored: Payment, after: Payment) -> bool:
+        """Tell whether the escrow has taken the money; the run was told that it has not, and asks once more."""
+        escrow_id = stored.terms.purpose.escrow_id
+        if escrow_id is None or not stored.fulfilling or after.fulfilling or after.fulfilment is Fulfilment.DONE:
+            return False
+        row = await escrow.get(session, escrow_id)
+        return row is not None and escrow.state_of(row).funded_from == payment_source(stored.terms.payment_id)
