@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile test check fmt types bench faults migrate lock clean
+.PHONY: help run demo verify reconcile backup restore resume test check fmt types bench faults migrate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,15 @@ verify: $(READY) ## prove the books of the stack that runs
 
 reconcile: $(READY) ## compare the books of the stack that runs with its providers (ARGS="--provider stripe")
 	@exec $(BIN)/python -m dev.stack reconcile $(ARGS)
+
+backup: $(READY) ## back up the database of the stack that runs (ARGS="--to DIR")
+	@exec $(BIN)/python -m dev.stack backup $(ARGS)
+
+restore: $(READY) ## restore a database as of a moment, and prove it (ARGS="--from DIR --to DATA_DIR --at TIME")
+	@exec $(BIN)/python -m manage restore $(ARGS)
+
+resume: $(READY) ## have runs of the stack that runs go on from restored books (ARGS="--apply" does it)
+	@exec $(BIN)/python -m dev.stack resume $(ARGS)
 
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(ARGS)

@@ -59,6 +59,23 @@ def _probe(parser: Parser) -> None:
     parser.add_argument("url", metavar="URL", help="http://HOST:PORT/PATH")
 
 
+def _backup(parser: Parser) -> None:
+    parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="the folder of backups")
+    parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N, and their WAL")
+    _database_url(parser, "BURSAR_MIGRATION_DATABASE_URL, the owner's")
+
+
+def _restore(parser: Parser) -> None:
+    parser.add_argument("--from", type=Path, required=True, metavar="DIR", help="the folder of backups; only read")
+    parser.add_argument("--to", type=Path, required=True, metavar="DATA_DIR", help="an empty folder for the cluster")
+    parser.add_argument("--at", metavar="TIME", help="such as 2026-01-31T12:00:00Z; default: the latest")
+
+
+def _resume(parser: Parser) -> None:
+    parser.add_argument("--apply", action="store_true", help="do it; without, what would be done is printed")
+    parser.add_argument("--look", action="store_true", help="have all payments that await something look as well")
+
+
 def _nothing(parser: Parser) -> None:
     """Take no arguments."""
 
@@ -74,6 +91,11 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
         Command("probe", "succeed when an address answers 200", _probe),
+    ),
+    "backups": (
+        Command("backup", "take a base backup of the database's cluster", _backup),
+        Command("restore", "restore a cluster as of a moment, and prove its books", _restore),
+        Command("resume", "have runs go on from restored books", _resume),
     ),
 }
 

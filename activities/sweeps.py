@@ -5,6 +5,7 @@ A run that lives is asked for nothing and gets no event: the server answers that
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from temporalio import activity
@@ -43,7 +44,7 @@ class Sweeps:
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
-        return await self._page(message, escrow.overdue, _escrow)
+        return await self._page(message, escrow.overdue, partial(resumed_escrow, by=ESCROWS))
 
     @activity.defn(name="start_missing_payments")
     async def payments(self, message: SweepPage) -> Swept:
@@ -89,10 +90,10 @@ class Sweeps:
         return Swept(found=len(runs), started=sum(started), last=last)
 
 
-def _escrow(row: EscrowRow) -> Run:
-    by = Actor(principal=ESCROWS, role=Role.OPERATOR)
-    terms = escrow.state_of(row).terms
-    return escrow_run(EscrowInput(terms=terms, opened_by=by, command_id=ESCROWS, resume=True))
+def resumed_escrow(row: EscrowRow, by: str) -> Run:
+    """Return the run that goes on with an escrow from what the books hold; `by` is in whose name."""
+    actor, terms = Actor(principal=by, role=Role.OPERATOR), escrow.state_of(row).terms
+    return escrow_run(EscrowInput(terms=terms, opened_by=actor, command_id=by, resume=True))
 
 
 def _payment(row: PaymentRow) -> Run:

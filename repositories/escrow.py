@@ -141,6 +141,12 @@ async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: 
     )
 
 
+async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each escrow that the books know."""
+    query = select(EscrowRow.id, EscrowRow.version).where(EscrowRow.id.in_(escrow_ids))
+    return {row.id: row.version for row in await session.execute(query)}
+
+
 async def timeline(
     session: AsyncSession, escrow_id: str, *, after: int | None = None, limit: int | None = None
 ) -> Sequence[EscrowEventRow]:

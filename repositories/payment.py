@@ -55,6 +55,12 @@ async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
     return await session.get(PaymentRow, payment_id)
 
 
+async def versions(session: AsyncSession, payment_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each payment that the books know."""
+    query = select(PaymentRow.id, PaymentRow.version).where(PaymentRow.id.in_(payment_ids))
+    return {row.id: row.version for row in await session.execute(query)}
+
+
 async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
     """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
     payment, terms = event.payment, event.payment.terms

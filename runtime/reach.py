@@ -7,16 +7,25 @@ signal is for news that the run asks about itself.
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from temporalio.client import Client, WithStartWorkflowOperation
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.base import Message
-from contracts.queues import TASK_QUEUE, TASK_TIMEOUT
+from contracts.queues import TASK_QUEUE, TASK_TIMEOUT, cut_summary
 from contracts.runs import Run
 
 R = TypeVar("R")
+
+#: A task queue that no worker asks.
+NOBODYS_QUEUE = "nobody"
 
 
 async def update(
@@ -96,6 +105,50 @@ async def start_missing(client: Client, run: Run, *, rpc_timeout: timedelta | No
     except WorkflowAlreadyStartedError:
         return False
     return True
+
+
+async def known_version(client: Client, workflow_id: str, run_id: str, *, rpc_timeout: timedelta) -> int | None:
+    """Return the number of the latest event that an open run knows; None where it does not answer."""
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    try:
+        version: int = await handle.query("version", result_type=int, rpc_timeout=rpc_timeout)
+    except (WorkflowQueryFailedError, WorkflowQueryRejectedError, RPCError):
+        return None
+    return version
+
+
+async def status(client: Client, workflow_id: str, run_id: str | None = None) -> WorkflowExecutionStatus | None:
+    """Return how a run stands, the latest one where none is named; None where the server knows none."""
+    try:
+        return (await client.get_workflow_handle(workflow_id, run_id=run_id).describe()).status
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return None
+
+
+async def end(client: Client, workflow_id: str, run_id: str, *, reason: str) -> None:
+    """End a run without asking it, as a crash would; one that has ended is left as it is."""
+    try:
+        await client.get_workflow_handle(workflow_id, run_id=run_id).terminate(reason=reason)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+
+
+async def make_room(client: Client, workflow: str, workflow_id: str, *, reason: str) -> None:
+    """Let a run follow one that has completed where none may, and leave that one's history to be read.
+
+    What may follow only a lost run follows the one that is started here for nobody, and ended.
+    """
+    lost = await client.start_workflow(
+        workflow,
+        id=workflow_id,
+        task_queue=NOBODYS_QUEUE,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        static_summary=cut_summary(reason),
+    )
+    await end(client, workflow_id, str(lost.first_execution_run_id), reason=reason)
 
 
 def _options(run: Run) -> dict[str, Any]:

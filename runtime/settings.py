@@ -24,7 +24,8 @@ PREFIX = "BURSAR_"
 #: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.
 OF_THE_STACK = frozenset(
     {
-        *("BURSAR_DATA_DIR", "BURSAR_POSTGRES_BIN", "BURSAR_TEMPORAL_PORT", "BURSAR_TEMPORAL_UI_PORT"),
+        *("BURSAR_BACKUP_DIR", "BURSAR_DATA_DIR", "BURSAR_POSTGRES_BIN"),
+        *("BURSAR_TEMPORAL_PORT", "BURSAR_TEMPORAL_UI_PORT"),
         *("BURSAR_STRIPE_SANDBOX_PORT", "BURSAR_PAYPAL_SANDBOX_PORT", "BURSAR_CHAINS_SANDBOX_PORT"),
     }
 )

@@ -235,6 +235,11 @@ class Entity(ABC, Generic[In, S, E, W, R]):
             failure = ApplicationError(refusal.detail, *why, type=refusal.error_code, non_retryable=True)
             raise failure from refusal
 
+    @workflow.query(name="version")
+    def version(self) -> int:
+        """Return the number of the latest event that the run knows; only a restore sets the books behind it."""
+        return self._state.version
+
     # The books --------------------------------------------------------------------------------------------------------
 
     def _decided_from(self) -> str | None:

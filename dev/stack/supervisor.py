@@ -17,7 +17,7 @@ from pathlib import Path
 from dev.stack.claim import Claim, Ports, check_owner
 from dev.stack.migrate import migrate
 from dev.stack.parts import Part, PostgresPart, ServerPart, TemporalPart, WorkerPart, drop_cut_off_bytecode
-from dev.stack.postgres import Postgres
+from dev.stack.postgres import Postgres, backup_folder
 from dev.stack.process import Process, StackError, log_tail
 from dev.stack.sandboxes import SANDBOXES, Sandboxes
 from dev.stack.seed import Seed, write_private
@@ -104,7 +104,7 @@ class Stack:
         self.say = say
         logs = self.data_dir / "logs"
         self._extra_env = env or {}
-        self.postgres = Postgres(self.data_dir / "postgres", logs / "postgres.log")
+        self.postgres = Postgres(self.data_dir / "postgres", logs / "postgres.log", backups=backup_folder())
         self.temporal = Temporal(
             self.ports.temporal,
             logs / "temporal.log",

@@ -29,7 +29,8 @@ from runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {f"BURSAR_{name.upper()}" for name in Settings.model_fields}
-STACK_SETTINGS = {"BURSAR_DATA_DIR", "BURSAR_POSTGRES_BIN", *(variable(name) for name in Ports.__dataclass_fields__)}
+STACK_SETTINGS = {f"BURSAR_{name}" for name in ("BACKUP_DIR", "DATA_DIR", "POSTGRES_BIN")}
+STACK_SETTINGS |= {variable(name) for name in Ports.__dataclass_fields__}
 
 
 def read(path: str) -> str:

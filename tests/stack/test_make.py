@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
-    *("help", "run", "demo", "verify", "reconcile", "test", "check", "fmt", "types", "bench", "faults", "migrate"),
-    *("lock", "clean"),
+    *("help", "run", "demo", "verify", "reconcile", "backup", "restore", "resume", "test", "check", "fmt"),
+    *("types", "bench", "faults", "migrate", "lock", "clean"),
 ]
 
 pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="no make on this machine")
@@ -81,7 +81,7 @@ def test_ci_runs_both_the_checks_and_the_tests_and_fails_with_either(tmp_path: P
 
 
 def test_books_of_a_stack_that_does_not_run_cannot_be_proved_and_the_user_is_told_what_to_do(tmp_path: Path) -> None:
-    for verb in ("verify", "reconcile"):
+    for verb in ("verify", "backup"):
         done = subprocess.run(
             [sys.executable, "-m", "dev.stack", verb],
             cwd=ROOT,

@@ -9,7 +9,7 @@ import pytest
 
 from manage import GROUPS, main, make_parser
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [command for commands in GROUPS.values() for command in commands]
 
 

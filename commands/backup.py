@@ -1,0 +1,82 @@
+"""`manage backup`: a base backup of the whole cluster, verified, beside the WAL that the server archives.
+
+The server archives into the folder's `wal`, by its own `archive_command`. Whether it does so is tried out at the end.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from datetime import datetime
+
+import asyncpg
+
+from commands.backup_folder import BackupFolder
+from commands.base import connected
+from commands.cluster import connection_arguments, run_program
+from commands.failure import CommandFailed
+from commands.manifest import prove
+from runtime.settings import read_settings
+
+#: How long the server may take to archive a segment.
+ARCHIVED_WITHIN_SECONDS = 60.0
+
+
+def run(given: argparse.Namespace) -> int:
+    """Take a base backup; the status is 1 when the server archives no WAL into the folder."""
+    folder = BackupFolder(given.to.absolute())
+    url = given.database_url or read_settings().migration_database_url
+    if given.keep is not None and given.keep < 1:
+        raise CommandFailed("--keep takes 1 or more.")
+    database, owner, now = asyncio.run(connected(url, _place_and_time))
+    try:
+        unfinished = folder.new(now)
+        address, secret = connection_arguments(url)
+        run_program(
+            "pg_basebackup",
+            *("--pgdata", str(unfinished / "data"), "--dbname", address, "--no-password"),
+            *("--checkpoint", "fast", "--wal-method", "stream", "--manifest-checksums", "SHA256"),
+            env=secret,
+        )
+        prove(unfinished / "data")
+        ended_at = asyncio.run(connected(url, _place_and_time))[-1]
+        base = folder.finish(unfinished, now=now, ended_at=ended_at, database=database, owner=owner)
+        sys.stdout.write(f"backup {folder.path / base.name}, verified, of {ended_at:%Y-%m-%d %H:%M:%S} UTC\n")
+        for dropped in folder.drop_all_but(given.keep) if given.keep else []:
+            sys.stdout.write(f"removed {folder.path / dropped.name}\n")
+    except OSError as error:
+        raise CommandFailed(f"The backup cannot be written: {error}") from error
+    segment = asyncio.run(connected(url, _end_segment))
+    if _is_archived(folder, segment):
+        sys.stdout.write(f"WAL is archived in {folder.wal}: any later moment can be restored\n")
+        return 0
+    sys.stderr.write(
+        f"The server archived no WAL into {folder.wal}, so this backup restores to {ended_at:%Y-%m-%d %H:%M:%S} UTC "
+        "only: set archive_mode and archive_command (docs/runbooks/restoring-a-backup.md).\n"
+    )
+    return 1
+
+
+async def _place_and_time(connection: asyncpg.Connection) -> tuple[str, str, datetime]:
+    """Return the database, the role, and the server's time."""
+    row = await connection.fetchrow("SELECT current_database(), current_user, clock_timestamp()")
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
+async def _end_segment(connection: asyncpg.Connection) -> str | None:
+    """Have the server begin another segment of its WAL, and return the one that it archives now, if it archives."""
+    if await connection.fetchval("SHOW archive_mode") == "off":
+        return None
+    # A segment with nothing in it since the last switch is not ended.
+    await connection.execute("SELECT pg_logical_emit_message(false, 'bursar', 'backup')")
+    return str(await connection.fetchval("SELECT pg_walfile_name(pg_switch_wal())"))
+
+
+def _is_archived(folder: BackupFolder, segment: str | None) -> bool:
+    give_up_at = time.monotonic() + ARCHIVED_WITHIN_SECONDS
+    while segment is not None and time.monotonic() < give_up_at:
+        if (folder.wal / f"{segment}.gz").exists():
+            return True
+        time.sleep(0.1)
+    return False

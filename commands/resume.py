@@ -1,0 +1,306 @@
+"""`manage resume`: has the runs of escrows and payments go on from what the books hold, after the books were restored.
+
+A run may know events that the restored books lack, and its next one would be refused for ever. So it is ended, and
+another one begins from the books. Payments look at their provider then: what happened after the restored moment is
+found, and booked once. Whoever repeats the command finds nothing left to do.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.service import RPCError
+
+from activities.payment_signals import tell_payment
+from activities.sweeps import resumed_escrow
+from commands.base import asking_the_database
+from commands.failure import CommandFailed
+from contracts.queues import TASK_QUEUE
+from domain.ids import escrow_id_of
+from models.escrow import EscrowRow
+from models.payment import PaymentRow
+from repositories import escrow, payment
+from runtime import reach
+from runtime.database import Database
+from runtime.settings import read_settings
+from runtime.temporal import connect
+
+T = TypeVar("T")
+
+#: In whose name runs are ended and started.
+PRINCIPAL = "manage-resume"
+REASON = "The books were restored to a moment before what this run knows: another run goes on from them."
+#: How long Temporal is waited for, and how long a run may take to say what it knows.
+CONNECT_WITHIN = timedelta(seconds=10)
+ANSWER_WITHIN = timedelta(seconds=10)
+#: How long ago a worker that lives may have asked for work.
+POLLS_WITHIN = timedelta(minutes=2)
+SILENT = "it does not say what it knows: look at it, and terminate it if it stays so; one without a run is begun again"
+#: A run that has no event yet is left alone for so long: its first one is on its way into the books.
+OPENS_WITHIN = timedelta(minutes=1)
+#: How many runs are asked at once, and how many rows are read at once.
+AT_ONCE = 20
+PAGE = 100
+#: Later than whatever is due.
+FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A run that does not fit the books: what is wrong with it, what is done about it, and what does that.
+
+    Nothing is done about a run of which too little is known.
+    """
+
+    workflow_id: str
+    wrong: str
+    mended: str = ""
+    mend: Callable[[], Awaitable[object]] | None = None
+
+    def line(self, *, applied: bool) -> str:
+        """Write it for an operator."""
+        then = f"; {'' if applied else 'to be '}{self.mended}" if self.mend else ""
+        return f"{self.workflow_id}: {self.wrong}{then}"
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print what does not fit, and mend it where that is asked for; the status is 1 while something is not mended."""
+    with asking_the_database():
+        found, left = asyncio.run(_resume(apply=given.apply, look=given.look))
+    if not found:
+        sys.stdout.write("Every run fits the books, and none is missing.\n")
+    elif given.apply:
+        sys.stdout.write(f"{found - left} mended, {left} left.\n")
+    else:
+        sys.stdout.write(f"{found} found, nothing was changed: --apply mends them.\n")
+    return 1 if left else 0
+
+
+async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
+    """Print each finding once it is mended, or as it is; return how many there were, and how many are left."""
+    settings = read_settings()
+    database = Database(settings.database_url, settings.platform_database_url, pool_size=2)
+    found = left = 0
+    try:
+        client = await connect(settings, wait=CONNECT_WITHIN)
+        await require_worker(client)
+        async for finding in findings(client, database):
+            if apply and finding.mend:
+                await finding.mend()
+            sys.stdout.write(f"{finding.line(applied=apply)}\n")
+            found += 1
+            left += not (apply and finding.mend)
+        if look and apply:
+            await have_payments_look(client, database)
+    except (RuntimeError, RPCError) as error:
+        raise CommandFailed(f"Temporal does not answer: {error}") from error
+    finally:
+        await database.close()
+    return found, left
+
+
+async def require_worker(client: Client) -> None:
+    """Have runs be able to say what they know.
+
+    Raises:
+        CommandFailed: no worker runs.
+    """
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=TASK_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+    )
+    # The server remembers a worker for five minutes, and one that lives asks again each minute.
+    since = datetime.now(UTC) - POLLS_WITHIN
+    if not any(poller.last_access_time.ToDatetime(UTC) > since for poller in answer.pollers):
+        raise CommandFailed("No worker runs: start one, so that runs can say what they know.")
+
+
+async def findings(client: Client, database: Database) -> AsyncIterator[Finding]:
+    """Find what does not fit: runs ahead of the books or unknown to them, ends that were lost, runs that are missing.
+
+    Raises:
+        RPCError: Temporal does not answer.
+    """
+    for entities in (_Escrows(client, database), _Payments(client, database)):
+        async for finding in _ahead(client, database, entities):
+            yield finding
+        async for finding in _missing(client, database, entities):
+            yield finding
+    async for finding in _blocked(client, database):
+        yield finding
+
+
+async def have_payments_look(client: Client, database: Database) -> None:
+    """Have every payment that awaits something look at its provider now, and not when it would by itself."""
+    payments = _Payments(client, database)
+    async for page in _awaiting(database, payments):
+        await _at_once(payments.begin(payment_id) for payment_id, _ in page)
+
+
+class _Escrows:
+    """How the runs of escrows are found and begun again."""
+
+    workflow = "escrow"
+
+    def __init__(self, client: Client, database: Database) -> None:
+        self._client = client
+        self._database = database
+
+    def id_of(self, workflow_id: str) -> str:
+        return escrow_id_of(workflow_id.partition("/")[2])
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await escrow.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[EscrowRow]:
+        """Return a page of those that have not ended: each of them has a deadline."""
+        return await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
+
+    async def begin(self, escrow_id: str) -> None:
+        """Start the run of one that has not ended, also behind one that ended it for books that are lost."""
+        async with self._database.platform() as session:
+            row = await escrow.get(session, escrow_id)
+            if row is None or row.next_deadline_at is None:
+                return
+            resumed = resumed_escrow(row, PRINCIPAL)
+        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
+
+
+class _Payments:
+    """How the runs of payments are found and begun again."""
+
+    workflow = "payment"
+
+    def __init__(self, client: Client, database: Database) -> None:
+        self._client = client
+        self._database = database
+
+    def id_of(self, workflow_id: str) -> str:
+        return workflow_id.partition("/")[2]
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await payment.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[PaymentRow]:
+        """Return a page of those that await something of their payer, their provider or what they are for."""
+        return await payment.stranded(session, before=FAR, after=after, limit=PAGE)
+
+    async def begin(self, payment_id: str) -> None:
+        """Start the run of one and have it look at its provider."""
+        async with self._database.platform() as session:
+            row = await payment.get(session, payment_id)
+            if row is None:
+                return
+            terms = payment.state_of(row).terms
+        await tell_payment(self._client, terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{payment_id}")
+
+
+async def _ahead(client: Client, database: Database, entities: _Escrows | _Payments) -> AsyncIterator[Finding]:
+    """Find open runs that know more than the books, that the books do not know, or that do not answer."""
+    async for runs in _listed(client, f'WorkflowType = "{entities.workflow}" AND ExecutionStatus = "Running"'):
+        ids = [entities.id_of(run.id) for run in runs]
+        knows = await _at_once(_known(client, run) for run in runs)
+        # Read after the runs were asked: what they write meanwhile puts the books ahead of them, never behind.
+        async with database.platform() as session:
+            booked = await entities.versions(session, ids)
+        for run, entity_id, known in zip(runs, ids, knows, strict=True):
+            again = partial(_again, client, run, entities, entity_id)
+            finding = _misfit(run, known, booked.get(entity_id), again)
+            # The list is a little behind: what was ended just now is still in it.
+            if finding and await reach.status(client, run.id, run.run_id) is WorkflowExecutionStatus.RUNNING:
+                yield finding
+
+
+def _misfit(
+    run: WorkflowExecution, known: int | None, booked: int | None, again: Callable[[], Awaitable[object]]
+) -> Finding | None:
+    """Compare what an open run knows with what the books know of it."""
+    if booked is None:
+        opening = known == 0 and datetime.now(UTC) - run.start_time < OPENS_WITHIN
+        return None if opening else Finding(run.id, "the books do not know it", "ended", again)
+    if known is None:
+        return Finding(run.id, SILENT)
+    if known <= booked:
+        return None
+    wrong = f"it knows event {known}, the books know {booked}"
+    return Finding(run.id, wrong, "ended and begun again from the books", again)
+
+
+async def _again(client: Client, run: WorkflowExecution, entities: _Escrows | _Payments, entity_id: str) -> None:
+    await reach.end(client, run.id, run.run_id, reason=REASON)
+    await entities.begin(entity_id)
+
+
+async def _missing(client: Client, database: Database, entities: _Escrows | _Payments) -> AsyncIterator[Finding]:
+    """Find what awaits something and has no run."""
+    async for page in _awaiting(database, entities):
+        latest = await _at_once(reach.status(client, workflow_id) for _, workflow_id in page)
+        for (entity_id, workflow_id), status in zip(page, latest, strict=True):
+            if status is not WorkflowExecutionStatus.RUNNING:
+                yield Finding(workflow_id, "it has no run", "begun from the books", partial(entities.begin, entity_id))
+
+
+async def _awaiting(database: Database, entities: _Escrows | _Payments) -> AsyncIterator[list[tuple[str, str]]]:
+    """Read what awaits something by pages: ids, and ids of their runs."""
+    last = ""
+    while True:
+        async with database.platform() as session:
+            page = [(row.id, row.workflow_id) for row in await entities.awaiting(session, last)]
+        if not page:
+            return
+        yield page
+        last = page[-1][0]
+
+
+async def _blocked(client: Client, database: Database) -> AsyncIterator[Finding]:
+    """Find completed runs of escrows that the books do not know: their contract could never have an escrow again."""
+    async for runs in _listed(client, 'WorkflowType = "escrow" AND ExecutionStatus = "Completed"'):
+        ids = [escrow_id_of(run.id.partition("/")[2]) for run in runs]
+        async with database.platform() as session:
+            booked = await escrow.versions(session, ids)
+        for run, escrow_id in zip(runs, ids, strict=True):
+            # The latest run counts: one may have followed it already.
+            if escrow_id not in booked and await reach.status(client, run.id) is WorkflowExecutionStatus.COMPLETED:
+                room = partial(reach.make_room, client, run.workflow_type, run.id, reason=REASON)
+                yield Finding(run.id, "it has completed, and the books do not know it", "followed by others", room)
+
+
+async def _listed(client: Client, query: str) -> AsyncIterator[list[WorkflowExecution]]:
+    """List runs by pages."""
+    page: list[WorkflowExecution] = []
+    async for run in client.list_workflows(query):
+        page.append(run)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+async def _known(client: Client, run: WorkflowExecution) -> int | None:
+    return await reach.known_version(client, run.id, run.run_id, rpc_timeout=ANSWER_WITHIN)
+
+
+async def _at_once(asking: Iterable[Awaitable[T]]) -> list[T]:
+    """Wait for all of them, a bounded number at once."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def one(question: Awaitable[T]) -> T:
+        async with free:
+            return await question
+
+    return await asyncio.gather(*(one(question) for question in asking))

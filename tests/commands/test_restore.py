@@ -1,0 +1,176 @@
+"""The books are set back to a moment of the past, and everything that happened after it is met again."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from commands.backup_folder import BackupFolder
+from dev.stack.migrate import migrate
+from dev.stack.postgres import running_postgres
+from dev.stack.temporal import Temporal, free_port, start_temporal
+from domain.payment.state import PaymentStatus, RefundState
+from manage import main
+from runtime.settings import Settings
+from runtime.temporal import connect, ensure_search_attributes
+from tests.conftest import DatabaseUrls
+from tests.workflows.conftest import Job, Stage, stage_on
+from tests.workflows.payment_driver import PaymentDriver, till
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal]
+FAST = {"fsync": "off"}
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that the account of PostgreSQL can reach, whoever else runs tests on this machine."""
+    with tempfile.TemporaryDirectory(prefix="bursar-restore-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.fixture
+async def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WorkflowEnvironment]:
+    temporal = Temporal(free_port(), home / "temporal.log")
+    server = await asyncio.to_thread(start_temporal, temporal)
+    monkeypatch.setenv("BURSAR_TEMPORAL_ADDRESS", temporal.address)
+    client = await connect(Settings(temporal_address=temporal.address))
+    await ensure_search_attributes(client)
+    yield WorkflowEnvironment.from_client(client)
+    server.kill()
+
+
+@contextmanager
+def served(home: Path, monkeypatch: pytest.MonkeyPatch, backups: BackupFolder | None = None) -> Iterator[DatabaseUrls]:
+    """Run the cluster in `home`, which is what the settings name."""
+    with running_postgres(home, FAST, backups=backups) as postgres:
+        postgres.ensure_database("bursar")
+        urls = DatabaseUrls(*(postgres.url(role, "bursar") for role in ("postgres", "bursar_api", "bursar_platform")))
+        for name, url in zip(("MIGRATION_DATABASE", "DATABASE", "PLATFORM_DATABASE"), vars(urls).values(), strict=True):
+            monkeypatch.setenv(f"BURSAR_{name}_URL", url)
+        yield urls
+
+
+async def manage(*arguments: str | Path) -> int:
+    return await asyncio.to_thread(main, [str(argument) for argument in arguments])
+
+
+async def now(urls: DatabaseUrls) -> str:
+    connection = await asyncpg.connect(urls.owner)
+    moment = await connection.fetchval("SELECT clock_timestamp()")
+    await connection.close()
+    return str(moment.isoformat())
+
+
+async def run_id(made: Job | PaymentDriver) -> str:
+    return str((await made.handle.describe()).run_id)
+
+
+class Before:
+    """What there is at the moment that is restored, and what becomes of it after."""
+
+    async def begin(self, stage: Stage) -> None:
+        self.released, self.delivered, self.untouched = [await (await stage.award()).funded() for _ in range(3)]
+        self.opened, self.cancelled = [await stage.award() for _ in range(2)]
+        self.unpaid, self.refunded = await till(stage), await till(stage, method_ref="pm_ok")
+        for made in (self.unpaid, self.refunded):
+            await made.create()
+
+    async def go_on(self, stage: Stage) -> None:
+        for job in (self.released, self.delivered):
+            await job.send("deliver", job.bot)
+        await self.released.send("approve", self.released.procurement)
+        await self.released.send("approve", self.released.finance)
+        assert await self.released.end() == "released"
+        await self.opened.funded()
+        await self.cancelled.open()
+        await self.cancelled.send("cancel", self.cancelled.procurement)
+        assert await self.cancelled.end() == "cancelled"
+        self.unpaid.there.pay()
+        assert (await self.unpaid.told()).status is PaymentStatus.SUCCEEDED
+        await self.refunded.send("refund", amount_minor=400)
+        self.unknown = await till(stage, method_ref="pm_ok")
+        await self.unknown.create()
+
+    @property
+    def all(self) -> list[Job | PaymentDriver]:
+        return [made for made in vars(self).values() if isinstance(made, Job | PaymentDriver)]
+
+    def on(self, stage: Stage) -> "Before":
+        moved = Before()
+        vars(moved).update({name: replace(made, stage=stage) for name, made in vars(self).items()})
+        return moved
+
+
+@pytest.mark.timeout(180)
+async def test_books_that_were_set_back_go_on_with_every_run_and_find_what_providers_did(
+    home: Path,
+    environment: WorkflowEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backups, made = BackupFolder(home / "backups"), Before()
+    with served(home / "lost", monkeypatch, backups) as urls:
+        await asyncio.to_thread(migrate, urls.owner)
+        assert await manage("resume") == 2
+        assert "No worker runs" in capsys.readouterr().err
+        async with stage_on(environment, urls) as stage:
+            assert await manage("backup", "--to", backups.path) == 0
+            await made.begin(stage)
+            moment = await now(urls)
+            await made.go_on(stage)
+            assert await manage("backup", "--to", backups.path) == 0
+
+    restored = home / "restored"
+    assert await manage("restore", "--from", backups.path, "--to", restored / "cluster", "--at", moment) == 0
+    assert await manage("restore", "--from", backups.path, "--to", restored / "cluster") == 2
+    said = capsys.readouterr()
+    assert f"restored {backups.path / backups.bases()[0].name}" in said.out
+    assert "is not empty" in said.err
+
+    with served(restored, monkeypatch) as urls:
+        async with stage_on(environment, urls, fake=stage.fake) as again:
+            await met_again(made.on(again), capsys)
+
+
+async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = {one.handle.id: await run_id(one) for one in made.all}
+    assert await manage("resume") == 1
+    found = capsys.readouterr().out
+    assert {one.handle.id: await run_id(one) for one in made.all} == runs
+    assert await manage("resume", "--apply", "--look") == 0
+    assert await manage("resume") == 0
+    for one, wrong in (
+        (made.released, "it has no run"),
+        (made.delivered, "it knows event 3, the books know 2"),
+        (made.opened, "the books do not know it"),
+        (made.cancelled, "it has completed, and the books do not know it"),
+        (made.refunded, "it knows event"),
+        (made.unknown, "the books do not know it"),
+    ):
+        assert f"{one.handle.id}: {wrong}" in found
+    assert f"{made.untouched.handle.id}:" not in found
+    assert await run_id(made.untouched) == runs[made.untouched.handle.id]
+
+    for job in (made.released, made.delivered):
+        assert await job.kinds() == ["opened", "funded"]
+        await job.send("deliver", job.bot)
+        await job.send("approve", job.procurement)
+        await job.send("approve", job.finance)
+        assert await job.end() == "released"
+    for job in (made.opened, made.cancelled):
+        await job.funded()
+        assert await job.money() == {"payer": 50_000_000, "escrow": 50_000_000, "payee": 0}
+
+    assert (await made.unpaid.until("succeeded")).received_minor == 1000
+    assert await made.unpaid.money() == {"wallet": 100_000_000, "own": 0, "debt": 0}
+    state = await made.refunded.until("partially_refunded")
+    assert [(refund.amount_minor, refund.state) for refund in state.refunds] == [(400, RefundState.SUCCEEDED)]
+    assert await made.refunded.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
+    assert len(made.refunded.there.refunds) == 1
