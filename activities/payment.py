@@ -41,6 +41,7 @@ from repositories import (
 )
 from repositories import credit_lot as lots
 from runtime.database import Database, driver_connection
+from runtime.metrics import PaymentFailures
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
@@ -61,6 +62,9 @@ ALERTED = {
     "overdue": "A payment is neither paid nor ended long after its time",
 }
 
+#: Where events of a payment that was refused have the provider's code for it.
+DECLINE_CODE = {"declined": "decline", "refused": "code"}
+
 #: What gives the organization what was bought and is not needed for its purpose.
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
@@ -75,6 +79,7 @@ class PaymentActivities:
         """
         self._database = database
         self._seals = Seals("payment", required=sealed_signals)
+        self._failures = PaymentFailures()
 
     @activity.defn(name="record_payment")
     async def record(self, message: RecordPayment) -> RecordedPayment:
@@ -95,7 +100,9 @@ class PaymentActivities:
         require_local()
         try:
             async with self._database.platform() as session:
-                return await self._write(session, message)
+                recorded = await self._write(session, message)
+            self._count_failures(message, recorded)
+            return recorded
         except WrongInvoiceState as refusal:
             return RecordedPayment(applied=False, declined=Declined.of(refusal))
         except InsufficientFunds as refusal:
@@ -289,6 +296,12 @@ class PaymentActivities:
             await audit.record(
                 session, actor, f"payment.{event.event}", terms.payment_id, dict(event.details), terms.org_id
             )
+
+    def _count_failures(self, message: RecordPayment, recorded: RecordedPayment) -> None:
+        for event in message.events if recorded.applied else ():
+            code = event.details.get(DECLINE_CODE.get(event.event, ""))
+            if isinstance(code, str):
+                self._failures.count(activity.metric_meter(), message.provider, code)
 
     async def _alert(self, message: RecordPayment, why: str) -> None:
         terms = message.events[0].payment.terms

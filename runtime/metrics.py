@@ -7,6 +7,7 @@ that HTTP defines, and what matched no route is `unmatched`.
 import asyncio
 import logging
 import math
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 from starlette.types import Scope
+from temporalio.common import MetricMeter
 from temporalio.runtime import (
     LogForwardingConfig,
     LoggingConfig,
@@ -41,6 +43,8 @@ BUCKETS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 RENDERED_SECONDS = 1.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNMATCHED = "unmatched"
+OTHER_CODE = "other"
+_DECLINE_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class ApiMetrics:
@@ -190,6 +194,30 @@ def _outcome(counter: Counter, command: str) -> Iterator[None]:
         raise
     finally:
         counter.labels(command, outcome).inc()
+
+
+class PaymentFailures:
+    """Counts the payments that a provider or a bank refused, on the meter of the worker that books them.
+
+    A code is the provider's word. So that no provider can make as many series as it likes, a process tells the first
+    hundred codes apart and counts the others as `other`, with those that are no plain word.
+    """
+
+    NAME = "bursar_payment_failures"
+    MOST_CODES = 100
+
+    def __init__(self) -> None:
+        """Begin without codes."""
+        self._codes: set[tuple[str, str]] = set()
+
+    def count(self, meter: MetricMeter, provider: str, code: str) -> None:
+        """Count one failure; the provider's name is one of ours."""
+        known = (provider, code) in self._codes
+        if not known and _DECLINE_CODE.fullmatch(code) and len(self._codes) < self.MOST_CODES:
+            self._codes.add((provider, code))
+            known = True
+        counter = meter.create_counter(self.NAME, "Payments that were refused, by provider and decline code.")
+        counter.add(1, {"provider": provider, "code": code if known else OTHER_CODE})
 
 
 def route_template(scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from temporalio.common import MetricMeter
 from temporalio.testing import ActivityEnvironment
 
 from activities.payment import PaymentActivities
@@ -11,10 +12,13 @@ from runtime.database import Database
 from tests.support.runs import payment_message
 
 
-async def record(database: Database, outcome: Outcome, attempt: int = 1) -> RecordedPayment:
+async def record(
+    database: Database, outcome: Outcome, attempt: int = 1, meter: MetricMeter = MetricMeter.noop
+) -> RecordedPayment:
     payment, at = outcome.payment, outcome.payment.updated_at
     command_id = payment.terms.payment_id if outcome.event == "created" else None
     message = await payment_message(database, PaymentEvent.of(outcome, at=at, command_id=command_id), at=at)
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt, is_local=True)
+    environment.metric_meter = meter
     return await environment.run(PaymentActivities(database).record, message)

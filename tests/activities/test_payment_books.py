@@ -1,6 +1,8 @@
 """What the books say to events that they cannot take: a person is told, and nothing is written."""
 
 import dataclasses
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import insert, select
@@ -10,6 +12,7 @@ from activities.payment import SPENT_MEANWHILE
 from domain.access import Actor, Role
 from domain.money import CREDIT
 from domain.payment import commands
+from domain.payment.snapshot import Decline
 from domain.payment.state import Outcome, PaymentPosting, PaymentPostingKind
 from models.alert import Alert
 from models.organization import Organization
@@ -83,3 +86,33 @@ async def test_alert_of_an_event_that_was_refused_closes_when_the_books_take_it(
     async with database.platform() as session:
         (alert,) = await session.scalars(select(Alert).where(Alert.subject == outcome.payment.terms.payment_id))
     assert (alert.kind, alert.acknowledged_by) == ("payment.books_refused", "books")
+
+
+class CountingMeter:
+    """Counts what activities count; only what they use of a meter."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, ...]] = Counter()
+
+    def with_additional_attributes(self, _attributes: object) -> "CountingMeter":
+        return self
+
+    def create_counter(self, name: str, _description: str) -> SimpleNamespace:
+        def add(value: int, attributes: dict[str, str]) -> None:
+            self.counts[name, *attributes.values()] += value
+
+        return SimpleNamespace(add=add)
+
+
+async def test_a_refused_payment_is_counted_once_and_only_when_it_is_booked(database: Database):
+    outcome, meter = await opened(database), CountingMeter()
+    await record(database, outcome, meter=meter)
+    why = Decline(code="insufficient_funds", detail="Your card has insufficient funds.")
+    refused = commands.refused(outcome.payment, decline=why, at=outcome.payment.updated_at)
+    short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
+    unbooked = dataclasses.replace(refused, moves=(short,))
+    with pytest.raises(BooksRefused):
+        await record(database, unbooked, meter=meter)
+    for _ in range(2):
+        await record(database, refused, meter=meter)
+    assert meter.counts == {("bursar_payment_failures", refused.payment.terms.provider, "insufficient_funds"): 1}

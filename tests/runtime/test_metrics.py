@@ -17,7 +17,7 @@ from api.middleware import Edge
 from dev.stack.temporal import free_port
 from domain.errors import InsufficientFunds
 from runtime.identity import new_id
-from runtime.metrics import RENDERED_SECONDS, ApiMetrics, client_runtime, worker_runtime
+from runtime.metrics import RENDERED_SECONDS, ApiMetrics, PaymentFailures, client_runtime, worker_runtime
 from runtime.settings import Settings
 from runtime.temporal import connect
 from tests.runtime.sample import Books, Pay, SampleWorkflow
@@ -192,6 +192,28 @@ def test_occupied_metrics_port_is_a_clear_error() -> None:
         port = occupied.getsockname()[1]
         with pytest.raises(RuntimeError, match=f"metrics cannot be served on 127.0.0.1:{port}"):
             worker_runtime(Settings(worker_metrics_port=port))
+
+
+async def test_payment_failures_are_served_by_the_worker_with_a_bounded_number_of_codes() -> None:
+    port = free_port()
+    runtime = worker_runtime(Settings(worker_metrics_port=port))
+    meter = runtime.metric_meter
+    failures = PaymentFailures()
+    for number in range(PaymentFailures.MOST_CODES + 20):
+        failures.count(meter, "stripe", f"code_{number}")
+    failures.count(meter, "stripe", "code_0")
+    failures.count(meter, "paypal", 'a "sentence"')
+    async with httpx2.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{port}/metrics")
+    counted = {
+        (dict(labels)["provider"], dict(labels)["code"]): value
+        for (name, labels), value in samples(answer.text).items()
+        if name == "bursar_payment_failures_total"
+    }
+    assert counted["stripe", "code_0"] == 2
+    assert counted["stripe", "other"] == 20
+    assert counted["paypal", "other"] == 1
+    assert len(counted) == PaymentFailures.MOST_CODES + 2
 
 
 def test_port_zero_serves_no_metrics() -> None:
