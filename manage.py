@@ -55,6 +55,13 @@ def _temporal(parser: Parser) -> None:
     actions.add_parser("ensure", help="register the search attributes that the namespace lacks")
 
 
+def _rollout(parser: Parser) -> None:
+    parser.add_argument("build_id", nargs="?", metavar="BUILD_ID", help="default: BURSAR_BUILD_ID")
+    parser.add_argument(
+        "--wait", type=float, default=60.0, metavar="SECONDS", help="how long its workers may take; default: 60"
+    )
+
+
 def _probe(parser: Parser) -> None:
     parser.add_argument("url", metavar="URL", help="http://HOST:PORT/PATH")
 
@@ -90,6 +97,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("operator-key", "make the first operator's key", _operator_key),
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
+        Command("rollout", "give the work to a build of the worker", _rollout),
         Command("probe", "succeed when an address answers 200", _probe),
     ),
     "backups": (

@@ -21,7 +21,7 @@ from activities.payment_providers import ProviderActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.sweeps import Sweeps
 from composition import make_providers
-from contracts.queues import TASK_QUEUE
+from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from providers.payments.registry import Providers
 from runtime import logs, metrics
 from runtime.database import Database
@@ -162,7 +162,7 @@ def make_worker(
 
 def _deployment(build_id: str) -> WorkerDeploymentConfig:
     return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(deployment_name="bursar", build_id=build_id),
+        version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT, build_id=build_id),
         use_worker_versioning=True,
         default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
     )

@@ -85,3 +85,7 @@ def cut_summary(text: str) -> str:
     if len(raw) <= MAX_SUMMARY_BYTES:
         return text
     return raw[: MAX_SUMMARY_BYTES - 3].decode(errors="ignore") + "…"
+
+
+#: The deployment of all workers. Its versions are their build ids.
+DEPLOYMENT = "bursar"

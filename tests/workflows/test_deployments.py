@@ -1,19 +1,21 @@
 """Workers of a versioned deployment, and workers with encryption keys, run the same escrows."""
 
+import asyncio
 import base64
 import json
 
 import pytest
 from pydantic import SecretStr
-from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
-from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from commands.failure import CommandFailed
+from commands.rollout import make_current
 from contracts import search_attributes
 from dev.stack.temporal import find_temporal
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.workflows.conftest import stage_on
+from worker import make_worker
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 
@@ -28,29 +30,56 @@ async def server(settings: Settings) -> WorkflowEnvironment:
     )
 
 
-async def make_current(client, build_id: str) -> None:
-    """Route work to the version; the server knows it once a worker of it has polled."""
-    request = SetWorkerDeploymentCurrentVersionRequest(
-        namespace=client.namespace, deployment_name="bursar", build_id=build_id, identity="test"
-    )
-    for _ in range(200):
-        try:
-            await client.workflow_service.set_worker_deployment_current_version(request)
-        except RPCError as error:
-            if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
-                raise
-        else:
-            return
-    raise AssertionError("no worker of the version appeared")
+async def builds(handle) -> list[str]:
+    """Return the builds that moved the run, in order, each once."""
+    found: list[str] = []
+    async for event in handle.fetch_history_events():
+        moved = event.workflow_task_completed_event_attributes.deployment_version.build_id
+        if moved and moved not in found:
+            found.append(moved)
+    return found
 
 
 async def test_a_versioned_worker_gets_work_once_its_version_is_current(database_urls):
     environment = await server(Settings())
     async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
-        await make_current(stage.client, "build-1")
+        assert await make_current(stage.client, "build-1", wait=30) == ""
         job = await (await stage.award()).delivered()
         await job.send("validate", job.validator, score_e4=9000)
         assert await job.end() == "released"
+
+
+async def test_runs_move_to_the_build_that_is_rolled_out_and_stay_with_the_old_one_until_then(database_urls):
+    environment = await server(Settings())
+    async with environment, stage_on(environment, database_urls, build_id="build-1") as stage:
+        await make_current(stage.client, "build-1", wait=30)
+        job = await (await stage.award()).delivered()
+        async with make_worker(stage.client, stage.database, build_id="build-2"):
+            with pytest.raises(CommandFailed, match="build-3 does not become current"):
+                await make_current(stage.client, "build-3", wait=0)
+            other = await (await stage.award()).delivered()
+            assert [await builds(run.handle) for run in (job, other)] == [["build-1"], ["build-1"]]
+            assert [await make_current(stage.client, "build-2", wait=30) for _ in range(2)] == ["build-1", "build-2"]
+            for run in (job, other):
+                await run.send("validate", run.validator, score_e4=9000)
+                assert await run.end() == "released"
+                assert await builds(run.handle) == ["build-1", "build-2"]
+
+
+async def test_work_goes_on_while_the_old_worker_stops(database_urls):
+    environment = await server(Settings())
+    async with environment, stage_on(environment, database_urls) as stage:
+        old = make_worker(stage.client, stage.database, build_id="build-1")
+        running = asyncio.create_task(old.run())
+        await make_current(stage.client, "build-1", wait=30)
+        jobs = [await (await stage.award()).delivered() for _ in range(3)]
+        async with make_worker(stage.client, stage.database, build_id="build-2"):
+            await make_current(stage.client, "build-2", wait=30)
+            sent = [asyncio.create_task(job.send("validate", job.validator, score_e4=9000)) for job in jobs]
+            await old.shutdown()
+            await running
+            await asyncio.gather(*sent)
+            assert [await job.end() for job in jobs] == ["released"] * 3
 
 
 async def test_with_keys_nothing_of_a_run_is_readable_and_plain_signals_still_arrive(database_urls):
