@@ -27,6 +27,8 @@ COPY services services
 COPY workflows workflows
 COPY docs/errors.md docs/errors.md
 COPY alembic.ini composition.py manage.py server.py worker.py ./
+# The file system is read-only where it runs, so each start would compile all of this again.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001
 EXPOSE 8000
 CMD ["python", "server.py"]

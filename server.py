@@ -10,7 +10,6 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, create_private_app
-from api.protocol import BoundedProtocol
 from composition import make_providers
 from runtime import logs
 from runtime.database import Database
@@ -25,7 +24,7 @@ def serving(settings: Settings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "loop": "none",
-        "http": BoundedProtocol,
+        "http": "httptools",
         "limit_concurrency": settings.limit_concurrency,
         "proxy_headers": settings.trusted_proxies is not None,
         "forwarded_allow_ips": settings.trusted_proxies or "",

@@ -1,0 +1,271 @@
+"""What the compose file starts, for whom, and whether it fits: read as Compose reads it, without an engine."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy.pool import QueuePool
+from starlette.routing import Route
+
+from api.app import create_app
+from api.auth import current_actor
+from api.codec import codec_router
+from api.deps import Deps
+from api.pool import StatementPool
+from api.v1 import PRIVATE_ROOT_ROUTERS
+from dev.stack.temporal import find_temporal
+from runtime.database import Database
+from runtime.settings import Settings, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
+#: The flags in the head of a compiled file whose source is never looked at (PEP 552).
+UNCHECKED_HASH = bytes([1, 0, 0, 0])
+PRODUCT = {"api", "worker", "migrate", "rollout"}
+ELSEWHERE = {
+    "COMPOSE_PROFILES": "",
+    "BURSAR_DATABASE_URL": "postgresql://bursar_api:a@db.internal:5432/bursar?sslmode=require",
+    "BURSAR_PLATFORM_DATABASE_URL": "postgresql://bursar_platform:b@db.internal:5432/bursar?sslmode=require",
+    "BURSAR_MIGRATION_DATABASE_URL": "postgresql://owner:c@db.internal:5432/bursar?sslmode=require",
+    "BURSAR_TEMPORAL_ADDRESS": "bursar.a1b2c.tmprl.cloud:7233",
+    "BURSAR_TEMPORAL_TLS": "true",
+    "BURSAR_TEMPORAL_API_KEY": "key",
+}
+
+
+def interpolated(text: str, given: dict[str, str]) -> str:
+    """Replace `${NAME}` and `${NAME:-default}`, innermost first, as the Compose Specification says."""
+    pattern = re.compile(r"\$\{([A-Z_]+)(?::-([^${}]*))?\}")
+    while found := pattern.search(text):
+        value = given.get(found[1]) or (found[2] or "")
+        text = text[: found.start()] + value + text[found.end() :]
+    return text
+
+
+def environment(name: str, given: dict[str, str]) -> dict[str, str]:
+    return {key: interpolated(str(value), given) for key, value in SERVICES[name]["environment"].items()}
+
+
+def started(profiles: str) -> set[str]:
+    chosen = {name for name in profiles.split(",") if name}
+    return {name for name, service in SERVICES.items() if chosen >= set(service.get("profiles", ()))}
+
+
+def test_interpolation_is_that_of_compose() -> None:
+    assert interpolated("${A:-x${B:-}y}@${C}", {"B": "b"}) == "xby@"
+    assert interpolated("${A:-x${B:-}y}", {"A": "a"}) == "a"
+
+
+def test_only_the_proxy_is_published() -> None:
+    assert {name for name, service in SERVICES.items() if "ports" in service} == {"proxy"}
+
+
+def test_proxy_reaches_neither_postgresql_nor_temporal() -> None:
+    beside = {name for name, service in SERVICES.items() if "edge" in service["networks"]}
+    assert beside == {"proxy", "api", "temporal-ui"}
+    assert SERVICES["proxy"]["networks"] == ["edge"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_logs_are_rotated(name: str) -> None:
+    options = SERVICES[name]["logging"]["options"]
+    assert (options["max-size"], int(options["max-file"])) == ("20m", 5)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - PRODUCT))
+def test_image_of_others_is_pinned(name: str) -> None:
+    _, _, tag = SERVICES[name]["image"].partition(":")
+    # A major version of PostgreSQL is what its data directory is bound to; its minor versions only mend.
+    assert re.fullmatch(r"18" if name == "postgres" else r"\d+\.\d+\.\d+", tag)
+
+
+def test_temporal_is_the_version_that_the_tests_run_against() -> None:
+    said = subprocess.run([find_temporal(), "--version"], capture_output=True, text=True, check=True).stdout
+    server, ui = re.search(r"Server ([\d.]+), UI ([\d.]+)", said).groups()
+    for name, version in {
+        "temporal": server,
+        "temporal-schema": server,
+        "temporal-namespace": server,
+        "temporal-ui": ui,
+    }.items():
+        assert SERVICES[name]["image"].endswith(f":{version}")
+
+
+@pytest.mark.parametrize(
+    ("profiles", "here"),
+    [
+        ("", {"proxy", *PRODUCT}),
+        ("postgres", {"proxy", *PRODUCT, "postgres"}),
+        ("temporal", SERVICES.keys() - {"postgres"}),
+        ("postgres,temporal", SERVICES.keys()),
+    ],
+)
+def test_profiles_leave_out_what_runs_elsewhere_and_nothing_waits_for_it(profiles: str, here: set[str]) -> None:
+    assert started(profiles) == here
+    for name in here:
+        for needed, how in SERVICES[name].get("depends_on", {}).items():
+            assert needed in here or how["required"] is False, f"{name} waits for {needed}"
+
+
+def test_all_runs_here_unless_the_operator_says_otherwise() -> None:
+    assert started(EXAMPLE["COMPOSE_PROFILES"]) == SERVICES.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PRODUCT))
+@pytest.mark.parametrize(
+    ("given", "database", "temporal"),
+    [
+        ({}, "postgresql://bursar_api:word@postgres:5432/bursar", "temporal:7233"),
+        (ELSEWHERE, ELSEWHERE["BURSAR_DATABASE_URL"], ELSEWHERE["BURSAR_TEMPORAL_ADDRESS"]),
+    ],
+    ids=["here", "elsewhere"],
+)
+def test_settings_of_a_container_can_be_read(
+    name: str, given: dict[str, str], database: str, temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for known in [*os.environ]:
+        if known.startswith(("BURSAR_", "TEMPORAL_", "STRIPE_")):
+            monkeypatch.delenv(known)
+    (tmp_path / "bursar_encryption_keys").write_text("2026a:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+    passwords = {"API_DATABASE_PASSWORD": "word", "PLATFORM_DATABASE_PASSWORD": "word", "POSTGRES_PASSWORD": "word"}
+    values = environment(name, {**EXAMPLE, **passwords, **given}) | {"BURSAR_SECRETS_DIR": str(tmp_path)}
+    for key, value in values.items():
+        monkeypatch.setenv(key, value)
+    settings = read_settings()
+    assert settings.database_url == database
+    assert settings.temporal_address == temporal
+    assert settings.temporal_tls is bool(given)
+    assert settings.encryption_keys is not None
+
+
+def most_connections(database: Database, *pools: StatementPool) -> int:
+    most = sum(pool._size for pool in pools)
+    for engine in (database.tenant_engine, database.platform_engine):
+        assert isinstance(engine.pool, QueuePool)
+        most += engine.pool.size() + engine.pool._max_overflow
+    return most
+
+
+def test_all_pools_together_fit_and_the_page_adds_them_up() -> None:
+    """Of two processes of API and worker each, as there are while a release is rolled out."""
+    deps: Deps = create_app(Settings()).state.deps
+    api = most_connections(deps.database, deps.pool, deps.platform_pool) + 1  # what keys are listened for on
+    worker = most_connections(deps.database)
+    of_temporal = environment("temporal", {})
+    temporal = 4 * (int(of_temporal["SQL_MAX_CONNS"]) + int(of_temporal["SQL_VIS_MAX_CONNS"]))
+    by_hand, reserved = 10, 3
+    (limit,) = (
+        int(interpolated(word, EXAMPLE).partition("=")[2])
+        for word in SERVICES["postgres"]["command"]
+        if word.startswith("max_connections=")
+    )
+    replicas = {name: SERVICES[name]["deploy"]["replicas"] for name in ("api", "worker")}
+    assert replicas == {"api": 1, "worker": 1}
+    together = 2 * api + 2 * worker + temporal + by_hand + reserved
+    assert together <= limit
+    page = (ROOT / "docs/deployment.md").read_text("utf-8")
+    rows = re.findall(r"^\| .+ \| (\d+) \| (\d) \| (\d+) \|$", page, re.MULTILINE)
+    assert [tuple(map(int, row)) for row in rows] == [
+        (api, 2, 2 * api),
+        (worker, 2, 2 * worker),
+        (temporal, 1, temporal),
+        (by_hand, 1, by_hand),
+        (reserved, 1, reserved),
+    ]
+    assert f"| **all** | | | **{together}** |" in page
+    assert f"`max_connections` ({limit} here" in page
+
+
+def test_proxy_hides_what_is_for_probes_and_operators() -> None:
+    caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
+    (hidden,) = (found.split() for found in re.findall(r"@private path (.+)\n\trespond @private 404", caddyfile))
+    routes = [
+        *codec_router(Settings(), current_actor).routes,
+        *(r for router in PRIVATE_ROOT_ROUTERS for r in router.routes),
+    ]
+    private = {route.path for route in routes if isinstance(route, Route)}
+    assert {"/metrics", "/readyz", "/codec/decode"} < private
+    for path in private:
+        assert any(path == known or (known.endswith("/*") and path.startswith(known[:-1])) for known in hidden), path
+    assert not [path for path in hidden if path.startswith(("/api", "/docs", "/healthz", "/openapi"))]
+
+
+def test_proxy_bounds_head_and_body_and_lets_the_api_say_what_is_too_long() -> None:
+    caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
+    for limit in ("max_header_size 64KiB", "read_header 10s", "read_body 30s", "request_buffers 2MiB"):
+        assert limit in caddyfile
+    assert set(re.findall(r"max_size (\S+)", caddyfile)) == {"2MiB"}
+    assert Settings().max_body_bytes < 2 * 1024 * 1024
+
+
+def test_image_compiles_what_it_holds(tmp_path: Path) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    (command,) = map(shlex.split, re.findall(r"^RUN python (-m compileall .+) /app$", dockerfile, re.MULTILINE))
+    module = tmp_path / "module.py"
+    module.write_text("ANSWER = 42\n")
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, *command, str(tmp_path)], env=env, check=True)
+    compiled = tmp_path / "__pycache__" / f"module.{sys.implementation.cache_tag}.pyc"
+    assert compiled.read_bytes()[4:8] == UNCHECKED_HASH
+    assert dockerfile.index("COPY alembic.ini") < dockerfile.index("compileall") < dockerfile.index("USER 10001")
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """A `docker` that notes what it is asked; two workers run, and what `FAILING` names fails."""
+    script = tmp_path / "docker"
+    script.write_text(
+        "#!/bin/sh\n"
+        f'echo "$*" >> {tmp_path}/asked\n'
+        'case "$*" in\n'
+        '  "compose ps --quiet worker") printf "%s" "$WORKERS" ;;\n'
+        '  *"$FAILING") exit 1 ;;\n'
+        "esac\n"
+    )
+    script.chmod(0o755)
+    return script
+
+
+def rolled_out(docker: Path, *, workers: str, failing: str = "nothing") -> tuple[int, list[str]]:
+    env = {"PATH": f"{docker.parent}:{os.environ['PATH']}", "WORKERS": workers, "FAILING": failing}
+    done = subprocess.run([ROOT / "deploy/rollout.sh"], env=env, check=False, capture_output=True)
+    return done.returncode, (docker.parent / "asked").read_text().splitlines()
+
+
+def test_rollout_stops_the_old_workers_once_the_new_ones_have_the_work(docker: Path) -> None:
+    assert rolled_out(docker, workers="one\ntwo\n") == (
+        0,
+        [
+            "compose ps --quiet worker",
+            "compose run --rm --no-deps migrate",
+            "compose up --detach --wait --no-deps --no-recreate --scale worker=4 worker",
+            "compose run --rm --no-deps rollout",
+            "stop --time 30 one",
+            "rm one",
+            "stop --time 30 two",
+            "rm two",
+            "compose up --detach --wait --no-deps api proxy",
+        ],
+    )
+
+
+def test_rollout_begins_with_one_worker_where_none_runs(docker: Path) -> None:
+    _, asked = rolled_out(docker, workers="")
+    assert "compose up --detach --wait --no-deps --no-recreate --scale worker=1 worker" in asked
+    assert not [line for line in asked if line.startswith(("stop", "rm"))]
+
+
+@pytest.mark.parametrize("failing", ["migrate", "worker=2 worker", "rollout"])
+def test_rollout_that_fails_leaves_the_old_workers_at_work(docker: Path, failing: str) -> None:
+    status, asked = rolled_out(docker, workers="one\n", failing=failing)
+    assert status != 0
+    assert asked[-1].endswith(failing)
+    assert not [line for line in asked if line.startswith(("stop", "rm"))]
