@@ -29,7 +29,7 @@ INVOICE = Payable(invoice_id="inv_1", number="INV-000001", due_minor=1250, curre
 STRIPE, CRYPTO, CREDITS = Options(), Options(provider="crypto"), Options(provider="credits")
 IN_BTC = Options(provider="crypto", asset="BTC")
 K = PurposeKind
-TIP = cast(PurposeKind, "tip")
+RAFFLE = cast(PurposeKind, "raffle")
 
 
 def test_every_purpose_has_rules_and_books() -> None:
@@ -37,10 +37,10 @@ def test_every_purpose_has_rules_and_books() -> None:
 
 
 def test_a_purpose_without_rules_is_no_other_purpose() -> None:
-    with pytest.raises(TypeError, match="tip"):
-        rules_for(TIP)
+    with pytest.raises(TypeError, match="raffle"):
+        rules_for(RAFFLE)
     with pytest.raises(ValidationError):
-        TypeAdapter(Purpose).validate_python({"kind": "tip", "goods_asset": "USD", "goods_minor": 1})
+        TypeAdapter(Purpose).validate_python({"kind": "raffle", "goods_asset": "USD", "goods_minor": 1})
 
 
 def test_the_subject_of_another_purpose_is_refused() -> None:

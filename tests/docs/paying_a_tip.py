@@ -1,0 +1,94 @@
+"""Pays a tip and takes it back; run in a copy of the code in which docs/recipes/add-a-purpose.md was followed."""
+
+import asyncio
+import json
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import insert
+
+from api.v1.payments.schemas import PaymentCreate
+from domain import accounts
+from domain.access import Actor, Role
+from domain.accounts import Account
+from domain.credits import CreditPrice
+from domain.errors import DomainError
+from domain.payment.options import Options
+from domain.payment.pricing import Market, Order, charged
+from domain.payment.purposes import RULES
+from domain.payment.terms import PurposeKind
+from domain.project import SlotPrice
+from ledger.gateway import Ledger
+from models.agent import Agent
+from models.organization import Organization
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services.purposes import BOOKS
+from tests.api.paying import NOW, Written
+
+TIP = PurposeKind("tip")
+MARKET = Market(
+    credit=CreditPrice(price=Decimal("0.10"), currency="USD"), slot=SlotPrice(price_minor=500, currency="USD")
+)
+
+
+async def add(database: Database, table: Any, kind: str, **values: Any) -> str:
+    made = new_id(kind)
+    row = {"id": made, "name": "Acme", "created_by": "test", "command_id": made, **values}
+    async with database.platform() as session:
+        await session.execute(insert(table).values(**row))
+    return made
+
+
+async def balance(database: Database, account: Account) -> int:
+    async with database.platform() as session:
+        return (await Ledger(await driver_connection(session)).balance(account)).posted_minor
+
+
+def refused(order: Order) -> object:
+    try:
+        RULES[TIP].price(order, MARKET)
+    except DomainError as refusal:
+        return refusal.extra
+    return None
+
+
+async def main(tenant_url: str, platform_url: str) -> None:
+    assert set(RULES) == set(BOOKS) == set(PurposeKind)
+    database = Database(tenant_url, platform_url)
+    payer, payee = await add(database, Organization, "org"), await add(database, Organization, "org")
+    agent = await add(database, Agent, "agt", org_id=payee, visibility="public", pricing_model="free")
+    body = PaymentCreate.model_validate({"purpose": "tip", "agent_id": agent, "amount": "5.00", "currency": "USD"})
+    rules, actor = RULES[TIP], Actor(principal="kim", role=Role.OWNER, org_id=payer)
+    assert rules.named_by is not None
+    async with database.tenant(payer) as session:
+        subject = await BOOKS[TIP].subject(session, actor, getattr(body, rules.named_by))
+    order = Order(options=Options(), amount=body.amount, currency=body.currency, subject=subject)
+    charge = charged(rules.price(order, MARKET), None, now=NOW, valid_for=timedelta(0))
+    purpose = rules.buys(order, charge, MARKET)
+    described = rules.describe(purpose, subject)
+    terms = {"amount_minor": charge.amount_minor, "currency": charge.currency, "description": described}
+    made = await Written(database, payer, purpose=purpose, fulfils_net=True, **terms).begin()
+    earnings = accounts.agent_earnings(agent, charge.currency, payee)
+    found: dict[str, object] = {
+        "described": described.replace(agent, "the agent"),
+        "refused": refused(Order(options=Options(), amount=body.amount, currency=body.currency)),
+    }
+    made.there.pay()
+    await made.look()
+    found["earned"] = await balance(database, earnings)
+    made.there.refund(200)
+    await made.look()
+    found["earned_after_a_refund"] = await balance(database, earnings)
+    made.there.dispute(300)
+    await made.look()
+    found["earned_after_a_chargeback"] = await balance(database, earnings)
+    found["owed"] = await balance(database, accounts.org_debt(payer, charge.currency))
+    await database.close()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
