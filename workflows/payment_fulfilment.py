@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.payment.agenda import Step, after, hold_until
     from domain.payment.fulfilment import fulfil, is_ready
     from domain.payment.purposes import escrow
-    from domain.payment.purposes.base import AskEscrow, Book, SendBack
+    from domain.payment.purposes.base import AskEscrow, Book, Return
     from domain.payment.state import Fulfilment
     from workflows.errand import CALL_TIMEOUT
     from workflows.payment_record import EscrowWord, PaymentRecord, Question
@@ -26,7 +26,7 @@ class PaymentFulfilment(PaymentRecord):
     """What a payment is for; the caller holds the lock, and no escrow is waited for under it."""
 
     async def _fulfil(self, *, in_part: bool = False) -> None:
-        """Hand the money over to what it is for, or send back what cannot be; an escrow is asked beside the lock."""
+        """Hand the money over to what it is for, or return what cannot be; an escrow is asked beside the lock."""
         way = fulfil(self._state, at=workflow.now(), in_part=in_part)
         match way:
             case AskEscrow():
@@ -41,10 +41,10 @@ class PaymentFulfilment(PaymentRecord):
                     if refusal.error_code != code:
                         raise
                     await self._fulfilment_failed(refusal.detail)
-            case SendBack(failed=True):
+            case Return(failed=True):
                 refund_id = self._refund_of_purpose()
                 await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=workflow.now())])
-            case SendBack(why=why):
+            case Return(why=why):
                 await self._fulfilment_failed(why)
             case _:
                 assert_never(way)

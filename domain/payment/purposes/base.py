@@ -49,22 +49,22 @@ class AskEscrow:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """The books take the money with this event, or refuse it with the code `refused_by`: then it is sent back."""
+    """The books take the money with this event, or refuse it with the code `refused_by`: then it is returned."""
 
     event: Outcome
     refused_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class SendBack:
-    """The money cannot be handed over, and is sent back; `failed` says that too much of it went back before."""
+class Return:
+    """The money cannot be handed over, and is returned; `failed` says that too much of it went back before."""
 
     why: str = ""
     failed: bool = False
 
 
 #: How the money is handed over. The run acts on each of these; another purpose may need another one.
-Fulfil = AskEscrow | Book | SendBack
+Fulfil = AskEscrow | Book | Return
 
 
 class PurposeRules(Protocol):

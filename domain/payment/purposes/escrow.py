@@ -16,7 +16,7 @@ from domain.money import COINS, CREDIT, format_amount, parse_amount
 from domain.payment.entitlement import taken
 from domain.payment.options import CREDITS, CRYPTO, invalid
 from domain.payment.pricing import Charge, Market, Order, Price, in_money
-from domain.payment.purposes.base import AskEscrow, Common, Fulfil, Readiness, SendBack
+from domain.payment.purposes.base import AskEscrow, Common, Fulfil, Readiness, Return
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import (
     WORKFLOW,
@@ -109,13 +109,13 @@ class EscrowMoney(Common):
         return Readiness.FAILED if lost or net - refunded < amount else Readiness.WAITS
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:  # noqa: ARG002
-        """AskEscrow the escrow to take the money; a part of it is sent back.
+        """Ask the escrow to take the money; a part of it is returned.
 
         An escrow that was asked is asked until it answers: it may have taken the money, whatever became of that since.
         """
         if not in_part and (payment.fulfilling or self.readiness(payment) is Readiness.READY):
             return AskEscrow()
-        return SendBack("not all of it came in time")
+        return Return("not all of it came in time")
 
     def waiting_minor(self, payment: Payment) -> int:
         """Return how much waits for the escrow; nothing where refunds take it from elsewhere."""
