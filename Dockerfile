@@ -7,7 +7,7 @@ RUN python -m venv /opt/venv
 COPY requirements.lock .
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r requirements.lock
 
-FROM python:3.13-slim
+FROM python:3.13-slim AS product
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin bursar
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
@@ -32,3 +32,16 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 USER 10001
 EXPOSE 8000
 CMD ["python", "server.py"]
+
+# The commands of backups need PostgreSQL's own programs: its image, of the same Debian and with the same Python.
+FROM postgres:18-trixie AS backup
+RUN apt-get update && apt-get install --yes --no-install-recommends python3 && rm -rf /var/lib/apt/lists/*
+ENV PATH=/usr/lib/postgresql/18/bin:$PATH PYTHONPATH=/opt/packages PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+COPY --from=product /opt/venv/lib/python3.13/site-packages /opt/packages
+COPY --from=product /app /app
+USER postgres
+ENTRYPOINT ["python3", "-m", "manage"]
+
+# What is built unless another one is asked for.
+FROM product

@@ -19,7 +19,9 @@ from api.codec import codec_router
 from api.deps import Deps
 from api.pool import StatementPool
 from api.v1 import PRIVATE_ROOT_ROUTERS
+from commands.backup_folder import archive_command
 from dev.stack.temporal import find_temporal
+from manage import make_parser
 from runtime.database import Database
 from runtime.settings import Settings, read_settings
 
@@ -29,6 +31,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 EXAMPLE = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
 #: The flags in the head of a compiled file whose source is never looked at (PEP 552).
 UNCHECKED_HASH = bytes([1, 0, 0, 0])
+POSTGRES = {"postgres", "backup-folder"}
 PRODUCT = {"api", "worker", "migrate", "rollout"}
 ELSEWHERE = {
     "COMPOSE_PROFILES": "",
@@ -80,11 +83,12 @@ def test_logs_are_rotated(name: str) -> None:
     assert (options["max-size"], int(options["max-file"])) == ("20m", 5)
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES.keys() - PRODUCT))
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - PRODUCT - {"backup"}))
 def test_image_of_others_is_pinned(name: str) -> None:
     _, _, tag = SERVICES[name]["image"].partition(":")
     # A major version of PostgreSQL is what its data directory is bound to; its minor versions only mend.
-    assert re.fullmatch(r"18" if name == "postgres" else r"\d+\.\d+\.\d+", tag)
+    of_postgresql = SERVICES[name]["image"].startswith("postgres:")
+    assert re.fullmatch(r"18-trixie" if of_postgresql else r"\d+\.\d+\.\d+", tag)
 
 
 def test_temporal_is_the_version_that_the_tests_run_against() -> None:
@@ -103,9 +107,9 @@ def test_temporal_is_the_version_that_the_tests_run_against() -> None:
     ("profiles", "here"),
     [
         ("", {"proxy", *PRODUCT}),
-        ("postgres", {"proxy", *PRODUCT, "postgres"}),
-        ("temporal", SERVICES.keys() - {"postgres"}),
-        ("postgres,temporal", SERVICES.keys()),
+        ("postgres", {"proxy", *PRODUCT, *POSTGRES}),
+        ("temporal", SERVICES.keys() - POSTGRES - {"backup"}),
+        ("postgres,temporal", SERVICES.keys() - {"backup"}),
     ],
 )
 def test_profiles_leave_out_what_runs_elsewhere_and_nothing_waits_for_it(profiles: str, here: set[str]) -> None:
@@ -116,7 +120,30 @@ def test_profiles_leave_out_what_runs_elsewhere_and_nothing_waits_for_it(profile
 
 
 def test_all_runs_here_unless_the_operator_says_otherwise() -> None:
-    assert started(EXAMPLE["COMPOSE_PROFILES"]) == SERVICES.keys()
+    assert started(EXAMPLE["COMPOSE_PROFILES"]) == SERVICES.keys() - {"backup"}
+
+
+def test_server_archives_where_backups_are_taken_to() -> None:
+    words = SERVICES["postgres"]["command"]
+    assert f"archive_command={archive_command(Path('/backups/wal'))}" in words
+    assert {"archive_mode=on", "archive_timeout=60s"} <= set(words)
+    assert SERVICES["backup-folder"]["entrypoint"][-2:] == ["/backups", "/backups/wal"]
+    folders = [SERVICES[name]["volumes"] for name in ("postgres", "backup-folder", "backup")]
+    assert all("${BACKUPS:-backups}:/backups" in volumes for volumes in folders)
+
+
+def test_backup_is_a_command_of_the_image_and_begins_with_its_programs() -> None:
+    _, _, stage = (ROOT / "Dockerfile").read_text("utf-8").partition("FROM postgres:18-trixie AS backup\n")
+    assert 'ENTRYPOINT ["python3", "-m", "manage"]' in stage
+    assert "PATH=/usr/lib/postgresql/18/bin:" in stage
+    assert SERVICES["backup"]["build"]["target"] == "backup"
+    given = make_parser().parse_args(SERVICES["backup"]["command"])
+    assert (given.command, str(given.to), given.keep) == ("backup", "/backups", 7)
+
+
+def test_product_is_what_the_dockerfile_builds_unless_asked_for_another() -> None:
+    stages = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert stages[-1] == "product"
 
 
 @pytest.mark.parametrize("name", sorted(PRODUCT))

@@ -249,9 +249,13 @@ async def test_roles_of_other_names_are_left_alone(database_urls: Any) -> None:
 
 
 @pytest.mark.db
-def test_temporal_gets_databases_of_its_own_when_the_volume_is_new(home: Path) -> None:
-    with running_postgres(home / "pg", {"fsync": "off"}) as postgres:
+def test_new_volume_has_databases_of_temporals_own_and_lets_backups_be_taken(home: Path) -> None:
+    access = home / "pg_hba.conf"
+    access.write_text("local all all trust\n")
+    access.chmod(0o644)
+    with running_postgres(home / "pg", {"fsync": "off", "hba_file": str(access)}) as postgres:
         env = {
+            "PGDATA": str(home),
             "PATH": f"{postgres.binaries}:{os.environ['PATH']}",
             "PGHOST": str(postgres.socket_dir),
             "POSTGRES_USER": "postgres",
@@ -260,6 +264,10 @@ def test_temporal_gets_databases_of_its_own_when_the_volume_is_new(home: Path) -
         subprocess.run([ROOT / "deploy/postgres/init.sh"], env=env, check=True, capture_output=True)
         owners = "SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database WHERE datdba = 'temporal'::regrole"
         assert postgres.execute(owners) == "temporal,temporal_visibility"
+        rules = "SELECT string_agg(database::text || user_name::text || auth_method, ' ' ORDER BY rule_number)"
+        assert postgres.execute(f"{rules} FILTER (WHERE error IS NULL) FROM pg_hba_file_rules") == (
+            "{all}{all}trust {replication}{postgres}scram-sha-256"
+        )
 
 
 @pytest.mark.temporal
