@@ -9,6 +9,7 @@ import httpx2
 
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind, CreatePayment, Snapshot
 from providers.payments.base import PaymentProvider
+from providers.tls import trusted
 from runtime.identity import new_id
 
 Webhook = tuple[bytes, dict[str, str]]
@@ -75,7 +76,7 @@ class Wire(httpx2.AsyncBaseTransport):
     """The network between an adapter and its provider, which can be cut, and lose answers."""
 
     def __init__(self) -> None:
-        self._network = httpx2.AsyncHTTPTransport()
+        self._network = httpx2.AsyncHTTPTransport(verify=trusted())
         self._losing = False
         self._cut = False
         self.requests = 0
