@@ -88,10 +88,15 @@ class TemporalPart:
         return await self.temporal.problem()
 
 
+def bytecode_folder(data_dir: Path) -> Path:
+    """Return where Python programs of the stack keep bytecode: with the data, unless PYTHONPYCACHEPREFIX is set."""
+    return Path(os.environ.get("PYTHONPYCACHEPREFIX") or data_dir / "pycache")
+
+
 def python_environment(env: Mapping[str, str], data_dir: Path) -> dict[str, str]:
-    """Return the environment of a Python program of the stack: it writes at once, and keeps bytecode with the data."""
+    """Return the environment of a Python program of the stack: it writes at once, and keeps bytecode."""
     # A workflow's sandbox imports its module for each run: without stored bytecode it would compile it each time.
-    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(data_dir / "pycache")}
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode_folder(data_dir))}
     return {**env, "PYTHONUNBUFFERED": "1", **bytecode}
 
 
@@ -101,7 +106,7 @@ def drop_cut_off_bytecode(data_dir: Path) -> int:
     Python puts a file in place also when a full disk took only its beginning, and every later import of it fails.
     """
     dropped = 0
-    for path in (data_dir / "pycache").rglob("*.pyc"):
+    for path in bytecode_folder(data_dir).rglob("*.pyc"):
         try:
             marshal.loads(path.read_bytes()[HEADER_BYTES:])
         except (EOFError, ValueError, TypeError):

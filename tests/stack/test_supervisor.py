@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from contracts import search_attributes
 from dev.stack import supervisor
+from dev.stack.parts import bytecode_folder
 from dev.stack.process import StackError
 from dev.stack.supervisor import Stack
 from runtime.temporal import ensure_search_attributes
@@ -95,6 +96,13 @@ async def test_part_that_keeps_dying_is_given_up_with_its_log(data_dir: Path, mo
         await given_up.start()
 
 
+def test_bytecode_lies_with_the_data_unless_python_has_a_place_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    assert bytecode_folder(Path("/data")) == Path("/data/pycache")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "/elsewhere")
+    assert bytecode_folder(Path("/data")) == Path("/elsewhere")
+
+
 def cut_off(pycache: Path) -> None:
     """Leave of the stored bytecode what a full disk would have left."""
     compiled = [*pycache.rglob("dev/sandbox/stripe/*.pyc")]
@@ -105,6 +113,7 @@ def cut_off(pycache: Path) -> None:
 
 async def test_bytecode_that_a_full_disk_cut_off_is_made_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
     said: list[str] = []
     for start in (1, 2):
         sandbox = Stack(data_dir, parts=("stripe",), say=said.append)
