@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,14 +44,13 @@ TIME_SKIPPING = [
     'history.timerProcessorMaxTimeShift="20ms"',
 ]
 
-#: Tests of these folders stay on one worker: they share a running stack and its balances, a server that skips time, or
-#: the machine's two cores with processes that are killed. Every other file is a group of its own.
+#: Tests of these folders stay on one worker: they share a running stack and its balances, or start and kill so many
+#: processes that one lot at a time is enough. Every other file is a group of its own.
 TOGETHER = {
     "tests/e2e/": "stack",
     "tests/faults/": "launchers",
     "tests/stack/": "launchers",
     "tests/docs/test_readme_tour.py": "launchers",
-    "tests/workflows/": "workflows",
 }
 
 
@@ -79,8 +79,14 @@ def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Compiling what a run imports takes each worker process five seconds, and each stack that it starts ten.
+    sys.dont_write_bytecode = False
+    bytecode = config.cache.mkdir("bytecode")
     if not hasattr(config, "workerinput"):
-        config.stash[SERVERS] = TestServers()
+        config.stash[SERVERS] = TestServers(bytecode)
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        # Only for the processes that tests start: the workers themselves read what was installed.
+        os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

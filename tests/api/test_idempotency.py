@@ -28,11 +28,14 @@ class Bench:
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
+        self.clear()
+        app.add_api_route("/acts/{name}", self.handle, methods=["POST"])
+        app.add_api_route("/aliases/{name}", self.handle, methods=["POST"])
+
+    def clear(self) -> None:
         self.act: Act = self.count
         self.runs = 0
         self.commands: list[str] = []
-        app.add_api_route("/acts/{name}", self.handle, methods=["POST"])
-        app.add_api_route("/aliases/{name}", self.handle, methods=["POST"])
 
     async def count(self) -> dict[str, object]:
         self.runs += 1
@@ -51,9 +54,15 @@ class Bench:
         return await command.run(act, status_code=201)
 
 
-@pytest.fixture
-async def bench(database_urls: DatabaseUrls) -> Bench:
+@pytest.fixture(scope="module")
+async def one_bench(database_urls: DatabaseUrls) -> Bench:
     return Bench(create_app(settings_for(database_urls, idempotency_lease=timedelta(minutes=5))))
+
+
+@pytest.fixture
+def bench(one_bench: Bench) -> Bench:
+    one_bench.clear()
+    return one_bench
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A stage for escrows: a real worker on a real server, real books, and a client that sends what the API sends."""
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +31,7 @@ from contracts.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
+from dev.stack.postgres import Postgres
 from dev.stack.temporal import find_temporal
 from domain import accounts
 from domain.access import Actor, Role
@@ -50,7 +51,7 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
 from services.crypto_deposit import PostgresDepositBook
-from tests.conftest import TIME_SKIPPING
+from tests.conftest import TIME_SKIPPING, DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
@@ -301,6 +302,13 @@ async def stage_on(
     finally:
         await connection.close()
     assert report.ok, "\n".join(report.lines())
+
+
+@pytest.fixture(scope="session")
+def database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
+    """A database for the tests of this folder alone: the sweeps would work off what tests of the API leave behind."""
+    with new_database(cluster, next_name()) as urls:
+        yield urls
 
 
 @pytest.fixture(scope="session")
