@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, require_local
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
 from contracts.escrow import (
     Declined,
@@ -20,14 +21,13 @@ from contracts.escrow import (
 )
 from domain import accounts
 from domain.accounts import Account
-from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds
+from domain.errors import IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
 from domain.escrow.moves import accounts_of, earnings, transfer_kind
 from domain.escrow.state import Escrow, EscrowPostingKind, Terms
 from domain.ids import escrow_transfer_key
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
-from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
@@ -72,23 +72,16 @@ class EscrowActivities:
         unsealed = self._seals.declined(message.actor_detail)
         if unsealed is not None and message.event != REFUSED:
             return RecordedEscrow(applied=False, declined=unsealed)
-        try:
-            async with self._database.platform() as session:
-                return await self._write(session, message)
-        except (InsufficientFunds, IdempotencyConflict) as refusal:
-            return RecordedEscrow(applied=False, declined=Declined.of(refusal))
-        except DBAPIError as error:
-            if not does_not_fit(error):
-                raise
-            return RecordedEscrow(applied=False, declined=NOT_STORABLE)
-        except BooksRefused as refusal:
-            await self._alert(message, str(refusal))
-            raise
-        except DomainError as refusal:
-            if refusal.retryable:
-                raise
-            await self._alert(message, refusal.detail)
-            raise BooksRefused(refusal.detail) from refusal
+        async with tried_again(partial(self._alert, message)):
+            try:
+                async with self._database.platform() as session:
+                    return await self._write(session, message)
+            except (InsufficientFunds, IdempotencyConflict) as refusal:
+                return RecordedEscrow(applied=False, declined=Declined.of(refusal))
+            except DBAPIError as error:
+                if not does_not_fit(error):
+                    raise
+                return RecordedEscrow(applied=False, declined=NOT_STORABLE)
 
     @activity.defn(name="load_escrow")
     async def load(self, message: LoadEscrow) -> Escrow:
@@ -119,19 +112,15 @@ class EscrowActivities:
     async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
         known = await escrow.lock(session, escrow_id, message.command_id)
-        version = known.escrow.version if known is not None else 0
-        if known is not None and (known.done or version >= number):
-            if known.done:
-                escrow.refuse_other(known.content_hash, message.content)
+        held = None if known is None else known.escrow
+        if known is not None and known.done:
+            escrow.refuse_other(known.content_hash, message.content)
             transfer_id = str(known.transfer_id) if known.transfer_id else None
-            return RecordedEscrow(applied=known.done, transfer_id=transfer_id, stored=known.escrow)
-        if version != number - 1:
-            raise BooksRefused(f"{escrow_id}: event {number} cannot follow event {version}; were the books set back?")
-        if known is None and (why := await self._refused_start(session, message.escrow.terms)):
+            return RecordedEscrow(applied=True, transfer_id=transfer_id, stored=held)
+        if not is_next(held, number, message.decided_from, escrow_id):
+            return RecordedEscrow(applied=False, stored=held)
+        if held is None and (why := await self._refused_start(session, message.escrow.terms)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
-        if known is not None and message.decided_from != state_hash(known.escrow):
-            activity.logger.warning("decided from another state than the books hold")
-            return RecordedEscrow(applied=False, stored=known.escrow)
         if message.due_at is not None and (noted := await self._noted(session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
         if message.event == "funded" and (refusal := await self._not_paid(session, message)) is not None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, require_local
+from activities.books import NOT_STORABLE, BooksRefused, does_not_fit, is_next, require_local, tried_again
 from activities.seals import REFUSED, Seals
 from contracts.escrow import Declined
 from contracts.payment import (
@@ -22,13 +23,12 @@ from contracts.payment import (
 from domain import accounts
 from domain.access import Actor, Role
 from domain.accounts import Account
-from domain.errors import DomainError, InsufficientFunds
+from domain.errors import InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
-from domain.state_hash import state_hash
 from ledger.gateway import Ledger, Leg
 from models.credit_lot import CreditLot
 from repositories import (
@@ -69,6 +69,10 @@ DECLINE_CODE = {"declined": "decline", "refused": "code"}
 NOT_NEEDED = frozenset({"escrow_funded", "purpose_gone", "fulfilment_failed"})
 
 
+class SpentMeanwhile(RuntimeError):
+    """The organization used what was just counted, so it is counted again."""
+
+
 class PaymentActivities:
     """The effects of `PaymentWorkflow` on the books."""
 
@@ -98,37 +102,29 @@ class PaymentActivities:
             is alerted.
         """
         require_local()
-        try:
-            async with self._database.platform() as session:
-                recorded = await self._write(session, message)
-            self._count_failures(message, recorded)
-            return recorded
-        except WrongInvoiceState as refusal:
-            return RecordedPayment(applied=False, declined=Declined.of(refusal))
-        except InsufficientFunds as refusal:
-            if not _can_be_declined(message, activity.info().attempt):
-                # Somebody spent what was just counted: count again. Nobody does so time after time.
-                if activity.info().attempt > SPENT_MEANWHILE:
-                    await self._alert(message, refusal.detail)
-                raise BooksRefused(refusal.detail) from refusal
-            return RecordedPayment(applied=False, declined=Declined.of(refusal))
-        except BooksRefused as refusal:
-            await self._alert(message, str(refusal))
-            raise
-        except DBAPIError as error:
-            if does_not_fit(error):
-                if message.events[-1].command_id is None:
-                    await self._alert(message, "what its provider says holds a value that cannot be stored")
-                    raise BooksRefused(message.payment_id) from error
-                return RecordedPayment(applied=False, declined=NOT_STORABLE)
-            if activity.info().attempt > 1 and "payment_movements" in str(error.orig):
-                await self._alert(message, "a movement of it is booked for another payment")
-            raise
-        except DomainError as refusal:
-            if not refusal.retryable:
-                await self._alert(message, refusal.detail)
-                raise BooksRefused(refusal.detail) from refusal
-            raise
+        async with tried_again(partial(self._alert, message)):
+            try:
+                async with self._database.platform() as session:
+                    recorded = await self._write(session, message)
+                self._count_failures(message, recorded)
+                return recorded
+            except WrongInvoiceState as refusal:
+                return RecordedPayment(applied=False, declined=Declined.of(refusal))
+            except InsufficientFunds as refusal:
+                if not _can_be_declined(message, activity.info().attempt):
+                    # Somebody spent what was just counted: count again. Nobody does so time after time.
+                    if activity.info().attempt > SPENT_MEANWHILE:
+                        raise BooksRefused(refusal.detail) from refusal
+                    raise SpentMeanwhile(refusal.detail) from refusal
+                return RecordedPayment(applied=False, declined=Declined.of(refusal))
+            except DBAPIError as error:
+                if does_not_fit(error):
+                    if message.events[-1].command_id is None:
+                        raise BooksRefused("What its provider says holds a value that cannot be stored.") from error
+                    return RecordedPayment(applied=False, declined=NOT_STORABLE)
+                if activity.info().attempt > 1 and "payment_movements" in str(error.orig):
+                    raise BooksRefused("A movement of it is booked for another payment.") from error
+                raise
 
     @activity.defn(name="load_payment")
     async def load(self, message: LoadPayment) -> Payment:
@@ -162,27 +158,19 @@ class PaymentActivities:
         if unsealed is not None:
             return RecordedPayment(applied=False, declined=unsealed)
         known = await payment.lock(session, message.payment_id)
-        version = known.version if known is not None else 0
         stored = known.payment if known is not None else None
-        if message.events:
-            first = message.events[0].payment.version
-            if version >= first:
-                return RecordedPayment(applied=False, stored=stored)
-            if version != first - 1:
-                raise BooksRefused(f"{message.payment_id}: event {first} cannot follow event {version}.")
-            after = message.events[-1].payment
-            if stored is not None and await BOOKS[after.terms.purpose.kind].has_money(session, stored, after):
-                return RecordedPayment(applied=False, stored=stored)
-            command_id = message.events[-1].command_id
-            if stored is not None and command_id and await payment.has_done(session, message.payment_id, command_id):
-                # Done so long ago that the state has forgotten; only the timeline has not.
-                remembered = (*stored.receipts, command_id)[-RECEIPT_WINDOW:]
-                return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
+        first = message.events[0].payment.version if message.events else None
+        if not is_next(stored, first, message.decided_from, message.payment_id):
+            return RecordedPayment(applied=False, stored=stored)
         if stored is None and (why := await self._refused_start(session, message)):
             return RecordedPayment(applied=False, declined=Declined(code="payment.start_refused", detail=why))
-        if stored is not None and message.decided_from != state_hash(stored):
-            activity.logger.warning("decided from another state than the books hold")
-            return RecordedPayment(applied=False, stored=stored)
+        if stored is not None and last is not None:
+            if await BOOKS[last.payment.terms.purpose.kind].has_money(session, stored, last.payment):
+                return RecordedPayment(applied=False, stored=stored)
+            if last.command_id and await payment.has_done(session, message.payment_id, last.command_id):
+                # Done so long ago that the state has forgotten; only the timeline has not.
+                remembered = (*stored.receipts, last.command_id)[-RECEIPT_WINDOW:]
+                return RecordedPayment(applied=False, stored=replace(stored, receipts=remembered))
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
-from activities.books import BooksRefused
+from activities.payment import SpentMeanwhile
 from domain import accounts
 from domain.errors import InsufficientFunds
 from domain.invoice import WrongInvoiceState, changed
@@ -140,7 +140,7 @@ async def test_what_is_spent_while_a_refund_is_counted_is_taken_from_the_invoice
         )
         task = asyncio.create_task(record(database, refund(500)))
         await somebody_waits(database)
-    with pytest.raises(BooksRefused):  # which has it counted again
+    with pytest.raises(SpentMeanwhile):  # which has it counted again
         await task
     lacking = await record(database, refund(900), attempt=2)
     assert lacking.declined is not None

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from activities.books import BooksRefused
-from activities.payment import SPENT_MEANWHILE
+from activities.payment import SPENT_MEANWHILE, SpentMeanwhile
 from domain.access import Actor, Role
 from domain.money import CREDIT
 from domain.payment import commands
@@ -46,7 +46,7 @@ async def test_goods_that_stay_away_are_counted_again_and_then_told_of(database:
     short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
     outcome = dataclasses.replace(await opened(database), moves=(short,))
     for attempt in range(1, SPENT_MEANWHILE + 1):
-        with pytest.raises(BooksRefused):
+        with pytest.raises(SpentMeanwhile):
             await record(database, outcome, attempt)
     assert await alerts(database, outcome) == []
     with pytest.raises(BooksRefused):
