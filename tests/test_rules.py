@@ -137,6 +137,40 @@ def test_nobody_but_the_door_reaches_the_runs_of_entities():
     assert reaching
 
 
+#: What declares a method of a workflow as a handler, and calls that add one while it runs.
+DECLARES = {"workflow.query", "workflow.signal", "workflow.update"}
+ADDS = {each.replace(".", ".set_") + "_handler" for each in DECLARES}
+ADDS |= {each.replace(".", ".set_dynamic_") + "_handler" for each in DECLARES}
+
+
+def handlers() -> Iterator[tuple[str, ast.Call, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """List the methods that take messages, and their declarations."""
+    for path in sorted((ROOT / "workflows").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for each in node.decorator_list:
+                if ast.unparse(each).partition("(")[0] in DECLARES:
+                    assert isinstance(each, ast.Call), f"{path.name}:{node.lineno}: give it its name on the wire"
+                    yield f"{path.name}:{node.lineno}", each, node
+
+
+def test_a_message_is_handled_by_one_declared_method_whose_body_is_one_call():
+    """Operators choose names in the Temporal UI, and the server tells what a run takes by its declarations."""
+    declared = list(handlers())
+    assert len(declared) > 20
+    for at, declaration, method in declared:
+        assert [keyword.arg for keyword in declaration.keywords] == ["name"], at
+        assert isinstance(declaration.keywords[0].value, ast.Constant), at
+        _docstring, *body = method.body
+        assert len(body) == 1, f"{at}: its body is one call"
+        value = body[0].value if isinstance(body[0], ast.Expr | ast.Return) else None
+        value = value.value if isinstance(value, ast.Await) else value
+        reads = ast.unparse(declaration.func) == "workflow.query" and isinstance(value, ast.Attribute)
+        assert reads or isinstance(value, ast.Call), at
+    assert named(["workflows"], ADDS) == []
+
+
 @pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "services", "workflows"])
 def test_only_composition_roots_read_settings(folder):
     readers = [

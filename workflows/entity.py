@@ -20,6 +20,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes
+    from contracts.base import Message
     from contracts.catch_up import CatchUp, dated
     from contracts.escrow import Declined, OperatorSignal
     from domain.access import Actor
@@ -84,6 +85,7 @@ E = TypeVar("E")
 W = TypeVar("W")
 R = TypeVar("R")
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 Sig = TypeVar("Sig", bound=OperatorSignal)
 
 
@@ -292,6 +294,11 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
+    async def _answer_when(self, is_answered: Callable[[], bool]) -> R:
+        """Return the state once the caller of the update that starts the entity can be answered."""
+        await workflow.wait_condition(is_answered)
+        return self._result()
+
     async def _answer(self, act: Callable[[], Awaitable[None]]) -> R:
         """Do what a command asks for in its turn, and return its answer."""
         with self._with_version():
@@ -327,6 +334,16 @@ class Entity(ABC, Generic[In, S, E, W, R]):
     def _with_version(self) -> AbstractContextManager[None]:
         """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
         return dated(lambda: self._state.version)
+
+    # Signals of facts -------------------------------------------------------------------------------------------------
+
+    async def _handle_fact(self, name: str, kind: type[M], given: RawValue, note: Callable[[M], None]) -> None:
+        """Note what a signal says has happened, or refuse it where it carries no message of its kind."""
+        signal = read_signal(workflow.payload_converter(), kind, given)
+        if signal is None:
+            await self._refuse_malformed(name)
+        else:
+            note(signal)
 
     # Signals of operators ---------------------------------------------------------------------------------------------
 

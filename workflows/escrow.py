@@ -73,8 +73,7 @@ class EscrowWorkflow(EscrowRun):
     @workflow.update(name="open")
     async def open(self, command: OpenEscrow) -> CommandResult:  # noqa: ARG002
         """Answer once the escrow is open."""
-        await workflow.wait_condition(lambda: self._state.version > 0)
-        return self._result()
+        return await self._answer_when(lambda: self._state.version > 0)
 
     @open.validator
     def _validate_open(self, command: OpenEscrow) -> None:

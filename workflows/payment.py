@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import payment_signals as by_signal
     from workflows.payment_record import Obey
     from workflows.payment_run import PaymentRun
-    from workflows.signals import NO_INPUT, read_signal
+    from workflows.signals import NO_INPUT
 
 Sig = TypeVar("Sig", bound=OperatorSignal)
 
@@ -74,8 +74,7 @@ class PaymentWorkflow(PaymentRun):
     @workflow.update(name="create")
     async def create(self, command: CreatePaymentCommand) -> PaymentCommandResult:  # noqa: ARG002
         """Answer once the provider has, or is known not to have."""
-        await workflow.wait_condition(self._is_answered)
-        return self._result()
+        return await self._answer_when(self._is_answered)
 
     @create.validator
     def _validate_create(self, command: CreatePaymentCommand) -> None:
@@ -162,19 +161,12 @@ class PaymentWorkflow(PaymentRun):
     @workflow.signal(name="provider_event")
     async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
         """Ask the provider what is new; its events say only that something is."""
-        signal = read_signal(workflow.payload_converter(), ProviderEventSignal, given)
-        if signal is None:
-            await self._refuse_malformed("provider_event")
-        elif signal.event_id not in self._events:
-            self._events.append(signal.event_id)
+        await self._handle_fact("provider_event", ProviderEventSignal, given, self._note_event)
 
     @workflow.signal(name="look")
     async def signal_look(self, given: RawValue = NO_INPUT) -> None:
         """Ask the provider now."""
-        if read_signal(workflow.payload_converter(), PaymentSignal, given) is None:
-            await self._refuse_malformed("look")
-        else:
-            self._look_wanted = True
+        await self._handle_fact("look", PaymentSignal, given, self._note_look)
 
     @workflow.signal(name="refund")
     async def signal_refund(self, given: RawValue = NO_INPUT) -> None:
@@ -190,6 +182,13 @@ class PaymentWorkflow(PaymentRun):
     async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
         """End a payment that nobody has paid."""
         await self._signalled("cancel", PaymentSignal, given, self._cancel_by_signal)
+
+    def _note_event(self, signal: ProviderEventSignal) -> None:
+        if signal.event_id not in self._events:
+            self._events.append(signal.event_id)
+
+    def _note_look(self, _signal: PaymentSignal) -> None:
+        self._look_wanted = True
 
     async def _signalled(
         self, name: str, kind: type[Sig], given: RawValue, obey: Callable[[Sig, str, Actor], Awaitable[None]]
