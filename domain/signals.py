@@ -1,7 +1,6 @@
 """What the signal of an operator has to say before it counts as a command."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from domain.errors import Conflict, Invalid
 
@@ -17,7 +16,7 @@ class Addressee:
         asks_for_name: its terms refuse what names nobody.
     """
 
-    kind: Literal["escrow", "payment"]
+    kind: str
     id: str
     state: str
     asks_for_name: bool

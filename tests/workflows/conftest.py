@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from sqlalchemy import insert
 from temporalio.client import Client, WorkflowHandle
+from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -57,6 +58,8 @@ from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
 from tests.workflows import payment_driver
+from tests.workflows.approval.activities import TABLES, ApprovalActivities
+from tests.workflows.approval.workflow import ApprovalWorkflow
 from tests.workflows.reconciler import Reconciler
 from worker import make_worker
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
@@ -255,11 +258,20 @@ def _contract(t: Terms) -> dict[str, Any]:
     }
 
 
-def with_plugin(client: Client) -> Client:
+def with_plugin(client: Client, *others: SimplePlugin) -> Client:
     """Return the environment's client with what `runtime.temporal.connect` would have put on it."""
     config = client.config()
-    config["plugins"] = [*config["plugins"], BursarPlugin()]
+    config["plugins"] = [*config["plugins"], *others, BursarPlugin()]
     return Client(**config)
+
+
+async def approvals(owner_url: str, database: Database) -> SimplePlugin:
+    """Make the tables of the example's entity, and return what puts its run on a worker."""
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute(TABLES)
+    await owner.close()
+    work = ApprovalActivities(database)
+    return SimplePlugin("approvals", workflows=[ApprovalWorkflow], activities=[work.record, work.load])
 
 
 async def beside_timer(handle: WorkflowHandle[Any, Any], *, within: timedelta) -> str:
@@ -284,7 +296,7 @@ async def stage_on(
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
     try:
-        client = with_plugin(env.client)
+        client = with_plugin(env.client, await approvals(database_urls.owner, database))
         deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
         fake = fake or FakeProvider()
         providers = Providers(dict.fromkeys(("fake", "stripe"), fake))

@@ -1,17 +1,8 @@
-"""What the contract of entities asks of each one: how it begins, how it comes to each state, and what it is told.
+"""Every entity, as its contract sees it. A new one is one more `Entity` here (docs/recipes/add-a-process.md)."""
 
-A new entity is one more `Entity` in `ENTITIES` (docs/recipes/add-a-process.md).
-"""
-
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.client import WorkflowHandle
-
-from contracts.base import Message
 from contracts.escrow import (
     ApproveEscrow,
     ApproveSignal,
@@ -49,108 +40,11 @@ from domain.escrow import commands as rules
 from repositories import escrow as escrows
 from repositories import payment as payments
 from runtime.identity import new_id
+from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
+from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.payment_driver import PaymentDriver, till
-
-
-class Subject(Protocol):
-    """One entity on the stage."""
-
-    stage: Stage
-
-    @property
-    def handle(self) -> WorkflowHandle[Any, Any]: ...
-
-    async def state(self) -> Any: ...
-
-    async def kinds(self) -> list[str]: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class State:
-    """A state in which the run of an entity waits, and what becomes of it there.
-
-    Attributes:
-        name: as the books have it.
-        follows: the state that it is entered from; None for the first one.
-        enter: brings an entity there by its run.
-        write: has the books hold it without telling the run; None where no test needs that.
-        left_alone: how the entity ends when nobody acts.
-        cancelled: the state after a cancellation of the run; None where that is refused.
-    """
-
-    name: str
-    follows: str | None = None
-    enter: Callable[[Any], Awaitable[object]]
-    write: Callable[[Any], Awaitable[object]] | None = None
-    left_alone: str
-    cancelled: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inbound:
-    """A message to an entity's run, and what comes of it in a state that takes it.
-
-    Attributes:
-        kind, name: how the run declares it.
-        state: where it is taken.
-        message: what it carries.
-        event: the event that it leaves in the timeline.
-        refused: the code of its refusal, for an update whose success is tested elsewhere.
-        prepare: what has to happen elsewhere before.
-    """
-
-    kind: Literal["update", "signal"]
-    name: str
-    state: str
-    message: Callable[[Any], Message]
-    event: str | None = None
-    refused: str | None = None
-    prepare: Callable[[Any], object] = lambda one: None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entity:
-    """An entity, as the contract sees it.
-
-    Attributes:
-        name: of its workflow.
-        make: puts one on the stage; its run begins with the first state. Takes changes of its terms.
-        run: says how the run of one is found and started again from the books.
-        lock: keeps everybody else from writing one, until the transaction ends.
-        result: what its updates are answered with.
-        lasts: longer than any time that it waits for.
-        states: in which its run waits.
-        messages: each that its run declares, but `catch_up`.
-        ending: the update after which nothing is awaited any more.
-        ends_at_once: the terms under which its run then ends at once.
-    """
-
-    name: str
-    make: Callable[..., Awaitable[Any]]
-    run: Callable[[Any], Run]
-    lock: Callable[[AsyncSession, Any], Awaitable[object]]
-    result: type
-    lasts: timedelta
-    states: tuple[State, ...]
-    messages: tuple[Inbound, ...]
-    ending: str
-    ends_at_once: Mapping[str, Any] = field(default_factory=dict)
-
-    def state(self, name: str) -> State:
-        return next(state for state in self.states if state.name == name)
-
-    async def brought(self, stage: Stage, name: str, **terms: Any) -> Any:
-        """Put one on the stage and bring it to a state by its run."""
-        one = await self.make(stage, **terms)
-        way = [self.state(name)]
-        while way[0].follows is not None:
-            way.insert(0, self.state(way[0].follows))
-        for state in way:
-            await state.enter(one)
-        return one
-
 
 # The escrow -----------------------------------------------------------------------------------------------------------
 
@@ -483,4 +377,4 @@ PAYMENT = Entity(
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT)
+ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, APPROVAL)
