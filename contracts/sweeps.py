@@ -31,3 +31,15 @@ class SweepProgress(Message):
     page: SweepPage
     found: int = 0
     started: int = 0
+
+    def plus(self, swept: Swept) -> "SweepProgress":
+        """Return where it stands after a page."""
+        return SweepProgress(
+            page=self.page.model_copy(update={"after": swept.last}),
+            found=self.found + swept.found,
+            started=self.started + swept.started,
+        )
+
+    def is_last(self, swept: Swept) -> bool:
+        """Tell whether no page follows: one that is not full is the last."""
+        return swept.found < self.page.limit

@@ -1,7 +1,7 @@
 """ReconciliationWorkflow: one comparison of a provider with the books; and what starts one for each every night."""
 
-import asyncio
 from datetime import timedelta
+from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ChildWorkflowError, WorkflowAlreadyStartedError
@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
         ReconciliationStep,
     )
     from domain.ids import reconciliation_workflow_id
+    from workflows.batch import window
 
 #: How long a provider may take for a statement, and how long it is asked again when it does not answer.
 STATEMENT_TIMEOUT = timedelta(hours=2)
@@ -26,9 +27,11 @@ GIVE_UP_AFTER = timedelta(hours=12)
 #: A step whose worker gives no sign of life for so long is given to another one.
 HEARTBEAT = timedelta(minutes=1)
 STEP_TIMEOUT = timedelta(hours=1)
-#: How long payments are given to look, until nothing is left for them to settle: five minutes in all.
 #: How long the run of one provider may take at night, so that it has ended when the next night begins.
 NIGHT_WITHIN = timedelta(hours=18)
+#: How many providers are compared at once.
+AT_ONCE = 10
+#: How long payments are given to look, until nothing is left for them to settle: five minutes in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (1, 4, 15, 40, 60, 180))
 
 
@@ -133,8 +136,14 @@ class NightlyReconciliationWorkflow:
             PlanReconciliations(now=workflow.now()),
             **local_activity("plan the night"),
         )
-        done = await asyncio.gather(*(self._reconcile(start, planned.day) for start in planned.runs))
-        return NightlyReconciliationResult(runs=tuple(result for result in done if result is not None))
+        nights = (partial(self._reconcile, start, planned.day) for start in planned.runs)
+        done = await window(nights, at_once=AT_ONCE)
+        for result in done:
+            if isinstance(result, BaseException):
+                raise result
+        return NightlyReconciliationResult(
+            runs=tuple(result for result in done if isinstance(result, ReconciliationResult))
+        )
 
     async def _reconcile(self, start: ReconciliationInput, day: str) -> ReconciliationResult | None:
         try:

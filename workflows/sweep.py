@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import TASK_TIMEOUT, regular_activity
     from contracts.runs import Run
     from contracts.sweeps import SweepPage, SweepProgress, Swept
+    from workflows.batch import through_pages
 
 #: The gate of sweeps that started runs as their children, up to a bound, and from the first one each time.
 BY_PAGES = "sweeps-start-runs-by-pages"
@@ -69,22 +70,10 @@ async def sweep(
 async def sweep_pages(
     method: Callable[[Sweeps, SweepPage], Awaitable[Swept]], progress: SweepProgress, summary: str
 ) -> SweepProgress:
-    """Go through all that may have lost its run, page by page to the last; what lives costs nothing but the look.
-
-    Where the server suggests it the run continues as new, with its place and what it has counted.
-    """
-    while True:
-        page = progress.page
-        swept = await workflow.execute_activity_method(method, page, **regular_activity(summary))
-        progress = SweepProgress(
-            page=page.model_copy(update={"after": swept.last}),
-            found=progress.found + swept.found,
-            started=progress.started + swept.started,
-        )
-        if swept.found < page.limit:
-            return progress
-        if workflow.info().is_continue_as_new_suggested():
-            workflow.continue_as_new(progress)
+    """Go through all that may have lost its run, page by page to the last; what lives costs nothing but the look."""
+    return await through_pages(
+        progress, lambda at: workflow.execute_activity_method(method, at.page, **regular_activity(summary))
+    )
 
 
 async def start_run(run: Run) -> None:

@@ -346,6 +346,20 @@ async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture(scope="session")
+async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
+    """A stage on a server that suggests a new run after twenty events."""
+    limit = ["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"]
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=[*TIME_SKIPPING, *limit],
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment, stage_on(environment, database_urls) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
 async def mailroom(database_urls: Any) -> AsyncIterator[Mailroom]:
     """A worker whose payments only listen, on a server of its own: on the shared one, others would take their tasks."""
     environment = await WorkflowEnvironment.start_time_skipping_v2(

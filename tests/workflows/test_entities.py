@@ -1,7 +1,6 @@
 """The contract that every entity keeps, whatever it is about: `tests/workflows/entities.py` declares each of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,17 +13,12 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.testing import WorkflowEnvironment
 
 from api.patience import retry_until_answered
-from contracts import search_attributes
 from contracts.catch_up import CatchUp
 from contracts.queues import local_activity
-from dev.stack.temporal import find_temporal
 from domain.errors import DomainError
 from runtime import reach
 from runtime.catch_up import catching_up
 from runtime.identity import new_id
-from runtime.settings import Settings
-from runtime.temporal import data_converter
-from tests.conftest import TIME_SKIPPING
 from tests.support.locks import somebody_waits
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.declarations import Entity, Inbound, State
@@ -247,20 +241,6 @@ async def test_a_cancelled_run_is_the_command_cancel(entity: Entity, state: Stat
 
 
 # More than one run takes, and no worker at all ------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
-    """A stage on a server that suggests a new run after twenty events."""
-    limit = ["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"]
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=[*TIME_SKIPPING, *limit],
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment, stage_on(environment, database_urls) as made:
-        yield made
 
 
 @pytest.mark.parametrize(("entity", "state"), BY_STATE)

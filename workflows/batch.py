@@ -1,0 +1,62 @@
+"""A batch: everything of a kind, page by page, each item exactly once for the batch's key.
+
+The key, a date or a period, is part of the workflow's id, so a second start with it does nothing. What an item leaves
+behind has a key made of it and of the item, so a batch that was ended and is started again repeats nothing. The place
+stands in the input, so a batch of any length goes on in a new run.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol, Self, TypeVar
+
+from temporalio import workflow
+
+T = TypeVar("T")
+Done = TypeVar("Done")
+DoneIn = TypeVar("DoneIn", contravariant=True)
+
+
+class Progress(Protocol[DoneIn]):
+    """Where a batch stands: the input of its runs."""
+
+    def plus(self, done: DoneIn, /) -> Self:
+        """Return where it stands after a page: the next place, and what was counted so far."""
+
+    def is_last(self, done: DoneIn, /) -> bool:
+        """Tell whether no page follows this one."""
+
+
+P = TypeVar("P", bound=Progress[Any])
+
+
+async def through_pages(progress: P, do: Callable[[P], Awaitable[Done]]) -> P:
+    """Do page by page what is left, and return what was counted at the end.
+
+    Where the server suggests it the run continues as new with its place. That is between two pages, when nothing is
+    under way, so nothing is done twice or left out.
+
+    Args:
+        progress: the run's input.
+        do: does a page, and returns what became of it.
+    """
+    while True:
+        done = await do(progress)
+        last, progress = progress.is_last(done), progress.plus(done)
+        if last:
+            return progress
+        if workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(progress)
+
+
+async def window(children: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T | BaseException]:
+    """Run the children of a page in their order, so many at once; the next begins when one has ended.
+
+    Returns what became of each: its result, or the exception that it failed with. One that fails stops no other.
+    """
+    free = asyncio.Semaphore(at_once)
+
+    async def run(child: Callable[[], Awaitable[T]]) -> T:
+        async with free:
+            return await child()
+
+    return await asyncio.gather(*(run(child) for child in children), return_exceptions=True)
