@@ -213,7 +213,7 @@ def test_all_pools_together_fit_and_the_page_adds_them_up() -> None:
 
 def test_proxy_hides_what_is_for_probes_and_operators() -> None:
     caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
-    (hidden,) = (found.split() for found in re.findall(r"@private path (.+)\n\trespond @private 404", caddyfile))
+    (hidden,) = (found.split() for found in re.findall(r"@private path (.+)\n\t\trespond @private 404", caddyfile))
     routes = [
         *codec_router(Settings(), current_actor).routes,
         *(r for router in PRIVATE_ROOT_ROUTERS for r in router.routes),
@@ -223,6 +223,17 @@ def test_proxy_hides_what_is_for_probes_and_operators() -> None:
     for path in private:
         assert any(path == known or (known.endswith("/*") and path.startswith(known[:-1])) for known in hidden), path
     assert not [path for path in hidden if path.startswith(("/api", "/docs", "/healthz", "/openapi"))]
+
+
+@pytest.mark.parametrize(
+    ("site", "refusal"), [("SITE", "respond @private 404"), ("OPERATORS_SITE", "respond @outside 403")]
+)
+def test_proxy_refuses_before_it_asks_anybody(site: str, refusal: str) -> None:
+    """Caddy sorts the directives of a site by itself, `respond` after `handle`, unless they are in a `route`."""
+    caddyfile = (ROOT / "deploy/proxy/Caddyfile").read_text("utf-8")
+    (block,) = re.findall(rf"^\{{\${site}\}} \{{\n\troute \{{\n(.+?)^\t\}}\n\}}", caddyfile, re.MULTILINE | re.DOTALL)
+    passes = [block.index(word) for word in ("import api", "reverse_proxy", "handle ") if word in block]
+    assert block.index(refusal) < min(passes)
 
 
 def test_proxy_bounds_head_and_body_and_lets_the_api_say_what_is_too_long() -> None:
