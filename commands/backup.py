@@ -46,8 +46,8 @@ def run(given: argparse.Namespace) -> int:
             sys.stdout.write(f"removed {folder.path / dropped.name}\n")
     except OSError as error:
         raise CommandFailed(f"The backup cannot be written: {error}") from error
-    segment = asyncio.run(connected(url, _end_segment))
-    if _is_archived(folder, segment):
+    segment = asyncio.run(connected(url, archived_segment))
+    if segment is not None and (folder.wal / f"{segment}.gz").exists():
         sys.stdout.write(f"WAL is archived in {folder.wal}: any later moment can be restored\n")
         return 0
     sys.stderr.write(
@@ -64,19 +64,20 @@ async def _place_and_time(connection: asyncpg.Connection) -> tuple[str, str, dat
     return row[0], row[1], row[2]
 
 
-async def _end_segment(connection: asyncpg.Connection) -> str | None:
-    """Have the server begin another segment of its WAL, and return the one that it archives now, if it archives."""
+async def archived_segment(connection: asyncpg.Connection) -> str | None:
+    """Have the server end a segment of its WAL, and return it once it is archived; None where it is not.
+
+    The server is asked, because a file of that name may be there of another cluster, which it does not overwrite.
+    """
     if await connection.fetchval("SHOW archive_mode") == "off":
         return None
     # A segment with nothing in it since the last switch is not ended.
     await connection.execute("SELECT pg_logical_emit_message(false, 'bursar', 'backup')")
-    return str(await connection.fetchval("SELECT pg_walfile_name(pg_switch_wal())"))
-
-
-def _is_archived(folder: BackupFolder, segment: str | None) -> bool:
+    segment = str(await connection.fetchval("SELECT pg_walfile_name(pg_switch_wal())"))
     give_up_at = time.monotonic() + ARCHIVED_WITHIN_SECONDS
-    while segment is not None and time.monotonic() < give_up_at:
-        if (folder.wal / f"{segment}.gz").exists():
-            return True
-        time.sleep(0.1)
-    return False
+    while time.monotonic() < give_up_at:
+        archived = await connection.fetchval("SELECT last_archived_wal FROM pg_stat_archiver")
+        if archived is not None and archived[:24] >= segment:
+            return segment
+        await asyncio.sleep(0.1)
+    return None

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
 
 from sqlalchemy.engine import make_url
@@ -80,18 +80,35 @@ class Account:
     gid: int
 
 
-def account_for(folder: Path) -> Account | None:
+def account_for(*folders: Path) -> Account | None:
     """Return who is to own a cluster that root restores, because PostgreSQL refuses to run as root; None for others.
 
-    It is the owner of the folder, and of a folder of root's the account that the embedded server runs as.
+    It is the owner of the first folder that is not root's, else the account that the embedded server runs as.
     """
     if os.geteuid() != 0:
         return None
-    owner = next(path for path in (folder, *folder.parents) if path.exists()).stat()
-    if owner.st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
+    for folder in folders:
+        owner = next(path for path in (folder, *folder.parents) if path.exists()).stat()
+        if owner.st_uid != 0:
+            return Account(owner.st_uid, owner.st_gid)
     nobody = pwd.getpwnam("nobody")
     return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def require_readable(folder: Path, account: Account | None) -> None:
+    """Have a server of the account read a folder: one that cannot would take the archive for empty.
+
+    Raises:
+        CommandFailed: it cannot.
+    """
+    test = subprocess.run(["test", "-r", str(folder), "-a", "-x", str(folder)], check=False, **_run_as(account))
+    if test.returncode != 0:
+        whom = f"the account {account.uid}" if account else "this account"
+        raise CommandFailed(f"PostgreSQL would run as {whom}, which cannot read {folder}: give it the folder.")
+
+
+def _run_as(account: Account | None) -> dict[str, Any]:
+    return {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
 
 
 def give(folder: Path, account: Account | None) -> None:
@@ -150,9 +167,7 @@ def _started(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
+            **_run_as(account),
         )
     except OSError as error:
         raise CommandFailed(f"PostgreSQL cannot be run: {error}") from error

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import shutil
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +17,7 @@ import asyncpg
 
 from commands.backup_folder import BackupFolder, Base, missing_segment, restore_command
 from commands.base import connected
-from commands.cluster import account_for, give, recovered
+from commands.cluster import Account, account_for, give, recovered, require_readable
 from commands.failure import CommandFailed
 from commands.manifest import prove
 from commands.verify import verify
@@ -34,16 +35,19 @@ def run(given: argparse.Namespace) -> int:
             f"{missing} is missing from {folder.wal}, and there is WAL behind it: find it, or name a moment before it "
             "with --at."
         )
+    account = account_for(folder.wal, cluster)
+    if folder.wal.exists():
+        require_readable(folder.wal, account)
     prove(folder.data(base.name))
     settings = {"restore_command": restore_command(folder.wal), "recovery_target_action": "promote"}
     if at is not None:
         settings["recovery_target_time"] = at.isoformat()
-    account = account_for(cluster)
-    _copy(folder.data(base.name), cluster)
-    give(cluster, account)
-    with recovered(cluster, settings, account) as address:
-        url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"
-        reached, report = asyncio.run(connected(url, _prove_books))
+    try:
+        reached, report = _restored(folder.data(base.name), base, cluster, settings, account)
+    except CommandFailed:
+        # What is there is no cluster that anybody should start, and the command can be repeated.
+        shutil.rmtree(cluster, ignore_errors=True)
+        raise
     sys.stdout.write("\n".join([_told(folder, base, cluster, reached), *report.lines()]) + "\n")
     return 0 if report.ok else 1
 
@@ -60,6 +64,17 @@ def _copy(source: Path, cluster: Path) -> None:
         (cluster / "recovery.signal").touch(mode=0o600)
     except (OSError, shutil.Error) as error:
         raise CommandFailed(f"The cluster cannot be written: {error}") from error
+
+
+def _restored(
+    data: Path, base: Base, cluster: Path, settings: Mapping[str, str], account: Account | None
+) -> tuple[datetime | None, Report]:
+    """Copy the base, have it recover, and prove its books."""
+    _copy(data, cluster)
+    give(cluster, account)
+    with recovered(cluster, settings, account) as address:
+        url = f"postgresql://{quote(base.owner)}@/{quote(base.database)}?{address}"
+        return asyncio.run(connected(url, _prove_books))
 
 
 async def _prove_books(connection: asyncpg.Connection) -> tuple[datetime | None, Report]:

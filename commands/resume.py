@@ -93,6 +93,7 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
     database = Database(settings.database_url, settings.platform_database_url, pool_size=2)
     found = left = 0
     try:
+        await require_books(database)
         client = await connect(settings, wait=CONNECT_WITHIN)
         await require_worker(client)
         async for finding in findings(client, database):
@@ -108,6 +109,20 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
     finally:
         await database.close()
     return found, left
+
+
+async def require_books(database: Database) -> None:
+    """Have the books hold something: every run would seem to be unknown to an empty database.
+
+    Raises:
+        CommandFailed: they hold nothing that has a run.
+    """
+    async with database.platform() as session:
+        if await escrow.page(session, status=None, org_id=None, after=None, limit=1):
+            return
+        if await payment.page(session, org_id=None, after=None, limit=1):
+            return
+    raise CommandFailed("The books hold no escrow and no payment: is this the restored database?")
 
 
 async def require_worker(client: Client) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands.backup_folder import BackupFolder, archive_command, missing_segment, restore_command
+from commands.cluster import require_readable
 from commands.failure import CommandFailed
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -118,3 +119,10 @@ def test_segment_that_is_not_there_ends_the_archive_and_one_that_is_damaged_ends
     (folder.wal / f"{SEGMENT}.gz").write_bytes(b"damaged")
     # PostgreSQL takes what is above 125 for a failure, and everything else for the end of the WAL.
     assert bring_back(folder, tmp_path / "back") > 125
+
+
+def test_archive_that_the_server_cannot_read_is_not_taken_for_empty(folder: BackupFolder) -> None:
+    with pytest.raises(CommandFailed, match=r"this account, which cannot read .*/wal"):
+        require_readable(folder.wal, None)
+    folder.wal.mkdir(parents=True)
+    require_readable(folder.wal, None)

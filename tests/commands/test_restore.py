@@ -2,16 +2,21 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from commands.backup import archived_segment
 from commands.backup_folder import BackupFolder
+from commands.base import connected
+from commands.failure import CommandFailed
+from commands.resume import require_worker
 from dev.stack.migrate import migrate
 from dev.stack.postgres import running_postgres
 from dev.stack.temporal import Temporal, free_port, start_temporal
@@ -24,6 +29,7 @@ from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.payment_driver import PaymentDriver, till
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
+T = TypeVar("T")
 FAST = {"fsync": "off"}
 
 
@@ -61,11 +67,12 @@ async def manage(*arguments: str | Path) -> int:
     return await asyncio.to_thread(main, [str(argument) for argument in arguments])
 
 
-async def now(urls: DatabaseUrls) -> str:
-    connection = await asyncpg.connect(urls.owner)
-    moment = await connection.fetchval("SELECT clock_timestamp()")
-    await connection.close()
-    return str(moment.isoformat())
+async def asked(urls: DatabaseUrls, question: Callable[[asyncpg.Connection], Awaitable[T]]) -> T:
+    return await connected(urls.owner, question)
+
+
+async def time_of(connection: asyncpg.Connection) -> str:
+    return str((await connection.fetchval("SELECT clock_timestamp()")).isoformat())
 
 
 async def run_id(made: Job | PaymentDriver) -> str:
@@ -119,17 +126,23 @@ async def test_books_that_were_set_back_go_on_with_every_run_and_find_what_provi
     with served(home / "lost", monkeypatch, backups) as urls:
         await asyncio.to_thread(migrate, urls.owner)
         assert await manage("resume") == 2
-        assert "No worker runs" in capsys.readouterr().err
+        assert "is this the restored database?" in capsys.readouterr().err
+        with pytest.raises(CommandFailed, match="No worker runs"):
+            await require_worker(environment.client)
         async with stage_on(environment, urls) as stage:
             assert await manage("backup", "--to", backups.path) == 0
             await made.begin(stage)
-            moment = await now(urls)
+            moment = await asked(urls, time_of)
             await made.go_on(stage)
-            assert await manage("backup", "--to", backups.path) == 0
+            segment = await asked(urls, archived_segment)
+            assert (backups.wal / f"{segment}.gz").exists()
 
     restored = home / "restored"
-    assert await manage("restore", "--from", backups.path, "--to", restored / "cluster", "--at", moment) == 0
-    assert await manage("restore", "--from", backups.path, "--to", restored / "cluster") == 2
+    to = ("restore", "--from", backups.path, "--to", restored / "cluster")
+    assert await manage(*to, "--at", "2999-01-01") == 2
+    assert "recovery ended before configured recovery target was reached" in capsys.readouterr().err
+    assert await manage(*to, "--at", moment) == 0
+    assert await manage(*to) == 2
     said = capsys.readouterr()
     assert f"restored {backups.path / backups.bases()[0].name}" in said.out
     assert "is not empty" in said.err
@@ -137,6 +150,7 @@ async def test_books_that_were_set_back_go_on_with_every_run_and_find_what_provi
     with served(restored, monkeypatch) as urls:
         async with stage_on(environment, urls, fake=stage.fake) as again:
             await met_again(made.on(again), capsys)
+        assert await asked(urls, archived_segment) is None
 
 
 async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
