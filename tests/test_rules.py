@@ -171,6 +171,23 @@ def test_a_message_is_handled_by_one_declared_method_whose_body_is_one_call():
     assert named(["workflows"], ADDS) == []
 
 
+#: Where what a payment is for may be told apart: each folder has one module a purpose, and one table of them.
+PURPOSES = ("domain/payment/purposes/", "services/purposes/")
+
+
+def test_nothing_but_its_own_modules_tells_a_purpose_apart():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for part in PRODUCT
+        for path in sorted((ROOT / part).rglob("*.py"))
+        if not str(path.relative_to(ROOT)).startswith(PURPOSES)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare | ast.MatchValue)
+        if any(isinstance(part, ast.Attribute) and ast.unparse(part.value) == "PurposeKind" for part in ast.walk(node))
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize("folder", ["activities", "ledger", "repositories", "services", "workflows"])
 def test_only_composition_roots_read_settings(folder):
     readers = [
