@@ -249,7 +249,7 @@ def test_image_compiles_what_it_holds(tmp_path: Path) -> None:
     (command,) = map(shlex.split, re.findall(r"^RUN python (-m compileall .+) /app$", dockerfile, re.MULTILINE))
     module = tmp_path / "module.py"
     module.write_text("ANSWER = 42\n")
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": ""}
     subprocess.run([sys.executable, *command, str(tmp_path)], env=env, check=True)
     compiled = tmp_path / "__pycache__" / f"module.{sys.implementation.cache_tag}.pyc"
     assert compiled.read_bytes()[4:8] == UNCHECKED_HASH
