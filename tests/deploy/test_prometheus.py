@@ -78,4 +78,12 @@ def test_payment_failures_are_watched_by_provider_and_decline_code() -> None:
 def test_jobs_are_those_of_the_scrape_configuration() -> None:
     jobs = set(re.findall(r'job="([^"]+)"', " ".join(rule["expr"] for rule in RULES)))
     page = (ROOT / "docs/observability.md").read_text("utf-8")
-    assert jobs == set(re.findall(r"job_name: (\S+)", page))
+    of_compose, of_kubernetes = (
+        yaml.safe_load(block)["scrape_configs"]
+        for block in re.findall(r"```yaml\n(scrape_configs:.+?)```", page, re.DOTALL)
+    )
+    assert {job["job_name"] for job in of_compose} == jobs
+    manifests = (ROOT / "deploy/kubernetes").rglob("*.yaml")
+    components = set(re.findall(r"component: (api|worker)\b", "".join(path.read_text("utf-8") for path in manifests)))
+    pattern = of_kubernetes[0]["relabel_configs"][1]["replacement"]
+    assert {pattern.replace("$1", component) for component in components} == jobs
