@@ -32,6 +32,7 @@ from models.escrow import EscrowRow
 from models.payment import PaymentRow
 from repositories import escrow, payment
 from runtime import reach
+from runtime.codec import SealedPayloadError
 from runtime.database import Database
 from runtime.settings import read_settings
 from runtime.temporal import connect
@@ -93,8 +94,8 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
     database = Database(settings.database_url, settings.platform_database_url, pool_size=2)
     found = left = 0
     try:
-        await require_books(database)
         client = await connect(settings, wait=CONNECT_WITHIN)
+        await require_books(client, database)
         await require_worker(client)
         async for finding in findings(client, database):
             if apply and finding.mend:
@@ -104,6 +105,8 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
             left += not (apply and finding.mend)
         if look and apply:
             await have_payments_look(client, database)
+    except SealedPayloadError as error:
+        raise CommandFailed(f"What runs say cannot be read: {error}") from error
     except (RuntimeError, RPCError) as error:
         raise CommandFailed(f"Temporal does not answer: {error}") from error
     finally:
@@ -111,18 +114,21 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
     return found, left
 
 
-async def require_books(database: Database) -> None:
-    """Have the books hold something: every run would seem to be unknown to an empty database.
+async def require_books(client: Client, database: Database) -> None:
+    """Have the books hold something where there are runs: all would seem to be unknown to another, empty database.
 
     Raises:
-        CommandFailed: they hold nothing that has a run.
+        CommandFailed: they hold nothing.
+        RPCError: Temporal does not answer.
     """
     async with database.platform() as session:
         if await escrow.page(session, status=None, org_id=None, after=None, limit=1):
             return
         if await payment.page(session, org_id=None, after=None, limit=1):
             return
-    raise CommandFailed("The books hold no escrow and no payment: is this the restored database?")
+    open_runs = 'WorkflowType IN ("escrow", "payment") AND ExecutionStatus = "Running"'
+    async for _ in client.list_workflows(open_runs, limit=1):
+        raise CommandFailed("There are runs, and the books hold no escrow and no payment: is this the right database?")
 
 
 async def require_worker(client: Client) -> None:
