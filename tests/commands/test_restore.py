@@ -119,7 +119,7 @@ class Before:
 
 
 @pytest.mark.timeout(180)
-async def test_books_that_were_set_back_go_on_with_every_run_and_find_what_providers_did(
+async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find_what_providers_did(
     home: Path,
     environment: WorkflowEnvironment,
     fresh_database_urls: DatabaseUrls,
