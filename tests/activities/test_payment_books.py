@@ -111,7 +111,7 @@ async def test_a_refused_payment_is_counted_once_and_only_when_it_is_booked(data
     refused = commands.refused(outcome.payment, decline=why, at=outcome.payment.updated_at)
     short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
     unbooked = dataclasses.replace(refused, moves=(short,))
-    with pytest.raises(BooksRefused):
+    with pytest.raises(SpentMeanwhile):
         await record(database, unbooked, meter=meter)
     for _ in range(2):
         await record(database, refused, meter=meter)
