@@ -57,7 +57,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         raise Invalid(f"An object in the body has more than {MAX_MEMBERS} fields.")
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise Malformed("An object in the body names a field twice.")
+        raise Malformed("An object in the body has the same field twice.")
     return result
 
 
@@ -66,13 +66,13 @@ def _check(value: object) -> None:
     level, depth = [value], 0
     while level:
         if depth > MAX_DEPTH:
-            raise Malformed("The body is nested too deep.")
+            raise Malformed("The body is nested too deeply.")
         below: list[object] = []
         for item in level:
             if isinstance(item, str):
                 if not is_holdable(item):
                     raise Invalid(
-                        "A text in the body holds a character that cannot be stored (NUL or half of a surrogate pair)."
+                        "A string in the body has a character that cannot be stored (NUL or an unpaired surrogate)."
                     )
             elif isinstance(item, dict):
                 below += [*item, *item.values()]
@@ -99,7 +99,7 @@ def parse(body: bytes) -> Any:
             object_pairs_hook=_object,
         )
     except RecursionError:
-        raise Malformed("The body is nested too deep.") from None
+        raise Malformed("The body is nested too deeply.") from None
     except UnicodeDecodeError:
         raise Malformed("The body is not UTF-8.") from None
     except json.JSONDecodeError as exc:

@@ -20,7 +20,7 @@ async def operator_key(session: AsyncSession, principal: str, token: str | None 
     """
     parts = split_token(token) if token is not None else (new_id("key"), new_secret())
     if parts is None:
-        raise Invalid("The secret file does not hold a key of the form bsk_….")
+        raise Invalid("The secret file does not contain a key of the form bsk_….")
     key_id, secret = parts
     known = await session.get(ApiKey, key_id)
     if known is not None:

@@ -11,8 +11,8 @@ from domain.errors import CardNumber
 from domain.privacy.card_numbers import found, found_in_address, found_in_number, may_hold, redacted
 
 DETAIL = (
-    "The request holds what looks like the number of a payment card. Nothing of it was kept. Send the payment method's "
-    "id from the provider instead, and leave card numbers out of names, notes and references."
+    "The request contains what looks like a payment card number, and nothing of it was stored. Send the provider's id "
+    "of the payment method instead, and keep card numbers out of names, notes and references."
 )
 _MAX_NAME = 200
 
@@ -34,7 +34,9 @@ def refuse_in_header(name: str, value: str) -> None:
         CardNumber: it holds one.
     """
     if found(value):
-        raise CardNumber(DETAIL, extra={"errors": [{"field": name, "message": "This is a card number."}]})
+        raise CardNumber(
+            DETAIL, extra={"errors": [{"field": name, "message": "This looks like a payment card number."}]}
+        )
 
 
 def refuse_in_payload(data: bytes) -> None:
@@ -63,7 +65,9 @@ def refuse_in_body(text: str, value: object) -> None:
     for path, item in _leaves(value):
         if found(item) if isinstance(item, str) else found_in_number(item):
             field = redacted(".".join(path))[:_MAX_NAME]
-            raise CardNumber(DETAIL, extra={"errors": [{"field": field, "message": "This is a card number."}]})
+            raise CardNumber(
+                DETAIL, extra={"errors": [{"field": field, "message": "This looks like a payment card number."}]}
+            )
 
 
 def _leaves(value: Any) -> Iterator[tuple[tuple[str, ...], str | int | Decimal]]:

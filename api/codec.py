@@ -145,10 +145,10 @@ class CodecEndpoints:
         if "authorization" not in request.headers and (cookie := request.cookies.get(COOKIE)):
             # A cookie goes wherever the browser is told to send it; what asks must be the UI.
             if request.headers.get("origin") not in self._origins:
-                raise Forbidden("A codec session is for the Temporal UI only.")
+                raise Forbidden("A codec session can be used by the Temporal UI only.")
             key = self._session.open(cookie, now=time.time())
             if key is None:
-                raise Unauthenticated("The codec session is over. Open /codec/login again.")
+                raise Unauthenticated("The codec session has expired. Sign in again at /codec/login.")
         return await self._actor(request, key)
 
     async def _actor(self, request: Request, key: str | None) -> Actor:
@@ -254,7 +254,7 @@ async def _form_field(request: Request, name: str) -> str:
         raise TooLarge("The form is too long.")
     values = parse_qs(body.decode("utf-8", errors="replace")).get(name, [])
     if not values or not values[0].strip():
-        raise Unauthenticated("Type the key of an operator.", code="auth.missing")
+        raise Unauthenticated("Enter the key of an operator.", code="auth.missing")
     return values[0].strip()
 
 

@@ -92,14 +92,16 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    type: str = Field(description="Where the code is explained.", examples=["/docs/errors#not_found"])
-    title: str = Field(description="The code in words.")
-    status: int = Field(description="The HTTP status, again.")
-    code: str = Field(description="Stable; what a client matches on.", examples=["not_found"])
+    type: str = Field(description="Link to the explanation of the code.", examples=["/docs/errors#not_found"])
+    title: str = Field(description="Short title of the code.")
+    status: int = Field(description="The HTTP status code.")
+    code: str = Field(description="Stable error code for clients to match on.", examples=["not_found"])
     detail: str = Field(description="What is wrong with this request, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
-    request_id: str = Field(description="Names the request in the logs; also in the header X-Request-Id.")
-    errors: list[FieldProblem] | None = Field(default=None, description="With request.invalid: one item a field.")
+    instance: str = Field(description="The path of the request.")
+    request_id: str = Field(description="Identifies the request in the logs; also in the header X-Request-Id.")
+    errors: list[FieldProblem] | None = Field(
+        default=None, description="With request.invalid: one item for each invalid field."
+    )
 
 
 class ProblemResponse(Response):
@@ -165,11 +167,13 @@ def problem(request: Request, error: DomainError, headers: Mapping[str, str] | N
 
 def internal(request: Request) -> ProblemResponse:
     """Answer a request that broke the product: the id to ask about, and nothing of what happened inside."""
-    detail = "The request failed inside. Repeat it with the same Idempotency-Key, or report its request_id."
+    detail = "An internal error occurred. Repeat the request with the same Idempotency-Key, or report its request_id."
     return problem(request, DomainError(detail))
 
 
-UNAVAILABLE_DETAIL = "A part that the request needs is not answering. Repeat it with the same Idempotency-Key."
+UNAVAILABLE_DETAIL = (
+    "A service that the request depends on is not available. Repeat the request with the same Idempotency-Key."
+)
 
 
 def as_domain_error(exc: BaseException) -> DomainError | None:
@@ -177,7 +181,7 @@ def as_domain_error(exc: BaseException) -> DomainError | None:
     if isinstance(exc, DomainError):
         return exc
     if isinstance(exc, ClientDisconnect):
-        return Malformed("The connection ended before the body did.")
+        return Malformed("The connection was closed before the whole body was received.")
     if is_unavailable(exc):
         return Unavailable(UNAVAILABLE_DETAIL)
     return None
@@ -225,9 +229,9 @@ async def _on_http_exception(request: Request, exc: Exception) -> Response:
     error: DomainError
     match exc.status_code:
         case 404:
-            error = NotFound("There is nothing at this path.")
+            error = NotFound("This path does not exist.")
         case 405:
-            error = MethodNotAllowed(f"This path does not take {request.method}.")
+            error = MethodNotAllowed(f"The method {request.method} is not allowed at this path.")
             return problem(request, error, {"Allow": ", ".join(_methods_at(request))})
         case 413:
             error = TooLarge("The body is too large.")
@@ -262,18 +266,18 @@ def install(app: FastAPI) -> None:
 Responses = dict[int | str, dict[str, Any]]
 
 _EXAMPLE_DETAIL: dict[type[DomainError], str] = {
-    Invalid: "amount: An amount is a plain decimal number such as 12.50.",
-    CardNumber: "The request holds what looks like the number of a payment card. Nothing of it was kept.",
+    Invalid: "amount: The amount must be a plain decimal number such as 12.50.",
+    CardNumber: "The request contains what looks like a payment card number, and nothing of it was stored.",
     Unauthenticated: "The key is unknown, revoked or expired.",
     Forbidden: "The role member may not do this.",
-    NotFound: "There is no such object.",
+    NotFound: "The object does not exist.",
     InFlight: "A request with this Idempotency-Key is still running.",
     IdempotencyMissing: "This request moves money: send an Idempotency-Key.",
     IdempotencyConflict: "This Idempotency-Key was used for another request.",
     InsufficientFunds: "The account does not hold this amount.",
-    RateLimited: "This key or its organization has used up its requests for now.",
+    RateLimited: "The rate limit of this key or its organization is exceeded.",
     Unavailable: UNAVAILABLE_DETAIL,
-    DomainError: "The request failed inside.",
+    DomainError: "An internal error occurred.",
 }
 
 

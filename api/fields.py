@@ -24,10 +24,10 @@ T = TypeVar("T")
 def _amount(value: object) -> str:
     """Bring what JSON can hold to one form; `domain.money.parse_amount` judges it once the asset is known."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError('An amount is a decimal string such as "12.50", or a number.')
+        raise ValueError('The amount must be a decimal string such as "12.50", or a number.')
     text = f"{value:f}" if isinstance(value, Decimal) else str(value)
     if not re.fullmatch(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?", text):
-        raise ValueError("An amount is a plain decimal number such as 12.50.")
+        raise ValueError("The amount must be a plain decimal number such as 12.50.")
     return text
 
 
@@ -83,7 +83,7 @@ def _one_line(text: str) -> str:
 def _visible(text: str) -> str:
     unseen = unseen_in_name(_one_line(text))
     if unseen is not None:
-        raise ValueError(f"A name must be what it looks like. This one holds {unseen}.")
+        raise ValueError(f"A name must consist of visible characters. This one contains {unseen}.")
     return text
 
 
@@ -92,7 +92,7 @@ def _lines(text: str) -> str:
         raise ValueError("Control characters are not allowed here.")
     deceiving = unseen_in_text(text)
     if deceiving is not None:
-        raise ValueError(f"This text holds {deceiving}, which makes it look like another one. Leave it out.")
+        raise ValueError(f"The text contains {deceiving}, which makes it look like another text. Remove it.")
     return text
 
 
@@ -121,7 +121,7 @@ Currency = Annotated[
 def _id_of(prefix: str) -> AfterValidator:
     def check(text: str) -> str:
         if not is_id(text, prefix):
-            raise ValueError(f"This is not an id of the form {prefix}_….")
+            raise ValueError(f"The id must have the form {prefix}_….")
         return text
 
     return AfterValidator(check)
@@ -147,11 +147,13 @@ MAX_PERIOD = timedelta(days=3 * 366)
 def _period(value: object) -> timedelta:
     match = _PERIOD.fullmatch(value) if isinstance(value, str) and len(value) <= 40 else None
     if match is None:
-        raise ValueError("A period is an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as P7D.")
+        raise ValueError(
+            "A period must be an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as P7D."
+        )
     weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     period = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     if not MIN_PERIOD <= period <= MAX_PERIOD:
-        raise ValueError("A period lasts from one second to three years.")
+        raise ValueError("A period must last between one second and three years.")
     return period
 
 
@@ -192,7 +194,7 @@ def _in_range(moment: datetime) -> datetime:
 def _only_text(value: Any) -> Any:
     # Pydantic would also take seconds since 1970, as a number or in digits.
     if not isinstance(value, str) or not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:", value):
-        raise ValueError("A time is an RFC 3339 text such as 2026-01-31T12:00:00Z.")
+        raise ValueError("A time must be an RFC 3339 string such as 2026-01-31T12:00:00Z.")
     return value
 
 
@@ -221,4 +223,6 @@ class Page(ResponseModel, Generic[T]):
     """One page of a list, and where the next one begins."""
 
     data: list[T]
-    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")
+    next_cursor: str | None = Field(
+        default=None, description="Pass it as `cursor` for the next page; null on the last page."
+    )

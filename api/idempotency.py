@@ -278,8 +278,8 @@ def idempotency(required: bool) -> Any:
             str | None,
             Header(
                 description=(
-                    "Makes repeating the request safe: one effect, one answer. Any text of 1 to 255 printable ASCII "
-                    "characters that you use for this request only, a UUID for example."
+                    "Makes repeating the request safe: it takes effect once and gets the same response. Any string of "
+                    "1 to 255 printable ASCII characters that is used for this request only, such as a UUID."
                     + (" Required here." if required else "")
                 ),
                 examples=["7f0c1f3e-award-1"],
@@ -293,7 +293,7 @@ def idempotency(required: bool) -> Any:
             return Command(new_id("cmd"), None, deps, request, "", b"")
         if not _KEY.fullmatch(idempotency_key):
             raise Invalid(
-                "An Idempotency-Key has 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
+                "An Idempotency-Key must have 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
             )
         refuse_in_header("Idempotency-Key", idempotency_key)
         return Command(

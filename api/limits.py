@@ -110,6 +110,6 @@ class Limiter:
     def _refusal(self, seconds: float) -> RateLimited:
         retry_after = max(1, math.ceil(seconds))
         return RateLimited(
-            f"The limit of {self._item.amount} requests in {self._item.get_expiry()} seconds is used up.",
+            f"The limit of {self._item.amount} requests in {self._item.get_expiry()} seconds is exceeded.",
             extra={"retry_after": retry_after, "limit": self._item.amount, "window": self._item.get_expiry()},
         )

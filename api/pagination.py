@@ -19,9 +19,10 @@ MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 _MAX_CURSOR = 400
 
-LimitParam = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
+LimitParam = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The maximum number of items on a page.")]
 CursorParam = Annotated[
-    str | None, Query(max_length=_MAX_CURSOR, description="`next_cursor` of the page before; nothing for the first.")
+    str | None,
+    Query(max_length=_MAX_CURSOR, description="`next_cursor` of the previous page; leave it out for the first page."),
 ]
 
 
@@ -54,7 +55,7 @@ def decode_cursor(cursor: str, kind: str, *types: type) -> list[Any]:
 
 def bad_cursor() -> Invalid:
     """Return the refusal of a cursor."""
-    return Invalid("This cursor is not one of this list.", extra={"field": "cursor"})
+    return Invalid("The cursor does not belong to this list.", extra={"field": "cursor"})
 
 
 def id_cursor(cursor: str | None, prefix: str) -> str | None:

@@ -34,7 +34,7 @@ def check_path(parameters: Mapping[str, str]) -> None:
         NotFound: a parameter holds NUL or half of a surrogate pair.
     """
     if not all(is_holdable(value) for value in parameters.values()):
-        raise NotFound("There is nothing at this path.")
+        raise NotFound("This path does not exist.")
 
 
 def check_query(query: QueryParams, known: frozenset[str]) -> None:
@@ -50,7 +50,7 @@ def check_query(query: QueryParams, known: frozenset[str]) -> None:
         elif times > 1:
             faults[name] = "Given more than once."
         elif not is_holdable(query[name]):
-            faults[name] = "NUL and half of a surrogate pair are not allowed here."
+            faults[name] = "NUL and unpaired surrogates are not allowed here."
     if faults:
         listed = [{"field": name[:_MAX_NAME], "message": message} for name, message in faults.items()][:_MAX_LISTED]
         raise Invalid(f"{listed[0]['field']}: {listed[0]['message']}", extra={"errors": listed})

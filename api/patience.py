@@ -58,6 +58,6 @@ async def retry_until_answered(attempt: Callable[[], Awaitable[T]], *, limit: ti
         raise refusal from None
     except (TimeoutError, UpdateTimeout):
         raise Unavailable(
-            f"The {what} did not answer in time. The command may still be done: repeat it with the same "
+            f"The {what} did not answer in time. The command may still take effect: repeat it with the same "
             "Idempotency-Key."
         ) from None

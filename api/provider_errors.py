@@ -31,5 +31,8 @@ def provider_errors() -> Iterator[None]:
     except ProviderRefused as error:
         if error.code == KEY_REFUSED:
             log.error("provider.key_refused", error=error.detail)
-            raise Unavailable("The payment provider cannot be asked.", code="provider.unavailable") from error
+            raise Unavailable(
+                "The payment provider is not available: its credentials must be corrected by an operator.",
+                code="provider.unavailable",
+            ) from error
         raise Invalid(error.detail, code="provider.refused", extra={"reason": error.code}) from error

@@ -52,7 +52,7 @@ async def test_body_with_a_card_number_is_refused(body: bytes, field: str, opera
     headers = {"Content-Type": "application/json"}
     response = await operator.ask("POST", "/organizations", content=body, headers=headers, key=new_key())
     document = refused_without_a_trace(response)
-    assert document["errors"] == [{"field": field, "message": "This is a card number."}]
+    assert document["errors"] == [{"field": field, "message": "This looks like a payment card number."}]
 
 
 @pytest.mark.parametrize(

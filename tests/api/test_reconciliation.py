@@ -102,7 +102,7 @@ async def test_books_are_proven_after_corrections(operator: Caller, database_url
         report = await verify(connection)
     finally:
         await connection.close()
-    (check,) = [check for check in report.checks if check.name.startswith("what each provider holds")]
+    (check,) = [check for check in report.checks if check.name.startswith("each provider's clearing balance")]
     assert check.violations == ()
 
 

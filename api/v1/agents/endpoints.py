@@ -61,7 +61,7 @@ async def create_agent(
 @router.get("/agents", response_model=Page[AgentView], responses=errors(NotFound))
 async def list_agents(
     deps: DepsDep,
-    organization_id: Annotated[OrganizationId | None, Query(description="Only the agents of this creator.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="Only agents of this organization.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),

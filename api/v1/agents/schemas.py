@@ -30,7 +30,7 @@ COUNTS = frozenset({Term.REQUIRED_SIGNATURES, Term.MILESTONES})
 
 
 class Visibility(StrEnum):
-    """Who sees a listing."""
+    """Who can see a listing."""
 
     PUBLIC = "public"
     PRIVATE = "private"
@@ -49,7 +49,7 @@ class PricingCreate(RequestModel):
     """The price of a listing."""
 
     model: PricingModel = PricingModel.FREE
-    amount: Amount | None = Field(default=None, description="Needed for monthly and one_time; none for free.")
+    amount: Amount | None = Field(default=None, description="Required for monthly and one_time; not allowed for free.")
     currency: Currency = CREDIT
 
     def price_minor(self) -> int | None:
@@ -59,14 +59,14 @@ class PricingCreate(RequestModel):
             Invalid: the model needs an amount that is missing, or takes none.
         """
         if self.model is PricingModel.FREE and self.amount is not None:
-            raise Invalid("A free agent has no amount.", extra={"field": "pricing.amount"})
+            raise Invalid("The pricing model free does not allow an amount.", extra={"field": "pricing.amount"})
         if self.model in {PricingModel.MONTHLY, PricingModel.ONE_TIME} and self.amount is None:
-            raise Invalid(f"The pricing model {self.model} needs an amount.", extra={"field": "pricing.amount"})
+            raise Invalid(f"The pricing model {self.model} requires an amount.", extra={"field": "pricing.amount"})
         return None if self.amount is None else parse_amount(self.amount, self.currency)
 
 
 class PeriodBounds(RequestModel):
-    """The shortest and the longest period that is accepted; none where it is left out."""
+    """The shortest and the longest period that is accepted; a bound that is left out does not apply."""
 
     min: Period | None = None
     max: Period | None = None
@@ -78,7 +78,7 @@ class PeriodBounds(RequestModel):
 
 
 class ShareBounds(RequestModel):
-    """The least and the most that is accepted, between 0 and 1; no bound where it is left out."""
+    """The smallest and the largest share that is accepted, between 0 and 1; a bound that is left out does not apply."""
 
     min: Share | None = None
     max: Share | None = None
@@ -90,7 +90,7 @@ class ShareBounds(RequestModel):
 
 
 class CountBounds(RequestModel):
-    """The fewest and the most that are accepted; no bound where it is left out."""
+    """The smallest and the largest number that is accepted; a bound that is left out does not apply."""
 
     min: int | None = Field(default=None, ge=0, le=100)
     max: int | None = Field(default=None, ge=0, le=100)
@@ -101,7 +101,7 @@ class CountBounds(RequestModel):
 
 
 class PriceBounds(RequestModel):
-    """The lowest and the highest price that is accepted; one in another currency is outside."""
+    """The lowest and the highest price that is accepted; a price in another currency is outside of the bounds."""
 
     min: Amount | None = None
     max: Amount | None = None
@@ -114,7 +114,7 @@ class PriceBounds(RequestModel):
 
 
 class ListedTerms(RequestModel):
-    """What an agent accepts without being asked. A term that is left out keeps the platform's bounds."""
+    """The terms that an agent accepts automatically. The platform's bounds apply to a term that is left out."""
 
     price: PriceBounds | None = None
     deliver_within: PeriodBounds | None = None
@@ -123,14 +123,16 @@ class ListedTerms(RequestModel):
     decision_period: PeriodBounds | None = None
     default_grace: PeriodBounds | None = None
     dispute_length: PeriodBounds | None = Field(
-        default=None, description="Evidence, decision and grace together: how long a dispute that nobody decides lasts."
+        default=None, description="Evidence, decision and grace period together: how long an undecided dispute lasts."
     )
     dispute_default_payee_share: ShareBounds | None = None
     validation_threshold: ShareBounds | None = Field(
         default=None, description="A contract without a threshold is above every max."
     )
     required_signatures: CountBounds | None = None
-    milestones: CountBounds | None = Field(default=None, description="How many; 0 stands for work that has no parts.")
+    milestones: CountBounds | None = Field(
+        default=None, description="Number of milestones; 0 for work without milestones."
+    )
 
     def stored(self) -> dict[str, dict[str, Any]]:
         """Return the bounds by term, as a listing is stored.
@@ -145,7 +147,7 @@ class ListedTerms(RequestModel):
                 continue
             bounds = listed.bounds()
             if bounds.least is not None and bounds.most is not None and bounds.least > bounds.most:
-                raise Invalid("min is above max.", extra={"field": f"terms.{name}"})
+                raise Invalid("min must not be greater than max.", extra={"field": f"terms.{name}"})
             stored[name] = {part: value for part, value in asdict(bounds).items() if value is not None}
         return stored
 
@@ -166,7 +168,7 @@ class AgentCreate(RequestModel):
     pricing: PricingCreate = PricingCreate()
     terms: ListedTerms = Field(
         default=ListedTerms(),
-        description="Contracts outside of these wait until the agent or its organization accepts.",
+        description="A contract outside of these terms waits until the agent or its organization accepts it.",
     )
 
 
@@ -179,7 +181,7 @@ class PricingView(ResponseModel):
 
 
 class BoundsView(ResponseModel):
-    """The least and the most that is accepted of a term; null is no bound."""
+    """The minimum and the maximum that is accepted of a term; null means no bound."""
 
     min: str | int | None
     max: str | int | None
@@ -208,7 +210,7 @@ class AgentView(ResponseModel):
     visibility: Visibility
     pricing: PricingView
     terms: dict[str, BoundsView] = Field(
-        description="What is accepted unasked, by term; for the others the platform's defaults and anything kinder."
+        description="Bounds accepted automatically, by term; for other terms, the platform's defaults or better."
     )
     created_at: datetime
 

@@ -24,15 +24,17 @@ router = APIRouter(tags=["alerts"])
 @router.get("/alerts", response_model=Page[AlertView], responses=errors(NotFound))
 async def list_alerts(
     deps: DepsDep,
-    unacknowledged: Annotated[bool, Query(description="Leave out what an operator has acknowledged.")] = False,
-    organization_id: Annotated[OrganizationId | None, Query(description="Only what concerns it.")] = None,
+    unacknowledged: Annotated[bool, Query(description="Exclude acknowledged alerts.")] = False,
+    organization_id: Annotated[
+        OrganizationId | None, Query(description="Only alerts that concern this organization.")
+    ] = None,
     kind: Annotated[SearchText | None, Query(description="Only this kind, such as `payment.debt`.")] = None,
-    subject: Annotated[SearchText | None, Query(description="Only what is about this id.")] = None,
+    subject: Annotated[SearchText | None, Query(description="Only alerts about this id.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[AlertView]:
-    """List alerts, newest first: an organization's own that it should know of, and all of them for an operator."""
+    """List alerts, newest first: an organization sees its own, an operator sees all of them."""
     if actor.is_platform:
         permit(actor, Permission.OPERATE)
     org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "alr")
@@ -60,7 +62,7 @@ async def acknowledge_alert(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Say that an alert was seen; the first operator to do so stays named."""
+    """Acknowledge an alert; the first operator to do so stays recorded."""
 
     async def acknowledge() -> AlertView:
         async with deps.session_for(actor) as session:

@@ -7,7 +7,7 @@ from models.alert import Alert
 
 
 class AlertView(ResponseModel):
-    """One thing that needs a person."""
+    """An event that needs a person's attention."""
 
     id: str
     organization_id: str | None

@@ -52,7 +52,9 @@ def _check(actor: Actor, body: ApiKeyCreate) -> None:
     if not (_is_own(actor, body) or actor.may_grant(body.role)):
         raise Forbidden(f"The role {actor.role.value} may not issue keys of the role {body.role.value}.")
     if (body.role is Role.AGENT) != (body.agent_id is not None):
-        raise Invalid("The role agent needs an agent_id, and no other role takes one.", extra={"field": "agent_id"})
+        raise Invalid(
+            "agent_id is required for the role agent and not allowed for any other role.", extra={"field": "agent_id"}
+        )
     if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
         raise Invalid("expires_at must be in the future.", extra={"field": "expires_at"})
 
@@ -70,7 +72,9 @@ async def _refuse_to_outlive(session: AsyncSession, actor: Actor, body: ApiKeyCr
         return
     until = (await keys.get(session, actor.key_id)).expires_at
     if until is not None and (body.expires_at is None or body.expires_at > until):
-        raise Forbidden(f"A key that you issue to yourself cannot expire after your own, at {until.isoformat()}.")
+        raise Forbidden(
+            f"A key that you issue to yourself must not expire later than your own key, at {until.isoformat()}."
+        )
 
 
 async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
@@ -81,8 +85,8 @@ async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -
         session,
         kind="api_key.made_for_signatory",
         subject=key.id,
-        detail=f"{actor.qualified()} made the key {key.id} for {key.principal}, who signs contracts. "
-        f"If {key.principal} did not ask for it, revoke it, and look in the audit trail for what it signed.",
+        detail=f"{actor.qualified()} issued the key {key.id} to {key.principal}, who signs contracts. "
+        f"If {key.principal} did not request it, revoke it and check the audit trail for what it has signed.",
         org_id=key.org_id,
         shared=True,
     )
@@ -101,9 +105,9 @@ async def create_api_key(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Issue a key. The secret is in this answer and nowhere else; a replay of the answer does not have it.
+    """Issue a key. The secret is in this response only; a replayed response does not contain it.
 
-    Every principal may issue its own second key. Others issue one to a principal that has none; an owner or an operator
+    Every principal may issue its own second key. Others may issue the first key of a principal; an owner or an operator
     also the second.
     """
     own = _is_own(actor, body)
@@ -145,7 +149,7 @@ async def create_api_key(
 async def list_api_keys(
     deps: DepsDep,
     organization_id: Annotated[OrganizationId | None, Query()] = None,
-    active: Annotated[bool, Query(description="Leave out what is revoked or expired.")] = False,
+    active: Annotated[bool, Query(description="Exclude revoked and expired keys.")] = False,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ_AUDIT),
@@ -162,7 +166,7 @@ async def list_api_keys(
 
 @router.delete("/api-keys/{key_id}", status_code=204, responses=errors(NotFound))
 async def revoke_api_key(key_id: str, deps: DepsDep, actor: ActorDep) -> None:
-    """Revoke a key for good. It stops at once; revoking it again changes nothing."""
+    """Revoke a key permanently, with immediate effect; revoking it again changes nothing."""
     async with deps.session_for(actor) as session:
         row = await keys.get(session, key_id)
         permit(actor, Permission.MANAGE_KEYS)

@@ -10,7 +10,7 @@ from models.api_key import ApiKey
 
 
 class ApiKeyCreate(RequestModel):
-    """A new key. An operator names the organization, or none for a key of the platform."""
+    """A new key. An operator sets the organization, or leaves it out for a key of the platform."""
 
     model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", principal="procurement", role="owner")
 
@@ -42,9 +42,9 @@ class ApiKeyView(ResponseModel):
 
 
 class ApiKeyCreated(ApiKeyView):
-    """A key with its secret, which is shown this once."""
+    """A key with its secret, which is shown only once."""
 
-    secret: str | None = Field(description="Send it as the bearer token. Null when the answer is a replay.")
+    secret: str | None = Field(description="Send it as the bearer token. Null in a replayed response.")
 
     @classmethod
     def with_secret(cls, row: ApiKey, secret: str) -> "ApiKeyCreated":

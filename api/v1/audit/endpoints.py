@@ -24,15 +24,15 @@ _CURSOR = "audit"
 async def list_audit(
     deps: DepsDep,
     organization_id: Annotated[
-        OrganizationId | None, Query(description="For operators: what concerns it, and what it did.")
+        OrganizationId | None, Query(description="For operators: only actions by or on this organization.")
     ] = None,
-    action: Annotated[SearchText | None, Query(description="Only this act, for example `api_key.create`.")] = None,
-    target: Annotated[SearchText | None, Query(description="Only acts on this id.")] = None,
+    action: Annotated[SearchText | None, Query(description="Only this action, for example `api_key.create`.")] = None,
+    target: Annotated[SearchText | None, Query(description="Only actions on this id.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ_AUDIT),
 ) -> Page[AuditView]:
-    """List privileged acts, newest first."""
+    """List privileged actions, newest first."""
     before: int | None = None
     if cursor is not None:
         (before,) = decode_cursor(cursor, _CURSOR, int)

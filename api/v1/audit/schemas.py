@@ -9,7 +9,7 @@ from models.audit import AuditEntry
 
 
 class AuditView(ResponseModel):
-    """One privileged act. Only the actor's side and operators see the key, the request and the address."""
+    """One privileged action. Only the actor's organization and operators see the key, the request and the address."""
 
     id: str
     at: datetime

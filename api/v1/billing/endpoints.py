@@ -93,11 +93,11 @@ async def list_transactions(
     request: Request,
     deps: DepsDep,
     kind: Annotated[SearchText | None, Query(description="Only movements of this kind.")] = None,
-    since: Annotated[Moment | None, Query(alias="from", description="From this time of business on.")] = None,
-    until: Annotated[Moment | None, Query(alias="to", description="Before this time of business.")] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Effective at or after this time.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Effective before this time.")] = None,
     account: Annotated[SearchText | None, Query(description="Only this account, by its path.")] = None,
-    reference: Annotated[SearchText | None, Query(description="Only what belongs to this id.")] = None,
-    q: Annotated[SearchText | None, Query(description="Text in kind, account or reference.")] = None,
+    reference: Annotated[SearchText | None, Query(description="Only movements with this reference.")] = None,
+    q: Annotated[SearchText | None, Query(description="Text to search for in kind, account and reference.")] = None,
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
@@ -105,8 +105,8 @@ async def list_transactions(
 ) -> Response:
     """List movements of the organization's accounts, the newest recorded first.
 
-    A page with a filter may be short, or empty, while `next_cursor` is not null: it ends where it has looked at 5,000
-    movements. Go on until it is null. With `Accept: text/csv` the answer is everything that matches, from the cursor
+    A filtered page may be short or empty while `next_cursor` is not null, because a page scans at most 5,000 movements.
+    Continue until it is null. With `Accept: text/csv` the response contains everything that matches, from the cursor
     on, as CSV.
     """
     if actor.is_platform:

@@ -11,7 +11,7 @@ from domain.money import format_amount
 
 
 class ExpiringView(ResponseModel):
-    """Credits that end."""
+    """Credits that expire."""
 
     amount: str
     expires_at: datetime
@@ -25,14 +25,14 @@ class BalanceView(ResponseModel):
     available: str
     reserved: str
     total: str
-    owed: str = Field(description="What is owed after a chargeback; the next money that comes in pays it.")
+    owed: str = Field(description="What is owed after a chargeback; it is deducted from the next incoming money.")
     expiring: list[ExpiringView]
 
 
 class MovementView(ResponseModel):
-    """One entry of one account. A transfer between two accounts of the organization is two of them."""
+    """One entry of one account. A transfer between two accounts of the organization has two of them."""
 
-    id: str = Field(description="The transfer; its entries share it.")
+    id: str = Field(description="The id of the transfer; all of its entries have the same id.")
     kind: str
     amount: str = Field(description="Positive into the account, negative out of it.")
     currency: str

@@ -50,7 +50,7 @@ async def list_chargebacks(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[ChargebackView]:
-    """List the chargebacks of the organization's payments, opened last first."""
+    """List the chargebacks of the organization's payments, newest first."""
     if actor.is_platform:
         permit(actor, Permission.OPERATE)
     org_id, after = visible_organization(actor, organization_id), _position(cursor)
@@ -72,7 +72,7 @@ async def get_chargeback(dispute_id: str, actor: ActorDep, deps: DepsDep) -> Cha
 async def answer_chargeback(
     dispute_id: str, body: ChargebackEvidence, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Hand evidence to the bank, once and for good."""
+    """Submit evidence to the bank. It can be submitted only once and cannot be changed."""
     payment, dispute = await _seen(deps, actor, dispute_id, Permission.CONTEST)
     command = SubmitDisputeEvidence(command_id=once.command_id, actor=actor, dispute_ref=dispute.ref, text=body.text)
 

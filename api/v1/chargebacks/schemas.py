@@ -13,7 +13,7 @@ from domain.payment.state import Dispute, Payment
 
 
 class ChargebackEvidence(RequestModel):
-    """What is said against a chargeback. The bank gets it once and for good."""
+    """Evidence against a chargeback. It is submitted to the bank once and cannot be changed."""
 
     model_config = example(text="The credits were used on the day of the payment, from the payer's own address.")
 
@@ -21,7 +21,7 @@ class ChargebackEvidence(RequestModel):
 
 
 class ChargebackView(ResponseModel):
-    """A payment that the payer's bank has taken back or asks about."""
+    """A chargeback or an inquiry of the payer's bank about a payment."""
 
     id: str
     payment_id: str
@@ -32,8 +32,10 @@ class ChargebackView(ResponseModel):
     reason: str
     amount: str
     currency: str
-    taken: MoneyView = Field(description="What had been bought with it, and is held or gone.")
-    owed: MoneyView = Field(description="The part of it that was spent already.")
+    taken: MoneyView = Field(
+        description="What was bought with the money and is reserved, or clawed back when the chargeback is lost."
+    )
+    owed: MoneyView = Field(description="The part that was spent already and is owed.")
     opened_at: datetime
     evidence_due_at: datetime | None
     evidence_submitted_at: datetime | None

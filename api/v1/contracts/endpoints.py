@@ -39,14 +39,14 @@ async def create_contract(
     actor: Actor = require(Permission.AWARD),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Award a contract to an agent. Nothing moves before its escrow is opened and funded.
+    """Award a contract to an agent. No money moves before its escrow is opened and funded.
 
-    Terms outside of the agent's listing make it `proposed` until the payee accepts it.
+    A contract with terms outside of the agent's listing is `proposed` until the payee accepts it.
     """
 
     async def create() -> ContractView:
         if body.commission_bps is not None and actor.role is not Role.OPERATOR:
-            raise Forbidden("Only an operator sets commission_bps.")
+            raise Forbidden("Only an operator may set commission_bps.")
         client_org_id = acting_organization(actor, body.organization_id)
         async with deps.session_for(actor) as session:
             await organizations.get(session, client_org_id)
@@ -82,14 +82,15 @@ async def list_contracts(
     deps: DepsDep,
     agent_id: Annotated[AgentId | None, Query()] = None,
     organization_id: Annotated[
-        OrganizationId | None, Query(description="For operators: what it pays, is paid by or signs for.")
+        OrganizationId | None,
+        Query(description="For operators: only contracts with this organization as client, payee or signatory."),
     ] = None,
     status: Annotated[ContractStatus | None, Query(description="Only contracts in this state.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[ContractView]:
-    """List the contracts that the caller is a party of, newest first; all of them for the platform."""
+    """List the contracts that the caller is a party to, newest first; the platform sees all of them."""
     org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ctr")
     async with deps.session_for(actor) as session:
         rows = await contracts.page(
@@ -118,7 +119,7 @@ async def accept_contract(
         seen = await contracts.get(session, contract_id)
     permit(actor, Permission.ACCEPT)
     if actor.org_id != seen.payee_org_id or actor.agent_id not in {None, seen.agent_id}:
-        raise Forbidden("Only the agent of a contract, or its organization, accepts it.")
+        raise Forbidden("Only the agent of a contract, or its organization, may accept it.")
 
     async def accept() -> ContractView:
         async with deps.session_for(actor) as session:

@@ -44,7 +44,7 @@ class MilestoneBody(RequestModel):
 
 
 class ContractCreate(RequestModel):
-    """An award. The periods, the commission and the default of a dispute come from the settings when left out."""
+    """A contract to award. Periods, commission and dispute default come from the settings when left out."""
 
     model_config = example(
         agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -64,7 +64,7 @@ class ContractCreate(RequestModel):
     currency: Currency = CREDIT
     organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
     validation_threshold: Share | None = Field(
-        default="0.80", description="A validator's score at or above it releases by itself; null: no score does."
+        default="0.80", description="A validator's score at or above it releases the money; with null, no score does."
     )
     signatories: Annotated[list[Signatory], Field(min_length=1, max_length=MAX_SIGNATORIES)] | None = Field(
         default=None, description="Who may approve; the caller when left out.", examples=[["procurement", "finance"]]
@@ -82,7 +82,7 @@ class ContractCreate(RequestModel):
     decision_period: Period | None = None
     default_grace: Period | None = None
     dispute_default_payee_share: Share | None = Field(
-        default=None, description="What the payee gets of a dispute that nobody decides."
+        default=None, description="The payee's share when a dispute is not decided in time."
     )
     milestones: Annotated[list[MilestoneBody], Field(max_length=MAX_MILESTONES)] = Field(default_factory=list)
     commission_bps: int | None = Field(default=None, ge=0, le=10_000, description="For operators only.")
@@ -96,7 +96,7 @@ class MilestoneView(ResponseModel):
 
 
 class ContractView(ResponseModel):
-    """An award, with every rule that its escrow will run by."""
+    """A contract, with every term that applies to its escrow."""
 
     id: str
     organization_id: str
@@ -118,9 +118,11 @@ class ContractView(ResponseModel):
     dispute_default_payee_share: str
     commission_bps: int
     milestones: list[MilestoneView]
-    status: ContractStatus = Field(description="Only an accepted contract gets an escrow.")
-    outside_listing: list[str] = Field(description="The terms that the agent does not accept unasked.")
-    accept_by: datetime | None = Field(description="Until when the payee can accept; null when nobody has to.")
+    status: ContractStatus = Field(description="An escrow can be opened for an accepted contract only.")
+    outside_listing: list[str] = Field(description="The terms outside of the agent's listing.")
+    accept_by: datetime | None = Field(
+        description="Until when the payee can accept; null when no acceptance is needed."
+    )
     accepted_at: datetime | None
     accepted_by: str | None
     created_at: datetime
@@ -179,13 +181,17 @@ def signing_of(body: ContractCreate, actor: Actor, client_org_id: str) -> Signin
     """
     given = body.signatories
     if given is None and actor.org_id != client_org_id:
-        raise Invalid("Name the signatories: you are not of the client's organization.", extra={"field": "signatories"})
+        raise Invalid(
+            "signatories is required, because the caller does not belong to the client's organization.",
+            extra={"field": "signatories"},
+        )
     names = [name.removeprefix(f"{client_org_id}/") for name in given or [actor.principal]]
     _refuse_duplicates([name.lower() for name in names], "signatories")
     required = body.required_signatures if body.required_signatures is not None else len(names)
     if required > len(names):
         raise Invalid(
-            f"{required} signatures cannot come from {len(names)} signatories.", extra={"field": "required_signatures"}
+            f"{required} signatures are required, but there are only {len(names)} signatories.",
+            extra={"field": "required_signatures"},
         )
     return Signing(names, sorted({name.partition("/")[0] for name in names if "/" in name}), required)
 
@@ -202,14 +208,14 @@ def milestones_of(body: ContractCreate, price_minor: int) -> list[dict[str, str 
     amounts = [parse_amount(item.amount, body.currency) for item in body.milestones]
     if sum(amounts) != price_minor:
         total, price = (format_amount(value, body.currency) for value in (sum(amounts), price_minor))
-        raise Invalid(f"The milestones add up to {total}, the price is {price}.", extra={"field": "milestones"})
+        raise Invalid(f"The milestones add up to {total}, but the price is {price}.", extra={"field": "milestones"})
     return [{"name": item.name, "amount_minor": amount} for item, amount in zip(body.milestones, amounts, strict=True)]
 
 
 def _refuse_duplicates(names: Sequence[str], field: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise Invalid(f"{twice[0]!r} is named twice in {field}.", extra={"field": field})
+        raise Invalid(f"{twice[0]!r} appears twice in {field}.", extra={"field": field})
 
 
 #: Fields that settings stand in for, and their columns.

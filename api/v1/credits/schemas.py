@@ -21,12 +21,12 @@ class GrantCreate(RequestModel):
     organization_id: OrganizationId
     amount: Amount
     source: GrantSource
-    expires_at: Moment | None = Field(default=None, description="When what is left of it ends; null: never.")
+    expires_at: Moment | None = Field(default=None, description="When the unspent part expires; null when it does not.")
     note: Note | None = None
 
 
 class LotView(ResponseModel):
-    """A lot of credits that was granted."""
+    """A granted lot of credits."""
 
     id: str
     organization_id: str

@@ -52,7 +52,7 @@ _UNKNOWN_METHOD = frozenset({"payment_method.unknown", NOT_FOUND})
 
 async def _stripe(deps: DepsDep) -> StripeCustomers:
     if deps.providers.customers is None:
-        raise NotFound("Stripe is not set up here, so nobody is a customer.")
+        raise NotFound("Stripe is not configured here, so there are no customers.")
     return deps.providers.customers
 
 
@@ -91,13 +91,13 @@ async def get_customer(actor: Reader, deps: DepsDep, organization_id: Organizati
     async with deps.database.platform() as session:
         ref = await customers.ref_of(session, org_id, PROVIDER)
     if ref is None:
-        raise NotFound("The organization is no customer yet.")
+        raise NotFound("The organization is not a customer yet. Create the customer with POST /billing/customer.")
     return CustomerView(organization_id=org_id, provider=PROVIDER, customer_id=ref)
 
 
 @router.post("/billing/customer", response_model=CustomerView, responses=_ERRORS)
 async def create_customer(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
-    """Make the organization a customer of Stripe, unless it is one; either way the answer is the same."""
+    """Create the organization's customer at Stripe, or return the existing one."""
     org_id = acting_organization(actor, None)
 
     async def act() -> CustomerView:
@@ -111,7 +111,7 @@ async def create_customer(actor: Payer, deps: DepsDep, stripe: StripeDep, comman
 async def list_payment_methods(
     actor: Reader, deps: DepsDep, stripe: StripeDep, organization_id: OrganizationParam = None
 ) -> PaymentMethodList:
-    """List what the organization can pay with, as Stripe has it now."""
+    """List the organization's payment methods as they are at Stripe now."""
     org_id = await known_organization(deps, actor, organization_id)
     async with deps.database.platform() as session:
         ref = await customers.ref_of(session, org_id, PROVIDER)
@@ -124,7 +124,7 @@ async def list_payment_methods(
 
 @router.post("/billing/setup-intent", response_model=SetupIntentView, responses=_ERRORS)
 async def create_setup_intent(actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat) -> Response:
-    """Begin to store a payment method that can be charged later; the secret opens Stripe's form."""
+    """Create a setup intent to store a payment method for later charges; its secret opens Stripe's form."""
     org_id = acting_organization(actor, None)
 
     async def act() -> SetupIntentView:
@@ -141,7 +141,7 @@ async def create_setup_intent(actor: Payer, deps: DepsDep, stripe: StripeDep, co
 async def make_default_payment_method(
     actor: ActorDep, method_id: str, deps: DepsDep, stripe: StripeDep, command: MayRepeat
 ) -> Response:
-    """Charge this method from now on unless another one is named."""
+    """Make this payment method the default."""
     org_id = _payer_of(actor, method_id)
 
     async def act() -> PaymentMethodList:
@@ -159,7 +159,7 @@ async def make_default_payment_method(
 
 @router.delete("/billing/payment-methods/{method_id}", status_code=204, responses=_ERRORS)
 async def detach_payment_method(actor: ActorDep, method_id: str, deps: DepsDep, stripe: StripeDep) -> None:
-    """Forget a stored method for good; forgetting it again changes nothing."""
+    """Detach a stored payment method permanently; detaching it again changes nothing."""
     org_id = _payer_of(actor, method_id)
     customer = await _customer(deps, stripe, org_id)
     # Detaching happens once in a method's life, so the method itself names the command.
@@ -175,12 +175,12 @@ async def open_portal(
     deps: DepsDep,
     stripe: StripeDep,
     return_url: Annotated[
-        ReturnUrl | None, Query(description="Where the payer comes back to; a setting has the default.")
+        ReturnUrl | None, Query(description="Where the payer returns to; BURSAR_PAYMENT_RETURN_URL when left out.")
     ] = None,
 ) -> PortalView:
-    """Return the address of a page of Stripe's, good for minutes, where the payer sees to methods and receipts.
+    """Return the address of Stripe's customer portal, valid for minutes, for managing payment methods and receipts.
 
-    It makes nothing: an organization that is no customer yet becomes one by the POST, or by `POST /billing/customer`.
+    It creates nothing: use the POST request, or `POST /billing/customer`, to create the customer.
     """
     org_id = acting_organization(actor, None)
     back = _return_url(deps, return_url)
@@ -188,7 +188,7 @@ async def open_portal(
         customer = await customers.ref_of(session, org_id, PROVIDER)
     if customer is None:
         raise Conflict(
-            "The organization is no customer of Stripe yet. Send this as a POST to make it one.",
+            "The organization is not a customer at Stripe yet. Send this as a POST request to create the customer.",
             code="customer.missing",
         )
     return await _portal(stripe, org_id, customer, back, new_id("cmd"))
@@ -198,7 +198,7 @@ async def open_portal(
 async def create_portal_session(
     actor: Payer, deps: DepsDep, stripe: StripeDep, command: MayRepeat, body: PortalCreate | None = None
 ) -> Response:
-    """Return the address of a page of Stripe's, and make the organization a customer first where it is none."""
+    """Return the address of Stripe's customer portal; the customer is created first if there is none."""
     org_id = acting_organization(actor, None)
 
     async def act() -> PortalView:
@@ -212,7 +212,7 @@ async def create_portal_session(
 def _return_url(deps: Deps, given: str | None) -> str:
     found = given or deps.settings.payment_return_url
     if found is None:
-        raise Invalid("Name where the payer comes back to with return_url.", extra={"field": "return_url"})
+        raise Invalid("return_url is required: the address to which the payer returns.", extra={"field": "return_url"})
     return found
 
 

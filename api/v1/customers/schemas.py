@@ -12,7 +12,7 @@ ReturnUrl = Annotated[str, StringConstraints(min_length=8, max_length=500, patte
 
 
 class CustomerView(ResponseModel):
-    """Who the organization is at Stripe."""
+    """The organization's customer at Stripe."""
 
     organization_id: str
     provider: str = Field(examples=["stripe"])
@@ -28,7 +28,7 @@ class PaymentMethodView(ResponseModel):
     last4: str | None
     exp_month: int | None
     exp_year: int | None
-    is_default: bool = Field(description="Whether it is charged unless another one is named.")
+    is_default: bool = Field(description="Whether it is charged when no other method is given.")
 
     @classmethod
     def of(cls, method: MethodView) -> "PaymentMethodView":
@@ -52,23 +52,23 @@ class PaymentMethodList(ResponseModel):
 
 
 class SetupIntentView(ResponseModel):
-    """What a front end opens Stripe's form with, in which the payer stores a payment method."""
+    """What a front end needs to open Stripe's form for storing a payment method."""
 
     id: str
     client_secret: str
 
 
 class PortalCreate(RequestModel):
-    """What a page of Stripe's is opened with."""
+    """A session of Stripe's customer portal to create."""
 
     model_config = example(return_url="https://example.com/billing")
 
     return_url: ReturnUrl | None = Field(
-        default=None, description="Where the payer comes back to; a setting has the default."
+        default=None, description="Where the payer returns to; BURSAR_PAYMENT_RETURN_URL when left out."
     )
 
 
 class PortalView(ResponseModel):
-    """A page of Stripe, good for minutes, where the payer sees to methods and receipts."""
+    """The address of Stripe's customer portal, valid for minutes."""
 
     url: str

@@ -187,6 +187,6 @@ async def _retry_until_answered(deps: Deps, attempt: Callable[[], Awaitable[Comm
     except WorkflowAlreadyStartedError:
         # Only when the books were set back behind a run that has completed: a person must look before money moves.
         raise Unavailable(
-            "The run of this escrow has completed, and the books do not know how. An operator must look.",
+            "The run of this escrow has completed, but the books do not have its end. An operator must investigate.",
             code="escrow.out_of_step",
         ) from None

@@ -168,7 +168,7 @@ SenderDep = Annotated[_Sender, Depends(_sender)]
     operation_id="create_escrow_for_payment",
 )
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
-    """Open the escrow of an accepted contract. A contract has one; what this returns can be funded at once."""
+    """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
     deps, actor = sender.deps, sender.actor
     async with deps.session_for(actor) as session:
         contract = await contracts.get(session, body.contract_id)
@@ -176,11 +176,11 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
         opened = await escrows.event_of_command(session, row.id, once.command_id) if row else None
     permit(actor, Permission.AWARD)
     if actor.org_id not in (contract.org_id, None):
-        raise Forbidden("Only the client of a contract opens its escrow.")
+        raise Forbidden("Only the client of a contract may open its escrow.")
 
     async def act() -> EscrowView:
         if body.amount is not None and parse_amount(body.amount, contract.currency) != contract.price_minor:
-            raise Conflict("The amount is not the contract's price.", code="escrow.amount_mismatch")
+            raise Conflict("The amount must equal the contract's price.", code="escrow.amount_mismatch")
         if row is not None and opened is None:
             raise Conflict(
                 "This contract has an escrow already.",
@@ -204,10 +204,11 @@ async def list_escrows(
     cursor: CursorParam = None,
     status: Annotated[EscrowStatus | None, Query(description="Only escrows in this state.")] = None,
     organization_id: Annotated[
-        OrganizationId | None, Query(description="For operators: what it pays, is paid by or signs for.")
+        OrganizationId | None,
+        Query(description="For operators: only escrows with this organization as payer, payee or signatory."),
     ] = None,
 ) -> Page[EscrowView]:
-    """List the escrows that the caller may see, newest first."""
+    """List the escrows that are visible to the caller, newest first."""
     permit(actor, Permission.READ)
     org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "esc")
     async with deps.session_for(actor) as session:
@@ -231,7 +232,7 @@ async def get_timeline(
     limit: LimitParam = DEFAULT_LIMIT,
     cursor: CursorParam = None,
 ) -> TimelineView:
-    """Show each step of an escrow: who, when, and the ledger transfer behind it."""
+    """List the events of an escrow, each with its actor, time and ledger transfer."""
     escrow = await _seen(deps, actor, escrow_id)
     permit(actor, Permission.READ)
     after = number_cursor(cursor, _TIMELINE)
@@ -243,7 +244,7 @@ async def get_timeline(
 
 @router.post("/escrows/{escrow_id}/fund", response_model=FundedView, responses=_FUNDING)
 async def fund_escrow(escrow_id: str, body: Fund, sender: SenderDep, once: MovesMoney) -> Response:
-    """Move the whole amount into escrow: from credits or cash, from a payment, or by a payment that this makes."""
+    """Move the whole amount into escrow: from credits, from a balance, from a payment, or by a new payment."""
     escrow, actor = await sender.find(escrow_id, Permission.FUND), sender.actor
     means = body.means()
     if means is not None:
@@ -275,7 +276,7 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
     """Have a payment hand its money to the escrow that it was made for."""
     deps, actor = sender.deps, sender.actor
     if not is_payer(escrow, actor):
-        raise Forbidden("Only the paying organization funds an escrow.")
+        raise Forbidden("Only the paying organization may fund an escrow.")
     payment = await payment_commands.seen(deps, actor, payment_id)
 
     async def act() -> EscrowView:
@@ -289,7 +290,7 @@ async def _fund_by_payment(sender: _Sender, escrow: Escrow, payment_id: str, onc
 
 @router.post("/escrows/{escrow_id}/delivery", response_model=EscrowView, responses=_DELIVERING)
 async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: MayRepeat) -> Response:
-    """Hand over work for review; a new delivery replaces the one under review."""
+    """Submit work for review; a new delivery replaces the one under review."""
     escrow = await sender.find(escrow_id, Permission.DELIVER)
     command = DeliverEscrow(
         command_id=once.command_id,
@@ -305,7 +306,7 @@ async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
     count, done = await sender.events(escrow, "delivered", once)
     if count >= MAX_DELIVERIES and not done:
         raise Conflict(
-            f"This escrow has {MAX_DELIVERIES} deliveries, which is the most. The latest one is under review.",
+            f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
             code="escrow.deliveries_full",
             extra={"state": escrow.status.value},
         )
@@ -375,7 +376,7 @@ async def resolve_dispute(escrow_id: str, body: Resolve, sender: SenderDep, once
 
 @router.post("/escrows/{escrow_id}/refunds", response_model=EscrowView, responses=_REFUNDING)
 async def refund_payer(escrow_id: str, sender: SenderDep, once: MovesMoney, body: Refund | None = None) -> Response:
-    """Give back an amount, or all that is held, by the payee's own will."""
+    """Refund an amount, or all that is held, to the payer, as the payee."""
     escrow = await sender.find(escrow_id, Permission.REFUND)
     amount = body.amount if body else None
     command = RefundEscrow(
@@ -393,7 +394,7 @@ async def _refuse_crumbs(sender: _Sender, escrow: Escrow, command: RefundEscrow,
     count, done = await sender.events(escrow, "partially_refunded", once)
     if count >= MAX_PARTIAL_REFUNDS and not done:
         raise Conflict(
-            f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the most. "
+            f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. "
             "Refund all that is held, or go on with the work.",
             code="escrow.refunds_full",
             extra={"state": escrow.status.value},

@@ -22,7 +22,7 @@ SCHEMES = ("https", "http", "s3", "gs", "az", "ipfs", "ar", "oci", "git+https", 
 
 def _fetchable(uri: str) -> str:
     if uri.partition("://")[0].lower() not in SCHEMES:
-        raise ValueError(f"An artifact's address begins with one of {', '.join(SCHEMES)} and ://.")
+        raise ValueError(f"The URI of an artifact must begin with one of {', '.join(SCHEMES)} and ://.")
     return uri
 
 
@@ -47,14 +47,14 @@ DeliveryNumber = Annotated[
     Field(
         ge=1,
         le=2**31,
-        description="`delivery.number` of what was looked at: then it counts for no other delivery, and a newer one "
-        "under review is a 409 `escrow.delivery_changed`.",
+        description="`delivery.number` of the delivery that was reviewed. The command then applies to that delivery "
+        "only, and fails with 409 `escrow.delivery_changed` when a newer one is under review.",
     ),
 ]
 
 
 class ArtifactBody(RequestModel):
-    """Where a thing is, and optionally the SHA-256 of its bytes."""
+    """The URI of an artifact, and optionally the SHA-256 of its content."""
 
     uri: Uri = Field(examples=["https://example.com/report.pdf"])
     sha256: Sha256 | None = None
@@ -74,18 +74,18 @@ class CreateEscrow(RequestModel):
 
 
 class Fund(RequestModel):
-    """Pays in: from what the payer has (`source`), from a payment for this escrow, or by a new one (`provider`).
+    """Funds the escrow: from what the payer has (`source`), from an existing payment, or by a new one (`provider`).
 
-    Beside `provider` stands how it is paid, as in a payment.
+    With `provider`, the payment options are the same as those of a payment.
     """
 
     model_config = example(source="credits")
 
     source: Literal["credits", "balance"] | SkipJsonSchema[None] = Field(
-        default=None, description="The payer's credits, the usual source, or its cash in the contract's currency."
+        default=None, description="The payer's credits (the default), or its balance in the contract's currency."
     )
-    payment_id: PaymentId | None = Field(default=None, description="A payment that was made for this escrow.")
-    provider: ProviderName | None = Field(default=None, description="Makes a payment for this escrow.")
+    payment_id: PaymentId | None = Field(default=None, description="An existing payment for this escrow.")
+    provider: ProviderName | None = Field(default=None, description="The provider of a new payment for this escrow.")
     payment_method: MethodRef | None = None
     off_session: bool = False
     hosted: bool = False
@@ -97,7 +97,7 @@ class Fund(RequestModel):
     def _is_named(cls, source: object) -> object:
         """Refuse null where something else was meant: money must not move on a field that a client forgot to fill."""
         if source is None:
-            raise ValueError("leave source out, or name one")
+            raise ValueError("source must not be null: leave it out or set it")
         return source
 
     def means(self) -> PaymentOptions | None:
@@ -107,15 +107,15 @@ class Fund(RequestModel):
             Invalid: more than one way is named, or the parts do not go together.
         """
         if sum(way is not None for way in (self.source, self.payment_id, self.provider)) > 1:
-            raise Invalid("Name one of source, payment_id and provider.", extra={"field": "source"})
+            raise Invalid("Set only one of source, payment_id and provider.", extra={"field": "source"})
         how = self.model_dump(exclude={"source", "payment_id", "provider"}, exclude_unset=True)
         if self.provider is None and how:
-            raise Invalid("How it is paid goes with a provider only.", extra={"field": "provider"})
+            raise Invalid("Payment options are allowed together with provider only.", extra={"field": "provider"})
         return None if self.provider is None else PaymentOptions(provider=self.provider, **how)
 
 
 class Deliver(RequestModel):
-    """Hands over work for review."""
+    """Submits work for review."""
 
     model_config = example(
         artifacts=[{"uri": "https://example.com/report.pdf", "sha256": "5e" * 32}], note="Ready for review"
@@ -124,7 +124,7 @@ class Deliver(RequestModel):
     artifacts: Annotated[list[ArtifactBody], Field(max_length=20)] = Field(default_factory=list)
     note: Note | None = None
     milestone: GivenName | None = Field(
-        default=None, description="The milestone that this is for; the next one if absent."
+        default=None, description="The milestone that is delivered; the next one when left out."
     )
 
 
@@ -139,7 +139,7 @@ class Validate(RequestModel):
 
 
 class Approve(RequestModel):
-    """The principal is the key's; nothing else needs to be said."""
+    """Signs as the principal of the API key."""
 
     delivery: DeliveryNumber | None = None
 
@@ -173,7 +173,7 @@ class Resolve(RequestModel):
 
 
 class Refund(RequestModel):
-    """Gives back an amount, or all that is held."""
+    """Refunds an amount, or all that is held."""
 
     model_config = example(amount="10.00")
 
@@ -193,8 +193,8 @@ class SignatureView(ResponseModel):
 
     signatory: str
     signed_at: datetime
-    signed_by: str | None = Field(description="Who gave it; null where that was not kept.")
-    on_behalf: bool = Field(description="An operator gave it in the name of the signatory.")
+    signed_by: str | None = Field(description="Who signed; null when it was not recorded.")
+    on_behalf: bool = Field(description="Whether an operator signed on behalf of the signatory.")
 
 
 class MilestoneView(ResponseModel):
@@ -206,7 +206,7 @@ class MilestoneView(ResponseModel):
 
 
 class DeadlinesView(ResponseModel):
-    """When the present state ends by itself; null where a deadline does not apply now."""
+    """The deadlines of the current state; null when a deadline does not apply."""
 
     fund_by: datetime | None
     deliver_by: datetime | None
@@ -214,7 +214,7 @@ class DeadlinesView(ResponseModel):
 
 
 class DeliveryView(ResponseModel):
-    """The latest delivery; `number` is that of its event."""
+    """The latest delivery; `number` is the number of its event."""
 
     number: int
 
@@ -283,13 +283,13 @@ class EscrowView(ResponseModel):
 
 
 class FundedView(EscrowView):
-    """An escrow, and the payment that was made for it, if one was."""
+    """An escrow, and the payment that was created to fund it, if any."""
 
     payment: PaymentView | None = None
 
 
 class EventView(ResponseModel):
-    """One step: who did what when, the state after it, and the ledger transfer that it caused."""
+    """One event: who did what and when, the state after it, and the ledger transfer that it caused."""
 
     number: int
     kind: str
@@ -302,10 +302,12 @@ class EventView(ResponseModel):
 
 
 class TimelineView(ResponseModel):
-    """A page of the steps of an escrow, in their order."""
+    """A page of the events of an escrow, oldest first."""
 
     data: list[EventView]
-    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")
+    next_cursor: str | None = Field(
+        default=None, description="Pass it as `cursor` for the next page; null on the last page."
+    )
 
 
 def view(escrow: Escrow) -> EscrowView:

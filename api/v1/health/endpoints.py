@@ -42,8 +42,8 @@ class Readiness(ResponseModel):
     temporal: str
     inbox_oldest_seconds: int | None = Field(
         default=None,
-        description="For how long the oldest webhook event that is not handled waits; null when that is not known. "
-        "It points at the worker or a provider, and does not change the status.",
+        description="The age of the oldest unhandled webhook event; null when it is not known. It indicates a "
+        "problem of the worker or a provider and does not affect the status.",
     )
 
 
@@ -100,7 +100,7 @@ async def _answer(question: Coroutine[Any, Any, None]) -> str:
 
 @router.get("/healthz", response_model=Liveness)
 async def healthz() -> Liveness:
-    """Tell that the process answers; asks nothing else."""
+    """Report that the process answers, without checking its dependencies."""
     return Liveness(status="ok")
 
 

@@ -88,7 +88,7 @@ async def list_invoices(
 
 @router.get("/billing/invoices/{invoice_id}", response_model=InvoiceDetail, responses=errors(NotFound))
 async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> InvoiceDetail:
-    """Show an invoice, and what each payment has paid of it."""
+    """Show an invoice and the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
         row = await _seen(session, actor, invoice_id, Permission.READ)
         return detail(row, list(await invoices.payments_of(session, row.id)), datetime.now(UTC))
@@ -106,7 +106,7 @@ async def void_invoice(
     once: MovesMoney,
     body: InvoiceVoid | None = None,  # noqa: ARG001
 ) -> Response:
-    """Withdraw an invoice that nothing is paid on; money that comes for it then is sent back. For operators."""
+    """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
     async with deps.session_for(actor) as session:
         await _seen(session, actor, invoice_id, Permission.OPERATE)
 
@@ -122,7 +122,7 @@ async def void_invoice(
 async def pay_invoice(
     invoice_id: str, body: PaymentOptions, actor: ActorDep, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
 ) -> Response:
-    """Start a payment of all that is due. It is the same as `POST /payments` with the purpose `invoice`."""
+    """Start a payment of the amount due. It is the same as `POST /payments` with the purpose `invoice`."""
     async with deps.session_for(actor) as session:
         await _seen(session, actor, invoice_id, Permission.PAY)
     assert actor.org_id is not None

@@ -24,7 +24,7 @@ from repositories import invoice as invoices
 
 
 class LineCreate(RequestModel):
-    """What is charged for."""
+    """A line of an invoice."""
 
     description: Name
     quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
@@ -32,7 +32,7 @@ class LineCreate(RequestModel):
 
 
 class InvoiceCreate(RequestModel):
-    """An invoice. It is issued as it is given: neither its lines nor its currency change afterwards."""
+    """An invoice to issue. Its lines and its currency cannot be changed afterwards."""
 
     model_config = example(
         organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -43,20 +43,20 @@ class InvoiceCreate(RequestModel):
     )
 
     organization_id: OrganizationId
-    currency: Currency = Field(description="Of money; credits are not invoiced.", examples=["USD"])
+    currency: Currency = Field(description="The currency; credits cannot be invoiced.", examples=["USD"])
     lines: Annotated[list[LineCreate], Field(min_length=1, max_length=MAX_LINES)]
     note: Note | None = None
     due_in: Period = timedelta(days=30)
 
 
 class InvoiceVoid(RequestModel):
-    """Withdraws an invoice; nothing needs to be said."""
+    """Voids an invoice; the body has no fields."""
 
     model_config = example()
 
 
 class LineView(ResponseModel):
-    """What is charged for."""
+    """A line of an invoice."""
 
     description: str
     quantity: int
@@ -68,31 +68,31 @@ class InvoiceView(ResponseModel):
     """An invoice. Amounts are decimal strings of its currency."""
 
     id: str
-    number: str = Field(description="What people call it. Numbers follow each other without a gap.")
+    number: str = Field(description="The invoice number. Numbers are consecutive, without gaps.")
     organization_id: str
     status: InvoiceStatus
     overdue: bool
     currency: str
     total: str
     paid: str
-    due: str = Field(description="What is still to be paid; nothing of an invoice that was withdrawn.")
+    due: str = Field(description="The amount still to be paid; zero when the invoice is void.")
     lines: list[LineView]
     note: str | None
     issued_at: datetime
     due_at: datetime
     updated_at: datetime
-    transfer_id: str = Field(description="The transfer that made it receivable.")
+    transfer_id: str = Field(description="The transfer that booked the receivable.")
 
 
 class PaidView(ResponseModel):
-    """What one payment has paid of an invoice, less what went back."""
+    """What one payment has paid of an invoice, less refunds."""
 
     payment_id: str
     amount: str
 
 
 class InvoiceDetail(InvoiceView):
-    """An invoice with its payments, the oldest first. What each is doing, `GET /payments/{id}` tells."""
+    """An invoice with its payments, oldest first. `GET /payments/{id}` shows the state of each."""
 
     payments: list[PaidView]
 

@@ -65,7 +65,7 @@ async def list_organizations(
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[OrganizationView]:
-    """List organizations, newest first: all for the platform, its own for a tenant."""
+    """List organizations, newest first: the platform sees all of them, a tenant its own."""
     before = id_cursor(cursor, "org")
     async with deps.session_for(actor) as session:
         rows = await organizations.page(session, before=before, limit=limit + 1)
@@ -89,10 +89,10 @@ async def change_tier(
     actor: ActorDep,
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Put a tenant on a tier. For operators.
+    """Change the tier of a tenant. For operators.
 
-    A lower tier ends nothing that is deployed; nothing new starts before there is room. A higher one gives back the
-    slots that it makes needless.
+    A lower tier undeploys nothing, but nothing new can be deployed above its limits. A higher tier frees the slots
+    that are no longer needed.
     """
     async with deps.session_for(actor) as session:
         await organizations.get(session, organization_id)

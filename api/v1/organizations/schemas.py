@@ -17,7 +17,7 @@ class OrganizationCreate(RequestModel):
 
 
 class TierChange(RequestModel):
-    """The tier that a tenant is put on."""
+    """The new tier of a tenant."""
 
     model_config = example(tier="premium")
 

@@ -53,7 +53,7 @@ _DEPLOYING = errors(NotFound, Forbidden, LimitReached)
 async def create_project(
     body: ProjectCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_PROJECTS)
 ) -> Response:
-    """Create a project, as far as the tier and the slots have room."""
+    """Create a project within the limits of the tier and the slots."""
     org_id = acting_organization(actor, None)
 
     async def act() -> ProjectView:
@@ -83,7 +83,7 @@ async def list_projects(
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
 async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
-    """Deploy a project. Beyond the tier's share it takes a slot; deploying what is deployed changes nothing."""
+    """Deploy a project. Beyond the tier's limit it occupies a slot; deploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
 
     async def act() -> ProjectView:
@@ -95,7 +95,7 @@ async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Actor
 
 @router.delete("/projects/{slug}/deploy", response_model=ProjectView, responses=_COMMANDED)
 async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
-    """Undeploy a project, which gives its slot back; undeploying what is not deployed changes nothing."""
+    """Undeploy a project, which frees its slot; undeploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
 
     async def act() -> ProjectView:
@@ -109,7 +109,7 @@ async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Act
 async def get_deployment_limits(
     deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
 ) -> LimitsView:
-    """Tell how many projects the organization may have and deploy, and how many it has."""
+    """Show how many projects the organization may have and deploy, and how many it has."""
     return await _limits(deps, actor, await known_organization(deps, actor, organization_id))
 
 
@@ -123,7 +123,7 @@ async def purchase_slot(
     body: SlotPurchase | None = None,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy slots; they are there as soon as the money is. The payment is one like any other."""
+    """Buy slots, with an ordinary payment; they can be used as soon as the money is received."""
     org_id = acting_organization(actor, None)
     wanted = (body or SlotPurchase()).payment()
 

@@ -17,14 +17,14 @@ Slug = Annotated[str, StringConstraints(pattern=f"^{SLUG.pattern}$", max_length=
 
 
 class ProjectCreate(RequestModel):
-    """A new project. Its slug is made of its name when it is left out, and the other way round."""
+    """A new project. A slug that is left out is made from the name, and a name from the slug."""
 
     model_config = example(name="Summaries", slug="summaries")
 
     name: Name | None = None
     slug: Slug | None = Field(
         default=None,
-        description="What the project goes by in its address: lower case letters, digits and hyphens between them.",
+        description="The project's name in its address: lower case letters and digits, with hyphens between them.",
     )
 
     def named(self) -> tuple[str, str]:
@@ -35,7 +35,7 @@ class ProjectCreate(RequestModel):
         """
         name = self.name or self.slug
         if name is None:
-            raise Invalid("A project has a name or a slug.", extra={"field": "slug"})
+            raise Invalid("Set name, slug or both.", extra={"field": "slug"})
         return self.slug or slug_of(name), name
 
 
@@ -48,7 +48,7 @@ class ProjectView(ResponseModel):
     name: str
     deployed: bool
     deployed_at: datetime | None = Field(description="Since when; null when it is not deployed.")
-    occupies_slot: bool = Field(description="Whether it is deployed beyond the tier's share.")
+    occupies_slot: bool = Field(description="Whether it is deployed beyond the tier's limit.")
     created_at: datetime
 
     @classmethod
@@ -67,33 +67,33 @@ class ProjectView(ResponseModel):
 
 
 class LimitView(ResponseModel):
-    """How many there may be, and how many there are. A lower tier can leave more than there may be."""
+    """A limit and what is used of it. After a change to a lower tier, more can be used than the limit."""
 
     limit: int
     used: int
 
 
 class SlotsView(ResponseModel):
-    """The slots of an organization. Each one adds one project and one deployment to the tier's share."""
+    """The slots of an organization. Each one adds one project and one deployment to the tier's limits."""
 
     free: int
-    in_use: int = Field(description="Occupied by what is deployed beyond the tier's share.")
-    owed: int = Field(description="Taken by a chargeback while they were in use; the next ones repay them.")
+    in_use: int = Field(description="Occupied by deployments beyond the tier's limit.")
+    owed: int = Field(description="Owed after a chargeback of slots in use; the next slots bought repay them.")
 
 
 class LimitsView(ResponseModel):
-    """What an organization may have and deploy, and what it uses of that."""
+    """The limits of an organization, and what it uses of them."""
 
     organization_id: str
     tier: Tier
     projects: LimitView
     deployments: LimitView
     slots: SlotsView
-    slot_price: MoneyView = Field(description="What one more slot costs.")
+    slot_price: MoneyView = Field(description="The price of one slot.")
 
 
 class SlotPurchase(PaymentOptions):
-    """Slots for deployments. The price of one is a setting, which `GET /projects/deployment/limits` tells."""
+    """A purchase of deployment slots. `GET /projects/deployment/limits` shows the price of one."""
 
     model_config = example(slots=2, provider="stripe")
 
@@ -107,7 +107,7 @@ class SlotPurchase(PaymentOptions):
 
 
 class SlotPurchaseView(PaymentView):
-    """The payment, and the limits as they are now. The slots are there as soon as the money is."""
+    """The payment, and the current limits. The slots can be used as soon as the money is received."""
 
     slots: int
     limits: LimitsView

@@ -38,7 +38,7 @@ from services.reconciliation import NotBookable, Resolved
 
 router = APIRouter(tags=["reconciliation"])
 
-ProviderParam = Annotated[ProviderName | None, Query(description="Of one provider only.")]
+ProviderParam = Annotated[ProviderName | None, Query(description="Only of this provider.")]
 
 
 @router.get("/reconciliation/runs", response_model=Page[RunView])
@@ -49,7 +49,7 @@ async def list_reconciliation_runs(
     cursor: CursorParam = None,
     actor: Actor = require(Permission.OPERATE),
 ) -> Page[RunView]:
-    """List comparisons, the latest first."""
+    """List reconciliation runs, newest first."""
     after = id_cursor(cursor, "rcn")
     async with deps.session_for(actor) as session:
         rows = await books.runs(session, provider=provider, after=after, limit=limit + 1)
@@ -58,7 +58,7 @@ async def list_reconciliation_runs(
 
 @router.get("/reconciliation/runs/{run_id}", response_model=RunView, responses=errors(NotFound))
 async def get_reconciliation_run(run_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RunView:
-    """Show a comparison: what was found by currency and kind, and the clearing account."""
+    """Show a reconciliation run: totals by currency and kind, and the clearing account."""
     async with deps.session_for(actor) as session:
         row = await books.get_run(session, run_id) if is_id(run_id, "rcn") else None
     if row is None:
@@ -74,15 +74,15 @@ async def start_reconciliation_run(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Compare a provider's statement with the books now, for a window of your choice."""
+    """Start a reconciliation run: compare a provider's statement with the books for a window of time."""
 
     async def start() -> RunView:
         deps.providers.named(body.provider)
         now, window = datetime.now(UTC), Window(body.since, body.until)
         if not window.since < window.until <= now:
-            raise Invalid("`from` lies before `to`, and `to` is not later than now.", extra={"field": "to"})
+            raise Invalid("`from` must be before `to`, and `to` must not be in the future.", extra={"field": "to"})
         if window.until - window.since > MAX_WINDOW:
-            raise Invalid(f"A run compares {MAX_WINDOW.days} days at most.", extra={"field": "from"})
+            raise Invalid(f"The window must not be longer than {MAX_WINDOW.days} days.", extra={"field": "from"})
         async with deps.session_for(actor) as session:
             row = await reconciliation.begin(session, actor, body.provider, window, command.command_id, now)
         await reach.start_missing(client, _run(row))
@@ -94,13 +94,13 @@ async def start_reconciliation_run(
 @router.get("/reconciliation/differences", response_model=Page[DiscrepancyView])
 async def list_reconciliation_differences(
     deps: DepsDep,
-    status: Annotated[DiscrepancyStatus | None, Query(description="Only open or resolved ones.")] = None,
+    status: Annotated[DiscrepancyStatus | None, Query(description="Only discrepancies with this status.")] = None,
     provider: ProviderParam = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
     actor: Actor = require(Permission.OPERATE),
 ) -> Page[DiscrepancyView]:
-    """List what the provider and the books disagree on, newest first."""
+    """List the discrepancies between providers and the books, newest first."""
     after = id_cursor(cursor, "dif")
     async with deps.session_for(actor) as session:
         rows = await discrepancies.page(session, provider=provider, status=status, after=after, limit=limit + 1)
@@ -111,11 +111,11 @@ async def list_reconciliation_differences(
 async def get_reconciliation_difference(
     difference_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
 ) -> DiscrepancyView:
-    """Show a difference with both sides."""
+    """Show a discrepancy with both sides."""
     async with deps.session_for(actor) as session:
         row = await discrepancies.get(session, difference_id) if is_id(difference_id, "dif") else None
     if row is None:
-        raise NotFound("There is no such difference.")
+        raise NotFound("There is no such discrepancy.")
     return DiscrepancyView.of(row)
 
 
@@ -131,7 +131,7 @@ async def resolve_reconciliation_difference(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Resolve a difference: book what makes the books agree with the provider, or accept it as it is."""
+    """Resolve a discrepancy: book the correction that makes the books agree, or accept it as it is."""
 
     async def act() -> DiscrepancyView:
         async with deps.session_for(actor) as session:
@@ -153,11 +153,11 @@ async def resolve_reconciliation_difference(
 async def explain_clearing(
     provider: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)
 ) -> list[ClearingView]:
-    """Explain what a provider's clearing accounts hold, one currency each; 404 where nothing was ever booked."""
+    """Explain the balances of a provider's clearing accounts, by currency; 404 when nothing has been booked."""
     async with deps.session_for(actor) as session:
         found = await clearing.clearing(session, provider) if is_storable(provider) else []
     if not found:
-        raise NotFound("Nothing was ever booked for this provider.")
+        raise NotFound("Nothing has been booked for this provider.")
     return [ClearingView.of(account) for account in found]
 
 

@@ -19,14 +19,14 @@ ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$
 
 
 class DiscrepancyStatus(StrEnum):
-    """Whether somebody has to look."""
+    """Whether the discrepancy is still open."""
 
     OPEN = "open"
     RESOLVED = "resolved"
 
 
 class RunCreate(RequestModel):
-    """Asks for a comparison."""
+    """A reconciliation run to start."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -34,22 +34,22 @@ class RunCreate(RequestModel):
         }
     )
 
-    provider: ProviderName = Field(description="Whose statement is compared.", examples=["stripe"])
-    since: Moment = Field(alias="from", description="What happened from this time on.")
-    until: Moment = Field(alias="to", description="What happened before this time; not later than now.")
+    provider: ProviderName = Field(description="The provider whose statement is compared.", examples=["stripe"])
+    since: Moment = Field(alias="from", description="Movements at or after this time.")
+    until: Moment = Field(alias="to", description="Movements before this time; not in the future.")
 
 
 class ResolutionCreate(RequestModel):
-    """Resolves a difference."""
+    """Resolves a discrepancy."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"action": "book", "note": "payout of January"}]})
 
     action: Action
-    note: Note | None = Field(default=None, description="Why; it stays with the difference.")
+    note: Note | None = Field(default=None, description="The reason; it is kept with the discrepancy.")
 
 
 class SideView(ResponseModel):
-    """A movement on one side. `net` is what the provider's balance rose by."""
+    """A movement on one side. `net` is the change of the provider's balance."""
 
     key: str
     amount: str
@@ -73,29 +73,31 @@ class SideView(ResponseModel):
 
 
 class DiscrepancyView(ResponseModel):
-    """A movement on which the provider and the books disagree."""
+    """A movement that differs between the provider and the books."""
 
     id: str
     provider: str
     key: str = Field(description="The movement's key: the id of the provider's object that moved the money.")
     kind: str = Field(description="`missing_here`, `missing_there`, `amount_differs` or `fee_missing`.")
     status: DiscrepancyStatus
-    movement: str = Field(description="What moved: `charge`, `refund`, `dispute`, …; `other` for what is no payment's.")
-    booked: list[SideView] = Field(description="What the books have under the key, corrections included.")
-    listed: SideView | None = Field(description="What the provider's statement has.")
-    reference: str | None = Field(description="The provider's id of the payment, refund or dispute behind it.")
+    movement: str = Field(
+        description="The kind of movement: `charge`, `refund`, `dispute`, …; `other` when it belongs to no payment."
+    )
+    booked: list[SideView] = Field(description="The movement in the books, including corrections.")
+    listed: SideView | None = Field(description="The movement in the provider's statement.")
+    reference: str | None = Field(description="The provider's id of the payment, refund or dispute that caused it.")
     statement_line: str | None = Field(description="The provider's id of the line in its statement.")
     payment_id: str | None
-    run_id: str = Field(description="The run that saw it last.")
+    run_id: str = Field(description="The latest run that found it.")
     first_seen_at: datetime
     last_seen_at: datetime
     resolution: str | None = Field(
-        description="`matched` and `superseded` by itself; `booked`, `accepted` by somebody."
+        description="`matched` and `superseded` are automatic; a person chooses `booked` or `accepted`."
     )
     note: str | None
     resolved_by: str | None
     resolved_at: datetime | None
-    transfer_id: str | None = Field(description="The correction's.")
+    transfer_id: str | None = Field(description="The transfer of the correction.")
 
     @classmethod
     def of(cls, row: ReconciliationDiscrepancy) -> "DiscrepancyView":
@@ -125,7 +127,7 @@ class DiscrepancyView(ResponseModel):
 
 
 class LineView(ResponseModel):
-    """What happened of one kind in one currency, on both sides. `net` is amounts less fees."""
+    """The movements of one kind in one currency, on both sides. `net` is amounts less fees."""
 
     currency: str
     movement: str
@@ -135,13 +137,13 @@ class LineView(ResponseModel):
 
 
 class ClearingView(ResponseModel):
-    """How a clearing account explains itself: what it holds is what the booked movements add up to."""
+    """The balance of a clearing account, and the booked movements that explain it."""
 
     currency: str
-    held: str = Field(description="What the books say that the provider has.")
-    booked: str = Field(description="What all booked movements add up to, fees taken off.")
-    movements: dict[str, str] = Field(description="The same by kind.")
-    unexplained: str = Field(description="`held` less `booked`; zero in sound books.")
+    held: str = Field(description="The balance at the provider, according to the books.")
+    booked: str = Field(description="The sum of all booked movements, less fees.")
+    movements: dict[str, str] = Field(description="The same sum, by kind.")
+    unexplained: str = Field(description="`held` less `booked`; zero when the books are consistent.")
 
     @classmethod
     def of(cls, account: clearing.Clearing) -> "ClearingView":
@@ -156,7 +158,7 @@ class ClearingView(ResponseModel):
 
 
 class RunView(ResponseModel):
-    """One comparison; `lines` and `clearing` once it is done."""
+    """A reconciliation run; `lines` and `clearing` are set when it is done."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, serialize_by_alias=True)
 
@@ -166,9 +168,9 @@ class RunView(ResponseModel):
     until: datetime = Field(alias="to")
     status: str = Field(description="`running`, `done` or `failed`.")
     compared: int
-    differences: int = Field(description="How many of them are open differences.")
+    differences: int = Field(description="The number of open discrepancies.")
     lines: list[LineView]
-    clearing: list[ClearingView] = Field(description="As it stood when the run ended.")
+    clearing: list[ClearingView] = Field(description="The clearing accounts at the end of the run.")
     failure: str | None
     requested_by: str
     started_at: datetime

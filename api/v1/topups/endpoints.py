@@ -56,7 +56,7 @@ MakeTerms = Callable[[], Awaitable[PaymentTerms]]
 async def top_up(
     body: TopUp, deps: DepsDep, temporal: TemporalDep, once: MovesMoney, actor: Actor = require(Permission.PAY)
 ) -> Response:
-    """Buy a number of credits; they are there as soon as the money is."""
+    """Buy a number of credits; they are granted as soon as the money is received."""
     terms = _terms(deps, actor, body)
 
     async def wanted() -> PaymentTerms:
@@ -71,7 +71,7 @@ async def top_up(
 
 @router.get("/billing/credit-packages", response_model=PackageList)
 async def list_credit_packages(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PackageList:
-    """List the packages that credits are sold in."""
+    """List the credit packages for sale."""
     return PackageList(data=[package_view(package) for package in packages_from(deps.settings.credit_packages)])
 
 
@@ -83,7 +83,7 @@ async def purchase_package(
     once: MovesMoney,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy a package with a stored payment method, charged now, without the payer. A decline is a 402."""
+    """Buy a package with a stored payment method, charged off session. A decline is a 402."""
 
     async def wanted() -> PaymentTerms:
         package = _package(deps, body.package)
@@ -102,7 +102,7 @@ async def check_out_package(
     once: MovesMoney,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy a package on a page of the provider: send the payer to `url`."""
+    """Buy a package on the provider's hosted page: send the payer to `url`."""
 
     async def wanted() -> PaymentTerms:
         means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
@@ -119,7 +119,7 @@ async def list_purchases(
     organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[PurchaseView]:
-    """List the credits that came in, newest first, with what was paid for them."""
+    """List the grants and purchases of credits, newest first, with their prices."""
     if actor.is_platform:
         permit(actor, Permission.OPERATE)
     org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "lot")

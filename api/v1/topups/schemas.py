@@ -16,7 +16,7 @@ from models.credit_lot import CreditLot
 
 
 class HostedProvider(StrEnum):
-    """Who has a page to pay on."""
+    """Providers with a hosted payment page."""
 
     STRIPE = "stripe"
     PAYPAL = "paypal"
@@ -26,34 +26,34 @@ PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,3
 
 
 class TopUp(PaymentOptions):
-    """Credits by their number; the price of one is a setting."""
+    """A number of credits to buy, at the price of one that is configured."""
 
     model_config = example(amount=100.00, provider="stripe")
 
-    amount: Amount = Field(description="How many credits.")
+    amount: Amount = Field(description="The number of credits.")
 
 
 class PurchasePackage(RequestModel):
-    """A package, charged now from a stored payment method of the organization at Stripe."""
+    """A package to buy, charged to a payment method that the organization has stored at Stripe."""
 
     model_config = example(package="starter")
 
     package: PackageName
-    payment_method: MethodRef | None = Field(default=None, description="The default one when left out.")
+    payment_method: MethodRef | None = Field(default=None, description="The default payment method when left out.")
 
 
 class CheckoutPackage(RequestModel):
-    """A package, paid by the payer on a page of the provider."""
+    """A package to buy on the provider's hosted page."""
 
     model_config = example(package="starter", return_url="https://example.com/billing")
 
     package: PackageName
     provider: HostedProvider = HostedProvider.STRIPE
-    return_url: ReturnUrl | None = Field(default=None, description="Where the payer comes back to.")
+    return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to.")
 
 
 class TopUpView(ResponseModel):
-    """A purchase of credits that was begun. What the payer has to do is there when there is something."""
+    """A purchase of credits. The payer's next step is included when there is one."""
 
     payment_id: str
     package: str | None = None
@@ -66,7 +66,7 @@ class TopUpView(ResponseModel):
 
 
 class CheckoutView(ResponseModel):
-    """Where the payer goes to pay for a package."""
+    """The hosted page where the payer pays for a package."""
 
     payment_id: str
     package: str
@@ -77,7 +77,7 @@ class CheckoutView(ResponseModel):
 
 
 class PackageView(ResponseModel):
-    """Credits that are sold together."""
+    """A number of credits at a fixed price."""
 
     name: str
     credits: str
@@ -85,20 +85,20 @@ class PackageView(ResponseModel):
 
 
 class PackageList(ResponseModel):
-    """All packages, in the order in which they are offered."""
+    """All packages, in the configured order."""
 
     data: list[PackageView]
     next_cursor: None = None
 
 
 class PurchaseView(ResponseModel):
-    """Credits that came in, and what was paid for them."""
+    """A grant or purchase of credits, and what was paid for it."""
 
     id: str
     organization_id: str
     credits: str
     source: str = Field(
-        description="`purchase`, or why they were given: `promotion`, `reward`, `adjustment`, `refund`."
+        description="`purchase`, or why they were granted: `promotion`, `reward`, `adjustment`, `refund`."
     )
     paid: MoneyView | None
     payment_id: str | None

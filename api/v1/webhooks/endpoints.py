@@ -45,7 +45,7 @@ class WebhookReceipt(ResponseModel):
     """The event is stored."""
 
     received: bool
-    duplicate: bool = Field(description="Whether it had been stored before.")
+    duplicate: bool = Field(description="Whether the event was already stored.")
 
 
 @router.post("/billing/stripe/webhook", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
@@ -53,14 +53,14 @@ class WebhookReceipt(ResponseModel):
 @router.post("/webhooks/stripe", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
 @raw_body
 async def receive_stripe_webhook(request: Request, deps: DepsDep) -> Response:
-    """Take an event of Stripe, signed in `Stripe-Signature`."""
+    """Receive an event from Stripe, signed in `Stripe-Signature`."""
     return await _receive(request, deps, "stripe")
 
 
 @router.post("/webhooks/paypal", response_model=WebhookReceipt, responses=_ERRORS, openapi_extra=_BODY)
 @raw_body
 async def receive_paypal_webhook(request: Request, deps: DepsDep) -> Response:
-    """Take an event of PayPal, signed in its `Paypal-…` headers."""
+    """Receive an event from PayPal, signed in its `Paypal-…` headers."""
     return await _receive(request, deps, "paypal")
 
 
@@ -83,7 +83,7 @@ async def _verified(request: Request, deps: Deps, name: str) -> tuple[ProviderEv
     """Return the event, and whether it is of the kind of money, real or for tests, that this account moves."""
     provider = deps.providers.payments.get(name)
     if provider is None:
-        raise NotFound("This provider is not set up here.")
+        raise NotFound("This provider is not configured here.")
     body = await request.body()
     try:
         with provider_errors():
@@ -101,8 +101,8 @@ async def _alert(deps: Deps, name: str, event: ProviderEvent) -> None:
             session,
             kind="webhook.wrong_mode",
             subject=name,
-            detail=f"{name} sends events of its {mode} mode, and this system's key is of the other one. They are "
-            f"stored and ignored; {event.event_id} was the first. Look at the webhook endpoints there.",
+            detail=f"{name} sends events of its {mode} mode, but this system's key is for the other mode. They are "
+            f"stored and ignored; {event.event_id} was the first. Check the webhook endpoints at the provider.",
         )
 
 
