@@ -62,7 +62,7 @@ class PaymentCommand(Message):
 
 def _check_amount(amount_minor: int | None) -> None:
     if amount_minor is not None and amount_minor <= 0:
-        raise Invalid("An amount must be greater than zero.", extra={"field": "amount"})
+        raise Invalid("The amount must be greater than zero.", extra={"field": "amount"})
 
 
 class CreatePaymentCommand(PaymentCommand):

@@ -54,7 +54,7 @@ class Account:
         """Refuse an unknown asset and what the database would refuse later."""
         scale_of(self.asset)
         if self.floor is not None and self.stripes != 1:
-            raise ValueError("a floor is checked on one row, so a striped account has none")
+            raise ValueError("a minimum balance is checked on one row, so a striped account has none")
 
 
 def org_credits(org_id: str) -> Account:

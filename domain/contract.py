@@ -133,7 +133,7 @@ def judge_acceptance(accept_by: datetime | None, accepted_at: datetime | None, n
     status = status_of(accept_by, accepted_at, now)
     if status is ContractStatus.EXPIRED:
         raise Conflict(
-            "The time to accept this contract is over. Ask the client for a new one.", code="contract.expired"
+            "The time to accept this contract has expired. Ask the client for a new contract.", code="contract.expired"
         )
     return status is ContractStatus.PROPOSED
 
@@ -149,7 +149,7 @@ def require_accepted(accept_by: datetime | None, accepted_at: datetime | None, n
         return
     assert accept_by is not None
     why = {
-        ContractStatus.PROPOSED: "The payee has not accepted this contract yet. Its escrow can be opened after that.",
-        ContractStatus.EXPIRED: "The payee did not accept this contract in time. Award a new one.",
+        ContractStatus.PROPOSED: "The payee has not accepted this contract yet. Open its escrow after that.",
+        ContractStatus.EXPIRED: "The payee did not accept this contract in time. Award a new contract.",
     }[status]
     raise NotAccepted(why, extra={"state": status.value, "accept_by": accept_by.isoformat().replace("+00:00", "Z")})

@@ -36,7 +36,7 @@ class CreditPrice:
         cost = price_of_credits(credits_minor, credit_price=self.price, currency=self.currency)
         if cost > MAX_AMOUNT_MINOR:
             limit = format_amount(MAX_AMOUNT_MINOR, self.currency)
-            raise Invalid(f"Nothing can cost more than {limit} {self.currency}.", extra={"field": "amount"})
+            raise Invalid(f"The price must not be greater than {limit} {self.currency}.", extra={"field": "amount"})
         return cost
 
     def buys(self, amount_minor: int) -> int:
@@ -47,7 +47,7 @@ class CreditPrice:
         """
         credits_minor = credits_for(amount_minor, credit_price=self.price, currency=self.currency)
         if not 0 < credits_minor <= MAX_AMOUNT_MINOR:
-            raise Invalid("This amount buys no number of credits that can be held.", extra={"field": "amount"})
+            raise Invalid("The amount buys too few or too many credits.", extra={"field": "amount"})
         return credits_minor
 
 
@@ -58,7 +58,7 @@ def credit_price(price: str, currency: str) -> CreditPrice:
         Invalid: the price is no positive decimal number, or the currency is unknown or no money.
     """
     if not _PRICE.fullmatch(price) or not Decimal(price):
-        raise Invalid("The price of a credit is a positive decimal number such as 0.10.")
+        raise Invalid("The price of a credit must be a positive decimal number such as 0.10.")
     if currency not in SCALES or currency in ISSUED:
-        raise Invalid("Credits are sold for a currency such as USD.")
+        raise Invalid("The currency that credits are sold for must be money, such as USD.")
     return CreditPrice(price=Decimal(price), currency=currency)

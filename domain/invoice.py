@@ -79,15 +79,17 @@ def total_of(lines: Sequence[InvoiceLine], currency: str) -> int:
     """
     scale_of(currency)
     if currency in ISSUED:
-        raise Invalid("An invoice is for money.", extra={"field": "currency"})
+        raise Invalid("The currency of an invoice must be money, such as USD.", extra={"field": "currency"})
     if not 0 < len(lines) <= MAX_LINES:
-        raise Invalid(f"An invoice has 1 to {MAX_LINES} lines.", extra={"field": "lines"})
+        raise Invalid(f"An invoice must have 1 to {MAX_LINES} lines.", extra={"field": "lines"})
     if any(not 0 < line.quantity <= MAX_QUANTITY or line.unit_minor <= 0 for line in lines):
-        raise Invalid(f"A line is for 1 to {MAX_QUANTITY} units at a positive price.", extra={"field": "lines"})
+        raise Invalid(
+            f"A line must have a quantity of 1 to {MAX_QUANTITY} and a positive unit price.", extra={"field": "lines"}
+        )
     total = sum(line.amount_minor for line in lines)
     if total > MAX_AMOUNT_MINOR:
         limit = format_amount(MAX_AMOUNT_MINOR, currency)
-        raise Invalid(f"An invoice cannot be for more than {limit} {currency}.", extra={"field": "lines"})
+        raise Invalid(f"The total must not be greater than {limit} {currency}.", extra={"field": "lines"})
     return total
 
 
@@ -120,15 +122,15 @@ def require_payable(standing: InvoiceBalance) -> int:
 
 
 def require_voidable(standing: InvoiceBalance) -> None:
-    """Refuse to withdraw an invoice that something was paid on.
+    """Refuse to void an invoice that something was paid on.
 
     Raises:
-        WrongInvoiceState: it is paid, or in part, or withdrawn already.
+        WrongInvoiceState: it is paid, partially paid, or void.
     """
     if standing.status is not InvoiceStatus.OPEN or standing.paid_minor:
-        state = "paid in part" if standing.status is InvoiceStatus.OPEN else standing.status.value
+        state = "partially paid" if standing.status is InvoiceStatus.OPEN else standing.status.value
         raise WrongInvoiceState(
-            f"An invoice that is {state} cannot be withdrawn.", extra={"state": standing.status.value}
+            f"This invoice is {state}. Only an unpaid invoice can be voided.", extra={"state": standing.status.value}
         )
 
 

@@ -66,16 +66,16 @@ def parse_amount(value: str | int | Decimal, asset: str) -> int:
     scale = scale_of(asset)
     text = value.strip() if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
     if isinstance(value, bool) or not _PLAIN_NUMBER.fullmatch(text):
-        raise Invalid("An amount is a plain decimal number such as 12.50.", extra={"field": "amount"})
+        raise Invalid("The amount must be a plain decimal number such as 12.50.", extra={"field": "amount"})
     whole, _, decimals = text.partition(".")
     if len(decimals.rstrip("0")) > scale:
-        raise Invalid(f"{asset} has {scale} decimals; {text} has more.", extra={"field": "amount"})
+        raise Invalid(f"{text} has too many decimals: {asset} has {scale}.", extra={"field": "amount"})
     minor = int(whole + decimals.rstrip("0").ljust(scale, "0"))
     if minor <= 0:
-        raise Invalid("An amount must be greater than zero.", extra={"field": "amount"})
+        raise Invalid("The amount must be greater than zero.", extra={"field": "amount"})
     if minor > MAX_AMOUNT_MINOR:
         limit = format_amount(MAX_AMOUNT_MINOR, asset)
-        raise Invalid(f"An amount of {asset} cannot be greater than {limit}.", extra={"field": "amount"})
+        raise Invalid(f"The amount must not be greater than {limit} {asset}.", extra={"field": "amount"})
     return minor
 
 
@@ -110,11 +110,11 @@ def parse_ratio(value: str | int | Decimal, field: str) -> int:
     """Turn a share or score between 0 and 1 into ten-thousandths (`"0.92"` is 9200); `Invalid` names the field."""
     text = value.strip() if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
     if isinstance(value, bool) or not _PLAIN_NUMBER.fullmatch(text):
-        raise Invalid(f"{field} is a plain decimal number between 0 and 1, such as 0.80.", extra={"field": field})
+        raise Invalid(f"{field} must be a plain decimal number between 0 and 1, such as 0.80.", extra={"field": field})
     whole, _, decimals = text.partition(".")
     decimals = decimals.rstrip("0")
     if len(decimals) > 4:
-        raise Invalid(f"{field} has at most 4 decimals.", extra={"field": field})
+        raise Invalid(f"{field} must not have more than 4 decimals.", extra={"field": field})
     ratio_e4 = int(whole + decimals.ljust(4, "0"))
     check_ratio(-1 if text.startswith("-") else ratio_e4, field)
     return ratio_e4
@@ -123,7 +123,7 @@ def parse_ratio(value: str | int | Decimal, field: str) -> int:
 def check_ratio(ratio_e4: int, field: str) -> None:
     """Refuse ten-thousandths that are no share or score between 0 and 1; `Invalid` names the field."""
     if not 0 <= ratio_e4 <= 10_000:
-        raise Invalid(f"{field} lies between 0 and 1.", extra={"field": field})
+        raise Invalid(f"{field} must be between 0 and 1.", extra={"field": field})
 
 
 def format_ratio(ratio_e4: int) -> str:

@@ -92,7 +92,7 @@ def check_new_project(usage: Usage) -> None:
     """
     if usage.projects >= usage.project_limit:
         raise LimitReached(
-            f"{usage.projects} of {usage.project_limit} possible projects exist. Buy a slot, or change the tier.",
+            f"{usage.projects} of {usage.project_limit} allowed projects exist. Buy a slot or change the tier.",
             extra={"limit": usage.project_limit, "used": usage.projects},
         )
 
@@ -126,7 +126,7 @@ def given_back(slots: int, owed: int) -> tuple[int, int]:
 def limit_reached(usage: Usage) -> LimitReached:
     """Return the refusal of one more deployment."""
     return LimitReached(
-        f"{usage.deployments} of {usage.deployment_limit} possible deployments run. Buy a slot, or change the tier.",
+        f"{usage.deployments} of {usage.deployment_limit} allowed deployments exist. Buy a slot or change the tier.",
         extra={"limit": usage.deployment_limit, "used": usage.deployments},
     )
 
@@ -140,7 +140,7 @@ def slug_of(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub("[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG].rstrip("-")
     if not slug:
-        raise Invalid("No slug can be made of this name: send one.", extra={"field": "slug"})
+        raise Invalid("No slug can be made from this name. Send a slug.", extra={"field": "slug"})
     return slug
 
 
@@ -160,7 +160,7 @@ class SlotPrice:
         cost = self.price_minor * slots
         if cost > MAX_AMOUNT_MINOR:
             limit = format_amount(MAX_AMOUNT_MINOR, self.currency)
-            raise Invalid(f"Nothing can cost more than {limit} {self.currency}.", extra={"field": "slots"})
+            raise Invalid(f"The price must not be greater than {limit} {self.currency}.", extra={"field": "slots"})
         return cost
 
 
@@ -171,5 +171,5 @@ def slot_price(price: str, currency: str) -> SlotPrice:
         Invalid: the price is no positive amount of the currency, or the currency is unknown or no money.
     """
     if currency not in SCALES or currency in ISSUED:
-        raise Invalid("Slots are sold for a currency such as USD.")
+        raise Invalid("The currency that slots are sold for must be money, such as USD.")
     return SlotPrice(price_minor=parse_amount(price, currency), currency=currency)

@@ -162,10 +162,10 @@ def _match_status(
 
 
 _STORIES = {
-    MatchStatus.MISSING_HERE: "{provider} lists {what}, and it is not booked",
-    MatchStatus.MISSING_THERE: "{what} is booked, and {provider} does not list it",
-    MatchStatus.AMOUNT_DIFFERS: "{provider} lists {what}, and the books have {ours}",
-    MatchStatus.FEE_MISSING: "{provider} tells the fee of {what}, and it is not booked",
+    MatchStatus.MISSING_HERE: "{provider} lists {what}, but it is not booked",
+    MatchStatus.MISSING_THERE: "{what} is booked, but {provider} does not list it",
+    MatchStatus.AMOUNT_DIFFERS: "{provider} lists {what}, but {ours} is booked",
+    MatchStatus.FEE_MISSING: "{provider} lists the fee of {what}, but it is not booked",
 }
 
 

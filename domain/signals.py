@@ -39,19 +39,19 @@ def check_signal(reached: Addressee, name: str, *, subject: object, operator: st
     state, kind = {"state": reached.state}, reached.kind
     if subject is None and sealed:
         raise Invalid(
-            f"A sealed signal names the {kind} that it is meant for. Add {name}: {reached.id}.",
+            f"A sealed signal must name the {kind} that it is for. Add {name}: {reached.id}.",
             code=f"{kind}.signal_unaddressed",
             extra={**state, "field": name},
         )
     if subject is not None and subject != reached.id:
         raise Conflict(
-            f"This is {reached.id}, and the signal names another {kind}.",
+            f"The signal is for another {kind}; this is {reached.id}.",
             code=f"{kind}.signal_for_another",
             extra=state,
         )
     if operator is None and reached.asks_for_name:
         raise Invalid(
-            "The signal names no operator. Send it again with your name in the field operator.",
+            "operator is required. Send the signal again with your name in the field operator.",
             code=f"{kind}.operator_unnamed",
             extra={**state, "field": "operator"},
         )

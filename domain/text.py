@@ -50,11 +50,11 @@ def plain_text(value: object, field: str, *, limit: int = MAX_TEXT) -> str:
         Invalid: not a text, empty, longer than `limit`, or with characters that PostgreSQL or JSON cannot hold.
     """
     if not isinstance(value, str) or not value.strip():
-        raise Invalid(f"{field} is a text that is not empty.", extra={"field": field})
+        raise Invalid(f"{field} must be a string that is not empty.", extra={"field": field})
     if len(value) > limit:
-        raise Invalid(f"{field} has at most {limit} characters.", extra={"field": field})
+        raise Invalid(f"{field} must not be longer than {limit} characters.", extra={"field": field})
     if not is_storable(value):
-        raise Invalid(f"{field} holds a control character or half of a surrogate pair.", extra={"field": field})
+        raise Invalid(f"{field} must not contain control characters or unpaired surrogates.", extra={"field": field})
     return value
 
 
@@ -80,7 +80,7 @@ def unseen_in_name(text: str) -> str | None:
     for match in _UNSEEN.finditer(text):
         if not _belongs(text, match.start()):
             return _called(match.group())
-    return None if any(unicodedata.category(sign)[0] in "LNPS" for sign in text) else "nothing that can be seen"
+    return None if any(unicodedata.category(sign)[0] in "LNPS" for sign in text) else "no visible character"
 
 
 def unseen_in_text(text: str) -> str | None:

@@ -34,12 +34,12 @@ def packages_from(text: str) -> tuple[Package, ...]:
     try:
         found = json.loads(text, parse_float=Decimal)
     except (ValueError, RecursionError):
-        raise Invalid("The credit packages are a JSON list.") from None
+        raise Invalid("The credit packages must be a JSON list.") from None
     if not isinstance(found, list) or len(found) > MAX_PACKAGES:
-        raise Invalid(f"The credit packages are a JSON list of at most {MAX_PACKAGES}.")
+        raise Invalid(f"The credit packages must be a JSON list of at most {MAX_PACKAGES}.")
     packages = tuple(_package(item) for item in found)
     if len({package.name for package in packages}) < len(packages):
-        raise Invalid("Two credit packages have one name.")
+        raise Invalid("Two credit packages have the same name.")
     return packages
 
 
@@ -53,12 +53,12 @@ def named(packages: Sequence[Package], name: str) -> Package:
 
 def _package(item: object) -> Package:
     if not isinstance(item, dict) or item.keys() != _FIELDS:
-        raise Invalid("A credit package has name, credits, price and currency.")
+        raise Invalid("A credit package must have name, credits, price and currency.")
     name, currency = item["name"], item["currency"]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise Invalid("A credit package's name is of small letters, digits, - and _.")
+        raise Invalid("A credit package's name must consist of lower case letters, digits, - and _.")
     if not isinstance(currency, str) or currency in ISSUED:
-        raise Invalid(f"The credit package {name} is sold for a currency such as USD.")
+        raise Invalid(f"The currency of the credit package {name} must be money, such as USD.")
     return Package(
         name=name,
         credits_minor=parse_amount(item["credits"], CREDIT),

@@ -37,6 +37,18 @@ from domain.text import wire_bytes
 
 S = EscrowStatus
 
+_CANNOT = {
+    "fund": "The escrow cannot be funded",
+    "deliver": "Work cannot be delivered",
+    "validate": "A delivery cannot be scored",
+    "approve": "A delivery cannot be approved",
+    "dispute": "A dispute cannot be opened",
+    "submit_evidence": "Evidence cannot be submitted",
+    "resolve": "A dispute cannot be decided",
+    "refund": "Money cannot be refunded",
+    "cancel": "The escrow cannot be cancelled",
+}
+
 #: The sources of an escrow's money: the payer's prepaid credits, its cash in the contract's currency, or a payment that
 #: was made for this escrow, `payment:{id}`.
 CREDITS = "credits"
@@ -76,20 +88,20 @@ def fund(escrow: Escrow, *, actor: Actor, source: str, now: datetime, amount_min
     """
     by_payment = payment_of(source) is not None
     handed_over = by_payment and actor.is_platform
-    _require(handed_over or is_payer(escrow, actor), "Only the paying organization funds an escrow.")
+    _require(handed_over or is_payer(escrow, actor), "Only the paying organization may fund an escrow.")
     _require_state(escrow, "fund")
     terms = escrow.terms
     if source not in {CREDITS, BALANCE} and not by_payment:
-        raise Invalid("An escrow is funded from credits, a balance or a payment.", extra={"field": "source"})
+        raise Invalid("An escrow can be funded from credits, a balance or a payment only.", extra={"field": "source"})
     if not by_payment and (source == CREDITS) != (terms.currency == CREDIT):
         raise Conflict(
-            f"This contract is in {terms.currency}: credits fund contracts in {CREDIT}, a balance those in money.",
+            f"This contract is in {terms.currency}. Use credits for {CREDIT} and a balance for money.",
             code="escrow.currency_mismatch",
             extra={"state": escrow.status.value, "currency": terms.currency},
         )
     if amount_minor is not None and amount_minor != terms.amount_minor:
         raise Conflict(
-            f"This escrow takes {format_amount(terms.amount_minor, terms.currency)} {terms.currency}, whole.",
+            f"The amount must be {format_amount(terms.amount_minor, terms.currency)} {terms.currency}, the whole.",
             code="escrow.amount_mismatch",
             extra={"state": escrow.status.value},
         )
@@ -120,11 +132,11 @@ def deliver(
     With `given_at` it was given then and is taken now. Here and in the other commands, periods begin when the command
     is taken: what kept it waiting shortens nobody's time.
     """
-    _require(is_payee(escrow, actor), "Only the agent that is paid, or its organization, delivers.")
+    _require(is_payee(escrow, actor), "Only the agent of this escrow, or its organization, may deliver.")
     _require_state(escrow, "deliver")
     milestone = _milestone_to_deliver(escrow, milestone)
     if wire_bytes(note, *_texts(artifacts)) > MAX_DELIVERY_BYTES:
-        raise Invalid(f"A delivery's note and artifacts take at most {MAX_DELIVERY_BYTES} bytes.")
+        raise Invalid(f"A delivery's note and artifacts must not be longer than {MAX_DELIVERY_BYTES} bytes together.")
     delivered = replace(
         escrow,
         status=S.DELIVERED,
@@ -154,7 +166,7 @@ def validate(
 
     With `delivery`, the event number of the delivery that was looked at, the score counts for no other one.
     """
-    _require(actor.may(Permission.VALIDATE), "Only a validator of the platform scores a delivery.")
+    _require(actor.may(Permission.VALIDATE), "Only a validator of the platform may score a delivery.")
     _require_state(escrow, "validate")
     _require_delivery(escrow, delivery)
     threshold = escrow.terms.validation_threshold_e4
@@ -183,7 +195,7 @@ def approve(
     """
     if actor.is_platform and not escrow.terms.operator_approvals:
         raise Forbidden(
-            "This contract excludes approvals by operators: each signatory signs with its own key.",
+            "This contract excludes approvals by operators. Each signatory must sign with its own key.",
             code="escrow.operator_approvals_excluded",
         )
     if signatory not in escrow.terms.signatories:
@@ -192,7 +204,7 @@ def approve(
     _require_delivery(escrow, delivery)
     if any(signature.signatory == signatory for signature in escrow.signatures):
         raise Conflict(
-            f"{signatory} has signed already.", code="escrow.already_signed", extra={"state": escrow.status.value}
+            f"{signatory} has already signed.", code="escrow.already_signed", extra={"state": escrow.status.value}
         )
     signature = Signature(
         signatory=signatory, signed_at=given_at or now, signed_by=actor.qualified(), on_behalf=actor.is_platform
@@ -213,7 +225,7 @@ def approve(
 def dispute(escrow: Escrow, *, actor: Actor, reason: str, now: datetime, given_at: datetime | None = None) -> Outcome:
     """Freeze the escrow until an arbiter decides, or until the contract's default is due."""
     party = is_payer(escrow, actor) or is_payee(escrow, actor) or actor.may(Permission.OPERATE)
-    _require(party, "Only the two parties, or an operator, open a dispute.")
+    _require(party, "Only the two parties, or an operator, may open a dispute.")
     _require_state(escrow, "dispute")
     terms = escrow.terms
     evidence_until = now + timedelta(seconds=terms.evidence_seconds)
@@ -243,7 +255,7 @@ def submit_evidence(
 
     Under terms with `evidence_per_side` each side has the whole room to itself, so that neither can fill the other's.
     """
-    _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties bring evidence.")
+    _require(is_payer(escrow, actor) or is_payee(escrow, actor), "Only the two parties may submit evidence.")
     current = _open_dispute(escrow, "submit_evidence")
     if now >= current.evidence_until:
         raise Conflict(
@@ -257,8 +269,8 @@ def submit_evidence(
     taken = sum(wire_bytes(piece.note, *_texts(piece.artifacts)) for piece in beside)
     if len(beside) >= MAX_EVIDENCE or taken + wire_bytes(note, *_texts(artifacts)) > MAX_EVIDENCE_BYTES:
         raise Conflict(
-            f"{'Each side of a' if per_side else 'A'} dispute takes {MAX_EVIDENCE} pieces of evidence of "
-            f"{MAX_EVIDENCE_BYTES} bytes together.",
+            f"A dispute can have at most {MAX_EVIDENCE} pieces of evidence of {MAX_EVIDENCE_BYTES} bytes together"
+            f"{' from each side' if per_side else ''}.",
             code="escrow.evidence_full",
             extra={"state": escrow.status.value},
         )
@@ -270,7 +282,7 @@ def submit_evidence(
 
 def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | None, now: datetime) -> Outcome:
     """Split what is held as the arbiter says; the payee's part pays commission, the rest goes back."""
-    _require(actor.may(Permission.ARBITRATE), "Only an arbiter of the platform decides a dispute.")
+    _require(actor.may(Permission.ARBITRATE), "Only an arbiter of the platform may decide a dispute.")
     _open_dispute(escrow, "resolve")
     check_ratio(payee_share_e4, "payee_share")
     return settle_dispute(
@@ -280,13 +292,13 @@ def resolve(escrow: Escrow, *, actor: Actor, payee_share_e4: int, note: str | No
 
 def refund(escrow: Escrow, *, actor: Actor, amount_minor: int | None) -> Outcome:
     """Give back all that is held, or part of it, by the payee's own will; giving back all ends the escrow."""
-    _require(is_payee(escrow, actor), "Only the payee gives money back.")
+    _require(is_payee(escrow, actor), "Only the payee may refund money.")
     _require_state(escrow, "refund")
     held = escrow.held_minor
     amount = held if amount_minor is None else amount_minor
     if not 0 < amount <= held:
         raise Invalid(
-            f"At most {format_amount(held, escrow.terms.currency)} {escrow.terms.currency} can be given back.",
+            f"At most {format_amount(held, escrow.terms.currency)} {escrow.terms.currency} can be refunded.",
             code="escrow.refund_exceeds_held",
             extra={"held": format_amount(held, escrow.terms.currency)},
         )
@@ -308,7 +320,7 @@ def cancel(escrow: Escrow, *, actor: Actor, reason: str | None) -> Outcome:
     """
     payer, payee = is_payer(escrow, actor), is_payee(escrow, actor)
     operator = actor.may(Permission.OPERATE)
-    _require(payer or payee or operator, "Only the two parties, or an operator, cancel an escrow.")
+    _require(payer or payee or operator, "Only the two parties, or an operator, may cancel an escrow.")
     _require_state(escrow, "cancel")
     details: dict[str, object] = {"reason": reason} if reason else {}
     if escrow.status is S.FUNDED and not (payee or operator):
@@ -336,7 +348,7 @@ def _require(allowed: bool, why_not: str) -> None:
 def _require_state(escrow: Escrow, command: str) -> None:
     if escrow.status not in ALLOWED[command]:
         raise WrongState(
-            f"An escrow that is {escrow.status} does not take {command.replace('_', ' ')}.",
+            f"{_CANNOT[command]} while the escrow is {escrow.status}.",
             extra={"state": escrow.status.value},
         )
 
@@ -345,7 +357,7 @@ def _require_delivery(escrow: Escrow, number: int | None) -> None:
     under_review = escrow.delivery.number if escrow.delivery else None
     if number is not None and number != under_review:
         raise Conflict(
-            f"Delivery {under_review} is under review, and not delivery {number}.",
+            f"Delivery {number} is not under review; delivery {under_review} is.",
             code="escrow.delivery_changed",
             extra={"state": escrow.status.value, "delivery": under_review},
         )
@@ -374,13 +386,13 @@ def _milestone_to_deliver(escrow: Escrow, named: str | None) -> str | None:
         raise Invalid(f"This contract has no milestone {chosen!r}.", extra={"field": "milestone"})
     if chosen not in pending:
         raise Conflict(
-            f"Milestone {chosen!r} was released already.",
+            f"Milestone {chosen!r} has already been released.",
             code="escrow.milestone_released",
             extra={"state": escrow.status.value},
         )
     if under_review and chosen != under_review:
         raise WrongState(
-            f"Milestone {under_review!r} is under review; deliver the next one after it.",
+            f"Milestone {under_review!r} is under review. Deliver the next one after its release.",
             extra={"state": escrow.status.value},
         )
     return chosen

@@ -88,13 +88,13 @@ def details(escrow: Escrow) -> str:
 
 def _owes(escrow: Escrow, held: str) -> str:
     if escrow.is_final:
-        return f"Ended as **{escrow.status}**; nothing is held and nothing is owed."
+        return f"Ended as **{escrow.status}**; nothing is held."
     deadline = next_deadline(escrow)
     waits = f"It waits for {_WAITS_FOR[escrow.status]}."
     until = f" Next deadline {deadline.at:%Y-%m-%d %H:%M:%S} UTC, {deadline.what}." if deadline else ""
     if escrow.status is S.OPEN:
-        return f"Nothing is paid in yet. {waits}{until}"
-    return f"{held} lie in escrow. {waits}{until}"
+        return f"Nothing is funded yet. {waits}{until}"
+    return f"{held} held in escrow. {waits}{until}"
 
 
 def _named(name: str | None, party_id: str) -> str:
@@ -151,4 +151,4 @@ def _signals(escrow: Escrow) -> list[str]:
             continue
         shown = {name: terms.escrow_id, "operator": "…", **members}
         lines += [f"- `{name}` `{json.dumps(shown, ensure_ascii=False)}`"]
-    return ["", "Signals that it takes now; replace each …:", "", *lines] if lines else []
+    return ["", "Available signals; replace each …:", "", *lines] if lines else []

@@ -53,5 +53,5 @@ def test_price_that_nothing_can_be_sold_at_stops_the_process_from_starting(price
     with pytest.raises(Invalid):
         credit_price(price, currency)
     if price:
-        with pytest.raises(ValueError, match=r"price of a credit|sold for a currency"):
+        with pytest.raises(ValueError, match=r"price of a credit|currency that credits"):
             Settings(credit_price=price, credit_currency=currency)

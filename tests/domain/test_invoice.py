@@ -104,7 +104,7 @@ def test_only_what_is_open_is_paid_and_only_what_nobody_paid_is_withdrawn():
         assert refusal.value.extra["state"] == other.status
         with pytest.raises(WrongInvoiceState):
             require_voidable(other)
-    with pytest.raises(WrongInvoiceState, match="paid in part"):
+    with pytest.raises(WrongInvoiceState, match="partially paid"):
         require_voidable(standing(1))
 
 

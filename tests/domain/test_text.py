@@ -52,7 +52,7 @@ def test_name_with_what_cannot_be_seen_is_told_of_it(name: str, what: str) -> No
 
 @pytest.mark.parametrize("name", ["", " ", "\u3000\u2003", "\u0301", " \u0301 "], ids=ascii)
 def test_name_in_which_nothing_can_be_seen_is_told_so(name: str) -> None:
-    assert unseen_in_name(name) == "nothing that can be seen"
+    assert unseen_in_name(name) == "no visible character"
 
 
 @pytest.mark.parametrize("text", [*PLAIN, "two\nlines", "a\ttab", "Hebrew\u200f mark", "soft\u00adhyphen"])

@@ -51,7 +51,7 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",
         "paid by card: 60.00 USD; a page to pay it is still open in another window",
         "paid there as well: 60.00 USD are sent back",
-        "a second project is refused: 1 of 1 possible projects exist. Buy a slot, or change the tier.",
+        "a second project is refused: 1 of 1 allowed projects exist. Buy a slot or change the tier.",
         "a slot for 5.00 USD, and both projects are deployed",
         "while it is in use, its money does not go back",
         "balance after the refund: 660.00 credits",
