@@ -16,7 +16,7 @@ from domain.state_hash import state_hash
 DOES_NOT_FIT = frozenset({"22", "54"})
 
 #: What the sender of a command is answered when text or a number that came with it `does_not_fit`.
-NOT_STORABLE = Declined(code="request.invalid", detail="The command holds a value that cannot be stored.")
+NOT_STORABLE = Declined(code="request.invalid", detail="The command contains a value that cannot be stored.")
 
 
 class BooksRefused(RuntimeError):
@@ -61,7 +61,9 @@ def is_next(held: State | None, number: int | None, decided_from: str | None, su
     if number is not None and version >= number:
         return False
     if number is not None and version != number - 1:
-        raise BooksRefused(f"{subject}: event {number} cannot follow event {version}; were the books set back?")
+        raise BooksRefused(
+            f"{subject}: event {number} cannot follow event {version}. Check whether the books were restored."
+        )
     if held is None or decided_from == state_hash(held):
         return True
     activity.logger.warning("decided from another state than the books hold")

@@ -31,7 +31,7 @@ class CustomerActivities:
         Fails with: `provider.refused`, `not_found`; an outage of Stripe is retried.
         """
         if self._customers is None:
-            raise Unavailable("Stripe is not set up in this worker.", code="provider.unavailable")
+            raise Unavailable("Stripe is not configured in this worker.", code="provider.unavailable")
         try:
             ref = await ensure_customer(self._database, self._customers, message.org_id)
         except ProviderRefused as error:
@@ -48,7 +48,7 @@ class CustomerActivities:
         Fails with: an outage of Stripe, which is retried.
         """
         if self._customers is None:
-            raise RuntimeError("Stripe is not set up in this worker; an event of it waits for its settings.")
+            raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
         async with self._database.platform() as session:
             row = await provider_event.get(session, message.provider, message.event_id)
             org_id = row and await customer.organization_of(session, row.provider, row.refs)
@@ -66,8 +66,8 @@ class CustomerActivities:
                     session,
                     kind="customer.unused_cash",
                     subject=org_id,
-                    detail=f"{org_id} has {amount} at {message.provider}, as {ref}, that it sent and no payment "
-                    "has used. Apply it to a payment there, or send it back.",
+                    detail=f"{org_id} has sent {amount} to {message.provider}, as {ref}, and no payment has used "
+                    "it. Apply it to a payment there, or return it.",
                     org_id=org_id,
                     key=f"customer.unused_cash:{ref}:{amount}:{row.occurred_at:%Y-%m-%d}",
                 )

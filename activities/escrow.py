@@ -94,7 +94,9 @@ class EscrowActivities:
         async with self._database.platform() as session:
             row = await escrow.get(session, message.escrow_id)
             if row is None:
-                raise BooksRefused(f"The books do not know {message.escrow_id}; were they set back?")
+                raise BooksRefused(
+                    f"The books have no {message.escrow_id}. Check whether they were restored from a backup."
+                )
             return escrow.state_of(row)
 
     @activity.defn(name="find_overdue_escrows")
@@ -158,12 +160,12 @@ class EscrowActivities:
             differing = [name for name, agreed in contract.agreed(found).items() if getattr(terms, name) != agreed]
         if not differing:
             return None
-        why = f"The terms of this run are not those of its contract: {', '.join(differing)}."
+        why = f"The terms of this run differ from its contract: {', '.join(differing)}."
         await alert.raise_alert(
             session,
             kind="escrow.start_refused",
             subject=terms.escrow_id,
-            detail=f"{why} It was started by hand and has ended. Find out who reaches Temporal.",
+            detail=f"{why} The run was started by hand and has ended. Find out who has access to Temporal.",
         )
         return why
 
@@ -273,7 +275,7 @@ class EscrowActivities:
                 session,
                 kind="escrow.books_refused",
                 subject=terms.escrow_id,
-                detail=f"{message.event} of {terms.escrow_id} cannot be booked and is tried again: {why}",
+                detail=f"{message.event} of {terms.escrow_id} cannot be booked and is retried: {why}",
                 org_id=terms.payer_org_id,
                 key=f"escrow.books_refused:{terms.escrow_id}:{message.escrow.version}",
             )

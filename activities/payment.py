@@ -51,15 +51,15 @@ SPENT_MEANWHILE = 3
 
 #: Events that a person should look at.
 ALERTED = {
-    "dispute_opened": "The payer's bank took a payment back",
-    "dispute_reopened": "The payer's bank took a payment back once more",
-    "dispute_inquiry": "The payer's bank asks about a payment",
+    "dispute_opened": "A chargeback was opened",
+    "dispute_reopened": "A chargeback was reopened",
+    "dispute_inquiry": "The payer's bank inquires about a payment",
     "dispute_lost": "A chargeback was lost",
-    "reversed": "A receipt turned out void",
-    "refund_taken_over": "A refund was made at the provider's own site",
-    "refund_failed": "A refund did not reach the payer",
-    "purpose_gone": "Money came for what can no longer take it",
-    "overdue": "A payment is neither paid nor ended long after its time",
+    "reversed": "A payment was reversed after it was received",
+    "refund_taken_over": "A refund was made at the provider directly",
+    "refund_failed": "A refund failed",
+    "purpose_gone": "Money was received for a purpose that can no longer be fulfilled",
+    "overdue": "A payment is overdue: neither paid nor ended",
 }
 
 #: Where events of a payment that was refused have the provider's code for it.
@@ -137,7 +137,9 @@ class PaymentActivities:
         async with self._database.platform() as session:
             row = await payment.get(session, message.payment_id)
             if row is None:
-                raise BooksRefused(f"The books do not know {message.payment_id}; were they set back?")
+                raise BooksRefused(
+                    f"The books have no {message.payment_id}. Check whether they were restored from a backup."
+                )
             return payment.state_of(row)
 
     @activity.defn(name="find_stranded_payments")
@@ -197,12 +199,12 @@ class PaymentActivities:
             asked = await payment_command.noted(session, opening.payment.terms.payment_id)
             if asked == (opening.command_id, opening.payment.terms):
                 return None
-        why = "Nobody has asked for a payment on these terms."
+        why = "No payment was requested on these terms."
         await alert.raise_alert(
             session,
             kind="payment.start_refused",
             subject=message.payment_id,
-            detail=f"{why} Its run was started by hand and has ended. Find out who reaches Temporal.",
+            detail=f"{why} The run was started by hand and has ended. Find out who has access to Temporal.",
         )
         return why
 
@@ -273,7 +275,7 @@ class PaymentActivities:
                 session,
                 kind="payment.debt",
                 subject=terms.payment_id,
-                detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} had bought is spent or in an escrow.",
+                detail=f"{terms.org_id} owes {debt}: what {terms.payment_id} bought is spent or in an escrow.",
                 org_id=terms.org_id,
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
                 shared=True,
@@ -298,7 +300,7 @@ class PaymentActivities:
                 session,
                 kind="payment.books_refused",
                 subject=message.payment_id,
-                detail=f"{message.events[0].event} of {message.payment_id} cannot be booked and is tried again: {why}",
+                detail=f"{message.events[0].event} of {message.payment_id} cannot be booked and is retried: {why}",
                 org_id=terms.org_id,
                 key=f"payment.books_refused:{message.payment_id}:{message.events[0].payment.version}",
             )

@@ -58,11 +58,11 @@ class PaymentEscrows:
             return EscrowFunding(funded=True)
         if refusal is not None and refusal.error_code == NotPaid.code:
             # The escrow's run answers as it did when an earlier run had asked; the next attempt is another update.
-            raise RuntimeError(f"{escrow.terms.escrow_id} was asked for money that was not reserved then")
+            raise RuntimeError(f"{escrow.terms.escrow_id} was asked to take money that was not reserved yet")
         if message.only_look:
             return EscrowFunding(funded=False, not_asked=True)
         if refusal is None and not escrow.is_final and escrow.funded_from is None:
-            raise RuntimeError(f"{escrow.terms.escrow_id} has answered, and the books do not have it yet")
+            raise RuntimeError(f"{escrow.terms.escrow_id} has answered, but the books do not have it yet")
         why = "its run has ended" if refusal is None else refusal.error_code
         return EscrowFunding(funded=False, why=f"{why}: it is {escrow.status.value}")
 
@@ -133,5 +133,5 @@ class PaymentEscrows:
         async with self._database.platform() as session:
             row = await escrows.get(session, escrow_id)
         if row is None:
-            raise RuntimeError(f"the books do not know {escrow_id}; were they set back?")
+            raise RuntimeError(f"the books have no {escrow_id}. Check whether they were restored from a backup.")
         return row

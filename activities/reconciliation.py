@@ -87,7 +87,9 @@ class ReconciliationActivities:
                     )
                 )
             for run in await books.running_since(session, message.now - OVERDUE):
-                await _tell_failed(session, run.id, f"it began {run.started_at:%Y-%m-%d %H:%M} UTC and has not ended")
+                await _tell_failed(
+                    session, run.id, f"it started at {run.started_at:%Y-%m-%d %H:%M} UTC and has not ended"
+                )
         return PlannedReconciliations(runs=tuple(runs), day=day)
 
     @activity.defn(name="begin_reconciliation")
@@ -205,7 +207,7 @@ class ReconciliationActivities:
         async with self._database.platform() as session:
             run = await books.get_run(session, run_id)
         if run is None:
-            raise RuntimeError(f"The books do not know {run_id}; were they set back?")
+            raise RuntimeError(f"The books have no {run_id}. Check whether they were restored from a backup.")
         return run
 
     async def _keep(self, run_id: str, page: list[BalanceTransaction]) -> int:
@@ -308,7 +310,7 @@ async def _tell_failed(session: AsyncSession, run_id: str, why: str) -> None:
         session,
         kind="reconciliation.failed",
         subject=run_id,
-        detail=f"Reconciliation {run_id} could not be done: {why}",
+        detail=f"Reconciliation {run_id} failed: {why}",
         key=failed_key(run_id),
     )
 

@@ -23,5 +23,5 @@ class Seals:
             return None
         return Declined(
             code=f"{self._kind}.signal_not_sealed",
-            detail="Nobody vouches for the sender. Sign in at /codec/login, use the codec, and send it again.",
+            detail="Its sender is not verified. Sign in at /codec/login, use the codec, and send it again.",
         )

@@ -7,9 +7,9 @@ HOLD_KEYS = "every key stands for one hold"
 ASSETS = "all balances of an asset sum to zero"
 BALANCES = "every balance equals the sum of its entries, and its version their number"
 VERSIONS = "versions run from 1 without gaps, and each entry's balance follows from the one before"
-SET_ASIDE = "what is set aside equals the open holds"
+SET_ASIDE = "reserved money equals the open holds"
 CAPTURES = "every captured hold has the transfer that captured it, for that amount"
-ACCOUNTS = "every account has its stripes, and available money is not below its floor"
+ACCOUNTS = "every account has its stripes, and available money is not below its minimum balance"
 
 #: Name and what is counted, in the order of the report.
 CHECKS: dict[str, str] = {

@@ -26,7 +26,7 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
         case "BU001":
             return _insufficient(error.detail, org_id)
         case "BU002":
-            return IdempotencyConflict("The key was used before, for something else.")
+            return IdempotencyConflict("The key was already used for something else.")
         case "BU003":
             return Conflict("The hold has already ended.", code="ledger.hold_ended")
         case "BU005":
@@ -34,13 +34,13 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
         case "BU006":
             return NotFound("There is no such hold.")
         case "BU004":
-            return Invalid(f"The books refuse it: {error.args[0]}.")
+            return Invalid(f"The books refused it: {error.args[0]}.")
         case "22003":
             return Invalid("The amount is too large for the account.")
         case "23505" if getattr(error, "constraint_name", None) == "uq_holds_ended_key":
-            return IdempotencyConflict("The key was used before, to end another hold.")
+            return IdempotencyConflict("The key was already used to end another hold.")
     if isinstance(error, asyncpg.DataError):
-        return Invalid("The books cannot take these values.")
+        return Invalid("The books cannot store these values.")
     return None
 
 
@@ -53,7 +53,7 @@ def _insufficient(detail: str | None, org_id: str | None) -> InsufficientFunds:
     asset = lacking["asset"]
     needed, available = (format_amount(lacking[name], asset) for name in ("needed", "available"))
     return InsufficientFunds(
-        f"This needs {needed} {asset}, and {available} {asset} are available.",
+        f"{needed} {asset} are required, but only {available} {asset} are available.",
         extra={"needed": needed, "available": available, "currency": asset},
     )
 
@@ -91,11 +91,11 @@ class translated:
             sqlstate = str(error.sqlstate or "")
             if sqlstate == NO_ACCOUNT:
                 self._forget_accounts()
-                raise Unavailable("The books were replaced; repeat the request.") from error
+                raise Unavailable("The books were replaced. Repeat the request.") from error
             if sqlstate[:2] in _RETRYABLE_CLASSES:
-                raise Unavailable("The database could not finish the request; repeat it with the same key.") from error
+                raise Unavailable("The database could not finish the request. Repeat it with the same key.") from error
             refusal = _refusal(error, self._org_id)
             if refusal is not None:
                 raise refusal from error
         elif isinstance(error, OSError) or (isinstance(error, asyncpg.InterfaceError) and self._connection.is_closed()):
-            raise Unavailable("The database cannot be reached; repeat the request with the same key.") from error
+            raise Unavailable("The database cannot be reached. Repeat the request with the same key.") from error

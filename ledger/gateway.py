@@ -197,7 +197,7 @@ class Ledger:
         The result is that of posting them one after the other; a key that was posted before is replayed.
         """
         if len(postings) > MAX_BATCH:
-            raise Invalid(f"A batch takes {MAX_BATCH} transfers at most.")
+            raise Invalid(f"A batch must not have more than {MAX_BATCH} transfers.")
         with self._call(org_id):
             sources, destinations = await self._endpoints(postings)
             rows = await self._connection.fetch(

@@ -93,7 +93,7 @@ async def add(
         held = await session.scalar(select(func.count()).select_from(ApiKey).where(*unrevoked))
         if (held or 0) >= quota:
             raise Conflict(
-                f"The organization has {quota} active keys, which is the most. Revoke one that is not used.",
+                f"The organization has {quota} active keys, which is the maximum. Revoke one that is not used.",
                 code="api_key.limit_reached",
                 extra={"limit": quota},
             )
@@ -107,7 +107,7 @@ async def add(
 def _refuse_another(key: ApiKey, active: Sequence[ApiKey], most: int) -> None:
     if any((other.role, other.agent_id) != (key.role, key.agent_id) for other in active):
         raise Conflict(
-            f"The principal {key.principal} has an active key of another role or agent. Choose another principal.",
+            f"The principal {key.principal} has an active key for another role or agent. Choose another principal.",
             code="principal.exists",
         )
     if len(active) >= most:
@@ -131,7 +131,9 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
     )
     renewed = (await session.scalars(again)).one_or_none()
     if renewed is None:
-        raise IdempotencyConflict("The key that this Idempotency-Key made is revoked or in use. Choose a new one.")
+        raise IdempotencyConflict(
+            "The API key of this Idempotency-Key is revoked or already used. Choose a new Idempotency-Key."
+        )
     return renewed
 
 

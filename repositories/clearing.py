@@ -68,7 +68,7 @@ async def clearing(session: AsyncSession, provider: str) -> list[Clearing]:
 INVARIANTS = (
     # What is paid with credits passes through a clearing account on its way from one account of ours to another.
     Invariant(
-        name="what each provider holds by the books is what its booked movements add up to",
+        name="each provider's clearing balance equals the sum of its booked movements",
         table="public.payment_movements",
         unit="movements",
         violations="""

@@ -43,7 +43,7 @@ async def add(session: AsyncSession, lot: CreditLot) -> CreditLot:
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="every lot of credits has the transfer that granted it, for that amount",
+        name="every credit lot has the transfer that granted it, for that amount",
         table="public.credit_lots",
         unit="lots",
         violations="""

@@ -14,7 +14,7 @@ async def lock(session: AsyncSession, org_id: str) -> None:
 #: What `verify` proves about the accounts of what organizations owe, by chargebacks and by invoices.
 INVARIANTS = (
     Invariant(
-        name="what organizations owe is not above zero",
+        name="no debt or receivable of an organization is above zero",
         table="ledger.accounts",
         unit="accounts",
         violations="""

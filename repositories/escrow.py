@@ -197,7 +197,7 @@ async def overdue(session: AsyncSession, *, before: datetime, after: str, limit:
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="every transfer that the timeline of an escrow names is in the books",
+        name="every transfer in the timeline of an escrow is in the books",
         table="public.escrow_events",
         unit="events",
         violations="""
@@ -207,7 +207,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what each escrow says was funded, released, refunded and taken is what its account and the others got",
+        name="each escrow's funded, released, refunded and commission amounts equal those in the books",
         table="public.escrows",
         unit="escrows",
         violations="""

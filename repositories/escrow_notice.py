@@ -76,7 +76,7 @@ async def note(
     kept = (await session.execute(_NOTE, {**about, **sender, "command": asked, "bounded": bounded})).one_or_none()
     if kept is None and bounded and await session.scalar(_IS_FULL, {**about, **sender}):
         raise RateLimited(
-            f"Too many of your requests to {name} this escrow have got no answer yet. "
+            f"Too many of your requests to {name} this escrow are still unanswered. "
             "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
             code="escrow.too_many_waiting",
             extra={"retry_after": RETRY_AFTER, "limit": MOST_OF_PRINCIPAL},

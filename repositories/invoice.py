@@ -146,7 +146,7 @@ async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, 
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
     Invariant(
-        name="what each organization was invoiced and has not paid is what it owes by its receivable account",
+        name="each organization's unpaid invoices equal its receivable account",
         table="public.invoices",
         unit="invoices",
         violations="""
@@ -164,7 +164,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="every invoice comes to its lines, and has the transfers that made it receivable and took that back",
+        name="every invoice equals its lines, and has the transfers that booked and voided it",
         table="public.invoices",
         unit="invoices",
         violations="""
@@ -186,7 +186,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="what is paid of each invoice is what its payments have brought, and the books say the same of each",
+        name="each invoice's paid amount equals its payments, in the tables and in the books",
         table="public.invoice_payments",
         unit="payments",
         violations="""
@@ -209,7 +209,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="invoices are numbered from 1 on without a gap",
+        name="invoice numbers start at 1 and have no gaps",
         table="public.number_sequences",
         unit="sequences",
         violations="""

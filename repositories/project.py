@@ -111,7 +111,7 @@ _SHARES = " ".join(f"WHEN '{tier}' THEN {limits.deployments}" for tier, limits i
 INVARIANTS = (
     # Fewer than are deployed beyond the tier's share only where the tier was lowered under them.
     Invariant(
-        name="slots in use are those that deployed projects occupy, no more than their tier leaves without room",
+        name="slots in use equal those that deployed projects occupy, and do not exceed what the tier requires",
         table="public.projects",
         unit="projects",
         violations=f"""

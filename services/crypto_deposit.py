@@ -43,7 +43,7 @@ class PostgresDepositBook:
         try:
             return await self._allocate(payment, chain, chain_key, place, scanned_height, at)
         except (OSError, DBAPIError) as error:
-            raise OutcomeUnknown("The place of the payment may have been kept.") from error
+            raise OutcomeUnknown("The deposit address of the payment may have been stored.") from error
 
     async def _allocate(
         self,
@@ -79,7 +79,7 @@ class PostgresDepositBook:
                     },
                 )
             elif (row.asset, row.amount_minor) != (payment.currency, payment.amount_minor):
-                raise IdempotencyConflict("This payment was given a place for another amount.")
+                raise IdempotencyConflict("This payment already has a deposit address for another amount.")
             return _record(row, await crypto_deposit.receipts_of(session, [row.payment_id]))
 
     async def get(self, payment_id: str) -> DepositRecord | None:

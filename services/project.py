@@ -84,7 +84,7 @@ async def create(session: AsyncSession, order: Order, slug: str, name: str) -> P
     if found is not None:
         return found
     if await projects.find(session, order.org_id, slug) is not None:
-        raise Conflict(f"There is a project {slug} already.", code="project.exists")
+        raise Conflict(f"A project with the slug {slug} already exists.", code="project.exists")
     check_new_project(await usage_of(session, organization))
     made = await projects.add(session, wanted)
     await audit.record(session, order.actor, "project.create", made.id, {"slug": made.slug}, made.org_id)

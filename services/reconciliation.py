@@ -82,11 +82,11 @@ async def resolve(
     """
     row = await discrepancies.get(session, difference_id, lock=True) if is_id(difference_id, "dif") else None
     if row is None:
-        raise NotFound("There is no such difference.")
+        raise NotFound("There is no such discrepancy.")
     if row.status != "open":
         if row.command_id == command_id:
             return row
-        raise Resolved(f"This difference is resolved: {row.resolution}.", extra={"resolution": row.resolution})
+        raise Resolved(f"This discrepancy is already resolved: {row.resolution}.", extra={"resolution": row.resolution})
     row.resolution = "accepted" if action is Action.ACCEPT else await _book(session, row, now)
     row.status, row.note, row.command_id = "resolved", note, command_id
     row.resolved_by, row.resolved_at = actor.principal, now
@@ -100,7 +100,7 @@ async def resolve(
 async def _book(session: AsyncSession, row: ReconciliationDiscrepancy, now: datetime) -> str:
     if MatchStatus(row.kind) not in BOOKABLE:
         raise NotBookable(
-            f"The fee of {row.key} is booked by its payment as soon as it looks: send it the signal `look`.",
+            f"The fee of {row.key} is booked when its payment refreshes: send the signal `look` to its run.",
             extra={"payment_id": row.payment_id},
         )
     if row.payment_id is not None:

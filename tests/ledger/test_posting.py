@@ -118,7 +118,7 @@ async def test_refusal_says_what_is_needed_and_what_is_available(books: Books) -
         await books.ledger.hold(key=fresh("h"), account=payer, amount_minor=60_000_000, expires_at=LATER, held_at=NOW)
     for refusal in (*refusals, refused.value):
         assert refusal.extra == {"needed": "60.00", "available": "35.00", "currency": "CREDIT"}
-        assert refusal.detail == "This needs 60.00 CREDIT, and 35.00 CREDIT are available."
+        assert refusal.detail == "60.00 CREDIT are required, but only 35.00 CREDIT are available."
 
 
 @pytest.mark.parametrize("org_id", [None, "org_other"])

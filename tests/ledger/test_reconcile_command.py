@@ -108,7 +108,7 @@ def test_command_names_what_the_books_lack_and_agrees_once_it_is_booked(
 
 def test_command_says_what_it_cannot_do(settings: DatabaseUrls, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["reconcile", "--provider", "paypal"]) == 2
-    assert "paypal is not set up here" in capsys.readouterr().err
+    assert "paypal is not configured here" in capsys.readouterr().err
     assert main(["reconcile", "--from", "2026-02-01", "--to", "2026-01-01"]) == 2
     assert main(["reconcile", "--from", "soon"]) == 2
 
@@ -118,10 +118,10 @@ def test_command_exits_with_two_when_the_provider_refuses(
 ) -> None:
     monkeypatch.setenv("BURSAR_STRIPE_API_BASE", "http://127.0.0.1:1")
     assert main(["reconcile", "--provider", "stripe"]) == 2
-    assert "the statement cannot be had" in capsys.readouterr().out
+    assert "the statement is not available" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "agrees"), (1, "1 OPEN DIFFERENCE"), (2, "2 OPEN DISCREPANCIES")])
+@pytest.mark.parametrize(("count", "said"), [(0, "agrees"), (1, "1 OPEN DISCREPANCY"), (2, "2 OPEN DISCREPANCIES")])
 def test_table_counts_differences_in_words(count: int, said: str) -> None:
     now = datetime.now(UTC)
     run = ReconciliationRun(id="rcn_1", provider="stripe", since=now, until=now, differences=count, report=None)

@@ -49,7 +49,7 @@ DAMAGES = {
     ),
     "lost transfer": (
         "DELETE FROM ledger.transfers WHERE hold_id IS NULL AND kind = 'test.issue'",
-        {"every entry belongs", "every lot of credits"},
+        {"every entry belongs", "every credit lot"},
     ),
     "entry of another asset": (
         "UPDATE ledger.entries SET asset = 'USD'",
@@ -92,11 +92,11 @@ DAMAGES = {
     ),
     "reservation without a hold": (
         f"UPDATE ledger.balances SET pending_out = pending_out + 1 WHERE account_id = {ORG}",
-        {"what is set aside"},
+        {"reserved money"},
     ),
     "hold without a reservation": (
         "UPDATE ledger.holds SET amount = amount + 1 WHERE status = 'pending'",
-        {"what is set aside"},
+        {"reserved money"},
     ),
     "capture of another amount": (
         "UPDATE ledger.holds SET captured = captured + 1 WHERE status = 'posted'",
@@ -127,32 +127,32 @@ DAMAGES = {
     ),
     "transfer of an escrow erased, its balances set back": (
         ERASE.format(named_by="escrow_events"),
-        {"every transfer that the timeline", "what each escrow says"},
+        {"every transfer in the timeline", "each escrow's"},
     ),
     "transfer of a lot erased, its balances set back": (
         ERASE.format(named_by="credit_lots"),
-        {"every lot of credits"},
+        {"every credit lot"},
     ),
     "timeline that names no transfer": (
         "UPDATE public.escrow_events SET transfer_id = uuidv7()",
-        {"every transfer that the timeline"},
+        {"every transfer in the timeline"},
     ),
     "movement at a provider that nobody booked": (
         "INSERT INTO payment_movements (provider, key, kind, amount_minor, currency, transfer_id, occurred_at)"
         " VALUES ('stripe', 'ch_1', 'charge', 1, 'USD', uuidv7(), now())",
-        {"what each provider holds"},
+        {"each provider's"},
     ),
     "lot of another amount": (
         "UPDATE public.credit_lots SET amount_minor = amount_minor + 1",
-        {"every lot of credits"},
+        {"every credit lot"},
     ),
     "escrow that says more was released": (
         "UPDATE public.escrows SET released_minor = released_minor + 1, funded_minor = funded_minor + 1",
-        {"what each escrow says"},
+        {"each escrow's"},
     ),
     "escrow that says refunded for released": (
         "UPDATE public.escrows SET released_minor = 0, refunded_minor = released_minor",
-        {"what each escrow says"},
+        {"each escrow's"},
     ),
     "slot in use that no project occupies": (
         "UPDATE public.projects SET occupies_slot = false",
@@ -249,7 +249,7 @@ DAMAGES = {
         "SELECT ledger.post('x', 'x', (SELECT id FROM ledger.accounts WHERE path = 'platform/credit_issuance'),"
         " (SELECT account_id FROM ledger.open_account('org/o/debt/CREDIT', 'CREDIT', 'o', 'asset', NULL, 1::smallint)),"
         " 1, NULL, now())",
-        {"what organizations owe"},
+        {"no debt or receivable"},
     ),
     "entries of no account": (
         f"UPDATE ledger.entries SET account_id = account_id + 1 WHERE account_id = {ORG}",

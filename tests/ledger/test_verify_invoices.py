@@ -21,7 +21,7 @@ REVENUE = accounts.platform("revenue/invoices", "USD")
 OWN = accounts.payment("pay_1", "USD", ORG)
 CLEARING = accounts.provider_clearing("credits", "USD")
 
-DUE, COMES_TO, PAID, NUMBERED = "what each organization", "every invoice", "what is paid", "invoices are numbered"
+DUE, COMES_TO, PAID, NUMBERED = "each organization's", "every invoice", "each invoice's", "invoice numbers"
 DAMAGES = {
     "invoice that says more was paid": (
         "UPDATE invoices SET paid_minor = paid_minor + 1 WHERE status = 'open'",

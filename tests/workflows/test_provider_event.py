@@ -163,8 +163,8 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
     handle = await after_a_moment(mailroom, first)
     await after_a_moment(mailroom, second)
     yen, dollars = await alerts_of(mailroom, org_id)
-    assert yen.startswith(f"{org_id} has 400 JPY at stripe, as {customer}")
-    assert dollars.startswith(f"{org_id} has 300.50 USD at stripe, as {customer}")
+    assert yen.startswith(f"{org_id} has sent 400 JPY to stripe, as {customer}")
+    assert dollars.startswith(f"{org_id} has sent 300.50 USD to stripe, as {customer}")
     assert (await mailroom.row(first)).status == (await mailroom.row(second)).status == "handled"
     await replay_and_keep(await handle.fetch_history(), "provider_event_cash")
 
