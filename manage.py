@@ -46,13 +46,13 @@ def _operator_key(parser: Parser) -> None:
         "--secret-file",
         type=Path,
         metavar="FILE",
-        help="has the key, or gets the new one (mode 600); without it the key is printed, once",
+        help="file that contains the key, or receives the new one (mode 600); without it the key is printed once",
     )
 
 
 def _temporal(parser: Parser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("ensure", help="register the search attributes that the namespace lacks")
+    actions.add_parser("ensure", help="register the missing search attributes of the namespace")
 
 
 def _rollout(parser: Parser) -> None:
@@ -90,15 +90,15 @@ def _nothing(parser: Parser) -> None:
 GROUPS: dict[str, tuple[Command, ...]] = {
     "the books": (
         Command("verify", "prove that the books balance", _verify),
-        Command("reconcile", "compare the books with what providers say", _reconcile),
-        Command("stripes", "change how many rows of each hot account are in use", _stripes),
+        Command("reconcile", "compare the books with the providers' statements", _reconcile),
+        Command("stripes", "change how many stripes of each hot account are in use", _stripes),
     ),
     "a deployment": (
-        Command("operator-key", "make the first operator's key", _operator_key),
+        Command("operator-key", "create the first operator's key", _operator_key),
         Command("roles", "set the passwords of the database's login roles", _nothing),
         Command("temporal", "prepare Temporal's namespace", _temporal),
         Command("rollout", "give the work to a build of the worker", _rollout),
-        Command("probe", "succeed when an address answers 200", _probe),
+        Command("probe", "succeed when an address responds with 200", _probe),
     ),
     "backups": (
         Command("backup", "take a base backup of the database's cluster", _backup),
@@ -120,7 +120,7 @@ def make_parser() -> Parser:
         prog="python -m manage",
         usage="python -m manage COMMAND …",
         description="Commands for whoever runs Bursar. Settings are read from the environment (docs/settings.md).",
-        epilog="\n".join([*lines[1:], "", "`python -m manage COMMAND --help` says what a command takes."]),
+        epilog="\n".join([*lines[1:], "", "`python -m manage COMMAND --help` shows the arguments of a command."]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found = parser.add_subparsers(dest="command", required=True, help=argparse.SUPPRESS, metavar="COMMAND")

@@ -11,7 +11,7 @@ from commands.failure import CommandFailed
 def run(given: argparse.Namespace) -> int:
     """Ask once; the status is 1 for any answer but 200, or none within five seconds."""
     if not given.url.startswith("http://"):
-        raise CommandFailed("The address is written http://HOST:PORT/PATH.")
+        raise CommandFailed("The address must have the form http://HOST:PORT/PATH.")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(given.url, timeout=5) as answer:

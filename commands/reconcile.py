@@ -56,9 +56,9 @@ def run(given: argparse.Namespace) -> int:
         begin = _moment(given.since) if given.since else nightly_window(now).since
         window = Window(begin, _moment(given.until) if given.until else now)
     except ValueError as error:
-        raise CommandFailed(f"A time is written like 2026-01-31 or 2026-01-31T12:00:00Z: {error}") from error
+        raise CommandFailed(f"A time must have the form 2026-01-31 or 2026-01-31T12:00:00Z: {error}") from error
     if not window.since < window.until <= now:
-        raise CommandFailed("--from lies before --to, and --to is not later than now.")
+        raise CommandFailed("--from must be before --to, and --to must not be in the future.")
     with asking_the_database():
         lines, status = asyncio.run(_reconcile_all(read_settings(), given.provider, window))
     sys.stdout.write("\n".join(lines) + "\n")
@@ -70,7 +70,9 @@ async def _reconcile_all(settings: Settings, provider: str | None, window: Windo
     providers = make_providers(settings, database)
     try:
         if provider is not None and provider not in providers.payments:
-            raise CommandFailed(f"{provider} is not set up here; there are: {', '.join(sorted(providers.payments))}.")
+            raise CommandFailed(
+                f"{provider} is not configured here. Configured providers: {', '.join(sorted(providers.payments))}."
+            )
         lines, status = list[str](), 0
         for name in [provider] if provider else sorted(providers.payments):
             found, verdict = await reconcile(settings, database, providers, name, window)
@@ -109,8 +111,8 @@ async def reconcile(
         refused = error.detail
     if refused is not None:
         await work.fail(FailReconciliation(run_id=run_id, why=refused, at=now))
-        return [f"{provider}: the statement cannot be had: {refused}"], 2
-    notes = [] if client else ["Temporal does not answer, so payments were not told to look again."]
+        return [f"{provider}: the statement is not available: {refused}"], 2
+    notes = [] if client else ["Temporal does not answer, so payments were not refreshed."]
     notes += await _let_payments_look(work, step)
     result = await work.conclude(step)
     async with database.platform() as session:
@@ -121,7 +123,7 @@ async def reconcile(
     here = [f"  {told(row)}" for row in found if row.run_id == run_id]
     lines = [*table(run), *here, *(f"  {note}" for note in notes)]
     if older:
-        lines.append(f"  … and {older} open {'difference' if older == 1 else 'differences'} of other windows")
+        lines.append(f"  … and {older} open {'discrepancy' if older == 1 else 'discrepancies'} in other windows")
     unexplained = [account for account in books.clearing_of(run) if account.unexplained_minor]
     return lines, 1 if result.differences or unexplained else 0
 
@@ -130,7 +132,7 @@ async def _let_payments_look(work: ReconciliationActivities, step: Reconciliatio
     try:
         asked = await work.tell_payments(step)
     except (RPCError, RuntimeError) as error:
-        return [f"Payments could not be told to look again: {error}"]
+        return [f"Payments could not be refreshed: {error}"]
     left, waited = asked.movements if asked.payments else 0, timedelta(0)
     while left and waited < PATIENCE:
         await asyncio.sleep(PAUSE.total_seconds())
@@ -145,10 +147,10 @@ def table(run: ReconciliationRun) -> list[str]:
     header = ("currency", "kind", *TITLES, "booked", "listed")
     rows = [header, *(_row(currency, kind, line) for (currency, kind), line in sorted(report.lines.items()))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    differing = f"{run.differences} OPEN DIFFERENCE{'' if run.differences == 1 else 'S'}"
+    differing = f"{run.differences} OPEN DISCREPANC{'Y' if run.differences == 1 else 'IES'}"
     verdict = differing if run.differences else "agrees"
     if pending := report.count(MatchStatus.NOT_LISTED_YET):
-        verdict += f", {pending} too young for the statement"
+        verdict += f", {pending} too recent for the statement"
     lines = [f"{run.provider}: {run.since:%Y-%m-%d %H:%M} to {run.until:%Y-%m-%d %H:%M} UTC, run {run.id}: {verdict}"]
     if report.lines:
         lines += ["  " + "  ".join(_cells(row, widths)).rstrip() for row in rows]

@@ -72,18 +72,20 @@ class HttpRates:
                 at, rates = self._clock(), await self._ask(asset)
                 self._known[asset] = at, rates
         if currency not in rates:
-            raise ProviderRefused(f"There is no price of {asset[:16]} in {currency[:16]}.", code="rates.unknown_pair")
+            raise ProviderRefused(
+                f"No price of {asset[:16]} in {currency[:16]} is available.", code="rates.unknown_pair"
+            )
         least, greatest = self._bounds.get((asset, currency), (LEAST_PRICE, GREATEST_PRICE))
         price = _price(rates[currency])
         if not least <= price <= greatest:
-            raise bad(f"a price of {asset} is out of its bounds")
+            raise bad(f"a price of {asset} is out of range")
         return Rate(asset=asset, currency=currency, price=price, at=at, source=self._source)
 
     async def _ask(self, asset: str) -> Mapping[str, object]:
         data = field(await self._node.get("/v2/exchange-rates", {"currency": asset}), "data")
         rates = field(data, "rates")
         if field(data, "currency") != asset or not isinstance(rates, dict):
-            raise bad("the prices are of another asset")
+            raise bad("the prices are for another asset")
         return rates
 
 
@@ -98,7 +100,9 @@ class FixedRates:
     async def rate(self, asset: str, currency: str) -> Rate:
         """Return the configured price."""
         if (asset, currency) not in self._prices:
-            raise ProviderRefused(f"There is no price of {asset[:16]} in {currency[:16]}.", code="rates.unknown_pair")
+            raise ProviderRefused(
+                f"No price of {asset[:16]} in {currency[:16]} is available.", code="rates.unknown_pair"
+            )
         price = self._prices[asset, currency]
         return Rate(asset=asset, currency=currency, price=price, at=self._clock(), source="fixed")
 

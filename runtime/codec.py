@@ -54,7 +54,7 @@ class EncryptionCodec(PayloadCodec):
     def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
         """Take `(key id, 32 bytes)` pairs; the first one seals."""
         if not keys:
-            raise MalformedKeys("The setting holds no key.")
+            raise MalformedKeys("The setting contains no key.")
         self._sealing_id = keys[0][0]
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys}
         self._root = keys[0][1]
@@ -99,8 +99,8 @@ class EncryptionCodec(PayloadCodec):
         cipher = self._ciphers.get(key_id.decode(errors="replace"))
         if cipher is None:
             raise SealedPayloadError(
-                f"A payload is sealed with key {key_id.decode(errors='replace')[:64]!r}, which BURSAR_ENCRYPTION_KEYS "
-                "does not hold. Put the key back at the end of the list."
+                f"A payload is sealed with key {key_id.decode(errors='replace')[:64]!r}, which is not in "
+                "BURSAR_ENCRYPTION_KEYS. Add the key at the end of the list."
             )
         nonce, sealed = payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:]
         try:
@@ -108,7 +108,7 @@ class EncryptionCodec(PayloadCodec):
             return Payload.FromString(opened)
         except (InvalidTag, ValueError, DecodeError):
             raise SealedPayloadError(
-                f"A payload sealed with key {key_id.decode(errors='replace')!r} cannot be opened: it was damaged, or "
+                f"A payload sealed with key {key_id.decode(errors='replace')!r} cannot be decrypted: it is damaged, or "
                 "another key has this id."
             ) from None
 
@@ -173,9 +173,9 @@ def parse_keys(text: str) -> list[tuple[str, bytes]]:
         except (binascii.Error, ValueError):
             raise MalformedKeys(f"{where}: the key is not base64.") from None
         if len(key) != KEY_BYTES:
-            raise MalformedKeys(f"{where}: the key has {len(key)} bytes, AES-256 takes {KEY_BYTES}.")
+            raise MalformedKeys(f"{where}: the key has {len(key)} bytes; AES-256 requires {KEY_BYTES}.")
         if key_id in keys:
-            raise MalformedKeys(f"{where}: the id of this entry was used before.")
+            raise MalformedKeys(f"{where}: the id of this entry is not unique.")
         keys[key_id] = key
     return list(keys.items())
 

@@ -61,7 +61,7 @@ def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], d
     if given.get("TEMPORAL_TLS", "true").lower() not in {"true", "false", "1", "0"}:
         raise WrongEnvironment("Temporal's environment cannot be read: TEMPORAL_TLS is neither true nor false.")
     if not Path(given.get("TEMPORAL_CONFIG_FILE", __file__)).is_file():
-        raise WrongEnvironment("Temporal's environment cannot be read: TEMPORAL_CONFIG_FILE names no file.")
+        raise WrongEnvironment("Temporal's environment cannot be read: TEMPORAL_CONFIG_FILE does not exist.")
     # Imported where it is used: most processes that read settings have none of these.
     from temporalio.envconfig import ClientConfigProfile
 

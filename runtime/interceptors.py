@@ -256,7 +256,7 @@ class _WorkflowInbound(worker_api.WorkflowInboundInterceptor):
     def handle_update_validator(self, input: worker_api.HandleUpdateInput) -> None:
         with _bound(**_context_of(input.headers)), _refusals_translated():
             if sum(len(to_json(arg)) for arg in input.args) > MAX_UPDATE_BYTES:
-                raise Invalid(f"A command takes at most {MAX_UPDATE_BYTES} bytes.")
+                raise Invalid(f"A command must not be longer than {MAX_UPDATE_BYTES} bytes.")
             super().handle_update_validator(input)
 
     async def handle_update_handler(self, input: worker_api.HandleUpdateInput) -> Any:

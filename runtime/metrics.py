@@ -78,36 +78,36 @@ class ApiMetrics:
         )
         self._replays = Counter(
             "bursar_idempotency_replays",
-            "Requests answered from an earlier one with the same key.",
+            "Requests answered with the stored response of the same key.",
             registry=self.registry,
         )
         self._commands = Counter(
             "bursar_escrow_commands",
-            "Commands given to escrows, by command and outcome: ok, the code of the refusal, or error.",
+            "Commands to escrows, by command and outcome: ok, the error code, or error.",
             ("command", "outcome"),
             registry=self.registry,
         )
         self._webhooks = Counter(
             "bursar_webhooks",
-            "Webhooks of providers, by provider and outcome: new, duplicate or refused.",
+            "Webhooks received, by provider and outcome: new, duplicate or refused.",
             ("provider", "outcome"),
             registry=self.registry,
         )
         self._inbox_oldest = Gauge(
             "bursar_inbox_oldest_seconds",
-            "For how long the oldest webhook event that is not handled waits; 0 when none does, NaN when not known.",
+            "Age in seconds of the oldest unhandled webhook event; 0 when there is none, NaN when not known.",
             registry=self.registry,
         )
         self.set_inbox_oldest(None)
         self._alerts_open = Gauge(
             "bursar_alerts_open",
-            "Alerts that nobody has acknowledged and whose case is not over, by kind.",
+            "Unacknowledged alerts of open cases, by kind.",
             ("kind",),
             registry=self.registry,
         )
         self._payment_commands = Counter(
             "bursar_payment_commands",
-            "Commands given to payments, by command and outcome: ok, the code of the refusal, or error.",
+            "Commands to payments, by command and outcome: ok, the error code, or error.",
             ("command", "outcome"),
             registry=self.registry,
         )

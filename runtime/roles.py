@@ -39,7 +39,7 @@ def scram_verifier(password: str, salt: bytes) -> str:
         ValueError: the password has a character outside of printable ASCII, which SCRAM would normalise first.
     """
     if not (password.isascii() and password.isprintable()):
-        raise ValueError("A database password may have printable ASCII characters only.")
+        raise ValueError("A database password must have printable ASCII characters only.")
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
@@ -61,7 +61,7 @@ async def put_back(settings: Settings) -> list[str]:
             changes.append(f"{row['role']} had set {row['setting']}{where.lower()}: put back")
         for url in (make_url(text) for text in (settings.database_url, settings.platform_database_url)):
             if url.username in LOGIN_ROLES and url.password and await _differs(connection, url.username, url.password):
-                changes.append(f"{url.username} had another password than its URL")
+                changes.append(f"{url.username} had a password that differs from its URL")
     finally:
         await connection.close()
     return changes

@@ -46,7 +46,7 @@ class UnopenedPayloadConverter(EncodingPayloadConverter):
         Raises:
             SealedPayloadError: says why the codec could not open it.
         """
-        raise SealedPayloadError(payload.metadata.get(UNOPENED, b"").decode() or "A sealed payload was not opened.")
+        raise SealedPayloadError(payload.metadata.get(UNOPENED, b"").decode() or "A sealed payload was not decrypted.")
 
 
 class SealedPayloadConverter(PydanticPayloadConverter):

@@ -207,13 +207,13 @@ class Settings(BaseSettings):
         """Refuse a secret key where everybody is told it, and one that moves real money on its way in clear."""
         published = self.stripe_publishable_key
         if published is not None and not published.startswith("pk_"):
-            raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is told to everybody: it takes a key that begins with pk_.")
+            raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is public: it must be a key that begins with pk_.")
         if (
             self._stripe_is_live
             and self.stripe_api_base is not None
             and not self.stripe_api_base.startswith("https://")
         ):
-            raise ValueError("A live key of Stripe is sent over HTTPS only: change BURSAR_STRIPE_API_BASE.")
+            raise ValueError("A live Stripe key must be sent over HTTPS: change BURSAR_STRIPE_API_BASE.")
         return self
 
     @model_validator(mode="after")
@@ -223,7 +223,7 @@ class Settings(BaseSettings):
         named = " and ".join(name for name, is_live in live.items() if is_live)
         if named and not self._has_keys and self.plain_payloads is None:
             raise ValueError(
-                f"{named} moves real money, and what people write would stand in Temporal in clear: set "
+                f"{named} moves real money, and free text would be stored in Temporal unencrypted: set "
                 "BURSAR_ENCRYPTION_KEYS, or BURSAR_PLAIN_PAYLOADS=accept."
             )
         return self
@@ -232,12 +232,14 @@ class Settings(BaseSettings):
     @classmethod
     def _is_of_postgresql(cls, url: str) -> str:
         if not url.startswith(("postgresql://", "postgres://")):
-            raise ValueError("It is not an address of PostgreSQL: write postgresql://user:password@host:5432/name.")
+            raise ValueError("It must be a PostgreSQL URL such as postgresql://user:password@host:5432/name.")
         asked = parse_qs(urlsplit(url).query)
         if not set(asked.get("sslmode", [])) <= SSL_MODES:
-            raise ValueError("Its sslmode is none of disable, allow, prefer, require, verify-ca and verify-full.")
+            raise ValueError("Its sslmode must be disable, allow, prefer, require, verify-ca or verify-full.")
         if not all(Path(root).is_file() for root in asked.get("sslrootcert", [])):
-            raise ValueError("Its sslrootcert names no file: give the path of the certificates to trust, in PEM.")
+            raise ValueError(
+                "Its sslrootcert does not exist: set the path of a PEM file with the certificates to trust."
+            )
         return url
 
     @field_validator("encryption_keys")
@@ -261,7 +263,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_an_async_store(cls, uri: str) -> str:
         if not uri.startswith("async+"):
-            raise ValueError("It begins with async+, such as async+memory:// or async+redis://host:6379.")
+            raise ValueError("It must begin with async+, such as async+memory:// or async+redis://host:6379.")
         return uri
 
     @model_validator(mode="after")
@@ -325,7 +327,7 @@ def read_settings(given: Mapping[str, str] | None = None) -> Settings:
     lines: list[str] = []
     files: list[str] = []
     if folder and not Path(folder).is_dir():
-        lines.append(f"{PREFIX}SECRETS_DIR={folder[:100]!r}: It names no folder.")
+        lines.append(f"{PREFIX}SECRETS_DIR={folder[:100]!r}: It is not a directory.")
     elif folder:
         first["_secrets_dir"] = folder
         files = [path.name for path in Path(folder).iterdir()]
@@ -372,7 +374,7 @@ def _is_unknown(name: str, names: Mapping[str, str]) -> bool:
 
 def _unknown(name: str, names: Mapping[str, str]) -> str:
     near = get_close_matches(name.upper(), [*names, *OF_THE_STACK], n=1, cutoff=0.75)
-    return f"{name} is no setting; " + (f"do you mean {near[0]}?" if near else "docs/settings.md lists them all.")
+    return f"{name} is not a setting; " + (f"do you mean {near[0]}?" if near else "docs/settings.md lists them all.")
 
 
 def _told(error: Mapping[str, Any]) -> list[str]:

@@ -166,7 +166,7 @@ async def ensure_search_attributes(client: Client) -> list[str]:
     for name, value_type in wanted.items():
         if name in known and known[name] != value_type:
             raise SearchAttributesMissing(
-                f"Namespace {client.namespace!r} has the search attribute {name} as {_type_name(known[name])}, and "
+                f"Namespace {client.namespace!r} has the search attribute {name} as {_type_name(known[name])}, but "
                 f"Bursar needs it as {_type_name(value_type)}. Remove it (temporal operator search-attribute remove "
                 f"--name {name}) or give Bursar a namespace of its own."
             )
@@ -184,7 +184,7 @@ async def ensure_search_attributes(client: Client) -> list[str]:
     if still_missing:
         names = ", ".join(sorted(still_missing))
         raise SearchAttributesMissing(
-            f"Namespace {client.namespace!r} took the search attributes {names} and lost them."
+            f"Namespace {client.namespace!r} accepted the search attributes {names}, but does not list them."
         )
     log.info("search attributes registered", names=sorted(missing), namespace=client.namespace)
     return sorted(missing)
@@ -211,7 +211,7 @@ def _advice(namespace: str, missing: dict[str, IndexedValueType.ValueType], erro
     names = ", ".join(f"{name} ({_type_name(value_type)})" for name, value_type in sorted(missing.items()))
     text = f"Namespace {namespace!r} lacks the search attributes {names}: {error.message}."
     if error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.UNAUTHENTICATED):
-        return f"{text} The server does not let a client register them; add them with its own tools, then start again."
+        return f"{text} The server does not allow clients to register them. Add them with its tools and start again."
     if "cannot have more than" in error.message:
         return f"{text} The namespace has no room for more of that type; remove unused ones or use another namespace."
     return text

@@ -86,23 +86,25 @@ class AccountKey:
             raise BadAccount("The extended public key is damaged.") from None
         version = raw[:4]
         if version in _PRIVATE:
-            raise BadAccount("This is a private key. Give the public key of the account; no private key belongs here.")
+            raise BadAccount(
+                "This is a private key. Set the public key of the account; private keys must not be configured."
+            )
         if version not in versions:
-            raise BadAccount("This is not an extended public key of a kind that addresses can be derived from.")
+            raise BadAccount("This is not an extended public key of a supported kind.")
         try:
             # The library knows the versions of BIP-32 only; SLIP-132's differ from them in nothing else.
             self._key = wallycore.bip32_key_unserialize(_XPUB + raw[4:])
         except ValueError:
             raise BadAccount("The extended public key is damaged.") from None
         if wallycore.bip32_key_get_depth(self._key) != _ACCOUNT_DEPTH:
-            raise BadAccount("The key must be that of an account: three levels below the seed, m/purpose'/coin'/0'.")
+            raise BadAccount("The key must be an account's: three levels below the seed, m/purpose'/coin'/0'.")
         self.network = _PUBLIC[version]
         self.fingerprint = hashlib.sha256(bytes(wallycore.bip32_key_get_pub_key(self._key))).hexdigest()[:16]
 
     def derive(self, *path: int) -> bytes:
         """Return the compressed public key at a path below the account."""
         if not all(0 <= index < 2**31 for index in path):
-            raise ValueError("an index of a public key lies below 2**31")
+            raise ValueError("the index of a public key must be below 2**31")
         key = wallycore.bip32_key_from_parent_path(self._key, list(path), wallycore.BIP32_FLAG_KEY_PUBLIC)
         return bytes(wallycore.bip32_key_get_pub_key(key))
 
@@ -160,12 +162,12 @@ class EthereumAccount:
 def checksummed(address: str) -> str:
     """Return an address of Ethereum with its checksum; a mixed-case one whose checksum is wrong is `BadAccount`."""
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", address):
-        raise BadAccount("An address of Ethereum has 40 hexadecimal digits after 0x.")
+        raise BadAccount("An Ethereum address must have 40 hexadecimal digits after 0x.")
     plain = address[2:].lower()
     digest = _keccak(plain.encode()).hex()
     mixed = "0x" + "".join(letter.upper() if digest[i] >= "8" else letter for i, letter in enumerate(plain))
     if address[2:] not in (plain, plain.upper()) and address != mixed:
-        raise BadAccount("The checksum of the address of Ethereum is wrong.")
+        raise BadAccount("The checksum of the Ethereum address is wrong.")
     return mixed
 
 
@@ -203,5 +205,5 @@ def ton_raw(address: str) -> str:
     # The tag says bounceable or not, and 0x80 on top of it that the address is for test networks only.
     sound = len(address) == 48 and len(raw) == 36 and raw[0] & 0x7F in (0x11, 0x51)
     if not sound or binascii.crc_hqx(raw[:34], 0) != int.from_bytes(raw[34:], "big"):
-        raise BadAccount("This is not an address of TON, or its checksum is wrong.")
+        raise BadAccount("This is not a TON address, or its checksum is wrong.")
     return f"{int.from_bytes(raw[1:2], 'big', signed=True)}:{raw[2:34].hex().upper()}"

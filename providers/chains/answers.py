@@ -24,7 +24,7 @@ _DIGITS = re.compile(r"[0-9]{1,40}")
 
 def bad(what: str) -> ProviderUnavailable:
     """Return the error for an answer that cannot be believed."""
-    return ProviderUnavailable(f"An answer could not be understood: {what}.", code="chain.bad_answer")
+    return ProviderUnavailable(f"A node's response is invalid: {what}.", code="chain.bad_answer")
 
 
 class Node:
@@ -65,12 +65,12 @@ class Node:
             raise ProviderUnavailable("A node did not answer in time.", code="chain.timeout") from None
         except httpx2.HTTPError as error:
             raise ProviderUnavailable(
-                f"A node could not be asked: {type(error).__name__}.", code="chain.unreachable"
+                f"A node could not be reached: {type(error).__name__}.", code="chain.unreachable"
             ) from None
 
     async def _body(self, response: httpx2.Response) -> bytes:
         if response.status_code != 200:
-            raise ProviderUnavailable(f"A node answered with status {response.status_code}.", code="chain.unreachable")
+            raise ProviderUnavailable(f"A node responded with status {response.status_code}.", code="chain.unreachable")
         parts, size = [], 0
         async for part in response.aiter_bytes():
             size += len(part)
@@ -98,7 +98,7 @@ def parsed(body: bytes) -> Any:
 def field(value: Any, name: str) -> Any:
     """Return a member of an object; None where the object has none of that name."""
     if not isinstance(value, dict):
-        raise bad(f"what should have {name} is not an object")
+        raise bad(f"the value that should contain {name} is not an object")
     return value.get(name)
 
 
@@ -112,7 +112,7 @@ def items(value: Any, most: int) -> list[Any]:
 def text(value: Any, pattern: str) -> str:
     """Return a text that matches the whole pattern."""
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        raise bad("a text is missing or has another form")
+        raise bad("a string is missing or has the wrong format")
     return value
 
 
@@ -121,26 +121,26 @@ def integer(value: Any, *, least: int = 0, most: int) -> int:
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise bad("a number is missing or out of its bounds")
+        raise bad("a number is missing or out of range")
     return value
 
 
 def quantity(value: Any, *, most: int) -> int:
     """Return a number that JSON-RPC writes in hexadecimal."""
     if not isinstance(value, str) or not _HEX_NUMBER.fullmatch(value):
-        raise bad("a hexadecimal number is missing or has another form")
+        raise bad("a hexadecimal number is missing or has the wrong format")
     return integer(int(value, 16), most=most)
 
 
 def instant(seconds: int) -> datetime:
     """Return the time that a block tells in seconds since 1970."""
     if seconds >= 2**34:
-        raise bad("a time is out of its bounds")
+        raise bad("a time is out of range")
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def flag(value: Any) -> bool:
     """Return a truth value."""
     if not isinstance(value, bool):
-        raise bad("a truth value is missing")
+        raise bad("a boolean is missing")
     return value

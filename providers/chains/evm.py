@@ -86,7 +86,7 @@ class EvmWatcher:
         """Return the number of the newest block."""
         if not self._chain_checked:
             if quantity(await self._call("eth_chainId", []), most=_MAX_HEIGHT) != self._chain_id:
-                raise ProviderUnavailable("The node is one of another chain.", code="chain.wrong_chain")
+                raise ProviderUnavailable("The node belongs to another chain.", code="chain.wrong_chain")
             self._chain_checked = True
         return quantity(await self._call("eth_blockNumber", []), most=_MAX_HEIGHT)
 
@@ -123,12 +123,12 @@ class EvmWatcher:
                 if field(log, "removed") is True:
                     continue
                 if text(field(log, "address"), _ADDRESS).lower() != self._usdc or len(topics) != 3:
-                    raise bad("a log is not the token's")
+                    raise bad("a log does not belong to the token")
                 if topics[0] != TRANSFER_TOPIC or topics[2] != topic:
                     raise bad("a log is not a transfer to the address")
                 deposit = self._token_deposit(log)
                 if not start <= (deposit.height or 0) <= end:
-                    raise bad("a log lies outside of the blocks that were asked for")
+                    raise bad("a log is outside of the requested blocks")
                 if deposit.amount_minor:
                     found[deposit.tx, deposit.index] = deposit
         return list(found.values())
@@ -153,11 +153,11 @@ class EvmWatcher:
         for block, tx, wei in sent:
             receipt = await self._call("eth_getTransactionReceipt", [tx])
             if text(field(receipt, "blockHash"), _HASH) != block.hash:
-                raise bad("a block was replaced while it was read")
+                raise bad("a block was replaced while it was being read")
             if quantity(field(receipt, "status"), most=1) == 1 and wei >= WEI_PER_GWEI:
                 amount = wei // WEI_PER_GWEI
                 if amount > MAX_AMOUNT_MINOR:
-                    raise bad("an amount is larger than there are coins")
+                    raise bad("an amount exceeds the token's supply")
                 found.append(
                     ChainDeposit(
                         asset="ETH", tx=tx, index=0, amount_minor=amount, height=block.number, block_hash=block.hash
@@ -175,7 +175,7 @@ class EvmWatcher:
                 await self._fetch(range(max(first, number - self._batch + 1), number + 1))
                 block = self._blocks[number]
                 if block.hash != expected:
-                    raise bad("blocks were replaced while they were read")
+                    raise bad("blocks were replaced while they were being read")
             self._blocks.move_to_end(number)
             chain.append(block)
             number, expected = number - 1, block.parent
@@ -188,7 +188,7 @@ class EvmWatcher:
         for number, raw in zip(numbers, blocks, strict=True):
             block = _block(raw)
             if block.number != number:
-                raise bad("another block than was asked for")
+                raise bad("the block is not the requested one")
             self._blocks[number] = block
 
     async def _call(self, method: str, params: list[Any]) -> Any:
@@ -205,7 +205,7 @@ class EvmWatcher:
         results: dict[int, Any] = {}
         for each in answers:
             if field(each, "error") is not None:
-                raise ProviderUnavailable("The node refused a call.", code="chain.refused")
+                raise ProviderUnavailable("The node rejected a call.", code="chain.refused")
             number = field(each, "id")
             if not isinstance(number, int) or field(each, "result") is None:
                 raise bad("a result is missing")

@@ -50,9 +50,13 @@ class CreditsProvider:
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
         """Move the credits; too few are a decline, which leaves nothing behind and has our id for a `ref`."""
         if payment.currency != CREDIT:
-            raise ProviderRefused("Credits pay for what is priced in credits.", code="payment.currency_unsupported")
+            raise ProviderRefused(
+                "Only what is priced in credits can be paid with credits.", code="payment.currency_unsupported"
+            )
         if payment.manual_capture:
-            raise ProviderRefused("Credits are paid at once or not at all.", code="payment.capture_unsupported")
+            raise ProviderRefused(
+                "Payments with credits cannot be authorized first.", code="payment.capture_unsupported"
+            )
         try:
             async with self._books(changes=True) as connection:
                 posted = await Ledger(connection).post(
@@ -68,7 +72,7 @@ class CreditsProvider:
                 )
                 return await self._snapshot(connection, transfer_id(posted.transfer_id))
         except InsufficientFunds:
-            detail = f"There are not {format_amount(payment.amount_minor, CREDIT)} credits available."
+            detail = f"{format_amount(payment.amount_minor, CREDIT)} credits are not available."
             return Snapshot(
                 ref=payment.payment_id,
                 status=ProviderStatus.FAILED,
@@ -96,7 +100,10 @@ class CreditsProvider:
 
     async def capture(self, ref: str, amount_minor: int, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
         """Refuse: nothing is ever only authorized."""
-        raise ProviderRefused("Credits are paid at once, so nothing is left to capture.", code="payment.not_authorized")
+        raise ProviderRefused(
+            "Payments with credits are captured immediately, so nothing is left to capture.",
+            code="payment.not_authorized",
+        )
 
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:  # noqa: ARG002
         """Return the payment as it stands: it took its money at once."""
@@ -115,7 +122,9 @@ class CreditsProvider:
                 if made.metadata.get("refund_id") == refund_id and -made.amount_minor == amount_minor:
                     return _refund(made)
             if amount_minor > paid.amount_minor + sum(made.amount_minor for made in refunds):
-                raise ProviderRefused("So much of the payment is not left.", code="payment.refund_exceeds_remainder")
+                raise ProviderRefused(
+                    "The refund exceeds the remaining amount of the payment.", code="payment.refund_exceeds_remainder"
+                )
             posted = await Ledger(connection).post(
                 key=idempotency_key,
                 kind=REFUND,
@@ -140,7 +149,7 @@ class CreditsProvider:
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:  # noqa: ARG002
         """Refuse: no bank stands behind credits."""
-        raise ProviderRefused("Payments with credits have no disputes.", code="payment.disputes_unsupported")
+        raise ProviderRefused("Payments with credits cannot be disputed.", code="payment.disputes_unsupported")
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """List what payments and refunds moved; what was bought with it is the other side of the books."""

@@ -87,7 +87,7 @@ class CryptoProvider:
         chain = self._chain(payment.currency)
         if payment.manual_capture or payment.method_ref or payment.off_session:
             raise ProviderRefused(
-                "Coins are sent by the payer: they can neither be charged nor reserved.", code="payment.not_supported"
+                "The payer sends coins: they can be neither charged nor authorized.", code="payment.not_supported"
             )
         if payment.amount_minor < LEAST_MINOR.get(payment.currency, 1):
             raise ProviderRefused("The amount is too small to be sent.", code="payment.amount_too_small")
@@ -141,7 +141,7 @@ class CryptoProvider:
         """Refuse: nothing can be sent without a private key."""
         del ref, refund_id, amount_minor, reason, idempotency_key
         raise ProviderRefused(
-            "Coins cannot be sent back from here, because no private key is kept. Give credits instead.",
+            "Coins cannot be refunded from here, because no private key is stored. Grant credits instead.",
             code="payment.not_refundable",
         )
 
@@ -153,7 +153,7 @@ class CryptoProvider:
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
         """Refuse: nobody can dispute a payment in coins."""
         del dispute_ref, evidence, idempotency_key
-        raise ProviderRefused("A payment in coins has no disputes.", code="payment.not_supported")
+        raise ProviderRefused("Payments in coins cannot be disputed.", code="payment.not_supported")
 
     async def list_movements(self, *, since: datetime, until: datetime) -> AsyncIterator[BalanceTransaction]:
         """Look at every place that is still watched, then list what became final or was reversed in the window.
@@ -215,7 +215,7 @@ class CryptoProvider:
         try:
             return self._chains[asset]
         except KeyError:
-            raise ProviderRefused(f"Payments in {asset[:16]} are not taken.", code="payment.not_supported") from None
+            raise ProviderRefused(f"Payments in {asset[:16]} are not accepted.", code="payment.not_supported") from None
 
     async def _record(self, ref: str) -> DepositRecord:
         record = await self._book.get(ref)
@@ -245,7 +245,7 @@ class CryptoProvider:
             if await self._book.settle(record, findings):
                 return await self._record(record.payment_id), view
             record, view = await self._record(record.payment_id), None
-        raise ProviderUnavailable("The payment was looked at too often at once.", code="payment.busy")
+        raise ProviderUnavailable("The payment was refreshed too often at once.", code="payment.busy")
 
     async def _findings(self, record: DepositRecord, view: ChainView, watcher: Watcher) -> Findings:
         known = standing(record)

@@ -13,5 +13,5 @@ def name_in(event: Mapping[str, Any], field: str) -> str:
     """Return the id or the type of an event; ValueError when it is none that the inbox could keep it by."""
     name = event[field]
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{field} is no name")
+        raise ValueError(f"{field} is not a name")
     return name

@@ -25,7 +25,9 @@ def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
         ProviderRefused: the currency is none of the provider's, or the amount too small, too large or too precise.
     """
     if currency not in currencies(provider):
-        raise ProviderRefused(f"Payments by {provider} are not in {currency}.", code="payment.currency_unsupported")
+        raise ProviderRefused(
+            f"Payments by {provider} cannot be made in {currency}.", code="payment.currency_unsupported"
+        )
     match provider:
         case "stripe":
             from providers.payments.stripe.amounts import chargeable
@@ -42,5 +44,5 @@ def check_chargeable(provider: str, amount_minor: int, currency: str) -> None:
             if amount_minor < least:
                 shown = format_amount(least, currency)
                 raise ProviderRefused(
-                    f"A payment in {currency} is of {shown} or more.", code="payment.amount_too_small"
+                    f"A payment in {currency} must be {shown} or more.", code="payment.amount_too_small"
                 )

@@ -34,7 +34,7 @@ class Providers:
         """Return an adapter; `Invalid` when it is not set up here."""
         provider = self.payments.get(name)
         if provider is None:
-            raise Invalid(f"Payments by {name[:16]} are not set up here.", extra={"field": "provider"})
+            raise Invalid(f"Payments by {name[:16]} are not configured here.", extra={"field": "provider"})
         return provider
 
     async def aclose(self) -> None:

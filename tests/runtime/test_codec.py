@@ -96,7 +96,7 @@ async def test_tampering_is_noticed(damage: str) -> None:
         sealed.metadata["encryption-cipher"] = b"NONE"
     else:
         sealed.data = sealed.data[: {"short": 5, "empty": 0}[damage]]
-    with pytest.raises(SealedPayloadError, match="cannot be opened"):
+    with pytest.raises(SealedPayloadError, match="cannot be decrypted"):
         await codec(KEY_ONE).decode([sealed])
 
 
@@ -124,7 +124,7 @@ async def test_format_is_the_documented_one() -> None:
         ("bad id:" + KEY_ONE[3:], "entry 1: expected id:key"),
         (KEY_ONE + ",k2:hunter2!!", "entry 2: the key is not base64"),
         (KEY_ONE + ",k2:aHVudGVyMg==", "entry 2: the key has 7 bytes"),
-        (KEY_ONE + "," + KEY_ONE, "entry 2: the id of this entry was used before"),
+        (KEY_ONE + "," + KEY_ONE, "entry 2: the id of this entry is not unique"),
         (KEY_ONE + ",", "entry 2: expected id:key"),
     ],
 )

@@ -189,10 +189,10 @@ def test_a_file_that_is_no_setting_is_told(environment: Any, tmp_path: Path) -> 
     environment(BURSAR_SECRETS_DIR=str(tmp_path))
     with pytest.raises(WrongSettings) as refusal:
         read_settings()
-    assert refusal.value.lines == ("bursar_encryption_key is no setting; do you mean BURSAR_ENCRYPTION_KEYS?",)
+    assert refusal.value.lines == ("bursar_encryption_key is not a setting; do you mean BURSAR_ENCRYPTION_KEYS?",)
 
 
 def test_a_folder_of_secrets_that_is_not_there_is_told(environment: Any) -> None:
     environment(BURSAR_SECRETS_DIR="/no/where")
-    with pytest.raises(WrongSettings, match=r"BURSAR_SECRETS_DIR='/no/where': It names no folder\."):
+    with pytest.raises(WrongSettings, match=r"BURSAR_SECRETS_DIR='/no/where': It is not a directory\."):
         read_settings()

@@ -78,7 +78,7 @@ async def test_attribute_of_another_type_is_a_clear_error(client: Client) -> Non
             namespace=client.namespace, search_attributes={"State": IndexedValueType.INDEXED_VALUE_TYPE_INT}
         )
     )
-    with pytest.raises(SearchAttributesMissing, match="State as Int, and Bursar needs it as Keyword"):
+    with pytest.raises(SearchAttributesMissing, match="State as Int, but Bursar needs it as Keyword"):
         await ensure_search_attributes(client)
 
 

@@ -232,7 +232,7 @@ def test_what_a_role_changed_of_itself_is_told_and_put_back(home: Path) -> None:
         assert asyncio.run(put_back(settings)) == [
             "bursar_api had set row_security in database postgres: put back",
             "bursar_api had set search_path: put back",
-            "bursar_api had another password than its URL",
+            "bursar_api had a password that differs from its URL",
         ]
         assert asyncio.run(set_passwords(settings)) == ["bursar_api"]
         assert asyncio.run(put_back(settings)) == []

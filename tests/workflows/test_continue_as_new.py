@@ -81,7 +81,7 @@ async def test_the_largest_dispute_goes_on_in_new_runs_and_reads_as_before(short
     size = len(TypeAdapter(Escrow).dump_json(state))
     assert size < 512 * 1024
     # The details of a new run are there before its first event.
-    assert "lie in escrow" in str(await job.handle.query("__temporal_workflow_metadata"))
+    assert "held in escrow" in str(await job.handle.query("__temporal_workflow_metadata"))
     await job.send("resolve", job.arbiter, payee_share_e4=0)
     assert await job.end() == "refunded"
 

@@ -87,7 +87,7 @@ async def test_with_keys_nothing_of_a_run_is_readable_and_plain_signals_still_ar
     async with environment, stage_on(environment, database_urls) as stage:
         job = await (await stage.award()).delivered()
         await job.send("dispute", job.finance, reason="a secret reason")
-        assert "lie in escrow" in str(await job.handle.query("__temporal_workflow_metadata"))
+        assert "held in escrow" in str(await job.handle.query("__temporal_workflow_metadata"))
         history = json.dumps((await job.handle.fetch_history()).to_json_dict())
         encoded = base64.b64encode(b"secret reason").decode()[:12]
         assert "secret reason" not in history

@@ -226,5 +226,5 @@ async def test_an_operator_reads_the_run_without_the_code(award):
     }
     metadata = await job.handle.query("__temporal_workflow_metadata")
     shown = str(metadata)
-    assert "lie in escrow" in shown
+    assert "held in escrow" in shown
     assert "waits for validation or approvals" in shown

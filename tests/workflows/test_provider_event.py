@@ -183,11 +183,11 @@ async def test_money_that_a_payment_has_used_in_a_moment_is_not_told(mailroom):
 
 async def test_money_whose_amount_stripe_does_not_tell_is_told_all_the_same(mailroom):
     org_id, customer = await customer_with(mailroom)
-    mailroom.customers.errors.append(ProviderRefused("Stripe does not take this system's key for this."))
+    mailroom.customers.errors.append(ProviderRefused("Stripe rejected this system's API key for this request."))
     event_id = await mailroom.store("cash_balance.funds_available", refs=(customer,))
     await after_a_moment(mailroom, event_id)
     (told,) = await alerts_of(mailroom, org_id)
-    assert "money (Stripe does not take this system's key for this.)" in told
+    assert "money (Stripe rejected this system's API key for this request.)" in told
 
 
 async def test_money_of_no_customer_of_ours_is_nobodys(mailroom):

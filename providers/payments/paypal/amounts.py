@@ -20,14 +20,14 @@ WITHOUT_DECIMALS = frozenset({"HUF", "JPY", "TWD"})
 def to_paypal(amount_minor: int, currency: str) -> dict[str, str]:
     """Write an amount for PayPal exactly; `ProviderRefused` when PayPal cannot take it."""
     if currency not in SUPPORTED:
-        raise ProviderRefused(f"PayPal does not take {currency}.", code="INVALID_CURRENCY_CODE")
+        raise ProviderRefused(f"PayPal does not support {currency}.", code="INVALID_CURRENCY_CODE")
     if amount_minor <= 0:
-        raise ProviderRefused("PayPal takes amounts above zero only.", code="CANNOT_BE_ZERO_OR_NEGATIVE")
+        raise ProviderRefused("The amount must be greater than zero for PayPal.", code="CANNOT_BE_ZERO_OR_NEGATIVE")
     scale = SCALES[currency]
     whole, rest = divmod(amount_minor, 10**scale)
     if currency in WITHOUT_DECIMALS:
         if rest:
-            raise ProviderRefused(f"PayPal takes {currency} in whole units only.", code="DECIMALS_NOT_SUPPORTED")
+            raise ProviderRefused(f"PayPal supports {currency} in whole units only.", code="DECIMALS_NOT_SUPPORTED")
         return {"currency_code": currency, "value": str(whole)}
     return {"currency_code": currency, "value": f"{whole}.{rest:0{scale}d}"}
 
@@ -41,4 +41,4 @@ def from_paypal(money: Mapping[str, Any]) -> int:
             return int(minor)
     except (KeyError, InvalidOperation):
         pass
-    raise ProviderRefused(f"PayPal told an amount that cannot be read: {value} {currency}.", code="paypal.amount")
+    raise ProviderRefused(f"PayPal sent an invalid amount: {value} {currency}.", code="paypal.amount")

@@ -105,7 +105,7 @@ def read(response: httpx2.Response, *, changes: bool) -> Json:
     if response.is_success:
         if body is None and response.status_code != 204:
             unreadable = OutcomeUnknown if changes else ProviderUnavailable
-            raise unreadable("PayPal's answer cannot be read.", code="paypal.unreadable")
+            raise unreadable("PayPal's response is invalid.", code="paypal.unreadable")
         return body or {}
     body = body or {}
     details = body.get("details") or [{}]

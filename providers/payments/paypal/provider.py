@@ -135,7 +135,9 @@ class PayPalProvider:
     async def create(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot:
         """Make an order; the payer approves it at `action.redirect_url`."""
         if payment.method_ref is not None:
-            raise ProviderRefused("PayPal is not set up for stored payment methods.", code="paypal.no_stored_methods")
+            raise ProviderRefused(
+                "Stored payment methods are not supported with PayPal.", code="paypal.no_stored_methods"
+            )
         try:
             return snapshot(await self._client.post("/v2/checkout/orders", order_request(payment), key=idempotency_key))
         except PayPalRefused as refusal:
@@ -165,7 +167,9 @@ class PayPalProvider:
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
         """Take an order that was approved: capture or authorize it. Any other order is returned as it stands."""
         if method_ref is not None:
-            raise ProviderRefused("PayPal is not set up for stored payment methods.", code="paypal.no_stored_methods")
+            raise ProviderRefused(
+                "Stored payment methods are not supported with PayPal.", code="paypal.no_stored_methods"
+            )
         order = await self._order(ref)
         if order["status"] != "APPROVED":
             return snapshot(order)
@@ -223,7 +227,7 @@ class PayPalProvider:
         unit = order["purchase_units"][0]
         captures = [taken for taken in payments(unit, "captures") if taken["status"] not in ("DECLINED", "FAILED")]
         if not captures:
-            raise ProviderRefused("Nothing was captured that could be refunded.", code="REFUND_NOT_ALLOWED")
+            raise ProviderRefused("Nothing has been captured, so nothing can be refunded.", code="REFUND_NOT_ALLOWED")
         body: Json = {
             "amount": to_paypal(amount_minor, captures[-1]["amount"]["currency_code"]),
             "custom_id": refund_id,
@@ -254,7 +258,7 @@ class PayPalProvider:
     ) -> None:
         """Refuse: PayPal's disputes are answered at PayPal."""
         raise ProviderRefused(
-            f"Disputes at PayPal are answered in its Resolution Center, not here ({dispute_ref}).",
+            f"Submit evidence for a PayPal dispute in PayPal's Resolution Center ({dispute_ref}).",
             code="paypal.disputes_not_supported",
         )
 
@@ -286,7 +290,7 @@ class PayPalProvider:
     async def _not_taken(self, order: Json, refusal: PayPalRefused) -> Snapshot:
         """Tell what a refusal to take the money means: a decline, an order that moved on, or a refusal."""
         if refusal.code == DUPLICATE:
-            detail = "Another order of this payment was paid; it has to be found by the payment's id."
+            detail = "Another order of this payment was paid. It must be found by the payment's id."
             raise OutcomeUnknown(detail, code=refusal.code) from refusal
         if refusal.code in MOVED_ON:
             return await self._after_change(order["id"])
@@ -305,7 +309,7 @@ class PayPalProvider:
     async def _paid_before(self, payment: CreatePayment, refusal: PayPalRefused) -> Snapshot:
         found = await self.find(payment, idempotency_key="")
         if found is None:
-            detail = "PayPal says that this payment was paid before, and its statement does not show it yet."
+            detail = "PayPal reports that this payment was already paid, but its statement does not show it yet."
             raise OutcomeUnknown(detail, code=refusal.code) from refusal
         return found
 
@@ -320,7 +324,7 @@ class PayPalProvider:
     def _as_taken(self, stands: Snapshot) -> Snapshot:
         if stands.status in (ProviderStatus.SUCCEEDED, ProviderStatus.PROCESSING):
             return stands
-        raise ProviderRefused("Nothing is authorized that could be captured.", code="paypal.not_authorized")
+        raise ProviderRefused("Nothing is authorized, so nothing can be captured.", code="paypal.not_authorized")
 
 
 def order_request(payment: CreatePayment) -> Json:

@@ -68,7 +68,7 @@ class WebhookVerifier:
     async def verify(self, body: bytes, headers: Mapping[str, str]) -> None:
         """Raise `BadSignature` if the body is not PayPal's, `ProviderUnavailable` if that cannot be told now."""
         if not self._webhook_id:
-            raise BadSignature("No PayPal webhook id is configured, so no webhook can be PayPal's.")
+            raise BadSignature("No PayPal webhook id is configured, so webhooks cannot be verified.")
         signed = {name: headers.get(f"paypal-{name}", "") for name in _SIGNED_HEADERS}
         if not all(signed.values()):
             raise BadSignature("The webhook is not signed: a PayPal-… header is missing.")
@@ -83,7 +83,7 @@ class WebhookVerifier:
             signature = base64.b64decode(signed["transmission-sig"], validate=True)
             key.verify(signature, message.encode(), padding.PKCS1v15(), hashes.SHA256())
         except (InvalidSignature, binascii.Error, ValueError) as error:
-            raise BadSignature("The webhook's signature does not fit its body.") from error
+            raise BadSignature("The webhook's signature does not match its body.") from error
 
     def _check_age(self, transmission_time: str) -> None:
         try:
@@ -91,7 +91,7 @@ class WebhookVerifier:
         except (OverflowError, ValueError) as error:
             raise BadSignature("The webhook's transmission time cannot be read.") from error
         if not -MAX_SKEW <= age <= MAX_AGE:
-            raise BadSignature("The webhook was transmitted too long ago, or not yet.")
+            raise BadSignature("The webhook's transmission time is too old or in the future.")
 
     def _checked_url(self, text: str) -> httpx2.URL:
         """Return the certificate's address in the one form that is allowed, or refuse it."""
@@ -99,7 +99,7 @@ class WebhookVerifier:
             url = httpx2.URL(text)
             host = url.host
         except (httpx2.InvalidURL, ValueError) as error:  # the latter: a host that is written as IDNA and is none
-            raise BadSignature("The certificate's address cannot be read.") from error
+            raise BadSignature("The certificate's URL is invalid.") from error
         api = self._http.base_url
         ours = url.scheme == "http" and api.host in _LOOPBACK and _origin(url) == _origin(api)
         paypals = url.scheme == "https" and host in self._cert_hosts and url.port is None
@@ -110,7 +110,7 @@ class WebhookVerifier:
             and text == f"{url.scheme}://{_origin(url)[1]}{url.path}"
         ):
             return url
-        raise BadSignature("The certificate's address is none of PayPal's.")
+        raise BadSignature("The certificate's URL is not PayPal's.")
 
     async def _chain(self, url: httpx2.URL) -> list[x509.Certificate]:
         """Return what is at an address, fetched once however many ask, and few addresses at a time.
@@ -140,11 +140,11 @@ class WebhookVerifier:
                 if response.status_code >= 500 or response.status_code == 429:
                     raise ProviderUnavailable("PayPal's certificate cannot be fetched now.", code="paypal.certificate")
                 if response.status_code != 200:
-                    raise BadSignature("There is no certificate at the webhook's address.")
+                    raise BadSignature("There is no certificate at the webhook's certificate URL.")
                 async for part in response.aiter_bytes():
                     pem += part
                     if len(pem) > _MAX_CERT_BYTES:
-                        raise BadSignature("The webhook's certificate is too long to be one.")
+                        raise BadSignature("The webhook's certificate is too long.")
         except httpx2.TransportError as error:
             raise ProviderUnavailable(
                 "PayPal's certificate cannot be fetched now.", code="paypal.certificate"
@@ -152,12 +152,12 @@ class WebhookVerifier:
         try:
             return x509.load_pem_x509_certificates(pem)
         except ValueError as error:
-            raise BadSignature("What is at the webhook's certificate address is no certificate.") from error
+            raise BadSignature("The content of the webhook's certificate URL is not a certificate.") from error
 
     def _trusted_key(self, chain: Sequence[x509.Certificate]) -> rsa.RSAPublicKey:
         """Return the key of the first certificate if the chain is trusted at this moment, though it was kept."""
         if self._store is None:
-            raise BadSignature("No root is trusted, so no certificate is.")
+            raise BadSignature("No root certificate is trusted, so no certificate can be verified.")
         policy = PolicyBuilder().store(self._store).time(self._clock().replace(tzinfo=None))
         for name in CERT_NAMES:
             try:
@@ -167,7 +167,7 @@ class WebhookVerifier:
             key = chain[0].public_key()
             if isinstance(key, rsa.RSAPublicKey):
                 return key
-        raise BadSignature("The webhook's certificate is not valid, not trusted, or not for PayPal's webhooks.")
+        raise BadSignature("The webhook's certificate is invalid, untrusted, or not issued for PayPal's webhooks.")
 
 
 def provider_event(body: bytes, *, livemode: bool) -> ProviderEvent:
@@ -175,7 +175,7 @@ def provider_event(body: bytes, *, livemode: bool) -> ProviderEvent:
     try:
         return _event(json.loads(body), livemode=livemode)
     except NO_EVENT as error:
-        raise BadSignature("The webhook is signed, and is no event.", code="webhook.malformed") from error
+        raise BadSignature("The webhook is signed, but is not an event.", code="webhook.malformed") from error
 
 
 def _event(event: Mapping[str, Any], *, livemode: bool) -> ProviderEvent:

@@ -47,12 +47,12 @@ _MAXIMUM = 99_999_999
 def to_stripe(amount_minor: int, currency: str) -> int:
     """Write an amount in Stripe's minor unit; `ProviderRefused` when Stripe cannot count it."""
     if len(currency) != 3 or currency in ("BTC", "ETH", "TON"):
-        raise ProviderRefused(f"Stripe does not take {currency}.", code="payment.currency_unsupported")
+        raise ProviderRefused(f"Stripe does not support {currency}.", code="payment.currency_unsupported")
     ours, theirs = scale_of(currency), _stripe_scale(currency)
     amount, rest = _rescale(amount_minor, ours, theirs)
     if rest or (theirs == 3 and amount % 10):
         raise ProviderRefused(
-            f"Stripe cannot take {format_amount(amount_minor, currency)} {currency}: too many decimals.",
+            f"{format_amount(amount_minor, currency)} {currency} has too many decimals for Stripe.",
             code="payment.amount_too_precise",
         )
     return amount
@@ -64,9 +64,11 @@ def chargeable(amount_minor: int, currency: str) -> int:
     minimum = _MINIMUM.get(currency, 1)
     if amount < minimum:
         least = format_amount(from_stripe(minimum, currency), currency)
-        raise ProviderRefused(f"Stripe charges {least} {currency} or more.", code="payment.amount_too_small")
+        raise ProviderRefused(
+            f"The amount must be at least {least} {currency} for Stripe.", code="payment.amount_too_small"
+        )
     if amount > _MAXIMUM:
-        raise ProviderRefused("Stripe does not charge so much at once.", code="payment.amount_too_large")
+        raise ProviderRefused("The amount exceeds Stripe's maximum.", code="payment.amount_too_large")
     return amount
 
 
@@ -76,7 +78,7 @@ def from_stripe(amount: int, currency: str) -> int:
     ours, theirs = scale_of(currency), _stripe_scale(currency)
     amount_minor, rest = _rescale(amount, theirs, ours)
     if rest:
-        raise ProviderRefused(f"Stripe tells of a fraction of {currency}.", code="payment.amount_too_precise")
+        raise ProviderRefused(f"Stripe sent a fraction of {currency}.", code="payment.amount_too_precise")
     return amount_minor
 
 

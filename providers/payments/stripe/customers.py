@@ -146,7 +146,7 @@ class StripeCustomers:
 
 
 def _not_theirs() -> ProviderRefused:
-    return ProviderRefused("The customer has no such payment method.", code="payment_method.unknown")
+    return ProviderRefused("There is no such payment method of this customer.", code="payment_method.unknown")
 
 
 def _view(method: stripe.PaymentMethod, default: str | None) -> MethodView:

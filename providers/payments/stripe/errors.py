@@ -100,7 +100,7 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
         return OutcomeUnknown(detail, code=code) if changes and not asked_to_wait else ProviderUnavailable(detail)
     if status in {401, 403}:
         # Its words name a part of the key.
-        return ProviderRefused("Stripe does not take this system's key for this.", code=KEY_REFUSED)
+        return ProviderRefused("Stripe rejected this system's API key for this request.", code=KEY_REFUSED)
     if status == 404:
         return ProviderNotFound(detail)
     return ProviderRefused(detail, code=code)

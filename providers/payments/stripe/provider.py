@@ -282,7 +282,7 @@ class StripeProvider:
             paths = ["payment_intent", *(f"payment_intent.{name}" for name in expand)]
             session = await self._api.checkout.sessions.retrieve_async(ref, {"expand": paths})
         if not isinstance(session.payment_intent, stripe.PaymentIntent):
-            raise ProviderRefused("Nothing was paid on this page yet.", code="payment.not_paid")
+            raise ProviderRefused("Nothing has been paid on this page yet.", code="payment.not_paid")
         return session.payment_intent
 
     async def _complete(self, intent: stripe.PaymentIntent) -> Snapshot:
@@ -319,8 +319,8 @@ def _has_no_address(intent: stripe.PaymentIntent, refused: ProviderRefused) -> P
         return None
     detail = (
         "Stripe asks the payer of a bank transfer by e-mail which account the refund goes to, and its customer "
-        f"{id_of(intent.customer)} has no e-mail address. Give it one in Stripe's Dashboard and ask for the refund "
-        f"again. Stripe says: {refused.detail}"
+        f"{id_of(intent.customer)} has no e-mail address. Add one in Stripe's Dashboard and request the refund "
+        f"again. Stripe's message: {refused.detail}"
     )
     return ProviderRefused(detail, code="payment.refund_needs_email")
 

@@ -35,12 +35,13 @@ def verify(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], *, t
     """
     if not any(_signed(body, headers.get("stripe-signature"), secret, tolerance_seconds) for secret in secrets):
         raise BadSignature(
-            "No webhook secret in use signed this, or not within the tolerance of time.", code="webhook.bad_signature"
+            "The signature matches no webhook secret in use, or its timestamp is out of tolerance.",
+            code="webhook.bad_signature",
         )
     try:
         return _event(json.loads(body))
     except NO_EVENT as error:
-        raise BadSignature("The signed body is no event.", code="webhook.malformed") from error
+        raise BadSignature("The signed body is not an event.", code="webhook.malformed") from error
 
 
 def _signed(body: bytes, header: str | None, secret: str, tolerance_seconds: int) -> bool:
