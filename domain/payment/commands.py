@@ -188,7 +188,7 @@ def refund(
         raise _wrong_state(payment, "refund")
     if not terms.refundable:
         raise Conflict(
-            f"Money that came by {terms.provider} cannot be sent back by this service.", code="payment.not_refundable"
+            f"Money that came by {terms.provider} cannot be refunded by this service.", code="payment.not_refundable"
         )
     if any(item.state in IN_FLIGHT for item in payment.refunds):
         raise NotYet(
@@ -218,7 +218,7 @@ def refund(
         )
     if amount < remainder and len(payment.refunds) >= MOST_REFUNDS:
         raise Conflict(
-            f"A payment has {MOST_REFUNDS} refunds at most. Give back all that is left of it, or nothing.",
+            f"A payment has {MOST_REFUNDS} refunds at most. Refund all that is left of it, or nothing.",
             code="payment.too_many_refunds",
         )
     rules.check_refund(payment, amount)

@@ -1,0 +1,79 @@
+"""The glossary names what exists, each term once, and messages do not use the words that it replaces."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+PAGE = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and not line.startswith("| term |")
+]
+IDENTIFIERS = sorted({name for row in ROWS for name in re.findall(r"`([\w.]+)`", row[3])})
+FOLDERS = ("api", "domain", "services")
+#: Modules that list names of columns and fields, which are pinned.
+LISTS_OF_NAMES = {"domain/privacy/data_map.py", "domain/privacy/tables.py"}
+
+
+def not_used() -> list[str]:
+    everywhere = re.search(r"^Words that no message uses[^:]*: (.+)\.$", PAGE, re.MULTILINE)
+    assert everywhere is not None
+    words = [word for row in ROWS for word in row[4].split(",")] + everywhere[1].split(",")
+    return sorted({word.strip() for word in words} - {""})
+
+
+def messages(source: str) -> Iterator[str]:
+    """Yield every text of several words that is no docstring."""
+    tree = ast.parse(source)
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in docs and " " in text.strip():
+                yield text
+
+
+def test_every_row_is_complete_and_every_term_stands_once() -> None:
+    assert [row for row in ROWS if len(row) != 5 or not all(row[:4])] == []
+    terms = [row[0] for row in ROWS]
+    assert sorted(terms) == sorted(set(terms))
+
+
+@pytest.mark.parametrize("name", IDENTIFIERS)
+def test_identifier_of_a_term_exists(name: str) -> None:
+    parts = name.split(".")
+    depth = max(n for n in range(1, len(parts)) if ROOT.joinpath(*parts[:n]).with_suffix(".py").exists())
+    found: object = import_module(".".join(parts[:depth]))
+    for part in parts[depth:]:
+        found = getattr(found, part)
+
+
+def test_messages_do_not_use_the_words_that_a_term_replaces() -> None:
+    words = re.compile(rf"\b(?:{'|'.join(re.escape(word) for word in not_used())})\b", re.IGNORECASE)
+    files = [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
+    found = [
+        f"{file.relative_to(ROOT)}: {text}"
+        for file in files
+        if str(file.relative_to(ROOT)) not in LISTS_OF_NAMES
+        for text in messages(file.read_text("utf-8"))
+        if words.search(text)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'raise Conflict("It was withdrawn.")',
+        'raise Conflict(f"{it} was withdrawn.")',
+        'Field(description="Was withdrawn.")',
+    ],
+)
+def test_message_is_found_wherever_it_is_said(source: str) -> None:
+    assert [text for text in messages(source) if "withdrawn" in text]
+    assert not list(messages('"""It was withdrawn."""'))
