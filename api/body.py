@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from api.auth import current_actor
 from api.card_numbers import refuse_in_body
+from api.deps import get_deps
 from api.errors import Malformed, UnsupportedMediaType
 from api.parameters import check_path, check_query, query_names
 from domain.errors import Invalid
@@ -135,20 +136,22 @@ class StrictRequest(Request):
 
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 
-def shortcut(handler: Handler) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Give an endpoint a handler of its own for requests without a query, which are nearly all of them.
+def called_without_query(endpoint: Endpoint) -> Endpoint:
+    """Call an endpoint of `deps` and `actor` itself where a request has no query, as nearly all have none.
 
-    Solving an endpoint's parameters costs more than reading a balance does. The endpoint itself stays what describes
-    the operation, and what answers every other request; both must answer alike.
+    What else it takes comes from the query and has its default in the signature, so the same code runs on the same
+    values. FastAPI takes a fifth of the whole request's CPU to find them: 385 µs with it and 302 without, beside 216
+    of an endpoint that only reads a row.
     """
 
-    def mark(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-        endpoint.__dict__["shortcut"] = handler
-        return endpoint
+    async def handle(request: Request) -> Response:
+        return await endpoint(deps=await get_deps(request), actor=await current_actor(request))
 
-    return mark
+    endpoint.__dict__["without_query"] = handle
+    return endpoint
 
 
 def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -172,7 +175,7 @@ class StrictRoute(APIRoute):
         asks_for_key = _asks_for_key(self.dependant)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
         known = frozenset(query_names(self.dependant))
-        quick: Handler = getattr(self.endpoint, "shortcut", handler)
+        without_query: Handler = getattr(self.endpoint, "without_query", handler)
 
         async def handle(request: Request) -> Response:
             if asks_for_key:
@@ -183,7 +186,7 @@ class StrictRoute(APIRoute):
             if asked:
                 check_query(request.query_params, known)
             if not takes_body:
-                return await (handler if asked else quick)(request)
+                return await (handler if asked else without_query)(request)
             strict = StrictRequest(request.scope, request.receive)
             await strict.checked_json()
             return await handler(strict)

@@ -181,6 +181,17 @@ async def test_balance_of_another_currency_is_zero(fresh: Tenant) -> None:
         refused(await fresh.owner.get(f"/billing/balance?currency={bad}"), 422, "request.invalid")
 
 
+@pytest.mark.parametrize("path", BALANCES)
+async def test_balance_is_the_same_with_the_default_currency_named(
+    path: str, fresh: Tenant, operator: Caller, anonymous: Caller
+) -> None:
+    for caller in (*fresh.callers.values(), operator, anonymous):
+        plain, named = await caller.get(path), await caller.get(f"{path}?currency=CREDIT")
+        assert plain.status_code == named.status_code
+        told, again = plain.json(), named.json()
+        assert {**told, "request_id": None} == {**again, "request_id": None}
+
+
 async def test_operator_reads_any_balance_and_names_it(
     operator: Caller, fresh: Tenant, issue_key: Any, stranger: Tenant
 ) -> None:

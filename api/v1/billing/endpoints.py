@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.auth import ActorDep, current_actor, permit, require
-from api.body import shortcut
-from api.deps import Deps, DepsDep, get_deps
+from api.auth import ActorDep, permit, require
+from api.body import called_without_query
+from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, Page, SearchText
 from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
-from api.tenancy import acting_organization, known_organization, visible_organization
+from api.tenancy import known_organization, visible_organization
 from api.v1.billing.export import as_csv
 from api.v1.billing.schemas import BalanceView, MovementView
 from domain.access import Actor, Permission
@@ -33,18 +33,11 @@ _BALANCE_ERRORS = errors(NotFound)
 _MOVEMENTS = errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
-async def _own_balance(request: Request) -> Response:
-    """Answer `get_balance` where nothing is asked for by name."""
-    actor: Actor = await current_actor(request)
-    permit(actor, Permission.READ)
-    return await _balance(await get_deps(request), acting_organization(actor, None), CREDIT)
-
-
 @router.get("/billing/credits", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @router.get("/payments/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @router.get("/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @router.get("/billing/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
-@shortcut(_own_balance)
+@called_without_query
 async def get_balance(
     deps: DepsDep,
     actor: ActorDep,
