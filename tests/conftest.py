@@ -54,6 +54,10 @@ TOGETHER = {
 }
 
 
+#: Folders whose tests take longest. They begin first, so that no worker waits for another one's at the end.
+LONGEST = ("tests/faults/", "tests/stack/", "tests/e2e/", "tests/workflows/")
+
+
 class Grouping(LoadScopeScheduling):  # type: ignore[misc]
     """Hands tests to the workers by file or by the groups above."""
 
@@ -64,6 +68,13 @@ class Grouping(LoadScopeScheduling):  # type: ignore[misc]
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:
     return Grouping(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((at for at, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
+
+    items.sort(key=place)
 
 
 def next_name() -> str:
@@ -84,6 +95,8 @@ def pytest_configure(config: pytest.Config) -> None:
     bytecode = config.cache.mkdir("bytecode")
     if not hasattr(config, "workerinput"):
         config.stash[SERVERS] = TestServers(bytecode)
+        # Groups begin in the order below; by default, those of many tests begin first, however short these are.
+        config.option.loadscopereorder = False
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
         # Only for the processes that tests start: the workers themselves read what was installed.
         os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
