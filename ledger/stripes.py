@@ -20,6 +20,6 @@ async def use_stripes(connection: asyncpg.Connection, number: int) -> None:
         Invalid: the number is out of range.
     """
     if not 1 <= number <= HOT_STRIPES:
-        raise Invalid(f"The number of stripes must be between 1 and {HOT_STRIPES}.", extra={"field": "stripes"})
+        raise Invalid(f"The number of stripes must be from 1 to {HOT_STRIPES}.", extra={"field": "stripes"})
     name = await connection.fetchval("SELECT quote_ident(current_database())")
     await connection.execute(f"ALTER DATABASE {name} SET bursar.stripes = {number:d}")
