@@ -28,7 +28,7 @@ from domain.escrow.state import Escrow, EscrowPostingKind, Terms
 from domain.ids import escrow_transfer_key
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
-from ledger.gateway import Ledger, Leg
+from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts, has_owed, settle_debt
@@ -192,17 +192,17 @@ class EscrowActivities:
         if not message.moves:
             return None
         terms = message.escrow.terms
-        legs = [
-            Leg(source=source, destination=destination, amount_minor=move.amount_minor)
+        postings = [
+            Posting(source=source, destination=destination, amount_minor=move.amount_minor)
             for move in message.moves
             for source, destination in [accounts_of(message.escrow, move)]
         ]
         ledger = Ledger(await driver_connection(session))
-        paying_debts = await self._lock_debts(session, ledger, message, legs)
-        posted = await ledger.post_legs(
+        paying_debts = await self._lock_debts(session, ledger, message, postings)
+        posted = await ledger.post_compound(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
             kind=transfer_kind(message.moves),
-            legs=legs,
+            postings=postings,
             reference=terms.escrow_id,
             org_id=terms.payer_org_id,
             effective_at=message.at,
@@ -220,7 +220,7 @@ class EscrowActivities:
         return str(posted.transfer_id)
 
     async def _lock_debts(
-        self, session: AsyncSession, ledger: Ledger, message: RecordEscrowEvent, legs: Sequence[Leg]
+        self, session: AsyncSession, ledger: Ledger, message: RecordEscrowEvent, postings: Sequence[Posting]
     ) -> list[tuple[str, str, Account]]:
         """Lock whose debts the event's money pays, then all balances; returns the step, the debtor and the source.
 
@@ -239,7 +239,7 @@ class EscrowActivities:
         debtors = sorted({org_id for _, org_id, _ in paying})
         for org_id in debtors:
             await debt.lock(session, org_id)
-        ends = [account for leg in legs for account in (leg.source, leg.destination)]
+        ends = [account for posting in postings for account in (posting.source, posting.destination)]
         await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
         return paying
 

@@ -29,7 +29,7 @@ from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
-from ledger.gateway import Ledger, Leg
+from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
 from repositories import (
     alert,
@@ -218,23 +218,25 @@ class PaymentActivities:
     ) -> Payment:
         terms = event.payment.terms
         resolved = await resolve(session, ledger, event, earnings)
-        legs, owed = resolved.legs, resolved.owed_minor
+        postings, owed = resolved.postings, resolved.owed_minor
         if owed:
             debts[event.debtor] = debts.get(event.debtor, 0) + owed
         after = _with_debts(event.payment, debts)
         event = event.model_copy(update={"payment": after})
         transfer_id: UUID | None = None
-        if legs:
-            posted = await ledger.post_legs(
+        if postings:
+            posted = await ledger.post_compound(
                 key=payment_transfer_key(terms.payment_id, event.event, after.version),
                 kind=f"payment.{event.event}",
-                legs=legs,
+                postings=postings,
                 reference=terms.payment_id,
                 org_id=terms.org_id,
                 effective_at=event.at,
             )
             transfer_id = posted.transfer_id
-            if accounts.org_debt(terms.org_id, terms.purpose.goods_asset) in [leg.destination for leg in legs]:
+            if accounts.org_debt(terms.org_id, terms.purpose.goods_asset) in [
+                posting.destination for posting in postings
+            ]:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
         await payment.write(session, event, transfer_id)
         if resolved.share is not None:
@@ -249,7 +251,7 @@ class PaymentActivities:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
                 await chargeback.write(session, after, dispute, event.at)
         if transfer_id is not None:
-            await _add_lot(session, event, legs, transfer_id)
+            await _add_lot(session, event, postings, transfer_id)
         await self._tell(session, event, owed)
         return after
 
@@ -318,11 +320,11 @@ def _over(event: PaymentEvent) -> set[str]:
     return over
 
 
-async def _add_lot(session: AsyncSession, event: PaymentEvent, legs: Sequence[Leg], transfer_id: UUID) -> None:
+async def _add_lot(session: AsyncSession, event: PaymentEvent, postings: Sequence[Posting], transfer_id: UUID) -> None:
     """Record credits that came into the wallet as a lot, with what was paid for them."""
     terms = event.payment.terms
     wallet = booking.wallet(terms)
-    credits_minor = sum(leg.amount_minor for leg in legs if leg.destination == wallet)
+    credits_minor = sum(posting.amount_minor for posting in postings if posting.destination == wallet)
     if wallet.asset != CREDIT or not credits_minor:
         return
     paid = next((item.paid_minor for item in event.payment.booked if item.key == event.booked), None)

@@ -134,13 +134,13 @@ class ReconciliationActivities:
         Idempotent by: its nature: a payment that looks twice books once.
         Fails with: whatever keeps Temporal from answering, which is retried.
         """
-        run, count, told = await self._run(message.run_id), 0, set[str]()
+        run, count, signalled = await self._run(message.run_id), 0, set[str]()
         async for terms in self._unsettled(run, message.at):
             count += 1
-            if self._client is not None and terms.payment_id not in told:
-                told.add(terms.payment_id)
+            if self._client is not None and terms.payment_id not in signalled:
+                signalled.add(terms.payment_id)
                 await tell_payment(self._client, terms, principal=PRINCIPAL, event_id=f"{run.id}:{terms.payment_id}")
-        return UnsettledMovements(movements=count, payments=len(told))
+        return UnsettledMovements(movements=count, payments=len(signalled))
 
     @activity.defn(name="count_unsettled_movements")
     async def count_unsettled(self, message: ReconciliationStep) -> UnsettledMovements:

@@ -161,11 +161,11 @@ def _name(now: datetime) -> str:
 
 
 def _described(file: Path) -> Base:
-    told = json.loads(file.read_text())
+    label = json.loads(file.read_text())
     return Base(
         name=file.parent.name,
-        ended_at=datetime.fromisoformat(told["ended_at"]),
-        database=str(told["database"]),
-        owner=str(told["owner"]),
-        first_segment=str(told["first_segment"]),
+        ended_at=datetime.fromisoformat(label["ended_at"]),
+        database=str(label["database"]),
+        owner=str(label["owner"]),
+        first_segment=str(label["first_segment"]),
     )

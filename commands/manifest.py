@@ -41,11 +41,11 @@ def prove(data: Path) -> None:
 def _read(manifest: Path) -> dict[str, Any]:
     try:
         content = manifest.read_bytes()
-        told = json.loads(content)
+        document = json.loads(content)
         covered = content[: content.rindex(b'"Manifest-Checksum"')]
-        if hashlib.sha256(covered).hexdigest() != told["Manifest-Checksum"]:
+        if hashlib.sha256(covered).hexdigest() != document["Manifest-Checksum"]:
             raise CommandFailed(f"{manifest} is damaged: its checksum is another.")
-        files = {_name(entry): entry for entry in told["Files"]}
+        files = {_name(entry): entry for entry in document["Files"]}
         if any(entry.get("Checksum-Algorithm") != "SHA256" for entry in files.values()):
             raise CommandFailed(f"{manifest} does not have SHA-256 checksums of all files.")
     except (OSError, ValueError, KeyError, TypeError) as error:

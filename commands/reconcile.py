@@ -113,14 +113,14 @@ async def reconcile(
         await work.fail(FailReconciliation(run_id=run_id, why=refused, at=now))
         return [f"{provider}: the statement is not available: {refused}"], 2
     notes = [] if client else ["Temporal does not answer, so payments were not refreshed."]
-    notes += await _let_payments_look(work, step)
+    notes += await _refresh_payments(work, step)
     result = await work.conclude(step)
     async with database.platform() as session:
         run = await books.get_run(session, run_id)
         found = await discrepancies.page(session, provider=provider, status="open", limit=MAX_PRINTED)
     assert run is not None
     older = len([row for row in found if row.run_id != run_id])
-    here = [f"  {told(row)}" for row in found if row.run_id == run_id]
+    here = [f"  {described(row)}" for row in found if row.run_id == run_id]
     lines = [*table(run), *here, *(f"  {note}" for note in notes)]
     if older:
         lines.append(f"  … and {older} open {'discrepancy' if older == 1 else 'discrepancies'} in other windows")
@@ -128,7 +128,7 @@ async def reconcile(
     return lines, 1 if result.differences or unexplained else 0
 
 
-async def _let_payments_look(work: ReconciliationActivities, step: ReconciliationStep) -> list[str]:
+async def _refresh_payments(work: ReconciliationActivities, step: ReconciliationStep) -> list[str]:
     try:
         asked = await work.tell_payments(step)
     except (RPCError, RuntimeError) as error:
@@ -157,7 +157,7 @@ def table(run: ReconciliationRun) -> list[str]:
     return [*lines, *(f"  {_explained(run.provider, account)}" for account in books.clearing_of(run))]
 
 
-def told(row: ReconciliationDiscrepancy) -> str:
+def described(row: ReconciliationDiscrepancy) -> str:
     """Write a difference with what a person needs to look it up."""
     return f"{row.id}  {row.kind}: {describe(row.provider, discrepancies.compared_of(row))}"
 

@@ -17,7 +17,7 @@ class CatchUp(Message):
 
 
 @contextmanager
-def dated(version: Callable[[], int]) -> Iterator[None]:
+def with_version(version: Callable[[], int]) -> Iterator[None]:
     """Say with a refusal which version of the state it was decided on."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""The chart of accounts: every account that the product opens, by path, with its owner, kind and floor.
+"""The chart of accounts: every account that the product opens, by path, with its owner, kind and minimum balance.
 
 Money flows from a source to a destination, and an account's balance is signed from its own side: what came in less
 what went out. The sum over all accounts of an asset is therefore always zero, and accounts that face the outside or
@@ -39,21 +39,21 @@ class Account:
         asset: the one asset that it holds.
         org_id: the tenant that may read it; None for the platform's own.
         kind: see `AccountKind`.
-        floor: available money never falls below it; None for accounts that issue or face the outside.
-        stripes: rows that share the balance of a hot account; more than one only without a floor.
+        minimum_balance_minor: available money never falls below it; None for accounts that issue or face the outside.
+        stripes: rows that share the balance of a hot account; more than one only without a minimum balance.
     """
 
     path: str
     asset: str
     org_id: str | None
     kind: AccountKind
-    floor: int | None
+    minimum_balance_minor: int | None
     stripes: int = 1
 
     def __post_init__(self) -> None:
         """Refuse an unknown asset and what the database would refuse later."""
         scale_of(self.asset)
-        if self.floor is not None and self.stripes != 1:
+        if self.minimum_balance_minor is not None and self.stripes != 1:
             raise ValueError("a minimum balance is checked on one row, so a striped account has none")
 
 
@@ -92,13 +92,13 @@ def payment(payment_id: str, asset: str, org_id: str) -> Account:
 def org_debt(org_id: str, asset: str) -> Account:
     """What an organization owes the platform; below zero by that much, and never above."""
     path = f"org/{org_id}/debt/{asset}"
-    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.ASSET, floor=None)
+    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.ASSET, minimum_balance_minor=None)
 
 
 def org_receivable(org_id: str, currency: str) -> Account:
     """What an organization has been invoiced and has not paid; below zero by that much, and never above."""
     path = f"org/{org_id}/receivable/{currency}"
-    return Account(path=path, asset=currency, org_id=org_id, kind=AccountKind.ASSET, floor=None)
+    return Account(path=path, asset=currency, org_id=org_id, kind=AccountKind.ASSET, minimum_balance_minor=None)
 
 
 def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
@@ -146,7 +146,9 @@ def platform(stream: str, asset: str) -> Account:
     kind = _PLATFORM_FAMILIES.get(family) if member else _PLATFORM_KINDS.get(stream)
     if kind is None:
         raise ValueError(f"the chart of accounts has no platform/{stream}")
-    return Account(path=f"platform/{stream}", asset=asset, org_id=None, kind=kind, floor=None, stripes=HOT_STRIPES)
+    return Account(
+        path=f"platform/{stream}", asset=asset, org_id=None, kind=kind, minimum_balance_minor=None, stripes=HOT_STRIPES
+    )
 
 
 def provider_clearing(provider: str, asset: str) -> Account:
@@ -156,13 +158,13 @@ def provider_clearing(provider: str, asset: str) -> Account:
         asset=asset,
         org_id=None,
         kind=AccountKind.ASSET,
-        floor=None,
+        minimum_balance_minor=None,
         stripes=HOT_STRIPES,
     )
 
 
 def _tenant(path: str, asset: str, org_id: str) -> Account:
-    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.LIABILITY, floor=0)
+    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.LIABILITY, minimum_balance_minor=0)
 
 
 def debit_credit(amount_minor: int) -> tuple[int, int]:

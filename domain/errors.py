@@ -128,7 +128,7 @@ def other_request() -> IdempotencyConflict:
 
 
 class InsufficientFunds(DomainError):
-    """The account's floor does not allow the movement."""
+    """The account's minimum balance does not allow the movement."""
 
     code = "ledger.insufficient_funds"
     status = 402

@@ -135,7 +135,7 @@ def correction_movement_key(key: str, number: int) -> str:
 
 
 def invoice_transfer_key(invoice_id: str, step: str) -> str:
-    """Key of a movement of an invoice: it is issued once, and withdrawn once."""
+    """Key of a movement of an invoice: it is issued once, and voided once."""
     return bounded(f"invoice:{invoice_id}:{step}")
 
 

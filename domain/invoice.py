@@ -20,7 +20,7 @@ SEQUENCE = "invoice"
 
 
 class InvoiceStatus(StrEnum):
-    """`open`: something is due; `paid`: nothing is; `void`: withdrawn while nothing was paid, for good."""
+    """`open`: something is due; `paid`: nothing is; `void`: ended while nothing was paid, for good."""
 
     OPEN = "open"
     PAID = "paid"

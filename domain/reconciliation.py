@@ -210,7 +210,7 @@ def corrections(compared: Compared) -> tuple[Correction, ...]:
     return tuple(found)
 
 
-def legs(provider: str, correction: Correction) -> list[tuple[Account, Account, int]]:
+def postings(provider: str, correction: Correction) -> list[tuple[Account, Account, int]]:
     """Return what a correction moves: source, destination, minor units. Fees go where fees of the provider go."""
     currency, amount, fee = correction.currency, correction.amount_minor, correction.fee_minor
     clearing = accounts.provider_clearing(provider, currency)
@@ -218,7 +218,7 @@ def legs(provider: str, correction: Correction) -> list[tuple[Account, Account, 
     fees = accounts.platform(f"fees/{provider}", currency)
     moved = [(clearing, other, amount) if amount > 0 else (other, clearing, -amount)]
     moved.append((fees, clearing, fee) if fee > 0 else (clearing, fees, -fee))
-    return [leg for leg in moved if leg[2]]
+    return [posting for posting in moved if posting[2]]
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ class AccountIds:
             [account.asset for account in accounts],
             [account.org_id for account in accounts],
             [account.kind.value for account in accounts],
-            [account.floor for account in accounts],
+            [account.minimum_balance_minor for account in accounts],
             [account.stripes for account in accounts],
         )
         opened = {key: int(row["account_id"]) for key, row in zip(keys, rows, strict=True)}

@@ -24,7 +24,7 @@ from ledger.errors import translated
 MAX_BATCH = 10_000
 
 _POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_POST_LEGS = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST_COMPOUND = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 _LOCK = """
 SELECT ledger.lock_balances($1::bigint[] || ARRAY(
@@ -73,8 +73,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
-    """One movement within a transfer."""
+class Posting:
+    """An amount from one account to another within a transfer."""
 
     source: Account
     destination: Account
@@ -82,7 +82,7 @@ class Leg:
 
 
 @dataclass(frozen=True, slots=True)
-class Posting:
+class NewTransfer:
     """One transfer of a batch, under its own key."""
 
     key: str
@@ -110,7 +110,7 @@ class Ledger:
     """Moves money and reads balances over one connection of the platform role.
 
     Raises, from every method that moves money:
-        InsufficientFunds: the source's floor forbids it.
+        InsufficientFunds: the source's minimum balance forbids it.
         IdempotencyConflict: the key stands for something else.
         Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
         NotFound: no such hold.
@@ -154,23 +154,23 @@ class Ledger:
             )
         return Posted(*_one(row))
 
-    async def post_legs(
+    async def post_compound(
         self,
         *,
         key: str,
         kind: str,
-        legs: Sequence[Leg],
+        postings: Sequence[Posting],
         effective_at: datetime,
         reference: str | None = None,
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
     ) -> Posted:
-        """Post one transfer of several legs, all of them or none, in the order given."""
+        """Post one transfer of several postings, all of them or none, in the order given."""
         with self._call(org_id):
-            sources, destinations = await self._endpoints(legs)
-            amounts = [leg.amount_minor for leg in legs]
+            sources, destinations = await self._endpoints(postings)
+            amounts = [posting.amount_minor for posting in postings]
             row = await self._connection.fetchval(
-                _POST_LEGS,
+                _POST_COMPOUND,
                 key,
                 kind,
                 sources,
@@ -187,7 +187,7 @@ class Ledger:
         self,
         *,
         kind: str,
-        postings: Sequence[Posting],
+        transfers: Sequence[NewTransfer],
         effective_at: datetime,
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
@@ -196,18 +196,18 @@ class Ledger:
 
         The result is that of posting them one after the other; a key that was posted before is replayed.
         """
-        if len(postings) > MAX_BATCH:
+        if len(transfers) > MAX_BATCH:
             raise Invalid(f"A batch must not have more than {MAX_BATCH} transfers.")
         with self._call(org_id):
-            sources, destinations = await self._endpoints(postings)
+            sources, destinations = await self._endpoints(transfers)
             rows = await self._connection.fetch(
                 _POST_BATCH,
-                [posting.key for posting in postings],
+                [transfer.key for transfer in transfers],
                 kind,
                 sources,
                 destinations,
-                [posting.amount_minor for posting in postings],
-                [posting.reference for posting in postings],
+                [transfer.amount_minor for transfer in transfers],
+                [transfer.reference for transfer in transfers],
                 effective_at,
                 org_id,
                 _json(metadata),
@@ -306,7 +306,7 @@ class Ledger:
     def _call(self, org_id: str | None = None) -> translated:
         return translated(self._connection, self._ids.forget, org_id)
 
-    async def _endpoints(self, moves: Sequence[Leg] | Sequence[Posting]) -> tuple[list[int], list[int]]:
+    async def _endpoints(self, moves: Sequence[Posting] | Sequence[NewTransfer]) -> tuple[list[int], list[int]]:
         ids = await self._ids.of(*chain.from_iterable((move.source, move.destination) for move in moves))
         return ids[::2], ids[1::2]
 

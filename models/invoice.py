@@ -15,7 +15,7 @@ from models.base import Base
 class InvoiceRow(Base):
     """What an organization is asked to pay. Amounts are minor units of `currency`.
 
-    Operators issue and withdraw it; what is paid of it is written by `activities/payment.py` alone, in the transaction
+    Operators issue and void it; what is paid of it is written by `activities/payment.py` alone, in the transaction
     that moves the money. Only `status`, `paid_minor` and what follows them can be updated, so what was issued is what
     is paid; rows are never deleted, so their numbers have no gaps.
 

@@ -72,17 +72,17 @@ INVARIANTS = (
         table="public.payment_movements",
         unit="movements",
         violations="""
-        SELECT provider || ' ' || currency || ': holds ' || coalesce(held, 0) || ', movements ' || coalesce(told, 0)
+        SELECT provider || ' ' || currency || ': holds ' || coalesce(held, 0) || ', movements ' || coalesce(stated, 0)
         FROM (
             SELECT split_part(a.path, '/', 2) AS provider, a.asset AS currency, -sum(b.posted) AS held
             FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
             WHERE a.path LIKE 'provider/%/clearing' GROUP BY a.path, a.asset
         ) h
         FULL JOIN (
-            SELECT provider, currency, sum(amount_minor - coalesce(fee_minor, 0)) AS told
+            SELECT provider, currency, sum(amount_minor - coalesce(fee_minor, 0)) AS stated
             FROM public.payment_movements GROUP BY provider, currency
         ) m USING (provider, currency)
-        WHERE coalesce(held, 0) <> coalesce(told, 0) AND provider <> 'credits'
+        WHERE coalesce(held, 0) <> coalesce(stated, 0) AND provider <> 'credits'
         UNION ALL
         SELECT 'movement ' || m.key || ' of ' || m.provider || ': no transfer ' || m.transfer_id
         FROM public.payment_movements m

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import accounts
 from domain.accounts import Account
 
-#: From so many accounts at most a seizure takes: it is one transaction, and whoever makes agents and pays each of them
+#: From so many accounts at most a clawback takes: it is one transaction, and whoever makes agents and pays each of them
 #: next to nothing must not make it one that never ends.
-MOST_SEIZED = 1_000
+MOST_RECOVERED = 1_000
 
 _OF = {"own_work": accounts.agent_own_work, "earnings": accounts.agent_earnings}
 _SEIZABLE = text(
@@ -33,11 +33,11 @@ _SEIZABLE = text(
 )
 
 
-async def seizable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
-    """Return the accounts of an organization's agents that cover an amount together, or the `MOST_SEIZED` largest.
+async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_minor: int) -> Sequence[Account]:
+    """Return the accounts of an organization's agents that cover an amount together, or the `MOST_RECOVERED` largest.
 
     What the organization paid to its own agents comes first, then the largest earnings.
     """
-    values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_SEIZED}
+    values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_RECOVERED}
     found = await session.execute(_SEIZABLE, values)
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]

@@ -211,11 +211,11 @@ INVARIANTS = (
         table="public.escrows",
         unit="escrows",
         violations="""
-        SELECT id || ': says ' || told::text || ', the books ' || booked::text
+        SELECT id || ': says ' || stated::text || ', the books ' || booked::text
         FROM (
             SELECT x.id, jsonb_build_object('funded', x.funded_minor, 'released', x.released_minor, 'refunded',
                     x.refunded_minor, 'commission', x.commission_minor, 'held',
-                    x.funded_minor - x.released_minor - x.refunded_minor - x.commission_minor) AS told,
+                    x.funded_minor - x.released_minor - x.refunded_minor - x.commission_minor) AS stated,
                 jsonb_build_object('funded', coalesce(m.funded, 0), 'released', coalesce(m.released, 0), 'refunded',
                     coalesce(m.refunded, 0), 'commission', coalesce(m.commission, 0), 'held',
                     coalesce(m.held, 0)) AS booked
@@ -232,7 +232,7 @@ INVARIANTS = (
                 JOIN ledger.accounts p ON p.id = o.account_id
             ) m ON true
         ) compared
-        WHERE told <> booked
+        WHERE stated <> booked
         """,
     ),
 )

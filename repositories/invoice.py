@@ -137,7 +137,7 @@ async def voided_before(session: AsyncSession, row: InvoiceRow, command_id: str)
 
 
 async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, command_id: str, at: datetime) -> None:
-    """Write that an invoice is withdrawn, and by which command; the caller holds its lock."""
+    """Write that an invoice is void, and by which command; the caller holds its lock."""
     row.status, row.updated_at = InvoiceStatus.VOID.value, at
     row.void_transfer_id, row.void_command_id = transfer_id, command_id
     await session.flush()
@@ -150,9 +150,9 @@ INVARIANTS = (
         table="public.invoices",
         unit="invoices",
         violations="""
-        SELECT org_id || ' ' || currency || ': due ' || coalesce(told, 0) || ', receivable ' || coalesce(held, 0)
+        SELECT org_id || ' ' || currency || ': due ' || coalesce(stated, 0) || ', receivable ' || coalesce(held, 0)
         FROM (
-            SELECT org_id, currency, sum(total_minor - paid_minor) AS told
+            SELECT org_id, currency, sum(total_minor - paid_minor) AS stated
             FROM public.invoices WHERE status <> 'void' GROUP BY org_id, currency
         ) i
         FULL JOIN (
@@ -160,7 +160,7 @@ INVARIANTS = (
             FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
             WHERE a.path LIKE 'org/%/receivable/%' GROUP BY a.path, a.asset
         ) r USING (org_id, currency)
-        WHERE coalesce(told, 0) <> coalesce(held, 0)
+        WHERE coalesce(stated, 0) <> coalesce(held, 0)
         """,
     ),
     Invariant(
@@ -194,9 +194,9 @@ INVARIANTS = (
         FROM public.invoices i LEFT JOIN public.invoice_payments p ON p.invoice_id = i.id
         GROUP BY i.id HAVING i.paid_minor <> coalesce(sum(p.amount_minor), 0)
         UNION ALL
-        SELECT payment_id || ': paid ' || coalesce(told, 0) || ' of invoices, by the books ' || coalesce(booked, 0)
+        SELECT payment_id || ': paid ' || coalesce(stated, 0) || ' of invoices, by the books ' || coalesce(booked, 0)
         FROM (
-            SELECT payment_id, sum(amount_minor) AS told FROM public.invoice_payments GROUP BY payment_id
+            SELECT payment_id, sum(amount_minor) AS stated FROM public.invoice_payments GROUP BY payment_id
         ) p
         FULL JOIN (
             SELECT t.reference AS payment_id, sum(e.amount) AS booked
@@ -205,7 +205,7 @@ INVARIANTS = (
             JOIN ledger.transfers t ON t.id = e.transfer_id
             WHERE a.path LIKE 'org/%/receivable/%' AND t.kind LIKE 'payment.%' GROUP BY t.reference
         ) b USING (payment_id)
-        WHERE coalesce(told, 0) <> coalesce(booked, 0)
+        WHERE coalesce(stated, 0) <> coalesce(booked, 0)
         """,
     ),
     Invariant(

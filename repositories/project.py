@@ -133,7 +133,7 @@ INVARIANTS = (
                 SELECT org_id, sum(slots) AS taken FROM public.deployment_events GROUP BY org_id
             ) e USING (org_id)
             LEFT JOIN public.organizations o ON o.id = org_id
-        ) told
+        ) stated
         WHERE booked <> occupied OR booked <> taken OR booked > greatest(0, deployed - CASE tier {_SHARES} END)
         """,
     ),

@@ -92,8 +92,8 @@ async def unhandled(
 
     Those that were forwarded to their payment count when they came before `forwarded_before`; None leaves them out.
     """
-    told = ProviderEventRow.status == "forwarded"
-    late = ~told if forwarded_before is None else ~told | (ProviderEventRow.received_at < forwarded_before)
+    forwarded = ProviderEventRow.status == "forwarded"
+    late = ~forwarded if forwarded_before is None else ~forwarded | (ProviderEventRow.received_at < forwarded_before)
     found = await session.scalars(
         select(ProviderEventRow)
         .options(defer(ProviderEventRow.payload))

@@ -10,9 +10,9 @@ from domain.accounts import Account
 from domain.payment import booking
 from domain.payment.state import PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
-from ledger.gateway import Ledger, Leg
+from ledger.gateway import Ledger, Posting
 from repositories import debt
-from repositories.earnings import seizable
+from repositories.earnings import recoverable
 from services.debt import owed_minor
 from services.purposes import BOOKS
 from services.purposes.base import PurposeBooks, Share
@@ -23,9 +23,9 @@ _BY_BALANCE = frozenset({PaymentPostingKind.CLAW_BACK, PaymentPostingKind.RELEAS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """The legs of an event's transfer, what the organization comes to owe by it, and who else has a part in it."""
+    """The postings of an event's transfer, what the organization comes to owe by it, and who else has a part in it."""
 
-    legs: list[Leg]
+    postings: list[Posting]
     owed_minor: int
     share: Share | None
 
@@ -34,11 +34,11 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     """Lock what the events can change before the first one: what the organization owes, what has a share, the balances.
 
     Whoever has one of these locks waits for those after it. So nobody who has balances may wait for the others, and
-    events that post one after the other have all their balances first. So has a seizure, or what it counted could be
-    spent before it is taken, attempt after attempt. Returns the accounts of the organization's agents that a seizure
+    events that post one after the other have all their balances first. So has a clawback, or what it counted could be
+    spent before it is taken, attempt after attempt. Returns the accounts of the organization's agents that a clawback
     may take from, for `resolve`.
     """
-    seized = sum(
+    clawed_back_minor = sum(
         move.amount_minor for event in events for move in event.moves if move.kind is PaymentPostingKind.CLAW_BACK
     )
     earnings: Sequence[Account] = ()
@@ -46,10 +46,10 @@ async def lock(session: AsyncSession, ledger: Ledger, events: Sequence[PaymentEv
     owing = any(move.kind in _BY_BALANCE for event in moving for move in event.moves)
     if owing:
         await debt.lock(session, events[0].payment.terms.org_id)
-    if seized:
+    if clawed_back_minor:
         terms = events[0].payment.terms
-        earnings = await seizable(session, terms.org_id, terms.purpose.goods_asset, seized)
-    if len(moving) < 2 and not seized:
+        earnings = await recoverable(session, terms.org_id, terms.purpose.goods_asset, clawed_back_minor)
+    if len(moving) < 2 and not clawed_back_minor:
         return earnings  # one transfer locks its balances in their order by itself
     for event in moving:
         await _books(event).share(session, event)
@@ -80,8 +80,10 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
         rest, owing = await _moved(ledger, terms, move, earnings)
         movements += rest
         owes += owing
-    legs = [Leg(source=source, destination=destination, amount_minor=moved) for source, destination, moved in movements]
-    return Resolved(legs=legs, owed_minor=owes, share=share)
+    postings = [
+        Posting(source=source, destination=destination, amount_minor=moved) for source, destination, moved in movements
+    ]
+    return Resolved(postings=postings, owed_minor=owes, share=share)
 
 
 def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:

@@ -2,7 +2,7 @@
 
 Whoever changes something holds the lock of the organization's row first, so that what is counted holds until the
 transaction ends and N deployments at once never pass the limit; then the lock of its debts, so that slots which are
-given back repay what is owed. A refund takes neither: it meets the floor of the account.
+given back repay what is owed. A refund takes neither: it meets the account's minimum balance.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from domain.project import (
     slots_to_give_back,
     slots_to_take,
 )
-from ledger.gateway import Ledger, Leg
+from ledger.gateway import Ledger, Posting
 from models.organization import Organization
 from models.project import DeploymentEvent, Project
 from repositories import audit, debt
@@ -185,10 +185,10 @@ async def _record(
     subject = order.org_id if project is None else project.id
     transfer_id = None
     if slots:
-        posted = await Ledger(await driver_connection(session)).post_legs(
+        posted = await Ledger(await driver_connection(session)).post_compound(
             key=deployment_transfer_key(subject, kind, number),
             kind="slots.taken" if slots > 0 else "slots.given_back",
-            legs=_legs(order.org_id, slots, usage.slots_owed),
+            postings=_postings(order.org_id, slots, usage.slots_owed),
             reference=subject,
             org_id=order.org_id,
             effective_at=order.at,
@@ -209,15 +209,15 @@ async def _record(
             at=order.at,
         ),
     )
-    told = {"slots": slots, **(details or {}), **({} if project is None else {"slug": project.slug})}
+    shown = {"slots": slots, **(details or {}), **({} if project is None else {"slug": project.slug})}
     action = "organization.tier" if project is None else f"project.{kind.removesuffix('ed')}"
-    await audit.record(session, order.actor, action, subject, told, order.org_id)
+    await audit.record(session, order.actor, action, subject, shown, order.org_id)
 
 
-def _legs(org_id: str, slots: int, owed: int) -> list[Leg]:
+def _postings(org_id: str, slots: int, owed: int) -> list[Posting]:
     free, in_use = accounts.org_slots(org_id), accounts.org_slots_in_use(org_id)
     if slots > 0:
-        return [Leg(free, in_use, slots)]
+        return [Posting(free, in_use, slots)]
     repaid, freed = given_back(-slots, owed)
-    moved = [Leg(in_use, accounts.org_debt(org_id, SLOT), repaid), Leg(in_use, free, freed)]
-    return [leg for leg in moved if leg.amount_minor]
+    moved = [Posting(in_use, accounts.org_debt(org_id, SLOT), repaid), Posting(in_use, free, freed)]
+    return [posting for posting in moved if posting.amount_minor]

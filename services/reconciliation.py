@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.ids import correction_key, is_id, reconciliation_run_id
-from domain.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, legs
-from ledger.gateway import Ledger, Leg
+from domain.reconciliation import BOOKABLE, Action, MatchStatus, Window, corrections, postings
+from ledger.gateway import Ledger, Posting
 from models.reconciliation import ReconciliationDiscrepancy, ReconciliationRun
 from repositories import alert, audit, payment
 from repositories import discrepancy as discrepancies
@@ -110,10 +110,10 @@ async def _book(session: AsyncSession, row: ReconciliationDiscrepancy, now: date
     wanted = corrections(discrepancies.compared_of(row, booked))
     if not wanted:
         return "matched"
-    posted = await Ledger(await driver_connection(session)).post_legs(
+    posted = await Ledger(await driver_connection(session)).post_compound(
         key=correction_key(row.id, row.times_opened),
         kind=KIND,
-        legs=[Leg(*leg) for correction in wanted for leg in legs(row.provider, correction)],
+        postings=[Posting(*posting) for correction in wanted for posting in postings(row.provider, correction)],
         reference=row.id,
         effective_at=now,
         metadata={"provider": row.provider, "movement": row.key},

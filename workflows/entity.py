@@ -21,7 +21,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes
     from contracts.base import Message
-    from contracts.catch_up import CatchUp, dated
+    from contracts.catch_up import CatchUp, with_version
     from contracts.escrow import Declined, OperatorSignal
     from domain.access import Actor
     from domain.errors import DomainError, Invalid
@@ -333,7 +333,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     def _with_version(self) -> AbstractContextManager[None]:
         """Say with a refusal what the run knew: a caller who finds the books ahead has it catch up."""
-        return dated(lambda: self._state.version)
+        return with_version(lambda: self._state.version)
 
     # Signals of facts -------------------------------------------------------------------------------------------------
 

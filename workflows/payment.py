@@ -188,7 +188,7 @@ class PaymentWorkflow(PaymentRun):
             self._events.append(signal.event_id)
 
     def _note_look(self, _signal: PaymentSignal) -> None:
-        self._look_wanted = True
+        self._refresh_wanted = True
 
     async def _signalled(
         self, name: str, kind: type[Sig], given: RawValue, obey: Callable[[Sig, str, Actor], Awaitable[None]]

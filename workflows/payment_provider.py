@@ -86,12 +86,12 @@ class PaymentAtProvider(PaymentRecord):
             return
         await self._converge(answer)
 
-    async def _look(self) -> None:
+    async def _refresh(self) -> None:
         """Ask the provider for the state of the payment, book what is new, and mark the events that announced it."""
-        self._look_wanted, self._polled_at = False, workflow.now()
+        self._refresh_wanted, self._polled_at = False, workflow.now()
         self._lookups += self._state.unknown
         handled = tuple(self._events[:EVENTS_A_LOOK])
-        method, step, summary = self._way_to_look()
+        method, step, summary = self._way_to_refresh()
         # Whoever gave the command that is looked up repeats it, and waits for the lock meanwhile.
         soon = GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
         answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon)
@@ -112,7 +112,7 @@ class PaymentAtProvider(PaymentRecord):
         if overdue is not None and workflow.patched("overdue-payments-alert"):
             await self._record([overdue])
 
-    def _way_to_look(
+    def _way_to_refresh(
         self,
     ) -> tuple[Callable[[ProviderActivities, ProviderRequest], Awaitable[ProviderResponse]], str, str]:
         """Return how the provider is asked: it is looked for where it was refused, and ended when its time is over."""
@@ -221,7 +221,7 @@ class PaymentAtProvider(PaymentRecord):
                 raise Invalid(answer.refused.detail, code="payment.evidence_refused")
         done = commands.evidence_submitted(self._state, dispute.ref, actor=actor, at=workflow.now())
         await self._record([done], command_id=command_id, actor=actor)
-        self._look_wanted = True
+        self._refresh_wanted = True
 
     async def _commanded(
         self,

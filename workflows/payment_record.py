@@ -52,7 +52,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         self._events: list[str] = list(start.events)
         self._lookups = 0
         self._polls = 0
-        self._look_wanted = start.look
+        self._refresh_wanted = start.look
         # In which order what is due comes; None for as long as the order of before has not differed.
         self._order: Order | None = None
         self._tried = News()
@@ -122,17 +122,23 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         return payment.version > 1 and payment.status is not PaymentStatus.CREATED and not fulfilment_due(payment)
 
     def _progress(self) -> tuple[int, int, bool, bool]:
-        return self._state.version, len(self._events), self._look_wanted, self._question is not None
+        return self._state.version, len(self._events), self._refresh_wanted, self._question is not None
 
     def _has_answer(self) -> bool:
         return self._question is not None and self._question.task.done()
 
     def _news(self) -> tuple[int, int, bool, bool]:
-        return self._state.version, len(self._events), self._look_wanted, self._has_answer()
+        return self._state.version, len(self._events), self._refresh_wanted, self._has_answer()
 
     def _has_ended(self) -> bool:
         payment = self._state
-        if payment.version == 0 or awaits(payment) or self._events or self._look_wanted or self._question is not None:
+        if (
+            payment.version == 0
+            or awaits(payment)
+            or self._events
+            or self._refresh_wanted
+            or self._question is not None
+        ):
             return False
         return workflow.now() >= self._closes_at()
 
@@ -143,7 +149,7 @@ class PaymentRecord(Entity[PaymentInput, Payment, Outcome, Obey, PaymentCommandR
         return bool(self._events)
 
     def _carried(self) -> dict[str, object]:
-        return {"payment": None, "events": tuple(self._events), "look": self._look_wanted}
+        return {"payment": None, "events": tuple(self._events), "look": self._refresh_wanted}
 
     def _details(self) -> str:
         return details(self._state)

@@ -30,7 +30,7 @@ class PaymentRefunds(PaymentAtProvider):
         """Take an operator's word for what became of a refund, then look; the caller holds the lock."""
         if not self._state.has_done(command.command_id):
             await self._apply(command.command_id, partial(self._given_up, command), command.actor)
-            self._look_wanted = True
+            self._refresh_wanted = True
 
     def _requested(self, command: RefundPayment, payment: Payment, now: datetime) -> Outcome:
         return commands.refund(
@@ -88,4 +88,4 @@ class PaymentRefunds(PaymentAtProvider):
             accepted = refund_accepted(self._state, refund.refund_id, answer.snapshot)
             if accepted is not None:
                 await self._record([numbered(accepted, workflow.now())])
-            await self._look()
+            await self._refresh()

@@ -45,7 +45,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
     def _seen(self, *, woken: bool = False) -> News:
         return replace(
             self._tried,
-            told=bool(self._events) or self._look_wanted,
+            told=bool(self._events) or self._refresh_wanted,
             woken=woken,
             asked=self._question is not None and not self._question.task.done(),
             answered=self._has_answer(),
@@ -75,15 +75,15 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             case Step.SUBMIT_REFUNDS:
                 await self._submit_refunds()
             case Step.LOOK:
-                await self._look()
+                await self._refresh()
             case Step.FULFIL:
                 await self._fulfil()
             case Step.END_TIME:
                 await self._end_time()
             case Step.REFUND_AND_LOOK:
                 await self._submit_refunds()
-                if self._events or self._look_wanted:
-                    await self._look()
+                if self._events or self._refresh_wanted:
+                    await self._refresh()
             case Step.FUND_ESCROW | Step.FREEZE_ESCROW:
                 await self._take_word(await self._word_of_escrow(step))
 
@@ -104,7 +104,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             held = {step: until for step, until in self._tried.held.items() if until > wait.until}
             if wait.why == POLL:
                 self._polls += 1
-                self._look_wanted = self._state.ref is not None
+                self._refresh_wanted = self._state.ref is not None
         self._tried = replace(self._tried, held=held)
 
     async def _end_time(self) -> None:
@@ -115,4 +115,4 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
                 await self._fulfil(in_part=True)
             return
         await self._record([over])
-        await self._look()
+        await self._refresh()

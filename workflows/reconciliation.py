@@ -92,12 +92,12 @@ class ReconciliationWorkflow:
 
     async def _let_payments_look(self, start: ReconciliationInput) -> None:
         """Have payments ask their provider where that may settle what differs, and wait for them."""
-        told = await workflow.execute_activity_method(
+        unsettled = await workflow.execute_activity_method(
             ReconciliationActivities.tell_payments,
             self._step(start),
             **regular_activity("tell payments to look", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
-        left = told.movements
+        left = unsettled.movements
         for pause in PAUSES:
             if not left:
                 break

@@ -27,7 +27,7 @@ from dev.stack.migrate import migrate
 from dev.stack.postgres import Postgres, database_url, find_binaries, wait_until_ready
 from dev.stack.process import Process
 from domain.accounts import Account, AccountKind, platform
-from ledger.gateway import Ledger, Posting
+from ledger.gateway import Ledger, NewTransfer
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
@@ -57,8 +57,10 @@ SELECT ledger.post('bench:' || :k, 'bench', {zero} + :s * 256, {hot}, 1, NULL, '
 
 
 def account(number: int) -> Account:
-    """One of the ordinary accounts, with a floor."""
-    return Account(path=f"bench/{number}", asset="CREDIT", org_id="org_bench", kind=AccountKind.LIABILITY, floor=0)
+    """One of the ordinary accounts, with a minimum balance."""
+    return Account(
+        path=f"bench/{number}", asset="CREDIT", org_id="org_bench", kind=AccountKind.LIABILITY, minimum_balance_minor=0
+    )
 
 
 class Server:
@@ -92,10 +94,10 @@ class Server:
         await self._pgbench(TPCB, "-i", "-q", "-s", str(TPCB_SCALE))
         connection = await asyncpg.connect(self.url("bursar_platform", BOOKS))
         ledger = Ledger(connection)
-        postings = [Posting(f"fund:{n}", HOT, account(n), 10**12) for n in range(1, ACCOUNTS + 1)]
+        transfers = [NewTransfer(f"fund:{n}", HOT, account(n), 10**12) for n in range(1, ACCOUNTS + 1)]
         await connection.fetch("SELECT ledger.open_account($1, $2, NULL, $3, NULL, $4::smallint)", *_opening(HOT))
-        for part in _batched(postings, BATCH):
-            await ledger.post_batch(kind="fund", postings=part, effective_at=NOW)
+        for part in _batched(transfers, BATCH):
+            await ledger.post_batch(kind="fund", transfers=part, effective_at=NOW)
         await connection.close()
         owner = await asyncpg.connect(self.url("postgres", BOOKS))
         self.zero = await owner.fetchval("SELECT min(id) - 256 FROM ledger.accounts WHERE org_id = 'org_bench'")
@@ -134,12 +136,12 @@ class Server:
         connection = await asyncpg.connect(self.url("bursar_platform", BOOKS))
         ledger, run, posted = Ledger(connection), secrets.token_hex(8), 0
         accounts = [account(n) for n in range(1, ACCOUNTS + 1)]
-        await ledger.post_batch(kind="bench", postings=_set(accounts, run, 0)[:1], effective_at=NOW)
+        await ledger.post_batch(kind="bench", transfers=_set(accounts, run, 0)[:1], effective_at=NOW)
         sets = [_set(accounts, run, number) for number in range(1, 30 * SECONDS)]
         began = time.monotonic()
-        for postings in sets:
-            await ledger.post_batch(kind="bench", postings=postings, effective_at=NOW)
-            posted += len(postings)
+        for transfers in sets:
+            await ledger.post_batch(kind="bench", transfers=transfers, effective_at=NOW)
+            posted += len(transfers)
             if time.monotonic() - began >= SECONDS:
                 break
         rate = posted / (time.monotonic() - began)
@@ -162,16 +164,16 @@ def _opening(of: Account) -> tuple[str, str, str, int]:
     return of.path, of.asset, of.kind.value, of.stripes
 
 
-def _batched(items: list[Posting], size: int) -> list[list[Posting]]:
+def _batched(items: list[NewTransfer], size: int) -> list[list[NewTransfer]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _set(accounts: list[Account], run: str, number: int) -> list[Posting]:
+def _set(accounts: list[Account], run: str, number: int) -> list[NewTransfer]:
     """One batch: sources and destinations spread over all accounts."""
     size, step = len(accounts), 7919
     start = number * BATCH * step
     return [
-        Posting(
+        NewTransfer(
             f"{run}:{number}:{n}",
             accounts[(start + n * step) % size],
             accounts[(start + n * step + 17 + n) % size],

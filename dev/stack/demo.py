@@ -79,33 +79,35 @@ class EscrowStories:
         self._expect_balances(before, after, stories)
 
     async def _story(self, story: Story) -> None:
-        told, agent = self._narrator, self._running.ids["agent"]
-        contract = await told.post("client", "/contracts", {**story.contract, "agent_id": agent})
-        told.say(f"   {contract['title']}, for {contract['price']} {contract['currency']} ({contract['id']})")
-        told.expect(f"{story.title}: terms outside of the listing", tuple(contract["outside_listing"]), story.outside)
+        narrator, agent = self._narrator, self._running.ids["agent"]
+        contract = await narrator.post("client", "/contracts", {**story.contract, "agent_id": agent})
+        narrator.say(f"   {contract['title']}, for {contract['price']} {contract['currency']} ({contract['id']})")
+        narrator.expect(
+            f"{story.title}: terms outside of the listing", tuple(contract["outside_listing"]), story.outside
+        )
         if contract["status"] == "proposed":
             await self._agree(contract)
-        escrow = await told.post("client", "/escrows", {"contract_id": contract["id"]})
+        escrow = await narrator.post("client", "/escrows", {"contract_id": contract["id"]})
         for act in story.acts:
-            escrow = await told.post(act.role, f"/escrows/{escrow['id']}/{act.path}", act.body)
-            told.say(f"   {act.words:<44} {escrow['status']:<10} {_held(escrow)}")
-            told.expect(f"{story.title}: status after “{act.words}”", escrow["status"], act.status)
+            escrow = await narrator.post(act.role, f"/escrows/{escrow['id']}/{act.path}", act.body)
+            narrator.say(f"   {act.words:<44} {escrow['status']:<10} {_held(escrow)}")
+            narrator.expect(f"{story.title}: status after “{act.words}”", escrow["status"], act.status)
         shown = {name: escrow[f"{name}_amount"] for name in ("funded", "released", "refunded", "commission")}
-        told.say("   " + " · ".join(f"{name} {value}" for name, value in shown.items()))
+        narrator.say("   " + " · ".join(f"{name} {value}" for name, value in shown.items()))
         for name, value in story.amounts.items():
-            told.expect(f"{story.title}: {name}", shown[name], value)
+            narrator.expect(f"{story.title}: {name}", shown[name], value)
         parts = sum(Decimal(shown[name]) for name in ("released", "refunded", "commission"))
-        told.expect(f"{story.title}: released + refunded + commission", parts, Decimal(shown["funded"]))
+        narrator.expect(f"{story.title}: released + refunded + commission", parts, Decimal(shown["funded"]))
         await self._timeline(escrow)
 
     async def _agree(self, contract: dict[str, Any]) -> None:
         """Show that a proposal gets no escrow, and have the agent accept it."""
-        told, terms = self._narrator, " and ".join(contract["outside_listing"])
-        await told.be_refused("client", "/escrows", {"contract_id": contract["id"]}, "contract.not_accepted")
-        told.say(f"   {terms} are outside of the agent's listing: a proposal, which gets no escrow")
-        accepted = await told.post("agent", f"/contracts/{contract['id']}/acceptance")
-        told.say(f"   {'the agent accepts':<44} {accepted['status']}")
-        told.expect("status after the agent accepted", accepted["status"], "accepted")
+        narrator, terms = self._narrator, " and ".join(contract["outside_listing"])
+        await narrator.be_refused("client", "/escrows", {"contract_id": contract["id"]}, "contract.not_accepted")
+        narrator.say(f"   {terms} are outside of the agent's listing: a proposal, which gets no escrow")
+        accepted = await narrator.post("agent", f"/contracts/{contract['id']}/acceptance")
+        narrator.say(f"   {'the agent accepts':<44} {accepted['status']}")
+        narrator.expect("status after the agent accepted", accepted["status"], "accepted")
 
     async def _timeline(self, escrow: dict[str, Any]) -> None:
         timeline = await self._narrator.get("client", f"/escrows/{escrow['id']}/timeline")

@@ -108,13 +108,13 @@ class CryptoProvider:
 
     async def retrieve(self, ref: str) -> Snapshot:
         """Look at the chain, keep what became final, and return the payment as it stands."""
-        return self._snapshot(*await self._look(await self._record(ref)))
+        return self._snapshot(*await self._refresh(await self._record(ref)))
 
     async def find(self, payment: CreatePayment, *, idempotency_key: str) -> Snapshot | None:
         """Return the payment when it was given a place."""
         del idempotency_key
         record = await self._book.get(payment.payment_id)
-        return None if record is None else self._snapshot(*await self._look(record))
+        return None if record is None else self._snapshot(*await self._refresh(record))
 
     async def confirm(self, ref: str, method_ref: str | None, *, idempotency_key: str) -> Snapshot:
         """Look whether the payer has sent the coins; nothing else can be done for them."""
@@ -129,7 +129,7 @@ class CryptoProvider:
     async def cancel(self, ref: str, *, idempotency_key: str) -> Snapshot:
         """Stop waiting for the payment unless something was sent; what still arrives is not lost."""
         del idempotency_key
-        record, view = await self._look(await self._record(ref))
+        record, view = await self._refresh(await self._record(ref))
         if not record.receipts and not pending(record, view):
             await self._book.cancel(ref, self._clock())
             record = await self._record(ref)
@@ -223,7 +223,7 @@ class CryptoProvider:
             raise ProviderNotFound("There is no such payment.")
         return record
 
-    async def _look(self, record: DepositRecord) -> tuple[DepositRecord, ChainView]:
+    async def _refresh(self, record: DepositRecord) -> tuple[DepositRecord, ChainView]:
         """Bring the record up to date with the chain. Each step is kept, so a look that breaks off was not in vain."""
         record, view = await self._step(record)
         while not view.complete:

@@ -13,7 +13,7 @@ from domain.invoice import WrongInvoiceState, changed
 from domain.payment import booking, commands
 from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome
-from ledger.gateway import Ledger, Leg
+from ledger.gateway import Ledger, Posting
 from models.organization import Organization
 from repositories import debt
 from repositories import invoice as invoices
@@ -66,12 +66,12 @@ async def test_pitfall_05_who_withdraws_an_invoice_waits_for_its_payment_and_is_
         await somebody_waits(database)
         await invoices.write_standing(session, invoice.row.id, payment_id, org_id, standing, NOW)
         paid = booking.paid_on_invoice(made.terms, 1000)
-        legs = [
-            Leg(source=source, destination=destination, amount_minor=amount) for source, destination, amount in paid
+        postings = [
+            Posting(source=source, destination=destination, amount_minor=amount) for source, destination, amount in paid
         ]
         ledger = Ledger(await driver_connection(session))
-        await ledger.post_legs(
-            key=new_id("key"), kind="payment.invoice_paid", legs=legs, reference=payment_id, effective_at=NOW
+        await ledger.post_compound(
+            key=new_id("key"), kind="payment.invoice_paid", postings=postings, reference=payment_id, effective_at=NOW
         )
     with pytest.raises(WrongInvoiceState):
         await task

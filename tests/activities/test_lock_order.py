@@ -74,7 +74,7 @@ async def test_pitfall_33_news_that_wait_for_what_an_organization_owes_keep_no_s
     assert balances == [0, -40_000_000]
 
 
-async def test_what_a_seizure_takes_is_locked_before_it_is_counted(
+async def test_what_a_clawback_takes_is_locked_before_it_is_counted(
     alone: Database, fresh_database_urls: DatabaseUrls
 ) -> None:
     org = new_id("org")

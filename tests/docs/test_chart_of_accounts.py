@@ -34,4 +34,4 @@ def test_every_account_is_listed_with_its_kind_floor_and_stripes() -> None:
         re.sub(r"\{(currency|asset)\}", "USD", path): (kind, None if floor == "none" else int(floor), int(stripes))
         for path, kind, floor, stripes in re.findall(r"^\| `(.+?)` \| [^|]+ \| (\w+) \| (\w+) \| (\d+) \|$", PAGE, re.M)
     }
-    assert listed == {a.path: (a.kind.value, a.floor, a.stripes) for a in every_account()}
+    assert listed == {a.path: (a.kind.value, a.minimum_balance_minor, a.stripes) for a in every_account()}

@@ -20,9 +20,9 @@ from domain.reconciliation import (
     corrections,
     covered_until,
     describe,
-    legs,
     listed_until,
     nightly_window,
+    postings,
 )
 from tests.support.reconciliation import DAY, NIGHT, NOON, movement
 
@@ -161,7 +161,7 @@ def test_differences_explain_the_gap_between_both_sides_to_the_cent(pairs):
 def test_correction_moves_the_clearing_account_by_the_gap(pair):
     moved = dict[str, int]()
     for correction in corrections(compared(pair)):
-        for source, destination, amount in legs("stripe", correction):
+        for source, destination, amount in postings("stripe", correction):
             assert amount > 0
             for account, sign in ((source, 1), (destination, -1)):
                 if account.path == "provider/stripe/clearing":

@@ -33,7 +33,9 @@ def test_chart_writes_the_paths_of_the_design() -> None:
     ]
     for account in chart:
         belongs_to_a_tenant = account.org_id is not None
-        assert (account.floor, account.stripes) == ((0, 1) if belongs_to_a_tenant else (None, accounts.HOT_STRIPES))
+        assert (account.minimum_balance_minor, account.stripes) == (
+            (0, 1) if belongs_to_a_tenant else (None, accounts.HOT_STRIPES)
+        )
 
 
 @pytest.mark.parametrize("asset", ["CREDIT", "USD", "BTC"])
@@ -52,7 +54,7 @@ def test_unknown_asset_and_striped_floor_are_refused() -> None:
     with pytest.raises(Invalid):
         accounts.org_cash("o", "XYZ")
     with pytest.raises(ValueError, match="striped"):
-        Account(path="x", asset="USD", org_id=None, kind=AccountKind.ASSET, floor=0, stripes=2)
+        Account(path="x", asset="USD", org_id=None, kind=AccountKind.ASSET, minimum_balance_minor=0, stripes=2)
 
 
 @given(amounts=st.lists(st.integers(-(10**15), 10**15)))

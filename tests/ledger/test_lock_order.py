@@ -10,7 +10,7 @@ import pytest
 
 from domain.accounts import Account
 from domain.errors import InsufficientFunds
-from ledger.gateway import Ledger, Leg, Posting
+from ledger.gateway import Ledger, NewTransfer, Posting
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
 from tests.support.locks import stripes_that_are_locked
@@ -28,15 +28,15 @@ def post(source: Account, destination: Account, amount_minor: int = 1) -> Call:
     )
 
 
-def legs(*moved: tuple[Account, Account]) -> Call:
-    return lambda ledger: ledger.post_legs(
-        key=fresh("k"), kind="t", legs=[Leg(*ends, amount_minor=1) for ends in moved], effective_at=NOW
+def postings(*moved: tuple[Account, Account]) -> Call:
+    return lambda ledger: ledger.post_compound(
+        key=fresh("k"), kind="t", postings=[Posting(*ends, amount_minor=1) for ends in moved], effective_at=NOW
     )
 
 
 def batch(*moved: tuple[Account, Account]) -> Call:
     return lambda ledger: ledger.post_batch(
-        kind="t", postings=[Posting(fresh("k"), *ends, 1) for ends in moved], effective_at=NOW
+        kind="t", transfers=[NewTransfer(fresh("k"), *ends, 1) for ends in moved], effective_at=NOW
     )
 
 
@@ -77,7 +77,7 @@ async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
     calls: dict[str, Call] = {
         "out": post(busy, COMMISSION),
         "in": post(COMMISSION, busy),
-        "legs": legs((busy, COMMISSION), (ISSUANCE, busy)),
+        "legs": postings((busy, COMMISSION), (ISSUANCE, busy)),
         "batch": batch((other, COMMISSION), (busy, COMMISSION)),
         "capture": lambda ledger: ledger.capture(
             key=fresh("c"), hold_id=held.hold_id, amount_minor=5, destination=COMMISSION, effective_at=NOW
@@ -100,13 +100,13 @@ async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
 async def test_pitfall_33_transactions_that_lock_their_balances_first_never_deadlock(
     quiet: tuple[Books, asyncpg.Connection],
 ) -> None:
-    """Random sequences of random postings over few accounts, striped ones among them, some opened on the way."""
+    """Random sequences of random transfers over few accounts, striped ones among them, some opened on the way."""
     books, owner = quiet
     print(f"BURSAR_TEST_SEED={SEED}")
     choose = random.Random(SEED)
     orgs = [await books.org(10_000) for _ in range(4)]
     pool = [*orgs, COMMISSION, ISSUANCE]
-    makes: list[Callable[..., Call]] = [lambda ends: post(*ends), legs, batch]
+    makes: list[Callable[..., Call]] = [lambda ends: post(*ends), postings, batch]
 
     def sequence() -> list[tuple[Call, set[Account]]]:
         steps: list[tuple[Call, set[Account]]] = []

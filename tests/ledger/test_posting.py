@@ -13,7 +13,7 @@ from domain import accounts
 from domain.accounts import HOT_STRIPES
 from domain.errors import IdempotencyConflict, InsufficientFunds, Invalid
 from domain.money import allocate
-from ledger.gateway import MAX_BATCH, Balance, Leg, Posting
+from ledger.gateway import MAX_BATCH, Balance, NewTransfer, Posting
 from ledger.stripes import use_stripes
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
@@ -97,13 +97,13 @@ async def refused_for(books: Books, payer: accounts.Account, org_id: str | None)
     given: dict[str, Any] = {"kind": "t", "effective_at": NOW, "org_id": org_id}
     moved = {"source": payer, "destination": COMMISSION, "amount_minor": 60_000_000}
     halves = [30_000_000, 30_000_000]
-    legs = [Leg(payer, COMMISSION, amount) for amount in halves]
-    postings = [Posting(fresh("k"), payer, COMMISSION, amount) for amount in halves]
+    postings = [Posting(payer, COMMISSION, amount) for amount in halves]
+    transfers = [NewTransfer(fresh("k"), payer, COMMISSION, amount) for amount in halves]
     refusals = []
     for call in (
         books.ledger.post(key=fresh("k"), **moved, **given),
-        books.ledger.post_legs(key=fresh("k"), legs=legs, **given),
-        books.ledger.post_batch(postings=postings, **given),
+        books.ledger.post_compound(key=fresh("k"), postings=postings, **given),
+        books.ledger.post_batch(transfers=transfers, **given),
     ):
         with pytest.raises(InsufficientFunds) as refused:
             await call
@@ -173,7 +173,7 @@ async def test_transfer_to_itself_or_to_another_asset_is_invalid(books: Books) -
             )
         with pytest.raises(Invalid):
             await books.ledger.post_batch(
-                kind="t", postings=[Posting(fresh("k"), payer, destination, 1)], effective_at=NOW
+                kind="t", transfers=[NewTransfer(fresh("k"), payer, destination, 1)], effective_at=NOW
             )
     assert (await books.ledger.balance(payer)).posted_minor == 10
 
@@ -191,22 +191,22 @@ async def test_account_reopened_with_another_owner_is_invalid(books: Books) -> N
 
 async def test_legs_of_one_transfer_land_together_or_not_at_all(books: Books) -> None:
     escrow, payee = await books.org(100), await books.org()
-    legs = [Leg(escrow, payee, 95), Leg(escrow, COMMISSION, 5)]
+    postings = [Posting(escrow, payee, 95), Posting(escrow, COMMISSION, 5)]
     before = (await books.ledger.balance(COMMISSION)).posted_minor
     key = fresh("k")
-    first = await books.ledger.post_legs(key=key, kind="release", legs=legs, effective_at=NOW)
-    again = await books.ledger.post_legs(key=key, kind="release", legs=legs, effective_at=NOW)
+    first = await books.ledger.post_compound(key=key, kind="release", postings=postings, effective_at=NOW)
+    again = await books.ledger.post_compound(key=key, kind="release", postings=postings, effective_at=NOW)
     assert (first.replayed, again.replayed, again.transfer_id) == (False, True, first.transfer_id)
     assert (await books.ledger.balance(escrow)).posted_minor == 0
     assert (await books.ledger.balance(COMMISSION)).posted_minor == before + 5
     with pytest.raises(IdempotencyConflict):
-        await books.ledger.post_legs(key=key, kind="release", legs=legs[::-1], effective_at=NOW)
+        await books.ledger.post_compound(key=key, kind="release", postings=postings[::-1], effective_at=NOW)
     await books.issue(escrow, 99)
     with pytest.raises(InsufficientFunds):
-        await books.ledger.post_legs(key=fresh("k"), kind="release", legs=legs, effective_at=NOW)
+        await books.ledger.post_compound(key=fresh("k"), kind="release", postings=postings, effective_at=NOW)
     assert (await books.ledger.balance(payee)).posted_minor == 95
     with pytest.raises(Invalid):
-        await books.ledger.post_legs(key=fresh("k"), kind="release", legs=[], effective_at=NOW)
+        await books.ledger.post_compound(key=fresh("k"), kind="release", postings=[], effective_at=NOW)
 
 
 async def test_single_leg_and_single_posting_are_the_same_request(books: Books) -> None:
@@ -214,10 +214,12 @@ async def test_single_leg_and_single_posting_are_the_same_request(books: Books) 
     single = await books.ledger.post(
         key=key, kind="t", source=payer, destination=payee, amount_minor=4, effective_at=NOW
     )
-    legs = await books.ledger.post_legs(key=key, kind="t", legs=[Leg(payer, payee, 4)], effective_at=NOW)
-    [batch] = await books.ledger.post_batch(kind="t", postings=[Posting(key, payer, payee, 4)], effective_at=NOW)
-    assert legs == batch
-    assert (legs.transfer_id, legs.replayed) == (single.transfer_id, True)
+    postings = await books.ledger.post_compound(
+        key=key, kind="t", postings=[Posting(payer, payee, 4)], effective_at=NOW
+    )
+    [batch] = await books.ledger.post_batch(kind="t", transfers=[NewTransfer(key, payer, payee, 4)], effective_at=NOW)
+    assert postings == batch
+    assert (postings.transfer_id, postings.replayed) == (single.transfer_id, True)
 
 
 MOVES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 40)), min_size=1, max_size=25)
@@ -256,12 +258,12 @@ async def test_batch_equals_posting_one_by_one(books: Books, moves: list[tuple[i
         await transaction.rollback()
     else:
         await transaction.commit()
-    postings = [Posting(fresh("k"), batched[s], batched[d], amount) for s, d, amount in moves]
+    transfers = [NewTransfer(fresh("k"), batched[s], batched[d], amount) for s, d, amount in moves]
     if refused:
         with pytest.raises(InsufficientFunds):
-            await books.ledger.post_batch(kind="t", postings=postings, effective_at=NOW)
+            await books.ledger.post_batch(kind="t", transfers=transfers, effective_at=NOW)
     else:
-        await books.ledger.post_batch(kind="t", postings=postings, effective_at=NOW)
+        await books.ledger.post_batch(kind="t", transfers=transfers, effective_at=NOW)
     assert await _history(connection, singles[:3]) == await _history(connection, batched[:3])
 
 
@@ -284,8 +286,8 @@ async def test_batch_replays_known_keys_and_posts_the_rest(books: Books) -> None
     known = await books.ledger.post(
         key=keys[1], kind="t", source=payer, destination=payee, amount_minor=2, effective_at=NOW
     )
-    postings = [Posting(key, payer, payee, amount) for key, amount in zip(keys, (1, 2, 3), strict=True)]
-    result = await books.ledger.post_batch(kind="t", postings=[*postings, postings[0]], effective_at=NOW)
+    transfers = [NewTransfer(key, payer, payee, amount) for key, amount in zip(keys, (1, 2, 3), strict=True)]
+    result = await books.ledger.post_batch(kind="t", transfers=[*transfers, transfers[0]], effective_at=NOW)
     assert [posted.replayed for posted in result] == [False, True, False, True]
     assert result[1].transfer_id == known.transfer_id
     assert result[3].transfer_id == result[0].transfer_id
@@ -293,29 +295,29 @@ async def test_batch_replays_known_keys_and_posts_the_rest(books: Books) -> None
     with pytest.raises(IdempotencyConflict):
         await books.ledger.post_batch(
             kind="t",
-            postings=[Posting(fresh("k"), payer, payee, 1), Posting(keys[0], payer, payee, 9)],
+            transfers=[NewTransfer(fresh("k"), payer, payee, 1), NewTransfer(keys[0], payer, payee, 9)],
             effective_at=NOW,
         )
     assert (await books.ledger.balance(payee)).posted_minor == 6
-    assert await books.ledger.post_batch(kind="t", postings=[], effective_at=NOW) == []
+    assert await books.ledger.post_batch(kind="t", transfers=[], effective_at=NOW) == []
     with pytest.raises(Invalid):
-        await books.ledger.post_batch(kind="t", postings=postings * MAX_BATCH, effective_at=NOW)
+        await books.ledger.post_batch(kind="t", transfers=transfers * MAX_BATCH, effective_at=NOW)
 
 
 async def test_overlapping_batches_at_once_lose_nothing(books: Books) -> None:
     orgs = [await books.org(1000) for _ in range(4)]
-    postings = [Posting(fresh("k"), orgs[n % 4], orgs[(n + 1 + n // 4 % 3) % 4], 1 + n % 7) for n in range(60)]
+    transfers = [NewTransfer(fresh("k"), orgs[n % 4], orgs[(n + 1 + n // 4 % 3) % 4], 1 + n % 7) for n in range(60)]
 
     def batch(number: int):
-        own = [p for i, p in enumerate(postings) if i % 4 != number % 4]
-        return lambda ledger: ledger.post_batch(kind="t", postings=own if number % 2 else own[::-1], effective_at=NOW)
+        own = [p for i, p in enumerate(transfers) if i % 4 != number % 4]
+        return lambda ledger: ledger.post_batch(kind="t", transfers=own if number % 2 else own[::-1], effective_at=NOW)
 
     results = await books.at_once(*(batch(number) for number in range(8)))
     assert not [result for result in results if isinstance(result, Exception)]
     fresh_ids = [posted.transfer_id for result in results for posted in result if not posted.replayed]
-    assert len(fresh_ids) == len(set(fresh_ids)) == len(postings)
+    assert len(fresh_ids) == len(set(fresh_ids)) == len(transfers)
     for org in orgs:
-        moved = sum(p.amount_minor * ((p.destination == org) - (p.source == org)) for p in postings)
+        moved = sum(p.amount_minor * ((p.destination == org) - (p.source == org)) for p in transfers)
         assert (await books.ledger.balance(org)).posted_minor == 1000 + moved
     await books.assert_proven()
 
@@ -400,8 +402,8 @@ async def test_account_opened_by_all_clients_at_once_is_one_account(books: Books
 async def test_split_by_largest_remainder_empties_the_source(books: Books, total: int, weights: list[int]) -> None:
     source = await books.org(total)
     parts = [(await books.org(), part) for part in allocate(total, weights) if part]
-    await books.ledger.post_legs(
-        key=fresh("k"), kind="split", legs=[Leg(source, payee, part) for payee, part in parts], effective_at=NOW
+    await books.ledger.post_compound(
+        key=fresh("k"), kind="split", postings=[Posting(source, payee, part) for payee, part in parts], effective_at=NOW
     )
     assert (await books.ledger.balance(source)).posted_minor == 0
     assert sum([(await books.ledger.balance(payee)).posted_minor for payee, _ in parts]) == total
@@ -416,10 +418,10 @@ async def test_opposite_transfers_at_once_never_deadlock(books: Books) -> None:
             return lambda ledger: ledger.post(
                 key=fresh("k"), kind="t", source=source, destination=destination, amount_minor=1, effective_at=NOW
             )
-        return lambda ledger: ledger.post_legs(
+        return lambda ledger: ledger.post_compound(
             key=fresh("k"),
             kind="t",
-            legs=[Leg(source, destination, 1), Leg(destination, source, 1)],
+            postings=[Posting(source, destination, 1), Posting(destination, source, 1)],
             effective_at=NOW,
         )
 

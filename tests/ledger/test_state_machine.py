@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from commands.verify import verify
 from domain.accounts import Account, org_credits
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
-from ledger.gateway import Held, Posted, Posting
+from ledger.gateway import Held, NewTransfer, Posted
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books
 
@@ -92,7 +92,7 @@ class BooksMachine(RuleBasedStateMachine):
 
     @rule(moves=st.lists(st.tuples(ORGS, st.integers(0, 3), AMOUNTS, st.integers(1, 3)), min_size=1, max_size=8))
     def post_at_once(self, moves: list[tuple[int, int, int, int]]) -> None:
-        """Several postings at the same time, some of them sent more than once under their key."""
+        """Several transfers at the same time, some of them sent more than once under their key."""
         calls, plan = [], []
         for source, destination, amount, times in moves:
             if source == destination:
@@ -144,7 +144,7 @@ class BooksMachine(RuleBasedStateMachine):
     @rule(moves=st.lists(st.tuples(ORGS, st.integers(0, 3), AMOUNTS), min_size=1, max_size=10))
     def post_batch(self, moves: list[tuple[int, int, int]]) -> None:
         moves = [move for move in moves if move[0] != move[1]]
-        postings = [Posting(fresh("k"), self.account(s), self.account(d), amount) for s, d, amount in moves]
+        transfers = [NewTransfer(fresh("k"), self.account(s), self.account(d), amount) for s, d, amount in moves]
         running = self.model.posted[:]
         fits = True
         for source, destination, amount in moves:
@@ -153,13 +153,13 @@ class BooksMachine(RuleBasedStateMachine):
             if destination < 3:
                 running[destination] += amount
         [result] = self.wait(
-            self.books.at_once(lambda ledger: ledger.post_batch(kind="t", postings=postings, effective_at=NOW))
+            self.books.at_once(lambda ledger: ledger.post_batch(kind="t", transfers=transfers, effective_at=NOW))
         )
         assert isinstance(result, list) == fits
         if isinstance(result, DomainError):
             assert isinstance(result, InsufficientFunds)
             return
-        for posting, posted, move in zip(postings, result, moves, strict=True):
+        for posting, posted, move in zip(transfers, result, moves, strict=True):
             self.model.move(*move)
             self.model.done[posting.key] = (*move, posted)
 

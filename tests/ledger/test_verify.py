@@ -10,7 +10,7 @@ import pytest
 from commands.verify import verify
 from domain import accounts
 from ledger import guards
-from ledger.gateway import Ledger, Leg
+from ledger.gateway import Ledger, Posting
 from manage import main
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
@@ -263,8 +263,11 @@ async def small_books(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]
     """A database of its own with every kind of movement in it."""
     async with open_books(fresh_database_urls.platform, clients=1) as books:
         payer, payee = await books.org(100), await books.org(50)
-        await books.ledger.post_legs(
-            key=fresh("k"), kind="release", legs=[Leg(payer, payee, 10), Leg(payer, COMMISSION, 1)], effective_at=NOW
+        await books.ledger.post_compound(
+            key=fresh("k"),
+            kind="release",
+            postings=[Posting(payer, payee, 10), Posting(payer, COMMISSION, 1)],
+            effective_at=NOW,
         )
         held = [
             await books.ledger.hold(key=fresh("h"), account=payer, amount_minor=8, expires_at=LATER, held_at=NOW)
@@ -294,8 +297,11 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
     await books.ledger.post(
         key=fresh("k"), kind="fund", source=holder, destination=escrow, amount_minor=30, effective_at=NOW
     )
-    released = await books.ledger.post_legs(
-        key=fresh("k"), kind="release", legs=[Leg(escrow, earnings, 9), Leg(escrow, COMMISSION, 1)], effective_at=NOW
+    released = await books.ledger.post_compound(
+        key=fresh("k"),
+        kind="release",
+        postings=[Posting(escrow, earnings, 9), Posting(escrow, COMMISSION, 1)],
+        effective_at=NOW,
     )
     granted = await books.issue(lucky, 50)
     owner = await asyncpg.connect(url)
@@ -425,10 +431,14 @@ async def test_books_are_right_while_they_are_written(small_books: Books, fresh_
         async def write(ledger: Ledger, number: int) -> None:
             while not proven.is_set():
                 source, destination = orgs[number % 3], orgs[(number + 1) % 3]
-                await ledger.post_legs(
+                await ledger.post_compound(
                     key=fresh("k"),
                     kind="t",
-                    legs=[Leg(source, destination, 1), Leg(destination, COMMISSION, 1), Leg(COMMISSION, source, 1)],
+                    postings=[
+                        Posting(source, destination, 1),
+                        Posting(destination, COMMISSION, 1),
+                        Posting(COMMISSION, source, 1),
+                    ],
                     effective_at=NOW,
                 )
                 held = await ledger.hold(key=fresh("h"), account=source, amount_minor=1, expires_at=LATER, held_at=NOW)

@@ -8,7 +8,7 @@ import pytest
 
 from commands.verify import verify
 from domain import accounts
-from ledger.gateway import Leg, Posted
+from ledger.gateway import Posted, Posting
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
 from tests.support.books import NOW, Books, open_books
@@ -74,10 +74,10 @@ async def invoiced(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
         # The organization and the payment are not needed.
         await owner.execute("SET session_replication_role = replica")
         try:
-            issued = [await post(books, f"issue {number}", Leg(RECEIVABLE, REVENUE, 1000)) for number in (1, 2)]
-            withdrawn = await post(books, "withdraw", Leg(REVENUE, RECEIVABLE, 1000))
-            await post(books, "payment.received", Leg(CLEARING, OWN, 400))
-            await post(books, "payment.invoice_paid", Leg(OWN, RECEIVABLE, 400))
+            issued = [await post(books, f"issue {number}", Posting(RECEIVABLE, REVENUE, 1000)) for number in (1, 2)]
+            withdrawn = await post(books, "withdraw", Posting(REVENUE, RECEIVABLE, 1000))
+            await post(books, "payment.received", Posting(CLEARING, OWN, 400))
+            await post(books, "payment.invoice_paid", Posting(OWN, RECEIVABLE, 400))
             lines = json.dumps([{"description": "x", "quantity": 2, "unit_minor": 500}])
             for number, (status, paid, void) in enumerate((("open", 400, None), ("void", 0, withdrawn)), start=1):
                 await owner.execute(
@@ -99,8 +99,10 @@ async def invoiced(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
         yield books
 
 
-async def post(books: Books, kind: str, leg: Leg) -> Posted:
-    return await books.ledger.post_legs(key=kind, kind=kind, legs=[leg], reference="pay_1", effective_at=NOW)
+async def post(books: Books, kind: str, posting: Posting) -> Posted:
+    return await books.ledger.post_compound(
+        key=kind, kind=kind, postings=[posting], reference="pay_1", effective_at=NOW
+    )
 
 
 @pytest.mark.parametrize("name", DAMAGES)
@@ -111,7 +113,7 @@ async def test_damage_is_found_and_named(invoiced: Books, fresh_database_urls: D
 async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> None:
     other = accounts.org_receivable("org_other", "EUR")
     revenue = accounts.platform("revenue/invoices", "EUR")
-    await post(invoiced, "by hand", Leg(other, revenue, 7))
+    await post(invoiced, "by hand", Posting(other, revenue, 7))
     report = await verify(invoiced.connections[0])
     [check] = [check for check in report.checks if check.violation_count]
     assert check.violations == ("org_other EUR: due 0, receivable 7",)

@@ -13,7 +13,7 @@ import pytest
 
 from domain.accounts import Account, platform
 from domain.errors import Conflict, DomainError, InsufficientFunds, Unavailable
-from ledger.gateway import Held, Ledger, Leg, Posted, Posting
+from ledger.gateway import Held, Ledger, NewTransfer, Posted, Posting
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
 
@@ -256,11 +256,14 @@ async def test_pitfall_19_calls_of_one_transaction_on_one_account_never_deadlock
             "capture": capture(held, 10, payee),
             "void": void(held),
             "expire": lambda ledger: ledger.expire_holds(now=long_ago + timedelta(hours=2)),
-            "legs": lambda ledger: ledger.post_legs(
-                key=key, kind="t", legs=[Leg(account, payee, 2), Leg(account, COMMISSION, 1)], effective_at=NOW
+            "legs": lambda ledger: ledger.post_compound(
+                key=key,
+                kind="t",
+                postings=[Posting(account, payee, 2), Posting(account, COMMISSION, 1)],
+                effective_at=NOW,
             ),
             "batch": lambda ledger: ledger.post_batch(
-                kind="t", postings=[Posting(key, account, payee, 3)], effective_at=NOW
+                kind="t", transfers=[NewTransfer(key, account, payee, 3)], effective_at=NOW
             ),
             "post": post(account, payee, 3, key),
         }

@@ -7,13 +7,13 @@ from sqlalchemy import text
 
 from dev.stack.postgres import Postgres
 from domain import accounts
-from repositories.earnings import MOST_SEIZED, seizable
+from repositories.earnings import MOST_RECOVERED, recoverable
 from runtime.database import Database
 from tests.conftest import new_database
 
 pytestmark = pytest.mark.db
 
-ORG, AGENTS = "org_many", MOST_SEIZED + 1
+ORG, AGENTS = "org_many", MOST_RECOVERED + 1
 #: Each agent has earned as much as its number; the last one was paid by its own organization, too.
 FILL = """
 INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_many', 'Many', 'test', 'org');
@@ -38,11 +38,11 @@ async def many(cluster: Postgres) -> AsyncIterator[Database]:
         await database.close()
 
 
-async def test_a_seizure_takes_from_the_largest_accounts_of_many_and_from_own_work_first(many: Database) -> None:
+async def test_a_clawback_takes_from_the_largest_accounts_of_many_and_from_own_work_first(many: Database) -> None:
     async with many.platform() as session:
         assert await session.scalar(text("SELECT count(*) FROM ledger.accounts")) == AGENTS + 1
-        found = await seizable(session, ORG, "CREDIT", 10**12)
+        found = await recoverable(session, ORG, "CREDIT", 10**12)
     assert found[0] == accounts.agent_own_work(f"agt_{AGENTS}", "CREDIT", ORG)
     largest = [accounts.agent_earnings(f"agt_{number}", "CREDIT", ORG) for number in range(AGENTS, 2, -1)]
     assert found[1:] == largest
-    assert len(found) == MOST_SEIZED
+    assert len(found) == MOST_RECOVERED

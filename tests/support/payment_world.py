@@ -72,7 +72,7 @@ class Books:
                 for account, change in ((source, -amount), (destination, amount)):
                     key = (account.path, account.asset)
                     self.balances[key] = self.balances.get(key, 0) + change
-                    assert account.floor is None or self.balances[key] >= 0, (outcome.event, key)
+                    assert account.minimum_balance_minor is None or self.balances[key] >= 0, (outcome.event, key)
 
     def movements(self, payment: Payment, move: PaymentPosting) -> list[Transfer]:
         terms = payment.terms

@@ -11,8 +11,8 @@ from contracts import reconciliation as messages
 from contracts.base import Message
 from domain import accounts
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
-from domain.reconciliation import Correction, Window, legs
-from ledger.gateway import Ledger, Leg
+from domain.reconciliation import Correction, Window, postings
+from ledger.gateway import Ledger, Posting
 from models.payment import PaymentBalanceTransaction
 from providers.payments.base import PaymentProvider, ProviderRefused
 from providers.payments.registry import Providers
@@ -61,19 +61,19 @@ async def book(
             proceeds = accounts.platform("deferred_revenue", item.currency)
             corrections = accounts.platform("corrections", item.currency)
             moved = [
-                Leg(
+                Posting(
                     proceeds if source == corrections else source,
                     proceeds if destination == corrections else destination,
                     amount,
                 )
-                for source, destination, amount in legs(
+                for source, destination, amount in postings(
                     provider, Correction(item.currency, item.amount_minor, item.fee_minor or 0)
                 )
             ]
-            posted = await Ledger(await driver_connection(session)).post_legs(
+            posted = await Ledger(await driver_connection(session)).post_compound(
                 key=f"test:{provider}:{item.key}",
                 kind="test.movement",
-                legs=moved,
+                postings=moved,
                 effective_at=item.occurred_at,
             )
             await session.execute(

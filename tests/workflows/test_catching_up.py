@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contracts.catch_up import CatchUp, dated, take_version
+from contracts.catch_up import CatchUp, take_version, with_version
 from domain.errors import DomainError, WrongState
 from domain.escrow import commands as rules
 from domain.payment import commands as payment_rules
@@ -169,7 +169,7 @@ async def test_a_run_that_caught_up_looks_for_a_refund_before_it_asks_for_one(st
 
 
 def test_a_version_is_taken_out_of_a_refusal_once() -> None:
-    with pytest.raises(DomainError) as caught, dated(lambda: 7):
+    with pytest.raises(DomainError) as caught, with_version(lambda: 7):
         raise WrongState("no", extra={"state": "funded"})
     assert take_version(caught.value) == 7
     assert take_version(caught.value) is None

@@ -79,7 +79,7 @@ async def test_what_an_agent_earns_pays_the_debt_of_its_organization_first(stage
     assert (await job.state()).released_minor == 47_500_000
 
 
-async def test_seizures_and_releases_at_once_keep_every_unit_and_wait_for_nobody_for_ever(stage: Stage):
+async def test_clawbacks_and_releases_at_once_keep_every_unit_and_wait_for_nobody_for_ever(stage: Stage):
     first = await stage.award(balance=1000 * CREDITS)
     org = first.terms.payee_org_id
     owing = await paid(stage, org_id=org)

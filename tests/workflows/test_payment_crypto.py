@@ -169,7 +169,9 @@ async def test_a_late_payment_that_is_booked_needs_no_price_any_more(stage: Stag
     assert "rates" not in asked
 
 
-async def test_credits_for_coins_that_the_chain_took_back_are_seized_and_what_is_spent_is_owed(stage: Stage, chains):
+async def test_credits_for_coins_that_the_chain_took_back_are_clawed_back_and_what_is_spent_is_owed(
+    stage: Stage, chains
+):
     payer = await paying(stage, "ETH")
     await payer.mine(5)
     await payer.send(await payer.deposit(), payer.amount)

@@ -40,7 +40,7 @@ def require_within_floors(contract: Contract, settings: Settings) -> None:
     """Refuse terms that nobody can agree to on this platform.
 
     Raises:
-        Invalid: a period is shorter than its floor, or the default of a dispute is outside of its bounds.
+        Invalid: a period is shorter than its minimum, or the default of a dispute is outside of its bounds.
     """
     bounds = {term: Bounds(least=_seconds(settings, f"min_{term.value}")) for term in PERIODS}
     share = Term.DEFAULT_SHARE.value

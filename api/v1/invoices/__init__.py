@@ -1,1 +1,1 @@
-"""Invoices: issued and withdrawn by operators, read and paid by organizations."""
+"""Invoices: issued and voided by operators, read and paid by organizations."""

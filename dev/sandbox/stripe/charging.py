@@ -91,21 +91,21 @@ def decline(ctx: Context, charge: JSON, decline_code: str) -> None:
     payment_method = ctx.store.get("payment_method", charge["payment_method"])
     assert payment_method is not None
     card = cards.behind(payment_method)
-    told = cards.decline(card, decline_code)
+    decline = cards.decline(card, decline_code)
     is_blocked = decline_code == "fraudulent"
     charge |= {
         "status": "failed",
         "paid": False,
         "captured": False,
-        "failure_code": told.code,
-        "failure_message": told.message,
+        "failure_code": decline.code,
+        "failure_message": decline.message,
         "outcome": charge["outcome"]
         | {
-            "advice_code": told.advice,
+            "advice_code": decline.advice,
             "network_decline_code": "01" if card.type == "card" and not is_blocked else None,
             "network_status": "not_sent_to_network" if is_blocked else "declined_by_network",
             "reason": "highest_risk_level" if is_blocked else decline_code,
-            "seller_message": told.message,
+            "seller_message": decline.message,
             "type": "blocked" if is_blocked else "issuer_declined",
         },
     }
@@ -135,9 +135,9 @@ def capture(ctx: Context, charge: JSON, amount: int, *, book_later: bool = False
 
 def declined(charge: JSON, payment_method: JSON, **extra: Any) -> Refusal:
     """Return the error that tells a caller of a failed charge; what was stored of it is kept."""
-    told = charge["outcome"]
-    reason = "fraudulent" if told["type"] == "blocked" else told["reason"]
-    more = {"advice_code": told["advice_code"], "charge": charge["id"], "payment_method": payment_method, **extra}
+    outcome = charge["outcome"]
+    reason = "fraudulent" if outcome["type"] == "blocked" else outcome["reason"]
+    more = {"advice_code": outcome["advice_code"], "charge": charge["id"], "payment_method": payment_method, **extra}
     return Refusal(
         402,
         "card_error",

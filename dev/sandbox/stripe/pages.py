@@ -227,11 +227,11 @@ def _transfer(ctx: Context, id: str) -> Response:
     if intent is None or not intents.waits_for_transfer(intent):
         return _gone()
     shown = intent["next_action"]["display_bank_transfer_instructions"]
-    told = [("Reference", shown["reference"])] if shown["reference"] else []
+    details = [("Reference", shown["reference"])] if shown["reference"] else []
     for address in shown["financial_addresses"]:
         parts = address[address["type"]].items()
-        told += [(name.replace("_", " "), value) for name, value in parts if isinstance(value, str)]
-    rows = "".join(f"<li><span>{escape(name)}</span><span>{escape(value)}</span></li>" for name, value in told)
+        details += [(name.replace("_", " "), value) for name, value in parts if isinstance(value, str)]
+    rows = "".join(f"<li><span>{escape(name)}</span><span>{escape(value)}</span></li>" for name, value in details)
     missing = shown["amount_remaining"]
     return _html(
         "Bank transfer",

@@ -107,5 +107,5 @@ def _by_status(error: stripe.StripeError, detail: str, *, changes: bool) -> Prov
 
 
 def _code(error: stripe.StripeError) -> str:
-    told = error.error
-    return error.code or field(told, "code") or field(told, "type") or "stripe.error"
+    body = error.error
+    return error.code or field(body, "code") or field(body, "type") or "stripe.error"

@@ -53,8 +53,8 @@ def attached(ctx: Context, method: JSON, customer: str) -> JSON:
 def declined(card: cards.Card) -> Refusal:
     """Returns the refusal of a card that its issuer declines at once."""
     decline_code = card.decline or "generic_decline"
-    told = cards.decline(card, decline_code)
-    return Refusal(402, "card_error", told.message, code=told.code, decline_code=decline_code)
+    decline = cards.decline(card, decline_code)
+    return Refusal(402, "card_error", decline.message, code=decline.code, decline_code=decline_code)
 
 
 def detached(ctx: Context, method: JSON) -> JSON:
