@@ -185,5 +185,5 @@ async def test_an_unknown_order_is_refused(provider):
 async def test_what_paypal_is_not_used_for_is_refused_in_a_sentence(provider):
     with pytest.raises(ProviderRefused, match="Resolution Center"):
         await provider.submit_evidence("PP-D-1", DisputeEvidence(text="no"), idempotency_key="k")
-    with pytest.raises(ProviderRefused, match="stored payment methods"):
+    with pytest.raises(ProviderRefused, match="Stored payment methods"):
         await provider.create(a_payment(method_ref="pm_1"), idempotency_key="k")

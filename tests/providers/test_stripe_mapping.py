@@ -145,7 +145,7 @@ class TestAmounts:
     )
     def test_the_least_amount_is_taken_and_one_less_is_not(self, currency: str, least: int):
         assert chargeable(least, currency) == least
-        with pytest.raises(ProviderRefused, match="or more") as refused:
+        with pytest.raises(ProviderRefused) as refused:
             chargeable(least - 1, currency)
         assert refused.value.code == "payment.amount_too_small"
 
