@@ -77,7 +77,7 @@ async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_an
     await owner.execute(f"SET search_path = {path}")
     _, entry = moved
     cash = accounts.org_cash(fresh("org"), "USD")
-    await books.ledger.post(
+    another = await books.ledger.post(
         key=fresh("k"),
         kind="t",
         source=accounts.platform("exchange", "USD"),
@@ -105,6 +105,9 @@ async def test_unbalanced_or_foreign_entries_are_refused_to_their_owner_under_an
         [row(credits, 50, 5), row(dollars, 51, -5)],
         [row(credits, 50, 5), row(0, 51, -5)],
         [row(credits, 50, 5, of=unknown), row(credits, 51, -5, of=unknown)],
+        [row(credits, 50, 5), row(credits, 51, -5, of=another.transfer_id)],
+        [row(0, 50, 5), row(credits, 51, -5)],
+        [row(credits, 50, 5), row(credits, 51, -5), row(0, 52, 5), row(credits, 53, -5)],
     ):
         with pytest.raises(asyncpg.PostgresError) as caught:
             await owner.execute(INSERT_ENTRY + ", ".join(rows))
