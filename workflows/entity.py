@@ -269,7 +269,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
         A local activity may have committed although its workflow task was lost. Returns whether the run was behind.
         """
-        stored = await self._load("look whether the books are ahead")
+        stored = await self._load("check whether the books are ahead")
         if stored.version <= self._state.version:
             return False
         # Like a run that resumes it does not know what was asked of others, and looks there before it asks.

@@ -40,12 +40,12 @@ class PaymentFulfilment(PaymentRecord):
                 except DomainError as refusal:
                     if refusal.error_code != code:
                         raise
-                    await self._fulfilment_failed(refusal.detail)
+                    await self._fulfilment_unavailable(refusal.detail)
             case Return(failed=True):
                 refund_id = self._refund_of_purpose()
                 await self._record([commands.fulfilment_failed(self._state, refund_id=refund_id, at=workflow.now())])
             case Return(why=why):
-                await self._fulfilment_failed(why)
+                await self._fulfilment_unavailable(why)
             case _:
                 assert_never(way)
 
@@ -91,9 +91,9 @@ class PaymentFulfilment(PaymentRecord):
             case EscrowFunding(not_asked=True):
                 await self._record([escrow.fulfilment_put_off(self._state, at=now)])
             case EscrowFunding():
-                await self._fulfilment_failed(answer.why or "it takes no money any more")
+                await self._fulfilment_unavailable(answer.why or "it takes no money any more")
 
-    async def _fulfilment_failed(self, why: str) -> None:
+    async def _fulfilment_unavailable(self, why: str) -> None:
         refund_id = self._refund_of_purpose()
         await self._record(
             [commands.fulfilment_unavailable(self._state, why=why, refund_id=refund_id, at=workflow.now())]

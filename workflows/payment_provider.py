@@ -128,7 +128,7 @@ class PaymentAtProvider(PaymentRecord):
         """Take what the payer has approved at the provider. Each approval may be another, so each has its own key."""
         ask = self._ask("take", str(self._state.version))
         answer = await errand.ask(
-            ProviderActivities.confirm, ask, "take what was approved", give_up_after=LOOK_GIVES_UP_AFTER
+            ProviderActivities.confirm, ask, "capture what the payer approved", give_up_after=LOOK_GIVES_UP_AFTER
         )
         if answer is not None and answer.snapshot is not None:
             await self._converge(answer)

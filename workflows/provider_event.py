@@ -48,12 +48,12 @@ async def _dispatch(event: ProviderEventInput, *, last_try: bool) -> ProviderEve
     return await workflow.execute_local_activity_method(
         InboxActivities.dispatch,
         DispatchProviderEvent(provider=event.provider, event_id=event.event_id, last_try=last_try),
-        **local_activity(f"hand {event.event_id} of {event.provider} to whom it concerns"),
+        **local_activity(f"hand {event.event_id} of {event.provider} to its payment or alert"),
     )
 
 
 async def _look_at_cash(event: ProviderEventInput) -> ProviderEventResult:
-    await workflow.sleep(APPLIED_AFTER, summary="what came may be applied to a payment yet")
+    await workflow.sleep(APPLIED_AFTER, summary="the money may still be applied to a payment")
     return await workflow.execute_activity_method(
-        CustomerActivities.look_at_cash, event, **regular_activity("look what no payment has used")
+        CustomerActivities.look_at_cash, event, **regular_activity("look for money that no payment has used")
     )

@@ -63,11 +63,11 @@ class ReconciliationWorkflow:
                 **local_activity(f"give up {start.run_id}"),
             )
         await self._let_payments_look(start)
-        self._show(start, "writing down what differs")
+        self._show(start, "recording the discrepancies")
         result = await workflow.execute_activity_method(
             ReconciliationActivities.conclude,
             self._step(start),
-            **regular_activity("write down what differs", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
+            **regular_activity("record the discrepancies", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
         differing = "1 open difference" if result.differences == 1 else f"{result.differences} open differences"
         self._show(start, f"compared {result.compared}, **{differing}**")
@@ -95,14 +95,14 @@ class ReconciliationWorkflow:
         unsettled = await workflow.execute_activity_method(
             ReconciliationActivities.tell_payments,
             self._step(start),
-            **regular_activity("tell payments to look", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
+            **regular_activity("have payments refreshed", timeout=STEP_TIMEOUT, heartbeat=HEARTBEAT),
         )
         left = unsettled.movements
         for pause in PAUSES:
             if not left:
                 break
-            self._show(start, f"{left} movements wait for their payments to look")
-            await workflow.sleep(pause, summary="payments look at their provider")
+            self._show(start, f"{left} movements wait until their payments are refreshed")
+            await workflow.sleep(pause, summary="payments are refreshed from their provider")
             counted = await workflow.execute_activity_method(
                 ReconciliationActivities.count_unsettled,
                 self._step(start),

@@ -35,7 +35,7 @@ class Step(StrEnum):
     """What a run can do by itself, in the order of precedence.
 
     Attributes:
-        TAKE_ANSWER: book what the escrow answered.
+        TAKE_ANSWER: record the escrow's response.
         FREEZE: have the escrow asked to hold what it has; its answer is another step.
         END_UNMADE: look for a payment that is made after its time, and end it where there is none.
         SUBMIT: have the provider make the payment.

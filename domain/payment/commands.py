@@ -146,7 +146,7 @@ def check_open(payment: Payment, command: str) -> None:
 def check_known(payment: Payment) -> None:
     """Refuse a command while it is being looked up what became of an earlier one."""
     if payment.unknown or (payment.status in AWAITING and payment.ref is None):
-        what = "made this payment" if payment.ref is None else "did what it was asked last"
+        what = "made this payment" if payment.ref is None else "executed the last command"
         raise NotYet(
             f"It is not known yet whether the provider {what}; it is being looked up.",
             extra={"state": payment.status.value},

@@ -13,14 +13,14 @@ from domain.payment.terms import PaymentTerms
 P = PaymentStatus
 
 _STEPS = {
-    Step.TAKE_ANSWER: "book what the escrow answered",
-    Step.FREEZE: "have the escrow frozen",
-    Step.END_UNMADE: "look whether the provider made it, and end it",
-    Step.SUBMIT: "have the provider make it",
-    Step.SUBMIT_REFUNDS: "have the provider make the refund",
-    Step.LOOK: "ask the provider how it stands",
-    Step.FULFIL: "hand the money over to what it is for, or send it back",
-    Step.END_TIME: "end it, because the payer's time is over",
+    Step.TAKE_ANSWER: "record the escrow's response",
+    Step.FREEZE: "freeze the escrow",
+    Step.END_UNMADE: "look it up at the provider, and cancel it",
+    Step.SUBMIT: "create it at the provider",
+    Step.SUBMIT_REFUNDS: "create the refund at the provider",
+    Step.LOOK: "refresh it from the provider",
+    Step.FULFIL: "fulfil its purpose, or refund the money",
+    Step.END_TIME: "end it, because the payer's deadline has passed",
 }
 #: Until when the present state lasts, in words for the time that follows.
 _UNTIL = {
@@ -57,8 +57,8 @@ def details(payment: Payment) -> str:
     if payment.confirmations is not None:
         lines.append(f"- seen {_money(payment, payment.seen_minor)}, {payment.confirmations} confirmations")
     if payment.unknown:
-        what = "made it" if payment.ref is None else "did what it was asked last"
-        lines.append(f"- **nobody knows whether the provider {what}**; it is being looked up")
+        what = "made it" if payment.ref is None else "executed the last command"
+        lines.append(f"- **it is unknown whether the provider {what}**; it is being looked up")
     lines += [
         f"- refund `{refund.refund_id}`: {_money(payment, refund.amount_minor)}, {refund.state.value}"
         + (f" ({refund.failure})" if refund.state is RefundState.FAILED else "")
@@ -76,7 +76,7 @@ def details(payment: Payment) -> str:
     if payment.status in _UNTIL:
         lines.append(f"- {_UNTIL[payment.status]} {_time(payment.ends_at)}")
     lines.append(f"- next: {_next(payment)}")
-    lines += ["", "Signals that it takes now; replace each …:", ""]
+    lines += ["", "Signals accepted now; replace each …:", ""]
     lines += [f"- `{name}` `{json.dumps(shown, ensure_ascii=False)}`" for name, shown in _signals(payment)]
     return "\n".join(lines)
 

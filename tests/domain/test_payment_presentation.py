@@ -71,9 +71,9 @@ def test_the_deadline_for_evidence_is_told_until_evidence_is_there():
 
 
 def test_the_next_step_is_told_in_the_words_of_the_agenda():
-    assert "- next: have the provider make it" in details(replace(CREATED, updated_at=EPOCH))
+    assert "- next: create it at the provider" in details(replace(CREATED, updated_at=EPOCH))
     assert "- next: ask the provider" in details(payment(PaymentStatus.REQUIRES_ACTION))
-    assert "- next: have the escrow frozen" in details(paid(terms=ESCROW, disputes=(chargeback(),)))
+    assert "- next: freeze the escrow" in details(paid(terms=ESCROW, disputes=(chargeback(),)))
 
 
 def test_only_signals_that_are_taken_are_shown():

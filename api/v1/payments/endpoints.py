@@ -197,7 +197,7 @@ async def get_payment_timeline(
 async def confirm_payment(
     payment_id: str, sender: SenderDep, once: MovesMoney, body: Confirm | None = None
 ) -> Response:
-    """Go on after the payer has acted: pay with a stored method, take what was approved, or look at the provider."""
+    """Confirm a payment: charge a stored method, capture what the payer approved, or refresh it from the provider."""
     payment, deps = await sender.find(payment_id, Permission.PAY), sender.deps
     method_ref = body.payment_method if body else None
     command = messages.ConfirmPayment(command_id=once.command_id, actor=sender.actor, method_ref=method_ref)

@@ -45,10 +45,10 @@ class PaymentOptions(RequestModel):
     payment_method: MethodRef | None = Field(
         default=None, description="A stored method, charged now. With Stripe only.", examples=["pm_1Q0PsIJvEtkwdCNY"]
     )
-    off_session: bool = Field(default=False, description="The payer is not there to confirm; needs `payment_method`.")
-    hosted: bool = Field(default=False, description="The payer goes to a page of Stripe's. PayPal always has one.")
+    off_session: bool = Field(default=False, description="Charge without the payer present; needs `payment_method`.")
+    hosted: bool = Field(default=False, description="Send the payer to a page hosted by Stripe; PayPal always has one.")
     return_url: ReturnUrl | None = Field(
-        default=None, description="Where the payer comes back to.", examples=["https://example.com/billing"]
+        default=None, description="The address to which the payer returns.", examples=["https://example.com/billing"]
     )
     asset: Coin | None = Field(default=None, description="With `crypto`: the coin that pays for a price in money.")
 
@@ -69,7 +69,7 @@ class PaymentCreate(PaymentOptions):
     escrow_id: EscrowId | None = None
     invoice_id: InvoiceId | None = None
     slots: int | None = Field(
-        default=None, strict=True, ge=1, le=MAX_SLOTS, description="How many slots; one unless it is said."
+        default=None, strict=True, ge=1, le=MAX_SLOTS, description="How many slots; one by default."
     )
     capture_method: Literal["automatic", "manual"] = "automatic"
     description: Name | None = None
@@ -161,7 +161,7 @@ class RefundView(ResponseModel):
     status: RefundState
     amount: str
     currency: str
-    taken: MoneyView = Field(description="What had been bought with it, and was taken back.")
+    taken: MoneyView = Field(description="The entitlement that the refund revoked.")
     reason: str | None
     failure: str | None
     failure_code: str | None = Field(description="The word for `failure`, where the provider refused the refund.")
@@ -195,8 +195,10 @@ class PaymentView(ResponseModel):
     disputed_amount: str
     refundable_amount: str
     goods: MoneyView = Field(description="What the whole amount buys.")
-    granted: MoneyView = Field(description="What was given for what has come in, before refunds and chargebacks.")
-    owed: MoneyView = Field(description="What refunds and chargebacks had to take and was spent already.")
+    granted: MoneyView = Field(
+        description="The entitlement granted for the money received, before refunds and chargebacks."
+    )
+    owed: MoneyView = Field(description="What refunds and chargebacks could not claw back because it was spent.")
     escrow_id: str | None
     invoice_id: str | None
     package: str | None
@@ -216,7 +218,7 @@ class PaymentView(ResponseModel):
     workflow_id: str
     version: int = Field(description="The number of the latest event in the timeline.")
     expires_at: datetime = Field(
-        description="Until when the payer may pay. It moves when they choose a way that takes days: a bank transfer."
+        description="The payer's deadline. It moves when they choose a method that takes days, such as a bank transfer."
     )
     created_at: datetime
     updated_at: datetime
@@ -239,7 +241,7 @@ class PaymentTimeline(ResponseModel):
     """A page of the steps of a payment, in their order."""
 
     data: list[PaymentEventView]
-    next_cursor: str | None = Field(default=None, description="Give it back as `cursor`; null on the last page.")
+    next_cursor: str | None = Field(default=None, description="Pass it as `cursor`; null on the last page.")
 
 
 class ProviderView(ResponseModel):
