@@ -13,6 +13,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -32,6 +33,7 @@ from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.escrow import commands as escrows
 from domain.escrow.state import Escrow, Outcome, Terms
+from domain.ids import escrow_id_of
 from domain.payment import commands as payments
 from domain.payment.converge import Observation, converge
 from domain.payment.snapshot import (
@@ -43,7 +45,10 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.state_hash import state_hash
 from ledger.gateway import Ledger
+from models.contract import Contract
+from repositories import payment_command
 from runtime.database import Database
 from runtime.identity import new_id
 
@@ -57,6 +62,7 @@ ISSUANCE, COMMISSION = (accounts.platform(stream, "CREDIT") for stream in ("cred
 NUMBERS = count(1)
 RUN = secrets.token_hex(6)
 
+PAYEE, AGENT = "org_payee", "agt_bench"
 Act = Callable[[], Awaitable[None]]
 
 
@@ -73,14 +79,23 @@ async def prepare(server: Server) -> None:
     await owner.close()
     await asyncio.to_thread(migrate, server.url("postgres", BOOKS))
     owner = await asyncpg.connect(server.url("postgres", BOOKS))
-    # Escrows are measured without the contracts that they belong to.
-    await owner.execute("ALTER TABLE escrows DROP CONSTRAINT fk_escrows_contract_id_contracts")
+    await seed(owner)
+    await owner.close()
+
+
+async def seed(owner: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Make the organizations, and the agent that the escrows are for."""
     await _move(Ledger(owner), ISSUANCE, COMMISSION, 1)  # both opened first, as everywhere
-    for org in {org_of(caller, busy=busy) for busy in (True, False) for caller in range(OTHERS)}:
+    for org in {PAYEE, *(org_of(caller, busy=busy) for busy in (True, False) for caller in range(OTHERS))}:
         await owner.execute(
             "INSERT INTO organizations (id, name, created_by, command_id) VALUES ($1, $1, 'bench', $1)", org
         )
-    await owner.close()
+    await owner.execute(
+        "INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id) "
+        "VALUES ($1, $2, 'bench', 'public', 'free', 'bench', $1)",
+        AGENT,
+        PAYEE,
+    )
 
 
 async def _move(ledger: Ledger, source: Account, destination: Account, amount_minor: int) -> None:
@@ -94,19 +109,21 @@ async def _move(ledger: Ledger, source: Account, destination: Account, amount_mi
     )
 
 
-async def _connected(database: Database) -> Ledger:
+async def _connected(database: Database, held: AsyncExitStack) -> Ledger:
     url = database.platform_engine.url.set(drivername="postgresql")
-    return Ledger(await asyncpg.connect(url.render_as_string(hide_password=False)))
+    connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+    held.push_async_callback(connection.close)
+    return Ledger(connection)
 
 
-async def posting(database: Database, org: str) -> Act:
+async def posting(database: Database, org: str, held: AsyncExitStack) -> Act:
     """Pay a little commission, one posting a transaction."""
-    ledger, wallet = await _connected(database), accounts.org_credits(org)
+    ledger, wallet = await _connected(database, held), accounts.org_credits(org)
     await _move(ledger, ISSUANCE, wallet, MUCH)
     return lambda: _move(ledger, wallet, COMMISSION, 1)
 
 
-async def news(database: Database, org: str) -> Act:
+async def news(database: Database, org: str, _: AsyncExitStack) -> Act:
     """Book a payment whose news come at once: received, refunded at the provider's own site, both with their goods."""
     books = PaymentActivities(database)
     actor = Actor(principal="bench", role=Role.OWNER, org_id=org)
@@ -125,8 +142,14 @@ async def news(database: Database, org: str) -> Act:
         )
         first = payments.created(terms, actor=actor)
         outcomes = [first, *converge(first.payment, Observation(snapshot=_snapshot(terms), at=NOW, revalued={}))]
-        events = tuple(PaymentEvent.of(outcome, at=NOW) for outcome in outcomes)
+        events = tuple(
+            PaymentEvent.of(outcome, at=NOW, command_id=terms.payment_id if outcome is first else None)
+            for outcome in outcomes
+        )
         message = RecordPayment(payment_id=terms.payment_id, provider=terms.provider, events=events, at=NOW)
+        # As the API does before it starts the run: the books make no payment that nobody has asked for.
+        async with database.platform() as session:
+            await payment_command.add(session, terms.payment_id, b"", terms)
         if not (await books.record(message)).applied:
             raise RuntimeError("the books did not take the news")
 
@@ -162,19 +185,19 @@ def _snapshot(terms: PaymentTerms) -> Snapshot:
     )
 
 
-async def refund(database: Database, org: str) -> Act:
+async def refund(database: Database, org: str, held: AsyncExitStack) -> Act:
     """Give a little of an escrow back to an organization that owes more, so that a part of its debt is paid."""
-    activities, contract = EscrowActivities(database), new_id("ctr")
+    activities, contract_id = EscrowActivities(database), new_id("ctr")
     terms = Terms(
-        escrow_id=new_id("esc"),
-        contract_id=contract,
+        escrow_id=escrow_id_of(contract_id),
+        contract_id=contract_id,
         payer_org_id=org,
-        payee_org_id="org_payee",
-        agent_id="agt_bench",
+        payee_org_id=PAYEE,
+        agent_id=AGENT,
         currency="CREDIT",
         amount_minor=10**9,
-        signatories=(),
-        required_signatures=0,
+        signatories=("bench",),
+        required_signatures=1,
         validation_threshold_e4=8000,
         commission_bps=500,
         fund_seconds=DAY,
@@ -185,10 +208,12 @@ async def refund(database: Database, org: str) -> Act:
         grace_seconds=DAY,
         dispute_default_share_e4=5000,
     )
+    async with database.platform() as session:
+        session.add(_contract(terms))
     payer = Actor(principal="bench", role=Role.OWNER, org_id=org)
-    payee = Actor(principal="bot", role=Role.AGENT, org_id="org_payee", agent_id="agt_bench")
+    payee = Actor(principal="bot", role=Role.AGENT, org_id=PAYEE, agent_id=AGENT)
 
-    async def write(outcome: Outcome) -> Escrow:
+    async def write(outcome: Outcome, before: Escrow | None) -> Escrow:
         command = f"{RUN}:{next(NUMBERS)}"
         numbered = escrows.numbered(outcome, command_id=command, now=NOW)
         message = RecordEscrowEvent(
@@ -199,33 +224,64 @@ async def refund(database: Database, org: str) -> Act:
             moves=numbered.moves,
             details=dict(numbered.details),
             at=NOW,
+            decided_from=None if before is None else state_hash(before),
         )
         if not (await activities.record_event(message)).applied:
             raise RuntimeError("the books did not take the event")
         return numbered.escrow
 
     # Whatever comes in pays the debt, so the credits that are put in come for each escrow.
-    ledger = await _connected(database)
+    ledger = await _connected(database, held)
     await _move(ledger, ISSUANCE, accounts.org_credits(org), terms.amount_minor)
-    escrow = await write(escrows.opened(terms, actor=payer, now=NOW))
-    escrow = await write(escrows.fund(escrow, actor=payer, source=escrows.CREDITS, now=NOW))
+    escrow = await write(escrows.opened(terms, actor=payer, now=NOW), None)
+    escrow = await write(escrows.fund(escrow, actor=payer, source=escrows.CREDITS, now=NOW), escrow)
     await _move(ledger, accounts.org_debt(org, "CREDIT"), ISSUANCE, terms.amount_minor)
 
     async def act() -> None:
         nonlocal escrow
-        escrow = await write(escrows.refund(escrow, actor=payee, amount_minor=1))
+        escrow = await write(escrows.refund(escrow, actor=payee, amount_minor=1), escrow)
 
     return act
 
 
-KINDS: dict[str, Callable[[Database, str], Awaitable[Act]]] = {"posting": posting, "news": news, "refund": refund}
+def _contract(terms: Terms) -> Contract:
+    return Contract(
+        id=terms.contract_id,
+        org_id=terms.payer_org_id,
+        payee_org_id=terms.payee_org_id,
+        agent_id=terms.agent_id,
+        title="bench",
+        price_minor=terms.amount_minor,
+        currency=terms.currency,
+        validation_threshold_e4=terms.validation_threshold_e4,
+        signatories=list(terms.signatories),
+        signatory_org_ids=[],
+        required_signatures=terms.required_signatures,
+        operator_approvals=terms.operator_approvals,
+        fund_seconds=terms.fund_seconds,
+        deliver_seconds=terms.deliver_seconds,
+        review_seconds=terms.review_seconds,
+        evidence_seconds=terms.evidence_seconds,
+        decision_seconds=terms.decision_seconds,
+        grace_seconds=terms.grace_seconds,
+        dispute_default_share_e4=terms.dispute_default_share_e4,
+        commission_bps=terms.commission_bps,
+        milestones=[],
+        created_by="bench",
+        command_id=terms.contract_id,
+    )
+
+
+Kind = Callable[[Database, str, AsyncExitStack], Awaitable[Act]]
+KINDS: dict[str, Kind] = {"posting": posting, "news": news, "refund": refund}
 
 
 async def _load(kind: str, url: str, callers: int, *, busy: bool) -> None:
     """Do one thing over and over from so many callers; says when it is ready, waits for a line, prints the rate."""
     # Who waits behind so many of its own organization waits for long.
     database = Database(url, url, pool_size=callers, statement_timeout=timedelta(minutes=5), pre_ping=False)
-    acts = [await KINDS[kind](database, org_of(caller, busy=busy)) for caller in range(callers)]
+    held = AsyncExitStack()
+    acts = [await KINDS[kind](database, org_of(caller, busy=busy), held) for caller in range(callers)]
     await asyncio.gather(*(act() for act in acts))
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
@@ -240,6 +296,7 @@ async def _load(kind: str, url: str, callers: int, *, busy: bool) -> None:
 
     await asyncio.gather(*(work(act) for act in acts))
     print(done / (time.monotonic() - began), flush=True)
+    await held.aclose()
     await database.close()
 
 

@@ -159,7 +159,7 @@ async def _reconcile(stack: Stack, findings: Findings, say: Say, outages: Outage
 
 def _reconciled(stack: Stack) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "ledger", "reconcile"],
+        [sys.executable, "-m", "manage", "reconcile"],
         cwd=ROOT,
         env={**os.environ, **stack.environment()},
         capture_output=True,

@@ -19,6 +19,7 @@ from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books
 pytestmark = pytest.mark.db
 
 ORG = "(SELECT id FROM ledger.accounts WHERE path LIKE 'org/%' ORDER BY created_at LIMIT 1)"
+OTHER = f"(SELECT max(id) FROM ledger.accounts WHERE path LIKE 'org/%/credits' AND asset = 'CREDIT' AND id <> {ORG})"
 LAST = f"(SELECT max(version) FROM ledger.entries WHERE account_id = {ORG})"
 #: Erases the last transfer of its accounts and leaves no trace within the books: what remains is right in itself.
 ERASE = """
@@ -75,7 +76,7 @@ DAMAGES = {
     ),
     "money moved by hand": (
         f"UPDATE ledger.balances SET posted = posted + CASE account_id WHEN {ORG} THEN 3 ELSE -3 END"
-        f" WHERE account_id IN ({ORG}, (SELECT max(id) FROM ledger.accounts WHERE path LIKE 'org/%'))",
+        f" WHERE account_id IN ({ORG}, {OTHER})",
         {"every balance equals"},
     ),
     "wrong version": (

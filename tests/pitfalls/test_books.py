@@ -178,6 +178,7 @@ async def test_pitfall_18_crashed_request_keeps_no_reservation(
         await transaction.start()
         await hold(account, 60)(crashing.ledger)
         await owner.fetchval("SELECT pg_terminate_backend($1, 5000)", crashing.connections[0].get_server_pid())
+        crashing.connections[0].terminate()
     assert (await books.ledger.balance(account)).pending_minor == 0
 
 

@@ -1,0 +1,25 @@
+"""What the benches do is what the product does: the books take each act that is measured."""
+
+from contextlib import AsyncExitStack
+
+import asyncpg
+import pytest
+
+from dev.bench import neighbours
+from runtime.database import Database
+from tests.conftest import DatabaseUrls
+
+
+@pytest.mark.parametrize("kind", neighbours.KINDS)
+async def test_the_books_take_what_is_measured_beside_a_busy_organization(
+    kind: str, fresh_database_urls: DatabaseUrls
+) -> None:
+    owner = await asyncpg.connect(fresh_database_urls.owner.replace("+asyncpg", ""))
+    await neighbours.seed(owner)
+    await owner.close()
+    database = Database(fresh_database_urls.platform, fresh_database_urls.platform)
+    async with AsyncExitStack() as held:
+        held.push_async_callback(database.close)
+        act = await neighbours.KINDS[kind](database, neighbours.org_of(0, busy=False), held)
+        await act()
+        await act()
