@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failure(error: Exception) -> CommandFailed | None:
-    """Return what the user is told of an error that is no fault of ours; None for a bug."""
+    """Return the failure to print for an error that the user can correct; None for a bug, which is raised."""
     if isinstance(error, CommandFailed):
         return error
     from runtime.settings import WrongSettings

@@ -29,7 +29,7 @@ def catching_up(
     give: Callable[[str], Awaitable[R]],
     books: Callable[[], Awaitable[int]],
 ) -> Callable[[], Awaitable[R]]:
-    """Return an attempt for `retry_until_answered` that takes no refusal by a state which the books have left behind.
+    """Return an attempt for `retry_until_answered` that repeats a command refused because the run was behind the books.
 
     What a validator refuses leaves no trace, so under the same update id it is judged anew. What a handler refuses is
     kept as the answer to its id: where that answer comes again although the run has caught up, the command goes out

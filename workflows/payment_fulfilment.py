@@ -91,7 +91,7 @@ class PaymentFulfilment(PaymentRecord):
             case EscrowFunding(not_asked=True):
                 await self._record([escrow.fulfilment_put_off(self._state, at=now)])
             case EscrowFunding():
-                await self._fulfilment_unavailable(answer.why or "it takes no money any more")
+                await self._fulfilment_unavailable(answer.why or "the escrow can no longer be funded")
 
     async def _fulfilment_unavailable(self, why: str) -> None:
         refund_id = self._refund_of_purpose()

@@ -1,4 +1,4 @@
-"""How an entity is declared to its contract: how it begins, how it comes to each state, and what it is told."""
+"""How an entity is declared to the contract suite: how it starts, how it reaches each state, its messages."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
