@@ -9,6 +9,7 @@ import pytest
 
 from dev.stack.migrate import alembic
 from domain import accounts
+from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 
 pytestmark = pytest.mark.db
@@ -30,6 +31,7 @@ async def test_the_books_take_postings_wherever_a_migration_stops(empty_database
             key=f"{len(taken)}",
             kind="topup",
             source=accounts.platform("credit_issuance", "CREDIT"),
+            lots=LotTerms(source=LotSource.ADJUSTMENT),
             destination=accounts.org_credits("org_1"),
             amount_minor=100,
             effective_at=datetime.now(UTC),

@@ -1,0 +1,181 @@
+"""Keeps a table for each month of usage events, and pulls events from a spend log."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import activity
+
+from contracts.usage import (
+    ConcludeSync,
+    OpenedMonths,
+    OpenMonths,
+    PlannedSync,
+    PlanSync,
+    ReadSyncPage,
+    SyncedPage,
+    SyncPage,
+)
+from domain.access import Actor, Role
+from domain.usage.litellm import SOURCE, event_of, organization_of, started_at
+from providers.usage.litellm import SpendLog
+from repositories import alert, usage
+from repositories import organization as organizations
+from repositories.model_price import PriceBook
+from runtime.database import Database, driver_connection
+from services.rating import Rates
+from services.usage import Delivery, Outcome, Status, record
+
+#: How far ahead months are made. One that is needed sooner is made by the request that needs it.
+AHEAD = timedelta(days=62)
+#: How much of a spend log is asked for at once; halved where that is more than the proxy counts.
+WINDOW, LEAST_WINDOW = timedelta(hours=6), timedelta(seconds=2)
+#: How long calls that could not be counted hold the cursor back, so that they are tried again.
+HELD = timedelta(days=2)
+ACTOR = Actor(principal="usage-sync", role=Role.OPERATOR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metering:
+    """What usage is pulled from and judged by.
+
+    Attributes:
+        log: the spend log; None where none is set up.
+        rates: what usage is rated by.
+        late: how old an event may be.
+    """
+
+    log: SpendLog | None = None
+    rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook(), commission_bps=0))
+    late: timedelta = timedelta(days=35)
+
+
+class UsageActivities:
+    """The effects of the jobs about usage."""
+
+    def __init__(self, database: Database, metering: Metering | None = None) -> None:
+        """Take the database, whose platform's role may record events and make months, and where usage comes from."""
+        self._database = database
+        self._metering = metering or Metering()
+
+    @activity.defn
+    async def open_months(self, message: OpenMonths) -> OpenedMonths:
+        """Make the months from this one to those that follow soon.
+
+        Effect: a table for each of them.
+        Idempotent by: the month; one that is there stays as it is.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            connection = await driver_connection(session)
+            return OpenedMonths(count=await usage.open_months(connection, message.now, message.now + AHEAD))
+
+    @activity.defn(name="plan_usage_sync")
+    async def plan_sync(self, message: PlanSync) -> PlannedSync:
+        """Say where a sync begins and ends.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        if self._metering.log is None:
+            return PlannedSync()
+        async with self._database.platform() as session:
+            cursor = await usage.cursor(session, SOURCE)
+        earliest = message.now - self._metering.late
+        since = message.since or (earliest if cursor is None else cursor - timedelta(seconds=message.back_seconds))
+        page = _window(max(since, earliest), message.now)
+        return PlannedSync(page=page, until=message.now)
+
+    @activity.defn(name="sync_usage_page")
+    async def sync_page(self, message: ReadSyncPage) -> SyncedPage:
+        """Record the calls of a page, those of each organization in one transaction.
+
+        Effect: an event for each call that has none.
+        Idempotent by: the call's id in the log.
+        Fails with: nothing that is final; a log that does not answer is asked again.
+        """
+        assert self._metering.log is not None
+        page = message.page
+        found = await self._metering.log.page(page.since, page.until, page.number)
+        if found.is_cut and page.until - page.since > LEAST_WINDOW:
+            half = page.since + (page.until - page.since) / 2
+            return SyncedPage(following=SyncPage(since=page.since, until=half))
+        by_owner: dict[str | None, list[Mapping[str, Any]]] = defaultdict(list)
+        for row in found.rows:
+            by_owner[organization_of(row)].append(row)
+        unassigned = len(by_owner.pop(None, []))
+        outcomes: list[tuple[Outcome, datetime | None]] = []
+        for org_id, rows in by_owner.items():
+            assert org_id is not None
+            done = await self._record(org_id, rows, message.last)
+            unassigned += len(rows) if done is None else 0
+            outcomes += zip(done or [], map(started_at, rows), strict=False)
+        return _counted(outcomes, unassigned, _following(page, message.last, is_last=found.is_last))
+
+    @activity.defn(name="conclude_usage_sync")
+    async def conclude_sync(self, message: ConcludeSync) -> None:
+        """Move the cursor to where the sync ended, or back to the first call that it could not count.
+
+        Effect: the cursor, and an alert for the day on which calls could not be counted.
+        Idempotent by: the sync; a cursor that a later one moved further stays, and an alert has its day as the key.
+        Fails with: nothing that is final.
+        """
+        sync = message.sync
+        if sync.started is None or sync.until is None:
+            return
+        reached = sync.until if sync.refused_at is None else max(sync.refused_at, sync.until - HELD)
+        async with self._database.platform() as session:
+            await usage.move_cursor(session, SOURCE, since=sync.started, until=reached)
+            if sync.invalid or sync.unassigned:
+                await alert.raise_alert(
+                    session,
+                    kind="usage.not_counted",
+                    subject=SOURCE,
+                    key=f"usage.not_counted:{SOURCE}:{message.at:%Y-%m-%d}",
+                    detail=(
+                        f"{sync.invalid} calls of the spend log could not be counted and {sync.unassigned} name no "
+                        f"organization. {sync.why or ''}"
+                    ).strip(),
+                )
+
+    async def _record(self, org_id: str, rows: list[Mapping[str, Any]], at: datetime) -> list[Outcome] | None:
+        """Record calls of one organization; None where there is none of that id."""
+        metering = self._metering
+        delivery = Delivery(actor=ACTOR, org_id=org_id, at=at, late=metering.late + HELD, rates=metering.rates)
+        async with self._database.platform() as session:
+            if not await organizations.exists(session, org_id):
+                return None
+            return await record(session, delivery, [event_of(row) for row in rows])
+
+
+def _window(since: datetime, end: datetime) -> SyncPage:
+    return SyncPage(since=since, until=min(since + WINDOW, end))
+
+
+def _following(page: SyncPage, end: datetime, *, is_last: bool) -> SyncPage | None:
+    """Return the next page of a window, or the first of the next window; None at the end."""
+    if not is_last:
+        return SyncPage(since=page.since, until=page.until, number=page.number + 1)
+    return None if page.until >= end else _window(page.until, end)
+
+
+def _counted(
+    outcomes: list[tuple[Outcome, datetime | None]], unassigned: int, following: SyncPage | None
+) -> SyncedPage:
+    def count(status: Status) -> int:
+        return sum(outcome.status is status for outcome, _ in outcomes)
+
+    refused = [(at, outcome.error) for outcome, at in outcomes if outcome.error is not None and at is not None]
+    first = min(refused, key=lambda each: each[0], default=None)
+    return SyncedPage(
+        following=following,
+        accepted=count(Status.ACCEPTED),
+        duplicates=count(Status.DUPLICATE),
+        invalid=count(Status.INVALID),
+        unassigned=unassigned,
+        refused_at=None if first is None else first[0],
+        why=None if first is None else first[1].detail,
+    )

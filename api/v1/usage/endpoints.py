@@ -1,0 +1,130 @@
+"""Usage events: they come in here, single, in batches and line by line."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth import SpendingKeyDep, require
+from api.body import takes_lines
+from api.deps import DepsDep, TemporalDep
+from api.errors import Malformed, errors
+from api.fields import OrganizationId
+from api.idempotency import Command, idempotency
+from api.tenancy import known_organization
+from api.v1.usage.periods import StartDate, period
+from api.v1.usage.schemas import EVENTS_BODY, EstimateRequest, EstimateView, EventResult, EventsView, SyncView
+from contracts.runs import usage_sync_run
+from contracts.usage import UsageSync
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Invalid, NotFound
+from domain.usage.call import call_of
+from domain.usage.event import MAX_EVENTS, InvalidEvent, LateEvent, OtherEvent
+from repositories import agent as agents
+from runtime import reach
+from services import usage
+from services.rating import Rates, Use, rate_uses
+from services.usage import Delivery, Status
+
+router = APIRouter(tags=["usage"])
+
+MayRepeat = Annotated[Command, idempotency(required=False)]
+ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
+
+
+@router.post(
+    "/usage/events",
+    response_model=EventsView,
+    responses=errors(NotFound, InvalidEvent, LateEvent, OtherEvent),
+    openapi_extra=EVENTS_BODY,
+)
+@takes_lines
+async def send_usage_events(
+    request: Request,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.METER),
+) -> EventsView:
+    """Record usage events: CloudEvents 1.0 in JSON, one, a batch, or one a line.
+
+    An event counts once for its `source` and `id`, for good, so an unsure sender repeats it. Each is answered by
+    itself; a single one that is invalid is refused with 422, or 409 where its id was used for another event.
+    """
+    org_id = await known_organization(deps, actor, organization_id)
+    documents, is_single = _documents(await request.json())
+    delivery = Delivery(
+        actor=actor,
+        org_id=org_id,
+        at=datetime.now(UTC),
+        late=deps.settings.usage_late,
+        rates=Rates(prices=deps.prices, commission_bps=deps.settings.commission_bps),
+        key=key,
+    )
+    async with deps.database.platform() as session:
+        outcomes = await usage.record(session, delivery, documents)
+    if is_single and outcomes[0].error is not None:
+        raise outcomes[0].error
+    count = {status: sum(outcome.status is status for outcome in outcomes) for status in Status}
+    return EventsView(
+        accepted=count[Status.ACCEPTED],
+        duplicates=count[Status.DUPLICATE],
+        invalid=count[Status.INVALID],
+        events=[EventResult.of(outcome) for outcome in outcomes],
+    )
+
+
+def _documents(body: Any) -> tuple[list[object], bool]:
+    """Return the events of a body, and whether it is a single one."""
+    if body is None:
+        raise Malformed("Send an event, a list of events, or one event a line.")
+    if not isinstance(body, list):
+        return [body], True
+    if not body or len(body) > MAX_EVENTS:
+        raise Invalid(f"Send between 1 and {MAX_EVENTS} events in one request.")
+    return body, False
+
+
+@router.post("/usage/estimate", response_model=EstimateView, responses=errors(NotFound, Conflict))
+async def estimate_usage(body: EstimateRequest, deps: DepsDep, actor: Actor = require(Permission.READ)) -> EstimateView:
+    """Rate usage without recording it: by the agent's price first, otherwise by the model's, at the time given."""
+    call = call_of(body.model_dump(exclude_none=True))
+    async with deps.session_for(actor) as session:
+        agent = None if body.agent_id is None else await agents.get(session, body.agent_id)
+    use = Use(call=call, quantity=body.quantity, agent=agent, at=body.at or datetime.now(UTC))
+    rates = Rates(prices=deps.prices, commission_bps=deps.settings.commission_bps)
+    async with deps.database.platform() as session:
+        [cost] = await rate_uses(session, rates, [use])
+    if isinstance(cost, Invalid):
+        raise cost
+    if cost is None:
+        raise Invalid("Send model and usage, shape and answer, or an agent that is listed by usage.")
+    return EstimateView.of(cost, call)
+
+
+@router.post("/billing/usage/sync", status_code=202, response_model=SyncView, responses=errors(Conflict))
+async def sync_usage(
+    deps: DepsDep,
+    client: TemporalDep,
+    once: MayRepeat,
+    start_date: StartDate = None,
+    _actor: Actor = require(Permission.OPERATE),
+) -> Response:
+    """Pull usage from the LiteLLM proxy, from a day in UTC on, otherwise from where the last sync came to.
+
+    What is known already is not counted again. The run shows in the Temporal UI what became of the calls.
+    """
+    since = period(None, None, start_date, None).since
+    if since is not None and not datetime.now(UTC) - deps.settings.usage_late <= since <= datetime.now(UTC):
+        raise Invalid(
+            f"Usage can be pulled for the last {deps.settings.usage_late.days} days.", extra={"field": "start_date"}
+        )
+
+    async def start() -> SyncView:
+        run = usage_sync_run(UsageSync(since=since), once.command_id)
+        await reach.start_missing(client, run)
+        return SyncView(workflow_id=run.workflow_id)
+
+    return await once.run(start, status_code=202)

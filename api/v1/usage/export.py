@@ -1,0 +1,54 @@
+"""Usage as CSV, with cells that no spreadsheet takes for a formula."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from api.v1.billing.export import safe_cell
+from api.v1.usage.schemas import UsageEventView, split_money
+from repositories.usage import Total
+
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+SUMMARY_COLUMNS = ("group", "events", *_TOKENS, "currency", "cost", "creator_share", "platform_share")
+_EVENT_TEXTS = (
+    *("id", "occurred_at", "type", "action", "source", "event_id", "subject", "agent_id", "department_id"),
+    *("project_id", "run_id", "step_id", "parent_id", "provider", "model"),
+)
+_EVENT_MONEY = ("currency", "cost", "creator_share", "platform_share", "rated_by")
+EVENT_COLUMNS = (*_EVENT_TEXTS, *_TOKENS, *_EVENT_MONEY)
+
+
+def summary_as_csv(found: Sequence[Total]) -> bytes:
+    """Write a line for each group and currency."""
+    lines: list[Sequence[str]] = [SUMMARY_COLUMNS]
+    for total in found:
+        counts = [str(total.counted[name]) for name in ("events", *_TOKENS)]
+        lines.append([safe_cell(total.group), *counts, total.currency, *split_money(total.counted)])
+    return _write(lines)
+
+
+async def events_as_csv(
+    first: Sequence[UsageEventView], following: Callable[[], Awaitable[Sequence[UsageEventView]]]
+) -> AsyncIterator[bytes]:
+    """Write the header, the first page and then every following one until one is empty."""
+    yield _write([EVENT_COLUMNS])
+    views = first
+    while views:
+        yield _write([_cells(view) for view in views])
+        views = await following()
+
+
+def _cells(view: UsageEventView) -> list[str]:
+    shown = view.model_dump(mode="json")
+    tokens = shown["usage"] or {}
+    return [
+        *(safe_cell(str(shown[name] or "")) for name in _EVENT_TEXTS),
+        *(str(tokens.get(name, "")) for name in _TOKENS),
+        *(str(shown[name] or "") for name in _EVENT_MONEY),
+    ]
+
+
+def _write(rows: Sequence[Sequence[str]]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    return buffer.getvalue().encode()

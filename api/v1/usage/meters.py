@@ -1,0 +1,217 @@
+"""Meters: what is counted of usage events, and what they counted."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Currency, Name, OrganizationId, Page, RequestModel, ResponseModel, SearchText, example
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import known_organization, visible_organization
+from api.v1.usage.periods import EndDate, Since, StartDate, Until, days, period
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.metering.amounts import format_pico, normal
+from domain.metering.charges import charge_to_json, parse_charge, rate_quantity
+from domain.usage.meter import ALL, Aggregation, check_meter
+from models.meter import MeterRow
+from repositories import audit
+from repositories import meter as meters
+from repositories.meter import Counted
+from runtime.identity import new_id
+
+router = APIRouter(tags=["usage"])
+
+MayRepeat = Annotated[Command, idempotency(required=False)]
+ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
+
+
+class MeterCreate(RequestModel):
+    """A new meter. It counts what comes in from now on; an event of its type that lacks its property is invalid."""
+
+    model_config = example(name="tokens", event_type="llm.call", aggregation="sum", property="tokens")
+
+    name: Name
+    event_type: SearchText = Field(description="The type of the events that it reads.")
+    aggregation: Aggregation
+    property: str | None = Field(
+        default=None,
+        max_length=400,
+        description="Where in `data` the value is, such as `tokens` or `usage.total`; not with `count`.",
+    )
+    dimensions: list[str] = Field(
+        default=[], max_length=5, description="Kept by these beside the day: attributes, or properties of `data`."
+    )
+    price: dict[str, Any] | None = Field(
+        default=None,
+        description='What a quantity costs: `{"model": "per_unit", "unit_price": "0.002", "free_units": "100"}`; '
+        "`graduated` and `volume` with `tiers`, `package` with `size` and `price`.",
+    )
+    currency: Currency | None = None
+
+
+class MeterView(ResponseModel):
+    """A meter."""
+
+    id: str
+    organization_id: str | None = Field(description="null for a meter of the platform, which counts for everybody.")
+    name: str
+    event_type: str
+    aggregation: Aggregation
+    property: str | None
+    dimensions: list[str]
+    price: dict[str, Any] | None
+    currency: str | None
+    created_at: datetime
+    closed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: MeterRow) -> "MeterView":
+        """Show a row."""
+        plain = {name: getattr(row, name) for name in cls.model_fields if name != "organization_id"}
+        return cls(organization_id=row.org_id, **plain)
+
+
+class MeterLine(ResponseModel):
+    """What a meter counted in one group."""
+
+    group: str | None = Field(description="The day or the value; null for events without one, and for all together.")
+    events: int
+    quantity: str
+
+
+class MeterUsageView(ResponseModel):
+    """What a meter counted of an organization in whole days in UTC."""
+
+    meter: MeterView
+    organization_id: str
+    start_date: str
+    end_date: str
+    total: MeterLine
+    cost: str | None = Field(description="What the total costs by the meter's price, exactly; null without a price.")
+    data: list[MeterLine]
+
+
+@router.post(
+    "/usage/meters",
+    status_code=201,
+    response_model=MeterView,
+    responses=errors((Conflict, "meter.exists"), (Conflict, "meter.limit_reached")),
+)
+async def create_meter(
+    body: MeterCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_METERS)
+) -> Response:
+    """Create a meter of the organization; an operator's is the platform's, and counts in every organization."""
+    check_meter(body.aggregation, body.property, body.dimensions)
+    if (body.price is None) != (body.currency is None):
+        raise Invalid("Send price and currency together.", extra={"field": "currency"})
+    price = None if body.price is None else charge_to_json(parse_charge(body.price))
+
+    async def act() -> MeterView:
+        row = MeterRow(
+            id=new_id("mtr"),
+            org_id=actor.org_id,
+            name=body.name,
+            event_type=body.event_type,
+            aggregation=body.aggregation.value,
+            property=body.property,
+            dimensions=body.dimensions,
+            price=price,
+            currency=body.currency,
+            created_by=actor.qualified(),
+            command_id=once.command_id,
+        )
+        async with deps.database.platform() as session:
+            made, is_new = await meters.add(session, row)
+            if is_new:
+                await audit.record(session, actor, "meter.create", made.id, {"name": made.name}, actor.org_id)
+            return MeterView.of(made)
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/usage/meters", response_model=Page[MeterView], responses=errors(NotFound))
+async def list_meters(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[MeterView]:
+    """List the meters that count in the organization: its own and the platform's, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "mtr")
+    async with deps.session_for(actor) as session:
+        rows = await meters.of_organization(session, org_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "mtr", MeterView.of)
+
+
+@router.get("/usage/meters/{meter_id}", response_model=MeterUsageView, responses=errors(NotFound))
+async def get_meter_usage(
+    meter_id: str,
+    deps: DepsDep,
+    since: Since = None,
+    until: Until = None,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    group_by: Annotated[str, Query(max_length=400, description="`day`, or a dimension of the meter.")] = "day",
+    organization_id: ForOperators = None,
+    actor: Actor = require(Permission.READ),
+) -> MeterUsageView:
+    """Show what a meter counted, for whole days in UTC; the last 30 when no period is given."""
+    async with deps.session_for(actor) as session:
+        row = await meters.get(session, meter_id)
+    org_id = await known_organization(deps, actor, organization_id)
+    first, end = days(period(since, until, start_date, end_date), datetime.now(UTC))
+    async with deps.session_for(actor) as session:
+        if row.org_id not in {None, org_id}:
+            raise NotFound(meters.MISSING)
+        if group_by not in {"day", *row.dimensions}:
+            raise Invalid("The meter is not kept by this dimension.", extra={"field": "group_by"})
+        by_day = group_by == "day"
+        whole = await meters.counted(session, row, org_id, first, end, dimension=ALL, by_day=False)
+        found = await meters.counted(
+            session, row, org_id, first, end, dimension=ALL if by_day else group_by, by_day=by_day
+        )
+    total = whole[0] if whole else Counted("", 0, Decimal(0))
+    return MeterUsageView(
+        meter=MeterView.of(row),
+        organization_id=org_id,
+        start_date=first.isoformat(),
+        end_date=(end - timedelta(days=1)).isoformat(),
+        total=_line(total),
+        cost=None
+        if row.price is None
+        else format_pico(rate_quantity(max(total.quantity, Decimal(0)), parse_charge(row.price))),
+        data=[_line(each) for each in found],
+    )
+
+
+@router.delete("/usage/meters/{meter_id}", response_model=MeterView, responses=errors(NotFound, Forbidden))
+async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
+    """Close a meter: it counts nothing any more, and what it counted stays."""
+    async with deps.session_for(actor) as session:
+        row = await meters.get(session, meter_id)
+    permit(actor, Permission.MANAGE_METERS)
+    if row.org_id != actor.org_id and not actor.is_platform:
+        raise Forbidden("A meter of the platform is closed by operators.")
+    return await _close(deps, actor, meter_id)
+
+
+async def _close(deps: Deps, actor: Actor, meter_id: str) -> MeterView:
+    async with deps.database.platform() as session:
+        if await meters.close(session, meter_id, datetime.now(UTC)):
+            await audit.record(session, actor, "meter.close", meter_id, {}, actor.org_id)
+        return MeterView.of(await meters.get(session, meter_id))
+
+
+def _line(counted: Counted) -> MeterLine:
+    return MeterLine(group=counted.group or None, events=counted.events, quantity=f"{normal(counted.quantity):f}")

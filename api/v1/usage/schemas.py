@@ -1,0 +1,332 @@
+"""What usage events and their answers look like over HTTP."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pydantic import Field
+
+from api.fields import AgentId, Amount, Moment, RequestModel, ResponseModel, SearchText, example
+from domain.ids import uuid_id
+from domain.metering.adapters import ModelCall
+from domain.metering.amounts import format_pico
+from domain.usage.call import Cost
+from domain.usage.run import Cost as RunTotal
+from domain.usage.run import RunCost
+from models.usage import UsageEventRow
+from repositories.usage import Total
+from services.usage import Outcome, Status
+
+_COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_PICO = ("cost_pico", "creator_pico", "platform_pico")
+_SHARES = ("cost", "creator_share", "platform_share")
+
+#: An event in the OpenAPI document; what it may hold is judged by `domain/usage/event.py`, event by event.
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 200},
+        "source": {"type": "string", "minLength": 1, "maxLength": 200},
+        "type": {"type": "string", "minLength": 1, "maxLength": 200},
+        "subject": {"type": "string", "maxLength": 200},
+        "time": {"type": "string", "format": "date-time"},
+        "datacontenttype": {"const": "application/json"},
+        "data": {"type": "object"},
+    },
+    "examples": [
+        {
+            "specversion": "1.0",
+            "id": "call-8231",
+            "source": "research-crew",
+            "type": "llm.call",
+            "time": "2026-01-31T12:00:00Z",
+            "data": {"run_id": "run-17", "step_id": "search", "action": "summarise", "model": "gpt-4o"},
+        }
+    ],
+}
+EVENTS_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/cloudevents+json": {"schema": EVENT},
+            "application/cloudevents-batch+json": {"schema": {"type": "array", "items": EVENT, "maxItems": 5000}},
+            "application/json": {"schema": {"anyOf": [EVENT, {"type": "array", "items": EVENT, "maxItems": 5000}]}},
+            "application/x-ndjson": {
+                "schema": {"type": "string", "description": "One event a line."},
+                "example": json.dumps(EVENT["examples"][0]) + "\n",
+            },
+        },
+    }
+}
+
+
+class EventResult(ResponseModel):
+    """What became of one event."""
+
+    status: Status = Field(
+        description="accepted: it counts now. duplicate: it counted before. invalid: it does not count, see `code`."
+    )
+    id: str | None = Field(description="Its id here, when it was accepted.")
+    source: str | None
+    event_id: str | None = Field(description="The id that it was sent with.")
+    code: str | None = Field(default=None, description="Why it is invalid.")
+    detail: str | None = None
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> "EventResult":
+        """Show an outcome."""
+        error = outcome.error
+        return cls(
+            status=outcome.status,
+            id=outcome.id,
+            source=outcome.source,
+            event_id=outcome.event_id,
+            code=None if error is None else error.error_code,
+            detail=None if error is None else error.detail,
+        )
+
+
+class EventsView(ResponseModel):
+    """What became of the events of a request. What was accepted is stored for good."""
+
+    accepted: int
+    duplicates: int
+    invalid: int
+    events: list[EventResult] = Field(description="One for each event that was sent, in the same order.")
+
+
+class CostView(ResponseModel):
+    """What usage cost in one currency, exactly: amounts have up to twelve decimals."""
+
+    currency: str
+    cost: str
+    creator_share: str = Field(description="What of it is the share of agents' creators.")
+    platform_share: str
+
+
+class UsageLine(ResponseModel):
+    """What the events of one group add up to."""
+
+    group: str | None = Field(description="The day or the value; null for events without one.")
+    events: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    costs: list[CostView] = Field(description="One for each currency; none where nothing is rated.")
+
+
+class UsageView(ResponseModel):
+    """Usage of an organization in whole days in UTC."""
+
+    organization_id: str
+    start_date: date
+    end_date: date = Field(description="The last day.")
+    group_by: str
+    total: UsageLine
+    data: list[UsageLine]
+
+    @classmethod
+    def of(cls, org_id: str, first: date, end: date, group_by: str, found: Sequence[Total]) -> "UsageView":
+        """Show what was added up, which has a row for each group and currency."""
+        groups: dict[str, list[Total]] = {}
+        for total in found:
+            groups.setdefault(total.group, []).append(total)
+        return cls(
+            organization_id=org_id,
+            start_date=first,
+            end_date=end - timedelta(days=1),
+            group_by=group_by,
+            total=_line(None, found),
+            data=[_line(group or None, totals) for group, totals in groups.items()],
+        )
+
+
+def _line(group: str | None, totals: Sequence[Total]) -> UsageLine:
+    counted, pico = Counter[str](), dict[str, Counter[str]]()
+    for total in totals:
+        counted.update({name: total.counted[name] for name in _COUNTS})
+        if total.currency:
+            pico.setdefault(total.currency, Counter()).update({name: total.counted[name] for name in _PICO})
+    costs = [
+        CostView(currency=currency, **dict(zip(_SHARES, split_money(sums), strict=True)))
+        for currency, sums in sorted(pico.items())
+    ]
+    return UsageLine(group=group, costs=costs, **{name: counted[name] for name in _COUNTS})
+
+
+def split_money(sums: Mapping[str, int]) -> list[str]:
+    """Write cost, creator's share and platform's share as decimals."""
+    return [format_pico(sums[name]) for name in _PICO]
+
+
+class UsageEventView(ResponseModel):
+    """One usage event, and what it cost by itself."""
+
+    id: str
+    source: str
+    event_id: str
+    type: str
+    subject: str | None
+    action: str
+    occurred_at: datetime
+    received_at: datetime
+    agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+    step_id: str | None
+    parent_id: str | None
+    provider: str | None
+    model: str | None
+    spend_id: str | None
+    usage: dict[str, Any] | None = Field(description="What a call of a model used, by unit.")
+    currency: str | None
+    cost: str | None = Field(description="By the price of its time; null for an event that is not rated by itself.")
+    creator_share: str | None
+    platform_share: str | None
+    rated_by: str | None = Field(description="agent: by the price of its agent. model: by that of its model.")
+    price_ref: str | None = Field(description="Which price it was.")
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, row: UsageEventRow) -> "UsageEventView":
+        """Show a row."""
+        plain = {name: getattr(row, name) for name in cls.model_fields if name not in {"id", *_SHARES}}
+        money = {
+            shown: None if pico is None else format_pico(int(pico))
+            for shown, pico in zip(_SHARES, (row.cost_pico, row.creator_pico, row.platform_pico), strict=True)
+        }
+        return cls(id=uuid_id("uev", row.id), **plain, **money)
+
+
+class RunCostView(ResponseModel):
+    """What a part of a run cost."""
+
+    events: int
+    tokens: int
+    unrated: int = Field(description="Events without a cost of their own.")
+    costs: dict[str, str] = Field(description="By currency.")
+
+    @classmethod
+    def of(cls, cost: RunTotal) -> "RunCostView":
+        """Show a cost."""
+        costs = {currency: format_pico(pico) for currency, pico in sorted(cost.pico.items())}
+        return cls(events=cost.events, tokens=cost.tokens, unrated=cost.unrated, costs=costs)
+
+
+class RunAgentView(RunCostView):
+    """What an agent's part of a run cost."""
+
+    agent_id: str | None
+
+
+class RunStepView(ResponseModel):
+    """One step of a run."""
+
+    step_id: str
+    parent_id: str | None
+    agents: list[str]
+    own: RunCostView = Field(description="What its own events cost.")
+    total: RunCostView = Field(description="With all steps below it.")
+
+
+class RunView(ResponseModel):
+    """What a run of agents cost."""
+
+    run_id: str
+    total: RunCostView
+    agents: list[RunAgentView]
+    steps: list[RunStepView]
+
+    @classmethod
+    def of(cls, run_id: str, run: RunCost) -> "RunView":
+        """Show a run."""
+        return cls(
+            run_id=run_id,
+            total=RunCostView.of(run.total),
+            agents=[
+                RunAgentView(agent_id=agent or None, **RunCostView.of(cost).model_dump())
+                for agent, cost in run.by_agent.items()
+            ],
+            steps=[
+                RunStepView(
+                    step_id=step.id,
+                    parent_id=step.parent_id,
+                    agents=list(step.agents),
+                    own=RunCostView.of(step.own),
+                    total=RunCostView.of(step.total),
+                )
+                for step in run.steps
+            ],
+        )
+
+
+class EstimateRequest(RequestModel):
+    """Usage to be rated: a model with its usage, an answer of a vendor, or the work of an agent."""
+
+    model_config = example(model="gpt-4o", usage={"input_tokens": 1200, "output_tokens": 300})
+
+    model: SearchText | None = None
+    provider: SearchText | None = None
+    usage: dict[str, Any] | None = Field(default=None, description="By unit: `input_tokens`, `output_tokens`, ….")
+    shape: SearchText | None = Field(default=None, description="The form of `answer`, such as `openai.chat`.")
+    answer: dict[str, Any] | None = Field(default=None, description="What the vendor answered; its usage is enough.")
+    agent_id: AgentId | None = None
+    quantity: Amount = "1"
+    at: Moment | None = Field(default=None, description="At the prices of this time; now when left out.")
+
+
+class EstimateLine(ResponseModel):
+    """What one unit of a call costs."""
+
+    unit: str
+    quantity: int
+    unit_price: str
+    amount: str
+
+
+class EstimateView(ResponseModel):
+    """What usage costs, exactly. The shares add up to the cost."""
+
+    currency: str
+    cost: str
+    creator_share: str
+    platform_share: str
+    rated_by: str
+    price_ref: str
+    usage: dict[str, Any] | None
+    lines: list[EstimateLine]
+
+    @classmethod
+    def of(cls, cost: Cost, call: ModelCall | None) -> "EstimateView":
+        """Show a cost."""
+        lines = () if cost.rated is None else cost.rated.lines
+        return cls(
+            currency=cost.currency,
+            cost=format_pico(cost.cost_pico),
+            creator_share=format_pico(cost.creator_pico),
+            platform_share=format_pico(cost.platform_pico),
+            rated_by=cost.rated_by,
+            price_ref=cost.price_ref,
+            usage=None if call is None else call.usage.to_json(),
+            lines=[
+                EstimateLine(
+                    unit=line.unit,
+                    quantity=line.quantity,
+                    unit_price=f"{line.unit_price:f}",
+                    amount=f"{line.amount:f}",
+                )
+                for line in lines
+            ],
+        )
+
+
+class SyncView(ResponseModel):
+    """A sync that was started."""
+
+    workflow_id: str = Field(description="Its run in the Temporal UI.")

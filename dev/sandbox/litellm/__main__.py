@@ -1,0 +1,22 @@
+"""Runs the sandbox: `python -m dev.sandbox.litellm --port N --data DIR`."""
+
+import argparse
+from pathlib import Path
+
+import uvicorn
+
+from dev.sandbox.litellm.app import SpendLogFile, build
+
+
+def main() -> None:
+    """Serve on the loopback until told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m dev.sandbox.litellm", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="where its state is kept")
+    options = parser.parse_args()
+    app = build(SpendLogFile(options.data / "calls.json"))
+    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Answers of model vendors → one vector of what a call used (`TokenUsage`)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from domain.metering.adapters import anthropic, bedrock, gemini, mistral, openai, otel
+from domain.metering.adapters.otel import provider_of as provider_of
+from domain.metering.adapters.reading import ModelCall as ModelCall
+from domain.metering.adapters.reading import tier_of, unreadable
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], ModelCall]] = {
+    "anthropic.messages": anthropic.read_message,
+    "bedrock.converse": bedrock.read_converse,
+    "gemini.generate": gemini.read_content,
+    "mistral.chat": mistral.read_chat,
+    "mistral.ocr": mistral.read_document,
+    "openai.chat": openai.read_text,
+    "openai.embeddings": openai.read_text,
+    "openai.image": openai.read_image,
+    "openai.realtime": openai.read_text,
+    "openai.responses": openai.read_text,
+    "openai.transcription": openai.read_transcription,
+    "otel": otel.read_attributes,
+}
+#: The forms of answers that can be read.
+SHAPES = tuple(_READERS)
+
+
+def read_call(
+    shape: str,
+    answer: Mapping[str, Any],
+    *,
+    provider: str | None = None,
+    model: str | None = None,
+    tier: str | None = None,
+) -> ModelCall:
+    """Read what an answer says was used.
+
+    Args:
+        shape: one of `SHAPES`.
+        answer: the answer, its numbers integers or decimals.
+        provider: who served it, where that is not whose API it is: `azure` for OpenAI's, `vertex_ai` for Gemini's.
+        model: what was asked for, where the answer does not say it or says it otherwise than the price list.
+        tier: how it was served, where the answer cannot say it: `batch`.
+
+    Raises:
+        Invalid: `usage.unreadable`: the shape is unknown, counts are missing or contradict each other.
+    """
+    reader = _READERS.get(shape)
+    if reader is None:
+        unreadable(f"There is no shape {shape[:64]!r}. Use one of {', '.join(SHAPES)}.")
+    call = reader(answer)
+    usage = call.usage if tier is None else replace(call.usage, tier=tier_of(tier))
+    return ModelCall(
+        provider=call.provider if provider is None else provider_of(provider), model=model or call.model, usage=usage
+    )

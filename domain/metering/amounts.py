@@ -1,0 +1,126 @@
+"""Amounts of usage: integers of 10⁻¹² of a unit of money (pico), exact until they are charged.
+
+A token costs millionths of a dollar, so a call costs less than the minor unit of any currency. Unit prices are exact
+decimals of up to 24 places (`MAX_DECIMALS`), held as integers of 10⁻²⁷ (`SCALE`), where a thousandth of such a price is
+exact too: prices by the second are charged by the millisecond. A call is rated once, to pico, half to even, so that
+rounding favours nobody; sums of calls are exact, and only what is charged is rounded up, to the minor unit.
+`docs/decisions/0033-pico-amounts.md` says why.
+"""
+
+import re
+from decimal import Decimal, InvalidOperation
+
+from domain.credits import CreditPrice
+from domain.errors import Invalid
+from domain.money import scale_of
+
+#: A unit of money in pico.
+PICO = 10**12
+#: Unit prices are held as integers of 10⁻²⁷.
+SCALE = 27
+#: The most decimals that a unit price may have: a binary fraction printed as a decimal has up to 24.
+MAX_DECIMALS = 24
+#: The largest unit price, and the largest decimal quantity, in whole units.
+MAX_WHOLE = 10**12
+#: The most that one call may cost, in pico: what a 64-bit column holds. Meters and sums can cost more.
+MAX_PICO = 2**63 - 1
+
+_PICO_DECIMALS = 12
+_NUMBER = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
+
+
+def parse_price(value: object, field: str = "price") -> Decimal:
+    """Read a unit price exactly or not at all.
+
+    Args:
+        value: a decimal string, an integer or a `Decimal`, also in scientific notation; never a float.
+        field: what the refusal names.
+
+    Raises:
+        Invalid: no such number, negative, more than 24 decimals, or above 10¹².
+    """
+    return parse_decimal(value, field, decimals=MAX_DECIMALS)
+
+
+def parse_decimal(value: object, field: str, *, decimals: int) -> Decimal:
+    """Read a number that is not negative, with at most so many decimals and at most 10¹²; `Invalid` names the field."""
+    text = str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+        raise Invalid(f"{field} must be a decimal number that is not negative.", extra={"field": field})
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise Invalid(f"{field} must be a decimal number that is not negative.", extra={"field": field}) from None
+    if number > MAX_WHOLE:
+        raise Invalid(f"{field} must not be greater than 10^12.", extra={"field": field})
+    plain = normal(number)
+    if -_exponent(plain) > decimals:
+        raise Invalid(f"{field} must not have more than {decimals} decimals.", extra={"field": field})
+    return plain
+
+
+def normal(number: Decimal) -> Decimal:
+    """Return the number without trailing zeros, exactly: `Decimal.normalize` would round to the context's precision."""
+    sign, digits, exponent = number.as_tuple()
+    whole = int("".join(map(str, digits)) or "0")
+    power = int(exponent)
+    while whole and whole % 10 == 0 and power < 0:
+        whole, power = whole // 10, power + 1
+    if power > 0:
+        whole, power = whole * _power(power), 0
+    return Decimal((sign, tuple(map(int, str(whole))), power if whole else 0))
+
+
+def scaled(number: Decimal, scale: int = SCALE) -> int:
+    """Return a decimal as an integer of 10⁻ˢᶜᵃˡᵉ; it must have no more decimals than that."""
+    sign, digits, exponent = number.as_tuple()
+    power = int(exponent) + scale
+    whole = int("".join(map(str, digits)) or "0")
+    if power >= 0:
+        return (-1 if sign else 1) * whole * _power(power)
+    if whole % _power(-power):
+        raise ValueError(f"{number} has more than {scale} decimals")
+    return (-1 if sign else 1) * whole // _power(-power)
+
+
+def unscaled(whole: int, scale: int = SCALE) -> Decimal:
+    """Return an integer of 10⁻ˢᶜᵃˡᵉ as the decimal that it stands for, exactly."""
+    return normal(Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale)))
+
+
+def to_pico(whole: int, scale: int) -> int:
+    """Round an integer of 10⁻ˢᶜᵃˡᵉ to pico, half to even."""
+    unit = _power(scale - _PICO_DECIMALS)
+    pico, rest = divmod(whole, unit)
+    if 2 * rest > unit or (2 * rest == unit and pico % 2):
+        pico += 1
+    return pico
+
+
+def format_pico(amount_pico: int) -> str:
+    """Write pico as a plain decimal of whole units of money, without trailing zeros: 1234000 is `"0.000001234"`."""
+    return f"{unscaled(amount_pico, _PICO_DECIMALS):f}"
+
+
+def to_minor(amount_pico: int, asset: str) -> int:
+    """Return what is charged for an amount, in minor units of the asset that it is in: rounded up, once."""
+    unit = _power(_PICO_DECIMALS - scale_of(asset))
+    return -(-amount_pico // unit)
+
+
+def to_credits(amount_pico: int, price: CreditPrice) -> int:
+    """Return how many credits (in their minor unit) an amount in the price's currency costs: rounded up, once."""
+    credit_scale = scale_of("CREDIT")
+    places = max(0, -_exponent(price.price))
+    # credits = amount / price, both as integers; the powers of ten of amount, price and minor unit meet here.
+    numerator = amount_pico * _power(credit_scale + places)
+    return -(-numerator // (scaled(price.price, places) * PICO))
+
+
+def _exponent(number: Decimal) -> int:
+    return int(number.as_tuple().exponent)
+
+
+def _power(exponent: int) -> int:
+    power: int = 10**exponent
+    return power

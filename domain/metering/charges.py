@@ -1,0 +1,220 @@
+"""What a meter's quantity costs: by the unit, by tiers, or by the package, after free units.
+
+The models are those of the field: *per unit* (Lago's standard, Stripe's `per_unit`, OpenMeter's unit), *graduated*
+(each unit at the price of the tier that it falls in: Lago's graduated, Stripe's `tiers_mode=graduated`, OpenMeter's
+tiered), *volume* (every unit at the price of the tier that the total reaches) and *package* (packages begun; Lago's
+package, Stripe's `transform_quantity` with `round=up`). A tier's `up_to` is inclusive, as Stripe's is; its flat price
+is added once when a quantity reaches the tier, and with volume that of the one tier only. Nothing used costs nothing.
+Free units come off the quantity first, as Lago's do.
+
+Sources: https://getlago.com/docs/guide/plans/charges/charge-models/graduated, …/volume, …/package;
+https://docs.stripe.com/billing/subscriptions/usage-based/pricing-models; https://openmeter.io/docs/billing/overview.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from domain.errors import Invalid
+from domain.metering.amounts import parse_decimal, parse_price, scaled, to_pico
+
+#: The decimals that a quantity may have, and those of a meter's prices, so that their product is exact.
+QUANTITY_DECIMALS = 12
+_PRODUCT = 27 + QUANTITY_DECIMALS
+MAX_TIERS = 100
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTier:
+    """The units from the tier before up to and with `up_to` (None: all further ones), and what they cost."""
+
+    up_to: Decimal | None
+    unit_price: Decimal
+    flat_price: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerUnit:
+    """Every unit at one price."""
+
+    unit_price: Decimal
+    free_units: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graduated:
+    """Each unit at the price of the tier that it falls in."""
+
+    tiers: tuple[PriceTier, ...]
+    free_units: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        """Refuse tiers that do not cover every quantity once."""
+        _check_tiers(self.tiers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """Every unit at the price of the tier that the total reaches; more units may cost less than fewer."""
+
+    tiers: tuple[PriceTier, ...]
+    free_units: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        """Refuse tiers that do not cover every quantity once."""
+        _check_tiers(self.tiers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """Packages of `size` units at one price each; one that is begun is charged whole."""
+
+    size: Decimal
+    price: Decimal
+    free_units: Decimal = ZERO
+
+    def __post_init__(self) -> None:
+        """Refuse a package of nothing."""
+        if self.size <= 0:
+            raise Invalid("size must be greater than zero.", extra={"field": "size"})
+
+
+Charge = PerUnit | Graduated | Volume | Package
+
+
+def rate_quantity(quantity: int | Decimal, charge: Charge) -> int:
+    """Return what a quantity costs, in pico, rounded once, half to even.
+
+    Args:
+        quantity: of a whole period, zero or more, at most 12 decimals.
+        charge: the meter's price.
+
+    Raises:
+        Invalid: the quantity is negative or has more decimals.
+    """
+    used = parse_decimal(quantity, "quantity", decimals=QUANTITY_DECIMALS)
+    return to_pico(_cost(max(0, _quantity(used) - _quantity(charge.free_units)), charge), _PRODUCT)
+
+
+def rate_step(before: int | Decimal, quantity: int | Decimal, charge: Charge) -> int:
+    """Return what a further quantity adds to the cost of a period in which `before` was used already, in pico.
+
+    The steps of a period add up to what the whole quantity costs. With volume prices a step can be negative: it
+    reaches a cheaper tier, which then holds for all units.
+    """
+    earlier = parse_decimal(before, "quantity", decimals=QUANTITY_DECIMALS)
+    further = parse_decimal(quantity, "quantity", decimals=QUANTITY_DECIMALS)
+    return rate_quantity(earlier + further, charge) - rate_quantity(earlier, charge)
+
+
+def parse_charge(document: Mapping[str, object]) -> Charge:
+    """Read the price of a meter: `{"model": "per_unit", "unit_price": "0.002", "free_units": "100"}` and the like.
+
+    Raises:
+        Invalid: a field is missing, unknown or not of its form; `field` names it.
+    """
+    model = document.get("model")
+    names = {
+        "per_unit": {"unit_price"},
+        "graduated": {"tiers"},
+        "volume": {"tiers"},
+        "package": {"size", "price"},
+    }.get(model if isinstance(model, str) else "")
+    if names is None:
+        raise Invalid("model must be per_unit, graduated, volume or package.", extra={"field": "model"})
+    for name in sorted(set(document) ^ (names | {"model"})):
+        if name != "free_units":
+            known = "is missing" if name in names else "does not belong to this model"
+            raise Invalid(f"{name[:64]} {known}.", extra={"field": name[:64]})
+    free = parse_decimal(document.get("free_units", 0), "free_units", decimals=QUANTITY_DECIMALS)
+    if model == "per_unit":
+        return PerUnit(unit_price=parse_price(document["unit_price"], "unit_price"), free_units=free)
+    if model == "package":
+        size = parse_decimal(document["size"], "size", decimals=QUANTITY_DECIMALS)
+        return Package(size=size, price=parse_price(document["price"]), free_units=free)
+    tiers = _parse_tiers(document["tiers"])
+    return Graduated(tiers=tiers, free_units=free) if model == "graduated" else Volume(tiers=tiers, free_units=free)
+
+
+def charge_to_json(charge: Charge) -> dict[str, object]:
+    """Return the document that `parse_charge` reads."""
+    free = {"free_units": f"{charge.free_units:f}"} if charge.free_units else {}
+    match charge:
+        case PerUnit():
+            return {"model": "per_unit", "unit_price": f"{charge.unit_price:f}", **free}
+        case Package():
+            return {"model": "package", "size": f"{charge.size:f}", "price": f"{charge.price:f}", **free}
+        case Graduated() | Volume():
+            tiers = [
+                {
+                    "up_to": None if tier.up_to is None else f"{tier.up_to:f}",
+                    "unit_price": f"{tier.unit_price:f}",
+                    "flat_price": f"{tier.flat_price:f}",
+                }
+                for tier in charge.tiers
+            ]
+            return {"model": "graduated" if isinstance(charge, Graduated) else "volume", "tiers": tiers, **free}
+
+
+def _cost(quantity: int, charge: Charge) -> int:
+    """Return the cost of a quantity (10⁻¹²) as an integer of 10⁻³⁹."""
+    if quantity == 0:
+        return 0
+    match charge:
+        case PerUnit():
+            return quantity * scaled(charge.unit_price)
+        case Package():
+            packages = -(-quantity // _quantity(charge.size))
+            return packages * scaled(charge.price, _PRODUCT)
+        case Volume():
+            tier = next(each for each in charge.tiers if each.up_to is None or quantity <= _quantity(each.up_to))
+            return quantity * scaled(tier.unit_price) + scaled(tier.flat_price, _PRODUCT)
+        case Graduated():
+            return _graduated(quantity, charge.tiers)
+
+
+def _graduated(quantity: int, tiers: Sequence[PriceTier]) -> int:
+    cost, below = 0, 0
+    for tier in tiers:
+        if quantity <= below:
+            break
+        top = quantity if tier.up_to is None else min(quantity, _quantity(tier.up_to))
+        cost += (top - below) * scaled(tier.unit_price) + scaled(tier.flat_price, _PRODUCT)
+        below = top
+    return cost
+
+
+def _quantity(number: Decimal) -> int:
+    return scaled(number, QUANTITY_DECIMALS)
+
+
+def _parse_tiers(given: object) -> tuple[PriceTier, ...]:
+    if not isinstance(given, list | tuple) or not 0 < len(given) <= MAX_TIERS:
+        raise Invalid(f"tiers must be a list of 1 to {MAX_TIERS} tiers.", extra={"field": "tiers"})
+    tiers = []
+    for each in given:
+        if not isinstance(each, Mapping) or not {"unit_price"} <= set(each) <= {"up_to", "unit_price", "flat_price"}:
+            raise Invalid("A tier has up_to, unit_price and flat_price.", extra={"field": "tiers"})
+        up_to = each.get("up_to")
+        tiers.append(
+            PriceTier(
+                up_to=None if up_to is None else parse_decimal(up_to, "up_to", decimals=QUANTITY_DECIMALS),
+                unit_price=parse_price(each["unit_price"], "unit_price"),
+                flat_price=parse_price(each.get("flat_price", 0), "flat_price"),
+            )
+        )
+    return tuple(tiers)
+
+
+def _check_tiers(tiers: Sequence[PriceTier]) -> None:
+    tops = [tier.up_to for tier in tiers]
+    bounds = [top for top in tops[:-1] if top is not None]
+    rising = all(one < other for one, other in pairwise([ZERO, *bounds]))
+    if not tiers or tops[-1] is not None or len(bounds) != len(tops) - 1 or not rising:
+        raise Invalid(
+            "The tiers must rise by up_to, and the last one must have none, so that it takes all further units.",
+            extra={"field": "tiers"},
+        )

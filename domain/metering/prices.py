@@ -1,0 +1,193 @@
+"""What a model's units cost: by how a call was served, and by how long its prompt was."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from domain.errors import Invalid
+from domain.metering.amounts import normal, parse_decimal, parse_price, scaled
+from domain.metering.usage import STANDARD, UNITS
+
+#: The version of a price that is configured, not imported.
+DEFAULT = "default"
+#: The longest name of a model or a provider.
+MAX_NAME = 200
+#: A price list says per second, usage says milliseconds.
+MILLISECOND_UNITS = frozenset({"input_ms", "video_input_ms", "output_ms"})
+#: Surcharges have at most four decimals: 1.1 and 2.
+UPLIFT_DECIMALS = 4
+#: The price of a unit that a list does not name is that of the first of these which it names. A provider that
+#: publishes no price for cached, spoken or thought tokens bills them as ordinary ones.
+FALLBACKS: Mapping[str, tuple[str, ...]] = {
+    "cached_tokens": ("input_tokens",),
+    "cache_write_tokens": ("input_tokens",),
+    "cache_write_1h_tokens": ("cache_write_tokens", "input_tokens"),
+    "cache_write_12h_tokens": ("cache_write_1h_tokens", "cache_write_tokens", "input_tokens"),
+    "audio_input_tokens": ("input_tokens",),
+    "cached_audio_tokens": ("cached_tokens", "audio_input_tokens", "input_tokens"),
+    "image_input_tokens": ("input_tokens",),
+    "cached_image_tokens": ("cached_tokens", "image_input_tokens", "input_tokens"),
+    "video_input_tokens": ("input_tokens",),
+    "reasoning_tokens": ("output_tokens",),
+    "audio_output_tokens": ("output_tokens",),
+    "image_output_tokens": ("output_tokens",),
+    "video_output_tokens": ("output_tokens",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Unit prices of calls whose prompt has more than `above` tokens: of the whole call, not of what lies above.
+
+    Attributes:
+        above: 0 for the first band, which also holds for a call without a prompt.
+        prices: of one unit (one second where usage counts milliseconds), exact.
+    """
+
+    above: int
+    prices: Mapping[str, Decimal]
+
+    def price_of(self, unit: str) -> Decimal | None:
+        """Return the price of one unit, or of what stands for it; None when the list has neither."""
+        return next((self.prices[name] for name in (unit, *FALLBACKS.get(unit, ())) if name in self.prices), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPrice:
+    """What one model costs from a moment on.
+
+    Attributes:
+        model: its key in the price list, such as `gpt-4o` or `gemini/gemini-2.5-pro`.
+        provider: who serves it, as the list names them.
+        version: of the list, or `default` for the configured default price.
+        tiers: bands by how a call is served, rising by `above`; `standard` is always there.
+        uplifts: factors on the price of tokens, by the surcharge's name.
+        searches_per_call: whether a call pays for searching once, however many searches it made.
+    """
+
+    model: str
+    provider: str
+    currency: str
+    version: str
+    valid_from: datetime
+    tiers: Mapping[str, tuple[Band, ...]]
+    uplifts: Mapping[str, Decimal] = field(default_factory=dict)
+    searches_per_call: bool = False
+
+    def band(self, tier: str, prompt_tokens: int) -> Band:
+        """Return the prices of a call of that tier with a prompt of that length."""
+        *_, band = (band for at, band in enumerate(self.tiers[tier]) if at == 0 or prompt_tokens > band.above)
+        return band
+
+
+def prices_to_json(price: ModelPrice) -> dict[str, object]:
+    """Return what `prices_from_json` reads: all prices as plain decimal strings, in an order that compares."""
+    document: dict[str, object] = {
+        "tiers": {
+            tier: [
+                {"above": band.above, "prices": {unit: f"{band.prices[unit]:f}" for unit in sorted(band.prices)}}
+                for band in bands
+            ]
+            for tier, bands in sorted(price.tiers.items())
+        }
+    }
+    if price.uplifts:
+        document["uplifts"] = {name: f"{factor:f}" for name, factor in sorted(price.uplifts.items())}
+    if price.searches_per_call:
+        document["searches_per_call"] = True
+    return document
+
+
+def prices_from_json(
+    document: Mapping[str, Any], *, model: str, provider: str, currency: str, version: str, valid_from: datetime
+) -> ModelPrice:
+    """Read the document of `prices_to_json`; `Invalid` when it is none."""
+    return make_price(
+        model=model,
+        provider=provider,
+        currency=currency,
+        version=version,
+        valid_from=valid_from,
+        tiers={
+            tier: [(int(band["above"]), band["prices"]) for band in bands] for tier, bands in document["tiers"].items()
+        },
+        uplifts=document.get("uplifts", {}),
+        searches_per_call=document.get("searches_per_call", False),
+    )
+
+
+def make_price(
+    *,
+    model: str,
+    provider: str,
+    currency: str,
+    version: str,
+    valid_from: datetime,
+    tiers: Mapping[str, Iterable[tuple[int, Mapping[str, object]]]],
+    uplifts: Mapping[str, object] | None = None,
+    searches_per_call: bool = False,
+) -> ModelPrice:
+    """Make a price of whatever `parse_price` reads, and check it.
+
+    Raises:
+        Invalid: a unit is unknown, a price is none, nothing is priced, or the bands do not rise from 0.
+    """
+    made: dict[str, tuple[Band, ...]] = {}
+    for tier, bands in tiers.items():
+        rising = sorted(bands, key=lambda band: band[0])
+        starts = [above for above, _ in rising]
+        if starts[:1] != [0] or len(set(starts)) != len(starts):
+            raise Invalid(f"The bands of {tier} must rise from 0.", extra={"field": tier})
+        made[tier] = tuple(Band(above, _unit_prices(prices)) for above, prices in rising)
+    if STANDARD not in made or not made[STANDARD][0].prices:
+        raise Invalid("The model has no price.")
+    factors = {name: parse_decimal(factor, name, decimals=UPLIFT_DECIMALS) for name, factor in (uplifts or {}).items()}
+    return ModelPrice(
+        model=model,
+        provider=provider,
+        currency=currency,
+        version=version,
+        valid_from=valid_from,
+        tiers=made,
+        uplifts=factors,
+        searches_per_call=searches_per_call,
+    )
+
+
+@lru_cache(maxsize=8192)
+def scaled_price(unit: str, price: Decimal) -> int:
+    """Return the price of one unit of usage as an integer of 10⁻²⁷; a price per second becomes one per millisecond."""
+    return scaled(price) // 1000 if unit in MILLISECOND_UNITS else scaled(price)
+
+
+def _unit_prices(prices: Mapping[str, object]) -> dict[str, Decimal]:
+    if unknown := sorted(set(prices) - set(UNITS)):
+        raise Invalid(f"There is no unit {unknown[0][:64]!r}.", extra={"field": unknown[0][:64]})
+    return {unit: normal(parse_price(price, unit)) for unit, price in prices.items()}
+
+
+def names_of(model: str, provider: str | None) -> tuple[tuple[str, str | None], ...]:
+    """Return where a price list may have a model, the closest first: its key there, and who must serve it.
+
+    Lists name a model by itself (`gpt-4o`) or after who serves it (`azure/gpt-4o`), and so do callers. Without a
+    provider the key counts as it is, or after what stands before its slash. What no key can be is left out.
+    """
+    head, slash, tail = model.partition("/")
+    names: list[tuple[str, str | None]] = [(model, provider)]
+    if provider is not None and not (slash and head == provider):
+        names.insert(0, (f"{provider}/{model}", provider))
+    elif slash:
+        names.append((tail, head))
+    return tuple((name, by) for name, by in names if 0 < len(name) <= MAX_NAME and name.isprintable())
+
+
+def is_served_by(listed: str, provider: str) -> bool:
+    """Return whether a list's provider is the one that is meant: lists tell a provider's APIs apart.
+
+    A model of the same name at another provider has another price, and is not taken for it.
+    """
+    apis = {provider, *(f"{provider}_{api}" for api in ("chat", "converse", "text")), f"text-completion-{provider}"}
+    return listed in apis or listed.startswith(f"{provider}-")

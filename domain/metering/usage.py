@@ -1,0 +1,150 @@
+"""What one call used, as one vector whose parts do not overlap.
+
+Vendors count differently: OpenAI's cached tokens are part of the prompt's, Anthropic's stand beside them; reasoning is
+part of the answer at OpenAI and beside it at Gemini. `domain.metering.adapters` bring each of them into this form, and
+prices (`domain.metering.prices`) name the same units, so that no token is charged twice or not at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from domain.errors import Invalid
+
+STANDARD = "standard"
+#: The most of one unit that a call may have used.
+MAX_QUANTITY = 10**12
+_MAX_NAME = 64
+
+#: Tokens of the prompt: bands above 128k, 200k or 272k go by their sum.
+PROMPT_UNITS = (
+    "input_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "cache_write_12h_tokens",
+    "audio_input_tokens",
+    "cached_audio_tokens",
+    "image_input_tokens",
+    "cached_image_tokens",
+    "video_input_tokens",
+)
+#: Tokens of the answer.
+ANSWER_UNITS = (
+    "output_tokens",
+    "reasoning_tokens",
+    "audio_output_tokens",
+    "image_output_tokens",
+    "video_output_tokens",
+)
+TOKEN_UNITS = frozenset(PROMPT_UNITS + ANSWER_UNITS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenUsage:
+    """One call. Each token stands in exactly one field, whatever its vendor includes in what.
+
+    Attributes:
+        input_tokens: text of the prompt that was neither read from a cache nor written to one.
+        cached_tokens: text read from a cache.
+        cache_write_tokens: written to a cache for the shortest time on offer (Anthropic: five minutes).
+        cache_write_1h_tokens: written for an hour; `cache_write_12h_tokens` for twelve.
+        output_tokens: text of the answer, without reasoning, audio, images and video.
+        reasoning_tokens: what the model thought and is charged for, shown or not.
+        requests: calls. It is the one unit that needs no price, because most lists have none.
+        searches: web searches that the vendor bills beside tokens.
+        queries: queries of models that are priced by them, such as rerankers.
+        input_ms: milliseconds of audio that were read, `video_input_ms` of video; `output_ms` of what was made.
+        tier: how it was served and is priced: `standard`, `batch`, `flex`, `priority`, or another of the price list.
+        uplifts: surcharges that apply where the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
+    """
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    cache_write_12h_tokens: int = 0
+    audio_input_tokens: int = 0
+    cached_audio_tokens: int = 0
+    image_input_tokens: int = 0
+    cached_image_tokens: int = 0
+    video_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_output_tokens: int = 0
+    image_output_tokens: int = 0
+    video_output_tokens: int = 0
+    requests: int = 0
+    searches: int = 0
+    queries: int = 0
+    input_ms: int = 0
+    video_input_ms: int = 0
+    output_ms: int = 0
+    input_characters: int = 0
+    output_characters: int = 0
+    input_images: int = 0
+    output_images: int = 0
+    pages: int = 0
+    tier: str = STANDARD
+    uplifts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is no quantity.
+
+        Raises:
+            Invalid: a quantity is no integer between 0 and 10¹², or the tier or a surcharge is no short name.
+        """
+        for unit in UNITS:
+            _check_quantity(unit, getattr(self, unit))
+        for name in (self.tier, *self.uplifts):
+            if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
+                raise Invalid(f"tier and uplifts must be names of at most {_MAX_NAME} characters.")
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Return all tokens of the prompt."""
+        return sum(getattr(self, unit) for unit in PROMPT_UNITS)
+
+    @property
+    def answer_tokens(self) -> int:
+        """Return all tokens of the answer."""
+        return sum(getattr(self, unit) for unit in ANSWER_UNITS)
+
+    def quantities(self) -> dict[str, int]:
+        """Return what was used, by unit; units of which nothing was used are left out."""
+        return {unit: quantity for unit in UNITS if (quantity := getattr(self, unit))}
+
+    def to_json(self) -> dict[str, object]:
+        """Return the document that `from_json` reads: whatever is not the default."""
+        document: dict[str, object] = dict(self.quantities())
+        if self.tier != STANDARD:
+            document["tier"] = self.tier
+        if self.uplifts:
+            document["uplifts"] = list(self.uplifts)
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, object]) -> "TokenUsage":
+        """Read what `to_json` wrote, or what a client sent in its form.
+
+        Raises:
+            Invalid: an unknown name, or a value that the field does not take; `field` names it.
+        """
+        if unknown := sorted(set(document) - _FIELDS):
+            raise Invalid(f"The usage has no unit {unknown[0][:_MAX_NAME]!r}.", extra={"field": unknown[0][:_MAX_NAME]})
+        for unit in UNITS:
+            _check_quantity(unit, document.get(unit, 0))
+        uplifts = document.get("uplifts", ())
+        if not isinstance(uplifts, list | tuple):
+            raise Invalid("uplifts must be a list of names.", extra={"field": "uplifts"})
+        given: dict[str, object] = {**document, "uplifts": tuple(uplifts)}
+        return cls(**given)  # type: ignore[arg-type]
+
+
+#: Every unit that can be priced, in the order of the fields.
+UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts"})
+_FIELDS = frozenset(field.name for field in fields(TokenUsage))
+
+
+def _check_quantity(unit: str, quantity: object) -> None:
+    if not isinstance(quantity, int) or isinstance(quantity, bool) or not 0 <= quantity <= MAX_QUANTITY:
+        raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})

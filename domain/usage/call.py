@@ -1,0 +1,123 @@
+"""What of an event is rated: the call of a model that it reports, and the quantity that its agent is paid for. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from domain.errors import Invalid
+from domain.metering.adapters import ModelCall, provider_of, read_call
+from domain.metering.amounts import parse_decimal
+from domain.metering.charges import QUANTITY_DECIMALS, PerUnit, rate_quantity
+from domain.metering.prices import ModelPrice
+from domain.metering.rating import Rated, rate
+from domain.metering.usage import TokenUsage
+from domain.money import scale_of
+from domain.usage.event import InvalidEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPrice:
+    """What one unit of an agent's work costs, by its listing."""
+
+    agent_id: str
+    creator_org_id: str
+    price_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an event costs, and who gets it. The shares add up to the cost.
+
+    Attributes:
+        rated_by: `agent` or `model`: whose price it is.
+        price_ref: which price: the agent's id, or the model's key and the version of the list.
+        creator_org_id: whose agent it is; None where the model's price applies, and the creator gets nothing.
+        rated: the lines of a model's price; None for an agent's.
+    """
+
+    currency: str
+    cost_pico: int
+    creator_pico: int
+    platform_pico: int
+    rated_by: str
+    price_ref: str
+    creator_org_id: str | None = None
+    rated: Rated | None = None
+
+
+def call_of(data: Mapping[str, Any]) -> ModelCall | None:
+    """Return the call of a model that an event's data reports; None when it reports none.
+
+    It is `model` with `usage` in units of `TokenUsage`; or `shape` with the vendor's own `answer`, which may also stand
+    in `data` itself.
+
+    Raises:
+        Invalid: `usage.unreadable`, or a unit that there is not.
+    """
+    shape, model, used = data.get("shape"), data.get("model"), data.get("usage")
+    provider = data.get("provider")
+    if shape is not None:
+        answer = data.get("answer", data)
+        if not isinstance(shape, str) or not isinstance(answer, Mapping):
+            raise InvalidEvent("data.shape must name the form of data.answer.", extra={"field": "data.shape"})
+        return read_call(shape, answer, provider=provider, model=model)
+    if model is None or used is None:
+        return None
+    if not isinstance(used, Mapping):
+        raise InvalidEvent("data.usage must be an object.", extra={"field": "data.usage"})
+    return ModelCall(
+        provider="" if provider is None else provider_of(provider), model=model, usage=TokenUsage.from_json(used)
+    )
+
+
+def quantity_of(given: object) -> Decimal:
+    """Read how many units of its agent's work an event reports.
+
+    Raises:
+        Invalid: it is no quantity.
+    """
+    return parse_decimal(given, "data.quantity", decimals=QUANTITY_DECIMALS)
+
+
+def cost_by_agent(quantity: Decimal, price: AgentPrice, commission_bps: int) -> Cost:
+    """Return what so many units of an agent's work cost: the commission is the platform's, the rest the creator's."""
+    unit_price = Decimal(price.price_minor).scaleb(-scale_of(price.currency))
+    cost = rate_quantity(quantity, PerUnit(unit_price=unit_price))
+    platform = cost * commission_bps // 10_000
+    return Cost(
+        currency=price.currency,
+        cost_pico=cost,
+        creator_pico=cost - platform,
+        platform_pico=platform,
+        rated_by="agent",
+        price_ref=price.agent_id,
+        creator_org_id=price.creator_org_id,
+    )
+
+
+def cost_by_model(call: ModelCall, price: ModelPrice) -> Cost:
+    """Return what a call costs by its model's price, which is the platform's.
+
+    Raises:
+        Invalid: `usage.unit_unpriced`.
+    """
+    rated = rate(call.usage, price)
+    return Cost(
+        currency=rated.currency,
+        cost_pico=rated.amount_pico,
+        creator_pico=0,
+        platform_pico=rated.amount_pico,
+        rated_by="model",
+        price_ref=f"{rated.model}@{rated.version}",
+        rated=rated,
+    )
+
+
+def nameless(call: ModelCall) -> Invalid:
+    """Return the refusal of a call that does not say which model it called."""
+    return InvalidEvent(
+        f"The answer of {call.provider or 'the provider'} does not name its model. Send data.model.",
+        extra={"field": "data.model"},
+    )

@@ -1,0 +1,213 @@
+"""A usage event: a CloudEvent in JSON (https://github.com/cloudevents/spec, version 1.0.2) that says what was consumed.
+
+What Bursar reads of it stands in `data`, under the names of `ATTRIBUTES`; the rest of `data` is the sender's own, and
+meters read properties of it. The module is pure: the caller gives the time.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.errors import Conflict, Invalid
+from domain.ids import is_id
+from domain.text import is_storable
+
+#: How many events one request may hold.
+MAX_EVENTS = 5_000
+#: The longest text of an attribute, and the largest event in bytes of JSON.
+MAX_ATTRIBUTE = 200
+MAX_EVENT_BYTES = 65_536
+#: How far ahead of our clock a sender's may be.
+AHEAD = timedelta(minutes=5)
+#: Sources that only the platform may name, so that no tenant takes the place of an event that the platform sends.
+PLATFORM_SOURCE = "platform:"
+
+#: What of `data` says who consumed and what for; the sender's own words.
+ATTRIBUTES = ("run_id", "step_id", "parent_id", "action", "provider", "model")
+#: What of `data` names something of Bursar's, by the prefix of its id.
+REFERENCES: Mapping[str, str] = {"agent_id": "agt", "project_id": "prj", "department_id": "dep", "spend_id": "spd"}
+
+_REQUIRED = ("specversion", "id", "source", "type")
+_OPTIONAL = ("subject", "time", "datacontenttype", "dataschema", "data")
+_EXTENSION = re.compile(r"[a-z0-9]{1,20}")
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json(?:\s*;.*)?", re.IGNORECASE)
+
+
+class InvalidEvent(Invalid):
+    """A usage event is not one that can be counted."""
+
+    code = "usage.invalid_event"
+
+
+class LateEvent(Invalid):
+    """A usage event is older than events are accepted for."""
+
+    code = "usage.too_late"
+
+
+class OtherEvent(Conflict):
+    """An event of this source and id was accepted before, and it said something else."""
+
+    code = "usage.id_reused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageEvent:
+    """One event, as its sender means it.
+
+    Attributes:
+        source: who or what reports; with `id` it makes the event one within its organization.
+        id: the sender's id of the event.
+        type: what happened, such as `llm.call`.
+        subject: what it is about, in the sender's words.
+        occurred_at: when it happened: the sender's time, or ours where none was sent.
+        content: a hash of what was sent, so that another event under the same id is noticed.
+        attributes: those of `ATTRIBUTES` and `REFERENCES` that `data` has.
+        data: all of what was sent as `data`.
+    """
+
+    source: str
+    id: str
+    type: str
+    subject: str | None
+    occurred_at: datetime
+    content: int
+    attributes: Mapping[str, str]
+    data: Mapping[str, Any]
+
+    @property
+    def action(self) -> str:
+        """What was done: the event's `action`, and its type where it has none."""
+        return self.attributes.get("action", self.type)
+
+    def get(self, name: str) -> str | None:
+        """Return an attribute."""
+        return self.attributes.get(name)
+
+
+def event_from(document: object, *, now: datetime) -> UsageEvent:
+    """Read a CloudEvent.
+
+    Raises:
+        InvalidEvent: it is none, or says something that cannot be kept.
+    """
+    if not isinstance(document, dict):
+        raise InvalidEvent("An event must be a JSON object.")
+    missing = [name for name in _REQUIRED if document.get(name) is None]
+    if missing:
+        raise _wrong(missing[0], "is missing")
+    if document["specversion"] != "1.0":
+        raise _wrong("specversion", 'must be "1.0"')
+    if "data_base64" in document:
+        raise _wrong("data_base64", "is not supported: send data as JSON")
+    content_type = document.get("datacontenttype")
+    if content_type is not None and not (isinstance(content_type, str) and _JSON.fullmatch(content_type)):
+        raise _wrong("datacontenttype", "must be application/json")
+    for name, value in document.items():
+        if name not in _REQUIRED and name not in _OPTIONAL:
+            _check_extension(name, value)
+    data = document.get("data")
+    if data is not None and not isinstance(data, dict):
+        raise _wrong("data", "must be an object")
+    canonical = _canonical(document)
+    if len(canonical) > MAX_EVENT_BYTES:
+        raise InvalidEvent(f"An event must not be longer than {MAX_EVENT_BYTES} bytes.")
+    subject = document.get("subject")
+    return UsageEvent(
+        source=_text("source", document["source"]),
+        id=_text("id", document["id"]),
+        type=_text("type", document["type"]),
+        subject=None if subject is None else _text("subject", subject),
+        occurred_at=now if document.get("time") is None else _time(document["time"]),
+        content=int.from_bytes(hashlib.sha256(canonical).digest()[:8], "big", signed=True),
+        attributes=_attributes(data or {}),
+        data=data or {},
+    )
+
+
+def check_time(event: UsageEvent, *, now: datetime, late: timedelta) -> None:
+    """Refuse an event that is too old to be counted, or that has not happened yet.
+
+    Raises:
+        LateEvent: it is older than `late`.
+        InvalidEvent: it lies ahead.
+    """
+    if event.occurred_at < now - late:
+        raise LateEvent(f"The event is older than events are accepted for ({late.days} days).")
+    if event.occurred_at > now + AHEAD:
+        raise _wrong("time", "lies ahead")
+
+
+def check_source(event: UsageEvent, *, is_platform: bool) -> None:
+    """Refuse a tenant's event under a source of the platform.
+
+    Raises:
+        InvalidEvent: it is one.
+    """
+    if event.source.startswith(PLATFORM_SOURCE) and not is_platform:
+        raise _wrong("source", f"must not begin with {PLATFORM_SOURCE}, which is kept for the platform")
+
+
+def digest_of(org_id: str, source: str, event_id: str) -> UUID:
+    """Return what an event is known by for good: 128 bits of a hash of organization, source and id."""
+    return UUID(bytes=hashlib.sha256("\x00".join((org_id, source, event_id)).encode()).digest()[:16])
+
+
+def _attributes(data: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: _text(f"data.{name}", data[name]) for name in ATTRIBUTES if data.get(name) is not None}
+    for name, prefix in REFERENCES.items():
+        value = data.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str) or not is_id(value, prefix):
+            raise _wrong(f"data.{name}", f"must have the form {prefix}_…")
+        found[name] = value
+    return found
+
+
+def _text(field: str, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong(field, "must be a string that is not empty")
+    if len(value) > MAX_ATTRIBUTE:
+        raise _wrong(field, f"must not be longer than {MAX_ATTRIBUTE} characters")
+    if not is_storable(value) or "\n" in value or "\r" in value:
+        raise _wrong(field, "must not contain control characters or line breaks")
+    return value
+
+
+def _check_extension(name: str, value: object) -> None:
+    if not _EXTENSION.fullmatch(name):
+        raise _wrong(name[:40], "is no attribute of CloudEvents: names have lower-case letters and digits only")
+    if value is not None and not isinstance(value, str | int | bool):
+        raise _wrong(name, "must be a string, a whole number or a boolean")
+
+
+def _time(value: object) -> datetime:
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    try:
+        if match is None:
+            raise ValueError
+        day, clock, fraction, zone = match.groups()
+        # Python reads six digits of a second.
+        read = datetime.fromisoformat(f"{day}T{clock}{(fraction or '')[:7]}{zone.upper()}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _wrong("time", "must be an RFC 3339 time such as 2026-01-31T12:00:00Z") from None
+    if not 1970 <= read.year <= 9998:
+        raise _wrong("time", "is out of range")
+    return read
+
+
+def _canonical(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+def _wrong(field: str, what: str) -> InvalidEvent:
+    return InvalidEvent(f"{field} {what}.", extra={"field": field})

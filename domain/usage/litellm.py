@@ -1,0 +1,105 @@
+"""A row of a LiteLLM proxy's spend log → a usage event. Pure.
+
+The row is `LiteLLM_SpendLogs` of the proxy's schema, as `GET /spend/logs` and `GET /spend/logs/v2` show it. Whose it is
+stands in one of its own fields (`organization_id`, `team_id`, `end_user`, `user`) as an id of ours, or in
+`metadata.spend_logs_metadata`, which a caller of the proxy sets with its request; that may also name agent, run, step
+and action. What a call cost is rated here, from its tokens; what the proxy thought it cost is kept beside it.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.ids import is_id
+
+SOURCE = "platform:litellm"
+TYPE = "llm.call"
+
+_OWNERS = ("organization_id", "team_id", "end_user", "user")
+_NAMED = ("agent_id", "project_id", "department_id", "run_id", "step_id", "parent_id", "action", "spend_id")
+
+
+def organization_of(row: Mapping[str, Any]) -> str | None:
+    """Return whose call a row is; None where no field of it is an id of an organization."""
+    said = _said(row)
+    for value in (said.get("organization_id"), *(row.get(name) for name in _OWNERS)):
+        if isinstance(value, str) and is_id(value, "org"):
+            return value
+    return None
+
+
+def started_at(row: Mapping[str, Any]) -> datetime | None:
+    """Return when a call began; None where the row does not say."""
+    value = row.get("startTime")
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    # The proxy writes UTC, with and without saying so.
+    return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
+def event_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event of a row, in the form in which events are sent; it is judged as any other."""
+    at = started_at(row)
+    said = _said(row)
+    data: dict[str, Any] = {name: said[name] for name in _NAMED if said.get(name) is not None}
+    if "agent_id" not in data and isinstance(row.get("agent_id"), str) and is_id(row["agent_id"], "agt"):
+        data["agent_id"] = row["agent_id"]
+    if "run_id" not in data and row.get("session_id"):
+        data["run_id"] = row["session_id"]
+    data |= {name: row[field] for name, field in _CALL.items() if row.get(field)}
+    data["litellm"] = {name: row[name] for name in _KEPT if row.get(name) not in {None, ""}}
+    if _was_served(row):
+        data["usage"] = usage_of(row)
+    document = {"specversion": "1.0", "id": row.get("request_id"), "source": SOURCE, "type": TYPE, "data": data}
+    return document if at is None else {**document, "time": at.isoformat()}
+
+
+_CALL = {"model": "model", "provider": "custom_llm_provider"}
+_KEPT = ("call_type", "model_group", "spend", "status", "cache_hit")
+
+
+def usage_of(row: Mapping[str, Any]) -> dict[str, int]:
+    """Return what a call used, in the units of `TokenUsage`: its tokens apart by what they are charged as."""
+    seen = _mapping(_metadata(row).get("usage_object"))
+    prompt_details = _mapping(seen.get("prompt_tokens_details"))
+    answer_details = _mapping(seen.get("completion_tokens_details"))
+    prompt, answer = _count(row, "prompt_tokens"), _count(row, "completion_tokens")
+    cached = _count(prompt_details, "cached_tokens") or _count(seen, "cache_read_input_tokens")
+    written = _count(prompt_details, "cache_creation_tokens") or _count(seen, "cache_creation_input_tokens")
+    heard = _count(prompt_details, "audio_tokens")
+    thought, spoken = _count(answer_details, "reasoning_tokens"), _count(answer_details, "audio_tokens")
+    found = {
+        "input_tokens": max(0, prompt - cached - written - heard),
+        "cached_tokens": cached,
+        "cache_write_tokens": written,
+        "audio_input_tokens": heard,
+        "output_tokens": max(0, answer - thought - spoken),
+        "reasoning_tokens": thought,
+        "audio_output_tokens": spoken,
+        "requests": 1,
+    }
+    return {unit: count for unit, count in found.items() if count}
+
+
+def _was_served(row: Mapping[str, Any]) -> bool:
+    """Tell whether a provider served the call: not the proxy's own cache, and not an error."""
+    return str(row.get("cache_hit")).lower() != "true" and row.get("status") != "failure"
+
+
+def _said(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(_metadata(row).get("spend_logs_metadata"))
+
+
+def _metadata(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(row.get("metadata"))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count(document: Mapping[str, Any], name: str) -> int:
+    value = document.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

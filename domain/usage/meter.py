@@ -1,0 +1,162 @@
+"""Meters: what is counted of the events of one type, by day and by dimensions. Pure."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from domain.errors import Invalid
+from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEvent, UsageEvent
+
+#: The dimension of everything together.
+ALL = "all"
+MAX_DIMENSIONS = 5
+#: What a quantity may have before and after the point.
+MAX_WHOLE, MAX_DECIMALS = 10**15, 12
+#: A place in `data`: names with dots between them.
+PROPERTY = re.compile(r"[A-Za-z0-9_-]{1,60}(?:\.[A-Za-z0-9_-]{1,60}){0,4}")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
+
+
+class Aggregation(StrEnum):
+    """How the values of events become one."""
+
+    SUM = "sum"
+    COUNT = "count"
+    MAX = "max"
+    UNIQUE = "unique"
+    LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """What is counted.
+
+    Attributes:
+        number: what events and days name it by.
+        name: what people call it.
+        event_type: the events that it reads.
+        aggregation: how.
+        property: where in `data` the value stands; None for `count`.
+        dimensions: attributes of events, or places in `data`, that it is kept by.
+    """
+
+    number: int
+    name: str
+    event_type: str
+    aggregation: Aggregation
+    property: str | None
+    dimensions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one meter reads of one event.
+
+    Attributes:
+        meter: its number.
+        quantity: the value; 1 for `count` and `unique`.
+        member: what `unique` counts once, by a hash; None for the others.
+        values: the event's value in each dimension of the meter, and `ALL`.
+    """
+
+    meter: int
+    aggregation: Aggregation
+    quantity: Decimal
+    member: UUID | None
+    values: Mapping[str, str]
+
+
+def check_meter(aggregation: Aggregation, property: str | None, dimensions: Sequence[str]) -> None:
+    """Refuse a meter that could read nothing.
+
+    Raises:
+        Invalid: it names no property where one is needed, or what cannot be a property or dimension.
+    """
+    if (property is None) != (aggregation is Aggregation.COUNT):
+        needed = "has no property" if property is not None else "needs a property of data"
+        raise Invalid(f"A meter of {aggregation.value} {needed}.", extra={"field": "property"})
+    if property is not None and not PROPERTY.fullmatch(property):
+        raise Invalid(
+            "property must name a member of data, such as tokens or usage.total.", extra={"field": "property"}
+        )
+    if len(dimensions) > MAX_DIMENSIONS or len(set(dimensions)) != len(dimensions):
+        raise Invalid(f"A meter has at most {MAX_DIMENSIONS} dimensions, each once.", extra={"field": "dimensions"})
+    for dimension in dimensions:
+        if dimension == ALL or not PROPERTY.fullmatch(dimension):
+            raise Invalid(f"{dimension[:60]} cannot be a dimension.", extra={"field": "dimensions"})
+
+
+def read(meter: Meter, event: UsageEvent) -> Reading:
+    """Read an event of the meter's type.
+
+    Raises:
+        InvalidEvent: it does not have the value that the meter counts, or a dimension is no short text.
+    """
+    value = None if meter.property is None else _at(event.data, meter.property)
+    quantity, member = Decimal(1), None
+    if meter.aggregation is Aggregation.UNIQUE:
+        member = UUID(bytes=hashlib.sha256(_text(meter, meter.property or "", value).encode()).digest()[:16])
+        if value is None:
+            raise _unread(meter, "is missing")
+    elif meter.property is not None:
+        quantity = _number(meter, value)
+    return Reading(
+        meter=meter.number,
+        aggregation=meter.aggregation,
+        quantity=quantity,
+        member=member,
+        values={ALL: "", **{name: _dimension(meter, event, name) for name in meter.dimensions}},
+    )
+
+
+def _dimension(meter: Meter, event: UsageEvent, name: str) -> str:
+    if name == "action":
+        return event.action
+    if name in ATTRIBUTES or name in REFERENCES:
+        return event.get(name) or ""
+    return _text(meter, name, _at(event.data, name))
+
+
+def _at(data: Mapping[str, Any], place: str) -> object:
+    value: object = data
+    for name in place.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _text(meter: Meter, place: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int) or len(str(value)) > MAX_ATTRIBUTE:
+        raise InvalidEvent(
+            f"data.{place} must be a short string or a whole number, because the meter {meter.name} is kept by it.",
+            extra={"field": f"data.{place}", "meter": meter.name},
+        )
+    return str(value)
+
+
+def _number(meter: Meter, value: object) -> Decimal:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+        raise _unread(meter, "must be a number")
+    number = Decimal(text)
+    exponent = number.as_tuple().exponent
+    if abs(number) > MAX_WHOLE or not isinstance(exponent, int) or -exponent > MAX_DECIMALS:
+        raise _unread(meter, f"must be at most 10^15, with at most {MAX_DECIMALS} decimals")
+    if number < 0 and meter.aggregation is Aggregation.SUM:
+        raise _unread(meter, "must not be negative")
+    return number
+
+
+def _unread(meter: Meter, what: str) -> InvalidEvent:
+    place = f"data.{meter.property}"
+    return InvalidEvent(
+        f"{place} {what}, because the meter {meter.name} counts it.", extra={"field": place, "meter": meter.name}
+    )

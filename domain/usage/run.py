@@ -1,0 +1,120 @@
+"""What a run of agents cost: in total, by agent, and by step with all that the step set off. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPart:
+    """What some events of one agent, step and currency come to; those without a step are the run's own."""
+
+    agent_id: str | None
+    step_id: str | None
+    parent_id: str | None
+    currency: str | None
+    events: int
+    cost_pico: int | None
+    tokens: int = 0
+
+
+@dataclass(slots=True)
+class Cost:
+    """What some events cost, by currency, and how many they are."""
+
+    events: int = 0
+    tokens: int = 0
+    unrated: int = 0
+    pico: dict[str, int] = field(default_factory=dict)
+
+    def add(self, part: RunPart) -> None:
+        """Count events."""
+        self.events += part.events
+        self.tokens += part.tokens
+        if part.cost_pico is None or part.currency is None:
+            self.unrated += part.events
+        else:
+            self.pico[part.currency] = self.pico.get(part.currency, 0) + part.cost_pico
+
+    def merge(self, other: "Cost") -> None:
+        """Count what another one counts."""
+        self.events += other.events
+        self.tokens += other.tokens
+        self.unrated += other.unrated
+        for currency, pico in other.pico.items():
+            self.pico[currency] = self.pico.get(currency, 0) + pico
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a run.
+
+    Attributes:
+        parent_id: the step that set it off; None for those that the run began with.
+        agents: who worked on it.
+        own: what its own events cost.
+        total: what it cost with every step below it.
+    """
+
+    id: str
+    parent_id: str | None
+    agents: tuple[str, ...]
+    own: Cost
+    total: Cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCost:
+    """What a run cost."""
+
+    total: Cost
+    by_agent: Mapping[str, Cost]
+    steps: tuple[Step, ...]
+
+
+def cost_of(parts: Iterable[RunPart]) -> RunCost:
+    """Add the events of a run up.
+
+    A step's parent is the first that one of its events names. Steps that name each other in a circle, which only a
+    sender's mistake makes, count what hangs on each of them and not each other.
+    """
+    total, by_agent, own = Cost(), defaultdict[str, Cost](Cost), dict[str, Cost]()
+    parents: dict[str, str | None] = {}
+    agents: dict[str, dict[str, None]] = defaultdict(dict)
+    for part in parts:
+        total.add(part)
+        by_agent[part.agent_id or ""].add(part)
+        if part.step_id is None:
+            continue
+        own.setdefault(part.step_id, Cost()).add(part)
+        if part.agent_id is not None:
+            agents[part.step_id][part.agent_id] = None
+        if part.parent_id is not None and parents.get(part.step_id) is None:
+            parents[part.step_id] = part.parent_id
+            # A parent without an event of its own is a step as well.
+            own.setdefault(part.parent_id, Cost())
+    totals = _with_what_is_below(own, parents)
+    steps = (
+        Step(id=name, parent_id=parents.get(name), agents=tuple(agents[name]), own=own[name], total=totals[name])
+        for name in own
+    )
+    return RunCost(total=total, by_agent=dict(by_agent), steps=tuple(steps))
+
+
+def _with_what_is_below(own: Mapping[str, Cost], parents: Mapping[str, str | None]) -> dict[str, Cost]:
+    """Add each step to its parent once all steps below it were added to it."""
+    waiting = Counter(parent for parent in parents.values() if parent is not None)
+    totals = {name: Cost() for name in own}
+    for name, cost in own.items():
+        totals[name].merge(cost)
+    ready = [name for name in own if not waiting[name]]
+    while ready:
+        name = ready.pop()
+        parent = parents.get(name)
+        if parent is None:
+            continue
+        totals[parent].merge(totals[name])
+        waiting[parent] -= 1
+        if not waiting[parent]:
+            ready.append(parent)
+    return totals

@@ -1,0 +1,1 @@
+"""Adapters of what reports usage by itself."""

@@ -1,0 +1,371 @@
+"""Statements about usage events: recorded once, with what they add to their days. Writing needs the platform's role."""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from domain.spend.scope import Attribution, Known
+from domain.usage.meter import ALL
+from domain.usage.run import RunPart
+from ledger.invariants import Invariant
+from models.agent import Agent
+from models.department import Department
+from models.project import Project
+from models.usage import UsageDay, UsageEventRow, UsageSource
+from repositories.listing import newest
+
+#: What days are kept by, beside all of them together; columns of the events.
+DIMENSIONS = ("model", "agent_id", "department_id", "project_id", "action")
+#: The most events that a page of a filtered log looks at.
+SCANNED = 5_000
+
+_COLUMNS = (
+    "occurred_at timestamptz, digest uuid, received_at timestamptz, source text, event_id text, type text, "
+    "subject text, action text, agent_id text, department_id text, project_id text, run_id text, step_id text, "
+    "parent_id text, provider text, model text, spend_id text, sent_by text, key_id text, data jsonb, usage jsonb, "
+    "currency text, cost_pico numeric, creator_pico numeric, platform_pico numeric, rated_by text, price_ref text, "
+    "creator_org_id text, meters bigint[]"
+)
+_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
+_VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_PICO = ("cost_pico", "creator_pico", "platform_pico")
+_COUNTED = ("events", *_TOKENS, *_PICO)
+#: What events add up to, from columns of theirs.
+_SUMS = ", ".join(
+    (
+        "count(*) AS events",
+        *(f"coalesce(sum((usage->>'{name}')::bigint), 0)::bigint AS {name}" for name in _TOKENS),
+        *(f"coalesce(sum({name}), 0) AS {name}" for name in _PICO),
+    )
+)
+_KEYED = (
+    "dimension, (occurred_at AT TIME ZONE 'UTC')::date AS day, coalesce(value, '') AS value, coalesce(currency, '')"
+)
+_ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _COUNTED)
+
+# One statement, so that it takes effect as a whole. Rows that two requests may both write are written table by table,
+# always in the same order of tables, and within one in the order of their keys: they wait, and never in a circle.
+_RECORD = f"""
+    WITH sent AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (content bigint, refused boolean, {_COLUMNS})
+    ), fresh AS (
+        INSERT INTO usage_digests (digest, content)
+        SELECT digest, content FROM sent WHERE NOT refused ORDER BY digest
+        ON CONFLICT DO NOTHING RETURNING digest
+    ), accepted AS MATERIALIZED (
+        SELECT sent.*, uuidv7() AS id FROM sent JOIN fresh USING (digest)
+    ), written AS (
+        INSERT INTO usage_events (org_id, id, {_NAMES}) SELECT $1, id, {_NAMES} FROM accepted
+    ), readings AS MATERIALIZED (
+        SELECT read.*, accepted.occurred_at, accepted.id, (accepted.occurred_at AT TIME ZONE 'UTC')::date AS day
+        FROM jsonb_to_recordset($3::jsonb) AS read (
+            digest uuid, meter bigint, aggregation text, dimension text, value text, quantity numeric, member uuid
+        ) JOIN accepted USING (digest)
+    ), members AS (
+        INSERT INTO meter_members (meter, org_id, dimension, day, value, member)
+        SELECT DISTINCT meter, $1, dimension, day, value, member FROM readings WHERE member IS NOT NULL
+        ORDER BY meter, dimension, day, value, member
+        ON CONFLICT DO NOTHING RETURNING meter, dimension, day, value
+    ), new_members AS (
+        SELECT meter, dimension, day, value, count(*) AS members FROM members GROUP BY meter, dimension, day, value
+    ), metered AS (
+        INSERT INTO meter_days AS kept (meter, org_id, dimension, day, value, events, quantity, latest_at, latest_id)
+        SELECT meter, $1, dimension, day, value, count(*),
+            CASE aggregation
+                WHEN 'max' THEN max(quantity)
+                WHEN 'latest' THEN (array_agg(quantity ORDER BY occurred_at DESC, id DESC))[1]
+                WHEN 'unique' THEN coalesce(max(members), 0)
+                ELSE sum(quantity)
+            END,
+            max(occurred_at), (array_agg(id ORDER BY occurred_at DESC, id DESC))[1]
+        FROM readings LEFT JOIN new_members USING (meter, dimension, day, value)
+        GROUP BY meter, aggregation, dimension, day, value ORDER BY meter, dimension, day, value
+        ON CONFLICT (meter, org_id, dimension, day, value) DO UPDATE SET
+            events = kept.events + excluded.events,
+            quantity = CASE (SELECT aggregation FROM meters WHERE number = kept.meter)
+                WHEN 'max' THEN greatest(kept.quantity, excluded.quantity)
+                WHEN 'latest' THEN CASE
+                    WHEN (excluded.latest_at, excluded.latest_id) > (kept.latest_at, kept.latest_id)
+                    THEN excluded.quantity ELSE kept.quantity END
+                ELSE kept.quantity + excluded.quantity
+            END,
+            latest_at = greatest(kept.latest_at, excluded.latest_at),
+            latest_id = CASE WHEN (excluded.latest_at, excluded.latest_id) > (kept.latest_at, kept.latest_id)
+                THEN excluded.latest_id ELSE kept.latest_id END
+    ), days AS (
+        INSERT INTO usage_days (org_id, dimension, day, value, currency, {", ".join(_COUNTED)})
+        SELECT $1, {_KEYED}, {_SUMS}
+        FROM accepted CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
+        GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, 5
+        ON CONFLICT (org_id, dimension, day, value, currency) DO UPDATE SET {_ADDED}
+    )
+    SELECT sent.digest, accepted.id, sent.content = known.content AS same
+    FROM sent LEFT JOIN accepted USING (digest) LEFT JOIN usage_digests known USING (digest)
+"""
+#: A number on its way into a document. No text that was sent holds NUL.
+_NUMBER = re.compile(r'"\\u0000([^"]+)"')
+_KNOWN = "SELECT digest, content FROM usage_digests WHERE digest = ANY($1::uuid[])"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of an event.
+
+    Attributes:
+        id: its own, when it is new and was written; null otherwise.
+        same: what is known under its digest said the same; null where nothing is known.
+    """
+
+    id: UUID | None
+    same: bool | None
+
+
+async def record(
+    connection: asyncpg.Connection,
+    org_id: str,
+    rows: Sequence[Mapping[str, object]],
+    readings: Sequence[Mapping[str, object]] = (),
+) -> dict[UUID, Recorded]:
+    """Write the events that are new and not refused, with what they add to their days, in one statement.
+
+    Args:
+        connection: of the platform's role, inside of a transaction.
+        org_id: whose events they are.
+        rows: columns of `usage_events`, with `content` and `refused`; each digest once.
+        readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
+            `value`, `quantity`, `member`.
+    """
+    answers = await connection.fetch(_RECORD, org_id, _document(rows), _document(readings))
+    found = {row["digest"]: Recorded(row["id"], row["same"]) for row in answers}
+    # Accepted by another request while this one waited for it: the statement began before, and does not see it.
+    asked = {row["digest"]: row["content"] for row in rows}
+    unseen = [digest for digest, recorded in found.items() if recorded == Recorded(None, None)]
+    if unseen:
+        for row in await connection.fetch(_KNOWN, unseen):
+            found[row["digest"]] = Recorded(None, row["content"] == asked[row["digest"]])
+    return found
+
+
+def _document(rows: Sequence[Mapping[str, object]]) -> str:
+    """Write rows as JSON, in which a `Decimal` is a number of all its digits."""
+    return _NUMBER.sub(
+        r"\1", json.dumps(rows, default=lambda value: f"\x00{value}" if isinstance(value, Decimal) else str(value))
+    )
+
+
+async def open_months(connection: asyncpg.Connection, since: datetime, until: datetime) -> int:
+    """Have a table for every month between two times; returns how many were made."""
+    made: int = await connection.fetchval("SELECT open_usage_months($1, $2)", since, until)
+    return made
+
+
+async def agents(session: AsyncSession, ids: Collection[str]) -> dict[str, Agent]:
+    """Return those of the agents that exist, whoever's they are."""
+    if not ids:
+        return {}
+    return {agent.id: agent for agent in await session.scalars(select(Agent).where(Agent.id.in_(ids)))}
+
+
+async def known(
+    session: AsyncSession, org_id: str, own: Collection[Agent], departments: Collection[str], projects: Collection[str]
+) -> Known:
+    """Return what the organization has of what many events name, for `domain.spend.scope.scope_of`.
+
+    Args:
+        session: of the platform.
+        org_id: whose events they are.
+        own: the organization's agents among those named.
+        departments: those named, and those that the key is attributed to.
+        projects: those named.
+    """
+    attributions = {
+        agent.id: Attribution(department_id=agent.department_id, project_id=agent.project_id) for agent in own
+    }
+    wanted = {*departments, *(each.department_id for each in attributions.values())} - {None}
+    paths: dict[str, Sequence[str]] = {}
+    if wanted:
+        query = select(Department.id, Department.path).where(
+            Department.id.in_(wanted), Department.org_id == org_id, Department.closed_at.is_(None)
+        )
+        paths = {row.id: row.path for row in await session.execute(query)}
+    found: frozenset[str] = frozenset()
+    if projects:
+        of_org = select(Project.id).where(Project.org_id == org_id, Project.id.in_(projects))
+        found = frozenset(await session.scalars(of_org))
+    return Known(agents=attributions, departments=paths, projects=found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFilter:
+    """Which events of an organization a log is narrowed to; `equal` compares columns."""
+
+    org_id: str
+    since: datetime | None = None
+    until: datetime | None = None
+    equal: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Events, and the position that the next page begins after; null at the end."""
+
+    rows: Sequence[UsageEventRow]
+    following: tuple[datetime, UUID] | None
+
+
+async def log(session: AsyncSession, wanted: LogFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> LogPage:
+    """List events of an organization that the session may see, the latest first.
+
+    A page looks at no more than `SCANNED` events, so it may be short or empty and not be the last.
+    """
+    row, order = UsageEventRow, (UsageEventRow.occurred_at, UsageEventRow.id)
+    part = [row.org_id == wanted.org_id]
+    part += [] if wanted.since is None else [row.occurred_at >= wanted.since]
+    part += [] if wanted.until is None else [row.occurred_at < wanted.until]
+    scanned = newest(row, [tuple(part)], order, after=after, limit=SCANNED if wanted.equal else limit + 1).subquery()
+    seen = aliased(row, scanned)
+    equal = [getattr(seen, name) == value for name, value in wanted.equal.items()]
+    latest = (seen.occurred_at.desc(), seen.id.desc())
+    rows = (await session.scalars(select(seen).where(*equal).order_by(*latest).limit(limit + 1))).all()
+    if len(rows) > limit:
+        return LogPage(rows[:limit], (rows[limit - 1].occurred_at, rows[limit - 1].id))
+    if not wanted.equal:
+        return LogPage(rows, None)
+    end = select(seen.occurred_at, seen.id).order_by(*latest).offset(SCANNED - 1).limit(1)
+    found = (await session.execute(end)).one_or_none()
+    return LogPage(rows, None if found is None else (found[0], found[1]))
+
+
+async def run_parts(session: AsyncSession, org_id: str, run_id: str, limit: int) -> list[RunPart]:
+    """Add up the events of a run by agent, step and currency."""
+    row = UsageEventRow
+    tokens = [func.coalesce(row.usage[name].as_integer(), 0) for name in _TOKENS]
+    keys = (row.agent_id, row.step_id, row.parent_id, row.currency)
+    query = (
+        select(*keys, func.count(), func.sum(row.cost_pico), func.sum(tokens[0] + tokens[1] + tokens[2] + tokens[3]))
+        .where(row.org_id == org_id, row.run_id == run_id)
+        .group_by(*keys)
+        .order_by(func.min(row.occurred_at), row.step_id, row.agent_id)
+        .limit(limit)
+    )
+    return [
+        RunPart(
+            agent_id=agent_id,
+            step_id=step_id,
+            parent_id=parent_id,
+            currency=currency,
+            events=events,
+            cost_pico=None if pico is None else int(pico),
+            tokens=int(count),
+        )
+        for agent_id, step_id, parent_id, currency, events, pico, count in await session.execute(query)
+    ]
+
+
+async def cursor(session: AsyncSession, source: str) -> datetime | None:
+    """Return how far usage was pulled from a source; None before the first time."""
+    query = select(UsageSource.reached).where(UsageSource.name == source)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def move_cursor(session: AsyncSession, source: str, *, since: datetime, until: datetime) -> None:
+    """Write that usage was pulled from one time to another, where that leaves no gap after what was pulled before."""
+    source_row = UsageSource
+    moved = insert(source_row).values(name=source, reached=until)
+    await session.execute(
+        moved.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"reached": moved.excluded.reached},
+            where=(source_row.reached >= since) & (source_row.reached < moved.excluded.reached),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What events add up to, for one group and currency."""
+
+    group: str
+    currency: str
+    counted: Mapping[str, Any]
+
+
+async def totals(
+    session: AsyncSession, org_id: str, since: date, until: date, *, dimension: str, value: str | None, by_day: bool
+) -> list[Total]:
+    """Add up the days of one dimension from one day to another, which is not included.
+
+    Args:
+        session: of the organization or the platform.
+        org_id: whose.
+        since: the first day.
+        until: the first day that does not count.
+        dimension: one of `DIMENSIONS`, or `ALL`.
+        value: only this value of it.
+        by_day: a group for each day, otherwise one for each value.
+    """
+    group = func.to_char(UsageDay.day, "YYYY-MM-DD") if by_day else UsageDay.value
+    sums = [func.sum(getattr(UsageDay, name)).label(name) for name in _COUNTED]
+    query = (
+        select(group.label("group"), UsageDay.currency, *sums)
+        .where(UsageDay.org_id == org_id, UsageDay.dimension == dimension)
+        .where(UsageDay.day >= since, UsageDay.day < until)
+        .group_by(group, UsageDay.currency)
+        .order_by(group, UsageDay.currency)
+    )
+    if value is not None:
+        query = query.where(UsageDay.value == value)
+    rows = (await session.execute(query)).mappings()
+    return [Total(row["group"], row["currency"], {name: int(row[name]) for name in _COUNTED}) for row in rows]
+
+
+#: Whether the month of a day was not detached.
+IS_THERE = """EXISTS (
+    SELECT FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = 'public.usage_events'::regclass AND relname = to_char(day, '"usage_events_"YYYY_MM')
+)"""
+#: What `verify` proves about days and events.
+INVARIANTS = (
+    Invariant(
+        name="usage by day equals the events of the day",
+        table="public.usage_days",
+        unit="days",
+        violations=f"""
+        SELECT org_id || ' ' || day || ' ' || dimension || ' ' || value || ': kept ' || coalesce(kept::text, 'nothing')
+            || ', events ' || coalesce(added::text, 'nothing')
+        FROM (
+            SELECT org_id, dimension, day, value, currency, ROW({", ".join(_COUNTED)}) AS kept FROM public.usage_days
+            WHERE {IS_THERE}
+        ) kept
+        FULL JOIN (
+            SELECT org_id, dimension, day, value, currency, ROW({", ".join(_COUNTED)}) AS added FROM (
+                SELECT org_id, {_KEYED} AS currency, {_SUMS}
+                FROM public.usage_events CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
+                GROUP BY 1, 2, 3, 4, 5
+            ) added
+        ) added USING (org_id, dimension, day, value, currency)
+        WHERE kept IS DISTINCT FROM added
+        """,
+    ),
+    Invariant(
+        name="every usage event has its digest",
+        table="public.usage_events",
+        unit="events",
+        violations="""
+        SELECT org_id || ' ' || id FROM public.usage_events e
+        WHERE NOT EXISTS (SELECT FROM public.usage_digests d WHERE d.digest = e.digest)
+        """,
+    ),
+)

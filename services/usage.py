@@ -1,0 +1,295 @@
+"""Usage events as they come in: judged one by one, and recorded together with what they add up to.
+
+An event is known by its organization, source and id for good, so whoever is unsure sends it again. A request is one
+transaction: what was accepted is durable when its answer is sent, and a request that failed left nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import DomainError, Invalid
+from domain.ids import uuid_id
+from domain.metering.adapters import ModelCall
+from domain.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.usage.call import Cost, call_of
+from domain.usage.event import (
+    InvalidEvent,
+    OtherEvent,
+    UsageEvent,
+    check_source,
+    check_time,
+    digest_of,
+    event_from,
+)
+from domain.usage.meter import Meter, Reading, read
+from models.agent import Agent
+from repositories import usage
+from repositories.meter import counting
+from runtime.database import driver_connection
+from services.rating import Rates, Use, rate_uses
+
+_OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
+_NAMED = (
+    *("agent_id", "department_id", "project_id", "spend_id", "run_id", "step_id", "parent_id", "provider", "model"),
+)
+
+
+_COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
+
+
+class Status(StrEnum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one event of a request.
+
+    Attributes:
+        status: what became of it.
+        id: its own id, when it was accepted.
+        error: why it is invalid.
+        source: as it was sent, where it could be read.
+        event_id: as it was sent, where it could be read.
+    """
+
+    status: Status
+    id: str | None = None
+    error: DomainError | None = None
+    source: str | None = None
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """Who sends events, for which organization, when, and how old they may be.
+
+    Attributes:
+        key: what the sender may name; None for the platform's own, which may name all that is the organization's.
+    """
+
+    actor: Actor
+    org_id: str
+    at: datetime
+    late: timedelta
+    rates: Rates
+    key: SpendingKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """An event that could be read, what it is known by, and why it is refused unless it is known."""
+
+    event: UsageEvent
+    digest: UUID
+    readings: Sequence[Reading] = ()
+    call: ModelCall | None = None
+    cost: Cost | None = None
+    refusal: DomainError | None = None
+
+
+async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[object]) -> list[Outcome]:
+    """Record events that are new, and return what became of each, in the order of the documents.
+
+    Args:
+        session: of the platform.
+        delivery: who sends them.
+        documents: CloudEvents as they were parsed.
+    """
+    sent = [_read(delivery, document) for document in documents]
+    events: dict[UUID, UsageEvent] = {}
+    for each in sent:
+        if isinstance(each, UsageEvent):
+            events.setdefault(digest_of(delivery.org_id, each.source, each.id), each)
+    context = await _context(session, delivery, list(events.values()))
+    judged = await _judge(session, context, events)
+    recorded = await _write(session, delivery, list(judged.values())) if judged else {}
+    outcomes, first = [], set()
+    for each in sent:
+        if isinstance(each, DomainError):
+            outcomes.append(Outcome(status=Status.INVALID, error=each))
+            continue
+        digest = digest_of(delivery.org_id, each.source, each.id)
+        outcomes.append(_outcome(each, judged[digest], recorded[digest], is_first=digest not in first))
+        first.add(digest)
+    return outcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Context:
+    """What events are judged by: what is known of what they name, and the meters that read them."""
+
+    delivery: Delivery
+    agents: Mapping[str, Agent]
+    known: Known
+    meters: Mapping[str, Sequence[Meter]]
+
+
+async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent]) -> _Context:
+    def named(name: str) -> set[str]:
+        return {value for each in events if (value := each.get(name)) is not None}
+
+    own_department = None if delivery.key is None else delivery.key.attribution.department_id
+    departments = named("department_id") | ({own_department} if own_department else set())
+    senders = {delivery.actor.agent_id} if delivery.actor.agent_id else set()
+    agents = await usage.agents(session, named("agent_id") | senders)
+    own = [agent for agent in agents.values() if agent.org_id == delivery.org_id]
+    meters: dict[str, list[Meter]] = defaultdict(list)
+    for meter in await counting(session, delivery.org_id, {each.type for each in events}):
+        meters[meter.event_type].append(meter)
+    return _Context(
+        delivery=delivery,
+        agents=agents,
+        known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
+        meters=meters,
+    )
+
+
+async def _write(session: AsyncSession, delivery: Delivery, judged: Sequence[_Judged]) -> Mapping[UUID, usage.Recorded]:
+    connection = await driver_connection(session)
+    times = [each.event.occurred_at for each in judged if each.refusal is None]
+    if times:
+        await usage.open_months(connection, min(times), max(times))
+    readings = [
+        _reading(each.digest, reading, name) for each in judged for reading in each.readings for name in reading.values
+    ]
+    return await usage.record(connection, delivery.org_id, [_row(delivery, each) for each in judged], readings)
+
+
+def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
+    try:
+        event = event_from(document, now=delivery.at)
+        check_source(event, is_platform=delivery.actor.is_platform)
+        return event
+    except InvalidEvent as refusal:
+        return refusal
+
+
+async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID, UsageEvent]) -> dict[UUID, _Judged]:
+    judged = {digest: _judge_one(context, event, digest) for digest, event in events.items()}
+    good = [each for each in judged.values() if each.refusal is None]
+    uses = [_use(context, each) for each in good]
+    for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
+        judged[each.digest] = (
+            replace(each, refusal=rated, readings=()) if isinstance(rated, Invalid) else replace(each, cost=rated)
+        )
+    return judged
+
+
+def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
+    try:
+        check_time(event, now=context.delivery.at, late=context.delivery.late)
+        event = _attributed(context, event)
+        call = call_of(event.data)
+        event = event if call is None else _called(event, call)
+        readings = [read(meter, event) for meter in context.meters.get(event.type, ())]
+    except DomainError as refusal:
+        return _Judged(event=event, digest=digest, refusal=refusal)
+    return _Judged(event=event, digest=digest, readings=readings, call=call)
+
+
+def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
+    """Return the event with the model and provider of its call, where its attributes do not say them."""
+    said = {"model": call.model, "provider": call.provider}
+    return replace(event, attributes={**{name: value for name, value in said.items() if value}, **event.attributes})
+
+
+def _use(context: _Context, judged: _Judged) -> Use:
+    event = judged.event
+    agent_id = event.get("agent_id")
+    agent = None if agent_id is None else context.agents.get(agent_id)
+    return Use(call=judged.call, quantity=event.data.get("quantity", 1), agent=agent, at=event.occurred_at)
+
+
+def _attributed(context: _Context, event: UsageEvent) -> UsageEvent:
+    """Return the event with what its sender's key spends for, where it leaves that out.
+
+    Agents of other organizations can be named when they are listed publicly: their work is what is reported.
+
+    Raises:
+        InvalidEvent: it names what is not there, or what the key may not use.
+    """
+    agent_id = event.get("agent_id")
+    agent = None if agent_id is None else context.agents.get(agent_id)
+    if agent_id is not None and (agent is None or not _is_visible(agent, context.delivery.org_id)):
+        raise InvalidEvent("There is no such agent.", extra={"field": "data.agent_id"})
+    key = context.delivery.key or SpendingKey(key_id="")
+    is_foreign = agent is not None and agent.org_id != context.delivery.org_id and key.agent_id is None
+    named = Named(
+        agent_id=None if is_foreign else agent_id,
+        department_id=event.get("department_id"),
+        project_id=event.get("project_id"),
+    )
+    try:
+        scope = scope_of(key, named, context.known)
+    except Invalid as refusal:
+        raise InvalidEvent(refusal.detail, extra={"field": f"data.{refusal.extra.get('field')}"}) from None
+    attributes = {
+        "agent_id": agent_id if is_foreign else scope.agent_id,
+        "department_id": scope.department_id,
+        "project_id": scope.project_id,
+    }
+    kept = {name: value for name, value in attributes.items() if value is not None}
+    return replace(event, attributes={**event.attributes, **kept})
+
+
+def _is_visible(agent: Agent, org_id: str) -> bool:
+    return agent.org_id == org_id or agent.visibility == "public"
+
+
+def _reading(digest: UUID, reading: Reading, dimension: str) -> dict[str, object]:
+    return {
+        "digest": digest,
+        "meter": reading.meter,
+        "aggregation": reading.aggregation,
+        "dimension": dimension,
+        "value": reading.values[dimension],
+        "quantity": reading.quantity,
+        "member": reading.member,
+    }
+
+
+def _row(delivery: Delivery, judged: _Judged) -> dict[str, object]:
+    event, actor = judged.event, delivery.actor
+    return {
+        "content": event.content,
+        "refused": judged.refusal is not None,
+        "digest": judged.digest,
+        "occurred_at": event.occurred_at,
+        "received_at": delivery.at,
+        "source": event.source,
+        "event_id": event.id,
+        "type": event.type,
+        "subject": event.subject,
+        "action": event.action,
+        **{name: event.get(name) for name in _NAMED},
+        "sent_by": actor.qualified(),
+        "key_id": actor.key_id,
+        "data": event.data,
+        "usage": None if judged.call is None else judged.call.usage.to_json(),
+        **({} if judged.cost is None else {name: getattr(judged.cost, name) for name in _COST}),
+        "meters": [reading.meter for reading in judged.readings],
+    }
+
+
+def _outcome(event: UsageEvent, judged: _Judged, recorded: usage.Recorded, *, is_first: bool) -> Outcome:
+    def of(status: Status, *, id: str | None = None, error: DomainError | None = None) -> Outcome:
+        return Outcome(status=status, id=id, error=error, source=event.source, event_id=event.id)
+
+    if is_first and recorded.id is not None:
+        return of(Status.ACCEPTED, id=uuid_id("uev", recorded.id))
+    if recorded == usage.Recorded(None, None):
+        return of(Status.INVALID, error=judged.refusal)
+    same = recorded.same if is_first else event.content == judged.event.content
+    return of(Status.DUPLICATE) if same else of(Status.INVALID, error=OtherEvent(_OTHER))

@@ -1,0 +1,76 @@
+"""Usage events as clients send them."""
+
+import itertools
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+
+from commands.verify import verify
+from domain.metering.prices import make_price
+from repositories import meter, model_price, usage
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.api.conftest import Caller, good
+from tests.conftest import DatabaseUrls
+
+NUMBERS = itertools.count(1)
+BATCH = "application/cloudevents-batch+json"
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    """Return a new event; what is None is left out."""
+    made = {
+        "specversion": "1.0",
+        "id": f"event-{next(NUMBERS)}",
+        "source": "tests",
+        "type": "task",
+        "time": datetime.now(UTC).isoformat(),
+        "data": {},
+        **changes,
+    }
+    return {name: value for name, value in made.items() if value is not None}
+
+
+async def send(caller: Caller, *events: Any, path: str = "/usage/events") -> dict[str, Any]:
+    """Send a batch."""
+    headers = {"Content-Type": BATCH}
+    sent: dict[str, Any] = good(await caller.ask("POST", path, content=json.dumps(events), headers=headers))
+    return sent
+
+
+def statuses(answer: dict[str, Any]) -> list[str]:
+    return [item["code"] or item["status"] for item in answer["events"]]
+
+
+async def prove(urls: DatabaseUrls) -> None:
+    """Check that what is kept by day is what the events add up to."""
+    connection = await asyncpg.connect(urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    names = {rule.name for rule in (*usage.INVARIANTS, *meter.INVARIANTS)}
+    checks = [check for check in report.checks if check.name in names]
+    assert len(checks) == len(names)
+    for check in checks:
+        assert not check.violation_count, "\n".join(check.lines())
+
+
+async def import_prices(
+    database: Database, model: str, since: datetime, provider: str = "openai", **prices: str
+) -> None:
+    """Have a model cost something from a time on, by unit."""
+    price = make_price(
+        model=model,
+        provider="openai",
+        currency="USD",
+        version=f"v{next(NUMBERS)}",
+        valid_from=since,
+        tiers={"standard": [(0, prices)]},
+    )
+    async with database.platform() as session:
+        await model_price.add(
+            session, [price], version=price.version, sha256=new_id("sha"), valid_from=since, entries=1
+        )

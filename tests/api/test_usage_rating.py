@@ -1,0 +1,190 @@
+"""What usage costs: by its agent, otherwise by its model, at the price of its time; and what is charged of it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, refused
+from tests.api.metering import event, import_prices, prove, send, statuses
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=300)
+USED = {"input_tokens": 1000, "cached_tokens": 500, "output_tokens": 100}
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    await prove(database_urls)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def prices(database: Database) -> None:
+    unit = {"input_tokens": "0.000002", "cached_tokens": "0.000001", "output_tokens": "0.000010"}
+    await import_prices(database, "rated-1", LONG_AGO, **unit)
+    dearer = {name: f"{price}5" for name, price in unit.items()}
+    await import_prices(database, "rated-1", NOW - timedelta(days=2), **dearer)
+
+
+@pytest.fixture
+async def owner(new_tenant: Any) -> Caller:
+    tenant: Tenant = await new_tenant("owner")
+    return tenant.owner
+
+
+async def logged(caller: Caller) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = good(await caller.get("/usage/logs?limit=200"))["data"]
+    return found
+
+
+async def test_call_costs_the_price_of_its_time(owner: Caller) -> None:
+    now = event(data={"model": "rated-1", "usage": USED})
+    past = event(data={"model": "rated-1", "usage": USED}, time=(NOW - timedelta(days=3)).isoformat())
+    assert statuses(await send(owner, past, now)) == ["accepted", "accepted"]
+    # By hand: 1,000 x 0.000002 + 500 x 0.000001 + 100 x 0.00001, and with 0.0000025, 0.0000015 and 0.0000105 each.
+    newest, oldest = await logged(owner)
+    assert (oldest["cost"], oldest["currency"], oldest["rated_by"]) == ("0.0035", "USD", "model")
+    assert newest["cost"] == "0.0043"
+    assert oldest["price_ref"].startswith("rated-1@v")
+    assert oldest["price_ref"] != newest["price_ref"]
+    assert (newest["creator_share"], newest["platform_share"]) == ("0", "0.0043")
+    summary = good(await owner.get("/billing/usage?group_by=model"))
+    assert summary["total"]["costs"] == [
+        {"currency": "USD", "cost": "0.0078", "creator_share": "0", "platform_share": "0.0078"}
+    ]
+    assert (summary["total"]["input_tokens"], summary["total"]["cached_tokens"]) == (2000, 1000)
+
+
+async def test_answer_of_a_vendor_is_read_as_it_came(owner: Caller) -> None:
+    answer = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "model": "rated-1",
+        "usage": {
+            "prompt_tokens": 1500,
+            "completion_tokens": 100,
+            "total_tokens": 1600,
+            "prompt_tokens_details": {"cached_tokens": 500},
+        },
+    }
+    assert statuses(await send(owner, event(data={"shape": "openai.chat", "answer": answer}))) == ["accepted"]
+    [row] = await logged(owner)
+    assert (row["model"], row["provider"], row["cost"]) == ("rated-1", "openai", "0.0043")
+    assert row["usage"] == {**USED, "requests": 1}
+
+
+async def test_what_has_no_price_is_refused_and_never_zero(owner: Caller) -> None:
+    answer = await send(
+        owner,
+        event(data={"model": "unheard-of", "usage": USED}),
+        event(data={"model": "rated-1", "usage": {"input_tokens": 1, "searches": 1}}),
+        event(data={"model": "rated-1", "usage": USED}, time=None),
+        event(data={"model": "rated-1", "usage": {"tokens": 1}}),
+        event(data={"model": "rated-1", "usage": {"input_tokens": -1}}),
+        event(data={"model": "rated-1", "usage": 5}),
+        event(data={"shape": "openai.chat", "answer": {}}),
+        event(data={"shape": "nobody's", "answer": {}}),
+        event(data={"shape": "openai.chat", "answer": 5}),
+    )
+    assert statuses(answer) == [
+        *("usage.model_unknown", "usage.unit_unpriced", "accepted", "request.invalid", "request.invalid"),
+        *("usage.invalid_event", "usage.unreadable", "usage.unreadable", "usage.invalid_event"),
+    ]
+    assert len(await logged(owner)) == 1
+
+
+async def test_refused_event_counts_once_its_model_has_a_price(owner: Caller, database: Database) -> None:
+    sent = event(data={"model": "rated-later", "usage": {"input_tokens": 3}})
+    assert statuses(await send(owner, sent)) == ["usage.model_unknown"]
+    await import_prices(database, "rated-later", LONG_AGO, input_tokens="0.5")
+    assert statuses(await send(owner, sent, sent)) == ["accepted", "duplicate"]
+    assert [row["cost"] for row in await logged(owner)] == ["1.5"]
+
+
+async def test_agent_with_a_price_is_rated_by_it_and_shared_with_its_creator(owner: Caller, stranger: Tenant) -> None:
+    listing = {
+        "name": "Paid",
+        "visibility": "public",
+        "pricing": {"model": "usage", "amount": "0.07", "currency": "USD"},
+    }
+    agent = good(await stranger.owner.post("/agents", listing), 201)["id"]
+    free = good(await stranger.owner.post("/agents", {"name": "Free", "visibility": "public"}), 201)["id"]
+    events = [
+        event(data={"agent_id": agent, "model": "unheard-of", "usage": USED}),
+        event(data={"agent_id": agent, "quantity": "2.5"}),
+        event(data={"agent_id": free, "model": "rated-1", "usage": USED}),
+        event(data={"agent_id": agent, "quantity": -1}),
+        event(data={"agent_id": free}),
+    ]
+    assert statuses(await send(owner, *events)) == [*["accepted"] * 3, "request.invalid", "accepted"]
+    rows = {row["event_id"]: row for row in await logged(owner)}
+    first, second, third, last = (rows[each["id"]] for each in (*events[:3], events[4]))
+    # The commission of the tests' settings is 5 %.
+    assert (first["cost"], first["creator_share"], first["platform_share"]) == ("0.07", "0.0665", "0.0035")
+    assert (first["rated_by"], first["price_ref"], first["usage"]) == ("agent", agent, USED)
+    assert (second["cost"], second["creator_share"]) == ("0.175", "0.16625")
+    assert (third["rated_by"], third["creator_share"]) == ("model", "0")
+    assert (last["cost"], last["rated_by"]) == (None, None)
+    by_agent = {line["group"]: line for line in good(await owner.get("/billing/usage?group_by=agent"))["data"]}
+    assert by_agent[agent]["costs"] == [
+        {"currency": "USD", "cost": "0.245", "creator_share": "0.23275", "platform_share": "0.01225"}
+    ]
+
+
+async def test_agent_that_reports_by_itself_is_rated_by_its_own_price(new_tenant: Any, issue_key: Any) -> None:
+    tenant = await new_tenant("owner")
+    listing = {"name": "Paid", "pricing": {"model": "usage", "amount": "3", "currency": "CREDIT"}}
+    agent = good(await tenant.owner.post("/agents", listing), 201)["id"]
+    caller = await issue_key("agent", tenant.org_id, agent)
+    assert statuses(await send(caller, event())) == ["accepted"]
+    [row] = await logged(tenant.owner)
+    assert (row["agent_id"], row["cost"], row["currency"]) == (agent, "3", "CREDIT")
+
+
+async def test_run_costs_what_its_events_cost(owner: Caller) -> None:
+    def call(step: str, parent: str | None, tokens: int) -> dict[str, Any]:
+        data = {"run_id": "costly", "step_id": step, "parent_id": parent, "model": "rated-1"}
+        return event(data={**data, "usage": {"output_tokens": tokens}}, time=(NOW - timedelta(days=4)).isoformat())
+
+    await send(owner, call("plan", None, 1), call("search", "plan", 20), call("search", "plan", 300))
+    shown = good(await owner.get("/usage/runs/costly"))
+    assert shown["total"]["costs"] == {"USD": "0.00321"}
+    steps = {step["step_id"]: (step["own"]["costs"]["USD"], step["total"]["costs"]["USD"]) for step in shown["steps"]}
+    assert steps == {"plan": ("0.00001", "0.00321"), "search": ("0.0032", "0.0032")}
+    assert shown["total"]["tokens"] == 321
+
+
+# Estimates ------------------------------------------------------------------------------------------------------------
+
+
+async def test_estimate_is_what_the_event_costs_and_records_nothing(owner: Caller) -> None:
+    body = {"model": "rated-1", "usage": USED}
+    estimate = good(await owner.post("/usage/estimate", body))
+    await send(owner, event(data=body))
+    [row] = await logged(owner)
+    assert estimate["cost"] == row["cost"] == "0.0043"
+    assert estimate["price_ref"] == row["price_ref"]
+    assert {line["unit"]: (line["quantity"], line["unit_price"], line["amount"]) for line in estimate["lines"]} == {
+        "input_tokens": (1000, "0.0000025", "0.0025"),
+        "cached_tokens": (500, "0.0000015", "0.00075"),
+        "output_tokens": (100, "0.0000105", "0.00105"),
+    }
+    then = good(await owner.post("/usage/estimate", {**body, "at": LONG_AGO.isoformat()}))
+    assert then["cost"] == "0.0035"
+
+
+async def test_estimate_of_what_cannot_be_rated_says_why(owner: Caller, stranger: Tenant) -> None:
+    refused(await owner.post("/usage/estimate", {"model": "unheard-of", "usage": USED}), 422, "usage.model_unknown")
+    refused(await owner.post("/usage/estimate", {"model": "rated-1"}), 422, "request.invalid")
+    refused(await owner.post("/usage/estimate", {"shape": "openai.chat", "answer": {}}), 422, "usage.unreadable")
+    hidden = {"name": "H", "visibility": "private", "pricing": {"model": "usage", "amount": "1", "currency": "USD"}}
+    agent = good(await stranger.owner.post("/agents", hidden), 201)["id"]
+    refused(await owner.post("/usage/estimate", {"agent_id": agent}), 404, "not_found")
+    shown = good(await stranger.owner.post("/usage/estimate", {"agent_id": agent, "quantity": "3"}))
+    assert (shown["cost"], shown["creator_share"], shown["platform_share"]) == ("3", "2.85", "0.15")

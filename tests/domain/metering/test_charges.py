@@ -1,0 +1,170 @@
+"""Meters: per unit, graduated, volume, package, free units."""
+
+from decimal import Decimal as D
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from domain.errors import Invalid
+from domain.metering.amounts import PICO
+from domain.metering.charges import charge_to_json, parse_charge, rate_quantity, rate_step
+
+# https://getlago.com/docs/guide/plans/charges/charge-models/graduated: $1, then $0.50 above 100, then $0.10 above 200.
+LAGO = [
+    {"up_to": "100", "unit_price": "1"},
+    {"up_to": "200", "unit_price": "0.50"},
+    {"up_to": None, "unit_price": "0.10"},
+]
+FEES = [
+    {"up_to": "10", "unit_price": "2", "flat_price": "5"},
+    {"up_to": None, "unit_price": "1", "flat_price": "3"},
+]
+# https://getlago.com/docs/guide/plans/charges/charge-models/volume
+VOLUME = [
+    {"up_to": "10000", "unit_price": "0.0010", "flat_price": "10"},
+    {"up_to": "50000", "unit_price": "0.0008", "flat_price": "10"},
+    {"up_to": "100000", "unit_price": "0.0006", "flat_price": "10"},
+    {"up_to": None, "unit_price": "0.0004", "flat_price": "10"},
+]
+
+
+def dollars(quantity, document):
+    return D(rate_quantity(D(str(quantity)), parse_charge(document))) / PICO
+
+
+@pytest.mark.parametrize(
+    ("quantity", "cost"),
+    [(0, "0"), (1, "1"), (100, "100"), (101, "100.50"), (200, "150"), (250, "155"), ("0.5", "0.5")],
+)
+def test_graduated_prices_each_unit_by_the_tier_that_it_falls_in(quantity, cost):
+    assert dollars(quantity, {"model": "graduated", "tiers": LAGO}) == D(cost)
+
+
+@pytest.mark.parametrize(("quantity", "cost"), [(0, "0"), (1, "7"), (10, "25"), (11, "29"), ("10.5", "28.5")])
+def test_graduated_adds_the_flat_price_of_each_tier_that_is_reached(quantity, cost):
+    assert dollars(quantity, {"model": "graduated", "tiers": FEES}) == D(cost)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "cost"), [(0, "0"), (65_000, "49"), (10_000, "20"), (10_001, "18.0008"), (200_000, "90")]
+)
+def test_volume_prices_every_unit_by_the_tier_that_the_total_reaches(quantity, cost):
+    assert dollars(quantity, {"model": "volume", "tiers": VOLUME}) == D(cost)
+
+
+@pytest.mark.parametrize(("quantity", "cost"), [(0, "0"), (1, "0.5"), (1000, "0.5"), (1001, "1"), ("1000.1", "1")])
+def test_a_package_that_is_begun_is_charged_whole(quantity, cost):
+    assert dollars(quantity, {"model": "package", "size": "1000", "price": "0.50"}) == D(cost)
+
+
+@pytest.mark.parametrize(
+    ("document", "quantity", "cost"),
+    [
+        ({"model": "per_unit", "unit_price": "0.002", "free_units": "100"}, 100, "0"),
+        ({"model": "per_unit", "unit_price": "0.002", "free_units": "100"}, 101, "0.002"),
+        ({"model": "package", "size": "10", "price": "1", "free_units": "100"}, 105, "1"),
+        ({"model": "graduated", "tiers": LAGO, "free_units": "100"}, 250, "125"),
+        ({"model": "volume", "tiers": VOLUME, "free_units": "10000"}, 20_000, "20"),
+    ],
+)
+def test_free_units_come_off_first(document, quantity, cost):
+    assert dollars(quantity, document) == D(cost)
+
+
+def test_a_quantity_is_rounded_once_at_the_end():
+    charge = parse_charge({"model": "per_unit", "unit_price": "0.0000000000003"})
+    assert rate_quantity(5, charge) == 2  # 1.5 pico: not five times 0.3, each rounded to nothing
+    assert rate_quantity(1, charge) == 0
+
+
+@pytest.mark.parametrize("wrong", [-1, D("-0.1"), D("1e-13"), 0.5])
+def test_what_is_no_quantity_is_refused(wrong):
+    with pytest.raises(Invalid):
+        rate_quantity(wrong, parse_charge({"model": "per_unit", "unit_price": "1"}))
+
+
+QUANTITIES = st.decimals(min_value=0, max_value=10**6, places=6)
+PRICES = st.decimals(min_value=0, max_value=100, places=12)
+
+
+@st.composite
+def charges(draw):
+    kind = draw(st.sampled_from(["per_unit", "graduated", "volume", "package"]))
+    free = str(draw(QUANTITIES))
+    if kind == "per_unit":
+        return parse_charge({"model": kind, "unit_price": str(draw(PRICES)), "free_units": free})
+    if kind == "package":
+        size = draw(QUANTITIES)
+        assume(size > 0)
+        return parse_charge({"model": kind, "size": str(size), "price": str(draw(PRICES)), "free_units": free})
+    tops = sorted(draw(st.sets(st.integers(1, 10**6), max_size=4)))
+    tiers = [{"up_to": top, "unit_price": str(draw(PRICES)), "flat_price": str(draw(PRICES))} for top in [*tops, None]]
+    return parse_charge({"model": kind, "tiers": tiers, "free_units": free})
+
+
+@given(charges())
+def test_a_charge_reads_back_what_it_wrote(charge):
+    assert parse_charge(charge_to_json(charge)) == charge
+
+
+@given(charges(), st.lists(QUANTITIES, max_size=6))
+def test_the_steps_of_a_period_add_up_to_its_whole(charge, quantities):
+    steps, before = 0, D(0)
+    for quantity in quantities:
+        steps += rate_step(before, quantity, charge)
+        before += quantity
+    assert steps == rate_quantity(before, charge)
+
+
+@given(charges(), QUANTITIES)
+def test_the_integers_agree_with_decimal_arithmetic(charge, quantity):
+    """The same models once more, with `decimal` and without a word of the first."""
+    from decimal import ROUND_CEILING, ROUND_HALF_EVEN, localcontext
+
+    with localcontext() as context:
+        context.prec = 100
+        document = charge_to_json(charge)
+        left = max(D(0), quantity - D(document.get("free_units", "0")))
+        cost = D(0)
+        if left and document["model"] == "per_unit":
+            cost = left * D(document["unit_price"])
+        elif left and document["model"] == "package":
+            cost = (left / D(document["size"])).to_integral_value(ROUND_CEILING) * D(document["price"])
+        elif left:
+            bottom = D(0)
+            for tier in document["tiers"]:
+                top = D("Infinity") if tier["up_to"] is None else D(tier["up_to"])
+                if document["model"] == "graduated" and left > bottom:
+                    cost += (min(left, top) - bottom) * D(tier["unit_price"]) + D(tier["flat_price"])
+                elif document["model"] == "volume" and bottom < left <= top:
+                    cost = left * D(tier["unit_price"]) + D(tier["flat_price"])
+                bottom = top
+        expected = (cost * PICO).to_integral_value(ROUND_HALF_EVEN)
+    assert rate_quantity(quantity, charge) == expected
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({}, "model"),
+        ({"model": "percentage"}, "model"),
+        ({"model": "per_unit"}, "unit_price"),
+        ({"model": "per_unit", "unit_price": 0.1}, "unit_price"),
+        ({"model": "per_unit", "unit_price": "1", "size": "2"}, "size"),
+        ({"model": "package", "size": "0", "price": "1"}, "size"),
+        ({"model": "graduated", "tiers": []}, "tiers"),
+        ({"model": "graduated", "tiers": [{"up_to": "5", "unit_price": "1"}]}, "tiers"),
+        (
+            {"model": "volume", "tiers": [{"up_to": None, "unit_price": "1"}, {"up_to": None, "unit_price": "1"}]},
+            "tiers",
+        ),
+        ({"model": "volume", "tiers": [*LAGO[1::-1], LAGO[2]]}, "tiers"),
+        ({"model": "graduated", "tiers": [{"up_to": None, "unit_price": "1", "price": "1"}]}, "tiers"),
+        ({"model": "per_unit", "unit_price": "1", "free_units": "-1"}, "free_units"),
+    ],
+)
+def test_a_charge_that_cannot_be_applied_is_refused_by_its_field(document, field):
+    with pytest.raises(Invalid) as refusal:
+        parse_charge(document)
+    assert refusal.value.extra["field"] == field

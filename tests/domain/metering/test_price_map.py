@@ -1,0 +1,218 @@
+"""LiteLLM's map of prices: read exactly, and whatever cannot be read is in the report."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal as D
+
+import pytest
+
+from domain.errors import Invalid
+from domain.metering.price_map import default_price, read_price_map
+from domain.metering.rating import rate
+from domain.metering.usage import TokenUsage
+
+WHEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def read(text):
+    return read_price_map(text, version="1", valid_from=WHEN)
+
+
+def entry(text, provider="openai"):
+    """Read one entry of the map, written as the map writes it."""
+    found = read(f'{{"m": {{"litellm_provider": "{provider}", {text}}}}}')
+    assert found.refused == ()
+    return found.prices[0]
+
+
+def standard(price, at=0):
+    return {unit: str(one) for unit, one in price.tiers["standard"][at].prices.items()}
+
+
+def test_numbers_are_read_as_they_are_written():
+    price = entry('"input_cost_per_token": 2.5e-06, "output_cost_per_token": 0.000015000020000000002')
+    prices = price.tiers["standard"][0].prices
+    assert (prices["input_tokens"], prices["output_tokens"]) == (D("0.0000025"), D("0.000015000020000000002"))
+
+
+def test_every_price_of_a_token_has_its_unit():
+    fields = {
+        "cache_read_input_token_cost": "cached_tokens",
+        "cache_creation_input_token_cost": "cache_write_tokens",
+        "cache_creation_input_token_cost_above_1hr": "cache_write_1h_tokens",
+        "cache_creation_input_token_cost_above_12hr": "cache_write_12h_tokens",
+        "input_cost_per_audio_token": "audio_input_tokens",
+        "cache_read_input_audio_token_cost": "cached_audio_tokens",
+        "input_cost_per_image_token": "image_input_tokens",
+        "output_cost_per_reasoning_token": "reasoning_tokens",
+        "output_cost_per_audio_token": "audio_output_tokens",
+        "output_cost_per_image_token": "image_output_tokens",
+        "input_cost_per_query": "queries",
+        "input_cost_per_request": "requests",
+        "ocr_cost_per_page": "pages",
+    }
+    price = entry(", ".join(f'"{name}": 0.{at}7' for at, name in enumerate(fields, 101)))
+    assert standard(price) == {unit: f"0.{at}7" for at, unit in enumerate(fields.values(), 101)}
+
+
+def test_a_band_keeps_what_it_does_not_name_and_a_tier_follows_the_standard():
+    price = entry(
+        '"input_cost_per_token": 1, "output_cost_per_token": 8, "cache_read_input_token_cost": 0.5,'
+        '"input_cost_per_token_above_200k_tokens": 2, "output_cost_per_token_above_200k_tokens": 12,'
+        '"input_cost_per_token_batches": 0.4, "output_cost_per_token_batches": 4,'
+        '"input_cost_per_token_above_200k_tokens_batches": 0.9, "input_cost_per_token_priority": 3'
+    )
+    assert {tier: [band.above for band in bands] for tier, bands in price.tiers.items()} == {
+        "standard": [0, 200_000],
+        "batch": [0, 200_000],
+        "priority": [0, 200_000],
+    }
+    assert standard(price, 1) == {"input_tokens": "2", "output_tokens": "12", "cached_tokens": "0.5"}
+    batch, priority = price.tiers["batch"][1].prices, price.tiers["priority"][1].prices
+    assert (batch["input_tokens"], batch["output_tokens"], batch["cached_tokens"]) == (D("0.9"), D(4), D("0.5"))
+    assert (priority["input_tokens"], priority["output_tokens"]) == (D(3), D(12))
+
+
+def test_cache_writes_for_an_hour_have_a_band_of_their_own():
+    price = entry(
+        '"input_cost_per_token": 3, "cache_creation_input_token_cost_above_1hr": 6,'
+        '"cache_creation_input_token_cost_above_1hr_above_200k_tokens": 12'
+    )
+    assert [band.prices["cache_write_1h_tokens"] for band in price.tiers["standard"]] == [6, 12]
+
+
+@pytest.mark.parametrize(
+    ("batch", "hour"),
+    [
+        ('"cache_creation_input_token_cost_batches": 1.875', "3"),
+        (
+            '"cache_creation_input_token_cost_batches": 1.875, "cache_creation_input_token_cost_above_1hr_batches": 4',
+            "4",
+        ),
+        ('"input_cost_per_token_batches": 1.5', "6"),
+    ],
+)
+def test_a_tier_that_prices_cache_writes_prices_longer_ones_in_proportion(batch, hour):
+    price = entry(
+        '"input_cost_per_token": 3, "cache_creation_input_token_cost": 3.75,'
+        f'"cache_creation_input_token_cost_above_1hr": 6, {batch}'
+    )
+    assert price.tiers["batch"][0].prices["cache_write_1h_tokens"] == D(hour)
+    assert price.tiers["standard"][0].prices["cache_write_1h_tokens"] == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", '{"output_vector_size": 3}', '{"input_cost_per_token": -1}', '{"input_cost_per_pixel": 1}'],
+)
+def test_a_default_price_that_prices_nothing_is_refused(text):
+    with pytest.raises(Invalid):
+        default_price(text)
+
+
+def test_reasoning_is_priced_as_output_where_only_output_is_priced_anew():
+    price = entry(
+        '"input_cost_per_token": 1, "output_cost_per_token": 8, "output_cost_per_reasoning_token": 8,'
+        '"output_cost_per_token_batches": 4'
+    )
+    assert price.tiers["batch"][0].price_of("reasoning_tokens") == 4
+
+
+@pytest.mark.parametrize(
+    ("provider", "prompt", "dollars"), [("openai", 128_000, 1), ("xai", 128_000, 2), ("xai", 127_999, 1)]
+)
+def test_a_band_begins_above_its_length_and_at_xai_with_it(provider, prompt, dollars):
+    price = entry(
+        '"input_cost_per_token": 0, "output_cost_per_token": 1, "output_cost_per_token_above_128k_tokens": 2', provider
+    )
+    assert rate(TokenUsage(input_tokens=prompt, output_tokens=1), price).amount_pico == dollars * 10**12
+
+
+def test_a_table_of_ranges_prices_whole_calls_and_inherits_nothing():
+    price = entry(
+        '"tiered_pricing": ['
+        '{"range": [0, 32000.0], "input_cost_per_token": 1, "cache_read_input_token_cost": 0.1},'
+        '{"range": [32000.0, 128000.0], "input_cost_per_token": 2}]',
+        "dashscope",
+    )
+    assert rate(TokenUsage(cached_tokens=32_000), price).amount_pico == 3_200 * 10**12
+    assert rate(TokenUsage(cached_tokens=32_001), price).amount_pico == 64_002 * 10**12
+    assert rate(TokenUsage(input_tokens=500_000), price).above == 32_000
+
+
+@pytest.mark.parametrize(
+    ("text", "per_second"),
+    [
+        ('"input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001', "0.0001"),
+        ('"input_cost_per_second": 0.0002, "output_cost_per_second": 0.0', "0.0002"),
+        ('"input_cost_per_second": 0.0, "output_cost_per_second": 0.0003', "0.0003"),
+        ('"output_cost_per_second": 0.0004', "0.0004"),
+    ],
+)
+def test_a_second_of_transcription_is_charged_once(text, per_second):
+    assert standard(entry(f'"mode": "audio_transcription", {text}')) == {"input_ms": per_second}
+
+
+@pytest.mark.parametrize(
+    ("provider", "unit", "once"),
+    [("gemini", "", True), ("gemini", ', "web_search_billing_unit": "per_query"', False), ("openai", "", False)],
+)
+def test_a_search_costs_what_the_medium_one_costs(provider, unit, once):
+    sizes = '"search_context_cost_per_query": {"search_context_size_low": 1, "search_context_size_medium": 2}'
+    price = entry(sizes + unit, provider)
+    assert standard(price) == {"searches": "2"}
+    assert price.searches_per_call is once
+
+
+def test_surcharges_are_read_by_their_names():
+    text = '"input_cost_per_token": 1, "provider_specific_entry": {"us": 1.1, "fast": 2.0, "schema": "x"}'
+    assert entry(text, "anthropic").uplifts == {"geo:us": D("1.1"), "speed:fast": D(2)}
+    text = '"input_cost_per_token": 1, "regional_processing_uplift_multiplier_eu": 1.1'
+    assert entry(text).uplifts == {"geo:eu": D("1.1")}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("[]", "not an object"),
+        ('{"input_cost_per_token": 1}', "litellm_provider"),
+        ('{"litellm_provider": "p", "input_cost_per_token": "much"}', "input_cost_per_token must be a decimal"),
+        ('{"litellm_provider": "p", "input_cost_per_token": -1}', "input_cost_per_token must be a decimal"),
+        ('{"litellm_provider": "p", "output_cost_per_token": 1e-30}', "more than 24 decimals"),
+        ('{"litellm_provider": "p", "input_cost_per_token_flex": 1}', "no standard ones"),
+    ],
+)
+def test_an_entry_that_cannot_be_read_is_reported_and_the_others_are_read(content, why):
+    good = '{"litellm_provider": "p", "input_cost_per_token": 1}'
+    found = read(f'{{"bad": {content}, "good": {good}}}')
+    assert [price.model for price in found.prices] == ["good"]
+    assert [refused.model for refused in found.refused] == ["bad"]
+    assert why in found.refused[0].why
+    assert found.entries == 2
+
+
+def test_models_without_a_price_and_prices_without_a_unit_are_reported():
+    found = read(
+        '{"a": {"litellm_provider": "p", "mode": "chat"},'
+        ' "b": {"litellm_provider": "p", "input_cost_per_token": 1, "output_cost_per_pixel": 2,'
+        ' "off_peak_pricing": {}},'
+        ' "sample_spec": {"litellm_provider": "one of …", "input_cost_per_token": 0}}'
+    )
+    assert found.unpriced == ("a",)
+    assert found.ignored == {"off_peak_pricing": 1, "output_cost_per_pixel": 1}
+    assert [refused.model for refused in found.refused] == ["sample_spec"]
+    assert found.entries == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"a": NaN}', '{"a": {"x": 1, "x": 2}}', '{"a": {}, "a": {}}', "[" * 100_000]
+)
+def test_a_file_that_is_no_map_is_refused_whole(text):
+    with pytest.raises(Invalid):
+        read(text)
+
+
+def test_no_float_is_made_of_any_number():
+    text = json.dumps({f"m{at}": {"litellm_provider": "p", "input_cost_per_token": 1e-07 * at} for at in range(1, 500)})
+    for price in read(text).prices:
+        assert all(type(one) is D for one in price.tiers["standard"][0].prices.values())

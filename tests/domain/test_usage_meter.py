@@ -1,0 +1,100 @@
+"""What meters read of an event."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.errors import Invalid
+from domain.usage.event import InvalidEvent, event_from
+from domain.usage.meter import Aggregation, Meter, check_meter, read
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def event(**data: Any) -> Any:
+    return event_from({"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": data}, now=NOW)
+
+
+def meter(aggregation: Aggregation = Aggregation.SUM, place: str | None = "n", *dimensions: str) -> Meter:
+    return Meter(
+        number=1, name="m", event_type="t", aggregation=aggregation, property=place, dimensions=tuple(dimensions)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "quantity"),
+    [
+        (3, "3"),
+        ("3.50", "3.50"),
+        (Decimal("0.1"), "0.1"),
+        (Decimal("1E+2"), "100"),
+        (0, "0"),
+        ("1000000000000000", "1e15"),
+    ],
+)
+def test_number_is_read_exactly(value: Any, quantity: str) -> None:
+    assert read(meter(), event(n=value)).quantity == Decimal(quantity)
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, "", "x", "1e5", "\u0661", [], {}, -1, "-0.1", "1000000000000001", "0.1234567890123", "NaN"]
+)
+def test_what_is_no_quantity_is_refused_and_never_zero(value: Any) -> None:
+    with pytest.raises(InvalidEvent, match="the meter m counts it"):
+        read(meter(), event(n=value))
+
+
+def test_highest_and_latest_may_be_negative() -> None:
+    for aggregation in (Aggregation.MAX, Aggregation.LATEST):
+        assert read(meter(aggregation), event(n=-5)).quantity == -5
+
+
+def test_property_is_a_place_in_data() -> None:
+    deep = meter(Aggregation.SUM, "usage.total")
+    assert read(deep, event(usage={"total": 7})).quantity == 7
+    for data in ({}, {"usage": 5}, {"usage": [7]}):
+        with pytest.raises(InvalidEvent):
+            read(deep, event(**data))
+
+
+def test_members_are_told_apart_by_their_text() -> None:
+    unique = meter(Aggregation.UNIQUE, "user")
+    first, second, other = (read(unique, event(user=user)) for user in ("7", 7, "8"))
+    assert first.member == second.member != other.member
+    assert first.quantity == 1
+    wrong: list[Any] = [None, [], True, Decimal("1.5"), "x" * 201]
+    for user in wrong:
+        with pytest.raises(InvalidEvent):
+            read(unique, event(user=user))
+
+
+def test_dimensions_are_attributes_and_properties() -> None:
+    found = read(
+        meter(Aggregation.COUNT, None, "model", "action", "region", "deep.place"),
+        event(model="gpt-4o", region=5, deep={"place": "x"}),
+    )
+    assert found.values == {"all": "", "model": "gpt-4o", "action": "t", "region": "5", "deep.place": "x"}
+    assert read(meter(Aggregation.COUNT, None, "region"), event()).values["region"] == ""
+    with pytest.raises(InvalidEvent, match=r"data\.region"):
+        read(meter(Aggregation.COUNT, None, "region"), event(region={"a": 1}))
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "place", "dimensions"),
+    [
+        (Aggregation.SUM, None, []),
+        (Aggregation.COUNT, "n", []),
+        (Aggregation.SUM, "a..b", []),
+        (Aggregation.SUM, "a b", []),
+        (Aggregation.COUNT, None, ["all"]),
+        (Aggregation.COUNT, None, ["a", "a"]),
+        (Aggregation.COUNT, None, list("abcdef")),
+    ],
+)
+def test_meter_that_could_read_nothing_is_refused(
+    aggregation: Aggregation, place: str | None, dimensions: list[str]
+) -> None:
+    with pytest.raises(Invalid):
+        check_meter(aggregation, place, dimensions)

@@ -1,0 +1,42 @@
+"""The schedule that makes the months of usage events before they begin."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.usage import UsageActivities
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from worker import SCHEDULES
+from workflows.usage_months import UsageMonthsWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_months_are_made_ahead_once(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    client = with_plugin(timeskip_env.client)
+    work = UsageActivities(database)
+    async with Worker(client, task_queue=queue, workflows=[UsageMonthsWorkflow], activities=[work.open_months]):
+        counts = []
+        for _ in range(2):
+            handle = await client.start_workflow(UsageMonthsWorkflow.run, id=new_id("months"), task_queue=queue)
+            counts.append((await handle.result()).count)
+            await replay_and_keep(await handle.fetch_history(), "usage_months")
+    async with database.platform() as session:
+        made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_events'::regclass"
+        assert counts == [await session.scalar(text(made)), 0]
+    assert counts[0] >= 3
+    await database.close()
+
+
+def test_months_are_made_long_before_they_are_needed() -> None:
+    (job,) = [job for job in SCHEDULES if job.id == "usage-months"]
+    assert job.workflow == "usage-months"
+    assert job.catch_up_within >= timedelta(days=1)

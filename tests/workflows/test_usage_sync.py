@@ -1,0 +1,260 @@
+"""Usage is pulled from a LiteLLM proxy's spend log: every call once, whatever fails on the way."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities import usage as activities
+from activities.usage import Metering, UsageActivities
+from contracts.usage import ConcludeSync, PlanSync, ReadSyncPage, SyncPage, UsageSync
+from dev.sandbox.litellm.app import KEY, SpendLogFile, build
+from domain.usage.litellm import SOURCE
+from models.organization import Organization
+from providers.payments.base import ProviderUnavailable
+from providers.usage.litellm import LiteLlm
+from repositories.model_price import PriceBook
+from repositories.usage import cursor
+from runtime.database import Database
+from runtime.identity import new_id
+from services.rating import Rates
+from tests.api.metering import import_prices, prove
+from tests.conftest import DatabaseUrls
+from tests.support.histories import replay_and_keep
+from tests.support.sandboxes import serving
+from tests.workflows.conftest import with_plugin
+from worker import SCHEDULES
+from workflows.usage_sync import UsageSyncWorkflow
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass
+class Proxy:
+    """The stand-in, and the activities that read it."""
+
+    url: str
+    http: httpx2.AsyncClient
+    database: Database
+    work: UsageActivities
+    org_id: str
+
+    async def call(self, minutes_ago: float = 5, **row: Any) -> str:
+        """Have a call logged, and return its id."""
+        at = (NOW - timedelta(minutes=minutes_ago)).isoformat()
+        given = {"organization_id": self.org_id, "model": "synced", "prompt_tokens": 1000, "completion_tokens": 100}
+        answer = await self.http.post(f"{self.url}/_control/calls", json={**given, "startTime": at, **row})
+        [made] = answer.json()
+        return str(made["request_id"])
+
+    async def fail(self, kind: str, times: int = 1) -> None:
+        await self.http.post(f"{self.url}/_control/faults", json={"kind": kind, "times": times})
+
+    async def events(self, columns: str = "event_id") -> list[Any]:
+        async with self.database.platform() as session:
+            found = await session.execute(text(f"SELECT {columns} FROM usage_events ORDER BY occurred_at, event_id"))
+            return [tuple(row) for row in found]
+
+    async def reached(self) -> datetime | None:
+        async with self.database.platform() as session:
+            return await cursor(session, SOURCE)
+
+    async def sync(self, now: datetime = NOW, **asked: Any) -> UsageSync:
+        """Do what the workflow does, without one."""
+        planned = await self.work.plan_sync(PlanSync(now=now, **asked))
+        assert planned.page is not None
+        sync = UsageSync(page=planned.page, started=planned.page.since, until=planned.until)
+        while True:
+            assert sync.page is not None
+            assert sync.until is not None
+            done = await self.work.sync_page(ReadSyncPage(page=sync.page, last=sync.until))
+            sync = sync.plus(done)
+            if sync.is_last(done):
+                break
+        await self.work.conclude_sync(ConcludeSync(sync=sync, at=now))
+        return sync
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with serving(build(SpendLogFile(tmp_path / "calls.json"))) as url:
+        yield url
+
+
+@pytest.fixture
+async def proxy(address: str, fresh_database_urls: DatabaseUrls) -> AsyncIterator[Proxy]:
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    org_id = new_id("org")
+    async with database.platform() as session:
+        session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
+    price = {"input_tokens": "0.000001", "cached_tokens": "0.0000001", "output_tokens": "0.00001"}
+    await import_prices(database, "synced", NOW - timedelta(days=60), **price)
+    async with httpx2.AsyncClient(trust_env=False, timeout=10) as http:
+        log = LiteLlm(http, address, KEY, timeout=timedelta(seconds=10))
+        rates = Rates(prices=PriceBook(), commission_bps=500)
+        work = UsageActivities(database, Metering(log=log, rates=rates))
+        yield Proxy(address, http, database, work, org_id)
+    await prove(fresh_database_urls)
+    await database.close()
+
+
+@pytest.mark.db
+async def test_calls_become_rated_events_of_their_organization(proxy: Proxy) -> None:
+    usage = {"prompt_tokens": 1000, "prompt_tokens_details": {"cached_tokens": 400}}
+    said = {"spend_logs_metadata": {"run_id": "r", "step_id": "s", "action": "ask"}, "usage_object": usage}
+    first = await proxy.call(60, metadata=said, session_id="ignored")
+    cached = await proxy.call(50, cache_hit="True")
+    failed = await proxy.call(40, status="failure", prompt_tokens=0, completion_tokens=0)
+    done = await proxy.sync()
+    assert (done.accepted, done.duplicates, done.invalid, done.unassigned) == (3, 0, 0, 0)
+    columns = (
+        "event_id, org_id, source, model, provider, run_id, step_id, action, cost_pico, data -> 'litellm' ->> 'status'"
+    )
+    rows = {row[0]: row[1:] for row in await proxy.events(columns)}
+    # By hand: 600 x 0.000001 + 400 x 0.0000001 + 100 x 0.00001 = 0.00164.
+    assert rows[first][:7] == (proxy.org_id, SOURCE, "synced", "openai", "r", "s", "ask")
+    assert rows[first][7] == 1_640_000_000
+    # What the proxy's own cache answered, and what failed, cost nothing anywhere.
+    assert [rows[each][7] for each in (cached, failed)] == [None, None]
+
+
+@pytest.mark.db
+async def test_call_is_counted_once_however_often_and_wherever_a_sync_dies(proxy: Proxy) -> None:
+    made = [await proxy.call(minutes) for minutes in range(1, 251)]
+    planned = await proxy.work.plan_sync(PlanSync(now=NOW))
+    assert planned.page is not None
+    assert planned.until is not None
+    # Each page is recorded twice, as after a crash between its commit and its answer, and the cursor is never written.
+    page: SyncPage | None = planned.page
+    pages = 0
+    while page is not None and pages < 200:
+        read = ReadSyncPage(page=page, last=planned.until)
+        first, second = await proxy.work.sync_page(read), await proxy.work.sync_page(read)
+        assert (second.accepted, second.duplicates) == (0, first.accepted + first.duplicates)
+        page, pages = first.following, pages + 1
+    assert await proxy.reached() is None
+    assert {row[0] for row in await proxy.events()} == set(made)
+    again = await proxy.sync()
+    assert (again.accepted, again.duplicates) == (0, 250)
+    assert await proxy.reached() == NOW
+
+
+@pytest.mark.db
+async def test_pitfall_38_call_that_is_logged_late_is_found(proxy: Proxy) -> None:
+    await proxy.call(5)
+    await proxy.sync()
+    later = NOW + timedelta(minutes=10)
+    late = await proxy.call(45)
+    done = await proxy.sync(later, back_seconds=3600)
+    assert (done.accepted, done.duplicates) == (1, 1)
+    assert late in {row[0] for row in await proxy.events()}
+    assert await proxy.reached() == later
+
+
+@pytest.mark.db
+async def test_call_that_cannot_be_counted_is_tried_again_and_alerts(proxy: Proxy) -> None:
+    await proxy.call(5)
+    unknown = await proxy.call(30, model="not-yet-priced")
+    nobodys = await proxy.call(20, organization_id=None)
+    await proxy.call(10, organization_id=new_id("org"))
+    done = await proxy.sync()
+    assert (done.accepted, done.invalid, done.unassigned) == (1, 1, 2)
+    assert await proxy.reached() == NOW - timedelta(minutes=30)
+    async with proxy.database.platform() as session:
+        alerts = [tuple(row) for row in await session.execute(text("SELECT kind, detail FROM alerts"))]
+    [(kind, detail)] = alerts
+    assert kind == "usage.not_counted"
+    assert "not-yet-priced" in detail
+    await import_prices(proxy.database, "not-yet-priced", NOW - timedelta(days=60), input_tokens="1", output_tokens="1")
+    done = await proxy.sync(NOW + timedelta(minutes=10))
+    assert (done.accepted, done.invalid) == (1, 0)
+    assert unknown in {row[0] for row in await proxy.events()}
+    assert nobodys not in {row[0] for row in await proxy.events()}
+    assert await proxy.reached() == NOW + timedelta(minutes=10)
+
+
+@pytest.mark.db
+async def test_call_that_nobody_can_ever_count_holds_the_place_back_for_two_days_only(proxy: Proxy) -> None:
+    await proxy.call(60 * 24 * 20, model="never-priced")
+    await proxy.sync()
+    assert await proxy.reached() == NOW - activities.HELD
+
+
+@pytest.mark.db
+async def test_ordered_sync_leaves_no_gap_behind_the_place(proxy: Proxy) -> None:
+    old = await proxy.call(60 * 24 * 10)
+    await proxy.sync(since=NOW - timedelta(hours=1))
+    assert await proxy.reached() == NOW
+    earlier = await proxy.sync(since=NOW - timedelta(days=11))
+    assert earlier.accepted == 1
+    assert old in {row[0] for row in await proxy.events()}
+    later = NOW + timedelta(days=3)
+    await proxy.sync(later, since=later - timedelta(hours=1))
+    # Two days and more lie between: the next sync begins where the first one ended.
+    assert await proxy.reached() == NOW
+
+
+@pytest.mark.db
+async def test_window_with_more_calls_than_the_proxy_counts_is_halved(proxy: Proxy) -> None:
+    made = {await proxy.call(minutes) for minutes in (1, 100, 200, 300)}
+    await proxy.fail("capped", 3)
+    done = await proxy.sync(since=NOW - timedelta(hours=6))
+    assert done.accepted == 4
+    assert {row[0] for row in await proxy.events()} == made
+
+
+@pytest.mark.db
+@pytest.mark.parametrize("kind", ["500", "garbage"])
+async def test_proxy_that_fails_is_asked_again_and_moves_nothing(proxy: Proxy, kind: str) -> None:
+    await proxy.call(5)
+    await proxy.fail(kind)
+    with pytest.raises(ProviderUnavailable):
+        await proxy.sync()
+    assert await proxy.reached() is None
+    assert (await proxy.sync()).accepted == 1
+
+
+@pytest.mark.db
+async def test_key_that_the_proxy_does_not_know_is_no_empty_log(proxy: Proxy, address: str) -> None:
+    stranger = LiteLlm(proxy.http, address, "sk-wrong", timeout=timedelta(seconds=10))
+    with pytest.raises(ProviderUnavailable, match="401"):
+        await stranger.page(NOW - timedelta(hours=1), NOW, 1)
+
+
+@pytest.mark.db
+@pytest.mark.temporal
+@pytest.mark.timeskip
+async def test_workflow_reads_the_log_to_its_end(proxy: Proxy, timeskip_env: WorkflowEnvironment) -> None:
+    made = {await proxy.call(minutes) for minutes in range(1, 121)}
+    await proxy.fail("500")
+    client: Client = with_plugin(timeskip_env.client)
+    queue, work = new_id("queue"), proxy.work
+    listed = [work.plan_sync, work.sync_page, work.conclude_sync]
+    async with Worker(client, task_queue=queue, workflows=[UsageSyncWorkflow], activities=listed):
+        handle = await client.start_workflow(
+            UsageSyncWorkflow.run, UsageSync(since=NOW - timedelta(hours=8)), id=new_id("sync"), task_queue=queue
+        )
+        done = await handle.result()
+        await replay_and_keep(await handle.fetch_history(), "usage_sync")
+    assert (done.accepted, done.invalid) == (120, 0)
+    assert {row[0] for row in await proxy.events()} == made
+    assert await proxy.reached() is not None
+
+
+@pytest.mark.db
+async def test_deployment_without_a_proxy_reads_nothing(db: Database) -> None:
+    assert (await UsageActivities(db).plan_sync(PlanSync(now=NOW))).page is None
+
+
+def test_two_days_are_read_again_each_night() -> None:
+    jobs = {job.id: job for job in SCHEDULES if job.workflow == "usage-sync"}
+    assert jobs["usage-sync"].args == (UsageSync(),)
+    assert jobs["usage-sync-nightly"].args == (UsageSync(back_seconds=172_800),)

@@ -1,0 +1,30 @@
+"""UsageMonthsWorkflow: makes the months of usage events before they begin, once a day."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.usage import UsageActivities
+    from contracts.queues import local_activity
+    from contracts.usage import OpenedMonths, OpenMonths
+
+
+@workflow.defn(name="usage-months")
+class UsageMonthsWorkflow:
+    """Makes the tables that usage events will need, so that no request has to.
+
+    Messages: none; a schedule starts it.
+    Ends when: the months are there.
+    Continues as new: never; it takes one step.
+    Compensates: nothing; a month without events is an empty table.
+    """
+
+    @workflow.run
+    async def run(self) -> OpenedMonths:
+        """Make what is missing."""
+        return await workflow.execute_local_activity_method(
+            UsageActivities.open_months,
+            OpenMonths(now=workflow.now()),
+            **local_activity("make the months ahead", timeout=timedelta(seconds=30)),
+        )
