@@ -1,0 +1,40 @@
+"""Raises alerts about what is spent."""
+
+from temporalio import activity
+
+from contracts.spend_alerts import RaisedSpendAlerts, RaiseSpendAlerts
+from domain.spend.alerts import AlertKind, detail_of, subject_of
+from repositories import alert, spend_alert
+from runtime.database import Database
+
+
+class SpendAlertActivities:
+    """The sweep's effect: alerts that organizations and operators read."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role raises alerts."""
+        self._database = database
+
+    @activity.defn
+    async def raise_spend_alerts(self, message: RaiseSpendAlerts) -> RaisedSpendAlerts:
+        """Raise what is due and was not raised.
+
+        Effect: one alert for each threshold, burst, refusal and low balance in its window.
+        Idempotent by: the alert's key, which names the window.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            found = await spend_alert.due(session, message.now)
+            for happened in found:
+                is_ours = happened.kind is AlertKind.NO_RATE
+                await alert.raise_alert(
+                    session,
+                    key=happened.key,
+                    kind=happened.kind.value,
+                    subject=happened.asset or "" if is_ours else subject_of(happened),
+                    detail=detail_of(happened),
+                    org_id=None if is_ours else happened.org_id,
+                    shared=not is_ours,
+                    for_operators=is_ours,
+                )
+        return RaisedSpendAlerts(count=len(found))

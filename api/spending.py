@@ -1,0 +1,19 @@
+"""For what a request spends, by its key and what it names; every endpoint that spends asks here."""
+
+from api.deps import Deps
+from domain.access import Actor
+from domain.spend.scope import Known, Named, Scope, SpendingKey, needs_known, scope_of
+from repositories import department as departments
+
+
+async def scope_for(deps: Deps, actor: Actor, key: SpendingKey, named: Named) -> Scope:
+    """Return for what a request of a tenant spends; one that names nothing beyond its key's own looks nothing up.
+
+    Raises:
+        Invalid: it names what does not exist, is closed, or is not the key's to use.
+    """
+    known = Known()
+    if actor.org_id is not None and needs_known(key, named):
+        async with deps.session_for(actor) as session:
+            known = await departments.known(session, actor.org_id, key, named)
+    return scope_of(key, named, known)

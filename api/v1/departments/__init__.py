@@ -1,0 +1,1 @@
+"""Departments, and what agents and keys spend for."""

@@ -1,0 +1,127 @@
+"""Departments, and for what agents and keys spend: set by owners and admins, so no spender chooses its limits."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import acting_organization, visible_organization
+from api.v1.departments.schemas import AttributionSet, AttributionView, DepartmentCreate, DepartmentView
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, NotFound
+from repositories import agent as agents
+from repositories import api_key as keys
+from repositories import department as departments
+from services import department
+from services.department import NewDepartment
+
+router = APIRouter(tags=["departments"])
+
+
+@router.post(
+    "/departments",
+    status_code=201,
+    response_model=DepartmentView,
+    responses=errors(NotFound, (Conflict, "department.exists")),
+)
+async def create_department(
+    body: DepartmentCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_SPENDING),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Create a department of an organization."""
+    org_id = acting_organization(actor, body.organization_id)
+    wanted = NewDepartment(org_id=org_id, name=body.name, parent_id=body.parent_id, command_id=command.command_id)
+
+    async def create() -> DepartmentView:
+        async with deps.database.platform() as session:
+            return DepartmentView.of(await department.create(session, actor, wanted))
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/departments", response_model=Page[DepartmentView], responses=errors(NotFound))
+async def list_departments(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    open_only: Annotated[bool, Query(alias="open", description="Exclude closed departments.")] = False,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[DepartmentView]:
+    """List departments, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "dep")
+    async with deps.session_for(actor) as session:
+        rows = await departments.page(session, org_id=org_id, open_only=open_only, before=before, limit=limit + 1)
+    return id_page(rows, limit, "dep", DepartmentView.of)
+
+
+@router.get("/departments/{department_id}", response_model=DepartmentView, responses=errors(NotFound, Forbidden))
+async def get_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
+    """Read one department."""
+    async with deps.session_for(actor) as session:
+        row = await departments.get(session, department_id)
+        permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+        return DepartmentView.of(row)
+
+
+@router.post(
+    "/departments/{department_id}/close",
+    response_model=DepartmentView,
+    responses=errors(NotFound, Forbidden, (Conflict, "department.in_use")),
+)
+async def close_department(department_id: str, deps: DepsDep, actor: ActorDep) -> DepartmentView:
+    """Close a department permanently; closing it again changes nothing."""
+    async with deps.session_for(actor) as session:
+        await departments.get(session, department_id)
+    permit(actor, Permission.MANAGE_SPENDING)
+    async with deps.database.platform() as session:
+        return DepartmentView.of(await department.close(session, actor, department_id))
+
+
+@router.get("/agents/{agent_id}/attribution", response_model=AttributionView, responses=errors(NotFound, Forbidden))
+async def get_agent_attribution(agent_id: str, deps: DepsDep, actor: ActorDep) -> AttributionView:
+    """Show for which department and project an agent spends."""
+    async with deps.session_for(actor) as session:
+        row = await agents.get(session, agent_id)
+    if actor.org_id not in {None, row.org_id}:
+        raise NotFound(agents.MISSING)
+    permit(actor, Permission.OPERATE if actor.is_platform else Permission.READ)
+    return AttributionView.of(row)
+
+
+@router.put("/agents/{agent_id}/attribution", response_model=AttributionView, responses=errors(NotFound, Forbidden))
+async def set_agent_attribution(agent_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
+    """Set for which department and project an agent spends; a key of its own attribution goes before it."""
+    async with deps.session_for(actor) as session:
+        row = await agents.get(session, agent_id)
+    if actor.org_id not in {None, row.org_id}:
+        raise NotFound(agents.MISSING)
+    permit(actor, Permission.MANAGE_SPENDING)
+    async with deps.database.platform() as session:
+        return AttributionView.of(await department.attribute_agent(session, actor, agent_id, body.attribution()))
+
+
+@router.put(
+    "/api-keys/{key_id}/attribution",
+    response_model=AttributionView,
+    responses=errors(NotFound, Forbidden, (Conflict, "api_key.revoked")),
+)
+async def set_key_attribution(key_id: str, body: AttributionSet, deps: DepsDep, actor: ActorDep) -> AttributionView:
+    """Set for which department and project a key spends; `GET /api-keys` shows it."""
+    async with deps.session_for(actor) as session:
+        await keys.get(session, key_id)
+    permit(actor, Permission.MANAGE_SPENDING)
+    async with deps.database.platform() as session:
+        row = await department.attribute_key(session, actor, key_id, body.attribution())
+    deps.keyring.forget(key_id)
+    return AttributionView.of(row)

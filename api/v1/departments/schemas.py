@@ -1,0 +1,72 @@
+"""What departments and attributions look like over HTTP."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.fields import DepartmentId, Name, OrganizationId, ProjectId, RequestModel, ResponseModel, example
+from domain.spend.scope import Attribution
+from models.agent import Agent
+from models.api_key import ApiKey
+from models.department import Department
+
+
+class DepartmentCreate(RequestModel):
+    """A new department. An operator sets the organization."""
+
+    model_config = example(name="Research")
+
+    name: Name = Field(description="Unique among the open departments of the organization, whatever its case.")
+    parent_id: DepartmentId | None = Field(default=None, description="The department that it is a part of.")
+    organization_id: OrganizationId | None = None
+
+
+class DepartmentView(ResponseModel):
+    """A department."""
+
+    id: str
+    organization_id: str
+    name: str
+    parent_id: str | None
+    path: list[str] = Field(description="The ids from the topmost department to this one.")
+    created_at: datetime
+    closed_at: datetime | None = Field(description="Nothing is spent for a department that is closed.")
+
+    @classmethod
+    def of(cls, row: Department) -> "DepartmentView":
+        """Show a row."""
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            name=row.name,
+            parent_id=row.parent_id,
+            path=row.path,
+            created_at=row.created_at,
+            closed_at=row.closed_at,
+        )
+
+
+class AttributionSet(RequestModel):
+    """For what an agent or a key spends. What is left out or null is taken away."""
+
+    model_config = example(department_id="dep_01kar6h2d8e4wvq3r5s7t9x1zy")
+
+    department_id: DepartmentId | None = None
+    project_id: ProjectId | None = None
+
+    def attribution(self) -> Attribution:
+        """Return the same as a rule reads it."""
+        return Attribution(department_id=self.department_id, project_id=self.project_id)
+
+
+class AttributionView(ResponseModel):
+    """For what an agent or a key spends."""
+
+    id: str = Field(description="The id of the agent or the key.")
+    department_id: str | None
+    project_id: str | None
+
+    @classmethod
+    def of(cls, row: Agent | ApiKey) -> "AttributionView":
+        """Show a row."""
+        return cls(id=row.id, department_id=row.department_id, project_id=row.project_id)

@@ -1,0 +1,1 @@
+"""Spend controls and the short form of them for departments."""

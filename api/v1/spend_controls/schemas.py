@@ -1,0 +1,434 @@
+"""What spend controls look like over HTTP."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from api.fields import (
+    Amount,
+    ControlId,
+    Currency,
+    Moment,
+    Note,
+    OrganizationId,
+    RequestModel,
+    ResponseModel,
+    Share,
+    example,
+)
+from domain.ids import uuid_id, uuid_of
+from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.spend.calendar import Window
+from domain.spend.control import (
+    MAX_THRESHOLDS,
+    MAX_USES,
+    THRESHOLDS_E4,
+    Allowance,
+    ControlStatus,
+    Limit,
+    NewControl,
+    SubjectKind,
+    limits_of,
+    shown_amount,
+)
+from domain.spend.presentation import Counted, LimitState, limit_states
+from models.spend import Spend, SpendRefusal
+from models.spend_control import SpendControl, SpendControlVersion
+
+_Uses = Annotated[int, Field(strict=True, ge=0, le=MAX_USES)]
+
+
+class SubjectSet(RequestModel):
+    """By or for whom is spent."""
+
+    type: SubjectKind
+    id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None,
+        description="The id of the department, project, agent or key; of a run what requests call it. Leave it out for "
+        "the organization.",
+    )
+
+
+class LimitSet(RequestModel):
+    """What may be spent in one window. At least one of amount and uses is required."""
+
+    window: Window
+    amount: Amount | None = Field(default=None, description="0 allows nothing; null sets no limit.")
+    uses: _Uses | None = Field(default=None, description="How many times; 0 is never, null sets no limit.")
+    hard: bool = Field(default=True, description="Whether it refuses; if not, it raises alerts only.")
+
+    def limit(self, currency: str) -> Limit:
+        """Return the same as a rule reads it."""
+        amount = None if self.amount is None else parse_amount(self.amount, currency, zero=True)
+        return Limit(window=self.window, amount_minor=amount, uses=self.uses, hard=self.hard)
+
+
+class AllowanceSet(RequestModel):
+    """What a control allows, the whole of it."""
+
+    limits: list[LimitSet] = Field(default_factory=list, max_length=len(Window))
+    per_spend: Amount | None = Field(default=None, description="The most that one spend may be.")
+    thresholds: list[Share] = Field(
+        default_factory=lambda: [format_ratio(part) for part in THRESHOLDS_E4],
+        max_length=MAX_THRESHOLDS,
+        description="The parts of a limit that raise an alert when they are reached, above 0 and at most 1.",
+    )
+    starts_at: Moment | None = Field(default=None, description="When it begins to apply; null is at once.")
+    ends_at: Moment | None = Field(default=None, description="When it ceases to; null is never.")
+    parent_id: ControlId | None = Field(default=None, description="The control whose limits hold here too.")
+    reason: Note | None = Field(default=None, description="Kept with the version.")
+
+    def allowance(self, currency: str) -> Allowance:
+        """Return the same as a rule reads it.
+
+        Raises:
+            Invalid: it contradicts itself, or an amount is none of the currency.
+        """
+        return Allowance(
+            limits=tuple(limit.limit(currency) for limit in self.limits),
+            per_spend_minor=None if self.per_spend is None else parse_amount(self.per_spend, currency, zero=True),
+            thresholds_e4=tuple(parse_ratio(part, "thresholds") for part in self.thresholds),
+            starts_at=self.starts_at,
+            ends_at=self.ends_at,
+        )
+
+    def parent(self) -> UUID | None:
+        """Return the parent as it is stored."""
+        return None if self.parent_id is None else uuid_of(self.parent_id)
+
+
+class ControlCreate(AllowanceSet):
+    """A new spend control. An operator sets the organization."""
+
+    model_config = example(
+        subject={"type": "department", "id": "dep_01kar6h2d8e4wvq3r5s7t9x1zy"},
+        time_zone="Europe/Vienna",
+        limits=[{"window": "day", "amount": "100"}, {"window": "month", "amount": "2000"}],
+        per_spend="25",
+    )
+
+    subject: SubjectSet
+    currency: Currency = CREDIT
+    time_zone: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(
+        default="UTC", description="IANA name; windows begin by its clocks. It never changes.", examples=["UTC"]
+    )
+    week_starts: Annotated[int, Field(strict=True, ge=1, le=7)] = Field(
+        default=1, description="The first day of the week, 1 (Monday) to 7 (Sunday). It never changes."
+    )
+    organization_id: OrganizationId | None = None
+
+    def new(self, org_id: str) -> NewControl:
+        """Return what never changes about it.
+
+        Raises:
+            Invalid: there is no such time zone, or the currency is not spent.
+        """
+        subject_id = self.subject.id
+        if subject_id is None:
+            subject_id = org_id if self.subject.type is SubjectKind.ORGANIZATION else ""
+        return NewControl(
+            subject_kind=self.subject.type,
+            subject_id=subject_id,
+            asset=self.currency,
+            time_zone=self.time_zone,
+            week_starts=self.week_starts,
+        )
+
+
+class ControlChange(AllowanceSet):
+    """What a control allows from now on. What is left out is taken away, like in a new control."""
+
+    model_config = example(limits=[{"window": "day", "amount": "150"}], version=3, reason="More for the launch.")
+
+    version: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="The version that the change is made for; refused when it is another one by now."
+    )
+
+
+class StatusChange(RequestModel):
+    """Why a control is frozen, unfrozen or closed, and which version of it."""
+
+    model_config = example(reason="The agent loops.")
+
+    reason: Note | None = None
+    version: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+
+class SubjectView(ResponseModel):
+    """By or for whom is spent."""
+
+    type: SubjectKind
+    id: str
+
+
+class LimitTermsView(ResponseModel):
+    """A limit of a version."""
+
+    window: Window
+    amount: str | None
+    uses: int | None
+    hard: bool
+
+
+class LimitView(LimitTermsView):
+    """A limit and what is left of it in the current window."""
+
+    spent: str = Field(description="Charged and captured, less refunds.")
+    held: str = Field(description="Reserved and neither captured nor released.")
+    remaining: str | None
+    uses_spent: int
+    uses_remaining: int | None
+    starts_at: datetime | None = Field(description="When the window began; null for a lifetime.")
+    resets_at: datetime | None = Field(description="When the next window begins; null for a lifetime.")
+
+    @classmethod
+    def of(cls, state: LimitState, currency: str) -> "LimitView":
+        """Show a limit."""
+        return cls(
+            window=state.limit.window,
+            amount=shown_amount(state.limit.amount_minor, currency),
+            uses=state.limit.uses,
+            hard=state.limit.hard,
+            spent=format_amount(state.counted.spent_minor, currency),
+            held=format_amount(state.counted.held_minor, currency),
+            remaining=shown_amount(state.remaining_minor, currency),
+            uses_spent=state.counted.uses,
+            uses_remaining=state.uses_remaining,
+            starts_at=state.starts_at,
+            resets_at=state.resets_at,
+        )
+
+
+class ControlView(ResponseModel):
+    """A spend control and what is left of its limits."""
+
+    id: str
+    organization_id: str
+    subject: SubjectView
+    parent_id: str | None
+    path: list[str] = Field(description="The ids from the topmost control to this one.")
+    currency: str
+    time_zone: str
+    week_starts: int
+    status: ControlStatus
+    version: int
+    limits: list[LimitView]
+    per_spend: str | None
+    thresholds: list[str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: SpendControl, counters: Mapping[Window, Counted], at: datetime) -> "ControlView":
+        """Show a row, with what counts at a moment."""
+        return cls(
+            id=uuid_id("ctl", row.id),
+            organization_id=row.org_id,
+            subject=SubjectView(type=SubjectKind(row.subject_kind), id=row.subject_id),
+            parent_id=_parent(row.parent_id),
+            path=[uuid_id("ctl", part) for part in row.path],
+            currency=row.asset,
+            time_zone=row.zone,
+            week_starts=row.week_starts,
+            status=ControlStatus(row.status),
+            version=row.version,
+            limits=[LimitView.of(state, row.asset) for state in states_of(row, counters, at)],
+            per_spend=shown_amount(row.per_spend, row.asset),
+            thresholds=[format_ratio(part) for part in row.thresholds_e4],
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            created_at=row.created_at,
+        )
+
+
+class ControlVersionView(ResponseModel):
+    """What a control allowed from one change to the next, and who made the change."""
+
+    version: int
+    parent_id: str | None
+    status: ControlStatus
+    limits: list[LimitTermsView]
+    per_spend: str | None
+    thresholds: list[str]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    changed_at: datetime
+    changed_by: str
+    reason: str | None
+
+    @classmethod
+    def of(cls, row: SpendControlVersion, currency: str) -> "ControlVersionView":
+        """Show a row."""
+        return cls(
+            version=row.version,
+            parent_id=_parent(row.parent_id),
+            status=ControlStatus(row.status),
+            limits=[
+                LimitTermsView(
+                    window=limit.window,
+                    amount=shown_amount(limit.amount_minor, currency),
+                    uses=limit.uses,
+                    hard=limit.hard,
+                )
+                for limit in limits_of(row.windows, row.amounts, row.uses, row.hard)
+            ],
+            per_spend=shown_amount(row.per_spend, currency),
+            thresholds=[format_ratio(part) for part in row.thresholds_e4],
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            changed_at=row.changed_at,
+            changed_by=row.changed_by,
+            reason=row.reason,
+        )
+
+
+class CountedSpendView(ResponseModel):
+    """A spend that counts in a control."""
+
+    id: str
+    status: str
+    action: str
+    quantity: int
+    amount: str = Field(description="In credits.")
+    captured: str = Field(description="In credits, and like the next two a part of the amount.")
+    released: str
+    refunded: str
+    counted: str = Field(description="What the amount counted in the control's currency.")
+    agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+    key_id: str | None
+    principal: str | None
+    at: datetime
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Spend, counted_minor: int, currency: str) -> "CountedSpendView":
+        """Show a row."""
+        names = ("status", "action", "quantity", "agent_id", "department_id", "project_id", "run_id", "key_id")
+        return cls(
+            id=uuid_id("spd", row.id),
+            amount=format_amount(row.amount, CREDIT),
+            captured=format_amount(row.captured, CREDIT),
+            released=format_amount(row.released, CREDIT),
+            refunded=format_amount(row.refunded, CREDIT),
+            counted=format_amount(counted_minor, currency),
+            principal=row.principal,
+            at=row.at,
+            expires_at=row.held_until,
+            **{name: getattr(row, name) for name in names},
+        )
+
+
+class RefusalView(ResponseModel):
+    """A spend that a control refused."""
+
+    id: str
+    reason: str = Field(description="`limit`, `uses`, `per_spend`, `frozen` or `rate`.")
+    window: Window | None
+    limit: str | None = Field(description="The limit that refused, in the control's currency or in uses.")
+    remaining: str | None
+    resets_at: datetime | None
+    action: str
+    amount: str = Field(description="In credits.")
+    agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+    key_id: str | None
+    principal: str | None
+    at: datetime
+
+    @classmethod
+    def of(cls, row: SpendRefusal, currency: str) -> "RefusalView":
+        """Show a row."""
+
+        def shown(number: int | None) -> str | None:
+            return str(number) if row.reason == "uses" and number is not None else shown_amount(number, currency)
+
+        names = ("reason", "action", "agent_id", "department_id", "project_id", "run_id", "key_id", "principal", "at")
+        return cls(
+            id=uuid_id("rfs", row.id),
+            window=None if row.window is None else Window(row.window),
+            limit=shown(row.limit_amount),
+            remaining=shown(row.remaining),
+            resets_at=row.resets_at,
+            amount=format_amount(row.amount, CREDIT),
+            **{name: getattr(row, name) for name in names},
+        )
+
+
+class DepartmentLimitsSet(RequestModel):
+    """The limits of a department in credits. What is left out or null is taken away."""
+
+    model_config = example(daily="100", monthly="2000")
+
+    daily: Amount | None = None
+    monthly: Amount | None = None
+
+    def minor(self) -> tuple[int | None, int | None]:
+        """Return the two in minor units."""
+        daily, monthly = (
+            None if it is None else parse_amount(it, CREDIT, zero=True) for it in (self.daily, self.monthly)
+        )
+        return daily, monthly
+
+
+class DepartmentLimitView(ResponseModel):
+    """One limit of a department and what is left of it."""
+
+    limit: str
+    spent: str = Field(description="What is spent or reserved.")
+    remaining: str
+    resets_at: datetime
+
+
+class DepartmentLimitsView(ResponseModel):
+    """The limits of a department in credits; null where there is none."""
+
+    department_id: str
+    control_id: str | None = Field(description="The spend control that they are a short form of.")
+    daily: DepartmentLimitView | None
+    monthly: DepartmentLimitView | None
+
+    @classmethod
+    def of(
+        cls, department_id: str, row: SpendControl | None, counters: Mapping[Window, Counted], at: datetime
+    ) -> "DepartmentLimitsView":
+        """Show the control of a department."""
+        states = [] if row is None else states_of(row, counters, at)
+        shown = {state.limit.window: _department_limit(state) for state in states}
+        return cls(
+            department_id=department_id,
+            control_id=None if row is None else uuid_id("ctl", row.id),
+            daily=shown.get(Window.DAY),
+            monthly=shown.get(Window.MONTH),
+        )
+
+
+def states_of(row: SpendControl, counters: Mapping[Window, Counted], at: datetime) -> list[LimitState]:
+    """Return the limits of a row with what counts at a moment."""
+    limits = limits_of(row.windows, row.amounts, row.uses, row.hard)
+    return limit_states(limits, counters, row.zone, row.week_starts, at)
+
+
+def _department_limit(state: LimitState) -> DepartmentLimitView | None:
+    limit, remaining = state.limit.amount_minor, state.remaining_minor
+    if limit is None or remaining is None or state.resets_at is None:
+        return None
+    used = state.counted.spent_minor + state.counted.held_minor
+    return DepartmentLimitView(
+        limit=format_amount(limit, CREDIT),
+        spent=format_amount(used, CREDIT),
+        remaining=format_amount(remaining, CREDIT),
+        resets_at=state.resets_at,
+    )
+
+
+def _parent(parent_id: UUID | None) -> str | None:
+    return None if parent_id is None else uuid_id("ctl", parent_id)

@@ -1,0 +1,1 @@
+"""Using credits: charges, reservations, and what was spent."""

@@ -1,0 +1,166 @@
+"""From a request to a spend: its key, its cost, and whom it spends for."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import Depends, Header
+
+from api.auth import ActorDep
+from api.deps import Deps
+from api.idempotency import REQUIRED, checked_key
+from api.spending import scope_for
+from api.v1.spends.schemas import UseCreate
+from domain import ids
+from domain.access import Actor
+from domain.action_cost import cost_of
+from domain.errors import IdempotencyConflict, IdempotencyMissing, Invalid
+from domain.money import CREDIT, parse_amount
+from domain.spend.scope import Named, Scope, SpendingKey
+from ledger.spending import NewSpend, Spender, Spent
+from repositories.spend import Asked
+from services import spend as spends
+
+#: For how many different agents, departments and projects the items of one request may spend.
+MAX_SCOPES = 200
+
+
+def spend_key() -> Any:
+    """Return a dependency: the key that the spend is made once by, in the books and for good.
+
+    It is the client's key with the principal before it, so nobody takes the keys of others within the organization.
+    """
+
+    async def key(
+        actor: ActorDep,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                description=(
+                    "Makes repeating the request safe: it takes effect once and gets the same response. Any string of "
+                    "1 to 255 printable ASCII characters that is used for this request only, such as a UUID. Required "
+                    "here."
+                ),
+                examples=["7f0c1f3e-call-1"],
+                json_schema_extra=REQUIRED,
+            ),
+        ] = None,
+    ) -> str:
+        if idempotency_key is None:
+            raise IdempotencyMissing("This request moves money: send an Idempotency-Key header.")
+        return key_of(actor, checked_key(idempotency_key))
+
+    return Depends(key)
+
+
+def key_of(actor: Actor, client_key: str) -> str:
+    """Write a client's key as the books keep it, within the organization."""
+    return ids.spend_key(actor.principal, client_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a spend was asked for as, and what the books said."""
+
+    spend: NewSpend
+    spent: Spent
+
+
+def asked_by(actor: Actor, key: SpendingKey, body: UseCreate, spend_key: str) -> Asked:
+    """Return what a request says itself."""
+    return Asked(
+        key=spend_key,
+        action=body.action,
+        amount_minor=None if body.amount is None else parse_amount(body.amount, CREDIT),
+        quantity=body.quantity,
+        spender=Spender(
+            agent_id=body.agent_id,
+            department_id=body.department_id,
+            project_id=body.project_id,
+            run_id=body.run_id,
+            key_id=key.key_id,
+            principal=actor.principal,
+        ),
+        metadata=body.metadata,
+    )
+
+
+class Completing:
+    """Adds to what requests of one key say what they cost and whom they spend for, as it is now.
+
+    What a key may spend for is looked up once for each agent, department and project that is named.
+    """
+
+    def __init__(self, deps: Deps, actor: Actor, key: SpendingKey) -> None:
+        """Take whose requests they are."""
+        self._deps = deps
+        self._actor = actor
+        self._key = key
+        self._scopes: dict[Named, Scope | Invalid] = {}
+
+    async def complete(self, asked: Asked) -> NewSpend:
+        """Return the spend with its cost and whom it is for.
+
+        Raises:
+            Invalid: the action has no cost, or the key may not spend for what the request names.
+        """
+        assert self._actor.org_id is not None
+        amount_minor = asked.amount_minor
+        if amount_minor is None:
+            assert asked.action is not None
+            amount_minor = cost_of(await self._deps.costs.of(self._actor.org_id), asked.action).of(asked.quantity)
+        named = asked.spender
+        scope = await self._scope(
+            Named(agent_id=named.agent_id, department_id=named.department_id, project_id=named.project_id)
+        )
+        attributed = replace(
+            named, agent_id=scope.agent_id, department_id=scope.department_id, project_id=scope.project_id
+        )
+        return replace(asked.spend(amount_minor), spender=attributed)
+
+    async def _scope(self, named: Named) -> Scope:
+        found = self._scopes.get(named)
+        if found is None:
+            if len(self._scopes) >= MAX_SCOPES:
+                raise Invalid(f"A request must not spend for more than {MAX_SCOPES} agents, departments and projects.")
+            try:
+                found = await scope_for(self._deps, self._actor, self._key, named)
+            except Invalid as refusal:
+                found = refusal
+            self._scopes[named] = found
+        if isinstance(found, Invalid):
+            raise found
+        return found
+
+
+async def answered(
+    deps: Deps,
+    actor: Actor,
+    key: SpendingKey,
+    asked: Asked,
+    ask: Callable[[str, NewSpend], Awaitable[Spent]],
+) -> Answer:
+    """Ask the books for a spend, by its first terms where the key has been used before.
+
+    Prices and attributions may have changed since, and a repeated request has its first answer all the same.
+
+    Raises:
+        Invalid: as `Completing.complete`.
+        IdempotencyConflict: the key stands for something else.
+        InsufficientFunds, SpendLimitExceeded: the books refused it.
+    """
+    org_id = actor.org_id
+    assert org_id is not None
+    try:
+        spend = await Completing(deps, actor, key).complete(asked)
+        spent = await ask(org_id, spend)
+    except (Invalid, IdempotencyConflict):
+        async with deps.session_for(actor) as session:
+            first = await spends.repeated(session, org_id, asked)
+        if first is None:
+            raise
+        spend, spent = first, await ask(org_id, first)
+    refusal = spends.refusal_of(spent)
+    if refusal is not None:
+        raise refusal
+    return Answer(spend, spent)

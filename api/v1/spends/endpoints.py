@@ -1,0 +1,244 @@
+"""Using credits: charges, reservations, and what was spent. The books have the answer to a key; none is claimed."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import SpendingKeyDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import AgentId, DepartmentId, Moment, OrganizationId, Page, ProjectId
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.tenancy import known_organization
+from api.v1.spends.asking import answered, asked_by, spend_key
+from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
+from api.v1.spends.schemas import (
+    ActionName,
+    Capture,
+    ChangeView,
+    Extension,
+    Release,
+    ReservationView,
+    ReserveCreate,
+    RunId,
+    SpendView,
+    UsageSummary,
+    UseCreate,
+    UseView,
+    spent_document,
+    summary_view,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
+from domain.ids import uuid_of
+from domain.money import CREDIT, parse_amount
+from ledger.spending import Changed, NewSpend, Spending, SpendStatus, Spent
+from repositories import spend as spends
+from repositories.spend import SpendFilter
+
+router = APIRouter(tags=["credits"])
+
+#: The longest term of a summary, and the one that it has unless the request says.
+MAX_TERM = timedelta(days=92)
+TERM = timedelta(days=30)
+
+_SPENDING = errors(InsufficientFunds, SpendLimitExceeded)
+_ENDING = errors(NotFound, (Conflict, "ledger.hold_ended"), (Conflict, "ledger.hold_expired"))
+
+Key = Annotated[str, spend_key()]
+
+
+@router.post("/credits/use", status_code=201, response_model=UseView, responses=_SPENDING)
+async def use_credits(
+    body: UseCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    spend_key: Key,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Use credits for an action, at its cost, or an amount of them: charged or refused at once."""
+    done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), deps.charges.charge)
+    return _spent(done.spent, spent_document(done.spent, done.spend))
+
+
+@router.post("/credits/use/batch", response_model=BatchAnswer)
+async def use_credits_for_many(
+    body: UseBatch, deps: DepsDep, key: SpendingKeyDep, actor: Actor = require(Permission.USE_CREDITS)
+) -> Response:
+    """Use credits for many actions, each under its own `key` and answered by itself, in the order given.
+
+    They are charged by one statement, as if one after the other. Repeat it as it is, in parts or item by item: each key
+    takes effect once, here and at `POST /credits/use`, where it is the `Idempotency-Key`.
+    """
+    return Response(await use_many(deps, actor, key, body), media_type="application/json")
+
+
+@router.post("/credits/reserve", status_code=201, response_model=ReservationView, responses=_SPENDING)
+async def reserve_credits(
+    body: ReserveCreate,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    spend_key: Key,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Set credits aside until they are captured, released or expired. They count in the limits of this moment."""
+    expires_at = datetime.now(UTC) + body.expires_in
+
+    async def reserve(org_id: str, spend: NewSpend) -> Spent:
+        return await deps.charges.run(org_id, lambda books: books.authorize(spend, expires_at=expires_at))
+
+    done = await answered(deps, actor, key, asked_by(actor, key, body, spend_key), reserve)
+    return _spent(done.spent, spent_document(done.spent, done.spend))
+
+
+@router.post("/credits/reservations/{reservation_id}/capture", response_model=ChangeView, responses=_ENDING)
+async def capture_reservation(
+    reservation_id: str,
+    body: Capture,
+    deps: DepsDep,
+    spend_key: Key,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Use all or a part of a reservation. The rest goes back, unless `final_capture` is false."""
+    amount_minor = None if body.amount is None else parse_amount(body.amount, CREDIT)
+    spend_id = await _own(deps, actor, reservation_id)
+
+    async def capture(books: Spending) -> Changed:
+        return await books.settle(
+            key=spend_key, spend_id=spend_id, amount_minor=amount_minor, more=not body.final_capture
+        )
+
+    return _changed(await deps.charges.run(_organization(actor), capture))
+
+
+@router.post("/credits/release", response_model=ChangeView, responses=_ENDING)
+async def release_credits(
+    body: Release, deps: DepsDep, spend_key: Key, actor: Actor = require(Permission.USE_CREDITS)
+) -> Response:
+    """Give back what is still held of a reservation."""
+    spend_id = await _own(deps, actor, body.reservation_id)
+    release = await deps.charges.run(
+        _organization(actor), lambda books: books.release(key=spend_key, spend_id=spend_id)
+    )
+    return _changed(release)
+
+
+@router.post("/credits/reservations/{reservation_id}/extend", response_model=ChangeView, responses=_ENDING)
+async def extend_reservation(
+    reservation_id: str,
+    body: Extension,
+    deps: DepsDep,
+    spend_key: Key,
+    actor: Actor = require(Permission.USE_CREDITS),
+) -> Response:
+    """Have a reservation last longer: at most 30 days from its start, and not beyond the credits that it holds."""
+    expires_at = body.expires_at
+    if body.expires_in is not None:
+        expires_at = datetime.now(UTC) + body.expires_in
+    assert expires_at is not None
+    until, spend_id = expires_at, await _own(deps, actor, reservation_id)
+    extended = await deps.charges.run(
+        _organization(actor), lambda books: books.extend(key=spend_key, spend_id=spend_id, expires_at=until)
+    )
+    return _changed(extended)
+
+
+@router.get("/credits/reservations/{reservation_id}", response_model=SpendView, responses=errors(NotFound))
+async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendView:
+    """Read a reservation, or a use of credits, as it stands now."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    async with deps.session_for(actor) as session:
+        return SpendView.of(await spends.get(session, reservation_id))
+
+
+@router.get("/credits/usage", response_model=Page[SpendView], responses=errors(NotFound))
+async def list_usage(
+    deps: DepsDep,
+    action: Annotated[ActionName | None, Query()] = None,
+    agent_id: Annotated[AgentId | None, Query()] = None,
+    department_id: Annotated[DepartmentId | None, Query()] = None,
+    project_id: Annotated[ProjectId | None, Query()] = None,
+    run_id: Annotated[RunId | None, Query()] = None,
+    status: Annotated[SpendStatus | None, Query()] = None,
+    since: Annotated[Moment | None, Query(alias="from", description="Charged or reserved at or after.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Charged or reserved before.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[SpendView]:
+    """List what was used and reserved, newest first."""
+    org_id = await known_organization(deps, actor, organization_id)
+    last = id_cursor(cursor, "spd")
+    wanted = SpendFilter(
+        action=action,
+        agent_id=agent_id,
+        department_id=department_id,
+        project_id=project_id,
+        run_id=run_id,
+        status=None if status is None else status.value,
+        since=since,
+        until=until,
+    )
+    before = None if last is None else uuid_of(last)
+    async with deps.session_for(actor) as session:
+        rows = await spends.page(session, org_id, wanted, before=before, limit=limit + 1)
+        shown = [SpendView.of(row) for row in rows[:limit]]
+        following = _position(rows[limit - 1].id) if len(rows) > limit else None
+    return Page(data=shown, next_cursor=following)
+
+
+@router.get("/credits/usage/summary", response_model=UsageSummary, responses=errors(NotFound))
+async def summarise_usage(
+    deps: DepsDep,
+    since: Annotated[Moment | None, Query(alias="from", description="30 days before `to` when left out.")] = None,
+    until: Annotated[Moment | None, Query(alias="to", description="Now when left out.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> UsageSummary:
+    """Add up what was used, by action, agent, department, model and day, over at most 92 days."""
+    org_id = await known_organization(deps, actor, organization_id)
+    until = until or datetime.now(UTC)
+    since = since or until - TERM
+    if not since < until <= since + MAX_TERM:
+        raise Invalid("from must be before to, by 92 days at most.", extra={"field": "from"})
+    async with deps.session_for(actor) as session:
+        rows = await spends.summary(session, org_id, since=since, until=until)
+    return summary_view(org_id, since, until, rows)
+
+
+async def _own(deps: Deps, actor: Actor, reservation_id: str) -> UUID:
+    """Return the reservation that a request names; an agent's key finds those of its agent only."""
+    async with deps.session_for(actor) as session:
+        row = await spends.get(session, reservation_id)
+    if actor.agent_id is not None and row.agent_id != actor.agent_id:
+        raise NotFound(spends.MISSING)
+    return row.id
+
+
+def _organization(actor: Actor) -> str:
+    assert actor.org_id is not None
+    return actor.org_id
+
+
+def _spent(spent: Spent, document: Mapping[str, Any]) -> Response:
+    return _response(json.dumps(document), 201, spent.replayed)
+
+
+def _changed(changed: Changed) -> Response:
+    return _response(ChangeView.of(changed).model_dump_json(), 200, changed.replayed)
+
+
+def _response(content: str, status: int, replayed: bool) -> Response:
+    headers = {"Idempotent-Replayed": "true"} if replayed else None
+    return Response(content, status, headers, "application/json")
+
+
+def _position(spend_id: UUID) -> str:
+    return encode_cursor("spd", spends.shown_id(spend_id))

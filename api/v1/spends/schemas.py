@@ -1,0 +1,283 @@
+"""What using and reserving credits looks like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from sqlalchemy import RowMapping
+
+from api.fields import AgentId, Amount, DepartmentId, Moment, Period, ProjectId, RequestModel, ResponseModel, example
+from domain.action_cost import is_action
+from domain.ids import transfer_id, uuid_id
+from domain.money import CREDIT, format_amount
+from domain.text import is_storable
+from ledger.spending import Changed, NewSpend, SpendStatus, Spent
+from models.spend import Spend
+
+#: How long a reservation lasts unless the request says.
+RESERVATION_PERIOD = timedelta(minutes=10)
+MAX_QUANTITY = 10**9
+
+
+def _action(name: str) -> str:
+    if not is_action(name):
+        raise ValueError("An action's name must consist of lower case letters, digits, _, ., : and -, at most 64.")
+    return name
+
+
+def _run(text: str) -> str:
+    if not is_storable(text) or not text.isprintable() or not text.strip():
+        raise ValueError("A run's id must consist of printable characters.")
+    return text
+
+
+ActionName = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_action)]
+RunId = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_run)]
+ReservationId = Annotated[str, StringConstraints(max_length=64)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+_Value = Annotated[str, StringConstraints(max_length=500)] | int | bool
+Metadata = Annotated[dict[_Name, _Value], Field(max_length=20)]
+
+
+class UseCreate(RequestModel):
+    """An action that is charged at its cost, or an amount of credits."""
+
+    model_config = example(action="api_call", quantity=1)
+
+    action: ActionName | None = Field(default=None, description="What is done; its cost counts unless `amount` does.")
+    quantity: int = Field(default=1, ge=1, le=MAX_QUANTITY, strict=True)
+    amount: Amount | None = Field(default=None, description="Credits for all of it, instead of the action's cost.")
+    agent_id: AgentId | None = None
+    department_id: DepartmentId | None = None
+    project_id: ProjectId | None = None
+    run_id: RunId | None = Field(default=None, description="What the run of several steps is called.")
+    metadata: Metadata | None = Field(default=None, description="Kept with it: up to 20 names with short values.")
+
+    @model_validator(mode="after")
+    def _costs_something(self) -> Self:
+        if self.action is None and self.amount is None:
+            raise ValueError("Send an action or an amount.")
+        return self
+
+
+class ReserveCreate(UseCreate):
+    """Credits that are set aside until they are captured, released or expired."""
+
+    model_config = example(amount="7", expires_in="PT10M")
+
+    expires_in: Period = Field(default=RESERVATION_PERIOD, description="At most 30 days; 10 minutes when left out.")
+
+
+class Capture(RequestModel):
+    """What is used of a reservation."""
+
+    model_config = example(amount="2.50", final_capture=False)
+
+    amount: Amount | None = Field(default=None, description="All that is held when left out.")
+    final_capture: bool = Field(default=True, description="Whether the rest is released; `false` keeps it held.")
+
+
+class Release(RequestModel):
+    """The reservation to release."""
+
+    model_config = example(reservation_id="hold_01kar6h2d8e4wvq3r5s7t9x1zy")
+
+    reservation_id: ReservationId
+
+
+class Extension(RequestModel):
+    """Until when a reservation is to last: a time from now, or a moment."""
+
+    model_config = example(expires_in="PT10M")
+
+    expires_in: Period | None = None
+    expires_at: Moment | None = None
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if (self.expires_in is None) == (self.expires_at is None):
+            raise ValueError("Send either expires_in or expires_at.")
+        return self
+
+
+class _SpendView(ResponseModel):
+    id: str
+    status: SpendStatus
+    action: str
+    quantity: int
+    amount: str
+    currency: str = CREDIT
+    agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+    run_id: str | None
+    created_at: datetime
+
+
+class UseView(_SpendView):
+    """Credits that were used."""
+
+    available: str = Field(description="What the organization could spend right after it.")
+
+
+class ReservationView(_SpendView):
+    """Credits that are set aside."""
+
+    available: str = Field(description="What the organization could spend right after it.")
+    expires_at: datetime
+
+
+class ChangeView(ResponseModel):
+    """What a capture, release or extension left of a reservation."""
+
+    id: str
+    status: SpendStatus
+    amount: str = Field(description="What this request captured or released; what stays held by an extension.")
+    captured: str
+    released: str
+    refunded: str
+    held: str
+    available: str = Field(description="What the organization could spend right after it.")
+    expires_at: datetime | None
+    transfer_id: str | None
+
+    @classmethod
+    def of(cls, changed: Changed) -> "ChangeView":
+        """Show what a change left."""
+        return cls(
+            id=uuid_id("hold", changed.spend_id),
+            status=changed.status,
+            amount=_credits(changed.amount_minor),
+            captured=_credits(changed.captured_minor),
+            released=_credits(changed.released_minor),
+            refunded=_credits(changed.refunded_minor),
+            held=_credits(changed.held_minor),
+            available=_credits(changed.available_minor),
+            expires_at=changed.expires_at,
+            transfer_id=None if changed.transfer_id is None else transfer_id(changed.transfer_id),
+        )
+
+
+class SpendView(_SpendView):
+    """A use or a reservation of credits, as it stands now."""
+
+    captured: str = Field(description="What was used, with what was refunded since.")
+    released: str
+    refunded: str
+    held: str
+    key_id: str | None
+    principal: str | None
+    expires_at: datetime | None = Field(description="When a reservation ends; null for a use.")
+    metadata: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, row: Spend) -> "SpendView":
+        """Show a row."""
+        return cls(
+            id=uuid_id("spd" if row.expires_at is None else "hold", row.id),
+            status=SpendStatus(row.status),
+            action=row.action,
+            quantity=row.quantity,
+            amount=_credits(row.amount),
+            captured=_credits(row.captured),
+            released=_credits(row.released),
+            refunded=_credits(row.refunded),
+            held=_credits(row.amount - row.captured - row.released),
+            agent_id=row.agent_id,
+            department_id=row.department_id,
+            project_id=row.project_id,
+            run_id=row.run_id,
+            key_id=row.key_id,
+            principal=row.principal,
+            created_at=row.at,
+            expires_at=row.held_until,
+            metadata=row.details,
+        )
+
+
+class TotalView(ResponseModel):
+    """What was used under one heading."""
+
+    key: str | None = Field(description="The action, id, model or day; null for what has none.")
+    amount: str = Field(description="Used, without what was refunded.")
+    held: str = Field(description="Of reservations that are open.")
+    quantity: int
+    count: int
+
+
+class UsageSummary(ResponseModel):
+    """Totals of what was used within a term, by the time at which it was charged or reserved."""
+
+    organization_id: str
+    since: datetime = Field(serialization_alias="from")
+    until: datetime = Field(serialization_alias="to")
+    total: TotalView
+    by_action: list[TotalView]
+    by_agent: list[TotalView]
+    by_department: list[TotalView]
+    by_model: list[TotalView] = Field(description="By `model` of the metadata.")
+    by_day: list[TotalView] = Field(description="By day, UTC.")
+
+
+#: What each list of a summary is grouped by: the bit that is clear in `grouped`, and the column.
+_GROUPS = {"by_action": "action", "by_agent": "agent_id", "by_department": "department_id", "by_model": "model"}
+_BITS = {"action": 0b01111, "agent_id": 0b10111, "department_id": 0b11011, "model": 0b11101, "day": 0b11110}
+
+
+def summary_view(org_id: str, since: datetime, until: datetime, rows: Sequence[RowMapping]) -> UsageSummary:
+    """Show the totals that `repositories.spend.summary` returned."""
+    (whole,) = (row for row in rows if row["grouped"] == 0b11111)
+    days = sorted((row for row in rows if row["grouped"] == _BITS["day"]), key=lambda row: row["day"])
+    return UsageSummary(
+        organization_id=org_id,
+        since=since,
+        until=until,
+        total=_total(whole, None),
+        by_day=[_total(row, row["day"]) for row in days],
+        **{
+            name: [_total(row, row[column]) for row in rows if row["grouped"] == _BITS[column]]
+            for name, column in _GROUPS.items()
+        },
+    )
+
+
+def _total(row: RowMapping, key: str | date | None) -> TotalView:
+    return TotalView(
+        key=None if key is None else str(key),
+        amount=_credits(row["used"] or 0),
+        held=_credits(row["held"] or 0),
+        quantity=row["quantity"] or 0,
+        count=row["spends"],
+    )
+
+
+def spent_document(spent: Spent, spend: NewSpend) -> dict[str, Any]:
+    """Show what was charged or reserved, as `UseView` or `ReservationView`; built by hand, because it is asked most."""
+    assert spent.spend_id is not None
+    reserved = spent.expires_at is not None
+    document = {
+        "id": uuid_id("hold" if reserved else "spd", spent.spend_id),
+        "status": spent.outcome.value,
+        "action": spend.action,
+        "quantity": spend.quantity,
+        "amount": _credits(spent.amount_minor),
+        "currency": CREDIT,
+        "available": _credits(spent.available_minor),
+        "agent_id": spend.spender.agent_id,
+        "department_id": spend.spender.department_id,
+        "project_id": spend.spender.project_id,
+        "run_id": spend.spender.run_id,
+        "created_at": _moment(spent.at),
+    }
+    if spent.expires_at is not None:
+        document["expires_at"] = _moment(spent.expires_at)
+    return document
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _credits(amount_minor: int) -> str:
+    return format_amount(amount_minor, CREDIT)

@@ -1,0 +1,146 @@
+"""Charging under spend controls against plain postings on the same server.
+
+`python -m dev.bench.spending` measures these rows alone, on a PostgreSQL of its own with fsync on. Each organization
+has one control of itself and one of its agent, and every use counts in both.
+"""
+
+import asyncio
+import os
+import secrets
+import statistics
+import sys
+import time
+
+import asyncpg
+
+from dev.bench.books import BOOKS, CLIENTS, HOT, NOW, SECONDS, Server, account, alone
+from dev.bench.rows import Row
+from dev.bench.world import World
+from dev.stack.migrate import migrate
+from domain.accounts import org_credits, platform
+from domain.lots import LotSource, LotTerms
+from ledger.gateway import Ledger, NewTransfer
+from ledger.spending import NewSpend, Spender, Spending
+
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+ORGANIZATIONS = 1_000
+BATCH = 1_000
+MUCH = 10**12
+
+USE = """
+\\set k random(1, 9000000000000000000)
+\\set o random(1, {n})
+SELECT ledger.charge_at(
+    'org_b' || :o, 'bench' || :k, 'api_call', 1, 1, 'agt_b', NULL, NULL, NULL, NULL, NULL, NULL, now()
+)
+"""
+POSTING = """
+\\set k random(1, 9000000000000000000)
+\\set o random(1, {n})
+SELECT ledger.post('bench:' || :k, 'bench', {zero} + :o * 256, {hot}, 1, NULL, now(), 'org_bench')
+"""
+# Two controls of each organization, as `ledger.write_control` writes them.
+CONTROLS = """
+INSERT INTO ledger.controls (id, org_id, kind, subject_kind, subject_id, path, asset, zone, week_starts, status,
+    version, windows, amounts, uses, hard, thresholds_e4, created_at)
+SELECT c.id, c.org_id, 'limit', c.kind, c.subject_id, ARRAY[c.id], 'CREDIT', 'Europe/Berlin', 1, 'active', 1,
+    ARRAY[c.window], ARRAY[10::bigint ^ 15], ARRAY[NULL::bigint], ARRAY[true], ARRAY[8000], now()
+FROM (
+    SELECT uuidv7() AS id, 'org_b' || n AS org_id, k.kind, coalesce(k.subject_id, 'org_b' || n) AS subject_id, k.window
+    FROM generate_series(1, $1::integer) n,
+        (VALUES ('organization', NULL, 'day'), ('agent', 'agt_b', 'month')) AS k (kind, subject_id, "window")
+) c
+"""
+
+
+async def prepare(server: Server) -> None:
+    """Make the database with the organizations, their credits and controls, and as many plain accounts."""
+    owner = await asyncpg.connect(server.url("postgres", "postgres"))
+    await owner.execute(f"DROP DATABASE IF EXISTS {BOOKS} WITH (FORCE)")
+    await owner.execute(f"CREATE DATABASE {BOOKS}")
+    await owner.close()
+    await asyncio.to_thread(migrate, server.url("postgres", BOOKS))
+    connection = await asyncpg.connect(server.url("bursar_platform", BOOKS))
+    ledger, issuance = Ledger(connection), platform("credit_issuance", "CREDIT")
+    numbers = range(1, ORGANIZATIONS + 1)
+    await ledger._ids.of(HOT, platform("credit_redemption", "CREDIT"), issuance)
+    await ledger.post_batch(
+        kind="fund", transfers=[NewTransfer(f"fund:{n}", HOT, account(n), MUCH) for n in numbers], effective_at=NOW
+    )
+    bought = LotTerms(source=LotSource.PURCHASE, paid_minor=MUCH, paid_asset="USD")
+    issued = [NewTransfer(f"issue:{n}", issuance, org_credits(f"org_b{n}"), MUCH, lots=bought) for n in numbers]
+    await ledger.post_batch(kind="fund", transfers=issued, effective_at=NOW)
+    await connection.close()
+    owner = await asyncpg.connect(server.url("postgres", BOOKS))
+    await owner.execute(CONTROLS, ORGANIZATIONS)
+    # Once each: windows have begun, and the planner does not take these tables for empty.
+    today = await owner.fetchval("SELECT now()")
+    for n in numbers:
+        await Spending(owner, f"org_b{n}").charge(_use(f"first:{n}"), at=today)
+    server.zero = await owner.fetchval("SELECT min(id) - 256 FROM ledger.accounts WHERE org_id = 'org_bench'")
+    server.hot = await owner.fetchval("SELECT id FROM ledger.accounts WHERE path = $1", HOT.path)
+    await owner.execute("VACUUM ANALYZE")
+    await owner.execute("CHECKPOINT")
+    await owner.close()
+
+
+def _use(key: str) -> NewSpend:
+    return NewSpend(key=key, action="api_call", amount_minor=1, spender=Spender(agent_id="agt_b"))
+
+
+async def batches(server: Server) -> float:
+    """Charge in sets for one organization on one connection and return spends per second."""
+    connection = await asyncpg.connect(server.url("bursar_platform", BOOKS))
+    spending, run, done = Spending(connection, "org_b1"), secrets.token_hex(8), 0
+    sets = [[_use(f"{run}:{number}:{n}") for n in range(BATCH)] for number in range(30 * SECONDS)]
+    began = time.monotonic()
+    for spends in sets:
+        await spending.charge_many(spends, at=NOW)
+        done += len(spends)
+        if time.monotonic() - began >= SECONDS:
+            break
+    rate = done / (time.monotonic() - began)
+    await connection.close()
+    return rate
+
+
+async def measure(server: Server) -> list[Row]:
+    """Measure all rows in turns and return them with their baselines."""
+    await prepare(server)
+    many, one = ORGANIZATIONS, 1
+    scripts = {
+        "use": USE.format(n=many),
+        "posting": POSTING.format(n=many, zero=server.zero, hot=server.hot),
+        "use_one": USE.format(n=one),
+        "posting_one": POSTING.format(n=one, zero=server.zero, hot=server.hot),
+    }
+    rounds: list[dict[str, float]] = []
+    for number in range(ROUNDS):
+        found = {}
+        for name in [*scripts, "batch"] if number % 2 == 0 else ["batch", *reversed(scripts)]:
+            found[name] = (
+                await batches(server) if name == "batch" else await server.pgbench(BOOKS, CLIENTS, scripts[name])
+            )
+        rounds.append(found)
+        if "BENCH_VERBOSE" in os.environ:
+            sys.stderr.write(f"{ {name: round(rate) for name, rate in sorted(found.items())} }\n")
+
+    def row(name: str, of: str, against: str, baseline: str, target: float) -> Row:
+        base = statistics.median(found[baseline] for found in rounds)
+        value = base * statistics.median(found[of] / found[baseline] for found in rounds)
+        return Row(name=name, value=value, unit="spends/s", against=against, baseline=base, target=target)
+
+    return [
+        row(f"use, two limits, {CLIENTS} clients, 1,000 organizations", "use", "plain posting", "posting", 0.6),
+        row("use, all in one organization", "use_one", "plain postings from one account", "posting_one", 0.7),
+        row("batch use, one connection", "batch", f"single use, {CLIENTS} clients", "use", 3.0),
+    ]
+
+
+async def run(world: World) -> list[Row]:
+    """Measure on the bench's own stack."""
+    return await measure(Server.of(world))
+
+
+if __name__ == "__main__":
+    asyncio.run(alone(measure))

@@ -1,0 +1,104 @@
+"""What the alerts about spending say. Each is raised once for its window, which its key names."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain.ids import uuid_id
+from domain.money import CREDIT, format_amount
+from domain.spend.calendar import FOREVER
+
+
+class AlertKind(StrEnum):
+    """What happened."""
+
+    #: A part of a limit is reached; one for each threshold, and of those that are passed together the highest.
+    THRESHOLD = "spend.threshold"
+    #: Half of a limit was used in the first tenth of its window.
+    BURST = "spend.burst"
+    #: A control refused.
+    REFUSED = "spend.refused"
+    #: Credits did not suffice.
+    EXHAUSTED = "credits.exhausted"
+    #: As fast as they were spent in the last hour, the credits end within a day.
+    LOW = "credits.low"
+    #: There is no rate, or none that is new enough, to count in the currency of a control. It is for operators.
+    NO_RATE = "spend.no_rate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What an alert is about, as it was found.
+
+    Attributes:
+        key: names the alert once and for all.
+        kind: what happened.
+        org_id: of whom.
+        control_id: whose limit it is; None for the credits themselves.
+        subject: what the control is for, `agent agt_…`.
+        window: of the limit; None where it is no window's.
+        ends_at: when it ends.
+        part_e4: the threshold that is reached, in ten-thousandths.
+        reason: why it was refused.
+        asset: of the control.
+        amount_minor: what was asked for, or is available, in credits.
+    """
+
+    key: str
+    kind: AlertKind
+    org_id: str
+    control_id: UUID | None = None
+    subject: str | None = None
+    window: str | None = None
+    ends_at: datetime | None = None
+    part_e4: int | None = None
+    reason: str | None = None
+    asset: str | None = None
+    amount_minor: int | None = None
+
+
+_REASONS = {
+    "limit": "it is more than what is left of the limit of the {window}",
+    "uses": "no uses are left in the {window}",
+    "per_spend": "it is more than one spend may be",
+    "frozen": "the control is frozen",
+}
+
+
+def subject_of(happened: Happened) -> str:
+    """Return the id of what an alert is about: the control, or the organization."""
+    return happened.org_id if happened.control_id is None else uuid_id("ctl", happened.control_id)
+
+
+def detail_of(happened: Happened) -> str:
+    """Say what happened, and what to do about it."""
+    amount = "" if happened.amount_minor is None else f"{format_amount(happened.amount_minor, CREDIT)} {CREDIT}"
+    window = happened.window or "term"
+    match happened.kind:
+        case AlertKind.THRESHOLD:
+            return (
+                f"{(happened.part_e4 or 0) / 100:g}% of the limit of {happened.subject} on a {window} is spent or "
+                f"reserved{_until(happened.ends_at)}."
+            )
+        case AlertKind.BURST:
+            return (
+                f"{happened.subject} used half of its limit on a {window} in the first tenth of that time"
+                f"{_until(happened.ends_at)}. Freeze the control if this is not meant to be."
+            )
+        case AlertKind.REFUSED:
+            why = _REASONS.get(happened.reason or "", "the control does not allow it").format(window=window)
+            return f"A spend of {amount} for {happened.subject} was refused: {why}{_until(happened.ends_at)}."
+        case AlertKind.EXHAUSTED:
+            return f"A spend of {amount} was refused, because the credits did not suffice. Add credits."
+        case AlertKind.LOW:
+            return f"{amount} are available, which end within a day at the pace of the last hour. Add credits."
+        case AlertKind.NO_RATE:
+            return (
+                f"A spend was refused, because there is no rate from {CREDIT} to {happened.asset} that is new enough. "
+                "Set one."
+            )
+
+
+def _until(ends_at: datetime | None) -> str:
+    return "" if ends_at is None or ends_at == FOREVER else f"; the next window begins at {ends_at:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,176 @@
+"""The rules of a spend control: what it is for, what it allows, and how that is written for the books."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import Invalid
+from domain.money import MAX_AMOUNT_MINOR, SCALES, SLOT, format_amount
+from domain.spend.calendar import Window, zone_of
+
+#: The most controls that stand above each other.
+MAX_LEVELS = 6
+MAX_USES = 10**9
+MAX_THRESHOLDS = 10
+#: The parts of a limit that raise an alert unless others are named: a half, four fifths, all of it.
+THRESHOLDS_E4 = (5_000, 8_000, 10_000)
+
+
+class SubjectKind(StrEnum):
+    """By or for whom is spent."""
+
+    ORGANIZATION = "organization"
+    DEPARTMENT = "department"
+    PROJECT = "project"
+    AGENT = "agent"
+    RUN = "run"
+    KEY = "key"
+
+
+class ControlStatus(StrEnum):
+    """Whether a control lets anything be spent. A frozen one refuses everything; a closed one is over."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """What may be spent in one window.
+
+    Attributes:
+        window: what it is counted over.
+        amount_minor: the most, in minor units of the control's asset; 0 is nothing, None is no limit.
+        uses: how many times; 0 is never, None is no limit.
+        hard: whether it refuses what does not fit; one that is not hard raises alerts only.
+    """
+
+    window: Window
+    amount_minor: int | None = None
+    uses: int | None = None
+    hard: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a control allows from one version to the next.
+
+    Attributes:
+        limits: one for each window at most; without any, the control counts nothing and can be frozen.
+        per_spend_minor: the most that one spend may be.
+        thresholds_e4: the parts of a limit, in ten-thousandths, that raise an alert when they are reached.
+        starts_at: when the control begins to apply; None is always.
+        ends_at: when it ceases to.
+    """
+
+    limits: tuple[Limit, ...] = ()
+    per_spend_minor: int | None = None
+    thresholds_e4: tuple[int, ...] = THRESHOLDS_E4
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            Invalid: a window has two limits, a limit limits nothing, a number is out of bounds, or the term is empty.
+        """
+        if len({limit.window for limit in self.limits}) < len(self.limits):
+            raise Invalid("A window can have one limit only.", extra={"field": "limits"})
+        for limit in self.limits:
+            if limit.amount_minor is None and limit.uses is None:
+                raise Invalid("A limit needs an amount, a number of uses or both.", extra={"field": "limits"})
+            _check_within(limit.amount_minor, MAX_AMOUNT_MINOR, "limits.amount")
+            _check_within(limit.uses, MAX_USES, "limits.uses")
+        _check_within(self.per_spend_minor, MAX_AMOUNT_MINOR, "per_spend")
+        if len(self.thresholds_e4) > MAX_THRESHOLDS or not all(0 < part <= 10_000 for part in self.thresholds_e4):
+            raise Invalid(
+                f"Thresholds must be above 0 and at most 1, and there can be {MAX_THRESHOLDS} of them.",
+                extra={"field": "thresholds"},
+            )
+        if self.starts_at is not None and self.ends_at is not None and self.starts_at >= self.ends_at:
+            raise Invalid("ends_at must be after starts_at.", extra={"field": "ends_at"})
+
+    def columns(self) -> dict[str, object]:
+        """Return what is stored of it, by column, as JSON: one element of each array a window, the shortest first."""
+        order = list(Window)
+        limits = sorted(self.limits, key=lambda limit: order.index(limit.window))
+        return {
+            "windows": [limit.window.value for limit in limits],
+            "amounts": [limit.amount_minor for limit in limits],
+            "uses": [limit.uses for limit in limits],
+            "hard": [limit.hard for limit in limits],
+            "per_spend": self.per_spend_minor,
+            "thresholds_e4": sorted(set(self.thresholds_e4)),
+            "starts_at": None if self.starts_at is None else self.starts_at.isoformat(),
+            "ends_at": None if self.ends_at is None else self.ends_at.isoformat(),
+        }
+
+
+def limits_of(
+    windows: Sequence[str], amounts: Sequence[int | None], uses: Sequence[int | None], hard: Sequence[bool]
+) -> tuple[Limit, ...]:
+    """Read the limits back from the columns in which they are stored."""
+    return tuple(
+        Limit(window=Window(window), amount_minor=amount, uses=times, hard=refuses)
+        for window, amount, times, refuses in zip(windows, amounts, uses, hard, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewControl:
+    """What never changes about a control once it is opened.
+
+    Attributes:
+        subject_kind: what kind of thing it is for.
+        subject_id: its id; of a run whatever its requests call it.
+        asset: what the amounts are in.
+        time_zone: an IANA name; windows begin by its clocks.
+        week_starts: the first day of the week, 1 for Monday to 7 for Sunday.
+    """
+
+    subject_kind: SubjectKind
+    subject_id: str
+    asset: str
+    time_zone: str = "UTC"
+    week_starts: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an asset that is not spent, a zone that does not exist and a day that no week has.
+
+        Raises:
+            Invalid: one of these.
+        """
+        if self.asset not in SCALES or self.asset == SLOT:
+            raise Invalid(f"Spending is not limited in {self.asset[:16]!r}.", extra={"field": "currency"})
+        zone_of(self.time_zone)
+        if not 1 <= self.week_starts <= 7:
+            raise Invalid("week_starts must be from 1 (Monday) to 7 (Sunday).", extra={"field": "week_starts"})
+
+    def columns(self) -> dict[str, object]:
+        """Return what is stored of it, by column, as JSON."""
+        return {
+            "kind": "limit",
+            "subject_kind": self.subject_kind.value,
+            "subject_id": self.subject_id,
+            "asset": self.asset,
+            "zone": self.time_zone,
+            "week_starts": self.week_starts,
+        }
+
+
+def remaining_minor(limit_minor: int | None, used_minor: int) -> int | None:
+    """Return what is left of a limit: never below zero, and None where there is no limit."""
+    return None if limit_minor is None else max(0, limit_minor - used_minor)
+
+
+def shown_amount(amount_minor: int | None, asset: str) -> str | None:
+    """Write an amount as a decimal string; None where there is none."""
+    return None if amount_minor is None else format_amount(amount_minor, asset)
+
+
+def _check_within(value: int | None, most: int, field: str) -> None:
+    if value is not None and not 0 <= value <= most:
+        raise Invalid(f"{field} must be between 0 and {most}.", extra={"field": field})

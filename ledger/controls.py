@@ -1,0 +1,111 @@
+"""The gateway to the SQL function that writes spend controls: one call, one version, refusals as domain errors."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from domain import accounts
+from domain.errors import Conflict, DomainError, Invalid, NotFound, other_request
+from domain.spend.control import MAX_LEVELS
+from ledger.account_ids import AccountIds
+from ledger.errors import translated
+
+MISSING = "There is no such spend control."
+
+_WRITE = "SELECT * FROM ledger.write_control($1, $2, $3, $4, $5, $6, $7, $8)"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A control as it was written; `replayed` when the command had done so before."""
+
+    control_id: UUID
+    version: int
+    replayed: bool
+
+
+class Controls:
+    """Opens and changes spend controls over one connection of the platform role, inside the caller's transaction."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        """Borrow the connection."""
+        self._connection = connection
+        self._ids = AccountIds(connection)
+
+    async def write(
+        self,
+        *,
+        org_id: str,
+        control_id: UUID | None,
+        expected_version: int | None,
+        wanted: Mapping[str, object],
+        by: str,
+        reason: str | None,
+        command_id: str,
+        at: datetime,
+    ) -> Written:
+        """Open a control, where `control_id` is None, or make one more version of it; once per command.
+
+        Args:
+            org_id: whose it is.
+            control_id: which one.
+            expected_version: the version that the change was made for; None is any.
+            wanted: the columns to set, as JSON values; others stay.
+            by: the principal.
+            reason: why, in its words.
+            command_id: what the command is told by when it is repeated.
+            at: the time of the change.
+
+        Raises:
+            NotFound: there is no such control of the organization.
+            Conflict: `spend_control.version` when it has changed since, `spend_control.closed`,
+                `spend_control.exists`, `spend_control.has_children`.
+            Invalid: the parent is not an open control, stands below, or there are too many levels.
+            IdempotencyConflict: the command stands for something else.
+        """
+        with translated(self._connection, self._ids.forget, org_id):
+            await self._ids.of(accounts.org_credits(org_id))
+            row = await self._connection.fetchrow(
+                _WRITE, org_id, control_id, expected_version, json.dumps(wanted), by, reason, command_id, at
+            )
+        assert row is not None
+        if row["outcome"] not in {"written", "replayed"}:
+            raise _refusal(row["outcome"], row["version"])
+        return Written(row["control_id"], row["version"], row["outcome"] == "replayed")
+
+
+def _refusal(outcome: str, version: int | None) -> DomainError:
+    match outcome:
+        case "missing":
+            return NotFound(MISSING)
+        case "other_request":
+            return other_request()
+        case "stale":
+            return Conflict(
+                f"The control was changed meanwhile: it is at version {version}. Read it and decide again.",
+                code="spend_control.version",
+                extra={"version": version},
+            )
+        case "closed":
+            return Conflict("The control is closed. Open another one.", code="spend_control.closed")
+        case "exists":
+            return Conflict(
+                "This subject has a control in this currency. Change that one, or close it first.",
+                code="spend_control.exists",
+            )
+        case "has_children":
+            return Conflict(
+                "Other controls stand below this one. Close them or give them another parent first.",
+                code="spend_control.has_children",
+            )
+        case "parent":
+            return Invalid("parent_id must name an open control of the organization.", extra={"field": "parent_id"})
+        case "cycle":
+            return Invalid("A control cannot stand below itself.", extra={"field": "parent_id"})
+        case "too_deep":
+            return Invalid(f"There can be at most {MAX_LEVELS} levels of controls.", extra={"field": "parent_id"})
+    raise AssertionError(outcome)

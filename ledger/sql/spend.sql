@@ -1,0 +1,478 @@
+-- Spends of an organization's credits: checked against its spend controls, counted and posted by one statement.
+--
+-- The row of the organization's credits is the mutex under which its spends, controls and counters change: who holds it
+-- needs no lock of theirs. Holds are locked before it, as everywhere. What is refused is written down and answered; it
+-- is never raised, because that would take the record back as well.
+--
+-- Keys begin with the kind of the act and the organization, so that nobody takes the keys of others. A function that
+-- tenants may call has the organization from `bursar_org()`, the time from the clock and the other account from here;
+-- its inner one, which ends in `_at`, is the platform's. BU004: the request breaks a rule. BU002: the key stands for
+-- something else. BU010: the organization has no such spend.
+
+-- The fingerprint of what a key stands for. No two rows have the same text.
+CREATE OR REPLACE FUNCTION ledger.spend_hash(
+    p_kind text, p_action text, p_quantity bigint, p_amount bigint, p_agent text, p_department text, p_project text,
+    p_run text
+) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN sha256(convert_to(
+    ROW(p_kind, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run)::text, 'UTF8'
+));
+
+-- The account that the organization spends from.
+CREATE OR REPLACE FUNCTION ledger.credits_of(p_org text) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    account bigint := (
+        SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/credits' AND a.asset = 'CREDIT'
+    );
+BEGIN
+    IF account IS NULL THEN
+        SELECT o.account_id INTO account
+        FROM ledger.open_account(
+            'org/' || p_org || '/credits', 'CREDIT', p_org, 'liability', 0, 1::smallint, true, true
+        ) o;
+    END IF;
+    RETURN account;
+END
+$$;
+
+-- The account of credits that were used.
+CREATE OR REPLACE FUNCTION ledger.redemption() RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    account bigint := (
+        SELECT a.id FROM ledger.accounts a WHERE a.path = 'platform/credit_redemption' AND a.asset = 'CREDIT'
+    );
+BEGIN
+    IF account IS NULL THEN
+        SELECT o.account_id INTO account
+        FROM ledger.open_account('platform/credit_redemption', 'CREDIT', NULL, 'equity', NULL, 64::smallint) o;
+    END IF;
+    RETURN account;
+END
+$$;
+
+-- Waits for the organization's mutex and answers what it can spend: what is neither held nor due.
+DROP FUNCTION IF EXISTS ledger.lock_credits(bigint);
+CREATE OR REPLACE FUNCTION ledger.lock_credits(p_credits bigint, p_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    available bigint;
+BEGIN
+    SELECT b.posted - b.pending_out - b.floor INTO STRICT available
+    FROM ledger.balances b WHERE b.account_id = p_credits AND b.stripe = 0 FOR NO KEY UPDATE;
+    -- A new statement: it sees the lots as they are now that the balance is locked.
+    RETURN available - (
+        SELECT coalesce(sum(l.remaining - l.held), 0) FROM ledger.lots l
+        WHERE l.account_id = p_credits AND l.is_open AND l.lapses AND l.expires_at <= p_at
+    );
+END
+$$;
+
+-- The account of what the organization owes in credits, or NULL when it never owed any.
+CREATE OR REPLACE FUNCTION ledger.debts_of(p_org text) RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+    SELECT a.id FROM ledger.accounts a WHERE a.path = 'org/' || p_org || '/debt/CREDIT' AND a.asset = 'CREDIT'
+$$;
+
+-- Keeps the debts of an organization to one writer until the transaction ends; `repositories.debt.lock` is the same.
+CREATE OR REPLACE FUNCTION ledger.lock_debts(p_org text) RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('debt:' || p_org, 0))
+$$;
+
+-- The latest end that a reservation of that time may have, however often it is extended.
+CREATE OR REPLACE FUNCTION ledger.reservation_ends(p_at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN p_at + interval '720 hours';
+
+-- Notes what one asset costs in another from a time on, until it is too old to be used; NULL is never too old.
+CREATE OR REPLACE FUNCTION ledger.set_rate(
+    p_base text, p_quote text, p_base_minor bigint, p_quote_minor bigint, p_starts_at timestamptz,
+    p_ends_at timestamptz DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    newest ledger.rates;
+BEGIN
+    SELECT * INTO newest FROM ledger.rates r
+    WHERE r.base = p_base AND r.quote = p_quote AND r.starts_at <= p_starts_at ORDER BY r.starts_at DESC LIMIT 1;
+    IF (newest.base_minor, newest.quote_minor, newest.ends_at)
+        IS DISTINCT FROM (p_base_minor, p_quote_minor, p_ends_at) THEN
+        INSERT INTO ledger.rates (base, quote, base_minor, quote_minor, starts_at, ends_at)
+        VALUES (p_base, p_quote, p_base_minor, p_quote_minor, p_starts_at, p_ends_at)
+        ON CONFLICT (base, quote, starts_at) DO NOTHING;
+    END IF;
+END
+$$;
+
+-- What an amount of credits is in another asset, rounded up, which is against the spender. NULL where no rate is new
+-- enough; with `p_any` the last one will do.
+CREATE OR REPLACE FUNCTION ledger.credits_in(p_amount bigint, p_asset text, p_at timestamptz, p_any boolean)
+RETURNS bigint
+LANGUAGE sql STABLE
+AS $$
+    SELECT CASE WHEN p_any OR r.ends_at IS NULL OR r.ends_at > p_at
+        THEN ceil(p_amount::numeric * r.quote_minor / r.base_minor)::bigint END
+    FROM ledger.rates r
+    WHERE r.base = 'CREDIT' AND r.quote = p_asset AND r.starts_at <= p_at ORDER BY r.starts_at DESC LIMIT 1
+$$;
+
+-- The part of a counted amount that belongs to so much of the spend's amount. Rounded up, so that all of it is all.
+CREATE OR REPLACE FUNCTION ledger.share_up(p_counted bigint, p_part bigint, p_amount bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_counted = p_amount THEN p_part
+    ELSE ceil(p_counted::numeric * p_part / nullif(p_amount, 0))::bigint END;
+
+CREATE OR REPLACE FUNCTION ledger.share_down(p_counted bigint, p_part bigint, p_amount bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_counted = p_amount THEN p_part
+    ELSE floor(p_counted::numeric * p_part / nullif(p_amount, 0))::bigint END;
+
+-- The windows in which a spend counts, one row for each, and one for a control without windows: how much it counts,
+-- what is there, and why it is refused, if it is. To be read under the organization's mutex.
+CREATE OR REPLACE FUNCTION ledger.limits_on(
+    p_org text, p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_amount bigint,
+    p_at timestamptz, p_forced boolean
+) RETURNS SETOF ledger.limit_window
+LANGUAGE sql STABLE
+AS $$
+    SELECT c.id, c.subject_kind, c.subject_id, c.asset, w."window", w.amount, w.uses, n.id,
+        CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
+            THEN ledger.window_start(w."window", p_at, c.zone, c.week_starts) ELSE n.starts_at END,
+        CASE WHEN n.id IS NULL AND w."window" IS NOT NULL
+            THEN ledger.window_end(w."window", p_at, c.zone, c.week_starts) ELSE n.ends_at END,
+        counts.amount,
+        CASE WHEN w.hard THEN w.amount - used.amount END,
+        CASE WHEN w.hard THEN w.uses - used.uses END,
+        c.per_spend,
+        CASE
+            WHEN p_forced THEN NULL
+            WHEN c.status = 'frozen' THEN 'frozen'
+            WHEN counts.amount IS NULL THEN 'rate'
+            WHEN counts.amount > c.per_spend THEN 'per_spend'
+            WHEN w.hard AND counts.amount > w.amount - used.amount THEN 'limit'
+            WHEN w.hard AND w.uses <= used.uses THEN 'uses'
+        END
+    FROM ledger.controls_of(p_org, p_agent, p_department, p_project, p_run, p_key_id, p_at) c
+    LEFT JOIN LATERAL unnest(c.windows, c.amounts, c.uses, c.hard) AS w ("window", amount, uses, hard) ON true
+    -- Windows of a control never overlap, because its zone and its first day of the week never change.
+    LEFT JOIN LATERAL (
+        SELECT * FROM ledger.counters o
+        WHERE o.control_id = c.id AND o."window" = w."window" AND o.starts_at <= p_at
+        ORDER BY o.starts_at DESC LIMIT 1
+    ) n ON n.ends_at > p_at
+    CROSS JOIN LATERAL (
+        SELECT coalesce(n.held + n.spent + n.forced - n.refunded, 0) AS amount, coalesce(n.uses_spent, 0) AS uses
+    ) used
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN c.asset = 'CREDIT' THEN p_amount
+            WHEN p_forced THEN coalesce(ledger.credits_in(p_amount, c.asset, p_at, true), 0)
+            ELSE ledger.credits_in(p_amount, c.asset, p_at, false) END AS amount
+    ) counts
+$$;
+
+-- Makes the counters that are missing, and answers the windows with all of them.
+CREATE OR REPLACE FUNCTION ledger.open_counters(p_org text, p_windows ledger.limit_window[])
+RETURNS ledger.limit_window[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    made bigint;
+BEGIN
+    FOR i IN 1..cardinality(p_windows) LOOP
+        IF p_windows[i].counter_id IS NULL AND p_windows[i]."window" IS NOT NULL THEN
+            INSERT INTO ledger.counters (org_id, control_id, "window", starts_at, ends_at, amount, uses)
+            VALUES (p_org, p_windows[i].control_id, p_windows[i]."window", p_windows[i].starts_at,
+                p_windows[i].ends_at, p_windows[i].amount, p_windows[i].uses)
+            RETURNING id INTO made;
+            p_windows[i].counter_id := made;
+        END IF;
+    END LOOP;
+    RETURN p_windows;
+END
+$$;
+
+-- Writes a refusal down and answers it. The first 1,000 for a control and window, or a day where there is none, keep a
+-- row, which is the answer to their key for good; later ones are counted.
+CREATE OR REPLACE FUNCTION ledger.refuse_spend(
+    p_answer ledger.spend_answer, p_org text, p_key text, p_hash bytea, p_window_starts_at timestamptz,
+    p_agent text, p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_action text
+) RETURNS ledger.spend_answer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    starts timestamptz := CASE WHEN p_answer."window" IS NULL THEN date_trunc('day', p_answer.at, 'UTC')
+        ELSE p_window_starts_at END;
+    place bigint;
+BEGIN
+    INSERT INTO ledger.refusal_counts AS c (org_id, control_id, "window", starts_at, reason, number)
+    VALUES (p_org, p_answer.control_id, p_answer."window", starts, p_answer.reason, 1)
+    ON CONFLICT (org_id, control_id, "window", starts_at, reason) DO UPDATE SET number = c.number + 1
+    RETURNING c.number INTO place;
+    IF place <= 1000 THEN
+        INSERT INTO ledger.refusals (
+            org_id, idempotency_key, request_hash, reason, control_id, subject_kind, subject_id, asset, "window",
+            window_starts_at, limit_amount, remaining, resets_at, amount, available, agent_id, department_id,
+            project_id, run_id, key_id, principal, action, at
+        ) VALUES (
+            p_org, p_key, p_hash, p_answer.reason, p_answer.control_id, p_answer.subject_kind, p_answer.subject_id,
+            p_answer.asset, p_answer."window", CASE WHEN p_answer."window" IS NOT NULL THEN starts END,
+            p_answer.limit_amount, p_answer.remaining,
+            p_answer.resets_at, p_answer.amount, p_answer.available, p_agent, p_department, p_project, p_run,
+            p_key_id, p_principal, p_action, p_answer.at
+        );
+    END IF;
+    RETURN p_answer;
+END
+$$;
+
+-- The answer that a key has already, or NULL; `conflict` when it stands for something else.
+CREATE OR REPLACE FUNCTION ledger.spend_again(p_key text, p_hash bytea) RETURNS ledger.spend_answer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    answer ledger.spend_answer;
+    hash bytea;
+    spent ledger.spends;
+    refused ledger.refusals;
+BEGIN
+    SELECT * INTO spent FROM ledger.spends s WHERE s.idempotency_key = p_key;
+    IF FOUND THEN
+        hash := spent.request_hash;
+        answer.status := CASE WHEN spent.expires_at IS NULL THEN 'charged' ELSE 'reserved' END;
+        answer.spend_id := spent.id;
+        answer.amount := spent.amount;
+        answer.available := spent.available;
+        answer.at := spent.at;
+        answer.expires_at := spent.expires_at;
+    ELSE
+        SELECT * INTO refused FROM ledger.refusals r WHERE r.idempotency_key = p_key;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+        hash := refused.request_hash;
+        answer.status := CASE WHEN refused.control_id IS NULL THEN 'insufficient' ELSE 'refused' END;
+        answer.amount := refused.amount;
+        answer.available := refused.available;
+        answer.at := refused.at;
+        answer.reason := refused.reason;
+        answer.control_id := refused.control_id;
+        answer.subject_kind := refused.subject_kind;
+        answer.subject_id := refused.subject_id;
+        answer.asset := refused.asset;
+        answer."window" := refused."window";
+        answer.limit_amount := refused.limit_amount;
+        answer.remaining := refused.remaining;
+        answer.resets_at := refused.resets_at;
+    END IF;
+    IF hash <> p_hash THEN
+        answer := NULL;
+        answer.status := 'conflict';
+    END IF;
+    answer.replayed := true;
+    RETURN answer;
+END
+$$;
+
+-- Raises BU004 unless a spend can be asked for like this. Departments are looked up because the departments above them
+-- are found through them: an unknown one would have no limit.
+CREATE OR REPLACE FUNCTION ledger.check_spend(
+    p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_department text, p_at timestamptz
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF p_org IS NULL THEN
+        RAISE EXCEPTION 'a spend is of an organization, and this transaction works for none' USING ERRCODE = 'BU004';
+    ELSIF (length(p_key) BETWEEN 1 AND 255 AND length(p_action) BETWEEN 1 AND 255 AND p_quantity > 0 AND p_amount >= 0
+        AND p_at IS NOT NULL) IS NOT TRUE
+    THEN
+        RAISE EXCEPTION 'a spend has a key, an action, a positive quantity and an amount that is not negative'
+            USING ERRCODE = 'BU004';
+    ELSIF p_department IS NOT NULL
+        AND NOT EXISTS (SELECT FROM public.departments d WHERE d.id = p_department AND d.org_id = p_org)
+    THEN
+        RAISE EXCEPTION 'no department %', p_department USING ERRCODE = 'BU004';
+    END IF;
+END
+$$;
+
+-- Posts what was used: from the credits as far as they go, and the rest, which only a forced spend has, as a debt. The
+-- caller holds the balances, and the lock of the debts where there is a rest.
+CREATE OR REPLACE FUNCTION ledger.post_use(
+    p_key text, p_org text, p_credits bigint, p_redemption bigint, p_paid bigint, p_owed bigint, p_at timestamptz
+) RETURNS uuid
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    debts bigint;
+    transfer uuid;
+BEGIN
+    IF p_owed > 0 THEN
+        SELECT o.account_id INTO debts
+        FROM ledger.open_account('org/' || p_org || '/debt/CREDIT', 'CREDIT', p_org, 'asset', NULL, 1::smallint) o;
+        SELECT t.transfer_id INTO transfer FROM ledger.post_legs(
+            p_key, 'use', CASE WHEN p_paid > 0 THEN ARRAY[p_credits, debts] ELSE ARRAY[debts] END,
+            CASE WHEN p_paid > 0 THEN ARRAY[p_redemption, p_redemption] ELSE ARRAY[p_redemption] END,
+            CASE WHEN p_paid > 0 THEN ARRAY[p_paid, p_owed] ELSE ARRAY[p_owed] END, NULL, p_at, p_org
+        ) t;
+    ELSIF p_paid > 0 THEN
+        SELECT t.transfer_id INTO transfer
+        FROM ledger.post(p_key, 'use', p_credits, p_redemption, p_paid, NULL, p_at, p_org) t;
+    END IF;
+    RETURN transfer;
+END
+$$;
+
+-- Fills in why a window refuses, what is left of it and when it begins anew.
+CREATE OR REPLACE FUNCTION ledger.refused_by(p_answer ledger.spend_answer, p_window ledger.limit_window)
+RETURNS ledger.spend_answer
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    p_answer.status := 'refused';
+    p_answer.reason := p_window.reason;
+    p_answer.control_id := p_window.control_id;
+    p_answer.subject_kind := p_window.subject_kind;
+    p_answer.subject_id := p_window.subject_id;
+    p_answer.asset := p_window.asset;
+    IF p_window.reason = 'per_spend' THEN
+        p_answer.limit_amount := p_window.per_spend;
+        p_answer.remaining := p_window.per_spend;
+    ELSIF p_window.reason IN ('limit', 'uses') THEN
+        p_answer."window" := p_window."window";
+        p_answer.limit_amount := CASE p_window.reason WHEN 'limit' THEN p_window.amount ELSE p_window.uses END;
+        p_answer.remaining := greatest(
+            0, CASE p_window.reason WHEN 'limit' THEN p_window.room ELSE p_window.uses_room END
+        );
+        p_answer.resets_at := CASE WHEN p_window."window" <> 'lifetime' THEN p_window.ends_at END;
+    END IF;
+    RETURN p_answer;
+END
+$$;
+
+-- Charges (`charge`), reserves (`reserve`) or books what cannot be refused (`force`).
+CREATE OR REPLACE FUNCTION ledger.spend(
+    p_kind text, p_org text, p_key text, p_action text, p_quantity bigint, p_amount bigint, p_agent text,
+    p_department text, p_project text, p_run text, p_key_id text, p_principal text, p_metadata jsonb,
+    p_expires_at timestamptz, p_at timestamptz
+) RETURNS ledger.spend_answer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    key text := concat('use:', p_org, ':', p_key);
+    hash bytea := ledger.spend_hash(
+        p_kind, p_action, p_quantity, p_amount, p_agent, p_department, p_project, p_run
+    );
+    forces boolean := p_kind = 'force';
+    reserves boolean := p_kind = 'reserve';
+    credits bigint;
+    redemption bigint;
+    free bigint;
+    windows ledger.limit_window[];
+    w ledger.limit_window;
+    refused ledger.limit_window;
+    missing boolean := false;
+    counter_ids bigint[] := '{}';
+    counted_each bigint[] := '{}';
+    paid bigint := p_amount;
+    hold uuid;
+    transfer uuid;
+    answer ledger.spend_answer;
+BEGIN
+    PERFORM ledger.check_spend(p_org, p_key, p_action, p_quantity, p_amount, p_department, p_at);
+    IF reserves AND (p_amount > 0 AND p_expires_at > p_at AND p_expires_at <= ledger.reservation_ends(p_at)) IS NOT TRUE
+    THEN
+        RAISE EXCEPTION 'a reservation has a positive amount, and ends after now and within 30 days'
+            USING ERRCODE = 'BU004';
+    END IF;
+    credits := ledger.credits_of(p_org);
+    redemption := ledger.redemption();
+    IF forces THEN
+        PERFORM ledger.lock_debts(p_org);
+        PERFORM ledger.lock_balances(ARRAY[credits, ledger.debts_of(p_org)]);
+    END IF;
+    free := ledger.lock_credits(credits, p_at);
+    answer := ledger.spend_again(key, hash);
+    IF answer.status = 'conflict' THEN
+        RAISE EXCEPTION 'key % stands for another spend', p_key USING ERRCODE = 'BU002';
+    ELSIF answer.replayed THEN
+        RETURN answer;
+    END IF;
+    answer.amount := p_amount;
+    answer.available := free;
+    answer.at := p_at;
+    answer.replayed := false;
+
+    windows := ARRAY(SELECT l FROM ledger.limits_on(
+        p_org, p_agent, p_department, p_project, p_run, p_key_id, p_amount, p_at, forces
+    ) l);
+    FOREACH w IN ARRAY windows LOOP
+        -- Of several that refuse, the one that refuses longest.
+        IF w.reason IS NOT NULL AND (refused.reason IS NULL OR coalesce(w.ends_at > refused.ends_at, true)) THEN
+            refused := w;
+        END IF;
+        missing := missing OR w.counter_id IS NULL;
+    END LOOP;
+    IF refused.reason IS NOT NULL THEN
+        RETURN ledger.refuse_spend(
+            ledger.refused_by(answer, refused), p_org, key, hash, refused.starts_at, p_agent, p_department, p_project,
+            p_run, p_key_id, p_principal, p_action
+        );
+    ELSIF free < p_amount AND NOT forces THEN
+        answer.status := 'insufficient';
+        answer.reason := 'funds';
+        RETURN ledger.refuse_spend(
+            answer, p_org, key, hash, NULL, p_agent, p_department, p_project, p_run, p_key_id, p_principal, p_action
+        );
+    END IF;
+
+    answer.spend_id := uuidv7();
+    IF reserves THEN
+        answer.status := 'reserved';
+        answer.expires_at := p_expires_at;
+        SELECT h.hold_id INTO hold
+        FROM ledger.hold(key, credits, p_amount, p_expires_at, answer.spend_id::text, p_at) h;
+    ELSE
+        answer.status := 'charged';
+        paid := least(p_amount, free);
+        transfer := ledger.post_use(key, p_org, credits, redemption, paid, p_amount - paid, p_at);
+    END IF;
+    answer.available := free - paid;
+
+    IF missing THEN
+        windows := ledger.open_counters(p_org, windows);
+    END IF;
+    FOREACH w IN ARRAY windows LOOP
+        IF w.counter_id IS NOT NULL THEN
+            counter_ids := counter_ids || w.counter_id;
+            counted_each := counted_each || w.counts;
+        END IF;
+    END LOOP;
+    UPDATE ledger.counters n SET
+        held = n.held + CASE WHEN reserves THEN u.counts ELSE 0 END,
+        spent = n.spent + CASE WHEN reserves OR forces THEN 0 ELSE u.counts END,
+        forced = n.forced + CASE WHEN forces THEN u.counts ELSE 0 END,
+        uses_spent = n.uses_spent + 1
+    FROM unnest(counter_ids, counted_each) AS u (id, counts) WHERE n.id = u.id;
+    INSERT INTO ledger.spends (
+        id, org_id, idempotency_key, request_hash, status, agent_id, department_id, project_id, run_id, key_id,
+        principal, action, quantity, asset, amount, available, hold_id, transfer_id, captured, forced, counted_in,
+        counted, at, expires_at, held_until, metadata
+    ) VALUES (
+        answer.spend_id, p_org, key, hash, answer.status, p_agent, p_department, p_project, p_run, p_key_id,
+        p_principal, p_action, p_quantity, 'CREDIT', p_amount, answer.available, hold, transfer,
+        CASE WHEN reserves THEN 0 ELSE p_amount END, CASE WHEN forces THEN p_amount ELSE 0 END, counter_ids,
+        counted_each, p_at, answer.expires_at, answer.expires_at, p_metadata
+    );
+    RETURN answer;
+END
+$$;

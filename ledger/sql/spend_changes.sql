@@ -1,0 +1,315 @@
+-- What becomes of a spend: captures, releases, extensions, refunds, and the end of reservations that expire.
+--
+-- A reservation's row changes only under its hold and then the organization's mutex, any other spend under the mutex.
+-- So who holds both finds in the row what it found before, and the sweep of holds takes them in the same order.
+
+-- The key of a change, which begins with its kind and the organization. BU004: there is none.
+CREATE OR REPLACE FUNCTION ledger.change_key(p_kind text, p_org text, p_key text) RETURNS text
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF (p_org IS NOT NULL AND length(p_key) BETWEEN 1 AND 255) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a change of a spend has an organization and a key' USING ERRCODE = 'BU004';
+    END IF;
+    RETURN concat(p_kind, ':', p_org, ':', p_key);
+END
+$$;
+
+-- Locks a spend for a change: its hold, if it has one, and then the organization's mutex, and the balance of its debts
+-- where they are given. BU010: there is no such spend.
+CREATE OR REPLACE FUNCTION ledger.lock_spend(p_org text, p_spend uuid, p_debts bigint DEFAULT NULL)
+RETURNS ledger.spends
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    spent ledger.spends;
+    locked uuid;
+BEGIN
+    LOOP
+        SELECT * INTO spent FROM ledger.spends s WHERE s.org_id = p_org AND s.id = p_spend;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no spend %', p_spend USING ERRCODE = 'BU010';
+        END IF;
+        -- The hold was replaced while we waited for it: its successor is locked as well, whose id is higher.
+        EXIT WHEN spent.hold_id IS NOT DISTINCT FROM locked;
+        PERFORM FROM ledger.holds h WHERE h.id = spent.hold_id FOR NO KEY UPDATE;
+        locked := spent.hold_id;
+    END LOOP;
+    PERFORM ledger.lock_balances(ARRAY[ledger.credits_of(p_org), p_debts]);
+    SELECT * INTO STRICT spent FROM ledger.spends s WHERE s.org_id = p_org AND s.id = p_spend;
+    RETURN spent;
+END
+$$;
+
+-- The answer that the key of a change has already, or NULL. BU002 when it stands for something else.
+CREATE OR REPLACE FUNCTION ledger.change_again(p_key text, p_hash bytea) RETURNS ledger.change_answer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    known ledger.spend_changes;
+BEGIN
+    SELECT * INTO known FROM ledger.spend_changes c WHERE c.idempotency_key = p_key;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    ELSIF known.request_hash <> p_hash THEN
+        RAISE EXCEPTION 'key % stands for another change of a spend', p_key USING ERRCODE = 'BU002';
+    END IF;
+    RETURN ROW(known.status, known.spend_id, known.amount, known.captured, known.released, known.refunded, known.held,
+        known.available, known.transfer_id, known.at, known.held_until, true)::ledger.change_answer;
+END
+$$;
+
+-- Raises BU003 or BU005 unless the reservation is open, and not expired where `p_strict`.
+CREATE OR REPLACE FUNCTION ledger.require_open(p_spent ledger.spends, p_at timestamptz, p_strict boolean) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF p_spent.status = 'expired' OR p_strict AND p_spent.status = 'reserved' AND p_spent.held_until <= p_at THEN
+        RAISE EXCEPTION 'reservation % expired at %', p_spent.id, p_spent.held_until USING ERRCODE = 'BU005';
+    ELSIF p_spent.status <> 'reserved' THEN
+        RAISE EXCEPTION 'spend % is %', p_spent.id, p_spent.status USING ERRCODE = 'BU003';
+    END IF;
+END
+$$;
+
+-- Moves what a spend counts from held to spent, as far as it was captured, and out of held when the reservation ends.
+-- One that ends without a capture gives its use back.
+CREATE OR REPLACE FUNCTION ledger.count_captured(p_before ledger.spends, p_after ledger.spends) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE ledger.counters n SET
+        spent = n.spent + share.after - share.before,
+        held = n.held + share.before - CASE WHEN p_after.status = 'reserved' THEN share.after ELSE u.counted END,
+        uses_spent = n.uses_spent - CASE WHEN p_after.status IN ('released', 'expired') THEN 1 ELSE 0 END
+    FROM unnest(p_before.counted_in, p_before.counted) AS u (id, counted), LATERAL (
+        SELECT ledger.share_up(u.counted, p_before.captured, p_before.amount) AS before,
+            ledger.share_up(u.counted, p_after.captured, p_before.amount) AS after
+    ) share
+    WHERE n.id = u.id
+$$;
+
+-- Writes what a change has made of a spend, and the change itself, and answers it.
+CREATE OR REPLACE FUNCTION ledger.note_change(
+    p_kind text, p_key text, p_hash bytea, p_amount bigint, p_transfer uuid, p_spent ledger.spends, p_at timestamptz
+) RETURNS ledger.change_answer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    held bigint := p_spent.amount - p_spent.captured - p_spent.released;
+    free bigint := ledger.lock_credits(ledger.credits_of(p_spent.org_id), p_at);
+BEGIN
+    UPDATE ledger.spends s SET
+        status = p_spent.status, hold_id = p_spent.hold_id, captured = p_spent.captured, released = p_spent.released,
+        refunded = p_spent.refunded, held_until = p_spent.held_until
+    WHERE s.org_id = p_spent.org_id AND s.id = p_spent.id;
+    INSERT INTO ledger.spend_changes (
+        org_id, spend_id, kind, idempotency_key, request_hash, amount, transfer_id, status, captured, released, refunded,
+        held, available, held_until, at
+    ) VALUES (
+        p_spent.org_id, p_spent.id, p_kind, p_key, p_hash, p_amount, p_transfer, p_spent.status, p_spent.captured,
+        p_spent.released, p_spent.refunded, held, free, p_spent.held_until, p_at
+    );
+    RETURN ROW(p_spent.status, p_spent.id, p_amount, p_spent.captured, p_spent.released, p_spent.refunded, held, free,
+        p_transfer, p_at, p_spent.held_until, false)::ledger.change_answer;
+END
+$$;
+
+-- How a reservation stands that ends without a further capture; `p_else` where there was none.
+CREATE OR REPLACE FUNCTION ledger.ended_as(p_spent ledger.spends, p_else text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (p_spent).captured = 0 THEN p_else WHEN (p_spent).refunded = (p_spent).captured THEN 'refunded'
+    ELSE 'captured' END;
+
+-- Captures an amount of a reservation, or with NULL all that is held. The rest goes back, or with `p_more` stays held by
+-- a successor of the hold. BU003: the reservation has ended. BU005: it expired.
+CREATE OR REPLACE FUNCTION ledger.settle_at(
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_at timestamptz
+) RETURNS ledger.change_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := ledger.change_key('capture', p_org, p_key);
+    hash bytea := sha256(convert_to(ROW(p_spend, p_amount, coalesce(p_more, false))::text, 'UTF8'));
+    redemption bigint := ledger.redemption();
+    before ledger.spends := ledger.lock_spend(p_org, p_spend);
+    after ledger.spends := before;
+    held bigint := before.amount - before.captured - before.released;
+    captured bigint := coalesce(p_amount, held);
+    transfer uuid;
+    answer ledger.change_answer := ledger.change_again(key, hash);
+BEGIN
+    IF answer.replayed THEN
+        RETURN answer;
+    END IF;
+    PERFORM ledger.require_open(before, p_at, true);
+    IF (captured > 0 AND captured <= held AND p_at IS NOT NULL) IS NOT TRUE THEN
+        RAISE EXCEPTION 'of reservation % more than zero and at most % can be captured', p_spend, held
+            USING ERRCODE = 'BU004';
+    END IF;
+    SELECT t.transfer_id INTO transfer FROM ledger.capture_hold(
+        key, before.hold_id, captured, redemption, p_at, 'use', p_spend::text, p_org
+    ) t;
+    after.captured := before.captured + captured;
+    IF p_more AND captured < held THEN
+        SELECT h.hold_id INTO after.hold_id FROM ledger.hold(
+            key, ledger.credits_of(p_org), held - captured, before.held_until, p_spend::text, p_at, NULL,
+            jsonb_build_object('pins_of', before.hold_id)
+        ) h;
+    ELSE
+        after.status := 'captured';
+        after.released := held - captured;
+    END IF;
+    PERFORM ledger.count_captured(before, after);
+    RETURN ledger.note_change('capture', key, hash, captured, transfer, after, p_at);
+END
+$$;
+
+-- Gives back what a reservation still holds. One that expired and was not swept yet may still be released.
+CREATE OR REPLACE FUNCTION ledger.release_at(p_org text, p_key text, p_spend uuid, p_at timestamptz)
+RETURNS ledger.change_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := ledger.change_key('release', p_org, p_key);
+    hash bytea := sha256(convert_to(p_spend::text, 'UTF8'));
+    before ledger.spends := ledger.lock_spend(p_org, p_spend);
+    after ledger.spends := before;
+    answer ledger.change_answer := ledger.change_again(key, hash);
+BEGIN
+    IF answer.replayed THEN
+        RETURN answer;
+    END IF;
+    PERFORM ledger.require_open(before, p_at, false);
+    PERFORM ledger.void_hold(key, before.hold_id, p_at);
+    after.released := before.amount - before.captured;
+    after.status := ledger.ended_as(before, 'released');
+    PERFORM ledger.count_captured(before, after);
+    RETURN ledger.note_change('release', key, hash, after.released, NULL, after, p_at);
+END
+$$;
+
+-- Holds what a reservation still holds until a later time, by a successor of its hold.
+CREATE OR REPLACE FUNCTION ledger.extend_at(
+    p_org text, p_key text, p_spend uuid, p_expires_at timestamptz, p_at timestamptz
+) RETURNS ledger.change_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := ledger.change_key('extend', p_org, p_key);
+    -- Not the time: a client that repeats its request counts from its clock again.
+    hash bytea := sha256(convert_to(p_spend::text, 'UTF8'));
+    before ledger.spends := ledger.lock_spend(p_org, p_spend);
+    after ledger.spends := before;
+    held bigint := before.amount - before.captured - before.released;
+    latest timestamptz;
+    answer ledger.change_answer := ledger.change_again(key, hash);
+BEGIN
+    IF answer.replayed THEN
+        RETURN answer;
+    END IF;
+    PERFORM ledger.require_open(before, p_at, true);
+    -- What is held of credits that end cannot be held beyond their end.
+    latest := least(ledger.reservation_ends(before.at), (
+        SELECT min(l.expires_at) FROM ledger.hold_lots p JOIN ledger.lots l ON l.id = p.lot_id
+        WHERE p.hold_id = before.hold_id AND l.lapses
+    ));
+    IF (p_expires_at > before.held_until AND p_expires_at <= latest) IS NOT TRUE THEN
+        RAISE EXCEPTION 'reservation % can be extended beyond % and until %', p_spend, before.held_until, latest
+            USING ERRCODE = 'BU004';
+    END IF;
+    PERFORM ledger.void_hold(key, before.hold_id, p_at);
+    SELECT h.hold_id INTO after.hold_id
+    FROM ledger.hold(
+        key, ledger.credits_of(p_org), held, p_expires_at, p_spend::text, p_at, NULL,
+        jsonb_build_object('pins_of', before.hold_id)
+    ) h;
+    after.held_until := p_expires_at;
+    RETURN ledger.note_change('extend', key, hash, held, NULL, after, p_at);
+END
+$$;
+
+-- Gives back an amount of what was charged or captured, or with NULL all that is left of it, into the windows in which
+-- it counted. What the organization owes is paid of it first. BU011: less than that is left.
+CREATE OR REPLACE FUNCTION ledger.refund_spend(
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz
+) RETURNS ledger.change_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := ledger.change_key('refund', p_org, p_key);
+    hash bytea := sha256(convert_to(ROW(p_spend, p_amount)::text, 'UTF8'));
+    redemption bigint := ledger.redemption();
+    credits bigint := ledger.credits_of(p_org);
+    debts bigint;
+    before ledger.spends;
+    after ledger.spends;
+    given bigint;
+    owed bigint;
+    transfer uuid;
+    lots jsonb;
+    answer ledger.change_answer;
+BEGIN
+    PERFORM ledger.lock_debts(p_org);
+    debts := ledger.debts_of(p_org);
+    before := ledger.lock_spend(p_org, p_spend, debts);
+    answer := ledger.change_again(key, hash);
+    IF answer.replayed THEN
+        RETURN answer;
+    END IF;
+    given := coalesce(p_amount, before.captured - before.refunded);
+    IF given > before.captured - before.refunded OR before.captured = before.refunded THEN
+        RAISE EXCEPTION 'of spend % only % are left', p_spend, before.captured - before.refunded USING ERRCODE = 'BU011';
+    ELSIF (given > 0 AND p_at IS NOT NULL) IS NOT TRUE THEN
+        RAISE EXCEPTION 'a refund is of a positive amount' USING ERRCODE = 'BU004';
+    END IF;
+    owed := least(given, coalesce((SELECT -b.posted FROM ledger.balances b WHERE b.account_id = debts), 0));
+    -- What comes back has the terms that it was used with; what only made the debt that was paid since opens a lot.
+    lots := jsonb_build_object('source', 'refund', 'returns', to_jsonb(ARRAY(
+        SELECT before.transfer_id WHERE before.transfer_id IS NOT NULL
+        UNION ALL
+        SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'
+    )));
+    IF owed > 0 THEN
+        SELECT t.transfer_id INTO transfer FROM ledger.post_legs(
+            key, 'use_refund', CASE WHEN owed < given THEN ARRAY[redemption, redemption] ELSE ARRAY[redemption] END,
+            CASE WHEN owed < given THEN ARRAY[debts, credits] ELSE ARRAY[debts] END,
+            CASE WHEN owed < given THEN ARRAY[owed, given - owed] ELSE ARRAY[given] END, p_spend::text, p_at, p_org,
+            NULL, lots
+        ) t;
+    ELSE
+        SELECT t.transfer_id INTO transfer
+        FROM ledger.post(key, 'use_refund', redemption, credits, given, p_spend::text, p_at, p_org, NULL, lots) t;
+    END IF;
+    after := before;
+    after.refunded := before.refunded + given;
+    IF before.status <> 'reserved' AND after.refunded = before.captured THEN
+        after.status := 'refunded';
+    END IF;
+    UPDATE ledger.counters n SET refunded = n.refunded
+        + ledger.share_down(u.counted, after.refunded, before.amount)
+        - ledger.share_down(u.counted, before.refunded, before.amount)
+    FROM unnest(before.counted_in, before.counted) AS u (id, counted) WHERE n.id = u.id;
+    RETURN ledger.note_change('refund', key, hash, given, transfer, after, p_at);
+END
+$$;
+
+-- Ends the reservations of these holds, which have expired. The caller has locked the holds and the balances.
+CREATE OR REPLACE FUNCTION ledger.expire_spends(p_holds uuid[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    before ledger.spends;
+    after ledger.spends;
+BEGIN
+    FOR before IN
+        SELECT * FROM ledger.spends s WHERE s.hold_id = ANY (p_holds) AND s.status = 'reserved' ORDER BY s.hold_id
+    LOOP
+        after := before;
+        after.released := before.amount - before.captured;
+        after.status := ledger.ended_as(before, 'expired');
+        PERFORM ledger.count_captured(before, after);
+        UPDATE ledger.spends s SET status = after.status, released = after.released
+        WHERE s.org_id = before.org_id AND s.id = before.id;
+    END LOOP;
+END
+$$;

@@ -1,0 +1,201 @@
+"""Tables of spends, in the schema `ledger`. Only the SQL functions in `ledger/sql/spend*.sql` write them.
+
+They change under the row of the organization's credits, which every spend holds. Rows of `spend_changes`, `refusals`
+and `rates` are immutable; triggers hold that against everybody. Amounts are integers in minor units.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+from models.ledger import SCHEMA
+
+
+class SpendCounter(Base):
+    """What was spent in one window of a spend control, in minor units of the control's asset.
+
+    Made by the first spend that needs it and never reset. `amount` and `uses` are the limits at its making; what holds
+    is the control's. It may count more than its limit, which can be lowered, and what is forced fits into none.
+    """
+
+    __tablename__ = "counters"
+    __table_args__ = (
+        UniqueConstraint("control_id", "window", "starts_at"),
+        Index("ix_counters_ends_at", "ends_at"),
+        CheckConstraint("held >= 0", name="counted"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    org_id: Mapped[str]
+    control_id: Mapped[uuid.UUID]
+    window: Mapped[str]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    amount: Mapped[int | None]
+    uses: Mapped[int | None]
+    #: Of reservations that are open.
+    held: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Charged or captured, what was refunded since included.
+    spent: Mapped[int] = mapped_column(server_default=text("0"))
+    refunded: Mapped[int] = mapped_column(server_default=text("0"))
+    #: Booked because it had happened already.
+    forced: Mapped[int] = mapped_column(server_default=text("0"))
+    uses_spent: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Spend(Base):
+    """One charge or reservation: who spent what for which action, and what became of it.
+
+    `counted_in` are the counters in which it counts, each with its amount in `counted`. `available` is what the
+    organization could spend right after it. `expires_at` is when a reservation would first end, `held_until` when it
+    ends since it was extended; `hold_id` is the hold that stands for it now, or did last.
+    """
+
+    __tablename__ = "spends"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        # No more than this, because it is parsed again for every insert; `verify` proves the rest.
+        CheckConstraint("captured + released <= amount AND refunded <= captured", name="status"),
+        Index("ix_spends_hold_id", "hold_id", postgresql_where=text("status = 'reserved'")),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "80"}},
+    )
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    idempotency_key: Mapped[str]
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str]
+    agent_id: Mapped[str | None]
+    department_id: Mapped[str | None]
+    project_id: Mapped[str | None]
+    run_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    principal: Mapped[str | None]
+    action: Mapped[str]
+    quantity: Mapped[int]
+    asset: Mapped[str]
+    amount: Mapped[int]
+    available: Mapped[int]
+    hold_id: Mapped[uuid.UUID | None]
+    transfer_id: Mapped[uuid.UUID | None]
+    captured: Mapped[int] = mapped_column(server_default=text("0"))
+    released: Mapped[int] = mapped_column(server_default=text("0"))
+    refunded: Mapped[int] = mapped_column(server_default=text("0"))
+    forced: Mapped[int] = mapped_column(server_default=text("0"))
+    counted_in: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    counted: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    expires_at: Mapped[datetime | None]
+    held_until: Mapped[datetime | None]
+    details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+
+
+class SpendChange(Base):
+    """One capture, release, extension or refund of a spend, under its own key, and what it left. Immutable."""
+
+    __tablename__ = "spend_changes"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        CheckConstraint("kind IN ('capture', 'release', 'extend', 'refund')", name="kind"),
+        CheckConstraint("(transfer_id IS NOT NULL) = (kind IN ('capture', 'refund'))", name="transfer"),
+        Index("ix_spend_changes_spend_id", "spend_id", "id"),
+        {"schema": SCHEMA},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.uuidv7())
+    org_id: Mapped[str]
+    spend_id: Mapped[uuid.UUID]
+    kind: Mapped[str]
+    idempotency_key: Mapped[str]
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    amount: Mapped[int]
+    transfer_id: Mapped[uuid.UUID | None]
+    status: Mapped[str]
+    captured: Mapped[int]
+    released: Mapped[int]
+    refunded: Mapped[int]
+    held: Mapped[int]
+    available: Mapped[int]
+    held_until: Mapped[datetime | None]
+    at: Mapped[datetime]
+
+
+class SpendRefusal(Base):
+    """A spend that was refused, by which control and window and why: the answer to its key for good. Immutable.
+
+    Without a control it is the organization's credits that did not suffice.
+    """
+
+    __tablename__ = "refusals"
+    __table_args__ = (
+        UniqueConstraint("idempotency_key"),
+        Index("ix_refusals_org_id", "org_id", "control_id", "id"),
+        {"schema": SCHEMA},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.uuidv7())
+    org_id: Mapped[str]
+    idempotency_key: Mapped[str]
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    reason: Mapped[str]
+    control_id: Mapped[uuid.UUID | None]
+    subject_kind: Mapped[str | None]
+    subject_id: Mapped[str | None]
+    asset: Mapped[str | None]
+    window: Mapped[str | None]
+    window_starts_at: Mapped[datetime | None]
+    limit_amount: Mapped[int | None]
+    remaining: Mapped[int | None]
+    resets_at: Mapped[datetime | None]
+    amount: Mapped[int]
+    available: Mapped[int]
+    agent_id: Mapped[str | None]
+    department_id: Mapped[str | None]
+    project_id: Mapped[str | None]
+    run_id: Mapped[str | None]
+    key_id: Mapped[str | None]
+    principal: Mapped[str | None]
+    action: Mapped[str]
+    at: Mapped[datetime]
+
+
+class SpendRefusalCount(Base):
+    """How often a control refused for one reason in a window, or on a day where there is none, rows or not."""
+
+    __tablename__ = "refusal_counts"
+    __table_args__ = (
+        UniqueConstraint("org_id", "control_id", "window", "starts_at", "reason", postgresql_nulls_not_distinct=True),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    org_id: Mapped[str]
+    control_id: Mapped[uuid.UUID | None]
+    window: Mapped[str | None]
+    starts_at: Mapped[datetime]
+    reason: Mapped[str]
+    number: Mapped[int]
+
+
+class SpendRate(Base):
+    """What one asset costs in another from a time on: `quote_minor` for `base_minor`, until `ends_at`. Immutable."""
+
+    __tablename__ = "rates"
+    __table_args__ = (
+        CheckConstraint("base_minor > 0 AND quote_minor >= 0 AND ends_at > starts_at", name="rate"),
+        {"schema": SCHEMA},
+    )
+
+    base: Mapped[str] = mapped_column(primary_key=True)
+    quote: Mapped[str] = mapped_column(primary_key=True)
+    starts_at: Mapped[datetime] = mapped_column(primary_key=True)
+    base_minor: Mapped[int]
+    quote_minor: Mapped[int]
+    ends_at: Mapped[datetime | None]

@@ -1,0 +1,123 @@
+"""Departments, and what agents and keys are attributed to. Whoever writes holds the lock of `organization.lock`."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select, union_all, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.spend.scope import Attribution, Known, Named, SpendingKey
+from models.agent import Agent
+from models.api_key import ApiKey
+from models.department import Department
+from models.project import Project
+from repositories import command
+from repositories.listing import newest
+
+MISSING = "There is no such department."
+_ASKED = ("org_id", "name", "parent_id", "created_by")
+
+
+async def made_before(session: AsyncSession, wanted: Department) -> Department | None:
+    """Return the department that this one's command made, if it did.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    return await command.made_before(session, wanted, _ASKED)
+
+
+async def add(session: AsyncSession, department: Department) -> Department:
+    """Insert a department."""
+    session.add(department)
+    await session.flush()
+    await session.refresh(department)
+    return department
+
+
+async def find(session: AsyncSession, department_id: str, org_id: str) -> Department | None:
+    """Return the organization's department as it is now."""
+    query = select(Department).where(Department.id == department_id, Department.org_id == org_id)
+    return (await session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def get(session: AsyncSession, department_id: str) -> Department:
+    """Return the department as it is now; NotFound when there is none, or it is not the session's to see."""
+    found = None
+    if is_id(department_id, "dep"):
+        found = await session.get(Department, department_id, populate_existing=True)
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def named(session: AsyncSession, org_id: str, name: str) -> Department | None:
+    """Return the organization's open department of that name, whatever its case."""
+    same = func.lower(Department.name) == func.lower(name)
+    query = select(Department).where(Department.org_id == org_id, same, Department.closed_at.is_(None))
+    return (await session.scalars(query)).one_or_none()
+
+
+async def page(
+    session: AsyncSession, *, org_id: str | None, open_only: bool, before: str | None, limit: int
+) -> Sequence[Department]:
+    """List departments that the session may see, newest first."""
+    asked = [] if org_id is None else [Department.org_id == org_id]
+    part = (*asked, Department.closed_at.is_(None)) if open_only else tuple(asked)
+    position = None if before is None else (before,)
+    return (await session.scalars(newest(Department, [part], [Department.id], after=position, limit=limit))).all()
+
+
+async def in_use_by(session: AsyncSession, department_id: str) -> str | None:
+    """Return the id of something that still belongs to the department: an open part of it, an agent, or a key."""
+    unexpired = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
+    parts = select(Department.id).where(Department.parent_id == department_id, Department.closed_at.is_(None))
+    agents = select(Agent.id).where(Agent.department_id == department_id)
+    keys = select(ApiKey.id).where(ApiKey.department_id == department_id, ApiKey.revoked_at.is_(None), unexpired)
+    found: str | None = await session.scalar(union_all(parts, agents, keys).limit(1))
+    return found
+
+
+async def close(session: AsyncSession, department_id: str) -> None:
+    """Write that a department is closed, unless it is already."""
+    open_one = update(Department).where(Department.id == department_id, Department.closed_at.is_(None))
+    await session.execute(open_one.values(closed_at=func.now()))
+
+
+async def attribute(session: AsyncSession, to: type[Agent] | type[ApiKey], id_: str, attribution: Attribution) -> None:
+    """Write what an agent or a key spends for."""
+    await session.execute(
+        update(to)
+        .where(to.id == id_)
+        .values(department_id=attribution.department_id, project_id=attribution.project_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def project_exists(session: AsyncSession, org_id: str, project_id: str) -> bool:
+    """Tell whether the organization has that project."""
+    query = select(Project.id).where(Project.org_id == org_id, Project.id == project_id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def known(session: AsyncSession, org_id: str, key: SpendingKey, asked: Named) -> Known:
+    """Look up what a request names and its key is attributed to, for `domain.spend.scope.scope_of`."""
+    agents: dict[str, Attribution] = {}
+    if asked.agent_id is not None:
+        of_agent = select(Agent.department_id, Agent.project_id)
+        row = (await session.execute(of_agent.where(Agent.id == asked.agent_id, Agent.org_id == org_id))).one_or_none()
+        if row is not None:
+            agents[asked.agent_id] = Attribution(department_id=row.department_id, project_id=row.project_id)
+    departments = {asked.department_id, key.attribution.department_id, *(a.department_id for a in agents.values())}
+    paths = select(Department.id, Department.path).where(
+        Department.id.in_([id_ for id_ in departments if id_ is not None]),
+        Department.org_id == org_id,
+        Department.closed_at.is_(None),
+    )
+    has_project = asked.project_id is not None and await project_exists(session, org_id, asked.project_id)
+    return Known(
+        agents=agents,
+        departments={row.id: row.path for row in await session.execute(paths)},
+        projects=frozenset({asked.project_id} if has_project and asked.project_id else ()),
+    )

@@ -1,0 +1,240 @@
+"""Spends of organizations as they are read; only the functions of the books write them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import RowMapping, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id, make_id, uuid_id, uuid_of
+from ledger.invariants import Invariant
+from ledger.spending import NewSpend, Spender
+from models.spend import Spend, SpendRefusal
+from repositories.listing import newest
+
+MISSING = "There is no such spend."
+#: A spend is numbered when the books take it; its time is read a moment before, or given by the platform.
+_MARGIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request says itself of a spend.
+
+    Attributes:
+        key: the caller's own, unique within the organization.
+        action: None where the request names an amount only.
+        amount_minor: None where the action's cost counts.
+        quantity: how many.
+        spender: whom it names, and who asks.
+        metadata: what the client keeps with it.
+    """
+
+    key: str
+    action: str | None
+    amount_minor: int | None
+    quantity: int = 1
+    spender: Spender = field(default_factory=Spender)
+    metadata: Mapping[str, object] | None = None
+
+    def spend(self, amount_minor: int) -> NewSpend:
+        """Return the spend that it asks for."""
+        return NewSpend(
+            key=self.key,
+            action=self.action or UNNAMED,
+            amount_minor=amount_minor if self.amount_minor is None else self.amount_minor,
+            quantity=self.quantity,
+            spender=self.spender,
+            metadata=self.metadata,
+        )
+
+
+#: The action of a spend that names an amount only.
+UNNAMED = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """What a key was used for."""
+
+    action: str
+    amount_minor: int
+    agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+
+
+async def find_by_key(session: AsyncSession, org_id: str, key: str) -> First | None:
+    """Return what the organization's key was used for, be it charged, reserved or refused."""
+    for table in (Spend, SpendRefusal):
+        query = select(table.action, table.amount, table.agent_id, table.department_id, table.project_id).where(
+            table.idempotency_key == f"use:{org_id}:{key}"
+        )
+        row = (await session.execute(query)).one_or_none()
+        if row is not None:
+            return First(*row)
+    return None
+
+
+def shown_id(spend_id: UUID) -> str:
+    """Write the id of a spend as `spd_…`."""
+    return uuid_id("spd", spend_id)
+
+
+async def get(session: AsyncSession, spend_id: str) -> Spend:
+    """Return a spend by its id, `spd_…` or, as a reservation, `hold_…`; NotFound when the session sees none."""
+    found = None
+    if is_id(spend_id, "spd") or is_id(spend_id, "hold"):
+        found = (await session.scalars(select(Spend).where(Spend.id == uuid_of(spend_id)))).one_or_none()
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendFilter:
+    """Which spends a list has; None is no condition."""
+
+    action: str | None = None
+    agent_id: str | None = None
+    department_id: str | None = None
+    project_id: str | None = None
+    run_id: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def page(
+    session: AsyncSession, org_id: str, wanted: SpendFilter, *, before: UUID | None, limit: int
+) -> Sequence[Spend]:
+    """List an organization's spends, newest first."""
+    equal = {
+        Spend.action: wanted.action,
+        Spend.agent_id: wanted.agent_id,
+        Spend.department_id: wanted.department_id,
+        Spend.project_id: wanted.project_id,
+        Spend.run_id: wanted.run_id,
+        Spend.status: wanted.status,
+    }
+    part = [Spend.org_id == org_id, *(column == value for column, value in equal.items() if value is not None)]
+    if wanted.since is not None:
+        part += [Spend.at >= wanted.since, Spend.id >= _first_id(wanted.since)]
+    if wanted.until is not None:
+        part.append(Spend.at < wanted.until)
+    position = None if before is None else (before,)
+    return (await session.scalars(newest(Spend, [tuple(part)], [Spend.id], after=position, limit=limit))).all()
+
+
+#: Totals of the spends of an organization within a term, by each of the groups and over all.
+_SUMMARY = text("""
+SELECT grouping(action, agent_id, department_id, model, day) AS grouped, action, agent_id, department_id, model, day,
+    count(*) AS spends, sum(quantity)::bigint AS quantity, sum(used)::bigint AS used, sum(held)::bigint AS held
+FROM (
+    SELECT s.action, s.agent_id, s.department_id, s.metadata ->> 'model' AS model,
+        (s.at AT TIME ZONE 'UTC')::date AS day, s.quantity, s.captured - s.refunded AS used,
+        s.amount - s.captured - s.released AS held
+    FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id >= :first AND s.at >= :since AND s.at < :until
+) s
+GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
+ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
+""")
+
+
+async def summary(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> Sequence[RowMapping]:
+    """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out."""
+    values = {"org_id": org_id, "first": _first_id(since), "since": since, "until": until}
+    return (await session.execute(_SUMMARY, values)).mappings().all()
+
+
+def _first_id(since: datetime) -> UUID:
+    unix_ms = max(0, int((since - _MARGIN).timestamp() * 1000))
+    return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
+
+
+#: What `verify` proves: counters add up from spends, and the books hold what they say.
+INVARIANTS = (
+    Invariant(
+        name="every counter adds up from the spends that count in it",
+        table="ledger.counters",
+        unit="counters",
+        violations="""
+        SELECT 'counter ' || coalesce(n.id, c.id) || ' of control ' || coalesce(n.control_id::text, 'none') ||
+            ': held, spent, refunded, forced, uses ' || coalesce(concat_ws(' ', n.held, n.spent, n.refunded, n.forced,
+            n.uses_spent), 'none') || ', by its spends ' || coalesce(concat_ws(' ', c.held, c.spent, c.refunded,
+            c.forced, c.uses), 'none')
+        FROM ledger.counters n
+        FULL JOIN (
+            SELECT u.id, coalesce(sum(u.counted - part.captured) FILTER (WHERE s.status = 'reserved'), 0) AS held,
+                coalesce(sum(part.captured) FILTER (WHERE s.forced = 0), 0) AS spent, sum(part.refunded) AS refunded,
+                coalesce(sum(u.counted) FILTER (WHERE s.forced > 0), 0) AS forced,
+                count(*) FILTER (WHERE s.status NOT IN ('released', 'expired')) AS uses
+            FROM ledger.spends s, unnest(s.counted_in, s.counted) AS u (id, counted), LATERAL (
+                SELECT coalesce(ceil(u.counted::numeric * s.captured / nullif(s.amount, 0)), 0) AS captured,
+                    coalesce(floor(u.counted::numeric * s.refunded / nullif(s.amount, 0)), 0) AS refunded
+            ) part
+            GROUP BY u.id
+        ) c ON c.id = n.id
+        WHERE (n.held, n.spent, n.refunded, n.forced, n.uses_spent)
+            IS DISTINCT FROM (coalesce(c.held, 0), coalesce(c.spent, 0), coalesce(c.refunded, 0),
+                coalesce(c.forced, 0), coalesce(c.uses, 0))
+        """,
+    ),
+    Invariant(
+        name="every spend has its transfer, or the holds that stand for it, for that amount",
+        table="ledger.spends",
+        unit="spends",
+        violations="""
+        SELECT 'spend ' || s.id || ' (' || s.status || '): of ' || s.amount || ' captured ' || s.captured ||
+            ', released ' || s.released || '; the books took ' || coalesce(b.taken, 0) || ' and hold ' ||
+            coalesce(h.held, 0)
+        FROM ledger.spends s
+        LEFT JOIN (
+            SELECT h.reference, coalesce(sum(h.amount) FILTER (WHERE h.status = 'pending'), 0) AS held,
+                sum(h.captured) AS captured
+            FROM ledger.holds h WHERE h.idempotency_key ~ '^(use|capture|extend):' GROUP BY h.reference
+        ) h ON h.reference = s.id::text
+        LEFT JOIN LATERAL (
+            SELECT CASE WHEN s.hold_id IS NULL THEN (
+                SELECT -sum(e.amount) FROM ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id
+                WHERE t.id = s.transfer_id AND t.idempotency_key = s.idempotency_key AND e.org_id = s.org_id
+            ) ELSE h.captured END AS taken
+        ) b ON true
+        WHERE coalesce(b.taken, 0) <> s.captured OR least(s.captured, s.released, s.refunded) < 0
+            OR (s.status = 'reserved') <> (s.hold_id IS NOT NULL AND s.captured + s.released < s.amount)
+            OR (s.status = 'refunded') <> (s.status <> 'reserved' AND s.captured = s.refunded AND s.captured > 0)
+            OR coalesce(h.held, 0) <> CASE WHEN s.status = 'reserved' THEN s.amount - s.captured ELSE 0 END
+        """,
+    ),
+    Invariant(
+        name="the captures and refunds of every spend add up, each to its transfer",
+        table="ledger.spend_changes",
+        unit="changes",
+        violations="""
+        SELECT 'spend ' || s.id || ': captured ' || s.captured || ', refunded ' || s.refunded || '; by its changes ' ||
+            coalesce(c.captured, 0) || ' and ' || coalesce(c.refunded, 0)
+        FROM ledger.spends s
+        FULL JOIN (
+            SELECT spend_id, sum(amount) FILTER (WHERE kind = 'capture') AS captured,
+                sum(amount) FILTER (WHERE kind = 'refund') AS refunded
+            FROM ledger.spend_changes GROUP BY spend_id
+        ) c ON c.spend_id = s.id
+        WHERE s.id IS NULL OR s.refunded <> coalesce(c.refunded, 0)
+            OR s.hold_id IS NOT NULL AND s.captured <> coalesce(c.captured, 0)
+        UNION ALL
+        SELECT 'change ' || c.id || ': ' || c.kind || ' of ' || c.amount || ', its transfer moved ' ||
+            coalesce(e.amount, 0)
+        FROM ledger.spend_changes c
+        LEFT JOIN LATERAL (
+            SELECT sum(e.amount) AS amount FROM ledger.entries e
+            WHERE e.transfer_id = c.transfer_id AND e.org_id = c.org_id
+        ) e ON true
+        WHERE c.transfer_id IS NOT NULL
+            AND e.amount IS DISTINCT FROM CASE c.kind WHEN 'refund' THEN c.amount ELSE -c.amount END
+        """,
+    ),
+)

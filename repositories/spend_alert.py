@@ -1,0 +1,95 @@
+"""What of spending an alert is due for: each query returns what has none yet, with the key that it will have."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.spend.alerts import AlertKind, Happened
+
+#: How many alerts of a kind are found at once; the next run finds the rest.
+MOST = 500
+
+# Windows that ended within the last hour count as well, so that what was reached in the last minute of one is found.
+_OF_LIMITS = """
+WITH reached AS (
+    SELECT c.org_id, c.id AS control_id, c.subject_kind || ' ' || c.subject_id AS subject, n."window", n.starts_at,
+        n.ends_at, c.thresholds_e4, greatest(
+            (n.held + n.spent + n.forced - n.refunded)::numeric * 10000 / nullif(w.amount, 0),
+            n.uses_spent::numeric * 10000 / nullif(w.uses, 0)
+        ) AS ratio, concat(n.control_id, ':', n."window", ':', extract(epoch FROM n.starts_at)::bigint) AS place
+    FROM ledger.counters n
+    JOIN ledger.controls c ON c.id = n.control_id AND c.status <> 'closed'
+    JOIN LATERAL unnest(c.windows, c.amounts, c.uses) AS w ("window", amount, uses) ON w."window" = n."window"
+    WHERE n.ends_at > CAST(:now AS timestamptz) - interval '1 hour'
+)
+SELECT r.*, 'spend.threshold' AS kind, t.part AS part_e4, concat('spend.threshold:', r.place, ':', t.part) AS key
+FROM reached r, LATERAL (SELECT max(p) AS part FROM unnest(r.thresholds_e4) AS p WHERE p <= r.ratio) t
+WHERE t.part IS NOT NULL AND NOT EXISTS (
+    SELECT FROM unnest(r.thresholds_e4) AS p
+    JOIN alerts a ON a.key = concat('spend.threshold:', r.place, ':', p) WHERE p >= t.part
+)
+UNION ALL
+SELECT r.*, 'spend.burst', NULL, concat('spend.burst:', r.place)
+FROM reached r
+WHERE r.ratio >= 5000 AND r."window" <> 'lifetime' AND :now < r.starts_at + (r.ends_at - r.starts_at) / 10
+    AND NOT EXISTS (SELECT FROM alerts a WHERE a.key = concat('spend.burst:', r.place))
+LIMIT :most
+"""
+
+# Rows are found by the time in their ids. One hour is enough for a sweep that runs each minute, and reads no more rows
+# than are kept of each window.
+_OF_REFUSALS = """
+WITH recent AS (
+    SELECT DISTINCT ON (key) r.*, f.kind,
+        concat(f.kind, ':', f.whose, ':', r."window", ':', extract(epoch FROM f.since)::bigint) AS key
+    FROM ledger.refusals r, LATERAL (
+        SELECT CASE WHEN r.control_id IS NULL THEN 'credits.exhausted' WHEN r.reason = 'rate' THEN 'spend.no_rate'
+            ELSE 'spend.refused' END AS kind,
+            CASE WHEN r.reason = 'rate' THEN r.asset ELSE coalesce(r.control_id::text, r.org_id) END AS whose,
+            coalesce(r.window_starts_at, date_trunc('day', r.at, 'UTC')) AS since
+    ) f
+    WHERE r.id > (SELECT uuidv7(interval '-1 hour'))
+    ORDER BY key, r.id
+)
+SELECT key, kind, org_id, control_id, subject_kind || ' ' || subject_id AS subject, "window", resets_at AS ends_at,
+    reason, asset, amount AS amount_minor
+FROM recent WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.key = recent.key)
+LIMIT :most
+"""
+
+# One look into the spends of each organization, and a balance of those only that spent something.
+_OF_CREDITS = """
+SELECT k.key, 'credits.low' AS kind, o.id AS org_id, b.posted - b.pending_out AS amount_minor
+FROM organizations o
+CROSS JOIN LATERAL (
+    SELECT concat('credits.low:', o.id, ':', to_char(CAST(:now AS timestamptz) AT TIME ZONE 'UTC', 'YYYY-MM-DD')) AS key
+) k
+CROSS JOIN LATERAL (
+    SELECT sum(s.amount - s.released - s.refunded) AS spent FROM ledger.spends s
+    WHERE s.org_id = o.id AND s.id > (SELECT uuidv7(interval '-1 hour'))
+) h
+JOIN ledger.accounts a ON a.path = 'org/' || o.id || '/credits' AND a.asset = 'CREDIT'
+JOIN ledger.balances b ON b.account_id = a.id
+WHERE h.spent > 0 AND b.posted - b.pending_out < 24 * h.spent
+    AND NOT EXISTS (SELECT FROM alerts l WHERE l.key = k.key)
+LIMIT :most
+"""
+_NAMES = frozenset(Happened.__dataclass_fields__)
+
+
+async def due(session: AsyncSession, now: datetime) -> Sequence[Happened]:
+    """Return what an alert is due for and has none; needs a platform session."""
+    found: list[Happened] = []
+    for query in (_OF_LIMITS, _OF_REFUSALS, _OF_CREDITS):
+        values = {"now": now, "most": MOST} if ":now" in query else {"most": MOST}
+        rows = await session.execute(text(query), values)
+        found += (_happened(dict(row)) for row in rows.mappings())
+    return found
+
+
+def _happened(columns: Mapping[str, Any]) -> Happened:
+    values = {name: value for name, value in columns.items() if name in _NAMES}
+    return Happened(**{**values, "kind": AlertKind(values["kind"])})

@@ -1,0 +1,41 @@
+-- Row-level security, grants and immutability of departments, and for what agents and keys spend. Run by migration
+-- 0009; running it again replaces everything. Only the platform's role writes: who spends does not say for whom.
+
+ALTER TABLE departments ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS platform ON departments;
+CREATE POLICY platform ON departments TO bursar_platform USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS tenant_reads ON departments;
+CREATE POLICY tenant_reads ON departments FOR SELECT TO bursar_api USING (org_id = bursar_org());
+REVOKE ALL ON departments FROM bursar_api, bursar_platform;
+GRANT SELECT ON departments TO bursar_api;
+GRANT SELECT, INSERT, UPDATE (closed_at) ON departments TO bursar_platform;
+CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON departments
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE OR REPLACE TRIGGER refuse_delete BEFORE DELETE ON departments FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+GRANT UPDATE (department_id, project_id) ON agents, api_keys TO bursar_platform;
+
+-- For what a key spends: its own department and project, else its agent's. Asked beside `api_key_lookup`, before the
+-- organization is known, and for one exact id only.
+CREATE OR REPLACE FUNCTION api_key_attribution(p_id text, OUT department_id text, OUT project_id text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT coalesce(k.department_id, a.department_id), coalesce(k.project_id, a.project_id)
+    FROM public.api_keys k LEFT JOIN public.agents a ON a.id = k.agent_id WHERE k.id = p_id
+$$;
+REVOKE ALL ON FUNCTION api_key_attribution(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION api_key_attribution(text) TO bursar_api, bursar_platform;
+
+-- Every process that caches keys forgets one that spends for another department or project from now on.
+CREATE OR REPLACE TRIGGER api_key_attribution_changed AFTER UPDATE ON api_keys FOR EACH ROW
+    WHEN ((OLD.department_id, OLD.project_id) IS DISTINCT FROM (NEW.department_id, NEW.project_id))
+    EXECUTE FUNCTION api_key_changed();
+CREATE OR REPLACE FUNCTION agent_attribution_changed() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, public AS $$
+BEGIN
+    PERFORM pg_notify('bursar_api_keys', k.id)
+    FROM public.api_keys k WHERE k.org_id = NEW.org_id AND k.agent_id = NEW.id AND k.revoked_at IS NULL;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER agent_attribution_changed AFTER UPDATE ON agents FOR EACH ROW
+    WHEN ((OLD.department_id, OLD.project_id) IS DISTINCT FROM (NEW.department_id, NEW.project_id))
+    EXECUTE FUNCTION agent_attribution_changed();

@@ -1,0 +1,150 @@
+"""Departments of an organization, and what its agents and keys spend for.
+
+Whoever changes something holds the lock of the organization's row, so that nothing is attributed to a department that
+is being closed.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict, Invalid
+from domain.spend.scope import Attribution
+from models.agent import Agent
+from models.api_key import ApiKey
+from models.department import Department
+from repositories import agent as agents
+from repositories import api_key as keys
+from repositories import audit
+from repositories import department as departments
+from repositories import organization as organizations
+from runtime.identity import new_id
+
+#: The most departments that stand above each other.
+MAX_LEVELS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDepartment:
+    """A department that is asked for: of which organization, by which command."""
+
+    org_id: str
+    name: str
+    parent_id: str | None
+    command_id: str
+
+
+async def create(session: AsyncSession, actor: Actor, wanted: NewDepartment) -> Department:
+    """Make a department, or return the one that its command made.
+
+    Raises:
+        NotFound: there is no such organization.
+        IdempotencyConflict: the command made another one.
+        Conflict: `department.exists`, the organization has an open one of that name.
+        Invalid: the parent is not an open department of the organization, or there are too many levels.
+    """
+    await organizations.lock(session, wanted.org_id)
+    row = Department(
+        id=new_id("dep"),
+        org_id=wanted.org_id,
+        name=wanted.name,
+        parent_id=wanted.parent_id,
+        created_by=actor.qualified(),
+        command_id=wanted.command_id,
+    )
+    found = await departments.made_before(session, row)
+    if found is not None:
+        return found
+    if await departments.named(session, wanted.org_id, wanted.name) is not None:
+        raise Conflict(f"A department named {wanted.name} already exists.", code="department.exists")
+    above: list[str] = []
+    if wanted.parent_id is not None:
+        above = (await _open(session, wanted.org_id, wanted.parent_id, "parent_id")).path
+        if len(above) >= MAX_LEVELS:
+            raise Invalid(f"There can be at most {MAX_LEVELS} levels of departments.", extra={"field": "parent_id"})
+    row.path = [*above, row.id]
+    made = await departments.add(session, row)
+    details = {"name": made.name, "parent_id": made.parent_id}
+    await audit.record(session, actor, "department.create", made.id, details, made.org_id)
+    return made
+
+
+async def close(session: AsyncSession, actor: Actor, department_id: str) -> Department:
+    """Close a department for good: nothing is spent for it any more. One that is closed stays as it is.
+
+    Raises:
+        NotFound: there is no such department.
+        Conflict: `department.in_use`, a part of it is open, or agents or keys belong to it.
+    """
+    org_id = (await departments.get(session, department_id)).org_id
+    await organizations.lock(session, org_id)
+    row = await departments.get(session, department_id)
+    if row.closed_at is not None:
+        return row
+    user = await departments.in_use_by(session, row.id)
+    if user is not None:
+        raise Conflict(
+            f"{user} still belongs to this department. Close what is below it, and attribute its agents and keys to "
+            "another department first.",
+            code="department.in_use",
+            extra={"in_use_by": user},
+        )
+    await departments.close(session, row.id)
+    await audit.record(session, actor, "department.close", row.id, {"name": row.name}, org_id)
+    return await departments.get(session, row.id)
+
+
+async def attribute_agent(session: AsyncSession, actor: Actor, agent_id: str, wanted: Attribution) -> Agent:
+    """Say for which department and project an agent spends from now on.
+
+    Raises:
+        NotFound: there is no such agent.
+        Invalid: the department is not an open one of the agent's organization, or the project is not its.
+    """
+    org_id = (await agents.get(session, agent_id)).org_id
+    await _check(session, org_id, wanted)
+    await departments.attribute(session, Agent, agent_id, wanted)
+    await audit.record(session, actor, "agent.attribute", agent_id, _shown(wanted), org_id)
+    row = await agents.get(session, agent_id)
+    await session.refresh(row)
+    return row
+
+
+async def attribute_key(session: AsyncSession, actor: Actor, key_id: str, wanted: Attribution) -> ApiKey:
+    """Say for which department and project a key spends from now on, whatever its agent does.
+
+    Raises:
+        NotFound: there is no such key.
+        Conflict: `api_key.revoked`.
+        Invalid: as for an agent, or the key is the platform's.
+    """
+    row = await keys.get(session, key_id)
+    if row.org_id is None:
+        raise Invalid("A key of the platform belongs to no department or project.")
+    if row.revoked_at is not None:
+        raise Conflict("The key is revoked.", code="api_key.revoked")
+    await _check(session, row.org_id, wanted)
+    await departments.attribute(session, ApiKey, key_id, wanted)
+    await audit.record(session, actor, "api_key.attribute", key_id, _shown(wanted), row.org_id)
+    await session.refresh(row)
+    return row
+
+
+async def _check(session: AsyncSession, org_id: str, wanted: Attribution) -> None:
+    await organizations.lock(session, org_id)
+    if wanted.department_id is not None:
+        await _open(session, org_id, wanted.department_id, "department_id")
+    if wanted.project_id is not None and not await departments.project_exists(session, org_id, wanted.project_id):
+        raise Invalid("There is no such project of the organization.", extra={"field": "project_id"})
+
+
+async def _open(session: AsyncSession, org_id: str, department_id: str, field: str) -> Department:
+    row = await departments.find(session, department_id, org_id)
+    if row is None or row.closed_at is not None:
+        raise Invalid("There is no such open department of the organization.", extra={"field": field})
+    return row
+
+
+def _shown(wanted: Attribution) -> dict[str, object]:
+    return {"department_id": wanted.department_id, "project_id": wanted.project_id}

@@ -1,0 +1,79 @@
+"""What a request to spend asks for, what it is answered, and how a repeated one finds its first answer."""
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import DomainError, InsufficientFunds, SpendLimitExceeded
+from domain.ids import uuid_id
+from domain.money import CREDIT, format_amount
+from ledger.spending import NewSpend, Outcome, Refusal, RefusalReason, Spent
+from repositories import spend as spends
+
+_WHY = {
+    RefusalReason.LIMIT: "The spend does not fit into the limit of this {window}.",
+    RefusalReason.USES: "The limit of this {window} allows no further use.",
+    RefusalReason.PER_SPEND: "The spend is more than one spend may be.",
+    RefusalReason.FROZEN: "Spending is frozen.",
+    RefusalReason.RATE: "The limit is in another currency, and there is no recent rate to it.",
+}
+
+
+def refusal_of(spent: Spent) -> DomainError | None:
+    """Return the refusal that the answer to a spend is, if it is one."""
+    match spent.outcome:
+        case Outcome.INSUFFICIENT:
+            needed, available = (
+                format_amount(amount, CREDIT) for amount in (spent.amount_minor, spent.available_minor)
+            )
+            return InsufficientFunds(
+                f"{needed} {CREDIT} are required, but only {available} {CREDIT} are available.",
+                extra={"needed": needed, "available": available, "currency": CREDIT},
+            )
+        case Outcome.REFUSED:
+            assert spent.refusal is not None
+            return _limit_exceeded(spent.refusal)
+        case _:
+            return None
+
+
+def _limit_exceeded(refusal: Refusal) -> SpendLimitExceeded:
+    counts_uses = refusal.reason is RefusalReason.USES
+
+    def shown(number: int | None) -> str | int | None:
+        return number if number is None or counts_uses else format_amount(number, refusal.asset)
+
+    return SpendLimitExceeded(
+        _WHY[refusal.reason].format(window=refusal.window),
+        extra={
+            "reason": refusal.reason.value,
+            "control_id": uuid_id("ctl", refusal.control_id),
+            "subject": {"type": refusal.subject_kind, "id": refusal.subject_id},
+            "currency": refusal.asset,
+            "window": refusal.window,
+            "limit": shown(refusal.limit),
+            "remaining": shown(refusal.remaining),
+            "resets_at": None if refusal.resets_at is None else refusal.resets_at.isoformat().replace("+00:00", "Z"),
+        },
+    )
+
+
+async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> NewSpend | None:
+    """Return what a key was first used for, with what this request says itself in its place; None for a new key.
+
+    A request that leaves out its amount or whom it spends for has these from prices and attributions that may have
+    changed since. The books compare the rest, so another request with the key is still refused.
+    """
+    first = await spends.find_by_key(session, org_id, asked.key)
+    if first is None:
+        return None
+    return replace(
+        asked.spend(first.amount_minor),
+        action=asked.action if asked.action is not None else first.action,
+        spender=replace(
+            asked.spender,
+            agent_id=asked.spender.agent_id or first.agent_id,
+            department_id=asked.spender.department_id or first.department_id,
+            project_id=asked.spender.project_id or first.project_id,
+        ),
+    )

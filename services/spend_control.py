@@ -1,0 +1,202 @@
+"""Opening, changing, freezing and closing spend controls, by owners and admins of an organization and by operators.
+
+Every change is one version and is made under the row of the organization's credits, which every spend holds: it acts on
+what is spent after it. What is spent already stays counted, also above a limit that was lowered.
+"""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.credits import CreditPrice
+from domain.errors import Invalid, NotFound
+from domain.ids import uuid_id
+from domain.money import CREDIT
+from domain.spend.calendar import Window
+from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
+from ledger.controls import Controls, Written
+from ledger.spending import set_credit_rate
+from models.spend_control import SpendControl, SpendControlVersion
+from repositories import agent as agents
+from repositories import api_key as keys
+from repositories import audit
+from repositories import department as departments
+from repositories import spend_control as controls
+from repositories.command import other_request
+from runtime.database import driver_connection
+
+#: What a run may be called: it is whatever the requests that spend for it say.
+RUN = re.compile(r"[\x21-\x7e]{1,200}")
+
+_ACTIONS = {
+    ControlStatus.FROZEN: "spend_control.freeze",
+    ControlStatus.ACTIVE: "spend_control.unfreeze",
+    ControlStatus.CLOSED: "spend_control.close",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Who changes a control of which organization, by which command, when and why.
+
+    `expected_version` is the version that the change was made for; None is any.
+    """
+
+    actor: Actor
+    org_id: str
+    command_id: str
+    at: datetime
+    reason: str | None = None
+    expected_version: int | None = None
+
+
+async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
+    """Note what a credit costs as the rate of its currency, so that controls in that currency count; never too old."""
+    credits_minor, asset_minor = price.rate()
+    connection = await driver_connection(session)
+    await set_credit_rate(
+        connection, asset=price.currency, credit_minor=credits_minor, asset_minor=asset_minor, starts_at=at
+    )
+
+
+async def create(
+    session: AsyncSession, order: Order, new: NewControl, allowance: Allowance, parent_id: UUID | None
+) -> SpendControl:
+    """Open a control, or return the one that its command opened.
+
+    Raises:
+        Invalid: the organization has no such subject, or the parent is none.
+        Conflict: `spend_control.exists`.
+        IdempotencyConflict: the command stands for something else.
+    """
+    await _check_subject(session, order.org_id, new)
+    wanted = {**new.columns(), **allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
+    return await _write(session, order, None, wanted, "spend_control.open")
+
+
+async def change(
+    session: AsyncSession, order: Order, control_id: UUID, allowance: Allowance, parent_id: UUID | None
+) -> SpendControl:
+    """Replace what a control allows and where it stands.
+
+    Raises:
+        NotFound, Conflict, Invalid, IdempotencyConflict: as `ledger.controls.Controls.write`.
+    """
+    wanted = {**allowance.columns(), "parent_id": None if parent_id is None else str(parent_id)}
+    return await _write(session, order, control_id, wanted, "spend_control.change")
+
+
+async def set_status(session: AsyncSession, order: Order, control_id: UUID, status: ControlStatus) -> SpendControl:
+    """Freeze a control, let it be spent under again, or close it for good.
+
+    Raises:
+        NotFound, Conflict, IdempotencyConflict: as `ledger.controls.Controls.write`.
+    """
+    return await _write(session, order, control_id, {"status": status.value}, _ACTIONS[status])
+
+
+async def limit_department(
+    session: AsyncSession, order: Order, department_id: str, daily_minor: int | None, monthly_minor: int | None
+) -> SpendControl | None:
+    """Set the limits of a department on a day and a month in credits; None takes one away.
+
+    The department's control is changed, or opened in UTC; what else it limits stays. Returns None where there is none
+    and none is needed.
+
+    Raises:
+        NotFound: the organization has no such open department.
+        Conflict: `spend_control.version`, somebody else changed it meanwhile.
+        IdempotencyConflict: the command stands for something else.
+    """
+    short = {Window.DAY: daily_minor, Window.MONTH: monthly_minor}
+    made = await controls.version_of_command(session, order.command_id)
+    if made is not None:
+        return await _made_before(session, made, department_id, short)
+    row = await departments.find(session, department_id, order.org_id)
+    if row is None or row.closed_at is not None:
+        raise NotFound(departments.MISSING)
+    found = await controls.of_subject(session, order.org_id, SubjectKind.DEPARTMENT, department_id, CREDIT)
+    stored = () if found is None else limits_of(found.windows, found.amounts, found.uses, found.hard)
+    there = {limit.window: limit for limit in stored}
+    for window, amount in short.items():
+        before = there.pop(window, Limit(window=window, amount_minor=amount))
+        if amount is not None or before.uses is not None:
+            there[window] = Limit(window=window, amount_minor=amount, uses=before.uses, hard=before.hard)
+    limits = tuple(there.values())
+    if found is None:
+        if not limits:
+            return None
+        new = NewControl(subject_kind=SubjectKind.DEPARTMENT, subject_id=department_id, asset=CREDIT)
+        return await create(session, order, new, Allowance(limits=limits), None)
+    wanted = Allowance(limits=limits).columns()
+    changes = {name: wanted[name] for name in ("windows", "amounts", "uses", "hard")}
+    return await _write(
+        session, replace(order, expected_version=found.version), found.id, changes, "spend_control.change"
+    )
+
+
+async def _made_before(
+    session: AsyncSession, made: SpendControlVersion, department_id: str, short: dict[Window, int | None]
+) -> SpendControl:
+    """Return the control that the command limited like this before.
+
+    Raises:
+        IdempotencyConflict: it did something else.
+    """
+    row = await controls.get(session, uuid_id("ctl", made.control_id))
+    amounts = dict(zip(made.windows, made.amounts, strict=True))
+    if row.subject_id != department_id or any(amounts.get(window) != amount for window, amount in short.items()):
+        raise other_request()
+    return row
+
+
+async def _write(
+    session: AsyncSession, order: Order, control_id: UUID | None, wanted: dict[str, object], action: str
+) -> SpendControl:
+    connection = await driver_connection(session)
+    written: Written = await Controls(connection).write(
+        org_id=order.org_id,
+        control_id=control_id,
+        expected_version=order.expected_version,
+        wanted=wanted,
+        by=order.actor.qualified(),
+        reason=order.reason,
+        command_id=order.command_id,
+        at=order.at,
+    )
+    shown = uuid_id("ctl", written.control_id)
+    if not written.replayed:
+        details = {"version": written.version, "reason": order.reason}
+        await audit.record(session, order.actor, action, shown, details, order.org_id)
+    return await controls.get(session, shown)
+
+
+async def _check_subject(session: AsyncSession, org_id: str, new: NewControl) -> None:
+    """Refuse a control of what the organization does not have: nothing would ever count in it."""
+    subject, found = new.subject_id, False
+    match new.subject_kind:
+        case SubjectKind.ORGANIZATION:
+            found = subject == org_id
+        case SubjectKind.DEPARTMENT:
+            row = await departments.find(session, subject, org_id)
+            found = row is not None and row.closed_at is None
+        case SubjectKind.PROJECT:
+            found = await departments.project_exists(session, org_id, subject)
+        case SubjectKind.AGENT:
+            with suppress(NotFound):
+                found = (await agents.get(session, subject)).org_id == org_id
+        case SubjectKind.KEY:
+            with suppress(NotFound):
+                key = await keys.get(session, subject)
+                found = key.org_id == org_id and key.revoked_at is None
+        case SubjectKind.RUN:
+            found = RUN.fullmatch(subject) is not None
+    if not found:
+        raise Invalid(
+            f"The organization has no such {new.subject_kind.value} that can spend.", extra={"field": "subject.id"}
+        )

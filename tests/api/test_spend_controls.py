@@ -1,0 +1,341 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from api.maintenance import Maintenance
+from domain.credits import CreditPrice
+from domain.ids import uuid_id
+from domain.spend.calendar import Window, window_end, zone_of
+from ledger.spending import NewSpend, Outcome, Spender, Spending, Spent
+from models.spend import SpendRate
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+
+pytestmark = pytest.mark.db
+
+CREDIT = 10**6
+
+
+async def opened(of: Caller, **body: Any) -> dict[str, Any]:
+    body.setdefault("subject", {"type": "run", "id": new_key()})
+    made: dict[str, Any] = good(await of.post("/spend-controls", body), 201)
+    return made
+
+
+async def changed(of: Caller, control: dict[str, Any], status: int = 200, **body: Any) -> dict[str, Any]:
+    answer = await of.ask("PUT", f"/spend-controls/{control['id']}", json=body)
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def acted(of: Caller, control: dict[str, Any], action: str, **body: Any) -> dict[str, Any]:
+    found: dict[str, Any] = good(await of.post(f"/spend-controls/{control['id']}/{action}", body or None))
+    return found
+
+
+async def seen(of: Caller, control: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = good(await of.get(f"/spend-controls/{control['id']}"))
+    return found
+
+
+@pytest.fixture
+def spend(database: Database, operator: Caller) -> Callable[..., Awaitable[Spent]]:
+    """Charge or reserve credits of an organization now, as its requests do."""
+
+    async def act(org_id: str, credits: int, *, held: bool = False, **by: Any) -> Spent:
+        grant = {"organization_id": org_id, "amount": str(credits), "source": "reward"}
+        good(await operator.post("/credits/grants", grant, key=new_key()), 201)
+        new = NewSpend(key=new_key(), action="test", amount_minor=credits * CREDIT, spender=Spender(**by))
+        now = datetime.now(UTC)
+        async with database.platform() as session:
+            spending = Spending(await driver_connection(session), org_id)
+            if held:
+                return await spending.authorize(new, expires_at=now + timedelta(hours=1), at=now)
+            return await spending.charge(new, at=now)
+
+    return act
+
+
+async def test_a_control_shows_what_is_spent_held_and_left_and_when_it_resets(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    run = new_key()
+    limits = [{"window": "lifetime", "amount": "10", "uses": 5}, {"window": "day", "amount": "100", "hard": False}]
+    control = await opened(tenant.owner, subject={"type": "run", "id": run}, time_zone="Asia/Kathmandu", limits=limits)
+    await spend(tenant.org_id, 3, run_id=run)
+    await spend(tenant.org_id, 2, held=True, run_id=run)
+    day, lifetime = (await seen(tenant.member, control))["limits"]
+    starts, resets = (datetime.fromisoformat(day[name]) for name in ("starts_at", "resets_at"))
+    assert window_end(Window.DAY, starts, zone_of("Asia/Kathmandu"), 1) == resets
+    assert (day["amount"], day["hard"]) == ("100.00", False)
+    assert (lifetime["spent"], lifetime["held"]) == ("3.00", "2.00")
+    assert (lifetime["remaining"], lifetime["uses_spent"], lifetime["uses_remaining"]) == ("5.00", 2, 3)
+    assert (lifetime["starts_at"], lifetime["resets_at"]) == (None, None)
+
+
+async def test_lowering_a_limit_below_what_is_spent_leaves_nothing_and_zero_is_nothing(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    run = new_key()
+    control = await opened(tenant.owner, subject={"type": "run", "id": run}, limits=[{"window": "day", "amount": "10"}])
+    assert (await spend(tenant.org_id, 4, run_id=run)).outcome is Outcome.CHARGED
+    lowered = await changed(tenant.admin, control, limits=[{"window": "day", "amount": 1}])
+    assert (lowered["limits"][0]["spent"], lowered["limits"][0]["remaining"]) == ("4.00", "0.00")
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    await changed(tenant.admin, control, limits=[{"window": "month", "amount": "0"}])
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    await changed(tenant.admin, control, limits=[])
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+
+
+async def test_a_frozen_control_refuses_until_it_is_unfrozen_and_a_closed_one_limits_nothing(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    run = new_key()
+    body = {"subject": {"type": "run", "id": run}, "limits": [{"window": "day", "amount": "1"}]}
+    control = await opened(tenant.owner, **body)
+    assert (await acted(tenant.admin, control, "freeze", reason="It loops."))["status"] == "frozen"
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.REFUSED
+    await acted(tenant.owner, control, "unfreeze")
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    assert (await acted(tenant.owner, control, "close"))["status"] == "closed"
+    assert (await spend(tenant.org_id, 1, run_id=run)).outcome is Outcome.CHARGED
+    refused(await tenant.owner.post(f"/spend-controls/{control['id']}/freeze"), 409, "spend_control.closed")
+    assert (await opened(tenant.owner, **body))["id"] != control["id"]
+
+
+async def test_versions_tell_who_allowed_what_when_and_why(tenant: Tenant) -> None:
+    control = await opened(tenant.owner, limits=[{"window": "day", "amount": "5"}], per_spend="2")
+    await changed(tenant.admin, control, limits=[{"window": "week", "uses": 7}], thresholds=["0.9"], reason="Fewer.")
+    await acted(tenant.owner, control, "freeze", reason="Stop.")
+    first = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/versions?limit=2"))
+    rest = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/versions?cursor={first['next_cursor']}"))
+    found = [*first["data"], *rest["data"]]
+    assert [(it["version"], it["status"], it["reason"]) for it in found] == [
+        (3, "frozen", "Stop."),
+        (2, "active", "Fewer."),
+        (1, "active", None),
+    ]
+    assert [it["limits"] for it in found[1:]] == [
+        [{"window": "week", "amount": None, "uses": 7, "hard": True}],
+        [{"window": "day", "amount": "5.00", "uses": None, "hard": True}],
+    ]
+    assert [(it["per_spend"], it["thresholds"]) for it in found[1:]] == [
+        (None, ["0.90"]),
+        ("2.00", ["0.50", "0.80", "1.00"]),
+    ]
+    audited = good(await tenant.auditor.get(f"/audit?target={control['id']}"))["data"]
+    assert [entry["action"] for entry in audited] == [
+        "spend_control.freeze",
+        "spend_control.change",
+        "spend_control.open",
+    ]
+
+
+async def test_of_two_changes_for_one_version_the_second_is_refused(tenant: Tenant) -> None:
+    control = await opened(tenant.owner)
+    answers = await asyncio.gather(
+        *(
+            caller.ask("PUT", f"/spend-controls/{control['id']}", json={"per_spend": "1", "version": 1})
+            for caller in (tenant.owner, tenant.admin)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    (late,) = (answer for answer in answers if answer.status_code == 409)
+    assert refused(late, 409, "spend_control.version")["version"] == 2
+
+
+async def test_repeated_requests_open_and_change_once(tenant: Tenant) -> None:
+    body, key = {"subject": {"type": "run", "id": new_key()}, "per_spend": "1"}, new_key()
+    control = good(await tenant.owner.post("/spend-controls", body, key=key), 201)
+    assert good(await tenant.owner.post("/spend-controls", body, key=key), 201) == control
+    refused(await tenant.owner.post("/spend-controls", body), 409, "spend_control.exists")
+    freezing = [await tenant.owner.post(f"/spend-controls/{control['id']}/freeze", key=f"{key}-f") for _ in range(2)]
+    assert [good(answer)["version"] for answer in freezing] == [2, 2]
+
+
+@pytest.mark.parametrize("role", ["finance", "member", "auditor", "agent"])
+async def test_a_spender_reads_its_limits_and_does_not_set_them(tenant: Tenant, role: str) -> None:
+    control, caller = await opened(tenant.owner, limits=[{"window": "day", "amount": "5"}]), getattr(tenant, role)
+    assert (await seen(caller, control))["id"] == control["id"]
+    assert (await changed(caller, control, 403, limits=[]))["code"] == "auth.forbidden"
+    for action in ("freeze", "unfreeze", "close"):
+        refused(await caller.post(f"/spend-controls/{control['id']}/{action}"), 403, "auth.forbidden")
+
+
+async def test_a_key_with_a_control_issues_itself_no_key_without_one(
+    tenant: Tenant, issue_key: Callable[..., Awaitable[Caller]]
+) -> None:
+    principal = new_key()
+    first = await issue_key("member", tenant.org_id, principal=principal)
+    key_id = f"key_{(first.token or '').split('_')[1]}"
+    await opened(tenant.owner, subject={"type": "key", "id": key_id}, per_spend="1")
+    second = {"principal": principal, "role": "member"}
+    refused(await first.post("/api-keys", second), 403, "auth.forbidden")
+    good(await tenant.owner.post("/api-keys", second), 201)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"subject": {"type": "department", "id": "dep_x"}}, "subject.id"),
+        ({"subject": {"type": "project", "id": "prj_x"}}, "subject.id"),
+        ({"subject": {"type": "key"}}, "subject.id"),
+        ({"subject": {"type": "run", "id": "with a space"}}, "subject.id"),
+        ({"subject": {"type": "organization", "id": "org_x"}}, "subject.id"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"limits": [{"window": "day"}]}, "limits"),
+        ({"limits": [{"window": "day", "uses": 1}, {"window": "day", "amount": "1"}]}, "limits"),
+        ({"limits": [{"window": "day", "amount": "-1"}]}, "amount"),
+        ({"currency": "USD", "limits": [{"window": "day", "amount": "0.001"}]}, "amount"),
+        ({"thresholds": ["0"]}, "thresholds"),
+        ({"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"}, "ends_at"),
+        ({"parent_id": "ctl_00000000000000000000000000"}, "parent_id"),
+    ],
+)
+async def test_a_control_that_cannot_be_is_refused_by_its_field(
+    tenant: Tenant, body: dict[str, Any], field: str
+) -> None:
+    wanted = {"subject": {"type": "run", "id": new_key()}, **body}
+    assert refused(await tenant.owner.post("/spend-controls", wanted), 422, "request.invalid")["field"] == field
+
+
+async def test_subjects_of_other_organizations_have_no_control_here(tenant: Tenant, stranger: Tenant) -> None:
+    foreign_key = f"key_{(stranger.member.token or '').split('_')[1]}"
+    foreign_department = good(await stranger.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    for kind, subject in (("agent", stranger.agent_id), ("key", foreign_key), ("department", foreign_department)):
+        body = {"subject": {"type": kind, "id": subject}}
+        refused(await tenant.owner.post("/spend-controls", body), 422, "request.invalid")
+    above = await opened(stranger.owner)
+    body = {"subject": {"type": "run", "id": new_key()}, "parent_id": above["id"]}
+    refused(await tenant.owner.post("/spend-controls", body), 422, "request.invalid")
+
+
+async def test_spends_and_refusals_of_a_control_are_listed_newest_first(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    run = new_key()
+    control = await opened(tenant.owner, subject={"type": "run", "id": run}, limits=[{"window": "day", "amount": "5"}])
+    done = [await spend(tenant.org_id, credits, run_id=run) for credits in (1, 2, 9)]
+    await spend(tenant.org_id, 1, run_id=new_key())
+    first = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/spends?limit=1"))
+    path = f"/spend-controls/{control['id']}/spends?cursor={first['next_cursor']}"
+    found = [*first["data"], *good(await tenant.auditor.get(path))["data"]]
+    assert [(it["id"], it["amount"], it["counted"], it["run_id"]) for it in found] == [
+        (uuid_id("spd", it.spend_id), amount, amount, run)
+        for it, amount in ((done[1], "2.00"), (done[0], "1.00"))
+        if it.spend_id
+    ]
+    (refusal,) = good(await tenant.auditor.get(f"/spend-controls/{control['id']}/refusals"))["data"]
+    assert (refusal["reason"], refusal["window"], refusal["limit"], refusal["remaining"], refusal["amount"]) == (
+        "limit",
+        "day",
+        "5.00",
+        "2.00",
+        "9.00",
+    )
+
+
+async def test_controls_are_listed_by_subject_page_by_page(tenant: Tenant, operator: Caller) -> None:
+    run = new_key()
+    control = await opened(tenant.owner, subject={"type": "run", "id": run})
+    other = await opened(tenant.owner, subject={"type": "run", "id": run}, currency="USD")
+    await acted(tenant.owner, control, "close")
+    query = f"subject_type=run&subject_id={run}"
+    listed = good(await tenant.member.get(f"/spend-controls?{query}&limit=1"))
+    assert [it["id"] for it in listed["data"]] == [other["id"]]
+    rest = good(await tenant.member.get(f"/spend-controls?{query}&cursor={listed['next_cursor']}"))
+    assert [it["id"] for it in rest["data"]] == [control["id"]]
+    left = good(await operator.get(f"/spend-controls?{query}&open=true&organization_id={tenant.org_id}"))
+    assert [it["id"] for it in left["data"]] == [other["id"]]
+
+
+async def limits_of(of: Caller, department: str) -> dict[str, Any]:
+    found: dict[str, Any] = good(await of.get(f"/credits/departments/{department}/limits"))
+    return found
+
+
+async def limited(of: Caller, department: str, key: str | None = None, **body: Any) -> dict[str, Any]:
+    answer = await of.ask("PUT", f"/credits/departments/{department}/limits", json=body, key=key)
+    found: dict[str, Any] = good(answer)
+    return found
+
+
+async def test_limits_of_a_department_are_a_short_form_of_its_control(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    nothing = {"department_id": department, "control_id": None, "daily": None, "monthly": None}
+    assert await limits_of(tenant.member, department) == nothing
+    assert await limited(tenant.owner, department) == nothing
+    key = new_key()
+    made = await limited(tenant.owner, department, key, daily="100", monthly=2000)
+    assert await limited(tenant.owner, department, key, daily="100", monthly=2000) == made
+    await spend(tenant.org_id, 30, department_id=department)
+    found = await limits_of(tenant.agent, department)
+    assert [(found[it]["limit"], found[it]["spent"], found[it]["remaining"]) for it in ("daily", "monthly")] == [
+        ("100.00", "30.00", "70.00"),
+        ("2000.00", "30.00", "1970.00"),
+    ]
+    assert found["daily"]["resets_at"].endswith("T00:00:00Z")
+    assert (await spend(tenant.org_id, 71, department_id=department)).outcome is Outcome.REFUSED
+
+
+async def test_the_short_form_leaves_what_else_a_control_limits(tenant: Tenant) -> None:
+    department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    control = await opened(
+        tenant.owner,
+        subject={"type": "department", "id": department},
+        limits=[{"window": "week", "amount": "7"}, {"window": "day", "amount": "3", "uses": 9, "hard": False}],
+        per_spend="2",
+    )
+    shown = await limited(tenant.admin, department, monthly="0")
+    assert (shown["control_id"], shown["daily"], shown["monthly"]["remaining"]) == (control["id"], None, "0.00")
+    after = await seen(tenant.owner, control)
+    assert [(it["window"], it["amount"], it["uses"], it["hard"]) for it in after["limits"]] == [
+        ("day", None, 9, False),
+        ("week", "7.00", None, True),
+        ("month", "0.00", None, True),
+    ]
+    assert (after["per_spend"], after["version"]) == ("2.00", 2)
+
+
+async def test_limits_of_a_closed_department_are_read_and_not_set(tenant: Tenant) -> None:
+    department = good(await tenant.owner.post("/departments", {"name": new_key()}), 201)["id"]
+    good(await tenant.owner.post(f"/departments/{department}/close"))
+    await limits_of(tenant.member, department)
+    answer = await tenant.owner.ask("PUT", f"/credits/departments/{department}/limits", json={"daily": "1"})
+    refused(answer, 404, "not_found")
+
+
+async def test_a_limit_in_the_currency_of_credits_counts_at_their_price(
+    tenant: Tenant, spend: Callable[..., Awaitable[Spent]]
+) -> None:
+    run = new_key()
+    limits = [{"window": "lifetime", "amount": "1"}]
+    control = await opened(tenant.owner, subject={"type": "run", "id": run}, currency="USD", limits=limits)
+    assert (await spend(tenant.org_id, 4, run_id=run)).outcome is Outcome.CHARGED
+    (limit,) = (await seen(tenant.owner, control))["limits"]
+    assert (limit["spent"], limit["remaining"]) == ("0.40", "0.60")
+    assert (await spend(tenant.org_id, 7, run_id=run)).outcome is Outcome.REFUSED
+
+
+async def test_a_price_that_changed_is_noted_for_controls_once(database: Database, tenant: Tenant) -> None:
+    """What other tests count in must not change, so the price is of a currency that nobody else uses."""
+    for price, times in ((Decimal("0.0333"), 2), (Decimal("0.05"), 1), (Decimal("0.0333"), 1)):
+        maintenance = Maintenance(database, CreditPrice(price=price, currency="BWP"))
+        for _ in range(times):
+            await maintenance.run_once()
+    async with database.platform() as session:
+        rows = await session.scalars(select(SpendRate).where(SpendRate.quote == "BWP").order_by(SpendRate.starts_at))
+        assert [Decimal(row.quote_minor) / row.base_minor * 10**4 for row in rows] == [
+            Decimal("0.0333"),
+            Decimal("0.05"),
+            Decimal("0.0333"),
+        ]

@@ -1,0 +1,285 @@
+"""One run of charges and reservations: clients that repeat until they are answered, parts that are killed, the count.
+
+Each client works for an organization of its own, with a limit that a part of its charges does not fit into. Whatever
+dies between the commit and the answer, a key is one charge or one refusal, and a reservation ends once.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from dev.stack.demo import verify_books
+from dev.stack.supervisor import Stack
+from tests.faults.audit import Findings
+from tests.faults.clients import Answered, Journal, NoResponse, Request, RetryingClient
+from tests.faults.killer import Killer
+from tests.faults.run import tell_load, tell_stalls
+
+Say = Callable[[str], None]
+
+#: Charges need no provider, and no run.
+PARTS = ("postgres", "server")
+GRANT_MINOR = 1_000_000_000
+#: In credits of each charge, by its number.
+AMOUNTS = ("0.25", "1", "0.000001", "3.5")
+BATCH = 20
+
+
+@dataclass(frozen=True)
+class SpendSetup:
+    """What a run is made of; the same setup draws the same work and the same kills."""
+
+    seed: int
+    spends: int = 600
+    kills: int = 4
+    clients: int = 10
+
+
+@dataclass(frozen=True)
+class Spender:
+    """An organization, its key, and the most it may spend."""
+
+    org_id: str
+    token: str
+    limit_minor: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """One piece: a charge, a batch of charges, or a reservation with the captures of its task.
+
+    Attributes:
+        name: what its keys begin with.
+        kind: `use`, `batch`, `release`, `capture`, `steps`.
+        amount: in credits; of each item, and of what is reserved.
+    """
+
+    name: str
+    kind: str
+    amount: str
+
+
+def described(setup: SpendSetup) -> str:
+    """Say what a run does."""
+    killed = f"{', '.join(PARTS)} killed {setup.kills} times each"
+    return f"{setup.spends} charges and reservations by {setup.clients} clients; {killed}"
+
+
+def draw_spends(seed: int, number: int) -> list[Work]:
+    """Draw the work: mostly single charges, and every other kind among each dozen."""
+    rng = random.Random(f"{seed} spends")
+    kinds = [*("use",) * 8, "batch", "release", "capture", "steps"]
+    drawn: list[str] = []
+    while len(drawn) < number:
+        rng.shuffle(kinds)
+        drawn += kinds
+    return [Work(f"s{place}", kind, AMOUNTS[place % len(AMOUNTS)]) for place, kind in enumerate(drawn[:number])]
+
+
+def minor(amount: str) -> int:
+    """Return credits in minor units."""
+    whole, _, part = amount.partition(".")
+    return int(whole) * 1_000_000 + int(part.ljust(6, "0") or 0)
+
+
+async def run_spends(setup: SpendSetup, say: Say, data_dir: Path) -> Findings:
+    """Run once on a stack of its own and return what was found; the stack is stopped, its data stays."""
+    stack = Stack(data_dir, parts=("postgres", "temporal", "worker", "server"))
+    began = time.monotonic()
+    await stack.start()
+    say(f"  stack ready after {time.monotonic() - began:.1f} s")
+    try:
+        return await _run(stack, setup, say)
+    finally:
+        await stack.stop()
+
+
+async def _run(stack: Stack, setup: SpendSetup, say: Say) -> Findings:
+    findings, journal = Findings(), Journal()
+    operator = RetryingClient(stack.api_url, f"{setup.seed} operator", Journal())
+    work = draw_spends(setup.seed, setup.spends)
+    shares = [work[place :: setup.clients] for place in range(setup.clients)]
+    spenders = [
+        await _spender(operator, stack.seed.keys["operator"], place, share) for place, share in enumerate(shares)
+    ]
+    await operator.close()
+    killer = Killer(stack, journal, setup.seed, setup.kills, setup.spends, parts=PARTS)
+    clients = [RetryingClient(stack.api_url, f"{setup.seed} client {place}", journal) for place in range(setup.clients)]
+    began = time.monotonic()
+
+    async def live(client: RetryingClient, spender: Spender, share: Sequence[Work]) -> None:
+        for one in share:
+            await killer.may_begin()
+            try:
+                await _do(client, spender, one, journal)
+            except NoResponse as error:
+                journal.wrong.append(str(error))
+            journal.finished += 1
+            journal.active -= 1
+            await journal.note()
+
+    async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
+        group.create_task(killer.run(say))
+        for client, spender, share in zip(clients, spenders, shares, strict=True):
+            group.create_task(live(client, spender, share))
+    tell_load(say, journal, time.monotonic() - began, "charges and reservations")
+    tell_stalls(say, journal, killer.done)
+    fell = sum(len(kill.parts) for kill in killer.done)
+    idle = [f"kill {n}: nothing was in progress" for n, kill in enumerate(killer.done, 1) if not kill.active]
+    findings.check(f"{fell} kills in {len(killer.done)} strikes, all of them with charges in progress", idle)
+    findings.check(f"{len(journal.answered)} commands answered as planned", journal.wrong)
+    await _repeat(findings, clients[0], journal)
+    await _count(findings, stack, spenders, journal)
+    await asyncio.gather(*(client.close() for client in clients))
+    return findings
+
+
+async def _spender(operator: RetryingClient, token: str, place: int, share: Sequence[Work]) -> Spender:
+    async def make(path: str, body: dict[str, object]) -> dict[str, str]:
+        response = await operator.command(Request(token, path, body, f"cast {place} {path}"))
+        if response.status_code != 201:
+            raise NoResponse(f"{path}: {response.status_code} {response.text[:300]}")
+        made: dict[str, str] = response.json()
+        return made
+
+    org_id = (await make("/organizations", {"name": f"Spender {place}"}))["id"]
+    grant = {"organization_id": org_id, "amount": str(GRANT_MINOR // 1_000_000), "source": "promotion"}
+    await make("/credits/grants", grant)
+    wanted = sum(minor(one.amount) * (BATCH if one.kind == "batch" else 1) for one in share)
+    # Some of the last charges are refused.
+    limit_minor = wanted * 4 // 5
+    limit = {"window": "lifetime", "amount": f"{limit_minor / 1_000_000:.6f}"}
+    await make("/spend-controls", {"organization_id": org_id, "subject": {"type": "organization"}, "limits": [limit]})
+    key = await make("/api-keys", {"organization_id": org_id, "principal": "spender", "role": "member"})
+    return Spender(org_id, key["secret"], limit_minor)
+
+
+async def _do(client: RetryingClient, spender: Spender, work: Work, journal: Journal) -> None:
+    if work.kind == "use":
+        body: dict[str, object] = {"amount": work.amount, "action": "tool"}
+        await _give(
+            client, spender, "/credits/use", body, f"{work.name}-use", {201, 402}, twice=work.name.endswith("7")
+        )
+        return
+    if work.kind == "batch":
+        items = [{"key": f"{work.name}-{number}", "amount": work.amount} for number in range(BATCH)]
+        await _give(client, spender, "/credits/use/batch", {"items": items}, f"{work.name}-batch", {200})
+        return
+    held = await _give(
+        client,
+        spender,
+        "/credits/reserve",
+        {"amount": work.amount, "expires_in": "PT1H"},
+        f"{work.name}-hold",
+        {201, 402},
+    )
+    if held is None:
+        return
+    capture = f"/credits/reservations/{held['id']}/capture"
+    if work.kind == "release":
+        await _give(client, spender, "/credits/release", {"reservation_id": held["id"]}, f"{work.name}-end", {200})
+    elif work.kind == "capture":
+        await _give(client, spender, capture, {}, f"{work.name}-end", {200})
+    else:
+        step = {"amount": "0.000001"}
+        if work.amount != step["amount"]:
+            await _give(client, spender, capture, {**step, "final_capture": False}, f"{work.name}-step", {200})
+        ended = await _give(client, spender, capture, step, f"{work.name}-end", {200}, twice=True)
+        if ended is not None and ended["held"] != "0.00":
+            journal.wrong.append(f"{work.name}: {ended['held']} stays held after the last capture")
+
+
+async def _give(
+    client: RetryingClient,
+    spender: Spender,
+    path: str,
+    body: dict[str, object],
+    key: str,
+    expected: set[int],
+    *,
+    twice: bool = False,
+) -> dict[str, str] | None:
+    response = await client.command(Request(spender.token, path, body, key), twice=twice)
+    if response.status_code not in expected:
+        raise NoResponse(f"{key}: {response.status_code} {response.text[:300]}")
+    answer: dict[str, str] = response.json()
+    return None if response.status_code == 402 else answer
+
+
+async def _repeat(findings: Findings, client: RetryingClient, journal: Journal) -> None:
+    """Send everything once more: each answer must be the first one."""
+    wrong, answered = [], list(journal.answered)
+    for one in answered:
+        again = await client.command(one.request)
+        if _content(one) != _content(Answered(one.request, again, 0, 0)):
+            wrong.append(f"{one.request.key}: answered {again.text[:200]}, and before {one.response.text[:200]}")
+    findings.check(f"{len(answered)} commands repeated, with the same answers", wrong)
+
+
+def _content(one: Answered) -> object:
+    """Return what a repeated answer must have as well."""
+    answer = one.response.json()
+    if "data" in answer:
+        return [(item["key"], item["status"], item.get("id"), item.get("available")) for item in answer["data"]]
+    changing = {"request_id", "replayed"}
+    return (one.response.status_code, {name: value for name, value in answer.items() if name not in changing})
+
+
+async def _count(findings: Findings, stack: Stack, spenders: Sequence[Spender], journal: Journal) -> None:
+    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
+    try:
+        rows = await connection.fetch(
+            "SELECT org_id, status, captured, idempotency_key FROM ledger.spends WHERE org_id = ANY ($1)",
+            [spender.org_id for spender in spenders],
+        )
+        balances = await connection.fetch(
+            "SELECT a.path, b.posted, b.pending_out FROM ledger.accounts a"
+            " JOIN ledger.balances b ON b.account_id = a.id WHERE a.path = ANY ($1)",
+            [f"org/{spender.org_id}/credits" for spender in spenders],
+        )
+    finally:
+        await connection.close()
+    used = Counter[str]()
+    for row in rows:
+        used[row["org_id"]] += row["captured"]
+    charged = _charged(journal)
+    findings.check(
+        f"{len(rows)} spends in the books, one for each that was answered",
+        [] if len(rows) == charged else [f"{len(rows)} spends are in the books, {charged} were answered"],
+    )
+    held = {row["path"]: (row["posted"], row["pending_out"]) for row in balances}
+    findings.check(
+        f"{len(spenders)} balances are what was granted less what was used, and nothing stays held",
+        [
+            f"{spender.org_id} has {held[f'org/{spender.org_id}/credits']}, used {used[spender.org_id]}"
+            for spender in spenders
+            if held[f"org/{spender.org_id}/credits"] != (GRANT_MINOR - used[spender.org_id], 0)
+        ],
+    )
+    over = [f"{s.org_id} used {used[s.org_id]} of {s.limit_minor}" for s in spenders if used[s.org_id] > s.limit_minor]
+    findings.check(f"{sum(used.values())} micro-credits used, within every limit", over)
+    open_ones = [f"{row['idempotency_key']} is {row['status']}" for row in rows if row["status"] == "reserved"]
+    findings.check("every reservation has ended", open_ones)
+    refusals = sum(one.response.status_code == 402 for one in journal.answered)
+    findings.check(f"{refusals} charges and reservations refused by a limit", [] if refusals else ["none was refused"])
+    proof = await asyncio.to_thread(verify_books, stack.postgres.url(database="bursar"))
+    findings.check("python -m ledger verify", [] if proof.returncode == 0 else [proof.stdout[-2000:]])
+
+
+def _charged(journal: Journal) -> int:
+    """Count what was answered as charged or reserved, by key."""
+    keys = set()
+    for one in journal.answered:
+        answer = one.response.json()
+        if one.response.status_code == 201:
+            keys.add((one.request.token, one.request.key))
+        for item in answer.get("data", ()):
+            if item["status"] == "charged":
+                keys.add((one.request.token, item["key"]))
+    return len(keys)

@@ -1,0 +1,297 @@
+"""A model of what may be spent, and the books under clients that spend, reserve, capture and refund at the same time.
+
+Hypothesis draws the acts and which of them run at once; how the database orders those is its own. The model takes from
+each answer what was done, keeps counters of its own by a calendar of its own, and checks that no answer let through
+what could not fit and that every refusal was called for.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from typing import TypeVar
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from domain.errors import Conflict, DomainError
+from ledger.spending import Changed, NewSpend, Outcome, Spent
+from tests.conftest import DatabaseUrls
+from tests.support.books import Books, fresh, open_books
+from tests.support.picks import PICKS, picked
+from tests.support.spends import Call, Tenant, limits, spend
+
+pytestmark = pytest.mark.db
+
+SEED = int(os.environ.get("BURSAR_TEST_SEED", "20260101"))
+CREDITS = 600
+AGENTS = ("a", "b")
+AMOUNTS = st.integers(0, 60)
+#: The clock only goes forward, in steps that end hours and days.
+STEPS = st.sampled_from([timedelta(minutes=1), timedelta(minutes=50), timedelta(hours=13)])
+T = TypeVar("T")
+
+
+@dataclass
+class Reserved:
+    """What the model knows of a spend."""
+
+    spend_id: UUID
+    amount: int
+    windows: list[tuple[str, str, datetime]]
+    expires_at: datetime | None
+    captured: int = 0
+    refunded: int = 0
+    is_open: bool = True
+
+
+@dataclass
+class Model:
+    now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    posted: int = CREDITS
+    owed: int = 0
+    limit: dict[tuple[str, str], int] = field(default_factory=dict)
+    spends: list[Reserved] = field(default_factory=list)
+
+    def windows(self, agent: str) -> list[tuple[str, str, datetime]]:
+        """Windows by the model's own calendar: hours and days of UTC."""
+        hour = self.now.replace(minute=0, second=0, microsecond=0)
+        return [("org", "day", hour.replace(hour=0)), ("org", "hour", hour), (agent, "day", hour.replace(hour=0))]
+
+    def used(self, window: tuple[str, str, datetime]) -> int:
+        return sum((s.amount if s.is_open else s.captured) - s.refunded for s in self.spends if window in s.windows)
+
+    @property
+    def held(self) -> int:
+        return sum(s.amount - s.captured for s in self.spends if s.is_open)
+
+    def room(self, agent: str) -> int:
+        """The most that one more spend may be: by the credits and by every window."""
+        left = [self.limit[who, kind] - self.used((who, kind, start)) for who, kind, start in self.windows(agent)]
+        return min(self.posted - self.held, *left)
+
+    def expire(self) -> None:
+        for each in self.spends:
+            if each.is_open and each.expires_at is not None and each.expires_at <= self.now:
+                each.is_open = False
+
+
+class SpendMachine(RuleBasedStateMachine):
+    books: Books
+    loop: asyncio.AbstractEventLoop
+
+    def wait(self, work: Awaitable[T]) -> T:
+        async def run() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(60)
+
+    @initialize()
+    def open(self) -> None:
+        self.model = Model()
+        self.tenant = self.wait(Tenant.opened(self.books, CREDITS))
+        self.controls: dict[str, UUID] = {}
+        self.wait(self._limit("org", day=500, hour=300))
+        for agent in AGENTS:
+            self.wait(self._limit(agent, day=200))
+
+    async def _limit(self, who: str, **amounts: int) -> None:
+        for window, amount in amounts.items():
+            self.model.limit[who, window] = amount
+        if who in self.controls:
+            await self.tenant.write(self.controls[who], limits(**amounts).columns())
+        else:
+            subject = None if who == "org" else ("agent", who)
+            self.controls[who] = await self.tenant.control(limits(**amounts), subject=subject)
+
+    @rule(who=st.sampled_from(["org", *AGENTS]), amount=st.integers(0, 600))
+    def change_limit(self, who: str, amount: int) -> None:
+        self.wait(self._limit(who, day=amount, **({"hour": amount // 2} if who == "org" else {})))
+
+    @rule(step=STEPS)
+    def pass_time(self, step: timedelta) -> None:
+        self.model.now += step
+        self.wait(self.books.ledger.expire_holds(now=self.model.now))
+        self.model.expire()
+
+    @rule(agent=st.sampled_from(AGENTS), reserves=st.booleans(), amounts=st.lists(AMOUNTS, min_size=1, max_size=7),
+          repeated=st.booleans())  # fmt: skip
+    def spend_at_once(self, agent: str, reserves: bool, amounts: list[int], repeated: bool) -> None:
+        news = [spend(amount or int(reserves), agent_id=agent) for amount in amounts]
+        now = self.model.now
+        calls: list[Call[Spent]] = []
+        for new in news:
+            for _ in range(2 if repeated else 1):
+                calls.append(self._one(new, reserves, now))
+        results = self.wait(self.tenant.at_once(*calls))
+        times = len(calls) // len(news)
+        groups = [results[start : start + times] for start in range(0, len(results), times)]
+        firsts = []
+        for answers in groups:
+            found = [answer for answer in answers if isinstance(answer, Spent)]
+            assert len(found) == times, answers
+            assert len({(answer.outcome, answer.spend_id, answer.available_minor) for answer in found}) == 1
+            assert [answer.replayed for answer in found].count(False) == 1
+            firsts.append(found[0])
+        self._settle_answers(agent, reserves, firsts)
+
+    @rule(agent=st.sampled_from(AGENTS), amounts=st.lists(AMOUNTS, min_size=1, max_size=9))
+    def charge_many(self, agent: str, amounts: list[int]) -> None:
+        news = [spend(amount, agent_id=agent) for amount in amounts]
+        answers = self.wait(self.tenant.spending.charge_many(news, at=self.model.now))
+        # One after the other in the order given, so each answer is known beforehand.
+        for answer in answers:
+            assert (answer.outcome is Outcome.CHARGED) == (answer.amount_minor <= self.model.room(agent))
+            self._settle_answers(agent, False, [answer])
+
+    def _one(self, new: NewSpend, reserves: bool, now: datetime) -> Call[Spent]:
+        if reserves:
+            return lambda client: client.authorize(new, expires_at=now + timedelta(hours=2), at=now)
+        return lambda client: client.charge(new, at=now)
+
+    def _settle_answers(self, agent: str, reserves: bool, answers: list[Spent]) -> None:
+        room = self.model.room(agent)
+        passed = [answer for answer in answers if answer.outcome in (Outcome.CHARGED, Outcome.RESERVED)]
+        total = sum(answer.amount_minor for answer in passed)
+        assert total <= max(room, 0)
+        for answer in answers:
+            if answer not in passed:
+                assert answer.amount_minor > room - total
+        for answer in passed:
+            assert answer.spend_id is not None
+            if reserves:
+                windows = self.model.windows(agent)
+                self.model.spends.append(Reserved(answer.spend_id, answer.amount_minor, windows, answer.expires_at))
+            else:
+                self._charged(agent, answer)
+
+    def _charged(self, agent: str, answer: Spent) -> None:
+        assert answer.spend_id is not None
+        self.model.posted -= answer.amount_minor
+        charged = Reserved(answer.spend_id, answer.amount_minor, self.model.windows(agent), None, answer.amount_minor)
+        charged.is_open = False
+        self.model.spends.append(charged)
+
+    @rule(agent=st.sampled_from(AGENTS), amount=AMOUNTS)
+    def force(self, agent: str, amount: int) -> None:
+        """What has happened is booked whatever the limits, and beyond the credits as a debt."""
+        answer = self.wait(self.tenant.spending.force(spend(amount, agent_id=agent), at=self.model.now))
+        owed = max(0, amount - (self.model.posted - self.model.held))
+        self.model.owed += owed
+        self._charged(agent, answer)
+        self.model.posted += owed
+
+    @rule(pick=PICKS, ends=st.lists(st.tuples(st.sampled_from(["capture", "more", "release", "extend"]), AMOUNTS),
+                                    min_size=1, max_size=4))  # fmt: skip
+    def change_at_once(self, pick: int, ends: list[tuple[str, int]]) -> None:
+        still_open = [s for s in self.model.spends if s.is_open]
+        if not still_open:
+            return
+        known = picked(still_open, pick)
+        now = self.model.now
+        calls = [self._change(known.spend_id, kind, amount, now) for kind, amount in ends]
+        results = self.wait(self.tenant.at_once(*calls))
+        done = [result for result in results if isinstance(result, Changed)]
+        for refusal in results:
+            assert isinstance(refusal, Changed | DomainError)
+        for change in sorted(done, key=lambda change: (change.held_minor == 0, -change.held_minor)):
+            if change.expires_at is not None and change.held_minor:
+                known.expires_at = max(change.expires_at, known.expires_at or change.expires_at)
+            if change.transfer_id is not None:
+                known.captured += change.amount_minor
+                self.model.posted -= change.amount_minor
+            if change.held_minor == 0:
+                assert known.is_open
+                known.is_open = False
+        assert known.captured <= known.amount
+        if not done:
+            assert not all(kind == "release" for kind, _ in ends)
+
+    def _change(self, spend_id: UUID, kind: str, amount: int, now: datetime) -> Call[Changed]:
+        key = fresh("change")
+        if kind == "release":
+            return lambda client: client.release(key=key, spend_id=spend_id, at=now)
+        if kind == "extend":
+            later = now + timedelta(hours=3, minutes=amount)
+            return lambda client: client.extend(key=key, spend_id=spend_id, expires_at=later, at=now)
+        return lambda client: client.settle(
+            key=key, spend_id=spend_id, amount_minor=amount, more=kind == "more", at=now
+        )
+
+    @rule(pick=PICKS, amount=st.integers(1, 60))
+    def refund(self, pick: int, amount: int) -> None:
+        if not self.model.spends:
+            return
+        known = picked(self.model.spends, pick)
+        call = self.tenant.spending.refund(
+            key=fresh("b"), spend_id=known.spend_id, amount_minor=amount, at=self.model.now
+        )
+        if amount > known.captured - known.refunded:
+            with pytest.raises(Conflict):
+                self.wait(call)
+            return
+        self.wait(call)
+        known.refunded += amount
+        repaid = min(amount, self.model.owed)
+        self.model.owed -= repaid
+        self.model.posted += amount - repaid
+
+    @invariant()
+    def balances_and_counters_are_the_models(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        assert self.wait(self.tenant.balance()) == (self.model.posted, self.model.held)
+        for agent in AGENTS:
+            for who, kind, start in self.model.windows(agent):
+                counted = self.wait(self.tenant.counter(self.controls[who], kind, self.model.now))
+                used = counted["held"] + counted["spent"] + counted["forced"] - counted["refunded"]
+                assert used == self.model.used((who, kind, start)), (who, kind, start)
+
+    def teardown(self) -> None:
+        self.wait(self.books.assert_proven())
+
+
+def test_spends_follow_their_model_under_concurrent_clients(fresh_database_urls: DatabaseUrls) -> None:
+    print(f"BURSAR_TEST_SEED={SEED}")
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    stack = AsyncExitStack()
+
+    def run(work: Awaitable[T]) -> T:
+        async def wait() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(wait(), loop).result(60)
+
+    try:
+        books = run(stack.enter_async_context(open_books(fresh_database_urls.platform, clients=6)))
+        run(Tenant.opened(books))
+        machine = type("BoundMachine", (SpendMachine,), {"books": books, "loop": loop})
+        run_state_machine_as_test(
+            seed(SEED)(machine),
+            settings=settings(
+                max_examples=25,
+                stateful_step_count=25,
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        run(stack.aclose())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()

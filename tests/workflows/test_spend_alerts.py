@@ -1,0 +1,35 @@
+"""The schedule that raises alerts about what is spent."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.spend_alerts import SpendAlertActivities
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from worker import SCHEDULES
+from workflows.spend_alerts import SpendAlertsWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_a_run_raises_what_is_due_and_ends(fresh_database_urls: Any, timeskip_env: WorkflowEnvironment) -> None:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    client = with_plugin(timeskip_env.client)
+    work = SpendAlertActivities(database)
+    async with Worker(client, task_queue=queue, workflows=[SpendAlertsWorkflow], activities=[work.raise_spend_alerts]):
+        handle = await client.start_workflow(SpendAlertsWorkflow.run, id=new_id("alerts"), task_queue=queue)
+        assert (await handle.result()).count == 0
+        await replay_and_keep(await handle.fetch_history(), "spend_alerts")
+    await database.close()
+
+
+def test_alerts_are_raised_every_minute() -> None:
+    (job,) = [job for job in SCHEDULES if job.id == "spend-alerts"]
+    assert job.workflow == "spend-alerts"
+    assert [interval.every for interval in job.spec.intervals] == [timedelta(minutes=1)]
