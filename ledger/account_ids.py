@@ -22,9 +22,9 @@ FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()
 """
 _OPEN = """
 SELECT o.account_id, o.settled
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[]) WITH ORDINALITY
-    AS a (path, asset, org_id, kind, floor, stripes, ord),
-    LATERAL ledger.open_account(a.path, a.asset, a.org_id, a.kind, a.floor, a.stripes) o
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::smallint[], $7::boolean[],
+    $8::boolean[]) WITH ORDINALITY AS a (path, asset, org_id, kind, floor, stripes, lots, lots_lapse, ord),
+    LATERAL ledger.open_account(a.path, a.asset, a.org_id, a.kind, a.floor, a.stripes, a.lots, a.lots_lapse) o
 ORDER BY a.ord
 """
 
@@ -76,6 +76,8 @@ class AccountIds:
             [account.kind.value for account in accounts],
             [account.minimum_balance_minor for account in accounts],
             [account.stripes for account in accounts],
+            [account.lots for account in accounts],
+            [account.lots_lapse for account in accounts],
         )
         opened = {key: int(row["account_id"]) for key, row in zip(keys, rows, strict=True)}
         # An account that this transaction opened is remembered only once somebody finds it committed: the

@@ -2,7 +2,8 @@
 
 The functions' own SQLSTATEs: BU001 insufficient funds, BU002 key used for something else, BU003 hold ended,
 BU004 invalid, BU005 hold expired, BU006 no such hold, BU007 entries that do not balance, BU008 change of what is
-immutable, BU009 no such account. BU007 and BU008 are defects, so they are not translated.
+immutable, BU009 no such account, BU010 no such spend, BU011 less is left of a spend to be refunded, BU012 credits
+that arrive without the terms of a lot. BU007 and BU008 are defects, so they are not translated.
 """
 
 import json
@@ -33,7 +34,11 @@ def _refusal(error: asyncpg.PostgresError, org_id: str | None) -> DomainError | 
             return Conflict("The hold has expired.", code="ledger.hold_expired")
         case "BU006":
             return NotFound("There is no such hold.")
-        case "BU004":
+        case "BU010":
+            return NotFound("There is no such spend.")
+        case "BU011":
+            return Conflict("Less than this is left of the spend to be refunded.", code="spend.refunded")
+        case "BU004" | "BU012":
             return Invalid(f"The books refused it: {error.args[0]}.")
         case "22003":
             return Invalid("The amount is too large for the account.")

@@ -17,24 +17,26 @@ import asyncpg
 
 from domain.accounts import Account
 from domain.errors import Invalid
+from domain.lots import LotTerms
 from ledger.account_ids import AccountIds
 from ledger.errors import translated
 
 #: The most transfers that one `post_batch` takes; beyond it a batch holds its locks for too long.
 MAX_BATCH = 10_000
 
-_POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_POST_COMPOUND = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-_POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_POST = "SELECT ledger.post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+_POST_COMPOUND = "SELECT ledger.post_legs($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+_POST_BATCH = "SELECT * FROM ledger.post_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _LOCK = """
 SELECT ledger.lock_balances($1::bigint[] || ARRAY(
     SELECT a.id FROM ledger.accounts a JOIN unnest($2::text[], $3::text[]) AS n (path, asset) USING (path, asset)
 ))
 """
 _HOLD = "SELECT ledger.hold($1, $2, $3, $4, $5, $6, $7)"
-_CAPTURE = "SELECT ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_CAPTURE = "SELECT ledger.capture_hold($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _VOID = "SELECT ledger.void_hold($1, $2, $3)"
 _EXPIRE = "SELECT ledger.expire_holds($1, $2)"
+_EXPIRE_LOTS = "SELECT ledger.expire_lots($1, $2)"
 _BALANCE = """
 SELECT coalesce(sum(b.posted), 0)::bigint AS posted, coalesce(sum(b.pending_out), 0)::bigint AS pending_out,
     coalesce(sum(b.version), 0)::bigint AS version
@@ -46,6 +48,16 @@ SELECT coalesce(sum(b.posted), 0)::bigint AS posted, coalesce(sum(b.pending_out)
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (path, asset, number)
 LEFT JOIN ledger.accounts a USING (path, asset) LEFT JOIN ledger.balances b ON b.account_id = a.id
 GROUP BY n.number ORDER BY n.number
+"""
+_AVAILABLE = """
+SELECT coalesce(sum(b.posted - b.pending_out), 0)::bigint
+    - coalesce(sum(ledger.due_credits(b.account_id, $3)) FILTER (WHERE b.lots), 0)::bigint
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (path, asset, number)
+LEFT JOIN ledger.accounts a USING (path, asset) LEFT JOIN ledger.balances b ON b.account_id = a.id
+GROUP BY n.number ORDER BY n.number
+"""
+_GRANTED = """
+SELECT coalesce((SELECT ledger.granted_part(a.id, $3, $4) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2), 0)
 """
 _BALANCE_AS_OF = """
 SELECT coalesce((SELECT ledger.balance_as_of(a.id, $3) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2), 0)
@@ -79,6 +91,7 @@ class Posting:
     source: Account
     destination: Account
     amount_minor: int
+    lots: LotTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,7 @@ class NewTransfer:
     destination: Account
     amount_minor: int
     reference: str | None = None
+    lots: LotTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,7 @@ class Balance:
 
     @property
     def available_minor(self) -> int:
-        """What can be spent: posted less what holds set aside."""
+        """What no hold sets aside. Lots of it may be due: see `Ledger.available`."""
         return self.posted_minor - self.pending_minor
 
 
@@ -136,8 +150,12 @@ class Ledger:
         reference: str | None = None,
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
+        lots: LotTerms | None = None,
     ) -> Posted:
-        """Move one amount from one account to another, once per key."""
+        """Move one amount from one account to another, once per key.
+
+        To an account with lots from one without, `lots` must say which lot the credits are.
+        """
         with self._call(org_id):
             source_id, destination_id = await self._ids.of(source, destination)
             row = await self._connection.fetchval(
@@ -151,6 +169,7 @@ class Ledger:
                 effective_at,
                 org_id,
                 _json(metadata),
+                _terms(lots),
             )
         return Posted(*_one(row))
 
@@ -180,6 +199,7 @@ class Ledger:
                 effective_at,
                 org_id,
                 _json(metadata),
+                _all_terms([posting.lots for posting in postings]),
             )
         return Posted(*_one(row))
 
@@ -211,6 +231,7 @@ class Ledger:
                 effective_at,
                 org_id,
                 _json(metadata),
+                _all_terms([transfer.lots for transfer in transfers]),
             )
         return [Posted(*row) for row in rows]
 
@@ -258,6 +279,7 @@ class Ledger:
         reference: str | None = None,
         org_id: str | None = None,
         metadata: Mapping[str, object] | None = None,
+        lots: LotTerms | None = None,
     ) -> Posted:
         """Post up to the held amount to the destination and release the rest; once, and not after the hold expired."""
         with self._call():
@@ -273,6 +295,7 @@ class Ledger:
                 reference,
                 org_id,
                 _json(metadata),
+                _terms(lots),
             )
         return Posted(*_one(row))
 
@@ -285,6 +308,22 @@ class Ledger:
         """Release holds that expired at or before `now`, up to the limit, and return how many there were."""
         with self._call():
             return int(await self._connection.fetchval(_EXPIRE, now, limit))
+
+    async def expire_lots(self, *, now: datetime, limit: int = 1000) -> int:
+        """Book the expiry of lots that were due at `now`, up to the limit, and return how many there were."""
+        with self._call():
+            return int(await self._connection.fetchval(_EXPIRE_LOTS, now, limit))
+
+    async def available(self, accounts: Sequence[Account], at: datetime) -> list[int]:
+        """Read what can be taken from each of the accounts: neither held nor, at that time, due; opens none."""
+        with self._call():
+            rows = await self._connection.fetch(_AVAILABLE, [a.path for a in accounts], [a.asset for a in accounts], at)
+        return [row[0] for row in rows]
+
+    async def granted_part(self, account: Account, amount_minor: int, at: datetime) -> int:
+        """Read how much of the next `amount_minor` credits that leave the account nobody paid for."""
+        with self._call():
+            return int(await self._connection.fetchval(_GRANTED, account.path, account.asset, amount_minor, at))
 
     async def balance(self, account: Account) -> Balance:
         """Read what the account holds now; does not open it."""
@@ -314,6 +353,16 @@ class Ledger:
 def _one(row: asyncpg.Record | None) -> Any:
     assert row is not None
     return row
+
+
+def _terms(lots: LotTerms | None) -> str | None:
+    return None if lots is None else json.dumps(lots.document())
+
+
+def _all_terms(lots: Sequence[LotTerms | None]) -> str | None:
+    if not any(lots):
+        return None
+    return json.dumps([None if terms is None else terms.document() for terms in lots])
 
 
 def _json(value: Mapping[str, object] | None) -> str | None:

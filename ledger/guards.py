@@ -17,7 +17,7 @@ KINDS = {
     "trigger": "every trigger of the books is there and switched on",
     "function": "every function of the books is the one of this release",
     "policy": "row-level security is on, with the policies of this release and no others",
-    "grant": "nobody but the owner writes the books, and tenants call nothing that moves money",
+    "grant": "nobody but the owner writes the books, and tenants can only spend their own credits",
     "setting": "sessions of the login roles begin with the server's own names and tenancy",
 }
 

@@ -2,8 +2,8 @@
 
 Rows of `transfers` and `entries` are immutable, rows of `holds` change once, rows of `accounts` change in their floor
 only; triggers hold that against everybody. Amounts are integers in minor units and signed from the account's side:
-positive is into the account. The places for lots and spend limits, which the credits area brings, are tables beside
-these that its own function writes in the same transaction as the posting.
+positive is into the account. Lots, which each posting moves along, are in `models/ledger_lot.py`; spends, which are
+checked and counted in the transaction of their posting, in `models/spend.py`.
 """
 
 import uuid
@@ -56,6 +56,9 @@ class LedgerAccount(Base):
     kind: Mapped[str]
     floor: Mapped[int | None]
     stripes: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    #: Whether it carries lots, see `models.ledger_lot`, and whether those that are due are not spent any more.
+    lots: Mapped[bool] = mapped_column(server_default=text("false"))
+    lots_lapse: Mapped[bool] = mapped_column(server_default=text("false"))
     #: The transaction that opened it: whoever sees the row from another one knows that it is committed.
     opened_in: Mapped[int] = mapped_column(server_default=text("pg_current_xact_id()::text::bigint"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
@@ -81,6 +84,8 @@ class LedgerBalance(Base):
     asset: Mapped[str]
     #: The account's, so that a posting writes it to its entries without reading the account.
     org_id: Mapped[str | None]
+    #: The account's as well: a posting sees in the row that it changes whether there are lots to move.
+    lots: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class LedgerTransfer(Base):

@@ -8,7 +8,8 @@ from domain import accounts
 from domain.access import Actor
 from domain.credits import GrantSource
 from domain.errors import Invalid
-from domain.ids import grant_key
+from domain.ids import grant_key, signup_command_id, uuid_of
+from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
 from ledger.gateway import Ledger
 from models.credit_lot import CreditLot
@@ -23,6 +24,7 @@ _FUNDED_BY = {
     GrantSource.PROMOTION: "promotions",
     GrantSource.REWARD: "promotions",
     GrantSource.ADJUSTMENT: "credit_issuance",
+    GrantSource.SIGNUP: "promotions",
 }
 
 
@@ -71,9 +73,29 @@ async def grant(
         effective_at=now,
         org_id=lot.org_id,
         metadata={"source": lot.source},
+        lots=LotTerms(source=LotSource(lot.source), expires_at=lot.expires_at, lot_id=uuid_of(lot.id)),
     )
     lot.transfer_id = posted.transfer_id
     made = await credit_lot.add(session, lot)
     details = {"amount": format_amount(made.amount_minor, CREDIT), "source": made.source}
     await audit.record(session, actor, "credits.grant", made.id, details, made.org_id)
     return made
+
+
+async def grant_signup_bonus(
+    session: AsyncSession, actor: Actor, *, org_id: str, amount_minor: int, now: datetime
+) -> None:
+    """Grant a new organization its bonus, once, in the transaction that creates it; an amount of zero grants none."""
+    if amount_minor == 0:
+        return
+    await grant(
+        session,
+        actor,
+        org_id=org_id,
+        amount_minor=amount_minor,
+        source=GrantSource.SIGNUP,
+        expires_at=None,
+        note=None,
+        command_id=signup_command_id(org_id),
+        now=now,
+    )

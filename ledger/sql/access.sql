@@ -46,8 +46,7 @@ GRANT EXECUTE ON FUNCTION
     ledger.hold, ledger.capture_hold, ledger.void_hold, ledger.expire_holds, ledger.balance_as_of, ledger.bucket_of
 TO bursar_platform;
 GRANT EXECUTE ON FUNCTION ledger.balance_as_of TO bursar_api;
--- A tenant moves no money by itself yet. The credits area adds one function for it, `ledger.charge`, which takes the
--- organization from bursar_org(), checks its spend limits, picks its lots and posts, and is granted to bursar_api here.
+-- A tenant spends its own credits by the functions of `spend_tenants.sql`, and moves no other money by itself.
 
 REVOKE EXECUTE ON FUNCTION public.tenant_balance, public.bursar_org FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.bursar_org TO bursar_api, bursar_platform;

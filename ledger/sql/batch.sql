@@ -15,19 +15,26 @@ $$;
 
 -- Writes the legs of transfers that were just inserted, in the order of the arrays, and moves their balances. Leg i
 -- of transfer p_transfers[i] moves p_amounts[i] from p_sources[i] to p_destinations[i]. A floor holds after every leg,
--- not only at the end, so a batch is refused exactly when one of its parts would have been refused by itself.
+-- not only at the end, so a batch is refused exactly when one of its parts would have been refused by itself. p_lots has
+-- the terms of each leg, or of all. With p_hold the lots are those that the hold had pinned.
+DROP FUNCTION IF EXISTS ledger.write_legs(uuid[], bigint[], bigint[], bigint[], timestamptz);
 CREATE OR REPLACE FUNCTION ledger.write_legs(
-    p_transfers uuid[], p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_effective_at timestamptz
+    p_transfers uuid[], p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_effective_at timestamptz,
+    p_lots jsonb DEFAULT NULL, p_hold uuid DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql
 AS $$
+DECLARE
+    broken boolean;
+    carries boolean;
 BEGIN
-    IF EXISTS (
-        SELECT FROM unnest(p_sources, p_destinations, p_amounts) AS l (source, destination, amount)
-        LEFT JOIN ledger.accounts s ON s.id = l.source
-        LEFT JOIN ledger.accounts d ON d.id = l.destination
-        WHERE (l.amount > 0 AND l.source <> l.destination AND s.asset = d.asset) IS NOT TRUE
-    ) THEN
+    SELECT bool_or((l.amount > 0 AND l.source <> l.destination AND s.asset = d.asset) IS NOT TRUE),
+        bool_or(s.lots OR d.lots)
+    INTO broken, carries
+    FROM unnest(p_sources, p_destinations, p_amounts) AS l (source, destination, amount)
+    LEFT JOIN ledger.accounts s ON s.id = l.source
+    LEFT JOIN ledger.accounts d ON d.id = l.destination;
+    IF broken THEN
         RAISE EXCEPTION 'a transfer moves a positive amount between two accounts of one asset'
             USING ERRCODE = 'BU004';
     END IF;
@@ -63,13 +70,20 @@ BEGIN
         FROM written w GROUP BY w.account_id, w.stripe
     ) n
     WHERE b.account_id = n.account_id AND b.stripe = n.stripe;
+    IF carries THEN
+        PERFORM ledger.move_leg_lots(
+            p_transfers, p_sources, p_destinations, p_amounts, p_effective_at, p_lots, p_hold
+        );
+    END IF;
 END
 $$;
 
--- Posts one transfer of several legs: all of them or none. Errors as `ledger.post`.
+-- Posts one transfer of several legs: all of them or none. p_lots is an array with the terms of each leg, or null. Errors
+-- as `ledger.post`.
+DROP FUNCTION IF EXISTS ledger.post_legs(text, text, bigint[], bigint[], bigint[], text, timestamptz, text, jsonb);
 CREATE OR REPLACE FUNCTION ledger.post_legs(
     p_key text, p_kind text, p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_reference text,
-    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL,
+    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
     OUT transfer_id uuid, OUT replayed boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -97,16 +111,21 @@ BEGIN
         RETURN;
     END IF;
     PERFORM ledger.write_legs(
-        array_fill(transfer_id, ARRAY[cardinality(p_sources)]), p_sources, p_destinations, p_amounts, p_effective_at
+        array_fill(transfer_id, ARRAY[cardinality(p_sources)]), p_sources, p_destinations, p_amounts, p_effective_at,
+        p_lots
     );
 END
 $$;
 
 -- Posts many transfers of one kind: all of them or none, each under its own key, in the order given. A key that was
--- posted before, here or earlier, is replayed. Answers one row for each key, in the order given.
+-- posted before, here or earlier, is replayed. Answers one row for each key, in the order given. p_lots is an array with the
+-- terms of each transfer, or one object with those of all.
+DROP FUNCTION IF EXISTS ledger.post_batch(
+    text[], text, bigint[], bigint[], bigint[], text[], timestamptz, text, jsonb
+);
 CREATE OR REPLACE FUNCTION ledger.post_batch(
     p_keys text[], p_kind text, p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_references text[],
-    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL
+    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL
 ) RETURNS TABLE (transfer_id uuid, replayed boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -138,14 +157,15 @@ BEGIN
     FROM unnest(ids) WITH ORDINALITY AS i (id, ord) JOIN written w ON w.id = i.id;
 
     IF cardinality(fresh) = size THEN
-        PERFORM ledger.write_legs(ids, p_sources, p_destinations, p_amounts, p_effective_at);
+        PERFORM ledger.write_legs(ids, p_sources, p_destinations, p_amounts, p_effective_at, p_lots);
         RETURN QUERY SELECT i.id, false FROM unnest(ids) WITH ORDINALITY AS i (id, ord) ORDER BY i.ord;
         RETURN;
     END IF;
     IF fresh IS NOT NULL THEN
         PERFORM ledger.write_legs(
             array_agg(ids[f] ORDER BY f), array_agg(p_sources[f] ORDER BY f), array_agg(p_destinations[f] ORDER BY f),
-            array_agg(p_amounts[f] ORDER BY f), p_effective_at
+            array_agg(p_amounts[f] ORDER BY f), p_effective_at,
+            CASE jsonb_typeof(p_lots) WHEN 'array' THEN jsonb_agg(p_lots -> (f - 1) ORDER BY f) ELSE p_lots END
         ) FROM unnest(fresh) AS f;
     END IF;
     RETURN QUERY

@@ -44,9 +44,9 @@ FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.entries
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE OR REPLACE TRIGGER immutable
-BEFORE UPDATE OF id, path, asset, org_id, kind, stripes, opened_in, created_at OR DELETE OR TRUNCATE ON ledger.accounts
+BEFORE UPDATE OF id, path, asset, org_id, kind, stripes, lots, lots_lapse, opened_in, created_at OR DELETE OR TRUNCATE ON ledger.accounts
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF account_id, stripe, asset, org_id OR DELETE OR TRUNCATE ON ledger.balances
+CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OF account_id, stripe, asset, org_id, lots OR DELETE OR TRUNCATE ON ledger.balances
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE OR REPLACE TRIGGER immutable
 BEFORE UPDATE OF id, account_id, amount, held_at, expires_at, recorded_at, idempotency_key, request_hash, reference,

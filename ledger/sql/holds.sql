@@ -1,17 +1,19 @@
 -- Two-phase movements: a hold is pending, then posted, voided or expired, once.
 
 -- Sets an amount aside, and answers what became of the hold since when its key is replayed. BU001: not available.
--- BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account.
+-- BU002: the key stands for another hold. BU004: breaks a rule. BU009: no such account. p_lots stands with
+-- `ledger.pin_lots`.
 DROP FUNCTION IF EXISTS ledger.hold(text, bigint, bigint, timestamptz, text, timestamptz, jsonb);
-CREATE FUNCTION ledger.hold(
+CREATE OR REPLACE FUNCTION ledger.hold(
     p_key text, p_account bigint, p_amount bigint, p_expires_at timestamptz, p_reference text, p_held_at timestamptz,
-    p_metadata jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean, OUT status text
+    p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL, OUT hold_id uuid, OUT replayed boolean, OUT status text
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     hash bytea := ledger.request_hash('hold', p_account::text || ':' || p_amount::text, p_reference);
     known_hash bytea;
+    carries boolean;
 BEGIN
     IF (p_amount > 0 AND p_expires_at > p_held_at AND p_account & 255 = 0) IS NOT TRUE THEN
         RAISE EXCEPTION 'a hold sets aside a positive amount of an unstriped account and expires after it was taken'
@@ -33,18 +35,26 @@ BEGIN
     END IF;
     UPDATE ledger.balances b SET pending_out = b.pending_out + p_amount
     WHERE b.account_id = p_account AND b.stripe = 0
-      AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor);
+      AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
+    RETURNING b.lots INTO carries;
     IF NOT FOUND THEN
         PERFORM ledger.refuse_funds(p_account, p_amount, p_key);
+    END IF;
+    IF carries THEN
+        PERFORM ledger.pin_lots(hold_id, p_account, p_amount, p_held_at, p_lots, p_key);
     END IF;
 END
 $$;
 
 -- Posts up to the held amount to the destination and gives back the rest. BU003: the hold has ended. BU005: it expired
--- at or before p_at, swept or not. BU006: no such hold. BU002, BU004 as `ledger.post`.
+-- at or before p_at, swept or not. BU006: no such hold. BU002, BU004, BU012 and p_lots as `ledger.post`. What is captured
+-- comes from the lots that the hold has pinned, also when they are due since.
+DROP FUNCTION IF EXISTS ledger.capture_hold(
+    text, uuid, bigint, bigint, timestamptz, text, text, text, jsonb
+);
 CREATE OR REPLACE FUNCTION ledger.capture_hold(
     p_key text, p_hold uuid, p_amount bigint, p_destination bigint, p_at timestamptz, p_kind text DEFAULT 'capture',
-    p_reference text DEFAULT NULL, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL,
+    p_reference text DEFAULT NULL, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
     OUT transfer_id uuid, OUT replayed boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -54,6 +64,7 @@ DECLARE
         p_kind, p_hold::text || '>' || p_destination::text || ':' || p_amount::text, p_reference
     );
     held ledger.holds;
+    carries boolean;
 BEGIN
     INSERT INTO ledger.transfers
         (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata, hold_id)
@@ -77,9 +88,13 @@ BEGIN
     -- Both balances are locked in order before the first of them is changed.
     PERFORM ledger.lock_balances(ARRAY[held.account_id, p_destination]);
     UPDATE ledger.balances b SET pending_out = b.pending_out - held.amount
-    WHERE b.account_id = held.account_id AND b.stripe = 0;
+    WHERE b.account_id = held.account_id AND b.stripe = 0
+    RETURNING b.lots INTO carries;
+    IF carries THEN
+        PERFORM ledger.unpin_lots(ARRAY[p_hold]);
+    END IF;
     PERFORM ledger.write_legs(
-        ARRAY[transfer_id], ARRAY[held.account_id], ARRAY[p_destination], ARRAY[p_amount], p_at
+        ARRAY[transfer_id], ARRAY[held.account_id], ARRAY[p_destination], ARRAY[p_amount], p_at, p_lots, p_hold
     );
     UPDATE ledger.holds h
     SET status = 'posted', captured = p_amount, ended_at = p_at, ended_key = p_key, ended_transfer_id = transfer_id
@@ -109,6 +124,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     held ledger.holds;
+    carries boolean;
 BEGIN
     SELECT * INTO held FROM ledger.holds h WHERE h.id = p_hold FOR NO KEY UPDATE;
     replayed := held.status = 'voided' AND held.ended_key = p_key;
@@ -118,7 +134,11 @@ BEGIN
     replayed := false;
     PERFORM ledger.require_pending(held, p_hold);
     UPDATE ledger.balances b SET pending_out = b.pending_out - held.amount
-    WHERE b.account_id = held.account_id AND b.stripe = 0;
+    WHERE b.account_id = held.account_id AND b.stripe = 0
+    RETURNING b.lots INTO carries;
+    IF carries THEN
+        PERFORM ledger.unpin_lots(ARRAY[p_hold]);
+    END IF;
     UPDATE ledger.holds h SET status = 'voided', ended_at = p_at, ended_key = p_key WHERE h.id = p_hold;
 END
 $$;
@@ -131,22 +151,29 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     due uuid[];
+    carries boolean;
 BEGIN
     due := ARRAY(
         SELECT h.id FROM ledger.holds h
         WHERE h.status = 'pending' AND h.expires_at <= p_now
         ORDER BY h.expires_at, h.id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
     );
-    PERFORM FROM ledger.balances b
-    WHERE b.stripe = 0 AND b.account_id IN (SELECT h.account_id FROM ledger.holds h WHERE h.id = ANY (due))
-    ORDER BY b.account_id FOR NO KEY UPDATE;
+    SELECT bool_or(locked.lots) INTO carries FROM (
+        SELECT b.lots FROM ledger.balances b
+        WHERE b.stripe = 0 AND b.account_id IN (SELECT h.account_id FROM ledger.holds h WHERE h.id = ANY (due))
+        ORDER BY b.account_id FOR NO KEY UPDATE
+    ) locked;
     UPDATE ledger.balances b SET pending_out = b.pending_out - n.amount
     FROM (
         SELECT h.account_id, sum(h.amount)::bigint AS amount FROM ledger.holds h WHERE h.id = ANY (due)
         GROUP BY h.account_id
     ) n
     WHERE b.account_id = n.account_id AND b.stripe = 0;
+    IF carries THEN
+        PERFORM ledger.unpin_lots(due);
+    END IF;
     UPDATE ledger.holds h SET status = 'expired', ended_at = h.expires_at WHERE h.id = ANY (due);
+    PERFORM ledger.expire_spends(due);
     RETURN cardinality(due);
 END
 $$;

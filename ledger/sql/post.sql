@@ -28,10 +28,12 @@ END
 $$;
 
 -- Posts one amount from one account to another. BU001: the source's floor forbids it. BU002: the key stands for
--- something else. BU004: the request breaks a rule. BU009: no such account.
+-- something else. BU004: the request breaks a rule. BU009: no such account. What p_lots says of lots, and BU012, stand with
+-- `ledger.move_lots`; it is no part of what the key stands for.
+DROP FUNCTION IF EXISTS ledger.post(text, text, bigint, bigint, bigint, text, timestamptz, text, jsonb);
 CREATE OR REPLACE FUNCTION ledger.post(
     p_key text, p_kind text, p_source bigint, p_destination bigint, p_amount bigint, p_reference text,
-    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL,
+    p_effective_at timestamptz, p_org text DEFAULT NULL, p_metadata jsonb DEFAULT NULL, p_lots jsonb DEFAULT NULL,
     OUT transfer_id uuid, OUT replayed boolean
 )
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -45,11 +47,13 @@ DECLARE
     s_stripe smallint;
     s_asset text;
     s_org text;
+    s_lots boolean;
     d_posted bigint;
     d_version bigint;
     d_stripe smallint;
     d_asset text;
     d_org text;
+    d_lots boolean;
 BEGIN
     INSERT INTO ledger.transfers (idempotency_key, request_hash, kind, reference, org_id, effective_at, metadata)
     VALUES (p_key, hash, p_kind, p_reference, p_org, p_effective_at, p_metadata)
@@ -71,18 +75,22 @@ BEGIN
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO s_posted, s_version, s_stripe, s_asset, s_org;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
+        INTO s_posted, s_version, s_stripe, s_asset, s_org, s_lots;
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO d_posted, d_version, d_stripe, d_asset, d_org;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
+        INTO d_posted, d_version, d_stripe, d_asset, d_org, d_lots;
     ELSE
         UPDATE ledger.balances b SET posted = b.posted + p_amount, version = b.version + 1
         WHERE b.account_id = p_destination AND b.stripe = ledger.stripe_of(p_destination)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO d_posted, d_version, d_stripe, d_asset, d_org;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
+        INTO d_posted, d_version, d_stripe, d_asset, d_org, d_lots;
         UPDATE ledger.balances b SET posted = b.posted - p_amount, version = b.version + 1
         WHERE b.account_id = p_source AND b.stripe = ledger.stripe_of(p_source)
           AND (b.floor IS NULL OR b.posted - b.pending_out - p_amount >= b.floor)
-        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id INTO s_posted, s_version, s_stripe, s_asset, s_org;
+        RETURNING b.posted, b.version, b.stripe, b.asset, b.org_id, b.lots
+        INTO s_posted, s_version, s_stripe, s_asset, s_org, s_lots;
     END IF;
     IF (p_source <> p_destination AND s_asset = d_asset) IS NOT TRUE THEN
         PERFORM ledger.refuse(p_source, p_destination, p_amount, p_key);
@@ -93,6 +101,11 @@ BEGIN
     VALUES
         (p_source, s_version, -p_amount, s_posted, p_effective_at, transfer_id, s_stripe, s_asset, s_org),
         (p_destination, d_version, p_amount, d_posted, p_effective_at, transfer_id, d_stripe, d_asset, d_org);
+    IF s_lots OR d_lots THEN
+        PERFORM ledger.move_lots(
+            transfer_id, 1, p_source, s_lots, p_destination, d_lots, p_amount, p_effective_at, p_lots
+        );
+    END IF;
     replayed := false;
 END
 $$;
@@ -116,15 +129,31 @@ BEGIN
 END
 $$;
 
+-- What of an account's balance is due: neither held nor to be spent any more, until the sweep books its expiry.
+CREATE OR REPLACE FUNCTION ledger.due_credits(p_account bigint, p_at timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN (
+        SELECT coalesce(sum(l.remaining - l.held), 0) FROM ledger.lots l
+        WHERE l.account_id = p_account AND l.is_open AND l.lapses AND l.expires_at <= p_at
+    );
+END
+$$;
+
 -- Always raises BU001; a function, so that a query can refuse in the middle of its rows. The detail is JSON: whose
--- account of what it is, how much was needed and how much is there.
-CREATE OR REPLACE FUNCTION ledger.refuse_funds(p_account bigint, p_amount bigint, p_key text) RETURNS boolean
+-- account of what it is, how much was needed and how much is there; lots that are due at p_at are not.
+DROP FUNCTION IF EXISTS ledger.refuse_funds(bigint, bigint, text);
+CREATE OR REPLACE FUNCTION ledger.refuse_funds(
+    p_account bigint, p_amount bigint, p_key text, p_at timestamptz DEFAULT '-infinity'
+) RETURNS boolean
 LANGUAGE plpgsql
 AS $$
 DECLARE
     lacking jsonb := (
         SELECT pg_catalog.jsonb_build_object('org', a.org_id, 'asset', a.asset, 'needed', p_amount,
-            'available', b.posted - b.pending_out - b.floor, 'key', p_key)
+            'available', b.posted - b.pending_out - b.floor
+                - CASE WHEN b.lots THEN ledger.due_credits(p_account, p_at) ELSE 0 END, 'key', p_key)
         FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id WHERE a.id = p_account
     );
 BEGIN

@@ -9,14 +9,20 @@ from ledger.account_ids import AccountIds
 from ledger.gateway import Ledger
 from runtime.database import Database, driver_connection
 from tests.conftest import DatabaseUrls
-from tests.support.books import ISSUANCE, LATER, NOW, Books, fresh, open_books
+from tests.support.books import ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
 
 async def issue(ledger: Ledger, account, amount_minor: int = 5):
     return await ledger.post(
-        key=fresh("k"), kind="t", source=ISSUANCE, destination=account, amount_minor=amount_minor, effective_at=NOW
+        key=fresh("k"),
+        kind="t",
+        source=ISSUANCE,
+        destination=account,
+        amount_minor=amount_minor,
+        effective_at=NOW,
+        lots=NEW_LOT,
     )
 
 
@@ -111,6 +117,7 @@ async def test_metadata_is_kept_as_json(books: Books, db: Database) -> None:
             destination=account,
             amount_minor=1,
             effective_at=NOW,
+            lots=NEW_LOT,
             metadata={"note": 'a "b"', "step": 3},
         )
     found = await books.connections[0].fetchval(

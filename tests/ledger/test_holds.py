@@ -4,6 +4,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from domain.accounts import org_cash, platform
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds, Invalid, NotFound
 from domain.ids import uuid_of
 from ledger.gateway import Balance, Held
@@ -147,7 +148,15 @@ async def test_captures_into_a_striped_account_from_both_sides_never_deadlock(bo
 @pytest.mark.parametrize("due", [0, 3])
 async def test_sweep_reads_as_little_of_many_holds_as_of_few(fresh_database_urls: DatabaseUrls, due: int) -> None:
     async with open_books(fresh_database_urls.platform, clients=1) as books:
-        account = await books.org(10**9)
+        account = org_cash(fresh("org"), "USD")
+        await books.ledger.post(
+            key=fresh("paid"),
+            kind="test.paid",
+            source=platform("exchange", "USD"),
+            destination=account,
+            amount_minor=10**9,
+            effective_at=NOW,
+        )
         owner = await asyncpg.connect(fresh_database_urls.owner)
         read = []
         for size in (2_000, 40_000):

@@ -11,9 +11,11 @@ import pytest
 from domain.accounts import Account
 from domain.errors import InsufficientFunds
 from ledger.gateway import Ledger, NewTransfer, Posting
+from ledger.spending import Spending
 from tests.conftest import DatabaseUrls
-from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
+from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 from tests.support.locks import stripes_that_are_locked
+from tests.support.spends import spend
 
 pytestmark = pytest.mark.db
 
@@ -24,19 +26,28 @@ Call = Callable[[Ledger], Awaitable[object]]
 
 def post(source: Account, destination: Account, amount_minor: int = 1) -> Call:
     return lambda ledger: ledger.post(
-        key=fresh("k"), kind="t", source=source, destination=destination, amount_minor=amount_minor, effective_at=NOW
+        key=fresh("k"),
+        kind="t",
+        source=source,
+        destination=destination,
+        amount_minor=amount_minor,
+        effective_at=NOW,
+        lots=NEW_LOT,
     )
 
 
 def postings(*moved: tuple[Account, Account]) -> Call:
     return lambda ledger: ledger.post_compound(
-        key=fresh("k"), kind="t", postings=[Posting(*ends, amount_minor=1) for ends in moved], effective_at=NOW
+        key=fresh("k"),
+        kind="t",
+        postings=[Posting(*ends, amount_minor=1, lots=NEW_LOT) for ends in moved],
+        effective_at=NOW,
     )
 
 
 def batch(*moved: tuple[Account, Account]) -> Call:
     return lambda ledger: ledger.post_batch(
-        kind="t", transfers=[NewTransfer(fresh("k"), *ends, 1) for ends in moved], effective_at=NOW
+        kind="t", transfers=[NewTransfer(fresh("k"), *ends, 1, lots=NEW_LOT) for ends in moved], effective_at=NOW
     )
 
 
@@ -60,13 +71,37 @@ async def waits(owner: asyncpg.Connection, client: asyncpg.Connection) -> None:
         continue
 
 
-@pytest.mark.parametrize("name", ["out", "in", "legs", "batch", "capture", "several"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "out",
+        "in",
+        "legs",
+        "batch",
+        "capture",
+        "several",
+        "charge",
+        "charge_many",
+        "reserve",
+        "settle",
+        "force",
+        "refund",
+    ],
+)
 async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
     quiet: tuple[Books, asyncpg.Connection], name: str
 ) -> None:
     books, owner = quiet
     busy, other = await books.org(100), await books.org(100)
     held = await books.ledger.hold(key=fresh("h"), account=busy, amount_minor=5, expires_at=LATER, held_at=NOW)
+
+    spending = Spending(books.connections[0], busy.path.split("/")[1])
+    waiting = Spending(books.connections[1], busy.path.split("/")[1])
+    charged = await spending.charge(spend(1), at=NOW)
+    reserved = await spending.authorize(spend(1), expires_at=LATER, at=NOW)
+    assert charged.spend_id is not None
+    assert reserved.spend_id is not None
+    spent, open_ = charged.spend_id, reserved.spend_id
 
     async def several(ledger: Ledger) -> None:
         async with books.connections[1].transaction():
@@ -83,6 +118,12 @@ async def test_pitfall_33_who_waits_for_an_organization_keeps_no_stripe(
             key=fresh("c"), hold_id=held.hold_id, amount_minor=5, destination=COMMISSION, effective_at=NOW
         ),
         "several": several,
+        "charge": lambda _: waiting.charge(spend(1), at=NOW),
+        "charge_many": lambda _: waiting.charge_many([spend(1), spend(1)], at=NOW),
+        "reserve": lambda _: waiting.authorize(spend(1), expires_at=LATER, at=NOW),
+        "settle": lambda _: waiting.settle(key=fresh("c"), spend_id=open_, amount_minor=1, at=NOW),
+        "force": lambda _: waiting.force(spend(1), at=NOW),
+        "refund": lambda _: waiting.refund(key=fresh("b"), spend_id=spent, at=NOW),
     }
     async with owner.transaction():
         await owner.execute(

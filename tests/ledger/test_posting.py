@@ -16,7 +16,7 @@ from domain.money import allocate
 from ledger.gateway import MAX_BATCH, Balance, NewTransfer, Posting
 from ledger.stripes import use_stripes
 from tests.conftest import DatabaseUrls
-from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
+from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
@@ -140,6 +140,7 @@ async def test_impossible_amount_is_invalid(books: Books, amount_minor: int) -> 
             destination=payer,
             amount_minor=amount_minor,
             effective_at=NOW,
+            lots=NEW_LOT,
         )
     assert (await books.ledger.balance(payer)).posted_minor == 10
 
@@ -160,6 +161,7 @@ async def test_negative_amount_between_empty_accounts_is_invalid(books: Books, a
                 destination=destination,
                 amount_minor=amount_minor,
                 effective_at=NOW,
+                lots=NEW_LOT,
             )
     assert (await books.ledger.balance(first), await books.ledger.balance(second)) == (Balance(0, 0, 2),) * 2
 
@@ -252,13 +254,14 @@ async def test_batch_equals_posting_one_by_one(books: Books, moves: list[tuple[i
                 destination=singles[destination],
                 amount_minor=amount,
                 effective_at=NOW,
+                lots=NEW_LOT,
             )
     except InsufficientFunds:
         refused = True
         await transaction.rollback()
     else:
         await transaction.commit()
-    transfers = [NewTransfer(fresh("k"), batched[s], batched[d], amount) for s, d, amount in moves]
+    transfers = [NewTransfer(fresh("k"), batched[s], batched[d], amount, lots=NEW_LOT) for s, d, amount in moves]
     if refused:
         with pytest.raises(InsufficientFunds):
             await books.ledger.post_batch(kind="t", transfers=transfers, effective_at=NOW)
@@ -366,7 +369,13 @@ async def test_stripes_in_use_can_be_changed_and_the_balance_stays(fresh_databas
         async with open_books(fresh_database_urls.platform, clients=24) as books:
             for client, connection in zip(books.clients, books.connections, strict=True):
                 await client.post(
-                    key=fresh("k"), kind="t", source=ISSUANCE, destination=COMMISSION, amount_minor=10, effective_at=NOW
+                    key=fresh("k"),
+                    kind="t",
+                    source=ISSUANCE,
+                    destination=COMMISSION,
+                    amount_minor=10,
+                    effective_at=NOW,
+                    lots=NEW_LOT,
                 )
                 posted[connection.get_server_pid() % number] += 10
             assert (await books.ledger.balance(COMMISSION)).posted_minor == posted.total()
@@ -389,7 +398,13 @@ async def test_account_opened_by_all_clients_at_once_is_one_account(books: Books
 
         def post(_number: int, account: accounts.Account = account):
             return lambda ledger: ledger.post(
-                key=fresh("k"), kind="t", source=ISSUANCE, destination=account, amount_minor=1, effective_at=NOW
+                key=fresh("k"),
+                kind="t",
+                source=ISSUANCE,
+                destination=account,
+                amount_minor=1,
+                effective_at=NOW,
+                lots=NEW_LOT,
             )
 
         results = await books.at_once(*(post(number) for number in range(8)))
@@ -416,7 +431,13 @@ async def test_opposite_transfers_at_once_never_deadlock(books: Books) -> None:
         source, destination = (left, right) if number % 2 else (right, left)
         if number % 3:
             return lambda ledger: ledger.post(
-                key=fresh("k"), kind="t", source=source, destination=destination, amount_minor=1, effective_at=NOW
+                key=fresh("k"),
+                kind="t",
+                source=source,
+                destination=destination,
+                amount_minor=1,
+                effective_at=NOW,
+                lots=NEW_LOT,
             )
         return lambda ledger: ledger.post_compound(
             key=fresh("k"),

@@ -14,7 +14,7 @@ from ledger.gateway import Ledger, Posting
 from manage import main
 from tests.conftest import DatabaseUrls
 from tests.ledger.damage import assert_found
-from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books
+from tests.support.books import COMMISSION, LATER, NEW_LOT, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
@@ -72,12 +72,12 @@ DAMAGES = {
     ),
     "money from nowhere": (
         f"UPDATE ledger.balances SET posted = posted + 1000 WHERE account_id = {ORG}",
-        {"all balances of an asset", "every balance equals"},
+        {"all balances of an asset", "every balance equals", "the lots of each account"},
     ),
     "money moved by hand": (
         f"UPDATE ledger.balances SET posted = posted + CASE account_id WHEN {ORG} THEN 3 ELSE -3 END"
         f" WHERE account_id IN ({ORG}, {OTHER})",
-        {"every balance equals"},
+        {"every balance equals", "the lots of each account"},
     ),
     "wrong version": (
         f"UPDATE ledger.balances SET version = version + 1 WHERE account_id = {ORG}",
@@ -93,11 +93,11 @@ DAMAGES = {
     ),
     "reservation without a hold": (
         f"UPDATE ledger.balances SET pending_out = pending_out + 1 WHERE account_id = {ORG}",
-        {"reserved money"},
+        {"reserved money", "the lots of each account"},
     ),
     "hold without a reservation": (
         "UPDATE ledger.holds SET amount = amount + 1 WHERE status = 'pending'",
-        {"reserved money"},
+        {"reserved money", "every hold has pinned lots"},
     ),
     "capture of another amount": (
         "UPDATE ledger.holds SET captured = captured + 1 WHERE status = 'posted'",
@@ -115,6 +115,7 @@ DAMAGES = {
             "every balance equals",
             "every account has its stripes",
             "every constraint of the books",
+            "the lots of each account",
         },
     ),
     "floor lifted": (
@@ -128,11 +129,11 @@ DAMAGES = {
     ),
     "transfer of an escrow erased, its balances set back": (
         ERASE.format(named_by="escrow_events"),
-        {"every transfer in the timeline", "each escrow's"},
+        {"every transfer in the timeline", "each escrow's", "the lots of each account"},
     ),
     "transfer of a lot erased, its balances set back": (
         ERASE.format(named_by="credit_lots"),
-        {"every credit lot"},
+        {"every credit lot", "the lots of each account"},
     ),
     "timeline that names no transfer": (
         "UPDATE public.escrow_events SET transfer_id = uuidv7()",
@@ -410,7 +411,13 @@ async def test_no_snapshot_reads_more_than_a_slice_and_all_of_them_read_everythi
     for number in range(60):
         source, destination = (busy, other) if number % 2 else (other, busy)
         await small_books.ledger.post(
-            key=fresh("k"), kind="t", source=source, destination=destination, amount_minor=1, effective_at=NOW
+            key=fresh("k"),
+            kind="t",
+            source=source,
+            destination=destination,
+            amount_minor=1,
+            effective_at=NOW,
+            lots=NEW_LOT,
         )
     connection, snapshots = small_books.connections[0], list[str]()
     connection.add_query_logger(lambda query: snapshots.append(query.query))
@@ -438,7 +445,7 @@ async def test_books_are_right_while_they_are_written(small_books: Books, fresh_
                     postings=[
                         Posting(source, destination, 1),
                         Posting(destination, COMMISSION, 1),
-                        Posting(COMMISSION, source, 1),
+                        Posting(COMMISSION, source, 1, NEW_LOT),
                     ],
                     effective_at=NOW,
                 )

@@ -1,0 +1,27 @@
+"""Books the expiry of credits whose time is over."""
+
+from temporalio import activity
+
+from contracts.lots import ExpiredLots, ExpireLots
+from ledger.gateway import Ledger
+from runtime.database import Database, driver_connection
+
+
+class LotActivities:
+    """The sweep's effect on the books."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role sees every tenant's lots."""
+        self._database = database
+
+    @activity.defn
+    async def expire_lots(self, message: ExpireLots) -> ExpiredLots:
+        """Book what is left of lots that are due, as far as no hold has it.
+
+        Effect: one transfer `credit.expired` for each account, to the platform's breakage.
+        Idempotent by: what is left of the lots; what was booked is not left.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            count = await Ledger(await driver_connection(session)).expire_lots(now=message.now, limit=message.limit)
+        return ExpiredLots(count=count)

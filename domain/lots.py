@@ -1,0 +1,74 @@
+"""What is said of credits that arrive, and of which credits leave: the terms of lots.
+
+Credits are kept in lots on accounts with `lots`: each has a source, an expiry and what was paid for it. Credits that
+move from one such account to another take their lots along. Those that come from elsewhere open one, or come back.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class LotSource(StrEnum):
+    """Where the credits of a lot came from."""
+
+    PURCHASE = "purchase"
+    PROMOTION = "promotion"
+    SIGNUP = "signup"
+    SUBSCRIPTION = "subscription"
+    REWARD = "reward"
+    REFUND = "refund"
+    ADJUSTMENT = "adjustment"
+    DEBT = "debt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotTerms:
+    """What one movement of credits says of its lots. Empty terms take lots in their order, and bring none.
+
+    Attributes:
+        source: of the lot that opens with credits that come from an account without lots.
+        expires_at: when that lot ends.
+        paid_minor: what was paid for it, in `paid_asset`; 0 for what was granted.
+        payment_id: the payment that brought it.
+        lot_id: its id, where the caller names it.
+        priority: lots of a lower one are spent first.
+        returns: the transfer whose credits come back with the terms that they had. With a `source` too, what is more
+            than it took opens a lot.
+        first: the payment whose lots are taken before all others.
+        only: `paid` or `granted`, to take no others.
+        is_reversal: what leaves for good was taken back, and not used.
+        renew_days: lots that would end sooner get so many days, once, and never more than they had at first.
+    """
+
+    source: LotSource | None = None
+    expires_at: datetime | None = None
+    paid_minor: int = 0
+    paid_asset: str | None = None
+    payment_id: str | None = None
+    lot_id: UUID | None = None
+    priority: int = 0
+    returns: UUID | None = None
+    first: str | None = None
+    only: str | None = None
+    is_reversal: bool = False
+    renew_days: int | None = None
+
+    def document(self) -> dict[str, object]:
+        """Write the terms as the books read them."""
+        named: dict[str, object] = {
+            "source": self.source and self.source.value,
+            "expires_at": self.expires_at and self.expires_at.isoformat(),
+            "paid": self.paid_minor or None,
+            "paid_asset": self.paid_asset,
+            "payment_id": self.payment_id,
+            "id": self.lot_id and str(self.lot_id),
+            "priority": self.priority or None,
+            "returns": self.returns and str(self.returns),
+            "first": self.first,
+            "only": self.only,
+            "outcome": "reversed" if self.is_reversal else None,
+            "renew_days": self.renew_days,
+        }
+        return {name: value for name, value in named.items() if value is not None}

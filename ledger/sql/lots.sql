@@ -1,0 +1,363 @@
+-- Lots follow credits: which credits an account has, what was paid for them and when they end. Run by migration 0014.
+--
+-- An account that carries lots is changed by whoever has locked its balance, and its lots are changed by nobody else, so
+-- nothing here locks a lot. At every commit the lots of an account add up to what is posted on it, and what is held of
+-- them to what its holds set aside.
+
+-- What leaves with the last of p_gone credits of a lot: costs are cumulative, so the parts add up to what was paid.
+CREATE OR REPLACE FUNCTION ledger.slice_cost(p_paid bigint, p_costed bigint, p_amount bigint, p_gone bigint)
+RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_paid = 0 THEN 0 WHEN p_gone = p_amount THEN p_paid - p_costed
+    ELSE greatest(0, div(p_paid::numeric * p_gone, p_amount)::bigint - p_costed) END;
+
+-- Opens a lot, and answers its id.
+CREATE OR REPLACE FUNCTION ledger.open_lot(
+    p_account bigint, p_amount bigint, p_paid bigint, p_transfer uuid, p_at timestamptz, p_terms jsonb,
+    p_expires_at timestamptz, p_root uuid DEFAULT NULL, p_parent uuid DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    new_id uuid := coalesce((p_terms ->> 'id')::uuid, uuidv7());
+BEGIN
+    INSERT INTO ledger.lots (id, account_id, org_id, source, priority, opened_at, expires_at, lapses, amount, remaining,
+        paid, paid_asset, payment_id, root_id, parent_id, transfer_id)
+    SELECT new_id, a.id, a.org_id, p_terms ->> 'source', coalesce((p_terms ->> 'priority')::smallint, 0), p_at,
+        p_expires_at, a.lots_lapse, p_amount, p_amount, p_paid, p_terms ->> 'paid_asset', p_terms ->> 'payment_id',
+        coalesce(p_root, new_id), p_parent, p_transfer
+    FROM ledger.accounts a WHERE a.id = p_account;
+    RETURN new_id;
+END
+$$;
+
+-- Brings a slice of a lot to another account, and answers the lot that has it now. It goes back into the lot that it
+-- came from where that lies on this account, and else opens a lot of the same terms. With p_renew_days a slice that
+-- would end sooner gets so many days, once, and never more than it was given at first.
+CREATE OR REPLACE FUNCTION ledger.arrive(
+    p_lot ledger.lots, p_amount bigint, p_cost bigint, p_account bigint, p_transfer uuid, p_at timestamptz,
+    p_renew_days integer
+) RETURNS uuid
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    known_id uuid;
+    renewed_until timestamptz;
+    terms jsonb := jsonb_build_object('source', p_lot.source, 'priority', p_lot.priority,
+        'paid_asset', p_lot.paid_asset, 'payment_id', p_lot.payment_id);
+BEGIN
+    IF p_renew_days IS NOT NULL AND p_lot.expires_at IS NOT NULL THEN
+        SELECT p_at + least(make_interval(days => p_renew_days), r.expires_at - r.opened_at) INTO renewed_until
+        FROM ledger.lots r WHERE r.id = p_lot.root_id AND r.expires_at = p_lot.expires_at;
+        IF renewed_until > p_lot.expires_at THEN
+            RETURN ledger.open_lot(p_account, p_amount, p_cost, p_transfer, p_at, terms || '{"source": "refund"}',
+                renewed_until, p_lot.root_id, p_lot.id);
+        END IF;
+    END IF;
+    -- What there is no room for, because it came back in another way before, opens a lot as well, and so does what was
+    -- renewed meanwhile.
+    UPDATE ledger.lots l SET remaining = l.remaining + p_amount, costed = l.costed - p_cost, is_open = true
+    WHERE l.id = (
+        SELECT o.id FROM ledger.lots o
+        WHERE o.id IN (p_lot.parent_id, p_lot.root_id) AND o.account_id = p_account
+          AND o.amount - o.remaining >= p_amount AND o.costed >= p_cost
+          AND o.expires_at IS NOT DISTINCT FROM p_lot.expires_at
+        ORDER BY o.id = p_lot.parent_id DESC LIMIT 1
+    )
+    RETURNING l.id INTO known_id;
+    IF FOUND THEN
+        RETURN known_id;
+    END IF;
+    RETURN ledger.open_lot(p_account, p_amount, p_cost, p_transfer, p_at, terms, p_lot.expires_at, p_lot.root_id,
+        p_lot.id);
+END
+$$;
+
+-- Lots for credits that come from an account without any: those of the transfer that they return, the last of them
+-- first, and for the rest a new one of the terms. BU012: neither is named, or not so much can come back.
+CREATE OR REPLACE FUNCTION ledger.bring_lots(
+    p_transfer uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_terms jsonb
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    missing bigint := p_amount;
+    part bigint;
+    worth bigint;
+    used record;
+    origins uuid[] := CASE jsonb_typeof(p_terms -> 'returns')
+        WHEN 'array' THEN ARRAY(SELECT t::uuid FROM jsonb_array_elements_text(p_terms -> 'returns') t)
+        WHEN 'string' THEN ARRAY[(p_terms ->> 'returns')::uuid] END;
+BEGIN
+    IF cardinality(origins) > 0 THEN
+        FOR used IN
+            SELECT u.transfer_id, u.leg, u.amount, u.cost, u.returned, u.cost_returned, u.passed, u.cost_passed, l AS lot,
+                l.account_id = p_account AS is_here
+            FROM ledger.lot_uses u JOIN ledger.lots l ON l.id = u.lot_id
+            WHERE u.transfer_id = ANY (origins) AND u.to_lot IS NULL
+              AND u.amount > CASE WHEN l.account_id = p_account THEN u.returned ELSE u.passed END
+            ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
+        LOOP
+            IF used.is_here THEN
+                part := least(missing, used.amount - used.returned);
+                worth := ledger.slice_cost(used.cost, used.cost_returned, used.amount, used.returned + part);
+                UPDATE ledger.lot_uses u SET returned = u.returned + part, cost_returned = u.cost_returned + worth
+                WHERE u.transfer_id = used.transfer_id AND u.leg = used.leg AND u.lot_id = (used.lot).id;
+                UPDATE ledger.lots l SET remaining = l.remaining + part, costed = l.costed - worth, is_open = true
+                WHERE l.id = (used.lot).id;
+            ELSE
+                part := least(missing, used.amount - used.passed);
+                worth := ledger.slice_cost(used.cost, used.cost_passed, used.amount, used.passed + part);
+                UPDATE ledger.lot_uses u SET passed = u.passed + part, cost_passed = u.cost_passed + worth
+                WHERE u.transfer_id = used.transfer_id AND u.leg = used.leg AND u.lot_id = (used.lot).id;
+                PERFORM ledger.open_lot(p_account, part, worth, p_transfer, p_at,
+                    jsonb_build_object('source', (used.lot).source, 'priority', (used.lot).priority,
+                        'paid_asset', (used.lot).paid_asset, 'payment_id', (used.lot).payment_id),
+                    (used.lot).expires_at, (used.lot).root_id, (used.lot).id);
+            END IF;
+            missing := missing - part;
+            EXIT WHEN missing = 0;
+        END LOOP;
+    END IF;
+    IF missing > 0 AND p_terms ->> 'source' IS NOT NULL THEN
+        PERFORM ledger.open_lot(p_account, missing, coalesce((p_terms ->> 'paid')::bigint, 0), p_transfer, p_at, p_terms,
+            (p_terms ->> 'expires_at')::timestamptz);
+    ELSIF missing > 0 THEN
+        RAISE EXCEPTION 'credits that arrive name the terms of their lot, or a transfer of which so many can come back'
+            USING ERRCODE = 'BU012';
+    END IF;
+END
+$$;
+
+-- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
+-- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
+--   source, expires_at, paid, paid_asset, payment_id, id, priority: the lot that credits from outside open
+--   returns: the transfer whose credits come back, or several
+--   first: the payment whose lots are taken before all others
+--   only: `paid` or `granted`, to take no others
+--   outcome: `used`, or `reversed`, or `expired`, which takes what is due alone
+--   renew_days: see `ledger.arrive`
+-- BU001: the lots that can be taken are not so much. BU012: see `ledger.bring_lots`.
+CREATE OR REPLACE FUNCTION ledger.move_lots(
+    p_transfer uuid, p_leg integer, p_source bigint, p_from boolean, p_destination bigint, p_into boolean,
+    p_amount bigint, p_at timestamptz, p_terms jsonb, p_hold uuid DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    slices refcursor;
+    slice record;
+    missing bigint := p_amount;
+    part bigint;
+    worth bigint;
+    lot_id uuid;
+BEGIN
+    IF NOT p_from THEN
+        PERFORM ledger.bring_lots(p_transfer, p_destination, p_amount, p_at, p_terms);
+        RETURN;
+    END IF;
+    -- Most postings use up a part of one lot: that takes one statement.
+    IF NOT p_into AND p_terms IS NULL AND p_hold IS NULL THEN
+        UPDATE ledger.lots l
+        SET remaining = l.remaining - p_amount, is_open = l.remaining > p_amount,
+            costed = l.costed + CASE WHEN l.paid = 0 THEN 0 ELSE ledger.slice_cost(
+                l.paid, l.costed, l.amount, l.amount - l.remaining + p_amount) END
+        WHERE l.id = (
+            SELECT o.id FROM ledger.lots o
+            WHERE o.account_id = p_source AND o.is_open AND o.remaining > o.held
+              AND (o.expires_at IS NULL OR o.expires_at > p_at OR NOT o.lapses)
+            ORDER BY o.priority, o.expires_at, o.paid > 0, o.id LIMIT 1
+        ) AND l.remaining - l.held >= p_amount
+        RETURNING l.id, new.costed - old.costed INTO lot_id, worth;
+        IF FOUND THEN
+            INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, outcome)
+            VALUES (p_transfer, p_leg, lot_id, p_amount, worth, 'used');
+            RETURN;
+        END IF;
+    END IF;
+    IF p_hold IS NOT NULL THEN
+        OPEN slices FOR
+            SELECT l AS lot, h.amount AS free FROM ledger.hold_lots h JOIN ledger.lots l ON l.id = h.lot_id
+            WHERE h.hold_id = p_hold ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSIF p_terms IS NULL THEN
+        OPEN slices FOR
+            SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
+              AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSE
+        OPEN slices FOR
+            SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
+              AND CASE WHEN p_terms ->> 'outcome' = 'expired' THEN l.lapses AND l.expires_at <= p_at
+                  ELSE l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses END
+              AND (p_terms ->> 'only' IS NULL OR (p_terms ->> 'only' = 'paid') = (l.paid > 0))
+            ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
+    END IF;
+    LOOP
+        FETCH slices INTO slice;
+        EXIT WHEN NOT FOUND;
+        part := least(missing, slice.free);
+        worth := ledger.slice_cost((slice.lot).paid, (slice.lot).costed, (slice.lot).amount,
+            (slice.lot).amount - (slice.lot).remaining + part);
+        UPDATE ledger.lots l
+        SET remaining = l.remaining - part, costed = l.costed + worth, is_open = l.remaining > part
+        WHERE l.id = (slice.lot).id;
+        INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, to_lot, outcome)
+        VALUES (p_transfer, p_leg, (slice.lot).id, part, worth,
+            CASE WHEN p_into THEN ledger.arrive(slice.lot, part, worth, p_destination, p_transfer, p_at,
+                (p_terms ->> 'renew_days')::integer) END,
+            CASE WHEN p_into THEN 'moved' ELSE coalesce(p_terms ->> 'outcome', 'used') END);
+        missing := missing - part;
+        EXIT WHEN missing = 0;
+    END LOOP;
+    CLOSE slices;
+    IF missing > 0 THEN
+        PERFORM ledger.refuse_funds(p_source, p_amount, p_transfer::text, p_at);
+    END IF;
+END
+$$;
+
+-- Moves the lots of the legs of transfers, in the order of the arrays; p_lots has the terms of each leg, or of all.
+CREATE OR REPLACE FUNCTION ledger.move_leg_lots(
+    p_transfers uuid[], p_sources bigint[], p_destinations bigint[], p_amounts bigint[], p_at timestamptz, p_lots jsonb,
+    p_hold uuid
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    leg record;
+BEGIN
+    FOR leg IN
+        SELECT l.*, s.lots AS s_lots, d.lots AS d_lots,
+            row_number() OVER (PARTITION BY l.transfer_id ORDER BY l.ord)::integer AS number
+        FROM unnest(p_transfers, p_sources, p_destinations, p_amounts) WITH ORDINALITY
+            AS l (transfer_id, source, destination, amount, ord)
+        JOIN ledger.accounts s ON s.id = l.source JOIN ledger.accounts d ON d.id = l.destination
+        ORDER BY l.ord
+    LOOP
+        IF leg.s_lots OR leg.d_lots THEN
+            PERFORM ledger.move_lots(leg.transfer_id, leg.number, leg.source, leg.s_lots, leg.destination, leg.d_lots,
+                leg.amount, p_at,
+                CASE jsonb_typeof(p_lots) WHEN 'array' THEN nullif(p_lots -> (leg.ord::integer - 1), 'null')
+                ELSE p_lots END,
+                CASE WHEN leg.s_lots THEN p_hold END);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it takes what that hold had pinned before
+-- all others, due or not: a hold that follows another keeps its lots. BU001: see `ledger.move_lots`.
+CREATE OR REPLACE FUNCTION ledger.pin_lots(
+    p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
+) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    slices refcursor;
+    slice record;
+    missing bigint := p_amount;
+    part bigint;
+BEGIN
+    IF p_lots IS NULL THEN
+        OPEN slices FOR
+            SELECT l.id, l.remaining - l.held AS free FROM ledger.lots l
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
+              AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSE
+        OPEN slices FOR
+            SELECT l.id, l.remaining - l.held AS free
+            FROM ledger.lots l
+            LEFT JOIN ledger.hold_lots h ON h.hold_id = (p_lots ->> 'pins_of')::uuid AND h.lot_id = l.id
+            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
+              AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses OR h.lot_id IS NOT NULL)
+            ORDER BY h.lot_id IS NULL, l.priority, l.expires_at, l.paid > 0, l.id;
+    END IF;
+    LOOP
+        FETCH slices INTO slice;
+        EXIT WHEN NOT FOUND;
+        part := least(missing, slice.free);
+        UPDATE ledger.lots l SET held = l.held + part WHERE l.id = slice.id;
+        INSERT INTO ledger.hold_lots (hold_id, lot_id, amount) VALUES (p_hold, slice.id, part);
+        missing := missing - part;
+        EXIT WHEN missing = 0;
+    END LOOP;
+    CLOSE slices;
+    IF missing > 0 THEN
+        PERFORM ledger.refuse_funds(p_account, p_amount, p_key, p_at);
+    END IF;
+END
+$$;
+
+-- Gives back what ended holds had pinned; their balances are locked.
+CREATE OR REPLACE FUNCTION ledger.unpin_lots(p_holds uuid[]) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE ledger.lots l SET held = l.held - n.amount
+    FROM (
+        SELECT h.lot_id, sum(h.amount)::bigint AS amount FROM ledger.hold_lots h WHERE h.hold_id = ANY (p_holds)
+        GROUP BY h.lot_id
+    ) n
+    WHERE l.id = n.lot_id
+$$;
+
+-- Books the expiry of up to p_limit lots that were due at p_now, one transfer for each account, and answers how many lots
+-- there were. Several sweepers may run at once: they leave out accounts that somebody else has locked.
+CREATE OR REPLACE FUNCTION ledger.expire_lots(p_now timestamptz, p_limit integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    breakage bigint := (ledger.open_account('platform/breakage', 'CREDIT', NULL, 'revenue', NULL, 64::smallint)).account_id;
+    accounts bigint[];
+    due record;
+    total integer := 0;
+BEGIN
+    accounts := ARRAY(
+        SELECT l.account_id FROM ledger.lots l
+        WHERE l.is_open AND l.lapses AND l.expires_at <= p_now AND l.remaining > l.held
+        ORDER BY l.expires_at LIMIT p_limit
+    );
+    -- All of them before the first posting, which locks a balance of the platform.
+    accounts := ARRAY(
+        SELECT b.account_id FROM ledger.balances b WHERE b.account_id = ANY (accounts) AND b.stripe = 0
+        ORDER BY b.account_id FOR NO KEY UPDATE SKIP LOCKED
+    );
+    FOR due IN
+        SELECT b.account_id, b.org_id, b.version, n.amount, n.number
+        FROM ledger.balances b, LATERAL (
+            SELECT sum(d.free)::bigint AS amount, count(*)::integer AS number FROM (
+                SELECT l.remaining - l.held AS free FROM ledger.lots l
+                WHERE l.account_id = b.account_id AND l.is_open AND l.lapses AND l.expires_at <= p_now
+                  AND l.remaining > l.held
+                LIMIT p_limit
+            ) d
+        ) n
+        WHERE b.account_id = ANY (accounts) AND b.stripe = 0 AND n.number > 0
+        ORDER BY b.account_id
+    LOOP
+        PERFORM ledger.post('lots.expired:' || due.account_id || ':' || due.version, 'credit.expired', due.account_id,
+            breakage, due.amount, NULL, p_now, due.org_id, NULL, '{"outcome": "expired"}');
+        INSERT INTO ledger.credit_days AS d (org_id, day, expired)
+        VALUES (due.org_id, (p_now AT TIME ZONE 'UTC')::date, due.amount)
+        ON CONFLICT (org_id, day) DO UPDATE SET expired = d.expired + excluded.expired;
+        total := total + due.number;
+    END LOOP;
+    RETURN total;
+END
+$$;
+
+-- How much of the next p_amount credits that leave an account nobody paid for.
+CREATE OR REPLACE FUNCTION ledger.granted_part(p_account bigint, p_amount bigint, p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(sum(least(r.free, p_amount - r.before)) FILTER (WHERE r.paid = 0), 0)::bigint FROM (
+        SELECT l.paid, l.remaining - l.held AS free, coalesce(sum(l.remaining - l.held) OVER (
+            ORDER BY l.priority, l.expires_at, l.paid > 0, l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS before
+        FROM ledger.lots l
+        WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
+          AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
+    ) r WHERE r.before < p_amount
+$$;

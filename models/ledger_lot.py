@@ -1,0 +1,101 @@
+"""Lots of credits, in the schema `ledger`. Only the SQL functions in `ledger/sql` write them, as their owner."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+from models.ledger import SCHEMA
+
+_OPEN = text("is_open")
+_LAPSING = text("is_open AND lapses AND expires_at IS NOT NULL")
+
+
+class LedgerLot(Base):
+    """Credits on one account that have one source, one expiry and one price. Their terms are immutable.
+
+    What is left and held changes with the account's balance, under its lock: over the lots of an account `remaining`
+    adds up to what is posted and `held` to what is set aside. `is_open` alone is in the indexes of what changes, so a
+    lot that is used and not used up is updated in place.
+    """
+
+    __tablename__ = "lots"
+    __table_args__ = (
+        # Only this, because constraints are parsed again for every posting; `verify` proves the rest.
+        CheckConstraint("held >= 0 AND remaining >= held AND amount >= remaining AND paid >= costed", name="amounts"),
+        # The order in which they are spent.
+        Index(
+            "ix_lots_spending", "account_id", "priority", "expires_at", text("(paid > 0)"), "id", postgresql_where=_OPEN
+        ),
+        Index("ix_lots_expiring", "account_id", "expires_at", postgresql_where=_LAPSING),
+        Index("ix_lots_due", "expires_at", postgresql_where=_LAPSING),
+        Index("ix_lots_org_id", "org_id", "id"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "70"}},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    account_id: Mapped[int]
+    org_id: Mapped[str]
+    source: Mapped[str]
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    opened_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    #: Whether it is not spent any more when it is due; it is where its owner chooses what to spend it on.
+    lapses: Mapped[bool]
+    amount: Mapped[int]
+    remaining: Mapped[int]
+    held: Mapped[int] = mapped_column(server_default=text("0"))
+    #: What was paid for `amount`, in minor units of `paid_asset`; 0 when it was granted.
+    paid: Mapped[int]
+    paid_asset: Mapped[str | None]
+    #: How much of `paid` has gone with what left.
+    costed: Mapped[int] = mapped_column(server_default=text("0"))
+    payment_id: Mapped[str | None]
+    #: The lot that it all began with, and the one that this came from; both may lie on other accounts.
+    root_id: Mapped[uuid.UUID]
+    parent_id: Mapped[uuid.UUID | None]
+    #: The transfer that opened it.
+    transfer_id: Mapped[uuid.UUID]
+    is_open: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class LedgerLotUse(Base):
+    """How much of a lot a leg of a transfer took. Immutable but for what came back of it.
+
+    Attributes:
+        outcome: `moved` into the lot `to_lot`; or out of all lots: `used`, `expired`, `reversed`.
+        returned: what came back into the lot, with its part of the cost.
+        passed: what went on as lots of another account, with its part of the cost.
+    """
+
+    __tablename__ = "lot_uses"
+    __table_args__ = (
+        # A list of lots says what expired of each; nothing else asks for the uses of a lot.
+        Index("ix_lot_uses_expired", "lot_id", postgresql_where=text("outcome = 'expired'")),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "90"}},
+    )
+
+    transfer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    leg: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    lot_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+    cost: Mapped[int]
+    to_lot: Mapped[uuid.UUID | None]
+    outcome: Mapped[str]
+    returned: Mapped[int] = mapped_column(server_default=text("0"))
+    cost_returned: Mapped[int] = mapped_column(server_default=text("0"))
+    passed: Mapped[int] = mapped_column(server_default=text("0"))
+    cost_passed: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class LedgerHoldLot(Base):
+    """How much of a lot a hold has pinned, as long as it is pending. Immutable."""
+
+    __tablename__ = "hold_lots"
+    __table_args__ = (CheckConstraint("amount > 0", name="amount"), {"schema": SCHEMA})
+
+    hold_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    lot_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    amount: Mapped[int]
