@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
+from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -89,6 +90,7 @@ async def tried_again(alert: Callable[[str], Awaitable[None]]) -> AsyncIterator[
         raise BooksRefused(refusal.detail) from refusal
 
 
-def does_not_fit(error: DBAPIError) -> bool:
+def does_not_fit(error: DBAPIError | PostgresError) -> bool:
     """Tell whether PostgreSQL cannot hold a value that came with a command: it never will."""
-    return str(getattr(error.orig, "sqlstate", ""))[:2] in DOES_NOT_FIT
+    raised = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(raised, "sqlstate", ""))[:2] in DOES_NOT_FIT

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from asyncpg import PostgresError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -23,9 +24,10 @@ from domain import accounts
 from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
-from domain.escrow.moves import accounts_of, earnings, transfer_kind
-from domain.escrow.state import Escrow, EscrowPostingKind, Terms
+from domain.escrow.moves import accounts_of, earnings, renews_refund, transfer_kind
+from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.ids import escrow_transfer_key
+from domain.lots import LotTerms
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
 from ledger.gateway import Ledger, Posting
@@ -36,19 +38,19 @@ from services.debt import close_paid_debts, has_owed, settle_debt
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
 AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded", "partially_refunded"})
-#: Events of the commands that are noted before they are sent.
-NOTED = frozenset({"disputed", "delivered", "approved"})
 
 
 class EscrowActivities:
     """The effects of `EscrowWorkflow` on the books."""
 
-    def __init__(self, database: Database, *, sealed_signals: bool = False) -> None:
+    def __init__(self, database: Database, *, sealed_signals: bool = False, refund_days: int = 7) -> None:
         """Take the database; the platform's role writes, because a transfer touches two tenants.
 
-        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
+        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. Credits that a
+        refund brings back, and that end sooner, get `refund_days`, see `renews_refund`; with 0 they keep their end.
         """
         self._database = database
+        self._refund_days = refund_days
         self._seals = Seals("escrow", required=sealed_signals)
 
     @activity.defn(name="record_escrow_event")
@@ -78,7 +80,7 @@ class EscrowActivities:
                     return await self._write(session, message)
             except (InsufficientFunds, IdempotencyConflict) as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
-            except DBAPIError as error:
+            except (DBAPIError, PostgresError) as error:
                 if not does_not_fit(error):
                     raise
                 return RecordedEscrow(applied=False, declined=NOT_STORABLE)
@@ -128,9 +130,16 @@ class EscrowActivities:
         if message.event == "funded" and (refusal := await self._not_paid(session, message)) is not None:
             return RecordedEscrow(applied=False, declined=Declined.of(refusal))
         transfer_id = await self._post(session, message)
-        await escrow.write(session, message, transfer_id)
-        await self._settle(session, message)
-        await self._tell(session, message)
+        # The note of the command that was done, or all of them once the deadline has acted or all is over.
+        over = message.escrow.is_final
+        await escrow.write(
+            await driver_connection(session),
+            message,
+            transfer_id,
+            settles_all=message.due_at is not None or over,
+            closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
+        )
+        await self._report(session, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 
     async def _not_paid(self, session: AsyncSession, message: RecordEscrowEvent) -> NotPaid | None:
@@ -181,19 +190,17 @@ class EscrowActivities:
             for row in rows
         )
 
-    async def _settle(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
-        """Settle the note of the command that was done, or all of them once the deadline has acted or all is over."""
-        if message.due_at is not None or message.escrow.is_final:
-            await escrow_notice.settle_all(session, message.escrow.terms.escrow_id)
-        elif message.event in NOTED:
-            await escrow_notice.settle(session, [message.command_id])
-
     async def _post(self, session: AsyncSession, message: RecordEscrowEvent) -> str | None:
         if not message.moves:
             return None
         terms = message.escrow.terms
         postings = [
-            Posting(source=source, destination=destination, amount_minor=move.amount_minor)
+            Posting(
+                source=source,
+                destination=destination,
+                amount_minor=move.amount_minor,
+                lots=self._lots(message, move) if destination.lots else None,
+            )
             for move in message.moves
             for source, destination in [accounts_of(message.escrow, move)]
         ]
@@ -219,6 +226,12 @@ class EscrowActivities:
             await close_paid_debts(session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
+    def _lots(self, message: RecordEscrowEvent, move: EscrowPosting) -> LotTerms | None:
+        renewed = move.kind is EscrowPostingKind.REFUND and self._refund_days > 0
+        if not renewed or not renews_refund(message.escrow.terms, message.actor_detail):
+            return None
+        return LotTerms(renew_days=self._refund_days)
+
     async def _lock_debts(
         self, session: AsyncSession, ledger: Ledger, message: RecordEscrowEvent, postings: Sequence[Posting]
     ) -> list[tuple[str, str, Account]]:
@@ -243,10 +256,9 @@ class EscrowActivities:
         await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
         return paying
 
-    async def _tell(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
+    async def _report(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
+        """Write what operators and auditors look at beside the timeline."""
         terms = message.escrow.terms
-        over = {"escrow.books_refused", *(("escrow.decision_overdue",) if message.escrow.is_final else ())}
-        await alert.close_cases(session, terms.escrow_id, over)
         if message.event == "decision_overdue":
             activity.logger.warning("no arbiter has decided", extra={"escrow_id": terms.escrow_id})
             await alert.raise_alert(

@@ -4,7 +4,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.payment_signals import tell_payment
 from contracts.payment import (
     DispatchProviderEvent,
     FindUnhandled,
@@ -12,10 +11,12 @@ from contracts.payment import (
     ProviderEventResult,
     UnhandledEvents,
 )
+from contracts.runs import payment_news
 from domain.access import Actor, Role
 from domain.payment.event_types import Handling, handling_of
 from models.provider_event import ProviderEventRow
 from repositories import audit, customer, payment, provider_event
+from runtime import reach
 from runtime.database import Database
 
 
@@ -29,7 +30,7 @@ class InboxActivities:
 
     @activity.defn(name="dispatch_provider_event")
     async def dispatch(self, message: DispatchProviderEvent) -> ProviderEventResult:
-        """Tell the payment that an event is about, or do what the event is for.
+        """Signal the payment that an event is about, or do what the event is for.
 
         Effect: a signal to the payment's run, which is started when it has ended; or an audit record; and the event's
             status. `handled_at` of an event that went to a payment is set by the payment's own transaction. One that
@@ -49,7 +50,7 @@ class InboxActivities:
             if found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
         terms = found.terms
-        await tell_payment(self._client, terms, principal=terms.provider, event_id=message.event_id)
+        await reach.signal(self._client, *payment_news(terms, principal=terms.provider, event_id=message.event_id))
         async with self._database.platform() as session:
             await _mark(session, row, "forwarded", payment_id=terms.payment_id, handled=False)
         return ProviderEventResult(outcome="forwarded", payment_id=terms.payment_id)

@@ -40,6 +40,7 @@ from repositories import (
     provider_event,
 )
 from repositories import credit_lot as lots
+from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
 from services.debt import close_paid_debts
@@ -177,16 +178,10 @@ class PaymentActivities:
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events)
         for event in message.events:
-            stored = await self._write_event(session, ledger, event, debts, earnings)
-        if message.handled:
-            await provider_event.mark(
-                session,
-                message.provider,
-                message.handled,
-                status="handled",
-                payment_id=message.payment_id,
-                handled=True,
-            )
+            handled = message.handled if event is last else ()
+            stored = await self._write_event(session, ledger, event, debts, earnings, handled)
+        if last is None:
+            await _mark_handled(session, message.payment_id, message.provider, message.handled)
         return RecordedPayment(applied=True, stored=stored)
 
     async def _refused_start(self, session: AsyncSession, message: RecordPayment) -> str | None:
@@ -215,6 +210,7 @@ class PaymentActivities:
         event: PaymentEvent,
         debts: dict[str | None, int],
         earnings: Sequence[Account],
+        handled: Sequence[str],
     ) -> Payment:
         terms = event.payment.terms
         resolved = await resolve(session, ledger, event, earnings)
@@ -238,26 +234,42 @@ class PaymentActivities:
                 posting.destination for posting in postings
             ]:
                 await close_paid_debts(session, ledger, terms.org_id, terms.purpose.goods_asset)
-        await payment.write(session, event, transfer_id)
+        async with together(session) as writes:
+            await self._write_rows(writes, event, transfer_id, owed)
+            await _mark_handled(writes, terms.payment_id, terms.provider, handled)
         if resolved.share is not None:
             await resolved.share.write(session, event)
+        if transfer_id is not None:
+            await _add_lot(session, event, postings, transfer_id)
+        await self._raise_alerts(session, event, owed)
+        return after
+
+    async def _write_rows(self, writes: Writes, event: PaymentEvent, transfer_id: UUID | None, owed: int) -> None:
+        """Write what no other part of the event reads: each statement changes rows of its own."""
+        after, terms = event.payment, event.payment.terms
+        await payment.write(writes, event, transfer_id)
         if event.booked is not None:
             booked = next(item for item in after.booked if item.key == event.booked)
             if event.event == "fee_booked":
-                await payment.write_fee(session, after, booked)
+                await payment.write_fee(writes, after, booked)
             else:
-                await payment.write_movement(session, after, booked, transfer_id)
+                await payment.write_movement(writes, after, booked, transfer_id)
         for dispute in after.disputes:
             if dispute.ref == event.debtor or event.event.startswith("dispute"):
-                await chargeback.write(session, after, dispute, event.at)
-        if transfer_id is not None:
-            await _add_lot(session, event, postings, transfer_id)
-        await self._tell(session, event, owed)
-        return after
+                await chargeback.write(writes, after, dispute, event.at)
+        await alert.close_cases(writes, terms.payment_id, _over(event))
+        actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
+        if owed:
+            entitlement = terms.purpose.goods_asset
+            details = {"amount": format_amount(owed, entitlement), "currency": entitlement, "because": event.event}
+            await audit.record(writes, actor, "payment.debt", terms.payment_id, details, terms.org_id)
+        if event.actor_detail is not None or event.event in ALERTED:
+            await audit.record(
+                writes, actor, f"payment.{event.event}", terms.payment_id, dict(event.details), terms.org_id
+            )
 
-    async def _tell(self, session: AsyncSession, event: PaymentEvent, owed: int) -> None:
+    async def _raise_alerts(self, session: AsyncSession, event: PaymentEvent, owed: int) -> None:
         terms = event.payment.terms
-        await alert.close_cases(session, terms.payment_id, _over(event))
         what = ALERTED.get(event.event)
         if what is not None:
             await alert.raise_alert(
@@ -269,7 +281,6 @@ class PaymentActivities:
                 key=f"payment.{event.event}:{terms.payment_id}:{event.payment.version}",
                 shared=True,
             )
-        actor = event.actor_detail or Actor(principal=event.actor, role=Role.OPERATOR)
         if owed:
             entitlement = terms.purpose.goods_asset
             debt = f"{format_amount(owed, entitlement)} {entitlement}"
@@ -281,12 +292,6 @@ class PaymentActivities:
                 org_id=terms.org_id,
                 key=f"payment.debt:{terms.payment_id}:{event.payment.version}",
                 shared=True,
-            )
-            details = {"amount": format_amount(owed, entitlement), "currency": entitlement, "because": event.event}
-            await audit.record(session, actor, "payment.debt", terms.payment_id, details, terms.org_id)
-        if event.actor_detail is not None or what is not None:
-            await audit.record(
-                session, actor, f"payment.{event.event}", terms.payment_id, dict(event.details), terms.org_id
             )
 
     def _count_failures(self, message: RecordPayment, recorded: RecordedPayment) -> None:
@@ -306,6 +311,11 @@ class PaymentActivities:
                 org_id=terms.org_id,
                 key=f"payment.books_refused:{message.payment_id}:{message.events[0].payment.version}",
             )
+
+
+async def _mark_handled(writes: Writes, payment_id: str, provider: str, handled: Sequence[str]) -> None:
+    if handled:
+        await provider_event.mark(writes, provider, handled, status="handled", payment_id=payment_id, handled=True)
 
 
 def _over(event: PaymentEvent) -> set[str]:

@@ -83,8 +83,8 @@ class PaymentEscrows:
         )
         escrow = await self._escrow(terms)
         if escrow.status is not EscrowStatus.DISPUTED and not escrow.is_final:
-            async with self._database.platform() as session:
-                await escrow_notice.note(session, escrow.terms.escrow_id, "dispute", command, bounded=False)
+            async with self._database.platform_statement() as connection:
+                await escrow_notice.note(connection, escrow.terms.escrow_id, "dispute", command, bounded=False)
             await self._send(escrow, "dispute", command)
             escrow = await self._escrow(terms)
         own = escrow.dispute is not None and escrow.dispute.opened_by == command.actor.qualified()

@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.payment_signals import tell_payment
 from contracts.reconciliation import (
     BeginReconciliation,
     FailReconciliation,
@@ -19,6 +18,7 @@ from contracts.reconciliation import (
     ReconciliationStep,
     UnsettledMovements,
 )
+from contracts.runs import payment_news
 from domain.errors import Invalid
 from domain.ids import reconciliation_run_id
 from domain.payment.snapshot import BalanceTransaction
@@ -41,6 +41,7 @@ from providers.payments.registry import Providers
 from repositories import alert, clearing, payment
 from repositories import discrepancy as discrepancies
 from repositories import reconciliation as books
+from runtime import reach
 from runtime.database import Database
 from services.reconciliation import alert_key
 
@@ -139,7 +140,8 @@ class ReconciliationActivities:
             count += 1
             if self._client is not None and terms.payment_id not in signalled:
                 signalled.add(terms.payment_id)
-                await tell_payment(self._client, terms, principal=PRINCIPAL, event_id=f"{run.id}:{terms.payment_id}")
+                news = payment_news(terms, principal=PRINCIPAL, event_id=f"{run.id}:{terms.payment_id}")
+                await reach.signal(self._client, *news)
         return UnsettledMovements(movements=count, payments=len(signalled))
 
     @activity.defn(name="count_unsettled_movements")

@@ -11,7 +11,7 @@ _VERSION = "version"
 
 
 class CatchUp(Message):
-    """The update `catch_up`: tells a run that the books hold this version of its state, if it does not know yet."""
+    """The update `catch_up`: the books hold this version of the run's state, which the run may not know yet."""
 
     version: int
 

@@ -72,7 +72,7 @@ class FundEscrow(EscrowCommand):
 
 
 class DeliverEscrow(EscrowCommand):
-    """Hands over work for review."""
+    """Delivers work for review."""
 
     artifacts: tuple[Artifact, ...] = ()
     note: str | None = None

@@ -7,10 +7,12 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 from contracts.base import Message
 from contracts.customer import CustomerInput
 from contracts.escrow import EscrowInput
-from contracts.payment import PaymentInput, ProviderEventInput
+from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.queues import cut_summary
 from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
+from contracts.usage import UsageSync
+from domain.access import Actor, Role
 from domain.escrow.presentation import summary as escrow_summary
 from domain.escrow.state import EscrowStatus
 from domain.ids import (
@@ -19,9 +21,11 @@ from domain.ids import (
     payment_workflow_id,
     provider_event_workflow_id,
     reconciliation_workflow_id,
+    usage_sync_workflow_id,
 )
 from domain.payment.presentation import summary as payment_summary
 from domain.payment.state import PaymentStatus
+from domain.payment.terms import PaymentTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,19 @@ def payment_run(start: PaymentInput) -> Run:
     )
 
 
+def payment_news(terms: PaymentTerms, *, principal: str, event_id: str) -> tuple[Run, str, ProviderEventSignal]:
+    """Return what makes a payment ask its provider: its run, the signal's name, and the signal, for `runtime.reach`.
+
+    Args:
+        terms: of the payment; a run that has ended starts again from the books.
+        principal: in whose name a new run is started.
+        event_id: why; the id of an event of the inbox is marked as handled by the payment's own transaction.
+    """
+    actor = Actor(principal=principal, role=Role.OPERATOR)
+    start = PaymentInput(terms=terms, created_by=actor, command_id=f"event:{event_id}", resume=True)
+    return payment_run(start), "provider_event", ProviderEventSignal(event_id=event_id)
+
+
 def provider_event_run(start: ProviderEventInput, *, summary: str = "started again by the inbox sweep") -> Run:
     """Return the run that hands an event of the inbox over; another one follows while the event is not handled."""
     return Run(
@@ -104,4 +121,16 @@ def reconciliation_run(start: ReconciliationInput) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         summary=cut_summary(f"{start.provider}, {start.since:%Y-%m-%d %H:%M} to {start.until:%Y-%m-%d %H:%M}"),
         attributes=TypedSearchAttributes([]),
+    )
+
+
+def usage_sync_run(start: UsageSync, command_id: str) -> Run:
+    """Return the run of a sync that an operator ordered; the command is its key, so a repetition starts none."""
+    return Run(
+        workflow="usage-sync",
+        workflow_id=usage_sync_workflow_id(command_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        summary=cut_summary("Pulls calls from the spend log, as an operator ordered"),
+        attributes=search_attributes(),
     )

@@ -1,15 +1,14 @@
 """Statements about escrows: the read model, its timeline, and the lists that the API serves."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import RecordEscrowEvent
@@ -19,6 +18,7 @@ from domain.escrow.state import Escrow
 from domain.ids import escrow_workflow_id
 from ledger.invariants import Invariant
 from models.escrow import EscrowEventRow, EscrowParty, EscrowRow
+from repositories import alert, escrow_notice
 from repositories.listing import newest, newest_keys
 
 _STATE: TypeAdapter[Escrow] = TypeAdapter(Escrow)
@@ -41,11 +41,11 @@ class Known:
 
 _LOCK = text(
     """
-    SELECT e.state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
+    SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = :command_id
     WHERE e.id = :escrow_id FOR UPDATE OF e
     """
-).columns(state=JSONB)
+)
 
 
 async def lock(session: AsyncSession, escrow_id: str, command_id: str) -> Known | None:
@@ -55,14 +55,18 @@ async def lock(session: AsyncSession, escrow_id: str, command_id: str) -> Known 
     between has raised the version, so who compares that first is not misled.
     """
     row = (await session.execute(_LOCK, {"escrow_id": escrow_id, "command_id": command_id})).one_or_none()
-    return (
-        None if row is None else Known(_STATE.validate_python(row.state), row.done, row.transfer_id, row.content_hash)
-    )
+    return None if row is None else Known(_STATE.validate_json(row.state), row.done, row.transfer_id, row.content_hash)
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:
     """Return the escrow as an organization sees it, in one round trip."""
     state = await pool.fetchval("SELECT tenant_escrow($1, $2)", org_id, escrow_id)
+    return None if state is None else _STATE.validate_json(state)
+
+
+async def read_any(pool: "asyncpg.Pool[asyncpg.Record]", escrow_id: str) -> Escrow | None:
+    """Return the escrow as the platform sees it, in one round trip; needs the platform's role."""
+    state = await pool.fetchval("SELECT state FROM escrows WHERE id = $1", escrow_id)
     return None if state is None else _STATE.validate_json(state)
 
 
@@ -88,57 +92,64 @@ async def event_of_command(session: AsyncSession, escrow_id: str, command_id: st
     )
 
 
-async def write(session: AsyncSession, message: RecordEscrowEvent, transfer_id: str | None) -> None:
-    """Write the event and the state after it.
+_OPEN = """
+    INSERT INTO escrows (id, status, version, funded_minor, released_minor, refunded_minor, commission_minor,
+        next_deadline_at, state, updated_at, created_at, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id,
+        workflow_id, currency, amount_minor)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $19, $20, $21, $22, $23, $24, $25, $26)
+"""
+_CHANGE = """
+    UPDATE escrows SET status = $2, version = $3, funded_minor = $4, released_minor = $5, refunded_minor = $6,
+        commission_minor = $7, next_deadline_at = $8, state = $9, updated_at = $10
+    WHERE id = $1
+"""
+#: One statement: each round trip of a transaction that holds the row's lock is time in which nobody else can have it.
+_WRITE = f"""
+WITH written AS ({{row}}),
+    settled AS ({escrow_notice.SETTLE.format(escrow_id="$1", command_id="$13", all="$17")}),
+    closed AS ({alert.CLOSE_CASES.format(subject="$1", kinds="$18")})
+INSERT INTO escrow_events
+    (escrow_id, number, kind, status, actor, command_id, content_hash, transfer_id, details, at, recorded_at)
+VALUES ($1, $3, $11, $2, $12, $13, $14, $15, $16, $10, clock_timestamp())
+"""
+_WRITE_FIRST, _WRITE_NEXT = _WRITE.format(row=_OPEN), _WRITE.format(row=_CHANGE)
+
+
+async def write(
+    connection: asyncpg.Connection,
+    message: RecordEscrowEvent,
+    transfer_id: str | None,
+    *,
+    settles_all: bool,
+    closes: Collection[str],
+) -> None:
+    """Write the event and the state after it, settle the note of its command, and close the cases that it ends.
+
+    Args:
+        connection: of the platform's role, in the transaction that has locked the row.
+        message: the event.
+        transfer_id: of the money that moves with it.
+        settles_all: settle every note of the escrow.
+        closes: kinds of alerts about the escrow whose cases are over.
 
     Raises:
-        IntegrityError: the event's number or command is there already; the caller holds the row's lock to prevent it,
-            and a first event that races itself is retried.
+        UniqueViolationError: the event's number or command is there already; the caller holds the row's lock to
+            prevent it, and a first event that races itself is retried.
     """
     escrow, terms = message.escrow, message.escrow.terms
     deadline = next_deadline(escrow)
-    changing: dict[str, Any] = {
-        "status": escrow.status.value,
-        "version": escrow.version,
-        "funded_minor": escrow.funded_minor,
-        "released_minor": escrow.released_minor,
-        "refunded_minor": escrow.refunded_minor,
-        "commission_minor": escrow.commission_minor,
-        "next_deadline_at": deadline.at if deadline else None,
-        "state": _STATE.dump_python(escrow, mode="json"),
-        "updated_at": message.at,
-    }
-    if escrow.version == 1:
-        fixed = {
-            "id": terms.escrow_id,
-            "contract_id": terms.contract_id,
-            "org_id": terms.payer_org_id,
-            "payee_org_id": terms.payee_org_id,
-            "signatory_org_ids": sorted({name.split("/")[0] for name in terms.signatories if "/" in name}),
-            "agent_id": terms.agent_id,
-            "workflow_id": escrow_workflow_id(terms.contract_id),
-            "currency": terms.currency,
-            "amount_minor": terms.amount_minor,
-            "created_at": message.at,
-        }
-        await session.execute(insert(EscrowRow).values(**fixed, **changing))
-    else:
-        await session.execute(update(EscrowRow).where(EscrowRow.id == terms.escrow_id).values(**changing))
-    await session.execute(
-        insert(EscrowEventRow).values(
-            escrow_id=terms.escrow_id,
-            number=escrow.version,
-            kind=message.event,
-            status=escrow.status.value,
-            actor=message.actor,
-            command_id=message.command_id,
-            content_hash=message.content,
-            transfer_id=transfer_id,
-            details=message.details,
-            at=message.at,
-            recorded_at=func.clock_timestamp(),
-        )
-    )
+    written: list[object] = [terms.escrow_id, escrow.status.value, escrow.version]
+    written += [escrow.funded_minor, escrow.released_minor, escrow.refunded_minor, escrow.commission_minor]
+    written += [deadline.at if deadline else None, _STATE.dump_json(escrow).decode(), message.at]
+    written += [message.event, message.actor, message.command_id, message.content, transfer_id]
+    written += [json.dumps(message.details), settles_all, list(closes)]
+    if escrow.version > 1:
+        await connection.execute(_WRITE_NEXT, *written)
+        return
+    outside = sorted({name.split("/")[0] for name in terms.signatories if "/" in name})
+    written += [terms.contract_id, terms.payer_org_id, terms.payee_org_id, outside, terms.agent_id]
+    written += [escrow_workflow_id(terms.contract_id), terms.currency, terms.amount_minor]
+    await connection.execute(_WRITE_FIRST, *written)
 
 
 async def versions(session: AsyncSession, escrow_ids: Sequence[str]) -> dict[str, int]:

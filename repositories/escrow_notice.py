@@ -4,8 +4,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import CursorResult, Text, bindparam, cast, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+import asyncpg
+from sqlalchemy import CursorResult, Text, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from contracts.escrow import EscrowCommand
@@ -27,65 +27,73 @@ MOST_OF_SIDE = 100
 RETRY_AFTER = 60
 
 _STANDING = """
-    SELECT count(*) AS of_side,
-        count(*) FILTER (WHERE s.command -> 'actor' ->> 'principal' = :principal) AS of_principal
+    SELECT count(*) AS of_side, count(*) FILTER (WHERE s.command -> 'actor' ->> 'principal' = $4) AS of_principal
     FROM escrow_notices s JOIN escrows o ON o.id = s.escrow_id AND o.next_deadline_at = s.deadline_at
-    WHERE s.escrow_id = :escrow_id AND s.name = :name AND s.settled_at IS NULL AND s.command_id <> :command_id
-      AND s.command -> 'actor' ->> 'org_id' IS NOT DISTINCT FROM CAST(:org_id AS text)
+    WHERE s.escrow_id = $2 AND s.name = $3 AND s.settled_at IS NULL AND s.command_id <> $1
+      AND s.command -> 'actor' ->> 'org_id' IS NOT DISTINCT FROM $5
 """
 _FULL = f"of_principal >= {MOST_OF_PRINCIPAL} OR of_side >= {MOST_OF_SIDE}"
-_IS_FULL = text(f"SELECT {_FULL} FROM ({_STANDING}) AS standing")
-_NOTE = (
-    text(
-        f"""
+_IS_FULL = f"SELECT {_FULL} FROM ({_STANDING}) AS standing"
+_INSERT = f"""
     INSERT INTO escrow_notices AS n (command_id, escrow_id, name, command, noted_at, deadline_at)
-    SELECT :command_id, e.id, :name, :command, clock_timestamp(), e.next_deadline_at FROM escrows e
-    WHERE e.id = :escrow_id AND e.next_deadline_at IS NOT NULL
-      AND NOT EXISTS (SELECT FROM escrow_events v WHERE v.escrow_id = e.id AND v.command_id = :command_id)
-      AND (NOT :bounded OR NOT EXISTS (SELECT FROM ({_STANDING}) AS standing WHERE {_FULL}))
+    SELECT $1, e.id, $3, $6, clock_timestamp(), e.next_deadline_at FROM escrows e
+    WHERE e.id = $2 AND e.next_deadline_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM escrow_events v WHERE v.escrow_id = e.id AND v.command_id = $1)
+      AND (NOT $7 OR NOT EXISTS (SELECT FROM ({_STANDING}) AS standing WHERE {_FULL}))
+"""
+_NOTE_NEW = f"{_INSERT} ON CONFLICT (command_id) DO NOTHING RETURNING n.escrow_id"
+_NOTE_AGAIN = f"""
+    {_INSERT}
     ON CONFLICT (command_id) DO UPDATE SET
         noted_at = CASE WHEN n.settled_at IS NULL AND n.deadline_at = excluded.deadline_at
                         THEN n.noted_at ELSE excluded.noted_at END,
         deadline_at = excluded.deadline_at,
         settled_at = NULL
-    RETURNING n.escrow_id, n.name, n.command
-    """
-    )
-    .bindparams(bindparam("command", type_=JSONB))
-    .columns(command=JSONB)
-)
+    RETURNING n.escrow_id, n.name, n.command::text
+"""
 
 
 async def note(
-    session: AsyncSession, escrow_id: str, name: Noted, command: EscrowCommand, *, bounded: bool = True
+    connection: asyncpg.Connection, escrow_id: str, name: Noted, command: EscrowCommand, *, bounded: bool = True
 ) -> None:
-    """Write down that a command has reached us, before it is sent to the escrow's run; needs a platform session.
+    """Write down that a command has reached us, before it is sent to the escrow's run.
 
     A note that stands keeps its first time, however often the command is repeated. One that was settled, or that was
     made against a deadline which has gone, is made anew. Nothing is noted of an escrow that has ended, nor of a command
     that was done. With `bounded` the sender and its side have as many notes as the constants above say; of requests at
     once a few more may pass.
 
+    Args:
+        connection: of the platform's role, in no transaction: a new note is one round trip.
+        escrow_id: whose run it is for.
+        name: of the update.
+        command: the update's message.
+        bounded: whether the number of notes is.
+
     Raises:
         IdempotencyConflict: the command asked for something else before.
         RateLimited: `escrow.too_many_waiting`, the sender or its side has as many notes as it can have.
     """
-    asked, actor = command.model_dump(mode="json"), command.actor
-    about = {"command_id": command.command_id, "escrow_id": escrow_id, "name": name}
-    sender = {"principal": actor.principal, "org_id": actor.org_id}
-    kept = (await session.execute(_NOTE, {**about, **sender, "command": asked, "bounded": bounded})).one_or_none()
-    if kept is None and bounded and await session.scalar(_IS_FULL, {**about, **sender}):
-        raise RateLimited(
-            f"Too many of your requests to {name} this escrow are still unanswered. "
-            "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
-            code="escrow.too_many_waiting",
-            extra={"retry_after": RETRY_AFTER, "limit": MOST_OF_PRINCIPAL},
-        )
-    if kept is not None and (
-        (kept.escrow_id, kept.name) != (escrow_id, name)
-        or type(command).model_validate(kept.command).content() != command.content()
-    ):
-        raise other_request()
+    actor = command.actor
+    about = (command.command_id, escrow_id, name, actor.principal, actor.org_id)
+    asked = (*about, command.model_dump_json(), bounded)
+    if await connection.fetchval(_NOTE_NEW, *asked) is not None:
+        return
+    async with connection.transaction():
+        kept = await connection.fetchrow(_NOTE_AGAIN, *asked)
+        if kept is None and bounded and await connection.fetchval(_IS_FULL, *about):
+            raise RateLimited(
+                f"Too many of your requests to {name} this escrow are still unanswered. "
+                "Repeat one of them with its Idempotency-Key, or wait until they are answered.",
+                code="escrow.too_many_waiting",
+                extra={"retry_after": RETRY_AFTER, "limit": MOST_OF_PRINCIPAL},
+            )
+        if kept is not None and (
+            (kept["escrow_id"], kept["name"]) != (escrow_id, name)
+            or type(command).model_validate_json(kept["command"]).content() != command.content()
+        ):
+            # The note of the other command stays as it was.
+            raise other_request()
 
 
 async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime) -> Sequence[EscrowNotice]:
@@ -115,6 +123,13 @@ async def standing(session: AsyncSession, escrow_id: str, deadline_at: datetime)
     return [row for number, (row, bytes_so_far) in enumerate(found) if number == 0 or bytes_so_far <= MOST_BYTES]
 
 
+#: Settles the note of a command that was done, or with `all` every note of its escrow; part of a larger statement.
+SETTLE = """
+    UPDATE escrow_notices SET settled_at = clock_timestamp()
+    WHERE escrow_id = {escrow_id} AND settled_at IS NULL AND ({all} OR command_id = {command_id})
+"""
+
+
 async def settle(session: AsyncSession, command_ids: Collection[str]) -> None:
     """Settle the notes of commands that were done or refused; those that are settled stay as they are."""
     await session.execute(
@@ -128,15 +143,6 @@ async def withdraw(session: AsyncSession, command_id: str) -> None:
     """Forget the note of a command that was refused to its sender, whose key may serve another command then."""
     await session.execute(
         delete(EscrowNotice).where(EscrowNotice.command_id == command_id, EscrowNotice.settled_at.is_(None))
-    )
-
-
-async def settle_all(session: AsyncSession, escrow_id: str) -> None:
-    """Settle every note of an escrow: its deadline has acted."""
-    await session.execute(
-        update(EscrowNotice)
-        .where(EscrowNotice.escrow_id == escrow_id, EscrowNotice.settled_at.is_(None))
-        .values(settled_at=func.clock_timestamp())
     )
 
 

@@ -1,11 +1,12 @@
 """Statements about payments: the read model, its timeline, its disputes, and the movements that are booked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from pydantic import TypeAdapter
 from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -18,6 +19,7 @@ from domain.payment.state import Booked, Payment, PaymentStatus
 from domain.payment.terms import PurposeKind
 from models.payment import PaymentBalanceTransaction, PaymentEventRow, PaymentRow
 from repositories.listing import Part, newest
+from repositories.together import Writes
 
 _STATE: TypeAdapter[Payment] = TypeAdapter(Payment)
 
@@ -50,6 +52,22 @@ async def has_done(session: AsyncSession, payment_id: str, command_id: str) -> b
     return (await session.scalars(query)).one_or_none() is not None
 
 
+async def read(
+    pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, payment_id: str, read_json: Callable[[str], Any]
+) -> Payment | None:
+    """Return the payment as an organization sees it, in one round trip; `read_json` opens the secrets in it."""
+    state = await pool.fetchval("SELECT tenant_payment($1, $2)", org_id, payment_id)
+    return None if state is None else _STATE.validate_python(read_json(state))
+
+
+async def read_any(
+    pool: "asyncpg.Pool[asyncpg.Record]", payment_id: str, read_json: Callable[[str], Any]
+) -> Payment | None:
+    """Return the payment as the platform sees it, in one round trip. Needs the platform's role."""
+    state = await pool.fetchval("SELECT state FROM payments WHERE id = $1", payment_id)
+    return None if state is None else _STATE.validate_python(read_json(state))
+
+
 async def get(session: AsyncSession, payment_id: str) -> PaymentRow | None:
     """Return the payment when the session may see it."""
     return await session.get(PaymentRow, payment_id)
@@ -61,7 +79,7 @@ async def versions(session: AsyncSession, payment_ids: Sequence[str]) -> dict[st
     return {row.id: row.version for row in await session.execute(query)}
 
 
-async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | None) -> None:
+async def write(session: Writes, event: PaymentEvent, transfer_id: UUID | None) -> None:
     """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
     payment, terms = event.payment, event.payment.terms
     changing: dict[str, Any] = {
@@ -106,7 +124,7 @@ async def write(session: AsyncSession, event: PaymentEvent, transfer_id: UUID | 
     )
 
 
-async def write_fee(session: AsyncSession, payment: Payment, booked: Booked) -> None:
+async def write_fee(session: Writes, payment: Payment, booked: Booked) -> None:
     """Write the fee of a movement that was booked without."""
     await session.execute(
         update(PaymentBalanceTransaction)
@@ -120,7 +138,7 @@ async def write_fee(session: AsyncSession, payment: Payment, booked: Booked) -> 
     )
 
 
-async def write_movement(session: AsyncSession, payment: Payment, booked: Booked, transfer_id: UUID | None) -> None:
+async def write_movement(session: Writes, payment: Payment, booked: Booked, transfer_id: UUID | None) -> None:
     """Write a movement that is booked with this transfer.
 
     Raises:

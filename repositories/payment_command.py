@@ -1,27 +1,60 @@
-"""Statements about the intents of payments, and about what commands asked of them."""
+"""Statements about the intents of payments, and about what commands asked of them.
 
+What each new payment asks is plain asyncpg, one round trip each.
+"""
+
+from dataclasses import dataclass
+
+import asyncpg
 from pydantic import TypeAdapter
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.payment.terms import PaymentTerms
 from models.payment_command import PaymentCommand, PaymentCommandContent
-from repositories.command import add_once, refuse_other
+from repositories.command import add_once, other_request
 
 _TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
 
 
-async def terms_of(session: AsyncSession, command_id: str, request_hash: bytes) -> PaymentTerms | None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an organization asked for first under a command; `status` is the payment's, None before its first event."""
+
+    terms: PaymentTerms
+    status: str | None
+
+
+async def asked(
+    pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, command_id: str, request_hash: bytes
+) -> Asked | None:
     """Return what the command asked for when it was first given; None when it is new.
 
     Raises:
         IdempotencyConflict: it asked for something else.
     """
-    found = await session.get(PaymentCommand, command_id)
-    if found is None:
-        return None
-    refuse_other(found, PaymentCommand(request_hash=request_hash), ("request_hash",))
-    return _TERMS.validate_python(found.terms)
+    row = await pool.fetchrow("SELECT * FROM tenant_payment_command($1, $2)", org_id, command_id)
+    return None if row is None else _same(row, request_hash)
+
+
+async def ask(pool: "asyncpg.Pool[asyncpg.Record]", command_id: str, request_hash: bytes, terms: PaymentTerms) -> Asked:
+    """Note what a command of the paying organization asks for, once; returns what was noted first.
+
+    Raises:
+        IdempotencyConflict: the command asked for something else before.
+    """
+    row = await pool.fetchrow(
+        "SELECT * FROM note_payment_command($1, $2, $3, $4, $5)",
+        *(terms.org_id, command_id, terms.payment_id, request_hash, _TERMS.dump_json(terms).decode()),
+    )
+    assert row is not None
+    return _same(row, request_hash)
+
+
+def _same(row: asyncpg.Record, request_hash: bytes) -> Asked:
+    if row["request_hash"] != request_hash:
+        raise other_request()
+    return Asked(_TERMS.validate_json(row["terms"]), row["status"])
 
 
 async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTerms] | None:

@@ -5,18 +5,22 @@ What each webhook and each scrape asks is plain asyncpg, one round trip each.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+from pydantic import TypeAdapter
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from domain.ids import is_id
 from domain.payment.snapshot import ProviderEvent
+from domain.payment.terms import PaymentTerms
 from domain.privacy.card_numbers import without_card_numbers
 from domain.text import storable
 from models.provider_event import ProviderEventRow
+from repositories.together import Writes
 
 _STORE = """
     INSERT INTO provider_events
@@ -24,7 +28,25 @@ _STORE = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $10 THEN clock_timestamp() END)
     ON CONFLICT (provider, event_id) DO NOTHING RETURNING id
 """
+_NAMED = """
+    SELECT e.status, p.state -> 'terms' AS terms
+    FROM provider_events e LEFT JOIN payments p ON p.id = e.payment_id AND p.provider = e.provider
+    WHERE e.provider = $1 AND e.event_id = $2
+"""
+_FORWARDED = """
+    UPDATE provider_events SET status = 'forwarded' WHERE provider = $1 AND event_id = $2 AND handled_at IS NULL
+"""
 _OLDEST = "SELECT min(received_at) FROM provider_events WHERE handled_at IS NULL"
+
+_TERMS: TypeAdapter[PaymentTerms] = TypeAdapter(PaymentTerms)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Where an event stands, and the terms of the payment that it names; None where the books know none of that id."""
+
+    status: str
+    terms: PaymentTerms | None
 
 
 async def store(
@@ -51,6 +73,19 @@ def _without_secrets(value: object) -> object:
     return [_without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
+async def named(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> Named | None:
+    """Find the payment that an event names by our id, in one round trip. Needs the platform's role."""
+    row = await pool.fetchrow(_NAMED, provider, event_id)
+    if row is None:
+        return None
+    return Named(row["status"], None if row["terms"] is None else _TERMS.validate_json(row["terms"]))
+
+
+async def forwarded(pool: "asyncpg.Pool[asyncpg.Record]", provider: str, event_id: str) -> None:
+    """Note that the event's payment was signalled, in one round trip; one that is handled by then stays as it is."""
+    await pool.execute(_FORWARDED, provider, event_id)
+
+
 async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEventRow | None:
     """Return an event of the inbox without its payload, which nobody acts upon."""
     query = (
@@ -62,7 +97,7 @@ async def get(session: AsyncSession, provider: str, event_id: str) -> ProviderEv
 
 
 async def mark(
-    session: AsyncSession,
+    session: Writes,
     provider: str,
     event_ids: Sequence[str],
     *,

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Any, cast
 
 import asyncpg
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
+from sqlalchemy import event, text
+from sqlalchemy.engine import AdaptedConnection, make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from runtime.sealing import Sealer
@@ -19,6 +20,8 @@ from runtime.sealing import Sealer
 SET_TENANT = text("SELECT set_config('bursar.org_id', :org_id, true)")
 
 
+#: What a connection raises whose server is gone; a server that does not answer is a `TimeoutError`.
+_DIED = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 #: How long connecting, and waiting for a free connection, may take.
 CONNECT_SECONDS = 5.0
 #: How long one statement may take. A server that hangs takes its cancellation no better, which is given as long again.
@@ -49,6 +52,14 @@ def make_engine(url: str, *, statement_timeout: timedelta | None = None, **optio
     return create_async_engine(shown, async_creator=connect, **options)
 
 
+def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> None:
+    """Try a connection that is lent by a statement, one round trip; SQLAlchemy's own `pool_pre_ping` makes three."""
+    try:
+        connection.run_async(lambda driver: driver.execute("SELECT 1"))
+    except _DIED as error:
+        raise InvalidatePoolError from error
+
+
 class Database:
     """The two engines of a process. The tenant role cannot bypass row-level security; the platform role may.
 
@@ -74,16 +85,18 @@ class Database:
         sealing = sealer or Sealer()
 
         def engine(url: str) -> AsyncEngine:
-            return make_engine(
+            made = make_engine(
                 url,
                 statement_timeout=statement_timeout,
                 pool_size=pool_size,
                 max_overflow=pool_size,
-                pool_pre_ping=pre_ping,
                 pool_timeout=CONNECT_SECONDS,
                 json_serializer=sealing.dumps,
                 json_deserializer=sealing.loads,
             )
+            if pre_ping:
+                event.listen(made.sync_engine, "checkout", _ping)
+            return made
 
         self.tenant_engine: AsyncEngine = engine(tenant_url)
         self.platform_engine: AsyncEngine = engine(platform_url)
@@ -105,6 +118,14 @@ class Database:
         self._check_open()
         async with self._platform.begin() as session:
             yield session
+
+    @asynccontextmanager
+    async def platform_statement(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend the platform's plain connection for single statements, each a transaction of its own."""
+        self._check_open()
+        async with self.platform_engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            yield cast("asyncpg.Connection", raw.driver_connection)
 
     async def close(self) -> None:
         """Close both pools; no transaction can be opened after it."""

@@ -87,10 +87,20 @@ async def update_running(
     return result
 
 
-async def signal(client: Client, run: Run, name: str, message: Message) -> None:
-    """Tell the entity's run, which is started where there is none, that something has happened."""
+async def signal(
+    client: Client, run: Run, name: str, message: Message, *, rpc_timeout: timedelta | None = None
+) -> None:
+    """Signal the entity's run, which is started where there is none, that something has happened.
+
+    The server is waited for no longer than `rpc_timeout`, where one is given.
+    """
     await client.start_workflow(
-        run.workflow, run.start, start_signal=name, start_signal_args=[message], **_options(run)
+        run.workflow,
+        run.start,
+        start_signal=name,
+        start_signal_args=[message],
+        rpc_timeout=rpc_timeout,
+        **_options(run),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -77,11 +78,17 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
             movements += paid
             if not move.amount_minor:
                 continue
-        rest, owing = await _moved(ledger, terms, move, earnings)
+        rest, owing = await _moved(ledger, terms, move, earnings, event.at)
         movements += rest
         owes += owing
     postings = [
-        Posting(source=source, destination=destination, amount_minor=moved) for source, destination, moved in movements
+        Posting(
+            source=source,
+            destination=destination,
+            amount_minor=moved,
+            lots=booking.lots(event.payment, event.booked, source, destination),
+        )
+        for source, destination, moved in movements
     ]
     return Resolved(postings=postings, owed_minor=owes, share=share)
 
@@ -101,13 +108,12 @@ def _books(event: PaymentEvent) -> PurposeBooks:
 
 
 async def _moved(
-    ledger: Ledger, terms: PaymentTerms, move: PaymentPosting, earnings: Sequence[Account]
+    ledger: Ledger, terms: PaymentTerms, move: PaymentPosting, earnings: Sequence[Account], at: datetime
 ) -> tuple[list[booking.Transfer], int]:
     """Return the movements of a move, and what the organization comes to owe by it."""
     match move.kind:
         case PaymentPostingKind.CLAW_BACK:
-            there = (await ledger.balance(booking.wallet(terms))).available_minor
-            earned = [balance.available_minor for balance in await ledger.balances(earnings)]
+            there, *earned = await ledger.available([booking.wallet(terms), *earnings], at)
             taken = booking.clawed_back(terms, move.amount_minor, there, list(zip(earnings, earned, strict=True)))
             return taken, sum(amount for source, _, amount in taken if source == booking.debt(terms))
         case PaymentPostingKind.RELEASE:

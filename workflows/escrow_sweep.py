@@ -49,7 +49,7 @@ class EscrowSweepWorkflow:
         return SweepResult(overdue=done.found, started=done.started)
 
     async def _by_children(self) -> SweepResult:
-        """Start runs as children, as runs of before did."""
+        """Start runs as children, as older runs did."""
         before = workflow.now() - PATIENCE
         overdue, started = await sweep(
             lambda after: workflow.execute_local_activity_method(

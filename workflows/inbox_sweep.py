@@ -49,7 +49,7 @@ class InboxSweepWorkflow:
         return InboxSweepResult(unhandled=done.found, started=done.started)
 
     async def _by_children(self) -> InboxSweepResult:
-        """Start runs as children, as runs of before did."""
+        """Start runs as children, as older runs did."""
         now = workflow.now()
         unhandled, started = await sweep(
             lambda after: workflow.execute_local_activity_method(

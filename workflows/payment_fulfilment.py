@@ -54,7 +54,7 @@ class PaymentFulfilment(PaymentRecord):
         self._question = Question(step, asyncio.create_task(self._word_of_escrow(step)))
 
     async def _word_of_escrow(self, step: Step) -> EscrowWord:
-        # A run before this one may have asked. What was refunded or disputed since is handed over by nobody any more.
+        # A run before this one may have asked. What was refunded or disputed since no longer fulfils anything.
         stale = step is Step.FULFIL and not is_ready(self._state)
         ask = FundEscrowFromPayment(terms=self._state.terms, only_look=stale)
         if step in {Step.FREEZE, Step.FREEZE_ESCROW}:

@@ -32,7 +32,7 @@ class PaymentRun(PaymentRefunds, PaymentFulfilment):
             self._taken(item, progressed=self._progress() != known)
 
     def _next(self, *, woken: bool) -> Step | Wait:
-        """Ask the agenda. A run keeps the order of before only where it has taken a turn by it that differs."""
+        """Ask the agenda. A run keeps the old order only after a turn at which the two differ."""
         now, news = workflow.now(), self._seen(woken=woken)
         item = agenda(self._state, now, news, self._order or Order.FAIR)
         if self._order is None:

@@ -49,7 +49,7 @@ class PaymentSweepWorkflow:
         return PaymentSweepResult(waiting=done.found, started=done.started)
 
     async def _by_children(self) -> PaymentSweepResult:
-        """Start runs as children, as runs of before did."""
+        """Start runs as children, as older runs did."""
         before = workflow.now() - PATIENCE
         waiting, started = await sweep(
             lambda after: workflow.execute_local_activity_method(

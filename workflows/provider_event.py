@@ -1,4 +1,4 @@
-"""ProviderEventWorkflow: hands one webhook event to whom it concerns."""
+"""ProviderEventWorkflow: finds out whom one webhook event concerns, where it does not name a payment that is known."""
 
 from datetime import timedelta
 
@@ -20,13 +20,13 @@ APPLIED_AFTER = timedelta(minutes=1)
 
 @workflow.defn(name="provider-event")
 class ProviderEventWorkflow:
-    """Tells a payment that its provider has news, or does on the spot what the event is for.
+    """Signals a payment that its provider has news, or does on the spot what the event is for.
 
     What the event says is never believed: the payment asks the provider. So an event that comes twice, late or out of
     order does no harm, and one that is lost is made up for by the payment's own looks.
 
     Messages: none.
-    Ends when: the event is handed over, handled, or known to be about nothing of ours.
+    Ends when: the event is forwarded, handled, or known to be about nothing of ours.
     Continues as new: never; it tries a few times.
     Compensates: nothing; the inbox sweep starts it again while the event is not handled.
     """

@@ -100,9 +100,11 @@ class PaymentStory:
         self._customer_id = org["id"]
         owner = {"organization_id": org["id"], "principal": CUSTOMER, "role": "owner"}
         self._narrator.keys[CUSTOMER] = (await self._narrator.post("operator", "/api-keys", owner))["secret"]
-        self._narrator.say(
-            f"\n{name} ({org['id']}) begins with nothing. Every webhook is sent twice, in the wrong order."
-        )
+        self._narrator.say(f"\n{name} ({org['id']}) joins. Every webhook is sent twice, in the wrong order.")
+        bonus = (await self._narrator.get(CUSTOMER, "/billing/balance"))["available"]
+        if bonus != "0.00":
+            await self._narrator.post(CUSTOMER, "/credits/use", {"amount": bonus, "action": "trial"})
+            self._narrator.say(f"It uses its signup bonus of {bonus} credits, and begins with nothing.")
 
     async def _shake_webhooks(self, *, shaken: bool) -> None:
         stripe = {"duplicate": 1, "reorder": 400} if shaken else {}
@@ -130,7 +132,7 @@ class PaymentStory:
         self._narrator.say("     the same request once more: the first answer, and no second charge")
 
     async def _by_hosted_checkout(self) -> None:
-        made = await self._narrator.post(CUSTOMER, "/billing/credits/purchase", {"package": "starter"})
+        made = await self._narrator.post(CUSTOMER, "/billing/credits/purchase", {"package": "medium"})
         self._top_ups["checkout"] = made["payment_id"]
         self._narrator.say(f"     pay here  {made['url']}")
         session = made["url"].rpartition("/")[2]

@@ -127,7 +127,7 @@ def deliver(
     now: datetime,
     given_at: datetime | None = None,
 ) -> Outcome:
-    """Hand over work for review; a new delivery replaces the one under review, whose approvals no longer count.
+    """Deliver work for review; a new delivery replaces the one under review, whose approvals no longer count.
 
     With `given_at` it was given then and is taken now. Here and in the other commands, periods begin when the command
     is taken: what kept it waiting shortens nobody's time.

@@ -1,6 +1,7 @@
 """Which accounts an escrow's money moves between."""
 
 from domain import accounts
+from domain.access import Actor
 from domain.accounts import Account
 from domain.escrow.commands import payment_of
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
@@ -29,12 +30,22 @@ def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
         case EscrowPostingKind.FUND:
             return funding_account(terms, escrow.funded_from), held
         case EscrowPostingKind.REFUND:
-            # A payment is over when its money was handed over, so nothing goes back into it.
+            # A payment is over when it was fulfilled, so nothing goes back into it.
             return held, accounts.org_wallet(terms.payer_org_id, terms.currency)
         case EscrowPostingKind.RELEASE:
             return held, earnings(terms)
         case EscrowPostingKind.COMMISSION:
             return held, accounts.platform("commission", terms.currency)
+
+
+def renews_refund(terms: Terms, actor: Actor | None) -> bool:
+    """Tell whether credits that a refund brings back to the payer may get some days more.
+
+    They do when the payee, the platform or a deadline caused it, and never when the payer did, who would keep credits
+    alive for ever by funding and cancelling.
+    """
+    by_payer = actor is not None and actor.org_id == terms.payer_org_id
+    return not by_payer and terms.payer_org_id != terms.payee_org_id
 
 
 def transfer_kind(moves: tuple[EscrowPosting, ...]) -> str:

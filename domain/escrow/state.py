@@ -260,7 +260,7 @@ class EscrowPosting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a command or a deadline does: the next state, the event that tells it, the money that moves."""
+    """What a command or a deadline does: the next state, its event, the money that moves."""
 
     escrow: Escrow
     event: str

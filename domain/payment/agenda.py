@@ -41,7 +41,7 @@ class Step(StrEnum):
         SUBMIT: have the provider make the payment.
         SUBMIT_REFUNDS: have the provider make what our books have.
         LOOK: ask the provider how the payment stands.
-        FULFIL: pay the invoice, have the escrow asked to take the money, or send back what cannot be handed over.
+        FULFIL: pay the invoice, have the escrow asked to take the money, or return what cannot be fulfilled.
         END_TIME: end what the payer has not paid in time.
         REFUND_AND_LOOK, FUND_ESCROW, FREEZE_ESCROW: steps of the order of before, which waits for the escrow.
     """

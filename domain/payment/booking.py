@@ -9,8 +9,11 @@ from collections.abc import Sequence
 
 from domain import accounts
 from domain.accounts import Account
+from domain.ids import is_id, uuid_of
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
 from domain.payment.purposes import rules_of
-from domain.payment.state import PaymentPosting, PaymentPostingKind
+from domain.payment.state import Payment, PaymentPosting, PaymentPostingKind
 from domain.payment.terms import PaymentTerms
 
 #: One movement of a transfer: source, destination, minor units.
@@ -67,6 +70,39 @@ def legs(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:
             return [(wallet(terms), own, amount)]
         case PaymentPostingKind.CLAW_BACK | PaymentPostingKind.RELEASE:
             raise ValueError("what is there decides; use clawed_back or released")
+
+
+def lots(payment: Payment, booked: str | None, source: Account, destination: Account) -> LotTerms | None:
+    """Return the terms of the lots that one posting of the payment moves.
+
+    What is issued carries what was paid for it. Credits that paid for something keep the terms that they had. What the
+    organization gives back is, as far as it is free, what this payment brought.
+
+    Args:
+        payment: as it is after the event.
+        booked: the key of the provider's movement that the event books.
+        source: where the posting comes from.
+        destination: where it goes.
+    """
+    terms = payment.terms
+    if terms.purpose.goods_asset != CREDIT or not (source.lots or destination.lots):
+        return None
+    if source == issuance(terms):
+        paid = next((item.paid_minor for item in payment.booked if item.key == booked), 0)
+        return LotTerms(
+            source=LotSource.PURCHASE,
+            paid_minor=max(0, paid),
+            paid_asset=terms.currency if paid > 0 else None,
+            payment_id=terms.payment_id,
+        )
+    if source == debt(terms):
+        return LotTerms(source=LotSource.DEBT, payment_id=terms.payment_id)
+    if not source.lots:
+        returns = uuid_of(booked) if booked is not None and is_id(booked, "tr") else None
+        return LotTerms(returns=returns, source=LotSource.REFUND, payment_id=terms.payment_id)
+    if not destination.lots:
+        return LotTerms(is_reversal=destination == issuance(terms))
+    return LotTerms(first=terms.payment_id) if destination == entitlement_account(terms) else None
 
 
 def clawed_back(

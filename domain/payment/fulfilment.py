@@ -1,4 +1,4 @@
-"""Whether the money of a payment can be handed over, how, and what is still awaited. Each purpose has its own rules."""
+"""Whether a payment can be fulfilled, how, and what is still awaited. Each purpose has its own rules."""
 
 from datetime import datetime
 
@@ -15,24 +15,24 @@ class NotPaid(Conflict):
 
 
 def readiness(payment: Payment) -> Readiness:
-    """Say how far the money is from being handed over."""
+    """Say how far the payment is from being fulfilled."""
     if payment.fulfilment is not Fulfilment.PENDING or not payment.received_minor:
         return Readiness.NONE
     return rules_of(payment.terms).readiness(payment)
 
 
 def is_ready(payment: Payment) -> bool:
-    """Tell whether the money is handed over now."""
+    """Tell whether the payment is fulfilled now."""
     return readiness(payment) is Readiness.READY
 
 
 def fulfilment_due(payment: Payment) -> bool:
-    """Tell whether the money is to be handed over now, or can never be."""
+    """Tell whether the payment is to be fulfilled now, or can never be."""
     return readiness(payment) in {Readiness.READY, Readiness.FAILED}
 
 
 def fulfil(payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-    """Say how the money is handed over, or that it is returned; `in_part` when the payer's time is over."""
+    """Say how the payment is fulfilled, or that the money is returned; `in_part` when the payer's time is over."""
     way = rules_of(payment.terms).fulfil(payment, at=at, in_part=in_part)
     if isinstance(way, AskEscrow):
         return way

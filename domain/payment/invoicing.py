@@ -1,6 +1,6 @@
 """What a payment does to the invoice that it is for: it pays what is due, and what it has paid can be taken back.
 
-Until the payment's money is handed over it waits on the payment's own account, and what goes back or is disputed goes
+Until the payment is fulfilled its money waits on the payment's own account, and what goes back or is disputed goes
 from there. After that the payment has paid a part of the invoice, and what was more than due is the organization's.
 """
 

@@ -85,7 +85,7 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSnapshot:
-    """A refund as its provider tells it. `refund_id` is ours; None for one that was made at the provider's own site."""
+    """A refund as its provider reports it. `refund_id` is ours; None for one made at the provider's own site."""
 
     ref: str
     refund_id: str | None
@@ -107,7 +107,7 @@ class DisputeStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeSnapshot:
-    """A chargeback as its provider tells it."""
+    """A chargeback as its provider reports it."""
 
     ref: str
     status: DisputeStatus

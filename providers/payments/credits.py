@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from domain.accounts import org_credits, provider_clearing
 from domain.errors import DomainError, IdempotencyConflict, InsufficientFunds, Unavailable
 from domain.ids import is_id, transfer_id, uuid_of
+from domain.lots import LotSource, LotTerms
 from domain.money import CREDIT, format_amount
 from domain.payment.snapshot import (
     BalanceTransaction,
@@ -135,6 +136,7 @@ class CreditsProvider:
                 reference=ref,
                 org_id=paid.org_id,
                 metadata={"payment_id": paid.reference, "refund_id": refund_id, "reason": reason},
+                lots=LotTerms(returns=paid.transfer_id, source=LotSource.REFUND),
             )
             moved = await transfers.by_id(posted.transfer_id)
             assert moved is not None

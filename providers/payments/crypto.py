@@ -193,7 +193,7 @@ class CryptoProvider:
     async def _sweep_shared(
         self, shared: Mapping[tuple[str, str], list[DepositRecord]], since: datetime
     ) -> AsyncIterator[BalanceTransaction]:
-        """Bring the records of shared addresses up to date, and return what came there and is nobody's."""
+        """Bring the records of shared addresses up to date, and return what came there and belongs to no payment."""
         for (asset, address), sharing in shared.items():
             view = await self._chains[asset].watcher.deposits(
                 asset,

@@ -80,18 +80,33 @@ ASKED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     (
         "/billing/purchase-credits",
-        {"package": "team", "payment_method": "pm_1"},
-        terms("stripe", 9000, "USD", 1_000_000_000, "CREDIT", package="team", off_session=True, method_ref="pm_1"),
+        {"package": "large", "payment_method": "pm_1"},
+        terms("stripe", 14_990, "USD", 2_000_000_000, "CREDIT", package="large", off_session=True, method_ref="pm_1"),
+    ),
+    (
+        "/billing/purchase-credits",
+        {"package_id": "small", "payment_method_id": "pm_2"},
+        terms("stripe", 990, "USD", 100_000_000, "CREDIT", package="small", off_session=True, method_ref="pm_2"),
     ),
     (
         "/billing/credits/purchase",
-        {"package": "starter", "return_url": "http://localhost:3000/"},
-        terms("stripe", 1000, "USD", 100_000_000, "CREDIT", package="starter", hosted=True),
+        {"package": "small", "return_url": "http://localhost:3000/"},
+        terms("stripe", 500, "USD", 50_000_000, "CREDIT", package="checkout_small", hosted=True),
     ),
     (
         "/billing/credits/purchase",
-        {"package": "starter", "provider": "paypal"},
-        terms("paypal", 1000, "USD", 100_000_000, "CREDIT", package="starter"),
+        {"package": "jumbo", "provider": "paypal"},
+        terms("paypal", 34_990, "USD", 5_000_000_000, "CREDIT", package="jumbo"),
+    ),
+    (
+        "/billing/credits/purchase",
+        {"package": "checkout_medium", "return_url": "http://localhost:3000/"},
+        terms("stripe", 1000, "USD", 100_000_000, "CREDIT", package="checkout_medium", hosted=True),
+    ),
+    (
+        "/billing/credits/purchase",
+        {"package": "checkout_medium", "provider": "paypal"},
+        terms("paypal", 1000, "USD", 100_000_000, "CREDIT", package="checkout_medium"),
     ),
 ]
 
@@ -164,8 +179,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("/billing/topup", {"amount": "100", "provider": "credits"}, "provider"),
     ("/billing/purchase-credits", {"package": "huge", "payment_method": "pm_1"}, "package"),
     ("/billing/purchase-credits", {"package": "../x"}, "errors"),
-    ("/billing/credits/purchase", {"package": "starter"}, "return_url"),
-    ("/billing/credits/purchase", {"package": "starter", "provider": "crypto"}, "errors"),
+    ("/billing/purchase-credits", {"payment_method": "pm_1"}, "errors"),
+    ("/billing/purchase-credits", {"package": "small", "package_id": "large"}, "errors"),
+    ("/billing/purchase-credits", {"package": "small", "payment_method": "a", "payment_method_id": "b"}, "errors"),
+    ("/billing/credits/purchase", {"package": "checkout_medium"}, "return_url"),
+    ("/billing/credits/purchase", {"package": "checkout_medium", "provider": "crypto"}, "errors"),
 ]
 
 
@@ -195,7 +213,9 @@ async def test_what_a_provider_would_not_take_is_refused_with_its_limit(
 
 
 async def test_package_without_a_stored_method_is_refused(payer: Caller) -> None:
-    refused(await payer.post("/billing/purchase-credits", {"package": "team"}, key=new_key()), 409, "payment.no_method")
+    refused(
+        await payer.post("/billing/purchase-credits", {"package": "large"}, key=new_key()), 409, "payment.no_method"
+    )
 
 
 async def test_every_request_that_pays_needs_a_key(payer: Caller) -> None:
@@ -254,7 +274,7 @@ async def test_return_url_of_the_settings_serves_hosted_pages(
     tenant: Tenant = await new_tenant("owner")
     async with paying_app(database_urls, payment_return_url="https://console.example/billing") as client:
         caller = Caller(client, tenant.owner.token)
-        body = {"package": "starter"}
+        body = {"package": "checkout_medium"}
         refused(await caller.post("/billing/credits/purchase", body, key=new_key()), 503, "service.unavailable")
     (noted,) = await intents(database, tenant.org_id)
     assert noted["return_url"] == "https://console.example/billing"
@@ -279,5 +299,22 @@ async def test_packages_are_those_of_the_settings(database_urls: Any, tenant: Te
     packages = '[{"name": "one", "credits": "7.5", "price": "1.20", "currency": "EUR"}]'
     async with paying_app(database_urls, credit_packages=packages) as client:
         listed = good(await Caller(client, tenant.auditor.token).get("/billing/credit-packages"))
-    price = {"amount": "1.20", "currency": "EUR"}
-    assert listed == {"data": [{"name": "one", "credits": "7.50", "price": price}], "next_cursor": None}
+    prices = {
+        "price": {"amount": "1.20", "currency": "EUR"},
+        "price_per_credit": {"amount": "0.16", "currency": "EUR"},
+    }
+    assert listed == {"data": [{"id": "one", "name": "one", "credits": "7.50", **prices}], "next_cursor": None}
+
+
+async def test_packages_show_what_one_of_their_credits_costs(paying: httpx2.AsyncClient, tenant: Tenant) -> None:
+    listed = good(await Caller(paying, tenant.auditor.token).get("/billing/credit-packages"))["data"]
+    shown = [(one["id"], one["credits"], one["price"]["amount"], one["price_per_credit"]["amount"]) for one in listed]
+    assert shown == [
+        ("small", "100.00", "9.90", "0.099"),
+        ("medium", "500.00", "39.90", "0.0798"),
+        ("large", "2000.00", "149.90", "0.07495"),
+        ("jumbo", "5000.00", "349.90", "0.06998"),
+        ("checkout_small", "50.00", "5.00", "0.1"),
+        ("checkout_medium", "100.00", "10.00", "0.1"),
+        ("checkout_large", "500.00", "50.00", "0.1"),
+    ]

@@ -14,18 +14,21 @@ import httpx2
 import pytest
 import stripe
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from api.app import create_app
 from api.background import Background
 from domain.payment.event_types import Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from models.alert import Alert
+from models.organization import Organization
 from models.provider_event import ProviderEventRow
 from providers.payments.base import BadSignature, ProviderUnavailable
 from providers.payments.registry import Providers
 from providers.payments.stripe import StripeProvider, make_client
+from runtime.identity import new_id
 from tests.api.conftest import V1, good, refused, settings_for
+from tests.api.paying import Written
 from tests.conftest import DatabaseUrls
 from tests.support.starts import Starts
 
@@ -296,6 +299,22 @@ async def test_paypal_has_its_own_door(inbox: Inbox) -> None:
     assert f"event/paypal/{event_id}" in await inbox.started()
 
 
+async def test_payment_that_an_event_names_is_signalled_and_the_event_gets_no_run(inbox: Inbox) -> None:
+    org_id = new_id("org")
+    async with inbox.deps.database.platform() as session:
+        await session.execute(insert(Organization).values(id=org_id, name="Acme", created_by="test", command_id=org_id))
+    payment = await Written(inbox.deps.database, org_id).begin()
+    event_id, body = event(metadata={"payment_id": payment.terms.payment_id})
+    good(await inbox.stripe(body))
+    started = await inbox.started()
+    assert started.count(f"payment/{payment.terms.payment_id}") == 1
+    assert f"event/stripe/{event_id}" not in started
+    (row,) = await inbox.stored(event_id)
+    assert (row.status, row.handled_at) == ("forwarded", None)
+    assert good(await inbox.stripe(body))["duplicate"] is True
+    assert await inbox.started() == started
+
+
 async def test_answer_does_not_wait_for_the_run_and_the_end_of_the_process_does(database_urls: DatabaseUrls) -> None:
     async with running(database_urls) as inbox:
         inbox.starts.let_through.clear()
@@ -353,6 +372,21 @@ async def test_background_takes_no_more_than_may_wait_and_outlives_failures() ->
     assert background.begin("fourth", work)
     await background.close()
     assert done == [1, 1]
+
+
+async def test_background_runs_a_bounded_number_of_things_at_once() -> None:
+    background, running, most = Background(at_once=2), 0, 0
+
+    async def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+
+    assert all(background.begin(f"work {number}", work) for number in range(6))
+    await background.idle()
+    assert (running, most) == (0, 2)
 
 
 async def test_background_that_does_not_end_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,8 @@ def dispute(job: Job, reason: str = "late", by: str = "finance") -> DisputeEscro
 
 
 async def noted(job: Job, name: notices.Noted, command, escrow_id: str | None = None) -> None:
-    async with job.stage.database.platform() as session:
-        await notices.note(session, escrow_id or job.terms.escrow_id, name, command)
+    async with job.stage.database.platform_statement() as connection:
+        await notices.note(connection, escrow_id or job.terms.escrow_id, name, command)
 
 
 async def standing(job: Job, deadline_at: datetime | None = None) -> list[EscrowNotice]:
@@ -251,8 +251,8 @@ async def test_the_freeze_of_a_payment_is_noted_however_many_there_are(job):
     for _ in range(notices.MOST_OF_PRINCIPAL):
         await noted(job, "dispute", DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback"))
     freeze = DisputeEscrow(command_id=new_id("cmd"), actor=actor, reason="chargeback")
-    async with job.stage.database.platform() as session:
-        await notices.note(session, job.terms.escrow_id, "dispute", freeze, bounded=False)
+    async with job.stage.database.platform_statement() as connection:
+        await notices.note(connection, job.terms.escrow_id, "dispute", freeze, bounded=False)
     assert freeze.command_id in {found.command_id for found in await standing(job)}
 
 

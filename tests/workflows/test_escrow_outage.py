@@ -62,8 +62,9 @@ async def late(award: Award, **terms: object) -> Job:
 
 async def noted(job: Job, name: notices.Noted, command: EscrowCommand, *, before: timedelta) -> EscrowCommand:
     """Note a command so long before the deadline."""
+    async with job.stage.database.platform_statement() as connection:
+        await notices.note(connection, job.terms.escrow_id, name, command)
     async with job.stage.database.platform() as session:
-        await notices.note(session, job.terms.escrow_id, name, command)
         await session.execute(
             text("UPDATE escrow_notices SET noted_at = deadline_at - CAST(:before AS interval) WHERE command_id = :id"),
             {"before": before, "id": command.command_id},

@@ -20,6 +20,7 @@ from repositories import alert, debt
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from tests.support import escrows as e
+from tests.support.books import NEW_LOT
 from tests.support.locks import accounts_are_locked, somebody_waits, stripes_that_are_locked
 from tests.workflows.behind import committed_behind_the_run, delivered_without_a_run, message_of
 
@@ -169,6 +170,7 @@ async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, s
             kind="spoil",
             source=accounts.platform("credit_issuance", "CREDIT"),
             destination=stranger,
+            lots=NEW_LOT,
             amount_minor=1,
             effective_at=datetime.now(UTC),
         )

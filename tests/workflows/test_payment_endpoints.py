@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from api.app import create_app
+from api.auto_topup import AutoTopUps
 from api.bootstrap import operator_key
 from domain.payment.snapshot import ProviderStatus
 from providers.payments.registry import Providers
@@ -119,14 +120,14 @@ async def test_topup_answers_what_the_payer_has_to_do_and_is_credited_when_paid(
 
 
 async def test_pitfall_01_one_topup_many_times_at_once_is_one(shop: Shop) -> None:
-    key, body = new_key(), {"package": "starter", "payment_method": "pm_ok"}
+    key, body = new_key(), {"package": "checkout_medium", "payment_method": "pm_ok"}
     answers = await asyncio.gather(*(shop.payer.post("/billing/purchase-credits", body, key=key) for _ in range(8)))
     for answer in answers:
         if answer.status_code != 201:
             refused(answer, 409, "idempotency.in_flight")
     final = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
     assert {answer.json()["payment_id"] for answer in answers if answer.status_code == 201} <= {final["payment_id"]}
-    assert (final["status"], final["package"]) == ("succeeded", "starter")
+    assert (final["status"], final["package"]) == ("succeeded", "checkout_medium")
     assert shop.stage.fake.count(final["payment_id"]) == 1
     assert await shop.available() == "100.00"
 
@@ -143,7 +144,7 @@ async def test_pitfall_08_payment_can_be_used_as_soon_as_it_was_answered(shop: S
 
 
 async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Shop) -> None:
-    key, body = new_key(), {"package": "starter", "payment_method": "pm_ok"}
+    key, body = new_key(), {"package": "checkout_medium", "payment_method": "pm_ok"}
     first = good(await shop.payer.post("/billing/purchase-credits", body, key=key), 201)
     async with shop.stage.database.platform() as session:
         await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
@@ -153,13 +154,13 @@ async def test_pitfall_09_purchase_whose_answer_was_lost_is_found_again(shop: Sh
 
 
 async def test_decline_is_a_402_that_names_the_payment_and_stays_one(shop: Shop) -> None:
-    key, body = new_key(), {"package": "team", "payment_method": "pm_declined"}
+    key, body = new_key(), {"package": "large", "payment_method": "pm_declined"}
     first = await shop.payer.post("/billing/purchase-credits", body, key=key)
     document = refused(first, 402, "payment.declined")
     assert document["decline_code"] == "insufficient_funds"
     assert (await shop.payer.post("/billing/purchase-credits", body, key=key)).content == first.content
     shown = await shop.look(document)
-    assert (shown["status"], shown["decline"]["code"], shown["package"]) == ("failed", "insufficient_funds", "team")
+    assert (shown["status"], shown["decline"]["code"], shown["package"]) == ("failed", "insufficient_funds", "large")
     assert await shop.available() == "0.00"
 
 
@@ -182,7 +183,7 @@ async def test_pitfall_10_payment_whose_outcome_is_unknown_takes_no_command_unti
 
 
 async def test_pitfall_26_refund_without_an_amount_gives_the_remainder_only(shop: Shop) -> None:
-    body = {"package": "starter", "payment_method": "pm_ok"}
+    body = {"package": "checkout_medium", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     path, key = f"/payments/{bought['payment_id']}/refunds", new_key()
     first = good(await shop.payer.post(path, {"amount": "4.00", "reason": "too many"}, key=key), 201)
@@ -276,7 +277,7 @@ async def test_key_of_a_command_that_was_refused_serves_another_one(shop: Shop) 
 
 
 async def test_refund_of_credits_that_are_spent_is_refused(shop: Shop) -> None:
-    body = {"package": "starter", "payment_method": "pm_ok"}
+    body = {"package": "checkout_medium", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     good(await shop.fund(await shop.escrow("80.00"), {"source": "credits"}))
     path = f"/payments/{bought['payment_id']}/refunds"
@@ -441,7 +442,7 @@ async def test_funding_by_a_payment_of_somebody_else_is_404(shop: Shop) -> None:
 
 
 async def test_chargeback_is_answered_once(shop: Shop) -> None:
-    body = {"package": "starter", "payment_method": "pm_ok"}
+    body = {"package": "checkout_medium", "payment_method": "pm_ok"}
     bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
     shop.there(bought).dispute()
     assert (await shop.told(bought))["status"] == "disputed"
@@ -454,3 +455,91 @@ async def test_chargeback_is_answered_once(shop: Shop) -> None:
     assert (shown["disputed_amount"], shown["refundable_amount"]) == ("10.00", "0.00")
     refunds = f"/payments/{bought['payment_id']}/refunds"
     refused(await shop.payer.post(refunds, {}, key=new_key()), 409, "payment.already_refunded")
+
+
+async def auto_topups_of(shop: Shop) -> AutoTopUps:
+    """The background work of the shop's app, driven by hand."""
+    transport: Any = shop.payer.http._transport
+    return AutoTopUps(transport.app.state.deps)
+
+
+async def set_auto_topup(shop: Shop, method: str = "pm_ok", **changes: Any) -> dict[str, Any]:
+    body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": method, **changes}
+    shown: dict[str, Any] = good(await shop.payer.ask("PUT", "/billing/auto-topup", json=body))
+    return shown
+
+
+async def use(shop: Shop, amount: str) -> None:
+    good(await shop.payer.post("/credits/use", {"amount": amount}, key=new_key()), 201)
+
+
+async def test_pitfall_01_one_fall_of_the_balance_makes_one_payment(shop: Shop) -> None:
+    rounds = await auto_topups_of(shop)
+    await set_auto_topup(shop)
+    await asyncio.gather(*(rounds.run_once() for _ in range(4)))
+    assert await shop.available() == "100.00"
+    await rounds.run_once()
+    assert await shop.available() == "100.00"
+    await use(shop, "85")
+    await asyncio.gather(*(rounds.run_once() for _ in range(4)))
+    assert await shop.available() == "115.00"
+    made = good(await shop.payer.get("/payments"))["data"]
+    assert [(one["status"], one["goods"]["amount"]) for one in made] == [("succeeded", "100.00")] * 2
+    assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "200.00"
+
+
+async def test_automatic_top_up_stops_at_the_monthly_cap_and_says_so(shop: Shop) -> None:
+    rounds = await auto_topups_of(shop)
+    await set_auto_topup(shop, monthly_cap="150")
+    await rounds.run_once()
+    await use(shop, "95")
+    for _ in range(2):
+        await rounds.run_once()
+    assert await shop.available() == "5.00"
+    alerts = good(await shop.payer.get("/alerts"))["data"]
+    assert [one["kind"] for one in alerts] == ["credits.auto_topup_cap"]
+    # The next month has a cap of its own, once the balance has been above the threshold again.
+    body = {"organization_id": shop.payer.org_id, "amount": "50", "source": "promotion"}
+    good(await shop.operator.post("/credits/grants", body, key=new_key()), 201)
+    await rounds.run_once()
+    await use(shop, "50")
+    await rounds.run_once(datetime.now(UTC) + timedelta(days=32))
+    assert await shop.available() == "105.00"
+
+
+async def test_decline_switches_the_automatic_top_up_off_until_it_is_set_anew(shop: Shop) -> None:
+    rounds = await auto_topups_of(shop)
+    await set_auto_topup(shop, "pm_declined")
+    for _ in range(3):
+        await rounds.run_once()
+    shown = good(await shop.payer.get("/billing/auto-topup"))
+    assert (shown["enabled"], shown["bought_this_month"]) == (False, "0.00")
+    assert shown["off_reason"]
+    assert len(good(await shop.payer.get("/payments"))["data"]) == 1
+    assert [one["kind"] for one in good(await shop.payer.get("/alerts"))["data"]] == ["credits.auto_topup_off"]
+    assert (await set_auto_topup(shop))["enabled"] is True
+    await rounds.run_once()
+    assert await shop.available() == "100.00"
+
+
+async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) -> None:
+    rounds = await auto_topups_of(shop)
+    await set_auto_topup(shop)
+    shop.stage.fake.breaks = ["after"]
+    await rounds.run_once()
+    while (await shop.available()) == "0.00":
+        await rounds.run_once()
+    await rounds.run_once()
+    (made,) = good(await shop.payer.get("/payments"))["data"]
+    assert (made["status"], shop.stage.fake.count(made["id"])) == ("succeeded", 1)
+    assert await shop.available() == "100.00"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"below": "0"}, {"credits": "-1"}, {"monthly_cap": "99"}, {"credits": "1"}, {"unknown": 1}], ids=str
+)
+async def test_automatic_top_up_that_could_not_be_paid_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
+    body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": "pm_ok", **changes}
+    answer = await shop.payer.ask("PUT", "/billing/auto-topup", json=body)
+    assert answer.status_code == 422, answer.text
+    assert good(await shop.payer.get("/billing/auto-topup"))["enabled"] is False

@@ -92,8 +92,8 @@ async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command:
         Unavailable: no answer in time; repeating the key is safe.
     """
     if update in NOTED and not escrow.is_final:
-        async with deps.database.platform() as session:
-            await escrow_notice.note(session, escrow.terms.escrow_id, NOTED[update], command)
+        async with deps.database.platform_statement() as connection:
+            await escrow_notice.note(connection, escrow.terms.escrow_id, NOTED[update], command)
     with deps.metrics.escrow_command(update):
         try:
             return await _retry_until_answered(deps, _giving(deps, client, escrow, update, command))

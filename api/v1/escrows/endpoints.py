@@ -60,6 +60,7 @@ from domain.money import parse_amount, parse_ratio
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.terms import PaymentTerms, PurposeKind
+from models.contract import Contract
 from repositories import contract as contracts
 from repositories import escrow as escrows
 
@@ -102,18 +103,25 @@ _REFUNDING = errors(
 
 async def _seen(deps: Deps, actor: Actor, escrow_id: str) -> Escrow:
     """Return the escrow when the actor may see it; what belongs to others does not exist."""
-    found = None
+    found, org_id = None, actor.org_id
     if is_id(escrow_id, "esc"):
-        org_id = actor.org_id
         if org_id is not None:
             found = await deps.pool.read(lambda pool: escrows.read(pool, org_id, escrow_id))
         else:
-            async with deps.database.platform() as session:
-                row = await escrows.get(session, escrow_id)
-                found = escrows.state_of(row) if row is not None else None
+            found = await deps.platform_pool.read(lambda pool: escrows.read_any(pool, escrow_id))
     if found is None:
         raise NotFound("There is no such escrow.")
     return found
+
+
+async def _awarded(deps: Deps, actor: Actor, contract_id: str) -> tuple[Contract, bool]:
+    """Return the contract when the actor may see it, and whether it has an escrow."""
+    if is_id(contract_id, "ctr"):
+        pool, org_id = deps.pool if actor.org_id is not None else deps.platform_pool, actor.org_id
+        found = await pool.read(lambda pool: contracts.read(pool, contract_id, org_id=org_id))
+        if found is not None:
+            return found
+    raise NotFound(contracts.MISSING)
 
 
 class _Sender:
@@ -127,6 +135,14 @@ class _Sender:
         escrow = await _seen(self.deps, self.actor, escrow_id)
         permit(self.actor, permission)
         return escrow
+
+    async def is_full(self, escrow: Escrow, kind: str, limit: int, once: Command) -> bool:
+        """Tell whether the escrow has as many events of a kind as it takes, and the command made none of them."""
+        if escrow.version < limit:
+            # An escrow has no more events than its version says.
+            return False
+        count, done = await self.events(escrow, kind, once)
+        return count >= limit and not done
 
     async def events(self, escrow: Escrow, kind: str, once: Command) -> tuple[int, bool]:
         """Count the escrow's events of a kind, and tell whether the command made one of them."""
@@ -170,10 +186,12 @@ SenderDep = Annotated[_Sender, Depends(_sender)]
 async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) -> Response:
     """Open the escrow of an accepted contract. A contract has one escrow, which can be funded immediately."""
     deps, actor = sender.deps, sender.actor
-    async with deps.session_for(actor) as session:
-        contract = await contracts.get(session, body.contract_id)
-        row = await escrows.get(session, escrow_id_of(contract.id))
-        opened = await escrows.event_of_command(session, row.id, once.command_id) if row else None
+    contract, has_escrow = await _awarded(deps, actor, body.contract_id)
+    row = opened = None
+    if has_escrow:
+        async with deps.session_for(actor) as session:
+            row = await escrows.get(session, escrow_id_of(contract.id))
+            opened = await escrows.event_of_command(session, escrow_id_of(contract.id), once.command_id)
     permit(actor, Permission.AWARD)
     if actor.org_id not in (contract.org_id, None):
         raise Forbidden("Only the client of a contract may open its escrow.")
@@ -303,8 +321,7 @@ async def deliver_work(escrow_id: str, body: Deliver, sender: SenderDep, once: M
 
 
 async def _refuse_many(sender: _Sender, escrow: Escrow, once: Command) -> None:
-    count, done = await sender.events(escrow, "delivered", once)
-    if count >= MAX_DELIVERIES and not done:
+    if await sender.is_full(escrow, "delivered", MAX_DELIVERIES, once):
         raise Conflict(
             f"This escrow has {MAX_DELIVERIES} deliveries, which is the maximum. The latest one is under review.",
             code="escrow.deliveries_full",
@@ -391,8 +408,7 @@ async def _refuse_crumbs(sender: _Sender, escrow: Escrow, command: RefundEscrow,
     """Refuse one more refund of a part; what is held can always be given back whole."""
     if command.amount_minor is None or command.amount_minor >= escrow.held_minor:
         return
-    count, done = await sender.events(escrow, "partially_refunded", once)
-    if count >= MAX_PARTIAL_REFUNDS and not done:
+    if await sender.is_full(escrow, "partially_refunded", MAX_PARTIAL_REFUNDS, once):
         raise Conflict(
             f"Parts of this escrow were refunded {MAX_PARTIAL_REFUNDS} times, which is the maximum. "
             "Refund all that is held, or go on with the work.",

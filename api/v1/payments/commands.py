@@ -8,11 +8,11 @@ behind the books catches up before its refusal counts.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from temporalio.client import Client
 
 from api.deps import Deps
-from api.idempotency import Command
 from api.patience import PAUSE, retry_until_answered
 from contracts.payment import (
     ConfirmPayment,
@@ -50,18 +50,31 @@ class PaymentDeclined(DomainError):
 
 async def seen(deps: Deps, actor: Actor, payment_id: str) -> Payment:
     """Return the payment when the actor may see it; what belongs to others does not exist."""
-    found = None
+    found, org_id, loads = None, actor.org_id, deps.sealer.loads
     if is_id(payment_id, "pay"):
-        async with deps.session_for(actor) as session:
-            row = await payments.get(session, payment_id)
-            found = None if row is None else payments.state_of(row)
+        if org_id is not None:
+            found = await deps.pool.read(lambda pool: payments.read(pool, org_id, payment_id, loads))
+        else:
+            found = await deps.platform_pool.read(lambda pool: payments.read_any(pool, payment_id, loads))
     if found is None:
         raise NotFound(MISSING)
     return found
 
 
+class Intent(Protocol):
+    """The command that makes a payment: what it is made once by, and a hash of what was asked for."""
+
+    @property
+    def command_id(self) -> str:
+        """The command's id."""
+
+    @property
+    def request_hash(self) -> bytes:
+        """The SHA-256 of the request."""
+
+
 async def create(
-    deps: Deps, client: Client, actor: Actor, once: Command, make: Callable[[], Awaitable[PaymentTerms]]
+    deps: Deps, client: Client, actor: Actor, once: Intent, make: Callable[[], Awaitable[PaymentTerms]]
 ) -> Payment:
     """Make the payment that the command asks for, once, and return it as it stands after its provider answered.
 
@@ -78,20 +91,17 @@ async def create(
         Invalid: `provider.refused`, the provider did not make the payment; it has been recorded as failed.
         Unavailable: no answer in time; repeating the key is safe.
     """
-    row = None
-    async with deps.session_for(actor) as session:
-        terms = await intents.terms_of(session, once.command_id, once.request_hash)
-        if terms is not None:
-            row = await payments.get(session, terms.payment_id)
-    if terms is None:
+    command_id, request_hash, org_id = once.command_id, once.request_hash, actor.org_id
+    assert org_id is not None
+    asked = await deps.pool.read(lambda pool: intents.asked(pool, org_id, command_id, request_hash))
+    if asked is None:
         made = await make()
-        async with deps.session_for(actor) as session:
-            terms = await intents.add(session, once.command_id, once.request_hash, made)
-            if terms.payment_id != made.payment_id:  # somebody else was quicker with the same command
-                row = await payments.get(session, terms.payment_id)
-    if row is None or row.status == PaymentStatus.CREATED:
-        command = CreatePaymentCommand(command_id=once.command_id, actor=actor)
-        await _told(deps, client, terms, "create", command, resume=row is not None)
+        # What somebody else with the same command was quicker to ask for counts.
+        asked = await deps.pool.read(lambda pool: intents.ask(pool, command_id, request_hash, made))
+    terms = asked.terms
+    if asked.status in {None, PaymentStatus.CREATED}:
+        command = CreatePaymentCommand(command_id=command_id, actor=actor)
+        await _told(deps, client, terms, "create", command, resume=asked.status is not None)
     payment = await seen(deps, actor, terms.payment_id)
     refuse_declined(payment)
     return payment

@@ -318,7 +318,7 @@ async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep) -> Refun
 
 @router.get("/billing/config", response_model=ConfigView)
 async def get_billing_config(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> ConfigView:
-    """Tell a front end how payments can be made here."""
+    """Return what a front end needs to know to take payments here."""
     settings, providers = deps.settings, deps.providers
     price = credit_price(settings.credit_price, settings.credit_currency)
     assets = [coin for coin in Coin if coin.value in providers.assets]

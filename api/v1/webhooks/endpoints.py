@@ -1,10 +1,9 @@
-"""The inbox: a webhook is verified, stored once and answered; its run is started after the answer.
+"""The inbox: a webhook is verified, stored once and answered; whom it concerns is told after the answer.
 
 No API key is asked for and no limit of requests counts, because the signature says who it is and a provider comes in
-bursts. A process that dies between the answer and the start leaves an event that the inbox sweep finds.
+bursts. A process that dies after the answer leaves an event that the inbox sweep finds.
 """
 
-from datetime import timedelta
 from functools import partial
 
 from fastapi import APIRouter
@@ -18,18 +17,16 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import ResponseModel
 from api.provider_errors import provider_errors
+from api.v1.webhooks.forwarding import forward, start_run
 from contracts.payment import ProviderEventInput
-from contracts.runs import provider_event_run
 from domain.errors import BadSignature, NotFound, Unavailable
 from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories import alert, provider_event
-from runtime import reach
 
 router = APIRouter(tags=["webhooks"])
 
-START_TIMEOUT = timedelta(seconds=5)
 _ERRORS = errors(NotFound, BadSignature, (Unavailable, "provider.unavailable"))
 _BODY = {
     "requestBody": {
@@ -75,7 +72,7 @@ async def _receive(request: Request, deps: Deps, name: str) -> Response:
         lambda pool: provider_event.store(pool, name, event, status, handled=not for_a_run)
     )
     deps.metrics.count_webhook(name, "new" if is_new else "duplicate")
-    begin = BackgroundTask(_begin_run, deps, name, event) if is_new and for_a_run else None
+    begin = BackgroundTask(_begin, deps, name, event, handling) if is_new and for_a_run else None
     return Response(_ANSWERS[is_new], media_type="application/json", background=begin)
 
 
@@ -106,11 +103,10 @@ async def _alert(deps: Deps, name: str, event: ProviderEvent) -> None:
         )
 
 
-async def _begin_run(deps: Deps, name: str, event: ProviderEvent) -> None:
+async def _begin(deps: Deps, name: str, event: ProviderEvent, handling: Handling) -> None:
     client = deps.temporal
     if client is not None:
         # Thousands may wait, so the payload does not.
-        run = provider_event_run(ProviderEventInput(provider=name, event_id=event.event_id), summary=event.type)
-        deps.background.begin(
-            f"event/{name}/{event.event_id}", partial(reach.start_missing, client, run, rpc_timeout=START_TIMEOUT)
-        )
+        message = ProviderEventInput(provider=name, event_id=event.event_id)
+        begin = partial(forward, deps.platform_pool) if handling is Handling.PAYMENT else start_run
+        deps.background.begin(f"event/{name}/{event.event_id}", partial(begin, client, message, summary=event.type))

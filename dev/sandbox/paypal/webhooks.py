@@ -1,4 +1,4 @@
-"""Webhooks: every change is told, signed, and told again until it is taken, unless the control surface meddles."""
+"""Webhooks: every change is signed and delivered until it is accepted, unless the control surface says otherwise."""
 
 import asyncio
 import json

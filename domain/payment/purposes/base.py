@@ -19,10 +19,10 @@ class Readiness(StrEnum):
     """How far the money is from what takes it when all of it is there.
 
     Attributes:
-        NONE: nothing is to be handed over: it was, it never will be, or nothing came.
+        NONE: there is nothing to fulfil: it was, it never will be, or nothing came.
         SHORT: too little came so far.
         WAITS: enough came, and a refund or dispute that is under way decides whether enough of it stays.
-        READY: it is handed over now.
+        READY: it is fulfilled now.
         FAILED: so much went back for good that it never will be.
     """
 
@@ -57,13 +57,13 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """The money cannot be handed over, and is returned; `failed` says that too much of it went back before."""
+    """The payment cannot be fulfilled and is returned; `failed` says that too much of it went back before."""
 
     why: str = ""
     failed: bool = False
 
 
-#: How the money is handed over. The run acts on each of these; another purpose may need another one.
+#: How the payment is fulfilled. The run acts on each of these; another purpose may need another one.
 Fulfil = AskEscrow | Book | Return
 
 
@@ -99,13 +99,13 @@ class PurposeRules(Protocol):
 
     @property
     def at_once(self) -> bool:
-        """Whether each part of the money buys its share as it comes; otherwise it waits until it is handed over."""
+        """Whether each part of the money buys its share as it comes; otherwise it waits for fulfilment."""
 
     def readiness(self, payment: Payment) -> Readiness:
-        """Say how far the money is from being handed over; asked while something came and nothing was decided."""
+        """Say how far the payment is from being fulfilled; asked while something came and nothing was decided."""
 
     def fulfil(self, payment: Payment, *, at: datetime, in_part: bool = False) -> Fulfil:
-        """Say how the money is handed over, or, `in_part`, what came of it when the payer's time is over."""
+        """Say how the payment is fulfilled, or, `in_part`, what came of it when the payer's time is over."""
 
     # Reverse ----------------------------------------------------------------------------------------------------------
 
@@ -120,16 +120,16 @@ class PurposeRules(Protocol):
         """Return how much of what was bought goes when `amount_minor` goes back."""
 
     def waiting_minor(self, payment: Payment) -> int:
-        """Return how much waits to be handed over and is given back first."""
+        """Return how much waits for fulfilment and is returned first."""
 
     def taken_from_waiting(self, payment: Payment, goods_minor: int) -> int:
-        """Return how much of what the provider takes back comes from what waits to be handed over."""
+        """Return how much of what the provider takes back comes from what waits for fulfilment."""
 
     def held_minor(self, payment: Payment) -> int:
-        """Return how much is left on the payment's account when it cannot be handed over."""
+        """Return how much is left on the payment's account when it cannot be fulfilled."""
 
     def is_refunded_when_gone(self, payment: Payment) -> bool:
-        """Tell whether what cannot be handed over is refunded; otherwise the organization gets it."""
+        """Tell whether what cannot be fulfilled is refunded; otherwise the organization gets it."""
 
     def must_freeze_escrow(self, payment: Payment) -> bool:
         """Tell whether an escrow has money that is being taken back, and does not know it yet."""

@@ -94,7 +94,7 @@ class EscrowMoney(Common):
     def readiness(self, payment: Payment) -> Readiness:
         """Wait for the whole amount, and for what refunds and disputes leave of it.
 
-        Terms of before `fulfils_net` hand over what was received, whatever went back since.
+        Terms of before `fulfils_net` fulfil with what was received, whatever went back since.
         """
         amount, net = payment.terms.amount_minor, payment.received_minor - payment.reversed_minor
         if net < amount:

@@ -80,7 +80,7 @@ class InvoiceDue(Common):
     def readiness(self, payment: Payment) -> Readiness:
         """Wait for all of it, or for what the provider says is all; then a part that is left pays a part.
 
-        Terms of before `fulfils_net` hand over what was received, whatever went back since.
+        Terms of before `fulfils_net` fulfil with what was received, whatever went back since.
         """
         net, complete = payment.received_minor - payment.reversed_minor, ProviderStatus.SUCCEEDED
         if net < payment.terms.amount_minor and not (net > 0 and payment.provider_status is complete):

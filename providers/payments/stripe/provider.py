@@ -190,7 +190,7 @@ class StripeProvider:
         return None
 
     async def submit_evidence(self, dispute_ref: str, evidence: DisputeEvidence, *, idempotency_key: str) -> None:
-        """Write the evidence as free text; Stripe takes no more of it once it is final."""
+        """Write the evidence as free text; Stripe accepts no more once it is final."""
         with translated(changes=True):
             await self._api.disputes.update_async(
                 dispute_ref,

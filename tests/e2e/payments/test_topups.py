@@ -51,14 +51,14 @@ async def test_card_of_somebody_else_is_refused_like_one_that_does_not_exist(
 
 
 async def test_hosted_checkout_buys_a_package(payer: Payer, sandboxes: Sandboxes) -> None:
-    made = good(await payer.caller.post("/billing/credits/purchase", {"package": "team"}), 201)
-    assert (made["credits"], made["charge"]) == ("1000.00", {"amount": "90.00", "currency": "USD"})
+    made = good(await payer.caller.post("/billing/credits/purchase", {"package": "jumbo"}), 201)
+    assert (made["credits"], made["charge"]) == ("5000.00", {"amount": "349.90", "currency": "USD"})
     assert await payer.balance() == ("0.00", "0.00")
     await sandboxes.check_out(made["url"])
-    assert (await payer.settled(made))["package"] == "team"
-    assert await payer.balance() == ("1000.00", "0.00")
+    assert (await payer.settled(made))["package"] == "jumbo"
+    assert await payer.balance() == ("5000.00", "0.00")
     [bought] = good(await payer.caller.get("/billing/credits/history"))["data"]
-    assert (bought["credits"], bought["paid"]) == ("1000.00", {"amount": "90.00", "currency": "USD"})
+    assert (bought["credits"], bought["paid"]) == ("5000.00", {"amount": "349.90", "currency": "USD"})
 
 
 async def test_paypal_buys_credits_once_the_payer_has_approved(payer: Payer, sandboxes: Sandboxes) -> None:

@@ -1,0 +1,38 @@
+"""Several changes in one round trip to the database."""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from sqlalchemy import Executable, Insert, Update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class Writes(Protocol):
+    """What takes statements that change rows: a session, or a block of `together`."""
+
+    def execute(self, statement: Executable, /) -> Awaitable[object]:
+        """Run the statement, now or with the others of the block."""
+
+
+class _Kept:
+    def __init__(self) -> None:
+        self.statements: list[Insert | Update] = []
+
+    async def execute(self, statement: Any, /) -> None:
+        self.statements.append(statement)
+
+
+@asynccontextmanager
+async def together(session: AsyncSession) -> AsyncIterator[Writes]:
+    """Send what the block executes as one statement when the block ends.
+
+    Each part sees the rows as they were before all of them. So each changes rows that no other part changes, and none
+    reads what another one writes; foreign keys between them are checked at the end.
+    """
+    kept = _Kept()
+    yield kept
+    if kept.statements:
+        statement, *others = kept.statements
+        parts = [each.cte(f"part_{number}") for number, each in enumerate(others)]
+        await session.execute(statement.add_cte(*parts))

@@ -1,0 +1,71 @@
+"""How often an event of an escrow goes to PostgreSQL: the row is locked meanwhile, and every trip costs both sides."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from activities.escrow import EscrowActivities
+from domain.escrow import commands as rules
+from domain.escrow.state import Outcome
+from runtime.database import Database
+from runtime.identity import new_id
+from tests.conftest import DatabaseUrls
+from tests.workflows.behind import message_of
+from tests.workflows.conftest import Stage
+
+pytestmark = pytest.mark.db
+
+
+class Listening:
+    """Notes what goes to the server through a database's platform engine, by the first word of each statement."""
+
+    def __init__(self, database: Database) -> None:
+        self.words: list[str] = []
+        engine = database.platform_engine.sync_engine
+        event.listen(engine, "connect", self._connected)
+        event.listen(engine, "before_cursor_execute", self._executed)
+
+    def heard(self) -> list[str]:
+        words, self.words = self.words, []
+        return words
+
+    def _connected(self, connection: Any, _record: object) -> None:
+        # What goes round SQLAlchemy, which its transactions do too.
+        connection.driver_connection.add_query_logger(lambda record: self._note(record.query))
+
+    def _executed(self, _c: object, _cursor: object, statement: str, *_: object) -> None:
+        self._note(statement)
+
+    def _note(self, statement: str) -> None:
+        self.words.append(statement.split()[0].rstrip(";"))
+
+
+@pytest.fixture
+async def listened(database_urls: DatabaseUrls):
+    database = Database(database_urls.tenant, database_urls.platform, pre_ping=False)
+    yield database, Listening(database)
+    await database.close()
+
+
+async def test_an_event_goes_to_the_books_once_for_each_thing_that_it_asks(listened):
+    database, listening = listened
+    job, now = await Stage(None, None, database, None).award(), datetime.now(UTC)
+
+    async def trips(outcome: Outcome) -> Counter[str]:
+        message = await message_of(job, outcome, new_id("cmd"))
+        listening.heard()
+        assert (await EscrowActivities(database).record_event(message)).applied
+        return Counter(listening.heard())
+
+    transaction = {"BEGIN": 1, "COMMIT": 1}
+    # The row with its lock and the contract are read.
+    opened = await trips(rules.opened(job.terms, actor=job.procurement, now=now))
+    assert opened == {**transaction, "SELECT": 2, "WITH": 1}
+    # The row is read, the accounts are opened, the money moves.
+    funded = await trips(rules.fund(await job.state(), actor=job.procurement, source="credits", now=now))
+    assert funded == {**transaction, "SELECT": 3, "WITH": 1}
+    delivery = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=now)
+    assert await trips(delivery) == {**transaction, "SELECT": 1, "WITH": 1}

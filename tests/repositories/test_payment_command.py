@@ -1,0 +1,100 @@
+"""What was asked for under a command is noted once, and read by its own organization only."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from api.pool import StatementPool
+from domain.errors import IdempotencyConflict
+from domain.payment.state import PaymentStatus
+from domain.payment.terms import PaymentTerms
+from models.organization import Organization
+from repositories import payment as payments
+from repositories import payment_command as intents
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.sealing import Sealer
+from tests.api.paying import Written
+from tests.support.payments import TERMS
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def database(database_urls: Any) -> AsyncIterator[Database]:
+    made = Database(database_urls.tenant, database_urls.platform)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def pool(database_urls: Any) -> AsyncIterator[StatementPool]:
+    made = StatementPool(database_urls.tenant, size=5, timeout=timedelta(seconds=10))
+    yield made
+    await made.close()
+
+
+async def wanted(database: Database) -> PaymentTerms:
+    org_id = new_id("org")
+    async with database.platform() as session:
+        made = {"id": org_id, "name": "Acme", "created_by": "test", "command_id": org_id}
+        await session.execute(insert(Organization).values(**made))
+    return dataclasses.replace(TERMS, payment_id=new_id("pay"), org_id=org_id)
+
+
+async def ask(pool: StatementPool, command_id: str, terms: PaymentTerms, content: bytes = b"x") -> intents.Asked:
+    return await pool.read(lambda each: intents.ask(each, command_id, content, terms))
+
+
+async def asked(pool: StatementPool, command_id: str, org_id: str, content: bytes = b"x") -> intents.Asked | None:
+    return await pool.read(lambda each: intents.asked(each, org_id, command_id, content))
+
+
+async def test_what_was_asked_first_under_a_command_counts(database: Database, pool: StatementPool) -> None:
+    terms, command_id = await wanted(database), new_id("cmd")
+    assert await asked(pool, command_id, terms.org_id) is None
+    first = await ask(pool, command_id, terms)
+    assert (first.terms, first.status) == (terms, None)
+    again = await ask(pool, command_id, dataclasses.replace(terms, payment_id=new_id("pay")))
+    assert again == first == await asked(pool, command_id, terms.org_id)
+
+
+async def test_of_many_that_ask_at_once_one_counts(database: Database, pool: StatementPool) -> None:
+    terms, command_id = await wanted(database), new_id("cmd")
+    each = [dataclasses.replace(terms, payment_id=new_id("pay")) for _ in range(10)]
+    noted = await asyncio.gather(*(ask(pool, command_id, one) for one in each))
+    assert len({one.terms.payment_id for one in noted}) == 1
+
+
+async def test_another_request_under_a_command_is_refused(database: Database, pool: StatementPool) -> None:
+    terms, command_id = await wanted(database), new_id("cmd")
+    await ask(pool, command_id, terms)
+    with pytest.raises(IdempotencyConflict):
+        await ask(pool, command_id, terms, b"other")
+    with pytest.raises(IdempotencyConflict):
+        await asked(pool, command_id, terms.org_id, b"other")
+
+
+async def test_state_of_the_payment_comes_with_what_was_asked(database: Database, pool: StatementPool) -> None:
+    terms = await wanted(database)
+    made = await Written(database, terms.org_id).begin()
+    found = await asked(pool, made.terms.payment_id, terms.org_id, b"asked")
+    assert found is not None
+    assert (found.terms, found.status) == (made.terms, PaymentStatus.REQUIRES_ACTION)
+
+
+async def test_other_organization_reads_neither_the_request_nor_the_payment(
+    database: Database, pool: StatementPool
+) -> None:
+    mine, other = await wanted(database), await wanted(database)
+    made = await Written(database, mine.org_id).begin()
+    assert await asked(pool, made.terms.payment_id, other.org_id, b"asked") is None
+    loads = Sealer().loads
+    own = await pool.read(lambda each: payments.read(each, mine.org_id, made.terms.payment_id, loads))
+    assert own == made.payment
+    assert await pool.read(lambda each: payments.read(each, other.org_id, made.terms.payment_id, loads)) is None
