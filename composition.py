@@ -8,15 +8,20 @@ import asyncpg
 import httpx2
 from cryptography import x509
 
+from activities.usage import Metering
+from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
 from providers.tls import trusted
+from providers.usage.litellm import LiteLlm
+from repositories.model_price import PriceBook
 from runtime.database import Database, driver_connection
 from runtime.settings import Settings, WrongSettings
 from services.crypto_deposit import PostgresDepositBook
+from services.rating import Rates as UsageRates
 
 
 def make_providers(settings: Settings, database: Database) -> Providers:
@@ -51,6 +56,28 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     return Providers(
         payments=payments, customers=customers, rates=_rates(settings, http), assets=assets, closers=closers
     )
+
+
+def spend_log_client(settings: Settings) -> httpx2.AsyncClient:
+    """Build the client that asks for spend logs; its caller closes it."""
+    timeout = settings.provider_timeout.total_seconds()
+    return httpx2.AsyncClient(timeout=timeout, verify=trusted(), trust_env=False, follow_redirects=False)
+
+
+def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
+    """Build what usage is pulled from and judged by; without an address of a proxy there is no spend log."""
+    log = None
+    if settings.litellm_url is not None:
+        key = "" if settings.litellm_api_key is None else settings.litellm_api_key.get_secret_value()
+        log = LiteLlm(http, settings.litellm_url, key, timeout=2 * settings.provider_timeout)
+    rates = UsageRates(prices=make_price_book(settings), commission_bps=settings.commission_bps)
+    return Metering(log=log, rates=rates, late=settings.usage_late)
+
+
+def make_price_book(settings: Settings) -> PriceBook:
+    """Build what a process rates usage by: imported prices, and the default price where one is configured."""
+    text = settings.default_model_price
+    return PriceBook(default_price(text) if text else None)
 
 
 @contextmanager

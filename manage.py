@@ -83,6 +83,15 @@ def _resume(parser: Parser) -> None:
     parser.add_argument("--look", action="store_true", help="have all payments that await something look as well")
 
 
+def _import_model_prices(parser: Parser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("file", type=Path, nargs="?", metavar="FILE", help="in the form of LiteLLM's map of prices")
+    source.add_argument("--installed", action="store_true", help="the map inside the litellm package installed here")
+    source.add_argument("--shipped", action="store_true", help="the short list that ships with the product")
+    parser.add_argument("--version", metavar="NAME", help="default: the package's, or the file's hash")
+    parser.add_argument("--valid-from", metavar="TIME", help="from when its prices hold; default: now")
+
+
 def _nothing(parser: Parser) -> None:
     """Take no arguments."""
 
@@ -100,6 +109,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("rollout", "give the work to a build of the worker", _rollout),
         Command("probe", "succeed when an address responds with 200", _probe),
     ),
+    "metering": (Command("import-model-prices", "import what LLM models cost", _import_model_prices),),
     "backups": (
         Command("backup", "take a base backup of the database's cluster", _backup),
         Command("restore", "restore a cluster as of a moment, and prove its books", _restore),

@@ -10,7 +10,7 @@ import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app, create_private_app
-from composition import make_providers
+from composition import make_price_book, make_providers
 from runtime import logs
 from runtime.database import Database
 from runtime.sealing import Sealer
@@ -87,7 +87,9 @@ def main() -> None:
         sealer=Sealer(settings.encryption_keys),
     )
     providers = make_providers(settings, database)
-    app = create_app(settings, database=database, telemetry=telemetry, providers=providers)
+    app = create_app(
+        settings, database=database, telemetry=telemetry, providers=providers, prices=make_price_book(settings)
+    )
     uvloop.run(serve(app, settings))
 
 

@@ -9,19 +9,24 @@ import structlog
 import uvloop
 from temporalio.client import Client, ScheduleCalendarSpec, ScheduleIntervalSpec, ScheduleRange, ScheduleSpec
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
+from activities.lots import LotActivities
 from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.spend_alerts import SpendAlertActivities
 from activities.sweeps import Sweeps
-from composition import make_providers
+from activities.usage import Metering, UsageActivities
+from composition import make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
+from contracts.usage import UsageSync
 from providers.payments.registry import Providers
 from runtime import logs, metrics
 from runtime.database import Database
@@ -35,10 +40,14 @@ from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
+from workflows.lot_expiry import LotExpiryWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.spend_alerts import SpendAlertsWorkflow
+from workflows.usage_months import UsageMonthsWorkflow
+from workflows.usage_sync import UsageSyncWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
@@ -48,6 +57,13 @@ SCHEDULES = [
         workflow="hold-expiry",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
         summary="Expires the holds that are due",
+    ),
+    Job(
+        id="lot-expiry",
+        workflow="lot-expiry",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        summary="Books the expiry of credits that are due",
+        run_timeout=timedelta(minutes=30),
     ),
     Job(
         id="escrow-sweep",
@@ -79,6 +95,37 @@ SCHEDULES = [
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=22),
     ),
+    Job(
+        id="spend-alerts",
+        workflow="spend-alerts",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        summary="Raises alerts about what is spent",
+    ),
+    Job(
+        id="usage-months",
+        workflow="usage-months",
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(2)], minute=[ScheduleRange(10)])]),
+        summary="Makes the tables of the next months of usage events",
+        catch_up_within=timedelta(days=7),
+    ),
+    Job(
+        id="usage-sync",
+        workflow="usage-sync",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=10))]),
+        summary="Pulls new calls from the spend log of the LiteLLM proxy",
+        args=(UsageSync(),),
+        run_timeout=timedelta(hours=2),
+    ),
+    # Calls that are logged long after they began.
+    Job(
+        id="usage-sync-nightly",
+        workflow="usage-sync",
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)], minute=[ScheduleRange(10)])]),
+        summary="Reads two days of the spend log of the LiteLLM proxy again",
+        args=(UsageSync(back_seconds=172_800),),
+        catch_up_within=timedelta(hours=20),
+        run_timeout=timedelta(hours=20),
+    ),
 ]
 WORKFLOWS = [
     CustomerWorkflow,
@@ -86,11 +133,15 @@ WORKFLOWS = [
     EscrowWorkflow,
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
+    LotExpiryWorkflow,
     NightlyReconciliationWorkflow,
     PaymentSweepWorkflow,
     PaymentWorkflow,
     ProviderEventWorkflow,
     ReconciliationWorkflow,
+    SpendAlertsWorkflow,
+    UsageMonthsWorkflow,
+    UsageSyncWorkflow,
 ]
 
 
@@ -98,22 +149,29 @@ def make_worker(
     client: Client,
     database: Database,
     providers: Providers | None = None,
+    metering: Metering | None = None,
     *,
     build_id: str | None = None,
     sealed_signals: bool = False,
+    runner: WorkflowRunner | None = None,
+    refund_days: int = 7,
 ) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
     With a build id the worker is versioned: the server sends it work once that version is made the current one of the
     deployment `bursar`, and running workflows move to it with their next task. Without one it is not, and every
     worker gets work at once. Either way a change of a workflow's commands is gated with `workflow.patched`.
+
+    Workflows run in the SDK's sandbox unless another `runner` is given: see docs/decisions/0035.
     """
     providers = providers or Providers({})
-    escrow, holds = EscrowActivities(database, sealed_signals=sealed_signals), HoldActivities(database)
+    escrow = EscrowActivities(database, sealed_signals=sealed_signals, refund_days=refund_days)
+    holds, lots = HoldActivities(database), LotActivities(database)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals)
     escrows = PaymentEscrows(database, client)
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
+    measuring = UsageActivities(database, metering)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
     return Worker(
         client,
@@ -124,6 +182,7 @@ def make_worker(
             escrow.load,
             escrow.find_overdue,
             holds.expire_holds,
+            lots.expire_lots,
             books.record,
             books.load,
             books.find_stranded,
@@ -152,11 +211,17 @@ def make_worker(
             comparing.count_unsettled,
             comparing.conclude,
             comparing.fail,
+            SpendAlertActivities(database).raise_spend_alerts,
+            measuring.open_months,
+            measuring.plan_sync,
+            measuring.sync_page,
+            measuring.conclude_sync,
         ],
         # What waits for a worker that was killed is given to another one after this, at the price of one replay.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=10),
         deployment_config=None if build_id is None else _deployment(build_id),
+        workflow_runner=runner or SandboxedWorkflowRunner(),
     )
 
 
@@ -194,10 +259,23 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     providers = make_providers(settings, database)
     sealed = settings.signals_are_sealed
-    async with make_worker(client, database, providers, build_id=settings.build_id, sealed_signals=sealed):
+    # What the sandbox finds the tests have found: here it would load the workflow's modules anew for every run.
+    plain = UnsandboxedWorkflowRunner()
+    http = spend_log_client(settings)
+    async with make_worker(
+        client,
+        database,
+        providers,
+        make_metering(settings, http),
+        build_id=settings.build_id,
+        sealed_signals=sealed,
+        runner=plain,
+        refund_days=settings.refunded_credits_days,
+    ):
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")
+    await http.aclose()
     await providers.aclose()
     await database.close()
     telemetry.close()

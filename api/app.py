@@ -14,9 +14,12 @@ from temporalio.client import Client
 
 from api import errors, pages, reference
 from api.auth import current_actor
+from api.auto_topup import AutoTopUps
 from api.background import Background
 from api.body import StrictRoute
+from api.charges import Charges
 from api.codec import codec_router
+from api.costs import CostBook
 from api.deps import Deps
 from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
@@ -24,7 +27,9 @@ from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
+from domain.credits import credit_price
 from providers.payments.registry import Providers
+from repositories.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics, client_runtime
 from runtime.sealing import Sealer
@@ -52,6 +57,7 @@ def create_app(
     temporal: Client | None = None,
     telemetry: Telemetry | None = None,
     providers: Providers | None = None,
+    prices: PriceBook | None = None,
 ) -> FastAPI:
     """Build the application. It starts, and says so at /readyz, while PostgreSQL or Temporal are down.
 
@@ -61,23 +67,28 @@ def create_app(
         temporal: the client to use; made from the settings, and connected with its first call, when left out.
         telemetry: the traces of the process; closed at the end. Without it nothing is traced.
         providers: who takes payments; closed at the end. Without them there are none.
+        prices: what usage is rated by; without it, what was imported, and no default price.
     """
-    deps = _dependencies(settings, database, temporal, providers or Providers({}))
+    deps = _dependencies(settings, database, temporal, providers or Providers({}), prices or PriceBook())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if deps.temporal is None:
             plugins = telemetry.temporal_plugins() if telemetry else []
             deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
-        maintenance = Maintenance(deps.database)
+        auto_topups = AutoTopUps(deps)
+        maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
         deps.keyring.start()
         maintenance.start()
+        auto_topups.start()
         try:
             yield
         finally:
             await maintenance.close()
+            await auto_topups.close()
             await deps.keyring.close()
             await deps.background.close()
+            await deps.charges.close()
             await deps.pool.close()
             await deps.platform_pool.close()
             await deps.providers.aclose()
@@ -128,7 +139,9 @@ def create_private_app(app: FastAPI) -> FastAPI:
     return private
 
 
-def _dependencies(settings: Settings, database: Database | None, temporal: Client | None, providers: Providers) -> Deps:
+def _dependencies(
+    settings: Settings, database: Database | None, temporal: Client | None, providers: Providers, prices: PriceBook
+) -> Deps:
     engines = database or Database(
         settings.database_url,
         settings.platform_database_url,
@@ -153,6 +166,9 @@ def _dependencies(settings: Settings, database: Database | None, temporal: Clien
         metrics=ApiMetrics(),
         providers=providers,
         sealer=Sealer(settings.encryption_keys),
+        charges=Charges(pool),
+        costs=CostBook(engines, settings.default_costs),
+        prices=prices,
     )
 
 

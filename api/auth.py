@@ -16,6 +16,7 @@ from api.errors import request_id_of
 from api.keyring import Identity
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, Unauthenticated
+from domain.spend.scope import SpendingKey
 
 
 def _client_address(request: Request) -> str | None:
@@ -81,6 +82,7 @@ async def _authenticate(request: Request) -> Actor:
         address=address,
     )
     request.scope["state"]["actor"] = (token, actor)
+    request.scope["state"]["identity"] = identity
     structlog.contextvars.bind_contextvars(org_id=org_id, key_id=identity.key_id)
     return actor
 
@@ -89,6 +91,15 @@ current_actor = _Authenticate()
 
 #: The actor of the request, whoever it is; 401 without a good key.
 ActorDep = Annotated[Actor, Depends(current_actor)]
+
+
+async def _spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
+    identity: Identity = request.scope["state"]["identity"]
+    return identity.spending_key()
+
+
+#: The key of the request and what it is attributed to, for `api.spending.scope_for`.
+SpendingKeyDep = Annotated[SpendingKey, Depends(_spending_key)]
 
 
 def permit(actor: Actor, permission: Permission) -> None:

@@ -31,6 +31,8 @@ MAX_DIGITS = 60
 MAX_DEPTH = 64
 #: How many members one object may have: each unknown one is reported by itself.
 MAX_MEMBERS = 1000
+#: Content types of one JSON document a line, where an operation takes them.
+LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _SUSPECT = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 
 
@@ -111,6 +113,18 @@ def parse(body: bytes) -> Any:
     return value
 
 
+def parse_lines(body: bytes) -> list[Any]:
+    """Read a JSON document from each line that is not blank; raises as `parse` does."""
+    documents = []
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        if line.strip():
+            try:
+                documents.append(parse(line))
+            except Malformed as refusal:
+                raise Malformed(f"Line {number}: {refusal.detail}") from None
+    return documents
+
+
 def canonical(value: object) -> bytes:
     """Write a parsed document so that two of the same content are the same bytes, whatever their layout."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
@@ -126,11 +140,13 @@ class StrictRequest(Request):
             self._json = parse(body) if body else None
         return self._json
 
-    async def checked_json(self) -> Any:
-        """Return the parsed body of a request that must declare what it sends."""
+    async def checked_json(self, *, lines: bool = False) -> Any:
+        """Return the parsed body of a request that must declare what it sends; a list of documents sent as `lines`."""
         if await self.body():
             declared = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if declared != "application/json" and not declared.endswith("+json"):
+            if lines and declared in LINES:
+                self._json = parse_lines(await self.body())
+            elif declared != "application/json" and not declared.endswith("+json"):
                 raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
         return await self.json()
 
@@ -160,6 +176,12 @@ def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     return endpoint
 
 
+def takes_lines(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Let an endpoint's requests send JSON documents line by line as well."""
+    endpoint.__dict__["takes_lines"] = True
+    return endpoint
+
+
 def _asks_for_key(dependant: Dependant) -> bool:
     return dependant.call is current_actor or any(_asks_for_key(part) for part in dependant.dependencies)
 
@@ -174,6 +196,7 @@ class StrictRoute(APIRoute):
             return handler
         asks_for_key = _asks_for_key(self.dependant)
         takes_body = bool((self.methods or set()) & {"POST", "PUT", "PATCH"})
+        lines = getattr(self.endpoint, "takes_lines", False)
         known = frozenset(query_names(self.dependant))
         without_query: Handler = getattr(self.endpoint, "without_query", handler)
 
@@ -188,7 +211,7 @@ class StrictRoute(APIRoute):
             if not takes_body:
                 return await (handler if asked else without_query)(request)
             strict = StrictRequest(request.scope, request.receive)
-            await strict.checked_json()
+            await strict.checked_json(lines=lines)
             return await handler(strict)
 
         return handle

@@ -91,7 +91,7 @@ class CodecEndpoints:
         self._origins = ui_origins(settings.temporal_ui_url)
 
     async def preflight(self, request: Request) -> Response:
-        """Tell a browser that the UI, and no other page, may call."""
+        """Allow the UI's origin, and no other page, to call."""
         headers = self._cors(request)
         if headers:
             headers |= {

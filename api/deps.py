@@ -11,12 +11,15 @@ from starlette.requests import Request
 from temporalio.client import Client
 
 from api.background import Background
+from api.charges import Charges
+from api.costs import CostBook
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
 from domain.access import Actor
 from domain.errors import Unavailable
 from providers.payments.registry import Providers
+from repositories.model_price import PriceBook
 from runtime.database import Database
 from runtime.metrics import ApiMetrics
 from runtime.sealing import Sealer
@@ -40,6 +43,9 @@ class Deps:
     metrics: ApiMetrics
     providers: Providers
     sealer: Sealer
+    charges: Charges
+    costs: CostBook
+    prices: PriceBook
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:

@@ -138,6 +138,10 @@ ContractId = Annotated[str, StringConstraints(max_length=64), _id_of("ctr"), _id
 EscrowId = Annotated[str, StringConstraints(max_length=64), _id_of("esc"), _id_schema("esc")]
 InvoiceId = Annotated[str, StringConstraints(max_length=64), _id_of("inv"), _id_schema("inv")]
 PaymentId = Annotated[str, StringConstraints(max_length=64), _id_of("pay"), _id_schema("pay")]
+DepartmentId = Annotated[str, StringConstraints(max_length=64), _id_of("dep"), _id_schema("dep")]
+ProjectId = Annotated[str, StringConstraints(max_length=64), _id_of("prj"), _id_schema("prj")]
+KeyId = Annotated[str, StringConstraints(max_length=64), _id_of("key"), _id_schema("key")]
+ControlId = Annotated[str, StringConstraints(max_length=64), _id_of("ctl"), _id_schema("ctl")]
 
 _PERIOD = re.compile(r"P(?!$)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
 MIN_PERIOD = timedelta(seconds=1)

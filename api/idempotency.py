@@ -263,6 +263,20 @@ async def _hash_of(request: Request, actor: Actor) -> bytes:
     return hashlib.sha256(canonical(content)).digest()
 
 
+def checked_key(key: str) -> str:
+    """Return a client's key.
+
+    Raises:
+        Invalid: it does not have the form of one, or holds a card number.
+    """
+    if not _KEY.fullmatch(key):
+        raise Invalid(
+            "An Idempotency-Key must have 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
+        )
+    refuse_in_header("Idempotency-Key", key)
+    return key
+
+
 def idempotency(required: bool) -> Any:
     """Return a dependency that gives the endpoint its `Command`.
 
@@ -291,11 +305,7 @@ def idempotency(required: bool) -> Any:
             if required:
                 raise IdempotencyMissing("This request moves money: send an Idempotency-Key header.")
             return Command(new_id("cmd"), None, deps, request, "", b"")
-        if not _KEY.fullmatch(idempotency_key):
-            raise Invalid(
-                "An Idempotency-Key must have 1 to 255 printable ASCII characters.", extra={"field": "Idempotency-Key"}
-            )
-        refuse_in_header("Idempotency-Key", idempotency_key)
+        checked_key(idempotency_key)
         return Command(
             command_id(actor.org_id, actor.principal, idempotency_key),
             idempotency_key,

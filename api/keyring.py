@@ -23,6 +23,7 @@ from api.pool import StatementPool
 from domain.access import Role
 from domain.errors import Unauthenticated
 from domain.ids import SUFFIX
+from domain.spend.scope import Attribution, SpendingKey
 from repositories import api_key as keys
 from runtime.database import Database
 
@@ -67,6 +68,16 @@ class Identity:
     role: Role
     org_id: str | None
     agent_id: str | None
+    department_id: str | None
+    project_id: str | None
+
+    def spending_key(self) -> SpendingKey:
+        """Return the key as the rules of spending read it."""
+        return SpendingKey(
+            key_id=self.key_id,
+            agent_id=self.agent_id,
+            attribution=Attribution(department_id=self.department_id, project_id=self.project_id),
+        )
 
 
 @dataclass(slots=True)
@@ -135,7 +146,15 @@ class KeyRing:
             or (record.expires_at is not None and record.expires_at <= now)
         ):
             raise Unauthenticated("The key is unknown, revoked or expired.")
-        identity = Identity(key_id, record.principal, Role(record.role), record.org_id, record.agent_id)
+        identity = Identity(
+            key_id=key_id,
+            principal=record.principal,
+            role=Role(record.role),
+            org_id=record.org_id,
+            agent_id=record.agent_id,
+            department_id=record.department_id,
+            project_id=record.project_id,
+        )
         lasts = CACHE_SECONDS if self.listening.is_set() else DEAF_CACHE_SECONDS
         if record.expires_at is not None:
             lasts = min(lasts, (record.expires_at - now).total_seconds())

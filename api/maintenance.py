@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from domain.credits import CreditPrice
 from repositories import escrow_notice, idempotency
 from runtime.database import Database
+from services import spend_control
 
 log = structlog.get_logger("bursar.api")
 
@@ -15,11 +17,15 @@ EVERY_SECONDS = 3600.0
 
 
 class Maintenance:
-    """Forgets idempotency keys, and notes of commands that were settled, after 30 days; once an hour."""
+    """Forgets idempotency keys, and notes of commands that were settled, after 30 days; once an hour.
 
-    def __init__(self, database: Database) -> None:
-        """Take the engines."""
+    It also notes the price of a credit, which may be another one since the process started.
+    """
+
+    def __init__(self, database: Database, price: CreditPrice) -> None:
+        """Take the engines, and what a credit costs."""
         self._database = database
+        self._price = price
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -34,8 +40,10 @@ class Maintenance:
 
     async def run_once(self) -> int:
         """Do one round, and return how many keys it forgot."""
-        before = datetime.now(UTC) - KEEP_IDEMPOTENCY_KEYS
+        now = datetime.now(UTC)
+        before = now - KEEP_IDEMPOTENCY_KEYS
         async with self._database.platform() as session:
+            await spend_control.note_price(session, self._price, now)
             await escrow_notice.delete_settled_before(session, before)
             return await idempotency.delete_older_than(session, before)
 

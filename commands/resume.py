@@ -22,11 +22,11 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from activities.payment_signals import tell_payment
 from activities.sweeps import resumed_escrow
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from contracts.queues import TASK_QUEUE
+from contracts.runs import payment_news
 from domain.ids import escrow_id_of
 from models.escrow import EscrowRow
 from models.payment import PaymentRow
@@ -227,7 +227,8 @@ class _Payments:
             if row is None:
                 return
             terms = payment.state_of(row).terms
-        await tell_payment(self._client, terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{payment_id}")
+        news = payment_news(terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{payment_id}")
+        await reach.signal(self._client, *news)
 
 
 async def _ahead(client: Client, database: Database, entities: _Escrows | _Payments) -> AsyncIterator[Finding]:

@@ -9,7 +9,7 @@ import asyncpg
 from commands.base import connected
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
-from repositories import clearing, credit_lot, debt, escrow, invoice, project
+from repositories import clearing, credit_day, credit_lot, debt, escrow, invoice, lot, meter, project, spend, usage
 from runtime.settings import read_settings
 
 #: In the order of the report.
@@ -17,9 +17,14 @@ INVARIANTS = (
     *debt.INVARIANTS,
     *escrow.INVARIANTS,
     *credit_lot.INVARIANTS,
+    *credit_day.INVARIANTS,
+    *lot.INVARIANTS,
     *clearing.INVARIANTS,
     *project.INVARIANTS,
     *invoice.INVARIANTS,
+    *spend.INVARIANTS,
+    *usage.INVARIANTS,
+    *meter.INVARIANTS,
 )
 
 

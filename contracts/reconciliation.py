@@ -47,7 +47,7 @@ class FetchedStatement(Message):
 
 
 class UnsettledMovements(Message):
-    """How many movements a payment of ours may still book, and how many payments were told to look."""
+    """How many movements a payment of ours may still book, and how many payments were asked to refresh."""
 
     movements: int
     payments: int = 0

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     MANAGE_KEYS = "manage_keys"
     MANAGE_AGENTS = "manage_agents"
     MANAGE_PROJECTS = "manage_projects"
+    MANAGE_SPENDING = "manage_spending"
     GRANT_CREDITS = "grant_credits"
     AWARD = "award"
     ACCEPT = "accept"
@@ -44,6 +45,9 @@ class Permission(StrEnum):
     PAY = "pay"
     REFUND_PAYMENT = "refund_payment"
     CONTEST = "contest"
+    METER = "meter"
+    USE_CREDITS = "use_credits"
+    MANAGE_METERS = "manage_meters"
     OPERATE = "operate"
 
 
@@ -53,6 +57,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.MANAGE_KEYS,
     Permission.MANAGE_AGENTS,
     Permission.MANAGE_PROJECTS,
+    Permission.MANAGE_SPENDING,
     Permission.AWARD,
     Permission.ACCEPT,
     Permission.FUND,
@@ -62,6 +67,9 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.PAY,
     Permission.REFUND_PAYMENT,
     Permission.CONTEST,
+    Permission.METER,
+    Permission.USE_CREDITS,
+    Permission.MANAGE_METERS,
 }
 
 #: The whole permission table. A role that is not named for a permission does not have it.
@@ -87,6 +95,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.FUND,
         Permission.DELIVER,
         Permission.PAY,
+        Permission.METER,
+        Permission.USE_CREDITS,
     },
     Role.AUDITOR: frozenset({Permission.READ, Permission.READ_AUDIT}),
     Role.AGENT: frozenset(
@@ -97,6 +107,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.REFUND,
             Permission.DISPUTE,
             Permission.CANCEL,
+            Permission.METER,
+            Permission.USE_CREDITS,
         }
     ),
     Role.OPERATOR: frozenset(
@@ -107,6 +119,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_KEYS,
             Permission.MANAGE_AGENTS,
             Permission.GRANT_CREDITS,
+            Permission.MANAGE_SPENDING,
             Permission.AWARD,
             Permission.DISPUTE,
             Permission.CANCEL,
@@ -114,6 +127,8 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.ARBITRATE,
             Permission.REFUND_PAYMENT,
             Permission.CONTEST,
+            Permission.METER,
+            Permission.MANAGE_METERS,
             Permission.OPERATE,
         }
     ),

@@ -41,6 +41,8 @@ class Account:
         kind: see `AccountKind`.
         minimum_balance_minor: available money never falls below it; None for accounts that issue or face the outside.
         stripes: rows that share the balance of a hot account; more than one only without a minimum balance.
+        lots: whether its credits are kept in lots, see `domain.lots`; what comes in says which.
+        lots_lapse: whether lots that are due are not spent any more.
     """
 
     path: str
@@ -49,6 +51,8 @@ class Account:
     kind: AccountKind
     minimum_balance_minor: int | None
     stripes: int = 1
+    lots: bool = False
+    lots_lapse: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an unknown asset and what the database would refuse later."""
@@ -59,7 +63,7 @@ class Account:
 
 def org_credits(org_id: str) -> Account:
     """Credits that an organization can spend."""
-    return _tenant(f"org/{org_id}/credits", CREDIT, org_id)
+    return _tenant(f"org/{org_id}/credits", CREDIT, org_id, lots=True, lots_lapse=True)
 
 
 def org_cash(org_id: str, currency: str) -> Account:
@@ -86,7 +90,7 @@ def org_wallet(org_id: str, asset: str) -> Account:
 
 def payment(payment_id: str, asset: str, org_id: str) -> Account:
     """What a payment has brought and nobody has yet: an escrow's money, a refund on its way, disputed entitlement."""
-    return _tenant(f"org/{org_id}/payments/{payment_id}", asset, org_id)
+    return _tenant(f"org/{org_id}/payments/{payment_id}", asset, org_id, lots=asset == CREDIT)
 
 
 def org_debt(org_id: str, asset: str) -> Account:
@@ -103,17 +107,23 @@ def org_receivable(org_id: str, currency: str) -> Account:
 
 def agent_earnings(agent_id: str, asset: str, org_id: str) -> Account:
     """What an agent has earned and its organization `org_id` can take out."""
-    return _tenant(f"agent/{agent_id}/earnings/{asset}", asset, org_id)
+    return _tenant(f"agent/{agent_id}/earnings/{asset}", asset, org_id, lots=asset == CREDIT)
+
+
+def agent_granted_earnings(agent_id: str, org_id: str) -> Account:
+    """Credits that an agent has earned and nobody has paid for: its organization `org_id` cannot take them out."""
+    path = f"agent/{agent_id}/granted_earnings/{CREDIT}"
+    return _tenant(path, CREDIT, org_id, lots=True)
 
 
 def agent_own_work(agent_id: str, asset: str, org_id: str) -> Account:
     """What an agent was paid by its own organization `org_id`; never paid out, because nobody else paid for it."""
-    return _tenant(f"agent/{agent_id}/own_work/{asset}", asset, org_id)
+    return _tenant(f"agent/{agent_id}/own_work/{asset}", asset, org_id, lots=asset == CREDIT)
 
 
 def escrow(escrow_id: str, asset: str, org_id: str) -> Account:
     """Money in escrow; `org_id` is the payer, who sees the account."""
-    return _tenant(f"escrow/{escrow_id}", asset, org_id)
+    return _tenant(f"escrow/{escrow_id}", asset, org_id, lots=asset == CREDIT)
 
 
 _PLATFORM_KINDS = {
@@ -163,8 +173,16 @@ def provider_clearing(provider: str, asset: str) -> Account:
     )
 
 
-def _tenant(path: str, asset: str, org_id: str) -> Account:
-    return Account(path=path, asset=asset, org_id=org_id, kind=AccountKind.LIABILITY, minimum_balance_minor=0)
+def _tenant(path: str, asset: str, org_id: str, *, lots: bool = False, lots_lapse: bool = False) -> Account:
+    return Account(
+        path=path,
+        asset=asset,
+        org_id=org_id,
+        kind=AccountKind.LIABILITY,
+        minimum_balance_minor=0,
+        lots=lots,
+        lots_lapse=lots_lapse,
+    )
 
 
 def debit_credit(amount_minor: int) -> tuple[int, int]:

@@ -4,20 +4,25 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from domain.errors import Invalid
-from domain.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount
+from domain.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, scale_of
 from domain.payment.quote import credits_for, price_of_credits
 
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class GrantSource(StrEnum):
-    """Why credits are granted. An adjustment corrects, the others are paid for by the platform."""
+    """Why credits are granted. An adjustment corrects, the others are paid for by the platform.
+
+    The bonus of a new organization is granted with it, once; operators grant the others.
+    """
 
     PROMOTION = "promotion"
     REWARD = "reward"
     ADJUSTMENT = "adjustment"
+    SIGNUP = "signup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,11 @@ class CreditPrice:
             limit = format_amount(MAX_AMOUNT_MINOR, self.currency)
             raise Invalid(f"The price must not be greater than {limit} {self.currency}.", extra={"field": "amount"})
         return cost
+
+    def rate(self) -> tuple[int, int]:
+        """Return the price exactly, as how many minor units of credits cost how many of the currency."""
+        per_minor = Fraction(self.price) * 10 ** scale_of(self.currency) / 10 ** scale_of(CREDIT)
+        return per_minor.denominator, per_minor.numerator
 
     def buys(self, amount_minor: int) -> int:
         """Return how many credits an amount of the currency buys, rounded down to the credit's minor unit.

@@ -13,6 +13,7 @@ DomainError
 ├── IdempotencyMissing   idempotency.missing         400
 ├── IdempotencyConflict  idempotency.conflict        422
 ├── InsufficientFunds    ledger.insufficient_funds   402
+├── SpendLimitExceeded   spend.limit_exceeded        402
 ├── RateLimited          rate_limited                429, retryable
 └── Unavailable          service.unavailable         503, retryable
 
@@ -131,6 +132,13 @@ class InsufficientFunds(DomainError):
     """The account's minimum balance does not allow the movement."""
 
     code = "ledger.insufficient_funds"
+    status = 402
+
+
+class SpendLimitExceeded(DomainError):
+    """A spend control refuses the spend; `extra` names the control, the window and what is left of it."""
+
+    code = "spend.limit_exceeded"
     status = 402
 
 

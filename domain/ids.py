@@ -62,7 +62,7 @@ def payment_workflow_id(payment_id: str) -> str:
 
 
 def dispute_id_of(provider: str, ref: str) -> str:
-    """Name a chargeback by its provider's id of it, so that whoever hears of it twice names one."""
+    """Name a chargeback by its provider's id of it, so that the same dispute always has one id."""
     return uuid_id("dsp", UUID(bytes=hashlib.sha256(f"{provider}:{ref}".encode()).digest()[:16]))
 
 
@@ -145,6 +145,29 @@ def deployment_transfer_key(subject_id: str, step: str, number: int) -> str:
     Events are numbered within the organization, so deploying a project again is a movement of its own.
     """
     return bounded(f"deployment:{subject_id}:{step}:{number}")
+
+
+def spend_key(principal: str, client_key: str) -> str:
+    """Key of a charge, a reservation or a change of one within its organization, by who sent it and the key they chose.
+
+    A principal is the same whatever its case.
+    """
+    return bounded(f"{principal.casefold()}/{client_key}")
+
+
+def signup_command_id(org_id: str) -> str:
+    """Name the command that grants an organization its signup bonus, so that it is granted once."""
+    return bounded(f"signup:{org_id}")
+
+
+def usage_sync_workflow_id(command: str) -> str:
+    """Name the one sync of usage that a command orders."""
+    return bounded(f"usage-sync/{command}")
+
+
+def auto_topup_command_id(org_id: str, number: int) -> str:
+    """Name the command of the one payment that a fall of an organization's balance makes."""
+    return bounded(f"auto-topup:{org_id}:{number}")
 
 
 def grant_key(org_id: str, command: str) -> str:

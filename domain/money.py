@@ -53,12 +53,13 @@ def scale_of(asset: str) -> int:
         ) from None
 
 
-def parse_amount(value: str | int | Decimal, asset: str) -> int:
+def parse_amount(value: str | int | Decimal, asset: str, *, zero: bool = False) -> int:
     """Turn what a caller wrote into minor units, exactly or not at all.
 
     Args:
         value: a plain decimal string (`"12.50"`), an integer or a `Decimal`; never a float.
         asset: the asset's code; its scale bounds the decimals.
+        zero: whether it may be zero.
 
     Raises:
         Invalid: not a plain number, zero or negative, more decimals than the scale, above `MAX_AMOUNT_MINOR`.
@@ -71,8 +72,9 @@ def parse_amount(value: str | int | Decimal, asset: str) -> int:
     if len(decimals.rstrip("0")) > scale:
         raise Invalid(f"{text} has too many decimals: {asset} has {scale}.", extra={"field": "amount"})
     minor = int(whole + decimals.rstrip("0").ljust(scale, "0"))
-    if minor <= 0:
-        raise Invalid("The amount must be greater than zero.", extra={"field": "amount"})
+    if minor < 0 or (minor == 0 and not zero):
+        least = "zero or more" if zero else "greater than zero"
+        raise Invalid(f"The amount must be {least}.", extra={"field": "amount"})
     if minor > MAX_AMOUNT_MINOR:
         limit = format_amount(MAX_AMOUNT_MINOR, asset)
         raise Invalid(f"The amount must not be greater than {limit} {asset}.", extra={"field": "amount"})

@@ -94,7 +94,7 @@ class Compared:
 
     @property
     def one(self) -> BalanceTransaction:
-        """The movement as the provider tells it, or else as it is booked."""
+        """The movement as the provider reports it, or else as it is booked."""
         return self.listed or self.booked[0]
 
     @property

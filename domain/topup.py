@@ -2,17 +2,21 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_UP, Decimal
 
 from domain.errors import Invalid
-from domain.money import CREDIT, ISSUED, parse_amount
+from domain.money import CREDIT, ISSUED, MAX_AMOUNT_MINOR, parse_amount, scale_of
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 #: More would be a list that nobody chooses from.
 MAX_PACKAGES = 50
 _FIELDS = {"name", "credits", "price", "currency"}
+#: How the packages of the hosted checkout are named: there, `small` is `checkout_small`.
+CHECKOUT = "checkout_"
+#: Decimals of a price per credit. It is for comparing packages; nothing is charged by it.
+_PER_CREDIT = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,12 @@ class Package:
     credits_minor: int
     price_minor: int
     currency: str
+
+    @property
+    def price_per_credit(self) -> Decimal:
+        """What one of its credits costs, in whole units of the currency, rounded to six decimals."""
+        price = Decimal(self.price_minor).scaleb(-scale_of(self.currency))
+        return (price / Decimal(self.credits_minor).scaleb(-scale_of(CREDIT))).quantize(_PER_CREDIT, ROUND_HALF_UP)
 
 
 def packages_from(text: str) -> tuple[Package, ...]:
@@ -41,6 +51,30 @@ def packages_from(text: str) -> tuple[Package, ...]:
     if len({package.name for package in packages}) < len(packages):
         raise Invalid("Two credit packages have the same name.")
     return packages
+
+
+def priced(packages: Sequence[Package], prices_minor: Mapping[str, int | None]) -> tuple[Package, ...]:
+    """Return the packages with the prices that are set for them by name, in minor units of their currencies.
+
+    Raises:
+        Invalid: a price is set for a package that does not exist, or is not positive or too large.
+    """
+    given = {name: price for name, price in prices_minor.items() if price is not None}
+    for name, price in given.items():
+        if name not in {package.name for package in packages}:
+            raise Invalid(f"A price is set for the credit package {name}, which does not exist.")
+        if not 0 < price <= MAX_AMOUNT_MINOR:
+            raise Invalid(f"The price of the credit package {name} must be positive, in minor units such as cents.")
+    return tuple(replace(package, price_minor=given.get(package.name, package.price_minor)) for package in packages)
+
+
+def for_checkout(packages: Sequence[Package], name: str) -> Package:
+    """Return the package that a name means on the hosted checkout: its own package of that name, if there is one.
+
+    Raises:
+        Invalid: there is no such package.
+    """
+    return next((package for package in packages if package.name == CHECKOUT + name), None) or named(packages, name)
 
 
 def named(packages: Sequence[Package], name: str) -> Package:

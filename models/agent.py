@@ -16,6 +16,7 @@ class Agent(Base):
     The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
     agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
     `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
+    `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
     """
 
     __tablename__ = "agents"
@@ -25,6 +26,7 @@ class Agent(Base):
         CheckConstraint("(price_minor IS NULL) = (price_currency IS NULL)", name="price"),
         Index("ix_agents_org_id", "org_id", "id"),
         Index("ix_agents_public", "id", postgresql_where=text("visibility = 'public'")),
+        Index("ix_agents_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
         Index("ix_agents_org_id_public", "org_id", "id", postgresql_where=text("visibility = 'public'")),
     )
 
@@ -36,6 +38,8 @@ class Agent(Base):
     price_minor: Mapped[int | None]
     price_currency: Mapped[str | None]
     terms: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, server_default="{}")
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

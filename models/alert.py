@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, false, func, text
+from sqlalchemy import Index, false, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -16,11 +16,12 @@ class Alert(Base):
         kind: dotted, `escrow.dispute_undecided`.
         subject: the id of what it is about.
         shared: whether the organization that it is about reads it too.
+        for_operators: whether an operator should look at it; what is not, operators find by its organization only.
     """
 
     __tablename__ = "alerts"
     __table_args__ = (
-        Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL")),
+        Index("ix_alerts_open", "id", postgresql_where=text("acknowledged_at IS NULL AND for_operators")),
         Index("ix_alerts_org_id_id", "org_id", "id"),
         Index("ix_alerts_kind_id", "kind", "id"),
         Index("ix_alerts_subject_id", "subject", "id"),
@@ -34,6 +35,7 @@ class Alert(Base):
     subject: Mapped[str]
     detail: Mapped[str]
     shared: Mapped[bool] = mapped_column(server_default=false())
+    for_operators: Mapped[bool] = mapped_column(server_default=true())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]

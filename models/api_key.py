@@ -14,13 +14,15 @@ class ApiKey(Base):
     Written by operators and by owners and admins for their own organization. `revoked_at` is set once and stays;
     `last_used_at` follows at most once a minute. A trigger tells listeners of `bursar_api_keys` about every change, so
     that a revoked key stops in every process at once. A principal is one whatever its case, and has two active keys at
-    most, in two places, so that a key can be replaced without a gap: the partial indexes hold it.
+    most, in two places, so that a key can be replaced without a gap: the partial indexes hold it. `department_id` and
+    `project_id` say for what it spends; only owners and admins set them.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         CheckConstraint("(org_id IS NULL) = (role IN ('operator', 'arbiter', 'validator'))", name="platform_roles"),
         CheckConstraint("(agent_id IS NOT NULL) = (role = 'agent')", name="agent_role"),
+        CheckConstraint("org_id IS NOT NULL OR (department_id IS NULL AND project_id IS NULL)", name="spends"),
         Index(
             "uq_api_keys_principal",
             "org_id",
@@ -37,6 +39,7 @@ class ApiKey(Base):
             postgresql_where=text("revoked_at IS NULL AND org_id IS NULL"),
         ),
         Index("ix_api_keys_org_id", "org_id", "id"),
+        Index("ix_api_keys_department_id", "department_id", postgresql_where=text("department_id IS NOT NULL")),
         Index("ix_api_keys_active", "id", postgresql_where=text("revoked_at IS NULL")),
         Index("ix_api_keys_org_id_active", "org_id", "id", postgresql_where=text("revoked_at IS NULL")),
     )
@@ -47,6 +50,8 @@ class ApiKey(Base):
     place: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     role: Mapped[str]
     agent_id: Mapped[str | None] = mapped_column(ForeignKey("agents.id"))
+    department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

@@ -12,6 +12,7 @@ from domain.ids import is_id, uuid_id
 from models.alert import Alert
 from models.payment import PaymentRow
 from repositories.listing import Part, newest
+from repositories.together import Writes
 
 #: Who closes an alert whose case is over by what was booked.
 BOOKS = "books"
@@ -26,10 +27,11 @@ async def raise_alert(
     org_id: str | None = None,
     key: str | None = None,
     shared: bool = False,
+    for_operators: bool = True,
 ) -> None:
     """Put an alert before the operators, once for each key; the key is kind and subject when left out.
 
-    One that is `shared` is read by its organization too.
+    One that is `shared` is read by its organization too, and one that is not `for_operators` by it alone.
     """
     number = (await session.execute(select(func.uuidv7()))).scalar_one()
     await session.execute(
@@ -42,6 +44,7 @@ async def raise_alert(
             detail=detail,
             org_id=org_id,
             shared=shared,
+            for_operators=for_operators,
         )
         .on_conflict_do_nothing(index_elements=["key"])
     )
@@ -56,7 +59,14 @@ async def close(session: AsyncSession, key: str, by: str) -> None:
     )
 
 
-async def close_cases(session: AsyncSession, subject: str, kinds: Collection[str]) -> None:
+#: What `close_cases` does, as a part of a larger statement.
+CLOSE_CASES = f"""
+    UPDATE alerts SET acknowledged_at = now(), acknowledged_by = '{BOOKS}'
+    WHERE subject = {{subject}} AND kind = ANY({{kinds}}) AND acknowledged_at IS NULL
+"""
+
+
+async def close_cases(session: Writes, subject: str, kinds: Collection[str]) -> None:
     """Mark the alerts of these kinds about a subject as seen, because what was booked closes their cases."""
     await session.execute(
         update(Alert)
@@ -78,8 +88,10 @@ async def close_debts(session: AsyncSession, org_id: str, asset: str) -> None:
 
 
 async def open_by_kind(pool: "asyncpg.Pool[asyncpg.Record]") -> dict[str, int]:
-    """Count the alerts that nobody has acknowledged. Needs the platform's role."""
-    rows = await pool.fetch("SELECT kind, count(*) FROM alerts WHERE acknowledged_at IS NULL GROUP BY kind")
+    """Count the alerts for operators that nobody has acknowledged. Needs the platform's role."""
+    rows = await pool.fetch(
+        "SELECT kind, count(*) FROM alerts WHERE acknowledged_at IS NULL AND for_operators GROUP BY kind"
+    )
     return {row["kind"]: row["count"] for row in rows}
 
 
@@ -93,9 +105,11 @@ async def page(
     before: str | None,
     limit: int,
 ) -> list[Alert]:
-    """List alerts that the session may see, newest first."""
+    """List alerts that the session may see, newest first; those of no named organization only if for operators."""
     asked = ((Alert.org_id, org_id), (Alert.kind, kind), (Alert.subject, subject))
     part: Part = tuple(column == wanted for column, wanted in asked if wanted is not None)
+    if org_id is None:
+        part = (*part, Alert.for_operators.is_(True))
     if open_only:
         part = (*part, Alert.acknowledged_at.is_(None))
     position = None if before is None else (before,)

@@ -24,12 +24,13 @@ KEYS_OF_A_PRINCIPAL = 2
 #: What helps a caller who may issue one key, and one who may issue the second.
 _WAYS_OUT = {False: "Revoke it first, have the principal or an owner issue the second", True: "Revoke one first"}
 
+_LOOKUP = "SELECT k.*, a.* FROM api_key_lookup($1) k, api_key_attribution($1) a"
 _ASKED = ("org_id", "principal", "role", "agent_id", "created_by", "expires_at")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """What a request needs to know of its key."""
+    """What a request needs to know of its key; it spends for its own department and project, else its agent's."""
 
     org_id: str | None
     principal: str
@@ -38,11 +39,13 @@ class KeyRecord:
     secret_hash: bytes
     expires_at: datetime | None
     revoked_at: datetime | None
+    department_id: str | None
+    project_id: str | None
 
 
 async def lookup(pool: "asyncpg.Pool[asyncpg.Record]", key_id: str) -> KeyRecord | None:
     """Find a key by its exact id, whoever it belongs to; the caller checks the secret."""
-    row = await pool.fetchrow("SELECT * FROM api_key_lookup($1)", key_id)
+    row = await pool.fetchrow(_LOOKUP, key_id)
     return KeyRecord(**dict(row)) if row else None
 
 
@@ -64,7 +67,7 @@ async def add(
     """Insert the key, or find the one that this command made and give it the new secret, which alone is known now.
 
     Nobody else issues keys of the organization until the transaction ends. A principal whose name differs in case only
-    is the same one, and the key gets the spelling that is there.
+    is the same one, and the key gets the spelling that is there. Its second key spends for what its first one does.
 
     Args:
         session: of the organization or the platform.
@@ -98,8 +101,11 @@ async def add(
                 extra={"limit": quota},
             )
     key.place = 1 + (1 in {other.place for other in active})
-    key.principal = active[0].principal if active else key.principal
-    columns = ("id", "secret_hash", "command_id", "place", *_ASKED)
+    if active:
+        # Else a key with limits would issue itself one without.
+        key.department_id, key.project_id = active[0].department_id, active[0].project_id
+        key.principal = active[0].principal
+    columns = ("id", "secret_hash", "command_id", "place", "department_id", "project_id", *_ASKED)
     statement = insert(ApiKey).values({name: getattr(key, name) for name in columns}).returning(ApiKey)
     return (await session.scalars(statement)).one()
 

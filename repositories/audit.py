@@ -9,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.access import Actor
 from models.audit import AuditEntry
 from repositories.listing import Part, newest
+from repositories.together import Writes
 
 
 async def record(
-    session: AsyncSession,
+    session: Writes,
     actor: Actor,
     action: str,
     target: str,

@@ -11,6 +11,7 @@ from domain.payment.state import Dispute, Payment
 from models.chargeback import ChargebackRow
 from models.payment import PaymentRow
 from repositories.listing import newest
+from repositories.together import Writes
 
 Position = tuple[datetime, str]
 
@@ -35,7 +36,7 @@ async def page(
     return [(dispute, payments[dispute.payment_id]) for dispute in disputes]
 
 
-async def write(session: AsyncSession, payment: Payment, dispute: Dispute, at: datetime) -> None:
+async def write(session: Writes, payment: Payment, dispute: Dispute, at: datetime) -> None:
     """Write where a chargeback stands now."""
     changing = {"status": dispute.status.value, "amount_minor": dispute.amount_minor, "updated_at": at}
     statement = insert(ChargebackRow).values(

@@ -1,9 +1,11 @@
 """Contracts."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -39,6 +41,27 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+#: With the escrow's id, because a contract's escrow is asked for with it.
+_READ = "SELECT c.*, EXISTS (SELECT FROM escrows WHERE id = $2) AS has_escrow FROM contracts c WHERE c.id = $1"
+_READ_AS = "SELECT c.*, tenant_escrow($3, $2) IS NOT NULL AS has_escrow FROM tenant_contract($3, $1) c"
+
+
+async def read(
+    pool: "asyncpg.Pool[asyncpg.Record]", contract_id: str, *, org_id: str | None
+) -> tuple[Contract, bool] | None:
+    """Return the contract as an organization sees it, and whether it has an escrow, in one round trip.
+
+    Without an organization the platform sees all, and the pool must be of its role.
+    """
+    asked = (contract_id, escrow_id_of(contract_id))
+    row = await (pool.fetchrow(_READ, *asked) if org_id is None else pool.fetchrow(_READ_AS, *asked, org_id))
+    if row is None:
+        return None
+    columns = {**row, "milestones": json.loads(row["milestones"])}
+    has_escrow: bool = columns.pop("has_escrow")
+    return Contract(**columns), has_escrow
 
 
 async def find(session: AsyncSession, contract_id: str) -> Contract | None:

@@ -42,6 +42,12 @@ async def get(session: AsyncSession, organization_id: str) -> Organization:
     return found
 
 
+async def exists(session: AsyncSession, organization_id: str) -> bool:
+    """Tell whether there is such an organization that the session may see."""
+    query = select(Organization.id).where(Organization.id == organization_id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
 async def lock(session: AsyncSession, organization_id: str) -> Organization:
     """Return the organization as it is now, and let nobody else decide what it may deploy until the transaction ends.
 

@@ -1,7 +1,8 @@
-"""Settings under names that others gave them: Stripe's keys, and the environment of Temporal's own tools.
+"""Settings under names that others gave them: Stripe's keys, prices, and the environment of Temporal's own tools.
 
 API, worker and the commands of a deployment read them where the setting of ours is not there. The embedded stack
-forgets them before anything else, so that nothing it starts reads them: it has servers of its own.
+forgets those of Stripe and Temporal before anything else, so that nothing it starts reads them: it has servers of its
+own.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -17,6 +18,14 @@ STRIPE = {
     "stripe_publishable_key": "STRIPE_PUBLISHABLE_KEY",
     "stripe_webhook_secrets": "STRIPE_WEBHOOK_SECRET",
 }
+#: Names of prices in deployments of older platforms, by the setting that each of them is.
+PRICES = {
+    "credit_package_small": "CREDIT_PACKAGE_SMALL",
+    "credit_package_medium": "CREDIT_PACKAGE_MEDIUM",
+    "credit_package_large": "CREDIT_PACKAGE_LARGE",
+    "credits_per_api_call": "CREDITS_PER_API_CALL",
+    "credits_per_workflow_execution": "CREDITS_PER_WORKFLOW_EXECUTION",
+}
 #: What Temporal's tools read, by how it begins or what it is called; other names with TEMPORAL_ belong to others.
 _TEMPORAL = (
     *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_GRPC_META_"),
@@ -29,19 +38,19 @@ class WrongEnvironment(Exception):
 
 
 def is_of_others(name: str) -> bool:
-    """Whether a variable is one that this module reads."""
+    """Whether a variable names servers or accounts of others."""
     return name in STRIPE.values() or name.startswith(_TEMPORAL)
 
 
 def forget_others(environment: MutableMapping[str, str]) -> None:
-    """Remove the variables that this module reads."""
+    """Remove the variables that name servers or accounts of others."""
     for name in [name for name in environment if is_of_others(name)]:
         del environment[name]
 
 
-def stripe_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings of Stripe that stand under older names."""
-    return {field: environment[name] for field, name in STRIPE.items() if environment.get(name)}
+def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that stand under the names of older platforms."""
+    return {field: environment[name] for field, name in {**STRIPE, **PRICES}.items() if environment.get(name)}
 
 
 def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:

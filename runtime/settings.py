@@ -12,13 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.action_cost import Cost, defaults
 from domain.credits import credit_price
 from domain.errors import Invalid
-from domain.money import parse_ratio
+from domain.metering.price_map import default_price
+from domain.money import CREDIT, parse_amount, parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
-from domain.project import slot_price
-from domain.topup import packages_from
-from runtime.environment import WrongEnvironment, stripe_settings, temporal_settings
+from domain.project import Tier, slot_price
+from domain.topup import Package, packages_from, priced
+from runtime.environment import WrongEnvironment, older_settings, temporal_settings
 
 PREFIX = "BURSAR_"
 #: Names with the prefix that others read: the embedded stack, and this repository's tests and benchmarks.
@@ -26,7 +28,12 @@ OF_THE_STACK = frozenset(
     {
         *("BURSAR_BACKUP_DIR", "BURSAR_DATA_DIR", "BURSAR_POSTGRES_BIN"),
         *("BURSAR_TEMPORAL_PORT", "BURSAR_TEMPORAL_UI_PORT"),
-        *("BURSAR_STRIPE_SANDBOX_PORT", "BURSAR_PAYPAL_SANDBOX_PORT", "BURSAR_CHAINS_SANDBOX_PORT"),
+        *(
+            "BURSAR_STRIPE_SANDBOX_PORT",
+            "BURSAR_PAYPAL_SANDBOX_PORT",
+            "BURSAR_CHAINS_SANDBOX_PORT",
+            "BURSAR_LITELLM_SANDBOX_PORT",
+        ),
     }
 )
 OF_TESTS = (
@@ -119,13 +126,30 @@ class Settings(BaseSettings):
     min_dispute_default_payee_share: str = "0.10"
     max_dispute_default_payee_share: str = "0.90"
 
+    usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
+    litellm_url: str | None = Field(default=None, repr=False)
+    litellm_api_key: SecretStr | None = None
+
     credit_price: str = "0.10"
     credit_currency: str = "USD"
     credit_packages: str = (
-        '[{"name":"starter","credits":"100","price":"10.00","currency":"USD"},'
-        '{"name":"team","credits":"1000","price":"90.00","currency":"USD"},'
-        '{"name":"scale","credits":"10000","price":"800.00","currency":"USD"}]'
+        '[{"name":"small","credits":"100","price":"9.90","currency":"USD"},'
+        '{"name":"medium","credits":"500","price":"39.90","currency":"USD"},'
+        '{"name":"large","credits":"2000","price":"149.90","currency":"USD"},'
+        '{"name":"jumbo","credits":"5000","price":"349.90","currency":"USD"},'
+        '{"name":"checkout_small","credits":"50","price":"5.00","currency":"USD"},'
+        '{"name":"checkout_medium","credits":"100","price":"10.00","currency":"USD"},'
+        '{"name":"checkout_large","credits":"500","price":"50.00","currency":"USD"}]'
     )
+    credit_package_small: int | None = None
+    credit_package_medium: int | None = None
+    credit_package_large: int | None = None
+    credits_per_api_call: str = "1"
+    credits_per_workflow_execution: str = "10"
+    signup_bonus_free: str = "100"
+    signup_bonus_premium: str = "100"
+    refunded_credits_days: int = Field(default=7, ge=0, le=365)
+    default_model_price: str | None = None
     slot_price: str = "5.00"
     slot_currency: str = "USD"
     payment_return_url: str | None = None
@@ -183,6 +207,28 @@ class Settings(BaseSettings):
         return self._has_keys if self.names_in_temporal is None else self.names_in_temporal
 
     @property
+    def packages(self) -> tuple[Package, ...]:
+        """The packages that credits are sold in, at their prices."""
+        prices = {
+            "checkout_small": self.credit_package_small,
+            "checkout_medium": self.credit_package_medium,
+            "checkout_large": self.credit_package_large,
+        }
+        return priced(packages_from(self.credit_packages), prices)
+
+    @property
+    def default_costs(self) -> dict[str, Cost]:
+        """What actions cost unless an operator set another price."""
+        return defaults(
+            {"api_call": self.credits_per_api_call, "workflow_execution": self.credits_per_workflow_execution}
+        )
+
+    def signup_bonus_minor(self, tier: Tier) -> int:
+        """Return how many credits a new organization of the tier is granted."""
+        bonus = {Tier.FREE: self.signup_bonus_free, Tier.PREMIUM: self.signup_bonus_premium}
+        return parse_amount(bonus[tier], CREDIT, zero=True)
+
+    @property
     def _has_keys(self) -> bool:
         return self.encryption_keys is not None and bool(self.encryption_keys.get_secret_value().strip())
 
@@ -204,7 +250,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _stripe_keys_stay_secret(self) -> "Settings":
-        """Refuse a secret key where everybody is told it, and one that moves real money on its way in clear."""
+        """Refuse a secret key where a publishable one belongs, and one that moves real money over plain HTTP."""
         published = self.stripe_publishable_key
         if published is not None and not published.startswith("pk_"):
             raise ValueError("BURSAR_STRIPE_PUBLISHABLE_KEY is public: it must be a key that begins with pk_.")
@@ -241,6 +287,14 @@ class Settings(BaseSettings):
                 "Its sslrootcert does not exist: set the path of a PEM file with the certificates to trust."
             )
         return url
+
+    @field_validator("credit_package_small", "credit_package_medium", "credit_package_large", mode="before")
+    @classmethod
+    def _is_in_minor_units(cls, price: object) -> object:
+        # Pydantic would take 5.00 for five cents.
+        if isinstance(price, str) and not price.isdecimal():
+            raise ValueError("It must be a whole number of the currency's minor unit: 500 for 5.00 USD.")
+        return price
 
     @field_validator("encryption_keys")
     @classmethod
@@ -297,8 +351,14 @@ class Settings(BaseSettings):
         """Refuse prices that no sale could be made at when the process starts, and not at the first sale."""
         rules: dict[str, Callable[[], object]] = {
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: credit_price(self.credit_price, self.credit_currency),
-            "CREDIT_PACKAGES": lambda: packages_from(self.credit_packages),
+            "CREDIT_PACKAGES": lambda: self.packages,
+            "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
+            "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(Tier.FREE),
+            "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(Tier.PREMIUM),
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: slot_price(self.slot_price, self.slot_currency),
+            "DEFAULT_MODEL_PRICE": lambda: (
+                default_price(self.default_model_price) if self.default_model_price else None
+            ),
         }
         wrong = []
         for names, rule in rules.items():
@@ -347,7 +407,7 @@ def _with_others(settings: Settings, first: Mapping[str, Any], environment: Mapp
     connection, options = temporal_settings(environment)
     missing = {
         field: value
-        for field, value in {**stripe_settings(environment), **connection}.items()
+        for field, value in {**older_settings(environment), **connection}.items()
         if field not in settings.model_fields_set
     }
     if missing:

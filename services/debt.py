@@ -37,7 +37,7 @@ async def settle_debt(ledger: Ledger, *, org_id: str, source: Account, key: str,
     owed = await owed_minor(ledger, org_id, source.asset)
     if not owed:
         return
-    there = (await ledger.balance(source)).available_minor
+    [there] = await ledger.available([source], at)
     amount = min(owed, max(0, there))
     if amount:
         await ledger.post(

@@ -20,6 +20,7 @@ from dev.stack.temporal import find_temporal
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import data_converter
+from tests.support.bonus import NO_BONUS
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
 SERVERS = pytest.StashKey[TestServers]()
@@ -90,6 +91,7 @@ def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ |= NO_BONUS  # in this process and in those of a stack
     # Compiling what a run imports takes each worker process five seconds, and each stack that it starts ten.
     sys.dont_write_bytecode = False
     bytecode = config.cache.mkdir("bytecode")

@@ -5,15 +5,19 @@ The order is the order in which paths are tried, so what is asked for most stand
 
 from fastapi import APIRouter
 
+from api.v1.action_costs.endpoints import router as action_costs
 from api.v1.agents.endpoints import router as agents
 from api.v1.alerts.endpoints import router as alerts
 from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.audit.endpoints import router as audit
+from api.v1.auto_topups.endpoints import router as auto_topups
 from api.v1.billing.endpoints import router as billing
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
+from api.v1.credit_stats.endpoints import router as credit_stats
 from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
+from api.v1.departments.endpoints import router as departments
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
@@ -22,11 +26,17 @@ from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
 from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
+from api.v1.spend_controls.endpoints import router as spend_controls
+from api.v1.spends.endpoints import router as spends
 from api.v1.topups.endpoints import router as topups
+from api.v1.usage.endpoints import router as usage
+from api.v1.usage.meters import router as meters
+from api.v1.usage.reports import router as usage_reports
 from api.v1.webhooks.endpoints import router as webhooks
 
 ROUTERS: tuple[APIRouter, ...] = (
     billing,
+    spends,
     escrows,
     webhooks,
     topups,
@@ -34,10 +44,18 @@ ROUTERS: tuple[APIRouter, ...] = (
     chargebacks,
     invoices,
     credits,
+    action_costs,
+    auto_topups,
+    credit_stats,
     contracts,
     agents,
+    departments,
+    spend_controls,
     customers,
     projects,
+    usage,
+    usage_reports,
+    meters,
     organizations,
     api_keys,
     audit,

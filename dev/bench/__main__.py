@@ -1,4 +1,6 @@
-"""`python -m dev.bench [books] [neighbours] [http] [escrow] [payments]`: measure, and print one table of ratios.
+"""Measures the product, and prints one table of ratios.
+
+`python -m dev.bench [books] [neighbours] [http] [uses] [escrow] [payments] [metering]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -13,17 +15,20 @@ from importlib.metadata import version
 
 import asyncpg
 
-from dev.bench import books, escrow, http, neighbours, payments
+from dev.bench import books, escrow, http, metering, neighbours, payments, spending, uses
 from dev.bench.rows import Row
 from dev.bench.world import World, running_world
 from dev.stack.temporal import find_temporal
 
 PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "books": books.run,
+    "spending": spending.run,
     "neighbours": neighbours.run,
     "http": http.run,
+    "uses": uses.run,
     "escrow": escrow.run,
     "payments": payments.run,
+    "metering": metering.run,
 }
 FLUSHES = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")
 

@@ -247,8 +247,8 @@ async def measure(server: Server) -> list[Row]:
 
     server.close()
     rows = (
-        (f"single posting, {CLIENTS} clients, 10,000 accounts", "single", f"TPC-B, {CLIENTS} clients", "tpcb", 1.5),
-        (f"single posting, {CLIENTS} clients, 10 accounts", "ten", f"TPC-B, {CLIENTS} clients", "tpcb", 0.8),
+        (f"single posting, {CLIENTS} clients, 10,000 accounts", "single", f"TPC-B, {CLIENTS} clients", "tpcb", 1.6),
+        (f"single posting, {CLIENTS} clients, 10 accounts", "ten", f"TPC-B, {CLIENTS} clients", "tpcb", 0.61),
         ("every posting into one striped account", "striped", "single posting, 10,000 accounts", "single", 0.8),
         ("set-based posting, one connection", "batch", f"TPC-B, {CLIENTS} clients", "tpcb", 4.0),
         (f"gateway, {TASKS} tasks, one process", "gateway", f"pgbench, {TASKS} clients", "single16", 0.4),

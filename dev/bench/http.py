@@ -5,14 +5,16 @@ import os
 import sys
 
 from dev.bench.rows import Row, alternate
-from dev.bench.world import World, free_port
+from dev.bench.world import World
+from dev.stack.temporal import free_port
 
 CONNECTIONS = 16
 SECONDS = 3.0
 ROUNDS = 5
 
 
-async def _load(port: int, path: str, *headers: str) -> float:
+async def load(port: int, path: str, *headers: str) -> float:
+    """Return how many requests a second an address answers over the connections."""
     command = [
         sys.executable,
         "-m",
@@ -39,9 +41,9 @@ async def run(world: World) -> list[Row]:
         await world.wait_for(f"http://127.0.0.1:{port}/row")
         key = f"Authorization: Bearer {world.keys['client']}"
         for warm_up in ((world.port, "/api/v1/billing/balance", key), (port, "/row")):
-            await _load(*warm_up)
+            await load(*warm_up)
         ours, theirs = await alternate(
-            lambda: _load(world.port, "/api/v1/billing/balance", key), lambda: _load(port, "/row"), ROUNDS
+            lambda: load(world.port, "/api/v1/billing/balance", key), lambda: load(port, "/row"), ROUNDS
         )
     finally:
         bare.terminate()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -18,13 +17,6 @@ from dev.stack.supervisor import Stack
 
 #: The product, and the one provider that is measured against.
 PARTS = ("postgres", "temporal", "stripe", "worker", "server")
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -58,7 +50,8 @@ class World:
 @asynccontextmanager
 async def running_world() -> AsyncIterator[World]:
     """Start a stack in a temporary directory and stop it afterwards."""
-    os.environ.setdefault("BURSAR_RATE_LIMIT", "100000000/minute")
+    for limit in ("BURSAR_RATE_LIMIT", "BURSAR_ORGANIZATION_RATE_LIMIT"):
+        os.environ.setdefault(limit, "100000000/minute")
     os.environ.setdefault("BURSAR_LOG_LEVEL", "WARNING")
     # Payments wait for their webhooks: a poll would book before the burst that is measured.
     os.environ.setdefault("BURSAR_FIRST_POLL", "PT1H")

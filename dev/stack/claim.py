@@ -36,6 +36,7 @@ class Ports:
     stripe_sandbox: int = 8002
     paypal_sandbox: int = 8003
     chains_sandbox: int = 8004
+    litellm_sandbox: int = 8006
 
     @classmethod
     def from_environment(cls) -> "Ports":

@@ -18,6 +18,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
+from dev.stack import limit_story
 from dev.stack.migrate import ROOT
 from dev.stack.narrator import Narrator, Say, StoryEnded
 from dev.stack.payment_story import PaymentStory
@@ -201,8 +202,10 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
             narrator = Narrator(running, http, say)
             try:
                 await EscrowStories(narrator).tell(stories)
+                say(f"\n{len(stories) + 1}. {limit_story.TITLE}")
+                await limit_story.LimitStory(narrator).tell()
                 if with_payments:
-                    await PaymentStory(narrator).tell(first_number=len(stories) + 1)
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 2)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

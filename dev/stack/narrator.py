@@ -67,6 +67,15 @@ class Narrator:
         answer: Json = response.json()
         return answer
 
+    async def put(self, role: str, path: str, body: Json) -> Json:
+        """Replace something; raises StoryEnded when it is refused."""
+        headers = {"Authorization": f"Bearer {self.keys[role]}", "Idempotency-Key": self.new_key()}
+        response = await self._http.put(path, json=body, headers=headers)
+        if not response.is_success:
+            raise self._ended(f"PUT {path} as {role}", response)
+        answer: Json = response.json()
+        return answer
+
     async def be_refused(self, role: str, path: str, body: Json, code: str) -> Json:
         """Give a command that must be refused with this code, and return the problem document."""
         response = await self._command(role, path, body, None)

@@ -27,6 +27,7 @@ class Running:
     stripe_api_key: str | None = None
     paypal_api_base: str | None = None
     chains_url: str | None = None
+    litellm_url: str | None = None
 
     @classmethod
     def read(cls, dev_file: Path) -> "Running":
@@ -47,6 +48,7 @@ class Running:
             stripe_api_key=dev.get("stripe_api_key"),
             paypal_api_base=dev.get("paypal_api_base"),
             chains_url=dev.get("chains_url"),
+            litellm_url=dev.get("litellm_url"),
         )
 
     @property

@@ -1,7 +1,8 @@
 """The stand-ins for providers: which of them run, how, and the settings that point the product at them.
 
-A stand-in runs where the environment names no account of one's own: a key of Stripe, a client id of PayPal, or a place
-to receive coins at. Its settings and its state are its part of the data directory, so both survive a restart together.
+A stand-in runs where the environment names no account of one's own: a key of Stripe, a client id of PayPal, a place to
+receive coins at, or the address of a LiteLLM proxy. Its settings and its state are its part of the data directory, so
+both survive a restart together.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx2
 
 from dev.sandbox.chains import accounts as chains
+from dev.sandbox.litellm import app as litellm
 from dev.sandbox.paypal import accounts as paypal
 from dev.stack.claim import Ports
 from dev.stack.migrate import ROOT
@@ -20,7 +22,7 @@ from dev.stack.parts import python_environment
 from dev.stack.process import Process, Program
 from dev.stack.seed import write_private
 
-SANDBOXES = ("stripe", "paypal", "chains")
+SANDBOXES = ("stripe", "paypal", "chains", "litellm")
 BLOCK_SECONDS = 3
 
 #: Each of these names an account of one's own.
@@ -28,6 +30,7 @@ _OWN_ACCOUNT = {
     "stripe": ("BURSAR_STRIPE_API_KEY",),
     "paypal": ("BURSAR_PAYPAL_CLIENT_ID",),
     "chains": ("BURSAR_BTC_XPUB", "BURSAR_ETH_XPUB", "BURSAR_TON_ADDRESS"),
+    "litellm": ("BURSAR_LITELLM_URL",),
 }
 #: What nobody wants to wait for on their own machine; the environment may say otherwise.
 _PACE = {
@@ -110,12 +113,18 @@ class Sandboxes:
         self.dev: dict[str, str | None] = dict.fromkeys(
             (
                 *("stripe_api_base", "stripe_control_url", "stripe_api_key", "stripe_webhook_secret"),
-                *("paypal_api_base", "chains_url"),
+                *("paypal_api_base", "chains_url", "litellm_url"),
             )
         )
         self._data_dir, self._ports, self._api_url, self._environment = data_dir, ports, api_url, environment
         own = {name for name, variables in _OWN_ACCOUNT.items() if any(environment.get(each) for each in variables)}
-        for name, add in (("stripe", self._add_stripe), ("paypal", self._add_paypal), ("chains", self._add_chains)):
+        adding = {
+            "stripe": self._add_stripe,
+            "paypal": self._add_paypal,
+            "chains": self._add_chains,
+            "litellm": self._add_litellm,
+        }
+        for name, add in adding.items():
             if name in wanted - own:
                 add()
         if self.parts:
@@ -169,3 +178,9 @@ class Sandboxes:
             "BURSAR_RATES_URL": self._environment.get("BURSAR_RATES_URL") or f"{url}/rates",
         }
         self.dev |= {"chains_url": url}
+
+    def _add_litellm(self) -> None:
+        url = f"http://127.0.0.1:{self._ports.litellm_sandbox}"
+        self.parts["litellm"] = SandboxPart("litellm", self._ports.litellm_sandbox, self._data_dir, self._environment)
+        self.settings |= {"BURSAR_LITELLM_URL": url, "BURSAR_LITELLM_API_KEY": litellm.KEY}
+        self.dev |= {"litellm_url": url}

@@ -1,8 +1,9 @@
 """What a fresh stack holds so that it can be used at once: two organizations, an agent, keys of every role, a grant.
 
 Everything goes over the HTTP API as any client would do it, except for the first operator's key, which nobody could
-ask for. What was made is kept in the data directory step by step, and each step has an idempotency key of its own, so
-a seeding that was interrupted goes on where it stopped and a later start finds the same keys.
+ask for, and the prices of models, which a command imports. What was made is kept in the data directory step by step,
+and each step has an idempotency key of its own, so a seeding that was interrupted goes on where it stopped and a later
+start finds the same keys.
 """
 
 import asyncio
@@ -20,11 +21,15 @@ import httpx2
 
 from dev.stack.migrate import ROOT
 from dev.stack.process import StackError
+from domain.money import CREDIT, format_amount, parse_amount
+from domain.project import Tier
+from runtime.settings import read_settings
 
 CLIENT_ORGANIZATION = "Acme"
 STUDIO_ORGANIZATION = "Studio"
 AGENT = "Summariser"
-GRANT = "10000.00"
+#: What the client begins with, in credits: its signup bonus, and a grant of the rest.
+CREDITS = 10_000
 ATTEMPTS = 20
 PAUSE_SECONDS = 0.5
 
@@ -59,12 +64,17 @@ class Seed:
         self._nonce: str = state.get("nonce") or secrets.token_hex(8)
         self.keys: dict[str, str] = state.get("keys", {})
         self.ids: dict[str, str] = state.get("ids", {})
+        self._has_prices: bool = state.get("has_prices", False)
 
     async def ensure(self) -> None:
         """Make what is missing; raises StackError when the API refuses."""
         async with httpx2.AsyncClient(base_url=f"{self._api_url}/api/v1", trust_env=False, timeout=30) as client:
             if not await self._operator_is_known(client):
                 await self._begin()
+            if not self._has_prices:
+                await asyncio.to_thread(manage, self._environment, "import-model-prices", "--shipped")
+                self._has_prices = True
+                self._save()
             post = self._poster(client)
             await self._id("client_org", post, "/organizations", {"name": CLIENT_ORGANIZATION})
             await self._id("studio_org", post, "/organizations", {"name": STUDIO_ORGANIZATION})
@@ -82,7 +92,9 @@ class Seed:
                 post,
                 {"organization_id": studio, "principal": "summariser", "role": "agent", "agent_id": agent},
             )
-            grant = {"organization_id": acme, "amount": GRANT, "source": "promotion", "note": "For trying things out"}
+            rest = parse_amount(CREDITS, CREDIT) - read_settings(self._environment).signup_bonus_minor(Tier.FREE)
+            amount = format_amount(rest, CREDIT)
+            grant = {"organization_id": acme, "amount": amount, "source": "promotion", "note": "For trying things out"}
             await self._id("grant", post, "/credits/grants", grant)
 
     async def _operator_is_known(self, client: httpx2.AsyncClient) -> bool:
@@ -96,7 +108,7 @@ class Seed:
 
     async def _begin(self) -> None:
         secret_file = self._path.with_name("operator.key")
-        self._nonce, self.ids = secrets.token_hex(8), {}
+        self._nonce, self.ids, self._has_prices = secrets.token_hex(8), {}, False
         self.keys = {"operator": await asyncio.to_thread(operator_key, self._environment, secret_file)}
         self._save()
 
@@ -146,7 +158,8 @@ class Seed:
             self._save()
 
     def _save(self) -> None:
-        write_private(self._path, {"nonce": self._nonce, "keys": self.keys, "ids": self.ids})
+        state = {"nonce": self._nonce, "keys": self.keys, "ids": self.ids, "has_prices": self._has_prices}
+        write_private(self._path, state)
 
 
 def _may_pass(answer: httpx2.Response) -> bool:
@@ -156,11 +169,14 @@ def _may_pass(answer: httpx2.Response) -> bool:
 
 def operator_key(environment: Mapping[str, str], secret_file: Path) -> str:
     """Put the operator's key into the database, by the command that a deployment uses, and return it."""
+    manage(environment, "operator-key", "--principal", "operator", "--secret-file", str(secret_file))
+    return secret_file.read_text().strip()
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> None:
+    """Run a command that a deployment uses as well; raises StackError with what it wrote when it fails."""
     result = subprocess.run(
-        [
-            *(sys.executable, "-m", "manage", "operator-key"),
-            *("--principal", "operator", "--secret-file", str(secret_file)),
-        ],
+        [sys.executable, "-m", "manage", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -168,5 +184,4 @@ def operator_key(environment: Mapping[str, str], secret_file: Path) -> str:
         check=False,
     )
     if result.returncode != 0:
-        raise StackError(f"The operator's key could not be made:\n{result.stderr.strip()}")
-    return secret_file.read_text().strip()
+        raise StackError(f"`manage {arguments[0]}` failed:\n{result.stderr.strip()}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -41,10 +42,18 @@ def find_temporal() -> str:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of 127.0.0.1 that nobody listens on now.
+
+    It is below those that systems give to outgoing connections, one of which could take it before its server starts.
+    """
+    while True:
+        port = 10_240 + secrets.randbelow(32_768 - 10_240)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 class Temporal:

@@ -53,7 +53,7 @@ MESSAGES = Place(
             "Milestone.name action artifacts command content decline declined delivery deposit description detail "
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
-            "return_url settles signals signatures snapshot start stored terms text unknown uri why"
+            "return_url settles signals signatures snapshot start stored terms text unknown uri why sync"
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
@@ -76,7 +76,8 @@ MESSAGES = Place(
             "overdue_alerted page pays_until provider provider_status quoted_at refundable released requested_at "
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
             "signed_at since source started state status submitted_at takes_waiting_first unhandled until "
-            "updated_at validation_score_e4 validation_threshold_e4 version waiting"
+            "updated_at validation_score_e4 validation_threshold_e4 version waiting "
+            "accepted back_seconds duplicates following invalid refused_at unassigned"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -27,7 +27,7 @@ TABLES: Mapping[str, Place] = {
         "who is paid, and on which terms it works",
         WITH_THE_ORGANIZATION,
         {
-            IDENTIFIER: "id org_id command_id",
+            IDENTIFIER: "id org_id department_id project_id command_id",
             CONTACT: "name created_by",
             FINANCIAL: "price_minor price_currency",
             TECHNICAL: "visibility pricing_model terms created_at",
@@ -37,10 +37,20 @@ TABLES: Mapping[str, Place] = {
         "who a request comes from",
         "until the key ends, then as long as the acts that name it",
         {
-            IDENTIFIER: "id org_id agent_id command_id",
+            IDENTIFIER: "id org_id agent_id department_id project_id command_id",
             CONTACT: "principal created_by",
             SECRET: "secret_hash",
             TECHNICAL: "place role created_at expires_at revoked_at last_used_at",
+        },
+        _WHO_DECIDED,
+    ),
+    "departments": Place(
+        "for which part of an organization is spent",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id org_id parent_id path command_id",
+            CONTACT: "name created_by",
+            TECHNICAL: "created_at closed_at",
         },
         _WHO_DECIDED,
     ),
@@ -63,7 +73,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id key org_id subject",
             CONTACT: "acknowledged_by",
             FREE_TEXT: "detail",
-            TECHNICAL: "kind shared created_at acknowledged_at",
+            TECHNICAL: "kind shared for_operators created_at acknowledged_at",
         },
     ),
     "idempotency_keys": Place(
@@ -100,6 +110,57 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id", CONTACT: "principal"},
         _WHO_DECIDED,
+    ),
+    "action_costs": Place(
+        "what actions cost",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id command_id",
+            CONTACT: "created_by",
+            FREE_TEXT: "note",
+            FINANCIAL: "action cost_minor",
+            TECHNICAL: "version created_at",
+        },
+        _WHO_DECIDED,
+    ),
+    "model_prices": Place(
+        "what LLM models cost, and from when",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "model",
+            FINANCIAL: "currency prices",
+            TECHNICAL: "valid_from provider version import_number",
+        },
+    ),
+    "model_price_imports": Place(
+        "which price lists were imported",
+        WITH_THE_BOOKS,
+        {TECHNICAL: "number version sha256 valid_from entries prices imported_at"},
+    ),
+    "ledger.credit_days": Place(
+        "what is used of credits, for statistics",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id", FINANCIAL: "used refunded expired", TECHNICAL: "day spends"},
+    ),
+    "auto_topups": Place(
+        "which credits are bought by themselves",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id payment_method",
+            CONTACT: "updated_by",
+            FREE_TEXT: "off_reason",
+            FINANCIAL: "below_minor credits_minor monthly_cap_minor",
+            TECHNICAL: "enabled armed crossings updated_at",
+        },
+    ),
+    "auto_topup_crossings": Place(
+        "which payment a low balance made",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id payment_id payment_method",
+            FINANCIAL: "available_minor credits_minor",
+            TECHNICAL: "number at outcome",
+        },
     ),
     "credit_lots": Place(
         "where credits came from and when they end",
@@ -154,6 +215,69 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "number kind at",
         },
         _WHO_DECIDED,
+    ),
+    "meters": Place(
+        "what is counted of usage",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "id number org_id command_id",
+            CONTACT: "name created_by",
+            FINANCIAL: "price currency",
+            TECHNICAL: "event_type aggregation property dimensions created_at closed_at",
+        },
+    ),
+    "meter_days": Place(
+        "what was counted by day",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "meter org_id latest_id",
+            FREE_TEXT: "value",
+            FINANCIAL: "quantity",
+            TECHNICAL: "dimension day events latest_at",
+        },
+    ),
+    "meter_members": Place(
+        "what was counted once a day",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "meter org_id member", FREE_TEXT: "value", TECHNICAL: "dimension day"},
+    ),
+    "usage_digests": Place(
+        "that an event counts once, for good",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "digest", TECHNICAL: "content"},
+    ),
+    "usage_events": Place(
+        "what was consumed, by whom, and what it cost",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: (
+                "id org_id digest event_id agent_id department_id project_id run_id step_id parent_id spend_id key_id "
+                "creator_org_id"
+            ),
+            CONTACT: "sent_by",
+            FREE_TEXT: "source subject action data",
+            FINANCIAL: "usage currency cost_pico creator_pico platform_pico",
+            TECHNICAL: "recorded_in occurred_at received_at type provider model rated_by price_ref meters",
+        },
+        {FREE_TEXT: DELETE},
+    ),
+    "usage_sources": Place(
+        "how far usage was pulled from its sources",
+        "as long as the source is used",
+        {TECHNICAL: "name reached"},
+    ),
+    "usage_days": Place(
+        "what usage adds up to by day",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id",
+            FREE_TEXT: "value",
+            FINANCIAL: (
+                "currency input_tokens output_tokens cached_tokens reasoning_tokens "
+                "cost_pico creator_pico platform_pico"
+            ),
+            TECHNICAL: "dimension day events",
+        },
     ),
     "escrows": Place(
         "where an escrow stands",
@@ -311,12 +435,20 @@ TABLES: Mapping[str, Place] = {
     "ledger.accounts": Place(
         "the books",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "id path org_id", FINANCIAL: "asset floor", TECHNICAL: "kind stripes opened_in created_at"},
+        {
+            IDENTIFIER: "id path org_id",
+            FINANCIAL: "asset floor",
+            TECHNICAL: "kind stripes lots lots_lapse opened_in created_at",
+        },
     ),
     "ledger.balances": Place(
         "the books",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "account_id org_id", FINANCIAL: "posted pending_out floor asset", TECHNICAL: "stripe version"},
+        {
+            IDENTIFIER: "account_id org_id",
+            FINANCIAL: "posted pending_out floor asset",
+            TECHNICAL: "stripe version lots",
+        },
     ),
     "ledger.entries": Place(
         "the books",
@@ -344,5 +476,101 @@ TABLES: Mapping[str, Place] = {
             FINANCIAL: "amount captured metadata",
             TECHNICAL: "held_at expires_at ended_at recorded_at status request_hash",
         },
+    ),
+    "ledger.controls": Place(
+        "what may be spent",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id subject_id parent_id path",
+            FINANCIAL: "asset amounts uses per_spend",
+            TECHNICAL: "kind subject_kind zone week_starts status version windows hard thresholds_e4 starts_at ends_at "
+            "created_at",
+        },
+    ),
+    "ledger.counters": Place(
+        "how much of what may be spent is spent",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id control_id",
+            FINANCIAL: "amount uses held spent refunded forced uses_spent",
+            TECHNICAL: "window starts_at ends_at",
+        },
+    ),
+    "ledger.spends": Place(
+        "who spent what, and for what",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id idempotency_key agent_id department_id project_id run_id key_id hold_id transfer_id "
+            "counted_in",
+            CONTACT: "principal",
+            FREE_TEXT: "metadata",
+            FINANCIAL: "asset amount available captured released refunded forced counted",
+            TECHNICAL: "request_hash status action quantity at recorded_at expires_at held_until",
+        },
+        _WHO_DECIDED,
+    ),
+    "ledger.spend_changes": Place(
+        "what became of a spend",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id spend_id idempotency_key transfer_id",
+            FINANCIAL: "amount captured released refunded held available",
+            TECHNICAL: "kind request_hash status held_until at",
+        },
+    ),
+    "ledger.refusals": Place(
+        "which spends were refused, and why",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id idempotency_key control_id subject_id agent_id department_id project_id run_id "
+            "key_id",
+            CONTACT: "principal",
+            FINANCIAL: "asset limit_amount remaining amount available",
+            TECHNICAL: "request_hash reason subject_kind window window_starts_at resets_at action at",
+        },
+        _WHO_DECIDED,
+    ),
+    "ledger.refusal_counts": Place(
+        "how often spends were refused",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "id org_id control_id", TECHNICAL: "window starts_at reason number"},
+    ),
+    "ledger.rates": Place(
+        "what credits cost",
+        WITH_THE_BOOKS,
+        {FINANCIAL: "base quote base_minor quote_minor", TECHNICAL: "starts_at ends_at"},
+    ),
+    "ledger.control_versions": Place(
+        "who changed what may be spent, and how",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "control_id org_id parent_id command_id",
+            CONTACT: "changed_by",
+            FREE_TEXT: "reason",
+            FINANCIAL: "amounts uses per_spend",
+            TECHNICAL: "version status windows hard thresholds_e4 starts_at ends_at request_hash changed_at",
+        },
+        _WHO_DECIDED,
+    ),
+    "ledger.lots": Place(
+        "lots of credits",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id account_id org_id payment_id root_id parent_id transfer_id",
+            FINANCIAL: "source amount remaining held paid paid_asset costed",
+            TECHNICAL: "priority opened_at expires_at lapses is_open",
+        },
+    ),
+    "ledger.lot_uses": Place(
+        "which lot paid for what",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "transfer_id lot_id to_lot",
+            FINANCIAL: "amount cost outcome returned cost_returned passed cost_passed",
+            TECHNICAL: "leg",
+        },
+    ),
+    "ledger.hold_lots": Place(
+        "which lots a hold has pinned", WITH_THE_BOOKS, {IDENTIFIER: "hold_id lot_id", FINANCIAL: "amount"}
     ),
 }

@@ -18,6 +18,7 @@ from runtime.database import Database
 from tests.api.conftest import TENANT_ROLES, Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.invoicing import issue
 from tests.api.paying import Written
+from tests.api.spending import grant, reserve
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -38,12 +39,23 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         Permission.GRANT_CREDITS,
         {"organization_id": f"org_{NOBODY}", "amount": "1", "source": "reward"},
     ),
+    ("POST", "/credits/use"): (Permission.USE_CREDITS, {"amount": "1"}),
+    ("POST", "/credits/use/batch"): (Permission.USE_CREDITS, {"items": [{"key": "a", "amount": "1"}]}),
+    ("POST", "/credits/reserve"): (Permission.USE_CREDITS, {"amount": "1"}),
+    ("POST", "/credits/release"): (Permission.USE_CREDITS, {"reservation_id": f"hold_{NOBODY}"}),
+    ("POST", f"/credits/reservations/hold_{NOBODY}/capture"): (Permission.USE_CREDITS, {}),
+    ("POST", f"/credits/reservations/hold_{NOBODY}/extend"): (Permission.USE_CREDITS, {"expires_in": "PT1H"}),
+    ("PUT", "/billing/auto-topup"): (Permission.PAY, {"below": "1", "credits": "1", "monthly_cap": "1"}),
+    ("GET", "/credits/costs"): (Permission.READ, None),
+    ("GET", "/credits/lots"): (Permission.READ, None),
+    ("PUT", "/credits/costs/some_action"): (Permission.OPERATE, {"cost": None}),
+    ("GET", "/credits/costs/some_action/versions"): (Permission.READ, None),
     ("POST", "/payments"): (Permission.PAY, {"amount": "1", "currency": "USD"}),
     ("POST", "/payments/create"): (Permission.PAY, {"amount": "1", "currency": "USD"}),
     ("POST", "/billing/topup"): (Permission.PAY, {"amount": "100"}),
     ("POST", "/payments/credits/purchase"): (Permission.PAY, {"amount": "100"}),
-    ("POST", "/billing/purchase-credits"): (Permission.PAY, {"package": "starter", "payment_method": "pm_1"}),
-    ("POST", "/billing/credits/purchase"): (Permission.PAY, {"package": "starter"}),
+    ("POST", "/billing/purchase-credits"): (Permission.PAY, {"package": "checkout_medium", "payment_method": "pm_1"}),
+    ("POST", "/billing/credits/purchase"): (Permission.PAY, {"package": "checkout_medium"}),
     ("POST", "/billing/customer"): (Permission.PAY, None),
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
     ("POST", "/billing/portal"): (Permission.PAY, None),
@@ -57,7 +69,19 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         },
     ),
     ("POST", "/projects"): (Permission.MANAGE_PROJECTS, {"slug": "a"}),
+    ("POST", "/spend-controls"): (
+        Permission.MANAGE_SPENDING,
+        {"subject": {"type": "run", "id": "a"}, "organization_id": f"org_{NOBODY}"},
+    ),
+    ("POST", "/departments"): (Permission.MANAGE_SPENDING, {"name": "a", "organization_id": f"org_{NOBODY}"}),
     ("POST", "/projects/deployment/purchase-slot"): (Permission.PAY, {}),
+    ("POST", "/usage/events"): (Permission.METER, {"specversion": "1.0", "id": "a", "source": "a", "type": "a"}),
+    ("POST", "/usage/estimate"): (Permission.READ, {"model": "nobody's", "usage": {"input_tokens": 1}}),
+    ("POST", "/billing/usage/sync"): (Permission.OPERATE, {}),
+    ("POST", "/usage/meters"): (
+        Permission.MANAGE_METERS,
+        {"name": "access", "event_type": "of-no-event", "aggregation": "count"},
+    ),
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
@@ -76,9 +100,11 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
 #: What stands for an object in a path above.
 STAND_INS = {
     f"alr_{NOBODY}": "{alert_id}",
+    f"hold_{NOBODY}": "{reservation_id}",
     f"rcn_{NOBODY}": "{run_id}",
     f"dif_{NOBODY}": "{difference_id}",
     "nobody": "{provider}",
+    "some_action": "{action}",
 }
 
 
@@ -118,7 +144,19 @@ OBJECTS = {
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
+    ("GET", "/usage/meters/{meter_id}"),
+    ("DELETE", "/usage/meters/{meter_id}"),
+    ("GET", "/usage/runs/{run_id}"),
+    ("PUT", "/api-keys/{key_id}/attribution"),
     ("GET", "/agents/{agent_id}"),
+    *((method, "/agents/{agent_id}/attribution") for method in ("GET", "PUT")),
+    *((method, "/credits/departments/{department_id}/limits") for method in ("GET", "PUT")),
+    *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
+    *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),
+    *(("POST", f"/spend-controls/{{control_id}}/{path}") for path in ("freeze", "unfreeze", "close")),
+    ("GET", "/departments/{department_id}"),
+    ("GET", "/credits/reservations/{reservation_id}"),
+    ("POST", "/departments/{department_id}/close"),
     ("GET", "/contracts/{contract_id}"),
     ("POST", "/contracts/{contract_id}/acceptance"),
     *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds")),
@@ -135,9 +173,18 @@ OWN_DATA = {
     ("GET", path)
     for path in (
         *("/billing/balance", "/credits/balance", "/payments/credits/balance", "/billing/credits"),
-        *("/billing/transactions", "/credits/transactions"),
+        *(
+            "/billing/transactions",
+            "/credits/transactions",
+            "/credits/usage",
+            "/credits/usage/summary",
+            "/credits/stats",
+            "/credits/lots",
+            "/billing/auto-topup",
+        ),
         *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
-        *("/billing/invoices", "/alerts"),
+        *("/billing/invoices", "/alerts", "/departments", "/spend-controls"),
+        *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
     )
 }
@@ -199,7 +246,16 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         await stranger.owner.post("/contracts", {"agent_id": agent["id"], "title": "hidden", "price": "1"}), 201
     )
     project = good(await stranger.owner.post("/projects", {"slug": "hidden"}), 201)
+    department = good(await stranger.owner.post("/departments", {"name": "hidden"}), 201)
+    run = {"type": "run", "id": "hidden"}
+    control = good(await stranger.owner.post("/spend-controls", {"subject": run}), 201)
     invoice = await issue(operator, stranger)
+    meter = {"name": "hidden", "event_type": "hidden", "aggregation": "count"}
+    sent = {"specversion": "1.0", "id": "hidden", "source": "s", "type": "hidden", "data": {"run_id": "hidden"}}
+    meter_id = good(await stranger.owner.post("/usage/meters", meter), 201)["id"]
+    good(await stranger.owner.post("/usage/events", sent))
+    await grant(operator, stranger.org_id)
+    reservation = await reserve(stranger.owner)
     parts = split_token(stranger.owner.token or "")
     assert parts is not None
     paid = await Written(database, stranger.org_id).begin()
@@ -215,7 +271,12 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "agent_id": agent["id"],
         "contract_id": contract["id"],
         "slug": project["slug"],
+        "department_id": department["id"],
+        "control_id": control["id"],
+        "reservation_id": reservation["id"],
         "invoice_id": invoice["id"],
+        "meter_id": meter_id,
+        "run_id": "hidden",
         "method_id": "pm_1",
         "refund_id": f"rfd_{NOBODY}",
     }
@@ -228,6 +289,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
+    if method == "PUT" and path.endswith(("/attribution", "/limits", "{control_id}")):
+        return {}
     if method != "POST" or path.endswith("/deploy"):
         return None
     bodies: dict[str, dict[str, Any]] = {"evidence": {"text": "x"}, "give-up": {"at_provider": False, "reason": "x"}}
@@ -264,6 +327,10 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/billing/transactions?organization_id={org_id}", None),
         ("GET", f"/audit?organization_id={org_id}", None),
         ("GET", f"/projects?organization_id={org_id}", None),
+        ("POST", "/departments", {"name": "x", "organization_id": org_id}),
+        ("GET", f"/departments?organization_id={org_id}", None),
+        ("POST", "/spend-controls", {"subject": {"type": "run", "id": "x"}, "organization_id": org_id}),
+        ("GET", f"/spend-controls?organization_id={org_id}", None),
         ("GET", f"/billing/invoices?organization_id={org_id}", None),
         ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
     ]
@@ -272,20 +339,27 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
 
 
 async def test_lists_hold_nothing_of_others(tenant: Tenant, stranger: Tenant, foreign: dict[str, str]) -> None:
-    tenants = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects")
-    for path in (*tenants, "/audit", "/billing/transactions", "/billing/invoices"):
+    tenants = ("/organizations", "/api-keys", "/agents", "/contracts", "/projects", "/departments", "/spend-controls")
+    for path in (*tenants, "/audit", "/billing/transactions", "/billing/invoices", "/usage/meters", "/usage/logs"):
         text = (await tenant.owner.get(f"{path}?limit=200")).text
         assert foreign["contract_id"] not in text
         assert foreign["key_id"] not in text
         assert foreign["agent_id"] not in text
         assert foreign["invoice_id"] not in text
+        assert foreign["meter_id"] not in text
+        assert foreign["department_id"] not in text
+        assert foreign["control_id"] not in text
         if path != "/agents":
             assert stranger.org_id not in text
 
 
 async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, foreign: dict[str, str]) -> None:
     pool = await app.state.deps.pool.get()
-    tables = ("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys")
+    tables = (
+        *("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys"),
+        *("departments", "ledger.controls", "ledger.control_versions"),
+        *("usage_events", "usage_days", "meters", "meter_days"),
+    )
     for table in tables:
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0
     for statement in ("DELETE FROM alerts", "DELETE FROM agents", "UPDATE organizations SET name = ''"):

@@ -9,7 +9,9 @@ from sqlalchemy import text
 
 from api.deps import Deps
 from api.v1.billing.export import safe_cell
-from repositories.balance import BalanceRow, expiring
+from domain import accounts
+from ledger.gateway import Ledger
+from runtime.database import driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 
 pytestmark = pytest.mark.db
@@ -159,19 +161,62 @@ async def test_expiring_credits_are_listed_soonest_first(operator: Caller, fresh
     assert [datetime.fromisoformat(item["expires_at"]) for item in balance["expiring"]] == [soon, later]
 
 
-def test_what_expires_is_capped_by_what_spending_left() -> None:
-    first, second = datetime(2030, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
+async def test_lot_that_came_after_the_spending_is_whole(operator: Caller, fresh: Tenant, deps: Deps) -> None:
+    """What was spent before it was granted did not come from it."""
+    await grant(operator, fresh.org_id, "1000")
+    await spend(deps, fresh.org_id, 300_000_000)
+    soon = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    await grant(operator, fresh.org_id, "100", expires_at=soon.isoformat())
+    balance = good(await fresh.owner.get("/billing/balance"))
+    assert (balance["available"], balance["total"]) == ("800.00", "800.00")
+    assert [item["amount"] for item in balance["expiring"]] == ["100.00"]
 
-    def left(posted: int, pending: int = 0) -> list[int]:
-        return [amount for amount, _ in expiring(BalanceRow(posted, pending, 0, 2, (3, 5), (first, second)))]
 
-    assert left(10) == [3, 5]
-    assert left(8) == [1, 5]
-    assert left(7) == [5]
-    assert left(4) == [2]
-    assert left(2) == []
-    assert left(10, pending=8) == []
-    assert left(-1) == []
+async def test_lots_tell_what_is_left_held_and_expired_of_each(operator: Caller, fresh: Tenant, deps: Deps) -> None:
+    now = datetime.now(UTC)
+    soon = now + timedelta(days=1)
+    first = await grant(operator, fresh.org_id, "100")
+    second = await grant(operator, fresh.org_id, "40", expires_at=soon.isoformat())
+    await spend(deps, fresh.org_id, 15_000_000)
+    async with deps.database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        await ledger.hold(
+            key=new_key(),
+            account=accounts.org_credits(fresh.org_id),
+            amount_minor=5_000_000,
+            expires_at=now + timedelta(days=9),
+            held_at=now,
+        )
+        await ledger.expire_lots(now=soon + timedelta(seconds=1))
+    found = good(await fresh.auditor.get("/credits/lots?limit=1"))
+    [lot] = found["data"]
+    assert (lot["id"], lot["source"], lot["cost"]) == (second["id"], "promotion", None)
+    assert [lot[name] for name in ("amount", "remaining", "held", "expired")] == ["40.00", "5.00", "5.00", "20.00"]
+    found = good(await fresh.auditor.get(f"/credits/lots?limit=1&cursor={found['next_cursor']}"))
+    assert [(lot["id"], lot["remaining"]) for lot in found["data"]] == [(first["id"], "100.00")]
+    assert found["next_cursor"] is None
+
+
+async def test_lots_of_others_are_not_there(operator: Caller, fresh: Tenant, new_tenant: Any) -> None:
+    await grant(operator, fresh.org_id)
+    other: Tenant = await new_tenant("owner")
+    assert good(await other.owner.get("/credits/lots"))["data"] == []
+    refused(await other.owner.get(f"/credits/lots?organization_id={fresh.org_id}"), 404, "not_found")
+    assert len(good(await operator.get(f"/credits/lots?organization_id={fresh.org_id}"))["data"]) == 1
+    refused(await operator.get("/credits/lots"), 422, "request.invalid")
+    refused(await fresh.owner.get("/credits/lots?cursor=x"), 422, "request.invalid")
+
+
+async def spend(deps: Deps, org_id: str, amount_minor: int, at: datetime | None = None) -> None:
+    async with deps.database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="test.spent",
+            source=accounts.org_credits(org_id),
+            destination=accounts.platform("credit_redemption", "CREDIT"),
+            amount_minor=amount_minor,
+            effective_at=at or datetime.now(UTC),
+        )
 
 
 async def test_balance_of_another_currency_is_zero(fresh: Tenant) -> None:

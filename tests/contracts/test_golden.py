@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 import contracts
-from contracts import catch_up, customer, holds, payment, seal, sweeps
+from contracts import catch_up, customer, holds, lots, payment, seal, spend_alerts, sweeps, usage
 from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
@@ -90,6 +90,20 @@ def samples() -> dict[str, Message]:
     signal = {"operator": "kim", "command_id": "ticket-1"}
     work = escrow.delivery.artifacts
     noted = messages.NotedCommand(command_id="cmd_0", name="dispute", command={"reason": "r"}, noted_at=e.T0)
+    sync_page = usage.SyncPage(since=e.T0, until=e.T0, number=2)
+    sync = usage.UsageSync(
+        since=e.T0,
+        back_seconds=60,
+        page=sync_page,
+        started=e.T0,
+        until=e.T0,
+        accepted=1,
+        duplicates=2,
+        invalid=3,
+        unassigned=4,
+        refused_at=e.T0,
+        why="x",
+    )
     found = [
         messages.EscrowInput(
             terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow, resume=True, signals=2
@@ -158,6 +172,22 @@ def samples() -> dict[str, Message]:
         seal.Seal(operator="kim", key_id="key_1", seal_id="5ea1"),
         holds.ExpireHolds(now=e.T0, limit=500),
         holds.ExpiredHolds(count=1),
+        spend_alerts.RaiseSpendAlerts(now=e.T0),
+        spend_alerts.RaisedSpendAlerts(count=2),
+        usage.OpenMonths(now=e.T0),
+        usage.OpenedMonths(count=1),
+        usage.PlanSync(now=e.T0, since=e.T0, back_seconds=60),
+        usage.PlannedSync(page=sync_page, until=e.T0),
+        usage.ReadSyncPage(page=sync_page, last=e.T0),
+        usage.SyncedPage(
+            following=sync_page, accepted=1, duplicates=2, invalid=3, unassigned=4, refused_at=e.T0, why="x"
+        ),
+        sync_page,
+        sync,
+        usage.ConcludeSync(sync=sync, at=e.T0),
+        lots.ExpireLots(now=e.T0, limit=500),
+        lots.ExpiredLots(count=1),
+        lots.LotExpiry(now=e.T0, limit=500, count=1),
     ]
     return {
         type(message).__name__: message for message in [*found, *payment_messages.samples(), *reconciliation.samples()]

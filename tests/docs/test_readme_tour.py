@@ -10,6 +10,7 @@ import pytest
 
 from dev.stack.supervisor import Stack
 from tests.docs.pages import ROOT, bash_blocks
+from tests.support.bonus import NO_BONUS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.db, pytest.mark.temporal]
 
@@ -23,6 +24,21 @@ RECIPES = {
         "funded",
     ],
     "resolve-a-dispute": ["disputed", "1 open", "split 28.50 1.50 20.00"],
+    "charge-an-agent": [
+        "api_call costs 1.00",
+        "workflow_execution costs 10.00",
+        "charged 4.00",
+        "402 spend.limit_exceeded day 5.00 1.00",
+        "active 2",
+        "charged 2.00",
+        "reserved 2.50 4.50",
+        "captured 3.50 3.50 0.00",
+        "item charged False",
+        "item refused False",
+        "item charged True",
+        "research captured used 3.50 of 7.00",
+        "by agent ['10.50']",
+    ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],
     "take-a-card-payment": ["requires_action", "declined   requires_action  generic_decline", "received   succeeded"],
@@ -62,8 +78,12 @@ async def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     # The account that PostgreSQL gets when the tests run as root passes through here.
     for directory in (home, home.parent, home.parent.parent):
         directory.chmod(directory.stat().st_mode | 0o111)
-    stack = Stack(home / "data")
-    await stack.start()
+    # What readers start grants the signup bonus.
+    with pytest.MonkeyPatch.context() as environment:
+        for name in NO_BONUS:
+            environment.delenv(name)
+        stack = Stack(home / "data")
+        await stack.start()
     yield stack
     await stack.stop()
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from domain.errors import Invalid
-from domain.topup import named, packages_from
+from domain.topup import for_checkout, named, packages_from, priced
 from runtime.settings import Settings
 
 STARTER = {"name": "starter", "credits": "100", "price": "10.00", "currency": "USD"}
@@ -22,6 +22,33 @@ def test_packages_are_read_exactly():
     assert packages_from("[]") == ()
     with pytest.raises(Invalid):
         named(packages, "gone")
+
+
+def test_checkout_prefers_its_own_package_of_a_name():
+    packages = packages_from(json.dumps([STARTER, {**STARTER, "name": "checkout_starter"}, {**STARTER, "name": "odd"}]))
+    assert for_checkout(packages, "starter").name == "checkout_starter"
+    assert for_checkout(packages, "odd").name == "odd"
+    assert for_checkout(packages, "checkout_starter").name == "checkout_starter"
+    with pytest.raises(Invalid):
+        for_checkout(packages, "gone")
+
+
+def test_price_that_is_set_for_a_package_replaces_that_of_the_list():
+    packages = packages_from(json.dumps([STARTER, {**STARTER, "name": "odd"}]))
+    changed = priced(packages, {"starter": 750, "odd": None})
+    assert [(package.name, package.price_minor) for package in changed] == [("starter", 750), ("odd", 1000)]
+    for wrong in ({"gone": 1}, {"odd": 0}, {"odd": -1}, {"odd": 10**15 + 1}):
+        with pytest.raises(Invalid):
+            priced(packages, wrong)
+
+
+@pytest.mark.parametrize(
+    ("credits", "price", "currency", "per_credit"),
+    [("100", "9.90", "USD", "0.099000"), ("3", "1.00", "USD", "0.333333"), ("0.5", "10", "JPY", "20.000000")],
+)
+def test_price_per_credit_is_rounded_to_six_decimals(credits, price, currency, per_credit):
+    package = {"name": "one", "credits": credits, "price": price, "currency": currency}
+    assert str(packages_from(json.dumps([package]))[0].price_per_credit) == per_credit
 
 
 @pytest.mark.parametrize(

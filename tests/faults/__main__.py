@@ -1,7 +1,8 @@
-"""The command line: `python -m tests.faults [escrows] [payments] [--kills 4] [--clients 20] [--seed N]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] [spends] [--kills 4] [--seed N]`."""
 
 import argparse
 import asyncio
+import os
 import secrets
 import shutil
 import sys
@@ -15,27 +16,34 @@ from tests.faults.audit import Findings
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments
 from tests.faults.run import Setup, described, report, run
+from tests.faults.spends import SpendSetup, run_spends
+from tests.faults.spends import described as described_spends
+from tests.support.bonus import NO_BONUS
 
-RUNS = ("escrows", "payments")
+RUNS = ("escrows", "payments", "spends")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults", description="Kill every part under load, and count."
     )
-    parser.add_argument("runs", nargs="*", choices=[*RUNS, []], help="which of them; both by default")
+    parser.add_argument("runs", nargs="*", choices=[*RUNS, []], help="which of them; all by default")
     parser.add_argument("--escrows", type=int, default=200, help="how many escrows are settled (200)")
     parser.add_argument("--payments", type=int, default=300, help="how many payments are made (300)")
+    parser.add_argument("--spends", type=int, default=600, help="how many charges and reservations are made (600)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
     options = parser.parse_args()
+    os.environ |= NO_BONUS
     seed = options.seed if options.seed is not None else secrets.randbelow(1_000_000)
     escrows = Setup(seed, options.escrows, options.kills, options.clients)
     payments = PaymentSetup(seed, options.payments, options.kills, options.clients)
+    spends = SpendSetup(seed, options.spends, options.kills, options.clients)
     wanted = {
         "escrows": (described(escrows), lambda home: run(escrows, _say, home)),
         "payments": (described_payments(payments), lambda home: run_payments(payments, _say, home)),
+        "spends": (described_spends(spends), lambda home: run_spends(spends, _say, home)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

@@ -17,6 +17,7 @@ from tests.faults.payment_plans import STORIES as PAID_STORIES
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run
+from tests.faults.spends import SpendSetup, run_spends
 
 #: Four for each strike.
 PAYMENTS = 28
@@ -41,6 +42,16 @@ async def test_payments_survive_the_death_of_every_part_in_provider_outages(tmp_
     findings = await run_payments(PaymentSetup(SEED, payments=PAYMENTS, kills=1, clients=6), print, tmp_path / "data")
     assert findings.wrong == [], report(findings)
     assert len(findings.checked) == 16
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+async def test_charges_and_reservations_survive_the_death_of_every_part(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
+    findings = await run_spends(SpendSetup(SEED, spends=96, kills=1, clients=6), print, tmp_path / "data")
+    assert findings.wrong == [], report(findings)
+    assert len(findings.checked) == 9
 
 
 @pytest.mark.parametrize("seed", range(20))

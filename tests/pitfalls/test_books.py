@@ -15,14 +15,20 @@ from domain.accounts import Account, platform
 from domain.errors import Conflict, DomainError, InsufficientFunds, Unavailable
 from ledger.gateway import Held, Ledger, NewTransfer, Posted, Posting
 from tests.conftest import DatabaseUrls
-from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, open_books
+from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 
 pytestmark = pytest.mark.db
 
 
 def post(source: Account, destination: Account, amount_minor: int, key: str):
     return lambda ledger: ledger.post(
-        key=key, kind="t", source=source, destination=destination, amount_minor=amount_minor, effective_at=NOW
+        key=key,
+        kind="t",
+        source=source,
+        destination=destination,
+        amount_minor=amount_minor,
+        effective_at=NOW,
+        lots=NEW_LOT,
     )
 
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from domain.accounts import Account, org_credits, platform, provider_clearing
+from domain.lots import LotSource, LotTerms
 from domain.payment.snapshot import CreatePayment, ProviderStatus, Snapshot
 from ledger.gateway import Ledger
 from providers.payments.base import OutcomeUnknown, ProviderRefused
@@ -94,6 +95,7 @@ async def harness(db: Database) -> CreditsHarness:
                 key=f"test:{owner}",
                 kind="test.issue",
                 source=platform("credit_issuance", "CREDIT"),
+                lots=LotTerms(source=LotSource.ADJUSTMENT),
                 destination=org_credits(owner),
                 amount_minor=amount,
                 effective_at=datetime.now(UTC),

@@ -62,6 +62,19 @@ def test_stripes_older_names_are_read(environment: Any) -> None:
     assert settings.stripe_webhook_secrets.get_secret_value() == "whsec_SECRETSECRET"
 
 
+def test_older_names_of_prices_set_those_of_the_hosted_checkout(environment: Any) -> None:
+    environment(CREDIT_PACKAGE_SMALL="450", CREDIT_PACKAGE_LARGE="4200", BURSAR_CREDIT_PACKAGE_LARGE="4300")
+    prices = {package.name: package.price_minor for package in read_settings().packages}
+    assert (prices["checkout_small"], prices["checkout_medium"], prices["checkout_large"]) == (450, 1000, 4300)
+    assert prices["small"] == 990
+
+
+def test_stack_keeps_the_older_names_of_prices(environment: Any) -> None:
+    environment(CREDIT_PACKAGE_SMALL="450", STRIPE_SECRET_KEY="sk_test_1")
+    forget_others(os.environ)
+    assert (os.environ.get("CREDIT_PACKAGE_SMALL"), os.environ.get("STRIPE_SECRET_KEY")) == ("450", None)
+
+
 def test_our_names_win(environment: Any) -> None:
     environment(**STRIPE, BURSAR_STRIPE_API_KEY="sk_test_ours")
     assert key_of(read_settings()) == "sk_test_ours"

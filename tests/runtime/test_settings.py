@@ -29,6 +29,7 @@ SECRETS = {
     [
         ({"BURSAR_CREDIT_PRICE": "abc"}, "price"),
         ({"BURSAR_PORT": "abc"}, "port"),
+        ({"BURSAR_DEFAULT_MODEL_PRICE": "{}"}, "BURSAR_DEFAULT_MODEL_PRICE"),
         ({"BURSAR_ENCRYPTION_KEYS": " ", "BURSAR_SEALED_SIGNALS": "true"}, "BURSAR_SEALED_SIGNALS"),
         ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "sk_live_SECRETSECRET"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
         ({"BURSAR_STRIPE_PUBLISHABLE_KEY": "rk_test_SECRETSECRET"}, "BURSAR_STRIPE_PUBLISHABLE_KEY"),
@@ -124,6 +125,8 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_DISPUTE_DEFAULT_PAYEE_SHARE", "0.95", "BURSAR_DISPUTE_DEFAULT_PAYEE_SHARE is not between "),
         ("BURSAR_REVIEW_PERIOD", "PT1S", "BURSAR_REVIEW_PERIOD is shorter than BURSAR_MIN_REVIEW_PERIOD."),
         ("BURSAR_CREDIT_PACKAGES", "[", "BURSAR_CREDIT_PACKAGES: "),
+        ("BURSAR_CREDIT_PACKAGE_SMALL", "0", "BURSAR_CREDIT_PACKAGES: The price of the credit package checkout_small"),
+        ("BURSAR_CREDIT_PACKAGE_SMALL", "5.00", "BURSAR_CREDIT_PACKAGE_SMALL='5.00': It must be a whole"),
         ("BURSAR_RATE_LIMIT", "many", "BURSAR_RATE_LIMIT='many': "),
         (
             "BURSAR_RATE_LIMIT_STORAGE",
@@ -155,6 +158,11 @@ def test_setting_that_cannot_be_right_is_told_in_one_line(
     assert line.startswith(told)
     assert "\n" not in line
     assert "SECRETSECRET" not in line
+
+
+def test_price_of_a_package_that_is_not_sold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = lines_of(monkeypatch, BURSAR_CREDIT_PACKAGES="[]", BURSAR_CREDIT_PACKAGE_LARGE="4200")
+    assert line.endswith("A price is set for the credit package checkout_large, which does not exist.")
 
 
 def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

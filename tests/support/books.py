@@ -13,6 +13,7 @@ import pytest
 from commands.verify import verify
 from domain.accounts import Account, org_credits, platform
 from domain.errors import DomainError
+from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posted
 from tests.conftest import DatabaseUrls
 
@@ -20,6 +21,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 ISSUANCE = platform("credit_issuance", "CREDIT")
 COMMISSION = platform("commission", "CREDIT")
+#: What is said of credits that come from nowhere; it changes nothing where they come from another lot.
+NEW_LOT = LotTerms(source=LotSource.ADJUSTMENT)
 
 _numbers = count(1)
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class Books:
             destination=account,
             amount_minor=amount_minor,
             effective_at=NOW,
+            lots=NEW_LOT,
         )
 
     async def at_once(self, *calls: Callable[[Ledger], Awaitable[T]]) -> list[T | DomainError]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
@@ -16,9 +17,14 @@ FOLDER = Path(__file__).resolve().parents[1] / "workflows" / "histories"
 HIDDEN = {"identity": "recorder", "stackTrace": ""}
 
 
-def replayer() -> Replayer:
-    """Return a replayer of every workflow, with the production converter."""
-    return Replayer(workflows=WORKFLOWS, data_converter=data_converter(Settings()), plugins=[BursarPlugin()])
+def replayer(runner: WorkflowRunner | None = None) -> Replayer:
+    """Return a replayer of every workflow, with the production converter; in the sandbox unless a runner is given."""
+    return Replayer(
+        workflows=WORKFLOWS,
+        data_converter=data_converter(Settings()),
+        plugins=[BursarPlugin()],
+        workflow_runner=runner or SandboxedWorkflowRunner(),
+    )
 
 
 async def replay_and_keep(history: WorkflowHistory, name: str) -> None:

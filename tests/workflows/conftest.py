@@ -38,6 +38,7 @@ from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow.state import Escrow, Terms
 from domain.ids import escrow_id_of, escrow_workflow_id
+from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger
 from models.agent import Agent
 from models.contract import Contract
@@ -133,6 +134,7 @@ class Stage:
                     key=f"grant:{payer}",
                     kind="grant",
                     source=accounts.platform("credit_issuance", "CREDIT"),
+                    lots=LotTerms(source=LotSource.ADJUSTMENT),
                     destination=accounts.org_credits(payer),
                     amount_minor=balance,
                     effective_at=datetime.now(UTC),

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from contracts import search_attributes
 from dev.stack.temporal import find_temporal
@@ -31,6 +33,7 @@ ELSEWHERE = {
     "disputed_in_time",
     "escrow_sweep",
     "hold_expiry",
+    "lot_expiry",
     "resumed_run",
 } | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),
@@ -38,14 +41,15 @@ ELSEWHERE = {
     *("payment_continued_as_new", "payment_continued_run", "payment_sweep", "payment_sweep_continued"),
     *("escrow_sweep_by_pages", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
-    "reconciliation_nightly_terminated_and_told",
+    *("reconciliation_nightly_terminated_and_told", "usage_months", "usage_sync", "spend_alerts"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 
 
 @pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
-async def test_a_stored_history_replays(path):
-    await replayer().replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+@pytest.mark.parametrize("runner", [SandboxedWorkflowRunner(), UnsandboxedWorkflowRunner()], ids=["sandbox", "plain"])
+async def test_a_stored_history_replays(path, runner):
+    await replayer(runner).replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
 
 
 def test_histories_are_stored_for_every_kind_of_end():

@@ -17,12 +17,14 @@ from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.spend.control import SubjectKind
 from models.api_key import ApiKey
 from repositories import agent as agents
 from repositories import alert, audit
 from repositories import api_key as keys
 from repositories import organization as organizations
 from repositories import signatory as signatories
+from repositories import spend_control as controls
 from runtime.identity import new_id
 
 router = APIRouter(tags=["api keys"])
@@ -75,6 +77,14 @@ async def _refuse_to_outlive(session: AsyncSession, actor: Actor, body: ApiKeyCr
         raise Forbidden(
             f"A key that you issue to yourself must not expire later than your own key, at {until.isoformat()}."
         )
+
+
+async def _refuse_beside_limited(session: AsyncSession, actor: Actor) -> None:
+    """Refuse a second key beside one that has a spend control, because the control would not hold for it."""
+    if actor.org_id is None or actor.key_id is None:
+        return
+    if await controls.has_open(session, actor.org_id, SubjectKind.KEY, actor.key_id):
+        raise Forbidden("Your key has a spend control, so only an owner or an operator may issue your second one.")
 
 
 async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -> bool:
@@ -133,6 +143,8 @@ async def create_api_key(
         async with deps.database.platform() as session:
             await _check_references(session, org_id, body.agent_id)
             await _refuse_to_outlive(session, actor, body)
+            if own and not actor.may(Permission.MANAGE_SPENDING):
+                await _refuse_beside_limited(session, actor)
             quota = None if org_id is None else deps.settings.api_keys_per_organization
             most = keys.KEYS_OF_A_PRINCIPAL if own or actor.role in SECOND_KEYS else 1
             row = await keys.add(session, key, most=most, quota=quota)

@@ -29,6 +29,8 @@ class ApiKeyView(ResponseModel):
     principal: str
     role: Role
     agent_id: str | None
+    department_id: str | None = Field(description="What the key spends for; null means what its agent does.")
+    project_id: str | None = Field(description="What the key spends for; null means what its agent does.")
     created_by: str = Field(description="The principal that issued it.")
     created_at: datetime
     expires_at: datetime | None
@@ -59,6 +61,8 @@ def _fields(row: ApiKey) -> dict[str, object]:
         "principal": row.principal,
         "role": Role(row.role),
         "agent_id": row.agent_id,
+        "department_id": row.department_id,
+        "project_id": row.project_id,
         "created_by": row.created_by,
         "created_at": row.created_at,
         "expires_at": row.expires_at,

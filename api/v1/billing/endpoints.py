@@ -64,7 +64,7 @@ async def _balance(deps: Deps, org_id: str, currency: str) -> Response:
         "owed": format_amount(row.owed, currency),
         "expiring": [
             {"amount": format_amount(amount, currency), "expires_at": expires_at.isoformat().replace("+00:00", "Z")}
-            for amount, expires_at in balances.expiring(row)
+            for amount, expires_at in row.expiring
         ],
     }
     return Response(json.dumps(content), media_type="application/json")

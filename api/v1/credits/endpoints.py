@@ -1,18 +1,23 @@
 """Grants of credits by an operator."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import require
 from api.deps import DepsDep
 from api.errors import errors
+from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
-from api.v1.credits.schemas import GrantCreate, LotView
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import known_organization
+from api.v1.credits.schemas import CreditLotView, GrantCreate, LotView
 from domain.access import Actor, Permission
 from domain.errors import NotFound
 from domain.money import CREDIT, parse_amount
+from repositories import lot as lots
 from services import credit_lot
 
 router = APIRouter(tags=["credits"])
@@ -49,3 +54,22 @@ async def grant_credits(
             return LotView.of(lot)
 
     return await command.run(grant, status_code=201)
+
+
+@router.get("/credits/lots", response_model=Page[CreditLotView], responses=errors(NotFound))
+async def list_lots(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[CreditLotView]:
+    """List an organization's lots of credits, newest first: what is left, held and expired of each.
+
+    Credits that came back from an escrow or a refund are in the lot that they came from.
+    """
+    org_id = await known_organization(deps, actor, organization_id)
+    before = id_cursor(cursor, "lot")
+    async with deps.session_for(actor) as session:
+        rows = await lots.page(session, org_id=org_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "lot", CreditLotView.of)

@@ -1,14 +1,17 @@
 """What a grant of credits looks like over HTTP."""
 
 from datetime import datetime
+from typing import Literal, Self
 
 from pydantic import Field
 
 from api.fields import Amount, Moment, Note, OrganizationId, RequestModel, ResponseModel, example
 from domain.credits import GrantSource
 from domain.ids import transfer_id
+from domain.lots import LotSource
 from domain.money import CREDIT, format_amount
 from models.credit_lot import CreditLot
+from repositories.lot import Lot
 
 
 class GrantCreate(RequestModel):
@@ -20,7 +23,7 @@ class GrantCreate(RequestModel):
 
     organization_id: OrganizationId
     amount: Amount
-    source: GrantSource
+    source: Literal[GrantSource.PROMOTION, GrantSource.REWARD, GrantSource.ADJUSTMENT]
     expires_at: Moment | None = Field(default=None, description="When the unspent part expires; null when it does not.")
     note: Note | None = None
 
@@ -49,4 +52,41 @@ class LotView(ResponseModel):
             note=row.note,
             transfer_id=transfer_id(row.transfer_id),
             created_at=row.created_at,
+        )
+
+
+class CreditLotView(ResponseModel):
+    """Credits that an organization got at one time, and what is left of them."""
+
+    id: str
+    organization_id: str
+    source: LotSource
+    amount: str
+    remaining: str = Field(description="What is neither used nor expired, what is held included.")
+    held: str = Field(description="What reservations set aside of it; it can be captured after the lot has expired.")
+    expired: str = Field(description="What was left of it when it expired.")
+    expires_at: datetime | None
+    cost: str | None = Field(description="What was paid for it; null when it was granted.")
+    cost_currency: str | None
+    payment_id: str | None
+    transfer_id: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, lot: Lot) -> Self:
+        """Show a lot."""
+        return cls(
+            id=lot.id,
+            organization_id=lot.org_id,
+            source=LotSource(lot.source),
+            amount=format_amount(lot.amount, CREDIT),
+            remaining=format_amount(lot.remaining, CREDIT),
+            held=format_amount(lot.held, CREDIT),
+            expired=format_amount(lot.expired, CREDIT),
+            expires_at=lot.expires_at,
+            cost=None if lot.paid_asset is None or not lot.paid else format_amount(lot.paid, lot.paid_asset),
+            cost_currency=lot.paid_asset if lot.paid else None,
+            payment_id=lot.payment_id,
+            transfer_id=transfer_id(lot.transfer_id),
+            created_at=lot.opened_at,
         )

@@ -19,7 +19,7 @@ from models.organization import Organization
 from repositories import audit
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import project
+from services import credit_lot, project
 from services.project import Order
 
 router = APIRouter(tags=["organizations"])
@@ -36,7 +36,7 @@ async def create_organization(
     actor: Actor = require(Permission.MANAGE_ORGANIZATIONS),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Create a tenant. For operators."""
+    """Create a tenant, with the signup bonus of its tier. For operators."""
 
     async def create() -> OrganizationView:
         organization = Organization(
@@ -51,6 +51,9 @@ async def create_organization(
             if is_new:
                 details = {"name": row.name, "tier": row.tier}
                 await audit.record(session, actor, "organization.create", row.id, details, row.id)
+                bonus = deps.settings.signup_bonus_minor(body.tier)
+                now = datetime.now(UTC)
+                await credit_lot.grant_signup_bonus(session, actor, org_id=row.id, amount_minor=bonus, now=now)
         if is_new:
             begin_customer(deps, row.id, row.name)
         return OrganizationView.of(row)

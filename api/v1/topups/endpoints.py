@@ -13,12 +13,12 @@ from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
-from api.provider_errors import provider_errors
 from api.tenancy import visible_organization
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView, ProviderName
 from api.v1.payments.terms import Terms
+from api.v1.topups.methods import default_method
 from api.v1.topups.schemas import (
     CheckoutPackage,
     CheckoutView,
@@ -37,9 +37,8 @@ from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.payment.purposes.credits import credits_bought
 from domain.payment.terms import PaymentTerms
-from domain.topup import Package, named, packages_from
+from domain.topup import Package, for_checkout, named
 from repositories import credit_lot as lots
-from repositories import customer as customers
 
 router = APIRouter(tags=["Payments"])
 
@@ -72,7 +71,7 @@ async def top_up(
 @router.get("/billing/credit-packages", response_model=PackageList)
 async def list_credit_packages(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> PackageList:
     """List the credit packages for sale."""
-    return PackageList(data=[package_view(package) for package in packages_from(deps.settings.credit_packages)])
+    return PackageList(data=[package_view(package) for package in deps.settings.packages])
 
 
 @router.post("/billing/purchase-credits", status_code=201, response_model=TopUpView, responses=_CHARGING)
@@ -86,8 +85,8 @@ async def purchase_package(
     """Buy a package with a stored payment method, charged off session. A decline is a 402."""
 
     async def wanted() -> PaymentTerms:
-        package = _package(deps, body.package)
-        method = body.payment_method or await _default_method(deps, actor)
+        package = named(deps.settings.packages, body.name)
+        method = body.method or await default_method(deps, actor)
         means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
         return await _package_terms(_terms(deps, actor, means), package)
 
@@ -102,11 +101,15 @@ async def check_out_package(
     once: MovesMoney,
     actor: Actor = require(Permission.PAY),
 ) -> Response:
-    """Buy a package on the provider's hosted page: send the payer to `url`."""
+    """Buy a package on the provider's hosted page: send the payer to `url`.
+
+    `small`, `medium` and `large` mean `checkout_small`, `checkout_medium` and `checkout_large`, which have prices of
+    their own.
+    """
 
     async def wanted() -> PaymentTerms:
         means = PaymentOptions(provider=ProviderName(body.provider.value), hosted=True, return_url=body.return_url)
-        return await _package_terms(_terms(deps, actor, means), _package(deps, body.package))
+        return await _package_terms(_terms(deps, actor, means), for_checkout(deps.settings.packages, body.name))
 
     return await _begin(deps, temporal, actor, once, wanted, checkout_view)
 
@@ -150,25 +153,6 @@ def _terms(deps: Deps, actor: Actor, means: PaymentOptions) -> Terms:
 async def _package_terms(terms: Terms, package: Package) -> PaymentTerms:
     charge = await terms.charge(package.price_minor, package.currency)
     return terms.make(charge, credits_bought(package.credits_minor, package.name))
-
-
-def _package(deps: Deps, name: str) -> Package:
-    return named(packages_from(deps.settings.credit_packages), name)
-
-
-async def _default_method(deps: Deps, actor: Actor) -> str:
-    """Return the stored method that the organization pays with unless it names another."""
-    assert actor.org_id is not None
-    async with deps.session_for(actor) as session:
-        customer = await customers.ref_of(session, actor.org_id, ProviderName.STRIPE.value)
-    stored = deps.providers.customers
-    if customer is not None and stored is not None:
-        with provider_errors():
-            methods = await stored.methods(customer)
-        default = next((method.id for method in methods if method.is_default), None)
-        if default is not None or len(methods) == 1:
-            return default or methods[0].id
-    raise Conflict("The organization has no default payment method.", code="payment.no_method")
 
 
 def _without_blanks(shown_view: TopUpView) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from api.fields import Amount, RequestModel, ResponseModel, example
 from api.v1.customers.schemas import ReturnUrl
@@ -33,21 +33,51 @@ class TopUp(PaymentOptions):
     amount: Amount = Field(description="The number of credits.")
 
 
-class PurchasePackage(RequestModel):
+class PackageChoice(RequestModel):
+    """A package to buy, by its name; `package_id` is another name of the same field."""
+
+    package: PackageName | None = None
+    package_id: PackageName | None = Field(default=None, description="The same as `package`.")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.package is None) == (self.package_id is None):
+            raise ValueError("Send either package or package_id.")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The package's name."""
+        name = self.package or self.package_id
+        assert name is not None
+        return name
+
+
+class PurchasePackage(PackageChoice):
     """A package to buy, charged to a payment method that the organization has stored at Stripe."""
 
-    model_config = example(package="starter")
+    model_config = example(package="small")
 
-    package: PackageName
     payment_method: MethodRef | None = Field(default=None, description="The default payment method when left out.")
+    payment_method_id: MethodRef | None = Field(default=None, description="The same as `payment_method`.")
+
+    @model_validator(mode="after")
+    def _names_one_method(self) -> Self:
+        if self.payment_method is not None and self.payment_method_id is not None:
+            raise ValueError("Send either payment_method or payment_method_id.")
+        return self
+
+    @property
+    def method(self) -> str | None:
+        """The payment method that was named, if one was."""
+        return self.payment_method or self.payment_method_id
 
 
-class CheckoutPackage(RequestModel):
-    """A package to buy on the provider's hosted page."""
+class CheckoutPackage(PackageChoice):
+    """A package to buy on the provider's hosted page. `small`, `medium` and `large` mean those of the checkout."""
 
-    model_config = example(package="starter", return_url="https://example.com/billing")
+    model_config = example(package="small", return_url="https://example.com/billing")
 
-    package: PackageName
     provider: HostedProvider = HostedProvider.STRIPE
     return_url: ReturnUrl | None = Field(default=None, description="Where the payer returns to.")
 
@@ -79,9 +109,11 @@ class CheckoutView(ResponseModel):
 class PackageView(ResponseModel):
     """A number of credits at a fixed price."""
 
+    id: str = Field(description="What it is bought by: `package` of a purchase. The same as `name`.")
     name: str
     credits: str
     price: MoneyView
+    price_per_credit: MoneyView = Field(description="Rounded to six decimals, for comparing; nothing is charged by it.")
 
 
 class PackageList(ResponseModel):
@@ -98,7 +130,7 @@ class PurchaseView(ResponseModel):
     organization_id: str
     credits: str
     source: str = Field(
-        description="`purchase`, or why they were granted: `promotion`, `reward`, `adjustment`, `refund`."
+        description="`purchase`, or why they were granted: `promotion`, `reward`, `adjustment`, `refund`, `signup`."
     )
     paid: MoneyView | None
     payment_id: str | None
@@ -124,9 +156,11 @@ class PurchaseView(ResponseModel):
 def package_view(package: Package) -> PackageView:
     """Show a package."""
     return PackageView(
+        id=package.name,
         name=package.name,
         credits=format_amount(package.credits_minor, CREDIT),
         price=money(package.price_minor, package.currency),
+        price_per_credit=MoneyView(amount=f"{package.price_per_credit.normalize():f}", currency=package.currency),
     )
 
 

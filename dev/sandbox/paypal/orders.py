@@ -23,7 +23,7 @@ class Orders:
     """Every change of an order, checked as PayPal checks it and told to `notify` when it is kept."""
 
     def __init__(self, store: Store, base_url: str, notify: Notify) -> None:
-        """Take the store, the address that links begin with, and who is told of changes."""
+        """Take the store, the address that links begin with, and who receives the webhooks."""
         self._store = store
         self._base_url = base_url
         self._notify = notify

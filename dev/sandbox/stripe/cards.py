@@ -22,7 +22,7 @@ _CASH_BALANCE = Card(id="", number="", type="customer_balance")
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """How a decline is told: an error code, and a sentence for the payer."""
+    """A decline: an error code, and a sentence for the payer."""
 
     code: str
     message: str
@@ -56,7 +56,7 @@ _DEBIT_FAILURES: Mapping[str, Decline] = {
 
 
 def decline(card: Card, decline_code: str) -> Decline:
-    """Return how a decline of this card or this bank account is told."""
+    """Return the decline of this card or this bank account."""
     return (_DECLINES if card.type == "card" else _DEBIT_FAILURES)[decline_code]
 
 

@@ -105,7 +105,7 @@ def change(ctx: Context, customer: str, currency: str, amount: int, kind: str, d
 
 
 def tell_of_rest(ctx: Context, customer: str, currency: str) -> None:
-    """Tell that money has come which no payment has used; the whole balance is told, all currencies included."""
+    """Send the event that money has come which no payment has used, with the balance of all currencies."""
     if available(ctx, customer, currency) > 0:
         ctx.emit("cash_balance.funds_available", shown(ctx, customer))
 

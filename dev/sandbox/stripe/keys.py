@@ -25,7 +25,7 @@ def publishable(request: Request) -> bool:
         raise unauthorized("You did not provide an API key. Send it as `Authorization: Bearer YOUR_SECRET_KEY`.")
     if re.match(r"(sk|rk|pk)_live_", key):
         raise unauthorized(
-            "This is a sandbox without money: it takes no live keys. Take the key out of this configuration."
+            "This sandbox moves no money and refuses live keys. Remove the live key from this configuration."
         )
     if not TEST_KEY.fullmatch(key):
         raise unauthorized(f"Invalid API Key provided: {'*' * (len(key) - 4)}{key[4:][-4:]}")

@@ -96,9 +96,9 @@ async def test_version_that_the_sandbox_cannot_answer_in_is_refused(stripe_sandb
     ("key", "message"),
     [
         ("", "did not provide an API key"),
-        ("sk_live_51abcdef", "no live keys"),
-        ("rk_live_51abcdef", "no live keys"),
-        ("pk_live_51abcdef", "no live keys"),
+        ("sk_live_51abcdef", "refuses live keys"),
+        ("rk_live_51abcdef", "refuses live keys"),
+        ("pk_live_51abcdef", "refuses live keys"),
         ("password", "Invalid API Key"),
         ("sk_test_", "Invalid API Key"),
     ],

@@ -124,7 +124,9 @@ async def update(ctx: Context, params: JSON, dispute: str) -> JSON:
     """Add evidence to a dispute and, unless `submit` is false, hand it in: the bank decides by its text."""
     found = get(ctx, dispute)
     if "evidence" in params and found["status"] not in ANSWERABLE:
-        raise invalid(f"Dispute {dispute} takes no evidence: it is {found['status']}.", param="evidence")
+        raise invalid(
+            f"Evidence cannot be submitted for dispute {dispute} while it is {found['status']}.", param="evidence"
+        )
     before = {"status": found["status"], "evidence": found["evidence"]}
     merge(found, params)
     sent = params.get("evidence") or {}

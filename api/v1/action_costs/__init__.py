@@ -1,0 +1,1 @@
+"""What actions cost in credits."""

@@ -1,0 +1,93 @@
+"""What actions cost: everybody reads it, operators set it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import permit, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
+from api.tenancy import visible_organization
+from api.v1.action_costs.schemas import CostChange, CostList, CostVersionView, CostView
+from domain.access import Actor, Permission
+from domain.action_cost import is_action
+from domain.errors import Invalid, NotFound
+from domain.money import CREDIT, parse_amount
+from repositories import action_cost as costs
+from services import action_cost
+
+router = APIRouter(tags=["credits"])
+
+Whose = Annotated[OrganizationId | None, Query(description="For operators: whose prices.")]
+
+
+@router.get("/credits/costs", response_model=CostList, responses=errors(NotFound))
+async def list_costs(deps: DepsDep, organization_id: Whose = None, actor: Actor = require(Permission.READ)) -> CostList:
+    """List what each action costs the organization. The platform reads what it costs everybody, or the one it names."""
+    org_id = _whose(actor, organization_id)
+    async with deps.session_for(actor) as session:
+        found = await action_cost.in_force_for(session, deps.settings.default_costs, org_id)
+    return CostList(data=[CostView.of(found[name]) for name in sorted(found)])
+
+
+@router.put("/credits/costs/{action}", response_model=CostVersionView, responses=errors(NotFound))
+async def set_cost(
+    action: str,
+    body: CostChange,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Set what an action costs from now on, for everybody or for one organization. For operators.
+
+    What was charged before keeps its price, and so does a request that is repeated.
+    """
+    if not is_action(action):
+        raise Invalid(
+            "An action's name must consist of lower case letters, digits, _, ., : and -, at most 64.",
+            extra={"field": "action"},
+        )
+
+    async def change() -> CostVersionView:
+        cost_minor = None if body.cost is None else parse_amount(body.cost, CREDIT, zero=True)
+        async with deps.session_for(actor) as session:
+            made = await action_cost.change(
+                session,
+                actor,
+                action=action,
+                org_id=body.organization_id,
+                cost_minor=cost_minor,
+                note=body.note,
+                command_id=command.command_id,
+            )
+        deps.costs.forget()
+        return CostVersionView.of(made, with_author=True)
+
+    return await command.run(change)
+
+
+@router.get("/credits/costs/{action}/versions", response_model=Page[CostVersionView], responses=errors(NotFound))
+async def list_cost_versions(
+    action: str,
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    organization_id: Whose = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[CostVersionView]:
+    """List the prices that were set for an action, newest first: everybody's and the organization's own."""
+    org_id, before = _whose(actor, organization_id), id_cursor(cursor, "cost")
+    operates = actor.may(Permission.OPERATE)
+    async with deps.session_for(actor) as session:
+        rows = await costs.page(session, action, org_id=org_id, before=before, limit=limit + 1)
+        return id_page(rows, limit, "cost", lambda row: CostVersionView.of(row, with_author=operates))
+
+
+def _whose(actor: Actor, organization_id: str | None) -> str | None:
+    if actor.is_platform and organization_id is not None:
+        permit(actor, Permission.OPERATE)
+    return visible_organization(actor, organization_id)

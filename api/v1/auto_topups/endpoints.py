@@ -1,0 +1,81 @@
+"""The automatic top-up of an organization: read and set."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.idempotency import Command, idempotency
+from api.tenancy import acting_organization
+from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
+from api.v1.auto_topups.terms import make_terms, month_of, terms_for
+from api.v1.topups.methods import default_method
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Invalid
+from domain.money import CREDIT, format_amount, parse_amount
+from models.auto_topup import AutoTopUp
+from repositories import audit
+from repositories import auto_topup as auto_topups
+
+router = APIRouter(tags=["credits"])
+
+
+@router.get("/billing/auto-topup", response_model=AutoTopUpView)
+async def get_auto_topup(deps: DepsDep, actor: Actor = require(Permission.READ)) -> AutoTopUpView:
+    """Read whether credits are bought by themselves, and what was this month."""
+    org_id = acting_organization(actor, None)
+    async with deps.session_for(actor) as session:
+        return await _shown(session, org_id)
+
+
+@router.put("/billing/auto-topup", response_model=AutoTopUpView, responses=errors((Conflict, "payment.no_method")))
+async def set_auto_topup(
+    body: AutoTopUpSet,
+    deps: DepsDep,
+    actor: Actor = require(Permission.PAY),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Have credits bought from a stored payment method whenever the balance falls below a threshold.
+
+    Each fall makes one payment, and the next one counts once the balance has been above again. A balance that is below
+    already counts as a fall. A declined payment switches it off; setting it anew switches it on.
+    """
+    org_id = acting_organization(actor, None)
+    wanted = AutoTopUp(
+        org_id=org_id,
+        enabled=body.enabled,
+        below_minor=parse_amount(body.below, CREDIT),
+        credits_minor=parse_amount(body.credits, CREDIT),
+        monthly_cap_minor=parse_amount(body.monthly_cap, CREDIT),
+        payment_method=body.payment_method,
+        updated_by=actor.qualified(),
+    )
+    if wanted.monthly_cap_minor < wanted.credits_minor:
+        raise Invalid("monthly_cap must not be less than credits.", extra={"field": "monthly_cap"})
+
+    async def act() -> AutoTopUpView:
+        if wanted.enabled:
+            method = wanted.payment_method or await default_method(deps, actor)
+            # What could not be paid for is refused now, and not at the first fall.
+            await make_terms(terms_for(deps, org_id, method), wanted.credits_minor)
+        async with deps.database.platform() as session:
+            await auto_topups.put(session, wanted, now=datetime.now(UTC))
+            details = {
+                "enabled": wanted.enabled,
+                "below": format_amount(wanted.below_minor, CREDIT),
+                "credits": format_amount(wanted.credits_minor, CREDIT),
+                "monthly_cap": format_amount(wanted.monthly_cap_minor, CREDIT),
+            }
+            await audit.record(session, actor, "billing.auto_topup", org_id, details, org_id)
+            return await _shown(session, org_id)
+
+    return await command.run(act)
+
+
+async def _shown(session: AsyncSession, org_id: str) -> AutoTopUpView:
+    bought = await auto_topups.bought_since(session, org_id, month_of(datetime.now(UTC)))
+    return auto_topup_view(org_id, await auto_topups.find(session, org_id), bought)

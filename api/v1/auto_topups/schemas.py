@@ -1,0 +1,55 @@
+"""What the automatic top-up looks like over HTTP."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.fields import Amount, RequestModel, ResponseModel, example
+from api.v1.payments.schemas import MethodRef
+from domain.money import CREDIT, format_amount
+from models.auto_topup import AutoTopUp
+
+
+class AutoTopUpSet(RequestModel):
+    """When credits are bought by themselves, and how many; amounts in credits."""
+
+    model_config = example(below="50", credits="500", monthly_cap="2000")
+
+    enabled: bool = True
+    below: Amount = Field(description="The available balance below which credits are bought.")
+    credits: Amount = Field(description="How many are bought, at the price of a credit.")
+    monthly_cap: Amount = Field(description="How many at most in a calendar month, UTC.")
+    payment_method: MethodRef | None = Field(default=None, description="The default payment method when left out.")
+
+
+class AutoTopUpView(ResponseModel):
+    """What the organization wants to be bought, and whether it is."""
+
+    organization_id: str
+    enabled: bool
+    below: str | None
+    credits: str | None
+    monthly_cap: str | None
+    bought_this_month: str = Field(description="What is being bought is included.")
+    payment_method: str | None
+    off_reason: str | None = Field(description="Why it was switched off; null when a person did so, or nobody.")
+    updated_at: datetime | None
+
+
+def auto_topup_view(org_id: str, row: AutoTopUp | None, bought_minor: int) -> AutoTopUpView:
+    """Show a row, or that there is none."""
+    return AutoTopUpView(
+        organization_id=org_id,
+        enabled=row is not None and row.enabled,
+        below=None if row is None else _credits(row.below_minor),
+        credits=None if row is None else _credits(row.credits_minor),
+        monthly_cap=None if row is None else _credits(row.monthly_cap_minor),
+        bought_this_month=_credits(bought_minor),
+        payment_method=None if row is None else row.payment_method,
+        off_reason=None if row is None else row.off_reason,
+        updated_at=None if row is None else row.updated_at,
+    )
+
+
+def _credits(amount_minor: int) -> str:
+    return format_amount(amount_minor, CREDIT)

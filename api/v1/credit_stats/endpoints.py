@@ -1,0 +1,63 @@
+"""Statistics of an organization's credits: from its lots and its days, never from its history."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId
+from api.tenancy import known_organization
+from api.v1.credit_stats.schemas import CreditStats
+from domain.access import Actor, Permission
+from domain.burn import RECENT_DAYS, burn
+from domain.errors import NotFound
+from domain.money import CREDIT, format_amount
+from repositories import balance as balances
+from repositories import credit_day as days
+
+router = APIRouter(tags=["credits"])
+
+_BOUGHT, _REWARDED = frozenset({"purchase"}), frozenset({"reward"})
+_GRANTED = frozenset({"promotion", "signup", "subscription", "adjustment"})
+
+
+@router.get("/credits/stats", response_model=CreditStats, responses=errors(NotFound))
+async def get_credit_stats(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> CreditStats:
+    """Read what an organization bought, got and used of its credits, how fast, and how long the rest lasts."""
+    org_id = await known_organization(deps, actor, organization_id)
+    today = datetime.now(UTC).date()
+    async with deps.session_for(actor) as session:
+        got = await days.got_by_source(session, org_id)
+        used = await days.days_of(session, org_id, today=today, recent_days=RECENT_DAYS)
+    balance = await deps.pool.read(lambda pool: balances.read(pool, org_id, CREDIT))
+    available = balance.posted - balance.pending_out
+    rate = burn(used.recent, today=today, first_day=used.first_day)
+
+    def of(sources: frozenset[str]) -> str:
+        return _credits(sum(amount for source, amount in got.items() if source in sources))
+
+    return CreditStats(
+        organization_id=org_id,
+        available=_credits(available),
+        reserved=_credits(balance.pending_out),
+        purchased=of(_BOUGHT),
+        granted=of(_GRANTED),
+        rewarded=of(_REWARDED),
+        used=_credits(used.used),
+        refunded=_credits(used.refunded),
+        expired=_credits(used.expired),
+        burn_rate=_credits(rate.per_day_minor),
+        burn_days=rate.days,
+        days_left=rate.days_left(available),
+    )
+
+
+def _credits(amount_minor: int) -> str:
+    return format_amount(amount_minor, CREDIT)

@@ -1,0 +1,64 @@
+"""What actions cost: read together with the defaults, and set by the operator."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.action_cost import Cost, in_force
+from domain.money import CREDIT, format_amount
+from models.action_cost import ActionCost
+from repositories import action_cost, audit, organization
+from runtime.database import driver_connection
+from runtime.identity import new_id
+
+
+async def in_force_for(session: AsyncSession, default: Mapping[str, Cost], org_id: str | None) -> dict[str, Cost]:
+    """Return what each action costs an organization, or everybody without a price of their own."""
+    return in_force(default, await action_cost.prices(await driver_connection(session), org_id))
+
+
+async def change(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    action: str,
+    org_id: str | None,
+    cost_minor: int | None,
+    note: str | None,
+    command_id: str,
+) -> ActionCost:
+    """Set what an action costs from now on, or return the price that the command set.
+
+    Args:
+        session: of the platform.
+        actor: the operator.
+        action: its name.
+        org_id: with whom it was agreed; None for everybody.
+        cost_minor: of one, zero for free; None takes the price back.
+        note: why.
+        command_id: of the request.
+
+    Raises:
+        NotFound: there is no such organization.
+        IdempotencyConflict: the command set another price.
+    """
+    if org_id is not None:
+        await organization.get(session, org_id)
+    wanted = ActionCost(
+        id=new_id("cost"),
+        org_id=org_id,
+        action=action,
+        cost_minor=cost_minor,
+        note=note,
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )
+    done = await action_cost.made_before(session, wanted)
+    if done is not None:
+        return done
+    made = await action_cost.add(session, wanted)
+    shown = None if cost_minor is None else format_amount(cost_minor, CREDIT)
+    details = {"action": action, "cost": shown, "version": made.version}
+    await audit.record(session, actor, "credits.cost", made.id, details, org_id)
+    return made

@@ -1,0 +1,87 @@
+"""Statistics of credits: what was got, used, given back and lost, how fast, and how long the rest lasts."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.gateway import Ledger
+from ledger.spending import NewSpend, Spending
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.spending import grant, reserve, use
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def spender(new_tenant: Any, operator: Caller) -> Tenant:
+    """A new organization with 100 credits."""
+    made: Tenant = await new_tenant("member", "auditor")
+    await grant(operator, made.org_id)
+    return made
+
+
+async def stats(tenant: Tenant) -> dict[str, Any]:
+    found: dict[str, Any] = good(await tenant.auditor.get("/credits/stats"))
+    return found
+
+
+async def test_new_organization_has_used_nothing(new_tenant: Any) -> None:
+    shown = await stats(await new_tenant("auditor"))
+    amounts = ("available", "purchased", "granted", "rewarded", "used", "refunded", "expired", "burn_rate")
+    assert {shown[name] for name in amounts} == {"0.00"}
+    assert shown["days_left"] is None
+
+
+async def test_uses_and_captures_count_and_what_is_held_does_not(spender: Tenant, operator: Caller) -> None:
+    body = {"organization_id": spender.org_id, "amount": "50", "source": "reward"}
+    good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    await use(spender.member, amount="10")
+    items = [{"key": str(number), "amount": "1"} for number in range(5)]
+    good(await spender.member.post("/credits/use/batch", {"items": items}))
+    held = await reserve(spender.member, "9")
+    path = f"/credits/reservations/{held['id']}/capture"
+    good(await spender.member.post(path, {"amount": "5", "final_capture": False}, key=new_key()))
+    shown = await stats(spender)
+    assert (shown["granted"], shown["rewarded"], shown["purchased"]) == ("100.00", "50.00", "0.00")
+    assert (shown["used"], shown["available"], shown["reserved"]) == ("20.00", "126.00", "4.00")
+    assert (shown["burn_rate"], shown["burn_days"], shown["days_left"]) == ("20.00", 1, 6)
+
+
+async def test_refund_is_taken_off_the_rate(spender: Tenant, database: Database) -> None:
+    used = await use(spender.member, amount="10")
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), spender.org_id)
+        from domain.ids import uuid_of
+
+        await books.refund(key="r", spend_id=uuid_of(used["id"]), amount_minor=4_000_000, at=datetime.now(UTC))
+    shown = await stats(spender)
+    assert (shown["used"], shown["refunded"], shown["burn_rate"]) == ("10.00", "4.00", "6.00")
+
+
+async def test_expired_credits_are_counted_once(spender: Tenant, database: Database, operator: Caller) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    body = {"organization_id": spender.org_id, "amount": "7", "source": "promotion", "expires_at": soon.isoformat()}
+    good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    for _ in range(2):
+        async with database.platform() as session:
+            await Ledger(await driver_connection(session)).expire_lots(now=soon + timedelta(hours=1))
+    assert (await stats(spender))["expired"] == "7.00"
+
+
+async def test_rate_is_that_of_the_latest_thirty_days(spender: Tenant, database: Database) -> None:
+    now = datetime.now(UTC)
+    async with database.platform() as session:
+        books = Spending(await driver_connection(session), spender.org_id)
+        for ago, amount_minor in ((40, 20_000_000), (20, 30_000_000), (0, 15_000_000)):
+            spend = NewSpend(key=f"ago-{ago}", action="tool", amount_minor=amount_minor)
+            await books.charge(spend, at=now - timedelta(days=ago))
+    shown = await stats(spender)
+    assert (shown["used"], shown["burn_rate"], shown["burn_days"], shown["days_left"]) == ("65.00", "1.50", 30, 23)
+
+
+async def test_statistics_of_others_are_not_found(spender: Tenant, stranger: Tenant, operator: Caller) -> None:
+    of = f"/credits/stats?organization_id={spender.org_id}"
+    refused(await stranger.owner.get(of), 404, "not_found")
+    assert good(await operator.get(of))["granted"] == "100.00"

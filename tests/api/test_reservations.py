@@ -1,0 +1,147 @@
+"""Reservations over HTTP: held once, captured as a task goes on, ended exactly once."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.spending import balance, grant, limit, reserve
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def spender(new_tenant: Any, operator: Caller) -> Tenant:
+    """A new organization with 100 credits."""
+    made: Tenant = await new_tenant("owner", "member", "agent", "auditor")
+    await grant(operator, made.org_id)
+    return made
+
+
+async def change(caller: Caller, path: str, body: dict[str, Any], key: str | None = None) -> Any:
+    return await caller.post(path, body, key=key or new_key())
+
+
+async def capture(caller: Caller, reservation: str, key: str | None = None, **body: Any) -> Any:
+    return await change(caller, f"/credits/reservations/{reservation}/capture", body, key)
+
+
+async def release(caller: Caller, reservation: str, key: str | None = None) -> Any:
+    return await change(caller, "/credits/release", {"reservation_id": reservation}, key)
+
+
+async def test_reservation_sets_aside_and_release_gives_back(spender: Tenant) -> None:
+    made = await reserve(spender.member, "7", expires_in="PT10M")
+    assert made["id"].startswith("hold_")
+    assert (made["status"], made["amount"], made["available"]) == ("reserved", "7.00", "93.00")
+    lasts = datetime.fromisoformat(made["expires_at"]) - datetime.fromisoformat(made["created_at"])
+    assert timedelta(minutes=9) < lasts < timedelta(minutes=11)
+    assert await balance(spender.auditor) == ("93.00", "7.00")
+    released = good(await release(spender.member, made["id"]))
+    assert (released["status"], released["released"], released["held"]) == ("released", "7.00", "0.00")
+    assert await balance(spender.auditor) == ("100.00", "0.00")
+
+
+async def test_task_of_several_steps_captures_as_it_goes(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10", action="research", run_id="run-1")
+    first = good(await capture(spender.member, made["id"], amount="3", final_capture=False))
+    assert (first["status"], first["captured"], first["held"]) == ("reserved", "3.00", "7.00")
+    assert first["transfer_id"].startswith("tr_")
+    second = good(await capture(spender.member, made["id"], amount="2", final_capture=False))
+    assert (second["captured"], second["held"]) == ("5.00", "5.00")
+    assert await balance(spender.member) == ("90.00", "5.00")
+    last = good(await capture(spender.member, made["id"], amount="1"))
+    assert (last["status"], last["captured"], last["released"], last["held"]) == ("captured", "6.00", "4.00", "0.00")
+    assert await balance(spender.member) == ("94.00", "0.00")
+    read = good(await spender.auditor.get(f"/credits/reservations/{made['id']}"))
+    assert (read["status"], read["captured"], read["action"], read["run_id"]) == (
+        "captured",
+        "6.00",
+        "research",
+        "run-1",
+    )
+
+
+async def test_capture_without_an_amount_takes_all_that_is_held(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    good(await capture(spender.member, made["id"], amount="4", final_capture=False))
+    assert good(await capture(spender.member, made["id"]))["amount"] == "6.00"
+    assert await balance(spender.member) == ("90.00", "0.00")
+
+
+async def test_more_than_is_held_is_refused(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    refused(await capture(spender.member, made["id"], amount="10.000001"), 422, "request.invalid")
+    assert await balance(spender.member) == ("90.00", "10.00")
+
+
+async def test_pitfall_05_capture_and_release_race_and_one_wins(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    answers = await asyncio.gather(
+        *(capture(spender.member, made["id"]) for _ in range(4)),
+        *(release(spender.member, made["id"]) for _ in range(4)),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 7]
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"ledger.hold_ended"}
+    captured = any(answer.status_code == 200 for answer in answers[:4])
+    assert await balance(spender.member) == (("90.00" if captured else "100.00"), "0.00")
+
+
+async def test_repeated_changes_are_answered_as_the_first_time(spender: Tenant) -> None:
+    made, key = await reserve(spender.member, "10"), new_key()
+    first = await capture(spender.member, made["id"], key, amount="3", final_capture=False)
+    good(await capture(spender.member, made["id"], amount="2"))
+    again = await capture(spender.member, made["id"], key, amount="3", final_capture=False)
+    assert (again.content, again.headers["idempotent-replayed"]) == (first.content, "true")
+    refused(await capture(spender.member, made["id"], key, amount="4"), 422, "idempotency.conflict")
+    assert await balance(spender.member) == ("95.00", "0.00")
+
+
+async def test_reservation_lasts_longer_and_never_beyond_thirty_days(spender: Tenant) -> None:
+    made = await reserve(spender.member, "10", expires_in="PT10M")
+    path = f"/credits/reservations/{made['id']}/extend"
+    extended = good(await change(spender.member, path, {"expires_in": "PT2H"}))
+    assert (extended["status"], extended["held"]) == ("reserved", "10.00")
+    assert datetime.fromisoformat(extended["expires_at"]) > datetime.now(UTC) + timedelta(hours=1)
+    for body in ({"expires_in": "P31D"}, {}, {"expires_in": "PT1H", "expires_at": "2999-01-01T00:00:00Z"}):
+        refused(await change(spender.member, path, body), 422, "request.invalid")
+    good(await release(spender.member, made["id"]))
+    refused(await change(spender.member, path, {"expires_in": "PT3H"}), 409, "ledger.hold_ended")
+
+
+async def test_reservation_that_is_too_long_is_refused(spender: Tenant) -> None:
+    body = {"amount": "1", "expires_in": "P31D"}
+    refused(await spender.member.post("/credits/reserve", body, key=new_key()), 422, "request.invalid")
+
+
+async def test_limit_counts_what_is_held_and_gives_back_what_is_released(spender: Tenant, database: Database) -> None:
+    await limit(database, spender.org_id, day=10_000_000)
+    made = await reserve(spender.member, "8")
+    body = {"amount": "3"}
+    refused(await spender.member.post("/credits/reserve", body, key=new_key()), 402, "spend.limit_exceeded")
+    good(await capture(spender.member, made["id"], amount="7"))
+    good(await spender.member.post("/credits/reserve", body, key=new_key()), 201)
+
+
+async def test_agents_end_their_own_reservations_only(spender: Tenant, operator: Caller, issue_key: Any) -> None:
+    other = good(await operator.post("/agents", {"name": "Other", "organization_id": spender.org_id}), 201)
+    turned = await issue_key("agent", spender.org_id, other["id"])
+    for made in (await reserve(spender.agent, "10"), await reserve(spender.member, "10")):
+        refused(await capture(turned, made["id"]), 404, "not_found")
+        refused(await release(turned, made["id"]), 404, "not_found")
+        path = f"/credits/reservations/{made['id']}/extend"
+        refused(await change(turned, path, {"expires_in": "PT1H"}), 404, "not_found")
+    assert await balance(spender.member) == ("80.00", "20.00")
+
+
+async def test_reservations_of_others_are_not_found(spender: Tenant, stranger: Tenant) -> None:
+    made = await reserve(spender.member, "10")
+    for caller in (stranger.owner, stranger.agent):
+        refused(await capture(caller, made["id"]), 404, "not_found")
+        refused(await release(caller, made["id"]), 404, "not_found")
+    for text in ("hold_" + "0" * 26, "nothing", "esc" + made["id"][4:]):
+        refused(await release(spender.owner, text), 404, "not_found")
+    assert await balance(spender.member) == ("90.00", "10.00")
