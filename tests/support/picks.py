@@ -1,7 +1,7 @@
 """Picking one of what a machine under test has made so far.
 
 How much it has made depends on the order the database chose among clients at once, and Hypothesis must see the same
-draws for the same choices: so a rule draws a number and neither draws from the model nor waits for a precondition on it.
+draws for the same choices: so a rule draws a number, neither draws from the model nor waits for a precondition on it.
 """
 
 from collections.abc import Sequence
