@@ -12,7 +12,7 @@ from domain.errors import NotFound
 from domain.ids import is_id, make_id, uuid_id, uuid_of
 from ledger.invariants import Invariant
 from ledger.spending import NewSpend, Spender
-from models.spend import Spend, SpendRefusal
+from models.spend import Spend, SpendChange, SpendRefusal
 from repositories.listing import newest
 
 MISSING = "There is no such spend."
@@ -84,6 +84,11 @@ def shown_id(spend_id: UUID) -> str:
     return uuid_id("spd", spend_id)
 
 
+def public_id(row: Spend) -> str:
+    """Write the id of a use as `spd_…`, and of a reservation as `hold_…`."""
+    return uuid_id("spd" if row.expires_at is None else "hold", row.id)
+
+
 async def get(session: AsyncSession, spend_id: str) -> Spend:
     """Return a spend by its id, `spd_…` or, as a reservation, `hold_…`; NotFound when the session sees none."""
     found = None
@@ -92,6 +97,19 @@ async def get(session: AsyncSession, spend_id: str) -> Spend:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def refunds(session: AsyncSession, spend_id: UUID, *, before: UUID | None, limit: int) -> Sequence[SpendChange]:
+    """List what was refunded of a spend, newest first."""
+    part = (SpendChange.spend_id == spend_id, SpendChange.kind == "refund")
+    position = None if before is None else (before,)
+    return (await session.scalars(newest(SpendChange, [part], [SpendChange.id], after=position, limit=limit))).all()
+
+
+async def refund_of_command(session: AsyncSession, org_id: str, command_id: str) -> SpendChange:
+    """Return the refund that a command made."""
+    query = select(SpendChange).where(SpendChange.idempotency_key == f"refund:{org_id}:{command_id}")
+    return (await session.scalars(query)).one()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,21 @@
-"""What a request to spend asks for, what it is answered, and how a repeated one finds its first answer."""
+"""What a request to spend asks for and is answered, how a repeated one finds its first answer, and refunds."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Actor
 from domain.errors import DomainError, InsufficientFunds, SpendLimitExceeded
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
-from ledger.spending import NewSpend, Outcome, Refusal, RefusalReason, Spent
+from ledger.gateway import Ledger
+from ledger.spending import NewSpend, Outcome, Refusal, RefusalReason, Spending, Spent
+from models.spend import Spend, SpendChange
+from repositories import audit
 from repositories import spend as spends
+from runtime.database import driver_connection
+from services.debt import close_paid_debts
 
 _WHY = {
     RefusalReason.LIMIT: "The spend does not fit into the limit of this {window}.",
@@ -77,3 +84,34 @@ async def repeated(session: AsyncSession, org_id: str, asked: spends.Asked) -> N
             project_id=asked.spender.project_id or first.project_id,
         ),
     )
+
+
+async def refund(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    spend_id: str,
+    amount_minor: int | None,
+    reason: str | None,
+    command_id: str,
+    now: datetime,
+) -> tuple[Spend, SpendChange]:
+    """Give back a part of what was charged or captured, or all that is left of it, or return what the command gave.
+
+    Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such spend.
+        Conflict: `spend.refunded`, less than the amount is left to be refunded.
+        IdempotencyConflict: the command made another refund.
+    """
+    spend = await spends.get(session, spend_id)
+    connection = await driver_connection(session)
+    changed = await Spending(connection, spend.org_id).refund(
+        key=command_id, spend_id=spend.id, amount_minor=amount_minor, at=now
+    )
+    if not changed.replayed:
+        await close_paid_debts(session, Ledger(connection), spend.org_id, CREDIT)
+        details = {"amount": format_amount(changed.amount_minor, CREDIT), "reason": reason}
+        await audit.record(session, actor, "credits.refund", spends.public_id(spend), details, spend.org_id)
+    return spend, await spends.refund_of_command(session, spend.org_id, command_id)

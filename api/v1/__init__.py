@@ -28,6 +28,7 @@ from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
+from api.v1.spends.refunds import router as spend_refunds
 from api.v1.topups.endpoints import router as topups
 from api.v1.usage.endpoints import router as usage
 from api.v1.usage.meters import router as meters
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     chargebacks,
     invoices,
     credits,
+    spend_refunds,
     action_costs,
     auto_topups,
     credit_stats,

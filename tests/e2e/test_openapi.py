@@ -59,6 +59,8 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/billing/balance", "/credits/balance", "/payments/credits/balance")},
     **{path: {"get"} for path in ("/billing/credits", "/billing/transactions", "/credits/transactions")},
     "/credits/grants": {"post"},
+    "/credits/spends/{spend_id}": {"get"},
+    "/credits/spends/{spend_id}/refunds": {"post", "get"},
     **{path: {"post", "get"} for path in ("/payments", "/payments/{payment_id}/refunds")},
     **{path: {"get"} for path in ("/billing/payments", "/payments/{payment_id}", "/payments/{payment_id}/timeline")},
     **{
@@ -118,6 +120,7 @@ CODES = {
     ("/projects", "post"): {"deployment.limit_reached", "project.exists"},
     ("/projects/{slug}/deploy", "post"): {"deployment.limit_reached", "not_found", "idempotency.conflict"},
     ("/projects/deployment/purchase-slot", "post"): {"payment.declined", "idempotency.missing"},
+    ("/credits/spends/{spend_id}/refunds", "post"): {"spend.refunded", "not_found", "idempotency.missing"},
     ("/credits/grants", "post"): {"auth.missing", "auth.invalid", "rate_limited", "service.unavailable"},
 }
 

@@ -148,13 +148,16 @@ async def extend_reservation(
     return _changed(extended)
 
 
+@router.get("/credits/spends/{spend_id}", response_model=SpendView, responses=errors(NotFound))
+async def get_spend(spend_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendView:
+    """Read a use or a reservation of credits as it stands now, with what was refunded of it."""
+    return await _shown(deps, actor, spend_id)
+
+
 @router.get("/credits/reservations/{reservation_id}", response_model=SpendView, responses=errors(NotFound))
 async def get_reservation(reservation_id: str, deps: DepsDep, actor: Actor = require(Permission.READ)) -> SpendView:
     """Read a reservation, or a use of credits, as it stands now."""
-    if actor.is_platform:
-        permit(actor, Permission.OPERATE)
-    async with deps.session_for(actor) as session:
-        return SpendView.of(await spends.get(session, reservation_id))
+    return await _shown(deps, actor, reservation_id)
 
 
 @router.get("/credits/usage", response_model=Page[SpendView], responses=errors(NotFound))
@@ -211,6 +214,13 @@ async def summarise_usage(
     async with deps.session_for(actor) as session:
         rows = await spends.summary(session, org_id, since=since, until=until)
     return summary_view(org_id, since, until, rows)
+
+
+async def _shown(deps: Deps, actor: Actor, spend_id: str) -> SpendView:
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    async with deps.session_for(actor) as session:
+        return SpendView.of(await spends.get(session, spend_id))
 
 
 async def _own(deps: Deps, actor: Actor, reservation_id: str) -> UUID:

@@ -7,13 +7,25 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from sqlalchemy import RowMapping
 
-from api.fields import AgentId, Amount, DepartmentId, Moment, Period, ProjectId, RequestModel, ResponseModel, example
+from api.fields import (
+    AgentId,
+    Amount,
+    DepartmentId,
+    Moment,
+    Note,
+    Period,
+    ProjectId,
+    RequestModel,
+    ResponseModel,
+    example,
+)
 from domain.action_cost import is_action
 from domain.ids import transfer_id, uuid_id
 from domain.money import CREDIT, format_amount
 from domain.text import is_storable
 from ledger.spending import Changed, NewSpend, SpendStatus, Spent
-from models.spend import Spend
+from models.spend import Spend, SpendChange
+from repositories.spend import public_id
 
 #: How long a reservation lasts unless the request says.
 RESERVATION_PERIOD = timedelta(minutes=10)
@@ -101,6 +113,17 @@ class Extension(RequestModel):
         return self
 
 
+class SpendRefundCreate(RequestModel):
+    """Gives back an amount of a spend; what remains without one."""
+
+    model_config = example(amount="2.50", reason="The model answered nothing.")
+
+    amount: Amount | None = Field(default=None, description="All that was not refunded yet when left out.")
+    reason: Annotated[Note, StringConstraints(min_length=1, max_length=500)] | None = Field(
+        default=None, description="Kept in the audit trail."
+    )
+
+
 class _SpendView(ResponseModel):
     id: str
     status: SpendStatus
@@ -175,7 +198,7 @@ class SpendView(_SpendView):
     def of(cls, row: Spend) -> "SpendView":
         """Show a row."""
         return cls(
-            id=uuid_id("spd" if row.expires_at is None else "hold", row.id),
+            id=public_id(row),
             status=SpendStatus(row.status),
             action=row.action,
             quantity=row.quantity,
@@ -193,6 +216,33 @@ class SpendView(_SpendView):
             created_at=row.at,
             expires_at=row.held_until,
             metadata=row.details,
+        )
+
+
+class SpendRefundView(ResponseModel):
+    """One refund of a spend, and what it left."""
+
+    id: str
+    spend_id: str
+    amount: str
+    currency: str = CREDIT
+    refunded: str = Field(description="All that was refunded of the spend, this refund included.")
+    available: str = Field(description="What the organization could spend right after it.")
+    transfer_id: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, spend: Spend, row: SpendChange) -> "SpendRefundView":
+        """Show a refund of a spend."""
+        assert row.transfer_id is not None
+        return cls(
+            id=uuid_id("rfd", row.id),
+            spend_id=public_id(spend),
+            amount=_credits(row.amount),
+            refunded=_credits(row.refunded),
+            available=_credits(row.available),
+            transfer_id=transfer_id(row.transfer_id),
+            created_at=row.at,
         )
 
 

@@ -1,0 +1,78 @@
+"""Refunds of spends: the platform gives back what was used, all of it or a part, and never more."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from api.auth import permit, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
+from api.v1.spends.schemas import SpendRefundCreate, SpendRefundView
+from domain.access import Actor, Permission
+from domain.errors import Conflict, NotFound
+from domain.ids import uuid_id, uuid_of
+from domain.money import CREDIT, parse_amount
+from repositories import spend as spends
+from services import spend as service
+
+router = APIRouter(tags=["credits"])
+
+
+@router.post(
+    "/credits/spends/{spend_id}/refunds",
+    status_code=201,
+    response_model=SpendRefundView,
+    responses=errors(NotFound, (Conflict, "spend.refunded")),
+)
+async def refund_spend(
+    spend_id: str,
+    deps: DepsDep,
+    body: SpendRefundCreate | None = None,
+    actor: Actor = require(Permission.GRANT_CREDITS),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Give back what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
+
+    It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits keep
+    the end that they had: what has ended meanwhile expires again.
+    """
+    wanted = body or SpendRefundCreate()
+
+    async def refund() -> SpendRefundView:
+        async with deps.session_for(actor) as session:
+            row, change = await service.refund(
+                session,
+                actor,
+                spend_id=spend_id,
+                amount_minor=None if wanted.amount is None else parse_amount(wanted.amount, CREDIT),
+                reason=wanted.reason,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+            return SpendRefundView.of(row, change)
+
+    return await command.run(refund, status_code=201)
+
+
+@router.get("/credits/spends/{spend_id}/refunds", response_model=Page[SpendRefundView], responses=errors(NotFound))
+async def list_spend_refunds(
+    spend_id: str,
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[SpendRefundView]:
+    """List what was refunded of a use or a reservation of credits, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    last = id_cursor(cursor, "rfd")
+    before = None if last is None else uuid_of(last)
+    async with deps.session_for(actor) as session:
+        spend = await spends.get(session, spend_id)
+        rows = await spends.refunds(session, spend.id, before=before, limit=limit + 1)
+    following = encode_cursor("rfd", uuid_id("rfd", rows[limit - 1].id)) if len(rows) > limit else None
+    return Page(data=[SpendRefundView.of(spend, row) for row in rows[:limit]], next_cursor=following)

@@ -1,0 +1,163 @@
+"""Refunds of spends over HTTP: back into the lots and the windows that they came from, and never more than was used."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.spending import NewSpend, Spending
+from repositories import alert
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.spending import balance, grant, limit, reserve, use
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def spender(new_tenant: Any, operator: Caller) -> Tenant:
+    """A new organization with 100 credits."""
+    made: Tenant = await new_tenant("owner", "finance", "member", "agent", "auditor")
+    await grant(operator, made.org_id)
+    return made
+
+
+async def refund(caller: Caller, spend_id: str, key: str | None = None, **body: Any) -> Any:
+    return await caller.post(f"/credits/spends/{spend_id}/refunds", body or None, key=key or new_key())
+
+
+async def test_refund_gives_back_a_part_and_then_the_rest(spender: Tenant, operator: Caller) -> None:
+    used = await use(spender.member, amount="10")
+    part = good(await refund(operator, used["id"], amount="3", reason="It answered nothing."), 201)
+    assert (part["spend_id"], part["amount"], part["refunded"], part["available"]) == (
+        used["id"],
+        *("3.00", "3.00", "93.00"),
+    )
+    rest = good(await refund(operator, used["id"]), 201)
+    assert (rest["amount"], rest["refunded"], rest["available"]) == ("7.00", "10.00", "100.00")
+    assert await balance(spender.member) == ("100.00", "0.00")
+    shown = good(await spender.auditor.get(f"/credits/spends/{used['id']}"))
+    assert (shown["id"], shown["status"], shown["captured"], shown["refunded"]) == (
+        used["id"],
+        *("refunded", "10.00", "10.00"),
+    )
+    first = good(await spender.auditor.get(f"/credits/spends/{used['id']}/refunds?limit=1"))
+    following = good(await operator.get(f"/credits/spends/{used['id']}/refunds?limit=1&cursor={first['next_cursor']}"))
+    assert (first["data"], following) == ([rest], {"data": [part], "next_cursor": None})
+    trail = good(await spender.auditor.get(f"/audit?action=credits.refund&target={used['id']}"))["data"]
+    assert [entry["details"] for entry in trail] == [
+        {"amount": "7.00", "reason": None},
+        {"amount": "3.00", "reason": "It answered nothing."},
+    ]
+
+
+async def test_pitfall_26_no_more_than_the_rest_comes_back(spender: Tenant, operator: Caller) -> None:
+    used = await use(spender.member, amount="10")
+    good(await refund(operator, used["id"], amount="4"), 201)
+    refused(await refund(operator, used["id"], amount="6.000001"), 409, "spend.refunded")
+    answers = await asyncio.gather(*(refund(operator, used["id"], amount="2.50") for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409, 409]
+    good(await refund(operator, used["id"]), 201)
+    refused(await refund(operator, used["id"]), 409, "spend.refunded")
+    assert await balance(spender.member) == ("100.00", "0.00")
+
+
+async def test_refund_under_one_key_is_made_once(spender: Tenant, operator: Caller) -> None:
+    used, key = await use(spender.member, amount="10"), new_key()
+    first = await refund(operator, used["id"], key)
+    again = await refund(operator, used["id"], key)
+    assert (again.status_code, again.content, again.headers["idempotent-replayed"]) == (201, first.content, "true")
+    refused(await refund(operator, used["id"], key, amount="1"), 422, "idempotency.conflict")
+    assert await balance(spender.member) == ("100.00", "0.00")
+
+
+async def test_books_have_the_refund_of_a_key_that_was_forgotten(
+    spender: Tenant, operator: Caller, database: Database
+) -> None:
+    used, key = await use(spender.member, amount="10"), new_key()
+    first = good(await refund(operator, used["id"], key, amount="4"), 201)
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        assert await connection.execute("DELETE FROM idempotency_keys WHERE key = $1", key) == "DELETE 1"
+    assert good(await refund(operator, used["id"], key, amount="4"), 201) == first
+    assert await balance(spender.member) == ("94.00", "0.00")
+    trail = good(await spender.auditor.get(f"/audit?action=credits.refund&target={used['id']}"))["data"]
+    assert len(trail) == 1
+
+
+async def test_what_was_captured_of_a_reservation_comes_back_and_what_is_held_does_not(
+    spender: Tenant, operator: Caller
+) -> None:
+    held = await reserve(spender.member, "10")
+    refused(await refund(operator, held["id"]), 409, "spend.refunded")
+    path = f"/credits/reservations/{held['id']}/capture"
+    good(await spender.member.post(path, {"amount": "4", "final_capture": False}, key=new_key()))
+    back = good(await refund(operator, held["id"]), 201)
+    assert (back["spend_id"], back["amount"]) == (held["id"], "4.00")
+    assert await balance(spender.member) == ("94.00", "6.00")
+
+
+async def test_window_has_room_again_and_the_lot_its_end(new_tenant: Any, operator: Caller, database: Database) -> None:
+    spender = await new_tenant("member")
+    ends = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
+    body = {"organization_id": spender.org_id, "amount": "20", "source": "promotion", "expires_at": ends.isoformat()}
+    lot = good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    await limit(database, spender.org_id, day=10_000_000)
+    used = await use(spender.member, amount="10")
+    refused(await spender.member.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
+    good(await refund(operator, used["id"], amount="4"), 201)
+    (back,) = [one for one in good(await spender.member.get("/credits/lots"))["data"] if one["id"] == lot["id"]]
+    assert (back["remaining"], datetime.fromisoformat(back["expires_at"])) == ("14.00", ends)
+    await use(spender.member, amount="4")
+    refused(await spender.member.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
+
+
+async def test_refund_that_pays_all_that_is_owed_closes_the_alert_of_the_debt(
+    spender: Tenant, operator: Caller, database: Database
+) -> None:
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        spending = Spending(connection, spender.org_id)
+        new = NewSpend(key=new_key(), action="metered", amount_minor=130_000_000)
+        forced = await spending.force(new, at=datetime.now(UTC))
+        payment = await connection.fetchval(
+            """INSERT INTO payments (id, org_id, provider, workflow_id, status, version, purpose, currency,
+                amount_minor, received_minor, refunded_minor, fee_minor, state, created_at, updated_at)
+            VALUES ($1, $2, 'stripe', 'w', 'disputed', 1, 'credits', 'USD', 1, 0, 0, 0,
+                '{"terms": {"purpose": {"goods_asset": "CREDIT"}}}', now(), now()) RETURNING id""",
+            f"pay_{spender.org_id[4:]}",
+            spender.org_id,
+        )
+        await alert.raise_alert(
+            session, kind="payment.debt", subject=payment, detail="Owes.", org_id=spender.org_id, shared=True
+        )
+    assert forced.spend_id is not None
+    spends = good(await spender.member.get("/credits/usage"))["data"]
+    path = "/alerts?unacknowledged=true&kind=payment.debt"
+    good(await refund(operator, spends[0]["id"], amount="20"), 201)
+    assert len(good(await spender.owner.get(path))["data"]) == 1
+    paid = good(await refund(operator, spends[0]["id"], amount="15"), 201)
+    assert paid["available"] == "5.00"
+    assert good(await spender.owner.get(path))["data"] == []
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1e30", "NaN", "0.0000001", "1" + "0" * 30, {}, True])
+async def test_amount_that_is_none_is_refused(amount: Any, spender: Tenant, operator: Caller) -> None:
+    used = await use(spender.member, amount="10")
+    refused(await refund(operator, used["id"], amount=amount), 422, "request.invalid")
+    assert await balance(spender.member) == ("90.00", "0.00")
+
+
+@pytest.mark.parametrize("role", ["owner", "finance", "member", "agent"])
+async def test_who_used_credits_does_not_take_them_back(role: str, spender: Tenant) -> None:
+    used = await use(spender.member, amount="10")
+    refused(await refund(spender.callers[role], used["id"]), 403, "auth.forbidden")
+    assert await balance(spender.member) == ("90.00", "0.00")
+
+
+async def test_spend_of_another_organization_is_not_found(spender: Tenant, stranger: Tenant, operator: Caller) -> None:
+    used = await use(spender.member, amount="10")
+    refused(await stranger.owner.get(f"/credits/spends/{used['id']}/refunds"), 404, "not_found")
+    for text in ("spd_" + "0" * 26, "nothing", "esc" + used["id"][3:]):
+        refused(await refund(operator, text), 404, "not_found")
