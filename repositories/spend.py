@@ -140,7 +140,7 @@ async def page(
     }
     part = [Spend.org_id == org_id, *(column == value for column, value in equal.items() if value is not None)]
     if wanted.since is not None:
-        part += [Spend.at >= wanted.since, Spend.id >= _first_id(wanted.since)]
+        part += [Spend.at >= wanted.since, Spend.id >= first_id(wanted.since)]
     if wanted.until is not None:
         part.append(Spend.at < wanted.until)
     position = None if before is None else (before,)
@@ -165,11 +165,12 @@ ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
 
 async def summary(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> Sequence[RowMapping]:
     """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out."""
-    values = {"org_id": org_id, "first": _first_id(since), "since": since, "until": until}
+    values = {"org_id": org_id, "first": first_id(since), "since": since, "until": until}
     return (await session.execute(_SUMMARY, values)).mappings().all()
 
 
-def _first_id(since: datetime) -> UUID:
+def first_id(since: datetime) -> UUID:
+    """Return an id below those of all spends that were made since."""
     unix_ms = max(0, int((since - _MARGIN).timestamp() * 1000))
     return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
 

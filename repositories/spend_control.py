@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, literal, select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -17,6 +17,7 @@ from ledger.controls import MISSING
 from models.spend import Spend, SpendCounter, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
 from repositories.listing import Part, newest
+from repositories.spend import first_id
 
 
 async def get(session: AsyncSession, control_id: str) -> SpendControl:
@@ -110,20 +111,54 @@ async def counted(
     return found
 
 
+#: How many of an organization's spends a page looks at: a few, and where these do not fill it, so many and no more.
+LOOKS = (400, 5_000)
+_LAST = UUID(int=2**128 - 1)
+_COUNTED_IN = """
+WITH looked AS MATERIALIZED (
+    SELECT s.id, s.counted_in, s.counted FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id < :before AND s.id >= :first ORDER BY s.id DESC LIMIT {look}
+), own AS MATERIALIZED (
+    SELECT array_agg(n.id) AS ids FROM ledger.counters n
+    WHERE n.control_id = :control_id AND n.id = ANY (ARRAY(SELECT DISTINCT unnest(l.counted_in) FROM looked l))
+), found AS (
+    SELECT l.id, (
+        SELECT u.counted FROM unnest(l.counted_in, l.counted) AS u (id, counted) WHERE u.id = ANY (own.ids) LIMIT 1
+    ) AS counted
+    FROM looked l, own WHERE l.counted_in && own.ids ORDER BY l.id DESC LIMIT :limit
+)
+SELECT ARRAY(SELECT f.id FROM found f ORDER BY f.id DESC) AS ids,
+    ARRAY(SELECT f.counted FROM found f ORDER BY f.id DESC) AS counted,
+    (SELECT count(*) FROM looked) AS looked, (SELECT l.id FROM looked l ORDER BY l.id LIMIT 1) AS last_id
+"""
+# The number stands in the statement: a plan for any number expects a tenth of the table, and reads it for that.
+_LOOKING = {look: text(_COUNTED_IN.format(look=look)) for look in LOOKS}
+
+
 async def spends(
     session: AsyncSession, control: SpendControl, *, before: UUID | None, limit: int
-) -> Sequence[tuple[Spend, int]]:
+) -> tuple[Sequence[tuple[Spend, int]], UUID | None]:
     """List the spends that count in a control, newest first, each with how much it counts there in the control's asset.
 
-    A control that counts few of its organization's spends is searched for among all of them.
+    The second value is where the next page begins, None after the last one. No index leads from a control to its
+    spends, because every charge would pay for it. So a page looks at a bounded number of the organization's spends and
+    may have fewer than the limit, or none, before the last one.
     """
-    counters = list(await session.scalars(select(SpendCounter.id).where(SpendCounter.control_id == control.id)))
-    counted_there = literal(counters, ARRAY(BigInteger))
-    query = select(Spend).where(Spend.org_id == control.org_id, Spend.counted_in.bool_op("&&")(counted_there))
-    if before is not None:
-        query = query.where(Spend.id < before)
-    found, own = (await session.scalars(query.order_by(Spend.id.desc()).limit(limit))).all(), frozenset(counters)
-    return [(row, next(n for id_, n in zip(row.counted_in, row.counted, strict=True) if id_ in own)) for row in found]
+    counted: dict[UUID, int] = {}
+    position, first = before or _LAST, first_id(control.created_at)
+    for look, statement in _LOOKING.items():
+        values = {"org_id": control.org_id, "control_id": control.id, "before": position, "first": first}
+        row = (await session.execute(statement, {**values, "limit": limit + 1 - len(counted)})).one()
+        counted.update(zip(row.ids, row.counted, strict=True))
+        following = position = row.last_id if row.looked == look else None
+        if position is None or len(counted) > limit:
+            break
+    shown = list(counted)[:limit]
+    if len(counted) > limit:
+        following = shown[-1]
+    rows = await session.scalars(select(Spend).where(Spend.org_id == control.org_id, Spend.id.in_(shown)))
+    by_id = {row.id: row for row in rows}
+    return [(by_id[id_], counted[id_]) for id_ in shown], following
 
 
 async def refusals(

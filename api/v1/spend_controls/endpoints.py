@@ -44,6 +44,7 @@ from domain.spend.control import ControlStatus, SubjectKind
 from models.spend_control import SpendControl
 from repositories import department as departments
 from repositories import spend_control as controls
+from repositories.spend import shown_id
 from services import spend_control
 from services.spend_control import Order
 
@@ -185,14 +186,18 @@ async def list_spend_control_versions(
 async def list_counted_spends(
     control_id: str, deps: DepsDep, actor: ActorDep, limit: LimitParam = DEFAULT_LIMIT, cursor: CursorParam = None
 ) -> Page[CountedSpendView]:
-    """List the spends that count in a control, newest first."""
+    """List the spends that count in a control, newest first.
+
+    They are looked for among the organization's spends, a bounded number of them for each page: a page may have fewer
+    than `limit`, or none, and still a `next_cursor`.
+    """
     before = id_cursor(cursor, "spd")
     async with deps.session_for(actor) as session:
         control = await _readable(session, actor, control_id)
         position = None if before is None else uuid_of(before)
-        rows = await controls.spends(session, control, before=position, limit=limit + 1)
+        rows, following = await controls.spends(session, control, before=position, limit=limit)
     views = [CountedSpendView.of(row, counted, control.asset) for row, counted in rows]
-    return id_page(views, limit, "spd", lambda view: view)
+    return Page(data=views, next_cursor=None if following is None else encode_cursor("spd", shown_id(following)))
 
 
 @router.get(
