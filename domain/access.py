@@ -48,6 +48,7 @@ class Permission(StrEnum):
     METER = "meter"
     USE_CREDITS = "use_credits"
     MANAGE_METERS = "manage_meters"
+    ACKNOWLEDGE = "acknowledge"
     OPERATE = "operate"
 
 
@@ -70,6 +71,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.METER,
     Permission.USE_CREDITS,
     Permission.MANAGE_METERS,
+    Permission.ACKNOWLEDGE,
 }
 
 #: The whole permission table. A role that is not named for a permission does not have it.
@@ -85,6 +87,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.PAY,
         Permission.REFUND_PAYMENT,
         Permission.CONTEST,
+        Permission.ACKNOWLEDGE,
     },
     Role.MEMBER: _TENANT_WORK
     | {
@@ -129,6 +132,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.CONTEST,
             Permission.METER,
             Permission.MANAGE_METERS,
+            Permission.ACKNOWLEDGE,
             Permission.OPERATE,
         }
     ),

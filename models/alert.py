@@ -1,4 +1,4 @@
-"""Alerts: what an operator should look at."""
+"""Alerts: what an operator or an organization should look at."""
 
 from datetime import datetime
 
@@ -10,6 +10,8 @@ from models.base import Base
 
 class Alert(Base):
     """One thing that needs a person. Written by the platform only, once for each `key`; acknowledged by an operator.
+
+    An organization acknowledges what it reads for itself: an alert that is for operators too stays open for them.
 
     Attributes:
         key: what makes the alert one: raising it again with the same key changes nothing.
@@ -25,6 +27,12 @@ class Alert(Base):
         Index("ix_alerts_org_id_id", "org_id", "id"),
         Index("ix_alerts_kind_id", "kind", "id"),
         Index("ix_alerts_subject_id", "subject", "id"),
+        Index(
+            "ix_alerts_org_id_unseen",
+            "org_id",
+            "id",
+            postgresql_where=text("acknowledged_at IS NULL AND org_acknowledged_at IS NULL"),
+        ),
         Index("ix_alerts_org_id_open", "org_id", "id", postgresql_where=text("acknowledged_at IS NULL")),
     )
 
@@ -39,3 +47,5 @@ class Alert(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
+    org_acknowledged_at: Mapped[datetime | None]
+    org_acknowledged_by: Mapped[str | None]

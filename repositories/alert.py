@@ -1,4 +1,7 @@
-"""Alerts: what an operator should look at. All of it needs a platform session; tenants read those that are shared."""
+"""Alerts: what an operator should look at, and what an organization reads of it and acknowledges for itself.
+
+All of it needs a platform session but `page` and `acknowledge`, which tenants ask for what is shared with them.
+"""
 
 from collections.abc import Collection
 
@@ -99,33 +102,46 @@ async def page(
     session: AsyncSession,
     *,
     open_only: bool,
+    by_organization: bool = False,
     org_id: str | None = None,
     kind: str | None = None,
     subject: str | None = None,
     before: str | None,
     limit: int,
 ) -> list[Alert]:
-    """List alerts that the session may see, newest first; those of no named organization only if for operators."""
+    """List alerts that the session may see, newest first; those of no named organization only if for operators.
+
+    What is open for an organization, asked by itself, is what neither it nor an operator has acknowledged.
+    """
     asked = ((Alert.org_id, org_id), (Alert.kind, kind), (Alert.subject, subject))
     part: Part = tuple(column == wanted for column, wanted in asked if wanted is not None)
     if org_id is None:
         part = (*part, Alert.for_operators.is_(True))
     if open_only:
         part = (*part, Alert.acknowledged_at.is_(None))
+    if open_only and by_organization:
+        part = (*part, Alert.org_acknowledged_at.is_(None))
     position = None if before is None else (before,)
     return list(await session.scalars(newest(Alert, [part], [Alert.id], after=position, limit=limit)))
 
 
-async def acknowledge(session: AsyncSession, alert_id: str, by: str) -> tuple[Alert, bool]:
-    """Mark an alert as seen; the first to do so stays named. The second value tells whether this call was it.
+async def acknowledge(
+    session: AsyncSession, alert_id: str, by: str, *, for_organization: bool = False
+) -> tuple[Alert, bool]:
+    """Mark an alert as seen, by an operator or for its organization; the first of them to do so stays named.
+
+    A tenant's session marks what is shared with its organization, and nothing but that it has seen it. The second value
+    tells whether this call was it.
 
     Raises:
-        NotFound: there is no such alert.
+        NotFound: there is no such alert that the session may see.
     """
+    seen_at = Alert.org_acknowledged_at if for_organization else Alert.acknowledged_at
+    seen_by = Alert.org_acknowledged_by if for_organization else Alert.acknowledged_by
     statement = (
         update(Alert)
-        .where(Alert.id == alert_id, Alert.acknowledged_at.is_(None))
-        .values(acknowledged_at=func.now(), acknowledged_by=by)
+        .where(Alert.id == alert_id, seen_at.is_(None))
+        .values({seen_at: func.now(), seen_by: by})
         .returning(Alert)
     )
     row = (await session.scalars(statement)).one_or_none() if is_id(alert_id, "alr") else None

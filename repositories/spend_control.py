@@ -145,13 +145,14 @@ async def spends(
     may have fewer than the limit, or none, before the last one.
     """
     counted: dict[UUID, int] = {}
-    position, first = before or _LAST, first_id(control.created_at)
+    following: UUID | None = before or _LAST
+    first = first_id(control.created_at)
     for look, statement in _LOOKING.items():
-        values = {"org_id": control.org_id, "control_id": control.id, "before": position, "first": first}
+        values = {"org_id": control.org_id, "control_id": control.id, "before": following, "first": first}
         row = (await session.execute(statement, {**values, "limit": limit + 1 - len(counted)})).one()
         counted.update(zip(row.ids, row.counted, strict=True))
-        following = position = row.last_id if row.looked == look else None
-        if position is None or len(counted) > limit:
+        following = row.last_id if row.looked == look else None
+        if following is None or len(counted) > limit:
             break
     shown = list(counted)[:limit]
     if len(counted) > limit:

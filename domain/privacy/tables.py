@@ -71,9 +71,9 @@ TABLES: Mapping[str, Place] = {
         "as long as the case that it is about",
         {
             IDENTIFIER: "id key org_id subject",
-            CONTACT: "acknowledged_by",
+            CONTACT: "acknowledged_by org_acknowledged_by",
             FREE_TEXT: "detail",
-            TECHNICAL: "kind shared for_operators created_at acknowledged_at",
+            TECHNICAL: "kind shared for_operators created_at acknowledged_at org_acknowledged_at",
         },
     ),
     "idempotency_keys": Place(

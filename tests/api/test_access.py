@@ -86,7 +86,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/config"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
-    ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.OPERATE, {}),
+    ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
     ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
     ("GET", f"/reconciliation/runs/rcn_{NOBODY}"): (Permission.OPERATE, None),
     ("POST", "/reconciliation/runs"): (

@@ -1,8 +1,10 @@
 import itertools
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from api.deps import Deps
 from api.keyring import split_token
@@ -147,8 +149,87 @@ async def test_organization_reads_the_alerts_that_it_should_know_of_and_no_other
         found = good(await caller.get(f"/alerts?subject={subject}"))["data"]
         assert {alert["kind"] for alert in found} == kinds
     refused(await tenant.owner.get(f"/alerts?organization_id={stranger.org_id}"), 404, "not_found")
-    (shown,) = good(await tenant.owner.get(f"/alerts?subject={subject}"))["data"]
-    refused(await tenant.owner.post(f"/alerts/{shown['id']}/acknowledge"), 403, "auth.forbidden")
+
+
+@pytest.fixture
+async def debt(tenant: Tenant, deps: Deps) -> str:
+    """The subject of an alert that operators and the tenant read."""
+    subject = new_id("pay")
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(
+            session, kind="payment.debt", subject=subject, detail="Look.", org_id=tenant.org_id, shared=True
+        )
+    return subject
+
+
+async def found(caller: Caller, subject: str, more: str = "") -> list[dict[str, Any]]:
+    read: list[dict[str, Any]] = good(await caller.get(f"/alerts?subject={subject}{more}"))["data"]
+    return read
+
+
+OPEN = "&unacknowledged=true"
+
+
+@pytest.mark.parametrize("role", ["owner", "admin", "finance"])
+async def test_organization_acknowledges_its_alert_for_itself(
+    role: str, tenant: Tenant, operator: Caller, debt: str
+) -> None:
+    (alert,) = await found(tenant.auditor, debt, OPEN)
+    path = f"/alerts/{alert['id']}/acknowledge"
+    seen = good(await tenant.callers[role].post(path))
+    assert seen["acknowledged_by"] == seen["organization_acknowledged_by"]
+    assert seen["acknowledged_by"].startswith(f"{role}-")
+    assert seen["acknowledged_at"] is not None
+    assert good(await tenant.owner.post(path)) == seen
+    assert (await found(tenant.owner, debt, OPEN), await found(tenant.auditor, debt)) == ([], [seen])
+    entries = good(await tenant.owner.get(f"/audit?target={alert['id']}"))["data"]
+    assert [(entry["action"], entry["principal"]) for entry in entries] == [
+        ("alert.acknowledge", seen["acknowledged_by"])
+    ]
+    # Nobody silences what operators should look at.
+    for more in (OPEN, f"{OPEN}&organization_id={tenant.org_id}"):
+        (waiting,) = await found(operator, debt, more)
+        assert (waiting["acknowledged_at"], waiting["organization_acknowledged_by"]) == (None, seen["acknowledged_by"])
+    assert good(await operator.post(path))["acknowledged_by"].startswith("operator-")
+    assert await found(tenant.owner, debt) == [seen]
+
+
+async def test_alert_that_an_operator_has_seen_is_not_open_to_its_organization(
+    tenant: Tenant, operator: Caller, debt: str
+) -> None:
+    (alert,) = await found(operator, debt)
+    done = good(await operator.post(f"/alerts/{alert['id']}/acknowledge"))
+    assert (await found(tenant.owner, debt, OPEN), await found(tenant.owner, debt)) == ([], [done])
+
+
+async def test_nobody_acknowledges_an_alert_that_is_not_theirs(
+    tenant: Tenant, stranger: Tenant, operator: Caller, debt: str, deps: Deps
+) -> None:
+    (alert,) = await found(operator, debt)
+    for role in ("owner", "admin", "finance"):
+        refused(await stranger.callers[role].post(f"/alerts/{alert['id']}/acknowledge"), 404, "not_found")
+    for role in ("member", "auditor", "agent"):
+        refused(await tenant.callers[role].post(f"/alerts/{alert['id']}/acknowledge"), 403, "auth.forbidden")
+    subject = new_id("pay")
+    async with deps.database.platform() as session:
+        await alerts.raise_alert(
+            session, kind="payment.books_refused", subject=subject, detail="x", org_id=tenant.org_id
+        )
+    (hidden,) = await found(operator, subject)
+    refused(await tenant.owner.post(f"/alerts/{hidden['id']}/acknowledge"), 404, "not_found")
+    assert [(it["acknowledged_at"], it["organization_acknowledged_at"]) for it in (alert, hidden)] == [(None, None)] * 2
+
+
+async def test_organization_writes_nothing_of_an_alert_but_that_it_has_seen_it(
+    tenant: Tenant, stranger: Tenant, debt: str, deps: Deps
+) -> None:
+    for change in ("acknowledged_at = now()", "detail = ''", "shared = false", f"org_id = '{stranger.org_id}'"):
+        with pytest.raises(Exception, match="permission denied"):
+            async with deps.database.tenant(tenant.org_id) as session:
+                await session.execute(text(f"UPDATE alerts SET {change} WHERE subject = '{debt}'"))
+    async with deps.database.tenant(stranger.org_id) as session:
+        changed = await session.execute(text(f"UPDATE alerts SET org_acknowledged_at = now() WHERE subject = '{debt}'"))
+        assert changed.rowcount == 0  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("role", ["arbiter", "validator"])

@@ -117,9 +117,9 @@ FILL = {
             '{BUSY}' END, CASE WHEN i < 3 THEN 'rare.act' ELSE 'common.act' END, 'target' || i, '{{}}'
         FROM generate_series($1::int, $2::int) i""",
     "alerts": f"""
-        INSERT INTO alerts (id, key, org_id, kind, subject, detail, acknowledged_at)
+        INSERT INTO alerts (id, key, org_id, kind, subject, detail, acknowledged_at, shared, org_acknowledged_at)
         SELECT 'alr_' || {ID}, 'k' || i, CASE WHEN i < 3 THEN '{RARE}' ELSE '{BUSY}' END, 'k', 's', 'd',
-            CASE WHEN i = 1 THEN NULL ELSE now() END
+            CASE WHEN i = 1 OR i % 2 = 0 THEN NULL ELSE now() END, true, CASE WHEN i = 1 THEN NULL ELSE now() END
         FROM generate_series($1::int, $2::int) i""",
     "api_keys": f"""
         INSERT INTO api_keys (id, org_id, principal, role, secret_hash, created_by, command_id, revoked_at)
@@ -204,6 +204,7 @@ OF_TENANTS: list[tuple[str, Page, dict[str, Any]]] = [
     (NOBODY, agent.page, {"viewer": NOBODY, "org_id": None}),
     (NOBODY, agent.page, {"viewer": NOBODY, "org_id": BUSY}),
     (BUSY, organization.page, {}),
+    *((who, alert.page, {"open_only": True, "by_organization": True, "org_id": who}) for who in (BUSY, RARE)),
     # From the middle of the list on.
     (BUSY, escrow.page, {"status": None, "org_id": BUSY, "after": named("esc", MIDDLE)}),
     (BUSY, contract.page, {"agent_id": None, "org_id": BUSY, "before": named("ctr", MIDDLE)}),

@@ -1,1 +1,1 @@
-"""Alerts for operators."""
+"""Alerts for operators and for organizations."""

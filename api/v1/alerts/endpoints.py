@@ -42,13 +42,14 @@ async def list_alerts(
         rows = await alerts.page(
             session,
             open_only=unacknowledged,
+            by_organization=not actor.is_platform,
             org_id=org_id,
             kind=kind,
             subject=subject,
             before=before,
             limit=limit + 1,
         )
-    return id_page(rows, limit, "alr", AlertView.of)
+    return id_page(rows, limit, "alr", lambda row: AlertView.of(row, actor))
 
 
 @router.post(
@@ -59,16 +60,21 @@ async def list_alerts(
 async def acknowledge_alert(
     alert_id: str,
     deps: DepsDep,
-    actor: Actor = require(Permission.OPERATE),
+    actor: Actor = require(Permission.ACKNOWLEDGE),
     command: Command = idempotency(required=False),
 ) -> Response:
-    """Acknowledge an alert; the first operator to do so stays recorded."""
+    """Acknowledge an alert; the first one to do so stays recorded, of the operators and of its organization.
+
+    An organization acknowledges its alerts for itself: those that operators should look at too stay open for them.
+    """
 
     async def acknowledge() -> AlertView:
         async with deps.session_for(actor) as session:
-            row, changed = await alerts.acknowledge(session, alert_id, actor.principal)
+            row, changed = await alerts.acknowledge(
+                session, alert_id, actor.principal, for_organization=not actor.is_platform
+            )
             if changed:
                 await audit.record(session, actor, "alert.acknowledge", row.id, {"kind": row.kind}, row.org_id)
-            return AlertView.of(row)
+            return AlertView.of(row, actor)
 
     return await command.run(acknowledge)
