@@ -1,0 +1,142 @@
+"""What a fact says of an agent: from escrows, calls, feedback and operators to evidence by dimension.
+
+A fact says, in each dimension that it touches, how good it was and for how much of its weight. Nothing here knows who
+caused it: whose facts count for nothing is decided in `related`, and how much the others count in `weights`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import Invalid
+from domain.reputation.evidence import Dimension
+
+_WHOLE_E4 = 10_000
+_HALF_E4 = 5_000
+#: How far an operator's event may reach, in hundredths of a unit of evidence.
+MAX_DELTA_E2 = 100
+
+
+class FactKind(StrEnum):
+    """What happened. A contract that was cancelled by agreement, or never funded, says nothing of the agent."""
+
+    RELEASED = "released"
+    SPLIT = "split"
+    REFUNDED = "refunded"
+    UNDELIVERED = "undelivered"
+    VALIDATED = "validated"
+    DISPUTE_LOST = "dispute_lost"
+    IN_TIME = "in_time"
+    LATE = "late"
+    RESPONDED = "responded"
+    SLA_KEPT = "sla_kept"
+    SLA_MISSED = "sla_missed"
+    FEEDBACK = "feedback"
+    REPORTED = "reported"
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What a fact says in one dimension.
+
+    Attributes:
+        dimension: in which.
+        share_e4: how much of the fact's weight it takes, in ten-thousandths.
+        good_e4: how good it was, in ten-thousandths: 10,000 is all good, 0 all bad.
+    """
+
+    dimension: Dimension
+    share_e4: int
+    good_e4: int
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """Evidence to add in one dimension, in millionths of a unit."""
+
+    dimension: Dimension
+    good_e6: int
+    bad_e6: int
+
+
+_D = Dimension
+#: Dimension and share of the weight of each fact whose goodness is fixed, or is given with it.
+_TOUCHES: Mapping[FactKind, tuple[tuple[Dimension, int], ...]] = {
+    FactKind.RELEASED: ((_D.TASK_SUCCESS, _WHOLE_E4),),
+    FactKind.SPLIT: ((_D.TASK_SUCCESS, _WHOLE_E4),),
+    FactKind.REFUNDED: ((_D.TASK_SUCCESS, _WHOLE_E4),),
+    FactKind.UNDELIVERED: ((_D.TASK_SUCCESS, _WHOLE_E4), (_D.RELIABILITY, _WHOLE_E4)),
+    FactKind.VALIDATED: ((_D.QUALITY, _WHOLE_E4),),
+    FactKind.DISPUTE_LOST: ((_D.COLLABORATION, _WHOLE_E4), (_D.QUALITY, _HALF_E4)),
+    FactKind.IN_TIME: ((_D.RELIABILITY, _WHOLE_E4),),
+    FactKind.LATE: ((_D.RELIABILITY, _WHOLE_E4),),
+    FactKind.RESPONDED: ((_D.RESPONSE_TIME, _WHOLE_E4),),
+    FactKind.SLA_KEPT: ((_D.RELIABILITY, _HALF_E4),),
+    FactKind.SLA_MISSED: ((_D.RELIABILITY, _HALF_E4),),
+}
+_GOOD = frozenset({FactKind.RELEASED, FactKind.IN_TIME, FactKind.SLA_KEPT})
+_GRADED = frozenset({FactKind.SPLIT, FactKind.VALIDATED, FactKind.RESPONDED})
+
+
+def says(kind: FactKind, good_e4: int | None = None) -> tuple[Says, ...]:
+    """Return what a fact of the product says.
+
+    Args:
+        kind: every kind but `FEEDBACK` and `REPORTED`, which have functions of their own.
+        good_e4: how good it was, for a split (the payee's share), a validation (its score) and a response
+            (`promptness_e4`).
+    """
+    if kind in _GRADED:
+        if good_e4 is None or not 0 <= good_e4 <= _WHOLE_E4:
+            raise ValueError(f"{kind} needs a share between 0 and {_WHOLE_E4}")
+        return tuple(Says(dimension, share, good_e4) for dimension, share in _TOUCHES[kind])
+    return tuple(Says(dimension, share, _WHOLE_E4 if kind in _GOOD else 0) for dimension, share in _TOUCHES[kind])
+
+
+def promptness_e4(response_ms: int, target_ms: int) -> int:
+    """Return how good a response time is: all good within the target, half of it at twice the target, and so on."""
+    return _WHOLE_E4 * target_ms // max(response_ms, target_ms)
+
+
+def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
+    """Return what feedback says: each dimension that was rated takes half of its weight, 1 is all bad and 5 all good.
+
+    Raises:
+        Invalid: nothing was rated, an unknown dimension, a rating off the scale; `field` names it.
+    """
+    known = {dimension.value: dimension for dimension in Dimension}
+    if not ratings:
+        raise Invalid("Feedback rates one dimension at least.", extra={"field": "ratings"})
+    for name, rating in ratings.items():
+        if name not in known:
+            names = ", ".join(known)
+            raise Invalid(f"Unknown dimension. The dimensions are {names}.", extra={"field": f"ratings.{name[:32]}"})
+        if isinstance(rating, bool) or not 1 <= rating <= 5:
+            raise Invalid("A rating is a whole number from 1 to 5.", extra={"field": f"ratings.{name}"})
+    return tuple(Says(known[name], _HALF_E4, (rating - 1) * _WHOLE_E4 // 4) for name, rating in ratings.items())
+
+
+def reported(dimension: Dimension, delta_e2: int) -> tuple[Says, ...]:
+    """Return what an operator's event says: at most one unit of its weight, good or bad by the sign.
+
+    Args:
+        dimension: in which.
+        delta_e2: the event's `score_delta` in hundredths, from -100 to 100.
+
+    Raises:
+        Invalid: it is out of bounds.
+    """
+    if not -MAX_DELTA_E2 <= delta_e2 <= MAX_DELTA_E2:
+        raise Invalid("score_delta must be between -1 and 1.", extra={"field": "score_delta"})
+    return (Says(dimension, abs(delta_e2) * _WHOLE_E4 // MAX_DELTA_E2, _WHOLE_E4 if delta_e2 > 0 else 0),)
+
+
+def increments(said: tuple[Says, ...], weight_e6: int) -> tuple[Increment, ...]:
+    """Turn what a fact says into evidence of its weight; what rounding leaves counts as bad. Nothing is added for 0."""
+    found = []
+    for each in said:
+        amount = weight_e6 * each.share_e4 // _WHOLE_E4
+        good = amount * each.good_e4 // _WHOLE_E4
+        if amount:
+            found.append(Increment(each.dimension, good, amount - good))
+    return tuple(found)

@@ -1,0 +1,69 @@
+"""What changed: trend, sudden change, the events that moved a score most, and a place among peers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from domain.reputation.evidence import ONE_E6, RATE_E4, faded
+from domain.reputation.score import Score
+
+#: A trend is a change of the overall score by a tenth of a point or more.
+TREND_E6 = ONE_E6 // 100
+#: A change by a whole point between two nights is sudden, where it also leaves the interval of the night before.
+SUDDEN_E6 = ONE_E6 // 10
+
+
+class Trend(StrEnum):
+    """Where a score goes."""
+
+    RISING = "rising"
+    STEADY = "steady"
+    FALLING = "falling"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An event as it moved a score: its id, its day, and the change of the overall score (`score_delta`) as a share."""
+
+    event_id: str
+    day: date
+    delta_e6: int
+
+
+def trend(before_e6: int, now_e6: int) -> Trend:
+    """Compare an overall score with what it was at the start of the period, 30 days by default."""
+    if abs(now_e6 - before_e6) < TREND_E6:
+        return Trend.STEADY
+    return Trend.RISING if now_e6 > before_e6 else Trend.FALLING
+
+
+def is_sudden(before: Score, now: Score) -> bool:
+    """Say whether a score changed so much between two nights that an operator should look."""
+    outside = not before.low_e6 <= now.mean_e6 <= before.high_e6
+    return outside and abs(now.mean_e6 - before.mean_e6) >= SUDDEN_E6
+
+
+def moved_most(moves: Iterable[Move], today: date, limit: int = 5, rate_e4: int = RATE_E4) -> list[Move]:
+    """Return the events that moved the score most, by what is left of each; bad events are held and do not fade."""
+
+    def left(move: Move) -> int:
+        return -move.delta_e6 if move.delta_e6 < 0 else faded(move.delta_e6, max(0, (today - move.day).days), rate_e4)
+
+    return sorted(moves, key=lambda move: (-left(move), -move.day.toordinal(), move.event_id))[:limit]
+
+
+def success_rate_e2(succeeded: int, ended: int) -> int:
+    """Return the share of contracts that ended well, in hundredths of a percent; 10,000 for who has none."""
+    return 10_000 * succeeded // ended if ended else 10_000
+
+
+def percentile(below: int, equal: int, total: int) -> int:
+    """Return in whole percent how many of the peers rank lower, those of equal rank counted half; 100 without peers.
+
+    Args:
+        below: peers of lower rank.
+        equal: peers of equal rank, the agent itself not among them.
+        total: all peers, the agent itself not among them.
+    """
+    return (200 * below + 100 * equal) // (2 * total) if total else 100

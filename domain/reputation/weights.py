@@ -1,0 +1,71 @@
+"""How much a fact counts: what was at stake and paid for, who says it, and how much that one has said before."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from domain.reputation.evidence import ONE_E6, RATE_E4, faded
+
+#: The most that one fact counts for, however much was at stake: two units.
+MOST_E6 = 2 * ONE_E6
+#: The most that one counterparty counts for in one dimension: three units.
+COUNTERPARTY_E6 = 3 * ONE_E6
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """The marketplace's scale, in minor units of the currency that values are compared in.
+
+    Attributes:
+        typical_minor: the value of a typical contract, which counts one unit.
+        unit_commission_minor: the commission that one unit of evidence costs at least.
+    """
+
+    typical_minor: int = 50_00
+    unit_commission_minor: int = 2_50
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one counterparty has given an agent in one dimension, as of a date: a row.
+
+    Related organizations are one counterparty. What it gave in good evidence fades as the evidence does; what it gave
+    in bad evidence does not, because bad evidence may be held.
+    """
+
+    good_e6: int
+    bad_e6: int
+    since: date
+
+
+def weight_e6(value_minor: int, commission_minor: int, rater_e6: int, stakes: Stakes) -> int:
+    """Return the weight of a fact, in millionths of a unit: 0 for what cost no commission in money.
+
+    Args:
+        value_minor: what was at stake, without credits that were given away.
+        commission_minor: the commission paid in money. For money that went back, what it would have paid.
+        rater_e6: the standing of who caused the fact, as a share; `ONE_E6` for what the product saw itself.
+        stakes: the scale.
+    """
+    staked = MOST_E6 * value_minor // (value_minor + stakes.typical_minor)
+    paid = ONE_E6 * commission_minor // stakes.unit_commission_minor
+    return min(staked, paid) * rater_e6 // ONE_E6
+
+
+def saturated(given: Given, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4) -> tuple[int, int, Given]:
+    """Return how much of one counterparty's evidence counts, and what it has given then.
+
+    Each unit counts by the part of `COUNTERPARTY_E6` that is left, so that its sum never passes that, however many
+    there are.
+
+    Args:
+        given: what the counterparty has given before.
+        good_e6: good evidence, at most `MOST_E6`.
+        bad_e6: bad evidence, at most `MOST_E6`.
+        day: when it came in; evidence from before `given.since` counts as of that date.
+        rate_e4: what a night leaves.
+    """
+    nights = max(0, (day - given.since).days)
+    before = faded(given.good_e6, nights, rate_e4)
+    good = good_e6 * (COUNTERPARTY_E6 - before) // COUNTERPARTY_E6
+    bad = bad_e6 * (COUNTERPARTY_E6 - given.bad_e6) // COUNTERPARTY_E6
+    return good, bad, Given(before + good, given.bad_e6 + bad, max(day, given.since))

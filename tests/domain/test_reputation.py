@@ -1,0 +1,227 @@
+"""Properties of scores: in range, monotone, forgetting exactly, and improved by nothing but good evidence."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.reputation import score
+from domain.reputation.clients import ClientFact, client_increment, trust_e6
+from domain.reputation.evidence import MAX_E6, ONE_E6, Beta, Dimension, Evidence, add, catch_up, faded, start
+from domain.reputation.moves import Move, Trend, is_sudden, moved_most, percentile, success_rate_e2, trend
+from domain.reputation.prior import lesson_e6, opened, prior_e6
+from domain.reputation.score import expected_e6, lower_e6, mean_e6, overall, overall_e6, points, rank_e6, stars
+from domain.reputation.weights import COUNTERPARTY_E6, MOST_E6, Given, Stakes, saturated, weight_e6
+
+DAY = date(2026, 1, 1)
+AMOUNTS = st.integers(0, MOST_E6) | st.integers(0, 20) | st.just(0)
+SHARES = st.integers(0, ONE_E6)
+NIGHTS = st.integers(0, 60)
+RATES = st.integers(1, 10_000) | st.just(9_500)
+
+#: What happens to a row: so many nights, then evidence, with the marketplace's prior at the time.
+EVENTS = st.lists(st.tuples(NIGHTS, AMOUNTS, AMOUNTS, SHARES), max_size=12)
+
+
+def after(nights):
+    return DAY + timedelta(days=nights)
+
+
+def told(events, prior=ONE_E6 // 2):
+    row = start(DAY, prior)
+    for nights, good, bad, today in events:
+        row = add(row, good, bad, day=row.through + timedelta(days=nights), prior_e6=today)
+    return row
+
+
+def keys(row):
+    """Return all that follows from a row, each better when it is greater."""
+    return stars(row).mean_e6, expected_e6(row), rank_e6(row)
+
+
+def test_newcomer_is_in_the_middle_and_that_is_uncertain():
+    row = start(DAY, 900_000)
+    each = dict.fromkeys(Dimension, stars(row))
+    assert points(overall(each).mean_e6) == "5.00"
+    assert (stars(row).low_e6, stars(row).high_e6) == (26_572, 973_428)
+    assert expected_e6(row) == 900_000
+    assert success_rate_e2(0, 0) == 10_000
+
+
+def test_dimensions_weigh_the_whole_together():
+    assert sum(score.OVERALL_E4.values()) == 10_000
+    assert set(score.OVERALL_E4) == set(Dimension)
+    assert overall_e6(dict.fromkeys(Dimension, 123_456)) == 123_456
+
+
+@given(EVENTS)
+def test_scores_stay_in_range(events):
+    row = told(events)
+    shown = stars(row)
+    assert 0 <= shown.low_e6 <= shown.mean_e6 <= shown.high_e6 <= ONE_E6
+    assert 0 <= rank_e6(row) <= expected_e6(row) <= ONE_E6
+    whole = overall(dict.fromkeys(Dimension, shown))
+    assert 0 <= whole.low_e6 <= whole.mean_e6 <= whole.high_e6 <= ONE_E6
+
+
+@given(EVENTS, EVENTS, AMOUNTS)
+def test_more_good_evidence_never_lowers(before, later, more):
+    good, bad, today = 100_000, 50_000, 800_000
+    less = told([*before, (3, good, bad, today), *later])
+    better = told([*before, (3, good + more, bad, today), *later])
+    assert all(one <= other for one, other in zip(keys(less), keys(better), strict=True))
+
+
+@given(EVENTS, AMOUNTS, SHARES)
+def test_bad_evidence_never_improves(before, bad, today):
+    row = told(before)
+    worse = add(row, 0, bad, day=row.through, prior_e6=today)
+    assert all(one <= other for one, other in zip(keys(worse), keys(row), strict=True))
+
+
+@given(st.integers(0, 10**9), st.integers(0, 10**9), SHARES, st.integers(0, 10**6), st.integers(1, 400))
+def test_lower_bound_is_monotone_in_both(good, bad, prior, more, deviations):
+    bound = lower_e6(good, bad, prior, deviations)
+    assert lower_e6(good + more, bad, prior, deviations) >= bound
+    assert lower_e6(good, bad + more, prior, deviations) <= bound
+    assert bound <= mean_e6(good, bad, prior)
+
+
+@given(st.integers(0, MAX_E6), st.integers(0, 400), RATES)
+def test_decay_is_the_rate_to_the_nights(amount, nights, rate):
+    exact = amount * Fraction(rate, 10_000) ** nights
+    assert exact - 2 < faded(amount, nights, rate) <= exact
+
+
+@given(st.integers(0, MAX_E6))
+def test_one_night_leaves_exactly_95_of_100(amount):
+    assert faded(amount, 1) == amount * 95 // 100
+
+
+@given(EVENTS, st.lists(NIGHTS, max_size=8), SHARES)
+def test_nights_commute_with_batching(events, batches, prior):
+    row = told(events)
+    at_once = catch_up(row, row.through + timedelta(days=sum(batches)), prior if sum(batches) else ONE_E6)
+    one_by_one = row
+    for nights in batches:
+        one_by_one = catch_up(one_by_one, one_by_one.through + timedelta(days=nights), prior)
+    assert one_by_one == at_once
+    assert catch_up(at_once, at_once.through, 0) == at_once
+
+
+@given(EVENTS, st.lists(st.integers(1, 5), max_size=6), SHARES, AMOUNTS, AMOUNTS)
+def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, prior, good, bad):
+    behind = told(events)
+    day = behind.through + timedelta(days=sum(nights))
+    current = behind
+    for each in nights:
+        current = catch_up(current, current.through + timedelta(days=each), prior)
+    assert add(behind, good, bad, day=day, prior_e6=prior) == add(current, good, bad, day=day, prior_e6=prior)
+
+
+@given(EVENTS, st.integers(1, 2_000), SHARES)
+def test_silence_improves_nothing(events, nights, prior):
+    row = told(events)
+    silent = catch_up(row, row.through + timedelta(days=nights), prior)
+    assert all(later <= before for later, before in zip(keys(silent), keys(row), strict=True))
+
+
+@given(EVENTS, st.integers(1, 400), SHARES, st.integers(0, 1_000))
+def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(events, nights, prior, trifle):
+    row = told(events)
+    after_trifle = add(row, trifle, 0, day=row.through + timedelta(days=nights), prior_e6=prior)
+    # A thousandth of a unit, against a prior of two, and a thousandth of the way to the new prior.
+    before, later = keys(row), keys(after_trifle)
+    assert later[0] <= before[0] + 1_002
+    assert later[1] <= before[1] + 2_002
+
+
+def test_bad_score_is_repaired_by_good_work_and_not_by_waiting():
+    cheat = told([(0, 0, 2 * ONE_E6, 900_000)])
+    waited = catch_up(cheat, after(30), 900_000)
+    assert waited.now().bad_e6 < 2 * ONE_E6 * 22 // 100
+    assert keys(waited) == keys(cheat)
+    worked = add(waited, 2 * ONE_E6, 0, day=after(30), prior_e6=900_000)
+    assert expected_e6(worked) > expected_e6(cheat) + 300_000
+
+
+@given(EVENTS, AMOUNTS, AMOUNTS)
+def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
+    row = told(events)
+    assert add(row, good, bad, day=DAY - timedelta(days=9), prior_e6=5) == add(
+        row, good, bad, day=row.through, prior_e6=5
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), AMOUNTS, AMOUNTS), max_size=60), EVENTS)
+def test_one_counterparty_counts_for_three_units_at_most(ratings, others):
+    given_by = Given(0, 0, DAY)
+    row = told([])
+    for nights, good, bad in ratings:
+        day = row.through + timedelta(days=nights)
+        good, bad, given_by = saturated(given_by, good, bad, day)
+        row = add(row, good, bad, day=day, prior_e6=ONE_E6 // 2)
+        assert row.now().good_e6 <= COUNTERPARTY_E6
+        assert row.held_e6 <= COUNTERPARTY_E6
+    assert given_by.bad_e6 <= COUNTERPARTY_E6
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**10), SHARES)
+def test_weight_is_bounded_by_commission_paid_in_money(value, commission, rater):
+    stakes = Stakes()
+    weight = weight_e6(value, commission, rater, stakes)
+    assert weight * stakes.unit_commission_minor <= commission * ONE_E6
+    assert 0 <= weight <= MOST_E6
+    assert weight_e6(value, 0, rater, stakes) == 0
+    assert weight_e6(value + 100, commission + 5, rater, stakes) >= weight
+
+
+def test_prior_is_one_half_without_a_past_and_then_learned():
+    market = opened(DAY)
+    assert prior_e6(market, DAY) == ONE_E6 // 2
+    assert prior_e6(market.add(18 * ONE_E6, 0, DAY), DAY) == 950_000
+
+
+def test_prior_learns_less_from_whom_much_is_known_of():
+    newcomer = start(DAY, 900_000)
+    known = told([(0, 2 * ONE_E6, 0, 900_000)] * 3)
+    assert lesson_e6(newcomer, ONE_E6) == ONE_E6
+    assert lesson_e6(known, ONE_E6) == ONE_E6 // 4
+
+
+def test_beta_is_capped():
+    assert Beta(MAX_E6, MAX_E6, DAY).add(1, 1, DAY) == Beta(MAX_E6, MAX_E6, DAY)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ClientFact), AMOUNTS), max_size=20))
+def test_trust_in_a_client_falls_by_what_it_does_wrong_alone(facts):
+    row: Evidence = start(DAY, ONE_E6 // 2)
+    for fact, weight in facts:
+        good, bad = client_increment(fact, weight)
+        moved = add(row, good, bad, day=DAY, prior_e6=ONE_E6 // 2)
+        if fact in {ClientFact.PAID, ClientFact.ACCEPTED}:
+            assert trust_e6(moved) >= trust_e6(row)
+        else:
+            assert trust_e6(moved) <= trust_e6(row)
+        row = moved
+
+
+def test_events_that_moved_most_fade_only_when_they_were_good():
+    moves = [Move("old_bad", DAY, -20_000), Move("old_good", DAY, 30_000), Move("new_good", after(59), 10_000)]
+    found = moved_most(moves, after(60), limit=2)
+    assert [move.event_id for move in found] == ["old_bad", "new_good"]
+
+
+def test_sudden_change_is_a_point_outside_of_the_interval():
+    before = score.Score(700_000, 650_000, 750_000)
+    assert is_sudden(before, replace(before, mean_e6=600_000))
+    assert not is_sudden(before, replace(before, mean_e6=640_000))
+    assert not is_sudden(replace(before, low_e6=500_000), replace(before, mean_e6=600_000))
+
+
+def test_trend_and_percentile():
+    assert [trend(500_000, now) for now in (510_000, 509_999, 490_000)] == [Trend.RISING, Trend.STEADY, Trend.FALLING]
+    assert [percentile(0, 0, 0), percentile(3, 0, 4), percentile(1, 2, 4)] == [100, 75, 50]
+    assert success_rate_e2(2, 3) == 6_666
