@@ -247,8 +247,8 @@ BEGIN
 END
 $$;
 
--- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it takes what that hold had pinned before
--- all others, due or not: a hold that follows another keeps its lots. BU001: see `ledger.move_lots`.
+-- Pins the lots of a hold, in the order of spending. With `pins_of` in p_lots it pins what that hold had pinned and did
+-- not capture, due or not, and nothing else: a hold that follows another keeps its lots. BU001: see `ledger.move_lots`.
 CREATE OR REPLACE FUNCTION ledger.pin_lots(
     p_hold uuid, p_account bigint, p_amount bigint, p_at timestamptz, p_lots jsonb, p_key text
 ) RETURNS void
@@ -267,13 +267,16 @@ BEGIN
               AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
     ELSE
+        -- A capture takes pins in the order of spending, so what it left are the last of them.
         OPEN slices FOR
-            SELECT l.id, l.remaining - l.held AS free
-            FROM ledger.lots l
-            LEFT JOIN ledger.hold_lots h ON h.hold_id = (p_lots ->> 'pins_of')::uuid AND h.lot_id = l.id
-            WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
-              AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses OR h.lot_id IS NOT NULL)
-            ORDER BY h.lot_id IS NULL, l.priority, l.expires_at, l.paid > 0, l.id;
+            SELECT r.id, least(r.amount, r.upto - r.captured) AS free FROM (
+                SELECT l.id, p.amount, h.captured,
+                    row_number() OVER spending AS place, (sum(p.amount) OVER spending)::bigint AS upto
+                FROM ledger.hold_lots p JOIN ledger.lots l ON l.id = p.lot_id JOIN ledger.holds h ON h.id = p.hold_id
+                WHERE p.hold_id = (p_lots ->> 'pins_of')::uuid
+                WINDOW spending AS (ORDER BY l.priority, l.expires_at, l.paid > 0, l.id)
+            ) r
+            WHERE r.upto > r.captured ORDER BY r.place;
     END IF;
     LOOP
         FETCH slices INTO slice;

@@ -711,6 +711,25 @@ async def test_a_reservation_keeps_its_lots_through_captures_and_extensions(book
     await books.assert_proven()
 
 
+async def test_steps_of_a_reservation_keep_their_lots_and_take_nothing_else_that_has_expired(books: Books) -> None:
+    """A sweep may be late, and what is due meanwhile is no longer anybody's to use."""
+    tenant = await Tenant.opened(books, 1)
+    await tenant.charge(1)
+    ends = await lot(tenant, 100, NOW + DAY)
+    before = await tenant.reserve(90, until=timedelta(minutes=1))
+    stays = await lot(tenant, 50)
+    reserved = await tenant.reserve(40, until=3 * DAY)
+    assert await lots_left(tenant, ends, stays) == [(100, 100, 0), (50, 30, 0)]
+    await tenant.spending.release(key=fresh("r"), spend_id=before, at=NOW)
+    after = NOW + 2 * DAY
+    step = await tenant.spending.settle(key=fresh("c"), spend_id=reserved, amount_minor=4, more=True, at=after)
+    assert step.available_minor == 20
+    assert await lots_left(tenant, ends, stays) == [(96, 6, 0), (50, 30, 0)]
+    await tenant.spending.settle(key=fresh("c"), spend_id=reserved, at=after)
+    assert await lots_left(tenant, ends, stays) == [(90, 0, 0), (20, 0, 0)]
+    await books.assert_proven()
+
+
 async def test_a_refund_goes_back_into_the_lots_that_paid(books: Books) -> None:
     tenant = await Tenant.opened(books, 1)
     await tenant.charge(1)
