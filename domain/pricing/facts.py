@@ -1,0 +1,95 @@
+"""What is known when a price is asked for. The same facts always give the same price."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+#: The whole of a ratio, and what a multiplier of one is, in basis points.
+WHOLE_BPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How well somebody is thought of.
+
+    Attributes:
+        overall_e4: the overall score of 0 to 10, in ten-thousandths: 50,000 is 5.0.
+        evidence_count: how many events it rests on.
+    """
+
+    overall_e4: int
+    evidence_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a price is made from. Amounts are minor units of `currency`.
+
+    Attributes:
+        agent_id: whose work is priced.
+        org_id: the client; None where the platform asks for nobody.
+        at: when it was asked for, aware.
+        unit_minor: what one costs before any rule: the listing's price, or the base of a preview.
+        currency: the asset of all amounts.
+        quantity: how many, one or more.
+        tier: the client's tier.
+        volume_minor: what the client paid for released work of other organizations in the last 30 days.
+        open_jobs: funded work of the agent that is not settled, of other organizations, with a limit for each of them.
+        capacity: how many jobs the agent works on at once; None where its organization has not said.
+        client: the client's standing; None where it is not kept.
+        seller: the agent's.
+    """
+
+    agent_id: str
+    org_id: str | None
+    at: datetime
+    unit_minor: int
+    currency: str
+    quantity: int = 1
+    tier: str | None = None
+    volume_minor: int = 0
+    open_jobs: int = 0
+    capacity: int | None = None
+    client: Standing | None = None
+    seller: Standing | None = None
+
+    @property
+    def base_minor(self) -> int:
+        """What all of them cost before any rule."""
+        return self.unit_minor * self.quantity
+
+    @property
+    def demand_bps(self) -> int | None:
+        """Return the demand as a part of the capacity, in basis points; None where the capacity is not known."""
+        return None if self.capacity is None else self.open_jobs * WHOLE_BPS // self.capacity
+
+    def variables(self) -> dict[str, int | str]:
+        """Return what an expression can ask for, by the names of `domain.pricing.expression.VARIABLES`."""
+        return {
+            "quantity": self.quantity,
+            "demand": self.demand_bps or 0,
+            "volume": self.volume_minor,
+            "hour": self.at.hour,
+            "weekday": self.at.isoweekday(),
+            "tier": self.tier or "",
+            "currency": self.currency,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as JSON, to be kept with a quote."""
+        return {**asdict(self), "at": self.at.isoformat()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Facts":
+        """Return the facts that were kept."""
+        standings = {name: None if (it := kept.get(name)) is None else Standing(**it) for name in ("client", "seller")}
+        return cls(**{**kept, **standings, "at": datetime.fromisoformat(kept["at"])})
+
+
+def job_limit(capacity: int) -> int:
+    """Return how many jobs of one organization count as demand: a quarter of the capacity, one at least.
+
+    So no single organization brings the demand above a threshold of 0.25.
+    """
+    return max(1, capacity // 4)

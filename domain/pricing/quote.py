@@ -1,0 +1,46 @@
+"""A price that is kept for a client, to be used once within fifteen minutes."""
+
+from datetime import datetime, timedelta
+
+from domain.errors import Conflict
+from domain.money import allocate
+from domain.pricing.facts import WHOLE_BPS
+
+LASTS = timedelta(minutes=15)
+
+
+class QuoteUsed(Conflict):
+    """A contract was made with the quote already."""
+
+    code = "pricing.quote_used"
+
+
+class QuoteExpired(Conflict):
+    """The quote's time is over."""
+
+    code = "pricing.quote_expired"
+
+
+def commission_of(base_minor: int, adjusted_minor: int, commission_bps: int, *, bears_discounts: bool) -> int:
+    """Return the commission of a contract at an adjusted price, in basis points.
+
+    A discount is taken off the commission first, so that the payee gets at least what the base price would have left
+    it; rounded down, in the payee's favour. Who bears discounts pays the usual commission on the lower price.
+    """
+    if bears_discounts or adjusted_minor >= base_minor:
+        return commission_bps
+    kept, _ = allocate(base_minor, [WHOLE_BPS - commission_bps, commission_bps])
+    return max(0, (adjusted_minor - kept) * WHOLE_BPS // adjusted_minor)
+
+
+def judge_use(used: bool, expires_at: datetime, now: datetime) -> None:
+    """Refuse a quote that cannot be used any more.
+
+    Raises:
+        QuoteUsed: a contract was made with it.
+        QuoteExpired: its fifteen minutes are over.
+    """
+    if used:
+        raise QuoteUsed("A contract was made with this quote already. Ask for a new quote.")
+    if now >= expires_at:
+        raise QuoteExpired("The quote has expired. Ask for a new quote.")

@@ -1,0 +1,205 @@
+"""A rule: whose price it changes, when, in which order, and by how much.
+
+Rules are judged by ascending priority. No two that can hold for the same price at the same time have the same priority,
+so their order is always explicit.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from domain.errors import Invalid
+from domain.pricing.facts import Facts
+from domain.pricing.terms import (
+    Bounds,
+    Bulk,
+    ContractPrice,
+    Custom,
+    Reputation,
+    Surge,
+    Terms,
+    Tier,
+    TimeOfDay,
+    Verdict,
+    Volume,
+    check_order,
+)
+
+MAX_PRIORITY = 10_000
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class RuleType(StrEnum):
+    """The kinds of rules, in the words of the API."""
+
+    SURGE = "surge"
+    REPUTATION = "reputation"
+    TIME_OF_DAY = "time_of_day"
+    BULK = "bulk"
+    VOLUME = "volume"
+    TIER = "tier"
+    CONTRACT_PRICE = "contract_price"
+    CUSTOM = "custom"
+    BOUNDS = "bounds"
+
+
+TYPES: dict[type, RuleType] = {
+    Surge: RuleType.SURGE,
+    Reputation: RuleType.REPUTATION,
+    TimeOfDay: RuleType.TIME_OF_DAY,
+    Bulk: RuleType.BULK,
+    Volume: RuleType.VOLUME,
+    Tier: RuleType.TIER,
+    ContractPrice: RuleType.CONTRACT_PRICE,
+    Custom: RuleType.CUSTOM,
+    Bounds: RuleType.BOUNDS,
+}
+
+
+class Stacking(StrEnum):
+    """What a rule does to what the rules before it made of the price."""
+
+    #: It multiplies it.
+    MULTIPLY = "multiply"
+    #: It adds its part of the base price to it, or takes it off.
+    ADD = "add"
+    #: It multiplies it, and no rule of a higher priority number applies any more.
+    EXCLUSIVE = "exclusive"
+
+
+class Phase(StrEnum):
+    """When a rule is judged: what replaces the base price first, what bounds the result last."""
+
+    BASE = "base"
+    ADJUST = "adjust"
+    BOUND = "bound"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A rule of prices.
+
+    Attributes:
+        id: its id; empty for one that is only tried.
+        name: what adjustments call it.
+        priority: rules are judged by ascending priority.
+        terms: what it says.
+        stacking: what it does to the price so far.
+        agent_id: whose prices it changes; None for every agent's.
+        org_id: for which client; None for every client.
+        floor_bps: its own multiplier is never below; None is no bound.
+        ceiling_bps: nor above.
+        valid_from: from when it holds; None is always.
+        valid_until: until when, excluded.
+    """
+
+    id: str
+    name: str
+    priority: int
+    terms: Terms
+    stacking: Stacking = Stacking.MULTIPLY
+    agent_id: str | None = None
+    org_id: str | None = None
+    floor_bps: int | None = None
+    ceiling_bps: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    @property
+    def type(self) -> RuleType:
+        """Return of which kind it is."""
+        return TYPES[type(self.terms)]
+
+    @property
+    def phase(self) -> Phase:
+        """Return when it is judged."""
+        return {RuleType.CONTRACT_PRICE: Phase.BASE, RuleType.BOUNDS: Phase.BOUND}.get(self.type, Phase.ADJUST)
+
+    def check(self) -> None:
+        """Refuse a rule that cannot be meant.
+
+        Raises:
+            Invalid: `pricing.*`, with the field.
+        """
+        self.terms.check()
+        check_order(self.floor_bps, self.ceiling_bps, "floor")
+        if self.valid_from and self.valid_until and self.valid_from >= self.valid_until:
+            raise _refused("valid_until", "valid_until must be later than valid_from.")
+        if self.phase is not Phase.ADJUST:
+            if self.stacking is not Stacking.MULTIPLY:
+                raise _refused("stacking", f"A rule of type {self.type.value} has no stacking.")
+            if (self.floor_bps, self.ceiling_bps) != (None, None):
+                raise _refused("floor", f"A rule of type {self.type.value} has no bounds of its own.")
+        if self.type is RuleType.CONTRACT_PRICE and None in {self.agent_id, self.org_id}:
+            raise _refused("agent_id", "A contract price is agreed for one agent and one client: name both.")
+        if self.type is RuleType.BULK and self.stacking is Stacking.ADD:
+            raise _refused("stacking", "A bulk rule multiplies, so that more of them never cost less in total.")
+
+    def holds(self, facts: Facts) -> bool:
+        """Tell whether the rule is for this agent and client, and valid at the time."""
+        return (
+            self.agent_id in {None, facts.agent_id}
+            and self.org_id in {None, facts.org_id}
+            and (self.valid_from is None or self.valid_from <= facts.at)
+            and (self.valid_until is None or facts.at < self.valid_until)
+        )
+
+    def judge(self, facts: Facts) -> Verdict:
+        """Ask the terms, and keep the multiplier between the rule's floor and ceiling."""
+        verdict = self.terms.judge(facts)
+        if verdict.bps is None:
+            return verdict
+        bps = verdict.bps if self.floor_bps is None else max(verdict.bps, self.floor_bps)
+        bps = bps if self.ceiling_bps is None else min(bps, self.ceiling_bps)
+        return Verdict(bps, verdict.why)
+
+
+def overlap(one: Rule, other: Rule) -> bool:
+    """Tell whether two rules can be judged for the same price, so that they need different priorities."""
+    if one.phase is not other.phase:
+        return False
+    for own, others in ((one.agent_id, other.agent_id), (one.org_id, other.org_id)):
+        if None not in {own, others} and own != others:
+            return False
+    if (one.valid_until or _FOREVER) <= (other.valid_from or _BEGINNING):
+        return False
+    if (other.valid_until or _FOREVER) <= (one.valid_from or _BEGINNING):
+        return False
+    match one.terms, other.terms:
+        case Tier(), Tier():
+            return one.terms.tier == other.terms.tier
+        case TimeOfDay(), TimeOfDay() if one.terms.zone == other.terms.zone:
+            return _meet(one.terms, other.terms)
+        case _:
+            return True
+
+
+def _meet(one: TimeOfDay, other: TimeOfDay) -> bool:
+    week = 7 * 1_440
+    return any(
+        begins < others_end + shift and others_begin + shift < ends
+        for begins, ends in one.minutes()
+        for others_begin, others_end in other.minutes()
+        for shift in (-week, 0, week)
+    )
+
+
+def refuse_overlap(rule: Rule, others: list[Rule]) -> None:
+    """Refuse a rule whose priority another one has that can hold at the same time.
+
+    Raises:
+        Invalid: `pricing.overlap`, with the other rule.
+    """
+    for other in others:
+        if other.id != rule.id and other.priority == rule.priority and overlap(rule, other):
+            raise Invalid(
+                f"The rule {other.name!r} has the priority {other.priority} as well and can hold at the same time. "
+                "Choose another priority, or validity periods or scopes that do not meet.",
+                code="pricing.overlap",
+                extra={"field": "priority", "rule_id": other.id},
+            )
+
+
+def _refused(field: str, detail: str) -> Invalid:
+    return Invalid(detail, code="pricing.rule_invalid", extra={"field": field})

@@ -1,0 +1,318 @@
+"""What rules make of a price: order, bounds, and who bears a discount."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.errors import Invalid
+from domain.escrow.settlement import payout
+from domain.escrow.state import EscrowPostingKind
+from domain.money import allocate
+from domain.pricing.book import Book
+from domain.pricing.facts import Facts, Standing, job_limit
+from domain.pricing.quote import QuoteExpired, QuoteUsed, commission_of, judge_use
+from domain.pricing.rule import Rule, Stacking, refuse_overlap
+from domain.pricing.terms import (
+    Bounds,
+    Bulk,
+    ContractPrice,
+    Reputation,
+    Step,
+    Surge,
+    Terms,
+    Tier,
+    TimeOfDay,
+    Volume,
+)
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
+FACTS = Facts(
+    agent_id="agt_a", org_id="org_c", at=NOON, unit_minor=1_000, currency="USD", tier="free", open_jobs=9, capacity=10
+)
+
+
+def rule(terms: Terms, priority: int = 1, **more: object) -> Rule:
+    return Rule(id=f"rule_{priority}", name=f"rule {priority}", priority=priority, terms=terms, **more)
+
+
+def always(bps: int, priority: int = 1, **more: object) -> Rule:
+    return rule(Tier("free", bps), priority, **more)
+
+
+def code(terms: Terms, **more: object) -> tuple[str, object]:
+    with pytest.raises(Invalid) as refusal:
+        rule(terms, **more).check()
+    return refusal.value.error_code, refusal.value.extra["field"]
+
+
+def test_surge_grows_from_its_threshold_to_its_maximum():
+    book = Book([rule(Surge(8_000, 15_000))])
+    at = {jobs: book.price(replace(FACTS, open_jobs=jobs)).multiplier_bps for jobs in (0, 8, 9, 10, 30)}
+    assert at == {0: 10_000, 8: 10_000, 9: 12_500, 10: 15_000, 30: 15_000}
+
+
+def test_surge_says_its_threshold():
+    (line,) = Book([rule(Surge(8_000))]).price(FACTS).adjustments
+    assert (line.type, line.why) == ("surge", "Surge pricing when demand exceeds 0.8")
+
+
+def test_demand_of_one_organization_stays_below_any_usual_threshold():
+    assert [job_limit(capacity) for capacity in (1, 4, 10, 100)] == [1, 1, 2, 25]
+
+
+def test_unknown_capacity_is_no_demand():
+    price = Book([rule(Surge(0))]).price(replace(FACTS, capacity=None))
+    assert (price.adjustments, price.considered[0].applied) == ((), False)
+
+
+@pytest.mark.parametrize(
+    ("score", "count", "bps"),
+    [(70_000, 50, None), (80_000, 50, 9_000), (90_000, 50, 8_000), (100_000, 50, 8_000), (90_000, 9, None)],
+)
+def test_client_earns_a_discount_by_score_and_evidence(score, count, bps):
+    assert Reputation().judge(replace(FACTS, client=Standing(score, count))).bps == bps
+
+
+def test_reputation_of_a_seller_is_not_that_of_the_client():
+    premium = Reputation(whose="seller", multiplier_bps=12_000)
+    assert premium.judge(replace(FACTS, client=Standing(100_000, 99))).bps is None
+    assert premium.judge(replace(FACTS, seller=Standing(100_000, 99))).bps == 12_000
+
+
+@pytest.mark.parametrize(
+    ("at", "applies"),
+    [
+        (datetime(2026, 3, 6, 21, 30, tzinfo=UTC), True),  # Friday 22:30 in Vienna
+        (datetime(2026, 3, 7, 3, 30, tzinfo=UTC), True),  # Saturday 04:30, of Friday's night
+        (datetime(2026, 3, 7, 5, 0, tzinfo=UTC), False),  # 06:00: over
+        (datetime(2026, 3, 7, 21, 30, tzinfo=UTC), False),  # Saturday's night
+        (datetime(2026, 7, 3, 20, 30, tzinfo=UTC), True),  # Friday 22:30 in summer
+    ],
+)
+def test_night_belongs_to_the_day_on_which_it_begins(at, applies):
+    night = TimeOfDay("Europe/Vienna", 8_000, (5,), time(22), time(6))
+    assert (night.judge(replace(FACTS, at=at)).bps is not None) is applies
+
+
+def test_steps_of_quantity_and_volume():
+    bulk = Bulk((Step(10, 9_500), Step(100, 9_000)))
+    assert [bulk.judge(replace(FACTS, quantity=q)).bps for q in (9, 10, 99, 100)] == [None, 9_500, 9_500, 9_000]
+    volume = Volume("USD", (Step(100_00, 9_000),))
+    assert [volume.judge(replace(FACTS, volume_minor=v)).bps for v in (99_99, 100_00)] == [None, 9_000]
+    assert volume.judge(replace(FACTS, volume_minor=100_00, currency="EUR")).bps is None
+
+
+def test_agreed_price_stands_in_for_the_listing_and_is_exact():
+    agreed = rule(ContractPrice(333, "USD"), agent_id="agt_a", org_id="org_c")
+    book = Book([always(20_000), agreed])
+    assert book.price(replace(FACTS, quantity=3)).adjusted_minor == 1_998
+    assert book.price(replace(FACTS, org_id="org_d")).adjusted_minor == 2_000
+
+
+def test_rules_are_judged_by_priority_and_an_exclusive_one_is_the_last():
+    first, second, third = always(12_000, 1), always(9_000, 2, stacking=Stacking.EXCLUSIVE), always(5_000, 3)
+    price = Book([third, second, first]).price(FACTS)
+    assert [line.rule for line in price.adjustments] == ["rule 1", "rule 2"]
+    assert price.adjusted_minor == 1_080
+    assert price.considered[2].why == "The rule rule 2 is exclusive."
+
+
+def test_added_parts_are_of_the_base_price():
+    rules = [always(9_000, 1, stacking=Stacking.ADD), always(8_000, 2, stacking=Stacking.ADD)]
+    assert Book(rules).price(FACTS).adjusted_minor == 700
+    assert Book([always(9_000, 1), always(8_000, 2)]).price(FACTS).adjusted_minor == 720
+
+
+def test_money_is_rounded_once_and_half_to_even():
+    twice = [always(10_500, 1), always(10_500, 2)]
+    assert Book(twice).price(replace(FACTS, unit_minor=10)).adjusted_minor == 11  # 11.025, and 10.5 would be 10
+    assert Book([always(10_500)]).price(replace(FACTS, unit_minor=10)).adjusted_minor == 10
+    assert Book([always(10_500)]).price(replace(FACTS, unit_minor=30)).adjusted_minor == 32
+
+
+def test_rule_of_others_or_of_another_time_does_nothing():
+    for more in (
+        {"agent_id": "agt_b"},
+        {"org_id": "org_d"},
+        {"valid_until": NOON},
+        {"valid_from": datetime(2026, 3, 5, tzinfo=UTC)},
+    ):
+        assert Book([always(20_000, **more)]).price(FACTS).considered == ()
+    assert Book([always(20_000, valid_from=NOON)]).price(FACTS).adjusted_minor == 2_000
+
+
+def test_bounds_come_last_and_say_so():
+    bounds = rule(Bounds(9_000, 11_000), 1)
+    assert Book([bounds, always(20_000, 2)]).price(FACTS).adjusted_minor == 1_100
+    price = Book([bounds, always(5_000, 2)]).price(FACTS)
+    assert (price.adjusted_minor, price.adjustments[1].type) == (900, "bounds")
+
+
+@pytest.mark.parametrize(
+    ("terms", "more", "refusal"),
+    [
+        (Bounds(9_000, 8_000), {}, ("pricing.floor_above_ceiling", "terms.floor")),
+        (Tier("free", 9_000), {"floor_bps": 9_000, "ceiling_bps": 8_000}, ("pricing.floor_above_ceiling", "floor")),
+        (TimeOfDay("Europe/Nowhere", 9_000), {}, ("pricing.unknown_zone", "terms.zone")),
+        (TimeOfDay("UTC", 9_000, (8,)), {}, ("pricing.rule_invalid", "terms.weekdays")),
+        (Surge(10_000), {}, ("pricing.rule_invalid", "terms.threshold")),
+        (Surge(8_000, 15_001), {}, ("pricing.rule_invalid", "terms.maximum")),
+        (Bulk((Step(10, 8_000),)), {}, ("pricing.total_falls", "terms.steps")),
+        (Bulk((Step(10, 9_500), Step(10, 9_400))), {}, ("pricing.rule_invalid", "terms.steps")),
+        (Bulk((Step(10, 9_500),)), {"stacking": Stacking.ADD}, ("pricing.rule_invalid", "stacking")),
+        (ContractPrice(1, "USD"), {}, ("pricing.rule_invalid", "agent_id")),
+        (Reputation(from_e4=90_000), {}, ("pricing.rule_invalid", "terms.from_score")),
+        (Tier("free", 0), {}, ("pricing.rule_invalid", "terms.multiplier")),
+        (Tier("free", 9_000), {"valid_from": NOON, "valid_until": NOON}, ("pricing.rule_invalid", "valid_until")),
+    ],
+)
+def test_rule_that_cannot_be_meant_is_refused(terms, more, refusal):
+    assert code(terms, **more) == refusal
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "refused"),
+    [
+        (always(9_000), rule(Surge(1)), True),
+        (always(9_000), rule(Surge(1), 2), False),
+        (always(9_000, agent_id="agt_a"), always(9_000), True),
+        (always(9_000, agent_id="agt_a"), always(9_000, agent_id="agt_b"), False),
+        (always(9_000, org_id="org_a"), always(9_000, org_id="org_b"), False),
+        (always(9_000, agent_id="agt_a"), always(9_000, org_id="org_b"), True),
+        (always(9_000, valid_until=NOON), always(9_000, valid_from=NOON), False),
+        (always(9_000), rule(Tier("premium", 9_000)), False),
+        (always(9_000), rule(Bounds(9_000)), False),
+        (rule(TimeOfDay("UTC", 9_000, (7,), time(22), time(6))), rule(TimeOfDay("UTC", 9_000, (1,), time(5))), True),
+        (rule(TimeOfDay("UTC", 9_000, (7,), time(22), time(6))), rule(TimeOfDay("UTC", 9_000, (1,), time(6))), False),
+        (rule(TimeOfDay("UTC", 9_000, (1,))), rule(TimeOfDay("Asia/Tokyo", 9_000, (3,))), True),
+    ],
+)
+def test_rules_that_can_meet_need_different_priorities(one, other, refused):
+    other = replace(other, id="rule_other")
+    for first, second in ((one, other), (other, one)):
+        if refused:
+            with pytest.raises(Invalid) as refusal:
+                refuse_overlap(first, [second])
+            assert (refusal.value.error_code, refusal.value.extra["rule_id"]) == ("pricing.overlap", second.id)
+        else:
+            refuse_overlap(first, [second])
+    refuse_overlap(one, [one])
+
+
+def test_discount_beyond_the_commission_is_cut_unless_the_agent_bears_it():
+    book = Book([always(8_000)])
+    assert book.price(FACTS).adjusted_minor == 800
+    price = book.price(FACTS, commission_bps=500)
+    assert price.adjusted_minor == 950
+    assert [line.type for line in price.adjustments] == ["tier", "commission"]
+    assert book.price(FACTS, commission_bps=2_500).adjusted_minor == 800
+
+
+BPS = st.integers(1_000, 30_000)
+TERMS = st.one_of(
+    st.builds(Tier, st.just("free"), BPS),
+    st.builds(Surge, st.integers(0, 9_999), st.integers(10_000, 15_000)),
+    st.builds(Volume, st.just("USD"), st.builds(Step, st.integers(1, 10**6), BPS).map(lambda step: (step,))),
+    st.builds(Bounds, st.integers(1_000, 10_000), st.integers(10_000, 30_000)),
+)
+STACKING = st.sampled_from([Stacking.MULTIPLY, Stacking.ADD])
+
+
+@st.composite
+def books(draw: st.DrawFn, terms: st.SearchStrategy[Terms] = TERMS) -> Book:
+    drawn = draw(st.lists(terms, max_size=6))
+    rules = [
+        rule(it, number, stacking=Stacking.MULTIPLY if isinstance(it, Bounds) else draw(STACKING))
+        for number, it in enumerate(drawn)
+    ]
+    return Book(draw(st.permutations(rules)))
+
+
+FACTS_ST = st.builds(
+    replace,
+    st.just(FACTS),
+    unit_minor=st.integers(1, 10**9),
+    quantity=st.integers(1, 1_000),
+    open_jobs=st.integers(0, 20),
+    volume_minor=st.integers(0, 10**6),
+)
+COMMISSION = st.one_of(st.none(), st.integers(0, 10_000))
+
+
+@settings(deadline=None)
+@given(books(), FACTS_ST, COMMISSION)
+def test_same_facts_give_the_same_price_in_whatever_order_the_rules_came(book, facts, commission):
+    again = Book(reversed(book.rules))
+    kept = Facts.from_json(facts.to_json())
+    assert book.price(facts, commission_bps=commission) == again.price(kept, commission_bps=commission)
+
+
+@settings(deadline=None)
+@given(books(), FACTS_ST, st.integers(0, 10**6), COMMISSION)
+def test_dearer_listing_is_never_cheaper(book, facts, more, commission):
+    dearer = replace(facts, unit_minor=facts.unit_minor + more)
+    prices = [book.price(it, commission_bps=commission).adjusted_minor for it in (facts, dearer)]
+    assert prices[0] <= prices[1]
+
+
+@settings(deadline=None)
+@given(books(), FACTS_ST, st.integers(0, 20))
+def test_more_demand_is_never_cheaper(book, facts, more):
+    busier = replace(facts, open_jobs=facts.open_jobs + more)
+    assert book.price(facts).adjusted_minor <= book.price(busier).adjusted_minor
+
+
+@settings(deadline=None)
+@given(FACTS_ST, st.integers(1_000, 10_000), st.tuples(*[st.integers(0, 100_000)] * 2))
+def test_better_score_of_the_client_is_never_dearer(facts, bps, scores):
+    book = Book([rule(Reputation(multiplier_bps=bps))])
+    worse, better = (replace(facts, client=Standing(score, 10)) for score in sorted(scores))
+    assert book.price(worse).adjusted_minor >= book.price(better).adjusted_minor
+
+
+@settings(deadline=None)
+@given(books(), FACTS_ST, st.integers(1_000, 10_000), st.integers(2, 200))
+def test_more_of_them_never_cost_less_in_total(book, facts, bps, least):
+    bulk = Bulk((Step(least, bps),))
+    try:
+        bulk.check()
+    except Invalid:
+        return
+    several = Book([*book.rules, rule(bulk, 99)])
+    totals = [several.price(replace(facts, quantity=quantity)).adjusted_minor for quantity in (least - 1, least)]
+    assert totals[0] <= totals[1]
+
+
+@settings(deadline=None)
+@given(books(), FACTS_ST, st.integers(1_000, 10_000), st.integers(10_000, 30_000))
+def test_price_stays_between_floor_and_ceiling(book, facts, floor, ceiling):
+    price = Book([*book.rules, rule(Bounds(floor, ceiling), 99)]).price(facts).adjusted_minor
+    exact = [(Decimal(facts.base_minor) * bps / 10_000).to_integral_value(ROUND_HALF_EVEN) for bps in (floor, ceiling)]
+    assert max(1, exact[0]) <= price <= max(1, exact[1])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30_000), FACTS_ST, st.integers(0, 10_000), st.booleans())
+def test_discount_is_paid_by_the_platform_unless_the_agent_bears_it(bps, facts, commission, bears):
+    price = Book([always(bps)]).price(facts, commission_bps=None if bears else commission)
+    base, adjusted = price.base_minor, price.adjusted_minor
+    actual = commission_of(base, adjusted, commission, bears_discounts=bears)
+    assert 0 <= actual <= commission
+    if not bears:
+        kept, _ = allocate(base, [10_000 - commission, commission])
+        paid = sum(it.amount_minor for it in payout(adjusted, actual) if it.kind is EscrowPostingKind.RELEASE)
+        assert paid >= min(kept, adjusted)
+        if adjusted < base:
+            assert paid >= kept
+
+
+def test_quote_is_used_once_and_in_time():
+    judge_use(False, NOON, NOON.replace(hour=11))
+    with pytest.raises(QuoteUsed):
+        judge_use(True, NOON, NOON)
+    with pytest.raises(QuoteExpired):
+        judge_use(False, NOON, NOON)
