@@ -7,11 +7,19 @@ from datetime import timedelta
 
 import structlog
 import uvloop
-from temporalio.client import Client, ScheduleCalendarSpec, ScheduleIntervalSpec, ScheduleRange, ScheduleSpec
+from temporalio.client import (
+    Client,
+    ScheduleCalendarSpec,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    ScheduleRange,
+    ScheduleSpec,
+)
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.auto_topup import AutoTopUpActivities
 from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
@@ -32,9 +40,12 @@ from runtime import logs, metrics
 from runtime.database import Database
 from runtime.schedules import Job, apply_schedules
 from runtime.sealing import Sealer
-from runtime.settings import ended_by_wrong_settings, read_settings
+from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
+from services.payment_terms import TermsMaker
+from workflows.auto_topup import AutoTopUpWorkflow
+from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.customer import CustomerWorkflow
 from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
@@ -52,6 +63,16 @@ from workflows.usage_sync import UsageSyncWorkflow
 log = structlog.get_logger("bursar.worker")
 
 SCHEDULES = [
+    Job(
+        id="auto-topup-sweep",
+        workflow="auto-topup-sweep",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        summary="Starts automatic top-ups for balances that fell below their threshold",
+        # A run looks for a minute. Where one is late, nobody would look during the minute that is left out.
+        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+        catch_up_within=timedelta(minutes=1),
+        run_timeout=timedelta(minutes=10),
+    ),
     Job(
         id="hold-expiry",
         workflow="hold-expiry",
@@ -128,6 +149,8 @@ SCHEDULES = [
     ),
 ]
 WORKFLOWS = [
+    AutoTopUpSweepWorkflow,
+    AutoTopUpWorkflow,
     CustomerWorkflow,
     EscrowSweepWorkflow,
     EscrowWorkflow,
@@ -154,7 +177,7 @@ def make_worker(
     build_id: str | None = None,
     sealed_signals: bool = False,
     runner: WorkflowRunner | None = None,
-    refund_days: int = 7,
+    settings: Settings | None = None,
 ) -> Worker:
     """Put together the worker of a process; the tests use the same one.
 
@@ -164,12 +187,13 @@ def make_worker(
 
     Workflows run in the SDK's sandbox unless another `runner` is given: see docs/decisions/0035.
     """
-    providers = providers or Providers({})
-    escrow = EscrowActivities(database, sealed_signals=sealed_signals, refund_days=refund_days)
+    providers, settings = providers or Providers({}), settings or Settings()
+    escrow = EscrowActivities(database, sealed_signals=sealed_signals, refund_days=settings.refunded_credits_days)
     holds, lots = HoldActivities(database), LotActivities(database)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals)
     escrows = PaymentEscrows(database, client)
+    topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     measuring = UsageActivities(database, metering)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
@@ -202,6 +226,10 @@ def make_worker(
             sweeps.escrows,
             sweeps.payments,
             sweeps.events,
+            topups.look,
+            topups.start,
+            topups.order,
+            topups.settle,
             customers.ensure_customer,
             customers.look_at_cash,
             comparing.plan,
@@ -270,7 +298,7 @@ async def main() -> None:
         build_id=settings.build_id,
         sealed_signals=sealed,
         runner=plain,
-        refund_days=settings.refunded_credits_days,
+        settings=settings,
     ):
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()

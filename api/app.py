@@ -14,7 +14,6 @@ from temporalio.client import Client
 
 from api import errors, pages, reference
 from api.auth import current_actor
-from api.auto_topup import AutoTopUps
 from api.background import Background
 from api.body import StrictRoute
 from api.charges import Charges
@@ -76,16 +75,13 @@ def create_app(
         if deps.temporal is None:
             plugins = telemetry.temporal_plugins() if telemetry else []
             deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
-        auto_topups = AutoTopUps(deps)
         maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
         deps.keyring.start()
         maintenance.start()
-        auto_topups.start()
         try:
             yield
         finally:
             await maintenance.close()
-            await auto_topups.close()
             await deps.keyring.close()
             await deps.background.close()
             await deps.charges.close()

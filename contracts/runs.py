@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
+from contracts.auto_topup import AutoTopUpInput
 from contracts.base import Message
 from contracts.customer import CustomerInput
 from contracts.escrow import EscrowInput
@@ -16,6 +17,7 @@ from domain.access import Actor, Role
 from domain.escrow.presentation import summary as escrow_summary
 from domain.escrow.state import EscrowStatus
 from domain.ids import (
+    auto_topup_workflow_id,
     customer_workflow_id,
     escrow_workflow_id,
     payment_workflow_id,
@@ -23,6 +25,7 @@ from domain.ids import (
     reconciliation_workflow_id,
     usage_sync_workflow_id,
 )
+from domain.money import CREDIT, format_amount
 from domain.payment.presentation import summary as payment_summary
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
@@ -133,4 +136,16 @@ def usage_sync_run(start: UsageSync, command_id: str) -> Run:
         reuse=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         summary=cut_summary("Pulls calls from the spend log, as an operator ordered"),
         attributes=search_attributes(),
+    )
+
+
+def auto_topup_run(start: AutoTopUpInput) -> Run:
+    """Return the run that buys credits for a fall of a balance; another one follows while the fall is open."""
+    return Run(
+        workflow="auto-topup",
+        workflow_id=auto_topup_workflow_id(start.org_id, start.number),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"buys {format_amount(start.credits_minor, CREDIT)} credits, because the balance is low"),
+        attributes=search_attributes(org_id=start.org_id, amount_minor=start.credits_minor, currency=CREDIT),
     )

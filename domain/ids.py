@@ -165,6 +165,11 @@ def usage_sync_workflow_id(command: str) -> str:
     return bounded(f"usage-sync/{command}")
 
 
+def auto_topup_workflow_id(org_id: str, number: int) -> str:
+    """Name the run that buys credits for one fall of an organization's balance."""
+    return bounded(f"auto-topup/{org_id}/{number}")
+
+
 def auto_topup_command_id(org_id: str, number: int) -> str:
     """Name the command of the one payment that a fall of an organization's balance makes."""
     return bounded(f"auto-topup:{org_id}:{number}")

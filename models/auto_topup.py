@@ -17,7 +17,8 @@ class AutoTopUp(Base):
         credits_minor: how many are bought at a time.
         monthly_cap_minor: how many at most in a calendar month (UTC).
         payment_method: the stored method; the default one when null.
-        armed: whether the next fall below the threshold counts. It is again once the balance has been above.
+        armed: whether the next fall below the threshold counts. It does again once the balance has been above.
+        capped_until: no fall counts before then, because it would pass the monthly cap.
         crossings: how many falls have counted.
         off_reason: why it was switched off; null when a person did so.
     """
@@ -26,7 +27,6 @@ class AutoTopUp(Base):
     __table_args__ = (
         CheckConstraint("below_minor > 0 AND credits_minor > 0", name="amounts"),
         CheckConstraint("monthly_cap_minor >= credits_minor", name="cap"),
-        Index("ix_auto_topups_enabled", "org_id", postgresql_where=text("enabled")),
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
@@ -36,6 +36,7 @@ class AutoTopUp(Base):
     monthly_cap_minor: Mapped[int]
     payment_method: Mapped[str | None]
     armed: Mapped[bool]
+    capped_until: Mapped[datetime | None]
     crossings: Mapped[int]
     off_reason: Mapped[str | None]
     updated_by: Mapped[str]
@@ -45,16 +46,18 @@ class AutoTopUp(Base):
 class AutoTopUpCrossing(Base):
     """One fall below the threshold, and the one payment that it makes. Written by the platform's role.
 
+    An organization has one open fall at most.
+
     Attributes:
         number: counts the falls of the organization from 1; with it the command of the payment is named.
-        payment_id: null until the payment is made.
-        outcome: `open` until the payment has succeeded, or been declined.
+        payment_id: null until somebody is asked to pay.
+        outcome: see `domain.auto_topup.Crossing`.
     """
 
     __tablename__ = "auto_topup_crossings"
     __table_args__ = (
-        CheckConstraint("outcome IN ('open', 'succeeded', 'declined')", name="outcome"),
-        Index("ix_auto_topup_crossings_open", "org_id", "number", postgresql_where=text("outcome = 'open'")),
+        CheckConstraint("outcome IN ('open', 'succeeded', 'declined', 'cancelled', 'expired')", name="outcome"),
+        Index("uq_auto_topup_crossings_open", "org_id", unique=True, postgresql_where=text("outcome = 'open'")),
     )
 
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)

@@ -1,38 +1,66 @@
 """Credits that are bought by themselves: who wants them, and each fall below a threshold with its payment."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text, update
+from sqlalchemy import and_, case, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.auto_topup import BOUGHT, Crossing
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
 
-OPEN, SUCCEEDED, DECLINED = "open", "succeeded", "declined"
+#: What is due of an organization: it has an open fall, its balance has fallen, or is above the threshold again.
+OPEN, FALLEN, ABOVE = "open", "fallen", "above"
 
-#: Balances of those who have it switched on, whose last fall has been answered.
-_ANSWERED = """
-    auto_topups a
+#: How organizations stand whose ids are in `which`. `due` is null where there is nothing to do.
+_STANDS = """
+    SELECT a.org_id, coalesce(b.posted - b.pending_out, 0) AS available_minor,
+        o.number, o.credits_minor, o.payment_id IS NOT NULL AS begun,
+        CASE
+            WHEN o.number IS NOT NULL THEN 'open'
+            WHEN NOT a.enabled THEN NULL
+            WHEN coalesce(b.posted - b.pending_out, 0) >= a.below_minor THEN CASE WHEN NOT a.armed THEN 'above' END
+            WHEN a.armed AND (a.capped_until IS NULL OR a.capped_until <= :now) THEN 'fallen'
+        END AS due
+    FROM auto_topups a
     LEFT JOIN ledger.accounts c ON c.path = 'org/' || a.org_id || '/credits' AND c.asset = 'CREDIT'
     LEFT JOIN ledger.balances b ON b.account_id = c.id AND b.stripe = 0
-    WHERE a.enabled AND {armed} AND coalesce(b.posted - b.pending_out, 0) {side} a.below_minor
-      AND NOT EXISTS (SELECT FROM auto_topup_crossings o WHERE o.org_id = a.org_id AND o.outcome = 'open')
+    LEFT JOIN auto_topup_crossings o ON o.org_id = a.org_id AND o.outcome = 'open'
+    WHERE a.org_id = ANY (:which)
 """
-_REARM = text(
-    "UPDATE auto_topups SET armed = true WHERE org_id IN (SELECT a.org_id FROM "
-    + _ANSWERED.format(armed="NOT a.armed", side=">=")
-    + ")"
-)
-_FALLEN = text(
-    "SELECT a.org_id, coalesce(b.posted - b.pending_out, 0) AS available FROM "
-    + _ANSWERED.format(armed="a.armed", side="<")
-    + " ORDER BY a.org_id LIMIT :limit FOR UPDATE OF a SKIP LOCKED"
-)
-_SPENT = text(
-    "SELECT coalesce(sum(credits_minor), 0)::bigint FROM auto_topup_crossings"
-    " WHERE org_id = :org_id AND outcome <> 'declined' AND at >= :since"
-)
+_PAGE = text("SELECT org_id FROM auto_topups WHERE org_id > :after ORDER BY org_id LIMIT :limit")
+_DUE = text(f"SELECT * FROM ({_STANDS}) s WHERE s.due IS NOT NULL ORDER BY s.org_id")
+#: The balance right after the payment's credits arrived, less what is held now.
+_ROSE = text("""
+    SELECT EXISTS (
+        SELECT FROM auto_topups a
+        JOIN ledger.accounts c ON c.path = 'org/' || a.org_id || '/credits' AND c.asset = 'CREDIT'
+        JOIN ledger.balances b ON b.account_id = c.id AND b.stripe = 0
+        LEFT JOIN (
+            ledger.transfers t JOIN ledger.entries e ON e.transfer_id = t.id AND e.amount > 0
+        ) ON t.reference = :payment_id AND e.account_id = c.id
+        WHERE a.org_id = :org_id
+          AND (b.posted - b.pending_out >= a.below_minor OR e.balance_after - b.pending_out >= a.below_minor)
+    )
+""")
+_ASKED = ("enabled", "below_minor", "credits_minor", "monthly_cap_minor", "payment_method")
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What is due of an organization: `OPEN`, `FALLEN` or `ABOVE`; an open fall has its number and credits.
+
+    `begun` tells whether somebody was asked to pay for the open fall.
+    """
+
+    org_id: str
+    available_minor: int
+    number: int | None
+    credits_minor: int | None
+    begun: bool
+    due: str
 
 
 async def find(session: AsyncSession, org_id: str) -> AutoTopUp | None:
@@ -40,73 +68,80 @@ async def find(session: AsyncSession, org_id: str) -> AutoTopUp | None:
     return await session.get(AutoTopUp, org_id, populate_existing=True)
 
 
+async def locked(session: AsyncSession, org_id: str) -> AutoTopUp:
+    """Return what the organization wants, kept to one writer until the transaction ends."""
+    return await session.get_one(AutoTopUp, org_id, populate_existing=True, with_for_update=True)
+
+
 async def put(session: AsyncSession, wanted: AutoTopUp, *, now: datetime) -> None:
-    """Write what an organization wants. A balance that is below already counts as falling now."""
-    columns = ("enabled", "below_minor", "credits_minor", "monthly_cap_minor", "payment_method", "updated_by")
-    values = {name: getattr(wanted, name) for name in columns}
-    changed = {**values, "armed": True, "off_reason": None, "updated_at": now}
-    statement = insert(AutoTopUp).values(org_id=wanted.org_id, crossings=0, **changed)
-    await session.execute(statement.on_conflict_do_update(index_elements=["org_id"], set_=changed))
+    """Write what an organization wants. Where that changes, a balance that is below already counts as falling now."""
+    asked = {name: getattr(wanted, name) for name in _ASKED}
+    fresh = {"armed": True, "capped_until": None}
+    written = {**asked, "off_reason": None, "updated_by": wanted.updated_by, "updated_at": now}
+    same = and_(*(getattr(AutoTopUp, name).is_not_distinct_from(value) for name, value in asked.items()))
+    kept = {name: case((same, getattr(AutoTopUp, name)), else_=value) for name, value in fresh.items()}
+    statement = insert(AutoTopUp).values(org_id=wanted.org_id, crossings=0, **written, **fresh)
+    await session.execute(statement.on_conflict_do_update(index_elements=["org_id"], set_={**written, **kept}))
 
 
-async def rearm(session: AsyncSession) -> None:
-    """Let the next fall count for everybody whose balance is above the threshold again."""
-    await session.execute(_REARM)
+async def page(session: AsyncSession, *, after: str, limit: int) -> Sequence[str]:
+    """Return the next organizations that have asked for it at any time, by id."""
+    return (await session.scalars(_PAGE, {"after": after, "limit": limit})).all()
 
 
-async def fallen(session: AsyncSession, *, limit: int) -> Sequence[tuple[AutoTopUp, int]]:
-    """Lock and return those whose balance has fallen below their threshold, with what is available."""
-    rows = (await session.execute(_FALLEN, {"limit": limit})).all()
-    found = []
-    for org_id, available in rows:
-        wanted = await find(session, org_id)
-        assert wanted is not None
-        found.append((wanted, int(available)))
-    return found
+async def due(session: AsyncSession, org_ids: Sequence[str], *, now: datetime) -> list[Stand]:
+    """Return those of the organizations of which something is due."""
+    rows = (await session.execute(_DUE, {"which": list(org_ids), "now": now})).all()
+    return [Stand(*row) for row in rows]
+
+
+async def lock_free(session: AsyncSession, org_ids: Sequence[str]) -> Sequence[str]:
+    """Keep what organizations want to this transaction until it ends, but for those that another one works on."""
+    rows = select(AutoTopUp.org_id).where(AutoTopUp.org_id.in_(org_ids)).order_by(AutoTopUp.org_id)
+    return (await session.scalars(rows.with_for_update(skip_locked=True))).all()
+
+
+async def rearm(session: AsyncSession, org_ids: Sequence[str]) -> None:
+    """Let the next fall count."""
+    await session.execute(update(AutoTopUp).where(AutoTopUp.org_id.in_(org_ids)).values(armed=True))
+
+
+async def rose(session: AsyncSession, org_id: str, payment_id: str) -> bool:
+    """Tell whether the balance is at the threshold or above, or was when the credits of a payment arrived.
+
+    Whoever spends fast is below again at once; that is the next fall.
+    """
+    return bool((await session.execute(_ROSE, {"org_id": org_id, "payment_id": payment_id})).scalar_one())
 
 
 async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> int:
-    """Return how many credits were bought by themselves since a time, or are being bought."""
-    return int((await session.execute(_SPENT, {"org_id": org_id, "since": since})).scalar_one())
+    """Return how many credits were bought by themselves since a time, or are being bought, in minor units."""
+    counted = or_(*(AutoTopUpCrossing.outcome == outcome.value for outcome in BOUGHT))
+    total = select(func.coalesce(func.sum(AutoTopUpCrossing.credits_minor), 0))
+    query = total.where(AutoTopUpCrossing.org_id == org_id, AutoTopUpCrossing.at >= since, counted)
+    return int((await session.execute(query)).scalar_one())
 
 
-async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, at: datetime) -> None:
+async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, at: datetime) -> AutoTopUpCrossing:
     """Note that a balance fell below its threshold; the caller has locked the row."""
     wanted.crossings += 1
     wanted.armed = False
-    session.add(
-        AutoTopUpCrossing(
-            org_id=wanted.org_id,
-            number=wanted.crossings,
-            at=at,
-            available_minor=available_minor,
-            credits_minor=wanted.credits_minor,
-            payment_method=wanted.payment_method,
-            outcome=OPEN,
-        )
+    wanted.capped_until = None
+    noted = AutoTopUpCrossing(
+        org_id=wanted.org_id,
+        number=wanted.crossings,
+        at=at,
+        available_minor=available_minor,
+        credits_minor=wanted.credits_minor,
+        payment_method=wanted.payment_method,
+        payment_id=None,
+        outcome=Crossing.OPEN.value,
     )
+    session.add(noted)
     await session.flush()
+    return noted
 
 
-async def open_crossings(session: AsyncSession, *, limit: int) -> Sequence[AutoTopUpCrossing]:
-    """Return falls whose payment has not been answered for good."""
-    query = select(AutoTopUpCrossing).where(AutoTopUpCrossing.outcome == OPEN).order_by(AutoTopUpCrossing.at)
-    return (await session.scalars(query.limit(limit))).all()
-
-
-async def settle(session: AsyncSession, crossing: AutoTopUpCrossing, *, payment_id: str | None, outcome: str) -> bool:
-    """Write what came of a fall; tell whether it was open until now."""
-    still_open = update(AutoTopUpCrossing).where(
-        AutoTopUpCrossing.org_id == crossing.org_id,
-        AutoTopUpCrossing.number == crossing.number,
-        AutoTopUpCrossing.outcome == OPEN,
-    )
-    written = await session.execute(
-        still_open.values(payment_id=payment_id, outcome=outcome).returning(AutoTopUpCrossing.number)
-    )
-    return written.one_or_none() is not None
-
-
-async def switch_off(session: AsyncSession, org_id: str, reason: str) -> None:
-    """Buy nothing more for an organization until a person switches it on again."""
-    await session.execute(update(AutoTopUp).where(AutoTopUp.org_id == org_id).values(enabled=False, off_reason=reason))
+async def crossing(session: AsyncSession, org_id: str, number: int) -> AutoTopUpCrossing:
+    """Return a fall that was noted."""
+    return await session.get_one(AutoTopUpCrossing, (org_id, number), populate_existing=True)

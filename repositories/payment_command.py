@@ -64,6 +64,13 @@ async def noted(session: AsyncSession, payment_id: str) -> tuple[str, PaymentTer
     return None if found is None else (found.command_id, _TERMS.validate_python(found.terms))
 
 
+async def find(session: AsyncSession, command_id: str) -> PaymentTerms | None:
+    """Return what a command asked for; None when it was never given. Needs a platform session."""
+    query = select(PaymentCommand.terms).where(PaymentCommand.command_id == command_id)
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else _TERMS.validate_python(found.terms)
+
+
 async def add(session: AsyncSession, command_id: str, request_hash: bytes, terms: PaymentTerms) -> PaymentTerms:
     """Note what a command asks for, once; returns what was noted first.
 

@@ -18,6 +18,7 @@ from domain.errors import Invalid
 from domain.metering.price_map import default_price
 from domain.money import CREDIT, parse_amount, parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
+from domain.payment.rules import PaymentRules
 from domain.project import Tier, slot_price
 from domain.topup import Package, packages_from, priced
 from runtime.environment import WrongEnvironment, older_settings, temporal_settings
@@ -221,6 +222,21 @@ class Settings(BaseSettings):
         """What actions cost unless an operator set another price."""
         return defaults(
             {"api_call": self.credits_per_api_call, "workflow_execution": self.credits_per_workflow_execution}
+        )
+
+    @property
+    def payment_rules(self) -> PaymentRules:
+        """How payments are taken."""
+        return PaymentRules(
+            credit=credit_price(self.credit_price, self.credit_currency),
+            slot=slot_price(self.slot_price, self.slot_currency),
+            quote_validity=self.quote_validity,
+            expiry=self.payment_expiry,
+            return_url=self.payment_return_url,
+            first_poll=self.first_poll,
+            longest_poll=self.longest_poll,
+            chain_poll=self.chain_poll,
+            open=self.payment_open,
         )
 
     def signup_bonus_minor(self, tier: Tier) -> int:

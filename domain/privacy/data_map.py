@@ -45,8 +45,8 @@ MESSAGES = Place(
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
-            "key key_id look memo method_ref org_id payee_org_id payer_org_id payment_id payments provider_ref "
-            "ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref transfer_id "
+            "falls key key_id look memo method_ref org_id payee_org_id payer_org_id payment_id payments provider_ref "
+            "open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref transfer_id "
             "unanswered"
         ),
         Category.FREE_TEXT: (
@@ -58,7 +58,7 @@ MESSAGES = Place(
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
             "amount amount_minor asset asset_minor authorized_minor booked commission_bps commission_minor "
-            "currency debt_minor dispute_default_share_e4 fee_minor funded_minor goods_asset goods_minor "
+            "credits_minor currency debt_minor dispute_default_share_e4 fee_minor funded_minor goods_asset goods_minor "
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor"
@@ -77,7 +77,8 @@ MESSAGES = Place(
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
             "signed_at since source started state status submitted_at takes_waiting_first unhandled until "
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
-            "accepted back_seconds duplicates following invalid refused_at unassigned"
+            "accepted back_seconds duplicates following invalid refused_at unassigned "
+            "capped everything looks most"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -18,7 +18,7 @@ import pytest
 from pydantic import BaseModel
 
 import contracts
-from contracts import catch_up, customer, holds, lots, payment, seal, spend_alerts, sweeps, usage
+from contracts import auto_topup, catch_up, customer, holds, lots, payment, seal, spend_alerts, sweeps, usage
 from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
@@ -90,6 +90,8 @@ def samples() -> dict[str, Message]:
     signal = {"operator": "kim", "command_id": "ticket-1"}
     work = escrow.delivery.artifacts
     noted = messages.NotedCommand(command_id="cmd_0", name="dispute", command={"reason": "r"}, noted_at=e.T0)
+    fall = auto_topup.AutoTopUpInput(org_id="org_1", number=2, credits_minor=100)
+    falls = auto_topup.FoundFalls(found=2, last="org_2", noted=1, capped=1, open=(fall,))
     sync_page = usage.SyncPage(since=e.T0, until=e.T0, number=2)
     sync = usage.UsageSync(
         since=e.T0,
@@ -185,6 +187,17 @@ def samples() -> dict[str, Message]:
         sync_page,
         sync,
         usage.ConcludeSync(sync=sync, at=e.T0),
+        fall,
+        falls,
+        auto_topup.AutoTopUpResult(outcome="declined", payment_id="pay_1", why="x"),
+        auto_topup.OrderedAutoTopUp(payment_id="pay_1", refused="x"),
+        auto_topup.SettleAutoTopUp(org_id="org_1", number=2, refused="x"),
+        auto_topup.SettledAutoTopUp(outcome="open", payment_id="pay_1", status="processing", why="x"),
+        auto_topup.LookForFalls(now=e.T0, after="org_1", limit=500, everything=True),
+        auto_topup.StartAutoTopUps(open=(fall,)),
+        auto_topup.StartedAutoTopUps(count=1),
+        auto_topup.FallsPage(falls=falls, started=1),
+        auto_topup.AutoTopUpSweep(most=12, limit=500, after="org_1", looks=3, found=500, noted=1, capped=2, started=1),
         lots.ExpireLots(now=e.T0, limit=500),
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),

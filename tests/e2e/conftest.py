@@ -77,6 +77,9 @@ class Caller:
             options["json"] = body
         return await self._ask("POST", path, key=new_key() if key == "new" else key, **options)
 
+    async def put(self, path: str, body: Any, *, key: str | None = None) -> httpx2.Response:
+        return await self._ask("PUT", path, key=key, json=body)
+
     async def delete(self, path: str, *, key: str | None = "new", **options: Any) -> httpx2.Response:
         return await self._ask("DELETE", path, key=new_key() if key == "new" else key, **options)
 

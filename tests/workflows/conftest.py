@@ -62,9 +62,12 @@ from tests.workflows import payment_driver
 from tests.workflows.approval.activities import TABLES, ApprovalActivities
 from tests.workflows.approval.workflow import ApprovalWorkflow
 from tests.workflows.reconciler import Reconciler
+from tests.workflows.shop import http, shop
 from worker import make_worker
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 
+#: Fixtures of a module of their own.
+__all__ = ["http", "shop"]
 COMMANDS = {
     "fund": FundEscrow,
     "deliver": DeliverEscrow,

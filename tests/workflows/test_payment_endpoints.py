@@ -1,8 +1,6 @@
 """Payments over HTTP with their runs behind them: bought, declined, lost, given back, and handed to escrows."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,95 +8,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from api.app import create_app
-from api.auto_topup import AutoTopUps
-from api.bootstrap import operator_key
 from domain.payment.snapshot import ProviderStatus
-from providers.payments.registry import Providers
-from repositories import payment as payments
-from tests.api.conftest import Caller, good, new_key, refused, settings_for
-from tests.conftest import DatabaseUrls
-from tests.support.payments import Account
-from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import PaymentDriver
+from tests.api.conftest import good, new_key, refused
+from tests.workflows.shop import Shop
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
-
-
-@dataclass
-class Shop:
-    """The API, its operator, a paying organization's owner, and an agent's organization."""
-
-    stage: Stage
-    operator: Caller
-    payer: Caller
-    studio: Caller
-    agent_id: str
-
-    def there(self, payment: dict[str, Any]) -> Account:
-        return self.stage.fake.of(payment.get("payment_id") or payment["id"])
-
-    async def look(self, payment: dict[str, Any]) -> dict[str, Any]:
-        shown: dict[str, Any] = good(await self.payer.get(f"/payments/{payment.get('payment_id') or payment['id']}"))
-        return shown
-
-    async def until(self, payment: dict[str, Any], status: str) -> dict[str, Any]:
-        while (shown := await self.look(payment))["status"] != status:
-            pass
-        return shown
-
-    async def told(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """Return the payment once its run has heard of what happened at the provider."""
-        async with self.stage.database.platform() as session:
-            row = await payments.get(session, payment.get("payment_id") or payment["id"])
-            assert row is not None
-            terms = payments.state_of(row).terms
-        await PaymentDriver(self.stage, terms, "news").told()
-        return await self.look(payment)
-
-    async def available(self, currency: str = "CREDIT") -> str:
-        balance = good(await self.payer.get(f"/billing/balance?currency={currency}"))
-        return str(balance["available"])
-
-    async def top_up(self, amount: str = "100") -> dict[str, Any]:
-        bought: dict[str, Any] = good(await self.payer.post("/billing/topup", {"amount": amount}, key=new_key()), 201)
-        return bought
-
-    async def escrow(self, price: str = "50.00", currency: str = "CREDIT") -> dict[str, Any]:
-        award = {"agent_id": self.agent_id, "title": "Work", "price": price, "currency": currency}
-        contract = good(await self.payer.post("/contracts", award), 201)
-        opened: dict[str, Any] = good(await self.payer.post("/escrows", {"contract_id": contract["id"]}), 201)
-        return opened
-
-    async def fund(self, escrow: dict[str, Any], body: dict[str, Any], key: str | None = None) -> httpx2.Response:
-        return await self.payer.post(f"/escrows/{escrow['id']}/fund", body, key=key or new_key())
-
-
-@pytest.fixture(scope="session")
-async def http(stage: Stage, database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
-    settings = settings_for(database_urls, command_timeout="PT60S")
-    providers: Any = {"stripe": stage.fake}
-    app = create_app(settings, database=stage.database, temporal=stage.client, providers=Providers(providers))
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as client,
-    ):
-        yield client
-
-
-@pytest.fixture
-async def shop(stage: Stage, http: httpx2.AsyncClient) -> AsyncIterator[Shop]:
-    async with stage.database.platform() as session:
-        operator = Caller(http, await operator_key(session, f"operator-{new_key()}-of-the-shop-tests"))
-    callers = []
-    for name in ("Payer", "Studio"):
-        org_id = good(await operator.post("/organizations", {"name": name}), 201)["id"]
-        key = {"organization_id": org_id, "principal": "owner", "role": "owner"}
-        callers.append(Caller(http, good(await operator.post("/api-keys", key), 201)["secret"], org_id))
-    payer, studio = callers
-    agent = good(await studio.post("/agents", {"name": "Bot"}), 201)
-    with stage.env.with_time_skipping_disabled():
-        yield Shop(stage, operator, payer, studio, agent["id"])
 
 
 async def test_topup_answers_what_the_payer_has_to_do_and_is_credited_when_paid(shop: Shop) -> None:
@@ -455,91 +369,3 @@ async def test_chargeback_is_answered_once(shop: Shop) -> None:
     assert (shown["disputed_amount"], shown["refundable_amount"]) == ("10.00", "0.00")
     refunds = f"/payments/{bought['payment_id']}/refunds"
     refused(await shop.payer.post(refunds, {}, key=new_key()), 409, "payment.already_refunded")
-
-
-async def auto_topups_of(shop: Shop) -> AutoTopUps:
-    """The background work of the shop's app, driven by hand."""
-    transport: Any = shop.payer.http._transport
-    return AutoTopUps(transport.app.state.deps)
-
-
-async def set_auto_topup(shop: Shop, method: str = "pm_ok", **changes: Any) -> dict[str, Any]:
-    body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": method, **changes}
-    shown: dict[str, Any] = good(await shop.payer.ask("PUT", "/billing/auto-topup", json=body))
-    return shown
-
-
-async def use(shop: Shop, amount: str) -> None:
-    good(await shop.payer.post("/credits/use", {"amount": amount}, key=new_key()), 201)
-
-
-async def test_pitfall_01_one_fall_of_the_balance_makes_one_payment(shop: Shop) -> None:
-    rounds = await auto_topups_of(shop)
-    await set_auto_topup(shop)
-    await asyncio.gather(*(rounds.run_once() for _ in range(4)))
-    assert await shop.available() == "100.00"
-    await rounds.run_once()
-    assert await shop.available() == "100.00"
-    await use(shop, "85")
-    await asyncio.gather(*(rounds.run_once() for _ in range(4)))
-    assert await shop.available() == "115.00"
-    made = good(await shop.payer.get("/payments"))["data"]
-    assert [(one["status"], one["goods"]["amount"]) for one in made] == [("succeeded", "100.00")] * 2
-    assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "200.00"
-
-
-async def test_automatic_top_up_stops_at_the_monthly_cap_and_says_so(shop: Shop) -> None:
-    rounds = await auto_topups_of(shop)
-    await set_auto_topup(shop, monthly_cap="150")
-    await rounds.run_once()
-    await use(shop, "95")
-    for _ in range(2):
-        await rounds.run_once()
-    assert await shop.available() == "5.00"
-    alerts = good(await shop.payer.get("/alerts"))["data"]
-    assert [one["kind"] for one in alerts] == ["credits.auto_topup_cap"]
-    # The next month has a cap of its own, once the balance has been above the threshold again.
-    body = {"organization_id": shop.payer.org_id, "amount": "50", "source": "promotion"}
-    good(await shop.operator.post("/credits/grants", body, key=new_key()), 201)
-    await rounds.run_once()
-    await use(shop, "50")
-    await rounds.run_once(datetime.now(UTC) + timedelta(days=32))
-    assert await shop.available() == "105.00"
-
-
-async def test_decline_switches_the_automatic_top_up_off_until_it_is_set_anew(shop: Shop) -> None:
-    rounds = await auto_topups_of(shop)
-    await set_auto_topup(shop, "pm_declined")
-    for _ in range(3):
-        await rounds.run_once()
-    shown = good(await shop.payer.get("/billing/auto-topup"))
-    assert (shown["enabled"], shown["bought_this_month"]) == (False, "0.00")
-    assert shown["off_reason"]
-    assert len(good(await shop.payer.get("/payments"))["data"]) == 1
-    assert [one["kind"] for one in good(await shop.payer.get("/alerts"))["data"]] == ["credits.auto_topup_off"]
-    assert (await set_auto_topup(shop))["enabled"] is True
-    await rounds.run_once()
-    assert await shop.available() == "100.00"
-
-
-async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) -> None:
-    rounds = await auto_topups_of(shop)
-    await set_auto_topup(shop)
-    shop.stage.fake.breaks = ["after"]
-    await rounds.run_once()
-    while (await shop.available()) == "0.00":
-        await rounds.run_once()
-    await rounds.run_once()
-    (made,) = good(await shop.payer.get("/payments"))["data"]
-    assert (made["status"], shop.stage.fake.count(made["id"])) == ("succeeded", 1)
-    assert await shop.available() == "100.00"
-
-
-@pytest.mark.parametrize(
-    "changes", [{"below": "0"}, {"credits": "-1"}, {"monthly_cap": "99"}, {"credits": "1"}, {"unknown": 1}], ids=str
-)
-async def test_automatic_top_up_that_could_not_be_paid_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
-    body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": "pm_ok", **changes}
-    answer = await shop.payer.ask("PUT", "/billing/auto-topup", json=body)
-    assert answer.status_code == 422, answer.text
-    assert good(await shop.payer.get("/billing/auto-topup"))["enabled"] is False

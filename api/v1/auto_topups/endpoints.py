@@ -12,14 +12,15 @@ from api.errors import errors
 from api.idempotency import Command, idempotency
 from api.tenancy import acting_organization
 from api.v1.auto_topups.schemas import AutoTopUpSet, AutoTopUpView, auto_topup_view
-from api.v1.auto_topups.terms import make_terms, month_of, terms_for
-from api.v1.topups.methods import default_method
+from api.v1.topups.methods import method_of
 from domain.access import Actor, Permission
+from domain.auto_topup import month_of
 from domain.errors import Conflict, Invalid
 from domain.money import CREDIT, format_amount, parse_amount
 from models.auto_topup import AutoTopUp
 from repositories import audit
 from repositories import auto_topup as auto_topups
+from services.payment_terms import TermsMaker
 
 router = APIRouter(tags=["credits"])
 
@@ -41,8 +42,9 @@ async def set_auto_topup(
 ) -> Response:
     """Have credits bought from a stored payment method whenever the balance falls below a threshold.
 
-    Each fall makes one payment, and the next one counts once the balance has been above again. A balance that is below
-    already counts as a fall. A declined payment switches it off; setting it anew switches it on.
+    Each fall makes one payment, and the next one counts once the balance has been above again. Where this changes what
+    is set, a balance that is below already counts as a fall. A declined payment switches it off; setting it anew
+    switches it on.
     """
     org_id = acting_organization(actor, None)
     wanted = AutoTopUp(
@@ -59,9 +61,10 @@ async def set_auto_topup(
 
     async def act() -> AutoTopUpView:
         if wanted.enabled:
-            method = wanted.payment_method or await default_method(deps, actor)
+            method = wanted.payment_method or await method_of(deps, actor)
             # What could not be paid for is refused now, and not at the first fall.
-            await make_terms(terms_for(deps, org_id, method), wanted.credits_minor)
+            maker = TermsMaker(deps.settings.payment_rules, deps.providers)
+            await maker.off_session(org_id, method, wanted.credits_minor, now=datetime.now(UTC))
         async with deps.database.platform() as session:
             await auto_topups.put(session, wanted, now=datetime.now(UTC))
             details = {

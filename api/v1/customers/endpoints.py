@@ -13,7 +13,6 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import OrganizationId
 from api.idempotency import Command, idempotency
-from api.provider_errors import provider_errors
 from api.tenancy import acting_organization, known_organization
 from api.v1.customers.schemas import (
     CustomerView,
@@ -34,6 +33,7 @@ from repositories import audit
 from repositories import customer as customers
 from runtime.identity import new_id
 from services.customer import PROVIDER, ensure_customer
+from services.provider_errors import provider_errors
 
 router = APIRouter(tags=["billing"])
 

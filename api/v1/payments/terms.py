@@ -1,22 +1,16 @@
-"""The terms of a payment: the rules are in `domain/payment`; here is what they need of the books and of providers."""
+"""The terms of a payment as a request chooses them; `services.payment_terms` makes them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from api.deps import Deps
-from api.provider_errors import provider_errors
 from api.v1.payments.schemas import PaymentCreate, PaymentOptions
 from domain.access import Actor
-from domain.credits import credit_price
-from domain.errors import Unavailable
-from domain.payment.options import CRYPTO, Options, check_options
-from domain.payment.pricing import Charge, Market, Order, Price, charged, in_money, require_chargeable_coin
+from domain.payment.options import Options
+from domain.payment.pricing import Charge, Order
 from domain.payment.purposes import RULES, check_named, rules_for
-from domain.payment.quote import Rate
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
-from domain.project import slot_price
-from providers.payments.limits import check_chargeable
-from runtime.identity import new_id
+from services.payment_terms import TermsMaker
 from services.purposes import BOOKS
 
 
@@ -74,54 +68,31 @@ class Terms:
             Invalid: the parts of the request do not go together.
             Conflict: the subject is for another amount or currency.
         """
-        rules, market = rules_for(kind), self._market()
+        rules, market = rules_for(kind), self._maker.market
         options = self._options(manual_capture=manual_capture)
         order = Order(options=options, amount=amount, currency=currency, subject=subject)
-        charge = await self._charged(rules.price(order, market))
+        charge = await self._maker.charged(rules.price(order, market), now=datetime.now(UTC))
         purpose = rules.buys(order, charge, market)
         return self.make(charge, purpose, description or rules.describe(purpose, subject), options)
 
     async def charge(self, price_minor: int, currency: str) -> Charge:
         """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
-        return await self._charged(in_money(price_minor, currency, self._options(), self._market()))
+        return await self._maker.charge(price_minor, currency, self._options(), now=datetime.now(UTC))
+
+    async def credits(self, credits_minor: int) -> PaymentTerms:
+        """Return the terms of a payment for that many credits, at the price of one."""
+        return await self._maker.credits(self.org_id, self._options(), credits_minor, now=datetime.now(UTC))
 
     def make(
         self, charge: Charge, purpose: Purpose, description: str | None = None, options: Options | None = None
     ) -> PaymentTerms:
         """Return the terms for a charge, once the options are known to be able to take it."""
-        settings, now, rules = self.deps.settings, datetime.now(UTC), rules_for(purpose.kind)
-        options = options or self._options()
-        crypto = options.provider == CRYPTO
-        self.deps.providers.named(options.provider)
-        check_options(options, takes_credits=rules.takes_credits)
-        require_chargeable_coin(charge.currency, options, self._market())
-        with provider_errors():
-            check_chargeable(options.provider, charge.amount_minor, charge.currency)
-        return PaymentTerms(
-            payment_id=new_id("pay"),
-            org_id=self.org_id,
-            provider=options.provider,
-            amount_minor=charge.amount_minor,
-            currency=charge.currency,
-            purpose=purpose,
-            description=description or rules.describe(purpose),
-            created_at=now,
-            expires_at=now + settings.payment_expiry,
-            hosted=options.hosted,
-            return_url=options.return_url,
-            method_ref=options.payment_method,
-            off_session=options.off_session,
-            manual_capture=options.manual_capture,
-            quote=charge.quote,
-            refundable=not crypto,
-            first_poll_seconds=_seconds(settings.chain_poll if crypto else settings.first_poll),
-            longest_poll_seconds=_seconds(settings.chain_poll if crypto else settings.longest_poll),
-            late_poll_seconds=_seconds(settings.longest_poll) if crypto else 0,
-            open_seconds=_seconds(settings.payment_open),
-            fulfils_net=True,
-            named_operators=True,
-            takes_waiting_first=True,
-        )
+        chosen = options or self._options()
+        return self._maker.make(self.org_id, chosen, charge, purpose, description, now=datetime.now(UTC))
+
+    @property
+    def _maker(self) -> TermsMaker:
+        return TermsMaker(self.deps.settings.payment_rules, self.deps.providers)
 
     def _options(self, *, manual_capture: bool = False) -> Options:
         means = self.means
@@ -134,25 +105,3 @@ class Terms:
             asset=None if means.asset is None else means.asset.value,
             manual_capture=manual_capture,
         )
-
-    def _market(self) -> Market:
-        settings = self.deps.settings
-        return Market(
-            credit=credit_price(settings.credit_price, settings.credit_currency),
-            slot=slot_price(settings.slot_price, settings.slot_currency),
-            coins=self.deps.providers.assets,
-        )
-
-    async def _charged(self, price: Price) -> Charge:
-        rate = None if price.exchange is None else await self._rate(*price.exchange)
-        return charged(price, rate, now=datetime.now(UTC), valid_for=self.deps.settings.quote_validity)
-
-    async def _rate(self, asset: str, currency: str) -> Rate:
-        if self.deps.providers.rates is None:
-            raise Unavailable("No exchange-rate source is configured.", code="provider.unavailable")
-        with provider_errors():
-            return await self.deps.providers.rates.rate(asset, currency)
-
-
-def _seconds(period: timedelta) -> int:
-    return max(1, int(period.total_seconds()))

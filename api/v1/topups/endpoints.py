@@ -18,7 +18,7 @@ from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView, ProviderName
 from api.v1.payments.terms import Terms
-from api.v1.topups.methods import default_method
+from api.v1.topups.methods import method_of
 from api.v1.topups.schemas import (
     CheckoutPackage,
     CheckoutView,
@@ -32,7 +32,6 @@ from api.v1.topups.schemas import (
     topup_view,
 )
 from domain.access import Actor, Permission
-from domain.credits import credit_price
 from domain.errors import Conflict, NotFound
 from domain.money import CREDIT, parse_amount
 from domain.payment.purposes.credits import credits_bought
@@ -59,11 +58,7 @@ async def top_up(
     terms = _terms(deps, actor, body)
 
     async def wanted() -> PaymentTerms:
-        credits_minor = parse_amount(body.amount, CREDIT)
-        settings = deps.settings
-        price = credit_price(settings.credit_price, settings.credit_currency)
-        charge = await terms.charge(price.of(credits_minor), price.currency)
-        return terms.make(charge, credits_bought(credits_minor))
+        return await terms.credits(parse_amount(body.amount, CREDIT))
 
     return await _begin(deps, temporal, actor, once, wanted, lambda made: _without_blanks(topup_view(made)))
 
@@ -86,7 +81,7 @@ async def purchase_package(
 
     async def wanted() -> PaymentTerms:
         package = named(deps.settings.packages, body.name)
-        method = body.method or await default_method(deps, actor)
+        method = body.method or await method_of(deps, actor)
         means = PaymentOptions(provider=ProviderName.STRIPE, payment_method=method, off_session=True)
         return await _package_terms(_terms(deps, actor, means), package)
 

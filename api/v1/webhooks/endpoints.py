@@ -16,7 +16,6 @@ from api.body import raw_body
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import ResponseModel
-from api.provider_errors import provider_errors
 from api.v1.webhooks.forwarding import forward, start_run
 from contracts.payment import ProviderEventInput
 from domain.errors import BadSignature, NotFound, Unavailable
@@ -24,6 +23,7 @@ from domain.payment.event_types import FOR_A_RUN, Handling, handling_of
 from domain.payment.snapshot import ProviderEvent
 from providers.payments import base
 from repositories import alert, provider_event
+from services.provider_errors import provider_errors
 
 router = APIRouter(tags=["webhooks"])
 

@@ -1,0 +1,141 @@
+"""Finds balances that fell below their threshold, and buys credits for them."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.client import Client
+
+from contracts.auto_topup import (
+    AutoTopUpInput,
+    FoundFalls,
+    LookForFalls,
+    OrderedAutoTopUp,
+    SettleAutoTopUp,
+    SettledAutoTopUp,
+    StartAutoTopUps,
+    StartedAutoTopUps,
+)
+from contracts.payment import CreatePaymentCommand, PaymentCommandResult, PaymentInput
+from contracts.runs import auto_topup_run, payment_run
+from domain.access import Actor, Role
+from domain.errors import DomainError
+from domain.ids import auto_topup_command_id
+from domain.payment.options import STRIPE
+from domain.payment.terms import PaymentTerms
+from models.auto_topup import AutoTopUpCrossing
+from repositories import auto_topup as auto_topups
+from repositories import customer as customers
+from repositories import payment as payments
+from runtime import reach
+from runtime.database import Database
+from services import auto_topup
+from services.payment_method import default_method
+from services.payment_terms import TermsMaker
+
+#: Who the payments are made by.
+PRINCIPAL = "auto-topup"
+#: How long a payment may take to be answered by its provider before it is asked again.
+PAYMENT_TIMEOUT = timedelta(seconds=20)
+
+
+class AutoTopUpActivities:
+    """The effects of `AutoTopUpSweepWorkflow` and `AutoTopUpWorkflow`."""
+
+    def __init__(self, database: Database, client: Client, terms: TermsMaker) -> None:
+        """Take the database, as the platform, the client that reaches payments, and what makes their terms."""
+        self._database = database
+        self._client = client
+        self._terms = terms
+
+    @activity.defn(name="look_for_falls")
+    async def look(self, message: LookForFalls) -> FoundFalls:
+        """Note which balances have fallen.
+
+        Effect: a row for each fall, and an alert for each that would pass the monthly cap.
+        Idempotent by: one open fall of an organization at most, and none again before the balance has been above.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            done = await auto_topup.look(session, now=message.now, after=message.after, limit=message.limit)
+        falls = []
+        for one in done.open:
+            if message.everything or not one.begun:
+                assert one.number is not None
+                assert one.credits_minor is not None
+                falls.append(AutoTopUpInput(org_id=one.org_id, number=one.number, credits_minor=one.credits_minor))
+        return FoundFalls(found=done.seen, last=done.last, noted=done.noted, capped=done.capped, open=tuple(falls))
+
+    @activity.defn(name="start_auto_topups")
+    async def start(self, message: StartAutoTopUps) -> StartedAutoTopUps:
+        """Start the runs of falls that have none.
+
+        Effect: a run for each that has none.
+        Idempotent by: the run's id, which is made of the organization and the number of the fall.
+        Fails with: nothing that is final.
+        """
+        runs = [auto_topup_run(one) for one in message.open]
+        started = await asyncio.gather(*(reach.start_missing(self._client, run) for run in runs))
+        return StartedAutoTopUps(count=sum(started))
+
+    @activity.defn(name="order_auto_topup")
+    async def order(self, message: AutoTopUpInput) -> OrderedAutoTopUp:
+        """Have the payment of a fall made, and wait until its provider has answered.
+
+        Effect: one payment, with a run of its own.
+        Idempotent by: the command, which is made of the organization and the number of the fall. The terms are noted
+            under it before anybody is asked.
+        Fails with: an outage of Temporal, the provider or the books, which is retried.
+        """
+        command_id = auto_topup_command_id(message.org_id, message.number)
+        async with self._database.platform() as session:
+            crossing = await auto_topups.crossing(session, message.org_id, message.number)
+            terms = await auto_topup.asked(session, crossing)
+            customer = await customers.ref_of(session, message.org_id, STRIPE)
+        if terms is None:
+            try:
+                wanted = await self._wanted(crossing, customer)
+            except DomainError as refusal:
+                if refusal.retryable or refusal.status >= 500:
+                    raise
+                return OrderedAutoTopUp(refused=refusal.detail)
+            async with self._database.platform() as session:
+                terms = await auto_topup.ask(session, crossing, wanted)
+        if terms is None:
+            return OrderedAutoTopUp()
+        await self._create(terms, command_id)
+        return OrderedAutoTopUp(payment_id=terms.payment_id)
+
+    @activity.defn(name="settle_auto_topup")
+    async def settle(self, message: SettleAutoTopUp) -> SettledAutoTopUp:
+        """Write what became of a fall, as far as that is known.
+
+        Effect: the fall's outcome; the next fall counts after a success, and a decline switches the top-up off.
+        Idempotent by: the outcome, which is written once.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            done = await auto_topup.settle(session, message.org_id, message.number, refused=message.refused)
+        return SettledAutoTopUp(
+            outcome=done.outcome.value, payment_id=done.payment_id, status=done.status, why=done.why
+        )
+
+    async def _wanted(self, crossing: AutoTopUpCrossing, customer: str | None) -> PaymentTerms:
+        method = crossing.payment_method or await default_method(self._terms.providers, customer)
+        return await self._terms.off_session(crossing.org_id, method, crossing.credits_minor, now=datetime.now(UTC))
+
+    async def _create(self, terms: PaymentTerms, command_id: str) -> None:
+        """Have the payment's run make it. What became of it is read from the books, whatever the run answers."""
+        actor = Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=terms.org_id)
+        async with self._database.platform() as session:
+            row = await payments.get(session, terms.payment_id)
+        start = PaymentInput(terms=terms, created_by=actor, command_id=command_id, resume=row is not None)
+        await reach.update(
+            self._client,
+            payment_run(start),
+            "create",
+            CreatePaymentCommand(command_id=command_id, actor=actor),
+            update_id=command_id,
+            result_type=PaymentCommandResult,
+            rpc_timeout=PAYMENT_TIMEOUT,
+        )

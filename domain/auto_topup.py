@@ -1,0 +1,62 @@
+"""Credits that are bought by themselves: what becomes of a fall of the balance. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from domain.payment.state import Payment, PaymentStatus
+
+P = PaymentStatus
+_RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
+
+
+class Crossing(StrEnum):
+    """What became of a fall below the threshold.
+
+    `cancelled`: a person cancelled the payment, or switched the top-up off before there was one. `expired`: nobody paid
+    or refused in the payment's time, as when the provider is away for as long.
+    """
+
+    OPEN = "open"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+#: What counts in the monthly cap.
+BOUGHT = (Crossing.OPEN, Crossing.SUCCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a fall, and why nothing was bought."""
+
+    outcome: Crossing
+    why: str | None = None
+
+
+def verdict_of(payment: Payment) -> Verdict:
+    """Return what a payment makes of its fall. Only what a bank or the provider refused is a decline."""
+    status, decline = payment.status, payment.decline
+    if status in _RECEIVED:
+        return Verdict(Crossing.SUCCEEDED)
+    if decline is not None and status in {P.FAILED, P.REQUIRES_ACTION, P.EXPIRED}:
+        return Verdict(Crossing.DECLINED, decline.detail)
+    if status is P.FAILED:
+        return Verdict(Crossing.DECLINED, "The payment failed.")
+    if status is P.CANCELLED:
+        return Verdict(Crossing.CANCELLED, "The payment was cancelled.")
+    if status is P.EXPIRED:
+        return Verdict(Crossing.EXPIRED, "The payment was neither made nor refused in its time.")
+    return Verdict(Crossing.OPEN)
+
+
+def month_of(now: datetime) -> datetime:
+    """Return when the calendar month (UTC) began."""
+    return now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def month_after(now: datetime) -> datetime:
+    """Return when the next calendar month (UTC) begins."""
+    return month_of(month_of(now) + timedelta(days=32))

@@ -1,0 +1,158 @@
+"""Credits that are bought by themselves: falls of balances are noted, paid for, and closed by what comes of it.
+
+Each of it locks the row of what the organization wants first, so two sweeps, a run and a request take turns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.auto_topup import Crossing, Verdict, month_after, month_of, verdict_of
+from domain.ids import auto_topup_command_id
+from domain.money import CREDIT, format_amount
+from domain.payment.terms import PaymentTerms
+from models.auto_topup import AutoTopUp, AutoTopUpCrossing
+from repositories import alert, auto_topup, payment, payment_command
+from repositories.auto_topup import ABOVE, FALLEN, OPEN, Stand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What was found on a page: how many it has, the last of it, every open fall, and how many were noted or capped."""
+
+    seen: int
+    last: str
+    noted: int = 0
+    capped: int = 0
+    open: Sequence[Stand] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a fall so far; `status` is the payment's, None before its first event."""
+
+    outcome: Crossing
+    payment_id: str | None
+    status: str | None
+    why: str | None
+
+
+async def look(session: AsyncSession, *, now: datetime, after: str, limit: int) -> Look:
+    """Note which balances of a page have fallen, and let the next fall count of those that are above again.
+
+    One that is below already counts once. It is left out while another one looks at it.
+    """
+    seen = await auto_topup.page(session, after=after, limit=limit)
+    found = await auto_topup.due(session, seen, now=now)
+    if any(one.due != OPEN for one in found):
+        # Read again once they are locked: what was due may have been done, and a payment made and received, meanwhile.
+        free = await auto_topup.lock_free(session, [one.org_id for one in found if one.due != OPEN])
+        due = await auto_topup.due(session, free, now=now)
+        await auto_topup.rearm(session, [one.org_id for one in due if one.due == ABOVE])
+        falls = [await _fall(session, one, now) for one in due if one.due == FALLEN]
+        found = await auto_topup.due(session, seen, now=now)
+    else:
+        falls = []
+    return Look(
+        seen=len(seen),
+        last=seen[-1] if seen else after,
+        noted=sum(falls),
+        capped=len(falls) - sum(falls),
+        open=[one for one in found if one.due == OPEN],
+    )
+
+
+async def _fall(session: AsyncSession, stand: Stand, now: datetime) -> bool:
+    """Note a fall; tell whether the monthly cap has room for it."""
+    wanted = await auto_topup.locked(session, stand.org_id)
+    bought = await auto_topup.bought_since(session, wanted.org_id, month_of(now))
+    if bought + wanted.credits_minor <= wanted.monthly_cap_minor:
+        await auto_topup.cross(session, wanted, available_minor=stand.available_minor, at=now)
+        return True
+    wanted.capped_until = month_after(now)
+    cap = format_amount(wanted.monthly_cap_minor, CREDIT)
+    await alert.raise_alert(
+        session,
+        kind="credits.auto_topup_cap",
+        subject=wanted.org_id,
+        detail=f"The balance is low, and another top-up would pass the monthly cap of {cap} credits.",
+        org_id=wanted.org_id,
+        key=f"credits.auto_topup_cap:{wanted.org_id}:{month_of(now):%Y-%m}",
+        shared=True,
+    )
+    return False
+
+
+async def asked(session: AsyncSession, crossing: AutoTopUpCrossing) -> PaymentTerms | None:
+    """Return what was asked to be paid for a fall; None when nothing was yet."""
+    return await payment_command.find(session, _command_of(crossing))
+
+
+async def ask(session: AsyncSession, crossing: AutoTopUpCrossing, terms: PaymentTerms) -> PaymentTerms | None:
+    """Note what is asked to be paid for a fall, once; None when it was switched off, and nothing is to be bought."""
+    wanted = await auto_topup.locked(session, crossing.org_id)
+    noted = await auto_topup.crossing(session, crossing.org_id, crossing.number)
+    if not wanted.enabled or noted.outcome != Crossing.OPEN:
+        return await asked(session, noted)
+    command = _command_of(noted)
+    first = await payment_command.add(session, command, sha256(command.encode()).digest(), terms)
+    noted.payment_id = first.payment_id
+    return first
+
+
+async def settle(session: AsyncSession, org_id: str, number: int, *, refused: str | None) -> Settled:
+    """Write what became of a fall, once that is known. A decline switches the top-up off and raises an alert.
+
+    Args:
+        session: of the platform.
+        org_id: whose fall.
+        number: which one.
+        refused: why nobody can be asked to pay; None where somebody was.
+    """
+    wanted = await auto_topup.locked(session, org_id)
+    crossing = await auto_topup.crossing(session, org_id, number)
+    row = None if crossing.payment_id is None else await payment.get(session, crossing.payment_id)
+    status = None if row is None else row.status
+    if crossing.outcome != Crossing.OPEN:
+        return Settled(Crossing(crossing.outcome), crossing.payment_id, status, None)
+    verdict = Verdict(Crossing.OPEN)
+    if row is not None:
+        verdict = verdict_of(payment.state_of(row))
+    elif crossing.payment_id is None and refused is not None:
+        verdict = Verdict(Crossing.DECLINED, refused)
+    elif crossing.payment_id is None and not wanted.enabled:
+        verdict = Verdict(Crossing.CANCELLED, "It was switched off before anybody was asked to pay.")
+    crossing.outcome = verdict.outcome.value
+    await _follow(session, wanted, crossing, verdict)
+    return Settled(verdict.outcome, crossing.payment_id, status, verdict.why)
+
+
+async def _follow(session: AsyncSession, wanted: AutoTopUp, crossing: AutoTopUpCrossing, verdict: Verdict) -> None:
+    """Do what follows from what became of a fall."""
+    match verdict.outcome:
+        case Crossing.SUCCEEDED:
+            assert crossing.payment_id is not None
+            # At once, or a fall before the next look would not count.
+            if await auto_topup.rose(session, wanted.org_id, crossing.payment_id):
+                wanted.armed = True
+        case Crossing.EXPIRED:
+            # Nothing was bought, and nobody refused.
+            wanted.armed = True
+        case Crossing.DECLINED:
+            wanted.enabled, wanted.off_reason = False, verdict.why
+            await alert.raise_alert(
+                session,
+                kind="credits.auto_topup_off",
+                subject=wanted.org_id,
+                detail=f"The automatic top-up was declined and is switched off: {verdict.why}",
+                org_id=wanted.org_id,
+                key=f"credits.auto_topup_off:{wanted.org_id}:{crossing.number}",
+                shared=True,
+            )
+
+
+def _command_of(crossing: AutoTopUpCrossing) -> str:
+    return auto_topup_command_id(crossing.org_id, crossing.number)

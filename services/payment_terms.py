@@ -1,0 +1,107 @@
+"""The terms of a payment: the rules are in `domain/payment`; here is what they need of providers."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.errors import Unavailable
+from domain.payment.options import CRYPTO, Options, check_options
+from domain.payment.pricing import Charge, Market, Price, charged, in_money, require_chargeable_coin
+from domain.payment.purposes import rules_for
+from domain.payment.purposes.credits import credits_bought
+from domain.payment.quote import Rate
+from domain.payment.rules import PaymentRules
+from domain.payment.terms import PaymentTerms, Purpose
+from providers.payments.limits import check_chargeable
+from providers.payments.registry import Providers
+from runtime.identity import new_id
+from services.provider_errors import provider_errors
+
+
+@dataclass(frozen=True, slots=True)
+class TermsMaker:
+    """Makes the terms of payments as this deployment is set up.
+
+    Every method raises a `DomainError`: the parts do not go together, or a source of rates does not answer.
+    """
+
+    rules: PaymentRules
+    providers: Providers
+
+    @property
+    def market(self) -> Market:
+        """What is for sale, and which coins are taken."""
+        return Market(credit=self.rules.credit, slot=self.rules.slot, coins=self.providers.assets)
+
+    async def credits(self, org_id: str, options: Options, credits_minor: int, *, now: datetime) -> PaymentTerms:
+        """Return the terms of a payment for that many credits, at the price of one."""
+        price = self.market.credit
+        charge = await self.charge(price.of(credits_minor), price.currency, options, now=now)
+        return self.make(org_id, options, charge, credits_bought(credits_minor), now=now)
+
+    async def off_session(self, org_id: str, method: str, credits_minor: int, *, now: datetime) -> PaymentTerms:
+        """Return the terms of a payment for credits that charges a stored method while the payer is away."""
+        means = Options(payment_method=method, off_session=True, return_url=self.rules.return_url)
+        return await self.credits(org_id, means, credits_minor, now=now)
+
+    async def charge(self, price_minor: int, currency: str, options: Options, *, now: datetime) -> Charge:
+        """Return what is charged for a price in money: the price, or what it is worth in the chosen coin."""
+        return await self.charged(in_money(price_minor, currency, options, self.market), now=now)
+
+    async def charged(self, price: Price, *, now: datetime) -> Charge:
+        """Return what is charged for a price, at the rate of now where it is in another currency."""
+        rate = None if price.exchange is None else await self._rate(*price.exchange)
+        return charged(price, rate, now=now, valid_for=self.rules.quote_validity)
+
+    def make(
+        self,
+        org_id: str,
+        options: Options,
+        charge: Charge,
+        purpose: Purpose,
+        description: str | None = None,
+        *,
+        now: datetime,
+    ) -> PaymentTerms:
+        """Return the terms for a charge, once the options are known to be able to take it."""
+        ours, rules = self.rules, rules_for(purpose.kind)
+        crypto = options.provider == CRYPTO
+        self.providers.named(options.provider)
+        check_options(options, takes_credits=rules.takes_credits)
+        require_chargeable_coin(charge.currency, options, self.market)
+        with provider_errors():
+            check_chargeable(options.provider, charge.amount_minor, charge.currency)
+        return PaymentTerms(
+            payment_id=new_id("pay"),
+            org_id=org_id,
+            provider=options.provider,
+            amount_minor=charge.amount_minor,
+            currency=charge.currency,
+            purpose=purpose,
+            description=description or rules.describe(purpose),
+            created_at=now,
+            expires_at=now + ours.expiry,
+            hosted=options.hosted,
+            return_url=options.return_url,
+            method_ref=options.payment_method,
+            off_session=options.off_session,
+            manual_capture=options.manual_capture,
+            quote=charge.quote,
+            refundable=not crypto,
+            first_poll_seconds=_seconds(ours.chain_poll if crypto else ours.first_poll),
+            longest_poll_seconds=_seconds(ours.chain_poll if crypto else ours.longest_poll),
+            late_poll_seconds=_seconds(ours.longest_poll) if crypto else 0,
+            open_seconds=_seconds(ours.open),
+            fulfils_net=True,
+            named_operators=True,
+            takes_waiting_first=True,
+        )
+
+    async def _rate(self, asset: str, currency: str) -> Rate:
+        if self.providers.rates is None:
+            raise Unavailable("No exchange-rate source is configured.", code="provider.unavailable")
+        with provider_errors():
+            return await self.providers.rates.rate(asset, currency)
+
+
+def _seconds(period: timedelta) -> int:
+    return max(1, int(period.total_seconds()))

@@ -1,0 +1,283 @@
+"""Credits that are bought by themselves: each fall of a balance makes one payment, whoever dies."""
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.client import ScheduleOverlapPolicy, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.auto_topup import AutoTopUpActivities
+from contracts.auto_topup import AutoTopUpInput, AutoTopUpSweep
+from contracts.queues import TASK_QUEUE
+from contracts.runs import auto_topup_run
+from domain.ids import auto_topup_workflow_id
+from domain.payment.snapshot import ProviderStatus
+from providers.payments.registry import Providers
+from repositories import auto_topup as auto_topups
+from runtime import reach
+from runtime.database import Database
+from runtime.identity import new_id
+from runtime.settings import Settings
+from services import auto_topup
+from services.payment_terms import TermsMaker
+from tests.api.conftest import good, new_key
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import Stage, with_plugin
+from tests.workflows.shop import Shop
+from worker import SCHEDULES
+from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
+
+pytestmark = [pytest.mark.timeskip, pytest.mark.db]
+
+
+async def set_auto_topup(shop: Shop, method: str = "pm_ok", **changes: Any) -> dict[str, Any]:
+    body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": method, **changes}
+    shown: dict[str, Any] = good(await shop.payer.ask("PUT", "/billing/auto-topup", json=body))
+    return shown
+
+
+async def use(shop: Shop, amount: str) -> None:
+    good(await shop.payer.post("/credits/use", {"amount": amount}, key=new_key()), 201)
+
+
+async def sweep(stage: Stage) -> WorkflowHandle[Any, Any]:
+    """Look once, as a run does every five seconds."""
+    once = AutoTopUpSweep(most=1, limit=3)
+    handle = await stage.client.start_workflow(
+        AutoTopUpSweepWorkflow.run, once, id=new_id("sweep"), task_queue=TASK_QUEUE
+    )
+    await handle.result()
+    return handle
+
+
+def run_of(shop: Shop, number: int = 1) -> WorkflowHandle[Any, Any]:
+    assert shop.payer.org_id is not None
+    return shop.stage.client.get_workflow_handle(auto_topup_workflow_id(shop.payer.org_id, number))
+
+
+async def outcome_of(shop: Shop, number: int = 1) -> str:
+    return str((await run_of(shop, number).result())["outcome"])
+
+
+async def note_fall(shop: Shop, now: datetime | None = None) -> auto_topup.Look:
+    """Do what a sweep does first, and die."""
+    async with shop.stage.database.platform() as session:
+        return await auto_topup.look(session, now=now or datetime.now(UTC), after="", limit=1_000)
+
+
+async def start(shop: Shop, number: int = 1) -> None:
+    assert shop.payer.org_id is not None
+    message = AutoTopUpInput(org_id=shop.payer.org_id, number=number, credits_minor=100_000_000)
+    await reach.start_missing(shop.stage.client, auto_topup_run(message))
+
+
+async def lose_run(shop: Shop) -> None:
+    """Kill the run of a fall, unless it was quicker; the next sweep starts another one."""
+    with suppress(RPCError):
+        await run_of(shop).terminate("killed")
+
+
+async def payments_of(shop: Shop) -> list[dict[str, Any]]:
+    made: list[dict[str, Any]] = good(await shop.payer.get("/payments"))["data"]
+    return made
+
+
+async def alerts_of(shop: Shop) -> list[str]:
+    return [one["kind"] for one in good(await shop.payer.get("/alerts"))["data"]]
+
+
+async def test_pitfall_01_one_fall_of_the_balance_makes_one_payment(shop: Shop) -> None:
+    await set_auto_topup(shop)
+    await asyncio.gather(*(sweep(shop.stage) for _ in range(4)))
+    assert await outcome_of(shop) == "succeeded"
+    assert await shop.available() == "100.00"
+    await sweep(shop.stage)
+    await use(shop, "85")
+    await asyncio.gather(*(sweep(shop.stage) for _ in range(4)))
+    assert await outcome_of(shop, 2) == "succeeded"
+    await sweep(shop.stage)
+    assert await shop.available() == "115.00"
+    made = await payments_of(shop)
+    assert [(one["status"], one["goods"]["amount"]) for one in made] == [("succeeded", "100.00")] * 2
+    assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "200.00"
+    await replay_and_keep(await run_of(shop).fetch_history(), "auto_topup")
+
+
+async def test_fall_is_noted_once_and_paid_once_whoever_dies_in_between(shop: Shop) -> None:
+    """The sweep dies after its transaction, and the run after it has noted the terms, twice."""
+    await set_auto_topup(shop)
+    assert (await note_fall(shop)).noted == 1
+    assert (await note_fall(shop)).noted == 0
+    shop.stage.fake.away = {"create", "find"}
+    try:
+        await start(shop)
+        while not await payments_of(shop):
+            pass
+        await run_of(shop).terminate("killed")
+        await start(shop)
+        await run_of(shop).terminate("killed")
+    finally:
+        shop.stage.fake.away = set()
+    history = await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+    (made,) = await payments_of(shop)
+    assert shop.stage.fake.count(made["id"]) == 1
+    assert await shop.available() == "100.00"
+    await replay_and_keep(await history.fetch_history(), "auto_topup_sweep")
+
+
+async def test_payment_whose_answer_was_lost_is_the_one_of_its_fall(shop: Shop) -> None:
+    await set_auto_topup(shop)
+    shop.stage.fake.breaks = ["after"]
+    await sweep(shop.stage)
+    while not (made := await payments_of(shop)):
+        pass
+    await shop.until(made[0], "succeeded")
+    await lose_run(shop)
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+    assert shop.stage.fake.count(made[0]["id"]) == 1
+
+
+async def test_fall_while_a_top_up_is_under_way_makes_no_second_one_and_its_cap_counts(shop: Shop) -> None:
+    await set_auto_topup(shop, "pm_bank", monthly_cap="150")
+    await sweep(shop.stage)
+    while not await payments_of(shop):
+        pass
+    (made,) = await payments_of(shop)
+    await shop.until(made, "requires_action")
+    shop.there(made).status = ProviderStatus.PROCESSING
+    await set_auto_topup(shop, "pm_bank", below="30", monthly_cap="150")
+    await sweep(shop.stage)
+    assert len(await payments_of(shop)) == 1
+    assert good(await shop.payer.get("/billing/auto-topup"))["bought_this_month"] == "100.00"
+    shop.there(made).pay()
+    await shop.told(made)
+    await lose_run(shop)
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+
+
+async def test_automatic_top_up_stops_at_the_monthly_cap_until_the_next_month_and_says_so(shop: Shop) -> None:
+    await set_auto_topup(shop, monthly_cap="150")
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+    await use(shop, "95")
+    for _ in range(2):
+        await sweep(shop.stage)
+    assert await shop.available() == "5.00"
+    assert await alerts_of(shop) == ["credits.auto_topup_cap"]
+    assert (await note_fall(shop, datetime.now(UTC) + timedelta(days=32))).noted == 1
+    await start(shop, 2)
+    assert await outcome_of(shop, 2) == "succeeded"
+    assert await shop.available() == "105.00"
+
+
+async def test_decline_switches_the_automatic_top_up_off_until_it_is_set_anew(shop: Shop) -> None:
+    await set_auto_topup(shop, "pm_declined")
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "declined"
+    await sweep(shop.stage)
+    shown = good(await shop.payer.get("/billing/auto-topup"))
+    assert (shown["enabled"], shown["bought_this_month"]) == (False, "0.00")
+    assert shown["off_reason"]
+    assert len(await payments_of(shop)) == 1
+    assert await alerts_of(shop) == ["credits.auto_topup_off"]
+    assert (await set_auto_topup(shop))["enabled"] is True
+    await sweep(shop.stage)
+    assert await outcome_of(shop, 2) == "succeeded"
+
+
+async def test_top_up_without_a_method_to_charge_is_declined(shop: Shop) -> None:
+    """The default method was there when it was set, and has been taken away since."""
+    await set_auto_topup(shop)
+    async with shop.stage.database.platform() as session:
+        assert shop.payer.org_id is not None
+        (await auto_topups.locked(session, shop.payer.org_id)).payment_method = None
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "declined"
+    assert await payments_of(shop) == []
+    assert "default payment method" in good(await shop.payer.get("/billing/auto-topup"))["off_reason"]
+
+
+async def test_switching_off_between_the_fall_and_the_payment_buys_nothing(shop: Shop) -> None:
+    await set_auto_topup(shop)
+    await note_fall(shop)
+    await set_auto_topup(shop, enabled=False)
+    await start(shop)
+    assert await outcome_of(shop) == "cancelled"
+    assert await payments_of(shop) == []
+
+
+async def test_setting_what_is_set_already_is_no_fall(shop: Shop) -> None:
+    await set_auto_topup(shop, below="150")
+    await sweep(shop.stage)
+    assert await outcome_of(shop) == "succeeded"
+    await set_auto_topup(shop, below="150")
+    assert (await note_fall(shop)).noted == 0
+    await set_auto_topup(shop, below="160")
+    assert (await note_fall(shop)).noted == 1
+
+
+async def test_balance_that_was_above_when_the_credits_came_and_is_spent_at_once_falls_again(shop: Shop) -> None:
+    """Nobody looked between the two."""
+    await set_auto_topup(shop)
+    assert shop.payer.org_id is not None
+    rose = []
+    for below in ("20", "110"):
+        await set_auto_topup(shop, below=below)
+        body = {"package": "checkout_medium", "payment_method": "pm_ok"}
+        bought = good(await shop.payer.post("/billing/purchase-credits", body, key=new_key()), 201)
+        await use(shop, "100")
+        async with shop.stage.database.platform() as session:
+            rose.append(await auto_topups.rose(session, shop.payer.org_id, bought["payment_id"]))
+    assert rose == [True, False]
+
+
+async def test_provider_that_is_away_switches_nothing_off(shop: Shop) -> None:
+    await set_auto_topup(shop)
+    shop.stage.fake.away = {"create", "find"}
+    try:
+        await sweep(shop.stage)
+        while not any(name == "create" for name, _ in shop.stage.fake.calls):
+            await sweep(shop.stage)
+        shown = good(await shop.payer.get("/billing/auto-topup"))
+    finally:
+        shop.stage.fake.away = set()
+    assert shown["enabled"] is True
+    assert await outcome_of(shop) == "succeeded"
+    assert len(await payments_of(shop)) == 1
+
+
+async def test_sweep_looks_every_five_seconds_for_a_minute(
+    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+) -> None:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    client = with_plugin(timeskip_env.client)
+    work = AutoTopUpActivities(database, client, TermsMaker(Settings().payment_rules, Providers({})))
+    async with Worker(client, task_queue=queue, workflows=[AutoTopUpSweepWorkflow], activities=[work.look]):
+        handle = await client.start_workflow(AutoTopUpSweepWorkflow.run, id=new_id("sweep"), task_queue=queue)
+        assert (await handle.result()).looks == 12
+        await replay_and_keep(await handle.fetch_history(), "auto_topup_sweep_of_a_minute")
+    await database.close()
+
+
+def test_a_sweep_begins_every_minute_and_waits_for_the_one_before() -> None:
+    (job,) = [job for job in SCHEDULES if job.id == "auto-topup-sweep"]
+    assert [interval.every for interval in job.spec.intervals] == [timedelta(minutes=1)]
+    assert job.overlap is ScheduleOverlapPolicy.BUFFER_ONE
+
+
+@pytest.mark.parametrize(
+    "changes", [{"below": "0"}, {"credits": "-1"}, {"monthly_cap": "99"}, {"credits": "1"}, {"unknown": 1}], ids=str
+)
+async def test_automatic_top_up_that_could_not_be_paid_is_refused(shop: Shop, changes: dict[str, Any]) -> None:
+    body = {"below": "20", "credits": "100", "monthly_cap": "250", "payment_method": "pm_ok", **changes}
+    answer = await shop.payer.ask("PUT", "/billing/auto-topup", json=body)
+    assert answer.status_code == 422, answer.text
+    assert good(await shop.payer.get("/billing/auto-topup"))["enabled"] is False
