@@ -9,6 +9,7 @@ import httpx2
 from cryptography import x509
 
 from activities.usage import Metering
+from domain.credits import credit_price
 from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live
 from providers.payments.base import PaymentProvider
@@ -71,7 +72,8 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
         key = "" if settings.litellm_api_key is None else settings.litellm_api_key.get_secret_value()
         log = LiteLlm(http, settings.litellm_url, key, timeout=2 * settings.provider_timeout)
     rates = UsageRates(prices=make_price_book(settings), commission_bps=settings.commission_bps)
-    return Metering(log=log, rates=rates, late=settings.usage_late)
+    credit = credit_price(settings.credit_price, settings.credit_currency)
+    return Metering(log=log, rates=rates, late=settings.usage_late, credit=credit)
 
 
 def make_price_book(settings: Settings) -> PriceBook:

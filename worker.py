@@ -32,6 +32,7 @@ from activities.reconciliation import ReconciliationActivities
 from activities.spend_alerts import SpendAlertActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
+from activities.usage_charges import UsageChargeActivities
 from composition import make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from contracts.usage import UsageSync
@@ -57,6 +58,7 @@ from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
+from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
 
@@ -130,6 +132,13 @@ SCHEDULES = [
         catch_up_within=timedelta(days=7),
     ),
     Job(
+        id="usage-charges",
+        workflow="usage-charges",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        summary="Charges usage events that their meters charge for",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
         id="usage-sync",
         workflow="usage-sync",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=10))]),
@@ -163,6 +172,7 @@ WORKFLOWS = [
     ProviderEventWorkflow,
     ReconciliationWorkflow,
     SpendAlertsWorkflow,
+    UsageChargesWorkflow,
     UsageMonthsWorkflow,
     UsageSyncWorkflow,
 ]
@@ -240,6 +250,7 @@ def make_worker(
             comparing.conclude,
             comparing.fail,
             SpendAlertActivities(database).raise_spend_alerts,
+            UsageChargeActivities(database, (metering or Metering()).credit).charge_usage,
             measuring.open_months,
             measuring.plan_sync,
             measuring.sync_page,

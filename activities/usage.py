@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from temporalio import activity
@@ -19,6 +20,7 @@ from contracts.usage import (
     SyncPage,
 )
 from domain.access import Actor, Role
+from domain.credits import CreditPrice
 from domain.usage.litellm import SOURCE, event_of, organization_of, started_at
 from providers.usage.litellm import SpendLog
 from repositories import alert, usage
@@ -45,11 +47,13 @@ class Metering:
         log: the spend log; None where none is set up.
         rates: what usage is rated by.
         late: how old an event may be.
+        credit: what a credit costs, which pays for what is charged.
     """
 
     log: SpendLog | None = None
     rates: Rates = field(default_factory=lambda: Rates(prices=PriceBook(), commission_bps=0))
     late: timedelta = timedelta(days=35)
+    credit: CreditPrice = field(default_factory=lambda: CreditPrice(price=Decimal("0.10"), currency="USD"))
 
 
 class UsageActivities:

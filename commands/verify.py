@@ -9,7 +9,20 @@ import asyncpg
 from commands.base import connected
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
-from repositories import clearing, credit_day, credit_lot, debt, escrow, invoice, lot, meter, project, spend, usage
+from repositories import (
+    clearing,
+    credit_day,
+    credit_lot,
+    debt,
+    escrow,
+    invoice,
+    lot,
+    meter,
+    project,
+    spend,
+    usage,
+    usage_charge,
+)
 from runtime.settings import read_settings
 
 #: In the order of the report.
@@ -25,6 +38,7 @@ INVARIANTS = (
     *spend.INVARIANTS,
     *usage.INVARIANTS,
     *meter.INVARIANTS,
+    *usage_charge.INVARIANTS,
 )
 
 

@@ -32,6 +32,7 @@ from models import (
     spend,
     spend_control,
     usage,
+    usage_charge,
 )
 
 __all__ = [
@@ -66,4 +67,5 @@ __all__ = [
     "spend",
     "spend_control",
     "usage",
+    "usage_charge",
 ]

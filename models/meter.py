@@ -24,6 +24,7 @@ class MeterRow(Base):
         dimensions: what it is kept by beside the day: attributes of events, or places in `data`.
         price: what its quantity costs, as `domain.metering.charges` reads it; null for a meter without a price.
         currency: of the price.
+        charged_at: since when the organizations are charged for what it counts; null where they are not.
         closed_at: since when it counts nothing any more.
     """
 
@@ -58,6 +59,7 @@ class MeterRow(Base):
     created_by: Mapped[str]
     command_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    charged_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
 

@@ -65,10 +65,25 @@ async def of_organization(
     return (await session.scalars(newest(MeterRow, parts, [MeterRow.id], after=position, limit=limit))).all()
 
 
-async def close(session: AsyncSession, meter_id: str, at: datetime) -> bool:
-    """Let a meter count nothing any more; returns whether it counted until now."""
+async def close(session: AsyncSession, meter_id: str, at: datetime, *, may_be_charged: bool) -> bool:
+    """Let a meter count nothing any more; returns whether it counted until now, and was not charged unless it may."""
     ending = update(MeterRow).where(MeterRow.id == meter_id, MeterRow.closed_at.is_(None)).values(closed_at=at)
+    if not may_be_charged:
+        ending = ending.where(MeterRow.charged_at.is_(None))
     return bool((await session.scalars(ending.returning(MeterRow.id))).one_or_none())
+
+
+async def mark_charged(session: AsyncSession, meter_id: str, at: datetime) -> bool:
+    """Have organizations charged for what an open meter counts from now on; returns whether they were not before."""
+    marking = update(MeterRow).where(
+        MeterRow.id == meter_id, MeterRow.closed_at.is_(None), MeterRow.charged_at.is_(None)
+    )
+    return bool((await session.scalars(marking.values(charged_at=at).returning(MeterRow.id))).one_or_none())
+
+
+async def numbered(session: AsyncSession, numbers: Collection[int]) -> dict[int, MeterRow]:
+    """Return meters by their numbers, closed ones too."""
+    return {row.number: row for row in await session.scalars(select(MeterRow).where(MeterRow.number.in_(numbers)))}
 
 
 async def counting(session: AsyncSession, org_id: str, event_types: Collection[str]) -> list[Meter]:
@@ -90,6 +105,8 @@ def as_meter(row: MeterRow) -> Meter:
         aggregation=Aggregation(row.aggregation),
         property=row.property,
         dimensions=tuple(row.dimensions),
+        is_charged=row.charged_at is not None,
+        has_price=row.price is not None,
     )
 
 

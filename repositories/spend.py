@@ -1,6 +1,6 @@
 """Spends of organizations as they are read; only the functions of the books write them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -110,6 +110,14 @@ async def refund_of_command(session: AsyncSession, org_id: str, command_id: str)
     """Return the refund that a command made."""
     query = select(SpendChange).where(SpendChange.idempotency_key == f"refund:{org_id}:{command_id}")
     return (await session.scalars(query)).one()
+
+
+async def existing(session: AsyncSession, org_id: str, spend_ids: Collection[str]) -> frozenset[str]:
+    """Return those of the ids, `spd_…`, that are spends of the organization."""
+    if not spend_ids:
+        return frozenset()
+    query = select(Spend.id).where(Spend.org_id == org_id, Spend.id.in_([uuid_of(each) for each in spend_ids]))
+    return frozenset(shown_id(found) for found in await session.scalars(query))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

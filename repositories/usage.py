@@ -59,7 +59,9 @@ _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _
 # always in the same order of tables, and within one in the order of their keys: they wait, and never in a circle.
 _RECORD = f"""
     WITH sent AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (content bigint, refused boolean, {_COLUMNS})
+        SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (
+            content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[], {_COLUMNS}
+        )
     ), fresh AS (
         INSERT INTO usage_digests (digest, content)
         SELECT digest, content FROM sent WHERE NOT refused ORDER BY digest
@@ -68,6 +70,10 @@ _RECORD = f"""
         SELECT sent.*, uuidv7() AS id FROM sent JOIN fresh USING (digest)
     ), written AS (
         INSERT INTO usage_events (org_id, id, {_NAMES}) SELECT $1, id, {_NAMES} FROM accepted
+    ), charged AS (
+        INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, due_at)
+        SELECT $1, id, occurred_at, charged_meters, charged_quantities, received_at FROM accepted
+        WHERE charged_meters IS NOT NULL
     ), readings AS MATERIALIZED (
         SELECT read.*, accepted.occurred_at, accepted.id, (accepted.occurred_at AT TIME ZONE 'UTC')::date AS day
         FROM jsonb_to_recordset($3::jsonb) AS read (
@@ -143,7 +149,8 @@ async def record(
     Args:
         connection: of the platform's role, inside of a transaction.
         org_id: whose events they are.
-        rows: columns of `usage_events`, with `content` and `refused`; each digest once.
+        rows: columns of `usage_events`, with `content` and `refused`; each digest once. Those that are charged have
+            `charged_meters` and `charged_quantities`.
         readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
             `value`, `quantity`, `member`.
     """

@@ -5,7 +5,7 @@ transaction: what was accepted is durable when its answer is sent, and a request
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,8 +20,10 @@ from domain.metering.adapters import ModelCall
 from domain.spend.scope import Known, Named, SpendingKey, scope_of
 from domain.usage.call import Cost, call_of
 from domain.usage.event import (
+    PLATFORM_SOURCE,
     InvalidEvent,
     OtherEvent,
+    UnratedEvent,
     UsageEvent,
     check_source,
     check_time,
@@ -32,6 +34,7 @@ from domain.usage.meter import Meter, Reading, read
 from models.agent import Agent
 from repositories import usage
 from repositories.meter import counting
+from repositories.spend import existing
 from runtime.database import driver_connection
 from services.rating import Rates, Use, rate_uses
 
@@ -89,11 +92,15 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
-    """An event that could be read, what it is known by, and why it is refused unless it is known."""
+    """An event that could be read, what it is known by, and why it is refused unless it is known.
+
+    `charging` are the meters that charge for it.
+    """
 
     event: UsageEvent
     digest: UUID
     readings: Sequence[Reading] = ()
+    charging: Sequence[Meter] = ()
     call: ModelCall | None = None
     cost: Cost | None = None
     refusal: DomainError | None = None
@@ -128,12 +135,16 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Context:
-    """What events are judged by: what is known of what they name, and the meters that read them."""
+    """What events are judged by: what is known of what they name, and the meters that read them.
+
+    `spends` are those of the organization among the spends that are named.
+    """
 
     delivery: Delivery
     agents: Mapping[str, Agent]
     known: Known
     meters: Mapping[str, Sequence[Meter]]
+    spends: Collection[str]
 
 
 async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent]) -> _Context:
@@ -153,6 +164,7 @@ async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[U
         agents=agents,
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
+        spends=await existing(session, delivery.org_id, named("spend_id")),
     )
 
 
@@ -181,22 +193,43 @@ async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID,
     good = [each for each in judged.values() if each.refusal is None]
     uses = [_use(context, each) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
+        refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
         judged[each.digest] = (
-            replace(each, refusal=rated, readings=()) if isinstance(rated, Invalid) else replace(each, cost=rated)
+            replace(each, cost=rated)
+            if refusal is None and not isinstance(rated, Invalid)
+            else replace(each, refusal=refusal, readings=(), charging=())
         )
     return judged
+
+
+def _unrated(judged: _Judged) -> Invalid | None:
+    """Return the refusal of an event without a cost that is charged what it costs.
+
+    The platform's own events say that nothing was used: a call that failed, or that a cache answered.
+    """
+    if judged.event.source.startswith(PLATFORM_SOURCE) or all(meter.has_price for meter in judged.charging):
+        return None
+    return UnratedEvent(
+        "The event is charged what it costs, and reports neither the call of a model nor the work of an agent that has "
+        "a price."
+    )
 
 
 def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
     try:
         check_time(event, now=context.delivery.at, late=context.delivery.late)
         event = _attributed(context, event)
+        spend_id = event.get("spend_id")
+        if spend_id is not None and spend_id not in context.spends:
+            raise InvalidEvent("There is no such spend.", extra={"field": "data.spend_id"})
         call = call_of(event.data)
         event = event if call is None else _called(event, call)
-        readings = [read(meter, event) for meter in context.meters.get(event.type, ())]
+        meters = context.meters.get(event.type, ())
+        readings = [read(meter, event) for meter in meters]
     except DomainError as refusal:
         return _Judged(event=event, digest=digest, refusal=refusal)
-    return _Judged(event=event, digest=digest, readings=readings, call=call)
+    charging = () if spend_id is not None else [meter for meter in meters if meter.is_charged]
+    return _Judged(event=event, digest=digest, readings=readings, call=call, charging=charging)
 
 
 def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
@@ -280,7 +313,17 @@ def _row(delivery: Delivery, judged: _Judged) -> dict[str, object]:
         "usage": None if judged.call is None else judged.call.usage.to_json(),
         **({} if judged.cost is None else {name: getattr(judged.cost, name) for name in _COST}),
         "meters": [reading.meter for reading in judged.readings],
+        **_charge(judged),
     }
+
+
+def _charge(judged: _Judged) -> Mapping[str, object]:
+    """Return what an event is charged by; nothing where it is not charged."""
+    charging = [meter.number for meter in judged.charging if meter.has_price or judged.cost is not None]
+    counted = {reading.meter: reading.quantity for reading in judged.readings}
+    if not charging:
+        return {}
+    return {"charged_meters": charging, "charged_quantities": [counted[number] for number in charging]}
 
 
 def _outcome(event: UsageEvent, judged: _Judged, recorded: usage.Recorded, *, is_first: bool) -> Outcome:

@@ -78,7 +78,7 @@ MESSAGES = Place(
             "signed_at since source started state status submitted_at takes_waiting_first unhandled until "
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at unassigned "
-            "capped everything looks most"
+            "again capped charged due_before everything is_full looks most"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -223,7 +223,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id number org_id command_id",
             CONTACT: "name created_by",
             FINANCIAL: "price currency",
-            TECHNICAL: "event_type aggregation property dimensions created_at closed_at",
+            TECHNICAL: "event_type aggregation property dimensions created_at charged_at closed_at",
         },
     ),
     "meter_days": Place(
@@ -240,6 +240,20 @@ TABLES: Mapping[str, Place] = {
         "what was counted once a day",
         WITH_THE_BOOKS,
         {IDENTIFIER: "meter org_id member", FREE_TEXT: "value", TECHNICAL: "dimension day"},
+    ),
+    "meter_months": Place(
+        "how much of what was counted is charged",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "meter org_id", FINANCIAL: "charged", TECHNICAL: "month"},
+    ),
+    "usage_charges": Place(
+        "what was charged for usage",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id event meters spend_id",
+            FINANCIAL: "quantities amount",
+            TECHNICAL: "occurred_at due_at waits_for charged_at",
+        },
     ),
     "usage_digests": Place(
         "that an event counts once, for good",

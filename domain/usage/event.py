@@ -53,6 +53,12 @@ class LateEvent(Invalid):
     code = "usage.too_late"
 
 
+class UnratedEvent(Invalid):
+    """A usage event is charged what it costs, and nothing says what that is."""
+
+    code = "usage.unrated"
+
+
 class OtherEvent(Conflict):
     """An event of this source and id was accepted before, and it said something else."""
 

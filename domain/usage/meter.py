@@ -43,6 +43,7 @@ class Meter:
         aggregation: how.
         property: where in `data` the value stands; None for `count`.
         dimensions: attributes of events, or places in `data`, that it is kept by.
+        is_charged: the organization is charged for what it counts, by its own price if it `has_price`.
     """
 
     number: int
@@ -51,6 +52,8 @@ class Meter:
     aggregation: Aggregation
     property: str | None
     dimensions: tuple[str, ...] = ()
+    is_charged: bool = False
+    has_price: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import asyncpg
 
 from commands.verify import verify
 from domain.metering.prices import make_price
-from repositories import meter, model_price, usage
+from repositories import meter, model_price, usage, usage_charge
 from runtime.database import Database
 from runtime.identity import new_id
 from tests.api.conftest import Caller, good
@@ -51,7 +51,7 @@ async def prove(urls: DatabaseUrls) -> None:
         report = await verify(connection)
     finally:
         await connection.close()
-    names = {rule.name for rule in (*usage.INVARIANTS, *meter.INVARIANTS)}
+    names = {rule.name for rule in (*usage.INVARIANTS, *meter.INVARIANTS, *usage_charge.INVARIANTS)}
     checks = [check for check in report.checks if check.name in names]
     assert len(checks) == len(names)
     for check in checks:

@@ -148,6 +148,7 @@ OBJECTS = {
     ("DELETE", "/api-keys/{key_id}"),
     ("GET", "/usage/meters/{meter_id}"),
     ("DELETE", "/usage/meters/{meter_id}"),
+    ("POST", "/usage/meters/{meter_id}/charge"),
     ("GET", "/usage/runs/{run_id}"),
     ("PUT", "/api-keys/{key_id}/attribution"),
     ("GET", "/agents/{agent_id}"),

@@ -18,7 +18,19 @@ import pytest
 from pydantic import BaseModel
 
 import contracts
-from contracts import auto_topup, catch_up, customer, holds, lots, payment, seal, spend_alerts, sweeps, usage
+from contracts import (
+    auto_topup,
+    catch_up,
+    customer,
+    holds,
+    lots,
+    payment,
+    seal,
+    spend_alerts,
+    sweeps,
+    usage,
+    usage_charges,
+)
 from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
@@ -178,6 +190,9 @@ def samples() -> dict[str, Message]:
         spend_alerts.RaisedSpendAlerts(count=2),
         usage.OpenMonths(now=e.T0),
         usage.OpenedMonths(count=1),
+        usage_charges.ChargeUsage(after="org_1", due_before=e.T0, at=e.T0, limit=200),
+        usage_charges.ChargedUsage(org_id="org_1", charged=1, waiting=2, is_full=True),
+        usage_charges.UsageCharging(due_before=e.T0, limit=200, after="org_1", again=True, charged=1, waiting=2),
         usage.PlanSync(now=e.T0, since=e.T0, back_seconds=60),
         usage.PlannedSync(page=sync_page, until=e.T0),
         usage.ReadSyncPage(page=sync_page, last=e.T0),

@@ -80,6 +80,7 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/runs/{run_id}")},
     "/usage/meters": {"post", "get"},
     "/usage/meters/{meter_id}": {"get", "delete"},
+    "/usage/meters/{meter_id}/charge": {"post"},
     "/projects": {"post", "get"},
     "/projects/{slug}/deploy": {"post", "delete"},
     "/projects/deployment/limits": {"get"},

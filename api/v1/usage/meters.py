@@ -20,6 +20,7 @@ from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.metering.amounts import format_pico, normal
 from domain.metering.charges import charge_to_json, parse_charge, rate_quantity
+from domain.usage.charge import check_chargeable
 from domain.usage.meter import ALL, Aggregation, check_meter
 from models.meter import MeterRow
 from repositories import audit
@@ -70,6 +71,7 @@ class MeterView(ResponseModel):
     price: dict[str, Any] | None
     currency: str | None
     created_at: datetime
+    charged_at: datetime | None = Field(description="Since when what it counts is charged; null: it is not.")
     closed_at: datetime | None
 
     @classmethod
@@ -195,6 +197,30 @@ async def get_meter_usage(
     )
 
 
+@router.post(
+    "/usage/meters/{meter_id}/charge",
+    response_model=MeterView,
+    responses=errors(NotFound, (Conflict, "meter.closed"), (Conflict, "meter.not_chargeable")),
+)
+async def charge_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
+    """Charge organizations for what a meter counts from now on: each event once, to their credits.
+
+    Each event is charged by the meter's price, otherwise what the event costs by itself. It cannot be taken back:
+    close the meter, and create another one.
+    """
+    async with deps.session_for(actor) as session:
+        row = await meters.get(session, meter_id)
+    permit(actor, Permission.OPERATE)
+    check_chargeable(Aggregation(row.aggregation), row.price)
+    async with deps.database.platform() as session:
+        if await meters.mark_charged(session, meter_id, datetime.now(UTC)):
+            await audit.record(session, actor, "meter.charge", meter_id, {}, row.org_id)
+        marked = await meters.get(session, meter_id)
+        if marked.charged_at is None:
+            raise Conflict("The meter is closed.", code="meter.closed")
+        return MeterView.of(marked)
+
+
 @router.delete("/usage/meters/{meter_id}", response_model=MeterView, responses=errors(NotFound, Forbidden))
 async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterView:
     """Close a meter: it counts nothing any more, and what it counted stays."""
@@ -208,9 +234,12 @@ async def close_meter(meter_id: str, deps: DepsDep, actor: ActorDep) -> MeterVie
 
 async def _close(deps: Deps, actor: Actor, meter_id: str) -> MeterView:
     async with deps.database.platform() as session:
-        if await meters.close(session, meter_id, datetime.now(UTC)):
+        if await meters.close(session, meter_id, datetime.now(UTC), may_be_charged=actor.is_platform):
             await audit.record(session, actor, "meter.close", meter_id, {}, actor.org_id)
-        return MeterView.of(await meters.get(session, meter_id))
+        row = await meters.get(session, meter_id)
+        if row.closed_at is None:
+            raise Forbidden("A meter that is charged is closed by operators.")
+        return MeterView.of(row)
 
 
 def _line(counted: Counted) -> MeterLine:

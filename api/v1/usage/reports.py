@@ -21,8 +21,8 @@ from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.usage.meter import ALL
 from domain.usage.run import cost_of
-from repositories import usage
-from repositories.usage import LogFilter, LogPage
+from repositories import usage, usage_charge
+from repositories.usage import LogFilter
 
 router = APIRouter(tags=["usage"])
 
@@ -117,10 +117,9 @@ async def list_usage_events(
     position = _position(cursor)
     if "text/csv" in request.headers.get("accept", ""):
         return await _export(deps, actor, wanted, position)
-    page = await _read(deps, actor, wanted, position, limit)
+    views, following = await _read(deps, actor, wanted, position, limit)
     shown = Page[UsageEventView](
-        data=[UsageEventView.of(row) for row in page.rows],
-        next_cursor=None if page.following is None else encode_cursor(_CURSOR, *page.following),
+        data=views, next_cursor=None if following is None else encode_cursor(_CURSOR, *following)
     )
     return Response(shown.model_dump_json(), media_type="application/json")
 
@@ -157,9 +156,12 @@ def _position(cursor: str | None) -> tuple[datetime, UUID] | None:
 
 async def _read(
     deps: Deps, actor: Actor, wanted: LogFilter, position: tuple[datetime, UUID] | None, limit: int
-) -> LogPage:
+) -> tuple[list[UsageEventView], tuple[datetime, UUID] | None]:
+    """Return a page of events, and the position that the next one begins after."""
     async with deps.session_for(actor) as session:
-        return await usage.log(session, wanted, after=position, limit=limit)
+        page = await usage.log(session, wanted, after=position, limit=limit)
+        charges = await usage_charge.of_events(session, wanted.org_id, [row.id for row in page.rows])
+    return [UsageEventView.of(row, charges.get(row.id)) for row in page.rows], page.following
 
 
 async def _export(deps: Deps, actor: Actor, wanted: LogFilter, position: tuple[datetime, UUID] | None) -> Response:
@@ -169,10 +171,10 @@ async def _export(deps: Deps, actor: Actor, wanted: LogFilter, position: tuple[d
     async def following() -> list[UsageEventView]:
         nonlocal last, ended
         while not ended:
-            page = await _read(deps, actor, wanted, last, EXPORT_PAGE)
-            last, ended = page.following, page.following is None
-            if page.rows:
-                return [UsageEventView.of(row) for row in page.rows]
+            views, last = await _read(deps, actor, wanted, last, EXPORT_PAGE)
+            ended = last is None
+            if views:
+                return views
         return []
 
     first = await following()

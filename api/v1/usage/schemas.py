@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,10 +12,12 @@ from api.fields import AgentId, Amount, Moment, RequestModel, ResponseModel, Sea
 from domain.ids import uuid_id
 from domain.metering.adapters import ModelCall
 from domain.metering.amounts import format_pico
+from domain.money import CREDIT, format_amount
 from domain.usage.call import Cost
 from domain.usage.run import Cost as RunTotal
 from domain.usage.run import RunCost
 from models.usage import UsageEventRow
+from models.usage_charge import UsageChargeRow
 from repositories.usage import Total
 from services.usage import Outcome, Status
 
@@ -164,6 +166,29 @@ def split_money(sums: Mapping[str, int]) -> list[str]:
     return [format_pico(sums[name]) for name in _PICO]
 
 
+class EventChargeView(ResponseModel):
+    """What became of the charge of one event."""
+
+    status: Literal["due", "waiting", "charged"]
+    waits_for: str | None = Field(
+        description="rate: the price of a credit in its currency. amount, event, books: an operator, who has an alert."
+    )
+    amount: str | None = Field(description="In credits.")
+    spend_id: str | None
+    charged_at: datetime | None
+
+    @classmethod
+    def of(cls, row: UsageChargeRow) -> "EventChargeView":
+        """Show a row."""
+        return cls(
+            status="charged" if row.spend_id is not None else "due" if row.waits_for is None else "waiting",
+            waits_for=row.waits_for,
+            amount=None if row.amount is None else format_amount(row.amount, CREDIT),
+            spend_id=None if row.spend_id is None else uuid_id("spd", row.spend_id),
+            charged_at=row.charged_at,
+        )
+
+
 class UsageEventView(ResponseModel):
     """One usage event, and what it cost by itself."""
 
@@ -191,17 +216,19 @@ class UsageEventView(ResponseModel):
     platform_share: str | None
     rated_by: str | None = Field(description="agent: by the price of its agent. model: by that of its model.")
     price_ref: str | None = Field(description="Which price it was.")
+    charge: EventChargeView | None = Field(description="Of an event that is charged to the credits; null for others.")
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, row: UsageEventRow) -> "UsageEventView":
-        """Show a row."""
-        plain = {name: getattr(row, name) for name in cls.model_fields if name not in {"id", *_SHARES}}
+    def of(cls, row: UsageEventRow, charge: UsageChargeRow | None) -> "UsageEventView":
+        """Show a row, with what became of its charge."""
+        plain = {name: getattr(row, name) for name in cls.model_fields if name not in {"id", "charge", *_SHARES}}
         money = {
             shown: None if pico is None else format_pico(int(pico))
             for shown, pico in zip(_SHARES, (row.cost_pico, row.creator_pico, row.platform_pico), strict=True)
         }
-        return cls(id=uuid_id("uev", row.id), **plain, **money)
+        shown = None if charge is None else EventChargeView.of(charge)
+        return cls(id=uuid_id("uev", row.id), charge=shown, **plain, **money)
 
 
 class RunCostView(ResponseModel):

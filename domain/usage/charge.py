@@ -1,0 +1,85 @@
+"""What an event is charged: by the prices of the meters that count it, otherwise what it costs by itself. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.credits import CreditPrice
+from domain.errors import Conflict, Invalid
+from domain.metering.amounts import to_credits, to_minor
+from domain.metering.charges import Charge, Volume, parse_charge, rate_step
+from domain.money import CREDIT, MAX_AMOUNT_MINOR
+from domain.usage.meter import Aggregation
+
+
+class Waits(StrEnum):
+    """Why an event is not charged yet."""
+
+    #: It costs something in a currency in which credits have no price.
+    RATE = "rate"
+    #: It costs more than one charge may be.
+    AMOUNT = "amount"
+    #: The event is not there, because its month was detached.
+    EVENT = "event"
+    #: The books refuse the charge.
+    BOOKS = "books"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What one charged meter counted of an event.
+
+    Attributes:
+        quantity: of the event.
+        before: what the month was charged for already.
+        charge: the meter's price; None where the event is charged what it costs by itself.
+        currency: of the price.
+    """
+
+    quantity: Decimal
+    before: Decimal
+    charge: Charge | None
+    currency: str | None
+
+
+def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | None) -> None:
+    """Refuse to charge for a meter whose events do not each add to a cost.
+
+    Raises:
+        Conflict: `meter.not_chargeable`.
+    """
+    if aggregation not in {Aggregation.SUM, Aggregation.COUNT}:
+        raise Conflict("Only a meter of sum or count can be charged.", code="meter.not_chargeable")
+    if price is not None and isinstance(parse_charge(price), Volume):
+        raise Conflict(
+            "A meter with volume prices cannot be charged event by event, because a further unit can lower the cost.",
+            code="meter.not_chargeable",
+        )
+
+
+def credits_of(parts: Sequence[Part], cost: tuple[int, str] | None, price: CreditPrice) -> int | Waits:
+    """Return what an event is charged in minor units of credits, rounded up once a currency; or why it has to wait.
+
+    Args:
+        parts: of the charged meters that counted it.
+        cost: of the event by itself, in pico of a currency; it counts once, however many meters charge by it.
+        price: of a credit.
+    """
+    pico = Counter[str]()
+    try:
+        for part in parts:
+            if part.charge is not None and part.currency is not None:
+                pico[part.currency] += rate_step(part.before, part.quantity, part.charge)
+    except Invalid:
+        return Waits.AMOUNT
+    if cost is not None and any(part.charge is None for part in parts):
+        pico[cost[1]] += cost[0]
+    if not set(pico) <= {CREDIT, price.currency}:
+        return Waits.RATE
+    minor = sum(
+        to_minor(amount, CREDIT) if currency == CREDIT else to_credits(amount, price)
+        for currency, amount in pico.items()
+    )
+    return minor if minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT

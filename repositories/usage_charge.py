@@ -1,0 +1,174 @@
+"""Charges of usage events: which are due, and what became of them. Writing needs the platform's role."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.usage.charge import Waits
+from ledger.invariants import Invariant
+from models.usage import UsageEventRow
+from models.usage_charge import MeterMonth, UsageChargeRow
+
+_SPENDER = ("agent_id", "department_id", "project_id", "run_id", "key_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """An event that is to be charged.
+
+    Attributes:
+        event: its id.
+        month: the first day of the month in UTC in which it happened.
+        meters: that charge for it, with what each counted.
+        action: what was done; None where the event is not there any more.
+        cost: by itself, in pico of a currency.
+        spender: whom it was for: arguments of `ledger.spending.Spender`.
+    """
+
+    event: UUID
+    month: date
+    meters: Mapping[int, Decimal]
+    action: str | None
+    model: str | None
+    cost: tuple[int, str] | None
+    spender: Mapping[str, str | None]
+
+
+async def next_organization(session: AsyncSession, after: str, due_before: datetime) -> str | None:
+    """Return the first organization after a place that has something to be charged."""
+    row = UsageChargeRow
+    query = select(row.org_id).where(row.spend_id.is_(None), row.org_id > after, row.due_at <= due_before)
+    return (await session.scalars(query.order_by(row.org_id).limit(1))).one_or_none()
+
+
+async def due(session: AsyncSession, org_id: str, due_before: datetime, limit: int) -> list[Due]:
+    """Return what is to be charged to an organization, what came in first before the rest."""
+    row, event = UsageChargeRow, UsageEventRow
+    same = and_(event.org_id == row.org_id, event.occurred_at == row.occurred_at, event.id == row.event)
+    query = (
+        select(row, event.action, event.model, event.cost_pico, event.currency, *(getattr(event, n) for n in _SPENDER))
+        .outerjoin(event, same)
+        .where(row.org_id == org_id, row.spend_id.is_(None), row.due_at <= due_before)
+        .order_by(row.due_at, row.event)
+        .limit(limit)
+    )
+    found = []
+    for charge, action, model, pico, currency, *spender in await session.execute(query):
+        found.append(
+            Due(
+                event=charge.event,
+                month=charge.occurred_at.astimezone(UTC).date().replace(day=1),
+                meters=dict(zip(charge.meters, charge.quantities, strict=True)),
+                action=action,
+                model=model,
+                cost=None if pico is None else (int(pico), currency),
+                spender=dict(zip(_SPENDER, spender, strict=True)),
+            )
+        )
+    return found
+
+
+async def charged_before(
+    session: AsyncSession, org_id: str, meters: Collection[int]
+) -> dict[tuple[int, date], Decimal]:
+    """Return how much of what each meter counted of a month was charged already."""
+    query = select(MeterMonth.meter, MeterMonth.month, MeterMonth.charged).where(
+        MeterMonth.org_id == org_id, MeterMonth.meter.in_(meters)
+    )
+    return {(meter, month): charged for meter, month, charged in await session.execute(query)}
+
+
+async def write_months(session: AsyncSession, org_id: str, charged: Mapping[tuple[int, date], Decimal]) -> None:
+    """Write how much of months is charged by now."""
+    if charged:
+        rows = [
+            {"meter": meter, "org_id": org_id, "month": month, "charged": quantity}
+            for (meter, month), quantity in sorted(charged.items())
+        ]
+        new = insert(MeterMonth).values(rows)
+        await session.execute(
+            new.on_conflict_do_update(
+                index_elements=["meter", "org_id", "month"], set_={"charged": new.excluded.charged}
+            )
+        )
+
+
+#: The key of the spend of an event; one that was forced has `:forced` behind it. No client has a key without a slash.
+KEY = "usage:{event}"
+_CHARGED = text("""
+UPDATE usage_charges c SET waits_for = NULL, spend_id = n.spend_id, amount = n.amount, charged_at = :at
+FROM unnest(CAST(:events AS uuid[]), CAST(:spends AS uuid[]), CAST(:amounts AS bigint[])) AS n (event, spend_id, amount)
+WHERE c.org_id = :org_id AND c.event = n.event
+""")
+
+
+async def write_charged(
+    session: AsyncSession, org_id: str, charged: Mapping[UUID, tuple[UUID, int]], at: datetime
+) -> None:
+    """Write the spend and the amount of events, which are charged by it."""
+    spends, amounts = zip(*charged.values(), strict=True) if charged else ((), ())
+    values = {"org_id": org_id, "events": list(charged), "spends": list(spends), "amounts": list(amounts), "at": at}
+    await session.execute(_CHARGED, values)
+
+
+async def postpone(session: AsyncSession, org_id: str, events: Sequence[UUID], waits: Waits, until: datetime) -> None:
+    """Write why events are not charged yet, and when it is tried again."""
+    await session.execute(_of(org_id, events).values(waits_for=waits.value, due_at=until))
+
+
+def _of(org_id: str, events: Sequence[UUID]) -> Any:
+    return update(UsageChargeRow).where(UsageChargeRow.org_id == org_id, UsageChargeRow.event.in_(events))
+
+
+async def of_events(session: AsyncSession, org_id: str, events: Collection[UUID]) -> dict[UUID, UsageChargeRow]:
+    """Return the charges of an organization's events, of those that are charged; for every session that sees them."""
+    row = UsageChargeRow
+    rows = await session.scalars(select(row).where(row.org_id == org_id, row.event.in_(events)))
+    return {row.event: row for row in rows}
+
+
+#: What `verify` proves about the charges of usage events.
+INVARIANTS = (
+    Invariant(
+        name="every charged usage event has its one spend",
+        table="public.usage_charges",
+        unit="charges",
+        violations="""
+        SELECT c.org_id || ' event ' || c.event || ': charged ' || c.amount || ' by ' || c.spend_id || ', which is ' ||
+            coalesce(s.idempotency_key || ' of ' || s.amount, 'not there')
+        FROM public.usage_charges c LEFT JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+        WHERE c.spend_id IS NOT NULL AND (s.amount = c.amount AND s.idempotency_key IN (
+            concat('use:', c.org_id, ':usage:', c.event), concat('use:', c.org_id, ':usage:', c.event, ':forced')
+        )) IS NOT TRUE
+        UNION ALL
+        SELECT c.org_id || ' event ' || c.event || ': charged, and part of the spend ' || e.spend_id
+        FROM public.usage_charges c
+        JOIN public.usage_events e ON e.org_id = c.org_id AND e.occurred_at = c.occurred_at AND e.id = c.event
+        WHERE e.spend_id IS NOT NULL
+        """,
+    ),
+    Invariant(
+        name="what was charged of a meter's month equals its charged events",
+        table="public.meter_months",
+        unit="months",
+        violations="""
+        SELECT org_id || ' meter ' || meter || ' ' || month || ': kept ' || coalesce(kept::text, 'nothing')
+            || ', charged ' || coalesce(added::text, 'nothing')
+        FROM (SELECT org_id, meter, month, charged AS kept FROM public.meter_months) kept
+        FULL JOIN (
+            SELECT c.org_id, part.meter, date_trunc('month', c.occurred_at AT TIME ZONE 'UTC')::date AS month,
+                sum(part.quantity) AS added
+            FROM public.usage_charges c, unnest(c.meters, c.quantities) AS part (meter, quantity)
+            WHERE c.spend_id IS NOT NULL GROUP BY 1, 2, 3
+        ) added USING (org_id, meter, month)
+        WHERE kept IS DISTINCT FROM added
+        """,
+    ),
+)

@@ -1,0 +1,205 @@
+"""Charges usage events to the credits of their organizations, each once, whatever dies in between.
+
+What an event is charged by was written with it, so whatever was accepted is found here, however late it commits. The
+spends and the note that the events are charged commit together, and the spends' keys are made of the events.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.credits import CreditPrice
+from domain.errors import DomainError, Unavailable, other_request
+from domain.ids import uuid_id
+from domain.metering.charges import parse_charge
+from domain.usage.charge import Part, Waits, credits_of
+from ledger.spending import NewSpend, Outcome, Spender, Spending
+from models.meter import MeterRow
+from repositories import alert, debt, meter
+from repositories import usage_charge as charges
+from repositories.usage_charge import Due
+from runtime.database import driver_connection
+
+#: When an event that could not be charged is tried again.
+AGAIN = timedelta(hours=1)
+#: Who the spends are by.
+PRINCIPAL = "usage-charges"
+_WHY = {
+    Waits.RATE: "cost something in a currency in which credits have no price",
+    Waits.AMOUNT: "cost more than one charge may be",
+    Waits.EVENT: "lie in a month that was detached",
+    Waits.BOOKS: "are refused by the books",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """How many events were charged, how many wait, and whether more may be due."""
+
+    charged: int
+    waiting: int
+    is_full: bool
+
+
+@dataclass(slots=True)
+class _Charging:
+    """What charges of one organization need, and what became of them so far.
+
+    Attributes:
+        months: how much of what each meter counted of a month is charged.
+        changed: those of the months that this changes.
+        spent: the spend and the amount of each event that was charged.
+        waiting: why the others are not.
+    """
+
+    connection: asyncpg.Connection
+    spending: Spending
+    at: datetime
+    price: CreditPrice
+    meters: Mapping[int, MeterRow]
+    months: dict[tuple[int, date], Decimal]
+    changed: set[tuple[int, date]] = field(default_factory=set)
+    spent: dict[UUID, tuple[UUID, int]] = field(default_factory=dict)
+    waiting: dict[UUID, Waits] = field(default_factory=dict)
+
+
+async def charge_due(
+    session: AsyncSession, org_id: str, *, due_before: datetime, at: datetime, price: CreditPrice, limit: int
+) -> Charged:
+    """Charge what is due of an organization; what a control or the balance refuses is forced, because it has happened.
+
+    Args:
+        session: of the platform.
+        org_id: whose credits pay.
+        due_before: what came in later is left to the next run.
+        at: the time of the charges, in whose windows they count.
+        price: of a credit.
+        limit: how many events; the organization's credits are locked meanwhile.
+    """
+    # Before the balance, as in all that may make a debt. Who waits here finds what the other one has charged.
+    await debt.lock(session, org_id)
+    due = await charges.due(session, org_id, due_before, limit)
+    numbers = {number for each in due for number in each.meters}
+    connection = await driver_connection(session)
+    work = _Charging(
+        connection=connection,
+        spending=Spending(connection, org_id),
+        at=at,
+        price=price,
+        meters=await meter.numbered(session, numbers),
+        months=await charges.charged_before(session, org_id, numbers),
+    )
+    await _charge(work, due)
+    await charges.write_charged(session, org_id, work.spent, at)
+    await charges.write_months(session, org_id, {place: work.months[place] for place in work.changed})
+    await _wait(session, org_id, work.waiting, at)
+    return Charged(len(work.spent), len(work.waiting), len(due) == limit)
+
+
+async def _charge(work: _Charging, group: Sequence[Due]) -> None:
+    """Charge events together; where the books refuse them outright, one half after the other.
+
+    A step of a tiered price depends on all steps before it, so what follows an event that waits is rated without it.
+    """
+    months = dict(work.months)
+    spends, waiting = _price(work, group, months)
+    try:
+        # The driver's own: SQLAlchemy sets a savepoint once a statement of its own follows.
+        async with work.connection.transaction():
+            spent = await _take(work, list(spends.values()))
+    except Unavailable:
+        raise
+    except DomainError:
+        if len(group) == 1:
+            work.waiting[group[0].event] = Waits.BOOKS
+            return
+        await _charge(work, group[: len(group) // 2])
+        await _charge(work, group[len(group) // 2 :])
+        return
+    work.waiting |= waiting
+    work.spent |= {
+        event: (spend_id, spend.amount_minor) for (event, spend), spend_id in zip(spends.items(), spent, strict=True)
+    }
+    work.changed |= {place for place, charged in months.items() if work.months.get(place) != charged}
+    work.months = months
+
+
+def _price(
+    work: _Charging, group: Sequence[Due], months: dict[tuple[int, date], Decimal]
+) -> tuple[dict[UUID, NewSpend], dict[UUID, Waits]]:
+    """Return the spends of events and why others wait, and add what is charged to the months."""
+    spends: dict[UUID, NewSpend] = {}
+    waiting: dict[UUID, Waits] = {}
+    for each in group:
+        amount = _amount(work, each, months)
+        if isinstance(amount, Waits):
+            waiting[each.event] = amount
+            continue
+        spends[each.event] = _spend(each, amount)
+        for number, quantity in each.meters.items():
+            place = (number, each.month)
+            months[place] = months.get(place, Decimal(0)) + quantity
+    return spends, waiting
+
+
+def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal]) -> int | Waits:
+    if due.action is None:
+        return Waits.EVENT
+    parts = []
+    for number, quantity in due.meters.items():
+        row = work.meters[number]
+        parts.append(
+            Part(
+                quantity=quantity,
+                before=months.get((number, due.month), Decimal(0)),
+                charge=None if row.price is None else parse_charge(row.price),
+                currency=row.currency,
+            )
+        )
+    return credits_of(parts, due.cost, work.price)
+
+
+def _spend(due: Due, amount_minor: int) -> NewSpend:
+    assert due.action is not None
+    return NewSpend(
+        key=charges.KEY.format(event=due.event),
+        action=due.action,
+        amount_minor=amount_minor,
+        spender=Spender(principal=PRINCIPAL, **due.spender),
+        metadata={"usage_event": uuid_id("uev", due.event), **({} if due.model is None else {"model": due.model})},
+    )
+
+
+async def _take(work: _Charging, spends: Sequence[NewSpend]) -> list[UUID]:
+    """Charge spends, and force those that are refused; return their ids."""
+    taken = []
+    for spend, answer in zip(spends, await work.spending.charge_many(spends, at=work.at), strict=True):
+        if answer.outcome is Outcome.CONFLICT:
+            raise other_request()
+        if answer.outcome is not Outcome.CHARGED:
+            answer = await work.spending.force(replace(spend, key=f"{spend.key}:forced"), at=work.at)
+        assert answer.spend_id is not None
+        taken.append(answer.spend_id)
+    return taken
+
+
+async def _wait(session: AsyncSession, org_id: str, waiting: Mapping[UUID, Waits], at: datetime) -> None:
+    for reason in sorted(set(waiting.values())):
+        events = [event for event, why in waiting.items() if why is reason]
+        await charges.postpone(session, org_id, events, reason, at + AGAIN)
+        await alert.raise_alert(
+            session,
+            kind="usage.not_charged",
+            subject=org_id,
+            org_id=org_id,
+            key=f"usage.not_charged:{org_id}:{reason}:{at:%Y-%m-%d}",
+            detail=(
+                f"Usage events of {org_id} {_WHY[reason]}, and wait to be charged. The first of them is "
+                f"{uuid_id('uev', events[0])}."
+            ),
+        )

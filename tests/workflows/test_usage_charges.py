@@ -1,0 +1,84 @@
+"""The schedule that charges usage events."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.usage_charges import UsageChargeActivities
+from domain import accounts
+from domain.access import Actor, Role
+from domain.credits import CreditPrice
+from domain.lots import LotSource, LotTerms
+from ledger.gateway import Ledger
+from models.meter import MeterRow
+from models.organization import Organization
+from repositories import meter
+from repositories.model_price import PriceBook
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services.rating import Rates
+from services.usage import Delivery, record
+from tests.api.metering import event, prove
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from workflows.usage_charges import UsageChargesWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def test_every_organization_is_charged_to_the_end(
+    fresh_database_urls: Any, timeskip_env: WorkflowEnvironment
+) -> None:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    price = {"model": "per_unit", "unit_price": "0.10"}
+    wallets = []
+    async with database.platform() as session:
+        asked = {"event_type": "task", "aggregation": "count", "dimensions": [], "price": price, "currency": "USD"}
+        made, _ = await meter.add(
+            session, MeterRow(id=new_id("mtr"), name="tasks", created_by="test", command_id="tasks", **asked)
+        )
+        await meter.mark_charged(session, made.id, at)
+    for count in (250, 1):
+        org_id = new_id("org")
+        wallets.append((accounts.org_credits(org_id), count))
+        delivery = Delivery(
+            actor=Actor(principal="test", role=Role.OPERATOR),
+            org_id=org_id,
+            at=at,
+            late=timedelta(days=1),
+            rates=Rates(prices=PriceBook(), commission_bps=0),
+        )
+        async with database.platform() as session:
+            session.add(Organization(id=org_id, name="Acme", tier="free", created_by="test", command_id=org_id))
+            await session.flush()
+            await record(session, delivery, [event(time=at.isoformat()) for _ in range(count)])
+            await Ledger(await driver_connection(session)).post(
+                key=f"grant:{org_id}",
+                kind="grant",
+                source=accounts.platform("promotions", "CREDIT"),
+                destination=wallets[-1][0],
+                amount_minor=300_000_000,
+                effective_at=at,
+                lots=LotTerms(source=LotSource.PROMOTION),
+            )
+    client = with_plugin(timeskip_env.client)
+    work = UsageChargeActivities(database, CreditPrice(price=Decimal("0.10"), currency="USD"))
+    async with Worker(client, task_queue=queue, workflows=[UsageChargesWorkflow], activities=[work.charge_usage]):
+        handle = await client.start_workflow(UsageChargesWorkflow.run, id=new_id("sweep"), task_queue=queue)
+        done = await handle.result()
+        await replay_and_keep(await handle.fetch_history(), "usage_charges")
+    assert (done.charged, done.waiting) == (251, 0)
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        for wallet, count in wallets:
+            assert (await ledger.balance(wallet)).posted_minor == 300_000_000 - count * 1_000_000
+        left = await session.scalars(text("SELECT count(*) FROM usage_charges WHERE spend_id IS NULL"))
+        assert left.one() == 0
+    await prove(fresh_database_urls)
+    await database.close()

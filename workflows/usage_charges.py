@@ -1,0 +1,37 @@
+"""UsageChargesWorkflow: charges usage events that their meters charge for, every minute."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.usage_charges import UsageChargeActivities
+    from contracts.queues import local_activity
+    from contracts.usage_charges import ChargedUsage, ChargeUsage, UsageCharging
+    from workflows.batch import through_pages
+
+#: How many events one transaction charges. It holds the organization's credits, so its other charges wait.
+BATCH = 200
+
+
+@workflow.defn(name="usage-charges")
+class UsageChargesWorkflow:
+    """Charges each event once to the credits of its organization, a page of each organization in turn.
+
+    Messages: none; a schedule starts it.
+    Ends when: what was due when it started is charged, or has to wait.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; what happened is charged, and what the credits do not cover is owed.
+    """
+
+    @workflow.run
+    async def run(self, start: UsageCharging | None = None) -> UsageCharging:
+        """Charge page by page."""
+        return await through_pages(start or UsageCharging(due_before=workflow.now(), limit=BATCH), self._page)
+
+    async def _page(self, progress: UsageCharging) -> ChargedUsage:
+        return await workflow.execute_local_activity_method(
+            UsageChargeActivities.charge_usage,
+            ChargeUsage(after=progress.after, due_before=progress.due_before, at=workflow.now(), limit=progress.limit),
+            **local_activity(f"charge usage after {progress.after or 'the beginning'}", timeout=timedelta(seconds=30)),
+        )
