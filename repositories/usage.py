@@ -37,7 +37,8 @@ _COLUMNS = (
     "currency text, cost_pico numeric, creator_pico numeric, platform_pico numeric, rated_by text, price_ref text, "
     "creator_org_id text, meters bigint[]"
 )
-_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
+#: The columns of an event that its sender and the rating fill, in the order of the table.
+NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
 _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
@@ -53,6 +54,13 @@ _SUMS = ", ".join(
 _KEYED = (
     "dimension, (occurred_at AT TIME ZONE 'UTC')::date AS day, coalesce(value, '') AS value, coalesce(currency, '')"
 )
+#: What days keep, added up from all events that there are.
+DAYS_OF_EVENTS = f"""
+    SELECT org_id, dimension, (occurred_at AT TIME ZONE 'UTC')::date, coalesce(value, ''), coalesce(currency, ''),
+        {_SUMS}
+    FROM public.usage_events CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
+    GROUP BY 1, 2, 3, 4, 5
+"""
 _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _COUNTED)
 
 # One statement, so that it takes effect as a whole. Rows that two requests may both write are written table by table,
@@ -69,7 +77,7 @@ _RECORD = f"""
     ), accepted AS MATERIALIZED (
         SELECT sent.*, uuidv7() AS id FROM sent JOIN fresh USING (digest)
     ), written AS (
-        INSERT INTO usage_events (org_id, id, {_NAMES}) SELECT $1, id, {_NAMES} FROM accepted
+        INSERT INTO usage_events (org_id, id, {NAMES}) SELECT $1, id, {NAMES} FROM accepted
     ), charged AS (
         INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, due_at)
         SELECT $1, id, occurred_at, charged_meters, charged_quantities, received_at FROM accepted
