@@ -8,11 +8,12 @@ found, and booked once. Whoever repeats the command finds nothing left to do.
 import argparse
 import asyncio
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.api.enums.v1 import TaskQueueType
@@ -172,39 +173,14 @@ async def have_payments_look(client: Client, database: Database) -> None:
         await _at_once(payments.begin(payment_id) for payment_id, _ in page)
 
 
-class _Escrows:
-    """How the runs of escrows are found and begun again."""
+class _Entities(ABC):
+    """How the runs of one kind of entity are found and begun again.
 
-    workflow = "escrow"
+    Attributes:
+        workflow: their type.
+    """
 
-    def __init__(self, client: Client, database: Database) -> None:
-        self._client = client
-        self._database = database
-
-    def id_of(self, workflow_id: str) -> str:
-        return escrow_id_of(workflow_id.partition("/")[2])
-
-    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
-        return await escrow.versions(session, ids)
-
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[EscrowRow]:
-        """Return a page of those that have not ended: each of them has a deadline."""
-        return await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
-
-    async def begin(self, escrow_id: str) -> None:
-        """Start the run of one that has not ended, also behind one that ended it for books that are lost."""
-        async with self._database.platform() as session:
-            row = await escrow.get(session, escrow_id)
-            if row is None or row.next_deadline_at is None:
-                return
-            resumed = resumed_escrow(row, PRINCIPAL)
-        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
-
-
-class _Payments:
-    """How the runs of payments are found and begun again."""
-
-    workflow = "payment"
+    workflow: ClassVar[str]
 
     def __init__(self, client: Client, database: Database) -> None:
         self._client = client
@@ -213,6 +189,44 @@ class _Payments:
     def id_of(self, workflow_id: str) -> str:
         return workflow_id.partition("/")[2]
 
+    @abstractmethod
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        """Return what the books know of them, by id: the number of the latest event."""
+
+    @abstractmethod
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[EscrowRow | PaymentRow]:
+        """Return a page of those that have not ended."""
+
+    @abstractmethod
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one that has not ended, also behind one that ended it for books that are lost."""
+
+
+class _Escrows(_Entities):
+    workflow = "escrow"
+
+    def id_of(self, workflow_id: str) -> str:
+        return escrow_id_of(super().id_of(workflow_id))
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await escrow.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[EscrowRow]:
+        """Return a page of those that have a deadline, which each one has until it ends."""
+        return await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
+
+    async def begin(self, entity_id: str) -> None:
+        async with self._database.platform() as session:
+            row = await escrow.get(session, entity_id)
+            if row is None or row.next_deadline_at is None:
+                return
+            resumed = resumed_escrow(row, PRINCIPAL)
+        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
+
+
+class _Payments(_Entities):
+    workflow = "payment"
+
     async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
         return await payment.versions(session, ids)
 
@@ -220,18 +234,18 @@ class _Payments:
         """Return a page of those that await something of their payer, their provider or what they are for."""
         return await payment.stranded(session, before=FAR, after=after, limit=PAGE)
 
-    async def begin(self, payment_id: str) -> None:
+    async def begin(self, entity_id: str) -> None:
         """Start the run of one and have it look at its provider."""
         async with self._database.platform() as session:
-            row = await payment.get(session, payment_id)
+            row = await payment.get(session, entity_id)
             if row is None:
                 return
             terms = payment.state_of(row).terms
-        news = payment_news(terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{payment_id}")
+        news = payment_news(terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
         await reach.signal(self._client, *news)
 
 
-async def _ahead(client: Client, database: Database, entities: _Escrows | _Payments) -> AsyncIterator[Finding]:
+async def _ahead(client: Client, database: Database, entities: _Entities) -> AsyncIterator[Finding]:
     """Find open runs that know more than the books, that the books do not know, or that do not answer."""
     async for runs in _listed(client, f'WorkflowType = "{entities.workflow}" AND ExecutionStatus = "Running"'):
         ids = [entities.id_of(run.id) for run in runs]
@@ -262,12 +276,12 @@ def _misfit(
     return Finding(run.id, wrong, "ended and begun again from the books", again)
 
 
-async def _again(client: Client, run: WorkflowExecution, entities: _Escrows | _Payments, entity_id: str) -> None:
+async def _again(client: Client, run: WorkflowExecution, entities: _Entities, entity_id: str) -> None:
     await reach.end(client, run.id, run.run_id, reason=REASON)
     await entities.begin(entity_id)
 
 
-async def _missing(client: Client, database: Database, entities: _Escrows | _Payments) -> AsyncIterator[Finding]:
+async def _missing(client: Client, database: Database, entities: _Entities) -> AsyncIterator[Finding]:
     """Find what awaits something and has no run."""
     async for page in _awaiting(database, entities):
         latest = await _at_once(reach.status(client, workflow_id) for _, workflow_id in page)
@@ -276,7 +290,7 @@ async def _missing(client: Client, database: Database, entities: _Escrows | _Pay
                 yield Finding(workflow_id, "it has no run", "begun from the books", partial(entities.begin, entity_id))
 
 
-async def _awaiting(database: Database, entities: _Escrows | _Payments) -> AsyncIterator[list[tuple[str, str]]]:
+async def _awaiting(database: Database, entities: _Entities) -> AsyncIterator[list[tuple[str, str]]]:
     """Read what awaits something by pages: ids, and ids of their runs."""
     last = ""
     while True:
