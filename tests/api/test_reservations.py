@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from runtime.database import Database
+from activities.holds import HoldActivities
+from contracts.holds import ExpireHolds
+from domain.ids import uuid_id
+from ledger.spending import NewSpend, Spending
+from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import balance, grant, limit, reserve
 
@@ -115,6 +119,73 @@ async def test_reservation_lasts_longer_and_never_beyond_thirty_days(spender: Te
 async def test_reservation_that_is_too_long_is_refused(spender: Tenant) -> None:
     body = {"amount": "1", "expires_in": "P31D"}
     refused(await spender.member.post("/credits/reserve", body, key=new_key()), 422, "request.invalid")
+
+
+@pytest.fixture
+async def expired(spender: Tenant, database: Database) -> str:
+    """A reservation of 10 credits that ended a minute ago, and that no sweep has ended yet."""
+    made = datetime.now(UTC) - timedelta(minutes=11)
+    async with database.platform() as session:
+        reserved = await Spending(await driver_connection(session), spender.org_id).authorize(
+            NewSpend(key=new_key(), action="research", amount_minor=10_000_000),
+            expires_at=made + timedelta(minutes=10),
+            at=made,
+        )
+    assert reserved.spend_id is not None
+    return uuid_id("hold", reserved.spend_id)
+
+
+async def sweep(database: Database) -> None:
+    await HoldActivities(database).expire_holds(ExpireHolds(now=datetime.now(UTC), limit=1000))
+
+
+async def test_expired_reservation_is_neither_captured_nor_extended(
+    spender: Tenant, expired: str, database: Database
+) -> None:
+    extend = f"/credits/reservations/{expired}/extend"
+    for _ in range(2):
+        refused(await capture(spender.member, expired), 409, "ledger.hold_expired")
+        refused(await capture(spender.member, expired, amount="1", final_capture=False), 409, "ledger.hold_expired")
+        refused(await change(spender.member, extend, {"expires_in": "PT1H"}), 409, "ledger.hold_expired")
+        # Once more after the sweep.
+        await sweep(database)
+    refused(await release(spender.member, expired), 409, "ledger.hold_expired")
+
+
+async def test_sweep_gives_back_what_an_expired_reservation_held(
+    spender: Tenant, expired: str, database: Database
+) -> None:
+    lasting = await reserve(spender.member, "5")
+    assert await balance(spender.member) == ("85.00", "15.00")
+    await sweep(database)
+    assert await balance(spender.member) == ("95.00", "5.00")
+    shown = good(await spender.auditor.get(f"/credits/reservations/{expired}"))
+    assert (shown["status"], shown["captured"], shown["released"], shown["held"]) == (
+        *("expired", "0.00"),
+        *("10.00", "0.00"),
+    )
+    assert good(await spender.auditor.get(f"/credits/reservations/{lasting['id']}"))["status"] == "reserved"
+
+
+async def test_expired_reservation_is_released_before_the_sweep_and_only_once(
+    spender: Tenant, expired: str, database: Database
+) -> None:
+    assert good(await release(spender.member, expired))["released"] == "10.00"
+    await sweep(database)
+    assert await balance(spender.member) == ("100.00", "0.00")
+    refused(await capture(spender.member, expired), 409, "ledger.hold_ended")
+
+
+async def test_pitfall_06_what_was_captured_of_a_reservation_stays_used_when_the_rest_expires(
+    spender: Tenant, database: Database
+) -> None:
+    made = await reserve(spender.member, "10", expires_in="PT10M")
+    good(await capture(spender.member, made["id"], amount="4", final_capture=False))
+    later = datetime.fromisoformat(made["expires_at"])
+    await HoldActivities(database).expire_holds(ExpireHolds(now=later, limit=1000))
+    shown = good(await spender.auditor.get(f"/credits/reservations/{made['id']}"))
+    assert (shown["status"], shown["captured"], shown["released"]) == ("captured", "4.00", "6.00")
+    assert await balance(spender.member) == ("96.00", "0.00")
 
 
 async def test_limit_counts_what_is_held_and_gives_back_what_is_released(spender: Tenant, database: Database) -> None:

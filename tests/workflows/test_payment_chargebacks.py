@@ -1,11 +1,16 @@
 """Chargebacks through a payment's run: what a bank takes is owed, and what it gives back is there again."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
 from domain.payment.snapshot import DisputeStatus
 from domain.payment.state import PaymentStatus
+from ledger.spending import NewSpend, Spending
+from runtime.database import driver_connection
 from tests.workflows.conftest import Stage
-from tests.workflows.payment_driver import paid, refused
+from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
@@ -27,6 +32,54 @@ async def test_pitfall_29_a_chargeback_for_spent_credits_becomes_a_debt_that_the
     later = await paid(stage, org_id=made.terms.org_id)
     assert await made.alerts(open_only=True) == ["payment.dispute_lost"]
     assert await later.money() == {"wallet": 40_000_000, "own": 0, "debt": 0}
+
+
+async def reserved(made: PaymentDriver, amount_minor: int) -> UUID:
+    """Set credits of the payment's organization aside."""
+    at = datetime.now(UTC)
+    new = NewSpend(key="work", action="research", amount_minor=amount_minor)
+    async with made.stage.database.platform() as session:
+        spending = Spending(await driver_connection(session), made.terms.org_id)
+        answer = await spending.authorize(new, expires_at=at + timedelta(days=20), at=at)
+    assert answer.spend_id is not None
+    return answer.spend_id
+
+
+async def lots(made: PaymentDriver) -> list[tuple[str, int, int]]:
+    """The payment, what is left and what is held of each lot that the organization can spend."""
+    async with made.stage.database.platform() as session:
+        rows = await (await driver_connection(session)).fetch(
+            "SELECT payment_id, remaining, held FROM ledger.lots WHERE org_id = $1 AND is_open AND lapses",
+            made.terms.org_id,
+        )
+    return [tuple(row) for row in rows]
+
+
+async def test_what_a_reservation_has_pinned_of_a_purchase_stays_pinned_in_a_chargeback_and_is_owed(stage: Stage):
+    made = await paid(stage)
+    spend_id = await reserved(made, 70_000_000)
+    made.there.dispute()
+    await made.told()
+    assert await made.money() == {"wallet": 70_000_000, "own": 100_000_000, "debt": -70_000_000}
+    assert await lots(made) == [(made.terms.payment_id, 70_000_000, 70_000_000)]
+    async with stage.database.platform() as session:
+        spending = Spending(await driver_connection(session), made.terms.org_id)
+        used = await spending.settle(key="done", spend_id=spend_id, amount_minor=50_000_000, at=datetime.now(UTC))
+    assert (used.captured_minor, used.available_minor) == (50_000_000, 20_000_000)
+    assert await made.money() == {"wallet": 20_000_000, "own": 100_000_000, "debt": -70_000_000}
+    assert "payment.debt" in await made.alerts(open_only=True)
+
+
+async def test_purchase_that_a_reservation_has_pinned_is_refunded_once_it_is_released(stage: Stage):
+    made = await paid(stage)
+    spend_id = await reserved(made, 70_000_000)
+    assert await refused(made.send("refund")) == "ledger.insufficient_funds"
+    assert await lots(made) == [(made.terms.payment_id, 100_000_000, 70_000_000)]
+    async with stage.database.platform() as session:
+        spending = Spending(await driver_connection(session), made.terms.org_id)
+        await spending.release(key="given up", spend_id=spend_id, at=datetime.now(UTC))
+    assert (await made.send("refund")).status == "refunded"
+    assert await made.money() == {"wallet": 0, "own": 0, "debt": 0}
 
 
 async def test_a_dispute_that_is_won_gives_everything_back(stage: Stage):

@@ -1,0 +1,83 @@
+"""What a payment's postings say of lots: what was paid stays with the credits, whichever way they go."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from domain import accounts
+from domain.accounts import Account
+from domain.ids import transfer_id
+from domain.lots import LotSource, LotTerms
+from domain.payment import booking
+from domain.payment.snapshot import BalanceTransactionKind
+from domain.payment.state import Booked, Payment, PaymentStatus
+from domain.payment.terms import Purpose, PurposeKind
+from tests.support.payments import EPOCH, TERMS
+
+WALLET, OWN = booking.wallet(TERMS), booking.entitlement_account(TERMS)
+ISSUANCE, DEBT = booking.issuance(TERMS), booking.debt(TERMS)
+CLEARING = accounts.provider_clearing("credits", "CREDIT")
+
+
+def booked(key: str, paid_minor: int) -> Booked:
+    return Booked(
+        key=key,
+        kind=BalanceTransactionKind.CHARGE,
+        amount_minor=paid_minor,
+        paid_minor=paid_minor,
+        fee_minor=0,
+        currency="USD",
+        occurred_at=EPOCH,
+    )
+
+
+PAYMENT = Payment(
+    terms=TERMS,
+    status=PaymentStatus.SUCCEEDED,
+    version=3,
+    created_at=EPOCH,
+    updated_at=EPOCH,
+    booked=(booked("charge", 995), booked("refund", -400)),
+)
+PAID_WITH = UUID(int=7)
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "destination", "expected"),
+    [
+        (
+            *("charge", ISSUANCE, OWN),
+            LotTerms(source=LotSource.PURCHASE, paid_minor=995, paid_asset="USD", payment_id=TERMS.payment_id),
+        ),
+        # What is issued for no money that came in was paid with nothing.
+        *(
+            (other, ISSUANCE, OWN, LotTerms(source=LotSource.PURCHASE, payment_id=TERMS.payment_id))
+            for other in (None, "refund", "unknown")
+        ),
+        (None, DEBT, WALLET, LotTerms(source=LotSource.DEBT, payment_id=TERMS.payment_id)),
+        (
+            *(transfer_id(PAID_WITH), CLEARING, OWN),
+            LotTerms(returns=PAID_WITH, source=LotSource.REFUND, payment_id=TERMS.payment_id),
+        ),
+        *(
+            (other, CLEARING, OWN, LotTerms(source=LotSource.REFUND, payment_id=TERMS.payment_id))
+            for other in (None, "charge")
+        ),
+        (None, OWN, ISSUANCE, LotTerms(is_reversal=True)),
+        (None, OWN, DEBT, LotTerms()),
+        (None, WALLET, OWN, LotTerms(first=TERMS.payment_id)),
+        (None, OWN, WALLET, None),
+        (None, CLEARING, DEBT, None),
+    ],
+)
+def test_posting_says_what_becomes_of_lots(
+    key: str | None, source: Account, destination: Account, expected: LotTerms | None
+) -> None:
+    assert booking.lots(PAYMENT, key, source, destination) == expected
+
+
+def test_slots_have_no_lots() -> None:
+    slots = Purpose(kind=PurposeKind.SLOT, goods_asset="SLOT", goods_minor=1)
+    payment = replace(PAYMENT, terms=replace(TERMS, purpose=slots))
+    assert booking.lots(payment, "charge", booking.issuance(payment.terms), WALLET) is None
