@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from domain.reputation.evidence import RATE_E4, Evidence
-from domain.reputation.score import stars
+from domain.reputation.score import HALF_E6, RANK_E2, lower_e6, stars
 
 _WHOLE_E4 = 10_000
 
@@ -38,8 +38,13 @@ def client_increment(fact: ClientFact, weight_e6: int) -> tuple[int, int]:
 
 
 def trust_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:
-    """Return the trust in a client as a share: the stars of its row, one half for a newcomer.
-
-    It is the standing with which an organization's word about agents counts.
-    """
+    """Return the trust in a client to show, as a share: the stars of its row, one half for a newcomer."""
     return stars(evidence, rate_e4).mean_e6
+
+
+def standing_e6(evidence: Evidence, rate_e4: int = RATE_E4) -> int:
+    """Return with what share a client's word counts: its trust less one standard deviation.
+
+    About a fifth for a newcomer, so that many new names together say little. Like a rank, it does not rise in silence.
+    """
+    return lower_e6(evidence.now(rate_e4).good_e6, evidence.held_e6, HALF_E6, RANK_E2)

@@ -7,7 +7,7 @@ from domain.reputation.evidence import ONE_E6, RATE_E4, faded
 
 #: The most that one fact counts for, however much was at stake: two units.
 MOST_E6 = 2 * ONE_E6
-#: The most that one counterparty counts for in one dimension: three units.
+#: The most that one counterparty of full standing counts for in one dimension: three units.
 COUNTERPARTY_E6 = 3 * ONE_E6
 
 
@@ -51,21 +51,28 @@ def weight_e6(value_minor: int, commission_minor: int, rater_e6: int, stakes: St
     return min(staked, paid) * rater_e6 // ONE_E6
 
 
-def saturated(given: Given, good_e6: int, bad_e6: int, day: date, rate_e4: int = RATE_E4) -> tuple[int, int, Given]:
+def saturated(
+    given: Given, good_e6: int, bad_e6: int, day: date, rater_e6: int, rate_e4: int = RATE_E4
+) -> tuple[int, int, Given]:
     """Return how much of one counterparty's evidence counts, and what it has given then.
 
-    Each unit counts by the part of `COUNTERPARTY_E6` that is left, so that its sum never passes that, however many
-    there are.
+    Each unit counts by the part that is left of `COUNTERPARTY_E6` times the counterparty's standing, so that the sum
+    never passes that, however many there are. Good and bad evidence are bounded each for itself.
 
     Args:
         given: what the counterparty has given before.
-        good_e6: good evidence, at most `MOST_E6`.
-        bad_e6: bad evidence, at most `MOST_E6`.
+        good_e6: good evidence, with that standing in its weight (`weight_e6`).
+        bad_e6: bad evidence, with that standing in its weight.
         day: when it came in; evidence from before `given.since` counts as of that date.
+        rater_e6: the counterparty's standing, as a share.
         rate_e4: what a night leaves.
     """
-    nights = max(0, (day - given.since).days)
-    before = faded(given.good_e6, nights, rate_e4)
-    good = good_e6 * (COUNTERPARTY_E6 - before) // COUNTERPARTY_E6
-    bad = bad_e6 * (COUNTERPARTY_E6 - given.bad_e6) // COUNTERPARTY_E6
+    most = COUNTERPARTY_E6 * rater_e6 // ONE_E6
+    before = faded(given.good_e6, max(0, (day - given.since).days), rate_e4)
+    good = _left(good_e6, before, most)
+    bad = _left(bad_e6, given.bad_e6, most)
     return good, bad, Given(before + good, given.bad_e6 + bad, max(day, given.since))
+
+
+def _left(amount_e6: int, before_e6: int, most_e6: int) -> int:
+    return amount_e6 * (most_e6 - before_e6) // most_e6 if before_e6 < most_e6 else 0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.reputation import score
-from domain.reputation.clients import ClientFact, client_increment, trust_e6
+from domain.reputation.clients import ClientFact, client_increment, standing_e6, trust_e6
 from domain.reputation.evidence import MAX_E6, ONE_E6, Beta, Dimension, Evidence, add, catch_up, faded, start
 from domain.reputation.moves import Move, Trend, is_sudden, moved_most, percentile, success_rate_e2, trend
 from domain.reputation.prior import lesson_e6, opened, prior_e6
@@ -155,17 +155,33 @@ def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
     )
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), AMOUNTS, AMOUNTS), max_size=60), EVENTS)
-def test_one_counterparty_counts_for_three_units_at_most(ratings, others):
+@given(st.lists(st.tuples(st.integers(0, 9), AMOUNTS, st.booleans()), max_size=60), SHARES)
+def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater):
     given_by = Given(0, 0, DAY)
     row = told([])
-    for nights, good, bad in ratings:
+    most = COUNTERPARTY_E6 * rater // ONE_E6
+    for nights, amount, is_good in ratings:
         day = row.through + timedelta(days=nights)
-        good, bad, given_by = saturated(given_by, good, bad, day)
+        weight = amount * rater // ONE_E6
+        good, bad, given_by = saturated(given_by, weight * is_good, weight * (not is_good), day, rater)
+        assert (good > 0 or bad > 0) <= (weight > 0)
         row = add(row, good, bad, day=day, prior_e6=ONE_E6 // 2)
-        assert row.now().good_e6 <= COUNTERPARTY_E6
-        assert row.held_e6 <= COUNTERPARTY_E6
-    assert given_by.bad_e6 <= COUNTERPARTY_E6
+        assert row.now().good_e6 <= most
+        assert row.held_e6 <= most
+
+
+def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
+    first, _, given_by = saturated(Given(0, 0, DAY), ONE_E6, 0, DAY, ONE_E6)
+    second, _, given_by = saturated(given_by, ONE_E6, 0, DAY, ONE_E6)
+    assert (first, second) == (ONE_E6, 666_666)
+    later, bad, _ = saturated(given_by, ONE_E6, ONE_E6, after(400), ONE_E6)
+    assert (later, bad) == (ONE_E6, ONE_E6)
+    assert saturated(given_by, ONE_E6, ONE_E6, DAY, 0)[:2] == (0, 0)
+
+
+def test_newcomer_counts_for_a_fifth_as_a_client():
+    newcomer = start(DAY, ONE_E6 // 2)
+    assert (trust_e6(newcomer), standing_e6(newcomer)) == (500_000, 211_324)
 
 
 @given(st.integers(0, 10**12), st.integers(0, 10**10), SHARES)
