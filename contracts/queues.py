@@ -36,6 +36,10 @@ REGULAR_RETRY = RetryPolicy(
     maximum_attempts=0,
 )
 
+#: What a quick look at a provider may take. Meanwhile it holds its workflow task and a place among the local
+#: activities, which the books need too.
+QUICK_TIMEOUT = timedelta(seconds=2)
+
 #: Pauses above this leave the workflow task and wait on a timer, so that a database outage does not hold the task.
 LOCAL_RETRY_THRESHOLD = timedelta(seconds=2)
 
@@ -51,6 +55,19 @@ def local_activity(summary: str, *, timeout: timedelta = timedelta(seconds=10)) 
         start_to_close_timeout=timeout,
         retry_policy=LOCAL_RETRY,
         local_retry_threshold=LOCAL_RETRY_THRESHOLD,
+        summary=cut_summary(summary),
+    )
+
+
+def quick_activity(summary: str) -> LocalActivityConfig:
+    """Return the options of a local activity that reads at a provider: tried once, for two seconds.
+
+    Args:
+        summary: what an operator reads beside the step; cut at `MAX_SUMMARY_BYTES`.
+    """
+    return LocalActivityConfig(
+        start_to_close_timeout=QUICK_TIMEOUT,
+        retry_policy=RetryPolicy(maximum_attempts=1),
         summary=cut_summary(summary),
     )
 

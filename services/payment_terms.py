@@ -94,6 +94,7 @@ class TermsMaker:
             fulfils_net=True,
             named_operators=True,
             takes_waiting_first=True,
+            looks_at_once=True,
         )
 
     async def _rate(self, asset: str, currency: str) -> Rate:

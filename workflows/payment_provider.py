@@ -94,7 +94,9 @@ class PaymentAtProvider(PaymentRecord):
         method, step, summary = self._way_to_refresh()
         # Whoever gave the command that is looked up repeats it, and waits for the lock meanwhile.
         soon = GIVES_UP_AFTER if self._state.unknown else LOOK_GIVES_UP_AFTER
-        answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon)
+        # A provider that has just sent a webhook is there; a poll may be what finds out that it is away.
+        at_once = self._state.terms.looks_at_once and bool(handled) and method is ProviderActivities.retrieve
+        answer = await errand.ask(method, self._ask(step), summary, give_up_after=soon, at_once=at_once)
         if answer is not None and answer.missing:
             await self._record([], handled=handled)
             return

@@ -63,6 +63,7 @@ class PaymentTerms:
         fulfils_net: its escrow or invoice takes only what refunds and disputes have left; False for payments of before.
         takes_waiting_first: what a provider takes back before the escrow has its money is taken from that money, and
             only the rest from what the organization has beside it; False for payments of before.
+        looks_at_once: a webhook's news is looked at within its workflow task; False for payments of before.
     """
 
     payment_id: str
@@ -88,6 +89,7 @@ class PaymentTerms:
     fulfils_net: bool = False
     named_operators: bool = False
     takes_waiting_first: bool = False
+    looks_at_once: bool = False
 
     @property
     def issues_entitlement(self) -> bool:

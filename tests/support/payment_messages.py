@@ -92,6 +92,7 @@ def full_terms() -> PaymentTerms:
         open_seconds=86_400,
         named_operators=True,
         takes_waiting_first=True,
+        looks_at_once=True,
     )
 
 

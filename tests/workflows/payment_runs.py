@@ -312,6 +312,21 @@ async def payment_captured_while_its_provider_was_away(stage: Stage) -> PaymentD
     return made
 
 
+async def payment_looked_at_within_its_task(stage: Stage) -> PaymentDriver:
+    """Older code asked the provider by a regular activity whatever it was that it had heard."""
+    return await payment_paid(stage)
+
+
+async def payment_paid_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
+    """What the quick look does not get, a regular activity asks for until it is there."""
+    made = await till(stage, **SHORT)
+    await made.create()
+    made.there.pay()
+    stage.fake.breaks += ["unavailable"] * 2
+    await made.told()
+    return made
+
+
 async def payment_cancelled_while_its_provider_was_away(stage: Stage) -> PaymentDriver:
     made = await till(stage, **SHORT)
     await made.create()
@@ -399,6 +414,8 @@ RUNS: dict[str, Callable[[Stage], Awaitable[PaymentDriver]]] = {
         payment_of_an_escrow_disputed_and_lost_before_it_was_funded,
         payment_captured_while_its_provider_was_away,
         payment_cancelled_while_its_provider_was_away,
+        payment_looked_at_within_its_task,
+        payment_paid_while_its_provider_was_away,
         payment_whose_time_ends_behind_an_unknown_refund,
         payment_of_an_invoice_given_back,
         payment_of_an_invoice_that_was_withdrawn,

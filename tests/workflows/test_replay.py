@@ -232,3 +232,12 @@ async def test_a_fresh_history_replays(real_time, name):
     made = await SCENARIOS[name](real_time)
     await made.end()
     await replay_and_keep(await made.handle.fetch_history(), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "looks"), [("payment_looked_at_within_its_task", 0), ("payment_paid_while_its_provider_was_away", 1)]
+)
+def test_a_look_leaves_its_workflow_task_only_when_the_provider_is_away(name, looks):
+    events = json.loads((FOLDER / f"{name}.json").read_text())["events"]
+    scheduled = [event.get("activityTaskScheduledEventAttributes") for event in events]
+    assert [each["activityType"]["name"] for each in scheduled if each].count("retrieve_payment") == looks
