@@ -29,6 +29,10 @@ def _verify(parser: Parser) -> None:
     _database_url(parser, "BURSAR_PLATFORM_DATABASE_URL")
 
 
+def _recognise_revenue(parser: Parser) -> None:
+    _database_url(parser, "BURSAR_PLATFORM_DATABASE_URL")
+
+
 def _reconcile(parser: Parser) -> None:
     parser.add_argument("--provider", metavar="NAME", help="one provider only; default: all that are set up")
     parser.add_argument("--from", dest="since", metavar="TIME", help="default: the day before yesterday, 00:00 UTC")
@@ -100,6 +104,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
     "the books": (
         Command("verify", "prove that the books balance", _verify),
         Command("reconcile", "compare the books with the providers' statements", _reconcile),
+        Command("recognise-revenue", "book revenue from the credits that were used", _recognise_revenue),
         Command("stripes", "change how many stripes of each hot account are in use", _stripes),
     ),
     "a deployment": (

@@ -29,6 +29,7 @@ from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
@@ -57,6 +58,7 @@ from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
 from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
@@ -86,6 +88,13 @@ SCHEDULES = [
         workflow="lot-expiry",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
         summary="Books the expiry of credits that are due",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="revenue-recognition",
+        workflow="revenue-recognition",
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
+        summary="Books revenue from the credits that were used, expired or earned",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
@@ -171,6 +180,7 @@ WORKFLOWS = [
     PaymentWorkflow,
     ProviderEventWorkflow,
     ReconciliationWorkflow,
+    RevenueRecognitionWorkflow,
     SpendAlertsWorkflow,
     UsageChargesWorkflow,
     UsageMonthsWorkflow,
@@ -217,6 +227,7 @@ def make_worker(
             escrow.find_overdue,
             holds.expire_holds,
             lots.expire_lots,
+            RevenueActivities(database).recognise_revenue,
             books.record,
             books.load,
             books.find_stranded,

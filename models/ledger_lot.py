@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, text
+from sqlalchemy import CheckConstraint, Identity, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
@@ -88,6 +88,49 @@ class LedgerLotUse(Base):
     cost_returned: Mapped[int] = mapped_column(server_default=text("0"))
     passed: Mapped[int] = mapped_column(server_default=text("0"))
     cost_passed: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class LedgerLotReturn(Base):
+    """How much of what a leg of a transfer had taken of a lot came back with another transfer. Immutable.
+
+    Attributes:
+        used_by: the transfer that had taken it, with its `leg`.
+        account_id: where it came to: the lot's own account, or another one, on which it opened a lot.
+        cost: the part of the lot's cost that came back with it.
+    """
+
+    __tablename__ = "lot_returns"
+    __table_args__ = (CheckConstraint("amount > 0 AND cost >= 0", name="amount"), {"schema": SCHEMA})
+
+    transfer_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    used_by: Mapped[uuid.UUID]
+    leg: Mapped[int]
+    lot_id: Mapped[uuid.UUID]
+    account_id: Mapped[int]
+    amount: Mapped[int]
+    cost: Mapped[int]
+
+
+class RevenuePlace(Base):
+    """Up to which transfer the costs of lots are booked; one row, which the batch locks and moves on.
+
+    Attributes:
+        begun: part of the keys of what it books.
+        booked: what was used by transfers up to this one is booked.
+        settled: up to here no transfer can come any more.
+        mark: becomes `settled` when every transaction below the number `mark_in` has ended.
+    """
+
+    __tablename__ = "revenue_place"
+    __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    begun: Mapped[uuid.UUID] = mapped_column(server_default=text("uuidv7()"))
+    booked: Mapped[uuid.UUID]
+    settled: Mapped[uuid.UUID]
+    mark: Mapped[uuid.UUID]
+    mark_in: Mapped[int]
 
 
 class LedgerHoldLot(Base):

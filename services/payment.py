@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,7 +9,6 @@ from contracts.payment import PaymentEvent
 from domain.accounts import Account
 from domain.payment import booking
 from domain.payment.state import PaymentPosting, PaymentPostingKind
-from domain.payment.terms import PaymentTerms
 from ledger.gateway import Ledger, Posting
 from repositories import debt
 from repositories.earnings import recoverable
@@ -67,7 +65,6 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
     Raises:
         DomainError: what has a share takes no money any more.
     """
-    terms = event.payment.terms
     movements: list[booking.Transfer] = []
     owes = 0
     share = await _books(event).share(session, event)
@@ -78,7 +75,7 @@ async def resolve(session: AsyncSession, ledger: Ledger, event: PaymentEvent, ea
             movements += paid
             if not move.amount_minor:
                 continue
-        rest, owing = await _moved(ledger, terms, move, earnings, event.at)
+        rest, owing = await _moved(ledger, event, move, earnings)
         movements += rest
         owes += owing
     postings = [
@@ -99,7 +96,8 @@ def _accounts(event: PaymentEvent, move: PaymentPosting) -> list[Account]:
     if move.kind in _BY_BALANCE:
         touched = [booking.wallet(terms), booking.entitlement_account(terms)]
     else:
-        touched = [account for source, destination, _ in booking.legs(terms, move) for account in (source, destination)]
+        legs = booking.legs(terms, move, issues=_issues(event))
+        touched = [account for source, destination, _ in legs for account in (source, destination)]
     return [*touched, *_books(event).shared_accounts(terms, move)]
 
 
@@ -107,17 +105,22 @@ def _books(event: PaymentEvent) -> PurposeBooks:
     return BOOKS[event.payment.terms.purpose.kind]
 
 
+def _issues(event: PaymentEvent) -> bool:
+    return any(move.kind is PaymentPostingKind.ISSUE for move in event.moves)
+
+
 async def _moved(
-    ledger: Ledger, terms: PaymentTerms, move: PaymentPosting, earnings: Sequence[Account], at: datetime
+    ledger: Ledger, event: PaymentEvent, move: PaymentPosting, earnings: Sequence[Account]
 ) -> tuple[list[booking.Transfer], int]:
     """Return the movements of a move, and what the organization comes to owe by it."""
+    terms = event.payment.terms
     match move.kind:
         case PaymentPostingKind.CLAW_BACK:
-            there, *earned = await ledger.available([booking.wallet(terms), *earnings], at)
+            there, *earned = await ledger.available([booking.wallet(terms), *earnings], event.at)
             taken = booking.clawed_back(terms, move.amount_minor, there, list(zip(earnings, earned, strict=True)))
             return taken, sum(amount for source, _, amount in taken if source == booking.debt(terms))
         case PaymentPostingKind.RELEASE:
             owed = await owed_minor(ledger, terms.org_id, terms.purpose.goods_asset)
             return booking.released(terms, move.amount_minor, owed), 0
         case _:
-            return booking.legs(terms, move), 0
+            return booking.legs(terms, move, issues=_issues(event)), 0

@@ -40,9 +40,12 @@ def receivable(terms: PaymentTerms) -> Account:
     return accounts.org_receivable(terms.org_id, terms.purpose.goods_asset)
 
 
-def proceeds(terms: PaymentTerms) -> Account:
-    """Return whose money it is after it came in."""
-    return rules_of(terms).accounts(terms).revenue if terms.issues_entitlement else entitlement_account(terms)
+def proceeds(terms: PaymentTerms, *, issued: bool) -> Account:
+    """Return whose money it is after it came in; `issued` says that something was issued for it."""
+    if not terms.issues_entitlement:
+        return entitlement_account(terms)
+    owned = rules_of(terms).accounts(terms)
+    return owned.revenue if issued else owned.refunds
 
 
 def issuance(terms: PaymentTerms) -> Account:
@@ -50,15 +53,22 @@ def issuance(terms: PaymentTerms) -> Account:
     return rules_of(terms).accounts(terms).issuance
 
 
-def legs(terms: PaymentTerms, move: PaymentPosting) -> list[Transfer]:
-    """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances."""
+def legs(terms: PaymentTerms, move: PaymentPosting, *, issues: bool = False) -> list[Transfer]:
+    """Return the transfers of one posting; see `clawed_back` and `released` for those that depend on balances.
+
+    Args:
+        terms: of the payment.
+        move: the posting.
+        issues: something is issued with the same event. Then money that comes in is paid for it, and is earned as it is
+            used; other money, and what goes back, adds to what was earned or takes from it.
+    """
     amount, own = move.amount_minor, entitlement_account(terms)
     clearing = accounts.provider_clearing(terms.provider, move.asset)
     match move.kind:
         case PaymentPostingKind.RECEIVE:
-            return _exchanged(clearing, proceeds(terms), move)
+            return _exchanged(clearing, proceeds(terms, issued=issues), move)
         case PaymentPostingKind.SEND_BACK:
-            return _exchanged(proceeds(terms), clearing, move)
+            return _exchanged(proceeds(terms, issued=False), clearing, move)
         case PaymentPostingKind.FEE:
             fees = accounts.platform(f"fees/{terms.provider}", move.asset)
             return [(fees, clearing, amount)] if amount > 0 else [(clearing, fees, -amount)]

@@ -77,7 +77,7 @@ MESSAGES = Place(
             "required_signatures resolved_at retired revalued review_by review_seconds role score_e4 sent_at side "
             "signed_at since source started state status submitted_at takes_waiting_first unhandled until "
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
-            "accepted back_seconds duplicates following invalid refused_at unassigned "
+            "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before everything is_full looks most"
         ),
     },

@@ -584,6 +584,20 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "leg",
         },
     ),
+    "ledger.lot_returns": Place(
+        "what came back of what lots paid for",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "transfer_id used_by lot_id account_id",
+            FINANCIAL: "amount cost",
+            TECHNICAL: "number leg",
+        },
+    ),
+    "ledger.revenue_place": Place(
+        "up to where revenue from lots is booked",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "booked settled mark", TECHNICAL: "id begun mark_in"},
+    ),
     "ledger.hold_lots": Place(
         "which lots a hold has pinned", WITH_THE_BOOKS, {IDENTIFIER: "hold_id lot_id", FINANCIAL: "amount"}
     ),

@@ -98,6 +98,7 @@ BEGIN
               AND u.amount > CASE WHEN l.account_id = p_account THEN u.returned ELSE u.passed END
             ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
         LOOP
+            -- What came back is a row of its own, because revenue follows rows in the order of their transfers.
             IF used.is_here THEN
                 part := least(missing, used.amount - used.returned);
                 worth := ledger.slice_cost(used.cost, used.cost_returned, used.amount, used.returned + part);
@@ -115,6 +116,8 @@ BEGIN
                         'paid_asset', (used.lot).paid_asset, 'payment_id', (used.lot).payment_id),
                     (used.lot).expires_at, (used.lot).root_id, (used.lot).id);
             END IF;
+            INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)
+            VALUES (p_transfer, used.transfer_id, used.leg, (used.lot).id, p_account, part, worth);
             missing := missing - part;
             EXIT WHEN missing = 0;
         END LOOP;

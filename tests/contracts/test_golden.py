@@ -25,6 +25,7 @@ from contracts import (
     holds,
     lots,
     payment,
+    revenue,
     seal,
     spend_alerts,
     sweeps,
@@ -216,6 +217,9 @@ def samples() -> dict[str, Message]:
         lots.ExpireLots(now=e.T0, limit=500),
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),
+        revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
+        revenue.RecognisedRevenue(count=1),
+        revenue.RevenueRecognition(limit=2000, count=1, settle_seconds=5),
     ]
     return {
         type(message).__name__: message for message in [*found, *payment_messages.samples(), *reconciliation.samples()]

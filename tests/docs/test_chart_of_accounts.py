@@ -8,7 +8,15 @@ from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "ledger.md").read_text("utf-8")
 STREAMS = (
-    *("credit_issuance", "credit_redemption", "commission", "revenue/{stream}", "breakage", "deferred_revenue"),
+    *(
+        "credit_issuance",
+        "credit_redemption",
+        "commission",
+        "revenue/{stream}",
+        "breakage",
+        "deferred_revenue",
+        "payable",
+    ),
     *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections", "slot_issuance"),
 )
 
@@ -23,6 +31,7 @@ def every_account() -> list[Account]:
         accounts.org_slots("{id}"),
         accounts.org_slots_in_use("{id}"),
         accounts.agent_earnings("{id}", "USD", "org"),
+        accounts.agent_granted_earnings("{id}", "org"),
         accounts.agent_own_work("{id}", "USD", "org"),
         accounts.escrow("{id}", "USD", "org"),
     ]

@@ -40,6 +40,7 @@ class Wallet:
         terms = {"source": PROMOTION, "expires_at": None if days is None else NOW + days * DAY} | terms
         if terms.get("paid_minor"):
             terms |= {"source": LotSource.PURCHASE, "paid_asset": "USD"}
+            await self.books.pay(terms["paid_minor"])
         return await self.move(ISSUANCE, self.account, amount, at=at, lots=LotTerms(**terms))
 
     async def move(self, source: Account, destination: Account, amount: int, *, at=NOW, lots=None) -> Posted:
@@ -274,6 +275,7 @@ async def test_credits_that_pay_an_escrow_through_clearing_keep_their_lots(walle
 async def test_lot_that_pays_debt_first_opens_with_the_rest_at_its_part_of_the_cost(wallet: Wallet) -> None:
     own, debt = payment(fresh("pay"), "CREDIT", wallet.org), org_debt(wallet.org, "CREDIT")
     await wallet.move(debt, ISSUANCE, 30)
+    await wallet.books.pay(999)
     bought = LotTerms(source=LotSource.PURCHASE, paid_minor=999, paid_asset="USD", payment_id="pay_1")
     await wallet.books.ledger.post_compound(
         key=fresh("k"),

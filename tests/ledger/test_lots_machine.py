@@ -31,12 +31,13 @@ from domain.accounts import Account, escrow, org_credits, platform
 from domain.errors import InsufficientFunds
 from domain.lots import LotSource, LotTerms
 from tests.conftest import DatabaseUrls
-from tests.support.books import ISSUANCE, NOW, Books, fresh, open_books
+from tests.support.books import ISSUANCE, NOW, Books, fresh, open_books, recognise
 
 pytestmark = pytest.mark.db
 
 SEED = int(os.environ.get("BURSAR_TEST_SEED", "20260101"))
 REDEMPTION = platform("credit_redemption", "CREDIT")
+MONEY = [platform(name, "USD") for name in ("deferred_revenue", "breakage", "revenue/credits")]
 AMOUNTS = st.integers(1, 40)
 T = TypeVar("T")
 
@@ -121,6 +122,9 @@ class LotsMachine(RuleBasedStateMachine):
         self.model = Model()
         org = fresh("org")
         self.wallet, self.held = org_credits(org), escrow(fresh("esc"), "CREDIT", org)
+        # What others left would expire in the midst of this.
+        self.wait(self.books.ledger.expire_lots(now=NOW + timedelta(days=500), limit=10_000))
+        self.before, self.expired = self.recognised(100), 0
 
     @property
     def now(self):
@@ -149,6 +153,8 @@ class LotsMachine(RuleBasedStateMachine):
             paid_asset="USD" if paid else None,
             priority=priority,
         )
+        if paid:
+            self.wait(self.books.pay(paid))
         self.move(ISSUANCE, self.wallet, amount, terms)
         self.model.lots.append(Lot(len(self.model.lots), amount, paid, priority, ends, left=amount))
 
@@ -254,7 +260,20 @@ class LotsMachine(RuleBasedStateMachine):
             self.wait(self.books.ledger.expire_lots(now=self.now))
             for lot in self.model.lots:
                 if lot.ends is not None and lot.ends <= self.model.day and lot.left > lot.held:
-                    lot.take(lot.left - lot.held)
+                    self.expired += lot.take(lot.left - lot.held)
+
+    def recognised(self, page: int) -> list[int]:
+        """Book what was used, so much at a time, and return deferred revenue, breakage and revenue."""
+
+        self.wait(recognise(self.books.connections[0], page))
+        return [balance.posted_minor for balance in self.wait(self.books.ledger.balances(MONEY))]
+
+    @rule(page=st.integers(1, 4))
+    def recognise(self, page: int) -> None:
+        gained = [after - before for after, before in zip(self.recognised(page), self.before, strict=True)]
+        left = sum(lot.paid - lot.costed for lot in self.model.lots) + sum(taken.cost for taken in self.model.escrow)
+        used = sum(lot.paid for lot in self.model.lots) - left - self.expired
+        assert gained == [left, self.expired, used]
 
     @invariant()
     def lots_are_the_models(self) -> None:

@@ -643,6 +643,8 @@ async def lot(tenant: Tenant, amount_minor: int, expires_at: datetime | None = N
     """Issue credits as one lot of these terms."""
     number = await tenant.books.connections[0].fetchval("SELECT uuidv7()")
     paid = {"paid": paid_minor, "paid_asset": "USD"} if paid_minor else {}
+    if paid_minor:
+        await tenant.books.pay(paid_minor)
     ends = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
     await tenant.books.connections[0].fetch(
         "SELECT ledger.post($1, 't', s.id, d.id, $2, NULL, $3, NULL, NULL, $4)"

@@ -15,6 +15,7 @@ from domain.accounts import Account, org_credits, platform
 from domain.errors import DomainError
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, Posted
+from ledger.revenue import Revenue
 from tests.conftest import DatabaseUrls
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,6 +60,17 @@ class Books:
             lots=NEW_LOT,
         )
 
+    async def pay(self, cents: int, asset: str = "USD") -> None:
+        """Take money for a lot that a test opens by itself, as the payment that sells one does."""
+        await self.ledger.post(
+            key=fresh("paid"),
+            kind="test.paid",
+            source=platform("exchange", asset),
+            destination=platform("deferred_revenue", asset),
+            amount_minor=cents,
+            effective_at=NOW,
+        )
+
     async def at_once(self, *calls: Callable[[Ledger], Awaitable[T]]) -> list[T | DomainError]:
         """Run the calls at the same time, spread over the clients; a refusal is that call's result."""
         waiting = list(enumerate(calls))
@@ -80,6 +92,23 @@ class Books:
     async def assert_proven(self) -> None:
         report = await verify(self.connections[0])
         assert report.ok, "\n".join(report.lines())
+
+
+async def settle_uses(connection: asyncpg.Connection) -> None:
+    """Wait until what was posted before can be booked: for whatever transaction of the server is open just now."""
+    before = await connection.fetchval("SELECT uuidv7()")
+    while not await connection.fetchval("SELECT settled >= $1 FROM ledger.revenue_place", before):
+        await Revenue(connection).mark(settle=timedelta(0))
+
+
+async def recognise(connection: asyncpg.Connection, page: int = 100) -> int:
+    """Book revenue from all that was posted before, so much at a time, and return how much it was."""
+    await settle_uses(connection)
+    total, done = 0, page
+    while done == page:
+        done = await Revenue(connection).recognise(limit=page, settle=timedelta(0))
+        total += done
+    return total
 
 
 @asynccontextmanager

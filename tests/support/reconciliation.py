@@ -58,7 +58,7 @@ async def book(
     """Book movements as a payment does: the money and the row in one transaction."""
     for item in movements:
         async with database.platform() as session:
-            proceeds = accounts.platform("deferred_revenue", item.currency)
+            proceeds = accounts.platform("revenue/credits", item.currency)
             corrections = accounts.platform("corrections", item.currency)
             moved = [
                 Posting(

@@ -35,11 +35,16 @@ class Readiness(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurposeAccounts:
-    """Where what was bought goes (`wallet`), and where it is issued for a revenue, if it is issued at all."""
+    """Where what was bought goes (`wallet`), and where it is issued for a revenue, if it is issued at all.
+
+    `refunds` is where money goes back from, and where money comes in for which nothing is issued. It differs from
+    `revenue` where that is deferred: what was bought may be used by then, and the books know what of its price is left.
+    """
 
     wallet: Account
     revenue: Account
     issuance: Account
+    refunds: Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,7 @@ class Common:
             wallet=accounts.org_wallet(terms.org_id, asset),
             revenue=accounts.platform("deferred_revenue", terms.currency),
             issuance=accounts.platform("credit_issuance", asset),
+            refunds=accounts.platform("revenue/credits", terms.currency),
         )
 
     def readiness(self, payment: Payment) -> Readiness:  # noqa: ARG002

@@ -38,10 +38,12 @@ class Slot(Common):
 
     def accounts(self, terms: PaymentTerms) -> PurposeAccounts:
         """Return the organization's slots; what was paid is revenue."""
+        revenue = accounts.platform("revenue/slots", terms.currency)
         return PurposeAccounts(
             wallet=accounts.org_slots(terms.org_id),
-            revenue=accounts.platform("revenue/slots", terms.currency),
+            revenue=revenue,
             issuance=accounts.platform("slot_issuance", SLOT),
+            refunds=revenue,
         )
 
     def check_refund(self, payment: Payment, amount_minor: int) -> None:

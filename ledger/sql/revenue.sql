@@ -1,0 +1,151 @@
+-- Revenue from lots: what a use of credits cost leaves deferred revenue, once, in pages that a batch asks for. Run by
+-- migration 0029 after lots.sql.
+--
+-- Postings write down what each use cost (`ledger.lot_uses`, `ledger.lot_returns`) and book no money for it. The batch
+-- goes through these rows in the order of their transfers and never reads one twice, so what it costs does not grow with
+-- the books. No lot is touched or locked.
+
+-- Where money that was paid for the credits of an account waits: what an agent has earned is owed to it, all other is
+-- deferred revenue.
+CREATE OR REPLACE FUNCTION ledger.cost_path(p_path text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN p_path LIKE 'agent/%/earnings/CREDIT' THEN 'platform/payable' ELSE 'platform/deferred_revenue' END;
+
+-- What uses of lots and returns cost, by transfers after p_after up to p_until: from which of the platform's accounts to
+-- which. Rows whose two accounts are the same move nothing.
+CREATE OR REPLACE FUNCTION ledger.lot_costs(p_after uuid, p_until uuid)
+RETURNS TABLE (transfer_id uuid, asset text, source text, destination text, cost bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT u.transfer_id, l.paid_asset, ledger.cost_path(a.path),
+        CASE u.outcome WHEN 'moved' THEN ledger.cost_path(t.path) WHEN 'expired' THEN 'platform/breakage'
+            ELSE 'platform/revenue/credits' END,
+        u.cost
+    FROM ledger.lot_uses u
+    JOIN ledger.lots l ON l.id = u.lot_id
+    JOIN ledger.accounts a ON a.id = l.account_id
+    LEFT JOIN ledger.lots m ON m.id = u.to_lot
+    LEFT JOIN ledger.accounts t ON t.id = m.account_id
+    WHERE u.transfer_id > p_after AND u.transfer_id <= p_until AND u.cost > 0
+    UNION ALL
+    SELECT r.transfer_id, l.paid_asset,
+        CASE u.outcome WHEN 'expired' THEN 'platform/breakage' ELSE 'platform/revenue/credits' END,
+        ledger.cost_path(a.path), r.cost
+    FROM ledger.lot_returns r
+    JOIN ledger.lot_uses u ON u.transfer_id = r.used_by AND u.leg = r.leg AND u.lot_id = r.lot_id
+    JOIN ledger.lots l ON l.id = r.lot_id
+    JOIN ledger.accounts a ON a.id = r.account_id
+    WHERE r.transfer_id > p_after AND r.transfer_id <= p_until AND r.cost > 0
+$$;
+
+-- Opens one of the accounts between which costs move; see domain/accounts.py.
+CREATE OR REPLACE FUNCTION ledger.revenue_account(p_path text, p_asset text) RETURNS bigint
+LANGUAGE sql
+AS $$
+    SELECT o.account_id FROM ledger.open_account(p_path, p_asset, NULL,
+        CASE WHEN p_path IN ('platform/deferred_revenue', 'platform/payable') THEN 'liability' ELSE 'revenue' END,
+        NULL, 64::smallint) o
+$$;
+
+-- Notes a mark in the order of transfers, and passes the one before once every transaction has ended that was open when
+-- it was noted: what commits late is never skipped. The mark lies p_settle back, more than a statement may last and than
+-- clocks of servers differ, because a transfer has its id before its transaction has a number. A mark of another cluster
+-- is replaced. Locks the place.
+CREATE OR REPLACE FUNCTION ledger.settle_uses(p_settle interval) RETURNS ledger.revenue_place
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place ledger.revenue_place;
+    oldest bigint;
+    newest bigint;
+BEGIN
+    PERFORM FROM ledger.revenue_place FOR UPDATE;
+    -- After the lock, so that it is not older than the mark that somebody else noted meanwhile.
+    oldest := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    newest := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    UPDATE ledger.revenue_place p
+    SET settled = CASE WHEN p.mark_in <= oldest THEN greatest(p.settled, p.mark) ELSE p.settled END,
+        mark = CASE WHEN p.mark_in <= oldest OR p.mark_in > newest THEN uuidv7(-p_settle) ELSE p.mark END,
+        mark_in = CASE WHEN p.mark_in <= oldest OR p.mark_in > newest THEN newest ELSE p.mark_in END
+    RETURNING p.* INTO STRICT place;
+    RETURN place;
+END
+$$;
+
+-- Books what the next p_limit uses and returns cost, one transfer for each day on which they were, and answers how many
+-- there were: fewer than p_limit when none is left. The place and the transfers commit together.
+CREATE OR REPLACE FUNCTION ledger.recognise_revenue(p_limit integer, p_settle interval) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+-- A page is found by its keys, however large the tables have become.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+DECLARE
+    place ledger.revenue_place := ledger.settle_uses(p_settle);
+    upto uuid;
+    number integer;
+    page record;
+BEGIN
+    SELECT (array_agg(n.transfer_id ORDER BY n.transfer_id DESC))[1], count(*) INTO upto, number FROM (
+        SELECT * FROM (
+            SELECT u.transfer_id FROM ledger.lot_uses u
+            WHERE u.transfer_id > place.booked AND u.transfer_id <= place.settled
+            UNION ALL
+            SELECT r.transfer_id FROM ledger.lot_returns r
+            WHERE r.transfer_id > place.booked AND r.transfer_id <= place.settled
+        ) b ORDER BY b.transfer_id LIMIT p_limit
+    ) n;
+    IF number < p_limit THEN
+        upto := place.settled;
+    END IF;
+    FOR page IN
+        SELECT n.day, max(n.at) AS at,
+            array_agg(CASE WHEN n.net > 0 THEN n.source ELSE n.destination END ORDER BY n.asset, n.source, n.destination)
+                AS sources,
+            array_agg(CASE WHEN n.net > 0 THEN n.destination ELSE n.source END ORDER BY n.asset, n.source, n.destination)
+                AS destinations,
+            array_agg(abs(n.net) ORDER BY n.asset, n.source, n.destination) AS amounts
+        FROM (
+            SELECT d.day, max(d.at) AS at, d.asset, ledger.revenue_account(least(d.source, d.destination), d.asset) AS source,
+                ledger.revenue_account(greatest(d.source, d.destination), d.asset) AS destination,
+                sum(CASE WHEN d.source < d.destination THEN d.cost ELSE -d.cost END)::bigint AS net
+            FROM (
+                SELECT c.*, t.effective_at AS at, (t.effective_at AT TIME ZONE 'UTC')::date AS day
+                FROM ledger.lot_costs(place.booked, upto) c JOIN ledger.transfers t ON t.id = c.transfer_id
+                WHERE c.source <> c.destination
+            ) d
+            GROUP BY d.day, d.asset, least(d.source, d.destination), greatest(d.source, d.destination)
+        ) n
+        WHERE n.net <> 0
+        GROUP BY n.day ORDER BY n.day
+    LOOP
+        PERFORM ledger.post_legs('revenue:' || place.begun || ':' || upto || ':' || page.day, 'revenue.recognised',
+            page.sources, page.destinations, page.amounts, NULL, page.at);
+    END LOOP;
+    UPDATE ledger.revenue_place SET booked = upto;
+    RETURN number;
+END
+$$;
+
+ALTER TABLE ledger.lot_returns ENABLE ROW LEVEL SECURITY;
+ALTER TABLE ledger.revenue_place ENABLE ROW LEVEL SECURITY;
+
+DROP POLICY IF EXISTS platform ON ledger.lot_returns;
+DROP POLICY IF EXISTS tenant ON ledger.lot_returns;
+DROP POLICY IF EXISTS platform ON ledger.revenue_place;
+
+CREATE POLICY platform ON ledger.lot_returns TO bursar_platform USING (true) WITH CHECK (true);
+CREATE POLICY platform ON ledger.revenue_place TO bursar_platform USING (true) WITH CHECK (true);
+-- Seen by whoever sees the lot; the place is seen by no tenant.
+CREATE POLICY tenant ON ledger.lot_returns FOR SELECT TO bursar_api USING (
+    EXISTS (SELECT FROM ledger.lots l WHERE l.id = lot_id)
+);
+
+GRANT SELECT ON ledger.lot_returns, ledger.revenue_place TO bursar_api, bursar_platform;
+GRANT EXECUTE ON FUNCTION ledger.settle_uses, ledger.recognise_revenue, ledger.lot_costs, ledger.cost_path
+TO bursar_platform;
+
+CREATE OR REPLACE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.lot_returns
+FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE OR REPLACE TRIGGER immutable
+BEFORE UPDATE OF begun OR DELETE OR TRUNCATE ON ledger.revenue_place
+FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

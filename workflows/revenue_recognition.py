@@ -1,0 +1,41 @@
+"""RevenueRecognitionWorkflow: books revenue from the uses of lots of credits, every five minutes."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.revenue import RevenueActivities
+    from contracts.queues import local_activity
+    from contracts.revenue import RecognisedRevenue, RecogniseRevenue, RevenueRecognition
+    from workflows.batch import through_pages
+
+#: How many uses of lots one transaction books.
+BATCH = 2_000
+
+
+@workflow.defn(name="revenue-recognition")
+class RevenueRecognitionWorkflow:
+    """Turns what was paid for credits into revenue, breakage and payables as they are used, expire and are earned.
+
+    Messages: none; a schedule starts it.
+    Ends when: nothing is left that was posted more than a minute before, unless a transaction is open for longer.
+    Continues as new: when the server suggests it.
+    Compensates: nothing; what comes back later is booked the other way.
+    """
+
+    @workflow.run
+    async def run(self, start: RevenueRecognition | None = None) -> RecognisedRevenue:
+        """Book page by page from where the books stand."""
+        done = await through_pages(start or RevenueRecognition(limit=BATCH), self._page)
+        workflow.set_current_details(f"{done.count} uses of lots were booked.")
+        return RecognisedRevenue(count=done.count)
+
+    async def _page(self, progress: RevenueRecognition) -> RecognisedRevenue:
+        return await workflow.execute_local_activity_method(
+            RevenueActivities.recognise_revenue,
+            RecogniseRevenue(limit=progress.limit, settle_seconds=progress.settle_seconds),
+            **local_activity(
+                f"book the next {progress.limit} uses of lots after {progress.count}", timeout=timedelta(seconds=30)
+            ),
+        )
