@@ -1,8 +1,9 @@
 """A model of what may be spent, and the books under clients that spend, reserve, capture and refund at the same time.
 
 Hypothesis draws the acts and which of them run at once; how the database orders those is its own. The model takes from
-each answer what was done, keeps counters of its own by a calendar of its own, and checks that no answer let through
-what could not fit and that every refusal was called for.
+each answer what was done, keeps counters of its own by a calendar of its own and lots of its own as plain lists, and
+checks that no answer let through what could not fit and that every refusal was called for. What a lot is worth, and
+escrows, are in `test_lots_machine.py`, which has no limits: these look at amounts only, whatever lots pay.
 """
 
 import asyncio
@@ -26,10 +27,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from domain.accounts import org_credits
 from domain.errors import Conflict, DomainError
+from domain.lots import LotSource, LotTerms
 from ledger.spending import Changed, NewSpend, Outcome, Spent
 from tests.conftest import DatabaseUrls
-from tests.support.books import Books, fresh, open_books
+from tests.support.books import ISSUANCE, Books, fresh, open_books
 from tests.support.picks import PICKS, picked
 from tests.support.spends import Call, Tenant, limits, spend
 
@@ -41,12 +44,28 @@ AGENTS = ("a", "b")
 AMOUNTS = st.integers(0, 60)
 #: The clock only goes forward, in steps that end hours and days.
 STEPS = st.sampled_from([timedelta(minutes=1), timedelta(minutes=50), timedelta(hours=13)])
+#: How long granted credits last: some end before a reservation does, some after.
+LASTS = st.sampled_from([timedelta(minutes=30), timedelta(hours=1), timedelta(hours=14)])
 T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class Lot:
+    """Credits that end together. `number` is the order in which lots were made."""
+
+    number: int
+    ends: datetime | None
+    left: int
+    held: int = 0
+
+
+#: How much of which lot.
+Part = tuple[Lot, int]
 
 
 @dataclass
 class Reserved:
-    """What the model knows of a spend."""
+    """What the model knows of a spend: what it has pinned, and what it took of lots and has not given back."""
 
     spend_id: UUID
     amount: int
@@ -55,12 +74,44 @@ class Reserved:
     captured: int = 0
     refunded: int = 0
     is_open: bool = True
+    pins: list[Part] = field(default_factory=list)
+    taken: list[Part] = field(default_factory=list)
+
+    def capture(self, amount: int, *, more: bool) -> None:
+        """Take the first of what is pinned; the rest stays pinned or is free again."""
+        kept = []
+        for lot, pinned in self.pins:
+            part = min(amount, pinned)
+            amount -= part
+            lot.left -= part
+            lot.held -= part
+            self.taken += [(lot, part)] if part else []
+            kept += [(lot, pinned - part)] if pinned > part else []
+        assert not amount
+        self.pins = kept
+        if not more:
+            self.unpin()
+
+    def unpin(self) -> None:
+        for lot, pinned in self.pins:
+            lot.held -= pinned
+        self.pins = []
+
+    def give_back(self, amount: int) -> int:
+        """Return the last of what was taken to its lots, and how much of the amount none of them had given."""
+        while amount and self.taken:
+            lot, part = self.taken.pop()
+            back = min(part, amount)
+            amount -= back
+            lot.left += back
+            self.taken += [(lot, part - back)] if part > back else []
+        return amount
 
 
 @dataclass
 class Model:
     now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    posted: int = CREDITS
+    lots: list[Lot] = field(default_factory=list)
     owed: int = 0
     limit: dict[tuple[str, str], int] = field(default_factory=dict)
     spends: list[Reserved] = field(default_factory=list)
@@ -73,19 +124,43 @@ class Model:
     def used(self, window: tuple[str, str, datetime]) -> int:
         return sum((s.amount if s.is_open else s.captured) - s.refunded for s in self.spends if window in s.windows)
 
+    def open_lot(self, amount: int, ends: datetime | None) -> None:
+        self.lots.append(Lot(len(self.lots), ends, amount))
+
+    def free(self) -> list[Lot]:
+        """The lots that can be spent, in the order of spending: what ends first, then what was there first."""
+        found = [lot for lot in self.lots if lot.left > lot.held and (lot.ends is None or lot.ends > self.now)]
+        return sorted(found, key=lambda lot: (lot.ends is None, lot.ends or self.now, lot.number))
+
     @property
-    def held(self) -> int:
-        return sum(s.amount - s.captured for s in self.spends if s.is_open)
+    def available(self) -> int:
+        return sum(lot.left - lot.held for lot in self.free())
+
+    def pick(self, amount: int) -> list[Part]:
+        parts = []
+        for lot in self.free():
+            part = min(amount, lot.left - lot.held)
+            parts += [(lot, part)] if part else []
+            amount -= part
+        assert not amount, "more was spent than there was"
+        return parts
 
     def room(self, agent: str) -> int:
         """The most that one more spend may be: by the credits and by every window."""
         left = [self.limit[who, kind] - self.used((who, kind, start)) for who, kind, start in self.windows(agent)]
-        return min(self.posted - self.held, *left)
+        return min(self.available, *left)
 
     def expire(self) -> None:
         for each in self.spends:
             if each.is_open and each.expires_at is not None and each.expires_at <= self.now:
                 each.is_open = False
+                each.unpin()
+
+    def sweep(self) -> None:
+        """Nobody has what is due and not pinned any more."""
+        for lot in self.lots:
+            if lot.ends is not None and lot.ends <= self.now:
+                lot.left = lot.held
 
 
 class SpendMachine(RuleBasedStateMachine):
@@ -102,6 +177,7 @@ class SpendMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.model = Model()
         self.tenant = self.wait(Tenant.opened(self.books, CREDITS))
+        self.model.open_lot(CREDITS, None)
         self.controls: dict[str, UUID] = {}
         self.wait(self._limit("org", day=500, hour=300))
         for agent in AGENTS:
@@ -120,11 +196,31 @@ class SpendMachine(RuleBasedStateMachine):
     def change_limit(self, who: str, amount: int) -> None:
         self.wait(self._limit(who, day=amount, **({"hour": amount // 2} if who == "org" else {})))
 
-    @rule(step=STEPS)
-    def pass_time(self, step: timedelta) -> None:
+    @rule(amount=st.integers(1, 200), lasts=st.none() | LASTS)
+    def grant(self, amount: int, lasts: timedelta | None) -> None:
+        ends = None if lasts is None else self.model.now + lasts
+        self.wait(
+            self.books.ledger.post(
+                key=fresh("grant"),
+                kind="test.grant",
+                source=ISSUANCE,
+                destination=org_credits(self.tenant.org_id),
+                amount_minor=amount,
+                effective_at=self.model.now,
+                lots=LotTerms(source=LotSource.PROMOTION, expires_at=ends),
+            )
+        )
+        self.model.open_lot(amount, ends)
+
+    @rule(step=STEPS, sweeps=st.booleans())
+    def pass_time(self, step: timedelta, sweeps: bool) -> None:
+        """What is due is gone at its moment, whether or not the sweep of lots has been there."""
         self.model.now += step
         self.wait(self.books.ledger.expire_holds(now=self.model.now))
         self.model.expire()
+        if sweeps:
+            self.wait(self.books.ledger.expire_lots(now=self.model.now))
+            self.model.sweep()
 
     @rule(agent=st.sampled_from(AGENTS), reserves=st.booleans(), amounts=st.lists(AMOUNTS, min_size=1, max_size=7),
           repeated=st.booleans())  # fmt: skip
@@ -169,29 +265,34 @@ class SpendMachine(RuleBasedStateMachine):
         for answer in answers:
             if answer not in passed:
                 assert answer.amount_minor > room - total
-        for answer in passed:
-            assert answer.spend_id is not None
-            if reserves:
-                windows = self.model.windows(agent)
-                self.model.spends.append(Reserved(answer.spend_id, answer.amount_minor, windows, answer.expires_at))
-            else:
-                self._charged(agent, answer)
+        # The order in which the database took them decides which lots each has.
+        for answer in sorted(passed, key=lambda answer: (-answer.available_minor, not answer.amount_minor)):
+            made = self._made(agent, answer, answer.amount_minor)
+            assert answer.available_minor == self.model.available
+            if not reserves:
+                self._charged(made)
 
-    def _charged(self, agent: str, answer: Spent) -> None:
+    def _made(self, agent: str, answer: Spent, paid: int) -> Reserved:
         assert answer.spend_id is not None
-        self.model.posted -= answer.amount_minor
-        charged = Reserved(answer.spend_id, answer.amount_minor, self.model.windows(agent), None, answer.amount_minor)
-        charged.is_open = False
-        self.model.spends.append(charged)
+        windows = self.model.windows(agent)
+        made = Reserved(answer.spend_id, answer.amount_minor, windows, answer.expires_at, pins=self.model.pick(paid))
+        for lot, part in made.pins:
+            lot.held += part
+        self.model.spends.append(made)
+        return made
+
+    @staticmethod
+    def _charged(made: Reserved) -> None:
+        made.captured, made.is_open = made.amount, False
+        made.capture(sum(part for _, part in made.pins), more=False)
 
     @rule(agent=st.sampled_from(AGENTS), amount=AMOUNTS)
     def force(self, agent: str, amount: int) -> None:
         """What has happened is booked whatever the limits, and beyond the credits as a debt."""
         answer = self.wait(self.tenant.spending.force(spend(amount, agent_id=agent), at=self.model.now))
-        owed = max(0, amount - (self.model.posted - self.model.held))
-        self.model.owed += owed
-        self._charged(agent, answer)
-        self.model.posted += owed
+        paid = min(amount, self.model.available)
+        self.model.owed += amount - paid
+        self._charged(self._made(agent, answer, paid))
 
     @rule(pick=PICKS, ends=st.lists(st.tuples(st.sampled_from(["capture", "more", "release", "extend"]), AMOUNTS),
                                     min_size=1, max_size=4))  # fmt: skip
@@ -211,10 +312,11 @@ class SpendMachine(RuleBasedStateMachine):
                 known.expires_at = max(change.expires_at, known.expires_at or change.expires_at)
             if change.transfer_id is not None:
                 known.captured += change.amount_minor
-                self.model.posted -= change.amount_minor
+                known.capture(change.amount_minor, more=change.held_minor > 0)
             if change.held_minor == 0:
                 assert known.is_open
                 known.is_open = False
+                known.unpin()
         assert known.captured <= known.amount
         if not done:
             assert not all(kind == "release" for kind, _ in ends)
@@ -246,13 +348,25 @@ class SpendMachine(RuleBasedStateMachine):
         known.refunded += amount
         repaid = min(amount, self.model.owed)
         self.model.owed -= repaid
-        self.model.posted += amount - repaid
+        # What only made the debt that was paid since has no lot to go back to.
+        rest = known.give_back(amount - repaid)
+        if rest:
+            self.model.open_lot(rest, None)
 
     @invariant()
     def balances_and_counters_are_the_models(self) -> None:
         if not hasattr(self, "model"):
             return
-        assert self.wait(self.tenant.balance()) == (self.model.posted, self.model.held)
+        rows = self.wait(
+            self.books.connections[0].fetch(
+                "SELECT l.remaining, l.held FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id"
+                " WHERE a.path = $1 ORDER BY l.id",
+                org_credits(self.tenant.org_id).path,
+            )
+        )
+        assert [tuple(row) for row in rows] == [(lot.left, lot.held) for lot in self.model.lots]
+        posted, held = (sum(each) for each in zip(*((lot.left, lot.held) for lot in self.model.lots), strict=True))
+        assert self.wait(self.tenant.balance()) == (posted, held)
         for agent in AGENTS:
             for who, kind, start in self.model.windows(agent):
                 counted = self.wait(self.tenant.counter(self.controls[who], kind, self.model.now))
