@@ -8,7 +8,7 @@ import structlog
 from domain.credits import CreditPrice
 from repositories import escrow_notice, idempotency
 from runtime.database import Database
-from services import spend_control
+from services import exchange_rate
 
 log = structlog.get_logger("bursar.api")
 
@@ -19,7 +19,7 @@ EVERY_SECONDS = 3600.0
 class Maintenance:
     """Forgets idempotency keys, and notes of commands that were settled, after 30 days; once an hour.
 
-    It also notes the price of a credit, which may be another one since the process started.
+    It also notes the price of a credit, in every currency that has a rate; the setting may have changed.
     """
 
     def __init__(self, database: Database, price: CreditPrice) -> None:
@@ -43,7 +43,7 @@ class Maintenance:
         now = datetime.now(UTC)
         before = now - KEEP_IDEMPOTENCY_KEYS
         async with self._database.platform() as session:
-            await spend_control.note_price(session, self._price, now)
+            await exchange_rate.note_price(session, self._price, now)
             await escrow_notice.delete_settled_before(session, before)
             return await idempotency.delete_older_than(session, before)
 

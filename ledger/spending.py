@@ -16,6 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.errors import Invalid
+from domain.money import CREDIT
 from ledger.errors import translated
 
 #: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
@@ -205,6 +206,24 @@ class Changed:
     replayed: bool
 
 
+async def set_rate(
+    connection: asyncpg.Connection,
+    *,
+    base: str,
+    quote: str,
+    base_minor: int,
+    quote_minor: int,
+    starts_at: datetime,
+    ends_at: datetime | None = None,
+) -> None:
+    """Note that so many minor units of one asset cost so many of another from then on; the platform's role only.
+
+    It is too old at `ends_at`, or never. What is the same as before is not noted again, and what the pair has at that
+    very time stays.
+    """
+    await connection.execute(_SET_RATE, base, quote, base_minor, quote_minor, starts_at, ends_at)
+
+
 async def set_credit_rate(
     connection: asyncpg.Connection,
     *,
@@ -214,12 +233,19 @@ async def set_credit_rate(
     starts_at: datetime,
     ends_at: datetime | None = None,
 ) -> None:
-    """Note that so many minor units of credits cost so many of the asset from then on; the platform's role only.
+    """Note what credits cost in an asset, as `set_rate`.
 
-    Spend controls in that asset count with the rate of the time, and refuse when it is older than `ends_at`. What is
-    the same as before is not noted again.
+    Spend controls in that asset count with the rate of the time, and refuse when it is too old.
     """
-    await connection.execute(_SET_RATE, "CREDIT", asset, credit_minor, asset_minor, starts_at, ends_at)
+    await set_rate(
+        connection,
+        base=CREDIT,
+        quote=asset,
+        base_minor=credit_minor,
+        quote_minor=asset_minor,
+        starts_at=starts_at,
+        ends_at=ends_at,
+    )
 
 
 class Spending:

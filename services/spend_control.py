@@ -13,14 +13,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.credits import CreditPrice
 from domain.errors import Invalid, NotFound
 from domain.ids import uuid_id
 from domain.money import CREDIT
 from domain.spend.calendar import Window
 from domain.spend.control import Allowance, ControlStatus, Limit, NewControl, SubjectKind, limits_of
 from ledger.controls import Controls, Written
-from ledger.spending import set_credit_rate
 from models.spend_control import SpendControl, SpendControlVersion
 from repositories import agent as agents
 from repositories import api_key as keys
@@ -53,15 +51,6 @@ class Order:
     at: datetime
     reason: str | None = None
     expected_version: int | None = None
-
-
-async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
-    """Note what a credit costs as the rate of its currency, so that controls in that currency count; never too old."""
-    credits_minor, asset_minor = price.rate()
-    connection = await driver_connection(session)
-    await set_credit_rate(
-        connection, asset=price.currency, credit_minor=credits_minor, asset_minor=asset_minor, starts_at=at
-    )
 
 
 async def create(

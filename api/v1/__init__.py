@@ -19,6 +19,7 @@ from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.departments.endpoints import router as departments
 from api.v1.escrows.endpoints import router as escrows
+from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
@@ -53,6 +54,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     agents,
     departments,
     spend_controls,
+    exchange_rates,
     customers,
     projects,
     usage,

@@ -550,7 +550,7 @@ TABLES: Mapping[str, Place] = {
         {IDENTIFIER: "id org_id control_id", TECHNICAL: "window starts_at reason number"},
     ),
     "ledger.rates": Place(
-        "what credits cost",
+        "what credits and currencies are worth",
         WITH_THE_BOOKS,
         {FINANCIAL: "base quote base_minor quote_minor", TECHNICAL: "starts_at ends_at"},
     ),

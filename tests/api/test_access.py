@@ -47,6 +47,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", f"/credits/reservations/hold_{NOBODY}/extend"): (Permission.USE_CREDITS, {"expires_in": "PT1H"}),
     ("POST", f"/credits/spends/spd_{NOBODY}/refunds"): (Permission.GRANT_CREDITS, {}),
     ("PUT", "/billing/auto-topup"): (Permission.PAY, {"below": "1", "credits": "1", "monthly_cap": "1"}),
+    ("GET", "/exchange-rates"): (Permission.READ, None),
+    ("POST", "/exchange-rates"): (Permission.OPERATE, {"base": "USD", "quote": "USD", "rate": "1"}),
     ("GET", "/credits/costs"): (Permission.READ, None),
     ("GET", "/credits/lots"): (Permission.READ, None),
     ("PUT", "/credits/costs/some_action"): (Permission.OPERATE, {"cost": None}),

@@ -88,6 +88,7 @@ FOUNDATION = {
     "/organizations/{organization_id}/tier": {"put"},
     "/departments": {"post", "get"},
     "/spend-controls": {"post", "get"},
+    "/exchange-rates": {"post", "get"},
     "/spend-controls/{control_id}": {"get", "put"},
     **{f"/spend-controls/{{control_id}}/{path}": {"get"} for path in ("versions", "spends", "refusals")},
     **{f"/spend-controls/{{control_id}}/{path}": {"post"} for path in ("freeze", "unfreeze", "close")},

@@ -36,7 +36,6 @@ from api.v1.spend_controls.schemas import (
     StatusChange,
 )
 from domain.access import Actor, Permission
-from domain.credits import credit_price
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.ids import uuid_of
 from domain.money import CREDIT
@@ -45,7 +44,7 @@ from models.spend_control import SpendControl
 from repositories import department as departments
 from repositories import spend_control as controls
 from repositories.spend import shown_id
-from services import spend_control
+from services import exchange_rate, spend_control
 from services.spend_control import Order
 
 router = APIRouter(tags=["spend controls"])
@@ -253,10 +252,10 @@ async def set_department_limits(
 
 
 async def _note_price(deps: Deps, session: AsyncSession, currency: str, at: datetime) -> None:
-    """Have a control in the currency that credits are sold for count from its first spend on."""
-    price = credit_price(deps.settings.credit_price, deps.settings.credit_currency)
-    if currency == price.currency:
-        await spend_control.note_price(session, price, at)
+    """Have a control in money count from its first spend on."""
+    if currency != CREDIT:
+        price = deps.settings.payment_rules.credit
+        await exchange_rate.note_price(session, price, at)
 
 
 async def _set_status(

@@ -1,0 +1,1 @@
+"""Exchange rates that spend controls count by."""

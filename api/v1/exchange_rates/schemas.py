@@ -1,0 +1,44 @@
+"""What exchange rates look like over HTTP."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from api.fields import Amount, Currency, Moment, Period, RequestModel, ResponseModel, example
+from domain.spend.rate import VALID_FOR, format_rate
+from models.spend import SpendRate
+from repositories import spend_rate
+
+
+class ExchangeRateSet(RequestModel):
+    """What one unit of `base` is worth in `quote` from a time on."""
+
+    model_config = example(base="USD", quote="EUR", rate="0.92", valid_for="P1D")
+
+    base: Currency = Field(description="The currency that credits are sold for.")
+    quote: Currency
+    rate: Amount = Field(description="How many of `quote` one of `base` is worth, with at most 12 decimals.")
+    starts_at: Moment | None = Field(default=None, description="Now when left out; at most 31 days ahead.")
+    valid_for: Period = Field(default=VALID_FOR, description="After it the rate is too old; at most 31 days.")
+
+
+class ExchangeRateView(ResponseModel):
+    """A rate as it was set."""
+
+    base: str
+    quote: str
+    rate: str
+    starts_at: datetime
+    ends_at: datetime = Field(description="From when on it is too old.")
+
+    @classmethod
+    def of(cls, row: SpendRate) -> "ExchangeRateView":
+        """Show a row."""
+        rate = spend_rate.rate_of(row)
+        return cls(
+            base=rate.base,
+            quote=rate.quote,
+            rate=format_rate(rate.rate),
+            starts_at=rate.starts_at,
+            ends_at=rate.ends_at,
+        )

@@ -1,0 +1,55 @@
+"""Exchange rates of spend controls, as operators set them: read here, written by `ledger.spending.set_rate`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.spend.rate import ExchangeRate, rate_between
+from models.spend import SpendRate
+
+
+def rate_of(row: SpendRate) -> ExchangeRate:
+    """Return the rate of a row that an operator set."""
+    assert row.ends_at is not None
+    return ExchangeRate(
+        base=row.base,
+        quote=row.quote,
+        rate=rate_between(row.base, row.quote, row.base_minor, row.quote_minor),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+    )
+
+
+async def in_force(session: AsyncSession, base: str, at: datetime) -> Sequence[SpendRate]:
+    """Return the rate of each pair with that base that counts at a time, by quote; those that are too old are none."""
+    newest = (
+        select(SpendRate)
+        .where(SpendRate.base == base, SpendRate.starts_at <= at)
+        .order_by(SpendRate.quote, SpendRate.starts_at.desc())
+        .ext(distinct_on(SpendRate.quote))
+    )
+    return [row for row in await session.scalars(newest) if row.ends_at is not None and row.ends_at > at]
+
+
+async def newest(session: AsyncSession, base: str, quote: str, at: datetime) -> SpendRate:
+    """Return the rate of a pair that begins last up to a time; the caller has set one."""
+    return (await session.scalars(_of(base, quote).where(SpendRate.starts_at <= at).limit(1))).one()
+
+
+async def page(
+    session: AsyncSession, base: str, quote: str, *, before: datetime | None, limit: int
+) -> Sequence[SpendRate]:
+    """List the rates of a pair, the last to begin first."""
+    query = _of(base, quote)
+    if before is not None:
+        query = query.where(SpendRate.starts_at < before)
+    return (await session.scalars(query.limit(limit))).all()
+
+
+def _of(base: str, quote: str) -> Select[SpendRate]:
+    return (
+        select(SpendRate).where(SpendRate.base == base, SpendRate.quote == quote).order_by(SpendRate.starts_at.desc())
+    )

@@ -1,0 +1,74 @@
+"""What limits in money count by: the price of a credit, and exchange rates, which operators set and nobody changes."""
+
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.credits import CreditPrice
+from domain.errors import Conflict
+from domain.spend.rate import ExchangeRate, format_rate
+from ledger.spending import set_credit_rate, set_rate
+from models.spend import SpendRate
+from repositories import audit, spend_rate
+from runtime.database import driver_connection
+
+
+async def note_price(session: AsyncSession, price: CreditPrice, at: datetime) -> None:
+    """Note what a credit costs, in its currency and in those that have an exchange rate, where that has changed.
+
+    Controls in these currencies count by it. The price itself is never too old.
+    """
+    credits_minor, asset_minor = price.rate()
+    connection = await driver_connection(session)
+    await set_credit_rate(
+        connection, asset=price.currency, credit_minor=credits_minor, asset_minor=asset_minor, starts_at=at
+    )
+    for row in await spend_rate.in_force(session, price.currency, at):
+        await _note_worth(connection, spend_rate.rate_of(row), price, at)
+
+
+async def put(session: AsyncSession, actor: Actor, wanted: ExchangeRate, price: CreditPrice) -> SpendRate:
+    """Set an exchange rate, and with it what a credit is worth. One that is set already is returned.
+
+    Raises:
+        Conflict: `exchange_rate.exists`, the pair has another rate from that very time on.
+    """
+    connection = await driver_connection(session)
+    base_minor, quote_minor = wanted.in_minor()
+    await set_rate(
+        connection,
+        base=wanted.base,
+        quote=wanted.quote,
+        base_minor=base_minor,
+        quote_minor=quote_minor,
+        starts_at=wanted.starts_at,
+        ends_at=wanted.ends_at,
+    )
+    noted = await spend_rate.newest(session, wanted.base, wanted.quote, wanted.starts_at)
+    if (noted.base_minor, noted.quote_minor, noted.ends_at) != (base_minor, quote_minor, wanted.ends_at):
+        raise Conflict("The pair has another rate from that time on. Choose another time.", code="exchange_rate.exists")
+    await _note_worth(connection, wanted, price, wanted.starts_at)
+    details = {
+        "rate": format_rate(wanted.rate),
+        "starts_at": wanted.starts_at.isoformat(),
+        "ends_at": wanted.ends_at.isoformat(),
+    }
+    await audit.record(session, actor, "spend.rate", f"{wanted.base}/{wanted.quote}", details, None)
+    return noted
+
+
+async def _note_worth(
+    connection: asyncpg.Connection, rate: ExchangeRate, price: CreditPrice, starts_at: datetime
+) -> None:
+    """Note what a credit costs in another currency at an exchange rate."""
+    credits_minor, quote_minor = rate.of_credits(price)
+    await set_credit_rate(
+        connection,
+        asset=rate.quote,
+        credit_minor=credits_minor,
+        asset_minor=quote_minor,
+        starts_at=starts_at,
+        ends_at=rate.ends_at,
+    )

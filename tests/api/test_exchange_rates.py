@@ -1,0 +1,135 @@
+"""Exchange rates: set by operators, kept for good, and what limits in other currencies count by."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from domain.access import Actor, Role
+from domain.credits import CreditPrice
+from domain.spend.rate import exchange_rate
+from repositories import spend_rate
+from runtime.database import Database
+from services import exchange_rate as exchange_rates
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.spending import grant, use
+
+pytestmark = pytest.mark.db
+
+PRICE = CreditPrice(price=Decimal("0.10"), currency="USD")
+
+
+async def set_rate(operator: Caller, quote: str, rate: Any = "0.92", **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = good(
+        await operator.post("/exchange-rates", {"base": "USD", "quote": quote, "rate": rate, **more}), 201
+    )
+    return made
+
+
+async def limited(tenant: Tenant, currency: str, amount: str) -> dict[str, str]:
+    """Limit a run; return a use of one credit that counts in it."""
+    run = new_key()
+    limit = {"window": "lifetime", "amount": amount}
+    body = {"subject": {"type": "run", "id": run}, "currency": currency, "limits": [limit]}
+    good(await tenant.owner.post("/spend-controls", body), 201)
+    return {"amount": "1", "run_id": run}
+
+
+async def why_refused(tenant: Tenant, body: dict[str, str]) -> str:
+    answer = await tenant.member.post("/credits/use", body, key=new_key())
+    return str(refused(answer, 402, "spend.limit_exceeded")["reason"])
+
+
+async def test_rates_are_listed_as_they_were_set_and_by_currency(operator: Caller, tenant: Tenant) -> None:
+    first = await set_rate(operator, "CHF", "0.880000000001")
+    ahead = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+    second = await set_rate(operator, "CHF", 0.9, starts_at=ahead, valid_for="PT1H")
+    assert (first["rate"], second["rate"]) == ("0.880000000001", "0.9")
+    lasts = datetime.fromisoformat(first["ends_at"]) - datetime.fromisoformat(first["starts_at"])
+    assert lasts == timedelta(days=1)
+    now = good(await tenant.auditor.get("/exchange-rates"))["data"]
+    assert [one for one in now if one["quote"] == "CHF"] == [first]
+    page = good(await tenant.agent.get("/exchange-rates?quote=CHF&limit=1"))
+    rest = good(await tenant.agent.get(f"/exchange-rates?quote=CHF&limit=1&cursor={page['next_cursor']}"))
+    assert [*page["data"], *rest["data"]] == [second, first]
+    assert rest["next_cursor"] is None
+    [entry] = good(await operator.get("/audit?action=spend.rate&target=USD/CHF&limit=1"))["data"]
+    assert entry["details"]["rate"] == "0.9"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"rate": "0"}, "rate"),
+        ({"rate": "-1"}, "rate"),
+        ({"rate": "0.0000000000001"}, "rate"),
+        ({"rate": "1" + "0" * 12}, "rate"),
+        ({"rate": "999999999999"}, "rate"),
+        ({"rate": "1e3"}, "rate"),
+        ({"rate": True}, "rate"),
+        ({"quote": "USD"}, "quote"),
+        ({"quote": "CREDIT"}, "quote"),
+        ({"quote": "ABC"}, "quote"),
+        ({"base": "EUR"}, "base"),
+        ({"base": "CREDIT"}, "base"),
+        ({"starts_at": "2026-01-01T00:00:00Z"}, "starts_at"),
+        ({"starts_at": "9999-01-01T00:00:00Z"}, "starts_at"),
+        ({"valid_for": "PT0S"}, "valid_for"),
+        ({"valid_for": "P32D"}, "valid_for"),
+    ],
+    ids=str,
+)
+async def test_rate_that_is_none_is_refused(operator: Caller, change: dict[str, Any], field: str) -> None:
+    body = {"base": "USD", "quote": "SEK", "rate": "10", **change}
+    problem = refused(await operator.post("/exchange-rates", body), 422, "request.invalid")
+    named = problem.get("field") or problem["errors"][0]["field"]
+    assert named.endswith(field)
+    assert good(await operator.get("/exchange-rates?quote=SEK"))["data"] == []
+
+
+async def test_rate_is_never_changed(operator: Caller) -> None:
+    ahead = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    made = await set_rate(operator, "NOK", "10", starts_at=ahead)
+    assert await set_rate(operator, "NOK", "10.000", starts_at=ahead) == made
+    body = {"base": "USD", "quote": "NOK", "rate": "11", "starts_at": ahead}
+    refused(await operator.post("/exchange-rates", body), 409, "exchange_rate.exists")
+    assert good(await operator.get("/exchange-rates?quote=NOK"))["data"] == [made]
+
+
+async def test_limit_in_another_currency_counts_by_the_rate_against_the_spender(
+    operator: Caller, tenant: Tenant
+) -> None:
+    await grant(operator, tenant.org_id)
+    body = await limited(tenant, "EUR", "0.20")
+    assert await why_refused(tenant, body) == "rate"
+    await set_rate(operator, "EUR", "0.92")
+    # A credit is 9.2 cents, which count as 10.
+    await use(tenant.member, **body)
+    await use(tenant.member, **body)
+    assert await why_refused(tenant, body) == "limit"
+
+
+async def test_rate_that_is_too_old_refuses(operator: Caller, tenant: Tenant, database: Database) -> None:
+    await grant(operator, tenant.org_id)
+    old = exchange_rate(base="USD", quote="GBP", rate="0.8", price=PRICE, now=datetime.now(UTC) - timedelta(days=2))
+    async with database.platform() as session:
+        await exchange_rates.put(session, Actor(principal="o", role=Role.OPERATOR), old, PRICE)
+    body = await limited(tenant, "GBP", "5")
+    assert await why_refused(tenant, body) == "rate"
+    assert "GBP" not in [one["quote"] for one in good(await tenant.member.get("/exchange-rates"))["data"]]
+    await set_rate(operator, "GBP", "0.8")
+    await use(tenant.member, **body)
+
+
+async def test_new_price_of_a_credit_counts_in_every_currency_with_a_rate(operator: Caller, database: Database) -> None:
+    await set_rate(operator, "DKK", "7")
+    worth = []
+    async with database.platform() as session:
+        for price in (PRICE, CreditPrice(price=Decimal("0.20"), currency="USD")):
+            await exchange_rates.note_price(session, price, datetime.now(UTC))
+            row = await spend_rate.newest(session, "CREDIT", "DKK", datetime.now(UTC))
+            worth.append(Fraction(row.quote_minor, row.base_minor) * 1_000_000)
+        await session.rollback()
+    assert worth == [70, 140]
