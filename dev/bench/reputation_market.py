@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
-from domain.reputation.evidence import RATE_E4, Evidence, add, catch_up, start
-from domain.reputation.prior import lesson_e6, opened, prior_e6
+from domain.reputation.evidence import PROVEN_E6, RATE_E4, Evidence, Priors, add, catch_up, start
+from domain.reputation.prior import lesson_e6, lowest, opened, priors
 from domain.reputation.weights import Given, saturated
 
 
@@ -15,33 +15,37 @@ class Market:
         self.rate_e4 = rate_e4
         self.rows: dict[str, Evidence] = {}
         self.given: dict[tuple[str, str], Given] = {}
-        self.past = opened(day)
-        self.lessons = [0, 0]
-        #: The prior of every day so far.
-        self.priors = {day: prior_e6(self.past, day, rate_e4)}
+        #: Of newcomers and of the proven: what came in before today, and what they are taught today.
+        self.past = [opened(day), opened(day)]
+        self.lessons = [[0, 0], [0, 0]]
+        self.priors_of = {day: self._priors(day)}
+
+    def _priors(self, day: date) -> Priors:
+        return priors(self.past[0], self.past[1], day, self.rate_e4)
 
     @property
-    def prior(self) -> int:
-        return self.priors[self.today]
+    def priors(self) -> Priors:
+        return self.priors_of[self.today]
 
     def sleep(self, day: date) -> None:
-        """Take the nights until a day; what has come in teaches the prior of the days after it."""
+        """Take the nights until a day; what has come in teaches the priors of the days after it."""
         if day > self.today:
-            self.past = self.past.add(self.lessons[0], self.lessons[1], self.today, self.rate_e4)
-            self.lessons = [0, 0]
+            taught = zip(self.past, self.lessons, strict=True)
+            self.past = [past.add(good, bad, self.today, self.rate_e4) for past, (good, bad) in taught]
+            self.lessons = [[0, 0], [0, 0]]
         while self.today < day:
             self.today += timedelta(days=1)
-            self.priors[self.today] = prior_e6(self.past, self.today, self.rate_e4)
+            self.priors_of[self.today] = self._priors(self.today)
 
     def row(self, who: str) -> Evidence:
         """Return a row as of today; a newcomer's starts today."""
         row = self.rows.get(who)
         if row is None:
-            return start(self.today, self.prior)
+            return start(self.today, self.priors)
         nights = (self.today - row.through).days
         if nights:
-            lowest = min(self.priors[self.today - timedelta(days=ago)] for ago in range(nights))
-            row = self.rows[who] = catch_up(row, self.today, lowest)
+            passed = [self.priors_of[self.today - timedelta(days=ago)] for ago in range(nights)]
+            row = self.rows[who] = catch_up(row, self.today, lowest(passed))
         return row
 
     def take(self, who: str, by: str, good_e6: int, bad_e6: int, rater_e6: int) -> None:
@@ -49,6 +53,7 @@ class Market:
         row = self.row(who)
         given = self.given.get((by, who)) or Given(0, 0, self.today)
         good, bad, self.given[by, who] = saturated(given, good_e6, bad_e6, self.today, rater_e6, self.rate_e4)
-        self.lessons[0] += lesson_e6(row, good, self.rate_e4)
-        self.lessons[1] += lesson_e6(row, bad, self.rate_e4)
-        self.rows[who] = add(row, good, bad, day=self.today, prior_e6=self.prior, rate_e4=self.rate_e4)
+        lessons = self.lessons[row.earned_e6 >= PROVEN_E6]
+        lessons[0] += lesson_e6(row, good, self.rate_e4)
+        lessons[1] += lesson_e6(row, bad, self.rate_e4)
+        self.rows[who] = add(row, good, bad, day=self.today, priors=self.priors, rate_e4=self.rate_e4)

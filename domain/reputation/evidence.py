@@ -18,6 +18,8 @@ ONE_E6 = 1_000_000
 MAX_E6 = 10**12
 #: What is left of evidence after a night, in ten-thousandths: 0.95 by default.
 RATE_E4 = 9_500
+#: Whoever earned so much good evidence is proven: as much as one counterparty can say, so that it takes two, or time.
+PROVEN_E6 = 3 * ONE_E6
 _SCALE = 10**18
 
 
@@ -59,12 +61,30 @@ class Beta:
 
 
 @dataclass(frozen=True, slots=True)
+class Priors:
+    """What may be expected without evidence, as shares in millionths, on one day or at the lowest of several.
+
+    Attributes:
+        newcomer_e6: of whoever is not proven.
+        proven_e6: of whoever is, not less than that of newcomers.
+    """
+
+    newcomer_e6: int
+    proven_e6: int
+
+    def of(self, earned_e6: int) -> int:
+        """Return the prior of an agent that has earned so much good evidence."""
+        return self.proven_e6 if earned_e6 >= PROVEN_E6 else self.newcomer_e6
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of one agent in one dimension: a row.
 
     Attributes:
         beta: the evidence when it last changed.
         held_e6: bad evidence that scores count, faded or not; never less than what is left of the bad evidence.
+        earned_e6: all good evidence so far. It does not fade, and says only whether the agent is proven.
         prior_e6: what may be expected without evidence; it falls with the marketplace, and rises with good evidence
             only.
         through: the last date whose night was taken (`decayed_through`), never before `beta.since`.
@@ -72,6 +92,7 @@ class Evidence:
 
     beta: Beta
     held_e6: int
+    earned_e6: int
     prior_e6: int
     through: date
 
@@ -80,9 +101,9 @@ class Evidence:
         return self.beta.on(self.through, rate_e4)
 
 
-def start(day: date, prior_e6: int) -> Evidence:
+def start(day: date, priors: Priors) -> Evidence:
     """Return the row of a newcomer, who starts with the day's prior."""
-    return Evidence(Beta(0, 0, day), 0, prior_e6, day)
+    return Evidence(Beta(0, 0, day), 0, 0, priors.newcomer_e6, day)
 
 
 def factor_e18(nights: int, rate_e4: int = RATE_E4) -> int:
@@ -99,35 +120,39 @@ def faded(amount_e6: int, nights: int, rate_e4: int = RATE_E4) -> int:
     return amount_e6 * factor_e18(nights, rate_e4) // _SCALE
 
 
-def catch_up(evidence: Evidence, day: date, prior_e6: int) -> Evidence:
+def catch_up(evidence: Evidence, day: date, priors: Priors) -> Evidence:
     """Take the nights up to a day; nothing happens when they were taken already.
 
     Args:
         evidence: the row.
         day: the date of the last night to take.
-        prior_e6: the marketplace's lowest prior of the nights to take.
+        priors: the marketplace's lowest priors of the nights to take.
     """
     if day <= evidence.through:
         return evidence
-    return replace(evidence, through=day, prior_e6=min(evidence.prior_e6, prior_e6))
+    return replace(evidence, through=day, prior_e6=min(evidence.prior_e6, priors.of(evidence.earned_e6)))
 
 
-def add(evidence: Evidence, good_e6: int, bad_e6: int, *, day: date, prior_e6: int, rate_e4: int = RATE_E4) -> Evidence:
-    """Add evidence of a day; a row that is behind is caught up first, late evidence counts from `through`.
+def add(
+    evidence: Evidence, good_e6: int, bad_e6: int, *, day: date, priors: Priors, rate_e4: int = RATE_E4
+) -> Evidence:
+    """Add evidence of a day to a row whose nights were taken; late evidence counts as of `through`.
 
     Good evidence lets go of as much held bad evidence as has faded, unit for unit, and a whole unit of it lifts the
     prior to the marketplace's.
 
     Args:
-        evidence: the row.
+        evidence: the row. One that is behind is caught up first, as if the priors of the day were the lowest.
         good_e6: good evidence, zero or more.
         bad_e6: bad evidence, zero or more.
         day: when it came in.
-        prior_e6: the marketplace's prior of that day.
+        priors: the marketplace's priors of that day.
         rate_e4: what a night leaves.
     """
-    caught_up = catch_up(evidence, day, prior_e6)
-    beta = caught_up.beta.add(good_e6, bad_e6, caught_up.through, rate_e4)
-    held_e6 = min(MAX_E6, max(beta.bad_e6, caught_up.held_e6 + bad_e6 - good_e6))
-    rise_e6 = max(0, prior_e6 - caught_up.prior_e6) * min(good_e6, ONE_E6) // ONE_E6
-    return Evidence(beta, held_e6, min(prior_e6, caught_up.prior_e6 + rise_e6), caught_up.through)
+    row = catch_up(evidence, day, priors)
+    beta = row.beta.add(good_e6, bad_e6, row.through, rate_e4)
+    held = min(MAX_E6, max(beta.bad_e6, row.held_e6 + bad_e6 - good_e6))
+    earned = min(MAX_E6, row.earned_e6 + good_e6)
+    today = priors.of(earned)
+    risen = row.prior_e6 + max(0, today - row.prior_e6) * min(good_e6, ONE_E6) // ONE_E6
+    return Evidence(beta, held, earned, min(today, risen), row.through)

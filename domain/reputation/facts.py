@@ -111,7 +111,7 @@ def feedback(ratings: Mapping[str, int]) -> tuple[Says, ...]:
         if name not in known:
             names = ", ".join(known)
             raise Invalid(f"Unknown dimension. The dimensions are {names}.", extra={"field": f"ratings.{name[:32]}"})
-        if isinstance(rating, bool) or not 1 <= rating <= 5:
+        if type(rating) is not int or not 1 <= rating <= 5:
             raise Invalid("A rating is a whole number from 1 to 5.", extra={"field": f"ratings.{name}"})
     return tuple(Says(known[name], _HALF_E4, (rating - 1) * _WHOLE_E4 // 4) for name, rating in ratings.items())
 

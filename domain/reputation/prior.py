@@ -1,12 +1,13 @@
 """The prior: what to expect of an agent of whom little is known, learned from the marketplace's own evidence.
 
-One row a dimension, closed once a night, so that no event waits for another's lock. It learns most from agents of whom
-little was known, because it is they whom it speaks for.
+Two rows a dimension, of newcomers and of whoever is proven, closed once a night, so that no event waits for another's
+lock. They learn most from agents of whom little was known, because it is they whom the prior speaks for.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
-from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Evidence
+from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Evidence, Priors
 from domain.reputation.score import HALF_E6, STRENGTH, mean_e6
 
 
@@ -15,14 +16,26 @@ def opened(day: date) -> Beta:
     return Beta(0, 0, day)
 
 
-def prior_e6(market: Beta, day: date, rate_e4: int = RATE_E4) -> int:
-    """Return the prior of a day, as a share in millionths, from what came in before it."""
-    left = market.on(day, rate_e4)
-    return mean_e6(left.good_e6, left.bad_e6, HALF_E6)
+def priors(newcomers: Beta, proven: Beta, day: date, rate_e4: int = RATE_E4) -> Priors:
+    """Return the priors of a day, from what came in before it.
+
+    Without a past, newcomers are expected to be good half of the time, and the proven to be as good as newcomers. They
+    are never expected to be worse: otherwise good work could lower a score.
+    """
+    first, second = newcomers.on(day, rate_e4), proven.on(day, rate_e4)
+    newcomer = mean_e6(first.good_e6, first.bad_e6, HALF_E6)
+    return Priors(newcomer, max(newcomer, mean_e6(second.good_e6, second.bad_e6, newcomer)))
+
+
+def lowest(days: Sequence[Priors]) -> Priors:
+    """Return the lowest priors of one or more days, to catch up on their nights."""
+    return Priors(min(each.newcomer_e6 for each in days), min(each.proven_e6 for each in days))
 
 
 def lesson_e6(before: Evidence, amount_e6: int, rate_e4: int = RATE_E4) -> int:
-    """Return how much of an event's evidence the prior learns from: the share it had in what was expected.
+    """Return how much of an event's evidence a prior learns from: the share it had in what was expected.
+
+    It is for the row of newcomers or of the proven, by what the agent was before the event.
 
     Args:
         before: the agent's row before the event, caught up.

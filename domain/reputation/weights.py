@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 
-from domain.reputation.evidence import ONE_E6, RATE_E4, faded
+from domain.reputation.evidence import ONE_E6, PROVEN_E6, RATE_E4, faded
 
 #: The most that one fact counts for, however much was at stake: two units.
 MOST_E6 = 2 * ONE_E6
 #: The most that one counterparty of full standing counts for in one dimension: three units.
-COUNTERPARTY_E6 = 3 * ONE_E6
+COUNTERPARTY_E6 = PROVEN_E6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,11 @@ class Stakes:
 
     typical_minor: int = 50_00
     unit_commission_minor: int = 2_50
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that is not positive."""
+        if self.typical_minor <= 0 or self.unit_commission_minor <= 0:
+            raise ValueError("a typical value and the commission of a unit are positive")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import random
 import re
+from dataclasses import astuple
 from datetime import date, timedelta
 
 import asyncpg
 import pytest
 
-from domain.reputation.evidence import MAX_E6, ONE_E6, Beta, Evidence, catch_up, factor_e18
+from domain.reputation.evidence import MAX_E6, ONE_E6, PROVEN_E6, Beta, Evidence, Priors, catch_up, factor_e18
 from domain.reputation.score import expected_e6, rank_e6, stars
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT
@@ -15,7 +16,7 @@ from tests.docs.pages import ROOT
 DAY = date(2026, 6, 1)
 NIGHT = DAY + timedelta(days=700)
 ROWS = 5_000
-LOWEST_E6 = 700_000
+LOWEST = Priors(700_000, 800_000)
 
 
 def rows(chance: random.Random) -> list[Evidence]:
@@ -30,7 +31,8 @@ def rows(chance: random.Random) -> list[Evidence]:
         through = since + timedelta(days=chance.randrange((NIGHT - since).days))
         beta = Beta(amount(), amount(), since)
         held = max(beta.on(through).bad_e6, chance.choice([0, beta.bad_e6]))
-        found.append(Evidence(beta, held, chance.choice([0, ONE_E6, chance.randrange(ONE_E6)]), through))
+        earned = chance.choice([PROVEN_E6 - 1, PROVEN_E6, amount()])
+        found.append(Evidence(beta, held, earned, chance.choice([0, ONE_E6, chance.randrange(ONE_E6)]), through))
     return found
 
 
@@ -43,19 +45,18 @@ async def test_a_night_in_sql_is_a_night_in_python(rate_e4: int, database_urls: 
     try:
         await connection.execute(
             "CREATE TEMP TABLE evidence (id int, good_e6 bigint, bad_e6 bigint, since date, held_e6 bigint,"
-            " prior_e6 bigint, through date)"
+            " earned_e6 bigint, prior_e6 bigint, through date)"
         )
         records = [
-            (n, row.beta.good_e6, row.beta.bad_e6, row.beta.since, row.held_e6, row.prior_e6, row.through)
-            for n, row in enumerate(made)
+            (n, *astuple(row.beta), row.held_e6, row.earned_e6, row.prior_e6, row.through) for n, row in enumerate(made)
         ]
         await connection.copy_records_to_table("evidence", records=records)
         factors = [factor_e18(nights, rate_e4) for nights in range(701)]
-        answered = await connection.fetch(statement, factors, NIGHT, LOWEST_E6)
+        answered = await connection.fetch(statement, factors, NIGHT, LOWEST.newcomer_e6, LOWEST.proven_e6)
     finally:
         await connection.close()
     assert len(answered) == ROWS
     for answer in answered:
-        row = catch_up(made[answer["id"]], NIGHT, LOWEST_E6)
+        row = catch_up(made[answer["id"]], NIGHT, LOWEST)
         expected = (row.prior_e6, stars(row, rate_e4).mean_e6, expected_e6(row, rate_e4), rank_e6(row, rate_e4))
         assert tuple(answer)[1:] == expected

@@ -9,30 +9,45 @@ from hypothesis import strategies as st
 
 from domain.reputation import score
 from domain.reputation.clients import ClientFact, client_increment, standing_e6, trust_e6
-from domain.reputation.evidence import MAX_E6, ONE_E6, Beta, Dimension, Evidence, add, catch_up, faded, start
+from domain.reputation.evidence import (
+    MAX_E6,
+    ONE_E6,
+    PROVEN_E6,
+    Beta,
+    Dimension,
+    Evidence,
+    Priors,
+    add,
+    catch_up,
+    faded,
+    start,
+)
 from domain.reputation.moves import Move, Trend, is_sudden, moved_most, percentile, success_rate_e2, trend
-from domain.reputation.prior import lesson_e6, opened, prior_e6
+from domain.reputation.prior import lesson_e6, lowest, opened, priors
 from domain.reputation.score import expected_e6, lower_e6, mean_e6, overall, overall_e6, points, rank_e6, stars
 from domain.reputation.weights import COUNTERPARTY_E6, MOST_E6, Given, Stakes, saturated, weight_e6
 
 DAY = date(2026, 1, 1)
 AMOUNTS = st.integers(0, MOST_E6) | st.integers(0, 20) | st.just(0)
 SHARES = st.integers(0, ONE_E6)
+PRIORS = st.tuples(SHARES, SHARES).map(lambda both: Priors(*sorted(both)))
+HALF = Priors(ONE_E6 // 2, ONE_E6 // 2)
+HIGH = Priors(900_000, 900_000)
 NIGHTS = st.integers(0, 60)
 RATES = st.integers(1, 10_000) | st.just(9_500)
 
 #: What happens to a row: so many nights, then evidence, with the marketplace's prior at the time.
-EVENTS = st.lists(st.tuples(NIGHTS, AMOUNTS, AMOUNTS, SHARES), max_size=12)
+EVENTS = st.lists(st.tuples(NIGHTS, AMOUNTS, AMOUNTS, PRIORS), max_size=12)
 
 
 def after(nights):
     return DAY + timedelta(days=nights)
 
 
-def told(events, prior=ONE_E6 // 2):
-    row = start(DAY, prior)
+def told(events):
+    row = start(DAY, HALF)
     for nights, good, bad, today in events:
-        row = add(row, good, bad, day=row.through + timedelta(days=nights), prior_e6=today)
+        row = add(row, good, bad, day=row.through + timedelta(days=nights), priors=today)
     return row
 
 
@@ -42,7 +57,7 @@ def keys(row):
 
 
 def test_newcomer_is_in_the_middle_and_that_is_uncertain():
-    row = start(DAY, 900_000)
+    row = start(DAY, HIGH)
     each = dict.fromkeys(Dimension, stars(row))
     assert points(overall(each).mean_e6) == "5.00"
     assert (stars(row).low_e6, stars(row).high_e6) == (26_572, 973_428)
@@ -68,16 +83,16 @@ def test_scores_stay_in_range(events):
 
 @given(EVENTS, EVENTS, AMOUNTS)
 def test_more_good_evidence_never_lowers(before, later, more):
-    good, bad, today = 100_000, 50_000, 800_000
+    good, bad, today = 100_000, 50_000, Priors(700_000, 800_000)
     less = told([*before, (3, good, bad, today), *later])
     better = told([*before, (3, good + more, bad, today), *later])
     assert all(one <= other for one, other in zip(keys(less), keys(better), strict=True))
 
 
-@given(EVENTS, AMOUNTS, SHARES)
+@given(EVENTS, AMOUNTS, PRIORS)
 def test_bad_evidence_never_improves(before, bad, today):
     row = told(before)
-    worse = add(row, 0, bad, day=row.through, prior_e6=today)
+    worse = add(row, 0, bad, day=row.through, priors=today)
     assert all(one <= other for one, other in zip(keys(worse), keys(row), strict=True))
 
 
@@ -100,38 +115,39 @@ def test_one_night_leaves_exactly_95_of_100(amount):
     assert faded(amount, 1) == amount * 95 // 100
 
 
-@given(EVENTS, st.lists(NIGHTS, max_size=8), SHARES)
-def test_nights_commute_with_batching(events, batches, prior):
+@given(EVENTS, st.lists(st.tuples(NIGHTS, PRIORS), min_size=1, max_size=8))
+def test_nights_commute_with_batching(events, batches):
     row = told(events)
-    at_once = catch_up(row, row.through + timedelta(days=sum(batches)), prior if sum(batches) else ONE_E6)
     one_by_one = row
-    for nights in batches:
-        one_by_one = catch_up(one_by_one, one_by_one.through + timedelta(days=nights), prior)
+    for nights, each in batches:
+        one_by_one = catch_up(one_by_one, one_by_one.through + timedelta(days=nights), each)
+    taken = [each for nights, each in batches if nights] or [Priors(ONE_E6, ONE_E6)]
+    at_once = catch_up(row, one_by_one.through, lowest(taken))
     assert one_by_one == at_once
-    assert catch_up(at_once, at_once.through, 0) == at_once
+    assert catch_up(at_once, at_once.through, Priors(0, 0)) == at_once
 
 
-@given(EVENTS, st.lists(st.integers(1, 5), max_size=6), SHARES, AMOUNTS, AMOUNTS)
-def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, prior, good, bad):
+@given(EVENTS, st.lists(st.integers(1, 5), max_size=6), PRIORS, AMOUNTS, AMOUNTS)
+def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, today, good, bad):
     behind = told(events)
     day = behind.through + timedelta(days=sum(nights))
     current = behind
     for each in nights:
-        current = catch_up(current, current.through + timedelta(days=each), prior)
-    assert add(behind, good, bad, day=day, prior_e6=prior) == add(current, good, bad, day=day, prior_e6=prior)
+        current = catch_up(current, current.through + timedelta(days=each), today)
+    assert add(behind, good, bad, day=day, priors=today) == add(current, good, bad, day=day, priors=today)
 
 
-@given(EVENTS, st.integers(1, 2_000), SHARES)
+@given(EVENTS, st.integers(1, 2_000), PRIORS)
 def test_silence_improves_nothing(events, nights, prior):
     row = told(events)
     silent = catch_up(row, row.through + timedelta(days=nights), prior)
     assert all(later <= before for later, before in zip(keys(silent), keys(row), strict=True))
 
 
-@given(EVENTS, st.integers(1, 400), SHARES, st.integers(0, 1_000))
+@given(EVENTS, st.integers(1, 400), PRIORS, st.integers(0, 1_000))
 def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(events, nights, prior, trifle):
     row = told(events)
-    after_trifle = add(row, trifle, 0, day=row.through + timedelta(days=nights), prior_e6=prior)
+    after_trifle = add(row, trifle, 0, day=row.through + timedelta(days=nights), priors=prior)
     # A thousandth of a unit, against a prior of two, and a thousandth of the way to the new prior.
     before, later = keys(row), keys(after_trifle)
     assert later[0] <= before[0] + 1_002
@@ -139,19 +155,19 @@ def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(even
 
 
 def test_bad_score_is_repaired_by_good_work_and_not_by_waiting():
-    cheat = told([(0, 0, 2 * ONE_E6, 900_000)])
-    waited = catch_up(cheat, after(30), 900_000)
+    cheat = told([(0, 0, 2 * ONE_E6, HIGH)])
+    waited = catch_up(cheat, after(30), HIGH)
     assert waited.now().bad_e6 < 2 * ONE_E6 * 22 // 100
     assert keys(waited) == keys(cheat)
-    worked = add(waited, 2 * ONE_E6, 0, day=after(30), prior_e6=900_000)
+    worked = add(waited, 2 * ONE_E6, 0, day=after(30), priors=HIGH)
     assert expected_e6(worked) > expected_e6(cheat) + 300_000
 
 
 @given(EVENTS, AMOUNTS, AMOUNTS)
 def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
     row = told(events)
-    assert add(row, good, bad, day=DAY - timedelta(days=9), prior_e6=5) == add(
-        row, good, bad, day=row.through, prior_e6=5
+    assert add(row, good, bad, day=DAY - timedelta(days=9), priors=HIGH) == add(
+        row, good, bad, day=row.through, priors=HIGH
     )
 
 
@@ -165,7 +181,7 @@ def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater)
         weight = amount * rater // ONE_E6
         good, bad, given_by = saturated(given_by, weight * is_good, weight * (not is_good), day, rater)
         assert (good > 0 or bad > 0) <= (weight > 0)
-        row = add(row, good, bad, day=day, prior_e6=ONE_E6 // 2)
+        row = add(row, good, bad, day=day, priors=HALF)
         assert row.now().good_e6 <= most
         assert row.held_e6 <= most
 
@@ -180,7 +196,7 @@ def test_first_word_of_a_counterparty_counts_in_full_and_the_next_ones_less():
 
 
 def test_newcomer_counts_for_a_fifth_as_a_client():
-    newcomer = start(DAY, ONE_E6 // 2)
+    newcomer = start(DAY, HALF)
     assert (trust_e6(newcomer), standing_e6(newcomer)) == (500_000, 211_324)
 
 
@@ -195,14 +211,28 @@ def test_weight_is_bounded_by_commission_paid_in_money(value, commission, rater)
 
 
 def test_prior_is_one_half_without_a_past_and_then_learned():
-    market = opened(DAY)
-    assert prior_e6(market, DAY) == ONE_E6 // 2
-    assert prior_e6(market.add(18 * ONE_E6, 0, DAY), DAY) == 950_000
+    nobody = opened(DAY)
+    assert priors(nobody, nobody, DAY) == HALF
+    newcomers, proven = nobody.add(18 * ONE_E6, 0, DAY), nobody.add(18 * ONE_E6, 2 * ONE_E6, DAY)
+    assert priors(newcomers, nobody, DAY) == Priors(950_000, 950_000)
+    assert priors(nobody, newcomers, DAY) == Priors(500_000, 950_000)
+    assert priors(newcomers, proven, DAY) == Priors(950_000, 950_000)
+    # After 60 nights, 0.83 of 18 are left.
+    assert priors(newcomers, nobody, after(60)).newcomer_e6 == 646_550
+
+
+def test_newcomer_is_proven_by_good_evidence_alone():
+    today = Priors(600_000, 900_000)
+    row = start(DAY, today)
+    cheat = add(row, 0, PROVEN_E6, day=DAY, priors=today)
+    almost = add(row, PROVEN_E6 - 1, 0, day=DAY, priors=today)
+    assert [cheat.prior_e6, almost.prior_e6, add(almost, 1, 0, day=DAY, priors=today).prior_e6] == [600_000] * 3
+    assert add(almost, ONE_E6, 0, day=DAY, priors=today).prior_e6 == 900_000
 
 
 def test_prior_learns_less_from_whom_much_is_known_of():
-    newcomer = start(DAY, 900_000)
-    known = told([(0, 2 * ONE_E6, 0, 900_000)] * 3)
+    newcomer = start(DAY, HIGH)
+    known = told([(0, 2 * ONE_E6, 0, HIGH)] * 3)
     assert lesson_e6(newcomer, ONE_E6) == ONE_E6
     assert lesson_e6(known, ONE_E6) == ONE_E6 // 4
 
@@ -213,10 +243,10 @@ def test_beta_is_capped():
 
 @given(st.lists(st.tuples(st.sampled_from(ClientFact), AMOUNTS), max_size=20))
 def test_trust_in_a_client_falls_by_what_it_does_wrong_alone(facts):
-    row: Evidence = start(DAY, ONE_E6 // 2)
+    row: Evidence = start(DAY, HALF)
     for fact, weight in facts:
         good, bad = client_increment(fact, weight)
-        moved = add(row, good, bad, day=DAY, prior_e6=ONE_E6 // 2)
+        moved = add(row, good, bad, day=DAY, priors=HALF)
         if fact in {ClientFact.PAID, ClientFact.ACCEPTED}:
             assert trust_e6(moved) >= trust_e6(row)
         else:
