@@ -23,7 +23,7 @@ class CreditDay(Base):
 
     __tablename__ = "credit_days"
     __table_args__ = (
-        CheckConstraint("used >= 0 AND refunded >= 0 AND expired >= 0 AND spends >= 0", name="counted"),
+        CheckConstraint("least(used, refunded, expired, spends) >= 0", name="counted"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
     )
 

@@ -63,17 +63,19 @@ BEGIN
     WHERE n.id = t.id;
     UPDATE ledger.balances b SET posted = b.posted - total, version = b.version + size
     WHERE b.account_id = p_credits AND b.stripe = 0 RETURNING * INTO paying;
+    -- What has no transfer is counted by the trigger.
+    PERFORM ledger.count_day(p_org, p_at, total, size);
     UPDATE ledger.balances b SET posted = b.posted + total, version = b.version + size
     WHERE b.account_id = p_redemption AND b.stripe = ledger.stripe_of(p_redemption) RETURNING * INTO receiving;
 
     RETURN QUERY
     WITH items AS MATERIALIZED (
         -- Amounts, and what was spent before each and with it.
-        SELECT i.*, ledger.spender_of(i) AS spender, uuidv7() AS spend_id,
-            CASE WHEN i.amount > 0 THEN uuidv7() END AS transfer_id,
+        SELECT i.*, ledger.spender_of(i) AS spender, n.id AS spend_id, CASE WHEN i.amount > 0 THEN n.id END AS transfer_id,
             sum(i.amount) OVER w - i.amount AS before, sum(i.amount) OVER w AS after,
             count(*) FILTER (WHERE i.amount > 0) OVER w AS number
-        FROM unnest(p_items) i WINDOW w AS (ORDER BY i.ord ROWS UNBOUNDED PRECEDING)
+        FROM unnest(p_items) i, LATERAL (SELECT uuidv7() AS id WHERE i.ord IS NOT NULL) n
+        WINDOW w AS (ORDER BY i.ord ROWS UNBOUNDED PRECEDING)
     ), slices AS MATERIALIZED (
         SELECT s.transfer_id, s.lot_id, s.until - s.since AS amount,
             greatest(s.costed, s.costs_after) - CASE WHEN s.since = s.start THEN s.costed
