@@ -93,13 +93,14 @@ current_actor = _Authenticate()
 ActorDep = Annotated[Actor, Depends(current_actor)]
 
 
-async def _spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
+async def spending_key(request: Request, _actor: ActorDep) -> SpendingKey:
+    """Return the key of the request, whose actor is known, and what it is attributed to."""
     identity: Identity = request.scope["state"]["identity"]
     return identity.spending_key()
 
 
-#: The key of the request and what it is attributed to, for `api.spending.scope_for`.
-SpendingKeyDep = Annotated[SpendingKey, Depends(_spending_key)]
+#: For `api.spending.scope_for`.
+SpendingKeyDep = Annotated[SpendingKey, Depends(spending_key)]
 
 
 def permit(actor: Actor, permission: Permission) -> None:

@@ -170,6 +170,24 @@ def called_without_query(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+#: Answers a request whose body has been read, or None where FastAPI has to: what it refuses, it explains.
+Plainly = Callable[["StrictRequest"], Coroutine[Any, Any, Response | None]]
+
+
+def answered_plainly(answer: Plainly) -> Callable[[Endpoint], Endpoint]:
+    """Try `answer` before FastAPI's way to an endpoint, where a request has no query.
+
+    It finds the endpoint's arguments as its signature says, or answers None and has done nothing. A third of a charge's
+    CPU in this process is FastAPI finding them.
+    """
+
+    def marked(endpoint: Endpoint) -> Endpoint:
+        endpoint.__dict__["answered_plainly"] = answer
+        return endpoint
+
+    return marked
+
+
 def raw_body(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """Leave the body of an endpoint's requests as it came: its bytes are signed, and nothing is read of it before."""
     endpoint.__dict__["raw_body"] = True
@@ -199,6 +217,7 @@ class StrictRoute(APIRoute):
         lines = getattr(self.endpoint, "takes_lines", False)
         known = frozenset(query_names(self.dependant))
         without_query: Handler = getattr(self.endpoint, "without_query", handler)
+        plainly: Plainly | None = getattr(self.endpoint, "answered_plainly", None)
 
         async def handle(request: Request) -> Response:
             if asks_for_key:
@@ -212,6 +231,10 @@ class StrictRoute(APIRoute):
                 return await (handler if asked else without_query)(request)
             strict = StrictRequest(request.scope, request.receive)
             await strict.checked_json(lines=lines)
+            if plainly is not None and not asked:
+                answer = await plainly(strict)
+                if answer is not None:
+                    return answer
             return await handler(strict)
 
         return handle

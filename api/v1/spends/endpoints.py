@@ -7,15 +7,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import ValidationError
 from starlette.responses import Response
 
-from api.auth import SpendingKeyDep, permit, require
-from api.deps import Deps, DepsDep
+from api.auth import SpendingKeyDep, current_actor, permit, require, spending_key
+from api.body import StrictRequest, answered_plainly
+from api.deps import Deps, DepsDep, get_deps
 from api.errors import errors
 from api.fields import AgentId, DepartmentId, Moment, OrganizationId, Page, ProjectId
+from api.idempotency import checked_key
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, encode_cursor, id_cursor
 from api.tenancy import known_organization
-from api.v1.spends.asking import answered, asked_by, spend_key
+from api.v1.spends.asking import answered, asked_by, key_of, spend_key
 from api.v1.spends.batch import BatchAnswer, UseBatch, use_many
 from api.v1.spends.schemas import (
     ActionName,
@@ -53,7 +56,23 @@ _ENDING = errors(NotFound, (Conflict, "ledger.hold_ended"), (Conflict, "ledger.h
 Key = Annotated[str, spend_key()]
 
 
+async def _use_plainly(request: StrictRequest) -> Response | None:
+    client_key = request.headers.get("idempotency-key")
+    if client_key is None:
+        return None
+    try:
+        body = UseCreate.model_validate(await request.json())
+    except ValidationError:
+        return None
+    actor: Actor = await current_actor(request)
+    key = await spending_key(request, actor)
+    books_key = key_of(actor, checked_key(client_key))
+    permit(actor, Permission.USE_CREDITS)
+    return await use_credits(body, await get_deps(request), key, books_key, actor)
+
+
 @router.post("/credits/use", status_code=201, response_model=UseView, responses=_SPENDING)
+@answered_plainly(_use_plainly)
 async def use_credits(
     body: UseCreate,
     deps: DepsDep,
