@@ -1,15 +1,15 @@
 """Charges in fewer statements: the plain ones count their day themselves, and a trigger counts what is left.
 
-Revision ID: 0027_lean_charges
-Revises: 0026_kept_pins
+Revision ID: 0030_lean_charges
+Revises: 0029_revenue
 """
 
 from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0027_lean_charges"
-down_revision: str | None = "0026_kept_pins"
+revision: str = "0030_lean_charges"
+down_revision: str | None = "0029_revenue"
 branch_labels: str | None = None
 depends_on: str | None = None
 
