@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+from pydantic_core import to_json
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -43,22 +44,21 @@ _VALUED = ", ".join(f"('{name}', {name})" for name in DIMENSIONS)
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PICO = ("cost_pico", "creator_pico", "platform_pico")
 _COUNTED = ("events", *_TOKENS, *_PICO)
-#: What events add up to, from columns of theirs.
+#: The tokens of an event, from the usage of its call.
+_TOKENS_OF_USAGE = ", ".join(f"coalesce((usage->>'{name}')::bigint, 0) AS {name}" for name in _TOKENS)
+#: What events add up to.
 _SUMS = ", ".join(
     (
         "count(*) AS events",
-        *(f"coalesce(sum((usage->>'{name}')::bigint), 0)::bigint AS {name}" for name in _TOKENS),
+        *(f"sum({name})::bigint AS {name}" for name in _TOKENS),
         *(f"coalesce(sum({name}), 0) AS {name}" for name in _PICO),
     )
 )
-_KEYED = (
-    "dimension, (occurred_at AT TIME ZONE 'UTC')::date AS day, coalesce(value, '') AS value, coalesce(currency, '')"
-)
 #: What days keep, added up from all events that there are.
 DAYS_OF_EVENTS = f"""
-    SELECT org_id, dimension, (occurred_at AT TIME ZONE 'UTC')::date, coalesce(value, ''), coalesce(currency, ''),
-        {_SUMS}
-    FROM public.usage_events CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
+    SELECT org_id, dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
+    FROM (SELECT *, (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE} FROM public.usage_events) events
+    CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
     GROUP BY 1, 2, 3, 4, 5
 """
 _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _COUNTED)
@@ -75,7 +75,8 @@ _RECORD = f"""
         SELECT digest, content FROM sent WHERE NOT refused ORDER BY digest
         ON CONFLICT DO NOTHING RETURNING digest
     ), accepted AS MATERIALIZED (
-        SELECT sent.*, uuidv7() AS id FROM sent JOIN fresh USING (digest)
+        SELECT sent.*, uuidv7() AS id, (occurred_at AT TIME ZONE 'UTC')::date AS day, {_TOKENS_OF_USAGE}
+        FROM sent JOIN fresh USING (digest)
     ), written AS (
         INSERT INTO usage_events (org_id, id, {NAMES}) SELECT $1, id, {NAMES} FROM accepted
     ), charged AS (
@@ -83,7 +84,7 @@ _RECORD = f"""
         SELECT $1, id, occurred_at, charged_meters, charged_quantities, received_at FROM accepted
         WHERE charged_meters IS NOT NULL
     ), readings AS MATERIALIZED (
-        SELECT read.*, accepted.occurred_at, accepted.id, (accepted.occurred_at AT TIME ZONE 'UTC')::date AS day
+        SELECT read.*, accepted.occurred_at, accepted.id, accepted.day
         FROM jsonb_to_recordset($3::jsonb) AS read (
             digest uuid, meter bigint, aggregation text, dimension text, value text, quantity numeric, member uuid
         ) JOIN accepted USING (digest)
@@ -118,15 +119,20 @@ _RECORD = f"""
             latest_at = greatest(kept.latest_at, excluded.latest_at),
             latest_id = CASE WHEN (excluded.latest_at, excluded.latest_id) > (kept.latest_at, kept.latest_id)
                 THEN excluded.latest_id ELSE kept.latest_id END
+    ), added AS MATERIALIZED (
+        SELECT dimension, day, coalesce(value, '') AS value, coalesce(currency, '') AS currency, {_SUMS}
+        FROM accepted CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
+        GROUP BY 1, 2, 3, 4
     ), days AS (
         INSERT INTO usage_days (org_id, dimension, day, value, currency, {", ".join(_COUNTED)})
-        SELECT $1, {_KEYED}, {_SUMS}
-        FROM accepted CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
-        GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, 5
+        SELECT $1, dimension, day, value, currency, {", ".join(_COUNTED)} FROM added
+        ORDER BY dimension, day, value COLLATE "C", currency
         ON CONFLICT (org_id, dimension, day, value, currency) DO UPDATE SET {_ADDED}
     )
-    SELECT sent.digest, accepted.id, sent.content = known.content AS same
-    FROM sent LEFT JOIN accepted USING (digest) LEFT JOIN usage_digests known USING (digest)
+    SELECT sent.digest, accepted.id, CASE WHEN accepted.id IS NULL THEN (
+        SELECT sent.content = known.content FROM usage_digests known WHERE known.digest = sent.digest
+    ) END AS same
+    FROM sent LEFT JOIN accepted USING (digest)
 """
 #: A number on its way into a document. No text that was sent holds NUL.
 _NUMBER = re.compile(r'"\\u0000([^"]+)"')
@@ -174,10 +180,21 @@ async def record(
 
 
 def _document(rows: Sequence[Mapping[str, object]]) -> str:
-    """Write rows as JSON, in which a `Decimal` is a number of all its digits."""
+    """Write rows as JSON, in which a `Decimal` of their data is a number of all its digits."""
+    if not any(_has_decimal(row.get("data")) for row in rows):
+        # Seven times as fast. It writes a Decimal as a text, as which columns read one too.
+        return to_json(rows).decode()
     return _NUMBER.sub(
         r"\1", json.dumps(rows, default=lambda value: f"\x00{value}" if isinstance(value, Decimal) else str(value))
     )
+
+
+def _has_decimal(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_decimal(each) for each in value.values())
+    if isinstance(value, list):
+        return any(_has_decimal(each) for each in value)
+    return isinstance(value, Decimal)
 
 
 async def open_months(connection: asyncpg.Connection, since: datetime, until: datetime) -> int:
@@ -365,11 +382,8 @@ INVARIANTS = (
             WHERE {IS_THERE}
         ) kept
         FULL JOIN (
-            SELECT org_id, dimension, day, value, currency, ROW({", ".join(_COUNTED)}) AS added FROM (
-                SELECT org_id, {_KEYED} AS currency, {_SUMS}
-                FROM public.usage_events CROSS JOIN LATERAL (VALUES ('{ALL}', ''), {_VALUED}) AS kept (dimension, value)
-                GROUP BY 1, 2, 3, 4, 5
-            ) added
+            SELECT org_id, dimension, day, value, currency, ROW({", ".join(_COUNTED)}) AS added
+            FROM ({DAYS_OF_EVENTS}) added
         ) added USING (org_id, dimension, day, value, currency)
         WHERE kept IS DISTINCT FROM added
         """,

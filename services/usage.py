@@ -235,7 +235,11 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
 def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
     """Return the event with the model and provider of its call, where its attributes do not say them."""
     said = {"model": call.model, "provider": call.provider}
-    return replace(event, attributes={**{name: value for name, value in said.items() if value}, **event.attributes})
+    return _with(event, {**{name: value for name, value in said.items() if value}, **event.attributes})
+
+
+def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
+    return event if attributes == event.attributes else replace(event, attributes=attributes)
 
 
 def _use(context: _Context, judged: _Judged) -> Use:
@@ -274,7 +278,7 @@ def _attributed(context: _Context, event: UsageEvent) -> UsageEvent:
         "project_id": scope.project_id,
     }
     kept = {name: value for name, value in attributes.items() if value is not None}
-    return replace(event, attributes={**event.attributes, **kept})
+    return _with(event, {**event.attributes, **kept})
 
 
 def _is_visible(agent: Agent, org_id: str) -> bool:

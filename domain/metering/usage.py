@@ -94,7 +94,9 @@ class TokenUsage:
             Invalid: a quantity is no integer between 0 and 10¹², or the tier or a surcharge is no short name.
         """
         for unit in UNITS:
-            _check_quantity(unit, getattr(self, unit))
+            quantity = getattr(self, unit)
+            if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
+                raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})
         for name in (self.tier, *self.uplifts):
             if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
                 raise Invalid(f"tier and uplifts must be names of at most {_MAX_NAME} characters.")
@@ -131,8 +133,6 @@ class TokenUsage:
         """
         if unknown := sorted(set(document) - _FIELDS):
             raise Invalid(f"The usage has no unit {unknown[0][:_MAX_NAME]!r}.", extra={"field": unknown[0][:_MAX_NAME]})
-        for unit in UNITS:
-            _check_quantity(unit, document.get(unit, 0))
         uplifts = document.get("uplifts", ())
         if not isinstance(uplifts, list | tuple):
             raise Invalid("uplifts must be a list of names.", extra={"field": "uplifts"})
@@ -143,8 +143,3 @@ class TokenUsage:
 #: Every unit that can be priced, in the order of the fields.
 UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts"})
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))
-
-
-def _check_quantity(unit: str, quantity: object) -> None:
-    if not isinstance(quantity, int) or isinstance(quantity, bool) or not 0 <= quantity <= MAX_QUANTITY:
-        raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})
