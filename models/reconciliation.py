@@ -63,7 +63,7 @@ class ReconciliationDiscrepancy(Base):
     Attributes:
         kind: `missing_here`, `missing_there`, `amount_differs` or `fee_missing`.
         status: `open` or `resolved`.
-        movement: the movement as the provider tells it, or as it is booked; `booked` and `listed` are both sides.
+        movement: the movement as the provider reports it, or as it is booked; `booked` and `listed` are both sides.
         run_id: the run that saw it last.
         times_opened: 1, and one more each time that it came back after it was resolved.
         resolution: `matched` by itself, `superseded` by a difference of another kind, `booked`, `accepted`.

@@ -411,7 +411,7 @@ def read_settings(given: Mapping[str, str] | None = None) -> Settings:
     try:
         settings = _with_others(Settings(**first), first, surroundings)
     except ValidationError as refusal:
-        lines += [line for error in refusal.errors(include_url=False) for line in _told(error)]
+        lines += [line for error in refusal.errors(include_url=False) for line in _described(error)]
     except WrongEnvironment as wrong:
         lines.append(str(wrong))
     if lines:
@@ -453,7 +453,7 @@ def _unknown(name: str, names: Mapping[str, str]) -> str:
     return f"{name} is not a setting; " + (f"do you mean {near[0]}?" if near else "docs/settings.md lists them all.")
 
 
-def _told(error: Mapping[str, Any]) -> list[str]:
+def _described(error: Mapping[str, Any]) -> list[str]:
     """Write an error of pydantic as lines, without a value that may be secret."""
     lines = [" ".join(line.split()) for line in error["msg"].removeprefix("Value error, ").splitlines()]
     if not error["loc"]:

@@ -248,14 +248,14 @@ class PaymentStory:
         payment = await self._settled(payment_id, "charged_back")
         self._narrator.say("   the customer answers, and the bank decides against them: charged_back")
         await self._expect_balance("after the chargeback", available="0.00", owed="90.00")
-        await self._who_is_told(payment_id)
+        await self._who_is_alerted(payment_id)
         self._show_run(payment)
 
         top_up = {"amount": "100.00", "provider": "stripe", "payment_method": "pm_card_visa"}
         await self._paid("the next top-up", await self._narrator.post(CUSTOMER, "/billing/topup", top_up))
         await self._expect_balance("after it, which paid the debt first", available="10.00")
 
-    async def _who_is_told(self, payment_id: str) -> None:
+    async def _who_is_alerted(self, payment_id: str) -> None:
         alerts = await self._narrator.get(CUSTOMER, f"/alerts?subject={payment_id}&unacknowledged=true")
         kinds = sorted({one["kind"] for one in alerts["data"]})
         self._narrator.say(f"   operators and the owner are alerted: {', '.join(kinds)}")

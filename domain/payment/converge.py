@@ -117,14 +117,16 @@ def _charged(payment: Payment, seen: Observation) -> Outcome | None:
             paid = movement.paid_minor
             entitlement = seen.revalued.get(movement.key)
             # What the payment has become is recorded with its money, not by an event of its own.
-            told = _told(payment, seen.snapshot)
-            return book(told, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement)
+            observed = _observed(payment, seen.snapshot)
+            return book(
+                observed, movement, entitlement=granted_for(payment, paid) if entitlement is None else entitlement
+            )
     return None
 
 
 def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
     """Match the provider's refunds with ours; one that was made at the provider's own site is taken over."""
-    refs, told = {refund.ref for refund in payment.refunds}, {snapshot.ref for snapshot in seen.snapshot.refunds}
+    refs, reported = {refund.ref for refund in payment.refunds}, {snapshot.ref for snapshot in seen.snapshot.refunds}
     ours = {refund.refund_id: refund for refund in payment.refunds}
     for snapshot in seen.snapshot.refunds:
         if snapshot.ref in refs:
@@ -132,7 +134,7 @@ def _new_refund(payment: Payment, seen: Observation) -> Outcome | None:
         known = ours.get(snapshot.refund_id or "")
         # One that was given up as not made gave its entitlement back, so it is taken over like one made there. One
         # that was given up as made is known by what an operator wrote, which may name nothing.
-        if known is not None and known.counts and (known.ref is None or (known.given_up and known.ref not in told)):
+        if known is not None and known.counts and (known.ref is None or (known.given_up and known.ref not in reported)):
             return refund_accepted(payment, known.refund_id, snapshot)
         if snapshot.status is RefundStatus.FAILED and not _has_moved(seen.snapshot, snapshot.ref):
             continue
@@ -210,10 +212,10 @@ def _moved(payment: Payment, seen: Observation) -> Outcome | None:
 
 
 def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
-    """Book a fee that the provider told later than its movement."""
-    told = {movement.key: movement.fee_minor for movement in snapshot.movements}
+    """Book a fee that the provider reported later than its movement."""
+    reported = {movement.key: movement.fee_minor for movement in snapshot.movements}
     for item in payment.booked:
-        fee = told.get(item.key)
+        fee = reported.get(item.key)
         if item.fee_minor is None and fee is not None:
             booked = tuple(replace(b, fee_minor=fee) if b.key == item.key else b for b in payment.booked)
             after = replace(payment, booked=booked, fee_minor=payment.fee_minor + fee)
@@ -231,9 +233,9 @@ def _fee(payment: Payment, snapshot: Snapshot) -> Outcome | None:
 
 
 def _refund_changed(payment: Payment, seen: Observation) -> Outcome | None:
-    told = {snapshot.ref: snapshot for snapshot in seen.snapshot.refunds}
+    reported = {snapshot.ref: snapshot for snapshot in seen.snapshot.refunds}
     for refund in payment.refunds:
-        snapshot = told.get(refund.ref or "")
+        snapshot = reported.get(refund.ref or "")
         if snapshot is None or refund.state is RefundState.FAILED:
             continue
         state = REFUND_STATES[snapshot.status]
@@ -259,22 +261,22 @@ def refund_failed(payment: Payment, refund: Refund, why: str, *, code: str | Non
 
 def _progressed(payment: Payment, snapshot: Snapshot) -> Outcome | None:
     """Follow the provider's word on the payment itself, as long as it says something new."""
-    told = _told(payment, snapshot)
-    if told == payment or told.provider_status is None:
+    observed = _observed(payment, snapshot)
+    if observed == payment or observed.provider_status is None:
         return None
-    details: dict[str, object] = {"provider_status": told.provider_status.value}
-    if told.decline is not None and told.decline != payment.decline:
-        details |= {"decline": told.decline.code, "detail": told.decline.detail}
-    if told.confirmations is not None:
+    details: dict[str, object] = {"provider_status": observed.provider_status.value}
+    if observed.decline is not None and observed.decline != payment.decline:
+        details |= {"decline": observed.decline.code, "detail": observed.decline.detail}
+    if observed.confirmations is not None:
         details |= {
-            "seen": format_amount(told.seen_minor, payment.terms.currency),
-            "confirmations": told.confirmations,
+            "seen": format_amount(observed.seen_minor, payment.terms.currency),
+            "confirmations": observed.confirmations,
         }
     word = "declined" if "decline" in details else "progressed"
-    return Outcome(payment=told, event=word, actor=_provider(payment), details=details)
+    return Outcome(payment=observed, event=word, actor=_provider(payment), details=details)
 
 
-def _told(payment: Payment, snapshot: Snapshot) -> Payment:
+def _observed(payment: Payment, snapshot: Snapshot) -> Payment:
     """Take over what the provider says of the payment itself; what has succeeded once stays so.
 
     So does what was ended, for as long as the provider only says that it could still be paid: not all of them have a

@@ -66,7 +66,7 @@ _FROM_PROVIDER: Mapping[ProviderStatus, PaymentStatus] = {
 class Booked:
     """A movement of the provider's balance that is in the books.
 
-    `fee_minor` is None until the provider tells it; `paid_minor` is the amount in the payment's own currency. Where
+    `fee_minor` is None until the provider reports it; `paid_minor` is the amount in the payment's own currency. Where
     entitlement was taken, `waiting_minor` of it was taken from what waits for the payment's escrow.
     """
 

@@ -51,7 +51,7 @@ class Receipt:
             kind=BalanceTransactionKind.CHARGE,
             amount_minor=self.amount_minor,
             occurred_at=self.final_at,
-            # Whoever mines a block tells its time, and may be ahead of our clock.
+            # Whoever mines a block sets its time, and may be ahead of our clock.
             sent_at=self.sent_at if self.sent_at and self.sent_at < self.final_at else None,
             statement_ref=self.tx,
             **shared,  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the books say to events that they cannot take: a person is told, and nothing is written."""
+"""What the books say to events that they cannot take: an alert is raised, and nothing is written."""
 
 import dataclasses
 from collections import Counter
@@ -42,7 +42,7 @@ async def alerts(database: Database, outcome: Outcome) -> list[str]:
         return list(await session.scalars(query))
 
 
-async def test_goods_that_stay_away_are_counted_again_and_then_told_of(database: Database):
+async def test_goods_that_stay_away_are_counted_again_and_then_alerted(database: Database):
     short = PaymentPosting(kind=PaymentPostingKind.RETIRE, amount_minor=1, asset=CREDIT)
     outcome = dataclasses.replace(await opened(database), moves=(short,))
     for attempt in range(1, SPENT_MEANWHILE + 1):
@@ -54,7 +54,7 @@ async def test_goods_that_stay_away_are_counted_again_and_then_told_of(database:
     assert await alerts(database, outcome) == ["payment.books_refused"]
 
 
-async def test_words_of_a_provider_that_cannot_be_stored_are_told_of_and_declined_to_nobody(database: Database):
+async def test_words_of_a_provider_that_cannot_be_stored_are_alerted_and_declined_to_nobody(database: Database):
     outcome = await opened(database)
     await record(database, outcome)
     said = commands.outcome_unknown(outcome.payment, detail="\x00", at=outcome.payment.updated_at)
@@ -67,7 +67,7 @@ async def test_words_of_a_provider_that_cannot_be_stored_are_told_of_and_decline
     assert row.version == 1
 
 
-async def test_an_event_whose_predecessor_the_books_lack_is_told_of(database: Database):
+async def test_an_event_whose_predecessor_the_books_lack_is_alerted(database: Database):
     outcome = await opened(database)
     later = dataclasses.replace(outcome, payment=dataclasses.replace(outcome.payment, version=3))
     with pytest.raises(BooksRefused, match="cannot follow"):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.db
 MakeTenant = Callable[..., Awaitable[Tenant]]
 
 
-async def test_privileged_act_is_told_with_who_what_and_from_where(tenant: Tenant) -> None:
+async def test_privileged_act_is_recorded_with_who_what_and_from_where(tenant: Tenant) -> None:
     response = await tenant.owner.post(
         "/api-keys", {"principal": "audited", "role": "member"}, headers={"X-Request-Id": "audit-1"}
     )

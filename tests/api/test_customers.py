@@ -220,7 +220,7 @@ async def test_stripe_that_does_not_answer_is_503_and_a_later_try_succeeds(
     good(await owner.post("/billing/setup-intent", key=key))
 
 
-async def test_key_that_stripe_refuses_is_our_fault_and_not_told(
+async def test_key_that_stripe_refuses_is_our_fault_and_not_shown(
     owner: Caller, database_urls: DatabaseUrls, stripe_url: str
 ) -> None:
     async with running(database_urls, stripe_url, key="sk_live_never") as wrong:

@@ -55,7 +55,7 @@ async def test_charges_and_reservations_survive_the_death_of_every_part(tmp_path
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_planned_payments_add_up_and_every_story_is_told(seed: int) -> None:
+def test_planned_payments_add_up_and_every_story_is_planned(seed: int) -> None:
     plans = draw_payments(seed, 300)
     assert {plan.story.partition(", ")[0] for plan in plans} >= {story.partition(", ")[0] for story in PAID_STORIES}
     assert {sequel for plan in plans for sequel in SEQUELS if plan.story.endswith(f", {sequel}")} == set(SEQUELS)
@@ -69,7 +69,7 @@ def test_planned_payments_add_up_and_every_story_is_told(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_planned_amounts_add_up_and_every_story_is_told(seed: int) -> None:
+def test_planned_amounts_add_up_and_every_story_is_planned(seed: int) -> None:
     plans = draw(seed, 200)
     assert {plan.story for plan in plans} == set(STORIES)
     assert len({plan.name for plan in plans}) == 200

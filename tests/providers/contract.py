@@ -57,7 +57,7 @@ class AdapterContract:
         assert second.ref == first.ref
         assert (second.amount_minor, second.currency) == (payment.amount_minor, payment.currency)
 
-    async def test_a_payment_that_was_paid_meanwhile_is_told_as_paid_under_its_key(self, harness: Harness):
+    async def test_a_payment_that_was_paid_meanwhile_is_reported_as_paid_under_its_key(self, harness: Harness):
         payment, once = harness.payment(), key()
         paid = await harness.pay(await harness.provider.create(payment, idempotency_key=once))
         again = await harness.provider.create(payment, idempotency_key=once)

@@ -135,7 +135,7 @@ async def test_an_authorization_is_voided_and_cannot_be_captured_then(paypal, pr
         await provider.capture(held.ref, 100, idempotency_key="c")
 
 
-async def test_an_authorization_that_ended_is_told_as_expired(paypal, provider):
+async def test_an_authorization_that_ended_is_reported_as_expired(paypal, provider):
     held = await paypal.paid(provider, a_payment(manual_capture=True))
     await paypal.advance(days=30)
     assert (await provider.capture(held.ref, 100, idempotency_key="c")).status is ProviderStatus.EXPIRED

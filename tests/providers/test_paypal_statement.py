@@ -108,7 +108,7 @@ async def test_a_crowded_window_is_halved_until_paypal_lists_it(paypal):
     assert [one.payment_id for one in listed] == [f"pay_{number}" for number in range(5)]
 
 
-async def test_a_minute_that_is_still_too_crowded_is_told(paypal):
+async def test_a_minute_that_is_still_too_crowded_is_reported(paypal):
     provider = await paypal.provider()
     await paypal.paid(provider, a_payment())
     await paypal.control("statement", limit=0)

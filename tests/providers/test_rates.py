@@ -25,7 +25,7 @@ def http_rates(chains: ChainsInTest, **terms: Any) -> HttpRates:
     return HttpRates(chains.http, "http://chains/rates", clock=chains.clock, **terms)
 
 
-async def test_a_price_is_exact_and_says_when_and_where_it_was_told(chains: ChainsInTest):
+async def test_a_price_is_exact_and_says_when_and_where_it_was_quoted(chains: ChainsInTest):
     await chains.control("rates", BTC={"USD": "63999.123456789012345678"})
     rate = await http_rates(chains).rate("BTC", "USD")
     assert rate.price == Decimal("63999.123456789012345678")

@@ -205,7 +205,7 @@ class TestRefundsAndDisputes:
         await sandbox.control("refund", refund=ref, outcome="succeed")
         assert (await sandbox.provider.retrieve(paid.ref)).refunds[0].status is RefundStatus.SUCCEEDED
 
-    async def test_more_refunds_than_a_page_holds_are_all_told(self, sandbox: SandboxHarness):
+    async def test_more_refunds_than_a_page_holds_are_all_reported(self, sandbox: SandboxHarness):
         paid = await paid_with(sandbox)
         refs = [await self.refund(sandbox, paid, 100 + number) for number in range(12)]
         after = await sandbox.provider.retrieve(paid.ref)

@@ -167,7 +167,7 @@ async def test_only_operators_get_a_session(http: httpx2.AsyncClient, key: str, 
 
 
 @pytest.mark.parametrize("path", ["/codec/decode", "/codec/encode"])
-async def test_without_a_key_or_with_another_role_nothing_is_told(http: httpx2.AsyncClient, path: str) -> None:
+async def test_without_a_key_or_with_another_role_nothing_is_answered(http: httpx2.AsyncClient, path: str) -> None:
     assert (await http.post(path, json={"payloads": [PLAIN]})).status_code == 401
     assert (await http.post(path, json={"payloads": [PLAIN]}, headers=bearer(MEMBER))).status_code == 403
 

@@ -169,7 +169,9 @@ async def test_a_file_is_read_only_where_it_is_named(
         ("TEMPORAL_CONFIG_FILE", "/no/where"),
     ],
 )
-def test_temporals_environment_that_cannot_be_read_is_told_in_one_line(environment: Any, name: str, value: str) -> None:
+def test_temporals_environment_that_cannot_be_read_is_reported_in_one_line(
+    environment: Any, name: str, value: str
+) -> None:
     environment(**{name: value})
     with pytest.raises(WrongSettings, match="Temporal's environment cannot be read") as refusal:
         read_settings()
@@ -196,7 +198,7 @@ def test_the_environment_wins_over_a_file(environment: Any, tmp_path: Path) -> N
     assert key_of(read_settings()) == "sk_test_environment"
 
 
-def test_a_file_that_is_no_setting_is_told(environment: Any, tmp_path: Path) -> None:
+def test_a_file_that_is_no_setting_is_reported(environment: Any, tmp_path: Path) -> None:
     (tmp_path / "bursar_encryption_key").write_text("SECRETSECRET")
     (tmp_path / "of_somebody_else").write_text("SECRETSECRET")
     environment(BURSAR_SECRETS_DIR=str(tmp_path))
@@ -205,7 +207,7 @@ def test_a_file_that_is_no_setting_is_told(environment: Any, tmp_path: Path) -> 
     assert refusal.value.lines == ("bursar_encryption_key is not a setting; do you mean BURSAR_ENCRYPTION_KEYS?",)
 
 
-def test_a_folder_of_secrets_that_is_not_there_is_told(environment: Any) -> None:
+def test_a_folder_of_secrets_that_is_not_there_is_reported(environment: Any) -> None:
     environment(BURSAR_SECRETS_DIR="/no/where")
     with pytest.raises(WrongSettings, match=r"BURSAR_SECRETS_DIR='/no/where': It is not a directory\."):
         read_settings()

@@ -37,7 +37,7 @@ SECRETS = {
         ({"BURSAR_STRIPE_API_BASE": "http://127.0.0.1:8002"}, "BURSAR_STRIPE_API_BASE"),
     ],
 )
-def test_wrong_setting_is_told_and_no_secret_with_it(
+def test_wrong_setting_is_reported_and_no_secret_with_it(
     wrong: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (SECRETS | wrong).items():
@@ -151,7 +151,7 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_XYZZY", "1", "BURSAR_XYZZY is not a setting; docs/settings.md lists them all."),
     ],
 )
-def test_setting_that_cannot_be_right_is_told_in_one_line(
+def test_setting_that_cannot_be_right_is_reported_in_one_line(
     name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (line,) = lines_of(monkeypatch, **{name: value})
@@ -165,7 +165,7 @@ def test_price_of_a_package_that_is_not_sold_is_refused(monkeypatch: pytest.Monk
     assert line.endswith("A price is set for the credit package checkout_large, which does not exist.")
 
 
-def test_all_wrong_settings_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_wrong_settings_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = lines_of(monkeypatch, BURSAR_PROT="1", BURSAR_PORT="x", BURSAR_COMMISSION_BPS="10001")
     assert [line.split("=")[0].split(" ")[0] for line in lines] == [
         "BURSAR_PROT",

@@ -116,27 +116,27 @@ def test_named_folder_is_what_the_stack_runs(home: Path, monkeypatch: pytest.Mon
         assert postgres.execute("SELECT 1") == "1"
 
 
-def test_named_folder_without_a_program_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_folder_without_a_program_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = a_folder(home / "bin", "postgres (PostgreSQL) 18.1", without="initdb")
     monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(folder))
     with pytest.raises(StackError, match=rf"BURSAR_POSTGRES_BIN names {folder}, which has no initdb"):
         Postgres(home / "pg", home / "postgres.log")
 
 
-def test_named_folder_that_does_not_exist_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_folder_that_does_not_exist_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(home / "nowhere"))
     with pytest.raises(StackError, match="nowhere, which has no postgres"):
         find_binaries()
 
 
 @pytest.mark.parametrize("version", ["17.6", "180.1", "9.18"])
-def test_named_folder_of_another_version_is_told(home: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_named_folder_of_another_version_is_reported(home: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(a_folder(home / "bin", f"postgres (PostgreSQL) {version}")))
     with pytest.raises(StackError, match=rf"which is postgres \(PostgreSQL\) {version}: Bursar needs PostgreSQL 18"):
         find_binaries()
 
 
-def test_named_programs_that_cannot_run_are_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_named_programs_that_cannot_run_are_reported(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = a_folder(home / "bin", "postgres (PostgreSQL) 18.1")
     (folder / "postgres").chmod(0o644)
     monkeypatch.setenv("BURSAR_POSTGRES_BIN", str(folder))

@@ -44,7 +44,7 @@ async def test_event_that_names_only_objects_of_the_provider_finds_its_payment(m
     assert await mailroom.told(payment_id) == [event_id]
 
 
-async def test_payment_of_another_provider_is_not_told(mailroom):
+async def test_payment_of_another_provider_is_not_signalled(mailroom):
     ref = new_id("pi")
     await mailroom.payment(provider="paypal", ref=ref)
     assert await outcome_of(mailroom, await mailroom.store(refs=(ref,))) == "unmatched"
@@ -169,7 +169,7 @@ async def test_money_that_no_payment_has_used_is_told_to_operators_once(mailroom
     await replay_and_keep(await handle.fetch_history(), "provider_event_cash")
 
 
-async def test_money_that_a_payment_has_used_in_a_moment_is_not_told(mailroom):
+async def test_money_that_a_payment_has_used_in_a_moment_is_not_reported(mailroom):
     org_id, customer = await customer_with(mailroom, USD=300)
     handle = await mailroom.start(
         await mailroom.store("customer_cash_balance_transaction.created", refs=("ccsbtxn_2", customer))

@@ -101,7 +101,7 @@ async def create(
     terms = asked.terms
     if asked.status in {None, PaymentStatus.CREATED}:
         command = CreatePaymentCommand(command_id=command_id, actor=actor)
-        await _told(deps, client, terms, "create", command, resume=asked.status is not None)
+        await _sent(deps, client, terms, "create", command, resume=asked.status is not None)
     payment = await seen(deps, actor, terms.payment_id)
     refuse_declined(payment)
     return payment
@@ -123,7 +123,7 @@ async def send(
     async with deps.database.platform() as session:
         is_new = await intents.note(session, command.command_id, payment.terms.payment_id, command.content())
     try:
-        return await _told(deps, client, payment.terms, update, command, resume=True)
+        return await _sent(deps, client, payment.terms, update, command, resume=True)
     except DomainError as refusal:
         if is_new and not refusal.retryable:
             async with deps.database.platform() as session:
@@ -199,7 +199,7 @@ def refuse_declined(payment: Payment) -> None:
         )
 
 
-async def _told(
+async def _sent(
     deps: Deps, client: Client, terms: PaymentTerms, update: str, command: PaymentCommand, *, resume: bool
 ) -> PaymentCommandResult:
     start = PaymentInput(terms=terms, created_by=command.actor, command_id=command.command_id, resume=resume)

@@ -1,4 +1,4 @@
-"""Bitcoin as Esplora tells it: transactions in a mempool or in blocks, and blocks that can be replaced."""
+"""Bitcoin as Esplora reports it: transactions in a mempool or in blocks, and blocks that can be replaced."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""TON as TON Center's API v3 tells it: transfers with a comment, in blocks of a masterchain that are never replaced."""
+"""TON as TON Center's API v3 reports it: transfers with a comment, in blocks of a masterchain that stay."""
 
 import base64
 import hashlib

@@ -9,7 +9,7 @@ from dev.sandbox.litellm.app import SpendLogFile, build
 
 
 def main() -> None:
-    """Serve on the loopback until told to stop."""
+    """Serve on the loopback until it is stopped."""
     parser = argparse.ArgumentParser(prog="python -m dev.sandbox.litellm", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="where its state is kept")

@@ -46,7 +46,7 @@ def take_fault(store: Store, path: str) -> str | None:
 
 
 def routes(store: Store, orders: Orders, webhooks: Webhooks, authority: Authority, known: Json) -> list[BaseRoute]:
-    """Return the routes of the control surface; `known` is what health tells."""
+    """Return the routes of the control surface; `known` is what health reports."""
 
     async def health(_: Request) -> Response:
         return JSONResponse(known | {"status": "ready", "time": moment(store.now())})

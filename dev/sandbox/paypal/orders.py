@@ -20,7 +20,7 @@ PAYER_ID = "PAYER23456789"
 
 
 class Orders:
-    """Every change of an order, checked as PayPal checks it and told to `notify` when it is kept."""
+    """Every change of an order, checked as PayPal checks it and passed to `notify` when it is kept."""
 
     def __init__(self, store: Store, base_url: str, notify: Notify) -> None:
         """Take the store, the address that links begin with, and who receives the webhooks."""

@@ -19,7 +19,7 @@ WEBHOOK_SECRET = "STRIPE_SANDBOX_WEBHOOK_SECRET"
 
 
 def main() -> None:
-    """Serves until it is told to stop."""
+    """Serves until it is stopped."""
     parser = argparse.ArgumentParser(prog="python -m dev.sandbox.stripe", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--data", type=Path, required=True, help="where its state is kept")

@@ -76,7 +76,7 @@ def receive(ctx: Context, customer: str, currency: str, amount: int, reference: 
 
 
 def change(ctx: Context, customer: str, currency: str, amount: int, kind: str, detail: JSON) -> JSON:
-    """Change a balance by a signed amount, record the line that says why, tell of it, and return it.
+    """Change a balance by a signed amount, record the line that says why, notify of it, and return it.
 
     Raises:
         Refusal: There is not so much.

@@ -134,7 +134,7 @@ def capture(ctx: Context, charge: JSON, amount: int, *, book_later: bool = False
 
 
 def declined(charge: JSON, payment_method: JSON, **extra: Any) -> Refusal:
-    """Return the error that tells a caller of a failed charge; what was stored of it is kept."""
+    """Return the error that reports a failed charge to its caller; what was stored of it is kept."""
     outcome = charge["outcome"]
     reason = "fraudulent" if outcome["type"] == "blocked" else outcome["reason"]
     more = {"advice_code": outcome["advice_code"], "charge": charge["id"], "payment_method": payment_method, **extra}
@@ -151,7 +151,7 @@ def declined(charge: JSON, payment_method: JSON, **extra: Any) -> Refusal:
 
 @task("charging.book")
 async def book(ctx: Context, charge: str) -> None:
-    """Give a charge the line of the balance that it did not have yet, and tell of it."""
+    """Give a charge the line of the balance that it did not have yet, and notify of it."""
     stored = ctx.store.get("charge", charge)
     assert stored is not None
     _book(ctx, stored)

@@ -2,7 +2,7 @@
 
 Facts from docs.stripe.com/payments/checkout/how-checkout-works and docs.stripe.com/payments/checkout/fulfillment. The
 PaymentIntent is made when the payer first tries to pay. A bank debit completes the session unpaid; that it arrived or
-failed is told later.
+failed is reported later.
 """
 
 from decimal import ROUND_HALF_UP, Decimal

@@ -166,7 +166,7 @@ def record(
 
 @task("money.available")
 async def make_available(ctx: Context) -> None:
-    """Move all lines whose time has come from pending to available, and tell of it once."""
+    """Move all lines whose time has come from pending to available, and notify of it once."""
     due = [
         line for line in ctx.store.query("balance_transaction", status="pending") if line["available_on"] <= ctx.now()
     ]

@@ -2,7 +2,7 @@
 
 Facts from docs.stripe.com/refunds. A refund takes the money from the balance when it is made, also while it is pending;
 one that fails brings it back under a line of its own. The fee of the charge is never given back. What was authorized
-and not captured is told as a refund too, as Stripe does, but has no line in the balance.
+and not captured is reported as a refund too, as Stripe does, but has no line in the balance.
 
 What came by bank transfer goes to a bank account that the payer has to name first, asked by e-mail: such a refund
 requires action, can be canceled until then, and fails when nobody answers.

@@ -79,7 +79,7 @@ def apply(ctx: Context, intent: JSON, amount: int) -> None:
 
 
 def apply_by_hand(ctx: Context, intent: JSON, amount: int | None, currency: str | None) -> None:
-    """Apply money of the cash balance to an intent that waits for a transfer: all there is unless told otherwise."""
+    """Apply money of the cash balance to an intent that waits for a transfer: an amount, or all there is."""
     if not intents.waits_for_transfer(intent):
         raise intents.unexpected_state(intent, "apply a customer balance to")
     if currency is not None and currency.lower() != intent["currency"]:

@@ -1,7 +1,7 @@
 """The API version of callers that name none: the account's own, here one older than 2023-08-16.
 
 Every SDK names the version that it was made for; Stripe's command line names none, and pays with parameters that have
-since gone. Then an intent took cards unless told otherwise, and was told by `payment_method_types`.
+since gone. Then an intent took cards unless the request set `payment_method_types`.
 """
 
 from collections.abc import Callable, Mapping

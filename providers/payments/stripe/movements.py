@@ -43,7 +43,7 @@ def charge_movements(charge: stripe.Charge) -> list[BalanceTransaction]:
     taken, returned = _charge_roles(charge)
     moved = [_movement(line, role) for line, role in zip(_charge_lines(charge), (taken, returned), strict=True)]
     if moved[0] is None and charge.status == "succeeded" and charge.captured:
-        moved[0] = _untold(taken, charge.created)
+        moved[0] = _unreported(taken, charge.created)
     return [movement for movement in moved if movement is not None]
 
 
@@ -55,7 +55,7 @@ def refund_movements(refund: stripe.Refund) -> list[BalanceTransaction]:
 
 def dispute_movements(dispute: stripe.Dispute) -> list[BalanceTransaction]:
     """List what a dispute did to the balance, fees of the dispute included."""
-    return [_told(line, role) for line, role in _dispute_roles(dispute)]
+    return [_converted(line, role) for line, role in _dispute_roles(dispute)]
 
 
 def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | None:
@@ -67,9 +67,9 @@ def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | 
         return None
     for transaction, role in _roles(line.source):
         if id_of(transaction) == line.id:
-            return _told(line, replace(role, ref=id_of(field(line.source, "charge")) or role.ref))
+            return _converted(line, replace(role, ref=id_of(field(line.source, "charge")) or role.ref))
     source = line.source
-    return _told(
+    return _converted(
         line,
         Role(
             line.id,
@@ -141,10 +141,10 @@ def _dispute_roles(dispute: stripe.Dispute) -> Iterable[tuple[stripe.BalanceTran
 
 
 def _movement(line: Expandable, role: Role) -> BalanceTransaction | None:
-    return _told(line, role) if isinstance(line, stripe.BalanceTransaction) else None
+    return _converted(line, role) if isinstance(line, stripe.BalanceTransaction) else None
 
 
-def _told(line: stripe.BalanceTransaction, role: Role) -> BalanceTransaction:
+def _converted(line: stripe.BalanceTransaction, role: Role) -> BalanceTransaction:
     converted = line.currency != role.currency
     return BalanceTransaction(
         key=role.key,
@@ -161,7 +161,7 @@ def _told(line: stripe.BalanceTransaction, role: Role) -> BalanceTransaction:
     )
 
 
-def _untold(role: Role, created: int) -> BalanceTransaction:
+def _unreported(role: Role, created: int) -> BalanceTransaction:
     return BalanceTransaction(
         key=role.key,
         kind=role.kind,

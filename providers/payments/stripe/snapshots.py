@@ -194,7 +194,7 @@ def _intent_status(intent: stripe.PaymentIntent, decline: Decline | None) -> Pro
     return _INTENT_STATUSES.get(intent.status, ProviderStatus.REQUIRES_ACTION)
 
 
-def _told_next(intent: stripe.PaymentIntent, names: Sequence[str]) -> Any:
+def _next_action_field(intent: stripe.PaymentIntent, names: Sequence[str]) -> Any:
     """Read the first of these fields that Stripe fills in where it says what the payer has to do next."""
     step = field(intent, "next_action")
     details = field(step, step.type) if step else None
@@ -202,18 +202,18 @@ def _told_next(intent: stripe.PaymentIntent, names: Sequence[str]) -> Any:
 
 
 def _next_page(intent: stripe.PaymentIntent) -> str | None:
-    page = _told_next(intent, _PAGES)
+    page = _next_action_field(intent, _PAGES)
     return page if isinstance(page, str) else None
 
 
 def _pays_until(intent: stripe.PaymentIntent) -> datetime | None:
     if field(field(intent, "next_action"), "type") not in _TAKES_DAYS:
         return None
-    return at(_told_next(intent, _ENDS) or intent.created) + SENDING_TAKES
+    return at(_next_action_field(intent, _ENDS) or intent.created) + SENDING_TAKES
 
 
 def _moves_money(refund: stripe.Refund) -> bool:
-    # What a partial capture leaves of an authorization is told as a refund that succeeded and moved nothing.
+    # What a partial capture leaves of an authorization is reported as a refund that succeeded and moved nothing.
     return bool(
         refund.status != "succeeded" or field(refund, "balance_transaction") or metadata_of(refund, "refund_id")
     )

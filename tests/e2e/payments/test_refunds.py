@@ -111,7 +111,7 @@ async def test_chargeback_holds_the_credits_and_a_win_gives_them_back(payer: Pay
     refused(await payer.caller.post(path, {"text": "More."}), 409, "payment.evidence_closed")
 
 
-async def test_pitfall_29_chargeback_for_spent_credits_is_owed_and_owner_and_operator_are_told(
+async def test_pitfall_29_chargeback_for_spent_credits_is_owed_and_owner_and_operator_are_alerted(
     payer: Payer, sandboxes: Sandboxes
 ) -> None:
     payment = await payer.pay()

@@ -64,7 +64,7 @@ def test_the_process_serves_and_signs_with_a_root_of_its_own(tmp_path):
         process.wait()
 
 
-async def test_without_a_valid_token_nothing_is_told(paypal):
+async def test_without_a_valid_token_nothing_is_answered(paypal):
     client = await paypal.http()
     for headers in ({}, {"authorization": "Bearer made-up"}, {"authorization": "Basic YTpi"}):
         assert (await client.get("/v2/checkout/orders/X", headers=headers)).status_code == 401

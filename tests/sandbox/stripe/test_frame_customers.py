@@ -73,7 +73,7 @@ async def test_search_refuses_what_it_cannot_read(stripe_sandbox, query):
     assert (refused.value.http_status, refused.value.param) == (400, "query")
 
 
-async def test_search_lags_by_as_much_as_it_is_told(stripe_sandbox):
+async def test_search_lags_by_as_much_as_is_asked(stripe_sandbox):
     customers = stripe_sandbox.client.v1.customers
     await stripe_sandbox.control("search", lag_seconds=60)
     await customers.create_async({"email": "a@example.com"})

@@ -16,7 +16,7 @@ def test_ids_of_one_number_behave_alike():
         assert replace(found, id=card.id) == card
 
 
-def test_every_decline_of_the_table_can_be_told():
+def test_every_decline_of_the_table_can_be_reported():
     for card in CARDS.values():
         if card.decline is not None:
             assert cards.decline(card, card.decline).message

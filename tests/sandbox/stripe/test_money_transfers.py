@@ -275,7 +275,7 @@ async def test_confirmed_again_an_intent_keeps_what_it_has(stripe_sandbox):
     assert [line[0] for line in await lines_of(stripe_sandbox, customer)] == ["funded", "applied_to_payment"]
 
 
-async def test_manual_customers_are_funded_and_pay_only_when_told(stripe_sandbox):
+async def test_manual_customers_are_funded_and_pay_only_on_request(stripe_sandbox):
     customer = await customer_of(stripe_sandbox, cash_balance={"settings": {"reconciliation_mode": "manual"}})
     intents = stripe_sandbox.client.v1.payment_intents
     intent = await ask(stripe_sandbox, customer)

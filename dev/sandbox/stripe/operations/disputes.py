@@ -160,7 +160,7 @@ async def open_by_card(ctx: Context, charge: str, reason: str, inquiry: bool) ->
 
 @task("dispute.decide")
 async def decide(ctx: Context, dispute: str, text: str) -> None:
-    """Have the bank decide as the evidence tells it to."""
+    """Have the bank decide as the evidence says."""
     found = get(ctx, dispute)
     if found["status"] not in OPEN:
         return
