@@ -13,6 +13,7 @@ from fastapi.telemetry import TelemetryConfig
 from temporalio.client import Client
 
 from api import errors, pages, reference
+from api.announcements import Announcements
 from api.auth import current_actor
 from api.background import Background
 from api.body import StrictRoute
@@ -76,12 +77,14 @@ def create_app(
             plugins = telemetry.temporal_plugins() if telemetry else []
             deps.temporal = await connect(settings, plugins=plugins, runtime=client_runtime(), lazy=True)
         maintenance = Maintenance(deps.database, credit_price(settings.credit_price, settings.credit_currency))
+        deps.announcements.start()
         deps.keyring.start()
         maintenance.start()
         try:
             yield
         finally:
             await maintenance.close()
+            await deps.announcements.close()
             await deps.keyring.close()
             await deps.background.close()
             await deps.charges.close()
@@ -148,13 +151,15 @@ def _dependencies(
     counts = storage_at(settings.rate_limit_storage)
     size, timeout = settings.database_pool_size, settings.database_timeout
     pool = StatementPool(settings.database_url, size=size, timeout=timeout)
+    announcements = Announcements(pool)
     return Deps(
         settings=settings,
         database=engines,
         pool=pool,
         platform_pool=StatementPool(settings.platform_database_url, size=size, timeout=timeout),
         background=Background(),
-        keyring=KeyRing(pool, engines),
+        announcements=announcements,
+        keyring=KeyRing(pool, engines, announcements),
         limiter=Limiter(settings.rate_limit, counts),
         organization_limiter=Limiter(settings.organization_rate_limit, counts),
         address_limiter=Limiter(settings.rate_limit, counts),
@@ -163,7 +168,7 @@ def _dependencies(
         providers=providers,
         sealer=Sealer(settings.encryption_keys),
         charges=Charges(pool),
-        costs=CostBook(engines, settings.default_costs),
+        costs=CostBook(engines, settings.default_costs, announcements),
         prices=prices,
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from temporalio.client import Client
 
+from api.announcements import Announcements
 from api.background import Background
 from api.charges import Charges
 from api.costs import CostBook
@@ -35,6 +36,7 @@ class Deps:
     pool: StatementPool
     platform_pool: StatementPool
     background: Background
+    announcements: Announcements
     keyring: KeyRing
     limiter: Limiter
     organization_limiter: Limiter

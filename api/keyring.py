@@ -2,8 +2,9 @@
 
 A key is `bsk_<26 characters of its id>_<64 hex digits>`. The database has the SHA-256 of the secret part only, and the
 comparison takes constant time. A key that was found stays in the process for five seconds at most, and a revoked one
-stops at once: PostgreSQL announces every change of a key, each process listens and forgets it. While a process cannot
-listen, what it keeps lives for one second. Look-ups that failed are not kept, so guessing cannot fill the memory.
+stops at once: PostgreSQL announces every change of a key (`api/announcements.py`), each process hears it and forgets
+the key. While a process cannot listen, what it keeps lives for one second. Look-ups that failed are not kept, so
+guessing cannot fill the memory.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from api.announcements import Announcements
 from api.pool import StatementPool
 from domain.access import Role
 from domain.errors import Unauthenticated
@@ -88,10 +90,10 @@ class _Cached:
 
 
 class KeyRing:
-    """Tells whose a key is. `start` begins to listen and to write times of last use, `close` ends both."""
+    """Tells whose a key is. `start` begins to write times of last use, `close` ends it."""
 
-    def __init__(self, pool: StatementPool, database: Database) -> None:
-        """Take what the look-ups and the times of last use go through."""
+    def __init__(self, pool: StatementPool, database: Database, announcements: Announcements) -> None:
+        """Take what the look-ups and the times of last use go through, and what tells of changes."""
         self._pool = pool
         self._database = database
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
@@ -99,18 +101,19 @@ class KeyRing:
         self._used: dict[str, datetime] = {}
         self._generation = 0
         #: Set while changes of keys are heard.
-        self.listening = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self.listening = announcements.listening
+        self._task: asyncio.Task[None] | None = None
+        announcements.hear(keys.CHANNEL, lambda key_id: self.forget(key_id), doubt=self._doubt_all)
 
     def start(self) -> None:
         """Begin the background work."""
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._flush_forever())]
+        self._task = asyncio.create_task(self._flush_forever())
 
     async def close(self) -> None:
         """End the background work and write the last times of use."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(Exception):
             await self.flush()
 
@@ -193,34 +196,6 @@ class KeyRing:
         self._generation += 1
         for entry in self._cache.values():
             entry.until = 0.0
-
-    async def _listen(self) -> None:
-        pause = 0.1
-        while True:
-            try:
-                await self._listen_once()
-            except Exception as exc:
-                log.warning("keys.deaf", error=f"{type(exc).__name__}: {exc}"[:300])
-            else:
-                pause = 0.1
-            finally:
-                self.listening.clear()
-                self._doubt_all()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
-
-    async def _listen_once(self) -> None:
-        connection = await self._pool.connect()
-        ended = asyncio.Event()
-        try:
-            connection.add_termination_listener(lambda _connection: ended.set())
-            await connection.add_listener(keys.CHANNEL, lambda _c, _pid, _channel, key_id: self.forget(str(key_id)))
-            self._doubt_all()
-            self.listening.set()
-            await ended.wait()
-        finally:
-            with contextlib.suppress(Exception):
-                await connection.close(timeout=1)
 
     async def _flush_forever(self) -> None:
         while True:

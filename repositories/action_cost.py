@@ -11,6 +11,9 @@ from models.action_cost import ActionCost
 from repositories import command
 from repositories.listing import newest
 
+#: Where PostgreSQL announces that a price was set: the organization's id, or nothing where it is everybody's.
+CHANNEL = "bursar_action_costs"
+
 _ASKED = ("org_id", "action", "cost_minor", "note", "created_by")
 _NEWEST = """
 SELECT DISTINCT ON (c.org_id, c.action) c.org_id IS NOT NULL AS own, c.action, c.version, c.cost_minor
@@ -42,7 +45,7 @@ async def made_before(session: AsyncSession, wanted: ActionCost) -> ActionCost |
 
 
 async def add(session: AsyncSession, price: ActionCost) -> ActionCost:
-    """Insert a price as the next version of its action; whoever sets one for the same action at once waits."""
+    """Insert a price as the next version of its action, and announce it; of two at once the second waits."""
     await command.lock_command(session, f"cost:{price.org_id or 'platform'}:{price.action}")
     last = select(func.coalesce(func.max(ActionCost.version), 0)).where(
         _is_of(price.org_id), ActionCost.action == price.action
@@ -51,6 +54,7 @@ async def add(session: AsyncSession, price: ActionCost) -> ActionCost:
     session.add(price)
     await session.flush()
     await session.refresh(price)
+    await session.execute(select(func.pg_notify(CHANNEL, price.org_id or "")))
     return price
 
 

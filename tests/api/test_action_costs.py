@@ -1,12 +1,17 @@
 """What actions cost: read by everybody, set by operators, kept version by version."""
 
+import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from api import costs as costs_module
+from api.app import create_app
 from runtime.database import Database
-from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused
+from tests.api.conftest import NUMBERS, Caller, Tenant, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -63,6 +68,49 @@ async def test_every_price_is_kept_and_own_ones_are_seen_by_their_organization_o
     assert [one["version"] for one in others["data"]] == [3, 2]
     rest = good(await stranger.auditor.get(f"/credits/costs/{action}/versions?limit=2&cursor={others['next_cursor']}"))
     assert [one["version"] for one in rest["data"]] == [1]
+
+
+async def test_price_that_another_process_sets_counts_here_as_soon_as_it_is_announced(
+    database_urls: DatabaseUrls, operator: Caller, tenant: Tenant, action: str
+) -> None:
+    good(await put(operator, action, "1"))
+    here = create_app(settings_for(database_urls))
+    async with here.router.lifespan_context(here), asyncio.timeout(10):
+        costs, announcements = here.state.deps.costs, here.state.deps.announcements
+        await announcements.listening.wait()
+        assert (await costs.of(tenant.org_id))[action].cost_minor == 1_000_000
+        assert tenant.org_id in costs._kept
+        heard, forget = asyncio.Event(), costs.forget
+
+        def forget_and_tell() -> None:
+            forget()
+            heard.set()
+
+        costs.forget = forget_and_tell
+        good(await put(operator, action, "2"))
+        await heard.wait()
+        assert (await costs.of(tenant.org_id))[action].cost_minor == 2_000_000
+
+
+async def test_process_that_cannot_listen_keeps_no_price_for_long(
+    database_urls: DatabaseUrls, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is before the first connection, and while there is none."""
+    now = 1_000.0
+    monkeypatch.setattr(costs_module, "time", SimpleNamespace(monotonic=lambda: now))
+    deps = create_app(settings_for(database_urls)).state.deps
+    kept = await deps.costs.of(tenant.org_id)
+    assert await deps.costs.of(tenant.org_id) is kept
+    now += costs_module.DEAF_CACHE_SECONDS
+    assert await deps.costs.of(tenant.org_id) is not kept
+    deps.announcements.listening.set()
+    deps.costs.forget()
+    kept = await deps.costs.of(tenant.org_id)
+    now += costs_module.CACHE_SECONDS - 0.1
+    assert await deps.costs.of(tenant.org_id) is kept
+    now += 0.1
+    assert await deps.costs.of(tenant.org_id) is not kept
+    await deps.database.close()
 
 
 async def test_price_is_set_once_by_its_key(operator: Caller, action: str) -> None:

@@ -1,0 +1,81 @@
+"""What PostgreSQL announces to every process that keeps something in memory: a key that changed, a price that was set.
+
+One connection listens on all channels. What is announced while it is away is missed: whoever keeps something is asked
+to doubt all of it whenever the connection ends, and once more when there is a new one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import structlog
+
+from api.pool import StatementPool
+
+log = structlog.get_logger("bursar.api")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+
+
+class Announcements:
+    """Hears announcements; `start` begins, `close` ends. Whoever listens is named before."""
+
+    def __init__(self, pool: StatementPool) -> None:
+        """Take what gives the connection."""
+        self._pool = pool
+        self._channels: dict[str, Callable[[str], None]] = {}
+        self._doubts: list[Callable[[], None]] = []
+        self._task: asyncio.Task[None] | None = None
+        #: Set while announcements are heard.
+        self.listening = asyncio.Event()
+
+    def hear(self, channel: str, changed: Callable[[str], None], *, doubt: Callable[[], None]) -> None:
+        """Call `changed` with what is announced on a channel, and `doubt` where something may have been missed."""
+        self._channels[channel] = changed
+        self._doubts.append(doubt)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._task = asyncio.create_task(self._listen())
+
+    async def close(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _doubt_all(self) -> None:
+        for doubt in self._doubts:
+            doubt()
+
+    async def _listen(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                await self._listen_once()
+            except Exception as exc:
+                log.warning("announcements.deaf", error=f"{type(exc).__name__}: {exc}"[:300])
+            else:
+                pause = FIRST_PAUSE
+            finally:
+                self.listening.clear()
+                self._doubt_all()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _listen_once(self) -> None:
+        connection = await self._pool.connect()
+        ended = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _connection: ended.set())
+            for channel in self._channels:
+                await connection.add_listener(channel, self._heard)
+            self._doubt_all()
+            self.listening.set()
+            await ended.wait()
+        finally:
+            with contextlib.suppress(Exception):
+                await connection.close(timeout=1)
+
+    def _heard(self, _connection: object, _pid: int, channel: str, payload: object) -> None:
+        self._channels[channel](str(payload))
