@@ -197,6 +197,23 @@ async def test_limit_counts_what_is_held_and_gives_back_what_is_released(spender
     good(await spender.member.post("/credits/reserve", body, key=new_key()), 201)
 
 
+async def test_what_is_reserved_when_spending_is_frozen_is_still_captured_extended_and_released(
+    spender: Tenant,
+) -> None:
+    body = {"subject": {"type": "agent", "id": spender.agent_id}, "limits": [{"window": "day", "amount": "50"}]}
+    control = good(await spender.owner.post("/spend-controls", body), 201)["id"]
+    first, second = await reserve(spender.agent, "4"), await reserve(spender.agent, "6")
+    good(await spender.owner.post(f"/spend-controls/{control}/freeze"))
+    for path in ("/credits/use", "/credits/reserve"):
+        problem = refused(await spender.agent.post(path, {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
+        assert problem["reason"] == "frozen"
+    good(await capture(spender.agent, first["id"], amount="1", final_capture=False))
+    good(await change(spender.agent, f"/credits/reservations/{first['id']}/extend", {"expires_in": "PT1H"}))
+    good(await capture(spender.agent, first["id"]))
+    good(await release(spender.agent, second["id"]))
+    assert await balance(spender.member) == ("96.00", "0.00")
+
+
 async def test_agents_end_their_own_reservations_only(spender: Tenant, operator: Caller, issue_key: Any) -> None:
     other = good(await operator.post("/agents", {"name": "Other", "organization_id": spender.org_id}), 201)
     turned = await issue_key("agent", spender.org_id, other["id"])

@@ -69,7 +69,9 @@ async def test_refund_under_one_key_is_made_once(spender: Tenant, operator: Call
     again = await refund(operator, used["id"], key)
     assert (again.status_code, again.content, again.headers["idempotent-replayed"]) == (201, first.content, "true")
     refused(await refund(operator, used["id"], key, amount="1"), 422, "idempotency.conflict")
-    assert await balance(spender.member) == ("100.00", "0.00")
+    other = await use(spender.member, amount="10")
+    refused(await refund(operator, other["id"], key), 422, "idempotency.conflict")
+    assert await balance(spender.member) == ("90.00", "0.00")
 
 
 async def test_books_have_the_refund_of_a_key_that_was_forgotten(
