@@ -20,7 +20,7 @@ MAX_E6 = 10**12
 RATE_E4 = 9_500
 #: Whoever earned so much good evidence is proven: as much as one counterparty can say, so that it takes two, or time.
 PROVEN_E6 = 3 * ONE_E6
-_SCALE = 10**18
+_SCALE = 10**12
 
 
 class Dimension(StrEnum):
@@ -106,18 +106,18 @@ def start(day: date, priors: Priors) -> Evidence:
     return Evidence(Beta(0, 0, day), 0, 0, priors.newcomer_e6, day)
 
 
-def factor_e18(nights: int, rate_e4: int = RATE_E4) -> int:
-    """Return rate^nights in 10⁻¹⁸, rounded down: the table that SQL takes as a parameter."""
+def factor_e12(nights: int, rate_e4: int = RATE_E4) -> int:
+    """Return rate^nights in 10⁻¹², rounded down: the table that SQL takes as a parameter."""
     return int(rate_e4**nights * _SCALE // 10 ** (4 * nights))
 
 
 def faded(amount_e6: int, nights: int, rate_e4: int = RATE_E4) -> int:
-    """Return what is left of an amount after so many nights, rounded down once.
+    """Return what is left of an amount of `MAX_E6` at most after so many nights, rounded down once.
 
-    It is the exact value without its fraction, or one less. In SQL, with `factors` from `factor_e18`:
-    `div(amount_e6::numeric * factors[nights + 1], 1e18)`.
+    It is the exact value without its fraction, or one less; for one night it is the exact one. docs/reputation.md has
+    the same in SQL, in which no product passes 64 bits.
     """
-    return amount_e6 * factor_e18(nights, rate_e4) // _SCALE
+    return amount_e6 * factor_e12(nights, rate_e4) // _SCALE
 
 
 def catch_up(evidence: Evidence, day: date, priors: Priors) -> Evidence:

@@ -43,19 +43,15 @@ def mean_e6(good_e6: int, bad_e6: int, prior_e6: int) -> int:
 
 
 def lower_e6(good_e6: int, bad_e6: int, prior_e6: int, deviations_e2: int) -> int:
-    """Return the mean less so many standard deviations, rounded down once, never below zero.
+    """Return the mean less so many standard deviations, never below zero.
 
-    The variance of Beta(a, b) is ab / ((a + b)² (a + b + 1)). All is done in integers, so that more good does not lower
-    it by a millionth either. In SQL the same takes `numeric`: the root of one without decimals is rounded to one of its
-    two neighbours, and `root * root < square` says which.
+    The variance of Beta(a, b) with mean m is m(1 - m) / (a + b + 1). More good never lowers the bound: where it is
+    above zero, the deviation rises by less than the mean does, and it falls with the number of observations. Rounding
+    keeps that. More bad may raise it by a millionth, because means are rounded first.
     """
-    good = good_e6 + STRENGTH * prior_e6
-    whole = good_e6 + bad_e6 + STRENGTH * ONE_E6
-    above = whole + ONE_E6
-    square = deviations_e2**2 * good * (whole - good) * above * ONE_E6**3
-    root = isqrt(square)
-    root += root * root < square
-    return max(0, (100 * ONE_E6 * good * above - root) // (100 * whole * above))
+    mean = mean_e6(good_e6, bad_e6, prior_e6)
+    above = good_e6 + bad_e6 + (STRENGTH + 1) * ONE_E6
+    return max(0, mean - isqrt(deviations_e2**2 * mean * (ONE_E6 - mean) * ONE_E6 // (10_000 * above)))
 
 
 def stars(evidence: Evidence, rate_e4: int = RATE_E4) -> Score:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import asyncpg
 import pytest
 
-from domain.reputation.evidence import MAX_E6, ONE_E6, PROVEN_E6, Beta, Evidence, Priors, catch_up, factor_e18
+from domain.reputation.evidence import MAX_E6, ONE_E6, PROVEN_E6, Beta, Evidence, Priors, catch_up, factor_e12
 from domain.reputation.score import expected_e6, rank_e6, stars
 from tests.conftest import DatabaseUrls
 from tests.docs.pages import ROOT
@@ -51,7 +51,7 @@ async def test_a_night_in_sql_is_a_night_in_python(rate_e4: int, database_urls: 
             (n, *astuple(row.beta), row.held_e6, row.earned_e6, row.prior_e6, row.through) for n, row in enumerate(made)
         ]
         await connection.copy_records_to_table("evidence", records=records)
-        factors = [factor_e18(nights, rate_e4) for nights in range(701)]
+        factors = [factor_e12(nights, rate_e4) for nights in range(701)]
         answered = await connection.fetch(statement, factors, NIGHT, LOWEST.newcomer_e6, LOWEST.proven_e6)
     finally:
         await connection.close()
