@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.reputation import score
@@ -27,6 +27,7 @@ from domain.reputation.prior import lesson_e6, lowest, opened, priors
 from domain.reputation.score import expected_e6, lower_e6, mean_e6, overall, overall_e6, points, rank_e6, stars
 from domain.reputation.weights import COUNTERPARTY_E6, MOST_E6, Given, Stakes, saturated, weight_e6
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DAY = date(2026, 1, 1)
 AMOUNTS = st.integers(0, MOST_E6) | st.integers(0, 20) | st.just(0)
 SHARES = st.integers(0, ONE_E6)
@@ -71,6 +72,7 @@ def test_dimensions_weigh_the_whole_together():
     assert overall_e6(dict.fromkeys(Dimension, 123_456)) == 123_456
 
 
+@UNTIMED
 @given(EVENTS)
 def test_scores_stay_in_range(events):
     row = told(events)
@@ -81,6 +83,7 @@ def test_scores_stay_in_range(events):
     assert 0 <= whole.low_e6 <= whole.mean_e6 <= whole.high_e6 <= ONE_E6
 
 
+@UNTIMED
 @given(EVENTS, EVENTS, AMOUNTS)
 def test_more_good_evidence_never_lowers(before, later, more):
     good, bad, today = 100_000, 50_000, Priors(700_000, 800_000)
@@ -89,6 +92,7 @@ def test_more_good_evidence_never_lowers(before, later, more):
     assert all(one <= other for one, other in zip(keys(less), keys(better), strict=True))
 
 
+@UNTIMED
 @given(EVENTS, AMOUNTS, PRIORS)
 def test_bad_evidence_never_improves(before, bad, today):
     row = told(before)
@@ -99,6 +103,7 @@ def test_bad_evidence_never_improves(before, bad, today):
     assert worse[2] <= before[2] + 1
 
 
+@UNTIMED
 @given(st.integers(0, 10**9), st.integers(0, 10**9), SHARES, st.integers(0, 10**6), st.integers(1, 400))
 def test_lower_bound_is_monotone_in_both(good, bad, prior, more, deviations):
     bound = lower_e6(good, bad, prior, deviations)
@@ -107,17 +112,20 @@ def test_lower_bound_is_monotone_in_both(good, bad, prior, more, deviations):
     assert bound <= mean_e6(good, bad, prior)
 
 
+@UNTIMED
 @given(st.integers(0, MAX_E6), st.integers(0, 400), RATES)
 def test_decay_is_the_rate_to_the_nights(amount, nights, rate):
     exact = amount * Fraction(rate, 10_000) ** nights
     assert exact - 2 < faded(amount, nights, rate) <= exact
 
 
+@UNTIMED
 @given(st.integers(0, MAX_E6))
 def test_one_night_leaves_exactly_95_of_100(amount):
     assert faded(amount, 1) == amount * 95 // 100
 
 
+@UNTIMED
 @given(EVENTS, st.lists(st.tuples(NIGHTS, PRIORS), min_size=1, max_size=8))
 def test_nights_commute_with_batching(events, batches):
     row = told(events)
@@ -130,6 +138,7 @@ def test_nights_commute_with_batching(events, batches):
     assert catch_up(at_once, at_once.through, Priors(0, 0)) == at_once
 
 
+@UNTIMED
 @given(EVENTS, st.lists(st.integers(1, 5), max_size=6), PRIORS, AMOUNTS, AMOUNTS)
 def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, today, good, bad):
     behind = told(events)
@@ -140,6 +149,7 @@ def test_events_on_a_row_that_is_behind_catch_it_up_first(events, nights, today,
     assert add(behind, good, bad, day=day, priors=today) == add(current, good, bad, day=day, priors=today)
 
 
+@UNTIMED
 @given(EVENTS, st.integers(1, 2_000), PRIORS)
 def test_silence_improves_nothing(events, nights, prior):
     row = told(events)
@@ -147,6 +157,7 @@ def test_silence_improves_nothing(events, nights, prior):
     assert all(later <= before for later, before in zip(keys(silent), keys(row), strict=True))
 
 
+@UNTIMED
 @given(EVENTS, st.integers(1, 400), PRIORS, st.integers(0, 1_000))
 def test_a_trifle_after_a_silence_does_not_bring_in_what_the_silence_forgot(events, nights, prior, trifle):
     row = told(events)
@@ -166,6 +177,7 @@ def test_bad_score_is_repaired_by_good_work_and_not_by_waiting():
     assert expected_e6(worked) > expected_e6(cheat) + 300_000
 
 
+@UNTIMED
 @given(EVENTS, AMOUNTS, AMOUNTS)
 def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
     row = told(events)
@@ -174,6 +186,7 @@ def test_late_evidence_counts_as_if_it_came_in_last(events, good, bad):
     )
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.integers(0, 9), AMOUNTS, st.booleans()), max_size=60), SHARES)
 def test_one_counterparty_counts_for_three_units_of_its_standing(ratings, rater):
     given_by = Given(0, 0, DAY)
@@ -203,6 +216,7 @@ def test_newcomer_counts_for_a_fifth_as_a_client():
     assert (trust_e6(newcomer), standing_e6(newcomer)) == (500_000, 211_325)
 
 
+@UNTIMED
 @given(st.integers(0, 10**12), st.integers(0, 10**10), SHARES)
 def test_weight_is_bounded_by_commission_paid_in_money(value, commission, rater):
     stakes = Stakes()
@@ -244,6 +258,7 @@ def test_beta_is_capped():
     assert Beta(MAX_E6, MAX_E6, DAY).add(1, 1, DAY) == Beta(MAX_E6, MAX_E6, DAY)
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.sampled_from(ClientFact), AMOUNTS), max_size=20))
 def test_trust_in_a_client_falls_by_what_it_does_wrong_alone(facts):
     row: Evidence = start(DAY, HALF)

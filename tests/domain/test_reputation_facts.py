@@ -1,7 +1,7 @@
 """What facts say of an agent, whose facts count, and how response times add up."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
@@ -10,6 +10,7 @@ from domain.reputation.facts import FactKind, feedback, increments, promptness_e
 from domain.reputation.related import Traits, counts, shared
 from domain.reputation.timing import BOUNDS_MS, Timing, average_ms, merged, percentile_ms, timed
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 GRADED = {FactKind.SPLIT, FactKind.VALIDATED, FactKind.RESPONDED}
 TIMES = st.lists(st.integers(0, 10**9), max_size=80)
 
@@ -42,6 +43,7 @@ def test_graded_fact_without_its_grade_is_refused(kind, good):
         says(kind, good)
 
 
+@UNTIMED
 @given(
     st.sampled_from([kind for kind in FactKind if kind not in {FactKind.FEEDBACK, FactKind.REPORTED}]),
     st.integers(0, 10_000),
@@ -105,11 +107,13 @@ def histogram(times):
     return timing
 
 
+@UNTIMED
 @given(TIMES, TIMES)
 def test_histograms_add_up_in_any_order(one, other):
     assert merged([histogram(one), histogram(other)]) == histogram([*other, *one])
 
 
+@UNTIMED
 @given(st.lists(st.integers(1, BOUNDS_MS[-1]), min_size=1, max_size=80), st.integers(1, 100))
 def test_percentile_is_a_fifth_too_high_at_most(times, percent):
     true = sorted(times)[-(-len(times) * percent // 100) - 1]

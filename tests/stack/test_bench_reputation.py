@@ -2,12 +2,13 @@
 
 from itertools import product
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dev.bench.reputation import BASELINES, PRODUCT, Rating, auc, by_baseline, by_product
 from dev.bench.reputation_attacks import SCORERS, BadMouthing, NoAttack, Product, SybilRing, World
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 DAY = 86_400.0
 VALUES = st.integers(-10, 10).filter(bool)
 STEPS = st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd"), VALUES, st.integers(0, 40))
@@ -21,6 +22,7 @@ def ratings(steps):
     return found
 
 
+@UNTIMED
 @given(st.lists(STEPS, min_size=2, max_size=12), VALUES)
 def test_no_score_looks_ahead(steps, other):
     known = ratings(steps)
@@ -31,6 +33,7 @@ def test_no_score_looks_ahead(steps, other):
         assert list(by_baseline(known, *baseline)) == list(by_baseline(changed, *baseline))
 
 
+@UNTIMED
 @given(st.lists(STEPS, min_size=2, max_size=12), st.sampled_from("abcdef"))
 def test_no_score_looks_at_who_rates_next(steps, other):
     known = ratings(steps)
@@ -39,6 +42,7 @@ def test_no_score_looks_at_who_rates_next(steps, other):
         assert list(by_product(known, score)) == list(by_product(changed, score))
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=30))
 def test_auc_is_the_share_of_pairs_in_order(pairs):
     scored = [(0, True), (5, False), *pairs]
