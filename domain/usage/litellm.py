@@ -6,6 +6,7 @@ stands in one of its own fields (`organization_id`, `team_id`, `end_user`, `user
 and action. What a call cost is rated here, from its tokens; what the proxy thought it cost is kept beside it.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -93,7 +94,14 @@ def _said(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _metadata(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(row.get("metadata"))
+    """Return the metadata, which some answers have as a text of JSON: as such the proxy writes it."""
+    value = row.get("metadata")
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return _mapping(value)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

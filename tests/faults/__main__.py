@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.faults [escrows] [payments] [spends] [--kills 4] [--seed N]`."""
+"""The command line: `python -m tests.faults [escrows] [payments] [spends] [sync] [--kills 4] [--seed N]`."""
 
 import argparse
 import asyncio
@@ -18,9 +18,11 @@ from tests.faults.payments import described as described_payments
 from tests.faults.run import Setup, described, report, run
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.spends import described as described_spends
+from tests.faults.sync import SyncSetup, run_sync
+from tests.faults.sync import described as described_sync
 from tests.support.bonus import NO_BONUS
 
-RUNS = ("escrows", "payments", "spends")
+RUNS = ("escrows", "payments", "spends", "sync")
 
 
 def main() -> int:
@@ -31,6 +33,7 @@ def main() -> int:
     parser.add_argument("--escrows", type=int, default=200, help="how many escrows are settled (200)")
     parser.add_argument("--payments", type=int, default=300, help="how many payments are made (300)")
     parser.add_argument("--spends", type=int, default=600, help="how many charges and reservations are made (600)")
+    parser.add_argument("--calls", type=int, default=1_000, help="how many calls are logged for the sync (1000)")
     parser.add_argument("--kills", type=int, default=4, help="how often each part is killed (4)")
     parser.add_argument("--clients", type=int, default=20, help="how many clients work at once (20)")
     parser.add_argument("--seed", type=int, default=None, help="draws the same plans, kills and outages again")
@@ -40,10 +43,12 @@ def main() -> int:
     escrows = Setup(seed, options.escrows, options.kills, options.clients)
     payments = PaymentSetup(seed, options.payments, options.kills, options.clients)
     spends = SpendSetup(seed, options.spends, options.kills, options.clients)
+    sync = SyncSetup(seed, options.calls, options.kills)
     wanted = {
         "escrows": (described(escrows), lambda home: run(escrows, _say, home)),
         "payments": (described_payments(payments), lambda home: run_payments(payments, _say, home)),
         "spends": (described_spends(spends), lambda home: run_spends(spends, _say, home)),
+        "sync": (described_sync(sync), lambda home: run_sync(sync, _say, home)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 

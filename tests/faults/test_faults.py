@@ -18,6 +18,7 @@ from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run
 from tests.faults.spends import SpendSetup, run_spends
+from tests.faults.sync import SyncSetup, run_sync
 
 #: Four for each strike.
 PAYMENTS = 28
@@ -52,6 +53,16 @@ async def test_charges_and_reservations_survive_the_death_of_every_part(tmp_path
     findings = await run_spends(SpendSetup(SEED, spends=96, kills=1, clients=6), print, tmp_path / "data")
     assert findings.wrong == [], report(findings)
     assert len(findings.checked) == 9
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+async def test_calls_of_a_spend_log_survive_the_death_of_every_part(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
+    findings = await run_sync(SyncSetup(SEED, calls=64, kills=1, batch=8), print, tmp_path / "data")
+    assert findings.wrong == [], report(findings)
+    assert len(findings.checked) == 6
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -70,7 +70,10 @@ class SpendLogFile:
             **given,
         }
         self.rows.append(row)
-        self._path.write_text(json.dumps(self.rows))
+        # In one step, so that whoever is killed in between has the rows of before.
+        written = self._path.with_suffix(".new")
+        written.write_text(json.dumps(self.rows))
+        written.replace(self._path)
         return row
 
 
