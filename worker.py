@@ -208,7 +208,12 @@ def make_worker(
     Workflows run in the SDK's sandbox unless another `runner` is given: see docs/decisions/0035.
     """
     providers, settings = providers or Providers({}), settings or Settings()
-    escrow = EscrowActivities(database, sealed_signals=sealed_signals, refund_days=settings.refunded_credits_days)
+    escrow = EscrowActivities(
+        database,
+        sealed_signals=sealed_signals,
+        refund_days=settings.refunded_credits_days,
+        pays_out_granted=settings.pay_out_granted_credits,
+    )
     holds, lots = HoldActivities(database), LotActivities(database)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals)

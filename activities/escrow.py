@@ -24,7 +24,7 @@ from domain import accounts
 from domain.accounts import Account
 from domain.errors import IdempotencyConflict, InsufficientFunds
 from domain.escrow.commands import payment_of
-from domain.escrow.moves import accounts_of, earnings, renews_refund, transfer_kind
+from domain.escrow.moves import accounts_of, earnings, granted_earnings, renews_refund, transfer_kind
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
 from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
@@ -33,7 +33,7 @@ from domain.payment.purposes.escrow import is_reserved
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
-from services.debt import close_paid_debts, has_owed, settle_debt
+from services.debt import close_paid_debts, settle_debt
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
@@ -43,14 +43,23 @@ AUDITED = frozenset({"validated", "approved", "resolved", "cancelled", "refunded
 class EscrowActivities:
     """The effects of `EscrowWorkflow` on the books."""
 
-    def __init__(self, database: Database, *, sealed_signals: bool = False, refund_days: int = 7) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        sealed_signals: bool = False,
+        refund_days: int = 7,
+        pays_out_granted: bool = False,
+    ) -> None:
         """Take the database; the platform's role writes, because a transfer touches two tenants.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. Credits that a
         refund brings back, and that end sooner, get `refund_days`, see `renews_refund`; with 0 they keep their end.
+        What the payee earns in credits that nobody paid for is kept apart, unless it `pays_out_granted` ones as well.
         """
         self._database = database
         self._refund_days = refund_days
+        self._pays_out_granted = pays_out_granted
         self._seals = Seals("escrow", required=sealed_signals)
 
     @activity.defn(name="record_escrow_event")
@@ -194,18 +203,10 @@ class EscrowActivities:
         if not message.moves:
             return None
         terms = message.escrow.terms
-        postings = [
-            Posting(
-                source=source,
-                destination=destination,
-                amount_minor=move.amount_minor,
-                lots=self._lots(message, move) if destination.lots else None,
-            )
-            for move in message.moves
-            for source, destination in [accounts_of(message.escrow, move)]
-        ]
         ledger = Ledger(await driver_connection(session))
-        paying_debts = await self._lock_debts(session, ledger, message, postings)
+        granted, payee_owed = await self._before_release(ledger, message)
+        postings = [posting for move in message.moves for posting in self._postings(message, move, granted)]
+        paying_debts = await self._lock_debts(session, ledger, message, postings, payee_owed=payee_owed)
         posted = await ledger.post_compound(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
             kind=transfer_kind(message.moves),
@@ -226,6 +227,35 @@ class EscrowActivities:
             await close_paid_debts(session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
+    async def _before_release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[int, bool]:
+        """Return how much of what is released nobody paid for, and whether the payee owes or ever owed something.
+
+        The row of the escrow is locked, so its lots stay as they are until they are moved.
+        """
+        terms = message.escrow.terms
+        released = [move for move in message.moves if move.kind is EscrowPostingKind.RELEASE]
+        if not released:
+            return 0, False
+        source, _ = accounts_of(message.escrow, released[0])
+        debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
+        return await ledger.before_release(source, released[0].amount_minor, debt_account, message.at)
+
+    def _postings(self, message: RecordEscrowEvent, move: EscrowPosting, granted_minor: int) -> list[Posting]:
+        source, destination = accounts_of(message.escrow, move)
+        apart = granted_earnings(message.escrow.terms)
+        if move.kind is not EscrowPostingKind.RELEASE or apart is None or self._pays_out_granted or not granted_minor:
+            lots = self._lots(message, move) if destination.lots else None
+            return [Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)]
+        parts = (
+            (apart, granted_minor, LotTerms(only="granted")),
+            (destination, move.amount_minor - granted_minor, LotTerms(only="paid")),
+        )
+        return [
+            Posting(source=source, destination=account, amount_minor=amount, lots=lots)
+            for account, amount, lots in parts
+            if amount
+        ]
+
     def _lots(self, message: RecordEscrowEvent, move: EscrowPosting) -> LotTerms | None:
         renewed = move.kind is EscrowPostingKind.REFUND and self._refund_days > 0
         if not renewed or not renews_refund(message.escrow.terms, message.actor_detail):
@@ -233,7 +263,13 @@ class EscrowActivities:
         return LotTerms(renew_days=self._refund_days)
 
     async def _lock_debts(
-        self, session: AsyncSession, ledger: Ledger, message: RecordEscrowEvent, postings: Sequence[Posting]
+        self,
+        session: AsyncSession,
+        ledger: Ledger,
+        message: RecordEscrowEvent,
+        postings: Sequence[Posting],
+        *,
+        payee_owed: bool,
     ) -> list[tuple[str, str, Account]]:
         """Lock whose debts the event's money pays, then all balances; returns the step, the debtor and the source.
 
@@ -245,7 +281,11 @@ class EscrowActivities:
         paying: list[tuple[str, str, Account]] = []
         if EscrowPostingKind.REFUND in kinds:
             paying.append(("debt", terms.payer_org_id, accounts.org_wallet(terms.payer_org_id, terms.currency)))
-        if EscrowPostingKind.RELEASE in kinds and await has_owed(ledger, terms.payee_org_id, terms.currency):
+        if EscrowPostingKind.RELEASE in kinds and payee_owed:
+            # What nobody paid for comes first, as everywhere.
+            apart = granted_earnings(terms)
+            if apart is not None and any(posting.destination == apart for posting in postings):
+                paying.append(("payee_granted_debt", terms.payee_org_id, apart))
             paying.append(("payee_debt", terms.payee_org_id, earnings(terms)))
         if not paying:
             return []

@@ -56,8 +56,14 @@ FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS n (path, asset, number)
 LEFT JOIN ledger.accounts a USING (path, asset) LEFT JOIN ledger.balances b ON b.account_id = a.id
 GROUP BY n.number ORDER BY n.number
 """
-_GRANTED = """
-SELECT coalesce((SELECT ledger.granted_part(a.id, $3, $4) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2), 0)
+_BEFORE_RELEASE = """
+SELECT coalesce((
+        SELECT ledger.granted_part(a.id, $3, $4) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2 AND a.lots
+    ), 0) AS granted,
+    EXISTS (
+        SELECT FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+        WHERE a.path = $5 AND a.asset = $6 AND b.version > 0
+    ) AS has_owed
 """
 _BALANCE_AS_OF = """
 SELECT coalesce((SELECT ledger.balance_as_of(a.id, $3) FROM ledger.accounts a WHERE a.path = $1 AND a.asset = $2), 0)
@@ -320,10 +326,13 @@ class Ledger:
             rows = await self._connection.fetch(_AVAILABLE, [a.path for a in accounts], [a.asset for a in accounts], at)
         return [row[0] for row in rows]
 
-    async def granted_part(self, account: Account, amount_minor: int, at: datetime) -> int:
-        """Read how much of the next `amount_minor` credits that leave the account nobody paid for."""
+    async def before_release(self, source: Account, amount_minor: int, debt: Account, at: datetime) -> tuple[int, bool]:
+        """Read how much of the source's next `amount_minor` nobody paid for, and whether the debt was ever used."""
         with self._call():
-            return int(await self._connection.fetchval(_GRANTED, account.path, account.asset, amount_minor, at))
+            row = await self._connection.fetchrow(
+                _BEFORE_RELEASE, source.path, source.asset, amount_minor, at, debt.path, debt.asset
+            )
+        return _one(row)["granted"], _one(row)["has_owed"]
 
     async def balance(self, account: Account) -> Balance:
         """Read what the account holds now; does not open it."""

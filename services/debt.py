@@ -18,11 +18,6 @@ async def owed_minor(ledger: Ledger, org_id: str, asset: str) -> int:
     return max(0, -(await ledger.balance(accounts.org_debt(org_id, asset))).posted_minor)
 
 
-async def has_owed(ledger: Ledger, org_id: str, asset: str) -> bool:
-    """Tell whether an organization owes or ever owed something in an asset, without any lock."""
-    return (await ledger.balance(accounts.org_debt(org_id, asset))).version > 0
-
-
 async def close_paid_debts(session: AsyncSession, ledger: Ledger, org_id: str, asset: str) -> None:
     """Close the alerts of what an organization owed in an asset once it owes nothing; after what pays it was posted."""
     if not await owed_minor(ledger, org_id, asset):

@@ -143,7 +143,9 @@ class EscrowStories:
 
         return {
             "payer, credits": Decimal(balance["available"]),
-            "agent, earnings": credits_of(f"agent/{agent}/earnings/CREDIT"),
+            "agent, earnings": sum(
+                (credits_of(f"agent/{agent}/{kind}/CREDIT") for kind in ("earnings", "granted_earnings")), ZERO
+            ),
             "platform, commission": credits_of("platform/commission"),
             "held in escrow": credits_of("escrow"),
         }

@@ -5,6 +5,7 @@ from domain.access import Actor
 from domain.accounts import Account
 from domain.escrow.commands import payment_of
 from domain.escrow.state import Escrow, EscrowPosting, EscrowPostingKind, Terms
+from domain.money import CREDIT
 
 
 def funding_account(terms: Terms, source: str | None) -> Account:
@@ -20,6 +21,16 @@ def earnings(terms: Terms) -> Account:
     own = terms.payer_org_id == terms.payee_org_id
     account = accounts.agent_own_work if own else accounts.agent_earnings
     return account(terms.agent_id, terms.currency, terms.payee_org_id)
+
+
+def granted_earnings(terms: Terms) -> Account | None:
+    """Return where the payee's part goes as far as nobody has paid for it; None where it is not kept apart.
+
+    Money was paid for by somebody, and what an organization pays to its own agent is never paid out anyway.
+    """
+    if terms.currency != CREDIT or terms.payer_org_id == terms.payee_org_id:
+        return None
+    return accounts.agent_granted_earnings(terms.agent_id, terms.payee_org_id)
 
 
 def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:

@@ -127,11 +127,13 @@ def test_roles_that_may_give_a_command_are_those_of_the_permission_table(start: 
 def flow(of: PaymentTerms, kind: PaymentPostingKind) -> Sequence[booking.Transfer]:
     match kind:
         case PaymentPostingKind.CLAW_BACK:
-            agents = [(accounts.agent_own_work, 2), (accounts.agent_earnings, 3)]
             asset = of.purpose.goods_asset
-            return booking.clawed_back(
-                of, 10, 4, [(account("{agent}", asset, of.org_id), there) for account, there in agents]
-            )
+            agents = [
+                (accounts.agent_own_work("{agent}", asset, of.org_id), 2),
+                *([(accounts.agent_granted_earnings("{agent}", of.org_id), 1)] if asset == "CREDIT" else []),
+                (accounts.agent_earnings("{agent}", asset, of.org_id), 2),
+            ]
+            return booking.clawed_back(of, 10, 4, agents)
         case PaymentPostingKind.RELEASE:
             return booking.released(of, 10, 4)
         case _:

@@ -135,7 +135,7 @@ async def _balances(
     for one in settled:
         plan = one.plan
         planned[f"org/{one.cast.client_org}/credits"] -= plan.funded - plan.refunded
-        planned[f"agent/{one.cast.agent}/earnings/CREDIT"] += plan.released
+        planned[f"agent/{one.cast.agent}/granted_earnings/CREDIT"] += plan.released
         planned["platform/commission"] += plan.commission
         planned[f"escrow/{one.escrow_id}"] = 0
     issuing = {"platform/promotions", "platform/credit_issuance"}

@@ -224,12 +224,16 @@ class Job:
         t = self.terms
         async with self.stage.database.platform() as session:
             ledger = Ledger(await driver_connection(session))
+            apart = accounts.agent_granted_earnings(t.agent_id, t.payee_org_id)
             found = {
                 "payer": (await ledger.balance(accounts.org_credits(t.payer_org_id))).posted_minor,
                 "escrow": (await ledger.balance(accounts.escrow(t.escrow_id, t.currency, t.payer_org_id))).posted_minor,
-                "payee": (
-                    await ledger.balance(accounts.agent_earnings(t.agent_id, t.currency, t.payee_org_id))
-                ).posted_minor,
+                "payee": sum(
+                    balance.posted_minor
+                    for balance in await ledger.balances(
+                        [accounts.agent_earnings(t.agent_id, t.currency, t.payee_org_id), apart]
+                    )
+                ),
             }
         state = await self.state()
         assert found["escrow"] == state.held_minor

@@ -19,13 +19,15 @@ CREDITS = 1_000_000
 async def agents_of(job: Job) -> dict[str, int]:
     """What the payee's agent has, by what it is."""
     terms = job.terms
-    of = {"earnings": accounts.agent_earnings, "own_work": accounts.agent_own_work}
+    agent, org = terms.agent_id, terms.payee_org_id
+    of = {
+        # The payer was granted its credits.
+        "earnings": accounts.agent_granted_earnings(agent, org),
+        "own_work": accounts.agent_own_work(agent, terms.currency, org),
+    }
     async with job.stage.database.platform() as session:
         ledger = Ledger(await driver_connection(session))
-        return {
-            kind: (await ledger.balance(account(terms.agent_id, terms.currency, terms.payee_org_id))).posted_minor
-            for kind, account in of.items()
-        }
+        return {kind: (await ledger.balance(account)).posted_minor for kind, account in of.items()}
 
 
 async def released(job: Job) -> Job:
