@@ -26,6 +26,7 @@ from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
 from api.middleware import Edge
 from api.pool import StatementPool
+from api.price_desk import PriceDesk
 from api.v1 import PRIVATE_ROOT_ROUTERS, PRIVATE_ROUTERS, ROOT_ROUTERS, ROUTERS
 from domain.credits import credit_price
 from providers.payments.registry import Providers
@@ -152,11 +153,12 @@ def _dependencies(
     size, timeout = settings.database_pool_size, settings.database_timeout
     pool = StatementPool(settings.database_url, size=size, timeout=timeout)
     announcements = Announcements(pool)
+    platform_pool = StatementPool(settings.platform_database_url, size=size, timeout=timeout)
     return Deps(
         settings=settings,
         database=engines,
         pool=pool,
-        platform_pool=StatementPool(settings.platform_database_url, size=size, timeout=timeout),
+        platform_pool=platform_pool,
         background=Background(),
         announcements=announcements,
         keyring=KeyRing(pool, engines, announcements),
@@ -170,6 +172,7 @@ def _dependencies(
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),
         prices=prices,
+        price_desk=PriceDesk(platform_pool),
     )
 
 

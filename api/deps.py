@@ -17,6 +17,7 @@ from api.costs import CostBook
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
+from api.price_desk import PriceDesk
 from domain.access import Actor
 from domain.errors import Unavailable
 from providers.payments.registry import Providers
@@ -48,6 +49,7 @@ class Deps:
     charges: Charges
     costs: CostBook
     prices: PriceBook
+    price_desk: PriceDesk
 
     @asynccontextmanager
     async def session_for(self, actor: Actor) -> AsyncIterator[AsyncSession]:

@@ -71,6 +71,21 @@ Share = Annotated[
     ),
 ]
 
+#: A number such as a multiplier, zero or more, with at most four decimals. Give it to `domain.pricing.kept.parse_bps`.
+Ratio = Annotated[
+    str,
+    BeforeValidator(_amount),
+    JsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^[0-9]{1,4}(\.[0-9]{1,4})?$"},
+                {"type": "number", "minimum": 0},
+            ],
+            "examples": ["1.20"],
+        }
+    ),
+]
+
 
 def _one_line(text: str) -> str:
     if not is_storable(text) or _LINE_BREAK.search(text):
@@ -141,6 +156,8 @@ PaymentId = Annotated[str, StringConstraints(max_length=64), _id_of("pay"), _id_
 DepartmentId = Annotated[str, StringConstraints(max_length=64), _id_of("dep"), _id_schema("dep")]
 ProjectId = Annotated[str, StringConstraints(max_length=64), _id_of("prj"), _id_schema("prj")]
 KeyId = Annotated[str, StringConstraints(max_length=64), _id_of("key"), _id_schema("key")]
+QuoteId = Annotated[str, StringConstraints(max_length=64), _id_of("quo"), _id_schema("quo")]
+RuleId = Annotated[str, StringConstraints(max_length=64), _id_of("prl"), _id_schema("prl")]
 ControlId = Annotated[str, StringConstraints(max_length=64), _id_of("ctl"), _id_schema("ctl")]
 
 _PERIOD = re.compile(r"P(?!$)(?:(\d{1,5})W)?(?:(\d{1,5})D)?(?:T(?!$)(?:(\d{1,6})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")

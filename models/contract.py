@@ -29,6 +29,7 @@ class Contract(Base):
         outside_listing: the terms that the payee's agent does not accept unasked, by their names in the API.
         accept_by: until when the payee can accept them; null when nobody has to.
         accepted_by: the principal that accepted, with its organization.
+        quote_id: the quote that gave the price and the commission; null where the client named the price.
     """
 
     __tablename__ = "contracts"
@@ -74,6 +75,7 @@ class Contract(Base):
     accept_by: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     accepted_by: Mapped[str | None]
+    quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -36,6 +36,16 @@ class EscrowRow(Base):
             name="settled",
         ),
         Index("ix_escrows_status_id", "status", "id"),
+        Index(
+            "ix_escrows_agent_id_open",
+            *("agent_id", "org_id"),
+            postgresql_where=text("status IN ('funded', 'delivered', 'disputed')"),
+        ),
+        Index(
+            "ix_escrows_org_id_paid",
+            *("org_id", "updated_at"),
+            postgresql_where=text("status IN ('released', 'split')"),
+        ),
         Index("ix_escrows_next_deadline_at", "next_deadline_at", postgresql_where=text("next_deadline_at IS NOT NULL")),
     )
 

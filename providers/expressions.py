@@ -53,11 +53,16 @@ def compile_expression(source: str) -> Evaluate:
         reason = found.group(2) if found else "It is nested too deeply."
         position = int(found.group(1)) if found else 0
         raise refused(
-            "invalid", f"The expression is not valid: {reason[:300]}", position if position > 0 else None
+            f"The expression is not valid: {reason[:300]}",
+            position if position > 0 else None,
+            code="pricing.expression_invalid",
         ) from None
     if program.return_type() != cel.Type.INT:
         kind = program.return_type().name().lower()
-        raise refused("result", f"An expression must give basis points, a whole number; this one gives {kind}.")
+        raise refused(
+            f"An expression must give basis points, a whole number; this one gives {kind}.",
+            code="pricing.expression_result",
+        )
 
     def evaluate(variables: Mapping[str, int | str]) -> int | None:
         result = program.eval(data=variables)

@@ -25,6 +25,8 @@ from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
+from api.v1.pricing.endpoints import router as prices
+from api.v1.pricing.rules import router as pricing_rules
 from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.spend_controls.endpoints import router as spend_controls
@@ -42,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     escrows,
     webhooks,
     topups,
+    prices,
     payments,
     chargebacks,
     invoices,
@@ -64,6 +67,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_keys,
     audit,
     alerts,
+    pricing_rules,
     reconciliation,
     health,
 )

@@ -42,12 +42,12 @@ _PART = re.compile(
 )
 
 
-def refused(reason: str, detail: str, position: int | None = None) -> Invalid:
+def refused(detail: str, position: int | None = None, *, code: str) -> Invalid:
     """Return the refusal of an expression; `position` counts its characters from 1."""
     extra: dict[str, object] = {"field": "terms.expression"}
     if position is not None:
         detail, extra["position"] = f"{detail} (At character {position}.)", position
-    return Invalid(detail, code=f"pricing.expression_{reason}", extra=extra)
+    return Invalid(detail, code=code, extra=extra)
 
 
 def check(source: str) -> None:
@@ -58,21 +58,31 @@ def check(source: str) -> None:
             `pricing.expression_unsafe` for everything else.
     """
     if len(source.encode()) > MAX_BYTES:
-        raise refused("too_long", f"An expression must not be longer than {MAX_BYTES} bytes.")
+        raise refused(f"An expression must not be longer than {MAX_BYTES} bytes.", code="pricing.expression_too_long")
     at = steps = 0
     while at < len(source):
         found = _PART.match(source, at)
         if found is None:
-            raise refused("unsafe", f"{source[at]!r} is not allowed in an expression.", at + 1)
+            raise refused(f"{source[at]!r} is not allowed in an expression.", at + 1, code="pricing.expression_unsafe")
         kind, part, following = found.lastgroup, found.group(), source[found.end() : found.end() + 1]
         if kind == "number" and (following == "." or following.isalpha()):
-            raise refused("result", "An expression must use whole numbers only; 1.2 times is 12000.", at + 1)
+            raise refused(
+                "An expression must use whole numbers only; 1.2 times is 12000.",
+                at + 1,
+                code="pricing.expression_result",
+            )
         if kind == "word" and part not in _WORDS:
             names = ", ".join(sorted(VARIABLES))
-            raise refused("unsafe", f"{part[:60]!r} is not known here. An expression can use {names}.", at + 1)
+            raise refused(
+                f"{part[:60]!r} is not known here. An expression can use {names}.",
+                at + 1,
+                code="pricing.expression_unsafe",
+            )
         steps += kind != "space"
         if steps > MAX_STEPS:
-            raise refused("too_long", f"An expression must not have more than {MAX_STEPS} parts.", at + 1)
+            raise refused(
+                f"An expression must not have more than {MAX_STEPS} parts.", at + 1, code="pricing.expression_too_long"
+            )
         at = found.end()
 
 
@@ -99,9 +109,9 @@ def compiled(source: str, compiler: Compile, probes: tuple[Mapping[str, int | st
         if not is_multiplier(result):
             shown = "no number" if result is None else str(result)
             raise refused(
-                "result",
                 f"An expression must give basis points between {LEAST_BPS} and {MOST_BPS}: 12000 is 1.2 times the "
                 f"price. For quantity {variables['quantity']} and demand {variables['demand']} this one gives {shown}.",
+                code="pricing.expression_result",
             )
     return evaluate
 

@@ -29,7 +29,7 @@ class Verdict:
     why: str
 
 
-def invalid(field_name: str, detail: str, code: str = "pricing.rule_invalid") -> Invalid:
+def invalid(field_name: str, detail: str, *, code: str = "pricing.rule_invalid") -> Invalid:
     """Return the refusal of one field of a rule."""
     return Invalid(detail, code=code, extra={"field": f"terms.{field_name}"})
 
@@ -134,7 +134,7 @@ class TimeOfDay:
         try:
             zone_of(self.zone)
         except Invalid as unknown:
-            raise invalid("zone", unknown.detail, "pricing.unknown_zone") from None
+            raise invalid("zone", unknown.detail, code="pricing.unknown_zone") from None
         if not self.weekdays or not set(self.weekdays) <= set(range(1, 8)):
             raise invalid("weekdays", "weekdays must name days of the week, 1 for Monday to 7 for Sunday.")
 
@@ -197,7 +197,7 @@ class Bulk:
                 raise invalid(
                     "steps",
                     f"{step.least} would cost less in total than {step.least - 1}. Make the step smaller.",
-                    "pricing.total_falls",
+                    code="pricing.total_falls",
                 )
             before = step.bps
 

@@ -25,6 +25,14 @@ pytestmark = pytest.mark.db
 
 NOBODY = "0" * 26
 
+#: A rule of prices that is for nobody, so that it is never made.
+RULE = {
+    "name": "a",
+    "priority": 1,
+    "agent_id": f"agt_{NOBODY}",
+    "terms": {"type": "tier", "tier": "free", "multiplier": "1.1"},
+}
+
 #: Endpoint → what it asks for, and a body that is good as far as the role matters.
 ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/organizations"): (Permission.MANAGE_ORGANIZATIONS, {"name": "a"}),
@@ -99,12 +107,19 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/reconciliation/differences/dif_{NOBODY}"): (Permission.OPERATE, None),
     ("POST", f"/reconciliation/differences/dif_{NOBODY}/resolution"): (Permission.OPERATE, {"action": "accept"}),
     ("GET", "/reconciliation/clearing/nobody"): (Permission.OPERATE, None),
+    ("GET", "/pricing/rules"): (Permission.OPERATE, None),
+    ("POST", "/pricing/rules"): (Permission.OPERATE, RULE),
+    ("POST", "/pricing/rules/dry-run"): (Permission.OPERATE, {"rule": RULE}),
+    ("GET", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
+    ("PUT", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, RULE),
+    ("DELETE", f"/pricing/rules/prl_{NOBODY}"): (Permission.OPERATE, None),
 }
 #: What stands for an object in a path above.
 STAND_INS = {
     f"alr_{NOBODY}": "{alert_id}",
     f"hold_{NOBODY}": "{reservation_id}",
     f"spd_{NOBODY}": "{spend_id}",
+    f"prl_{NOBODY}": "{rule_id}",
     f"rcn_{NOBODY}": "{run_id}",
     f"dif_{NOBODY}": "{difference_id}",
     "nobody": "{provider}",
@@ -159,6 +174,9 @@ OBJECTS = {
     *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
     *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),
     *(("POST", f"/spend-controls/{{control_id}}/{path}") for path in ("freeze", "unfreeze", "close")),
+    *((method, "/pricing/agents/{agent_id}") for method in ("GET", "PUT")),
+    *(("GET", f"/payments/pricing/{{agent_id}}{path}") for path in ("", "/explanation", "/quotes/{quote_id}")),
+    ("POST", "/payments/pricing/{agent_id}/quotes"),
     ("GET", "/departments/{department_id}"),
     ("GET", "/credits/reservations/{reservation_id}"),
     *(("GET", f"/credits/spends/{{spend_id}}{path}") for path in ("", "/refunds")),
@@ -247,7 +265,10 @@ async def test_operator_key_cannot_be_had_by_a_tenant_of_the_same_principal(tena
 @pytest.fixture(scope="module")
 async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dict[str, str]:
     """One id of each kind that belongs to the stranger alone."""
-    agent = good(await stranger.owner.post("/agents", {"name": "hidden", "visibility": "private"}), 201)
+    pricing = {"model": "one_time", "amount": "1"}
+    listing = {"name": "hidden", "visibility": "private", "pricing": pricing}
+    agent = good(await stranger.owner.post("/agents", listing), 201)
+    quote = good(await stranger.owner.post(f"/payments/pricing/{agent['id']}/quotes", {}), 201)
     contract = good(
         await stranger.owner.post("/contracts", {"agent_id": agent["id"], "title": "hidden", "price": "1"}), 201
     )
@@ -285,6 +306,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "meter_id": meter_id,
         "run_id": "hidden",
         "method_id": "pm_1",
+        "quote_id": quote["id"],
         "refund_id": f"rfd_{NOBODY}",
     }
 
@@ -296,7 +318,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
-    if method == "PUT" and path.endswith(("/attribution", "/limits", "{control_id}")):
+    if method == "PUT" and path.endswith(("/attribution", "/limits", "{control_id}", "/pricing/agents/{agent_id}")):
         return {}
     if method != "POST" or path.endswith("/deploy"):
         return None
@@ -340,6 +362,8 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/spend-controls?organization_id={org_id}", None),
         ("GET", f"/billing/invoices?organization_id={org_id}", None),
         ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
+        ("GET", f"/payments/pricing/{tenant.agent_id}?base_price=1&organization_id={org_id}", None),
+        ("POST", f"/payments/pricing/{tenant.agent_id}/quotes", {"organization_id": org_id}),
     ]
     for method, path, body in requests:
         refused(await caller.ask(method, path, json=body), 404, "not_found")
@@ -365,7 +389,7 @@ async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, f
     tables = (
         *("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys"),
         *("departments", "ledger.controls", "ledger.control_versions"),
-        *("usage_events", "usage_days", "meters", "meter_days"),
+        *("usage_events", "usage_days", "meters", "meter_days", "pricing_agents", "pricing_quotes"),
     )
     for table in tables:
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0

@@ -64,6 +64,17 @@ RECIPES = {
         "succeeded",
         "won",
     ],
+    "write-a-pricing-rule": [
+        "10 False",
+        "10.00 10.00",
+        "1 1",
+        "100.00 98.00 0.98",
+        '"reason": "Bulk pricing from a quantity of 10"',
+        "98.00 306",
+        "409 pricing.quote_used",
+        "ten or more 1",
+        "100.00 1.0",
+    ],
     "verify-webhooks-behind-a-proxy": [
         '{"received":true,"duplicate":false}',
         '{"received":true,"duplicate":true}',

@@ -97,6 +97,14 @@ FOUNDATION = {
     "/departments/{department_id}/close": {"post"},
     "/agents/{agent_id}/attribution": {"get", "put"},
     "/api-keys/{key_id}/attribution": {"put"},
+    "/payments/pricing/{agent_id}": {"get"},
+    "/payments/pricing/{agent_id}/explanation": {"get"},
+    "/payments/pricing/{agent_id}/quotes": {"post"},
+    "/payments/pricing/{agent_id}/quotes/{quote_id}": {"get"},
+    "/pricing/rules": {"post", "get"},
+    "/pricing/rules/dry-run": {"post"},
+    "/pricing/rules/{rule_id}": {"get", "put", "delete"},
+    "/pricing/agents/{agent_id}": {"get", "put"},
     "/healthz": {"get"},
     "/readyz": {"get"},
 }
@@ -118,6 +126,8 @@ CODES = {
     ("/billing/invoices/{invoice_id}/pay", "post"): {
         *("invoice.wrong_state", "invoice.amount_mismatch", "payment.declined", "not_found", "idempotency.missing"),
     },
+    ("/contracts", "post"): {"pricing.quote_used", "pricing.quote_expired", "pricing.quote_mismatch"},
+    ("/pricing/rules", "post"): {"pricing.overlap", "pricing.expression_unsafe", "pricing.floor_above_ceiling"},
     ("/usage/events", "post"): {"usage.id_reused", "not_found"},
     ("/projects", "post"): {"deployment.limit_reached", "project.exists"},
     ("/projects/{slug}/deploy", "post"): {"deployment.limit_reached", "not_found", "idempotency.conflict"},

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
@@ -14,15 +15,18 @@ from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import acting_organization, visible_organization
 from api.v1.contracts.bounds import outside_listing, require_within_floors
-from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of
+from api.v1.contracts.schemas import ContractCreate, ContractView, asked_columns, contract_of, quoted
 from domain.access import Actor, Permission, Role
 from domain.contract import ContractStatus, judge_acceptance
-from domain.errors import Conflict, Forbidden, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.pricing.quote import QuoteExpired, QuoteUsed
+from models.pricing import PricingQuote
 from repositories import agent as agents
 from repositories import audit
 from repositories import contract as contracts
 from repositories import organization as organizations
 from runtime.identity import new_id
+from services import pricing
 
 router = APIRouter(tags=["contracts"])
 
@@ -31,7 +35,7 @@ router = APIRouter(tags=["contracts"])
     "/contracts",
     status_code=201,
     response_model=ContractView,
-    responses=errors(NotFound),
+    responses=errors(NotFound, QuoteUsed, QuoteExpired, (Invalid, "pricing.quote_mismatch")),
 )
 async def create_contract(
     body: ContractCreate,
@@ -53,8 +57,9 @@ async def create_contract(
             agent = await agents.get(session, body.agent_id)
             if agent.visibility == "private" and agent.org_id != client_org_id:
                 raise NotFound(agents.MISSING)
+            quote = await _quote(session, body, client_org_id, command.command_id)
             contract = contract_of(
-                body,
+                body if quote is None else quoted(body, quote),
                 deps.settings,
                 actor,
                 contract_id=new_id("ctr"),
@@ -62,6 +67,8 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
+            if quote is not None:
+                contract.commission_bps = quote.commission_bps
             require_within_floors(contract, deps.settings)
             if agent.org_id != client_org_id:
                 contract.outside_listing = outside_listing(contract, agent, deps.settings)
@@ -70,11 +77,31 @@ async def create_contract(
             row, is_new = await contracts.add(session, contract, asked_columns(body))
             view = ContractView.of(row)
             if is_new:
+                if quote is not None:
+                    await pricing.use_quote(session, quote, row)
                 details = {"agent_id": row.agent_id, "price": view.price, "currency": view.currency}
                 await audit.record(session, actor, "contract.create", row.id, details, client_org_id)
             return view
 
     return await command.run(create, status_code=201)
+
+
+async def _quote(
+    session: AsyncSession, body: ContractCreate, client_org_id: str, command_id: str
+) -> PricingQuote | None:
+    """Return the quote that the contract is made with, if it names one, locked."""
+    if body.quote_id is None:
+        if body.quantity is not None:
+            raise Invalid("quantity is of a quote: name it with quote_id.", extra={"field": "quantity"})
+        return None
+    return await pricing.quote_to_use(
+        session,
+        body.quote_id,
+        org_id=client_org_id,
+        agent_id=body.agent_id,
+        quantity=body.quantity,
+        command_id=command_id,
+    )
 
 
 @router.get("/contracts", response_model=Page[ContractView], responses=errors(NotFound))

@@ -15,6 +15,7 @@ from api.fields import (
     Name,
     OrganizationId,
     Period,
+    QuoteId,
     RequestModel,
     ResponseModel,
     Share,
@@ -27,7 +28,9 @@ from domain.errors import Invalid
 from domain.ids import SUFFIX
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from models.contract import Contract
+from models.pricing import PricingQuote
 from runtime.settings import Settings
+from services.pricing import mismatch
 
 MAX_SIGNATORIES = 20
 MAX_MILESTONES = 50
@@ -60,8 +63,14 @@ class ContractCreate(RequestModel):
 
     agent_id: AgentId
     title: Name
-    price: Amount
+    price: Amount | None = Field(default=None, description="Required, unless a quote gives it.")
     currency: Currency = CREDIT
+    quote_id: QuoteId | None = Field(
+        default=None, description="A quote of the client for this agent: its price, currency and commission hold."
+    )
+    quantity: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        default=None, description="Of the quote, which is refused when it is for another one."
+    )
     organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
     validation_threshold: Share | None = Field(
         default="0.80", description="A validator's score at or above it releases the money; with null, no score does."
@@ -125,6 +134,7 @@ class ContractView(ResponseModel):
     )
     accepted_at: datetime | None
     accepted_by: str | None
+    quote_id: str | None = Field(description="The quote that gave the price and the commission.")
     created_at: datetime
 
     @classmethod
@@ -160,6 +170,7 @@ class ContractView(ResponseModel):
             accept_by=row.accept_by,
             accepted_at=row.accepted_at,
             accepted_by=row.accepted_by,
+            quote_id=row.quote_id,
             created_at=row.created_at,
         )
 
@@ -218,6 +229,22 @@ def _refuse_duplicates(names: Sequence[str], field: str) -> None:
         raise Invalid(f"{twice[0]!r} appears twice in {field}.", extra={"field": field})
 
 
+def quoted(body: ContractCreate, quote: PricingQuote) -> ContractCreate:
+    """Return the request with the quote's price and currency.
+
+    Raises:
+        Invalid: `pricing.quote_mismatch`, the request names another price or currency, or a commission.
+    """
+    price = format_amount(quote.price_minor, quote.currency)
+    if "currency" in body.model_fields_set and body.currency != quote.currency:
+        raise mismatch("currency", f"The quote is in {quote.currency}.")
+    if body.price is not None and parse_amount(body.price, quote.currency) != quote.price_minor:
+        raise mismatch("price", f"The quote's price is {price} {quote.currency}.")
+    if body.commission_bps is not None:
+        raise mismatch("commission_bps", "The quote says which commission the contract has.")
+    return body.model_copy(update={"price": price, "currency": quote.currency})
+
+
 #: Fields that settings stand in for, and their columns.
 _DEFAULTED = {
     "fund_within": "fund_seconds",
@@ -231,7 +258,7 @@ _DEFAULTED = {
 }
 _SETTLED = (
     *("org_id", "agent_id", "title", "price_minor", "currency", "validation_threshold_e4", "signatories"),
-    *("required_signatures", "operator_approvals", "milestones", "created_by"),
+    *("required_signatures", "operator_approvals", "milestones", "quote_id", "created_by"),
 )
 
 
@@ -255,6 +282,8 @@ def contract_of(
     Raises:
         Invalid: the request breaks a rule.
     """
+    if body.price is None:
+        raise Invalid("price is required, unless quote_id names a quote.", extra={"field": "price"})
     price_minor = parse_amount(body.price, body.currency)
     signing = signing_of(body, actor, client_org_id)
     threshold, share = body.validation_threshold, body.dispute_default_payee_share
@@ -287,6 +316,7 @@ def contract_of(
         commission_bps=settings.commission_bps if body.commission_bps is None else body.commission_bps,
         milestones=milestones_of(body, price_minor),
         outside_listing=[],
+        quote_id=body.quote_id,
         created_by=actor.qualified(),
         command_id=command_id,
     )

@@ -1,0 +1,85 @@
+"""What a price is made from, and by which rules: one statement, and rules that are compiled once for each version."""
+
+from collections.abc import Callable
+
+from api.pool import StatementPool
+from domain.errors import Invalid, Unavailable
+from domain.pricing.book import Book
+from domain.pricing.facts import Facts
+from repositories import pricing
+from repositories.pricing import Read
+from services.pricing import COMPILE, Asked
+
+#: How often the rules may change between two statements before a request is given up.
+TRIES = 5
+
+
+class PriceDesk:
+    """Keeps the rules of one process. Each statement that reads the facts says whether they are the current ones."""
+
+    def __init__(self, pool: StatementPool) -> None:
+        """Take the pool of the platform's role: the demand is work of others."""
+        self._pool = pool
+        self._book = Book((), version=-1)
+
+    async def ask(
+        self,
+        agent_id: str,
+        *,
+        org_id: str | None,
+        quantity: int,
+        base: tuple[int, str] | None,
+        visible: Callable[[str, str], bool],
+    ) -> Asked | None:
+        """Return what a price is made from; None when there is no such agent, or it is not to be seen.
+
+        Args:
+            agent_id: whose price.
+            org_id: the client.
+            quantity: how many.
+            base: what one costs, in minor units, and the currency, in place of the listing's.
+            visible: tells by the agent's organization and visibility whether the caller may see it.
+
+        Raises:
+            Invalid: `pricing.no_price`, the listing has no price.
+        """
+        for _ in range(TRIES):
+            book = self._book
+            currency = None if base is None else base[1]
+
+            async def read(pool: pricing.Pool, book: Book = book, currency: str | None = currency) -> Read | None:
+                return await pricing.read(
+                    pool, agent_id, org_id=org_id, currency=currency, demand=book.asks_demand, volume=book.asks_volume
+                )
+
+            row = await self._pool.read(read)
+            if row is None or not visible(row.payee_org_id, row.visibility):
+                return None
+            if row.version == book.version:
+                return Asked(_facts(row, agent_id, org_id, quantity, base), book, row.payee_org_id, row.bears_discounts)
+            version, rules = await self._pool.read(lambda pool: pricing.book(pool, COMPILE))
+            self._book = Book(rules, version)
+        raise Unavailable("The rules of prices are being changed. Repeat the request.")
+
+
+def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None) -> Facts:
+    if base is None:
+        if row.price_minor is None or row.price_currency is None or row.price_minor == 0:
+            raise Invalid(
+                "The agent's listing has no price. Agree on one in the contract.",
+                code="pricing.no_price",
+                extra={"field": "agent_id"},
+            )
+        base = row.price_minor, row.price_currency
+    return Facts(
+        agent_id=agent_id,
+        org_id=org_id,
+        at=row.at,
+        unit_minor=base[0],
+        currency=base[1],
+        quantity=quantity,
+        tier=row.tier,
+        volume_minor=row.volume_minor,
+        open_jobs=row.open_jobs,
+        capacity=row.capacity,
+    )

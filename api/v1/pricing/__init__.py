@@ -1,0 +1,1 @@
+"""Prices and the rules that they are made by."""

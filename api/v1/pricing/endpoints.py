@@ -1,0 +1,152 @@
+"""Prices of agents: asked for, explained, and kept for a client."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Amount, Currency, OrganizationId
+from api.idempotency import Command, idempotency
+from api.tenancy import known_organization
+from api.v1.pricing.schemas import MAX_QUANTITY, ExplanationView, PriceView, QuoteCreate, QuoteView
+from domain.access import Actor, Permission
+from domain.errors import Forbidden, Invalid, NotFound
+from domain.money import CREDIT, parse_amount
+from domain.pricing.book import Price
+from repositories import agent as agents
+from repositories import pricing
+from services import pricing as service
+from services.pricing import Asked
+
+router = APIRouter(tags=["pricing"])
+
+_ERRORS = errors(NotFound, (Invalid, "pricing.no_price"))
+BasePrice = Annotated[
+    Amount | None,
+    Query(description="What one costs before any rule, for a preview; the listing's price when left out."),
+]
+Amounts = Annotated[int, Query(ge=1, le=MAX_QUANTITY, description="How many.")]
+Base = Annotated[Currency | None, Query(description="Of `base_price`; CREDIT when left out.")]
+Client = Annotated[OrganizationId | None, Query(description="The client; for operators.")]
+
+
+@router.get("/payments/pricing/{agent_id}", response_model=PriceView, responses=_ERRORS)
+async def get_price(
+    agent_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    base_price: BasePrice = None,
+    currency: Base = None,
+    quantity: Amounts = 1,
+    organization_id: Client = None,
+) -> Response:
+    """Read what an agent's work costs now, and why. Nothing is kept: for a price to rely on, make a quote."""
+    asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
+    permit(actor, Permission.READ)
+    content = PriceView.of(price, asked.facts.currency).model_dump_json()
+    return Response(content, media_type="application/json")
+
+
+@router.get(
+    "/payments/pricing/{agent_id}/explanation", response_model=ExplanationView, responses=_ERRORS | errors(Forbidden)
+)
+async def explain_price(
+    agent_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    base_price: BasePrice = None,
+    currency: Base = None,
+    quantity: Amounts = 1,
+    organization_id: Client = None,
+) -> ExplanationView:
+    """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
+    asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
+    permit(actor, Permission.OPERATE)
+    return ExplanationView.explain(price, asked.facts, asked.book.version, bears_discounts=asked.bears_discounts)
+
+
+@router.post(
+    "/payments/pricing/{agent_id}/quotes",
+    status_code=201,
+    response_model=QuoteView,
+    responses=_ERRORS | errors(Forbidden),
+)
+async def create_quote(
+    agent_id: str, body: QuoteCreate, deps: DepsDep, actor: ActorDep, command: Command = idempotency(required=False)
+) -> Response:
+    """Keep the price of now for fifteen minutes. A contract that names the quote gets this price, once."""
+    await _seen(deps, actor, agent_id)
+    permit(actor, Permission.AWARD)
+
+    async def create() -> QuoteView:
+        org_id = await _client(deps, actor, body.organization_id)
+        if org_id is None:
+            raise Invalid("Name the organization with organization_id.", extra={"field": "organization_id"})
+        asked = await _ask(deps, actor, agent_id, org_id, body.quantity, None)
+        async with deps.database.platform() as session:
+            row = await service.make_quote(
+                session,
+                actor,
+                asked,
+                org_id=org_id,
+                commission_bps=deps.settings.commission_bps,
+                command_id=command.command_id,
+            )
+            return QuoteView.show(row)
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/payments/pricing/{agent_id}/quotes/{quote_id}", response_model=QuoteView, responses=errors(NotFound))
+async def get_quote(agent_id: str, quote_id: str, deps: DepsDep, actor: ActorDep) -> QuoteView:
+    """Read a quote of the organization."""
+    async with deps.session_for(actor) as session:
+        row = await pricing.get_quote(session, quote_id)
+        if row.agent_id != agent_id:
+            raise NotFound(pricing.NO_QUOTE)
+        return QuoteView.show(row)
+
+
+async def _price(
+    deps: Deps,
+    actor: Actor,
+    agent_id: str,
+    organization_id: str | None,
+    quantity: int,
+    base_price: str | None,
+    currency: str | None,
+) -> tuple[Asked, Price]:
+    if base_price is None and currency is not None:
+        raise Invalid("currency is of base_price: send both.", extra={"field": "currency"})
+    base = None if base_price is None else (parse_amount(base_price, currency or CREDIT), currency or CREDIT)
+    org_id = await _client(deps, actor, organization_id)
+    asked = await _ask(deps, actor, agent_id, org_id, quantity, base)
+    commission = None if asked.bears_discounts else deps.settings.commission_bps
+    return asked, asked.book.price(asked.facts, commission_bps=commission)
+
+
+async def _client(deps: Deps, actor: Actor, organization_id: str | None) -> str | None:
+    """Return whom the price is for: the caller's organization, the one that an operator names, or nobody."""
+    if organization_id is None:
+        return actor.org_id
+    return await known_organization(deps, actor, organization_id)
+
+
+async def _ask(
+    deps: Deps, actor: Actor, agent_id: str, org_id: str | None, quantity: int, base: tuple[int, str] | None
+) -> Asked:
+    def visible(owner: str, visibility: str) -> bool:
+        return visibility == "public" or actor.org_id in {None, owner}
+
+    asked = await deps.price_desk.ask(agent_id, org_id=org_id, quantity=quantity, base=base, visible=visible)
+    if asked is None:
+        raise NotFound(agents.MISSING)
+    return asked
+
+
+async def _seen(deps: Deps, actor: Actor, agent_id: str) -> None:
+    async with deps.session_for(actor) as session:
+        await agents.get(session, agent_id)

@@ -1,0 +1,168 @@
+"""Rules of prices, for operators, and what organizations say of their agents' prices."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import AgentId, OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.pricing.schemas import AgentPricingSet, AgentPricingView, DryRunCreate, DryRunView, RuleView, RuleWrite
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.pricing.rule import RuleType
+from models.pricing import PricingAgent
+from repositories import agent as agents
+from repositories import audit
+from repositories import pricing as rows
+from services import pricing
+
+router = APIRouter(tags=["pricing"])
+
+_REFUSALS = (
+    *("pricing.rule_invalid", "pricing.floor_above_ceiling", "pricing.unknown_zone", "pricing.total_falls"),
+    *("pricing.overlap", "pricing.no_scores", "pricing.expression_too_long", "pricing.expression_unsafe"),
+    *("pricing.expression_invalid", "pricing.expression_result"),
+)
+_WRITE = errors(NotFound, *((Invalid, code) for code in _REFUSALS))
+#: How old a quote may be on which a rule is tried, unless the request says otherwise.
+TRIED_FOR = timedelta(days=30)
+
+
+@router.post(
+    "/pricing/rules",
+    status_code=201,
+    response_model=RuleView,
+    responses=_WRITE | errors((Conflict, "pricing.too_many_rules")),
+)
+async def create_rule(
+    body: RuleWrite,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Add a rule. It acts on prices that are asked for from now on; quotes stay as they are."""
+
+    async def create() -> RuleView:
+        async with deps.database.platform() as session:
+            return RuleView.of(await pricing.create(session, actor, body.rule(), command.command_id))
+
+    return await command.run(create, status_code=201)
+
+
+@router.get("/pricing/rules", response_model=Page[RuleView])
+async def list_rules(
+    deps: DepsDep,
+    agent_id: Annotated[AgentId | None, Query(description="Only rules of this agent.")] = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="Only rules for this client.")] = None,
+    type: Annotated[RuleType | None, Query(description="Only rules of this type.")] = None,
+    ended: Annotated[bool, Query(description="Whether those that are ended are listed too.")] = False,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.OPERATE),
+) -> Page[RuleView]:
+    """List rules, newest first. For operators: they name clients and what was agreed with them."""
+    async with deps.session_for(actor) as session:
+        found = await rows.page(
+            session,
+            agent_id=agent_id,
+            org_id=organization_id,
+            kind=None if type is None else type.value,
+            ended=ended,
+            before=id_cursor(cursor, "prl"),
+            limit=limit + 1,
+        )
+        return id_page(found, limit, "prl", RuleView.of)
+
+
+@router.post("/pricing/rules/dry-run", response_model=DryRunView, responses=_WRITE)
+async def try_rule(
+    body: DryRunCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Price past quotes again by the rules of now, without and with a rule. No price and no rule changes."""
+
+    async def dry_run() -> DryRunView:
+        async with deps.session_for(actor) as session:
+            tried = await pricing.try_rule(
+                session,
+                body.rule.rule(),
+                body.replaces,
+                commission_bps=deps.settings.commission_bps,
+                since=body.since or datetime.now(UTC) - TRIED_FOR,
+                limit=body.limit,
+            )
+        return DryRunView.of(tried)
+
+    return await command.run(dry_run)
+
+
+@router.get("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound, Forbidden))
+async def get_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
+    """Read a rule, ended or not."""
+    async with deps.session_for(actor) as session:
+        return RuleView.of(await rows.get(session, rule_id))
+
+
+@router.put("/pricing/rules/{rule_id}", response_model=RuleView, responses=_WRITE)
+async def change_rule(
+    rule_id: str,
+    body: RuleWrite,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Replace what a rule says. What it said before is in the audit trail."""
+
+    async def change() -> RuleView:
+        async with deps.database.platform() as session:
+            return RuleView.of(await pricing.change(session, actor, rule_id, body.rule()))
+
+    return await command.run(change)
+
+
+@router.delete("/pricing/rules/{rule_id}", response_model=RuleView, responses=errors(NotFound))
+async def end_rule(rule_id: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> RuleView:
+    """End a rule for good. Ending it again changes nothing."""
+    async with deps.database.platform() as session:
+        return RuleView.of(await pricing.end(session, actor, rule_id))
+
+
+@router.get("/pricing/agents/{agent_id}", response_model=AgentPricingView, responses=errors(NotFound))
+async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
+    """Read what an agent's organization says of its prices. For that organization and the platform."""
+    async with deps.session_for(actor) as session:
+        agent = await agents.get(session, agent_id)
+        if actor.org_id not in {None, agent.org_id}:
+            raise NotFound(agents.MISSING)
+        permit(actor, Permission.READ)
+        return AgentPricingView.of(agent_id, await rows.terms_of_agent(session, agent_id))
+
+
+@router.put("/pricing/agents/{agent_id}", response_model=AgentPricingView, responses=errors(NotFound, Forbidden))
+async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
+    """Set how many jobs an agent works on at once, and whether it bears discounts. For its organization."""
+    async with deps.session_for(actor) as session:
+        agent = await agents.get(session, agent_id)
+        if actor.org_id not in {None, agent.org_id}:
+            raise NotFound(agents.MISSING)
+        permit(actor, Permission.MANAGE_AGENTS)
+        row = await rows.set_terms_of_agent(
+            session,
+            PricingAgent(
+                agent_id=agent_id,
+                org_id=agent.org_id,
+                capacity=body.capacity,
+                bears_discounts=body.bears_discounts,
+                updated_by=actor.qualified(),
+            ),
+        )
+        await audit.record(session, actor, "pricing.agent", agent_id, body.model_dump(), agent.org_id)
+        return AgentPricingView.of(agent_id, row)

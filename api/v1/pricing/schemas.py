@@ -1,0 +1,366 @@
+"""What prices, quotes and rules look like over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer, WithJsonSchema
+
+from api.fields import (
+    AgentId,
+    Moment,
+    Name,
+    OrganizationId,
+    Ratio,
+    RequestModel,
+    ResponseModel,
+    RuleId,
+    example,
+)
+from api.v1.pricing.terms import RuleTerms, shown
+from domain.money import format_amount, format_ratio
+from domain.pricing.book import Price
+from domain.pricing.facts import WHOLE_BPS, Facts
+from domain.pricing.kept import parse_bps
+from domain.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
+from models.pricing import PricingAgent, PricingQuote, PricingRule
+from repositories.pricing import rule_of
+from services.pricing import COMPILE, MAX_TRIED, Tried, totals
+
+MAX_QUANTITY = 1_000_000_000
+
+#: Basis points inside, a JSON number outside: clients read `"multiplier": 1.2`.
+Multiplier = Annotated[
+    int,
+    PlainSerializer(lambda bps: bps / WHOLE_BPS),
+    WithJsonSchema({"type": "number", "examples": [1.2]}),
+]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)]
+
+
+class AdjustmentView(ResponseModel):
+    """What changed a price."""
+
+    rule: str = Field(description="The name of the rule; `platform_commission` where the payee's share is protected.")
+    type: str
+    multiplier: Multiplier
+    description: str
+
+
+class PriceView(ResponseModel):
+    """A price with its reasons."""
+
+    base_price: str = Field(description="Before any rule, for all of the quantity.")
+    adjusted_price: str
+    multiplier: Multiplier = Field(description="Their ratio, rounded to four decimals.")
+    adjustments: list[AdjustmentView]
+
+    @classmethod
+    def of(cls, price: Price, currency: str) -> "PriceView":
+        """Show a price."""
+        return cls(
+            base_price=format_amount(price.base_minor, currency),
+            adjusted_price=format_amount(price.adjusted_minor, currency),
+            multiplier=price.multiplier_bps,
+            adjustments=[
+                AdjustmentView(rule=line.rule, type=line.type, multiplier=line.bps, description=line.why)
+                for line in price.adjustments
+            ],
+        )
+
+
+class ConsideredView(ResponseModel):
+    """A rule that is for the agent and the client, and what it said."""
+
+    rule_id: str
+    rule: str
+    type: str
+    applied: bool
+    reason: str
+
+
+class ExplanationView(PriceView):
+    """Why an agent has its price: what was measured, and what each rule made of it, in order."""
+
+    agent_id: str
+    organization_id: str | None
+    quantity: int
+    currency: str
+    at: datetime
+    rules_version: int = Field(description="Counts the changes of all rules.")
+    evidence: list[str]
+    rules: list[ConsideredView]
+
+    @classmethod
+    def explain(cls, price: Price, facts: Facts, version: int, *, bears_discounts: bool) -> "ExplanationView":
+        """Show a price with all that it was made from."""
+        view = PriceView.of(price, facts.currency)
+        return cls(
+            **{name: getattr(view, name) for name in PriceView.model_fields},
+            agent_id=facts.agent_id,
+            organization_id=facts.org_id,
+            quantity=facts.quantity,
+            currency=facts.currency,
+            at=facts.at,
+            rules_version=version,
+            evidence=evidence_of(facts, bears_discounts=bears_discounts),
+            rules=[
+                ConsideredView(rule_id=it.rule_id, rule=it.rule, type=it.type, applied=it.applied, reason=it.why)
+                for it in price.considered
+            ],
+        )
+
+
+def evidence_of(facts: Facts, *, bears_discounts: bool) -> list[str]:
+    """Say in sentences what was measured."""
+    unit = f"{format_amount(facts.unit_minor, facts.currency)} {facts.currency}"
+    said = [f"One costs {unit} before any rule, and {facts.quantity} are asked for."]
+    if facts.demand_bps is None:
+        said.append("The agent's organization has not set a capacity, so demand is not measured.")
+    else:
+        said.append(
+            f"The agent works on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of other organizations "
+            f"count as demand, which is {format_ratio(facts.demand_bps)} of its capacity."
+        )
+    if facts.org_id is not None:
+        paid = f"{format_amount(facts.volume_minor, facts.currency)} {facts.currency}"
+        said.append(f"The client's tier is {facts.tier}. Rules by volume count {paid} that it paid in 30 days.")
+    said.append(
+        "The agent's organization bears discounts."
+        if bears_discounts
+        else "A discount is paid from the platform's commission and is no larger."
+    )
+    return said
+
+
+class QuoteCreate(RequestModel):
+    """A price to keep for fifteen minutes."""
+
+    model_config = example(quantity=10)
+
+    quantity: Quantity = 1
+    organization_id: OrganizationId | None = Field(default=None, description="The client; for operators only.")
+
+
+class QuoteView(PriceView):
+    """A price that is kept for a client, to be used once."""
+
+    id: str
+    agent_id: str
+    organization_id: str
+    quantity: int
+    currency: str
+    commission_bps: int = Field(description="Of the contract that is made with it.")
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    contract_id: str | None
+
+    @classmethod
+    def show(cls, row: PricingQuote) -> "QuoteView":
+        """Show a row."""
+        lines: list[dict[str, Any]] = row.adjustments
+        return cls(
+            base_price=format_amount(row.base_minor, row.currency),
+            adjusted_price=format_amount(row.price_minor, row.currency),
+            multiplier=row.multiplier_bps,
+            adjustments=[
+                AdjustmentView(rule=it["rule"], type=it["type"], multiplier=it["bps"], description=it["why"])
+                for it in lines
+            ],
+            id=row.id,
+            agent_id=row.agent_id,
+            organization_id=row.org_id,
+            quantity=row.quantity,
+            currency=row.currency,
+            commission_bps=row.commission_bps,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            used_at=row.used_at,
+            contract_id=row.contract_id,
+        )
+
+
+class RuleWrite(RequestModel):
+    """A rule of prices."""
+
+    model_config = example(
+        name="surge_pricing_0.8", priority=100, terms={"type": "surge", "threshold": "0.8", "maximum": "1.50"}
+    )
+
+    name: Name
+    priority: Annotated[int, Field(strict=True, ge=0, le=MAX_PRIORITY)] = Field(
+        description="Rules are judged by ascending priority. Two that can hold for one price never share one."
+    )
+    terms: RuleTerms
+    stacking: Stacking = Field(
+        default=Stacking.MULTIPLY,
+        description="`multiply` the price so far, `add` its part of the base price, or be `exclusive`: no later rule.",
+    )
+    agent_id: AgentId | None = Field(default=None, description="Whose prices; every agent's when left out.")
+    organization_id: OrganizationId | None = Field(default=None, description="Which client; every one when left out.")
+    floor: Ratio | None = Field(default=None, description="The rule's own multiplier is never below.")
+    ceiling: Ratio | None = Field(default=None, description="The rule's own multiplier is never above.")
+    valid_from: Moment | None = None
+    valid_until: Moment | None = Field(default=None, description="Excluded.")
+
+    def rule(self) -> Rule:
+        """Return what the domain judges by.
+
+        Raises:
+            Invalid: `pricing.*`.
+        """
+        floor, ceiling = (
+            None if text is None else parse_bps(text, name)
+            for name, text in (("floor", self.floor), ("ceiling", self.ceiling))
+        )
+        return Rule(
+            id="",
+            name=self.name,
+            priority=self.priority,
+            terms=self.terms.terms(),
+            stacking=self.stacking,
+            agent_id=self.agent_id,
+            org_id=self.organization_id,
+            floor_bps=floor,
+            ceiling_bps=ceiling,
+            valid_from=self.valid_from,
+            valid_until=self.valid_until,
+        )
+
+
+class RuleView(ResponseModel):
+    """A rule of prices."""
+
+    id: str
+    name: str
+    type: RuleType
+    priority: int
+    terms: RuleTerms
+    stacking: Stacking
+    agent_id: str | None
+    organization_id: str | None
+    floor: str | None
+    ceiling: str | None
+    valid_from: datetime | None
+    valid_until: datetime | None
+    version: int = Field(description="Counts the changes of this rule.")
+    created_by: str
+    created_at: datetime
+    updated_at: datetime | None
+    ended_at: datetime | None
+
+    @classmethod
+    def of(cls, row: PricingRule) -> "RuleView":
+        """Show a row."""
+        names = ("id", "name", "priority", "agent_id", "valid_from", "valid_until", "version")
+        return cls(
+            **{name: getattr(row, name) for name in (*names, "created_by", "created_at", "updated_at", "ended_at")},
+            type=RuleType(row.type),
+            terms=shown(rule_of(row, COMPILE).terms),
+            stacking=Stacking(row.stacking),
+            organization_id=row.org_id,
+            floor=None if row.floor_bps is None else format_ratio(row.floor_bps),
+            ceiling=None if row.ceiling_bps is None else format_ratio(row.ceiling_bps),
+        )
+
+
+class DryRunCreate(RequestModel):
+    """A rule to try on past quotes."""
+
+    model_config = example(
+        rule={"name": "weekend", "priority": 200, "terms": {"type": "tier", "tier": "premium", "multiplier": "0.97"}},
+        limit=500,
+    )
+
+    rule: RuleWrite
+    replaces: RuleId | None = Field(default=None, description="The rule in whose place it would stand.")
+    since: Moment | None = Field(default=None, description="Quotes made from then on; of 30 days when left out.")
+    limit: Annotated[int, Field(strict=True, ge=1, le=MAX_TRIED)] = MAX_TRIED
+
+
+class DryRunTotal(ResponseModel):
+    """What all quotes in one currency add up to."""
+
+    currency: str
+    quotes: int
+    before: str = Field(description="By the rules of now.")
+    after: str = Field(description="With the rule.")
+
+
+class DryRunQuote(ResponseModel):
+    """A quote whose price would be another one."""
+
+    quote_id: str
+    currency: str
+    base_price: str
+    before: str
+    after: str
+
+
+class DryRunView(ResponseModel):
+    """What a rule would have made of past quotes."""
+
+    quotes: int = Field(description="How many were priced again, the newest ones.")
+    changed: int
+    totals: list[DryRunTotal]
+    examples: list[DryRunQuote] = Field(description="The first 50 that change.")
+
+    @classmethod
+    def of(cls, tried: list[Tried]) -> "DryRunView":
+        """Show what was tried."""
+        changed = [one for one in tried if one.before_minor != one.after_minor]
+        return cls(
+            quotes=len(tried),
+            changed=len(changed),
+            totals=[
+                DryRunTotal(
+                    currency=currency,
+                    quotes=number,
+                    before=format_amount(before, currency),
+                    after=format_amount(after, currency),
+                )
+                for currency, (number, before, after) in sorted(totals(tried).items())
+            ],
+            examples=[
+                DryRunQuote(
+                    quote_id=one.quote_id,
+                    currency=one.currency,
+                    base_price=format_amount(one.base_minor, one.currency),
+                    before=format_amount(one.before_minor, one.currency),
+                    after=format_amount(one.after_minor, one.currency),
+                )
+                for one in changed[:50]
+            ],
+        )
+
+
+class AgentPricingSet(RequestModel):
+    """What an agent's organization says of its prices."""
+
+    model_config = example(capacity=10, bears_discounts=False)
+
+    capacity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
+        default=None, description="How many jobs the agent works on at once; without it demand is not measured."
+    )
+    bears_discounts: bool = Field(
+        default=False, description="Whether discounts lower what the agent gets, and not only the commission."
+    )
+
+
+class AgentPricingView(ResponseModel):
+    """What an agent's organization says of its prices."""
+
+    agent_id: str
+    capacity: int | None
+    bears_discounts: bool
+    updated_at: datetime | None = Field(description="Null when it has said nothing yet.")
+
+    @classmethod
+    def of(cls, agent_id: str, row: PricingAgent | None) -> "AgentPricingView":
+        """Show a row, or what holds without one."""
+        return cls(
+            agent_id=agent_id,
+            capacity=None if row is None else row.capacity,
+            bears_discounts=row is not None and row.bears_discounts,
+            updated_at=None if row is None else row.updated_at,
+        )

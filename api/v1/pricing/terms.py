@@ -1,0 +1,278 @@
+"""What the kinds of rules say, over HTTP."""
+
+from datetime import time
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, Currency, Ratio, RequestModel
+from domain.money import CREDIT, format_amount, format_ratio, parse_amount
+from domain.pricing.kept import custom, parse_bps
+from domain.pricing.terms import (
+    MAX_STEPS,
+    Bounds,
+    Bulk,
+    ContractPrice,
+    Custom,
+    Reputation,
+    Step,
+    Surge,
+    Terms,
+    Tier,
+    TimeOfDay,
+    Volume,
+)
+from services.pricing import COMPILE
+
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+Clock = Annotated[str, StringConstraints(pattern=_CLOCK)]
+Weekday = Annotated[int, Field(strict=True, ge=1, le=7)]
+
+
+def _bps(text: str, name: str) -> int:
+    return parse_bps(text, f"terms.{name}")
+
+
+class SurgeTerms(RequestModel):
+    """More while demand, open work as a part of the capacity, exceeds a threshold."""
+
+    type: Literal["surge"]
+    threshold: Ratio
+    maximum: Ratio = Field(default="1.50", description="The multiplier at the full demand, at most 1.50.")
+    full: Ratio = Field(default="1.00", description="The demand at which the maximum is reached.")
+
+    def terms(self) -> Surge:
+        """Return what the domain judges by."""
+        return Surge(_bps(self.threshold, "threshold"), _bps(self.maximum, "maximum"), _bps(self.full, "full"))
+
+    @classmethod
+    def of(cls, terms: Surge) -> "SurgeTerms":
+        """Show them."""
+        shown = {name: format_ratio(getattr(terms, f"{name}_bps")) for name in ("threshold", "maximum", "full")}
+        return cls(type="surge", **shown)
+
+
+class ReputationTerms(RequestModel):
+    """A multiplier that a score of 0 to 10 earns, in full at `full_score`."""
+
+    type: Literal["reputation"]
+    whose: Literal["client", "seller"] = "client"
+    multiplier: Ratio = "0.80"
+    from_score: Ratio = "7.00"
+    full_score: Ratio = "9.00"
+    least_evidence: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 10
+
+    def terms(self) -> Reputation:
+        """Return what the domain judges by."""
+        scores = _bps(self.from_score, "from_score"), _bps(self.full_score, "full_score")
+        return Reputation(self.whose, _bps(self.multiplier, "multiplier"), *scores, self.least_evidence)
+
+    @classmethod
+    def of(cls, terms: Reputation) -> "ReputationTerms":
+        """Show them."""
+        return cls(
+            type="reputation",
+            whose="seller" if terms.whose == "seller" else "client",
+            multiplier=format_ratio(terms.multiplier_bps),
+            from_score=format_ratio(terms.from_e4),
+            full_score=format_ratio(terms.full_e4),
+            least_evidence=terms.least_evidence,
+        )
+
+
+class TimeOfDayTerms(RequestModel):
+    """A multiplier between two times of a zone's clocks. A window that ends before it begins ends on the next day."""
+
+    type: Literal["time_of_day"]
+    zone: Annotated[str, StringConstraints(min_length=1, max_length=60)] = Field(examples=["Europe/Vienna"])
+    multiplier: Ratio
+    weekdays: Annotated[list[Weekday], Field(min_length=1, max_length=7)] = Field(
+        default=[1, 2, 3, 4, 5, 6, 7], description="On which it begins, 1 for Monday to 7 for Sunday."
+    )
+    begins: Clock = "00:00"
+    ends: Clock = Field(default="00:00", description="Excluded; when it is `begins`, the window lasts the whole day.")
+
+    def terms(self) -> TimeOfDay:
+        """Return what the domain judges by."""
+        begins, ends = time.fromisoformat(self.begins), time.fromisoformat(self.ends)
+        return TimeOfDay(
+            self.zone, _bps(self.multiplier, "multiplier"), tuple(sorted(set(self.weekdays))), begins, ends
+        )
+
+    @classmethod
+    def of(cls, terms: TimeOfDay) -> "TimeOfDayTerms":
+        """Show them."""
+        return cls(
+            type="time_of_day",
+            zone=terms.zone,
+            multiplier=format_ratio(terms.multiplier_bps),
+            weekdays=list(terms.weekdays),
+            begins=f"{terms.begins:%H:%M}",
+            ends=f"{terms.ends:%H:%M}",
+        )
+
+
+class BulkStep(RequestModel):
+    """From how many on, which multiplier."""
+
+    quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+    multiplier: Ratio
+
+
+class BulkTerms(RequestModel):
+    """A multiplier by how many are bought at once. A step at which the total would fall is refused."""
+
+    type: Literal["bulk"]
+    steps: Annotated[list[BulkStep], Field(min_length=1, max_length=MAX_STEPS)]
+
+    def terms(self) -> Bulk:
+        """Return what the domain judges by."""
+        return Bulk(tuple(Step(step.quantity, _bps(step.multiplier, "steps")) for step in self.steps))
+
+    @classmethod
+    def of(cls, terms: Bulk) -> "BulkTerms":
+        """Show them."""
+        steps = [BulkStep(quantity=step.least, multiplier=format_ratio(step.bps)) for step in terms.steps]
+        return cls(type="bulk", steps=steps)
+
+
+class VolumeStep(RequestModel):
+    """From which amount on, which multiplier."""
+
+    amount: Amount
+    multiplier: Ratio
+
+
+class VolumeTerms(RequestModel):
+    """A multiplier by what the client paid for released work in the last 30 days."""
+
+    type: Literal["volume"]
+    currency: Currency = CREDIT
+    steps: Annotated[list[VolumeStep], Field(min_length=1, max_length=MAX_STEPS)]
+
+    def terms(self) -> Volume:
+        """Return what the domain judges by."""
+        steps = (Step(parse_amount(it.amount, self.currency), _bps(it.multiplier, "steps")) for it in self.steps)
+        return Volume(self.currency, tuple(steps))
+
+    @classmethod
+    def of(cls, terms: Volume) -> "VolumeTerms":
+        """Show them."""
+        steps = [
+            VolumeStep(amount=format_amount(step.least, terms.currency), multiplier=format_ratio(step.bps))
+            for step in terms.steps
+        ]
+        return cls(type="volume", currency=terms.currency, steps=steps)
+
+
+class TierTerms(RequestModel):
+    """A multiplier for clients of one tier."""
+
+    type: Literal["tier"]
+    tier: Literal["free", "premium"]
+    multiplier: Ratio
+
+    def terms(self) -> Tier:
+        """Return what the domain judges by."""
+        return Tier(self.tier, _bps(self.multiplier, "multiplier"))
+
+    @classmethod
+    def of(cls, terms: Tier) -> "TierTerms":
+        """Show them."""
+        tier: Literal["free", "premium"] = "premium" if terms.tier == "premium" else "free"
+        return cls(type="tier", tier=tier, multiplier=format_ratio(terms.multiplier_bps))
+
+
+class ContractPriceTerms(RequestModel):
+    """What one costs a client by agreement. The rule names the agent and the organization."""
+
+    type: Literal["contract_price"]
+    unit_price: Amount
+    currency: Currency = CREDIT
+
+    def terms(self) -> ContractPrice:
+        """Return what the domain judges by."""
+        return ContractPrice(parse_amount(self.unit_price, self.currency), self.currency)
+
+    @classmethod
+    def of(cls, terms: ContractPrice) -> "ContractPriceTerms":
+        """Show them."""
+        price = format_amount(terms.unit_minor, terms.currency)
+        return cls(type="contract_price", unit_price=price, currency=terms.currency)
+
+
+class CustomTerms(RequestModel):
+    """A multiplier by an expression in a part of CEL, which gives basis points: 12000 is 1.2 times the price."""
+
+    type: Literal["custom"]
+    expression: Annotated[str, StringConstraints(min_length=1, max_length=4_000)] = Field(
+        examples=["quantity >= 10 && tier == 'premium' ? 9000 : 10000"]
+    )
+
+    def terms(self) -> Custom:
+        """Return what the domain judges by; the expression is compiled and tried."""
+        return custom(self.expression, COMPILE)
+
+    @classmethod
+    def of(cls, terms: Custom) -> "CustomTerms":
+        """Show them."""
+        return cls(type="custom", expression=terms.expression)
+
+
+class BoundsTerms(RequestModel):
+    """Between which multiples of the base price every price stays."""
+
+    type: Literal["bounds"]
+    floor: Ratio | None = None
+    ceiling: Ratio | None = None
+
+    def terms(self) -> Bounds:
+        """Return what the domain judges by."""
+        floor, ceiling = (
+            None if text is None else _bps(text, name)
+            for name, text in (("floor", self.floor), ("ceiling", self.ceiling))
+        )
+        return Bounds(floor, ceiling)
+
+    @classmethod
+    def of(cls, terms: Bounds) -> "BoundsTerms":
+        """Show them."""
+        floor, ceiling = (None if it is None else format_ratio(it) for it in (terms.floor_bps, terms.ceiling_bps))
+        return cls(type="bounds", floor=floor, ceiling=ceiling)
+
+
+RuleTerms = Annotated[
+    SurgeTerms
+    | ReputationTerms
+    | TimeOfDayTerms
+    | BulkTerms
+    | VolumeTerms
+    | TierTerms
+    | ContractPriceTerms
+    | CustomTerms
+    | BoundsTerms,
+    Field(discriminator="type"),
+]
+
+
+def shown(terms: Terms) -> RuleTerms:
+    """Return terms as they are shown."""
+    match terms:
+        case Surge():
+            return SurgeTerms.of(terms)
+        case Reputation():
+            return ReputationTerms.of(terms)
+        case TimeOfDay():
+            return TimeOfDayTerms.of(terms)
+        case Bulk():
+            return BulkTerms.of(terms)
+        case Volume():
+            return VolumeTerms.of(terms)
+        case Tier():
+            return TierTerms.of(terms)
+        case ContractPrice():
+            return ContractPriceTerms.of(terms)
+        case Custom():
+            return CustomTerms.of(terms)
+        case Bounds():
+            return BoundsTerms.of(terms)

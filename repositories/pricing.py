@@ -1,0 +1,239 @@
+"""Rules of prices, the facts that they are judged by, and quotes."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import asyncpg
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.pricing.expression import Compile
+from domain.pricing.kept import restored
+from domain.pricing.rule import Rule, RuleType, Stacking
+from models.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
+from repositories.command import add_once
+from repositories.listing import newest
+
+MISSING = "There is no such pricing rule."
+NO_QUOTE = "There is no such quote."
+_QUOTED = ("org_id", "agent_id", "quantity")
+
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What one statement reads for a price.
+
+    `open_jobs` and `volume_minor` are 0 where they were not asked for.
+    """
+
+    version: int
+    at: datetime
+    payee_org_id: str
+    visibility: str
+    price_minor: int | None
+    price_currency: str | None
+    tier: str | None
+    capacity: int | None
+    bears_discounts: bool
+    open_jobs: int
+    volume_minor: int
+
+
+# Work of one organization counts up to a quarter of the capacity, one job at least: `domain.pricing.facts.job_limit`.
+_READ = """
+SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility, a.price_minor, a.price_currency,
+       o.tier, p.capacity, coalesce(p.bears_discounts, false) AS bears_discounts,
+       CASE WHEN $4 AND p.capacity IS NOT NULL THEN (
+           SELECT coalesce(sum(least(jobs, greatest(1, p.capacity / 4))), 0)::bigint FROM (
+               SELECT count(*) AS jobs FROM escrows e
+               WHERE e.agent_id = a.id AND e.status IN ('funded', 'delivered', 'disputed') AND e.org_id <> a.org_id
+               GROUP BY e.org_id) AS each)
+       ELSE 0 END AS open_jobs,
+       CASE WHEN $5 THEN (
+           SELECT coalesce(sum(e.released_minor + e.commission_minor), 0)::bigint FROM escrows e
+           WHERE e.org_id = $2 AND e.status IN ('released', 'split') AND e.updated_at > now() - interval '30 days'
+             AND e.payee_org_id <> $2 AND e.currency = coalesce($3, a.price_currency))
+       ELSE 0 END AS volume_minor
+FROM agents a
+CROSS JOIN pricing_book b
+LEFT JOIN pricing_agents p ON p.agent_id = a.id
+LEFT JOIN organizations o ON o.id = $2
+WHERE a.id = $1
+"""
+
+_BOOK = """
+SELECT b.version AS book, r.* FROM pricing_book b
+LEFT JOIN pricing_rules r ON r.ended_at IS NULL AND (r.valid_until IS NULL OR r.valid_until > now())
+"""
+
+
+async def read(
+    pool: Pool,
+    agent_id: str,
+    *,
+    org_id: str | None,
+    currency: str | None,
+    demand: bool,
+    volume: bool,
+) -> Read | None:
+    """Read what a price is made from, in one statement; None when there is no such agent.
+
+    Args:
+        pool: of the platform's role: the demand is work of others.
+        agent_id: whose price.
+        org_id: the client.
+        currency: what the price is in; that of the listing when None.
+        demand: whether open work is to be counted.
+        volume: whether what the client paid is to be added up.
+    """
+    if not is_id(agent_id, "agt"):
+        return None
+    row = await pool.fetchrow(_READ, agent_id, org_id, currency, demand, volume)
+    return None if row is None else Read(**row)
+
+
+async def book(pool: Pool, compiler: Compile) -> tuple[int, list[Rule]]:
+    """Return the rules that hold now or later, compiled, and the version of the book."""
+    rows = await pool.fetch(_BOOK)
+    rules = [
+        rule_of(PricingRule(**{**_columns(row), "terms": json.loads(row["terms"])}), compiler)
+        for row in rows
+        if row["id"] is not None
+    ]
+    return rows[0]["book"], rules
+
+
+def _columns(row: asyncpg.Record) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "book"}
+
+
+def rule_of(row: PricingRule, compiler: Compile) -> Rule:
+    """Return a row as the domain reads it."""
+    return Rule(
+        id=row.id,
+        name=row.name,
+        priority=row.priority,
+        terms=restored(RuleType(row.type), row.terms, compiler),
+        stacking=Stacking(row.stacking),
+        agent_id=row.agent_id,
+        org_id=row.org_id,
+        floor_bps=row.floor_bps,
+        ceiling_bps=row.ceiling_bps,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+    )
+
+
+async def next_version(session: AsyncSession) -> int:
+    """Count a change of the rules; whoever changes another one waits until the transaction ends."""
+    counted = update(PricingBook).values(version=PricingBook.version + 1).returning(PricingBook.version)
+    return (await session.execute(counted)).scalar_one()
+
+
+async def in_force(session: AsyncSession) -> Sequence[PricingRule]:
+    """Return every rule that is not ended."""
+    return (await session.scalars(select(PricingRule).where(PricingRule.ended_at.is_(None)))).all()
+
+
+async def get(session: AsyncSession, rule_id: str) -> PricingRule:
+    """Return the rule, ended or not; NotFound when there is none."""
+    found = await session.get(PricingRule, rule_id) if is_id(rule_id, "prl") else None
+    if found is None:
+        raise NotFound(MISSING)
+    return found
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    agent_id: str | None,
+    org_id: str | None,
+    kind: str | None,
+    ended: bool,
+    before: str | None,
+    limit: int,
+) -> Sequence[PricingRule]:
+    """List rules, newest first: those in force, or with `ended` the others as well."""
+    wanted = [
+        column == value
+        for column, value in ((PricingRule.agent_id, agent_id), (PricingRule.org_id, org_id), (PricingRule.type, kind))
+        if value is not None
+    ]
+    if not ended:
+        wanted.append(PricingRule.ended_at.is_(None))
+    position = None if before is None else (before,)
+    return (
+        await session.scalars(newest(PricingRule, [tuple(wanted)], [PricingRule.id], after=position, limit=limit))
+    ).all()
+
+
+async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent | None:
+    """Return what the agent's organization said, if it did and the session may see it."""
+    return await session.get(PricingAgent, agent_id)
+
+
+async def set_terms_of_agent(session: AsyncSession, row: PricingAgent) -> PricingAgent:
+    """Set what the agent's organization says."""
+    changed = {"capacity": row.capacity, "bears_discounts": row.bears_discounts, "updated_by": row.updated_by}
+    statement = (
+        insert(PricingAgent)
+        .values(agent_id=row.agent_id, org_id=row.org_id, **changed)
+        .on_conflict_do_update(index_elements=["agent_id"], set_={**changed, "updated_at": func.now()})
+        .returning(PricingAgent)
+    )
+    return (await session.scalars(statement.execution_options(populate_existing=True))).one()
+
+
+async def add_quote(session: AsyncSession, quote: PricingQuote) -> tuple[PricingQuote, bool]:
+    """Insert the quote, or find the one that this command made; the second value tells which.
+
+    Raises:
+        IdempotencyConflict: the command made another one.
+    """
+    return await add_once(session, quote, _QUOTED)
+
+
+async def get_quote(session: AsyncSession, quote_id: str, *, lock: bool = False) -> PricingQuote:
+    """Return the quote, locked if it is to be used; NotFound when there is none, or it is not the session's to see."""
+    query = select(PricingQuote).where(PricingQuote.id == quote_id)
+    query = query.with_for_update() if lock else query
+    found = (await session.scalars(query)).one_or_none() if is_id(quote_id, "quo") else None
+    if found is None:
+        raise NotFound(NO_QUOTE)
+    return found
+
+
+async def database_time(session: AsyncSession) -> datetime:
+    """Return the database's clock: after a lock, whoever waited is judged by the time at which they got it."""
+    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return now
+
+
+async def past_quotes(
+    session: AsyncSession, *, agent_id: str | None, org_id: str | None, since: datetime, limit: int
+) -> Sequence[PricingQuote]:
+    """Return the newest quotes of an agent and a client, or of all, since a moment."""
+    query = select(PricingQuote).where(
+        PricingQuote.created_at >= since,
+        or_(agent_id is None, PricingQuote.agent_id == agent_id),  # type: ignore[arg-type]
+        or_(org_id is None, PricingQuote.org_id == org_id),  # type: ignore[arg-type]
+    )
+    return (await session.scalars(query.order_by(PricingQuote.created_at.desc()).limit(limit))).all()
+
+
+def details_of(row: PricingRule) -> dict[str, Any]:
+    """Return a rule for the audit trail: what it was is found there."""
+    names = ("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms")
+    times = {
+        name: None if (it := getattr(row, name)) is None else it.isoformat() for name in ("valid_from", "valid_until")
+    }
+    return {**{name: getattr(row, name) for name in names}, **times, "version": row.version}

@@ -1,0 +1,290 @@
+"""Rules written by operators, tried on past quotes; quotes made for clients and used by contracts."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict, Invalid, NotFound
+from domain.money import format_amount
+from domain.pricing.book import Book
+from domain.pricing.expression import Compile
+from domain.pricing.facts import Facts
+from domain.pricing.kept import kept
+from domain.pricing.quote import LASTS, commission_of, judge_use
+from domain.pricing.rule import Rule, RuleType, refuse_overlap
+from models.contract import Contract
+from models.pricing import PricingQuote, PricingRule
+from providers.expressions import compile_expression
+from repositories import agent as agents
+from repositories import audit
+from repositories import organization as organizations
+from repositories import pricing as rows
+from repositories.command import lock_command, made_before
+from runtime.identity import new_id
+
+#: How many rules may be in force: each price judges those that are for its agent and client.
+MAX_RULES = 500
+MAX_TRIED = 1_000
+_ASKED = ("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_bps", "ceiling_bps", "terms")
+COMPILE: Compile = compile_expression
+
+
+def check(rule: Rule) -> None:
+    """Refuse a rule that cannot be meant, or that asks for what is not kept.
+
+    Raises:
+        Invalid: `pricing.*`, with the field.
+    """
+    rule.check()
+    if rule.type is RuleType.REPUTATION:
+        raise Invalid(
+            "Scores are not kept yet, so a rule of type reputation would never apply.",
+            code="pricing.no_scores",
+            extra={"field": "terms.type"},
+        )
+
+
+async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: str) -> PricingRule:
+    """Add a rule, or return the one that the command added.
+
+    Raises:
+        Invalid: `pricing.*`.
+        NotFound: there is no such agent or organization.
+        Conflict: `pricing.too_many_rules`.
+        IdempotencyConflict: the command added another one.
+    """
+    check(rule)
+    row = PricingRule(
+        id=new_id("prl"), **_columns(rule), version=1, created_by=actor.qualified(), command_id=command_id
+    )
+    await lock_command(session, command_id)
+    done = await made_before(session, row, _ASKED)
+    if done is not None:
+        return done
+    await _fit_in(session, replace(rule, id=row.id), row)
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)
+    await audit.record(session, actor, "pricing.rule_create", row.id, rows.details_of(row), row.org_id)
+    return row
+
+
+async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) -> PricingRule:
+    """Replace what a rule says. It acts on prices that are asked for later; quotes stay as they are.
+
+    Raises:
+        Invalid: `pricing.*`.
+        NotFound: there is no such rule in force, agent or organization.
+    """
+    check(rule)
+    row = await rows.get(session, rule_id)
+    await _fit_in(session, replace(rule, id=row.id), row)
+    # Under the lock of the book: nobody ends it meanwhile.
+    await session.refresh(row)
+    if row.ended_at is not None:
+        raise NotFound(rows.MISSING)
+    for name, value in _columns(rule).items():
+        setattr(row, name, value)
+    row.version += 1
+    row.updated_at = await rows.database_time(session)
+    await session.flush()
+    await audit.record(session, actor, "pricing.rule_change", row.id, rows.details_of(row), row.org_id)
+    return row
+
+
+async def end(session: AsyncSession, actor: Actor, rule_id: str) -> PricingRule:
+    """End a rule for good. Ending it again changes nothing.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await rows.get(session, rule_id)
+    if row.ended_at is None:
+        version = await rows.next_version(session)
+        await session.refresh(row)
+        if row.ended_at is None:
+            row.ended_at, row.book_version = await rows.database_time(session), version
+            await session.flush()
+            await audit.record(session, actor, "pricing.rule_end", row.id, rows.details_of(row), row.org_id)
+    return row
+
+
+async def _fit_in(session: AsyncSession, rule: Rule, row: PricingRule) -> None:
+    """Take the lock of the book and find a place for the rule among the others."""
+    if rule.agent_id is not None:
+        await agents.get(session, rule.agent_id)
+    if rule.org_id is not None:
+        await organizations.get(session, rule.org_id)
+    version = await rows.next_version(session)
+    others = await rows.in_force(session)
+    if len(others) >= MAX_RULES and all(other.id != rule.id for other in others):
+        raise Conflict(
+            f"There are {MAX_RULES} rules in force. End one that is not needed.", code="pricing.too_many_rules"
+        )
+    refuse_overlap(rule, [rows.rule_of(other, COMPILE) for other in others])
+    row.book_version = version
+
+
+def _columns(rule: Rule) -> dict[str, object]:
+    names = ("name", "priority", "agent_id", "org_id", "floor_bps", "ceiling_bps", "valid_from", "valid_until")
+    return {
+        **{name: getattr(rule, name) for name in names},
+        "type": rule.type.value,
+        "stacking": rule.stacking.value,
+        "terms": kept(rule.terms),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a rule would have made of one quote. Amounts are minor units of `currency`."""
+
+    quote_id: str
+    currency: str
+    base_minor: int
+    before_minor: int
+    after_minor: int
+
+
+async def try_rule(
+    session: AsyncSession, rule: Rule, replaces: str | None, *, commission_bps: int, since: datetime, limit: int
+) -> list[Tried]:
+    """Price the newest quotes again by the rules of now, without and with a rule. Nothing is kept.
+
+    Args:
+        session: of the platform.
+        rule: the rule; its validity is left aside, because the quotes are past.
+        replaces: the rule in whose place it would stand.
+        commission_bps: the platform's.
+        since: how old a quote may be.
+        limit: how many, `MAX_TRIED` at most.
+
+    Raises:
+        Invalid: `pricing.*`, as when it were written.
+        NotFound: the rule that it replaces is none.
+    """
+    check(rule)
+    current = [rows.rule_of(row, COMPILE) for row in await rows.in_force(session)]
+    if replaces is not None and replaces not in {other.id for other in current}:
+        raise NotFound(rows.MISSING)
+    others = [other for other in current if other.id != replaces]
+    refuse_overlap(rule, others)
+    before, after = Book(current), Book([*others, replace(rule, valid_from=None, valid_until=None)])
+    quotes = await rows.past_quotes(
+        session, agent_id=rule.agent_id, org_id=rule.org_id, since=since, limit=min(limit, MAX_TRIED)
+    )
+    bearing = {
+        agent_id: (it := await rows.terms_of_agent(session, agent_id)) is not None and it.bears_discounts
+        for agent_id in {quote.agent_id for quote in quotes}
+    }
+
+    def tried(quote: PricingQuote) -> Tried:
+        facts = Facts.from_json(quote.facts)
+        borne = None if bearing[quote.agent_id] else commission_bps
+        old, new = (book.price(facts, commission_bps=borne).adjusted_minor for book in (before, after))
+        return Tried(quote.id, quote.currency, quote.base_minor, old, new)
+
+    return [tried(quote) for quote in quotes]
+
+
+def totals(tried: Iterable[Tried]) -> dict[str, tuple[int, int, int]]:
+    """Add up by currency: how many, before and after."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for one in tried:
+        number, before, after = found.get(one.currency, (0, 0, 0))
+        found[one.currency] = (number + 1, before + one.before_minor, after + one.after_minor)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known when a price is asked for, and by which rules it is made."""
+
+    facts: Facts
+    book: Book
+    payee_org_id: str
+    bears_discounts: bool
+
+
+async def make_quote(
+    session: AsyncSession, actor: Actor, asked: Asked, *, org_id: str, commission_bps: int, command_id: str
+) -> PricingQuote:
+    """Keep a price for a client for fifteen minutes, or return the quote that the command made.
+
+    Args:
+        session: of the platform.
+        actor: who asks.
+        asked: what the price is made from.
+        org_id: the client.
+        commission_bps: the platform's usual commission.
+        command_id: of the request.
+
+    Raises:
+        Invalid: the amount is more than the books hold.
+        IdempotencyConflict: the command made another one.
+    """
+    facts = asked.facts
+    price = asked.book.price(facts, commission_bps=None if asked.bears_discounts else commission_bps)
+    quote = PricingQuote(
+        id=new_id("quo"),
+        org_id=org_id,
+        agent_id=facts.agent_id,
+        payee_org_id=asked.payee_org_id,
+        quantity=facts.quantity,
+        currency=facts.currency,
+        base_minor=price.base_minor,
+        price_minor=price.adjusted_minor,
+        multiplier_bps=price.multiplier_bps,
+        commission_bps=commission_of(
+            price.base_minor, price.adjusted_minor, commission_bps, bears_discounts=asked.bears_discounts
+        ),
+        facts=facts.to_json(),
+        adjustments=[asdict(line) for line in price.adjustments],
+        book_version=asked.book.version,
+        created_by=actor.qualified(),
+        command_id=command_id,
+        expires_at=facts.at + LASTS,
+    )
+    row, is_new = await rows.add_quote(session, quote)
+    if is_new:
+        details = {"agent_id": row.agent_id, "price": format_amount(row.price_minor, row.currency)}
+        await audit.record(session, actor, "pricing.quote", row.id, {**details, "currency": row.currency}, org_id)
+    return row
+
+
+async def quote_to_use(
+    session: AsyncSession, quote_id: str, *, org_id: str, agent_id: str, quantity: int | None, command_id: str
+) -> PricingQuote:
+    """Return the quote of a contract that is about to be made, locked until the transaction ends.
+
+    Raises:
+        NotFound: it is none, or another organization's.
+        Invalid: `pricing.quote_mismatch`, it is for another agent or quantity.
+        QuoteUsed, QuoteExpired: it cannot be used any more. The command that used it may come again.
+    """
+    quote = await rows.get_quote(session, quote_id, lock=True)
+    if quote.org_id != org_id:
+        raise NotFound(rows.NO_QUOTE)
+    for name, given, said in (("agent_id", agent_id, quote.agent_id), ("quantity", quantity, quote.quantity)):
+        if given is not None and given != said:
+            raise mismatch(name, f"The quote is for {name} {said}.")
+    if quote.contract_id is not None:
+        used_by = await session.get(Contract, quote.contract_id)
+        if used_by is not None and used_by.command_id == command_id:
+            return quote
+    judge_use(quote.used_at is not None, quote.expires_at, await rows.database_time(session))
+    return quote
+
+
+def mismatch(field: str, detail: str) -> Invalid:
+    """Return the refusal of a contract that says something else than its quote."""
+    return Invalid(detail, code="pricing.quote_mismatch", extra={"field": field})
+
+
+async def use_quote(session: AsyncSession, quote: PricingQuote, contract: Contract) -> None:
+    """Note that the contract was made with the quote."""
+    quote.contract_id, quote.used_at = contract.id, await rows.database_time(session)
+    await session.flush()

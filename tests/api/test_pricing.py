@@ -1,0 +1,384 @@
+"""Prices over HTTP: rules by operators, prices that explain themselves, quotes that are used once."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from domain.ids import escrow_id_of
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+
+pytestmark = pytest.mark.db
+
+NewTenant = Callable[..., Awaitable[Tenant]]
+
+
+class Shop:
+    """An agent with a price of 10 credits and what operators do to it; its rules are ended when a test ends."""
+
+    def __init__(self, seller: Tenant, operator: Caller, agent_id: str) -> None:
+        self.seller, self.operator, self.agent_id = seller, operator, agent_id
+        self.rules: list[str] = []
+
+    def rule(self, priority: int = 1, /, *, scoped: bool = True, **terms: Any) -> dict[str, Any]:
+        more = {name: terms.pop(name) for name in list(terms) if name == "stacking"}
+        more |= {"organization_id": terms.pop("organization_id")} if "organization_id" in terms else {}
+        more |= {"agent_id": self.agent_id} if scoped else {}
+        return {"name": f"rule {priority}", "priority": priority, "terms": terms, **more}
+
+    async def add(self, priority: int = 1, /, **terms: Any) -> dict[str, Any]:
+        made: dict[str, Any] = good(await self.operator.post("/pricing/rules", self.rule(priority, **terms)), 201)
+        self.rules.append(made["id"])
+        return made
+
+    async def refuse(self, code: str, priority: int = 1, /, **terms: Any) -> dict[str, Any]:
+        return refused(await self.operator.post("/pricing/rules", self.rule(priority, **terms)), 422, code)
+
+    async def price(self, by: Caller, **query: Any) -> dict[str, Any]:
+        found: dict[str, Any] = good(await by.get(f"/payments/pricing/{self.agent_id}", params=query))
+        return found
+
+    async def quote(self, by: Caller, **body: Any) -> dict[str, Any]:
+        made: dict[str, Any] = good(await by.post(f"/payments/pricing/{self.agent_id}/quotes", body), 201)
+        return made
+
+    async def set(self, **said: Any) -> None:
+        good(await self.seller.owner.ask("PUT", f"/pricing/agents/{self.agent_id}", json=said))
+
+
+@pytest.fixture
+async def shop(operator: Caller, new_tenant: NewTenant) -> AsyncIterator[Shop]:
+    seller = await new_tenant("owner")
+    pricing = {"model": "one_time", "amount": "10", "currency": "CREDIT"}
+    agent = good(
+        await seller.owner.post("/agents", {"name": "Priced", "visibility": "public", "pricing": pricing}), 201
+    )
+    found = Shop(seller, operator, agent["id"])
+    yield found
+    for rule in found.rules:
+        good(await operator.delete(f"/pricing/rules/{rule}"))
+
+
+@pytest.fixture
+async def client(new_tenant: NewTenant) -> Tenant:
+    return await new_tenant("owner", "auditor")
+
+
+def award(shop: Shop, **more: Any) -> dict[str, Any]:
+    return {"agent_id": shop.agent_id, "title": "a", **more}
+
+
+async def fund(database: Database, shop: Shop, payer: Caller, jobs: int, status: str = "funded") -> None:
+    """Put open work there, as escrows leave it."""
+    for _ in range(jobs):
+        contract = good(await payer.post("/contracts", award(shop, price="1")), 201)
+        async with database.platform() as session:
+            await session.execute(
+                text(
+                    "INSERT INTO escrows (id, contract_id, org_id, payee_org_id, signatory_org_ids, agent_id,"
+                    " workflow_id, status, version, currency, amount_minor, funded_minor, released_minor,"
+                    " refunded_minor, commission_minor, state, created_at, updated_at)"
+                    " VALUES (:id, :contract, :org, :payee, '{}', :agent, 'w', :status, 1, 'CREDIT', 1000000,"
+                    " 1000000, :paid, 0, 0, '{}', now(), now())"
+                ),
+                {
+                    "id": escrow_id_of(contract["id"]),
+                    "contract": contract["id"],
+                    "org": payer.org_id,
+                    "payee": shop.seller.org_id,
+                    "agent": shop.agent_id,
+                    "status": status,
+                    "paid": 1_000_000 if status == "released" else 0,
+                },
+            )
+
+
+async def test_price_has_the_shape_that_clients_rely_on(
+    shop: Shop, client: Tenant, new_tenant: NewTenant, database: Database
+) -> None:
+    rule = shop.rule(type="surge", threshold="0.8", maximum="1.20") | {"name": "surge_pricing_0.8"}
+    shop.rules.append(good(await shop.operator.post("/pricing/rules", rule), 201)["id"])
+    await shop.set(capacity=4)
+    for _ in range(4):
+        await fund(database, shop, (await new_tenant("owner")).owner, 1)
+    assert await shop.price(client.owner, base_price="10.00") == {
+        "base_price": "10.00",
+        "adjusted_price": "12.00",
+        "multiplier": 1.2,
+        "adjustments": [
+            {
+                "rule": "surge_pricing_0.8",
+                "type": "surge",
+                "multiplier": 1.2,
+                "description": "Surge pricing when demand exceeds 0.8",
+            }
+        ],
+    }
+
+
+async def test_price_without_a_rule_is_the_listings(shop: Shop, client: Tenant) -> None:
+    plain = {"base_price": "20.00", "adjusted_price": "20.00", "multiplier": 1.0, "adjustments": []}
+    assert await shop.price(client.owner, quantity=2) == plain
+    assert await shop.price(shop.operator, quantity=2) == plain
+    assert (await shop.price(client.owner, base_price="3", currency="JPY"))["base_price"] == "3"
+
+
+async def test_demand_counts_open_work_of_others_and_of_each_a_quarter_at_most(
+    shop: Shop, client: Tenant, database: Database
+) -> None:
+    await shop.add(type="surge", threshold="0.1")
+    await shop.set(capacity=8)
+    await fund(database, shop, shop.seller.owner, 5)
+    await fund(database, shop, client.owner, 3, "released")
+    assert (await shop.price(client.owner))["multiplier"] == 1.0
+    await fund(database, shop, client.owner, 5, "delivered")
+    explained = good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation"))
+    assert "2 funded jobs of other organizations count as demand, which is 0.25 of its capacity" in str(explained)
+
+
+async def test_change_of_a_rule_counts_with_the_next_price(shop: Shop, client: Tenant) -> None:
+    rule = await shop.add(type="tier", tier="free", multiplier="1.10")
+    assert (await shop.price(client.owner))["adjusted_price"] == "11.00"
+    path, body = f"/pricing/rules/{rule['id']}", shop.rule(type="tier", tier="free", multiplier="1.30")
+    changed = good(await shop.operator.ask("PUT", path, json=body))
+    assert (changed["version"], changed["terms"]["multiplier"]) == (2, "1.30")
+    assert (await shop.price(client.owner))["adjusted_price"] == "13.00"
+    assert good(await shop.operator.delete(path))["ended_at"] == good(await shop.operator.delete(path))["ended_at"]
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    refused(await shop.operator.ask("PUT", path, json=body), 404, "not_found")
+    assert good(await shop.operator.get(path))["ended_at"] is not None
+    listed = good(await shop.operator.get("/pricing/rules", params={"agent_id": shop.agent_id}))["data"]
+    assert listed == []
+
+
+ALL_TERMS: list[dict[str, Any]] = [
+    {"type": "surge", "threshold": "0.80", "maximum": "1.50", "full": "1.00"},
+    {"type": "time_of_day", "zone": "Europe/Vienna", "multiplier": "1.10", "weekdays": [5, 6], "begins": "22:00"}
+    | {"ends": "06:00"},
+    {"type": "bulk", "steps": [{"quantity": 10, "multiplier": "0.95"}]},
+    {"type": "volume", "currency": "USD", "steps": [{"amount": "100.00", "multiplier": "0.90"}]},
+    {"type": "tier", "tier": "premium", "multiplier": "0.9725"},
+    {"type": "contract_price", "unit_price": "8.00", "currency": "CREDIT"},
+    {"type": "custom", "expression": "quantity > 5 ? 9000 : 10000"},
+    {"type": "bounds", "floor": "0.50", "ceiling": "2.00"},
+]
+
+
+@pytest.mark.parametrize("terms", ALL_TERMS, ids=lambda terms: terms["type"])
+async def test_every_kind_of_rule_is_kept_as_it_was_written(shop: Shop, client: Tenant, terms: dict[str, Any]) -> None:
+    more = {"organization_id": client.org_id} if terms["type"] == "contract_price" else {}
+    made = await shop.add(7, **terms, **more)
+    assert made["terms"] == terms
+    assert good(await shop.operator.get(f"/pricing/rules/{made['id']}")) == made
+    assert (await shop.price(client.owner))["base_price"] == "10.00"
+
+
+async def test_rule_of_a_command_is_made_once(shop: Shop) -> None:
+    key, body = new_key(), shop.rule(type="tier", tier="free", multiplier="1.10")
+    made = [good(await shop.operator.post("/pricing/rules", body, key=key), 201)["id"] for _ in range(2)]
+    shop.rules.append(made[0])
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize(
+    ("terms", "code", "field"),
+    [
+        ({"type": "bounds", "floor": "2", "ceiling": "1"}, "pricing.floor_above_ceiling", "terms.floor"),
+        (
+            {"type": "time_of_day", "zone": "Mars/Base", "multiplier": "1.1"},
+            "pricing.unknown_zone",
+            "terms.zone",
+        ),
+        ({"type": "bulk", "steps": [{"quantity": 2, "multiplier": "0.4"}]}, "pricing.total_falls", "terms.steps"),
+        ({"type": "tier", "tier": "free", "multiplier": "1.00001"}, "pricing.rule_invalid", "terms.multiplier"),
+        ({"type": "reputation"}, "pricing.no_scores", "terms.type"),
+        ({"type": "custom", "expression": "1.2"}, "pricing.expression_result", "terms.expression"),
+        ({"type": "custom", "expression": "10000 +"}, "pricing.expression_invalid", "terms.expression"),
+        ({"type": "custom", "expression": "[1].map(x, x)[0]"}, "pricing.expression_unsafe", "terms.expression"),
+        ({"type": "custom", "expression": "10000" + " " * 996}, "pricing.expression_too_long", "terms.expression"),
+    ],
+)
+async def test_bad_rule_is_refused_with_its_field(shop: Shop, terms: dict[str, Any], code: str, field: str) -> None:
+    assert (await shop.refuse(code, **terms))["field"] == field
+
+
+async def test_position_of_what_is_wrong_in_an_expression_is_told(shop: Shop) -> None:
+    document = await shop.refuse("pricing.expression_unsafe", type="custom", expression="10000 + size(tier)")
+    assert document["position"] == 9
+
+
+async def test_two_rules_that_can_meet_need_different_priorities(shop: Shop, client: Tenant) -> None:
+    first = await shop.add(type="tier", tier="free", multiplier="1.10")
+    again = {"type": "surge", "threshold": "0.8"}
+    assert (await shop.refuse("pricing.overlap", **again))["rule_id"] == first["id"]
+    await shop.refuse("pricing.overlap", **again, organization_id=client.org_id)
+    second = await shop.add(2, **again)
+    path = f"/pricing/rules/{second['id']}"
+    refused(await shop.operator.ask("PUT", path, json=shop.rule(**again)), 422, "pricing.overlap")
+
+
+async def test_rule_for_nobody_is_refused(shop: Shop) -> None:
+    body = shop.rule(type="tier", tier="free", multiplier="1.10") | {"agent_id": f"agt_{'0' * 26}"}
+    refused(await shop.operator.post("/pricing/rules", body), 404, "not_found")
+
+
+async def test_agreed_price_is_for_one_client(shop: Shop, client: Tenant, stranger: Tenant) -> None:
+    await shop.add(type="contract_price", unit_price="9.80", organization_id=client.org_id)
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.80"
+    assert (await shop.price(stranger.owner))["adjusted_price"] == "10.00"
+    assert (await shop.price(shop.operator, organization_id=client.org_id))["adjusted_price"] == "9.80"
+
+
+async def test_volume_counts_what_was_paid_to_others(shop: Shop, client: Tenant, database: Database) -> None:
+    await shop.add(type="volume", steps=[{"amount": "2.00", "multiplier": "0.96"}])
+    await fund(database, shop, client.owner, 1, "released")
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    await fund(database, shop, client.owner, 1, "released")
+    assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
+    await fund(database, shop, shop.seller.owner, 2, "released")
+    assert (await shop.price(shop.seller.owner))["adjusted_price"] == "10.00"
+
+
+async def test_discount_is_paid_from_the_commission_until_the_agent_bears_it(shop: Shop, client: Tenant) -> None:
+    await shop.add(type="tier", tier="free", multiplier="0.80")
+    cut = await shop.price(client.owner)
+    assert (cut["adjusted_price"], [line["type"] for line in cut["adjustments"]]) == ("9.50", ["tier", "commission"])
+    quote = await shop.quote(client.owner)
+    assert (quote["adjusted_price"], quote["commission_bps"]) == ("9.50", 0)
+    await shop.set(bears_discounts=True)
+    assert (await shop.price(client.owner))["adjusted_price"] == "8.00"
+    assert (await shop.quote(client.owner))["commission_bps"] == 500
+
+
+async def test_quote_holds_when_the_rules_change_and_gives_the_contract_price_and_commission(
+    shop: Shop, client: Tenant
+) -> None:
+    rule = await shop.add(type="tier", tier="free", multiplier="0.98")
+    quote = await shop.quote(client.owner, quantity=10)
+    assert (quote["base_price"], quote["adjusted_price"], quote["currency"]) == ("100.00", "98.00", "CREDIT")
+    assert quote["adjustments"][0]["rule"] == "rule 1"
+    good(await shop.operator.delete(f"/pricing/rules/{rule['id']}"))
+    body = award(shop, quote_id=quote["id"], quantity=10)
+    contract = good(await client.owner.post("/contracts", body), 201)
+    # The agent gets 95.00, as it would for 100.00 with a commission of 5 %.
+    assert (contract["price"], contract["commission_bps"], contract["quote_id"]) == ("98.00", 306, quote["id"])
+    used = good(await client.auditor.get(f"/payments/pricing/{shop.agent_id}/quotes/{quote['id']}"))
+    assert (used["contract_id"], used["used_at"] is not None) == (contract["id"], True)
+    refused(await client.owner.post("/contracts", body), 409, "pricing.quote_used")
+
+
+async def test_contract_of_a_quote_is_the_same_when_its_answer_was_lost(
+    shop: Shop, client: Tenant, database: Database
+) -> None:
+    body, key = award(shop, quote_id=(await shop.quote(client.owner))["id"]), new_key()
+    first = good(await client.owner.post("/contracts", body, key=key), 201)
+    async with database.platform() as session:
+        await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
+    assert good(await client.owner.post("/contracts", body, key=key), 201)["id"] == first["id"]
+
+
+async def test_quote_of_a_command_is_made_once(shop: Shop, client: Tenant) -> None:
+    path, key = f"/payments/pricing/{shop.agent_id}/quotes", new_key()
+    made = [good(await client.owner.post(path, {}, key=key), 201)["id"] for _ in range(2)]
+    assert made[0] == made[1]
+
+
+async def test_quote_is_no_use_to_others_or_for_something_else(
+    shop: Shop, client: Tenant, stranger: Tenant, tenant: Tenant
+) -> None:
+    quote = await shop.quote(client.owner, quantity=3)
+    body = award(shop, quote_id=quote["id"])
+    refused(await stranger.owner.post("/contracts", body), 404, "not_found")
+    refused(await stranger.owner.get(f"/payments/pricing/{shop.agent_id}/quotes/{quote['id']}"), 404, "not_found")
+    refused(await client.owner.get(f"/payments/pricing/{tenant.agent_id}/quotes/{quote['id']}"), 404, "not_found")
+    for field, value in (("quantity", 4), ("price", "1"), ("currency", "USD"), ("agent_id", tenant.agent_id)):
+        document = refused(await client.owner.post("/contracts", body | {field: value}), 422, "pricing.quote_mismatch")
+        assert document["field"] == field
+    good(await client.owner.post("/contracts", body | {"price": "30.00", "currency": "CREDIT"}), 201)
+
+
+async def test_quote_expires(shop: Shop, client: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.pricing.LASTS", timedelta(0))
+    quote = await shop.quote(client.owner)
+    refused(await client.owner.post("/contracts", award(shop, quote_id=quote["id"])), 409, "pricing.quote_expired")
+
+
+async def test_contract_needs_a_price_or_a_quote(shop: Shop, client: Tenant) -> None:
+    for body, field in ((award(shop), "price"), (award(shop, price="1", quantity=1), "quantity")):
+        assert refused(await client.owner.post("/contracts", body), 422, "request.invalid")["field"] == field
+
+
+async def test_listing_without_a_price_has_previews_only(client: Tenant, stranger: Tenant) -> None:
+    path = f"/payments/pricing/{client.agent_id}"
+    refused(await client.owner.get(path), 422, "pricing.no_price")
+    refused(await client.owner.post(f"{path}/quotes", {}), 422, "pricing.no_price")
+    assert good(await client.owner.get(path, params={"base_price": "1"}))["adjusted_price"] == "1.00"
+
+
+async def test_private_agent_of_another_organization_has_no_price(client: Tenant, stranger: Tenant) -> None:
+    hidden = {"name": "Hidden", "visibility": "private", "pricing": {"model": "one_time", "amount": "1"}}
+    agent = good(await stranger.owner.post("/agents", hidden), 201)["id"]
+    refused(await client.owner.get(f"/payments/pricing/{agent}"), 404, "not_found")
+    refused(await client.owner.post(f"/payments/pricing/{agent}/quotes", {}), 404, "not_found")
+    refused(await client.owner.get(f"/pricing/agents/{agent}"), 404, "not_found")
+    good(await stranger.owner.get(f"/payments/pricing/{agent}"))
+
+
+async def test_only_its_organization_sets_what_an_agent_bears(shop: Shop, client: Tenant) -> None:
+    path = f"/pricing/agents/{shop.agent_id}"
+    refused(await client.owner.ask("PUT", path, json={"bears_discounts": True}), 404, "not_found")
+    await shop.set(capacity=3)
+    assert good(await shop.seller.owner.get(path))["capacity"] == 3
+
+
+async def test_explanation_names_each_rule_and_why(shop: Shop, client: Tenant) -> None:
+    await shop.add(1, type="tier", tier="premium", multiplier="0.90")
+    await shop.add(2, type="custom", expression="quantity > 1 ? 11000 : 10000")
+    path = f"/payments/pricing/{shop.agent_id}/explanation"
+    refused(await client.owner.get(path), 403, "auth.forbidden")
+    query = {"quantity": 2, "organization_id": client.org_id}
+    explained = good(await shop.operator.get(path, params=query))
+    assert (explained["adjusted_price"], explained["evidence"][0]) == (
+        "22.00",
+        "One costs 10.00 CREDIT before any rule, and 2 are asked for.",
+    )
+    mine = [rule for rule in explained["rules"] if rule["rule_id"] in shop.rules]
+    assert [(rule["applied"], rule["reason"]) for rule in mine] == [
+        (False, "The client's tier is free, not premium."),
+        (True, "By the expression quantity > 1 ? 11000 : 10000"),
+    ]
+
+
+async def test_rule_is_tried_on_past_quotes_and_nothing_is_kept(shop: Shop, client: Tenant) -> None:
+    for quantity in (1, 20):
+        await shop.quote(client.owner, quantity=quantity)
+    rule = shop.rule(type="bulk", steps=[{"quantity": 10, "multiplier": "0.97"}])
+    tried = good(await shop.operator.post("/pricing/rules/dry-run", {"rule": rule}))
+    assert (tried["quotes"], tried["changed"]) == (2, 1)
+    assert tried["totals"] == [{"currency": "CREDIT", "quotes": 2, "before": "210.00", "after": "204.00"}]
+    assert (tried["examples"][0]["before"], tried["examples"][0]["after"]) == ("200.00", "194.00")
+    assert (await shop.price(client.owner, quantity=20))["adjusted_price"] == "200.00"
+    body = {"rule": rule | {"terms": {"type": "reputation"}}}
+    refused(await shop.operator.post("/pricing/rules/dry-run", body), 422, "pricing.no_scores")
+
+
+async def test_quote_in_the_books_takes_no_other_contract(shop: Shop, client: Tenant, database: Database) -> None:
+    quote = await shop.quote(client.owner)
+    other = good(await client.owner.post("/contracts", award(shop, price="1")), 201)
+    with pytest.raises(Exception, match="a quote takes nothing but one contract at its price"):
+        async with database.tenant(client.org_id) as session:
+            await session.execute(
+                text("UPDATE pricing_quotes SET used_at = now(), contract_id = :contract WHERE id = :id"),
+                {"contract": other["id"], "id": quote["id"]},
+            )
+
+
+async def test_bad_query_is_refused(shop: Shop, client: Tenant) -> None:
+    for query in ({"quantity": 0}, {"base_price": "0"}, {"base_price": "x"}, {"currency": "USD"}):
+        response: httpx2.Response = await client.owner.get(f"/payments/pricing/{shop.agent_id}", params=query)
+        refused(response, 422, "request.invalid")
+    refused(await client.owner.get("/payments/pricing/agt_x"), 404, "not_found")
