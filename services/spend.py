@@ -96,7 +96,7 @@ async def refund(
     command_id: str,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
-    """Give back a part of what was charged or captured, or all that is left of it, or return what the command gave.
+    """Refund a part of what was charged or captured, or all that is left of it, or return what the command refunded.
 
     Needs the platform's session.
 

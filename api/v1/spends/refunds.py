@@ -1,4 +1,4 @@
-"""Refunds of spends: the platform gives back what was used, all of it or a part, and never more."""
+"""Refunds of spends: the platform returns what was used, all of it or a part, and never more."""
 
 from datetime import UTC, datetime
 
@@ -35,7 +35,7 @@ async def refund_spend(
     actor: Actor = require(Permission.GRANT_CREDITS),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Give back what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
+    """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
 
     It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits keep
     the end that they had: what has ended meanwhile expires again.

@@ -114,7 +114,7 @@ class Extension(RequestModel):
 
 
 class SpendRefundCreate(RequestModel):
-    """Gives back an amount of a spend; what remains without one."""
+    """Refunds an amount of a spend; what remains without one."""
 
     model_config = example(amount="2.50", reason="The model answered nothing.")
 
