@@ -35,4 +35,5 @@ class HoldExpiryWorkflow:
             )
             count = swept.count
             total += count
+        workflow.set_current_details(f"Holds due at {now:%H:%M:%S} UTC that were ended: {total}")
         return ExpiredHolds(count=total)

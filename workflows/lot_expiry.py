@@ -28,6 +28,7 @@ class LotExpiryWorkflow:
     async def run(self, start: LotExpiry | None = None) -> ExpiredLots:
         """Book expired lots page by page."""
         done = await through_pages(start or LotExpiry(now=workflow.now(), limit=BATCH), self._page)
+        workflow.set_current_details(f"Lots due at {done.now:%H:%M:%S} UTC whose expiry was booked: {done.count}")
         return ExpiredLots(count=done.count)
 
     async def _page(self, progress: LotExpiry) -> ExpiredLots:

@@ -23,8 +23,10 @@ class SpendAlertsWorkflow:
     @workflow.run
     async def run(self) -> RaisedSpendAlerts:
         """Raise what is due."""
-        return await workflow.execute_local_activity_method(
+        raised = await workflow.execute_local_activity_method(
             SpendAlertActivities.raise_spend_alerts,
             RaiseSpendAlerts(now=workflow.now()),
             **local_activity("raise alerts about spending", timeout=timedelta(seconds=30)),
         )
+        workflow.set_current_details(f"Alerts raised, to be read at GET /alerts: {raised.count}")
+        return raised

@@ -23,8 +23,10 @@ class UsageMonthsWorkflow:
     @workflow.run
     async def run(self) -> OpenedMonths:
         """Make what is missing."""
-        return await workflow.execute_local_activity_method(
+        opened = await workflow.execute_local_activity_method(
             UsageActivities.open_months,
             OpenMonths(now=workflow.now()),
             **local_activity("make the months ahead", timeout=timedelta(seconds=30)),
         )
+        workflow.set_current_details(f"Tables of months that were missing and were made: {opened.count}")
+        return opened

@@ -182,6 +182,7 @@ async def test_decline_switches_the_automatic_top_up_off_until_it_is_set_anew(sh
     await set_auto_topup(shop, "pm_declined")
     await sweep(shop.stage)
     assert await outcome_of(shop) == "declined"
+    assert "switched off until" in str(await run_of(shop).query("__temporal_workflow_metadata"))
     await sweep(shop.stage)
     shown = good(await shop.payer.get("/billing/auto-topup"))
     assert (shown["enabled"], shown["bought_this_month"]) == (False, "0.00")
@@ -263,6 +264,7 @@ async def test_sweep_looks_every_five_seconds_for_a_minute(
     async with Worker(client, task_queue=queue, workflows=[AutoTopUpSweepWorkflow], activities=[work.look]):
         handle = await client.start_workflow(AutoTopUpSweepWorkflow.run, id=new_id("sweep"), task_queue=queue)
         assert (await handle.result()).looks == 12
+        assert "Looked 12 times" in str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "auto_topup_sweep_of_a_minute")
     await database.close()
 

@@ -25,6 +25,7 @@ async def test_a_run_raises_what_is_due_and_ends(fresh_database_urls: Any, times
     async with Worker(client, task_queue=queue, workflows=[SpendAlertsWorkflow], activities=[work.raise_spend_alerts]):
         handle = await client.start_workflow(SpendAlertsWorkflow.run, id=new_id("alerts"), task_queue=queue)
         assert (await handle.result()).count == 0
+        assert "raised" in str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "spend_alerts")
     await database.close()
 

@@ -28,6 +28,7 @@ async def test_months_are_made_ahead_once(fresh_database_urls: Any, timeskip_env
         for _ in range(2):
             handle = await client.start_workflow(UsageMonthsWorkflow.run, id=new_id("months"), task_queue=queue)
             counts.append((await handle.result()).count)
+            assert "that were" in str(await handle.query("__temporal_workflow_metadata"))
             await replay_and_keep(await handle.fetch_history(), "usage_months")
     async with database.platform() as session:
         made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'usage_events'::regclass"
