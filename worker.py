@@ -31,6 +31,7 @@ from activities.payment_providers import ProviderActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
+from activities.spend_days import SpendDayActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
@@ -60,6 +61,7 @@ from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
+from workflows.spend_days import SpendDaysWorkflow
 from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
@@ -134,6 +136,14 @@ SCHEDULES = [
         summary="Raises alerts about what is spent",
     ),
     Job(
+        id="spend-days",
+        workflow="spend-days",
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
+        summary="Adds up what was spent on days that are over",
+        catch_up_within=timedelta(hours=2),
+        run_timeout=timedelta(minutes=55),
+    ),
+    Job(
         id="usage-months",
         workflow="usage-months",
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(2)], minute=[ScheduleRange(10)])]),
@@ -182,6 +192,7 @@ WORKFLOWS = [
     ReconciliationWorkflow,
     RevenueRecognitionWorkflow,
     SpendAlertsWorkflow,
+    SpendDaysWorkflow,
     UsageChargesWorkflow,
     UsageMonthsWorkflow,
     UsageSyncWorkflow,
@@ -266,6 +277,7 @@ def make_worker(
             comparing.conclude,
             comparing.fail,
             SpendAlertActivities(database).raise_spend_alerts,
+            SpendDayActivities(database).roll_up_spends,
             UsageChargeActivities(database, (metering or Metering()).credit).charge_usage,
             measuring.open_months,
             measuring.plan_sync,

@@ -21,6 +21,7 @@ from repositories import (
     project,
     revenue,
     spend,
+    spend_day,
     usage,
     usage_charge,
 )
@@ -38,6 +39,7 @@ INVARIANTS = (
     *project.INVARIANTS,
     *invoice.INVARIANTS,
     *spend.INVARIANTS,
+    *spend_day.INVARIANTS,
     *usage.INVARIANTS,
     *meter.INVARIANTS,
     *usage_charge.INVARIANTS,

@@ -32,6 +32,7 @@ from models import (
     signatory,
     spend,
     spend_control,
+    spend_day,
     usage,
     usage_charge,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "signatory",
     "spend",
     "spend_control",
+    "spend_day",
     "usage",
     "usage_charge",
 ]

@@ -106,6 +106,7 @@ class SpendChange(Base):
         CheckConstraint("kind IN ('capture', 'release', 'extend', 'refund')", name="kind"),
         CheckConstraint("(transfer_id IS NOT NULL) = (kind IN ('capture', 'refund'))", name="transfer"),
         Index("ix_spend_changes_spend_id", "spend_id", "id"),
+        Index("ix_spend_changes_refunds", "org_id", "id", postgresql_where=text("kind = 'refund'")),
         {"schema": SCHEMA},
     )
 

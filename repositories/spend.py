@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -153,28 +153,6 @@ async def page(
         part.append(Spend.at < wanted.until)
     position = None if before is None else (before,)
     return (await session.scalars(newest(Spend, [tuple(part)], [Spend.id], after=position, limit=limit))).all()
-
-
-#: Totals of the spends of an organization within a term, by each of the groups and over all.
-_SUMMARY = text("""
-SELECT grouping(action, agent_id, department_id, model, day) AS grouped, action, agent_id, department_id, model, day,
-    count(*) AS spends, sum(quantity)::bigint AS quantity, sum(used)::bigint AS used, sum(held)::bigint AS held
-FROM (
-    SELECT s.action, s.agent_id, s.department_id, s.metadata ->> 'model' AS model,
-        (s.at AT TIME ZONE 'UTC')::date AS day, s.quantity, s.captured - s.refunded AS used,
-        s.amount - s.captured - s.released AS held
-    FROM ledger.spends s
-    WHERE s.org_id = :org_id AND s.id >= :first AND s.at >= :since AND s.at < :until
-) s
-GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
-ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
-""")
-
-
-async def summary(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> Sequence[RowMapping]:
-    """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out."""
-    values = {"org_id": org_id, "first": first_id(since), "since": since, "until": until}
-    return (await session.execute(_SUMMARY, values)).mappings().all()
 
 
 def first_id(since: datetime) -> UUID:

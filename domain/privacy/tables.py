@@ -282,6 +282,21 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "meter org_id", FINANCIAL: "charged", TECHNICAL: "month"},
     ),
+    "spend_rollups": Place(
+        "that what was spent is added up by day",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id open_spends", TECHNICAL: "day spends"},
+    ),
+    "spend_days": Place(
+        "what was spent by day",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id agent_id department_id",
+            FREE_TEXT: "action model",
+            FINANCIAL: "captured quantity",
+            TECHNICAL: "day spends",
+        },
+    ),
     "usage_charges": Place(
         "what was charged for usage",
         WITH_THE_BOOKS,

@@ -42,6 +42,7 @@ from domain.ids import uuid_of
 from domain.money import CREDIT, parse_amount
 from ledger.spending import Changed, NewSpend, Spending, SpendStatus, Spent
 from repositories import spend as spends
+from repositories import spend_day
 from repositories.spend import SpendFilter
 
 router = APIRouter(tags=["credits"])
@@ -231,7 +232,7 @@ async def summarise_usage(
     if not since < until <= since + MAX_TERM:
         raise Invalid("from must be before to, by 92 days at most.", extra={"field": "from"})
     async with deps.session_for(actor) as session:
-        rows = await spends.summary(session, org_id, since=since, until=until)
+        rows = await spend_day.summary(session, org_id, since=since, until=until)
     return summary_view(org_id, since, until, rows)
 
 

@@ -276,7 +276,7 @@ _BITS = {"action": 0b01111, "agent_id": 0b10111, "department_id": 0b11011, "mode
 
 
 def summary_view(org_id: str, since: datetime, until: datetime, rows: Sequence[RowMapping]) -> UsageSummary:
-    """Show the totals that `repositories.spend.summary` returned."""
+    """Show the totals that `repositories.spend_day.summary` returned."""
     (whole,) = (row for row in rows if row["grouped"] == 0b11111)
     days = sorted((row for row in rows if row["grouped"] == _BITS["day"]), key=lambda row: row["day"])
     return UsageSummary(

@@ -1,0 +1,169 @@
+"""What was spent, added up: days that are over from their rollups, the rest from spends."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ledger.invariants import Invariant
+from repositories.spend import first_id
+
+#: How long after its time a spend is numbered, unless the platform gave it a time of long ago.
+_LATE = timedelta(hours=1)
+_LAST = UUID(int=2**128 - 1)
+_GROUP = "s.action, s.agent_id, s.department_id, left(s.metadata ->> 'model', 200) AS model"
+_DAY = "(s.at AT TIME ZONE 'UTC')::date"
+
+_DAYS = text("""
+SELECT d.day, r.spends IS NOT NULL AS is_rolled_up, r.open_spends
+FROM ledger.credit_days d
+LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day AND r.spends = d.spends
+WHERE d.org_id = :org_id AND d.spends > 0 AND d.day BETWEEN :first_day AND :last_day
+""")
+# Days are read by the numbers of their spends. `read` and `counted` differ where some are numbered elsewhere.
+_SUMMARY = text(f"""
+WITH found AS MATERIALIZED (
+    SELECT d.day, s.*
+    FROM unnest(CAST(:days AS date[]), CAST(:firsts AS uuid[]), CAST(:lasts AS uuid[])) AS d (day, first, last)
+    CROSS JOIN LATERAL (
+        SELECT {_GROUP}, s.at, s.quantity, s.captured - s.refunded AS used, s.amount - s.captured - s.released AS held
+        FROM ledger.spends s
+        WHERE s.org_id = :org_id AND s.id >= d.first AND s.id <= d.last AND {_DAY} = d.day
+    ) s
+), parts AS (
+    SELECT action, agent_id, department_id, model, day, 1 AS spends, quantity, used, held FROM found
+    WHERE at >= :since AND at < :until
+    UNION ALL
+    SELECT {_GROUP}, {_DAY}, 1, s.quantity, s.captured - s.refunded, s.amount - s.captured - s.released
+    FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id = ANY (CAST(:open AS uuid[]))
+    UNION ALL
+    SELECT d.action, d.agent_id, d.department_id, d.model, d.day, d.spends, d.quantity, d.captured, 0 FROM spend_days d
+    WHERE d.org_id = :org_id AND d.day = ANY (CAST(:rolled_up AS date[]))
+    UNION ALL
+    SELECT {_GROUP}, {_DAY}, 0, 0, -c.amount, 0
+    FROM ledger.spend_changes c JOIN ledger.spends s ON s.org_id = c.org_id AND s.id = c.spend_id
+    WHERE c.kind = 'refund' AND c.org_id = :org_id AND c.id >= :first AND {_DAY} = ANY (CAST(:rolled_up AS date[]))
+        AND s.id <> ALL (CAST(:open AS uuid[]))
+)
+SELECT grouping(action, agent_id, department_id, model, day) AS grouped, action, agent_id, department_id, model, day,
+    coalesce(sum(spends), 0)::bigint AS spends, sum(quantity)::bigint AS quantity, sum(used)::bigint AS used,
+    sum(held)::bigint AS held, (SELECT count(*) FROM found) AS read,
+    (SELECT coalesce(sum(d.spends), 0) FROM ledger.credit_days d
+     WHERE d.org_id = :org_id AND d.day = ANY (CAST(:days AS date[]))) AS counted
+FROM parts
+GROUP BY GROUPING SETS ((action), (agent_id), (department_id), (model), (day), ())
+ORDER BY grouped, used DESC, action, agent_id, department_id, model, day
+""")
+_DUE = text("""
+SELECT d.org_id, d.day, d.spends
+FROM ledger.credit_days d LEFT JOIN spend_rollups r ON r.org_id = d.org_id AND r.day = d.day
+WHERE d.spends > 0 AND d.day >= :since AND d.day < :until AND r.spends IS DISTINCT FROM d.spends
+ORDER BY d.day, d.org_id LIMIT :limit
+""")
+# One statement: what is open and what has ended are of one moment.
+_ROLL_UP = text(f"""
+WITH gone AS (
+    DELETE FROM spend_days WHERE org_id = :org_id AND day = :day
+), found AS MATERIALIZED (
+    SELECT s.id, s.status, {_GROUP}, s.quantity, s.captured FROM ledger.spends s
+    WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
+), written AS (
+    INSERT INTO spend_days (org_id, day, action, agent_id, department_id, model, spends, quantity, captured)
+    SELECT :org_id, :day, action, agent_id, department_id, model, count(*), sum(quantity), sum(captured)
+    FROM found WHERE status <> 'reserved' GROUP BY action, agent_id, department_id, model
+)
+INSERT INTO spend_rollups AS r (org_id, day, spends, open_spends)
+SELECT :org_id, :day, count(*), coalesce(array_agg(id) FILTER (WHERE status = 'reserved'), '{{}}') FROM found
+ON CONFLICT (org_id, day) DO UPDATE SET spends = excluded.spends, open_spends = excluded.open_spends
+RETURNING spends
+""")
+
+
+async def summary(session: AsyncSession, org_id: str, *, since: datetime, until: datetime) -> Sequence[RowMapping]:
+    """Return totals by action, agent, department, model and day; `grouped` has a bit for each that is left out.
+
+    Days that are added up and lie in the term as a whole are read as such; of the others, their spends.
+    """
+    days = {"org_id": org_id, "first_day": since.astimezone(UTC).date(), "last_day": until.astimezone(UTC).date()}
+    rolled_up, raw, open_spends = list[date](), list[date](), list[UUID]()
+    for day, is_rolled_up, opened in await session.execute(_DAYS, days):
+        if is_rolled_up and since <= _start(day) and _start(day) + timedelta(days=1) <= until:
+            rolled_up.append(day)
+            open_spends += opened
+        else:
+            raw.append(day)
+    asked: dict[str, Any] = {
+        "org_id": org_id,
+        "since": since,
+        "until": until,
+        "first": first_id(since),
+        "days": raw,
+        "firsts": [first_id(_start(day)) for day in raw],
+        "lasts": [_last_id(day) for day in raw],
+        "rolled_up": rolled_up,
+        "open": open_spends,
+    }
+    rows = (await session.execute(_SUMMARY, asked)).mappings().all()
+    if rows[0]["read"] != rows[0]["counted"]:
+        rows = (await session.execute(_SUMMARY, asked | {"lasts": [_LAST] * len(raw)})).mappings().all()
+    return rows
+
+
+async def roll_up(session: AsyncSession, *, since: date, until: date, limit: int) -> int:
+    """Add up days that are not, from one on to before another; returns how many.
+
+    Args:
+        session: of the platform.
+        since: the first day.
+        until: the first day that is not over.
+        limit: how many at most.
+    """
+    # Two at once would each write the rows of a day.
+    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('spend_days', 0))"))
+    due = (await session.execute(_DUE, {"since": since, "until": until, "limit": limit})).all()
+    done = 0
+    for org_id, day, spends in due:
+        place: Mapping[str, Any] = {"org_id": org_id, "day": day, "first": first_id(_start(day))}
+        for last in (_last_id(day), _LAST):
+            found = (await session.execute(_ROLL_UP, {**place, "last": last})).scalar_one()
+            if found == spends:
+                done += 1
+                break
+    return done
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _last_id(day: date) -> UUID:
+    """Return an id above those of the spends of a day."""
+    return first_id(_start(day) + timedelta(days=1) + 2 * _LATE)
+
+
+#: What `verify` proves about these rows.
+INVARIANTS = (
+    Invariant(
+        name="spends that are added up by day are those of the day",
+        table="public.spend_rollups",
+        unit="days",
+        violations=f"""
+        SELECT r.org_id || ' ' || r.day || ': kept ' || coalesce(kept.sums::text, 'nothing') || ', spends ' || s.sums
+        FROM public.spend_rollups r
+        JOIN ledger.credit_days d ON d.org_id = r.org_id AND d.day = r.day AND d.spends = r.spends
+        CROSS JOIN LATERAL (
+            SELECT ROW(count(*), sum(s.quantity), sum(s.captured)) AS sums FROM ledger.spends s
+            WHERE s.org_id = r.org_id AND {_DAY} = r.day AND s.id <> ALL (r.open_spends)
+        ) s
+        CROSS JOIN LATERAL (
+            SELECT ROW(coalesce(sum(k.spends), 0), sum(k.quantity), sum(k.captured)) AS sums FROM public.spend_days k
+            WHERE k.org_id = r.org_id AND k.day = r.day
+        ) kept
+        WHERE kept.sums::text <> s.sums::text
+        """,
+    ),
+)

@@ -1,0 +1,164 @@
+"""Summaries of what was spent: days that are added up say the same as their spends, whatever becomes of these."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from commands.verify import verify
+from domain.ids import uuid_of
+from ledger.spending import NewSpend, Spending
+from repositories import spend_day
+from repositories.spend_day import roll_up
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, new_key
+from tests.api.spending import grant, reserve, use
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+TODAY = datetime.now(UTC).date()
+_SPENDS = """
+SELECT {group} AS name, sum(captured - refunded) AS used, sum(amount - captured - released) AS held,
+    sum(quantity) AS quantity, count(*) AS spends
+FROM ledger.spends WHERE org_id = :org AND at >= :since AND at < :until GROUP BY 1
+"""
+GROUPS = {
+    "by_action": "action",
+    "by_agent": "agent_id",
+    "by_model": "metadata ->> 'model'",
+    "by_day": "((at AT TIME ZONE 'UTC')::date)::text",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    report = await verify(connection)
+    await connection.close()
+    names = {rule.name for rule in spend_day.INVARIANTS}
+    [check] = [check for check in report.checks if check.name in names]
+    assert not check.violation_count, "\n".join(check.lines())
+
+
+@pytest.fixture
+async def spender(new_tenant: Any, operator: Caller) -> Tenant:
+    tenant: Tenant = await new_tenant("member", "agent")
+    await grant(operator, tenant.org_id, "1000")
+    return tenant
+
+
+async def add_up(database: Database, *, days: int = 0) -> int:
+    """Add up all days from so many ago on, today too, and return how many were missing."""
+    async with database.platform() as session:
+        return await roll_up(session, since=TODAY - timedelta(days=days), until=TODAY + timedelta(days=1), limit=1000)
+
+
+async def agreed(spender: Tenant, database: Database, since: datetime, until: datetime) -> dict[str, Any]:
+    """Return the summary of a term, when it says the same as the spends."""
+    term = {"from": since.isoformat(), "to": until.isoformat()}
+    shown: dict[str, Any] = good(await spender.member.get("/credits/usage/summary", params=term))
+    for name, group in GROUPS.items():
+        async with database.platform() as session:
+            query = text(_SPENDS.format(group=group))
+            rows = await session.execute(query, {"org": spender.org_id, "since": since, "until": until})
+            spends = {row.name: (row.used, row.held, row.quantity, row.spends) for row in rows}
+        found = {
+            each["key"]: (minor(each["amount"]), minor(each["held"]), each["quantity"], each["count"])
+            for each in shown[name]
+        }
+        assert found == spends, name
+    return shown
+
+
+def minor(amount: str) -> int:
+    return int(Decimal(amount) * 1_000_000)
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+async def test_days_say_what_their_spends_say_whatever_becomes_of_these(
+    spender: Tenant, operator: Caller, database: Database
+) -> None:
+    today, tomorrow = midnight(TODAY), midnight(TODAY + timedelta(days=1))
+    used = await use(spender.member, action="api_call", quantity=5, metadata={"model": "m"})
+    await use(spender.agent, amount="2.5", action="search")
+    kept, ended = await reserve(spender.member, "10"), await reserve(spender.agent, "20")
+    await agreed(spender, database, today, tomorrow)
+    assert await add_up(database) >= 1
+    await agreed(spender, database, today, tomorrow)
+    # What was open is captured, what had ended is refunded, and what was part of it is released.
+    capture = f"/credits/reservations/{ended['id']}/capture"
+    good(await spender.agent.post(capture, {"amount": "4", "final_capture": False}, key=new_key()))
+    good(await spender.member.post("/credits/release", {"reservation_id": kept["id"]}, key=new_key()))
+    async with database.platform() as session:
+        spending = Spending(await driver_connection(session), spender.org_id)
+        await spending.refund(key=new_key(), spend_id=uuid_of(used["id"]), amount_minor=1_000_000, at=datetime.now(UTC))
+        await spending.refund(
+            key=new_key(), spend_id=uuid_of(ended["id"]), amount_minor=3_000_000, at=datetime.now(UTC)
+        )
+    shown = await agreed(spender, database, today, tomorrow)
+    assert (shown["total"]["amount"], shown["total"]["held"]) == ("7.50", "16.00")
+    # Added up again only once there are other spends.
+    assert await add_up(database) == 0
+    await use(spender.member, action="api_call")
+    await agreed(spender, database, today, tomorrow)
+    assert await add_up(database) == 1
+    await agreed(spender, database, today, tomorrow)
+
+
+async def test_day_that_is_added_up_is_not_read_spend_by_spend(
+    spender: Tenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    await use(spender.member, amount="3")
+    await add_up(database)
+    owner = await asyncpg.connect(database_urls.owner)
+    term = {"from": midnight(TODAY).isoformat(), "to": midnight(TODAY + timedelta(days=1)).isoformat()}
+    change = "UPDATE spend_days SET captured = captured + $2 WHERE org_id = $1"
+    try:
+        await owner.execute(change, spender.org_id, 1_000_000)
+        shown = good(await spender.member.get("/credits/usage/summary", params=term))
+        assert shown["total"]["amount"] == "4.00"
+        # A part of a day is read from its spends.
+        part = {**term, "from": (midnight(TODAY) + timedelta(microseconds=1)).isoformat()}
+        assert good(await spender.member.get("/credits/usage/summary", params=part))["total"]["amount"] == "3.00"
+    finally:
+        await owner.execute(change, spender.org_id, -1_000_000)
+        await owner.close()
+
+
+async def test_spend_of_an_earlier_day_that_is_booked_late_counts_on_its_day(
+    spender: Tenant, database: Database
+) -> None:
+    async with database.platform() as session:
+        spending = Spending(await driver_connection(session), spender.org_id)
+        for days_ago in (1, 3, 3):
+            at = midnight(TODAY - timedelta(days=days_ago)) + timedelta(hours=5)
+            await spending.charge(NewSpend(key=new_key(), action="late", amount_minor=1_000_000), at=at)
+    since, until = midnight(TODAY - timedelta(days=4)), midnight(TODAY + timedelta(days=1))
+    await agreed(spender, database, since, until)
+    await add_up(database, days=5)
+    shown = await agreed(spender, database, since, until)
+    assert [(each["key"], each["count"]) for each in shown["by_day"]] == [
+        (str(TODAY - timedelta(days=3)), 2),
+        (str(TODAY - timedelta(days=1)), 1),
+    ]
+    # The first and the last day in part.
+    await agreed(spender, database, midnight(TODAY - timedelta(days=3)) + timedelta(hours=6), until)
+    await agreed(spender, database, since, midnight(TODAY - timedelta(days=1)) + timedelta(hours=1))
+
+
+async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, database: Database) -> None:
+    await use(spender.member, amount="3")
+    await add_up(database)
+    count = text("SELECT count(*) FROM spend_days WHERE org_id = :org")
+    for org_id, seen in ((spender.org_id, 1), (stranger.org_id, 0)):
+        async with database.tenant(org_id) as session:
+            assert (await session.scalars(count, {"org": spender.org_id})).one() == seen
