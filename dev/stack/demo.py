@@ -178,8 +178,12 @@ def _held(escrow: dict[str, Any]) -> str:
 
 def verify_books(database_url: str) -> subprocess.CompletedProcess[str]:
     """Run the proof of the books as an auditor would."""
+    return _command("ledger", "verify", "--database-url", database_url)
+
+
+def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ledger", "verify", "--database-url", database_url],
+        [sys.executable, "-m", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -188,7 +192,11 @@ def verify_books(database_url: str) -> subprocess.CompletedProcess[str]:
 
 
 def prove_books(narrator: Narrator) -> None:
-    """Show the proof of the books, and note it when they are damaged."""
+    """Book revenue and show the proof of the books, and note it when they are damaged."""
+    booked = _command("manage", "recognise-revenue", "--database-url", narrator.running.database_url)
+    narrator.say("\nRevenue from credits that were used before the last minute (python -m manage recognise-revenue)")
+    narrator.say(f"  {(booked.stdout + booked.stderr).strip()}")
+    narrator.expect("exit code of recognise-revenue", booked.returncode, 0)
     narrator.say("\nThe books (python -m ledger verify)")
     result = verify_books(narrator.running.database_url)
     for line in (result.stdout + result.stderr).strip().splitlines():

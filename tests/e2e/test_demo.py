@@ -43,6 +43,7 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "review_period and evidence_period are outside of the agent's listing: a proposal, which gets no escrow",
         "funded 30.00 · released 28.50 · refunded 0.00 · commission 1.50",
         "/namespaces/default/workflows/escrow%2Fctr_",
+        "uses of lots were booked.",
         "payer, credits            10,000.00       9,750.00      -250.00",
         "agent, earnings                0.00         237.50      +237.50",
         "platform, commission           0.00          12.50       +12.50",

@@ -253,6 +253,22 @@ DAMAGES = {
         " 1, NULL, now())",
         {"no debt or receivable"},
     ),
+    "revenue that no use explains": (
+        "SELECT ledger.post('x', 'x', ledger.revenue_account('platform/deferred_revenue', 'USD'),"
+        " ledger.revenue_account('platform/revenue/credits', 'USD'), 1, NULL, now())",
+        {"deferred revenue and payables"},
+    ),
+    "breakage booked as the batch books": (
+        "SELECT ledger.post('revenue:' || (SELECT begun FROM ledger.revenue_place) || ':x', 'revenue.recognised',"
+        " ledger.revenue_account('platform/deferred_revenue', 'USD'),"
+        " ledger.revenue_account('platform/breakage', 'USD'), 1, NULL, now())",
+        {"deferred revenue and payables", "what is recognised"},
+    ),
+    "a return that nothing returned": (
+        "INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)"
+        " VALUES (uuidv7(), uuidv7(), 1, uuidv7(), 256, 1, 0)",
+        {"what came back of each use"},
+    ),
     "entries of no account": (
         f"UPDATE ledger.entries SET account_id = account_id + 1 WHERE account_id = {ORG}",
         {"every entry belongs", "every balance equals", "every captured hold"},

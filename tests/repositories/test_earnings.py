@@ -14,7 +14,8 @@ from tests.conftest import new_database
 pytestmark = pytest.mark.db
 
 ORG, AGENTS = "org_many", MOST_RECOVERED + 1
-#: Each agent has earned as much as its number; the last one was paid by its own organization, too.
+#: Each agent has earned as much as its number; the last one was paid by its own organization, too, and in credits that
+#: nobody paid for.
 FILL = """
 INSERT INTO organizations (id, name, created_by, command_id) VALUES ('org_many', 'Many', 'test', 'org');
 INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)
@@ -23,7 +24,9 @@ INSERT INTO ledger.accounts (id, path, asset, org_id, kind, floor, stripes)
 SELECT i << 8, 'agent/agt_' || i || '/earnings/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1
 FROM generate_series(1, {agents}) i
 UNION ALL
-SELECT 100000 << 8, 'agent/agt_{agents}/own_work/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1;
+SELECT 100000 << 8, 'agent/agt_{agents}/own_work/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1
+UNION ALL
+SELECT 100001 << 8, 'agent/agt_{agents}/granted_earnings/CREDIT', 'CREDIT', 'org_many', 'liability', 0, 1;
 INSERT INTO ledger.balances (account_id, stripe, floor, asset, org_id, posted)
 SELECT id, 0, 0, 'CREDIT', org_id, least(id >> 8, 50000) FROM ledger.accounts;
 """
@@ -40,9 +43,10 @@ async def many(cluster: Postgres) -> AsyncIterator[Database]:
 
 async def test_a_clawback_takes_from_the_largest_accounts_of_many_and_from_own_work_first(many: Database) -> None:
     async with many.platform() as session:
-        assert await session.scalar(text("SELECT count(*) FROM ledger.accounts")) == AGENTS + 1
+        assert await session.scalar(text("SELECT count(*) FROM ledger.accounts")) == AGENTS + 2
         found = await recoverable(session, ORG, "CREDIT", 10**12)
     assert found[0] == accounts.agent_own_work(f"agt_{AGENTS}", "CREDIT", ORG)
-    largest = [accounts.agent_earnings(f"agt_{number}", "CREDIT", ORG) for number in range(AGENTS, 2, -1)]
-    assert found[1:] == largest
+    assert found[1] == accounts.agent_granted_earnings(f"agt_{AGENTS}", ORG)
+    largest = [accounts.agent_earnings(f"agt_{number}", "CREDIT", ORG) for number in range(AGENTS, 3, -1)]
+    assert found[2:] == largest
     assert len(found) == MOST_RECOVERED
