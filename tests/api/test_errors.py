@@ -250,6 +250,13 @@ def test_every_code_is_explained_and_every_explained_code_exists() -> None:
     assert codes_in_source(tuple(root for root in SOURCES if root not in {"providers", "workflows"})) <= headings
 
 
+def test_every_explanation_begins_with_its_status_which_is_no_number_of_a_list() -> None:
+    page = (ROOT / "docs/errors.md").read_text("utf-8")
+    begun = dict(re.findall(r"^### `([a-z_.]+)`\n\n(.{5})", page, re.MULTILINE))
+    assert len(begun) > 100
+    assert {code: words for code, words in begun.items() if not re.fullmatch(r"\*\*[45]\d\d", words)} == {}
+
+
 async def test_type_of_a_problem_leads_to_its_explanation(anonymous: Caller) -> None:
     problem = refused(await anonymous.get("/agents"), 401, "auth.missing")
     path, _, anchor = problem["type"].partition("#")
