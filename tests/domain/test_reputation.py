@@ -123,6 +123,7 @@ def test_decay_is_the_rate_to_the_nights(amount, nights, rate):
 @given(st.integers(0, MAX_E6))
 def test_one_night_leaves_exactly_95_of_100(amount):
     assert faded(amount, 1) == amount * 95 // 100
+    assert Beta(amount, amount, DAY).on(after(1)) == Beta(faded(amount, 1), faded(amount, 1), after(1))
 
 
 @UNTIMED
@@ -245,6 +246,7 @@ def test_newcomer_is_proven_by_good_evidence_alone():
     almost = add(row, PROVEN_E6 - 1, 0, day=DAY, priors=today)
     assert [cheat.prior_e6, almost.prior_e6, add(almost, 1, 0, day=DAY, priors=today).prior_e6] == [600_000] * 3
     assert add(almost, ONE_E6, 0, day=DAY, priors=today).prior_e6 == 900_000
+    assert add(cheat, ONE_E6, 0, day=DAY, priors=today).prior_e6 == 600_000
 
 
 def test_prior_learns_less_from_whom_much_is_known_of():
