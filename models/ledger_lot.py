@@ -11,6 +11,7 @@ from models.ledger import SCHEMA
 
 _OPEN = text("is_open")
 _LAPSING = text("is_open AND lapses AND expires_at IS NOT NULL")
+_SWEPT = text("is_open AND lapses AND expires_at IS NOT NULL AND amount > 0")
 
 
 class LedgerLot(Base):
@@ -30,7 +31,9 @@ class LedgerLot(Base):
             "ix_lots_spending", "account_id", "priority", "expires_at", text("(paid > 0)"), "id", postgresql_where=_OPEN
         ),
         Index("ix_lots_expiring", "account_id", "expires_at", postgresql_where=_LAPSING),
-        Index("ix_lots_due", "expires_at", postgresql_where=_LAPSING),
+        # For the sweep of all accounts, and by its own condition for nobody else: the planner would read everybody's
+        # lots here for the first ones of one account.
+        Index("ix_lots_due", "expires_at", postgresql_where=_SWEPT),
         Index("ix_lots_org_id", "org_id", "id"),
         {"schema": SCHEMA, "postgresql_with": {"fillfactor": "70"}},
     )

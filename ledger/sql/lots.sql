@@ -320,9 +320,10 @@ DECLARE
     due record;
     total integer := 0;
 BEGIN
+    -- `amount > 0` is the condition of the index that is for this alone.
     accounts := ARRAY(
         SELECT l.account_id FROM ledger.lots l
-        WHERE l.is_open AND l.lapses AND l.expires_at <= p_now AND l.remaining > l.held
+        WHERE l.is_open AND l.lapses AND l.expires_at <= p_now AND l.amount > 0 AND l.remaining > l.held
         ORDER BY l.expires_at LIMIT p_limit
     );
     -- All of them before the first posting, which locks a balance of the platform.
