@@ -33,12 +33,10 @@ INVARIANTS = (
             WHERE l.paid > 0 GROUP BY 1, 2
         ) l USING (path, asset)
         FULL JOIN (
-            SELECT c.path, c.asset, sum(c.cost) AS cost FROM (
-                SELECT source AS path, asset, cost FROM ledger.lot_costs({_PLACE}, {_LAST})
-                UNION ALL
-                SELECT destination, asset, -cost FROM ledger.lot_costs({_PLACE}, {_LAST})
-            ) c
-            WHERE c.path IN ('platform/deferred_revenue', 'platform/payable') GROUP BY c.path, c.asset
+            SELECT c.path, f.asset, sum(c.cost) AS cost
+            FROM ledger.lot_costs({_PLACE}, {_LAST}) f,
+                LATERAL (VALUES (f.source, f.cost), (f.destination, -f.cost)) AS c (path, cost)
+            WHERE c.path IN ('platform/deferred_revenue', 'platform/payable') GROUP BY c.path, f.asset
         ) u USING (path, asset)
         WHERE coalesce(b.posted, 0) <> coalesce(l.paid, 0) + coalesce(u.cost, 0)
         """,
@@ -58,11 +56,10 @@ INVARIANTS = (
             GROUP BY a.path, a.asset
         ) b
         FULL JOIN (
-            SELECT c.path, c.asset, sum(c.cost) AS cost FROM (
-                SELECT destination AS path, asset, cost FROM ledger.lot_costs({_FIRST}, {_PLACE})
-                UNION ALL
-                SELECT source, asset, -cost FROM ledger.lot_costs({_FIRST}, {_PLACE})
-            ) c GROUP BY c.path, c.asset
+            SELECT c.path, f.asset, sum(c.cost) AS cost
+            FROM ledger.lot_costs({_FIRST}, {_PLACE}) f,
+                LATERAL (VALUES (f.source, -f.cost), (f.destination, f.cost)) AS c (path, cost)
+            GROUP BY c.path, f.asset
         ) u USING (path, asset)
         WHERE coalesce(b.amount, 0) <> coalesce(u.cost, 0)
         """,
