@@ -115,19 +115,22 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
         documents: CloudEvents as they were parsed.
     """
     sent = [_read(delivery, document) for document in documents]
+    digests = [
+        digest_of(delivery.org_id, each.source, each.id) if isinstance(each, UsageEvent) else None for each in sent
+    ]
     events: dict[UUID, UsageEvent] = {}
-    for each in sent:
-        if isinstance(each, UsageEvent):
-            events.setdefault(digest_of(delivery.org_id, each.source, each.id), each)
+    for each, digest in zip(sent, digests, strict=True):
+        if isinstance(each, UsageEvent) and digest is not None:
+            events.setdefault(digest, each)
     context = await _context(session, delivery, list(events.values()))
     judged = await _judge(session, context, events)
     recorded = await _write(session, delivery, list(judged.values())) if judged else {}
     outcomes, first = [], set()
-    for each in sent:
+    for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, DomainError):
             outcomes.append(Outcome(status=Status.INVALID, error=each))
             continue
-        digest = digest_of(delivery.org_id, each.source, each.id)
+        assert digest is not None
         outcomes.append(_outcome(each, judged[digest], recorded[digest], is_first=digest not in first))
         first.add(digest)
     return outcomes

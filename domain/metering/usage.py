@@ -7,6 +7,7 @@ prices (`domain.metering.prices`) name the same units, so that no token is charg
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from domain.errors import Invalid
 
@@ -93,8 +94,7 @@ class TokenUsage:
         Raises:
             Invalid: a quantity is no integer between 0 and 10¹², or the tier or a surcharge is no short name.
         """
-        for unit in UNITS:
-            quantity = getattr(self, unit)
+        for unit, quantity in zip(UNITS, _quantities(self), strict=True):
             if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
                 raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})
         for name in (self.tier, *self.uplifts):
@@ -104,7 +104,7 @@ class TokenUsage:
     @property
     def prompt_tokens(self) -> int:
         """Return all tokens of the prompt."""
-        return sum(getattr(self, unit) for unit in PROMPT_UNITS)
+        return sum(_prompt(self))
 
     @property
     def answer_tokens(self) -> int:
@@ -113,7 +113,7 @@ class TokenUsage:
 
     def quantities(self) -> dict[str, int]:
         """Return what was used, by unit; units of which nothing was used are left out."""
-        return {unit: quantity for unit in UNITS if (quantity := getattr(self, unit))}
+        return {unit: quantity for unit, quantity in zip(UNITS, _quantities(self), strict=True) if quantity}
 
     def to_json(self) -> dict[str, object]:
         """Return the document that `from_json` reads: whatever is not the default."""
@@ -142,4 +142,6 @@ class TokenUsage:
 
 #: Every unit that can be priced, in the order of the fields.
 UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"tier", "uplifts"})
+#: All of them at once: usage is read for every event.
+_quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))
