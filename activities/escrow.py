@@ -34,6 +34,7 @@ from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
 from services.debt import close_paid_debts, settle_debt
+from services.reputation import record_settled
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
 #: whatever the platform's own people do.
@@ -50,16 +51,19 @@ class EscrowActivities:
         sealed_signals: bool = False,
         refund_days: int = 7,
         pays_out_granted: bool = False,
+        registrars: Sequence[str] = (),
     ) -> None:
         """Take the database; the platform's role writes, because a transfer touches two tenants.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. Credits that a
         refund brings back, and that end sooner, get `refund_days`, see `renews_refund`; with 0 they keep their end.
         What the payee earns in credits that nobody paid for is kept apart, unless it `pays_out_granted` ones as well.
+        Organizations that one of the `registrars` made are not related by that.
         """
         self._database = database
         self._refund_days = refund_days
         self._pays_out_granted = pays_out_granted
+        self._registrars = registrars
         self._seals = Seals("escrow", required=sealed_signals)
 
     @activity.defn(name="record_escrow_event")
@@ -74,7 +78,7 @@ class EscrowActivities:
         that reached us before it; it is returned instead.
 
         Effect: one transfer with all movements, the row of the escrow, one row in the timeline, notes that are settled,
-            and where it applies an audit record and an alert.
+            and where it applies evidence of the agent, an audit record and an alert.
         Idempotent by: the event's number and the command's id, both unique within the escrow, under the row's lock.
         Fails with: nothing that is final, because a run that failed would leave money without a way out. What a
             caller can mend is a result; anything else is retried, and an operator is alerted.
@@ -148,6 +152,7 @@ class EscrowActivities:
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
         )
+        await record_settled(session, message, self._registrars)
         await self._report(session, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 

@@ -75,6 +75,12 @@ async def get(session: AsyncSession, escrow_id: str) -> EscrowRow | None:
     return await session.get(EscrowRow, escrow_id)
 
 
+async def of_contract(session: AsyncSession, contract_id: str) -> Escrow | None:
+    """Return the escrow of a contract, when the session may see it."""
+    row = await session.scalar(select(EscrowRow).where(EscrowRow.contract_id == contract_id))
+    return None if row is None else state_of(row)
+
+
 def refuse_other(kept: str | None, asked: str | None) -> None:
     """Refuse a command whose id was used for another one; where either content is not known, they pass for the same.
 

@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
 
+    reputation_registrars: str = "operator"
+    feedback_window: timedelta = Field(default=timedelta(days=30), ge=timedelta(minutes=1), le=timedelta(days=400))
+
     credit_price: str = "0.10"
     credit_currency: str = "USD"
     credit_packages: str = (
@@ -192,6 +195,11 @@ class Settings(BaseSettings):
 
     #: What Temporal's own environment says of the connection beside address, namespace and key; not shown, not dumped.
     _temporal_options: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def registrars(self) -> tuple[str, ...]:
+        """Principals of the platform that make unrelated organizations; `*` for all of them."""
+        return tuple(name.strip() for name in self.reputation_registrars.split(",") if name.strip())
 
     @property
     def temporal_options(self) -> dict[str, Any]:

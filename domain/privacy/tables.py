@@ -297,6 +297,72 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "day spends",
         },
     ),
+    "reputation_agents": Place(
+        "what is known of an agent, over all dimensions",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "agent_id",
+            TECHNICAL: (
+                "started_on evidence_count ended succeeded response_count response_total_ms response_buckets stars_e6 "
+                "rank_e6"
+            ),
+        },
+    ),
+    "reputation_clients": Place(
+        "how far an organization is trusted as a client",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id", TECHNICAL: "good_e6 bad_e6 since held_e6 prior_e6 through"},
+    ),
+    "reputation_events": Place(
+        "what happened that says something of an agent",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id agent_id agent_org_id counterparty_org_id key subject",
+            CONTACT: "actor counterparty voided_by",
+            FREE_TEXT: "note void_reason",
+            TECHNICAL: (
+                "seq kind source weight_e6 rater_e6 excluded says client_good_e6 client_bad_e6 is_end is_success "
+                "response_ms score_delta_e6 day at recorded_at voided_at"
+            ),
+        },
+        _WHO_DECIDED,
+    ),
+    "reputation_feedback": Place(
+        "what a client said of an agent after a contract",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id contract_id agent_id agent_org_id org_id event_id command_id change_command_id",
+            CONTACT: "given_by",
+            FREE_TEXT: "comment",
+            TECHNICAL: "ratings created_at changed_at",
+        },
+        _WHO_DECIDED,
+    ),
+    "reputation_given": Place(
+        "how much of one counterparty's evidence an agent has",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "agent_id", CONTACT: "counterparty", TECHNICAL: "dimension good_e6 bad_e6 since"},
+    ),
+    "reputation_powers": Place("what nights leave of evidence", WITH_THE_BOOKS, {TECHNICAL: "nights factor_e12"}),
+    "reputation_priors": Place(
+        "what is to be expected of an agent that nobody knows",
+        WITH_THE_BOOKS,
+        {
+            TECHNICAL: (
+                "dimension day newcomer_e6 proven_e6 newcomer_good_e6 newcomer_bad_e6 proven_good_e6 proven_bad_e6"
+            )
+        },
+    ),
+    "reputation_scores": Place(
+        "what is known of an agent in one dimension",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "agent_id",
+            TECHNICAL: (
+                "dimension good_e6 bad_e6 since held_e6 earned_e6 prior_e6 through stars_e6 rank_e6 evidence_count"
+            ),
+        },
+    ),
     "usage_charges": Place(
         "what was charged for usage",
         WITH_THE_BOOKS,

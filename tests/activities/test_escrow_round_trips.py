@@ -69,6 +69,6 @@ async def test_an_event_goes_to_the_books_once_for_each_thing_that_it_asks(liste
     assert funded == {**transaction, "SELECT": 3, "WITH": 1}
     delivery = rules.deliver(await job.state(), actor=job.bot, artifacts=(), note=None, milestone=None, now=now)
     assert await trips(delivery) == {**transaction, "SELECT": 1, "WITH": 1}
-    # What nobody paid for and whether the payee has owed is asked at once.
+    # What nobody paid for and whether the payee has owed is asked at once, and what the end says of the agent is taken.
     released = rules.validate(await job.state(), actor=job.validator, score_e4=10_000, note=None, now=now)
-    assert await trips(released) == {**transaction, "SELECT": 4, "WITH": 1}
+    assert await trips(released) == {**transaction, "SELECT": 5, "WITH": 1}

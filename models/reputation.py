@@ -1,0 +1,242 @@
+"""What is known of agents and of clients: the events, and the rows that are made of them.
+
+The functions of `repositories/sql/reputation.sql` alone write all of it but feedback and priors, in the transaction of
+what happened, by the arithmetic of `domain/reputation`. Shares and evidence are in millionths, `…_e6`.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Identity, Index, SmallInteger, Text, false, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.reputation.facts import FactKind
+from models.base import Base
+
+_KINDS = ", ".join(f"'{kind}'" for kind in FactKind)
+_DIMENSIONS = "'task_success', 'response_time', 'reliability', 'collaboration', 'quality'"
+_ZERO = text("0")
+
+
+class ReputationEventRow(Base):
+    """One fact about an agent, and about its client. Immutable, but that it can be voided, once.
+
+    The two organizations see it, and the platform.
+
+    Attributes:
+        seq: the order in which the events of an agent were taken; its rows are made again in this order.
+        counterparty_org_id: who was there on the other side; null for what operators report.
+        counterparty: under what name that one's evidence is bounded: its own id, or what it shares with others.
+        source: `escrow`, `feedback` or `operator`; `key` is the caller's, and unique within the source.
+        subject: the id of what it is about: an escrow, a contract, a report.
+        weight_e6: what it counts; 0 where `excluded` says why it does not: `own`, `related` or `unpaid`.
+        rater_e6: the standing of who caused it, which is in the weight.
+        says: an object for each dimension: the evidence before it is bounded for the counterparty (`good_e6`,
+            `bad_e6`), the priors of the day (`newcomer_e6`, `proven_e6`), and what the prior learns of it
+            (`lesson_good_e6`, `lesson_bad_e6`): that of the proven with `is_proven`, otherwise that of newcomers.
+        client_good_e6: what it says of the counterparty as a client, as `client_bad_e6`.
+        is_end: whether a contract ended by it, and well where `is_success`.
+        score_delta_e6: by how much it changed the agent's overall score.
+        day: the date as of which it counts: that of `at`, or of the agent's last night when that was later.
+    """
+
+    __tablename__ = "reputation_events"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({_KINDS})", name="kind"),
+        CheckConstraint("excluded IN ('own', 'related', 'unpaid')", name="excluded"),
+        CheckConstraint("weight_e6 >= 0 AND (excluded IS NULL OR weight_e6 = 0)", name="weight"),
+        CheckConstraint("num_nonnulls(voided_at, voided_by, void_reason) IN (0, 3)", name="voided"),
+        Index("uq_reputation_events_source_key", "source", "key", unique=True),
+        Index("ix_reputation_events_agent_id_seq", "agent_id", "seq"),
+        Index("ix_reputation_events_counterparty_org_id_seq", "counterparty_org_id", "seq"),
+        Index("ix_reputation_events_subject", "subject"),
+        Index("ix_reputation_events_day", "day"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(Identity(always=True))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    agent_org_id: Mapped[str]
+    counterparty_org_id: Mapped[str | None]
+    counterparty: Mapped[str | None]
+    kind: Mapped[str]
+    source: Mapped[str]
+    key: Mapped[str]
+    subject: Mapped[str]
+    actor: Mapped[str]
+    note: Mapped[str | None]
+    weight_e6: Mapped[int]
+    rater_e6: Mapped[int]
+    excluded: Mapped[str | None]
+    says: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    client_good_e6: Mapped[int] = mapped_column(server_default=_ZERO)
+    client_bad_e6: Mapped[int] = mapped_column(server_default=_ZERO)
+    is_end: Mapped[bool] = mapped_column(server_default=false())
+    is_success: Mapped[bool] = mapped_column(server_default=false())
+    response_ms: Mapped[int | None]
+    score_delta_e6: Mapped[int]
+    day: Mapped[date] = mapped_column(Date)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    voided_at: Mapped[datetime | None]
+    voided_by: Mapped[str | None]
+    void_reason: Mapped[str | None]
+
+
+class ReputationScoreRow(Base):
+    """What is known of an agent in one dimension: `domain.reputation.evidence.Evidence`, and what ranks it.
+
+    All five rows are there from the agent's first event on. Everybody sees them who sees the agent.
+
+    Attributes:
+        since: as of when `good_e6` and `bad_e6` are.
+        through: the last date whose night was taken.
+        stars_e6: the mean to show on that date, with a prior of one half.
+        rank_e6: what ranks it on that date.
+        evidence_count: events that counted, without those that were voided.
+    """
+
+    __tablename__ = "reputation_scores"
+    __table_args__ = (
+        CheckConstraint(f"dimension IN ({_DIMENSIONS})", name="dimension"),
+        CheckConstraint("good_e6 >= 0 AND bad_e6 >= 0 AND held_e6 >= 0 AND since <= through", name="evidence"),
+        Index("ix_reputation_scores_rank", "dimension", text("rank_e6 DESC"), "agent_id"),
+        Index("ix_reputation_scores_through", "through"),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    dimension: Mapped[str] = mapped_column(primary_key=True)
+    good_e6: Mapped[int]
+    bad_e6: Mapped[int]
+    since: Mapped[date] = mapped_column(Date)
+    held_e6: Mapped[int]
+    earned_e6: Mapped[int]
+    prior_e6: Mapped[int]
+    through: Mapped[date] = mapped_column(Date)
+    stars_e6: Mapped[int]
+    rank_e6: Mapped[int]
+    evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
+
+
+class ReputationAgentRow(Base):
+    """An agent's figures over all dimensions; its lock is taken before the agent's other rows are changed.
+
+    Attributes:
+        started_on: the date of its first event, from which its rows begin.
+        ended, succeeded: contracts that counted, and how many of them ended well.
+        response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
+        stars_e6, rank_e6: the overall score and rank, of the five rows.
+    """
+
+    __tablename__ = "reputation_agents"
+    __table_args__ = (
+        Index("ix_reputation_agents_rank", text("rank_e6 DESC"), "agent_id"),
+        {"postgresql_with": {"fillfactor": "80"}},
+    )
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    started_on: Mapped[date] = mapped_column(Date)
+    evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
+    ended: Mapped[int] = mapped_column(server_default=_ZERO)
+    succeeded: Mapped[int] = mapped_column(server_default=_ZERO)
+    response_count: Mapped[int] = mapped_column(server_default=_ZERO)
+    response_total_ms: Mapped[int] = mapped_column(server_default=_ZERO)
+    response_buckets: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    stars_e6: Mapped[int]
+    rank_e6: Mapped[int]
+
+
+class ReputationGivenRow(Base):
+    """What one counterparty has given an agent in a dimension, as `weights.Given` has it. The platform's own."""
+
+    __tablename__ = "reputation_given"
+
+    agent_id: Mapped[str] = mapped_column(primary_key=True)
+    dimension: Mapped[str] = mapped_column(primary_key=True)
+    counterparty: Mapped[str] = mapped_column(primary_key=True)
+    good_e6: Mapped[int]
+    bad_e6: Mapped[int]
+    since: Mapped[date] = mapped_column(Date)
+
+
+class ReputationClientRow(Base):
+    """How far an organization is trusted as a client, see `domain.reputation.clients`. It sees its own row."""
+
+    __tablename__ = "reputation_clients"
+    __table_args__ = (Index("ix_reputation_clients_through", "through"),)
+
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    good_e6: Mapped[int]
+    bad_e6: Mapped[int]
+    since: Mapped[date] = mapped_column(Date)
+    held_e6: Mapped[int]
+    prior_e6: Mapped[int]
+    through: Mapped[date] = mapped_column(Date)
+
+
+class ReputationPriorRow(Base):
+    """The priors of a day in a dimension, and the marketplace's evidence that they come from. Written by the night.
+
+    Attributes:
+        day: the first day for which they hold; a day without a row has those of the day before it.
+        newcomer_good_e6: the row of newcomers on that day, before what it brings, as `newcomer_bad_e6`; and that of
+            the proven.
+    """
+
+    __tablename__ = "reputation_priors"
+
+    dimension: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    newcomer_e6: Mapped[int]
+    proven_e6: Mapped[int]
+    newcomer_good_e6: Mapped[int]
+    newcomer_bad_e6: Mapped[int]
+    proven_good_e6: Mapped[int]
+    proven_bad_e6: Mapped[int]
+
+
+class ReputationPowerRow(Base):
+    """What is left of evidence after so many nights, in 10⁻¹²: `domain.reputation.evidence.factor_e12`.
+
+    Nights without a row leave nothing.
+    """
+
+    __tablename__ = "reputation_powers"
+
+    nights: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    factor_e12: Mapped[int]
+
+
+class ReputationFeedbackRow(Base):
+    """What a client said of an agent after a contract, as it reads now. Changed once, within a window.
+
+    The two organizations see it, and the platform.
+
+    Attributes:
+        ratings: 1 to 5 by dimension.
+        event_id: the event that counts; a change voids the one before.
+    """
+
+    __tablename__ = "reputation_feedback"
+    __table_args__ = (
+        Index("uq_reputation_feedback_contract_id", "contract_id", unique=True),
+        Index("ix_reputation_feedback_agent_id_id", "agent_id", "id"),
+        Index("ix_reputation_feedback_org_id_id", "org_id", "id"),
+        Index("ix_reputation_feedback_agent_org_id_id", "agent_org_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    contract_id: Mapped[str] = mapped_column(ForeignKey("contracts.id"))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    agent_org_id: Mapped[str]
+    org_id: Mapped[str]
+    ratings: Mapped[dict[str, int]] = mapped_column(JSONB)
+    comment: Mapped[str | None] = mapped_column(Text)
+    event_id: Mapped[str] = mapped_column(ForeignKey("reputation_events.id"))
+    given_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    changed_at: Mapped[datetime | None]
+    change_command_id: Mapped[str | None]

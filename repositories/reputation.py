@@ -1,0 +1,217 @@
+"""Statements about reputation: taking facts, voiding them, and what is shown of agents."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence
+from domain.reputation.facts import Says
+from domain.reputation.timing import Timing
+from domain.reputation.weights import Stakes
+from models.reputation import ReputationEventRow, ReputationFeedbackRow
+
+STAKES = Stakes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Whom facts are about, who caused them, and what was at stake.
+
+    Attributes:
+        agent_org_id: the organization whose agent it is.
+        counterparty_org_id: the client; None for what operators report.
+        source: `escrow`, `feedback` or `operator`: the scope of the facts' keys.
+        actor: who caused them, with its organization.
+        value_minor: what was at stake, in minor units that `stakes` are in.
+        commission_minor: the commission that it paid, or would have paid.
+        escrow_id: value and commission count by the part of this escrow's credits that was paid for.
+        is_weighed: False for what counts one unit whatever was at stake.
+        exempt: principals that made many unrelated organizations; `*` for all.
+    """
+
+    agent_id: str
+    agent_org_id: str
+    counterparty_org_id: str | None
+    source: str
+    actor: str
+    at: datetime
+    value_minor: int = 0
+    commission_minor: int = 0
+    stakes: Stakes = STAKES
+    escrow_id: str | None = None
+    is_weighed: bool = True
+    exempt: Sequence[str] = ()
+
+    def document(self) -> str:
+        """Write it as `reputation_take` reads it."""
+        named = asdict(self)
+        stakes, is_weighed = named.pop("stakes"), named.pop("is_weighed")
+        named |= {"at": self.at.isoformat(), "exempt": list(self.exempt), "weight_e6": None if is_weighed else ONE_E6}
+        return json.dumps(named | stakes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One fact, as `reputation_take` reads it.
+
+    Attributes:
+        kind: a `FactKind`.
+        key: the caller's, unique within the source.
+        is_rated: whether it counts by the counterparty's standing.
+        client_good_e4: what it says of the counterparty as a client, as a share of the weight; as `client_bad_e4`.
+        is_end: whether a contract ended by it, and well where `is_success`.
+    """
+
+    id: str
+    kind: str
+    key: str
+    subject: str
+    says: tuple[Says, ...] = ()
+    note: str | None = None
+    is_rated: bool = False
+    client_good_e4: int = 0
+    client_bad_e4: int = 0
+    is_end: bool = False
+    is_success: bool = False
+    response_ms: int | None = None
+
+
+async def take(connection: asyncpg.Connection, about: About, facts: Sequence[Fact]) -> int:
+    """Take facts about one agent, each once by its source and key, and return how many were new: one statement.
+
+    Its locks come after all others of the transaction. Needs the platform's role.
+    """
+    taken: int = await connection.fetchval(
+        "SELECT reputation_take($1, $2)", about.document(), json.dumps([asdict(fact) for fact in facts])
+    )
+    return taken
+
+
+async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason: str, at: datetime) -> bool:
+    """Void an event and make again what it counted in; False when it was voided before. It must be there."""
+    voided: bool = await connection.fetchval("SELECT reputation_void($1, $2, $3, $4)", event_id, by, reason, at)
+    return voided
+
+
+async def are_related(connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str]) -> bool:
+    """Tell whether two organizations are one counterparty, see `domain.reputation.related`."""
+    related: bool = await connection.fetchval(
+        "SELECT reputation_counterparty($1, $3) = reputation_counterparty($2, $3)", one, other, list(exempt)
+    )
+    return related
+
+
+_VISIBLE = "($2::text IS NULL OR a.org_id = $2 OR a.visibility = 'public')"
+_SCORE = f"""
+SELECT a.id, coalesce(r.evidence_count, 0) AS evidence_count, coalesce(r.ended, 0) AS ended,
+    coalesce(r.succeeded, 0) AS succeeded, coalesce(r.response_count, 0) AS response_count,
+    coalesce(r.response_total_ms, 0) AS response_total_ms, r.response_buckets,
+    (SELECT jsonb_agg(s) FROM reputation_scores s WHERE s.agent_id = a.id) AS rows,
+    (SELECT jsonb_agg(m) FROM (
+        SELECT id, kind, at, day, score_delta_e6 FROM reputation_events e
+        WHERE e.agent_id = a.id AND e.voided_at IS NULL AND e.excluded IS NULL ORDER BY e.seq DESC LIMIT 50
+    ) m) AS latest
+FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id
+WHERE a.id = $1 AND {_VISIBLE}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of an agent: its figures, its rows by dimension (empty for a newcomer), its latest events."""
+
+    agent_id: str
+    evidence_count: int
+    ended: int
+    succeeded: int
+    timing: Timing
+    rows: Mapping[Dimension, Evidence]
+    counts: Mapping[Dimension, int]
+    latest: Sequence[Mapping[str, Any]]
+
+
+async def standing(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None) -> Standing | None:
+    """Return what is known of an agent; None when the viewer, None for the platform, sees no such agent."""
+    found = await pool.fetchrow(_SCORE, agent_id, viewer)
+    if found is None:
+        return None
+    kept = json.loads(found["rows"] or "[]")
+    buckets = tuple(found["response_buckets"] or Timing().buckets)
+    return Standing(
+        agent_id=agent_id,
+        evidence_count=found["evidence_count"],
+        ended=found["ended"],
+        succeeded=found["succeeded"],
+        timing=Timing(found["response_count"], found["response_total_ms"], buckets),
+        rows={Dimension(row["dimension"]): evidence_of(row) for row in kept},
+        counts={Dimension(row["dimension"]): row["evidence_count"] for row in kept},
+        latest=json.loads(found["latest"] or "[]"),
+    )
+
+
+def evidence_of(row: Mapping[str, Any]) -> Evidence:
+    """Return the domain's value that a row, as JSON, holds."""
+    since, through = (date.fromisoformat(row[name]) for name in ("since", "through"))
+    beta = Beta(row["good_e6"], row["bad_e6"], since)
+    return Evidence(beta, row["held_e6"], row["earned_e6"], row["prior_e6"], through)
+
+
+_LEADERS = f"""
+SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
+FROM {{ranked}} r JOIN agents a ON a.id = r.agent_id
+WHERE {{of}} AND r.evidence_count >= $1 AND {_VISIBLE}
+ORDER BY r.rank_e6 DESC, r.agent_id LIMIT $3
+"""
+_OVERALL = _LEADERS.format(ranked="reputation_agents", of="true")
+_BY_DIMENSION = _LEADERS.format(ranked="reputation_scores", of="r.dimension = $4")
+
+
+async def leaders(
+    pool: "asyncpg.Pool[asyncpg.Record]", *, dimension: Dimension | None, viewer: str | None, least: int, limit: int
+) -> "Sequence[asyncpg.Record]":
+    """Return the agents of highest rank that the viewer sees and that have so much evidence, at least."""
+    if dimension is None:
+        return await pool.fetch(_OVERALL, least, viewer, limit)
+    return await pool.fetch(_BY_DIMENSION, least, viewer, limit, dimension.value)
+
+
+_PEERS = """
+SELECT r.evidence_count, r.rank_e6,
+    (SELECT count(*) FROM reputation_agents p WHERE p.rank_e6 < r.rank_e6) AS below,
+    (SELECT count(*) FROM reputation_agents p WHERE p.rank_e6 = r.rank_e6 AND p.agent_id <> r.agent_id) AS equal,
+    (SELECT count(*) FROM reputation_agents p WHERE p.agent_id <> r.agent_id) AS total
+FROM reputation_agents r WHERE r.agent_id = $1
+"""
+
+
+async def peers(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str) -> "asyncpg.Record | None":
+    """Return how many agents with evidence rank below and level with an agent; None for one without evidence."""
+    return await pool.fetchrow(_PEERS, agent_id)
+
+
+async def events_of(
+    session: AsyncSession, agent_id: str, *, before: str | None, limit: int
+) -> Sequence[ReputationEventRow]:
+    """Return events of an agent, newest first, older than the id `before`."""
+    row = ReputationEventRow
+    query = select(row).where(row.agent_id == agent_id)
+    if before is not None:
+        query = query.where(row.id < before)
+    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()
+
+
+async def feedback_of(
+    session: AsyncSession, agent_id: str, *, before: str | None, limit: int
+) -> Sequence[ReputationFeedbackRow]:
+    """Return feedback on an agent that the session may see, newest first, older than the id `before`."""
+    row = ReputationFeedbackRow
+    query = select(row).where(row.agent_id == agent_id)
+    if before is not None:
+        query = query.where(row.id < before)
+    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()

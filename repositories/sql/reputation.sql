@@ -1,0 +1,452 @@
+-- The evidence of agents and clients: the arithmetic of `domain/reputation`, row-level security, grants and guards.
+-- Running it again replaces everything. Locks are taken in this order: the agent's row in reputation_agents, then its
+-- other rows, then the client's row; whoever writes events comes here after the locks of the books.
+
+-- What is left of an amount after so many nights (`evidence.faded`).
+CREATE OR REPLACE FUNCTION reputation_faded(p_amount bigint, p_nights integer) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT CASE WHEN p_nights <= 0 OR p_amount = 0 THEN p_amount ELSE coalesce(
+        (SELECT (p_amount / 1000000 * factor_e12 + p_amount % 1000000 * factor_e12 / 1000000) / 1000000
+         FROM reputation_powers WHERE nights = p_nights), 0) END
+$$;
+
+-- The posterior's mean (`score.mean_e6`).
+CREATE OR REPLACE FUNCTION reputation_mean(p_good bigint, p_bad bigint, p_prior bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT (p_good + 2 * p_prior) * 1000000 / (p_good + p_bad + 2000000) $$;
+
+-- The mean less one standard deviation (`score.lower_e6` with `RANK_E2`).
+CREATE OR REPLACE FUNCTION reputation_lower(p_good bigint, p_bad bigint, p_prior bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, public AS $$
+    SELECT greatest(0, mean - floor(sqrt((mean * (1000000 - mean) * 1000000 / (p_good + p_bad + 3000000))::float8))::bigint)
+    FROM (SELECT (p_good + 2 * p_prior) * 1000000 / (p_good + p_bad + 2000000) AS mean) posterior
+$$;
+
+-- The part of an amount that a counterparty has left (`weights._left`).
+CREATE OR REPLACE FUNCTION reputation_left(p_amount bigint, p_before bigint, p_most bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_before < p_most THEN p_amount * (p_most - p_before) / p_most ELSE 0 END
+$$;
+
+-- The index, from 1, of the bucket of a response time (`timing.bucket_of`).
+CREATE OR REPLACE FUNCTION reputation_bucket(p_response_ms bigint) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT least(width_bucket(p_response_ms - 1, bounds), cardinality(bounds) - 1) + 1
+    FROM (SELECT ARRAY[
+    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 23, 27, 32, 39, 46, 54, 64, 77, 91, 108, 128, 153, 182, 216,
+    256, 305, 363, 431, 512, 610, 725, 862, 1024, 1219, 1449, 1723, 2048, 2438, 2898, 3445, 4096, 4875, 5796,
+    6890, 8192, 9749, 11592, 13779, 16384, 19497, 23184, 27558, 32768, 38994, 46367, 55116, 65536, 77988,
+    92734, 110232, 131072, 155976, 185467, 220464, 262144, 311952, 370934, 440927, 524288, 623903, 741868,
+    881853, 1048576, 1247806, 1483736, 1763705, 2097152, 2495611, 2967471, 3527410, 4194304, 4991222, 5934941,
+    7054820, 8388608, 9982444, 11869881, 14109639, 16777216, 19964888, 23739761, 28219278, 33554432, 39929775,
+    47479522, 56438555, 67108864, 79859549, 94959043, 112877110, 134217728, 159719097, 189918086, 225754219,
+    268435456, 319438193, 379836171, 451508437, 536870912, 638876386, 759672341, 903016874, 1073741824
+    ]::bigint[] AS bounds) fixed
+$$;
+
+-- What a dimension counts for in the overall score, in ten-thousandths (`score.OVERALL_E4`).
+CREATE OR REPLACE FUNCTION reputation_share(p_dimension text) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE p_dimension WHEN 'task_success' THEN 4000 WHEN 'quality' THEN 2000 WHEN 'reliability' THEN 2000
+                            WHEN 'response_time' THEN 1000 WHEN 'collaboration' THEN 1000 END::bigint
+$$;
+
+-- The priors of a day: those of the last night closed up to it, and one half before the first.
+CREATE OR REPLACE FUNCTION reputation_prior(
+    p_dimension text, p_day date, OUT newcomer_e6 bigint, OUT proven_e6 bigint
+)
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT coalesce(max(p.newcomer_e6), 500000), coalesce(max(p.proven_e6), 500000)
+    FROM (SELECT * FROM reputation_priors WHERE dimension = p_dimension AND day <= p_day ORDER BY day DESC LIMIT 1) p
+$$;
+
+-- The lowest prior of the nights to take, for who has earned so much; null without any (`prior.lowest`).
+CREATE OR REPLACE FUNCTION reputation_lowest(p_dimension text, p_after date, p_until date, p_earned bigint)
+RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT min(CASE WHEN p_earned < 3000000 THEN newcomer_e6 ELSE proven_e6 END) FROM reputation_priors
+    WHERE dimension = p_dimension AND day > p_after AND day <= p_until
+$$;
+
+-- With what share a client's word counts (`clients.standing_e6`).
+CREATE OR REPLACE FUNCTION reputation_standing(p_org text) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT coalesce((SELECT reputation_lower(reputation_faded(good_e6, through - since), held_e6, 500000)
+                     FROM reputation_clients WHERE org_id = p_org), reputation_lower(0, 0, 500000))
+$$;
+
+-- Under what name an organization is a counterparty: its own id, or the operator who made it and others. `p_exempt` are
+-- the platform's own registrars, whom many unrelated organizations have in common.
+CREATE OR REPLACE FUNCTION reputation_counterparty(p_org text, p_exempt text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT CASE WHEN created_by = ANY (p_exempt) OR '*' = ANY (p_exempt) THEN id ELSE 'operator:' || created_by END
+    FROM organizations WHERE id = p_org
+$$;
+
+-- Adds an event to the agent's rows, which the caller has locked, and completes the event: what the prior learns of
+-- it, and by how much the overall score changes.
+CREATE OR REPLACE FUNCTION reputation_apply(INOUT e reputation_events)
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_said jsonb;
+    v_says jsonb := '[]';
+    s reputation_scores;
+    g reputation_given;
+    v_good bigint;
+    v_bad bigint;
+    v_newcomer bigint;
+    v_proven bigint;
+    v_prior bigint;
+    v_most bigint := 3000000 * e.rater_e6 / 1000000;
+    v_left_good bigint;
+    v_before bigint;
+    v_delta bigint := 0;
+    v_counts boolean := e.response_ms IS NOT NULL;
+BEGIN
+    FOR v_said IN SELECT value FROM jsonb_array_elements(e.says) LOOP
+        v_counts := true;
+        v_good := v_said ->> 'good_e6';
+        v_bad := v_said ->> 'bad_e6';
+        v_newcomer := v_said ->> 'newcomer_e6';
+        v_proven := v_said ->> 'proven_e6';
+        IF e.counterparty IS NOT NULL THEN
+            SELECT * INTO g FROM reputation_given
+            WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension' AND counterparty = e.counterparty;
+            IF NOT FOUND THEN
+                g := ROW (e.agent_id, v_said ->> 'dimension', e.counterparty, 0, 0, e.day);
+            END IF;
+            g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
+            v_good := reputation_left(v_good, g.good_e6, v_most);
+            v_bad := reputation_left(v_bad, g.bad_e6, v_most);
+            INSERT INTO reputation_given VALUES (g.agent_id, g.dimension, g.counterparty, g.good_e6 + v_good,
+                g.bad_e6 + v_bad, greatest(e.day, g.since))
+            ON CONFLICT (agent_id, dimension, counterparty) DO UPDATE
+            SET good_e6 = EXCLUDED.good_e6, bad_e6 = EXCLUDED.bad_e6, since = EXCLUDED.since;
+        END IF;
+        SELECT * INTO STRICT s FROM reputation_scores
+        WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension';
+        IF e.day > s.through THEN
+            s.prior_e6 := least(s.prior_e6, CASE WHEN s.earned_e6 < 3000000 THEN v_newcomer ELSE v_proven END,
+                reputation_lowest(s.dimension, s.through, e.day, s.earned_e6));
+            s.through := e.day;
+        END IF;
+        v_left_good := reputation_faded(s.good_e6, s.through - s.since);
+        v_says := v_says || (v_said || jsonb_build_object(
+            'is_proven', s.earned_e6 >= 3000000,
+            'lesson_good_e6', v_good * 2000000 / (v_left_good + s.held_e6 + 2000000),
+            'lesson_bad_e6', v_bad * 2000000 / (v_left_good + s.held_e6 + 2000000)));
+        v_before := reputation_mean(v_left_good, s.held_e6, 500000);
+        s.bad_e6 := least(1000000000000, reputation_faded(s.bad_e6, s.through - s.since) + v_bad);
+        s.good_e6 := least(1000000000000, v_left_good + v_good);
+        s.since := s.through;
+        s.held_e6 := least(1000000000000, greatest(s.bad_e6, s.held_e6 + v_bad - v_good));
+        s.earned_e6 := least(1000000000000, s.earned_e6 + v_good);
+        v_prior := CASE WHEN s.earned_e6 < 3000000 THEN v_newcomer ELSE v_proven END;
+        s.prior_e6 := least(v_prior,
+            s.prior_e6 + greatest(0, v_prior - s.prior_e6) * least(v_good, 1000000) / 1000000);
+        s.stars_e6 := reputation_mean(s.good_e6, s.held_e6, 500000);
+        v_delta := v_delta + reputation_share(s.dimension) * (s.stars_e6 - v_before);
+        UPDATE reputation_scores
+        SET good_e6 = s.good_e6, bad_e6 = s.bad_e6, since = s.since, held_e6 = s.held_e6, earned_e6 = s.earned_e6,
+            prior_e6 = s.prior_e6, through = s.through, stars_e6 = s.stars_e6, rank_e6 = reputation_lower(s.good_e6, s.held_e6, s.prior_e6),
+            evidence_count = evidence_count + 1
+        WHERE agent_id = s.agent_id AND dimension = s.dimension;
+    END LOOP;
+    e.says := v_says;
+    e.score_delta_e6 := v_delta / 10000;
+    IF v_counts THEN
+        UPDATE reputation_agents a
+        SET evidence_count = a.evidence_count + 1,
+            ended = a.ended + e.is_end::int,
+            succeeded = a.succeeded + e.is_success::int,
+            stars_e6 = o.stars_e6,
+            rank_e6 = o.rank_e6
+        FROM (SELECT div(sum(reputation_share(dimension) * stars_e6), 10000) AS stars_e6,
+                     div(sum(reputation_share(dimension) * rank_e6), 10000) AS rank_e6
+              FROM reputation_scores WHERE agent_id = e.agent_id) o
+        WHERE a.agent_id = e.agent_id;
+    END IF;
+    IF e.response_ms IS NOT NULL THEN
+        UPDATE reputation_agents
+        SET response_count = response_count + 1, response_total_ms = response_total_ms + e.response_ms,
+            response_buckets[reputation_bucket(e.response_ms)] = response_buckets[reputation_bucket(e.response_ms)] + 1
+        WHERE agent_id = e.agent_id;
+    END IF;
+END $$;
+
+-- Adds what an event says of the client to the client's row. Its prior is always one half.
+CREATE OR REPLACE FUNCTION reputation_apply_client(e reputation_events) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    c reputation_clients;
+BEGIN
+    INSERT INTO reputation_clients VALUES (e.counterparty_org_id, 0, 0, e.day, 0, 500000, e.day) ON CONFLICT DO NOTHING;
+    SELECT * INTO STRICT c FROM reputation_clients WHERE org_id = e.counterparty_org_id FOR UPDATE;
+    c.through := greatest(c.through, e.day);
+    c.good_e6 := least(1000000000000, reputation_faded(c.good_e6, c.through - c.since) + e.client_good_e6);
+    c.bad_e6 := least(1000000000000, reputation_faded(c.bad_e6, c.through - c.since) + e.client_bad_e6);
+    UPDATE reputation_clients
+    SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, since = c.through, through = c.through,
+        held_e6 = least(1000000000000, greatest(c.bad_e6, held_e6 + e.client_bad_e6 - e.client_good_e6))
+    WHERE org_id = c.org_id;
+END $$;
+
+-- Takes facts about one agent, each once by its source and key, and returns how many were new.
+--
+-- p_about: {agent_id, agent_org_id, counterparty_org_id, source, actor, at, escrow_id, value_minor, commission_minor,
+--   typical_minor, unit_commission_minor, weight_e6, exempt}. With `weight_e6` nothing is weighed. With `escrow_id` the
+--   value and the commission count by the part of the escrow's credits that was paid for.
+-- p_facts: [{id, kind, key, subject, note, says: [{dimension, share_e4, good_e4}], is_rated, client_good_e4,
+--   client_bad_e4, is_end, is_success, response_ms}]. `is_rated` counts by the counterparty's standing.
+CREATE OR REPLACE FUNCTION reputation_take(p_about jsonb, p_facts jsonb) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_agent text := p_about ->> 'agent_id';
+    v_payee text := p_about ->> 'agent_org_id';
+    v_payer text := p_about ->> 'counterparty_org_id';
+    v_exempt text[] := ARRAY(SELECT jsonb_array_elements_text(p_about -> 'exempt'));
+    v_at timestamptz := p_about ->> 'at';
+    v_value bigint := p_about ->> 'value_minor';
+    v_commission bigint := p_about ->> 'commission_minor';
+    v_weight bigint := p_about ->> 'weight_e6';
+    v_day date := (v_at AT TIME ZONE 'UTC')::date;
+    v_counterparty text;
+    v_excluded text;
+    v_standing bigint;
+    v_fact jsonb;
+    v_taken integer := 0;
+    e reputation_events;
+BEGIN
+    IF v_payer IS NOT NULL THEN
+        v_counterparty := reputation_counterparty(v_payer, v_exempt);
+        v_excluded := CASE WHEN v_payer = v_payee THEN 'own'
+                           WHEN v_counterparty = reputation_counterparty(v_payee, v_exempt) THEN 'related' END;
+    END IF;
+    IF v_weight IS NULL AND v_excluded IS NULL THEN
+        IF p_about ->> 'escrow_id' IS NOT NULL THEN
+            SELECT div(v_value::numeric * paid, whole), div(v_commission::numeric * paid, whole)
+            INTO v_value, v_commission
+            FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
+                  FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
+                  WHERE v.escrow_id = p_about ->> 'escrow_id' AND v.kind = 'funded') used;
+        END IF;
+        v_weight := least(
+            div(2000000::numeric * v_value, v_value + (p_about ->> 'typical_minor')::numeric),
+            div(1000000::numeric * v_commission, (p_about ->> 'unit_commission_minor')::numeric));
+        IF v_weight = 0 THEN
+            v_excluded := 'unpaid';
+        END IF;
+    END IF;
+    IF v_excluded IS NULL THEN
+        INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6)
+        SELECT v_agent, v_day, array_fill(0::bigint, ARRAY[116]), 500000,
+            div(sum(reputation_share(d) * reputation_lower(0, 0, p.newcomer_e6)), 10000)
+        FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
+             LATERAL reputation_prior(d, v_day) p
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6,
+                through, stars_e6, rank_e6)
+            SELECT v_agent, d, 0, 0, v_day, 0, 0, p.newcomer_e6, v_day, 500000, reputation_lower(0, 0, p.newcomer_e6)
+            FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
+                 LATERAL reputation_prior(d, v_day) p;
+        ELSE
+            PERFORM FROM reputation_agents WHERE agent_id = v_agent FOR UPDATE;
+        END IF;
+        -- What comes late counts as of the last night, and says so, so that it counts as of the same day ever after.
+        v_day := greatest(v_day, (SELECT max(through) FROM reputation_scores WHERE agent_id = v_agent),
+                          (SELECT through FROM reputation_clients WHERE org_id = v_payer));
+        v_standing := reputation_standing(v_payer);
+    END IF;
+    FOR v_fact IN SELECT value FROM jsonb_array_elements(p_facts) LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM reputation_events
+                              WHERE source = p_about ->> 'source' AND key = v_fact ->> 'key');
+        e := NULL;
+        e.id := v_fact ->> 'id';
+        e.agent_id := v_agent;
+        e.agent_org_id := v_payee;
+        e.counterparty_org_id := v_payer;
+        e.counterparty := v_counterparty;
+        e.kind := v_fact ->> 'kind';
+        e.source := p_about ->> 'source';
+        e.key := v_fact ->> 'key';
+        e.subject := v_fact ->> 'subject';
+        e.actor := p_about ->> 'actor';
+        e.note := v_fact ->> 'note';
+        e.excluded := v_excluded;
+        e.rater_e6 := CASE WHEN (v_fact ->> 'is_rated')::boolean THEN v_standing ELSE 1000000 END;
+        e.rater_e6 := coalesce(e.rater_e6, 0);
+        e.weight_e6 := CASE WHEN v_excluded IS NULL THEN v_weight * e.rater_e6 / 1000000 ELSE 0 END;
+        e.client_good_e6 := 0;
+        e.client_bad_e6 := 0;
+        IF v_excluded IS NULL THEN
+            e.client_good_e6 := v_weight * coalesce((v_fact ->> 'client_good_e4')::bigint, 0) / 10000;
+            e.client_bad_e6 := v_weight * coalesce((v_fact ->> 'client_bad_e4')::bigint, 0) / 10000;
+        END IF;
+        e.is_end := coalesce((v_fact ->> 'is_end')::boolean, false);
+        e.is_success := coalesce((v_fact ->> 'is_success')::boolean, false);
+        e.response_ms := v_fact ->> 'response_ms';
+        e.score_delta_e6 := 0;
+        e.day := v_day;
+        e.at := v_at;
+        SELECT coalesce(jsonb_agg(jsonb_build_object('dimension', dimension, 'good_e6', good, 'bad_e6', amount - good,
+                   'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]')
+        INTO e.says
+        FROM jsonb_array_elements(v_fact -> 'says') WITH ORDINALITY said (value, place),
+             LATERAL (SELECT value ->> 'dimension' AS dimension,
+                             e.weight_e6 * (value ->> 'share_e4')::bigint / 10000 AS amount) weighed,
+             LATERAL (SELECT amount * (value ->> 'good_e4')::bigint / 10000 AS good) judged,
+             LATERAL reputation_prior(dimension, v_day) p
+        WHERE amount > 0;
+        IF v_excluded IS NULL THEN
+            e := reputation_apply(e);
+            IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
+                PERFORM reputation_apply_client(e);
+            END IF;
+        END IF;
+        INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
+            subject, actor, note, weight_e6, rater_e6, excluded, says, client_good_e6, client_bad_e6, is_end, is_success,
+            response_ms, score_delta_e6, day, at)
+        VALUES (e.id, e.agent_id, e.agent_org_id, e.counterparty_org_id, e.counterparty, e.kind, e.source, e.key,
+            e.subject, e.actor, e.note, e.weight_e6, e.rater_e6, e.excluded, e.says, e.client_good_e6, e.client_bad_e6,
+            e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at);
+        v_taken := v_taken + 1;
+    END LOOP;
+    RETURN v_taken;
+END $$;
+
+-- Makes an agent's rows again from the events that remain, in their order, with the nights that were taken.
+CREATE OR REPLACE FUNCTION reputation_remake(p_agent text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_through date;
+    e reputation_events;
+BEGIN
+    SELECT max(through) INTO v_through FROM reputation_scores WHERE agent_id = p_agent;
+    UPDATE reputation_scores s
+    SET good_e6 = 0, bad_e6 = 0, since = a.started_on, held_e6 = 0, earned_e6 = 0, through = a.started_on,
+        evidence_count = 0, prior_e6 = (reputation_prior(s.dimension, a.started_on)).newcomer_e6
+    FROM reputation_agents a WHERE a.agent_id = p_agent AND s.agent_id = p_agent;
+    UPDATE reputation_given g SET good_e6 = 0, bad_e6 = 0, since = a.started_on
+    FROM reputation_agents a WHERE a.agent_id = p_agent AND g.agent_id = p_agent;
+    UPDATE reputation_agents
+    SET evidence_count = 0, ended = 0, succeeded = 0, response_count = 0, response_total_ms = 0,
+        response_buckets = array_fill(0::bigint, ARRAY[116])
+    WHERE agent_id = p_agent;
+    FOR e IN SELECT * FROM reputation_events
+             WHERE agent_id = p_agent AND voided_at IS NULL AND excluded IS NULL ORDER BY seq LOOP
+        PERFORM reputation_apply(e);
+    END LOOP;
+    UPDATE reputation_scores s
+    SET through = greatest(s.through, v_through),
+        prior_e6 = least(s.prior_e6, reputation_lowest(s.dimension, s.through, v_through, s.earned_e6))
+    WHERE s.agent_id = p_agent;
+    UPDATE reputation_scores
+    SET stars_e6 = reputation_mean(reputation_faded(good_e6, through - since), held_e6, 500000),
+        rank_e6 = reputation_lower(reputation_faded(good_e6, through - since), held_e6, prior_e6)
+    WHERE agent_id = p_agent;
+    UPDATE reputation_agents a SET stars_e6 = o.stars_e6, rank_e6 = o.rank_e6
+    FROM (SELECT div(sum(reputation_share(dimension) * stars_e6), 10000) AS stars_e6,
+                 div(sum(reputation_share(dimension) * rank_e6), 10000) AS rank_e6
+          FROM reputation_scores WHERE agent_id = p_agent) o
+    WHERE a.agent_id = p_agent;
+END $$;
+
+-- Makes a client's row again, as `reputation_remake` makes an agent's.
+CREATE OR REPLACE FUNCTION reputation_remake_client(p_org text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_through date;
+    e reputation_events;
+BEGIN
+    SELECT through INTO v_through FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    UPDATE reputation_clients c SET good_e6 = 0, bad_e6 = 0, held_e6 = 0, since = f.day, through = f.day
+    FROM (SELECT min(day) AS day FROM reputation_events WHERE counterparty_org_id = p_org AND excluded IS NULL) f
+    WHERE c.org_id = p_org;
+    FOR e IN SELECT * FROM reputation_events WHERE counterparty_org_id = p_org AND voided_at IS NULL
+             AND client_good_e6 + client_bad_e6 > 0 ORDER BY seq LOOP
+        PERFORM reputation_apply_client(e);
+    END LOOP;
+    UPDATE reputation_clients SET through = greatest(through, v_through) WHERE org_id = p_org;
+END $$;
+
+-- Voids an event and makes what it counted in again; false when it was voided before.
+CREATE OR REPLACE FUNCTION reputation_void(p_event text, p_by text, p_reason text, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    e reputation_events;
+BEGIN
+    SELECT * INTO STRICT e FROM reputation_events WHERE id = p_event;
+    PERFORM FROM reputation_agents WHERE agent_id = e.agent_id FOR UPDATE;
+    UPDATE reputation_events SET voided_at = p_at, voided_by = p_by, void_reason = p_reason
+    WHERE id = p_event AND voided_at IS NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF e.excluded IS NULL THEN
+        PERFORM reputation_remake(e.agent_id);
+        IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
+            PERFORM reputation_remake_client(e.counterparty_org_id);
+        END IF;
+    END IF;
+    RETURN true;
+END $$;
+
+DO $$
+DECLARE
+    v_table text;
+BEGIN
+    FOREACH v_table IN ARRAY ARRAY['reputation_events', 'reputation_scores', 'reputation_agents', 'reputation_given',
+                                   'reputation_clients', 'reputation_priors', 'reputation_powers', 'reputation_feedback']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
+        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
+        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
+        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
+        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
+        EXECUTE format('DROP TRIGGER IF EXISTS refuse_truncate ON %I', v_table);
+        EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', v_table);
+        EXECUTE format('DROP TRIGGER IF EXISTS refuse_delete ON %I', v_table);
+        EXECUTE format('CREATE TRIGGER refuse_delete BEFORE DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
+                       v_table);
+    END LOOP;
+END $$;
+
+-- Scores are seen with the agent, whose own policy says by whom.
+CREATE POLICY tenant_reads ON reputation_scores FOR SELECT TO bursar_api
+    USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
+CREATE POLICY tenant_reads ON reputation_agents FOR SELECT TO bursar_api
+    USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
+CREATE POLICY tenant_reads ON reputation_events FOR SELECT TO bursar_api
+    USING (agent_org_id = bursar_org() OR counterparty_org_id = bursar_org());
+CREATE POLICY tenant_reads ON reputation_feedback FOR SELECT TO bursar_api
+    USING (agent_org_id = bursar_org() OR org_id = bursar_org());
+CREATE POLICY tenant_reads ON reputation_clients FOR SELECT TO bursar_api USING (org_id = bursar_org());
+
+GRANT SELECT ON reputation_scores, reputation_agents, reputation_events, reputation_feedback, reputation_clients
+TO bursar_api;
+GRANT SELECT, INSERT, UPDATE (voided_at, voided_by, void_reason) ON reputation_events TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE ON reputation_scores, reputation_agents, reputation_given, reputation_clients
+TO bursar_platform;
+GRANT SELECT, INSERT ON reputation_priors TO bursar_platform;
+GRANT SELECT ON reputation_powers TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE (ratings, comment, event_id, given_by, changed_at, change_command_id)
+ON reputation_feedback TO bursar_platform;
+
+-- An event can be voided, once, and is never changed otherwise.
+DROP TRIGGER IF EXISTS refuse_change ON reputation_events;
+CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
+    WHEN (OLD.voided_at IS NOT NULL OR NEW.voided_at IS NULL
+          OR to_jsonb(OLD) - ARRAY['voided_at', 'voided_by', 'void_reason']
+             IS DISTINCT FROM to_jsonb(NEW) - ARRAY['voided_at', 'voided_by', 'void_reason'])
+    EXECUTE FUNCTION refuse_change();
+
+REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
+    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_apply,
+    reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
+    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_apply,
+    reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void
+TO bursar_platform;

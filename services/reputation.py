@@ -1,0 +1,225 @@
+"""Evidence from the product, from clients and from operators: who may say something, and what it counts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.escrow import RecordEscrowEvent
+from domain.access import Actor
+from domain.errors import Conflict, NotFound
+from domain.escrow.state import Escrow
+from domain.money import CREDIT
+from domain.reputation import facts
+from domain.reputation.facts import FactKind
+from domain.reputation.settled import Settled, settled, stakes_of
+from models.contract import Contract
+from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from repositories import contract as contracts
+from repositories import escrow as escrows
+from repositories import reputation
+from repositories.reputation import About, Fact
+from runtime.database import driver_connection
+from runtime.identity import new_id
+
+NO_CONTRACT = "There is no such contract."
+NO_FEEDBACK = "There is no such feedback."
+
+
+async def record_settled(session: AsyncSession, message: RecordEscrowEvent, registrars: Sequence[str]) -> None:
+    """Take what the end of an escrow says, in the transaction of its event; other events cost nothing."""
+    found = settled(message.escrow, message.event)
+    if found is None:
+        return
+    about = _about(message.escrow, found, "escrow", message.actor, message.at, registrars)
+    escrow_id, number = message.escrow.terms.escrow_id, message.escrow.version
+    told = [
+        Fact(
+            id=new_id("rev"),
+            kind=each.kind.value,
+            key=f"{escrow_id}:{number}:{each.kind}",
+            subject=escrow_id,
+            says=each.says,
+            is_rated=each.is_rated,
+            client_good_e4=each.client_good_e4,
+            client_bad_e4=each.client_bad_e4,
+            is_end=each.is_end,
+            is_success=each.is_success,
+        )
+        for each in found.facts
+    ]
+    await reputation.take(await driver_connection(session), about, told)
+
+
+def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, registrars: Sequence[str]) -> About:
+    terms = escrow.terms
+    stakes = stakes_of(terms.currency)
+    return About(
+        agent_id=terms.agent_id,
+        agent_org_id=terms.payee_org_id,
+        counterparty_org_id=terms.payer_org_id,
+        source=source,
+        actor=actor,
+        at=at,
+        value_minor=found.value_minor if stakes else 0,
+        commission_minor=found.commission_minor if stakes else 0,
+        stakes=stakes or reputation.STAKES,
+        escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
+        exempt=registrars,
+    )
+
+
+async def give_feedback(
+    session: AsyncSession,
+    actor: Actor,
+    contract_id: str,
+    ratings: Mapping[str, int],
+    comment: str | None,
+    *,
+    command_id: str,
+    now: datetime,
+    window: timedelta,
+    registrars: Sequence[str],
+) -> ReputationFeedbackRow:
+    """Take a client's feedback on a contract that was settled, once. Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such contract for the actor.
+        Conflict: `reputation.own_agent`, `reputation.related`, `reputation.not_settled`, `reputation.already_given`,
+            `reputation.window_closed`.
+        Invalid: a rating or a dimension, see `facts.feedback`.
+    """
+    said = facts.feedback(ratings)
+    contract = await contracts.find(session, contract_id)
+    if contract is None or actor.org_id not in {contract.org_id, contract.payee_org_id}:
+        raise NotFound(NO_CONTRACT)
+    if actor.org_id == contract.payee_org_id:
+        raise Conflict("Nobody rates an agent of the own organization.", code="reputation.own_agent")
+    row = ReputationFeedbackRow
+    given = await session.scalar(select(row).where(row.contract_id == contract_id))
+    if given is not None and given.command_id == command_id:
+        return given
+    if given is not None:
+        raise Conflict(
+            "Feedback on this contract was given already. Change it instead.",
+            code="reputation.already_given",
+            extra={"feedback_id": given.id},
+        )
+    escrow, found = await _settled(session, contract)
+    _refuse_late(escrow, now, window)
+    connection = await driver_connection(session)
+    if await reputation.are_related(connection, contract.org_id, contract.payee_org_id, registrars):
+        raise Conflict(
+            "The two organizations are related, and what they say of each other does not count.",
+            code="reputation.related",
+        )
+    event = Fact(
+        id=new_id("rev"),
+        kind=FactKind.FEEDBACK.value,
+        key=f"{contract_id}:1",
+        subject=contract_id,
+        says=said,
+        is_rated=True,
+    )
+    await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, registrars), [event])
+    made = ReputationFeedbackRow(
+        id=new_id("fbk"),
+        contract_id=contract_id,
+        agent_id=contract.agent_id,
+        agent_org_id=contract.payee_org_id,
+        org_id=contract.org_id,
+        ratings=dict(ratings),
+        comment=comment,
+        event_id=event.id,
+        given_by=actor.qualified(),
+        command_id=command_id,
+        created_at=now,
+    )
+    session.add(made)
+    await session.flush()
+    return made
+
+
+async def change_feedback(
+    session: AsyncSession,
+    actor: Actor,
+    feedback_id: str,
+    ratings: Mapping[str, int],
+    comment: str | None,
+    *,
+    command_id: str,
+    now: datetime,
+    window: timedelta,
+    registrars: Sequence[str],
+) -> ReputationFeedbackRow:
+    """Change feedback, once: what it said before is voided. Needs the platform's session.
+
+    Raises:
+        NotFound: there is no such feedback of the actor's organization.
+        Conflict: `reputation.window_closed`, its window is over or it was changed before.
+        Invalid: a rating or a dimension, see `facts.feedback`.
+    """
+    said = facts.feedback(ratings)
+    row = await session.get(ReputationFeedbackRow, feedback_id, with_for_update=True)
+    if row is None or row.org_id != actor.org_id:
+        raise NotFound(NO_FEEDBACK)
+    if row.change_command_id == command_id:
+        return row
+    if row.changed_at is not None:
+        raise Conflict("This feedback was changed before, and can be changed once.", code="reputation.window_closed")
+    contract = await contracts.get(session, row.contract_id)
+    escrow, found = await _settled(session, contract)
+    _refuse_late(escrow, now, window)
+    connection, by = await driver_connection(session), actor.qualified()
+    await reputation.void(connection, row.event_id, by=by, reason="The client changed its feedback.", at=now)
+    event = Fact(
+        id=new_id("rev"),
+        kind=FactKind.FEEDBACK.value,
+        key=f"{row.contract_id}:2",
+        subject=row.contract_id,
+        says=said,
+        is_rated=True,
+    )
+    await reputation.take(connection, _about(escrow, found, "feedback", by, now, registrars), [event])
+    row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
+    row.changed_at, row.change_command_id = now, command_id
+    await session.flush()
+    return row
+
+
+async def report(
+    session: AsyncSession, actor: Actor, agent_id: str, agent_org_id: str, fact: Fact, *, at: datetime
+) -> ReputationEventRow:
+    """Take what an operator reports of an agent, once by the fact's key. Needs the platform's session."""
+    about = About(
+        agent_id=agent_id,
+        agent_org_id=agent_org_id,
+        counterparty_org_id=None,
+        source="operator",
+        actor=actor.qualified(),
+        at=at,
+        is_weighed=False,
+    )
+    await reputation.take(await driver_connection(session), about, [fact])
+    row = ReputationEventRow
+    found = await session.scalars(select(row).where(row.source == "operator", row.key == fact.key))
+    return found.one()
+
+
+async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, Settled]:
+    escrow = await escrows.of_contract(session, contract.id)
+    found = None if escrow is None else settled(escrow, "feedback")
+    if escrow is None or found is None:
+        raise Conflict("Feedback is given on work that was settled.", code="reputation.not_settled")
+    return escrow, found
+
+
+def _refuse_late(escrow: Escrow, now: datetime, window: timedelta) -> None:
+    closed_at = escrow.updated_at + window
+    if now >= closed_at:
+        raise Conflict(
+            "The time for feedback on this contract is over.",
+            code="reputation.window_closed",
+            extra={"closed_at": closed_at.isoformat()},
+        )

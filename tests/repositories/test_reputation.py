@@ -1,0 +1,318 @@
+"""The rows in PostgreSQL hold what the pure rules come to, for any sequence of facts, whoever writes them at once."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dev.stack.postgres import Postgres
+from domain.reputation.clients import standing_e6
+from domain.reputation.evidence import ONE_E6, RATE_E4, Dimension, Evidence, Priors, add, catch_up, factor_e12, start
+from domain.reputation.facts import Says, increments
+from domain.reputation.prior import lesson_e6, lowest
+from domain.reputation.score import overall_e6, rank_e6, stars
+from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
+from domain.reputation.weights import Given, Stakes, saturated, weight_e6
+from repositories.reputation import About, Fact, take, void
+from runtime.database import plain_url
+from tests.conftest import new_database
+
+pytestmark = pytest.mark.db
+
+DAY = date(2026, 1, 5)
+NUMBERS = itertools.count(1)
+HALF = Priors(ONE_E6 // 2, ONE_E6 // 2)
+#: From these days on, other priors hold, in every dimension.
+PRIORS = {DAY + timedelta(days=2): Priors(700_000, 900_000), DAY + timedelta(days=9): Priors(300_000, 300_000)}
+STAKES = Stakes(typical_minor=50_00, unit_commission_minor=2_50)
+ORGS = ("org_studio", "org_a", "org_b", "org_ring1", "org_ring2")
+FILL = """
+INSERT INTO organizations (id, name, created_by, command_id)
+SELECT o, o, CASE WHEN o LIKE 'org_ring%' THEN 'ringmaster' ELSE 'registrar' END, o FROM unnest($1::text[]) o
+"""
+AGENT = """
+INSERT INTO agents (id, org_id, name, visibility, pricing_model, created_by, command_id)
+VALUES ($1, $2, 'Agent', 'public', 'free', 'test', $1)
+"""
+
+
+@pytest.fixture(scope="module")
+def urls(cluster: Postgres):
+    with new_database(cluster, "bursar_reputation") as made:
+        yield made
+
+
+@pytest.fixture
+async def books(urls) -> AsyncIterator["asyncpg.Pool[asyncpg.Record]"]:
+    owner = await asyncpg.connect(plain_url(urls.owner))
+    if not await owner.fetchval("SELECT count(*) FROM organizations"):
+        await owner.execute(FILL, list(ORGS))
+        rows = [
+            (dimension.value, day, each.newcomer_e6, each.proven_e6)
+            for day, each in PRIORS.items()
+            for dimension in Dimension
+        ]
+        await owner.executemany("INSERT INTO reputation_priors VALUES ($1, $2, $3, $4, 0, 0, 0, 0)", rows)
+    await owner.close()
+    async with asyncpg.create_pool(plain_url(urls.platform), min_size=0, max_size=16) as pool:
+        yield pool
+
+
+async def new_agent(pool: Any, org_id: str = "org_studio") -> str:
+    agent_id = f"agt_{next(NUMBERS)}"
+    await pool.execute(AGENT, agent_id, org_id)
+    return agent_id
+
+
+def priors_on(day: date) -> Priors:
+    return next((each for since, each in sorted(PRIORS.items(), reverse=True) if since <= day), HALF)
+
+
+def nights_to(row: Evidence, day: date) -> Evidence:
+    taken = [each for since, each in PRIORS.items() if row.through < since <= day]
+    return catch_up(row, day, lowest([*taken, priors_on(day)]))
+
+
+def about(agent_id: str, client: str | None = "org_a", *, day: date = DAY, **more: Any) -> About:
+    fields: dict[str, Any] = {"value_minor": 50_00, "commission_minor": 2_50, "stakes": STAKES, "exempt": ["registrar"]}
+    return About(
+        agent_id=agent_id,
+        agent_org_id="org_studio",
+        counterparty_org_id=client,
+        source="escrow",
+        actor="test",
+        at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+        **fields | more,
+    )
+
+
+def fact(kind: str = "released", *, good_e4: int = 10_000, **more: Any) -> Fact:
+    number = next(NUMBERS)
+    said = more.pop("says", (Says(Dimension.TASK_SUCCESS, 10_000, good_e4),))
+    return Fact(id=f"rev_{number}", kind=kind, key=f"k{number}", subject=f"esc_{number}", says=said, **more)
+
+
+@dataclass
+class Model:
+    """An independent fold of facts by the pure rules."""
+
+    rows: dict[Dimension, Evidence] = field(default_factory=dict)
+    given: dict[tuple[Dimension, str], Given] = field(default_factory=dict)
+    clients: dict[str, Evidence] = field(default_factory=dict)
+    timing: Timing = field(default_factory=Timing)
+    lessons: list[tuple[int, int]] = field(default_factory=list)
+    started: date | None = None
+
+    def take(self, what: About, one: Fact, standing: int | None = None) -> int:
+        """Take a fact; with `standing` the one that was recorded. Returns the standing."""
+        day, client = what.at.date(), what.counterparty_org_id or ""
+        if self.started is None:
+            self.started = day
+            self.rows = {each: start(day, priors_on(day)) for each in Dimension}
+        trusted = self.clients.get(client, start(day, HALF))
+        rater = standing if standing is not None else standing_e6(trusted) if one.is_rated else ONE_E6
+        weight = weight_e6(what.value_minor, what.commission_minor, rater, what.stakes)
+        for each in increments(one.says, weight):
+            row = nights_to(self.rows[each.dimension], day)
+            before = self.given.get((each.dimension, client), Given(0, 0, day))
+            good, bad, after = saturated(before, each.good_e6, each.bad_e6, day, rater)
+            self.given[each.dimension, client] = after
+            self.lessons.append((lesson_e6(row, good), lesson_e6(row, bad)))
+            self.rows[each.dimension] = add(row, good, bad, day=day, priors=priors_on(day))
+        whole = weight_e6(what.value_minor, what.commission_minor, ONE_E6, what.stakes)
+        up, down = whole * one.client_good_e4 // 10_000, whole * one.client_bad_e4 // 10_000
+        if up + down:
+            self.clients[client] = add(trusted, up, down, day=day, priors=HALF)
+        if one.response_ms is not None:
+            self.timing = timed(self.timing, one.response_ms)
+        return rater
+
+
+async def rows_of(pool: Any, agent_id: str) -> dict[Dimension, tuple[int, ...]]:
+    found = await pool.fetch("SELECT * FROM reputation_scores WHERE agent_id = $1", agent_id)
+    names = ("good_e6", "bad_e6", "since", "held_e6", "earned_e6", "prior_e6", "through", "stars_e6", "rank_e6")
+    return {Dimension(row["dimension"]): tuple(row[name] for name in names) for row in found}
+
+
+def shown(row: Evidence) -> tuple[Any, ...]:
+    beta = row.beta
+    kept = (beta.good_e6, beta.bad_e6, beta.since, row.held_e6, row.earned_e6, row.prior_e6, row.through)
+    return (*kept, stars(row).mean_e6, rank_e6(row))
+
+
+FACTS = st.lists(
+    st.tuples(
+        st.integers(0, 12),  # days since the last one
+        st.sampled_from(["org_a", "org_b"]),
+        st.lists(
+            st.tuples(st.sampled_from(list(Dimension)), st.sampled_from([10_000, 5_000, 1]), st.integers(0, 10_000)),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda said: said[0],
+        ),
+        st.integers(0, 10**7),  # value
+        st.integers(1, 10**5),  # commission
+        st.booleans(),
+        st.sampled_from([(0, 0), (10_000, 0), (0, 2_500), (5_000, 10_000)]),
+        st.none() | st.integers(0, 2**31),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(facts=FACTS, out=st.integers(0, 9))
+async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voided(books, facts, out):
+    agent_id, day, taken = await new_agent(books), DAY, []
+    clients = {f"org_{next(NUMBERS)}": name for name in ("org_a", "org_b")}
+    await books.execute(FILL, list(clients))
+    names = {name: made for made, name in clients.items()}
+    model = Model()
+    for gap, client, said, value, commission, is_rated, (up, down), response in facts:
+        day += timedelta(days=gap)
+        what = about(agent_id, names[client], day=day, value_minor=value, commission_minor=commission)
+        one = fact(
+            says=tuple(Says(*each) for each in said),
+            is_rated=is_rated,
+            client_good_e4=up,
+            client_bad_e4=down,
+            response_ms=response,
+        )
+        async with books.acquire() as connection:
+            assert await take(connection, what, [one]) == 1
+            assert await take(connection, what, [one]) == 0  # the same key says it once
+        if weight_e6(value, commission, ONE_E6, STAKES):
+            taken.append((what, one, model.take(what, one)))
+    if not taken:
+        assert await rows_of(books, agent_id) == {}
+        return
+
+    async def compare(expected: Model) -> None:
+        assert await rows_of(books, agent_id) == {each: shown(row) for each, row in expected.rows.items()}
+        figures = await books.fetchrow("SELECT * FROM reputation_agents WHERE agent_id = $1", agent_id)
+        assert tuple(figures["response_buckets"]) == expected.timing.buckets
+        assert (figures["response_count"], figures["response_total_ms"]) == (
+            expected.timing.count,
+            expected.timing.total_ms,
+        )
+        assert figures["rank_e6"] == overall_e6({each: rank_e6(row) for each, row in expected.rows.items()})
+        assert figures["stars_e6"] == overall_e6({each: stars(row).mean_e6 for each, row in expected.rows.items()})
+        for client, row in expected.clients.items():
+            kept = await books.fetchrow("SELECT * FROM reputation_clients WHERE org_id = $1", client)
+            assert (kept["good_e6"], kept["bad_e6"], kept["held_e6"]) == (
+                row.beta.good_e6,
+                row.beta.bad_e6,
+                row.held_e6,
+            )
+
+    await compare(model)
+    events = await books.fetch("SELECT says FROM reputation_events WHERE agent_id = $1 ORDER BY seq", agent_id)
+    lessons = [(s["lesson_good_e6"], s["lesson_bad_e6"]) for event in events for s in json.loads(event["says"])]
+    assert lessons == model.lessons
+
+    voided = taken[out % len(taken)][1]
+    async with books.acquire() as connection:
+        at = datetime(2026, 3, 1, tzinfo=UTC)
+        assert await void(connection, voided.id, by="operator", reason="charged back", at=at)
+        assert not await void(connection, voided.id, by="operator", reason="again", at=at)
+    again = Model()
+    again.started = taken[0][0].at.date()
+    again.rows = {each: start(again.started, priors_on(again.started)) for each in Dimension}
+    for what, one, standing in taken:
+        if one is not voided:
+            again.take(what, one, standing)
+    again.rows = {each: nights_to(row, model.rows[each].through) for each, row in again.rows.items()}
+    latest = max(row.through for row in model.rows.values())
+    again.rows = {each: nights_to(row, latest) for each, row in again.rows.items()}
+    again.clients = {}
+    await compare(again)
+
+
+async def test_powers_and_buckets_are_those_of_the_rules(books):
+    powers = await books.fetch("SELECT nights, factor_e12 FROM reputation_powers ORDER BY nights")
+    assert [(row["nights"], int(row["factor_e12"])) for row in powers] == [
+        (night, factor_e12(night, RATE_E4)) for night in range(len(powers))
+    ]
+    assert factor_e12(len(powers), RATE_E4) == 0
+    times = [0, 1, *(bound + more for bound in BOUNDS_MS for more in (0, 1)), 2**40]
+    for time in times:
+        assert await books.fetchval("SELECT reputation_bucket($1)", time) == bucket_of(time) + 1
+
+
+async def test_sixteen_writers_at_once_leave_what_one_after_the_other_leaves(books):
+    agent_id = await new_agent(books)
+    facts = [fact(good_e4=(number % 11) * 1_000, response_ms=number) for number in range(64)]
+
+    async def write(one: Fact) -> None:
+        async with books.acquire() as connection:
+            await take(connection, about(agent_id, ("org_a", "org_b")[(one.response_ms or 0) % 2]), [one])
+
+    await asyncio.gather(*(write(one) for one in facts))
+    order = await books.fetch("SELECT id FROM reputation_events WHERE agent_id = $1 ORDER BY seq", agent_id)
+    model, by_id = Model(), {one.id: one for one in facts}
+    for row in order:
+        one = by_id[row["id"]]
+        model.take(about(agent_id, ("org_a", "org_b")[(one.response_ms or 0) % 2]), one)
+    assert len(order) == len(facts)
+    assert (await rows_of(books, agent_id)) == {each: shown(row) for each, row in model.rows.items()}
+    count = await books.fetchval("SELECT evidence_count FROM reputation_agents WHERE agent_id = $1", agent_id)
+    assert count == len(facts)
+
+
+@pytest.mark.parametrize(
+    ("of", "by", "why"),
+    [("org_studio", "org_studio", "own"), ("org_ring1", "org_ring2", "related"), ("org_studio", "org_ring1", None)],
+)
+async def test_related_organizations_and_unpaid_work_count_for_nothing(books, of, by, why):
+    agent_id = await new_agent(books, of)
+    what = about(agent_id, by, value_minor=500_00, commission_minor=25_00)
+    object.__setattr__(what, "agent_org_id", of)
+    one = fact(client_good_e4=10_000, is_end=True, is_success=True)
+    async with books.acquire() as connection:
+        assert await take(connection, what, [one]) == 1
+    event = await books.fetchrow("SELECT * FROM reputation_events WHERE id = $1", one.id)
+    assert event["excluded"] == why
+    assert bool(event["weight_e6"]) == (why is None)
+    assert bool(await rows_of(books, agent_id)) == (why is None)
+
+
+async def test_ring_of_one_operator_is_one_counterparty(books):
+    apart, together = await new_agent(books), await new_agent(books)
+    async with books.acquire() as connection:
+        for number in range(20):
+            await take(connection, about(apart, ("org_a", "org_b")[number % 2]), [fact()])
+            await take(connection, about(together, ("org_ring1", "org_ring2")[number % 2]), [fact()])
+    earned = {agent: (await rows_of(books, agent))[Dimension.TASK_SUCCESS][0] for agent in (apart, together)}
+    assert earned[together] <= 3 * ONE_E6 < earned[apart] <= 6 * ONE_E6
+
+
+async def test_events_are_never_changed_and_voided_once(books, urls):
+    agent_id = await new_agent(books)
+    one = fact()
+    async with books.acquire() as connection:
+        await take(connection, about(agent_id), [one])
+    owner = await asyncpg.connect(plain_url(urls.owner))
+    change = "UPDATE reputation_events SET {} WHERE id = $1"
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await owner.execute(change.format("weight_e6 = 1"), one.id)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await owner.execute(
+            change.format("voided_at = now(), voided_by = 'x', void_reason = 'y', weight_e6 = 1"), one.id
+        )
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await owner.execute("DELETE FROM reputation_events WHERE id = $1", one.id)
+    await owner.execute(change.format("voided_at = now(), voided_by = 'x', void_reason = 'y'"), one.id)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await owner.execute(change.format("voided_at = NULL, voided_by = NULL, void_reason = NULL"), one.id)
+    await owner.close()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await books.execute(change.format("weight_e6 = 1"), one.id)
