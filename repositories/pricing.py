@@ -64,7 +64,7 @@ SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibilit
              AND e.payee_org_id <> $2 AND e.currency = coalesce($3, a.price_currency))
        ELSE 0 END AS volume_minor
 FROM agents a
-CROSS JOIN pricing_book b
+JOIN pricing_book b ON b.id = 1
 LEFT JOIN pricing_agents p ON p.agent_id = a.id
 LEFT JOIN organizations o ON o.id = $2
 WHERE a.id = $1

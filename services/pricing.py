@@ -1,7 +1,7 @@
 """Rules written by operators, tried on past quotes; quotes made for clients and used by contracts."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -242,7 +242,7 @@ async def make_quote(
             price.base_minor, price.adjusted_minor, commission_bps, bears_discounts=asked.bears_discounts
         ),
         facts=facts.to_json(),
-        adjustments=[asdict(line) for line in price.adjustments],
+        adjustments=[line._asdict() for line in price.adjustments],
         book_version=asked.book.version,
         created_by=actor.qualified(),
         command_id=command_id,

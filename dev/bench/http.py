@@ -15,6 +15,11 @@ ROUNDS = 5
 
 async def load(port: int, path: str, *headers: str) -> float:
     """Return how many requests a second an address answers over the connections."""
+    return (await measure(port, path, *headers))[0]
+
+
+async def measure(port: int, path: str, *headers: str) -> tuple[float, float]:
+    """Return how many requests a second an address answers over the connections, and the p99 in milliseconds."""
     command = [
         sys.executable,
         "-m",
@@ -29,7 +34,8 @@ async def load(port: int, path: str, *headers: str) -> float:
     out, _ = await process.communicate()
     if process.returncode:
         raise RuntimeError("the load generator failed")
-    return float(out.split()[0])
+    rate, _, p99 = out.split()
+    return float(rate), float(p99)
 
 
 async def run(world: World) -> list[Row]:

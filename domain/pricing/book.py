@@ -6,18 +6,17 @@ payee's share: a discount is paid from the platform's commission, unless the age
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import NamedTuple
 
 from domain.errors import Invalid
 from domain.money import MAX_AMOUNT_MINOR, allocate, format_amount, format_ratio
 from domain.pricing.expression import LEAST_BPS, MOST_BPS
 from domain.pricing.facts import WHOLE_BPS, Facts
 from domain.pricing.rule import Phase, Rule, RuleType, Stacking
-from domain.pricing.terms import Bounds, ContractPrice, round_half_even
+from domain.pricing.terms import Bounds, ContractPrice, Verdict, round_half_even
 
 
-@dataclass(frozen=True, slots=True)
-class Adjustment:
+class Adjustment(NamedTuple):
     """One line of a price.
 
     Attributes:
@@ -35,13 +34,10 @@ class Adjustment:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Considered:
+class Considered(NamedTuple):
     """A rule that holds for the agent and the client, whether it applied, and why."""
 
-    rule_id: str
-    rule: str
-    type: str
+    rule: Rule
     applied: bool
     why: str
 
@@ -76,6 +72,8 @@ class Book:
         #: Which facts any rule asks for; the others need not be read.
         self.asks_demand = bool(kinds & {RuleType.SURGE, RuleType.CUSTOM})
         self.asks_volume = bool(kinds & {RuleType.VOLUME, RuleType.CUSTOM})
+        # Found out once: a price looks at every rule.
+        self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 
     def price(self, facts: Facts, *, commission_bps: int | None = None) -> Price:
         """Return the price of the facts. The same facts always give the same price.
@@ -89,16 +87,19 @@ class Book:
             Invalid: the amount is more than the books hold.
         """
         run = _Run(facts)
-        for rule in self.rules:
+        for rule, phase, kind in self._steps:
             if rule.holds(facts):
-                run.take(rule)
+                run.take(rule, phase, kind)
         if commission_bps is not None:
             run.keep_payee_whole(commission_bps)
         return run.price()
 
 
 class _Run:
-    """One price in the making: what it starts from in minor units, and the exact multiplier so far."""
+    """One price in the making: what it starts from in minor units, and the exact multiplier so far.
+
+    The multiplier is `over / under`, two whole numbers that are never cut: exact, and faster than fractions that are.
+    """
 
     def __init__(self, facts: Facts) -> None:
         if facts.base_minor > MAX_AMOUNT_MINOR:
@@ -106,42 +107,41 @@ class _Run:
         self.facts = facts
         # What the multiplier is of: the base price, or the one that was agreed with the client.
         self.start_minor = facts.base_minor
-        self.factor = Fraction(1)
+        self.over = self.under = 1
         self.least_minor = 1
         self.closed_by: str | None = None
         self.lines: list[Adjustment] = []
         self.considered: list[Considered] = []
 
-    def take(self, rule: Rule) -> None:
+    def take(self, rule: Rule, phase: Phase, kind: str) -> None:
         """Judge a rule and apply it."""
-        if rule.phase is Phase.ADJUST and self.closed_by is not None:
-            self._note(rule, None, f"The rule {self.closed_by} is exclusive.")
+        if phase is Phase.ADJUST and self.closed_by is not None:
+            self.considered.append(Considered(rule, False, f"The rule {self.closed_by} is exclusive."))
             return
-        if isinstance(rule.terms, Bounds):
-            self._bound(rule, rule.terms)
+        bps, why = self._bound(rule.terms) if isinstance(rule.terms, Bounds) else rule.judge(self.facts)
+        self.considered.append(Considered(rule, bps is not None, why))
+        if bps is None:
             return
-        verdict = rule.judge(self.facts)
-        if verdict.bps is None:
-            self._note(rule, None, verdict.why)
-            return
-        ratio = Fraction(verdict.bps, WHOLE_BPS)
-        if isinstance(rule.terms, ContractPrice):
+        self.lines.append(Adjustment(rule.id, rule.name, kind, bps, why))
+        if phase is Phase.ADJUST:
+            if rule.stacking is Stacking.ADD:
+                self.over = max(self.over * WHOLE_BPS + (bps - WHOLE_BPS) * self.under, 0)
+            else:
+                self.over *= bps
+                self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
+            self.under *= WHOLE_BPS
+        elif isinstance(rule.terms, ContractPrice):
             self.start_minor = rule.terms.unit_minor * self.facts.quantity
-        elif rule.stacking is Stacking.ADD:
-            self.factor = max(self.factor + ratio - 1, Fraction(0))
-        else:
-            self.factor *= ratio
-            self.closed_by = rule.name if rule.stacking is Stacking.EXCLUSIVE else None
-        self._note(rule, verdict.bps, verdict.why)
 
     def keep_payee_whole(self, commission_bps: int) -> None:
         """Let a discount be no more than the commission on the base price."""
         kept, commission = allocate(self.facts.base_minor, [WHOLE_BPS - commission_bps, commission_bps])
-        if self.adjusted_minor() < kept:
-            bps = round_half_even(kept * WHOLE_BPS, self.adjusted_minor())
+        adjusted = self.adjusted_minor()
+        if adjusted < kept:
             self.least_minor = kept
             shown = f"{format_amount(commission, self.facts.currency)} {self.facts.currency}"
             why = f"The discount is limited to the platform's commission of {shown}: the agent bears no discounts"
+            bps = round_half_even(kept * WHOLE_BPS, adjusted)
             self.lines.append(Adjustment(None, "platform_commission", "commission", bps, why))
 
     def price(self) -> Price:
@@ -159,32 +159,24 @@ class _Run:
 
     def adjusted_minor(self) -> int:
         """Round the one time, within what a multiplier may be at all."""
-        least, most = Fraction(LEAST_BPS, WHOLE_BPS), Fraction(MOST_BPS, WHOLE_BPS)
-        exact = self.start_minor * min(max(self.factor, least), most)
-        return max(self.least_minor, round_half_even(exact.numerator, exact.denominator))
+        over, under = self._within(LEAST_BPS, MOST_BPS)
+        return max(self.least_minor, round_half_even(self.start_minor * over, under))
 
-    def _bound(self, rule: Rule, bounds: Bounds) -> None:
-        before = self.factor
-        if bounds.floor_bps is not None:
-            self.factor = max(self.factor, Fraction(bounds.floor_bps, WHOLE_BPS))
-        if bounds.ceiling_bps is not None:
-            self.factor = min(self.factor, Fraction(bounds.ceiling_bps, WHOLE_BPS))
-        if self.factor == before:
-            self._note(rule, None, rule.judge(self.facts).why)
-            return
-        above = self.factor > before
-        bound = bounds.floor_bps if above else bounds.ceiling_bps
-        side = "least" if above else "most"
-        why = f"The price is kept at {side} {format_ratio(bound or 0)} times the price that it starts from"
-        self._note(rule, _change(before, self.factor), why)
+    def _within(self, least_bps: int, most_bps: int) -> tuple[int, int]:
+        if self.over * WHOLE_BPS < least_bps * self.under:
+            return least_bps, WHOLE_BPS
+        if self.over * WHOLE_BPS > most_bps * self.under:
+            return most_bps, WHOLE_BPS
+        return self.over, self.under
 
-    def _note(self, rule: Rule, bps: int | None, why: str) -> None:
-        self.considered.append(Considered(rule.id, rule.name, rule.type.value, bps is not None, why))
-        if bps is not None:
-            self.lines.append(Adjustment(rule.id, rule.name, rule.type.value, bps, why))
-
-
-def _change(before: Fraction, after: Fraction) -> int:
-    """Return from one multiplier to another, in basis points; from nothing there is no ratio, so the second itself."""
-    ratio = after / before if before else after
-    return round_half_even(ratio.numerator * WHOLE_BPS, ratio.denominator)
+    def _bound(self, bounds: Bounds) -> Verdict:
+        """Keep the multiplier within bounds, and say by how much that changed it."""
+        floor, ceiling = bounds.floor_bps or 0, bounds.ceiling_bps or MOST_BPS * WHOLE_BPS
+        before = self.over, self.under
+        self.over, self.under = self._within(floor, ceiling)
+        if (self.over, self.under) == before:
+            return Verdict(None, "The price is within it.")
+        side = "least" if self.over == floor else "most"
+        why = f"The price is kept at {side} {format_ratio(self.over)} times the price that it starts from"
+        # From nothing there is no ratio, so the new multiplier itself.
+        return Verdict(round_half_even(self.over * before[1], before[0]) if before[0] else self.over, why)

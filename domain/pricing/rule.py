@@ -139,8 +139,8 @@ class Rule:
     def holds(self, facts: Facts) -> bool:
         """Tell whether the rule is for this agent and client, and valid at the time."""
         return (
-            self.agent_id in {None, facts.agent_id}
-            and self.org_id in {None, facts.org_id}
+            (self.agent_id is None or self.agent_id == facts.agent_id)
+            and (self.org_id is None or self.org_id == facts.org_id)
             and (self.valid_from is None or self.valid_from <= facts.at)
             and (self.valid_until is None or facts.at < self.valid_until)
         )
@@ -148,7 +148,7 @@ class Rule:
     def judge(self, facts: Facts) -> Verdict:
         """Ask the terms, and keep the multiplier between the rule's floor and ceiling."""
         verdict = self.terms.judge(facts)
-        if verdict.bps is None:
+        if verdict.bps is None or (self.floor_bps is None and self.ceiling_bps is None):
             return verdict
         bps = verdict.bps if self.floor_bps is None else max(verdict.bps, self.floor_bps)
         bps = bps if self.ceiling_bps is None else min(bps, self.ceiling_bps)

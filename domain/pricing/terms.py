@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from functools import cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from domain.errors import Invalid
@@ -16,8 +18,7 @@ MAX_STEPS = 20
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a rule says of a price.
 
     Attributes:
@@ -114,6 +115,11 @@ class Reputation:
         return Verdict(bps, f"The {self.whose}'s score is {score}")
 
 
+@cache
+def _window(begins: time, ends: time, zone: str) -> str:
+    return f"{begins:%H:%M} to {ends:%H:%M} in {zone}"
+
+
 @dataclass(frozen=True, slots=True)
 class TimeOfDay:
     """A multiplier on some days of the week between two times of a zone's clocks.
@@ -149,8 +155,8 @@ class TimeOfDay:
             if at < self.begins:
                 # It began yesterday.
                 day -= timedelta(days=1)
-        window = f"{self.begins:%H:%M} to {self.ends:%H:%M} in {self.zone}"
-        now = f"{_DAYS[local.isoweekday() - 1]} {local:%H:%M}"
+        window = _window(self.begins, self.ends, self.zone)
+        now = f"{_DAYS[local.isoweekday() - 1]} {local.hour:02}:{local.minute:02}"
         if within and day.isoweekday() in self.weekdays:
             return Verdict(self.multiplier_bps, f"Pricing by time of day: it is {now}, within {window}")
         return Verdict(None, f"It is {now}, outside of {window} on its days.")

@@ -104,8 +104,8 @@ class ExplanationView(PriceView):
             rules_version=version,
             evidence=evidence_of(facts, bears_discounts=bears_discounts),
             rules=[
-                ConsideredView(rule_id=it.rule_id, rule=it.rule, type=it.type, applied=it.applied, reason=it.why)
-                for it in price.considered
+                ConsideredView(rule_id=rule.id, rule=rule.name, type=rule.type.value, applied=applied, reason=why)
+                for rule, applied, why in price.considered
             ],
         )
 
