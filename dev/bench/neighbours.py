@@ -1,4 +1,4 @@
-"""What callers of other organizations notice of one that is busy: postings, news of payments, refunds that pay debts.
+"""What callers of other organizations notice of one that is busy: postings, uses, news of payments, refunds of debts.
 
 `python -m dev.bench.neighbours` measures these rows alone, on a PostgreSQL of its own with fsync on. Those of other
 organizations and those of the busy one are processes of their own. They run in turn alone and beside each other, and a
@@ -48,6 +48,8 @@ from domain.payment.snapshot import (
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.state_hash import state_hash
 from ledger.gateway import Ledger
+from ledger.spending import NewSpend, Spending
+from ledger.spending import Outcome as Charged
 from models.contract import Contract
 from repositories import payment_command
 from runtime.database import Database
@@ -111,18 +113,33 @@ async def _move(ledger: Ledger, source: Account, destination: Account, amount_mi
     )
 
 
-async def _connected(database: Database, held: AsyncExitStack) -> Ledger:
+async def _connected(database: Database, held: AsyncExitStack) -> asyncpg.Connection:
     url = database.platform_engine.url.set(drivername="postgresql")
     connection = await asyncpg.connect(url.render_as_string(hide_password=False))
     held.push_async_callback(connection.close)
-    return Ledger(connection)
+    return connection
 
 
 async def posting(database: Database, org: str, held: AsyncExitStack) -> Act:
     """Pay a little commission, one posting a transaction."""
-    ledger, wallet = await _connected(database, held), accounts.org_credits(org)
+    ledger, wallet = Ledger(await _connected(database, held)), accounts.org_credits(org)
     await _move(ledger, ISSUANCE, wallet, MUCH)
     return lambda: _move(ledger, wallet, COMMISSION, 1)
+
+
+async def charge(database: Database, org: str, held: AsyncExitStack) -> Act:
+    """Use a little of the credits."""
+    connection = await _connected(database, held)
+    await _move(Ledger(connection), ISSUANCE, accounts.org_credits(org), MUCH)
+    spending = Spending(connection, org)
+
+    async def act() -> None:
+        key = f"{RUN}:{next(NUMBERS)}"
+        spent = await spending.charge(NewSpend(key=key, action="bench", amount_minor=1), at=datetime.now(UTC))
+        if spent.outcome is not Charged.CHARGED:
+            raise RuntimeError(f"the books answered {spent.outcome}")
+
+    return act
 
 
 async def news(database: Database, org: str, _: AsyncExitStack) -> Act:
@@ -233,7 +250,7 @@ async def refund(database: Database, org: str, held: AsyncExitStack) -> Act:
         return numbered.escrow
 
     # Whatever comes in pays the debt, so the credits that are put in come for each escrow.
-    ledger = await _connected(database, held)
+    ledger = Ledger(await _connected(database, held))
     await _move(ledger, ISSUANCE, accounts.org_credits(org), terms.amount_minor)
     escrow = await write(escrows.opened(terms, actor=payer, now=NOW), None)
     escrow = await write(escrows.fund(escrow, actor=payer, source=escrows.CREDITS, now=NOW), escrow)
@@ -275,7 +292,7 @@ def _contract(terms: Terms) -> Contract:
 
 
 Kind = Callable[[Database, str, AsyncExitStack], Awaitable[Act]]
-KINDS: dict[str, Kind] = {"posting": posting, "news": news, "refund": refund}
+KINDS: dict[str, Kind] = {"posting": posting, "charge": charge, "news": news, "refund": refund}
 
 
 async def _load(kind: str, url: str, callers: int, *, busy: bool) -> None:
@@ -323,8 +340,8 @@ async def measure(server: Server) -> list[Row]:
     """Measure each kind in turns, alone and beside the busy organization."""
     await prepare(server)
     rows = []
-    names = {"posting": "postings", "news": "news of payments", "refund": "refunds that pay a debt"}
-    for kind, name in names.items():
+    names = {"posting": "postings", "charge": "uses", "news": "news of payments", "refund": "refunds that pay a debt"}
+    for kind in os.environ.get("BENCH_ONLY", ",".join(names)).split(","):
         pairs: list[tuple[float, float, float]] = []
         for number in range(ROUNDS):
             both = [(OTHERS, False), (BUSY, True)]
@@ -339,7 +356,7 @@ async def measure(server: Server) -> list[Row]:
         busy = statistics.median(rate for _, _, rate in pairs)
         rows.append(
             Row(
-                name=f"{name}, {OTHERS} callers beside {BUSY} of one organization ({busy:,.0f}/s)",
+                name=f"{names[kind]}, {OTHERS} callers beside {BUSY} of one organization ({busy:,.0f}/s)",
                 value=baseline * statistics.median(beside / alone for alone, beside, _ in pairs),
                 unit="/s",
                 against=f"the {OTHERS} alone",
