@@ -105,9 +105,9 @@ class RetryingClient:
         await self._journal.note()
         return response
 
-    async def put(self, token: str, path: str) -> None:
+    async def put(self, token: str, path: str, body: dict[str, Any] | None = None) -> None:
         """Set something; raises NoResponse."""
-        response = await self._persist("PUT", path, token)
+        response = await self._persist("PUT", path, token, body)
         if response.status_code != 200:
             raise NoResponse(f"PUT {path}: {response.status_code} {response.text[:300]}")
 

@@ -1,7 +1,8 @@
 """One run of charges and reservations: clients that repeat until they are answered, parts that are killed, the count.
 
 Each client works for an organization of its own, with a limit that a part of its charges does not fit into. Whatever
-dies between the commit and the answer, a key is one charge or one refusal, and a reservation ends once.
+dies between the commit and the answer, a key is one charge or one refusal, and a reservation ends once. Beside them an
+organization lives on automatic top-ups.
 """
 
 import asyncio
@@ -20,11 +21,12 @@ from tests.faults.audit import Findings
 from tests.faults.clients import Answered, Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import tell_load, tell_stalls
+from tests.faults.topups import count_topups, fell_twice, open_buyer, spend_until
 
 Say = Callable[[str], None]
 
-#: Charges need no provider, and no run.
-PARTS = ("postgres", "server")
+#: Charges need no provider, and no run; automatic top-ups need both.
+PARTS = ("postgres", "worker", "server")
 GRANT_MINOR = 1_000_000_000
 #: In credits of each charge, by its number.
 AMOUNTS = ("0.25", "1", "0.000001", "3.5")
@@ -90,7 +92,7 @@ def minor(amount: str) -> int:
 
 async def run_spends(setup: SpendSetup, say: Say, data_dir: Path) -> Findings:
     """Run once on a stack of its own and return what was found; the stack is stopped, its data stays."""
-    stack = Stack(data_dir, parts=("postgres", "temporal", "worker", "server"))
+    stack = Stack(data_dir, parts=("postgres", "temporal", "stripe", "worker", "server"))
     began = time.monotonic()
     await stack.start()
     say(f"  stack ready after {time.monotonic() - began:.1f} s")
@@ -108,6 +110,7 @@ async def _run(stack: Stack, setup: SpendSetup, say: Say) -> Findings:
     spenders = [
         await _spender(operator, stack.seed.keys["operator"], place, share) for place, share in enumerate(shares)
     ]
+    buyer, buying = await open_buyer(operator, stack.seed.keys["operator"]), Journal()
     await operator.close()
     killer = Killer(stack, journal, setup.seed, setup.kills, setup.spends, parts=PARTS)
     clients = [RetryingClient(stack.api_url, f"{setup.seed} client {place}", journal) for place in range(setup.clients)]
@@ -124,10 +127,18 @@ async def _run(stack: Stack, setup: SpendSetup, say: Say) -> Findings:
             journal.active -= 1
             await journal.note()
 
+    shopper = RetryingClient(stack.api_url, f"{setup.seed} buyer", buying)
+    enough = asyncio.Event()
     async with asyncio.TaskGroup() as group:  # a part that is given up ends the run
-        group.create_task(killer.run(say))
-        for client, spender, share in zip(clients, spenders, shares, strict=True):
+        group.create_task(spend_until(enough, shopper, buyer, buying))
+        striking = group.create_task(killer.run(say))
+        living = [
             group.create_task(live(client, spender, share))
+            for client, spender, share in zip(clients, spenders, shares, strict=True)
+        ]
+        await asyncio.gather(striking, *living)
+        await fell_twice(stack, buyer)
+        enough.set()
     tell_load(say, journal, time.monotonic() - began, "charges and reservations")
     tell_stalls(say, journal, killer.done)
     fell = sum(len(kill.parts) for kill in killer.done)
@@ -135,8 +146,9 @@ async def _run(stack: Stack, setup: SpendSetup, say: Say) -> Findings:
     findings.check(f"{fell} kills in {len(killer.done)} strikes, all of them with charges in progress", idle)
     findings.check(f"{len(journal.answered)} commands answered as planned", journal.wrong)
     await _repeat(findings, clients[0], journal)
+    await count_topups(findings, stack, buyer, buying)
     await _count(findings, stack, spenders, journal)
-    await asyncio.gather(*(client.close() for client in clients))
+    await asyncio.gather(shopper.close(), *(client.close() for client in clients))
     return findings
 
 

@@ -52,7 +52,7 @@ async def test_charges_and_reservations_survive_the_death_of_every_part(tmp_path
         directory.chmod(directory.stat().st_mode | 0o111)  # the account of PostgreSQL passes through
     findings = await run_spends(SpendSetup(SEED, spends=96, kills=1, clients=6), print, tmp_path / "data")
     assert findings.wrong == [], report(findings)
-    assert len(findings.checked) == 9
+    assert len(findings.checked) == 10
 
 
 @pytest.mark.e2e
