@@ -1,5 +1,6 @@
 """Prices over HTTP: rules by operators, prices that explain themselves, quotes that are used once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -279,6 +280,20 @@ async def test_contract_of_a_quote_is_the_same_when_its_answer_was_lost(
     async with database.platform() as session:
         await session.execute(text("DELETE FROM idempotency_keys WHERE key = :key"), {"key": key})
     assert good(await client.owner.post("/contracts", body, key=key), 201)["id"] == first["id"]
+
+
+async def test_quote_that_two_contracts_want_at_once_makes_one(shop: Shop, client: Tenant) -> None:
+    body = award(shop, quote_id=(await shop.quote(client.owner))["id"])
+    answers = await asyncio.gather(*(client.owner.post("/contracts", body, key=new_key()) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"pricing.quote_used"}
+
+
+async def test_rules_that_are_written_at_once_never_share_a_priority(shop: Shop) -> None:
+    body = shop.rule(type="tier", tier="free", multiplier="1.10")
+    answers = await asyncio.gather(*(shop.operator.post("/pricing/rules", body, key=new_key()) for _ in range(4)))
+    shop.rules += [answer.json()["id"] for answer in answers if answer.status_code == 201]
+    assert sorted(answer.status_code for answer in answers) == [201, 422, 422, 422]
 
 
 async def test_quote_of_a_command_is_made_once(shop: Shop, client: Tenant) -> None:
