@@ -41,7 +41,7 @@ def check(rule: Rule) -> None:
     rule.check()
     if rule.type is RuleType.REPUTATION:
         raise Invalid(
-            "Scores are not kept yet, so a rule of type reputation would never apply.",
+            "Prices do not read scores yet, so a rule of type reputation would never apply.",
             code="pricing.no_scores",
             extra={"field": "terms.type"},
         )
