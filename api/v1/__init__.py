@@ -29,6 +29,7 @@ from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
+from api.v1.reputation.endpoints import router as reputation
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alerts,
     pricing_rules,
     reconciliation,
+    reputation,
     health,
 )
 

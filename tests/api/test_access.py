@@ -107,6 +107,16 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/reconciliation/differences/dif_{NOBODY}"): (Permission.OPERATE, None),
     ("POST", f"/reconciliation/differences/dif_{NOBODY}/resolution"): (Permission.OPERATE, {"action": "accept"}),
     ("GET", "/reconciliation/clearing/nobody"): (Permission.OPERATE, None),
+    ("GET", "/reputation/leaderboard"): (Permission.READ, None),
+    ("GET", "/reputation/feedback"): (Permission.READ, None),
+    ("POST", "/reputation/feedback"): (
+        Permission.APPROVE,
+        {"contract_id": f"ctr_{NOBODY}", "ratings": {"quality": 5}},
+    ),
+    ("POST", "/reputation/events"): (
+        Permission.OPERATE,
+        {"agent_id": f"agt_{NOBODY}", "event_type": "task_completed"},
+    ),
     ("GET", "/pricing/rules"): (Permission.OPERATE, None),
     ("POST", "/pricing/rules"): (Permission.OPERATE, RULE),
     ("POST", "/pricing/rules/dry-run"): (Permission.OPERATE, {"rule": RULE}),
@@ -177,6 +187,10 @@ OBJECTS = {
     *((method, "/pricing/agents/{agent_id}") for method in ("GET", "PUT")),
     *(("GET", f"/payments/pricing/{{agent_id}}{path}") for path in ("", "/explanation", "/quotes/{quote_id}")),
     ("POST", "/payments/pricing/{agent_id}/quotes"),
+    *(("GET", f"/reputation/{path}") for path in ("score/{agent_id}", "score/{agent_id}/explanation")),
+    ("GET", "/reputation/peers/{agent_id}"),
+    ("PUT", "/reputation/feedback/{feedback_id}"),
+    ("POST", "/reputation/events/{event_id}/void"),
     ("GET", "/departments/{department_id}"),
     ("GET", "/credits/reservations/{reservation_id}"),
     *(("GET", f"/credits/spends/{{spend_id}}{path}") for path in ("", "/refunds")),
@@ -308,6 +322,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "method_id": "pm_1",
         "quote_id": quote["id"],
         "refund_id": f"rfd_{NOBODY}",
+        "feedback_id": f"fbk_{NOBODY}",
+        "event_id": f"rev_{NOBODY}",
     }
 
 
@@ -318,6 +334,10 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
+    if path.startswith("/reputation/feedback/"):
+        return {"ratings": {"quality": 5}}
+    if path.startswith("/reputation/events/"):
+        return {"reason": "x"}
     if method == "PUT" and path.endswith(("/attribution", "/limits", "{control_id}", "/pricing/agents/{agent_id}")):
         return {}
     if method != "POST" or path.endswith("/deploy"):
@@ -390,6 +410,7 @@ async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, f
         *("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys"),
         *("departments", "ledger.controls", "ledger.control_versions"),
         *("usage_events", "usage_days", "meters", "meter_days", "pricing_agents", "pricing_quotes"),
+        *("reputation_events", "reputation_scores", "reputation_agents", "reputation_feedback", "reputation_clients"),
     )
     for table in tables:
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0

@@ -1,0 +1,1 @@
+"""Reputation: scores, ranks, feedback, and what operators report and void."""

@@ -1,0 +1,274 @@
+"""Reputation: what is known of agents, and who may say something of them."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import AgentId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.v1.reputation.schemas import (
+    DIMENSIONS,
+    AgentScoreView,
+    EventCreate,
+    EventType,
+    EventView,
+    ExplanationView,
+    FeedbackChange,
+    FeedbackCreate,
+    FeedbackView,
+    LeaderboardView,
+    PeersView,
+    VoidCreate,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Invalid, NotFound
+from domain.ids import is_id
+from domain.reputation import facts
+from domain.reputation.evidence import Dimension
+from domain.reputation.facts import FactKind
+from domain.reputation.moves import percentile
+from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from repositories import agent as agents
+from repositories import audit
+from repositories import reputation as store
+from repositories.reputation import Fact, Standing
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services import reputation
+
+router = APIRouter(tags=["reputation"])
+
+_RULES = [
+    "A score is the share of good evidence, with one half as two observations before the first.",
+    "Good evidence fades by a twentieth every night; bad evidence counts until good evidence comes in.",
+    "An event counts by the value at stake, and at most what the commission that was paid in money buys.",
+    "What a client decides counts by its standing, and all that one client says is bounded.",
+    "Work within one organization, between related ones, and for credits that were given away counts for nothing.",
+]
+
+
+async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
+    found = None
+    if is_id(agent_id, "agt"):
+        found = await deps.platform_pool.read(lambda pool: store.standing(pool, agent_id, actor.org_id))
+    if found is None:
+        raise NotFound(agents.MISSING)
+    return found
+
+
+@router.get("/reputation/score/{agent_id}", response_model=AgentScoreView, responses=errors(NotFound))
+async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentScoreView:
+    """Read what is known of an agent that the caller can see."""
+    return AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
+
+
+@router.get("/reputation/score/{agent_id}/explanation", response_model=ExplanationView, responses=errors(NotFound))
+async def explain_score(
+    agent_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+) -> ExplanationView:
+    """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
+    shown = AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
+    permit(actor, Permission.OPERATE)
+    before = id_cursor(cursor, "rev")
+    async with deps.session_for(actor) as session:
+        rows = await store.events_of(session, agent_id, before=before, limit=limit + 1)
+    page = id_page(rows, limit, "rev", EventView.of)
+    return ExplanationView(
+        agent_id=agent_id,
+        overall_score=shown.overall_score,
+        rules=_RULES,
+        events=page.data,
+        next_cursor=page.next_cursor,
+    )
+
+
+@router.get("/reputation/leaderboard", response_model=LeaderboardView)
+async def get_leaderboard(
+    deps: DepsDep,
+    dimension: Annotated[Dimension | None, Query(description="Rank by this dimension alone.")] = None,
+    minimum_evidence: Annotated[int, Query(ge=0, le=1_000_000, description="Events that counted, at least.")] = 1,
+    limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    actor: Actor = require(Permission.READ),
+) -> LeaderboardView:
+    """List the agents that rank highest, of those that the caller can see."""
+    rows = await deps.platform_pool.read(
+        lambda pool: store.leaders(pool, dimension=dimension, viewer=actor.org_id, least=minimum_evidence, limit=limit)
+    )
+    return LeaderboardView.of(dimension, [dict(row) for row in rows])
+
+
+@router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound))
+async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> PeersView:
+    """Read an agent's place among all agents with evidence; one without evidence is below all of them."""
+    found = await _standing(deps, actor, agent_id)
+    row = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id))
+    if row is None:
+        return PeersView(agent_id=agent_id, percentile=0, peers=0, evidence_count=0)
+    return PeersView(
+        agent_id=agent_id,
+        percentile=percentile(row["below"], row["equal"], row["total"]),
+        peers=row["total"],
+        evidence_count=found.evidence_count,
+    )
+
+
+@router.post(
+    "/reputation/feedback",
+    status_code=201,
+    response_model=FeedbackView,
+    responses=errors(
+        NotFound,
+        (Conflict, "reputation.own_agent"),
+        (Conflict, "reputation.related"),
+        (Conflict, "reputation.not_settled"),
+        (Conflict, "reputation.already_given"),
+        (Conflict, "reputation.window_closed"),
+    ),
+)
+async def give_feedback(
+    body: FeedbackCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.APPROVE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Rate the agent of a contract that was settled, as its client: once, within the window."""
+
+    async def give() -> FeedbackView:
+        async with deps.database.platform() as session:
+            row = await reputation.give_feedback(
+                session,
+                actor,
+                body.contract_id,
+                body.ratings,
+                body.comment,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+                window=deps.settings.feedback_window,
+                registrars=deps.settings.registrars,
+            )
+            return FeedbackView.of(row)
+
+    return await command.run(give, status_code=201)
+
+
+@router.put(
+    "/reputation/feedback/{feedback_id}",
+    response_model=FeedbackView,
+    responses=errors(NotFound, (Conflict, "reputation.window_closed")),
+)
+async def change_feedback(
+    feedback_id: str,
+    body: FeedbackChange,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Change feedback, once and within the window. What it said before stops counting, and is kept."""
+
+    async def change() -> FeedbackView:
+        async with deps.session_for(actor) as session:
+            if not is_id(feedback_id, "fbk") or await session.get(ReputationFeedbackRow, feedback_id) is None:
+                raise NotFound(reputation.NO_FEEDBACK)
+        permit(actor, Permission.APPROVE)
+        async with deps.database.platform() as session:
+            row = await reputation.change_feedback(
+                session,
+                actor,
+                feedback_id,
+                body.ratings,
+                body.comment,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+                window=deps.settings.feedback_window,
+                registrars=deps.settings.registrars,
+            )
+            return FeedbackView.of(row)
+
+    return await command.run(change)
+
+
+@router.get("/reputation/feedback", response_model=Page[FeedbackView], responses=errors(NotFound))
+async def list_feedback(
+    deps: DepsDep,
+    agent_id: Annotated[AgentId, Query(description="The agent that was rated.")],
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[FeedbackView]:
+    """List feedback on an agent, newest first: a tenant sees what it gave and what its own agents were given."""
+    before = id_cursor(cursor, "fbk")
+    async with deps.session_for(actor) as session:
+        await agents.get(session, agent_id)
+        rows = await store.feedback_of(session, agent_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "fbk", FeedbackView.of)
+
+
+@router.post("/reputation/events", status_code=201, response_model=EventView, responses=errors(NotFound))
+async def report_event(
+    body: EventCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Report what happened outside of contracts: at most one unit of evidence, and a response time."""
+    delta_e2 = round(body.score_delta * 100)
+    if body.event_type is EventType.TASK_FAILED and delta_e2 > 0:
+        raise Invalid("A task that failed has no positive score_delta.", extra={"field": "score_delta"})
+    fact = Fact(
+        id=new_id("rev"),
+        kind=FactKind.REPORTED.value,
+        key=command.command_id,
+        subject=body.event_type.value,
+        says=facts.reported(DIMENSIONS[body.event_type], delta_e2),
+        note=body.note,
+        response_ms=body.metadata.response_time_ms,
+    )
+
+    async def report() -> EventView:
+        async with deps.session_for(actor) as session:
+            agent = await agents.get(session, body.agent_id)
+            row = await reputation.report(session, actor, agent.id, agent.org_id, fact, at=datetime.now(UTC))
+            if row.id == fact.id:
+                details = {"event_type": body.event_type.value, "agent_id": agent.id}
+                await audit.record(session, actor, "reputation.report", row.id, details, agent.org_id)
+            return EventView.of(row)
+
+    return await command.run(report, status_code=201)
+
+
+@router.post("/reputation/events/{event_id}/void", response_model=EventView, responses=errors(NotFound))
+async def void_event(
+    event_id: str,
+    body: VoidCreate,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Void an event, so that the scores are as if it had not been; one that was voided stays as it is."""
+
+    async def void() -> EventView:
+        async with deps.session_for(actor) as session:
+            row = await session.get(ReputationEventRow, event_id) if is_id(event_id, "rev") else None
+            if row is None:
+                raise NotFound("There is no such event.")
+            permit(actor, Permission.OPERATE)
+            connection = await driver_connection(session)
+            by = actor.qualified()
+            if await store.void(connection, event_id, by=by, reason=body.reason, at=datetime.now(UTC)):
+                await audit.record(
+                    session, actor, "reputation.void", event_id, {"reason": body.reason}, row.agent_org_id
+                )
+                await session.refresh(row)
+            return EventView.of(row)
+
+    return await command.run(void)

@@ -1,0 +1,340 @@
+"""What reputation looks like over HTTP."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, StrictInt
+
+from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, example
+from domain.reputation.evidence import ONE_E6, Dimension
+from domain.reputation.facts import FactKind
+from domain.reputation.moves import Move, moved_most, success_rate_e2
+from domain.reputation.score import Score, overall, stars
+from domain.reputation.timing import average_ms, percentile_ms
+from models.reputation import ReputationEventRow, ReputationFeedbackRow
+from repositories.reputation import Standing
+
+#: What a dimension without evidence is shown as: the middle, and almost everything possible.
+_UNKNOWN = Score(500_000, 26_572, 973_428)
+
+
+def points(share_e6: int) -> float:
+    """Return a share as points of 0 to 10, in hundredths."""
+    return share_e6 // 1_000 / 100
+
+
+def change(share_e6: int) -> float:
+    """Return a change of a share as points, to the thousandth."""
+    return round(share_e6 / 100_000, 3)
+
+
+class ScoreView(ResponseModel):
+    """A score of 0 to 10, and between what it lies nine times out of ten."""
+
+    score: float
+    low: float
+    high: float
+    evidence_count: int = Field(description="How many events counted.")
+
+
+class MoveView(ResponseModel):
+    """An event as it moved the overall score."""
+
+    event_id: str
+    kind: FactKind
+    at: datetime
+    score_delta: float = Field(description="By how many points of 0 to 10 the overall score changed.")
+
+
+class AgentScoreView(ResponseModel):
+    """What is known of an agent."""
+
+    agent_id: str
+    overall_score: float = Field(description="0 to 10; 5.0 without evidence.")
+    stars: float = Field(description="The same, 0 to 5.")
+    low: float = Field(description="The overall score lies above this nine times out of ten.")
+    high: float
+    is_certain: bool = Field(description="Whether the interval is narrower than two points.")
+    task_success_rate: float = Field(description="Contracts that ended well, in percent; 100.0 without any.")
+    avg_response_time_ms: int
+    p95_response_time_ms: int
+    evidence_count: int
+    dimensions: dict[Dimension, ScoreView]
+    moved_most: list[MoveView] = Field(description="Of the latest events, those that moved the score most.")
+
+    @classmethod
+    def of(cls, found: Standing, today: date) -> "AgentScoreView":
+        """Show what is known on a day."""
+        scores = {each: stars(found.rows[each]) if each in found.rows else _UNKNOWN for each in Dimension}
+        whole = overall(scores)
+        latest = {event["id"]: event for event in found.latest}
+        moves = [Move(e["id"], date.fromisoformat(e["day"]), e["score_delta_e6"]) for e in found.latest]
+        return cls(
+            agent_id=found.agent_id,
+            overall_score=points(whole.mean_e6),
+            stars=points(whole.mean_e6) / 2,
+            low=points(whole.low_e6),
+            high=points(whole.high_e6),
+            is_certain=whole.high_e6 - whole.low_e6 < ONE_E6 // 5,
+            task_success_rate=success_rate_e2(found.succeeded, found.ended) / 100,
+            avg_response_time_ms=average_ms(found.timing),
+            p95_response_time_ms=percentile_ms(found.timing),
+            evidence_count=found.evidence_count,
+            dimensions={
+                each: ScoreView(
+                    score=points(score.mean_e6),
+                    low=points(score.low_e6),
+                    high=points(score.high_e6),
+                    evidence_count=found.counts.get(each, 0),
+                )
+                for each, score in scores.items()
+            },
+            moved_most=[
+                MoveView(
+                    event_id=move.event_id,
+                    kind=latest[move.event_id]["kind"],
+                    at=latest[move.event_id]["at"],
+                    score_delta=change(move.delta_e6),
+                )
+                for move in moved_most(moves, today)
+            ],
+        )
+
+
+class LeaderView(ResponseModel):
+    """A place on the leaderboard."""
+
+    rank: int
+    agent_id: str
+    name: str
+    score: float = Field(description="The mean, 0 to 10.")
+    rank_score: float = Field(description="What ranks it: what is expected of it, less one standard deviation.")
+    evidence_count: int
+
+
+class LeaderboardView(ResponseModel):
+    """The agents that rank highest, the highest first."""
+
+    dimension: Dimension | None
+    data: list[LeaderView]
+
+    @classmethod
+    def of(cls, dimension: Dimension | None, rows: "list[Mapping[str, Any]]") -> "LeaderboardView":
+        """Show rows in their order."""
+        shown = [
+            LeaderView(
+                rank=number,
+                agent_id=row["id"],
+                name=row["name"],
+                score=points(row["stars_e6"]),
+                rank_score=points(row["rank_e6"]),
+                evidence_count=row["evidence_count"],
+            )
+            for number, row in enumerate(rows, 1)
+        ]
+        return cls(dimension=dimension, data=shown)
+
+
+class PeersView(ResponseModel):
+    """An agent's place among all agents with evidence, which are not named."""
+
+    agent_id: str
+    percentile: int = Field(description="How many percent of the peers rank lower, those of equal rank counted half.")
+    peers: int
+    evidence_count: int
+
+
+Ratings = Annotated[
+    dict[Annotated[str, Field(max_length=64)], StrictInt],
+    Field(description="1 to 5 by dimension.", max_length=20),
+]
+
+
+class FeedbackChange(RequestModel):
+    """What feedback says from now on."""
+
+    model_config = example(ratings={"quality": 4}, comment="Better after the second look.")
+
+    ratings: Ratings
+    comment: Note | None = None
+
+
+class FeedbackCreate(RequestModel):
+    """Feedback of a client on a contract that was settled."""
+
+    model_config = example(
+        contract_id="ctr_01h455vb4pex5vsknk084sn02q",
+        ratings={"quality": 5, "collaboration": 4},
+        comment="Clear summaries, on time.",
+    )
+
+    contract_id: ContractId
+    ratings: Ratings
+    comment: Note | None = None
+
+
+class FeedbackView(ResponseModel):
+    """Feedback, as its two parties and operators see it."""
+
+    id: str
+    contract_id: str
+    agent_id: str
+    organization_id: str = Field(description="The client's.")
+    ratings: dict[Dimension, int]
+    comment: str | None
+    event_id: str
+    created_at: datetime
+    changed_at: datetime | None
+
+    @classmethod
+    def of(cls, row: ReputationFeedbackRow) -> "FeedbackView":
+        """Show a row."""
+        return cls(
+            id=row.id,
+            contract_id=row.contract_id,
+            agent_id=row.agent_id,
+            organization_id=row.org_id,
+            ratings={Dimension(name): rating for name, rating in row.ratings.items()},
+            comment=row.comment,
+            event_id=row.event_id,
+            created_at=row.created_at,
+            changed_at=row.changed_at,
+        )
+
+
+class EventType(StrEnum):
+    """What operators report."""
+
+    TASK_COMPLETED = "task_completed"
+    TASK_FAILED = "task_failed"
+    RESPONDED = "responded"
+    RELIABILITY_OBSERVED = "reliability_observed"
+    COLLABORATION_OBSERVED = "collaboration_observed"
+    QUALITY_REVIEWED = "quality_reviewed"
+
+
+#: In which dimension each type counts.
+DIMENSIONS: Mapping[EventType, Dimension] = {
+    EventType.TASK_COMPLETED: Dimension.TASK_SUCCESS,
+    EventType.TASK_FAILED: Dimension.TASK_SUCCESS,
+    EventType.RESPONDED: Dimension.RESPONSE_TIME,
+    EventType.RELIABILITY_OBSERVED: Dimension.RELIABILITY,
+    EventType.COLLABORATION_OBSERVED: Dimension.COLLABORATION,
+    EventType.QUALITY_REVIEWED: Dimension.QUALITY,
+}
+
+
+class EventMetadata(RequestModel):
+    """What was measured."""
+
+    response_time_ms: int | None = Field(default=None, ge=0, le=2**30)
+
+
+class EventCreate(RequestModel):
+    """What happened outside of contracts, as an operator reports it."""
+
+    model_config = example(
+        agent_id="agt_01h455vb4pex5vsknk084sn02q",
+        event_type="task_completed",
+        score_delta=0.5,
+        metadata={"response_time_ms": 840},
+    )
+
+    agent_id: AgentId
+    event_type: EventType
+    score_delta: float = Field(
+        default=0, ge=-1, le=1, multiple_of=0.01, description="How much of one unit of evidence, good or bad."
+    )
+    metadata: EventMetadata = EventMetadata()
+    note: Note | None = None
+
+
+class VoidCreate(RequestModel):
+    """Why an event does not count any more."""
+
+    model_config = example(reason="The payment behind it was charged back.")
+
+    reason: SearchText
+
+
+_TOLD = {
+    "released": "A contract was paid out",
+    "split": "A dispute was split",
+    "refunded": "Money went back after delivery",
+    "undelivered": "Nothing was delivered in time",
+    "validated": "A validator scored the work",
+    "dispute_lost": "A dispute was lost",
+    "in_time": "Work was delivered in time",
+    "late": "Work was delivered late",
+    "responded": "A call was answered",
+    "sla_kept": "An agreed service level was kept",
+    "sla_missed": "An agreed service level was missed",
+    "feedback": "The client gave feedback",
+    "reported": "An operator reported an event",
+}
+_WHY = {
+    "own": "it does not count, because client and agent belong to one organization",
+    "related": "it does not count, because the two organizations are related",
+    "unpaid": "it does not count, because no commission was paid for it in money",
+}
+
+
+def sentence(row: ReputationEventRow) -> str:
+    """Say what an event did to the score, and by which rule."""
+    told = f"{_TOLD[row.kind]} ({row.subject})"
+    if row.voided_at is not None:
+        return f"{told}; it was voided by {row.voided_by}: {row.void_reason}"
+    if row.excluded is not None:
+        return f"{told}; {_WHY[row.excluded]}."
+    rule = f"it counts {row.weight_e6 / ONE_E6:.3f} units by value, commission"
+    rule += f" and the client's standing of {row.rater_e6 / ONE_E6:.2f}" if row.rater_e6 < ONE_E6 else " and facts"
+    if row.counterparty is not None:
+        rule += ", bounded for all that this client says"
+    return f"{told}; {rule}, and moved the overall score by {change(row.score_delta_e6):+.3f} points."
+
+
+class EventView(ResponseModel):
+    """An event of an agent, as operators see it."""
+
+    id: str
+    agent_id: str
+    kind: FactKind
+    subject: str
+    counterparty_organization_id: str | None
+    weight: float = Field(description="In units of evidence.")
+    excluded: str | None = Field(description="Why it does not count: `own`, `related` or `unpaid`.")
+    score_delta: float
+    at: datetime
+    voided_at: datetime | None
+    void_reason: str | None
+    sentence: str
+
+    @classmethod
+    def of(cls, row: ReputationEventRow) -> "EventView":
+        """Show a row."""
+        return cls(
+            id=row.id,
+            agent_id=row.agent_id,
+            kind=FactKind(row.kind),
+            subject=row.subject,
+            counterparty_organization_id=row.counterparty_org_id,
+            weight=row.weight_e6 / ONE_E6,
+            excluded=row.excluded,
+            score_delta=change(row.score_delta_e6),
+            at=row.at,
+            voided_at=row.voided_at,
+            void_reason=row.void_reason,
+            sentence=sentence(row),
+        )
+
+
+class ExplanationView(ResponseModel):
+    """Why an agent has its score: the rules, and a page of its events, the newest first."""
+
+    agent_id: str
+    overall_score: float
+    rules: list[str]
+    events: list[EventView]
+    next_cursor: str | None

@@ -1,0 +1,223 @@
+"""Reputation over HTTP: scores that follow settled work, and who may say what of whom."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from api.app import create_app
+from api.v1.escrows.commands import terms_of
+from domain.access import Actor, Role
+from domain.escrow import commands
+from repositories import contract as contracts
+from runtime.database import Database
+from tests.api import escrowing
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.paying import Written
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+STALE = timedelta(days=40)
+
+
+@pytest.fixture(scope="module")
+async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app for which the operator of the tests makes organizations that have nothing to do with each other."""
+    application = create_app(settings_for(database_urls, reputation_registrars="*"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def parties(new_tenant: Any, site: httpx2.AsyncClient) -> tuple[Tenant, Tenant]:
+    """Return a client with 100 credits that it paid for, and a studio with an agent."""
+    found = []
+    for _ in range(2):
+        made = await new_tenant("owner", "auditor")
+        made.callers = {role: Caller(site, caller.token, made.org_id) for role, caller in made.callers.items()}
+        found.append(made)
+    return found[0], found[1]
+
+
+async def settle(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000):
+    """Play a contract of 50 paid credits to its release, and return its id."""
+    bought = await Written(database, payer.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+    return await work(operator, database, payer, payee, at=at, score=score)
+
+
+async def work(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000):
+    terms = {"price": "50", "signatories": ["procurement"], "validation_threshold": "0.80"}
+    contract_id = await escrowing.contract_between(operator, payer, payee, **terms)
+    async with database.platform() as session:
+        agreed = terms_of(await contracts.get(session, contract_id))
+    buyer = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
+    worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
+    judge = Actor(principal="validator", role=Role.VALIDATOR)
+    await escrowing.write(database, commands.opened(agreed, actor=buyer, now=at), at=at)
+
+    async def held():
+        return await escrowing.state(database, agreed.escrow_id)
+
+    funding = commands.fund(await held(), actor=buyer, source=commands.CREDITS, now=at)
+    await escrowing.write(database, funding, at=at)
+    if score is None:
+        return contract_id
+    delivery = commands.deliver(await held(), actor=worker, artifacts=(), note="x", milestone=None, now=at)
+    await escrowing.write(database, delivery, at=at)
+    judged = commands.validate(await held(), actor=judge, score_e4=score, note=None, now=at)
+    await escrowing.write(database, judged, at=at)
+    return contract_id
+
+
+async def score_of(caller: Caller, agent_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = good(await caller.get(f"/reputation/score/{agent_id}"))
+    return found
+
+
+async def test_newcomer_is_shown_in_the_middle_and_uncertain(parties) -> None:
+    client, studio = parties
+    found = await score_of(client.owner, studio.agent_id)
+    shown = ("overall_score", "task_success_rate", "avg_response_time_ms", "evidence_count", "is_certain")
+    assert [found[name] for name in shown] == [5.0, 100.0, 0, 0, False]
+    assert found["low"] < 4 < 6 < found["high"]
+    peers = good(await client.owner.get(f"/reputation/peers/{studio.agent_id}"))
+    assert peers["evidence_count"] == 0
+
+
+async def test_paid_work_raises_the_score_and_its_payment_can_be_voided(operator, database, parties) -> None:
+    client, studio = parties
+    await settle(operator, database, client, studio, at=datetime.now(UTC))
+    found = await score_of(client.owner, studio.agent_id)
+    assert found["overall_score"] > 5.5
+    assert found["evidence_count"] == 3
+    assert {move["kind"] for move in found["moved_most"]} == {"released", "in_time", "validated"}
+    leaders = good(await client.owner.get("/reputation/leaderboard?limit=100"))
+    assert studio.agent_id in [row["agent_id"] for row in leaders["data"]]
+    ranks = [row["rank_score"] for row in leaders["data"]]
+    assert ranks == sorted(ranks, reverse=True)
+
+    why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))
+    assert len(why["events"]) == 3
+    assert all("units" in event["sentence"] for event in why["events"])
+    refused(await studio.owner.get(f"/reputation/score/{studio.agent_id}/explanation"), 403, "auth.forbidden")
+    for event in why["events"]:
+        path, body = f"/reputation/events/{event['id']}/void", {"reason": "Charged back."}
+        refused(await studio.owner.post(path, body), 403, "auth.forbidden")
+        assert good(await operator.post(path, body))["voided_at"]
+        good(await operator.post(path, body))
+    again = await score_of(client.owner, studio.agent_id)
+    assert (again["overall_score"], again["evidence_count"], again["moved_most"]) == (5.0, 0, [])
+
+
+async def test_work_for_credits_that_were_given_away_counts_for_nothing(operator, database, parties) -> None:
+    client, studio = parties
+    gift = {"organization_id": client.org_id, "amount": "100", "source": "reward"}
+    good(await operator.post("/credits/grants", gift, key=new_key()), 201)
+    await work(operator, database, client, studio, at=datetime.now(UTC))
+    assert (await score_of(client.owner, studio.agent_id))["evidence_count"] == 0
+    why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))
+    assert {event["excluded"] for event in why["events"]} == {"unpaid"}
+
+
+async def test_feedback_is_given_once_and_changed_once(operator, database, parties) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    before = (await score_of(client.owner, studio.agent_id))["dimensions"]["quality"]["score"]
+    asked = {"contract_id": contract_id, "ratings": {"quality": 1}, "comment": "Poor."}
+    key = new_key()
+    made = good(await client.owner.post("/reputation/feedback", asked, key=key), 201)
+    assert good(await client.owner.post("/reputation/feedback", asked, key=key), 201) == made
+    refused(await client.owner.post("/reputation/feedback", asked), 409, "reputation.already_given")
+    poor = (await score_of(client.owner, studio.agent_id))["dimensions"]["quality"]["score"]
+    assert poor < before
+    path = f"/reputation/feedback/{made['id']}"
+    changed = good(await client.owner.ask("PUT", path, json={"ratings": {"quality": 5}}))
+    assert (changed["ratings"], changed["comment"]) == ({"quality": 5}, None)
+    assert (await score_of(client.owner, studio.agent_id))["dimensions"]["quality"]["score"] > before
+    refused(await client.owner.ask("PUT", path, json={"ratings": {"quality": 4}}), 409, "reputation.window_closed")
+    for reader in (client.owner, studio.owner, operator):
+        listed = good(await reader.get(f"/reputation/feedback?agent_id={studio.agent_id}"))["data"]
+        assert [row["id"] for row in listed] == [made["id"]]
+
+
+async def test_who_may_not_rate_is_refused(operator, database, parties, stranger: Tenant) -> None:
+    client, studio = parties
+    contract_id = await settle(operator, database, client, studio, at=datetime.now(UTC))
+    body = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    refused(await studio.owner.post("/reputation/feedback", body), 409, "reputation.own_agent")
+    refused(await stranger.owner.post("/reputation/feedback", body), 404, "not_found")
+    refused(await client.auditor.post("/reputation/feedback", body), 403, "auth.forbidden")
+    # The app of `stranger` does not exempt who made them all.
+    other = Caller(stranger.owner.http, client.owner.token, client.org_id)
+    refused(await other.post("/reputation/feedback", body), 409, "reputation.related")
+    made = good(await client.owner.post("/reputation/feedback", body), 201)
+    path = f"/reputation/feedback/{made['id']}"
+    refused(await stranger.owner.ask("PUT", path, json={"ratings": {"quality": 1}}), 404, "not_found")
+    refused(await studio.owner.ask("PUT", path, json={"ratings": {"quality": 1}}), 404, "not_found")
+    listed = good(await stranger.owner.get(f"/reputation/feedback?agent_id={studio.agent_id}"))
+    assert listed["data"] == []
+
+
+async def test_feedback_needs_a_settled_contract_and_its_window(operator, database, parties) -> None:
+    client, studio = parties
+    old = await settle(operator, database, client, studio, at=datetime.now(UTC) - STALE)
+    body = {"contract_id": old, "ratings": {"quality": 5}}
+    refused(await client.owner.post("/reputation/feedback", body), 409, "reputation.window_closed")
+    body["contract_id"] = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+    refused(await client.owner.post("/reputation/feedback", body), 409, "reputation.not_settled")
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"ratings": {"quality": 6}}, "ratings.quality"),
+        ({"ratings": {"quality": 0}}, "ratings.quality"),
+        ({"ratings": {"charm": 5}}, "ratings.charm"),
+        ({"ratings": {}}, "ratings"),
+        ({"ratings": {"quality": 4.5}}, "ratings.quality"),
+        ({"comment": "x" * 4_001}, "comment"),
+    ],
+)
+async def test_bad_feedback_names_its_field(parties, change, field) -> None:
+    client, _ = parties
+    body = {"contract_id": "ctr_" + "0" * 26, "ratings": {"quality": 5}, **change}
+    problem = refused(await client.owner.post("/reputation/feedback", body), 422, "request.invalid")
+    assert field in {problem.get("field"), *(each["field"] for each in problem.get("errors", []))}
+
+
+async def test_operators_report_within_bounds_and_once_by_their_key(operator, parties) -> None:
+    client, studio = parties
+    body = {
+        "agent_id": studio.agent_id,
+        "event_type": "task_completed",
+        "score_delta": 1,
+        "metadata": {"response_time_ms": 400},
+    }
+    key = new_key()
+    made = good(await operator.post("/reputation/events", body, key=key), 201)
+    assert good(await operator.post("/reputation/events", body, key=key), 201) == made
+    found = await score_of(client.owner, studio.agent_id)
+    assert (found["evidence_count"], found["avg_response_time_ms"]) == (1, 400)
+    assert found["overall_score"] == pytest.approx(5.66, abs=0.01)
+    for wrong in ({"score_delta": 1.01}, {"score_delta": -2}, {"event_type": "x"}, {"metadata": {"x": 1}}):
+        refused(await operator.post("/reputation/events", body | wrong, key=new_key()), 422, "request.invalid")
+    refused(await client.owner.post("/reputation/events", body, key=new_key()), 403, "auth.forbidden")
+
+
+async def test_private_agents_are_on_nobody_elses_leaderboard(operator, parties) -> None:
+    client, studio = parties
+    made = good(await studio.owner.post("/agents", {"name": "Hidden", "visibility": "private"}), 201)
+    body = {"agent_id": made["id"], "event_type": "quality_reviewed", "score_delta": 1}
+    good(await operator.post("/reputation/events", body, key=new_key()), 201)
+    path = "/reputation/leaderboard?limit=100&dimension=quality"
+    assert made["id"] not in {row["agent_id"] for row in good(await client.owner.get(path))["data"]}
+    assert made["id"] in {row["agent_id"] for row in good(await studio.owner.get(path))["data"]}
+    refused(await client.owner.get(f"/reputation/score/{made['id']}"), 404, "not_found")
