@@ -5,7 +5,7 @@ from collections.abc import Callable
 from api.pool import StatementPool
 from domain.errors import Invalid, Unavailable
 from domain.pricing.book import Book
-from domain.pricing.facts import Facts
+from domain.pricing.facts import Facts, Standing
 from repositories import pricing
 from repositories.pricing import Read
 from services.pricing import COMPILE, Asked
@@ -71,6 +71,10 @@ def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tu
                 extra={"field": "agent_id"},
             )
         base = row.price_minor, row.price_currency
+    seller = None
+    if row.seller_e6 is not None and row.seller_events is not None:
+        # A share in millionths, as 0 to 10 in ten-thousandths.
+        seller = Standing(row.seller_e6 // 10, row.seller_events)
     return Facts(
         agent_id=agent_id,
         org_id=org_id,
@@ -82,4 +86,5 @@ def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tu
         volume_minor=row.volume_minor,
         open_jobs=row.open_jobs,
         capacity=row.capacity,
+        seller=seller,
     )

@@ -32,7 +32,8 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 class Read:
     """What one statement reads for a price.
 
-    `open_jobs` and `volume_minor` are 0 where they were not asked for.
+    `open_jobs` and `volume_minor` are 0 where they were not asked for. `seller_e6` is the agent's overall score, a
+    share in millionths, from `seller_events`; both are None for an agent without an event.
     """
 
     version: int
@@ -41,6 +42,8 @@ class Read:
     visibility: str
     price_minor: int | None
     price_currency: str | None
+    seller_e6: int | None
+    seller_events: int | None
     tier: str | None
     capacity: int | None
     bears_discounts: bool
@@ -51,6 +54,7 @@ class Read:
 # Work of one organization counts up to a quarter of the capacity, one job at least: `domain.pricing.facts.job_limit`.
 _READ = """
 SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility, a.price_minor, a.price_currency,
+       s.stars_e6 AS seller_e6, s.evidence_count AS seller_events,
        o.tier, p.capacity, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $4 AND p.capacity IS NOT NULL THEN (
            SELECT coalesce(sum(least(jobs, greatest(1, p.capacity / 4))), 0)::bigint FROM (
@@ -66,6 +70,7 @@ SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibilit
 FROM agents a
 JOIN pricing_book b ON b.id = 1
 LEFT JOIN pricing_agents p ON p.agent_id = a.id
+LEFT JOIN reputation_agents s ON s.agent_id = a.id
 LEFT JOIN organizations o ON o.id = $2
 WHERE a.id = $1
 """

@@ -14,7 +14,8 @@ from domain.pricing.expression import Compile
 from domain.pricing.facts import Facts
 from domain.pricing.kept import kept
 from domain.pricing.quote import LASTS, commission_of, judge_use
-from domain.pricing.rule import Rule, RuleType, refuse_overlap
+from domain.pricing.rule import Rule, refuse_overlap
+from domain.pricing.terms import Reputation
 from models.contract import Contract
 from models.pricing import PricingQuote, PricingRule
 from providers.expressions import compile_expression
@@ -39,11 +40,11 @@ def check(rule: Rule) -> None:
         Invalid: `pricing.*`, with the field.
     """
     rule.check()
-    if rule.type is RuleType.REPUTATION:
+    if isinstance(rule.terms, Reputation) and rule.terms.whose == "client":
         raise Invalid(
-            "Prices do not read scores yet, so a rule of type reputation would never apply.",
+            "Prices do not read the scores of clients yet, only those of sellers, so this rule would never apply.",
             code="pricing.no_scores",
-            extra={"field": "terms.type"},
+            extra={"field": "terms.whose"},
         )
 
 

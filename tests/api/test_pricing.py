@@ -196,7 +196,7 @@ async def test_rule_of_a_command_is_made_once(shop: Shop) -> None:
         ),
         ({"type": "bulk", "steps": [{"quantity": 2, "multiplier": "0.4"}]}, "pricing.total_falls", "terms.steps"),
         ({"type": "tier", "tier": "free", "multiplier": "1.00001"}, "pricing.rule_invalid", "terms.multiplier"),
-        ({"type": "reputation"}, "pricing.no_scores", "terms.type"),
+        ({"type": "reputation"}, "pricing.no_scores", "terms.whose"),
         ({"type": "custom", "expression": "1.2"}, "pricing.expression_result", "terms.expression"),
         ({"type": "custom", "expression": "10000 +"}, "pricing.expression_invalid", "terms.expression"),
         ({"type": "custom", "expression": "[1].map(x, x)[0]"}, "pricing.expression_unsafe", "terms.expression"),
@@ -220,6 +220,24 @@ async def test_two_rules_that_can_meet_need_different_priorities(shop: Shop, cli
     second = await shop.add(2, **again)
     path = f"/pricing/rules/{second['id']}"
     refused(await shop.operator.ask("PUT", path, json=shop.rule(**again)), 422, "pricing.overlap")
+
+
+async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, database: Database) -> None:
+    await shop.add(type="reputation", whose="seller", multiplier="1.20")
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    async with database.platform() as session:
+        await session.execute(
+            text(
+                "INSERT INTO reputation_agents (agent_id, started_on, evidence_count, response_buckets, stars_e6,"
+                " rank_e6) VALUES (:agent, current_date, 12, '{}', 800000, 0)"
+            ),
+            {"agent": shop.agent_id},
+        )
+    price = await shop.price(client.owner)
+    assert (price["adjusted_price"], price["adjustments"][0]["description"]) == (
+        "11.00",
+        "The seller's score is 8.0 from 12 events",
+    )
 
 
 async def test_rule_for_nobody_is_refused(shop: Shop) -> None:

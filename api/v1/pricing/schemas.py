@@ -22,6 +22,7 @@ from domain.pricing.book import Price
 from domain.pricing.facts import WHOLE_BPS, Facts
 from domain.pricing.kept import parse_bps
 from domain.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
+from domain.pricing.terms import points
 from models.pricing import PricingAgent, PricingQuote, PricingRule
 from repositories.pricing import rule_of
 from services.pricing import COMPILE, MAX_TRIED, Tried, totals
@@ -120,6 +121,10 @@ def evidence_of(facts: Facts, *, bears_discounts: bool) -> list[str]:
         said.append(
             f"The agent works on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of other organizations "
             f"count as demand, which is {format_ratio(facts.demand_bps)} of its capacity."
+        )
+    if facts.seller is not None:
+        said.append(
+            f"The agent's score is {points(facts.seller.overall_e4)} from {facts.seller.evidence_count} events."
         )
     if facts.org_id is not None:
         paid = f"{format_amount(facts.volume_minor, facts.currency)} {facts.currency}"
