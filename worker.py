@@ -29,6 +29,7 @@ from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
 from activities.reconciliation import ReconciliationActivities
+from activities.reputation import ReputationActivities
 from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
 from activities.spend_days import SpendDayActivities
@@ -59,6 +60,7 @@ from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
+from workflows.reputation_decay import ReputationDecayWorkflow
 from workflows.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
 from workflows.spend_days import SpendDaysWorkflow
@@ -130,6 +132,14 @@ SCHEDULES = [
         run_timeout=timedelta(hours=22),
     ),
     Job(
+        id="reputation-decay",
+        workflow="reputation-decay",
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0)], minute=[ScheduleRange(20)])]),
+        summary="Takes the night of every score",
+        catch_up_within=timedelta(hours=20),
+        run_timeout=timedelta(hours=22),
+    ),
+    Job(
         id="spend-alerts",
         workflow="spend-alerts",
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
@@ -190,6 +200,7 @@ WORKFLOWS = [
     PaymentWorkflow,
     ProviderEventWorkflow,
     ReconciliationWorkflow,
+    ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
@@ -231,6 +242,9 @@ def make_worker(
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals)
     escrows = PaymentEscrows(database, client)
     topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))
+    scores = ReputationActivities(
+        database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
+    )
     inbox, customers = InboxActivities(database, client), CustomerActivities(database, providers.customers)
     measuring = UsageActivities(database, metering)
     comparing, sweeps = ReconciliationActivities(database, providers, client), Sweeps(database, client)
@@ -277,6 +291,10 @@ def make_worker(
             comparing.count_unsettled,
             comparing.conclude,
             comparing.fail,
+            scores.plan,
+            scores.change_rate,
+            scores.take,
+            scores.conclude,
             SpendAlertActivities(database).raise_spend_alerts,
             SpendDayActivities(database).roll_up_spends,
             UsageChargeActivities(database, (metering or Metering()).credit).charge_usage,

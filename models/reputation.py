@@ -128,6 +128,8 @@ class ReputationAgentRow(Base):
         ended, succeeded: contracts that counted, and how many of them ended well.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
         stars_e6, rank_e6: the overall score and rank, of the five rows.
+        night_on: the last night that was taken; null before the first, as what it found: the overall score
+            (`night_stars_e6`) and its interval (`night_low_e6`, `night_high_e6`).
     """
 
     __tablename__ = "reputation_agents"
@@ -146,6 +148,36 @@ class ReputationAgentRow(Base):
     response_buckets: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     stars_e6: Mapped[int]
     rank_e6: Mapped[int]
+    night_on: Mapped[date | None] = mapped_column(Date)
+    night_stars_e6: Mapped[int | None]
+    night_low_e6: Mapped[int | None]
+    night_high_e6: Mapped[int | None]
+
+
+class ReputationHistoryRow(Base):
+    """What an agent's overall score was after a night; a row for each night that changed it, or the day before it.
+
+    Written by the night, immutable, partitioned by the month of `day`. Everybody sees it who sees the agent.
+
+    Attributes:
+        stars_e6: the overall score, between `low_e6` and `high_e6` nine times out of ten.
+        moved_e6: by how much it differs from that of the night before; from a newcomer's, in the first.
+        evidence_count: events that counted until then.
+        is_sudden: whether it changed so much that an operator should look (`domain.reputation.moves.is_sudden`).
+    """
+
+    __tablename__ = "reputation_history"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (day)"},)
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    agent_id: Mapped[str] = mapped_column(primary_key=True)
+    stars_e6: Mapped[int]
+    low_e6: Mapped[int]
+    high_e6: Mapped[int]
+    rank_e6: Mapped[int]
+    moved_e6: Mapped[int]
+    evidence_count: Mapped[int]
+    is_sudden: Mapped[bool]
 
 
 class ReputationGivenRow(Base):

@@ -1,4 +1,4 @@
-"""Settings under names that others gave them: Stripe's keys, prices, and the environment of Temporal's own tools.
+"""Settings under names that others gave them: Stripe's keys, prices, nights, and what Temporal's own tools read.
 
 API, worker and the commands of a deployment read them where the setting of ours is not there. The embedded stack
 forgets those of Stripe and Temporal before anything else, so that nothing it starts reads them: it has servers of its
@@ -26,6 +26,11 @@ PRICES = {
     "credits_per_api_call": "CREDITS_PER_API_CALL",
     "credits_per_workflow_execution": "CREDITS_PER_WORKFLOW_EXECUTION",
 }
+#: Names of the settings of reputation in deployments of older platforms.
+REPUTATION = {
+    "nightly_reputation_update_enabled": "NIGHTLY_REPUTATION_UPDATE_ENABLED",
+    "reputation_decay_rate": "REPUTATION_DECAY_RATE",
+}
 #: What Temporal's tools read, by how it begins or what it is called; other names with TEMPORAL_ belong to others.
 _TEMPORAL = (
     *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_GRPC_META_"),
@@ -50,7 +55,9 @@ def forget_others(environment: MutableMapping[str, str]) -> None:
 
 def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that stand under the names of older platforms."""
-    return {field: environment[name] for field, name in {**STRIPE, **PRICES}.items() if environment.get(name)}
+    return {
+        field: environment[name] for field, name in {**STRIPE, **PRICES, **REPUTATION}.items() if environment.get(name)
+    }
 
 
 def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:

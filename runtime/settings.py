@@ -50,6 +50,9 @@ OF_TESTS = (
 #: How TLS is spoken to PostgreSQL, by the names of libpq.
 SSL_MODES = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 
+#: Bounds of the rate at which evidence fades; below them a score forgets a job within days, above it in years.
+LEAST_RATE_E4, MOST_RATE_E4 = 5_000, 9_950
+
 
 class WrongSettings(Exception):
     """Settings that cannot be right. Each line names one and what to do, and holds no secret."""
@@ -133,6 +136,8 @@ class Settings(BaseSettings):
     litellm_api_key: SecretStr | None = None
 
     reputation_registrars: str = "operator"
+    nightly_reputation_update_enabled: bool = True
+    reputation_decay_rate: str = "0.95"
     feedback_window: timedelta = Field(default=timedelta(days=30), ge=timedelta(minutes=1), le=timedelta(days=400))
 
     credit_price: str = "0.10"
@@ -195,6 +200,14 @@ class Settings(BaseSettings):
 
     #: What Temporal's own environment says of the connection beside address, namespace and key; not shown, not dumped.
     _temporal_options: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def reputation_rate_e4(self) -> int:
+        """What a night leaves of evidence, in ten-thousandths."""
+        rate_e4 = parse_ratio(self.reputation_decay_rate, "reputation_decay_rate")
+        if not LEAST_RATE_E4 <= rate_e4 <= MOST_RATE_E4:
+            raise Invalid("reputation_decay_rate must be between 0.5 and 0.995.")
+        return rate_e4
 
     @property
     def registrars(self) -> tuple[str, ...]:
@@ -374,13 +387,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _prices_can_be_read(self) -> "Settings":
-        """Refuse prices that no sale could be made at when the process starts, and not at the first sale."""
+        """Refuse prices that no sale could be made at when the process starts, and not at the first sale; and rates."""
         rules: dict[str, Callable[[], object]] = {
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: credit_price(self.credit_price, self.credit_currency),
             "CREDIT_PACKAGES": lambda: self.packages,
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
             "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(Tier.FREE),
             "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(Tier.PREMIUM),
+            "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: slot_price(self.slot_price, self.slot_currency),
             "DEFAULT_MODEL_PRICE": lambda: (
                 default_price(self.default_model_price) if self.default_model_price else None

@@ -304,7 +304,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "agent_id",
             TECHNICAL: (
                 "started_on evidence_count ended succeeded response_count response_total_ms response_buckets stars_e6 "
-                "rank_e6"
+                "rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6"
             ),
         },
     ),
@@ -342,6 +342,14 @@ TABLES: Mapping[str, Place] = {
         "how much of one counterparty's evidence an agent has",
         WITH_THE_BOOKS,
         {IDENTIFIER: "agent_id", CONTACT: "counterparty", TECHNICAL: "dimension good_e6 bad_e6 since"},
+    ),
+    "reputation_history": Place(
+        "what an agent's score was after each night",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "agent_id",
+            TECHNICAL: "day stars_e6 low_e6 high_e6 rank_e6 moved_e6 evidence_count is_sudden",
+        },
     ),
     "reputation_powers": Place("what nights leave of evidence", WITH_THE_BOOKS, {TECHNICAL: "nights factor_e12"}),
     "reputation_priors": Place(

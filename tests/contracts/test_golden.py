@@ -25,6 +25,7 @@ from contracts import (
     holds,
     lots,
     payment,
+    reputation,
     revenue,
     seal,
     spend_alerts,
@@ -120,6 +121,7 @@ def samples() -> dict[str, Message]:
         refused_at=e.T0,
         why="x",
     )
+    move = reputation.NightMove(agent_id="agt_1", moved_e6=-100_000, stars_e6=400_000)
     found = [
         messages.EscrowInput(
             terms=escrow.terms, opened_by=e.PROCUREMENT, command_id="cmd_1", escrow=escrow, resume=True, signals=2
@@ -224,6 +226,18 @@ def samples() -> dict[str, Message]:
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),
         revenue.RevenueRecognition(limit=2000, count=1, settle_seconds=5),
+        reputation.PlanNight(now=e.T0, day=e.T0.date()),
+        reputation.PlannedNight(day=e.T0.date(), why="x", changes_rate=True),
+        reputation.ChangeRate(day=e.T0.date()),
+        reputation.ChangedRate(rate_e4=9500),
+        reputation.TakeNight(day=e.T0.date(), after="agt_1", limit=2000, pages=20),
+        reputation.TookNight(agents=3, pages=1, last="agt_3", done=True),
+        reputation.ReputationNight(day=e.T0.date(), after="agt_1", limit=500, agents=3, pages=1, planned=True),
+        reputation.ConcludeNight(day=e.T0.date()),
+        move,
+        reputation.ReputationNightResult(
+            day=e.T0.date(), agents=3, changed=2, sudden=1, moves=(move,), closed_priors=True, skipped="x"
+        ),
     ]
     return {
         type(message).__name__: message for message in [*found, *payment_messages.samples(), *reconciliation.samples()]

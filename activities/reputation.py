@@ -1,0 +1,135 @@
+"""Takes the night of every score."""
+
+from datetime import date, timedelta
+
+from temporalio import activity
+
+from contracts.reputation import (
+    ChangedRate,
+    ChangeRate,
+    ConcludeNight,
+    NightMove,
+    PlannedNight,
+    PlanNight,
+    ReputationNightResult,
+    TakeNight,
+    TookNight,
+)
+from domain.reputation.evidence import RATE_E4
+from domain.reputation.score import points
+from repositories import alert
+from repositories import reputation_nights as nights
+from runtime.database import Database, driver_connection
+
+#: A night is taken this long after its date began, when no event of the day before is under way any more.
+SETTLED = timedelta(minutes=10)
+#: How far ahead months of the history are made.
+AHEAD = timedelta(days=31)
+#: How many clients one transaction takes.
+CLIENTS = 5_000
+SUDDEN = "reputation.sudden_change"
+
+
+class ReputationActivities:
+    """The effects of a night. Each agent has it once for a date, however often its page is taken."""
+
+    def __init__(self, database: Database, *, enabled: bool = True, rate_e4: int = RATE_E4) -> None:
+        """Take the database, whose platform's role writes scores; whether nights are taken, and what a night leaves."""
+        self._database = database
+        self._enabled = enabled
+        self._rate_e4 = rate_e4
+
+    @activity.defn(name="plan_reputation_night")
+    async def plan(self, message: PlanNight) -> PlannedNight:
+        """Say which night is due, and have the tables of its month.
+
+        Effect: the tables of the history's next months.
+        Idempotent by: the month.
+        Fails with: nothing that is final.
+        """
+        if not self._enabled:
+            return PlannedNight(why="BURSAR_NIGHTLY_REPUTATION_UPDATE_ENABLED is false")
+        latest = (message.now - SETTLED).date()
+        day = message.day or latest
+        if day > latest:
+            return PlannedNight(why=f"the night of {day} has not come")
+        async with self._database.platform() as session:
+            connection = await driver_connection(session)
+            await nights.open_months(connection, day, day + AHEAD)
+            changes = await nights.rate(connection) != self._rate_e4
+        return PlannedNight(day=day, changes_rate=changes)
+
+    @activity.defn(name="change_reputation_rate")
+    async def change_rate(self, message: ChangeRate) -> ChangedRate:
+        """Write what rows hold anew under the rate that held, then have the one that is set hold.
+
+        Effect: the rows of agents and clients, page by page, and the powers of the rate.
+        Idempotent by: the date of each row, which is that of its last night afterwards.
+        Fails with: nothing that is final.
+        """
+        after: str | None = ""
+        while after is not None:
+            async with self._database.platform() as session:
+                connection = await driver_connection(session)
+                after = await nights.write_anew(connection, message.day, after=after, limit=1_000)
+        async with self._database.platform() as session:
+            connection = await driver_connection(session)
+            if await nights.rate(connection) != self._rate_e4:
+                await nights.change_rate(connection, message.day, self._rate_e4)
+        return ChangedRate(rate_e4=self._rate_e4)
+
+    @activity.defn(name="take_reputation_night")
+    async def take(self, message: TakeNight) -> TookNight:
+        """Take the night for the next agents, a transaction for each page.
+
+        Effect: rows as of the date, a row of history for each agent that changed, an alert for sudden changes.
+        Idempotent by: the agent and the date.
+        Fails with: nothing that is final.
+        """
+        agents, after = 0, message.after
+        for number in range(message.pages):
+            async with self._database.platform() as session:
+                connection = await driver_connection(session)
+                page = await nights.take(connection, message.day, after=after, limit=message.limit)
+                for each in page.sudden:
+                    await alert.raise_alert(
+                        session,
+                        kind=SUDDEN,
+                        subject=each.agent_id,
+                        detail=f"The overall score of {each.agent_id} went from {points(each.before_e6)} to "
+                        f"{points(each.now_e6)} points between two nights.",
+                        key=f"{SUDDEN}:{each.agent_id}:{message.day}",
+                    )
+            agents, after = agents + page.agents, page.last or after
+            if page.agents < message.limit:
+                return TookNight(agents=agents, pages=number + 1, last=after, done=True)
+        return TookNight(agents=agents, pages=message.pages, last=after, done=False)
+
+    @activity.defn(name="conclude_reputation_night")
+    async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
+        """Take the night of clients, close the priors of the next day, and say what the night did.
+
+        Effect: the clients' rows as of the date, and the row of priors.
+        Idempotent by: the client and the date; the date.
+        Fails with: nothing that is final.
+        """
+        await self._take_clients(message.day)
+        async with self._database.platform() as session:
+            connection = await driver_connection(session)
+            closed = await nights.close_priors(connection, message.day)
+            night = await nights.found(connection, message.day)
+        return ReputationNightResult(
+            day=message.day,
+            agents=night.agents,
+            changed=night.changed,
+            sudden=night.sudden,
+            moves=tuple(NightMove(agent_id=a, moved_e6=moved, stars_e6=now) for a, moved, now in night.moves),
+            closed_priors=closed,
+        )
+
+    async def _take_clients(self, day: date) -> None:
+        after: str | None = ""
+        while after is not None:
+            async with self._database.platform() as session:
+                connection = await driver_connection(session)
+                after = await nights.take_clients(connection, day, after=after, limit=CLIENTS)

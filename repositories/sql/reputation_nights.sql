@@ -1,0 +1,52 @@
+-- Row-level security, grants, immutability and months of the history of scores. Running it again replaces everything.
+
+-- Makes the months of the history from one date to another, and returns how many it made, as open_usage_months does.
+CREATE OR REPLACE FUNCTION open_reputation_months(p_from date, p_to date) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    v_month date := date_trunc('month', p_from);
+    v_name text;
+    v_made integer := 0;
+BEGIN
+    IF p_to > p_from + 400 THEN
+        RAISE EXCEPTION 'too many months at once' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    WHILE v_month <= p_to LOOP
+        v_name := to_char(v_month, '"reputation_history_"YYYY_MM');
+        IF to_regclass('partitions.' || v_name) IS NULL THEN
+            PERFORM pg_advisory_xact_lock(hashtextextended('open_reputation_months', 0));
+            -- Asked of the catalogue itself: a name that was looked up before the wait is remembered as missing.
+            IF NOT EXISTS (SELECT FROM pg_class WHERE relname = v_name AND relnamespace = 'partitions'::regnamespace)
+            THEN
+                EXECUTE format('CREATE TABLE partitions.%I (LIKE public.reputation_history INCLUDING DEFAULTS)', v_name);
+                EXECUTE format('ALTER TABLE public.reputation_history ATTACH PARTITION partitions.%I '
+                               'FOR VALUES FROM (%L) TO (%L)', v_name, v_month, (v_month + interval '1 month')::date);
+                v_made := v_made + 1;
+            END IF;
+        END IF;
+        v_month := v_month + interval '1 month';
+    END LOOP;
+    RETURN v_made;
+END $$;
+REVOKE ALL ON FUNCTION open_reputation_months(date, date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION open_reputation_months(date, date) TO bursar_platform;
+
+ALTER TABLE reputation_history ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS platform ON reputation_history;
+CREATE POLICY platform ON reputation_history TO bursar_platform USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS tenant_reads ON reputation_history;
+-- What a score was is seen with the agent, whose own policy says by whom.
+CREATE POLICY tenant_reads ON reputation_history FOR SELECT TO bursar_api
+    USING (EXISTS (SELECT FROM agents a WHERE a.id = agent_id));
+REVOKE ALL ON reputation_history FROM bursar_api, bursar_platform;
+GRANT SELECT ON reputation_history TO bursar_api;
+GRANT SELECT, INSERT ON reputation_history TO bursar_platform;
+DROP TRIGGER IF EXISTS refuse_truncate ON reputation_history;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_history
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS refuse_change ON reputation_history;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON reputation_history
+FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- A change of the rate writes the powers anew.
+GRANT INSERT, UPDATE ON reputation_powers TO bursar_platform;
