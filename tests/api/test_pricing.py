@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import text
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from domain.ids import escrow_id_of
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -52,7 +54,7 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(operator: Caller, new_tenant: NewTenant) -> AsyncIterator[Shop]:
+async def shop(operator: Caller, new_tenant: NewTenant, database_urls: DatabaseUrls) -> AsyncIterator[Shop]:
     seller = await new_tenant("owner")
     pricing = {"model": "one_time", "amount": "10", "currency": "CREDIT"}
     agent = good(
@@ -62,6 +64,10 @@ async def shop(operator: Caller, new_tenant: NewTenant) -> AsyncIterator[Shop]:
     yield found
     for rule in found.rules:
         good(await operator.delete(f"/pricing/rules/{rule}"))
+    # Whoever proves the books of this database later must not find escrows whose money was never there.
+    owner = await asyncpg.connect(database_urls.owner)
+    await owner.execute("DELETE FROM escrows WHERE agent_id = $1", found.agent_id)
+    await owner.close()
 
 
 @pytest.fixture

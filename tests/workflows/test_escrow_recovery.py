@@ -162,7 +162,7 @@ def test_a_field_that_a_command_gets_later_changes_no_hash():
 async def test_what_the_books_refuse_is_retried_and_alerts_the_operator(award, stage):
     job = await (await award()).delivered()
     terms = job.terms
-    stranger = replace(accounts.agent_earnings(terms.agent_id, terms.currency, terms.payee_org_id), org_id="org_other")
+    stranger = replace(accounts.agent_granted_earnings(terms.agent_id, terms.payee_org_id), org_id="org_other")
     async with stage.database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         await ledger.post(
