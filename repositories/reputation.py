@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence
+from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Dimension, Evidence
 from domain.reputation.facts import Says
 from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
@@ -112,6 +112,7 @@ _SCORE = f"""
 SELECT a.id, coalesce(r.evidence_count, 0) AS evidence_count, coalesce(r.ended, 0) AS ended,
     coalesce(r.succeeded, 0) AS succeeded, coalesce(r.response_count, 0) AS response_count,
     coalesce(r.response_total_ms, 0) AS response_total_ms, r.response_buckets,
+    (SELECT factor_e12 / 100000000 FROM reputation_powers WHERE nights = 1) AS rate_e4,
     (SELECT jsonb_agg(s) FROM reputation_scores s WHERE s.agent_id = a.id) AS rows,
     (SELECT jsonb_agg(m) FROM (
         SELECT id, kind, at, day, score_delta_e6 FROM reputation_events e
@@ -134,6 +135,7 @@ class Standing:
     rows: Mapping[Dimension, Evidence]
     counts: Mapping[Dimension, int]
     latest: Sequence[Mapping[str, Any]]
+    rate_e4: int = RATE_E4
 
 
 async def standing(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None) -> Standing | None:
@@ -152,6 +154,7 @@ async def standing(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: 
         rows={Dimension(row["dimension"]): evidence_of(row) for row in kept},
         counts={Dimension(row["dimension"]): row["evidence_count"] for row in kept},
         latest=json.loads(found["latest"] or "[]"),
+        rate_e4=found["rate_e4"],
     )
 
 

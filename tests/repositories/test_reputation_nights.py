@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -32,7 +32,7 @@ from domain.reputation.moves import is_sudden
 from domain.reputation.prior import lowest, opened, priors
 from domain.reputation.score import HALF_E6, Score, overall, overall_e6, rank_e6, stars
 from repositories import reputation_nights as nights
-from repositories.reputation import About, Fact
+from repositories.reputation import About, Fact, standing
 from repositories.reputation import take as take_facts
 from runtime.database import Database, plain_url
 from tests.conftest import DatabaseUrls
@@ -307,6 +307,11 @@ async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(wo
                 "SELECT * FROM reputation_scores WHERE agent_id = $1 AND dimension = $2", agent_id, dimension.value
             )
             assert got["stars_e6"] == (good + ONE_E6) * ONE_E6 // (good + row.held_e6 + 2 * ONE_E6)
+        shown = await standing(cast("Any", world.owner), agent_id, None)
+        assert shown is not None
+        mean = {each: stars(kept, shown.rate_e4).mean_e6 for each, kept in shown.rows.items()}
+        stored = await world.owner.fetch("SELECT * FROM reputation_scores WHERE agent_id = $1", agent_id)
+        assert mean == {Dimension(row["dimension"]): row["stars_e6"] for row in stored}
     # Back again, to a rate with fewer powers: none of the longer table is left.
     await world.work().change_rate(ChangeRate(day=NIGHT + ONE))
     powers = await world.owner.fetch("SELECT factor_e12 FROM reputation_powers ORDER BY nights")

@@ -67,7 +67,8 @@ class AgentScoreView(ResponseModel):
     @classmethod
     def of(cls, found: Standing, today: date) -> "AgentScoreView":
         """Show what is known on a day."""
-        scores = {each: stars(found.rows[each]) if each in found.rows else _UNKNOWN for each in Dimension}
+        scores = dict.fromkeys(Dimension, _UNKNOWN)
+        scores |= {each: stars(row, found.rate_e4) for each, row in found.rows.items()}
         whole = overall(scores)
         latest = {event["id"]: event for event in found.latest}
         moves = [Move(e["id"], date.fromisoformat(e["day"]), e["score_delta_e6"]) for e in found.latest]
