@@ -331,15 +331,19 @@ async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh
     for size in (1_000, 30_000):
         await owner.execute(PAST, size)
         await owner.execute("VACUUM ANALYZE ledger.lot_uses, ledger.lot_returns, ledger.lots, ledger.transfers")
-        for _ in range(10):
-            await shop.use(1)
-        await settle_uses(connection)
-        explained = await connection.fetchval(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT ledger.recognise_revenue(100, '0 s')"
-        )
-        plan = json.loads(explained)[0]["Plan"]
-        read.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+        pages: list[int] = []
+        # The least of three: a page may have to read the catalogue again, after whatever others did meanwhile.
+        for _ in range(3):
+            for _ in range(10):
+                await shop.use(1)
+            await settle_uses(connection)
+            explained = await connection.fetchval(
+                "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT ledger.recognise_revenue(100, '0 s')"
+            )
+            plan = json.loads(explained)[0]["Plan"]
+            pages.append(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+        read.append(min(pages))
     await owner.close()
     print(f"blocks read: {read}")
-    assert await shop.cents() == {"deferred": 9_999 - 209, "revenue": 209}
+    assert await shop.cents() == {"deferred": 9_999 - 609, "revenue": 609}
     assert read[1] <= read[0] + 100, read

@@ -144,13 +144,13 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
 
 async def test_a_year_of_nights_is_that_of_the_rules(nights: Nights) -> None:
     taken: list[date] = []
-    # Every night of a month, and then one a week, which takes the six that were missed before it.
-    for after, count, every in ((0, 30, 1), (30, 48, 7)):
+    # Every night of a week, and then one in fifteen days, which takes the fourteen that were missed before it.
+    for after, count, every in ((0, 7, 1), (7, 24, 15)):
         handle = await nights.client.start_workflow(
             Calendar.run, args=[after, count, every], id=new_id("calendar"), task_queue=nights.queue
         )
         taken += await handle.result()
-    days = [*range(30), *range(36, 366, 7)]
+    days = [*range(7), *range(21, 367, 15)]
     assert taken == [taken[0] + day * ONE for day in days]
     await nights.equal_the_rules(taken[-1])
     async with nights.database.platform() as session:
