@@ -46,7 +46,7 @@ router = APIRouter(tags=["reputation"])
 
 _RULES = [
     "A score is the share of good evidence, with one half as two observations before the first.",
-    "Good evidence fades by a twentieth every night; bad evidence counts until good evidence comes in.",
+    "Good evidence fades every night, by the platform's rate; bad evidence counts until good evidence comes in.",
     "An event counts by the value at stake, and at most what the commission that was paid in money buys.",
     "What a client decides counts by how far the client is trusted, and all that one client says is bounded.",
     "Work within one organization, between related ones, and for credits that were given away counts for nothing.",

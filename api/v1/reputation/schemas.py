@@ -99,7 +99,7 @@ class AgentScoreView(ResponseModel):
                     at=latest[move.event_id]["at"],
                     score_delta=change(move.delta_e6),
                 )
-                for move in moved_most(moves, today)
+                for move in moved_most(moves, today, rate_e4=found.rate_e4)
             ],
         )
 
