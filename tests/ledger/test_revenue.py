@@ -320,7 +320,7 @@ async def test_mark_of_another_cluster_is_replaced(alone: Shop, fresh_database_u
 
 
 async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh_database_urls: DatabaseUrls) -> None:
-    """The blocks that a page of ten uses reads, after a thousand uses before it and after thirty thousand."""
+    """The blocks that a page of ten uses reads, after a thousand uses before it and after sixty thousand."""
     shop, connection = Shop(fresh_books, "EUR"), fresh_books.connections[0]
     await shop.buy(1_000, 9_999)
     await shop.use(1)
@@ -328,7 +328,7 @@ async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh
     owner = await asyncpg.connect(fresh_database_urls.owner)
     await owner.execute("SET session_replication_role = replica")
     read: list[int] = []
-    for size in (1_000, 30_000):
+    for size in (1_000, 60_000):
         await owner.execute(PAST, size)
         await owner.execute("VACUUM ANALYZE ledger.lot_uses, ledger.lot_returns, ledger.lots, ledger.transfers")
         pages: list[int] = []
@@ -346,4 +346,5 @@ async def test_page_reads_what_is_new_and_nothing_else(fresh_books: Books, fresh
     await owner.close()
     print(f"blocks read: {read}")
     assert await shop.cents() == {"deferred": 9_999 - 609, "revenue": 609}
-    assert read[1] <= read[0] + 100, read
+    # Sixty thousand uses fill more than a thousand blocks; a page that went through them would show.
+    assert read[1] <= read[0] + 400, read
