@@ -3,43 +3,27 @@
 The model keeps lots as plain lists and picks them by sorting. It knows nothing of how the database finds them.
 """
 
-import asyncio
-import os
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
-from threading import Thread
-from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from commands.verify import verify
 from domain.accounts import Account, escrow, org_credits, platform
 from domain.errors import InsufficientFunds
 from domain.lots import LotSource, LotTerms
 from tests.conftest import DatabaseUrls
-from tests.support.books import ISSUANCE, NOW, Books, fresh, open_books, recognise
+from tests.support.books import ISSUANCE, NOW, fresh, open_books, recognise
+from tests.support.machines import OverBooks, run_machine
 
 pytestmark = pytest.mark.db
 
-SEED = int(os.environ.get("BURSAR_TEST_SEED", "20260101"))
 REDEMPTION = platform("credit_redemption", "CREDIT")
 MONEY = [platform(name, "USD") for name in ("deferred_revenue", "breakage", "revenue/credits")]
 AMOUNTS = st.integers(1, 40)
-T = TypeVar("T")
 
 
 @dataclass
@@ -107,16 +91,7 @@ class Model:
         raise AssertionError("the model was asked for more than it has")
 
 
-class LotsMachine(RuleBasedStateMachine):
-    books: Books
-    loop: asyncio.AbstractEventLoop
-
-    def wait(self, work: Awaitable[T]) -> T:
-        async def run() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(60)
-
+class LotsMachine(OverBooks):
     @initialize()
     def open(self) -> None:
         self.model = Model()
@@ -294,43 +269,10 @@ class LotsMachine(RuleBasedStateMachine):
         assert balance.pending_minor == sum(held for _, held, _ in model)
         assert self.wait(self.books.ledger.available([self.wallet], self.now)) == [self.model.available()]
 
-    def teardown(self) -> None:
-        report = self.wait(verify(self.books.connections[0]))
-        assert report.ok, "\n".join(report.lines())
-
 
 @pytest.mark.timeout(300)
 def test_lots_follow_their_model(fresh_database_urls: DatabaseUrls) -> None:
-    print(f"BURSAR_TEST_SEED={SEED}")
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    stack = AsyncExitStack()
-
-    def run(work: Awaitable[T]) -> T:
-        async def wait() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(wait(), loop).result(60)
-
-    try:
-        books = run(stack.enter_async_context(open_books(fresh_database_urls.platform, clients=1)))
-        machine = type("BoundMachine", (LotsMachine,), {"books": books, "loop": loop})
-        run_state_machine_as_test(
-            seed(SEED)(machine),
-            settings=settings(
-                max_examples=60,
-                stateful_step_count=25,
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-        run(stack.aclose())
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    run_machine(LotsMachine, fresh_database_urls.platform, clients=1, examples=60, steps=25)
 
 
 async def test_callers_at_once_never_overspend_and_lots_stay_the_balance(fresh_database_urls: DatabaseUrls) -> None:

@@ -6,39 +6,25 @@ checks that no answer let through what could not fit and that every refusal was 
 escrows, are in `test_lots_machine.py`, which has no limits: these look at amounts only, whatever lots pay.
 """
 
-import asyncio
-import os
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from threading import Thread
-from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, rule
 
 from domain.accounts import org_credits
 from domain.errors import Conflict, DomainError
 from domain.lots import LotSource, LotTerms
 from ledger.spending import Changed, NewSpend, Outcome, Spent
 from tests.conftest import DatabaseUrls
-from tests.support.books import ISSUANCE, Books, fresh, open_books
-from tests.support.picks import PICKS, picked
+from tests.support.books import ISSUANCE, fresh
+from tests.support.machines import PICKS, OverBooks, picked, run_machine
 from tests.support.spends import Call, Tenant, limits, spend
 
 pytestmark = pytest.mark.db
 
-SEED = int(os.environ.get("BURSAR_TEST_SEED", "20260101"))
 CREDITS = 600
 AGENTS = ("a", "b")
 AMOUNTS = st.integers(0, 60)
@@ -46,7 +32,6 @@ AMOUNTS = st.integers(0, 60)
 STEPS = st.sampled_from([timedelta(minutes=1), timedelta(minutes=50), timedelta(hours=13)])
 #: How long granted credits last: some end before a reservation does, some after.
 LASTS = st.sampled_from([timedelta(minutes=30), timedelta(hours=1), timedelta(hours=14)])
-T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -163,16 +148,7 @@ class Model:
                 lot.left = lot.held
 
 
-class SpendMachine(RuleBasedStateMachine):
-    books: Books
-    loop: asyncio.AbstractEventLoop
-
-    def wait(self, work: Awaitable[T]) -> T:
-        async def run() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(60)
-
+class SpendMachine(OverBooks):
     @initialize()
     def open(self) -> None:
         self.model = Model()
@@ -373,39 +349,6 @@ class SpendMachine(RuleBasedStateMachine):
                 used = counted["held"] + counted["spent"] + counted["forced"] - counted["refunded"]
                 assert used == self.model.used((who, kind, start)), (who, kind, start)
 
-    def teardown(self) -> None:
-        self.wait(self.books.assert_proven())
-
 
 def test_spends_follow_their_model_under_concurrent_clients(fresh_database_urls: DatabaseUrls) -> None:
-    print(f"BURSAR_TEST_SEED={SEED}")
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    stack = AsyncExitStack()
-
-    def run(work: Awaitable[T]) -> T:
-        async def wait() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(wait(), loop).result(60)
-
-    try:
-        books = run(stack.enter_async_context(open_books(fresh_database_urls.platform, clients=6)))
-        run(Tenant.opened(books))
-        machine = type("BoundMachine", (SpendMachine,), {"books": books, "loop": loop})
-        run_state_machine_as_test(
-            seed(SEED)(machine),
-            settings=settings(
-                max_examples=25,
-                stateful_step_count=25,
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-        run(stack.aclose())
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    run_machine(SpendMachine, fresh_database_urls.platform, clients=6, examples=25, steps=25, prepare=Tenant.opened)

@@ -4,39 +4,23 @@ Hypothesis draws the commands and the groups that run at once; how the database 
 therefore takes from each answer what was done, and checks that every refusal was called for.
 """
 
-import asyncio
-import os
-from collections.abc import Awaitable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from threading import Thread
-from typing import TypeVar
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, rule
 
-from commands.verify import verify
 from domain.accounts import Account, org_credits
 from domain.errors import Conflict, DomainError, IdempotencyConflict, InsufficientFunds
 from ledger.gateway import Held, NewTransfer, Posted
 from tests.conftest import DatabaseUrls
-from tests.support.books import COMMISSION, LATER, NOW, Books, fresh, open_books
-from tests.support.picks import PICKS, picked
+from tests.support.books import COMMISSION, LATER, NOW, Books, fresh
+from tests.support.machines import PICKS, OverBooks, picked, run_machine
 
 pytestmark = pytest.mark.db
 
-SEED = int(os.environ.get("BURSAR_TEST_SEED", "20260101"))
 ORGS = st.integers(0, 2)
 AMOUNTS = st.integers(1, 60)
-T = TypeVar("T")
 
 
 @dataclass
@@ -67,16 +51,7 @@ class Model:
                 self.entries[org] += 1
 
 
-class BooksMachine(RuleBasedStateMachine):
-    books: Books
-    loop: asyncio.AbstractEventLoop
-
-    def wait(self, work: Awaitable[T]) -> T:
-        async def run() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(60)
-
+class BooksMachine(OverBooks):
     @initialize()
     def open(self) -> None:
         self.model = Model()
@@ -238,41 +213,10 @@ class BooksMachine(RuleBasedStateMachine):
             assert balance.available_minor >= 0
             assert self.wait(self.books.ledger.balance_as_of(account, NOW)) == self.model.posted[number]
 
-    def teardown(self) -> None:
-        report = self.wait(verify(self.books.connections[0]))
-        assert report.ok, "\n".join(report.lines())
-
 
 @pytest.mark.timeout(300)
 def test_books_follow_their_model_under_concurrent_clients(fresh_database_urls: DatabaseUrls) -> None:
-    print(f"BURSAR_TEST_SEED={SEED}")
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    stack = AsyncExitStack()
+    async def issue_once(books: Books) -> None:
+        assert await books.issue(org_credits(fresh("org")), 1)
 
-    def run(work: Awaitable[T]) -> T:
-        async def wait() -> T:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(wait(), loop).result(60)
-
-    try:
-        books = run(stack.enter_async_context(open_books(fresh_database_urls.platform, clients=6)))
-        assert run(books.issue(org_credits(fresh("org")), 1))
-        machine = type("BoundMachine", (BooksMachine,), {"books": books, "loop": loop})
-        run_state_machine_as_test(
-            seed(SEED)(machine),
-            settings=settings(
-                max_examples=60,
-                stateful_step_count=15,
-                deadline=None,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-        run(stack.aclose())
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    run_machine(BooksMachine, fresh_database_urls.platform, clients=6, examples=60, steps=15, prepare=issue_once)
