@@ -70,11 +70,20 @@ from workflows.usage_sync import UsageSyncWorkflow
 
 log = structlog.get_logger("bursar.worker")
 
+
+def _every(**period: int) -> ScheduleSpec:
+    return ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(**period))])
+
+
+def _daily(hour: int, minute: int) -> ScheduleSpec:
+    return ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], minute=[ScheduleRange(minute)])])
+
+
 SCHEDULES = [
     Job(
         id="auto-topup-sweep",
         workflow="auto-topup-sweep",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        spec=_every(minutes=1),
         summary="Starts automatic top-ups for balances that fell below their threshold",
         # A run looks for a minute. Where one is late, nobody would look during the minute that is left out.
         overlap=ScheduleOverlapPolicy.BUFFER_ONE,
@@ -84,41 +93,41 @@ SCHEDULES = [
     Job(
         id="hold-expiry",
         workflow="hold-expiry",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        spec=_every(minutes=1),
         summary="Expires the holds that are due",
     ),
     Job(
         id="lot-expiry",
         workflow="lot-expiry",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        spec=_every(minutes=1),
         summary="Books the expiry of credits that are due",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
         id="revenue-recognition",
         workflow="revenue-recognition",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
+        spec=_every(minutes=5),
         summary="Books revenue from the credits that were used, expired or earned",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
         id="escrow-sweep",
         workflow="escrow-sweep",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
+        spec=_every(minutes=5),
         summary="Restarts the runs of escrows that have none",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
         id="inbox-sweep",
         workflow="inbox-sweep",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        spec=_every(minutes=1),
         summary="Starts runs for webhook events that are stored but not handled",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
         id="payment-sweep",
         workflow="payment-sweep",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=5))]),
+        spec=_every(minutes=5),
         summary="Restarts the runs of payments that have none",
         run_timeout=timedelta(minutes=30),
     ),
@@ -126,7 +135,7 @@ SCHEDULES = [
     Job(
         id="reconciliation-nightly",
         workflow="reconciliation-nightly",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(4)], minute=[ScheduleRange(30)])]),
+        spec=_daily(4, 30),
         summary="Reconciles each provider's statement with the books",
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=22),
@@ -134,7 +143,7 @@ SCHEDULES = [
     Job(
         id="reputation-decay",
         workflow="reputation-decay",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0)], minute=[ScheduleRange(20)])]),
+        spec=_daily(0, 20),
         summary="Takes the night of every score",
         catch_up_within=timedelta(hours=20),
         run_timeout=timedelta(hours=22),
@@ -142,7 +151,7 @@ SCHEDULES = [
     Job(
         id="spend-alerts",
         workflow="spend-alerts",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        spec=_every(minutes=1),
         summary="Raises alerts about what is spent",
     ),
     Job(
@@ -156,21 +165,21 @@ SCHEDULES = [
     Job(
         id="usage-months",
         workflow="usage-months",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(2)], minute=[ScheduleRange(10)])]),
+        spec=_daily(2, 10),
         summary="Makes the tables of the next months of usage events",
         catch_up_within=timedelta(days=7),
     ),
     Job(
         id="usage-charges",
         workflow="usage-charges",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=1))]),
+        spec=_every(minutes=1),
         summary="Charges usage events that their meters charge for",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
         id="usage-sync",
         workflow="usage-sync",
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(minutes=10))]),
+        spec=_every(minutes=10),
         summary="Pulls new calls from the spend log of the LiteLLM proxy",
         args=(UsageSync(),),
         run_timeout=timedelta(hours=2),
@@ -179,7 +188,7 @@ SCHEDULES = [
     Job(
         id="usage-sync-nightly",
         workflow="usage-sync",
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(3)], minute=[ScheduleRange(10)])]),
+        spec=_daily(3, 10),
         summary="Reads two days of the spend log of the LiteLLM proxy again",
         args=(UsageSync(back_seconds=172_800),),
         catch_up_within=timedelta(hours=20),

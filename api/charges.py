@@ -58,7 +58,7 @@ class Charges:
             return await self._once(org_id, act)
 
     async def close(self) -> None:
-        """End the work; whoever waits is told to repeat the request."""
+        """Stop: requests that still wait are refused as unavailable, with the advice to repeat them."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

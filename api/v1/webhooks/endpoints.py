@@ -1,4 +1,4 @@
-"""The inbox: a webhook is verified, stored once and answered; whom it concerns is told after the answer.
+"""The inbox: a webhook is verified, stored once and answered; the payment it names is signalled after the answer.
 
 No API key is asked for and no limit of requests counts, because the signature says who it is and a provider comes in
 bursts. A process that dies after the answer leaves an event that the inbox sweep finds.
