@@ -1,6 +1,6 @@
 """What a price is made from, and by which rules: one statement, and rules that are compiled once for each version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from api.pool import StatementPool
 from domain.errors import Invalid, Unavailable
@@ -17,9 +17,13 @@ TRIES = 5
 class PriceDesk:
     """Keeps the rules of one process. Each statement that reads the facts says whether they are the current ones."""
 
-    def __init__(self, pool: StatementPool) -> None:
-        """Take the pool of the platform's role: the demand is work of others."""
+    def __init__(self, pool: StatementPool, *, registrars: Sequence[str] = ()) -> None:
+        """Take the pool of the platform's role: the demand is work of others.
+
+        Organizations that one of the `registrars` made are not related by that.
+        """
         self._pool = pool
+        self._registrars = registrars
         self._book = Book((), version=-1)
 
     async def ask(
@@ -30,6 +34,7 @@ class PriceDesk:
         quantity: int,
         base: tuple[int, str] | None,
         visible: Callable[[str, str], bool],
+        buyer_id: str | None = None,
     ) -> Asked | None:
         """Return what a price is made from; None when there is no such agent, or it is not to be seen.
 
@@ -39,6 +44,7 @@ class PriceDesk:
             quantity: how many.
             base: what one costs, in minor units, and the currency, in place of the listing's.
             visible: tells by the agent's organization and visibility whether the caller may see it.
+            buyer_id: the client's agent that asks, when it is one.
 
         Raises:
             Invalid: `pricing.no_price`, the listing has no price.
@@ -49,7 +55,15 @@ class PriceDesk:
 
             async def read(pool: pricing.Pool, book: Book = book, currency: str | None = currency) -> Read | None:
                 return await pricing.read(
-                    pool, agent_id, org_id=org_id, currency=currency, demand=book.asks_demand, volume=book.asks_volume
+                    pool,
+                    agent_id,
+                    org_id=org_id,
+                    currency=currency,
+                    demand=book.asks_demand,
+                    volume=book.asks_volume,
+                    client=book.asks_client,
+                    buyer_id=buyer_id,
+                    exempt=self._registrars,
                 )
 
             row = await self._pool.read(read)
@@ -71,10 +85,6 @@ def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tu
                 extra={"field": "agent_id"},
             )
         base = row.price_minor, row.price_currency
-    seller = None
-    if row.seller_e6 is not None and row.seller_events is not None:
-        # A share in millionths, as 0 to 10 in ten-thousandths.
-        seller = Standing(row.seller_e6 // 10, row.seller_events)
     return Facts(
         agent_id=agent_id,
         org_id=org_id,
@@ -86,5 +96,13 @@ def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tu
         volume_minor=row.volume_minor,
         open_jobs=row.open_jobs,
         capacity=row.capacity,
-        seller=seller,
+        client=_standing(row.client_e6, row.client_units),
+        buyer=_standing(row.buyer_e6, row.buyer_events),
+        seller=_standing(row.seller_e6, row.seller_events),
+        is_related=row.is_related,
     )
+
+
+def _standing(share_e6: int | None, count: int | None) -> Standing | None:
+    """Return a share in millionths as 0 to 10 in ten-thousandths."""
+    return None if share_e6 is None or count is None else Standing(share_e6 // 10, count)

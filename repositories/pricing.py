@@ -32,8 +32,9 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 class Read:
     """What one statement reads for a price.
 
-    `open_jobs` and `volume_minor` are 0 where they were not asked for. `seller_e6` is the agent's overall score, a
-    share in millionths, from `seller_events`; both are None for an agent without an event.
+    What was not asked for is 0 or None. `seller_e6` is what ranks the agent, a share in millionths, from
+    `seller_events`; both are None for an agent without an event. `buyer_e6` is that of the agent that asks, and
+    `client_e6` the standing of its organization, from `client_units` of evidence.
     """
 
     version: int
@@ -44,6 +45,11 @@ class Read:
     price_currency: str | None
     seller_e6: int | None
     seller_events: int | None
+    buyer_e6: int | None
+    buyer_events: int | None
+    client_e6: int | None
+    client_units: int | None
+    is_related: bool
     tier: str | None
     capacity: int | None
     bears_discounts: bool
@@ -54,7 +60,11 @@ class Read:
 # Work of one organization counts up to a quarter of the capacity, one job at least: `domain.pricing.facts.job_limit`.
 _READ = """
 SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility, a.price_minor, a.price_currency,
-       s.stars_e6 AS seller_e6, s.evidence_count AS seller_events,
+       s.rank_e6 AS seller_e6, s.evidence_count AS seller_events,
+       y.rank_e6 AS buyer_e6, y.evidence_count AS buyer_events,
+       c.standing_e6 AS client_e6, c.units AS client_units,
+       coalesce(a.org_id = $2 OR ($6 AND reputation_counterparty($2, $8) = reputation_counterparty(a.org_id, $8)),
+                false) AS is_related,
        o.tier, p.capacity, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $4 AND p.capacity IS NOT NULL THEN (
            SELECT coalesce(sum(least(jobs, greatest(1, p.capacity / 4))), 0)::bigint FROM (
@@ -71,7 +81,13 @@ FROM agents a
 JOIN pricing_book b ON b.id = 1
 LEFT JOIN pricing_agents p ON p.agent_id = a.id
 LEFT JOIN reputation_agents s ON s.agent_id = a.id
+LEFT JOIN reputation_agents y ON $6 AND y.agent_id = $7
 LEFT JOIN organizations o ON o.id = $2
+LEFT JOIN LATERAL (
+    SELECT reputation_lower(good, k.held_e6, 500000) AS standing_e6, (good + k.held_e6) / 1000000 AS units
+    FROM reputation_clients k, LATERAL (SELECT reputation_faded(k.good_e6, k.through - k.since) AS good) AS now
+    WHERE $6 AND k.org_id = $2
+) c ON true
 WHERE a.id = $1
 """
 
@@ -89,6 +105,9 @@ async def read(
     currency: str | None,
     demand: bool,
     volume: bool,
+    client: bool,
+    buyer_id: str | None,
+    exempt: Sequence[str],
 ) -> Read | None:
     """Read what a price is made from, in one statement; None when there is no such agent.
 
@@ -99,10 +118,13 @@ async def read(
         currency: what the price is in; that of the listing when None.
         demand: whether open work is to be counted.
         volume: whether what the client paid is to be added up.
+        client: whether it is to be read how far the client and its agent are trusted.
+        buyer_id: the client's agent that asks.
+        exempt: principals that made many unrelated organizations.
     """
     if not is_id(agent_id, "agt"):
         return None
-    row = await pool.fetchrow(_READ, agent_id, org_id, currency, demand, volume)
+    row = await pool.fetchrow(_READ, agent_id, org_id, currency, demand, volume, client, buyer_id, list(exempt))
     return None if row is None else Read(**row)
 
 

@@ -15,7 +15,6 @@ from domain.pricing.facts import Facts
 from domain.pricing.kept import kept
 from domain.pricing.quote import LASTS, commission_of, judge_use
 from domain.pricing.rule import Rule, refuse_overlap
-from domain.pricing.terms import Reputation
 from models.contract import Contract
 from models.pricing import PricingQuote, PricingRule
 from providers.expressions import compile_expression
@@ -33,21 +32,6 @@ _ASKED = ("name", "type", "priority", "stacking", "agent_id", "org_id", "floor_b
 COMPILE: Compile = compile_expression
 
 
-def check(rule: Rule) -> None:
-    """Refuse a rule that cannot be meant, or that asks for what is not kept.
-
-    Raises:
-        Invalid: `pricing.*`, with the field.
-    """
-    rule.check()
-    if isinstance(rule.terms, Reputation) and rule.terms.whose == "client":
-        raise Invalid(
-            "Prices do not read the scores of clients yet, only those of sellers, so this rule would never apply.",
-            code="pricing.no_scores",
-            extra={"field": "terms.whose"},
-        )
-
-
 async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: str) -> PricingRule:
     """Add a rule, or return the one that the command added.
 
@@ -57,7 +41,7 @@ async def create(session: AsyncSession, actor: Actor, rule: Rule, command_id: st
         Conflict: `pricing.too_many_rules`.
         IdempotencyConflict: the command added another one.
     """
-    check(rule)
+    rule.check()
     row = PricingRule(
         id=new_id("prl"), **_columns(rule), version=1, created_by=actor.qualified(), command_id=command_id
     )
@@ -80,7 +64,7 @@ async def change(session: AsyncSession, actor: Actor, rule_id: str, rule: Rule) 
         Invalid: `pricing.*`.
         NotFound: there is no such rule in force, agent or organization.
     """
-    check(rule)
+    rule.check()
     row = await rows.get(session, rule_id)
     await _fit_in(session, replace(rule, id=row.id), row)
     # Under the lock of the book: nobody ends it meanwhile.
@@ -167,7 +151,7 @@ async def try_rule(
         Invalid: `pricing.*`, as when it were written.
         NotFound: the rule that it replaces is none.
     """
-    check(rule)
+    rule.check()
     current = [rows.rule_of(row, COMPILE) for row in await rows.in_force(session)]
     if replaces is not None and replaces not in {other.id for other in current}:
         raise NotFound(rows.MISSING)

@@ -13,7 +13,7 @@ from domain.money import MAX_AMOUNT_MINOR, allocate, format_amount, format_ratio
 from domain.pricing.expression import LEAST_BPS, MOST_BPS
 from domain.pricing.facts import WHOLE_BPS, Facts
 from domain.pricing.rule import Phase, Rule, RuleType, Stacking
-from domain.pricing.terms import Bounds, ContractPrice, Verdict, round_half_even
+from domain.pricing.terms import Bounds, ContractPrice, Reputation, Verdict, round_half_even
 
 
 class Adjustment(NamedTuple):
@@ -72,6 +72,7 @@ class Book:
         #: Which facts any rule asks for; the others need not be read.
         self.asks_demand = bool(kinds & {RuleType.SURGE, RuleType.CUSTOM})
         self.asks_volume = bool(kinds & {RuleType.VOLUME, RuleType.CUSTOM})
+        self.asks_client = any(isinstance(it.terms, Reputation) and it.terms.whose == "client" for it in self.rules)
         # Found out once: a price looks at every rule.
         self._steps = tuple((rule, rule.phase, rule.type.value) for rule in self.rules)
 

@@ -14,8 +14,9 @@ class Standing:
     """How well somebody is thought of.
 
     Attributes:
-        overall_e4: the overall score of 0 to 10, in ten-thousandths: 50,000 is 5.0.
-        evidence_count: how many events it rests on.
+        overall_e4: the lower bound of the overall score of 0 to 10, which ranks, in ten-thousandths: 50,000 is 5.0. It
+            falls in silence, or stays.
+        evidence_count: how many events it rests on; of an organization, how many whole units of evidence.
     """
 
     overall_e4: int
@@ -37,8 +38,10 @@ class Facts:
         volume_minor: what the client paid for released work of other organizations in the last 30 days.
         open_jobs: funded work of the agent that is not settled, of other organizations, with a limit for each of them.
         capacity: how many jobs the agent works on at once; None where its organization has not said.
-        client: the client's standing; None where it is not kept.
-        seller: the agent's.
+        client: the trust in the client's organization; None where nothing is known of it.
+        buyer: the standing of the client's agent that asks; None where a person asks, or nothing is known of it.
+        seller: that of the agent whose work is priced.
+        is_related: whether the client and the agent's organization are one, or related: then the client earns nothing.
     """
 
     agent_id: str
@@ -52,7 +55,9 @@ class Facts:
     open_jobs: int = 0
     capacity: int | None = None
     client: Standing | None = None
+    buyer: Standing | None = None
     seller: Standing | None = None
+    is_related: bool = False
 
     @property
     def base_minor(self) -> int:
@@ -83,7 +88,8 @@ class Facts:
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Facts":
         """Return the facts that were kept."""
-        standings = {name: None if (it := kept.get(name)) is None else Standing(**it) for name in ("client", "seller")}
+        names = ("client", "buyer", "seller")
+        standings = {name: None if (it := kept.get(name)) is None else Standing(**it) for name in names}
         return cls(**{**kept, **standings, "at": datetime.fromisoformat(kept["at"])})
 
 

@@ -86,7 +86,8 @@ class Surge:
 class Reputation:
     """A multiplier that a score earns: from nothing at `from_e4` to `multiplier_bps` at `full_e4`, on 0 to 10.
 
-    `whose` is `client` or `seller`. Less evidence than `least_evidence` earns nothing.
+    `whose` is `client` or `seller`. A client earns by the better of two: the trust in its organization, and the score
+    of its agent that asks. Less evidence than `least_evidence` earns nothing.
     """
 
     whose: str = "client"
@@ -103,16 +104,27 @@ class Reputation:
 
     def judge(self, facts: Facts) -> Verdict:
         """Ask for the score."""
-        standing: Standing | None = facts.client if self.whose == "client" else facts.seller
+        if self.whose == "seller":
+            return self._earned("seller", facts.seller)
+        if facts.is_related:
+            return Verdict(None, "The client and the agent's organization are related, so its score earns nothing.")
+        by_client, by_agent = self._earned("client", facts.client), self._earned("buying agent", facts.buyer)
+
+        def earned(verdict: Verdict) -> int:
+            return -1 if verdict.bps is None else abs(verdict.bps - WHOLE_BPS)
+
+        return max(by_client, by_agent, key=earned)
+
+    def _earned(self, whose: str, standing: Standing | None) -> Verdict:
         if standing is None:
-            return Verdict(None, f"There is no score of the {self.whose}.")
-        score = f"{points(standing.overall_e4)} from {standing.evidence_count} events"
+            return Verdict(None, f"There is no score of the {whose}.")
+        score = f"at least {points(standing.overall_e4)} from {standing.evidence_count}"
+        score = f"The {whose}'s score is {score} {'units of evidence' if whose == 'client' else 'events'}"
         if standing.evidence_count < self.least_evidence:
-            return Verdict(None, f"The {self.whose}'s score is {score}; {self.least_evidence} are needed.")
+            return Verdict(None, f"{score}; {self.least_evidence} are needed.")
         if standing.overall_e4 <= self.from_e4:
-            return Verdict(None, f"The {self.whose}'s score is {score}, not above {points(self.from_e4)}.")
-        bps = _between(self.from_e4, self.full_e4, standing.overall_e4, self.multiplier_bps)
-        return Verdict(bps, f"The {self.whose}'s score is {score}")
+            return Verdict(None, f"{score}, which is not above {points(self.from_e4)}.")
+        return Verdict(_between(self.from_e4, self.full_e4, standing.overall_e4, self.multiplier_bps), score)
 
 
 @cache

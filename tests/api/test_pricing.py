@@ -202,7 +202,6 @@ async def test_rule_of_a_command_is_made_once(shop: Shop) -> None:
         ),
         ({"type": "bulk", "steps": [{"quantity": 2, "multiplier": "0.4"}]}, "pricing.total_falls", "terms.steps"),
         ({"type": "tier", "tier": "free", "multiplier": "1.00001"}, "pricing.rule_invalid", "terms.multiplier"),
-        ({"type": "reputation"}, "pricing.no_scores", "terms.whose"),
         ({"type": "custom", "expression": "1.2"}, "pricing.expression_result", "terms.expression"),
         ({"type": "custom", "expression": "10000 +"}, "pricing.expression_invalid", "terms.expression"),
         ({"type": "custom", "expression": "[1].map(x, x)[0]"}, "pricing.expression_unsafe", "terms.expression"),
@@ -235,15 +234,74 @@ async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, 
         await session.execute(
             text(
                 "INSERT INTO reputation_agents (agent_id, started_on, evidence_count, response_buckets, stars_e6,"
-                " rank_e6) VALUES (:agent, current_date, 12, '{}', 800000, 0)"
+                " rank_e6) VALUES (:agent, current_date, 12, '{}', 990000, 800000)"
             ),
             {"agent": shop.agent_id},
         )
     price = await shop.price(client.owner)
     assert (price["adjusted_price"], price["adjustments"][0]["description"]) == (
         "11.00",
-        "The seller's score is 8.0 from 12 events",
+        "The seller's score is at least 8.0 from 12 events",
     )
+
+
+async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
+    """Write what no role of the product may write by hand."""
+    connection = await asyncpg.connect(urls.owner)
+    await connection.execute(statement, *values)
+    await connection.close()
+
+
+async def trust(urls: DatabaseUrls, org_id: str | None, good: int, *, bad: int = 0, idle: int = 0) -> None:
+    """Write how far an organization is trusted as a client, in units of evidence, after so many idle nights."""
+    # Nobody else's, or the operator of the tests would relate it to everybody.
+    await as_owner(urls, "UPDATE organizations SET created_by = id WHERE id = $1", org_id)
+    await as_owner(
+        urls,
+        "INSERT INTO reputation_clients (org_id, good_e6, bad_e6, since, held_e6, prior_e6, through)"
+        " VALUES ($1, $2, $3, current_date - $4::integer, $3, 500000, current_date)"
+        " ON CONFLICT (org_id) DO UPDATE SET good_e6 = $2, held_e6 = $3, since = excluded.since",
+        org_id,
+        good * 1_000_000,
+        bad * 1_000_000,
+        idle,
+    )
+
+
+async def test_trusted_client_pays_less_without_any_rule_of_an_operator(
+    shop: Shop, client: Tenant, database_urls: DatabaseUrls
+) -> None:
+    await shop.set(bears_discounts=True)
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    prices = []
+    for good_units, bad, idle in ((9, 0, 0), (12, 0, 0), (40, 0, 0), (40, 0, 90), (40, 30, 0)):
+        await trust(database_urls, client.org_id, good_units, bad=bad, idle=idle)
+        prices.append((await shop.price(client.owner))["adjusted_price"])
+    assert prices == ["10.00", "8.38", "8.00", "10.00", "10.00"]
+    await trust(database_urls, client.org_id, 12)
+    (line,) = (await shop.price(client.owner))["adjustments"]
+    assert (line["rule"], line["type"]) == ("trusted_client", "reputation")
+    assert line["description"] == "The client's score is at least 8.6 from 12 units of evidence"
+    await shop.set()
+    quote = await shop.quote(client.owner)
+    assert (quote["adjusted_price"], quote["commission_bps"]) == ("9.50", 0)
+
+
+async def test_trusted_client_earns_nothing_with_its_own_agents_or_related_ones(
+    shop: Shop, client: Tenant, database_urls: DatabaseUrls
+) -> None:
+    await shop.set(bears_discounts=True)
+    await trust(database_urls, shop.seller.org_id, 40)
+    assert (await shop.price(shop.seller.owner))["adjusted_price"] == "10.00"
+    await trust(database_urls, client.org_id, 40)
+    assert (await shop.price(client.owner))["adjusted_price"] == "8.00"
+    made = "UPDATE organizations SET created_by = 'somebody' WHERE id = $1"
+    for org_id in (client.org_id, shop.seller.org_id):
+        await as_owner(database_urls, made, org_id)
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
+    path = f"/payments/pricing/{shop.agent_id}/explanation"
+    explained = good(await shop.operator.get(path, params={"organization_id": client.org_id}))
+    assert "are one, or related: the client's score earns nothing" in str(explained["evidence"])
 
 
 async def test_rule_for_nobody_is_refused(shop: Shop) -> None:
@@ -401,8 +459,8 @@ async def test_rule_is_tried_on_past_quotes_and_nothing_is_kept(shop: Shop, clie
     assert tried["totals"] == [{"currency": "CREDIT", "quotes": 2, "before": "210.00", "after": "204.00"}]
     assert (tried["examples"][0]["before"], tried["examples"][0]["after"]) == ("200.00", "194.00")
     assert (await shop.price(client.owner, quantity=20))["adjusted_price"] == "200.00"
-    body = {"rule": rule | {"terms": {"type": "reputation"}}}
-    refused(await shop.operator.post("/pricing/rules/dry-run", body), 422, "pricing.no_scores")
+    body = {"rule": rule | {"terms": {"type": "bounds", "floor": "2", "ceiling": "1"}}}
+    refused(await shop.operator.post("/pricing/rules/dry-run", body), 422, "pricing.floor_above_ceiling")
 
 
 async def test_quote_in_the_books_takes_no_other_contract(shop: Shop, client: Tenant, database: Database) -> None:

@@ -77,6 +77,16 @@ def test_client_earns_a_discount_by_score_and_evidence(score, count, bps):
     assert Reputation().judge(replace(FACTS, client=Standing(score, count))).bps == bps
 
 
+def test_client_earns_by_the_better_of_its_own_and_its_agents_score():
+    weak, strong = Standing(80_000, 50), Standing(90_000, 50)
+    both = [
+        Reputation().judge(replace(FACTS, client=one, buyer=other)) for one, other in ((weak, strong), (strong, weak))
+    ]
+    assert [verdict.bps for verdict in both] == [8_000, 8_000]
+    assert both[0].why == "The buying agent's score is at least 9.0 from 50 events"
+    assert Reputation().judge(replace(FACTS, client=strong, buyer=strong, is_related=True)).bps is None
+
+
 def test_reputation_of_a_seller_is_not_that_of_the_client():
     premium = Reputation(whose="seller", multiplier_bps=12_000)
     assert premium.judge(replace(FACTS, client=Standing(100_000, 99))).bps is None
@@ -267,11 +277,13 @@ def test_more_demand_is_never_cheaper(book, facts, more):
 
 
 @settings(deadline=None)
-@given(FACTS_ST, st.integers(1_000, 10_000), st.tuples(*[st.integers(0, 100_000)] * 2))
-def test_better_score_of_the_client_is_never_dearer(facts, bps, scores):
+@given(FACTS_ST, st.integers(1_000, 10_000), st.tuples(*[st.integers(0, 100_000)] * 2), st.integers(0, 100_000))
+def test_better_score_of_the_client_is_never_dearer(facts, bps, scores, other):
     book = Book([rule(Reputation(multiplier_bps=bps))])
-    worse, better = (replace(facts, client=Standing(score, 10)) for score in sorted(scores))
-    assert book.price(worse).adjusted_minor >= book.price(better).adjusted_minor
+    for of, beside in (("client", "buyer"), ("buyer", "client")):
+        known = replace(facts, **{beside: Standing(other, 10)})
+        worse, better = (replace(known, **{of: Standing(score, 10)}) for score in sorted(scores))
+        assert book.price(worse).adjusted_minor >= book.price(better).adjusted_minor
 
 
 @settings(deadline=None)

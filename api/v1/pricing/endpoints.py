@@ -154,7 +154,9 @@ async def _ask(
     def visible(owner: str, visibility: str) -> bool:
         return visibility == "public" or actor.org_id in {None, owner}
 
-    asked = await deps.price_desk.ask(agent_id, org_id=org_id, quantity=quantity, base=base, visible=visible)
+    asked = await deps.price_desk.ask(
+        agent_id, org_id=org_id, quantity=quantity, base=base, visible=visible, buyer_id=actor.agent_id
+    )
     if asked is None:
         raise NotFound(agents.MISSING)
     return asked

@@ -26,7 +26,7 @@ router = APIRouter(tags=["pricing"])
 
 _REFUSALS = (
     *("pricing.rule_invalid", "pricing.floor_above_ceiling", "pricing.unknown_zone", "pricing.total_falls"),
-    *("pricing.overlap", "pricing.no_scores", "pricing.expression_too_long", "pricing.expression_unsafe"),
+    *("pricing.overlap", "pricing.expression_too_long", "pricing.expression_unsafe"),
     *("pricing.expression_invalid", "pricing.expression_result"),
 )
 _WRITE = errors(NotFound, *((Invalid, code) for code in _REFUSALS))

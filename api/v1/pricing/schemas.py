@@ -122,10 +122,13 @@ def evidence_of(facts: Facts, *, bears_discounts: bool) -> list[str]:
             f"The agent works on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of other organizations "
             f"count as demand, which is {format_ratio(facts.demand_bps)} of its capacity."
         )
-    if facts.seller is not None:
-        said.append(
-            f"The agent's score is {points(facts.seller.overall_e4)} from {facts.seller.evidence_count} events."
-        )
+    for whose, standing in (("agent", facts.seller), ("client", facts.client), ("buying agent", facts.buyer)):
+        if standing is not None:
+            unit_of = "units of evidence" if whose == "client" else "events"
+            score = f"{points(standing.overall_e4)} from {standing.evidence_count} {unit_of}"
+            said.append(f"The {whose}'s score is at least {score}.")
+    if facts.is_related:
+        said.append("The client and the agent's organization are one, or related: the client's score earns nothing.")
     if facts.org_id is not None:
         paid = f"{format_amount(facts.volume_minor, facts.currency)} {facts.currency}"
         said.append(f"The client's tier is {facts.tier}. Rules by volume count {paid} that it paid in 30 days.")
