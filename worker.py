@@ -244,7 +244,7 @@ def make_worker(
         sealed_signals=sealed_signals,
         refund_days=settings.refunded_credits_days,
         pays_out_granted=settings.pay_out_granted_credits,
-        registrars=settings.registrars,
+        evidence=settings.evidence_policy,
     )
     holds, lots = HoldActivities(database), LotActivities(database)
     books = PaymentActivities(database, sealed_signals=sealed_signals)

@@ -30,6 +30,7 @@ from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
+from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, driver_connection
@@ -51,19 +52,19 @@ class EscrowActivities:
         sealed_signals: bool = False,
         refund_days: int = 7,
         pays_out_granted: bool = False,
-        registrars: Sequence[str] = (),
+        evidence: EvidencePolicy | None = None,
     ) -> None:
         """Take the database; the platform's role writes, because a transfer touches two tenants.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names. Credits that a
         refund brings back, and that end sooner, get `refund_days`, see `renews_refund`; with 0 they keep their end.
         What the payee earns in credits that nobody paid for is kept apart, unless it `pays_out_granted` ones as well.
-        Organizations that one of the `registrars` made are not related by that.
+        What the end of an escrow says of its agent counts by the policy of `evidence`.
         """
         self._database = database
         self._refund_days = refund_days
         self._pays_out_granted = pays_out_granted
-        self._registrars = registrars
+        self._evidence = evidence or EvidencePolicy()
         self._seals = Seals("escrow", required=sealed_signals)
 
     @activity.defn(name="record_escrow_event")
@@ -152,7 +153,7 @@ class EscrowActivities:
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
         )
-        await record_settled(session, message, self._registrars)
+        await record_settled(session, message, self._evidence)
         await self._report(session, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 

@@ -172,7 +172,7 @@ def _dependencies(
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),
         prices=prices,
-        price_desk=PriceDesk(platform_pool, registrars=settings.registrars),
+        price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
     )
 
 

@@ -39,6 +39,8 @@ class ReputationEventRow(Base):
         is_end: whether a contract ended by it, and well where `is_success`.
         score_delta_e6: by how much it changed the agent's overall score.
         day: the date as of which it counts: that of `at`, or of the agent's last night when that was later.
+        seasoned_on: the date from which it counts in `reputation_seasoned`, and so may better an agent's terms: `day`
+            for bad news and what no payer paid for, otherwise once the payer cannot take its money back.
     """
 
     __tablename__ = "reputation_events"
@@ -50,6 +52,7 @@ class ReputationEventRow(Base):
         Index("uq_reputation_events_source_key", "source", "key", unique=True),
         Index("ix_reputation_events_agent_id_seq", "agent_id", "seq"),
         Index("ix_reputation_events_counterparty_org_id_seq", "counterparty_org_id", "seq"),
+        Index("ix_reputation_events_agent_id_seasoned_on", "agent_id", "seasoned_on"),
         Index("ix_reputation_events_subject", "subject"),
         Index("ix_reputation_events_day", "day"),
     )
@@ -82,6 +85,7 @@ class ReputationEventRow(Base):
     voided_at: Mapped[datetime | None]
     voided_by: Mapped[str | None]
     void_reason: Mapped[str | None]
+    seasoned_on: Mapped[date] = mapped_column(Date)
 
 
 class ReputationScoreRow(Base):
@@ -178,6 +182,30 @@ class ReputationHistoryRow(Base):
     moved_e6: Mapped[int]
     evidence_count: Mapped[int]
     is_sudden: Mapped[bool]
+
+
+class ReputationSeasonedRow(Base):
+    """An agent's evidence that is past the window in which payers take money back, up to a day. The platform's own.
+
+    `reputation_seasoned_at` adds the events that came to count after `through`, so that no reader waits for a night.
+    Events count by what they added to the score when they came in.
+
+    Attributes:
+        through: the last day whose events are in it.
+        evidence_count: how many events those are.
+        good_e6, bad_e6, held_e6: evidence by dimension, in the order of `domain.reputation.evidence.Dimension`.
+        since: as of when each of them is; `-infinity` without evidence.
+    """
+
+    __tablename__ = "reputation_seasoned"
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    through: Mapped[date] = mapped_column(Date)
+    evidence_count: Mapped[int]
+    good_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    bad_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    held_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    since: Mapped[list[date]] = mapped_column(ARRAY(Date))
 
 
 class ReputationGivenRow(Base):

@@ -33,6 +33,7 @@ class About:
         escrow_id: value and commission count by the part of this escrow's credits that was paid for.
         is_weighed: False for what counts one unit whatever was at stake.
         exempt: principals that made many unrelated organizations; `*` for all.
+        seasons_days: after how many days good evidence counts for terms.
     """
 
     agent_id: str
@@ -47,6 +48,7 @@ class About:
     escrow_id: str | None = None
     is_weighed: bool = True
     exempt: Sequence[str] = ()
+    seasons_days: int = 0
 
     def document(self) -> str:
         """Write it as `reputation_take` reads it."""
@@ -105,6 +107,27 @@ async def are_related(connection: asyncpg.Connection, one: str, other: str, exem
         "SELECT reputation_counterparty($1, $3) = reputation_counterparty($2, $3)", one, other, list(exempt)
     )
     return related
+
+
+@dataclass(frozen=True, slots=True)
+class Seasoned:
+    """An agent's overall score by what no payer can take back any more, as shares in millionths.
+
+    Attributes:
+        stars_e6: the mean, one half for an agent without such evidence.
+        rank_e6: the mean less one standard deviation, with the agent's own prior.
+        evidence_count: how many events that is.
+    """
+
+    stars_e6: int
+    rank_e6: int
+    evidence_count: int
+
+
+async def seasoned(connection: "asyncpg.Connection | asyncpg.Pool", agent_id: str, day: date) -> Seasoned:
+    """Return what may better an agent's terms on a day: see `domain.reputation.policy`. Needs the platform's role."""
+    [row] = await connection.fetch("SELECT * FROM reputation_seasoned_score($1, $2)", agent_id, day)
+    return Seasoned(*(int(value) for value in row))
 
 
 _VISIBLE = "($2::text IS NULL OR a.org_id = $2 OR a.visibility = 'public')"

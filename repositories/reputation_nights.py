@@ -249,6 +249,13 @@ _ANEW: Mapping[str, str] = {
         WHERE agent_id > $1 AND agent_id <= $2 AND since < $3::date - 1
     """,
 }
+_SEASONED_ANEW = """
+UPDATE reputation_seasoned r SET (good_e6, bad_e6, since) = (
+    SELECT array_agg(reputation_faded(good, nights) ORDER BY place),
+        array_agg(reputation_faded(bad, nights) ORDER BY place), array_agg(day + nights ORDER BY place)
+    FROM unnest(r.good_e6, r.bad_e6, r.since) WITH ORDINALITY kept (good, bad, day, place),
+        LATERAL (SELECT CASE WHEN day = '-infinity' THEN 0 ELSE greatest(0, $1::date - 1 - day) END AS nights) past)
+"""
 _CLIENTS_ANEW = """
 UPDATE reputation_clients SET since = through, good_e6 = reputation_faded(good_e6, through - since),
     bad_e6 = reputation_faded(bad_e6, through - since)
@@ -280,6 +287,8 @@ async def change_rate(connection: asyncpg.Connection, day: date, rate_e4: int) -
         everyone = statement.replace("agent_id > $1 AND agent_id <= $2 AND ", "").replace("$3", "$1")
         await connection.execute(everyone, *((day,) if "$1" in everyone else ()))
     await connection.execute(_CLIENTS_ANEW)
+    # Clients, and what is seasoned, are read on the day itself: as of the day before they are written anew.
+    await connection.execute(_SEASONED_ANEW, day)
     factors: list[int] = []
     while not factors or factors[-1]:
         factors.append(factor_e12(len(factors), rate_e4))

@@ -20,6 +20,7 @@ from domain.money import CREDIT, parse_amount, parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
 from domain.payment.rules import PaymentRules
 from domain.project import Tier, slot_price
+from domain.reputation.policy import CHARGEBACK_DAYS, EvidencePolicy
 from domain.topup import Package, packages_from, priced
 from runtime.environment import WrongEnvironment, older_settings, temporal_settings
 
@@ -138,6 +139,9 @@ class Settings(BaseSettings):
     reputation_registrars: str = "operator"
     nightly_reputation_update_enabled: bool = True
     reputation_decay_rate: str = "0.95"
+    chargeback_window: timedelta = Field(
+        default=timedelta(days=CHARGEBACK_DAYS), ge=timedelta(0), le=timedelta(days=400)
+    )
     feedback_window: timedelta = Field(default=timedelta(days=30), ge=timedelta(minutes=1), le=timedelta(days=400))
 
     credit_price: str = "0.10"
@@ -210,9 +214,12 @@ class Settings(BaseSettings):
         return rate_e4
 
     @property
-    def registrars(self) -> tuple[str, ...]:
-        """Principals of the platform that make unrelated organizations; `*` for all of them."""
-        return tuple(name.strip() for name in self.reputation_registrars.split(",") if name.strip())
+    def evidence_policy(self) -> EvidencePolicy:
+        """Who may count as evidence, and when it may better terms."""
+        names = (name.strip() for name in self.reputation_registrars.split(","))
+        return EvidencePolicy(
+            registrars=tuple(name for name in names if name), chargeback_days=self.chargeback_window.days
+        )
 
     @property
     def temporal_options(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Evidence from the product, from clients and from operators: who may say something, and what it counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from domain.escrow.state import Escrow
 from domain.money import CREDIT
 from domain.reputation import facts
 from domain.reputation.facts import FactKind
+from domain.reputation.policy import EvidencePolicy
 from domain.reputation.settled import Settled, settled, stakes_of
 from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
@@ -27,12 +28,12 @@ NO_CONTRACT = "There is no such contract."
 NO_FEEDBACK = "There is no such feedback."
 
 
-async def record_settled(session: AsyncSession, message: RecordEscrowEvent, registrars: Sequence[str]) -> None:
+async def record_settled(session: AsyncSession, message: RecordEscrowEvent, policy: EvidencePolicy) -> None:
     """Take what the end of an escrow says, in the transaction of its event; other events cost nothing."""
     found = settled(message.escrow, message.event)
     if found is None:
         return
-    about = _about(message.escrow, found, "escrow", message.actor, message.at, registrars)
+    about = _about(message.escrow, found, "escrow", message.actor, message.at, policy)
     escrow_id, number = message.escrow.terms.escrow_id, message.escrow.version
     told = [
         Fact(
@@ -52,7 +53,7 @@ async def record_settled(session: AsyncSession, message: RecordEscrowEvent, regi
     await reputation.take(await driver_connection(session), about, told)
 
 
-def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, registrars: Sequence[str]) -> About:
+def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:
     terms = escrow.terms
     stakes = stakes_of(terms.currency)
     return About(
@@ -66,7 +67,8 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
         commission_minor=found.commission_minor if stakes else 0,
         stakes=stakes or reputation.STAKES,
         escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
-        exempt=registrars,
+        exempt=policy.registrars,
+        seasons_days=policy.chargeback_days,
     )
 
 
@@ -80,7 +82,7 @@ async def give_feedback(
     command_id: str,
     now: datetime,
     window: timedelta,
-    registrars: Sequence[str],
+    policy: EvidencePolicy,
 ) -> ReputationFeedbackRow:
     """Take a client's feedback on a contract that was settled, once. Needs the platform's session.
 
@@ -109,7 +111,7 @@ async def give_feedback(
     escrow, found = await _settled(session, contract)
     _refuse_late(escrow, now, window)
     connection = await driver_connection(session)
-    if await reputation.are_related(connection, contract.org_id, contract.payee_org_id, registrars):
+    if await reputation.are_related(connection, contract.org_id, contract.payee_org_id, policy.registrars):
         raise Conflict(
             "The two organizations are related, and what they say of each other does not count.",
             code="reputation.related",
@@ -122,7 +124,7 @@ async def give_feedback(
         says=said,
         is_rated=True,
     )
-    await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, registrars), [event])
+    await reputation.take(connection, _about(escrow, found, "feedback", actor.qualified(), now, policy), [event])
     made = ReputationFeedbackRow(
         id=new_id("fbk"),
         contract_id=contract_id,
@@ -151,7 +153,7 @@ async def change_feedback(
     command_id: str,
     now: datetime,
     window: timedelta,
-    registrars: Sequence[str],
+    policy: EvidencePolicy,
 ) -> ReputationFeedbackRow:
     """Change feedback, once: what it said before is voided. Needs the platform's session.
 
@@ -181,7 +183,7 @@ async def change_feedback(
         says=said,
         is_rated=True,
     )
-    await reputation.take(connection, _about(escrow, found, "feedback", by, now, registrars), [event])
+    await reputation.take(connection, _about(escrow, found, "feedback", by, now, policy), [event])
     row.ratings, row.comment, row.event_id, row.given_by = dict(ratings), comment, event.id, by
     row.changed_at, row.change_command_id = now, command_id
     await session.flush()

@@ -322,7 +322,7 @@ TABLES: Mapping[str, Place] = {
             FREE_TEXT: "note void_reason",
             TECHNICAL: (
                 "seq kind source weight_e6 rater_e6 excluded says client_good_e6 client_bad_e6 is_end is_success "
-                "response_ms score_delta_e6 day at recorded_at voided_at"
+                "response_ms score_delta_e6 day at recorded_at voided_at seasoned_on"
             ),
         },
         _WHO_DECIDED,
@@ -370,6 +370,11 @@ TABLES: Mapping[str, Place] = {
                 "dimension good_e6 bad_e6 since held_e6 earned_e6 prior_e6 through stars_e6 rank_e6 evidence_count"
             ),
         },
+    ),
+    "reputation_seasoned": Place(
+        "what is known of an agent that no payer can take back",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "agent_id", TECHNICAL: "through evidence_count good_e6 bad_e6 held_e6 since"},
     ),
     "usage_charges": Place(
         "what was charged for usage",

@@ -131,6 +131,8 @@ BEGIN
         v_left_good := reputation_faded(s.good_e6, s.through - s.since);
         v_says := v_says || (v_said || jsonb_build_object(
             'is_proven', s.earned_e6 >= 3000000,
+            'counted_good_e6', v_good,
+            'counted_bad_e6', v_bad,
             'lesson_good_e6', v_good * 2000000 / (v_left_good + s.held_e6 + 2000000),
             'lesson_bad_e6', v_bad * 2000000 / (v_left_good + s.held_e6 + 2000000)));
         v_before := reputation_mean(v_left_good, s.held_e6, 500000);
@@ -192,7 +194,7 @@ END $$;
 -- Takes facts about one agent, each once by its source and key, and returns how many were new.
 --
 -- p_about: {agent_id, agent_org_id, counterparty_org_id, source, actor, at, escrow_id, value_minor, commission_minor,
---   typical_minor, unit_commission_minor, weight_e6, exempt}. With `weight_e6` nothing is weighed. With `escrow_id` the
+--   typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days}. With `weight_e6` nothing is weighed. With `escrow_id` the
 --   value and the commission count by the part of the escrow's credits that was paid for.
 -- p_facts: [{id, kind, key, subject, note, says: [{dimension, share_e4, good_e4}], is_rated, client_good_e4,
 --   client_bad_e4, is_end, is_success, response_ms}]. `is_rated` counts by the counterparty's standing.
@@ -255,6 +257,9 @@ BEGIN
         v_day := greatest(v_day, (SELECT max(through) FROM reputation_scores WHERE agent_id = v_agent),
                           (SELECT through FROM reputation_clients WHERE org_id = v_payer));
         v_standing := reputation_standing(v_payer);
+        IF NOT EXISTS (SELECT FROM reputation_seasoned WHERE agent_id = v_agent AND through >= v_day - 1) THEN
+            PERFORM reputation_season(v_agent, v_day - 1);
+        END IF;
     END IF;
     FOR v_fact IN SELECT value FROM jsonb_array_elements(p_facts) LOOP
         CONTINUE WHEN EXISTS (SELECT FROM reputation_events
@@ -296,6 +301,10 @@ BEGIN
              LATERAL (SELECT amount * (value ->> 'good_e4')::bigint / 10000 AS good) judged,
              LATERAL reputation_prior(dimension, v_day) p
         WHERE amount > 0;
+        -- Bad news counts at once wherever it counts, and good news once the payer cannot take the money back.
+        SELECT v_day + CASE WHEN sum((value ->> 'good_e6')::bigint) < sum((value ->> 'bad_e6')::bigint) THEN 0
+                            ELSE coalesce((p_about ->> 'seasons_days')::integer, 0) END
+        INTO e.seasoned_on FROM jsonb_array_elements(e.says);
         IF v_excluded IS NULL THEN
             e := reputation_apply(e);
             IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
@@ -304,10 +313,11 @@ BEGIN
         END IF;
         INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
             subject, actor, note, weight_e6, rater_e6, excluded, says, client_good_e6, client_bad_e6, is_end, is_success,
-            response_ms, score_delta_e6, day, at)
+            response_ms, score_delta_e6, day, at, seasoned_on)
         VALUES (e.id, e.agent_id, e.agent_org_id, e.counterparty_org_id, e.counterparty, e.kind, e.source, e.key,
             e.subject, e.actor, e.note, e.weight_e6, e.rater_e6, e.excluded, e.says, e.client_good_e6, e.client_bad_e6,
-            e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at);
+            e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at,
+            e.seasoned_on);
         v_taken := v_taken + 1;
     END LOOP;
     RETURN v_taken;
@@ -386,6 +396,7 @@ BEGIN
     END IF;
     IF e.excluded IS NULL THEN
         PERFORM reputation_remake(e.agent_id);
+        PERFORM reputation_reseason(e.agent_id, e.seasoned_on);
         IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
             PERFORM reputation_remake_client(e.counterparty_org_id);
         END IF;

@@ -8,6 +8,7 @@ from contracts.escrow import RecordEscrowEvent
 from domain.access import Actor, Role
 from domain.escrow import commands
 from domain.escrow.state import Escrow, Outcome
+from domain.reputation.policy import EvidencePolicy
 from repositories import contract as contracts
 from repositories import escrow as escrows
 from runtime.database import Database
@@ -50,7 +51,7 @@ async def write(database: Database, outcome: Outcome, *, at: datetime = NOW) -> 
         decided_from=await escrow_hash(database, outcome.escrow.terms.escrow_id),
     )
     # The operator of the tests makes organizations that have nothing to do with each other.
-    assert (await EscrowActivities(database, registrars=("*",)).record_event(message)).applied
+    assert (await EscrowActivities(database, evidence=EvidencePolicy(registrars=("*",))).record_event(message)).applied
 
 
 async def funded_escrow(operator: Caller, database: Database, payer: Tenant, payee: Tenant) -> str:

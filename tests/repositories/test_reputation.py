@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,13 +15,25 @@ from hypothesis import strategies as st
 
 from dev.stack.postgres import Postgres
 from domain.reputation.clients import standing_e6
-from domain.reputation.evidence import ONE_E6, RATE_E4, Dimension, Evidence, Priors, add, catch_up, factor_e12, start
+from domain.reputation.evidence import (
+    ONE_E6,
+    RATE_E4,
+    Beta,
+    Dimension,
+    Evidence,
+    Priors,
+    add,
+    catch_up,
+    factor_e12,
+    start,
+)
 from domain.reputation.facts import Says, increments
+from domain.reputation.policy import seasons_after
 from domain.reputation.prior import lesson_e6, lowest
 from domain.reputation.score import overall_e6, rank_e6, stars
 from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
 from domain.reputation.weights import Given, Stakes, saturated, weight_e6
-from repositories.reputation import About, Fact, take, void
+from repositories.reputation import About, Fact, Seasoned, seasoned, take, void
 from runtime.database import plain_url
 from tests.conftest import new_database
 
@@ -82,7 +94,13 @@ def nights_to(row: Evidence, day: date) -> Evidence:
 
 
 def about(agent_id: str, client: str | None = "org_a", *, day: date = DAY, **more: Any) -> About:
-    fields: dict[str, Any] = {"value_minor": 50_00, "commission_minor": 2_50, "stakes": STAKES, "exempt": ["registrar"]}
+    fields: dict[str, Any] = {
+        "value_minor": 50_00,
+        "commission_minor": 2_50,
+        "stakes": STAKES,
+        "exempt": ["registrar"],
+        "seasons_days": 5,
+    }
     return About(
         agent_id=agent_id,
         agent_org_id="org_studio",
@@ -110,6 +128,7 @@ class Model:
     timing: Timing = field(default_factory=Timing)
     lessons: list[tuple[int, int]] = field(default_factory=list)
     started: date | None = None
+    seasons: list[tuple[date, int, list[tuple[Dimension, int, int]]]] = field(default_factory=list)
 
     def take(self, what: About, one: Fact, standing: int | None = None) -> int:
         """Take a fact; with `standing` the one that was recorded. Returns the standing."""
@@ -120,6 +139,7 @@ class Model:
         trusted = self.clients.get(client, start(day, HALF))
         rater = standing if standing is not None else standing_e6(trusted) if one.is_rated else ONE_E6
         weight = weight_e6(what.value_minor, what.commission_minor, rater, what.stakes)
+        counted = []
         for each in increments(one.says, weight):
             row = nights_to(self.rows[each.dimension], day)
             before = self.given.get((each.dimension, client), Given(0, 0, day))
@@ -127,6 +147,10 @@ class Model:
             self.given[each.dimension, client] = after
             self.lessons.append((lesson_e6(row, good), lesson_e6(row, bad)))
             self.rows[each.dimension] = add(row, good, bad, day=day, priors=priors_on(day))
+            counted.append((each.dimension, good, bad))
+        said = increments(one.says, weight)
+        after_days = seasons_after(sum(each.good_e6 for each in said), sum(each.bad_e6 for each in said), 5)
+        self.seasons.append((day + timedelta(days=after_days), len(self.seasons), counted))
         whole = weight_e6(what.value_minor, what.commission_minor, ONE_E6, what.stakes)
         up, down = whole * one.client_good_e4 // 10_000, whole * one.client_bad_e4 // 10_000
         if up + down:
@@ -134,6 +158,23 @@ class Model:
         if one.response_ms is not None:
             self.timing = timed(self.timing, one.response_ms)
         return rater
+
+    def seasoned(self, day: date) -> Seasoned:
+        """Fold what counts for terms on a day."""
+        rows = {each: Evidence(Beta(0, 0, DAY), 0, 0, 0, DAY) for each in Dimension}
+        come = [each for each in sorted(self.seasons, key=lambda event: event[:2]) if each[0] <= day]
+        for on, _, counted in come:
+            for dimension, good, bad in counted:
+                rows[dimension] = add(rows[dimension], good, bad, day=on, priors=HALF)
+        rows = {
+            each: replace(
+                catch_up(row, day, HALF), prior_e6=nights_to(self.rows[each], self.rows[each].through).prior_e6
+            )
+            for each, row in rows.items()
+        }
+        means = overall_e6({each: stars(row).mean_e6 for each, row in rows.items()})
+        ranks = overall_e6({each: rank_e6(row) for each, row in rows.items()})
+        return Seasoned(means, ranks, sum(bool(counted) for _, _, counted in come))
 
 
 async def rows_of(pool: Any, agent_id: str) -> dict[Dimension, tuple[int, ...]]:
@@ -213,6 +254,8 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
                 row.beta.bad_e6,
                 row.held_e6,
             )
+        for on in (day, day + timedelta(days=3), day + timedelta(days=20)):
+            assert await seasoned(books, agent_id, on) == expected.seasoned(on)
 
     await compare(model)
     events = await books.fetch("SELECT says FROM reputation_events WHERE agent_id = $1 ORDER BY seq", agent_id)
@@ -230,6 +273,8 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
     for what, one, standing in taken:
         if one is not voided:
             again.take(what, one, standing)
+    # What is seasoned counts by what it added when it came in.
+    again.seasons = [kept for kept, (_, one, _) in zip(model.seasons, taken, strict=True) if one is not voided]
     again.rows = {each: nights_to(row, model.rows[each].through) for each, row in again.rows.items()}
     latest = max(row.through for row in model.rows.values())
     again.rows = {each: nights_to(row, latest) for each, row in again.rows.items()}

@@ -292,8 +292,15 @@ async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(wo
     await world.owner.execute(
         "INSERT INTO reputation_given VALUES ('agt_003', 'quality', 'org_b', 900, 9, $1)", NIGHT - 8 * ONE
     )
+    await world.owner.execute(
+        "INSERT INTO reputation_seasoned VALUES ('agt_003', $1, 1, '{900,0,0,0,0}', '{9,0,0,0,0}', '{9,0,0,0,0}',"
+        " ARRAY[$1::date, '-infinity', '-infinity', '-infinity', '-infinity'])",
+        NIGHT - 8 * ONE,
+    )
     for _ in range(2):
         await slow.change_rate(ChangeRate(day=NIGHT))
+    [held] = await world.owner.fetch("SELECT good_e6[1], bad_e6[1], held_e6[1], since[1] FROM reputation_seasoned")
+    assert tuple(held) == (faded(900, 7, RATE_E4), faded(9, 7, RATE_E4), 9, NIGHT - ONE)
     powers = await world.owner.fetch("SELECT factor_e12 FROM reputation_powers ORDER BY nights")
     assert [row[0] for row in powers][:1_000] == [factor_e12(n, 9_900) for n in range(1_000)]
     [given] = await world.owner.fetch("SELECT * FROM reputation_given")

@@ -154,7 +154,7 @@ async def give_feedback(
                 command_id=command.command_id,
                 now=datetime.now(UTC),
                 window=deps.settings.feedback_window,
-                registrars=deps.settings.registrars,
+                policy=deps.settings.evidence_policy,
             )
             return FeedbackView.of(row)
 
@@ -190,7 +190,7 @@ async def change_feedback(
                 command_id=command.command_id,
                 now=datetime.now(UTC),
                 window=deps.settings.feedback_window,
-                registrars=deps.settings.registrars,
+                policy=deps.settings.evidence_policy,
             )
             return FeedbackView.of(row)
 

@@ -1,0 +1,25 @@
+"""What a deployment says of evidence: who may count, and when it may better somebody's terms."""
+
+from dataclasses import dataclass
+
+#: How long a payer of the usual cards can have a payment charged back.
+CHARGEBACK_DAYS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePolicy:
+    """The deployment's rules for evidence.
+
+    Attributes:
+        registrars: principals of the platform that make unrelated organizations; `*` for all of them.
+        chargeback_days: good evidence betters terms so many days after it came in, when its payer can no longer take
+            the money back.
+    """
+
+    registrars: tuple[str, ...] = ()
+    chargeback_days: int = CHARGEBACK_DAYS
+
+
+def seasons_after(good_e6: int, bad_e6: int, chargeback_days: int) -> int:
+    """Return after how many days an event counts for terms: bad news at once, good news after the payer's window."""
+    return 0 if good_e6 < bad_e6 else chargeback_days
