@@ -22,6 +22,7 @@ from repositories import (
     revenue,
     spend,
     spend_day,
+    spend_place,
     usage,
     usage_charge,
 )
@@ -40,6 +41,7 @@ INVARIANTS = (
     *invoice.INVARIANTS,
     *spend.INVARIANTS,
     *spend_day.INVARIANTS,
+    *spend_place.INVARIANTS,
     *usage.INVARIANTS,
     *meter.INVARIANTS,
     *usage_charge.INVARIANTS,

@@ -49,3 +49,23 @@ class SpendDay(Base):
     spends: Mapped[int]
     quantity: Mapped[int]
     captured: Mapped[int]
+
+
+class SpendPlace(Base):
+    """Between which ids the spends of a day lie that name a value. Lists of few among many skip what lies between.
+
+    Written with the day's rollup and as true as it: whatever the spends of the day name is here.
+
+    Attributes:
+        kind: `all` of them, or what `value` is: action, agent, department, project, run, or a control in which they
+            count.
+    """
+
+    __tablename__ = "spend_places"
+
+    org_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    first_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))
+    last_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True))

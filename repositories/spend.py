@@ -2,22 +2,22 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.errors import NotFound
-from domain.ids import is_id, make_id, uuid_id, uuid_of
+from domain.ids import is_id, uuid_id, uuid_of
 from ledger.invariants import Invariant
 from ledger.spending import NewSpend, Spender
 from models.spend import Spend, SpendChange, SpendRefusal
-from repositories.listing import newest
+from repositories.listing import Part, newest
+from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip
 
 MISSING = "There is no such spend."
-#: A spend is numbered when the books take it; its time is read a moment before, or given by the platform.
-_MARGIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,32 +133,71 @@ class SpendFilter:
     since: datetime | None = None
     until: datetime | None = None
 
+    def named(self) -> list[tuple[Kind, str]]:
+        """Return what all of them name by which spends are found."""
+        values = {
+            Kind.ACTION: self.action,
+            Kind.AGENT: self.agent_id,
+            Kind.DEPARTMENT: self.department_id,
+            Kind.PROJECT: self.project_id,
+            Kind.RUN: self.run_id,
+        }
+        return [(kind, value) for kind, value in values.items() if value is not None]
+
+    def conditions(self, row: type[Spend]) -> list[ColumnElement[bool]]:
+        """Return what holds for the rows; none where all are wanted."""
+        equal = {
+            row.action: self.action,
+            row.agent_id: self.agent_id,
+            row.department_id: self.department_id,
+            row.project_id: self.project_id,
+            row.run_id: self.run_id,
+            row.status: self.status,
+        }
+        found = [column == value for column, value in equal.items() if value is not None]
+        found += [] if self.since is None else [row.at >= self.since]
+        return found if self.until is None else [*found, row.at < self.until]
+
+
+@dataclass(frozen=True, slots=True)
+class SpendPage:
+    """Spends, and below which id the next page begins; None after the last one."""
+
+    rows: Sequence[Spend]
+    following: UUID | None
+
 
 async def page(
     session: AsyncSession, org_id: str, wanted: SpendFilter, *, before: UUID | None, limit: int
-) -> Sequence[Spend]:
-    """List an organization's spends, newest first."""
-    equal = {
-        Spend.action: wanted.action,
-        Spend.agent_id: wanted.agent_id,
-        Spend.department_id: wanted.department_id,
-        Spend.project_id: wanted.project_id,
-        Spend.run_id: wanted.run_id,
-        Spend.status: wanted.status,
-    }
-    part = [Spend.org_id == org_id, *(column == value for column, value in equal.items() if value is not None)]
-    if wanted.since is not None:
-        part += [Spend.at >= wanted.since, Spend.id >= first_id(wanted.since)]
-    if wanted.until is not None:
-        part.append(Spend.at < wanted.until)
-    position = None if before is None else (before,)
-    return (await session.scalars(newest(Spend, [tuple(part)], [Spend.id], after=position, limit=limit))).all()
+) -> SpendPage:
+    """List an organization's spends, newest first.
 
-
-def first_id(since: datetime) -> UUID:
-    """Return an id below those of all spends that were made since."""
-    unix_ms = max(0, int((since - _MARGIN).timestamp() * 1000))
-    return uuid_of(make_id("spd", unix_ms=unix_ms, entropy=bytes(10)))
+    Where not all of them are wanted, a page looks at a bounded number of spends and may have fewer than the limit, or
+    none, before the last one.
+    """
+    conditions = wanted.conditions(Spend)
+    part: Part = (Spend.org_id == org_id, Spend.id >= (UUID(int=0) if wanted.since is None else first_id(wanted.since)))
+    found, following = list[Spend](), before or LAST
+    for look in LOOKS if conditions else (limit + 1,):
+        begin = (
+            await skip(session, org_id, wanted.named(), before=following, until=wanted.until)
+            if conditions
+            else following
+        )
+        if begin is None:
+            return SpendPage(found, None)
+        looked = newest(Spend, [part], [Spend.id], after=(begin,), limit=look).subquery()
+        seen = aliased(Spend, looked)
+        query = select(seen).where(*wanted.conditions(seen)).order_by(seen.id.desc())
+        found += (await session.scalars(query.limit(limit + 1 - len(found)))).all()
+        if len(found) > limit:
+            return SpendPage(found[:limit], found[limit - 1].id)
+        last = select(looked.c.id).order_by(looked.c.id.desc()).offset(look - 1).limit(1)
+        end = (await session.scalars(last)).one_or_none()
+        if end is None:
+            return SpendPage(found, None)
+        following = end
+    return SpendPage(found, following)
 
 
 #: What `verify` proves: counters add up from spends, and the books hold what they say.

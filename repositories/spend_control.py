@@ -17,7 +17,7 @@ from ledger.controls import MISSING
 from models.spend import Spend, SpendCounter, SpendRefusal
 from models.spend_control import SpendControl, SpendControlVersion
 from repositories.listing import Part, newest
-from repositories.spend import first_id
+from repositories.spend_place import LAST, LOOKS, Kind, first_id, skip
 
 
 async def get(session: AsyncSession, control_id: str) -> SpendControl:
@@ -111,9 +111,6 @@ async def counted(
     return found
 
 
-#: How many of an organization's spends a page looks at: a few, and where these do not fill it, so many and no more.
-LOOKS = (400, 5_000)
-_LAST = UUID(int=2**128 - 1)
 _COUNTED_IN = """
 WITH looked AS MATERIALIZED (
     SELECT s.id, s.counted_in, s.counted FROM ledger.spends s
@@ -140,14 +137,17 @@ async def spends(
 ) -> tuple[Sequence[tuple[Spend, int]], UUID | None]:
     """List the spends that count in a control, newest first, each with how much it counts there in the control's asset.
 
-    The second value is where the next page begins, None after the last one. No index leads from a control to its
-    spends, because every charge would pay for it. So a page looks at a bounded number of the organization's spends and
-    may have fewer than the limit, or none, before the last one.
+    The second value is where the next page begins, None after the last one. A page looks at a bounded number of the
+    organization's spends and may have fewer than the limit, or none, before the last one.
     """
     counted: dict[UUID, int] = {}
-    following: UUID | None = before or _LAST
-    first = first_id(control.created_at)
+    following: UUID | None = before or LAST
+    first, named = first_id(control.created_at), [(Kind.CONTROL, str(control.id))]
     for look, statement in _LOOKING.items():
+        assert following is not None
+        following = await skip(session, control.org_id, named, before=following)
+        if following is None:
+            break
         values = {"org_id": control.org_id, "control_id": control.id, "before": following, "first": first}
         row = (await session.execute(statement, {**values, "limit": limit + 1 - len(counted)})).one()
         counted.update(zip(row.ids, row.counted, strict=True))

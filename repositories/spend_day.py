@@ -9,11 +9,10 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from ledger.invariants import Invariant
-from repositories.spend import first_id
+from repositories.spend_place import LAST, PLACES, first_id
 
 #: How long after its time a spend is numbered, unless the platform gave it a time of long ago.
 _LATE = timedelta(hours=1)
-_LAST = UUID(int=2**128 - 1)
 _GROUP = "s.action, s.agent_id, s.department_id, left(s.metadata ->> 'model', 200) AS model"
 _DAY = "(s.at AT TIME ZONE 'UTC')::date"
 
@@ -69,8 +68,13 @@ _ROLL_UP = text(f"""
 WITH gone AS (
     DELETE FROM spend_days WHERE org_id = :org_id AND day = :day
 ), found AS MATERIALIZED (
-    SELECT s.id, s.status, {_GROUP}, s.quantity, s.captured FROM ledger.spends s
+    SELECT s.id, s.status, {_GROUP}, s.project_id, s.run_id, s.counted_in, s.quantity, s.captured FROM ledger.spends s
     WHERE s.org_id = :org_id AND s.id >= :first AND s.id <= :last AND {_DAY} = :day
+), places AS (
+    INSERT INTO spend_places AS p (org_id, kind, value, day, first_id, last_id)
+    SELECT :org_id, kind, value, :day, min(id::text)::uuid, max(id::text)::uuid FROM ({PLACES.format(of="found")}) s
+    GROUP BY kind, value ORDER BY kind, value
+    ON CONFLICT (org_id, kind, value, day) DO UPDATE SET first_id = excluded.first_id, last_id = excluded.last_id
 ), written AS (
     INSERT INTO spend_days (org_id, day, action, agent_id, department_id, model, spends, quantity, captured)
     SELECT :org_id, :day, action, agent_id, department_id, model, count(*), sum(quantity), sum(captured)
@@ -109,7 +113,7 @@ async def summary(session: AsyncSession, org_id: str, *, since: datetime, until:
     }
     rows = (await session.execute(_SUMMARY, asked)).mappings().all()
     if rows[0]["read"] != rows[0]["counted"]:
-        rows = (await session.execute(_SUMMARY, asked | {"lasts": [_LAST] * len(raw)})).mappings().all()
+        rows = (await session.execute(_SUMMARY, asked | {"lasts": [LAST] * len(raw)})).mappings().all()
     return rows
 
 
@@ -128,7 +132,7 @@ async def roll_up(session: AsyncSession, *, since: date, until: date, limit: int
     done = 0
     for org_id, day, spends in due:
         place: Mapping[str, Any] = {"org_id": org_id, "day": day, "first": first_id(_start(day))}
-        for last in (_last_id(day), _LAST):
+        for last in (_last_id(day), LAST):
             found = (await session.execute(_ROLL_UP, {**place, "last": last})).scalar_one()
             if found == spends:
                 done += 1

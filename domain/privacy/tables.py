@@ -297,6 +297,11 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "day spends",
         },
     ),
+    "spend_places": Place(
+        "where spends are that name a value",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id first_id last_id", FREE_TEXT: "value", TECHNICAL: "kind day"},
+    ),
     "reputation_agents": Place(
         "what is known of an agent, over all dimensions",
         WITH_THE_BOOKS,

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from commands.verify import verify
 from domain.ids import uuid_of
 from ledger.spending import NewSpend, Spending
-from repositories import spend_day
+from repositories import spend_day, spend_place
 from repositories.spend_day import roll_up
 from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key
@@ -41,9 +41,11 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     connection = await asyncpg.connect(database_urls.platform)
     report = await verify(connection)
     await connection.close()
-    names = {rule.name for rule in spend_day.INVARIANTS}
-    [check] = [check for check in report.checks if check.name in names]
-    assert not check.violation_count, "\n".join(check.lines())
+    names = {rule.name for rule in (*spend_day.INVARIANTS, *spend_place.INVARIANTS)}
+    checks = [check for check in report.checks if check.name in names]
+    assert len(checks) == len(names)
+    for check in checks:
+        assert not check.violation_count, "\n".join(check.lines())
 
 
 @pytest.fixture
@@ -150,6 +152,9 @@ async def test_spend_of_an_earlier_day_that_is_booked_late_counts_on_its_day(
         (str(TODAY - timedelta(days=3)), 2),
         (str(TODAY - timedelta(days=1)), 1),
     ]
+    # A list finds them by their time, although their numbers are of today.
+    for term, expected in (({"to": str(midnight(TODAY - timedelta(days=1)).isoformat())}, 2), ({"action": "late"}, 3)):
+        assert len(good(await spender.member.get("/credits/usage", params=term))["data"]) == expected
     # The first and the last day in part.
     await agreed(spender, database, midnight(TODAY - timedelta(days=3)) + timedelta(hours=6), until)
     await agreed(spender, database, since, midnight(TODAY - timedelta(days=1)) + timedelta(hours=1))
@@ -162,3 +167,24 @@ async def test_days_of_others_are_not_seen(spender: Tenant, stranger: Tenant, da
     for org_id, seen in ((spender.org_id, 1), (stranger.org_id, 0)):
         async with database.tenant(org_id) as session:
             assert (await session.scalars(count, {"org": spender.org_id})).one() == seen
+
+
+async def test_place_that_leaves_a_spend_out_is_named(
+    spender: Tenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    await use(spender.member, amount="3", action="search")
+    await use(spender.member, amount="3", action="search")
+    await add_up(database)
+    [rule] = spend_place.INVARIANTS
+    owner = await asyncpg.connect(database_urls.owner)
+    undone = owner.transaction()
+    await undone.start()
+    try:
+        await owner.execute(
+            "UPDATE spend_places SET first_id = last_id WHERE org_id = $1 AND kind = 'action'", spender.org_id
+        )
+        [row] = await owner.fetch(rule.violations)
+        assert f"{spender.org_id} {TODAY} action search" in row[0]
+    finally:
+        await undone.rollback()
+        await owner.close()

@@ -1,16 +1,19 @@
-"""The spends of a control: found among the organization's in pages that cost the same however many there are."""
+"""Few spends among many, by a filter or as a control's: found in pages that cost the same however many there are."""
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from dev.stack.postgres import Postgres
 from models.spend_control import SpendControl
-from repositories import spend_control
-from repositories.spend_control import LOOKS
+from repositories import spend, spend_control, spend_day
+from repositories.spend import SpendFilter
+from repositories.spend_place import LOOKS
 from runtime.database import Database
 from tests.conftest import new_database
 from tests.support.plans import blocks_read
@@ -19,22 +22,36 @@ pytestmark = pytest.mark.db
 
 ORG = "org_" + "0" * 26
 LIMIT = 50
-SMALL, LARGE = 3 * sum(LOOKS), 12 * sum(LOOKS)
-#: What the deeper index of the larger table and a fuller last block add.
-SLACK = 20
+SMALL, LARGE = 2 * sum(LOOKS), 6 * sum(LOOKS)
+#: What deeper indexes of the larger tables, fuller last blocks and more days add.
+SLACK = 60
+Found = tuple[list[int], UUID | None]
+Page = Callable[..., Awaitable[Found]]
 #: A control that counts all but the first spend, one that counts the first alone, one that was opened after all.
 ALL, FIRST, LATE = (UUID(int=number) for number in (1, 2, 3))
 COUNTERS = {ALL: 1, FIRST: 2}
 START = datetime.fromisoformat("2026-01-01T00:00:00Z")
 
-# One spend a second; the id begins with its time, as the books' do.
+#: What an agent, a run and a status have of the spends: the first alone, and one in this many.
+RARE_AGENT, ONE_IN = "agt_" + "1" * 26, 6_000
+FILTERS = {
+    "agent": SpendFilter(agent_id=RARE_AGENT),
+    "run": SpendFilter(run_id="rare", action="api_call"),
+    "status": SpendFilter(status="refunded"),
+    "nobody": SpendFilter(agent_id="agt_" + "2" * 26),
+    "long ago": SpendFilter(until=START + timedelta(seconds=225)),
+}
+
+# One spend in 15 seconds; the id begins with its time, as the books' do.
 FILL = f"""
 INSERT INTO ledger.spends (org_id, id, idempotency_key, request_hash, status, action, quantity, asset, amount,
-    available, captured, counted_in, counted, at)
+    available, captured, counted_in, counted, at, agent_id, run_id, refunded)
 SELECT '{ORG}', (lpad(to_hex((extract(epoch FROM t.at) * 1000)::bigint), 12, '0') || '7000' || '8000' ||
-    lpad(to_hex(i), 12, '0'))::uuid, 'use:' || i, '', 'charged', 'api_call', 1, 'CREDIT', i, 0, i,
-    ARRAY[CASE WHEN i = 1 THEN 2 ELSE 1 END, 9], ARRAY[i, i], t.at
-FROM generate_series($1::int, $2::int) i, LATERAL (SELECT timestamptz '{START}' + i * interval '1 second' AS at) t
+    lpad(to_hex(i), 12, '0'))::uuid, 'use:' || i, '',
+    CASE WHEN i = 1 THEN 'refunded' ELSE 'charged' END, 'api_call', 1, 'CREDIT', i, 0, i,
+    ARRAY[CASE WHEN i = 1 THEN 2 ELSE 1 END, 9], ARRAY[i, i], t.at,
+    CASE WHEN i = 1 THEN '{RARE_AGENT}' END, CASE WHEN i % {ONE_IN} = 7 THEN 'rare' END, (i = 1)::int
+FROM generate_series($1::int, $2::int) i, LATERAL (SELECT timestamptz '{START}' + i * interval '15 seconds' AS at) t
 """
 
 
@@ -59,22 +76,42 @@ async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, tu
             for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
                 await owner.execute(FILL.replace("$1::int", str(first)).replace("$2::int", str(last)))
                 await owner.execute("ANALYZE ledger.spends, ledger.counters")
-                costs.append([await cost(database, one) for one in (ALL, FIRST)])
+                await owner.execute("VACUUM ledger.credit_days")
+                costs.append([await blocks_read(database, ORG, reading) for reading in READINGS.values()])
         finally:
             await owner.close()
-        yield database, dict(zip(("all", "first"), zip(*costs, strict=True), strict=True))
+        yield database, dict(zip(READINGS, zip(*costs, strict=True), strict=True))
         await database.close()
 
 
-async def cost(database: Database, control_id: UUID) -> int:
-    return await blocks_read(
-        database,
-        ORG,
-        lambda session: spend_control.spends(session, control(control_id), before=None, limit=LIMIT),
-    )
+@pytest.fixture(scope="module")
+async def added_up(grown: tuple[Database, object]) -> Database:
+    """The same database, with its days added up but the last."""
+    days = [START.date(), (START + timedelta(seconds=15 * LARGE)).date()]
+    async with grown[0].platform() as session:
+        assert await spend_day.roll_up(session, since=days[0], until=days[1], limit=100) == (days[1] - days[0]).days
+    return grown[0]
 
 
-@pytest.mark.parametrize("name", ["all", "first"])
+async def counted(session: AsyncSession, control_id: UUID, before: UUID | None, limit: int = LIMIT) -> Found:
+    rows, following = await spend_control.spends(session, control(control_id), before=before, limit=limit)
+    assert all(row.amount == amount for row, amount in rows)
+    return [row.amount for row, _ in rows], following
+
+
+async def filtered(session: AsyncSession, name: str, before: UUID | None, limit: int = LIMIT) -> Found:
+    page = await spend.page(session, ORG, FILTERS[name], before=before, limit=limit)
+    return [row.amount for row in page.rows], page.following
+
+
+READINGS: dict[str, Callable[[AsyncSession], Awaitable[Found]]] = {
+    "all": lambda session: counted(session, ALL, None),
+    "first": lambda session: counted(session, FIRST, None),
+    **{name: functools.partial(filtered, name=name, before=None) for name in FILTERS},
+}
+
+
+@pytest.mark.parametrize("name", READINGS)
 def test_page_costs_the_same_however_many_there_are(
     name: str, grown: tuple[Database, dict[str, tuple[int, int]]]
 ) -> None:
@@ -82,20 +119,42 @@ def test_page_costs_the_same_however_many_there_are(
     assert large <= small + SLACK, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"
 
 
+async def walked(database: Database, page: Page) -> tuple[list[int], int]:
+    """Everything that the pages of a list have, and how many pages there are."""
+    found: list[int] = []
+    before, pages = None, 0
+    while pages == 0 or before is not None:
+        async with database.tenant(ORG) as session:
+            amounts, before = await page(session, before=before)
+        found, pages = found + amounts, pages + 1
+    return found, pages
+
+
 @pytest.mark.parametrize(("control_id", "expected"), [(ALL, range(LARGE, 1, -1)), (FIRST, [1]), (LATE, [])])
 async def test_pages_have_every_spend_that_counts_and_no_other(
     control_id: UUID, expected: "range | list[int]", grown: tuple[Database, object]
 ) -> None:
-    found: list[int] = []
-    before, pages = None, 0
-    while pages == 0 or before is not None:
-        async with grown[0].tenant(ORG) as session:
-            rows, before = await spend_control.spends(session, control(control_id), before=before, limit=5_000)
-        assert all(row.amount == counted for row, counted in rows)
-        found += [row.amount for row, _ in rows]
-        pages += 1
+    found, pages = await walked(grown[0], functools.partial(counted, control_id=control_id, limit=5_000))
     assert found == list(expected)
     assert pages <= LARGE // sum(LOOKS) + 1
+
+
+RUN = list(range(LARGE - LARGE % ONE_IN + 7, 0, -ONE_IN))
+#: What each list has, and at most how many pages it is once its days are added up.
+LISTS: dict[str, tuple[Page, list[int], int]] = {
+    "agent": (functools.partial(filtered, name="agent"), [1], 3),
+    "long ago": (functools.partial(filtered, name="long ago"), list(range(14, 0, -1)), 2),
+    "run": (functools.partial(filtered, name="run"), RUN, 6),
+    "nobody": (functools.partial(filtered, name="nobody"), [], 3),
+    "first": (functools.partial(counted, control_id=FIRST), [1], 3),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_few_are_found_without_a_page_for_what_lies_between(name: str, added_up: Database) -> None:
+    page, expected, most = LISTS[name]
+    found, pages = await walked(added_up, page)
+    assert (found, pages <= most) == (expected, True), pages
 
 
 async def test_nothing_is_looked_for_before_the_control_was_there(grown: tuple[Database, object]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -60,5 +60,5 @@ def _literal(value: object) -> str:
         return str(value)
     if isinstance(value, list | tuple):
         value = "{" + ",".join(f'"{item}"' for item in value) + "}"
-    assert isinstance(value, str | UUID | datetime)
+    assert isinstance(value, str | UUID | date)
     return "'" + str(value).replace("'", "''") + "'"

@@ -196,7 +196,11 @@ async def list_usage(
     cursor: CursorParam = None,
     actor: Actor = require(Permission.READ),
 ) -> Page[SpendView]:
-    """List what was used and reserved, newest first."""
+    """List what was used and reserved, newest first.
+
+    A page looks at a bounded number of spends: a filtered one may have fewer than `limit`, or none, and still a
+    `next_cursor`.
+    """
     org_id = await known_organization(deps, actor, organization_id)
     last = id_cursor(cursor, "spd")
     wanted = SpendFilter(
@@ -211,10 +215,9 @@ async def list_usage(
     )
     before = None if last is None else uuid_of(last)
     async with deps.session_for(actor) as session:
-        rows = await spends.page(session, org_id, wanted, before=before, limit=limit + 1)
-        shown = [SpendView.of(row) for row in rows[:limit]]
-        following = _position(rows[limit - 1].id) if len(rows) > limit else None
-    return Page(data=shown, next_cursor=following)
+        page = await spends.page(session, org_id, wanted, before=before, limit=limit)
+        shown = [SpendView.of(row) for row in page.rows]
+    return Page(data=shown, next_cursor=None if page.following is None else _position(page.following))
 
 
 @router.get("/credits/usage/summary", response_model=UsageSummary, responses=errors(NotFound))
