@@ -10,7 +10,7 @@ from pydantic import WithJsonSchema as JsonSchema
 
 from domain.errors import Invalid
 from domain.ids import SUFFIX, is_id
-from domain.money import SCALES, SLOT, parse_ratio
+from domain.money import SCALES, SLOT, parse_ratio, plain_number
 from domain.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
 
 #: What prices and balances are in.
@@ -25,8 +25,8 @@ def _amount(value: object) -> str:
     """Bring what JSON can hold to one form; `domain.money.parse_amount` judges it once the asset is known."""
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError('The amount must be a decimal string such as "12.50", or a number.')
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
-    if not re.fullmatch(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?", text):
+    text = plain_number(value)
+    if text is None:
         raise ValueError("The amount must be a plain decimal number such as 12.50.")
     return text
 

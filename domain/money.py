@@ -40,7 +40,9 @@ _BY_SCALE: dict[int, str] = {
 #: Scale of every asset that the books know: decimals of its minor unit.
 SCALES: dict[str, int] = {code: scale for scale, codes in _BY_SCALE.items() for code in codes.split()}
 
-_PLAIN_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?")
+_PLAIN_NUMBER = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+#: The largest power of ten that a number may stand for: `Decimal("1e999999999")` takes a gigabyte to write out.
+_MAX_DIGITS = 60
 
 
 def scale_of(asset: str) -> int:
@@ -51,6 +53,27 @@ def scale_of(asset: str) -> int:
         raise Invalid(
             f"Unknown currency {asset[:16]!r}.", code="request.invalid", extra={"field": "currency"}
         ) from None
+
+
+def plain_number(value: object) -> str | None:
+    """Return a number as plain decimal digits, as everything that reads amounts, shares and quantities takes it.
+
+    A text must be written so: ASCII digits, with at most a minus sign before them and a point among them. There is no
+    plus, no space, no underscore, no exponent, and no digit of another script.
+
+    Args:
+        value: what a caller wrote: a text, an integer or a `Decimal`; never a float.
+
+    Returns:
+        The digits; None where it is no such number.
+    """
+    if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _MAX_DIGITS:
+            return None
+        value = f"{value:f}"
+    elif isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if value.bit_length() < 4 * _MAX_DIGITS else ""
+    return value if isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value) else None
 
 
 def parse_amount(value: str | int | Decimal, asset: str, *, zero: bool = False) -> int:
@@ -65,8 +88,8 @@ def parse_amount(value: str | int | Decimal, asset: str, *, zero: bool = False) 
         Invalid: not a plain number, zero or negative, more decimals than the scale, above `MAX_AMOUNT_MINOR`.
     """
     scale = scale_of(asset)
-    text = value.strip() if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
-    if isinstance(value, bool) or not _PLAIN_NUMBER.fullmatch(text):
+    text = plain_number(value)
+    if text is None:
         raise Invalid("The amount must be a plain decimal number such as 12.50.", extra={"field": "amount"})
     whole, _, decimals = text.partition(".")
     if len(decimals.rstrip("0")) > scale:
@@ -110,8 +133,8 @@ def allocate(total_minor: int, weights: Sequence[int]) -> list[int]:
 
 def parse_ratio(value: str | int | Decimal, field: str) -> int:
     """Turn a share or score between 0 and 1 into ten-thousandths (`"0.92"` is 9200); `Invalid` names the field."""
-    text = value.strip() if isinstance(value, str) else f"{value:f}" if isinstance(value, Decimal) else str(value)
-    if isinstance(value, bool) or not _PLAIN_NUMBER.fullmatch(text):
+    text = plain_number(value)
+    if text is None:
         raise Invalid(f"{field} must be a plain decimal number between 0 and 1, such as 0.80.", extra={"field": field})
     whole, _, decimals = text.partition(".")
     decimals = decimals.rstrip("0")

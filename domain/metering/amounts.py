@@ -7,12 +7,11 @@ rounding favours nobody; sums of calls are exact, and only what is charged is ro
 `docs/decisions/0033-pico-amounts.md` says why.
 """
 
-import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from domain.credits import CreditPrice
 from domain.errors import Invalid
-from domain.money import scale_of
+from domain.money import plain_number, scale_of
 
 #: A unit of money in pico.
 PICO = 10**12
@@ -26,14 +25,13 @@ MAX_WHOLE = 10**12
 MAX_PICO = 2**63 - 1
 
 _PICO_DECIMALS = 12
-_NUMBER = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
 def parse_price(value: object, field: str = "price") -> Decimal:
     """Read a unit price exactly or not at all.
 
     Args:
-        value: a decimal string, an integer or a `Decimal`, also in scientific notation; never a float.
+        value: a plain decimal string, an integer or a `Decimal`; never a float.
         field: what the refusal names.
 
     Raises:
@@ -44,13 +42,10 @@ def parse_price(value: object, field: str = "price") -> Decimal:
 
 def parse_decimal(value: object, field: str, *, decimals: int) -> Decimal:
     """Read a number that is not negative, with at most so many decimals and at most 10¹²; `Invalid` names the field."""
-    text = str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+    text = plain_number(value)
+    if text is None or text.startswith("-"):
         raise Invalid(f"{field} must be a decimal number that is not negative.", extra={"field": field})
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        raise Invalid(f"{field} must be a decimal number that is not negative.", extra={"field": field}) from None
+    number = Decimal(text)
     if number > MAX_WHOLE:
         raise Invalid(f"{field} must not be greater than 10^12.", extra={"field": field})
     plain = normal(number)

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.errors import Invalid
+from domain.money import plain_number
 from domain.usage.event import ATTRIBUTES, MAX_ATTRIBUTE, REFERENCES, InvalidEvent, UsageEvent
 
 #: The dimension of everything together.
@@ -19,7 +20,6 @@ MAX_DIMENSIONS = 5
 MAX_WHOLE, MAX_DECIMALS = 10**15, 12
 #: A place in `data`: names with dots between them.
 PROPERTY = re.compile(r"[A-Za-z0-9_-]{1,60}(?:\.[A-Za-z0-9_-]{1,60}){0,4}")
-_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 
 class Aggregation(StrEnum):
@@ -144,10 +144,8 @@ def _text(meter: Meter, place: str, value: object) -> str:
 
 
 def _number(meter: Meter, value: object) -> Decimal:
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if isinstance(value, Decimal):
-        text = f"{value:f}"
-    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+    text = plain_number(value)
+    if text is None:
         raise _unread(meter, "must be a number")
     number = Decimal(text)
     exponent = number.as_tuple().exponent

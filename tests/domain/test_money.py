@@ -3,9 +3,21 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
+from api.fields import Amount, Ratio, Share
 from domain.errors import Invalid
-from domain.money import MAX_AMOUNT_MINOR, SCALES, allocate, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.metering.amounts import parse_price
+from domain.money import (
+    MAX_AMOUNT_MINOR,
+    SCALES,
+    allocate,
+    format_amount,
+    format_ratio,
+    parse_amount,
+    parse_ratio,
+    plain_number,
+)
 
 
 @given(st.integers(0, 10**15), st.lists(st.integers(0, 10**6), min_size=1, max_size=20).filter(any))
@@ -81,6 +93,47 @@ def test_amounts_are_written_with_the_decimals_of_their_asset(minor, asset, writ
 def test_what_is_not_an_exact_positive_amount_is_refused(value, asset):
     with pytest.raises(Invalid):
         parse_amount(value, asset)
+
+
+#: What number parsers of languages and libraries take beside plain digits.
+_OTHER_DIGITS = [
+    str.maketrans("0123456789", "".join(chr(zero + i) for i in range(10))) for zero in (0x660, 0x966, 0xFF10)
+]
+NOTATIONS = (
+    *(lambda text, mark=mark: mark + text for mark in ("+", " ", "\t", "\n", "\xa0", "0x", "$", "--", "\u2212")),
+    *(lambda text, mark=mark: text + mark for mark in (" ", "\n", "e0", "E3", "e-2", ".", "_", "j", "d", "%")),
+    *(lambda text, mark=mark: text[0] + mark + text[1:] for mark in ("_", ",", "'", " ", "\u200b", "e")),
+    *(lambda text, table=table: text.translate(table) for table in _OTHER_DIGITS),
+)
+
+
+@given(st.integers(10, 10**9), st.sampled_from(NOTATIONS))
+def test_number_in_another_notation_is_refused_at_every_door(number, noted):
+    text = noted(str(number))
+    assert plain_number(text) is None
+    for door in (parse_price, lambda it: parse_amount(it, "USD"), lambda it: parse_ratio(it, "score")):
+        with pytest.raises(Invalid):
+            door(text)
+    for field in (Amount, Share, Ratio):
+        with pytest.raises(ValidationError, match="plain decimal number"):
+            TypeAdapter(field).validate_python(text)
+
+
+@given(st.text(alphabet=st.sampled_from("0123456789+-._eE \u0661\uff11"), max_size=12))
+def test_plain_number_is_ascii_digits_with_a_sign_and_a_point_between(text):
+    whole, point, decimals = text.removeprefix("-").partition(".")
+    parts = [whole, decimals] if point else [whole]
+    plain = all(part and set(part) <= set("0123456789") for part in parts)
+    assert plain_number(text) == (text if plain else None)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [Decimal("1e999999999"), Decimal("1e-999999999"), Decimal("-Infinity"), 10**5000, 1.5],
+    ids=["huge", "tiny", "infinite", "long", "float"],
+)
+def test_number_that_nobody_can_write_out_is_none(number):
+    assert plain_number(number) is None
 
 
 def test_trailing_zeros_are_no_decimals():

@@ -108,4 +108,4 @@ def entries() -> dict[str, dict[str, Any]]:
 
 def as_text(listed: dict[str, dict[str, Any]]) -> str:
     """Write entries as the file has them, with numbers as they are."""
-    return json.dumps(listed, default=str)
+    return json.dumps(listed, default=lambda number: f"{number:f}")

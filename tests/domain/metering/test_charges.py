@@ -91,15 +91,15 @@ PRICES = st.decimals(min_value=0, max_value=100, places=12)
 @st.composite
 def charges(draw):
     kind = draw(st.sampled_from(["per_unit", "graduated", "volume", "package"]))
-    free = str(draw(QUANTITIES))
+    free = f"{draw(QUANTITIES):f}"
     if kind == "per_unit":
-        return parse_charge({"model": kind, "unit_price": str(draw(PRICES)), "free_units": free})
+        return parse_charge({"model": kind, "unit_price": f"{draw(PRICES):f}", "free_units": free})
     if kind == "package":
         size = draw(QUANTITIES)
         assume(size > 0)
-        return parse_charge({"model": kind, "size": str(size), "price": str(draw(PRICES)), "free_units": free})
+        return parse_charge({"model": kind, "size": f"{size:f}", "price": f"{draw(PRICES):f}", "free_units": free})
     tops = sorted(draw(st.sets(st.integers(1, 10**6), max_size=4)))
-    tiers = [{"up_to": top, "unit_price": str(draw(PRICES)), "flat_price": str(draw(PRICES))} for top in [*tops, None]]
+    tiers = [{"up_to": top, "unit_price": f"{draw(PRICES):f}", "flat_price": f"{draw(PRICES):f}"} for top in [*tops, None]]
     return parse_charge({"model": kind, "tiers": tiers, "free_units": free})
 
 
