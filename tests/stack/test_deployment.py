@@ -32,6 +32,12 @@ SETTINGS = {f"BURSAR_{name.upper()}" for name in Settings.model_fields}
 STACK_SETTINGS = {f"BURSAR_{name}" for name in ("BACKUP_DIR", "DATA_DIR", "POSTGRES_BIN")}
 STACK_SETTINGS |= {variable(name) for name in Ports.__dataclass_fields__}
 
+#: Containers log to the standard output.
+LEFT_OUT = {"BURSAR_LOG_FILE"}
+#: Where processes of the compose file listen, and where their secrets are mounted.
+SAID_HERE = {f"BURSAR_{name}" for name in ("SECRETS_DIR", "HOST", "PORT", "PRIVATE_HOST", "PRIVATE_PORT")}
+SAID_HERE |= {"BURSAR_WORKER_METRICS_HOST", "BURSAR_WORKER_METRICS_PORT"}
+
 
 def read(path: str) -> str:
     return (ROOT / path).read_text()
@@ -80,6 +86,15 @@ def test_every_setting_is_documented_with_its_default() -> None:
             assert field.default is None, name
         else:
             assert getattr(Settings.model_validate({name: shown}), name) == field.default, name
+
+
+def test_every_setting_reaches_the_processes_and_is_in_the_example(compose: dict[str, Any]) -> None:
+    """A setting that nobody passes on is one that operators set in vain."""
+    given = {name for service in ("api", "worker", "migrate") for name in compose["services"][service]["environment"]}
+    assert SETTINGS - given == LEFT_OUT
+    shown = variables(read(".env.example"))
+    passed_on = {name for name in SETTINGS if f"${{{name}" in read("docker-compose.yml")}
+    assert SETTINGS - shown == SETTINGS - passed_on == LEFT_OUT | SAID_HERE
 
 
 def test_every_variable_of_the_compose_file_is_in_the_example() -> None:

@@ -99,7 +99,9 @@ def charges(draw):
         assume(size > 0)
         return parse_charge({"model": kind, "size": f"{size:f}", "price": f"{draw(PRICES):f}", "free_units": free})
     tops = sorted(draw(st.sets(st.integers(1, 10**6), max_size=4)))
-    tiers = [{"up_to": top, "unit_price": f"{draw(PRICES):f}", "flat_price": f"{draw(PRICES):f}"} for top in [*tops, None]]
+    tiers = [
+        {"up_to": top, "unit_price": f"{draw(PRICES):f}", "flat_price": f"{draw(PRICES):f}"} for top in [*tops, None]
+    ]
     return parse_charge({"model": kind, "tiers": tiers, "free_units": free})
 
 
