@@ -1,7 +1,7 @@
 """Where the spends are that name a value, so that lists of few among many skip the others. Days are added up anew.
 
-Revision ID: 0037_spend_places
-Revises: 0036_trusted_clients
+Revision ID: 0038_spend_places
+Revises: 0037_seasoned_evidence
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0037_spend_places"
-down_revision: str | None = "0036_trusted_clients"
+revision: str = "0038_spend_places"
+down_revision: str | None = "0037_seasoned_evidence"
 branch_labels: str | None = None
 depends_on: str | None = None
 
