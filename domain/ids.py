@@ -11,6 +11,7 @@ import re
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 #: What stands behind the prefix, as a regular expression. Above 7, the first digit would stand for more than 128 bits.
 SUFFIX = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 _ID = re.compile(rf"[a-z](?:[a-z_]{{0,61}}[a-z])?_{SUFFIX}")
@@ -191,8 +192,9 @@ def bounded(text: str) -> str:
 
 def uuid_id(prefix: str, value: UUID) -> str:
     """Write a UUID that the database made as an id with a prefix, in the form of `make_id`."""
-    digits = [_ALPHABET[value.int >> shift & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+    number = value.int
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 def transfer_id(value: UUID) -> str:

@@ -56,13 +56,13 @@ async def rate_uses(session: AsyncSession, rates: Rates, uses: Sequence[Use]) ->
 
     A model that has no price refuses its use: nothing is rated as zero because nobody knows its price.
     """
-    by_model = [use for use in uses if price_of(use.agent) is None and use.call is not None]
-    wanted = {price for use in by_model if (price := _wanted(use)) is not None}
-    prices = await rates.prices.prices_of(session, wanted) if wanted else {}
+    wanted = [_wanted(use) if price_of(use.agent) is None else None for use in uses]
+    asked = {price for price in wanted if price is not None}
+    prices = await rates.prices.prices_of(session, asked) if asked else {}
     found: list[Cost | Invalid | None] = []
-    for use in uses:
+    for use, price in zip(uses, wanted, strict=True):
         try:
-            found.append(_cost(rates, use, prices))
+            found.append(_cost(rates, use, price, prices))
         except Invalid as refusal:
             found.append(refusal)
     return found
@@ -74,13 +74,12 @@ def _wanted(use: Use) -> Wanted | None:
     return Wanted(use.call.model, use.call.provider or None, use.at)
 
 
-def _cost(rates: Rates, use: Use, prices: Mapping[Wanted, ModelPrice | None]) -> Cost | None:
+def _cost(rates: Rates, use: Use, wanted: Wanted | None, prices: Mapping[Wanted, ModelPrice | None]) -> Cost | None:
     listed = price_of(use.agent)
     if listed is not None:
         return cost_by_agent(quantity_of(use.quantity), listed, rates.commission_bps)
     if use.call is None:
         return None
-    wanted = _wanted(use)
     if wanted is None:
         raise nameless(use.call)
     price = prices[wanted]

@@ -6,9 +6,10 @@ transaction: what was accepted is durable when its answer is sent, and a request
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,12 +40,8 @@ from runtime.database import driver_connection
 from services.rating import Rates, Use, rate_uses
 
 _OTHER = "An event with this source and id was accepted before, and said something else. Give each event its own id."
-_NAMED = (
-    *("agent_id", "department_id", "project_id", "spend_id", "run_id", "step_id", "parent_id", "provider", "model"),
-)
-
-
 _COST = ("currency", "cost_pico", "creator_pico", "platform_pico", "rated_by", "price_ref", "creator_org_id")
+_cost_values = attrgetter(*_COST)
 
 
 class Status(StrEnum):
@@ -90,7 +87,7 @@ class Delivery:
     key: SpendingKey | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Judged:
     """An event that could be read, what it is known by, and why it is refused unless it is known.
 
@@ -140,7 +137,8 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
 class _Context:
     """What events are judged by: what is known of what they name, and the meters that read them.
 
-    `spends` are those of the organization among the spends that are named.
+    `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
+    department and project, which many events name alike.
     """
 
     delivery: Delivery
@@ -148,6 +146,7 @@ class _Context:
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
+    scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
 
 
 async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[UsageEvent]) -> _Context:
@@ -179,7 +178,9 @@ async def _write(session: AsyncSession, delivery: Delivery, judged: Sequence[_Ju
     readings = [
         _reading(each.digest, reading, name) for each in judged for reading in each.readings for name in reading.values
     ]
-    return await usage.record(connection, delivery.org_id, [_row(delivery, each) for each in judged], readings)
+    sent_by = delivery.actor.qualified()
+    rows = [_row(delivery, sent_by, each) for each in judged]
+    return await usage.record(connection, delivery.org_id, rows, readings)
 
 
 def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
@@ -196,12 +197,11 @@ async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID,
     good = [each for each in judged.values() if each.refusal is None]
     uses = [_use(context, each) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
-        refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
-        judged[each.digest] = (
-            replace(each, cost=rated)
-            if refusal is None and not isinstance(rated, Invalid)
-            else replace(each, refusal=refusal, readings=(), charging=())
-        )
+        each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
+        if each.refusal is not None:
+            each.readings, each.charging = (), ()
+        elif not isinstance(rated, Invalid):
+            each.cost = rated
     return judged
 
 
@@ -237,12 +237,12 @@ def _judge_one(context: _Context, event: UsageEvent, digest: UUID) -> _Judged:
 
 def _called(event: UsageEvent, call: ModelCall) -> UsageEvent:
     """Return the event with the model and provider of its call, where its attributes do not say them."""
-    said = {"model": call.model, "provider": call.provider}
-    return _with(event, {**{name: value for name, value in said.items() if value}, **event.attributes})
+    said = (("model", call.model), ("provider", call.provider))
+    return _with(event, {name: value for name, value in said if value and name not in event.attributes})
 
 
 def _with(event: UsageEvent, attributes: Mapping[str, str]) -> UsageEvent:
-    return event if attributes == event.attributes else replace(event, attributes=attributes)
+    return replace(event, attributes={**event.attributes, **attributes}) if attributes else event
 
 
 def _use(context: _Context, judged: _Judged) -> Use:
@@ -260,7 +260,16 @@ def _attributed(context: _Context, event: UsageEvent) -> UsageEvent:
     Raises:
         InvalidEvent: it names what is not there, or what the key may not use.
     """
-    agent_id = event.get("agent_id")
+    asked = event.get("agent_id"), event.get("department_id"), event.get("project_id")
+    scope = context.scopes.get(asked)
+    if scope is None:
+        scope = context.scopes[asked] = _scope(context, *asked)
+    return _with(event, {name: value for name, value in scope.items() if value != event.get(name)})
+
+
+def _scope(
+    context: _Context, agent_id: str | None, department_id: str | None, project_id: str | None
+) -> Mapping[str, str]:
     agent = None if agent_id is None else context.agents.get(agent_id)
     if agent_id is not None and (agent is None or not _is_visible(agent, context.delivery.org_id)):
         raise InvalidEvent("There is no such agent.", extra={"field": "data.agent_id"})
@@ -268,8 +277,8 @@ def _attributed(context: _Context, event: UsageEvent) -> UsageEvent:
     is_foreign = agent is not None and agent.org_id != context.delivery.org_id and key.agent_id is None
     named = Named(
         agent_id=None if is_foreign else agent_id,
-        department_id=event.get("department_id"),
-        project_id=event.get("project_id"),
+        department_id=department_id,
+        project_id=project_id,
     )
     try:
         scope = scope_of(key, named, context.known)
@@ -280,8 +289,7 @@ def _attributed(context: _Context, event: UsageEvent) -> UsageEvent:
         "department_id": scope.department_id,
         "project_id": scope.project_id,
     }
-    kept = {name: value for name, value in attributes.items() if value is not None}
-    return _with(event, {**event.attributes, **kept})
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _is_visible(agent: Agent, org_id: str) -> bool:
@@ -300,9 +308,10 @@ def _reading(digest: UUID, reading: Reading, dimension: str) -> dict[str, object
     }
 
 
-def _row(delivery: Delivery, judged: _Judged) -> dict[str, object]:
-    event, actor = judged.event, delivery.actor
+def _row(delivery: Delivery, sent_by: str, judged: _Judged) -> dict[str, object]:
+    event = judged.event
     return {
+        **event.attributes,
         "content": event.content,
         "refused": judged.refusal is not None,
         "digest": judged.digest,
@@ -313,12 +322,11 @@ def _row(delivery: Delivery, judged: _Judged) -> dict[str, object]:
         "type": event.type,
         "subject": event.subject,
         "action": event.action,
-        **{name: event.get(name) for name in _NAMED},
-        "sent_by": actor.qualified(),
-        "key_id": actor.key_id,
+        "sent_by": sent_by,
+        "key_id": delivery.actor.key_id,
         "data": event.data,
         "usage": None if judged.call is None else judged.call.usage.to_json(),
-        **({} if judged.cost is None else {name: getattr(judged.cost, name) for name in _COST}),
+        **({} if judged.cost is None else dict(zip(_COST, _cost_values(judged.cost), strict=True))),
         "meters": [reading.meter for reading in judged.readings],
         **_charge(judged),
     }

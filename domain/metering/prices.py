@@ -52,7 +52,10 @@ class Band:
 
     def price_of(self, unit: str) -> Decimal | None:
         """Return the price of one unit, or of what stands for it; None when the list has neither."""
-        return next((self.prices[name] for name in (unit, *FALLBACKS.get(unit, ())) if name in self.prices), None)
+        own = self.prices.get(unit)
+        if own is not None:
+            return own
+        return next((self.prices[name] for name in FALLBACKS.get(unit, ()) if name in self.prices), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,8 @@ class ModelPrice:
 
     def band(self, tier: str, prompt_tokens: int) -> Band:
         """Return the prices of a call of that tier with a prompt of that length."""
-        *_, band = (band for at, band in enumerate(self.tiers[tier]) if at == 0 or prompt_tokens > band.above)
-        return band
+        first, *others = self.tiers[tier]
+        return next((band for band in reversed(others) if prompt_tokens > band.above), first) if others else first
 
 
 def prices_to_json(price: ModelPrice) -> dict[str, object]:

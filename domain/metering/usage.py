@@ -94,9 +94,12 @@ class TokenUsage:
         Raises:
             Invalid: a quantity is no integer between 0 and 10¹², or the tier or a surcharge is no short name.
         """
-        for unit, quantity in zip(UNITS, _quantities(self), strict=True):
-            if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
-                raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})
+        quantities = _quantities(self)
+        # All at once first: it runs for every event.
+        if set(map(type, quantities)) != _INTEGERS or min(quantities) < 0 or max(quantities) > MAX_QUANTITY:
+            for unit, quantity in zip(UNITS, quantities, strict=True):
+                if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
+                    raise Invalid(f"{unit} must be an integer between 0 and 10^12.", extra={"field": unit})
         for name in (self.tier, *self.uplifts):
             if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
                 raise Invalid(f"tier and uplifts must be names of at most {_MAX_NAME} characters.")
@@ -131,7 +134,8 @@ class TokenUsage:
         Raises:
             Invalid: an unknown name, or a value that the field does not take; `field` names it.
         """
-        if unknown := sorted(set(document) - _FIELDS):
+        if not _FIELDS.issuperset(document):
+            unknown = sorted(set(document) - _FIELDS)
             raise Invalid(f"The usage has no unit {unknown[0][:_MAX_NAME]!r}.", extra={"field": unknown[0][:_MAX_NAME]})
         uplifts = document.get("uplifts", ())
         if not isinstance(uplifts, list | tuple):
@@ -145,3 +149,4 @@ UNITS = tuple(field.name for field in fields(TokenUsage) if field.name not in {"
 #: All of them at once: usage is read for every event.
 _quantities, _prompt = attrgetter(*UNITS), attrgetter(*PROMPT_UNITS)
 _FIELDS = frozenset(field.name for field in fields(TokenUsage))
+_INTEGERS = {int}

@@ -34,10 +34,12 @@ REFERENCES: Mapping[str, str] = {"agent_id": "agt", "project_id": "prj", "depart
 
 _REQUIRED = ("specversion", "id", "source", "type")
 _OPTIONAL = ("subject", "time", "datacontenttype", "dataschema", "data")
+_KNOWN = frozenset((*_REQUIRED, *_OPTIONAL))
 _EXTENSION = re.compile(r"[a-z0-9]{1,20}")
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str)
 _JSON = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json(?:\s*;.*)?", re.IGNORECASE)
 
 
@@ -117,9 +119,9 @@ def event_from(document: object, *, now: datetime) -> UsageEvent:
     content_type = document.get("datacontenttype")
     if content_type is not None and not (isinstance(content_type, str) and _JSON.fullmatch(content_type)):
         raise _wrong("datacontenttype", "must be application/json")
-    for name, value in document.items():
-        if name not in _REQUIRED and name not in _OPTIONAL:
-            _check_extension(name, value)
+    if not _KNOWN.issuperset(document):
+        for name in [name for name in document if name not in _KNOWN]:
+            _check_extension(name, document[name])
     data = document.get("data")
     if data is not None and not isinstance(data, dict):
         raise _wrong("data", "must be an object")
@@ -180,6 +182,9 @@ def _attributes(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(field: str, value: object) -> str:
+    # What is printable has neither control characters nor line breaks.
+    if isinstance(value, str) and 0 < len(value) <= MAX_ATTRIBUTE and value.isprintable() and not value.isspace():
+        return value
     if not isinstance(value, str) or not value.strip():
         raise _wrong(field, "must be a string that is not empty")
     if len(value) > MAX_ATTRIBUTE:
@@ -212,7 +217,7 @@ def _time(value: object) -> datetime:
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return _CANONICAL.encode(document).encode()
 
 
 def _wrong(field: str, what: str) -> InvalidEvent:
