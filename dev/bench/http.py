@@ -18,7 +18,7 @@ async def load(port: int, path: str, *headers: str) -> float:
     return (await measure(port, path, *headers))[0]
 
 
-async def measure(port: int, path: str, *headers: str) -> tuple[float, float]:
+async def measure(port: int, path: str, *headers: str, connections: int = CONNECTIONS) -> tuple[float, float]:
     """Return how many requests a second an address answers over the connections, and the p99 in milliseconds."""
     command = [
         sys.executable,
@@ -27,7 +27,7 @@ async def measure(port: int, path: str, *headers: str) -> tuple[float, float]:
         "127.0.0.1",
         str(port),
         path,
-        str(CONNECTIONS),
+        str(connections),
         str(SECONDS),
     ]
     process = await asyncio.create_subprocess_exec(*command, *headers, stdout=asyncio.subprocess.PIPE)

@@ -1,18 +1,30 @@
-"""Using credits over HTTP: one organization against many, and against a bare endpoint that reads one row."""
+"""Using credits over HTTP: one organization against many, and against a bare endpoint that reads one row.
+
+And how long a balance takes of an organization that has 100,000 lots, alone and beside callers that charge.
+"""
 
 import asyncio
 import os
+import statistics
 import sys
+from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import httpx2
 
-from dev.bench.http import load
+from dev.bench.http import load, measure
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
 from dev.stack.temporal import free_port
+from domain.accounts import org_credits, platform
+from domain.lots import LotSource, LotTerms
+from ledger.gateway import Ledger, NewTransfer
 
 CALLERS = 32
 CONNECTIONS = 16
+LOTS, LOTS_A_SET = 100_000, 5_000
+#: How many organizations charge beside the readers of a balance.
+BESIDE = 8
 SECONDS = 3.0
 ROUNDS = 5
 
@@ -45,6 +57,50 @@ async def tenants(world: World, number: int) -> list[str]:
             wanted = {"organization_id": org_id, "principal": "bench", "role": "owner"}
             keys.append((await post("/api-keys", wanted, f"bench-key-{place}"))["secret"])
     return keys
+
+
+async def give_lots(world: World, org_id: str) -> None:
+    """Give an organization as many lots as a customer of years may have, each with an end of its own."""
+    connection = await asyncpg.connect(world.database_url)
+    ledger, source, now = Ledger(connection), platform("credit_issuance", "CREDIT"), datetime.now(UTC)
+    for start in range(0, LOTS, LOTS_A_SET):
+        transfers = [
+            NewTransfer(
+                f"bench-lot:{number}",
+                source,
+                org_credits(org_id),
+                1_000_000,
+                lots=LotTerms(source=LotSource.PROMOTION, expires_at=now + timedelta(days=1, minutes=number)),
+            )
+            for number in range(start, start + LOTS_A_SET)
+        ]
+        await ledger.post_batch(kind="grant", transfers=transfers, effective_at=now)
+    await connection.execute("ANALYZE ledger.lots")
+    await connection.close()
+
+
+async def balances(world: World, keys: list[str]) -> list[Row]:
+    """Measure the p99 of a balance of many lots, alone and beside charges, each over one connection."""
+    await give_lots(world, world.ids["client_org"])
+    path, key = "/api/v1/billing/balance", f"Authorization: Bearer {world.keys['client']}"
+
+    async def p99() -> float:
+        return (await measure(world.port, path, key, connections=1))[1]
+
+    alone = statistics.median([await p99() for _ in range(ROUNDS)])
+    beside = statistics.median(
+        [(await asyncio.gather(p99(), _charges(world, keys[:BESIDE])))[0] for _ in range(ROUNDS)]
+    )
+    return [
+        Row(name=f"p99 of GET balance, {LOTS:,} lots", value=alone, unit="ms", target=10, at_most=True),
+        Row(
+            name=f"the same beside {BESIDE} callers of POST /credits/use, one process",
+            value=beside,
+            unit="ms",
+            target=10,
+            at_most=True,
+        ),
+    ]
 
 
 async def run(world: World) -> list[Row]:
@@ -80,4 +136,5 @@ async def run(world: World) -> list[Row]:
             baseline=theirs,
             target=0.3,
         ),
+        *await balances(world, keys),
     ]
