@@ -107,16 +107,17 @@ class ReputationActivities:
 
     @activity.defn(name="conclude_reputation_night")
     async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
-        """Take the night of clients, close the priors of the next day, and say what the night did.
+        """Take the night of clients, close the priors of the next day, count ranks, and say what the night did.
 
-        Effect: the clients' rows as of the date, and the row of priors.
-        Idempotent by: the client and the date; the date.
+        Effect: the clients' rows as of the date, the row of priors, and the counts of peers.
+        Idempotent by: the client and the date; the date; the counts are made anew.
         Fails with: nothing that is final.
         """
         await self._take_clients(message.day)
         async with self._database.platform() as session:
             connection = await driver_connection(session)
             closed = await nights.close_priors(connection, message.day)
+            await nights.count_peers(connection, message.day)
             night = await nights.found(connection, message.day)
         return ReputationNightResult(
             day=message.day,

@@ -16,6 +16,7 @@ class Agent(Base):
     The price of a listing is in minor units of its currency; it is null for free agents, and where the price is
     agreed in each contract. `terms` are the bounds of what the agent accepts unasked, by term:
     `{"review_period": {"most": 259200}}`, as `domain.contract.Bounds` names them; empty where it lists none.
+    `category` is one of the platform's, by which leaderboards are asked for.
     `department_id` and `project_id` say for what its organization has it spend; only owners and admins set them.
     """
 
@@ -38,6 +39,7 @@ class Agent(Base):
     price_minor: Mapped[int | None]
     price_currency: Mapped[str | None]
     terms: Mapped[dict[str, dict[str, Any]]] = mapped_column(JSONB, server_default="{}")
+    category: Mapped[str | None]
     department_id: Mapped[str | None] = mapped_column(ForeignKey("departments.id"))
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     created_by: Mapped[str]

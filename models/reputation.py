@@ -7,16 +7,20 @@ what happened, by the arithmetic of `domain/reputation`. Shares and evidence are
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Date, ForeignKey, Identity, Index, SmallInteger, Text, false, text
+from sqlalchemy import CheckConstraint, Computed, Date, ForeignKey, Identity, Index, SmallInteger, Text, false, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.reputation.boards import BAND_SQL
 from domain.reputation.facts import FactKind
 from models.base import Base
 
 _KINDS = ", ".join(f"'{kind}'" for kind in FactKind)
 _DIMENSIONS = "'task_success', 'response_time', 'reliability', 'collaboration', 'quality'"
 _ZERO = text("0")
+#: Leaderboards: rows of a board and a band by their rank.
+_BOARD = ("board", "band", text("rank_e6 DESC"), "agent_id")
+_OF_CATEGORY = text("category IS NOT NULL")
 
 
 class ReputationEventRow(Base):
@@ -99,14 +103,18 @@ class ReputationScoreRow(Base):
         stars_e6: the mean to show on that date, with a prior of one half.
         rank_e6: what ranks it on that date.
         evidence_count: events that counted, without those that were voided.
+        latest_on: the date as of which the latest of them counts; null before the first.
+        board: who sees the row on leaderboards: `public`, or the organization of a private agent.
+        category: the agent's.
+        band: how much evidence there is and how recent, see `domain.reputation.boards`; null without any.
     """
 
     __tablename__ = "reputation_scores"
     __table_args__ = (
         CheckConstraint(f"dimension IN ({_DIMENSIONS})", name="dimension"),
         CheckConstraint("good_e6 >= 0 AND bad_e6 >= 0 AND held_e6 >= 0 AND since <= through", name="evidence"),
-        Index("ix_reputation_scores_rank", "dimension", text("rank_e6 DESC"), "agent_id"),
-        Index("ix_reputation_scores_through", "through"),
+        Index("ix_reputation_scores_rank", "dimension", *_BOARD),
+        Index("ix_reputation_scores_category", "category", "dimension", *_BOARD, postgresql_where=_OF_CATEGORY),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -122,6 +130,10 @@ class ReputationScoreRow(Base):
     stars_e6: Mapped[int]
     rank_e6: Mapped[int]
     evidence_count: Mapped[int] = mapped_column(server_default=_ZERO)
+    latest_on: Mapped[date | None] = mapped_column(Date)
+    board: Mapped[str]
+    category: Mapped[str | None]
+    band: Mapped[int | None] = mapped_column(SmallInteger, Computed(BAND_SQL.format(day="through"), persisted=True))
 
 
 class ReputationAgentRow(Base):
@@ -134,11 +146,13 @@ class ReputationAgentRow(Base):
         stars_e6, rank_e6: the overall score and rank, of the five rows.
         night_on: the last night that was taken; null before the first, as what it found: the overall score
             (`night_stars_e6`) and its interval (`night_low_e6`, `night_high_e6`).
+        latest_on, board, category, band: as in `ReputationScoreRow`.
     """
 
     __tablename__ = "reputation_agents"
     __table_args__ = (
-        Index("ix_reputation_agents_rank", text("rank_e6 DESC"), "agent_id"),
+        Index("ix_reputation_agents_rank", *_BOARD),
+        Index("ix_reputation_agents_category", "category", *_BOARD, postgresql_where=_OF_CATEGORY),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -156,6 +170,12 @@ class ReputationAgentRow(Base):
     night_stars_e6: Mapped[int | None]
     night_low_e6: Mapped[int | None]
     night_high_e6: Mapped[int | None]
+    latest_on: Mapped[date | None] = mapped_column(Date)
+    board: Mapped[str]
+    category: Mapped[str | None]
+    band: Mapped[int | None] = mapped_column(
+        SmallInteger, Computed(BAND_SQL.format(day="coalesce(night_on, latest_on)"), persisted=True)
+    )
 
 
 class ReputationHistoryRow(Base):
@@ -206,6 +226,27 @@ class ReputationSeasonedRow(Base):
     bad_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     held_e6: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
     since: Mapped[list[date]] = mapped_column(ARRAY(Date))
+
+
+class ReputationPeerRow(Base):
+    """How many agents rank on a step of a dimension. Written anew by each night; nobody is named.
+
+    Attributes:
+        category: of the agents; empty for all agents.
+        dimension: or `overall`.
+        step: the rank, see `domain.reputation.boards.step`.
+        agents: agents on this step, with evidence; `below` rank on lower ones.
+        day: the date of the night.
+    """
+
+    __tablename__ = "reputation_peers"
+
+    category: Mapped[str] = mapped_column(primary_key=True)
+    dimension: Mapped[str] = mapped_column(primary_key=True)
+    step: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    agents: Mapped[int]
+    below: Mapped[int]
+    day: Mapped[date] = mapped_column(Date)
 
 
 class ReputationGivenRow(Base):

@@ -10,7 +10,17 @@ from repositories.command import add_once
 from repositories.listing import Part, newest
 
 MISSING = "There is no such agent."
-_ASKED = ("org_id", "name", "visibility", "pricing_model", "price_minor", "price_currency", "terms", "created_by")
+_ASKED = (
+    "org_id",
+    "name",
+    "visibility",
+    "pricing_model",
+    "price_minor",
+    "price_currency",
+    "terms",
+    "category",
+    "created_by",
+)
 
 
 async def add(session: AsyncSession, agent: Agent) -> tuple[Agent, bool]:
@@ -28,6 +38,12 @@ async def get(session: AsyncSession, agent_id: str) -> Agent:
     if found is None:
         raise NotFound(MISSING)
     return found
+
+
+async def categorise(session: AsyncSession, agent: Agent, category: str | None) -> None:
+    """List the agent under a category, or under none; its leaderboards follow. Needs the platform's session."""
+    agent.category = category
+    await session.flush()
 
 
 async def page(

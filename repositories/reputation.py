@@ -3,15 +3,19 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.reputation import boards
+from domain.reputation.boards import Period
 from domain.reputation.evidence import ONE_E6, RATE_E4, Beta, Dimension, Evidence
 from domain.reputation.facts import Says
+from domain.reputation.moves import TREND_DAYS
+from domain.reputation.score import HALF_E6
 from domain.reputation.timing import Timing
 from domain.reputation.weights import Stakes
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
@@ -131,15 +135,23 @@ async def seasoned(connection: "asyncpg.Connection | asyncpg.Pool", agent_id: st
 
 
 _VISIBLE = "($2::text IS NULL OR a.org_id = $2 OR a.visibility = 'public')"
+# Each night is looked for by its key. A history has no index by agent, which a million agents would write every night.
+_NIGHTS = """generate_series($3::date, $4::date, interval '1 day') AS night
+    CROSS JOIN LATERAL (SELECT * FROM reputation_history WHERE day = night::date AND agent_id = $1 LIMIT 1) h"""
 _SCORE = f"""
 SELECT a.id, coalesce(r.evidence_count, 0) AS evidence_count, coalesce(r.ended, 0) AS ended,
     coalesce(r.succeeded, 0) AS succeeded, coalesce(r.response_count, 0) AS response_count,
     coalesce(r.response_total_ms, 0) AS response_total_ms, r.response_buckets,
     (SELECT factor_e12 / 100000000 FROM reputation_powers WHERE nights = 1) AS rate_e4,
+    coalesce(
+        (SELECT h.stars_e6 FROM reputation_history h WHERE h.day = $3 AND h.agent_id = $1),
+        (SELECT h.stars_e6 - h.moved_e6 FROM {_NIGHTS} ORDER BY h.day LIMIT 1),
+        r.night_stars_e6) AS before_e6,
     (SELECT jsonb_agg(s) FROM reputation_scores s WHERE s.agent_id = a.id) AS rows,
     (SELECT jsonb_agg(m) FROM (
-        SELECT id, kind, at, day, score_delta_e6 FROM reputation_events e
-        WHERE e.agent_id = a.id AND e.voided_at IS NULL AND e.excluded IS NULL ORDER BY e.seq DESC LIMIT 50
+        SELECT id, kind, at, day, score_delta_e6 FROM (
+            SELECT * FROM reputation_events WHERE agent_id = $1 ORDER BY seq DESC LIMIT 100
+        ) e WHERE e.voided_at IS NULL AND e.excluded IS NULL ORDER BY e.seq DESC LIMIT 50
     ) m) AS latest
 FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id
 WHERE a.id = $1 AND {_VISIBLE}
@@ -148,7 +160,10 @@ WHERE a.id = $1 AND {_VISIBLE}
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of an agent: its figures, its rows by dimension (empty for a newcomer), its latest events."""
+    """What is known of an agent: its figures, its rows by dimension (empty for a newcomer), its latest events.
+
+    `before_e6` is the overall score of 30 days ago, or that of a newcomer.
+    """
 
     agent_id: str
     evidence_count: int
@@ -159,11 +174,14 @@ class Standing:
     counts: Mapping[Dimension, int]
     latest: Sequence[Mapping[str, Any]]
     rate_e4: int = RATE_E4
+    before_e6: int = HALF_E6
 
 
-async def standing(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None) -> Standing | None:
+async def standing(
+    pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None, today: date
+) -> Standing | None:
     """Return what is known of an agent; None when the viewer, None for the platform, sees no such agent."""
-    found = await pool.fetchrow(_SCORE, agent_id, viewer)
+    found = await pool.fetchrow(_SCORE, agent_id, viewer, today - timedelta(days=TREND_DAYS), today)
     if found is None:
         return None
     kept = json.loads(found["rows"] or "[]")
@@ -178,6 +196,7 @@ async def standing(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: 
         counts={Dimension(row["dimension"]): row["evidence_count"] for row in kept},
         latest=json.loads(found["latest"] or "[]"),
         rate_e4=found["rate_e4"],
+        before_e6=HALF_E6 if found["before_e6"] is None else found["before_e6"],
     )
 
 
@@ -188,48 +207,102 @@ def evidence_of(row: Mapping[str, Any]) -> Evidence:
     return Evidence(beta, row["held_e6"], row["earned_e6"], row["prior_e6"], through)
 
 
-_LEADERS = f"""
-SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
-FROM {{ranked}} r JOIN agents a ON a.id = r.agent_id
-WHERE {{of}} AND r.evidence_count >= $1 AND {_VISIBLE}
-ORDER BY r.rank_e6 DESC, r.agent_id LIMIT $3
+_HISTORY = f"""
+SELECT h.*, a.id FROM agents a LEFT JOIN LATERAL (
+    SELECT h.* FROM {_NIGHTS} ORDER BY h.day DESC LIMIT $5
+) h ON true
+WHERE a.id = $1 AND {_VISIBLE} ORDER BY h.day DESC
 """
-_OVERALL = _LEADERS.format(ranked="reputation_agents", of="true")
-_BY_DIMENSION = _LEADERS.format(ranked="reputation_scores", of="r.dimension = $4")
+
+
+async def history(
+    pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None, *, since: date, until: date, limit: int
+) -> Sequence[Mapping[str, Any]] | None:
+    """Return what nights between two dates made of an agent's score, newest first; None when it is not to be seen.
+
+    It looks for each night of the range, however many agents there are.
+    """
+    rows = await pool.fetch(_HISTORY, agent_id, viewer, since, until, limit)
+    return [dict(row) for row in rows if row["day"] is not None] if rows else None
+
+
+# The top of each band, by the index of the board or of its category: so many rows of each, and no more.
+_LEADERS = """
+SELECT a.id, a.name, r.rank_e6, r.stars_e6, r.evidence_count
+FROM (
+    SELECT top.* FROM unnest($1::text[]) AS wanted (board), unnest($2::smallint[]) AS ranked (band), LATERAL (
+        SELECT s.agent_id, s.rank_e6, s.stars_e6, s.evidence_count FROM {table} s
+        WHERE s.board = wanted.board AND s.band = ranked.band {only} ORDER BY s.rank_e6 DESC, s.agent_id LIMIT $3
+    ) top ORDER BY rank_e6 DESC, agent_id LIMIT $3
+) r JOIN agents a ON a.id = r.agent_id
+ORDER BY r.rank_e6 DESC, r.agent_id
+"""
 
 
 async def leaders(
-    pool: "asyncpg.Pool[asyncpg.Record]", *, dimension: Dimension | None, viewer: str | None, least: int, limit: int
-) -> "Sequence[asyncpg.Record]":
-    """Return the agents of highest rank that the viewer sees and that have so much evidence, at least."""
-    if dimension is None:
-        return await pool.fetch(_OVERALL, least, viewer, limit)
-    return await pool.fetch(_BY_DIMENSION, least, viewer, limit, dimension.value)
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    *,
+    dimension: Dimension | None,
+    category: str | None,
+    period: Period,
+    minimum: int,
+    viewer: str | None,
+    limit: int,
+) -> Sequence[Mapping[str, Any]]:
+    """Return the agents of highest rank with so much evidence, the latest within the period: public and own ones."""
+    asked = [value for value in (category, dimension) if value is not None]
+    columns = [name for name, value in (("category", category), ("dimension", dimension)) if value is not None]
+    statement = _LEADERS.format(
+        table="reputation_agents" if dimension is None else "reputation_scores",
+        only=" ".join(f"AND s.{name} = ${number}" for number, name in enumerate(columns, 4)),
+    )
+    seen = ["public"] if viewer is None else ["public", viewer]
+    rows = await pool.fetch(statement, seen, boards.bands(period, minimum), limit, *asked)
+    return [dict(row) for row in rows]
 
 
+# The nearest step that was counted up to the agent's, and the highest of all, which says how many there are.
 _PEERS = """
-SELECT r.evidence_count, r.rank_e6,
-    (SELECT count(*) FROM reputation_agents p WHERE p.rank_e6 < r.rank_e6) AS below,
-    (SELECT count(*) FROM reputation_agents p WHERE p.rank_e6 = r.rank_e6 AND p.agent_id <> r.agent_id) AS equal,
-    (SELECT count(*) FROM reputation_agents p WHERE p.agent_id <> r.agent_id) AS total
-FROM reputation_agents r WHERE r.agent_id = $1
+WITH ranked AS (
+    SELECT 'overall' AS dimension, rank_e6 * $2::bigint / 1000000 AS step
+    FROM reputation_agents WHERE agent_id = $1 AND evidence_count > 0
+    UNION ALL
+    SELECT dimension, rank_e6 * $2::bigint / 1000000 FROM reputation_scores WHERE agent_id = $1 AND evidence_count > 0
+)
+SELECT c.category, r.dimension, top.day, top.below + top.agents AS peers,
+    CASE WHEN p.step IS NULL THEN 0 WHEN p.step = r.step THEN p.below ELSE p.below + p.agents END AS below,
+    CASE WHEN p.step = r.step THEN p.agents ELSE 0 END AS equal
+FROM ranked r
+CROSS JOIN (SELECT '' UNION ALL SELECT category FROM agents WHERE id = $1 AND category IS NOT NULL) c (category)
+CROSS JOIN LATERAL (
+    SELECT * FROM reputation_peers WHERE category = c.category AND dimension = r.dimension
+    ORDER BY step DESC LIMIT 1
+) top
+LEFT JOIN LATERAL (
+    SELECT * FROM reputation_peers
+    WHERE category = c.category AND dimension = r.dimension AND step <= r.step ORDER BY step DESC LIMIT 1
+) p ON true
 """
 
 
-async def peers(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str) -> "asyncpg.Record | None":
-    """Return how many agents with evidence rank below and level with an agent; None for one without evidence."""
-    return await pool.fetchrow(_PEERS, agent_id)
+async def peers(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str) -> Sequence[Mapping[str, Any]]:
+    """Return where an agent ranks among all agents and among those of its category, as the last night counted them.
+
+    A row for each category, the empty one for all, and each dimension with evidence or `overall`: `peers`, how many of
+    them are `below`, and on an `equal` step.
+    """
+    return [dict(row) for row in await pool.fetch(_PEERS, agent_id, boards.STEPS)]
 
 
 async def events_of(
-    session: AsyncSession, agent_id: str, *, before: str | None, limit: int
+    session: AsyncSession, agent_id: str, *, before: int | None, limit: int
 ) -> Sequence[ReputationEventRow]:
-    """Return events of an agent, newest first, older than the id `before`."""
+    """Return events of an agent, the last one taken first, that were taken before the one with `before` as `seq`."""
     row = ReputationEventRow
     query = select(row).where(row.agent_id == agent_id)
     if before is not None:
-        query = query.where(row.id < before)
-    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()
+        query = query.where(row.seq < before)
+    return (await session.scalars(query.order_by(row.seq.desc()).limit(limit))).all()
 
 
 async def feedback_of(

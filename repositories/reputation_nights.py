@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import asyncpg
 
+from domain.reputation import boards
 from domain.reputation.evidence import Beta, Dimension, Priors, factor_e12, start
 from domain.reputation.prior import opened, priors
 from domain.reputation.score import HALF_E6, Score, overall, stars
@@ -193,6 +194,32 @@ async def close_priors(connection: asyncpg.Connection, day: date) -> bool:
         made.append((each, until, hold.newcomer_e6, hold.proven_e6, *betas))
     await connection.execute(_CLOSE, *(list(column) for column in zip(*made, strict=True)))
     return True
+
+
+_PEERS = """
+INSERT INTO reputation_peers (category, dimension, step, agents, below, day)
+SELECT category, dimension, step, agents,
+    sum(agents) OVER (PARTITION BY category, dimension ORDER BY step) - agents, $1
+FROM (
+    SELECT coalesce(category, '') AS category, dimension, step, count(*) AS agents
+    FROM (
+        SELECT category, 'overall' AS dimension, rank_e6 * $2::bigint / 1000000 AS step
+        FROM reputation_agents WHERE evidence_count > 0
+        UNION ALL
+        SELECT category, dimension, rank_e6 * $2::bigint / 1000000 FROM reputation_scores WHERE evidence_count > 0
+    ) ranked
+    GROUP BY GROUPING SETS ((dimension, step), (category, dimension, step))
+    -- Who has no category is among all, and nowhere else.
+    HAVING GROUPING(category) = 1 OR category IS NOT NULL
+) counted
+"""
+
+
+async def count_peers(connection: asyncpg.Connection, day: date) -> None:
+    """Count anew how many agents rank where, in each dimension and category."""
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('count_reputation_peers', 0))")
+    await connection.execute("DELETE FROM reputation_peers")
+    await connection.execute(_PEERS, day, boards.STEPS)
 
 
 @dataclass(frozen=True, slots=True)

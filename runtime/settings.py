@@ -136,6 +136,7 @@ class Settings(BaseSettings):
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
 
+    agent_categories: str = "analysis,coding,content,data,design,operations,research,support,translation"
     reputation_registrars: str = "operator"
     nightly_reputation_update_enabled: bool = True
     reputation_decay_rate: str = "0.95"
@@ -220,6 +221,11 @@ class Settings(BaseSettings):
         return EvidencePolicy(
             registrars=tuple(name for name in names if name), chargeback_days=self.chargeback_window.days
         )
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What agents can be listed under."""
+        return tuple(name.strip() for name in self.agent_categories.split(",") if name.strip())
 
     @property
     def temporal_options(self) -> dict[str, Any]:

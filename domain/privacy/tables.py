@@ -30,7 +30,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id department_id project_id command_id",
             CONTACT: "name created_by",
             FINANCIAL: "price_minor price_currency",
-            TECHNICAL: "visibility pricing_model terms created_at",
+            TECHNICAL: "visibility pricing_model terms category created_at",
         },
     ),
     "api_keys": Place(
@@ -306,10 +306,10 @@ TABLES: Mapping[str, Place] = {
         "what is known of an agent, over all dimensions",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "agent_id",
+            IDENTIFIER: "agent_id board",
             TECHNICAL: (
                 "started_on evidence_count ended succeeded response_count response_total_ms response_buckets stars_e6 "
-                "rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6"
+                "rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on category band"
             ),
         },
     ),
@@ -356,6 +356,11 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "day stars_e6 low_e6 high_e6 rank_e6 moved_e6 evidence_count is_sudden",
         },
     ),
+    "reputation_peers": Place(
+        "how many agents rank where, without their names",
+        "until the next night",
+        {TECHNICAL: "category dimension step agents below day"},
+    ),
     "reputation_powers": Place("what nights leave of evidence", WITH_THE_BOOKS, {TECHNICAL: "nights factor_e12"}),
     "reputation_priors": Place(
         "what is to be expected of an agent that nobody knows",
@@ -370,9 +375,10 @@ TABLES: Mapping[str, Place] = {
         "what is known of an agent in one dimension",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "agent_id",
+            IDENTIFIER: "agent_id board",
             TECHNICAL: (
-                "dimension good_e6 bad_e6 since held_e6 earned_e6 prior_e6 through stars_e6 rank_e6 evidence_count"
+                "dimension good_e6 bad_e6 since held_e6 earned_e6 prior_e6 through stars_e6 rank_e6 evidence_count "
+                "latest_on category band"
             ),
         },
     ),

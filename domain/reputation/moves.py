@@ -1,4 +1,4 @@
-"""What changed: trend, sudden change, the events that moved a score most, and a place among peers."""
+"""What changed: trend, sudden change, and the events that moved a score most."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from enum import StrEnum
 from domain.reputation.evidence import ONE_E6, RATE_E4, faded
 from domain.reputation.score import Score
 
-#: A trend is a change of the overall score by a tenth of a point or more.
+#: A trend is a change of the overall score by a tenth of a point or more, within so many days.
+TREND_DAYS = 30
 TREND_E6 = ONE_E6 // 100
 #: A change by a whole point between two nights is sudden, where it also leaves the interval of the night before.
 SUDDEN_E6 = ONE_E6 // 10
@@ -32,7 +33,7 @@ class Move:
 
 
 def trend(before_e6: int, now_e6: int) -> Trend:
-    """Compare an overall score with what it was at the start of the period, 30 days by default."""
+    """Compare an overall score with what it was at the start of the period."""
     if abs(now_e6 - before_e6) < TREND_E6:
         return Trend.STEADY
     return Trend.RISING if now_e6 > before_e6 else Trend.FALLING
@@ -56,14 +57,3 @@ def moved_most(moves: Iterable[Move], today: date, limit: int = 5, rate_e4: int 
 def success_rate_e2(succeeded: int, ended: int) -> int:
     """Return the share of contracts that ended well, in hundredths of a percent; 10,000 for who has none."""
     return 10_000 * succeeded // ended if ended else 10_000
-
-
-def percentile(below: int, equal: int, total: int) -> int:
-    """Return in whole percent how many of the peers rank lower, those of equal rank counted half; 100 without peers.
-
-    Args:
-        below: peers of lower rank.
-        equal: peers of equal rank, the agent itself not among them.
-        total: all peers, the agent itself not among them.
-    """
-    return (200 * below + 100 * equal) // (2 * total) if total else 100

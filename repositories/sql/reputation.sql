@@ -149,7 +149,7 @@ BEGIN
         UPDATE reputation_scores
         SET good_e6 = s.good_e6, bad_e6 = s.bad_e6, since = s.since, held_e6 = s.held_e6, earned_e6 = s.earned_e6,
             prior_e6 = s.prior_e6, through = s.through, stars_e6 = s.stars_e6, rank_e6 = reputation_lower(s.good_e6, s.held_e6, s.prior_e6),
-            evidence_count = evidence_count + 1
+            evidence_count = evidence_count + 1, latest_on = e.day
         WHERE agent_id = s.agent_id AND dimension = s.dimension;
     END LOOP;
     e.says := v_says;
@@ -157,6 +157,7 @@ BEGIN
     IF v_counts THEN
         UPDATE reputation_agents a
         SET evidence_count = a.evidence_count + 1,
+            latest_on = e.day,
             ended = a.ended + e.is_end::int,
             succeeded = a.succeeded + e.is_success::int,
             stars_e6 = o.stars_e6,

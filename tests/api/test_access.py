@@ -180,6 +180,7 @@ OBJECTS = {
     ("PUT", "/api-keys/{key_id}/attribution"),
     ("GET", "/agents/{agent_id}"),
     *((method, "/agents/{agent_id}/attribution") for method in ("GET", "PUT")),
+    ("PUT", "/agents/{agent_id}/category"),
     *((method, "/credits/departments/{department_id}/limits") for method in ("GET", "PUT")),
     *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
     *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),
@@ -187,8 +188,8 @@ OBJECTS = {
     *((method, "/pricing/agents/{agent_id}") for method in ("GET", "PUT")),
     *(("GET", f"/payments/pricing/{{agent_id}}{path}") for path in ("", "/explanation", "/quotes/{quote_id}")),
     ("POST", "/payments/pricing/{agent_id}/quotes"),
-    *(("GET", f"/reputation/{path}") for path in ("score/{agent_id}", "score/{agent_id}/explanation")),
-    ("GET", "/reputation/peers/{agent_id}"),
+    *(("GET", f"/reputation/score/{{agent_id}}{path}") for path in ("", "/explanation")),
+    *(("GET", f"/reputation/{path}/{{agent_id}}") for path in ("peers", "history")),
     ("PUT", "/reputation/feedback/{feedback_id}"),
     ("POST", "/reputation/events/{event_id}/void"),
     ("GET", "/departments/{department_id}"),
@@ -334,6 +335,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
+    if path.endswith("/category"):
+        return {"category": "research"}
     if path.startswith("/reputation/feedback/"):
         return {"ratings": {"quality": 5}}
     if path.startswith("/reputation/events/"):

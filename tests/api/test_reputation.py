@@ -12,7 +12,7 @@ from api.v1.escrows.commands import terms_of
 from domain.access import Actor, Role
 from domain.escrow import commands
 from repositories import contract as contracts
-from runtime.database import Database
+from runtime.database import Database, driver_connection
 from tests.api import escrowing
 from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
 from tests.api.paying import Written
@@ -221,3 +221,55 @@ async def test_private_agents_are_on_nobody_elses_leaderboard(operator, parties)
     assert made["id"] not in {row["agent_id"] for row in good(await client.owner.get(path))["data"]}
     assert made["id"] in {row["agent_id"] for row in good(await studio.owner.get(path))["data"]}
     refused(await client.owner.get(f"/reputation/score/{made['id']}"), 404, "not_found")
+
+
+async def test_agent_is_ranked_in_its_category(operator, parties) -> None:
+    client, studio = parties
+    made = good(await studio.owner.post("/agents", {"name": "Coder", "category": "coding"}), 201)
+    assert made["category"] == "coding"
+    body = {"agent_id": made["id"], "event_type": "quality_reviewed", "score_delta": 1}
+    for _ in range(5):
+        good(await operator.post("/reputation/events", body, key=new_key()), 201)
+
+    async def listed(**asked: Any) -> bool:
+        asked = {"limit": 100, "dimension": "quality", **asked}
+        found = good(await client.owner.get("/reputation/leaderboard", params=asked))
+        return made["id"] in {row["agent_id"] for row in found["data"]}
+
+    assert await listed(category="coding", period="7d", minimum_evidence=5)
+    assert not await listed(category="coding", minimum_evidence=20)
+    path = f"/agents/{made['id']}/category"
+    changed = good(await studio.owner.ask("PUT", path, json={"category": "design"}))
+    assert changed["category"] == "design"
+    assert [await listed(category=each) for each in ("coding", "design")] == [False, True]
+    good(await studio.owner.ask("PUT", path, json={"category": None}))
+    assert [await listed(category="design"), await listed()] == [False, True]
+    refused(await studio.owner.ask("PUT", path, json={"category": "x"}), 422, "request.invalid")
+    refused(await client.owner.ask("PUT", path, json={"category": "design"}), 404, "not_found")
+    for wrong in ("minimum_evidence=2", "period=1d", "category=", "dimension=x"):
+        refused(await client.owner.get(f"/reputation/leaderboard?{wrong}"), 422, "request.invalid")
+
+
+async def test_history_is_read_in_pages(operator, database, parties) -> None:
+    _, studio = parties
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=ago) for ago in (0, 1, 3)]
+    async with database.platform() as session:
+        connection = await driver_connection(session)
+        await connection.execute("SELECT open_reputation_months($1, $2)", days[-1], today)
+        for day in days:
+            await connection.execute(
+                "INSERT INTO reputation_history VALUES ($1, $2, 660000, 500000, 800000, 400000, -10000, 3, false)",
+                day,
+                studio.agent_id,
+            )
+    path = f"/reputation/history/{studio.agent_id}"
+    first = good(await studio.owner.get(f"{path}?limit=2"))
+    second = good(await studio.owner.get(f"{path}?limit=2&cursor={first['next_cursor']}"))
+    assert [row["day"] for row in first["data"] + second["data"]] == [day.isoformat() for day in days]
+    assert second["next_cursor"] is None
+    shown = first["data"][0]
+    assert (shown["score"], shown["low"], shown["high"], shown["change"]) == (6.6, 5.0, 8.0, -0.1)
+    assert len(good(await studio.owner.get(f"{path}?from={days[1]}&to={days[1]}"))["data"]) == 1
+    for wrong in ("from=2026-01-02&to=2026-01-01", "from=2020-01-01", "to=0001-01-01", "cursor=x", "from=x"):
+        refused(await studio.owner.get(f"{path}?{wrong}"), 422, "request.invalid")

@@ -22,7 +22,7 @@ from domain.reputation.evidence import (
     faded,
     start,
 )
-from domain.reputation.moves import Move, Trend, is_sudden, moved_most, percentile, success_rate_e2, trend
+from domain.reputation.moves import Move, Trend, is_sudden, moved_most, success_rate_e2, trend
 from domain.reputation.prior import lesson_e6, lowest, opened, priors
 from domain.reputation.score import expected_e6, lower_e6, mean_e6, overall, overall_e6, points, rank_e6, stars
 from domain.reputation.weights import COUNTERPARTY_E6, MOST_E6, Given, Stakes, saturated, weight_e6
@@ -287,7 +287,6 @@ def test_sudden_change_is_a_point_outside_of_the_interval():
     assert not is_sudden(replace(before, low_e6=500_000), replace(before, mean_e6=600_000))
 
 
-def test_trend_and_percentile():
+def test_trend_and_success_rate():
     assert [trend(500_000, now) for now in (510_000, 509_999, 490_000)] == [Trend.RISING, Trend.STEADY, Trend.FALLING]
-    assert [percentile(0, 0, 0), percentile(3, 0, 4), percentile(1, 2, 4)] == [100, 75, 50]
     assert success_rate_e2(2, 3) == 6_666

@@ -314,7 +314,7 @@ async def test_another_rate_holds_from_the_next_night_on_and_not_for_the_past(wo
                 "SELECT * FROM reputation_scores WHERE agent_id = $1 AND dimension = $2", agent_id, dimension.value
             )
             assert got["stars_e6"] == (good + ONE_E6) * ONE_E6 // (good + row.held_e6 + 2 * ONE_E6)
-        shown = await standing(cast("Any", world.owner), agent_id, None)
+        shown = await standing(cast("Any", world.owner), agent_id, None, NIGHT)
         assert shown is not None
         mean = {each: stars(kept, shown.rate_e4).mean_e6 for each, kept in shown.rows.items()}
         stored = await world.owner.fetch("SELECT * FROM reputation_scores WHERE agent_id = $1", agent_id)

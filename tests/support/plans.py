@@ -1,4 +1,4 @@
-"""How much of the database a statement reads, by PostgreSQL's own count."""
+"""How much of the database statements read, by PostgreSQL's own count."""
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -34,10 +34,49 @@ async def blocks_read(database: Database, org_id: str | None, reading: Reading) 
         finally:
             event.remove(connection.sync_connection, "before_cursor_execute", note)
         assert sent
-        return sum([await _blocks(session, statement, parameters) for statement, parameters in sent])
+        return sum([await _worst(session, statement, parameters, _blocks) for statement, parameters in sent])
 
 
-async def _blocks(session: AsyncSession, statement: str, parameters: Sequence[object]) -> int:
+async def rows_fetched(database: Database, pool: Any, reading: Callable[[Any], Awaitable[object]]) -> int:
+    """Return how many rows of tables the statements look at that a reading sends to a pool, with the worse plan."""
+    noting = Noting(pool)
+    await reading(noting)
+    assert noting.sent
+    async with database.platform() as session:
+        return sum([await _worst(session, statement, parameters, _rows) for statement, parameters in noting.sent])
+
+
+class Noting:
+    """A pool that notes what is sent."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.sent: list[tuple[str, Sequence[object]]] = []
+
+    async def fetch(self, statement: str, *parameters: object) -> Any:
+        self.sent.append((statement, parameters))
+        return await self._pool.fetch(statement, *parameters)
+
+    async def fetchrow(self, statement: str, *parameters: object) -> Any:
+        self.sent.append((statement, parameters))
+        return await self._pool.fetchrow(statement, *parameters)
+
+
+def _blocks(plan: dict[str, Any]) -> int:
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+def _rows(plan: dict[str, Any]) -> int:
+    below = sum(_rows(each) for each in plan.get("Plans", ()))
+    if "Relation Name" not in plan:
+        return below
+    looked_at = plan["Actual Rows"] + sum(plan.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
+    return below + int(looked_at * plan["Actual Loops"])
+
+
+async def _worst(
+    session: AsyncSession, statement: str, parameters: Sequence[object], measure: Callable[[dict[str, Any]], int]
+) -> int:
     connection = await session.connection()
     await connection.exec_driver_sql(f"PREPARE measured AS {statement}")
     arguments = ", ".join(_literal(value) for value in parameters)
@@ -48,7 +87,7 @@ async def _blocks(session: AsyncSession, statement: str, parameters: Sequence[ob
         found = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}")
         value = found.scalar_one()
         plan = (json.loads(value) if isinstance(value, str) else value)[0]["Plan"]
-        worst = max(worst, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+        worst = max(worst, measure(plan))
     await connection.exec_driver_sql("DEALLOCATE measured")
     return worst
 

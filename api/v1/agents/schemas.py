@@ -1,9 +1,10 @@
 """What an agent looks like over HTTP."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -63,6 +64,21 @@ class PricingCreate(RequestModel):
         if self.model in {PricingModel.MONTHLY, PricingModel.ONE_TIME} and self.amount is None:
             raise Invalid(f"The pricing model {self.model} requires an amount.", extra={"field": "pricing.amount"})
         return None if self.amount is None else parse_amount(self.amount, self.currency)
+
+
+Category = Annotated[
+    str, Field(max_length=64, description="One of the platform's categories, by which leaderboards are asked for.")
+]
+
+
+def check_category(category: str | None, known: Sequence[str]) -> None:
+    """Refuse a category that the platform does not have.
+
+    Raises:
+        Invalid: with the field.
+    """
+    if category is not None and category not in known:
+        raise Invalid(f"category must be one of {', '.join(known)}.", extra={"field": "category"})
 
 
 class PeriodBounds(RequestModel):
@@ -159,17 +175,27 @@ class AgentCreate(RequestModel):
         name="Summariser",
         pricing={"model": "monthly", "amount": "9.99", "currency": "USD"},
         visibility="public",
+        category="content",
         terms={"review_period": {"max": "P5D"}, "dispute_default_payee_share": {"min": "0.50"}},
     )
 
     name: Name
     organization_id: OrganizationId | None = None
     visibility: Visibility = Visibility.PUBLIC
+    category: Category | None = None
     pricing: PricingCreate = PricingCreate()
     terms: ListedTerms = Field(
         default=ListedTerms(),
         description="A contract outside of these terms waits until the agent or its organization accepts it.",
     )
+
+
+class CategorySet(RequestModel):
+    """What an agent is listed under."""
+
+    model_config = example(category="research")
+
+    category: Category | None
 
 
 class PricingView(ResponseModel):
@@ -208,6 +234,7 @@ class AgentView(ResponseModel):
     name: str
     organization_id: str
     visibility: Visibility
+    category: str | None
     pricing: PricingView
     terms: dict[str, BoundsView] = Field(
         description="Bounds accepted automatically, by term; for other terms, the platform's defaults or better."
@@ -223,6 +250,7 @@ class AgentView(ResponseModel):
             name=row.name,
             organization_id=row.org_id,
             visibility=Visibility(row.visibility),
+            category=row.category,
             pricing=PricingView(
                 model=PricingModel(row.pricing_model),
                 amount=format_amount(row.price_minor or 0, row.price_currency or CREDIT) if priced else None,

@@ -1,6 +1,6 @@
 """Reputation: what is known of agents, and who may say something of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,7 +11,16 @@ from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import AgentId, Page
 from api.idempotency import Command, idempotency
-from api.pagination import CursorParam, LimitParam, id_cursor, id_page
+from api.pagination import (
+    CursorParam,
+    LimitParam,
+    bad_cursor,
+    decode_cursor,
+    encode_cursor,
+    id_cursor,
+    id_page,
+    number_cursor,
+)
 from api.v1.reputation.schemas import (
     DIMENSIONS,
     AgentScoreView,
@@ -22,17 +31,21 @@ from api.v1.reputation.schemas import (
     FeedbackChange,
     FeedbackCreate,
     FeedbackView,
+    HistoryView,
     LeaderboardView,
+    MinimumEvidence,
     PeersView,
+    PlaceView,
     VoidCreate,
+    leaders,
 )
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Invalid, NotFound
 from domain.ids import is_id
 from domain.reputation import facts
+from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind
-from domain.reputation.moves import percentile
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import agent as agents
 from repositories import audit
@@ -43,6 +56,10 @@ from runtime.identity import new_id
 from services import reputation
 
 router = APIRouter(tags=["reputation"])
+
+#: How far a history goes back in one request.
+_MOST_DAYS = timedelta(days=366)
+_FIRST = date(2000, 1, 1)
 
 _RULES = [
     "A score is the share of good evidence, with one half as two observations before the first.",
@@ -56,7 +73,8 @@ _RULES = [
 async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
     found = None
     if is_id(agent_id, "agt"):
-        found = await deps.platform_pool.read(lambda pool: store.standing(pool, agent_id, actor.org_id))
+        today = datetime.now(UTC).date()
+        found = await deps.platform_pool.read(lambda pool: store.standing(pool, agent_id, actor.org_id, today))
     if found is None:
         raise NotFound(agents.MISSING)
     return found
@@ -79,46 +97,102 @@ async def explain_score(
     """Explain an agent's score: the rules, and every event in a sentence, voided and excluded ones as well."""
     shown = AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
     permit(actor, Permission.OPERATE)
-    before = id_cursor(cursor, "rev")
+    before = number_cursor(cursor, "rev")
     async with deps.session_for(actor) as session:
         rows = await store.events_of(session, agent_id, before=before, limit=limit + 1)
-    page = id_page(rows, limit, "rev", EventView.of)
     return ExplanationView(
         agent_id=agent_id,
         overall_score=shown.overall_score,
         rules=_RULES,
-        events=page.data,
-        next_cursor=page.next_cursor,
+        events=[EventView.of(row) for row in rows[:limit]],
+        next_cursor=encode_cursor("rev", rows[limit - 1].seq) if len(rows) > limit else None,
     )
+
+
+@router.get("/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound))
+async def get_history(
+    agent_id: str,
+    deps: DepsDep,
+    actor: ActorDep,
+    since: Annotated[date | None, Query(alias="from", description="30 days before `to` when left out.")] = None,
+    until: Annotated[date | None, Query(alias="to", description="Today when left out.")] = None,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+) -> Page[HistoryView]:
+    """List what each night made of an agent's overall score, newest first; a year at most."""
+    first, last = _range(since, until)
+    if cursor is not None:
+        last = min(last, _day_before(cursor))
+    found = None
+    if is_id(agent_id, "agt"):
+        found = await deps.platform_pool.read(
+            lambda pool: store.history(pool, agent_id, actor.org_id, since=first, until=last, limit=limit + 1)
+        )
+    if found is None:
+        raise NotFound(agents.MISSING)
+    shown = [HistoryView.of(row) for row in found[:limit]]
+    return Page(data=shown, next_cursor=encode_cursor("night", shown[-1].day) if len(found) > limit else None)
+
+
+def _range(since: date | None, until: date | None) -> tuple[date, date]:
+    last = min(until or date.max, datetime.now(UTC).date())
+    first = since or max(last, _FIRST) - timedelta(days=30)
+    if not timedelta(0) <= last - first <= _MOST_DAYS or last < _FIRST:
+        raise Invalid("from must not be after to, and at most 366 days before it.", extra={"field": "from"})
+    return first, last
+
+
+def _day_before(cursor: str) -> date:
+    try:
+        return date.fromisoformat(decode_cursor(cursor, "night", str)[0]) - timedelta(days=1)
+    except (ValueError, OverflowError):
+        raise bad_cursor() from None
 
 
 @router.get("/reputation/leaderboard", response_model=LeaderboardView)
 async def get_leaderboard(
     deps: DepsDep,
     dimension: Annotated[Dimension | None, Query(description="Rank by this dimension alone.")] = None,
-    minimum_evidence: Annotated[int, Query(ge=0, le=1_000_000, description="Events that counted, at least.")] = 1,
+    category: Annotated[
+        str | None, Query(min_length=1, max_length=64, description="Only agents of this category.")
+    ] = None,
+    period: Annotated[Period, Query(description="Only agents whose latest evidence came in within it.")] = Period.ALL,
+    minimum_evidence: Annotated[
+        MinimumEvidence, Query(description="Events that counted, at least.")
+    ] = MinimumEvidence.ONE,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
     actor: Actor = require(Permission.READ),
 ) -> LeaderboardView:
-    """List the agents that rank highest, of those that the caller can see."""
+    """List the agents that rank highest: the public ones, and the caller's own."""
     rows = await deps.platform_pool.read(
-        lambda pool: store.leaders(pool, dimension=dimension, viewer=actor.org_id, least=minimum_evidence, limit=limit)
+        lambda pool: store.leaders(
+            pool,
+            dimension=dimension,
+            category=category,
+            period=period,
+            minimum=minimum_evidence.value,
+            viewer=actor.org_id,
+            limit=limit,
+        )
     )
-    return LeaderboardView.of(dimension, [dict(row) for row in rows])
+    return LeaderboardView(
+        dimension=dimension, category=category, period=period, minimum_evidence=minimum_evidence, data=leaders(rows)
+    )
 
 
 @router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound))
 async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> PeersView:
-    """Read an agent's place among all agents with evidence; one without evidence is below all of them."""
+    """Read an agent's place among all agents with evidence, and among those of its category."""
     found = await _standing(deps, actor, agent_id)
-    row = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id))
-    if row is None:
-        return PeersView(agent_id=agent_id, percentile=0, peers=0, evidence_count=0)
+    rows = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id))
+    category = max((row["category"] for row in rows), default="") or None
     return PeersView(
+        **PlaceView.of([row for row in rows if not row["category"]]).model_dump(),
         agent_id=agent_id,
-        percentile=percentile(row["below"], row["equal"], row["total"]),
-        peers=row["total"],
         evidence_count=found.evidence_count,
+        as_of=max((row["day"] for row in rows), default=None),
+        category=category,
+        in_category=PlaceView.of([row for row in rows if row["category"]]) if category else None,
     )
 
 

@@ -1,16 +1,17 @@
 """What reputation looks like over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field, StrictInt
 
 from api.fields import AgentId, ContractId, Note, RequestModel, ResponseModel, SearchText, example
+from domain.reputation.boards import MINIMUMS, Period, place
 from domain.reputation.evidence import ONE_E6, Dimension
 from domain.reputation.facts import FactKind
-from domain.reputation.moves import Move, moved_most, success_rate_e2
+from domain.reputation.moves import Move, Trend, moved_most, success_rate_e2, trend
 from domain.reputation.score import Score, overall, stars
 from domain.reputation.timing import average_ms, percentile_ms
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
@@ -57,6 +58,8 @@ class AgentScoreView(ResponseModel):
     low: float = Field(description="The overall score lies above this nine times out of ten.")
     high: float
     is_certain: bool = Field(description="Whether the interval is narrower than two points.")
+    trend: Trend = Field(description="Where the overall score went in the last 30 days.")
+    change: float = Field(description="By how many points it changed in the last 30 days.")
     task_success_rate: float = Field(description="Contracts that ended well, in percent; 100.0 without any.")
     avg_response_time_ms: int
     p95_response_time_ms: int
@@ -79,6 +82,8 @@ class AgentScoreView(ResponseModel):
             low=points(whole.low_e6),
             high=points(whole.high_e6),
             is_certain=whole.high_e6 - whole.low_e6 < ONE_E6 // 5,
+            trend=trend(found.before_e6, whole.mean_e6),
+            change=change(whole.mean_e6 - found.before_e6),
             task_success_rate=success_rate_e2(found.succeeded, found.ended) / 100,
             avg_response_time_ms=average_ms(found.timing),
             p95_response_time_ms=percentile_ms(found.timing),
@@ -115,36 +120,93 @@ class LeaderView(ResponseModel):
     evidence_count: int
 
 
+class MinimumEvidence(IntEnum):
+    """How many events must have counted; the steps keep a leaderboard quick among a million agents."""
+
+    ONE, FIVE, TWENTY, HUNDRED = MINIMUMS
+
+
 class LeaderboardView(ResponseModel):
     """The agents that rank highest, the highest first."""
 
     dimension: Dimension | None
+    category: str | None
+    period: Period
+    minimum_evidence: MinimumEvidence
     data: list[LeaderView]
 
+
+def leaders(rows: "Sequence[Mapping[str, Any]]") -> list[LeaderView]:
+    """Show rows in their order."""
+    return [
+        LeaderView(
+            rank=number,
+            agent_id=row["id"],
+            name=row["name"],
+            score=points(row["stars_e6"]),
+            rank_score=points(row["rank_e6"]),
+            evidence_count=row["evidence_count"],
+        )
+        for number, row in enumerate(rows, 1)
+    ]
+
+
+class HistoryView(ResponseModel):
+    """An agent's overall score after the night of a date; nights that changed nothing have none."""
+
+    day: date
+    score: float
+    low: float = Field(description="The score lay above this nine times out of ten.")
+    high: float
+    change: float = Field(description="By how many points it differs from the night before.")
+    rank_score: float
+    evidence_count: int
+    is_sudden: bool = Field(description="Whether operators were alerted of the change.")
+
     @classmethod
-    def of(cls, dimension: Dimension | None, rows: "list[Mapping[str, Any]]") -> "LeaderboardView":
-        """Show rows in their order."""
-        shown = [
-            LeaderView(
-                rank=number,
-                agent_id=row["id"],
-                name=row["name"],
-                score=points(row["stars_e6"]),
-                rank_score=points(row["rank_e6"]),
-                evidence_count=row["evidence_count"],
-            )
-            for number, row in enumerate(rows, 1)
-        ]
-        return cls(dimension=dimension, data=shown)
+    def of(cls, row: "Mapping[str, Any]") -> "HistoryView":
+        """Show a row."""
+        return cls(
+            day=row["day"],
+            score=points(row["stars_e6"]),
+            low=points(row["low_e6"]),
+            high=points(row["high_e6"]),
+            change=change(row["moved_e6"]),
+            rank_score=points(row["rank_e6"]),
+            evidence_count=row["evidence_count"],
+            is_sudden=row["is_sudden"],
+        )
 
 
-class PeersView(ResponseModel):
-    """An agent's place among all agents with evidence, which are not named."""
+class PlaceView(ResponseModel):
+    """A place among peers who are not named."""
+
+    peers: int = Field(description="Agents with evidence, this one as well.")
+    percentile: int | None = Field(
+        description="How many percent of them rank lower, those of equal rank counted half; null without evidence and "
+        "among fewer than ten."
+    )
+    dimensions: dict[Dimension, int | None] = Field(description="The same by dimension, of those with evidence in it.")
+
+    @classmethod
+    def of(cls, rows: "Sequence[Mapping[str, Any]]") -> "PlaceView":
+        """Show the rows of one category."""
+        places = {row["dimension"]: place(row["below"], row["equal"], row["peers"]) for row in rows}
+        return cls(
+            peers=next((row["peers"] for row in rows if row["dimension"] == "overall"), 0),
+            percentile=places.pop("overall", None),
+            dimensions={Dimension(name): percent for name, percent in places.items()},
+        )
+
+
+class PeersView(PlaceView):
+    """An agent's place among all agents with evidence, as the last night counted them."""
 
     agent_id: str
-    percentile: int = Field(description="How many percent of the peers rank lower, those of equal rank counted half.")
-    peers: int
     evidence_count: int
+    as_of: date | None = Field(description="The date of the night; null before the first.")
+    category: str | None
+    in_category: PlaceView | None = Field(description="The place among the agents of its category.")
 
 
 Ratings = Annotated[

@@ -1,0 +1,23 @@
+"""Bands of leaderboards, and places among peers."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.reputation.boards import FEWEST_PEERS, MINIMUMS, STEPS, Period, band, bands, place, step
+from domain.reputation.evidence import ONE_E6
+
+AGES = {Period.WEEK: 7, Period.MONTH: 30, Period.QUARTER: 90, Period.ALL: 10**6}
+
+
+@given(st.integers(0, 200), st.integers(-1, 200), st.sampled_from(list(Period)), st.sampled_from(MINIMUMS))
+def test_bands_of_a_leaderboard_hold_exactly_who_is_on_it(count: int, age: int, period: Period, minimum: int) -> None:
+    assert (band(count, age) in bands(period, minimum)) == (count >= minimum and age <= AGES[period])
+
+
+@given(st.integers(0, ONE_E6))
+def test_ranks_are_counted_in_steps(rank: int) -> None:
+    assert 0 <= rank / ONE_E6 * STEPS - step(rank) < 1
+
+
+def test_place_is_kept_back_among_few_peers() -> None:
+    assert [place(3, 0, 4), place(0, 10, FEWEST_PEERS), place(9, 1, 10), place(0, 0, 20)] == [None, 50, 95, 0]
