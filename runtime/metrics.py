@@ -105,6 +105,12 @@ class ApiMetrics:
             ("kind",),
             registry=self.registry,
         )
+        self._batch_oldest = Gauge(
+            "bursar_batch_oldest_due_seconds",
+            "For how long the oldest thing that a batch has to do is due; 0 when nothing is, NaN when not known.",
+            ("batch",),
+            registry=self.registry,
+        )
         self._payment_commands = Counter(
             "bursar_payment_commands",
             "Commands to payments, by command and outcome: ok, the error code, or error.",
@@ -146,6 +152,14 @@ class ApiMetrics:
         self._alerts_open.clear()
         for kind, count in counts.items():
             self._alerts_open.labels(kind).set(count)
+
+    def set_batch_oldest(self, seconds: Mapping[str, float] | None) -> None:
+        """Keep for how long the oldest thing of each batch is due; None when that is not known."""
+        if seconds is None:
+            known = {labels["batch"] for family in self._batch_oldest.collect() for _, labels, *_ in family.samples}
+            seconds = dict.fromkeys(known, math.nan)
+        for batch, age in seconds.items():
+            self._batch_oldest.labels(batch).set(age)
 
     @contextmanager
     def escrow_command(self, command: str) -> Iterator[None]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +23,7 @@ from ledger.spending import NewSpend, Outcome, Spender, Spending
 from models.meter import MeterRow
 from repositories import alert, debt, meter
 from repositories import usage_charge as charges
+from repositories.spend_rate import in_force, rate_of
 from repositories.usage_charge import Due
 from runtime.database import driver_connection
 
@@ -30,7 +32,7 @@ AGAIN = timedelta(hours=1)
 #: Who the spends are by.
 PRINCIPAL = "usage-charges"
 _WHY = {
-    Waits.RATE: "cost something in a currency in which credits have no price",
+    Waits.RATE: "cost something in a currency that has no exchange rate",
     Waits.AMOUNT: "cost more than one charge may be",
     Waits.EVENT: "lie in a month that was detached",
     Waits.BOOKS: "are refused by the books",
@@ -51,6 +53,7 @@ class _Charging:
     """What charges of one organization need, and what became of them so far.
 
     Attributes:
+        rates: by currency, how many of it one of the price's currency is worth at that time.
         months: how much of what each meter counted of a month is charged.
         changed: those of the months that this changes.
         spent: the spend and the amount of each event that was charged.
@@ -61,6 +64,7 @@ class _Charging:
     spending: Spending
     at: datetime
     price: CreditPrice
+    rates: Mapping[str, Fraction]
     meters: Mapping[int, MeterRow]
     months: dict[tuple[int, date], Decimal]
     changed: set[tuple[int, date]] = field(default_factory=set)
@@ -91,6 +95,7 @@ async def charge_due(
         spending=Spending(connection, org_id),
         at=at,
         price=price,
+        rates={row.quote: rate_of(row).rate for row in await in_force(session, price.currency, at)},
         meters=await meter.numbered(session, numbers),
         months=await charges.charged_before(session, org_id, numbers),
     )
@@ -161,7 +166,7 @@ def _amount(work: _Charging, due: Due, months: Mapping[tuple[int, date], Decimal
                 currency=row.currency,
             )
         )
-    return credits_of(parts, due.cost, work.price)
+    return credits_of(parts, due.cost, work.price, work.rates)
 
 
 def _spend(due: Due, amount_minor: int) -> NewSpend:

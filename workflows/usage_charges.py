@@ -27,11 +27,26 @@ class UsageChargesWorkflow:
     @workflow.run
     async def run(self, start: UsageCharging | None = None) -> UsageCharging:
         """Charge page by page."""
-        return await through_pages(start or UsageCharging(due_before=workflow.now(), limit=BATCH), self._page)
+        done = await through_pages(start or UsageCharging(due_before=workflow.now(), limit=BATCH), self._page)
+        workflow.set_current_details(_details(done))
+        return done
 
     async def _page(self, progress: UsageCharging) -> ChargedUsage:
+        workflow.set_current_details(f"{_details(progress)}\n\nAt work after `{progress.after or 'the beginning'}`")
         return await workflow.execute_local_activity_method(
             UsageChargeActivities.charge_usage,
             ChargeUsage(after=progress.after, due_before=progress.due_before, at=workflow.now(), limit=progress.limit),
             **local_activity(f"charge usage after {progress.after or 'the beginning'}", timeout=timedelta(seconds=30)),
         )
+
+
+def _details(progress: UsageCharging) -> str:
+    """Write how far a run is for whoever reads it."""
+    return "\n".join(
+        (
+            f"Usage events due at {progress.due_before:%H:%M:%S} UTC",
+            "",
+            f"- charged: {progress.charged}",
+            f"- **waiting**: {progress.waiting}" + (", see the alerts" if progress.waiting else ""),
+        )
+    )

@@ -13,6 +13,7 @@ import time
 
 import asyncpg
 
+from commands.verify import verify
 from dev.bench.books import BOOKS, CLIENTS, HOT, NOW, SECONDS, Server, account, alone
 from dev.bench.rows import Row
 from dev.bench.world import World
@@ -67,6 +68,15 @@ async def prepare(server: Server) -> None:
     await ledger.post_batch(
         kind="fund", transfers=[NewTransfer(f"fund:{n}", HOT, account(n), MUCH) for n in numbers], effective_at=NOW
     )
+    # As a payment sells them: what was paid is deferred until it is used.
+    await ledger.post(
+        key="paid",
+        kind="fund",
+        source=platform("exchange", "USD"),
+        destination=platform("deferred_revenue", "USD"),
+        amount_minor=MUCH * ORGANIZATIONS,
+        effective_at=NOW,
+    )
     bought = LotTerms(source=LotSource.PURCHASE, paid_minor=MUCH, paid_asset="USD")
     issued = [NewTransfer(f"issue:{n}", issuance, org_credits(f"org_b{n}"), MUCH, lots=bought) for n in numbers]
     await ledger.post_batch(kind="fund", transfers=issued, effective_at=NOW)
@@ -104,6 +114,15 @@ async def batches(server: Server) -> float:
     return rate
 
 
+async def prove(server: Server) -> None:
+    """End the measurement where the books that it wrote are not right."""
+    connection = await asyncpg.connect(server.url("bursar_platform", BOOKS))
+    report = await verify(connection)
+    await connection.close()
+    if not report.ok:
+        raise SystemExit("\n".join(report.lines()))
+
+
 async def measure(server: Server) -> list[Row]:
     """Measure all rows in turns and return them with their baselines."""
     await prepare(server)
@@ -124,6 +143,7 @@ async def measure(server: Server) -> list[Row]:
         rounds.append(found)
         if "BENCH_VERBOSE" in os.environ:
             sys.stderr.write(f"{ {name: round(rate) for name, rate in sorted(found.items())} }\n")
+    await prove(server)
 
     def row(name: str, of: str, against: str, baseline: str, target: float) -> Row:
         base = statistics.median(found[baseline] for found in rounds)

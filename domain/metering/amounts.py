@@ -8,6 +8,7 @@ rounding favours nobody; sums of calls are exact, and only what is charged is ro
 """
 
 from decimal import Decimal
+from fractions import Fraction
 
 from domain.credits import CreditPrice
 from domain.errors import Invalid
@@ -103,13 +104,21 @@ def to_minor(amount_pico: int, asset: str) -> int:
     return -(-amount_pico // unit)
 
 
-def to_credits(amount_pico: int, price: CreditPrice) -> int:
-    """Return how many credits (in their minor unit) an amount in the price's currency costs: rounded up, once."""
+def to_credits(amount_pico: int, price: CreditPrice, rate: Fraction | None = None) -> int:
+    """Return how many credits (in their minor unit) an amount costs: rounded up, once.
+
+    Args:
+        amount_pico: in the price's currency; with a rate, in the other currency of that.
+        price: of a credit.
+        rate: how many of the other currency one of the price's is worth.
+    """
     credit_scale = scale_of("CREDIT")
     places = max(0, -_exponent(price.price))
     # credits = amount / price, both as integers; the powers of ten of amount, price and minor unit meet here.
-    numerator = amount_pico * _power(credit_scale + places)
-    return -(-numerator // (scaled(price.price, places) * PICO))
+    numerator, denominator = amount_pico * _power(credit_scale + places), scaled(price.price, places) * PICO
+    if rate is not None:
+        numerator, denominator = numerator * rate.denominator, denominator * rate.numerator
+    return -(-numerator // denominator)
 
 
 def _exponent(number: Decimal) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from domain.credits import CreditPrice
 from domain.errors import Conflict, Invalid
@@ -17,7 +18,7 @@ from domain.usage.meter import Aggregation
 class Waits(StrEnum):
     """Why an event is not charged yet."""
 
-    #: It costs something in a currency in which credits have no price.
+    #: It costs something in a currency in which credits have no price, and that has no exchange rate.
     RATE = "rate"
     #: It costs more than one charge may be.
     AMOUNT = "amount"
@@ -59,13 +60,16 @@ def check_chargeable(aggregation: Aggregation, price: Mapping[str, object] | Non
         )
 
 
-def credits_of(parts: Sequence[Part], cost: tuple[int, str] | None, price: CreditPrice) -> int | Waits:
+def credits_of(
+    parts: Sequence[Part], cost: tuple[int, str] | None, price: CreditPrice, rates: Mapping[str, Fraction] | None = None
+) -> int | Waits:
     """Return what an event is charged in minor units of credits, rounded up once a currency; or why it has to wait.
 
     Args:
         parts: of the charged meters that counted it.
         cost: of the event by itself, in pico of a currency; it counts once, however many meters charge by it.
         price: of a credit.
+        rates: by currency, how many of it one of the price's currency is worth.
     """
     pico = Counter[str]()
     try:
@@ -76,10 +80,11 @@ def credits_of(parts: Sequence[Part], cost: tuple[int, str] | None, price: Credi
         return Waits.AMOUNT
     if cost is not None and any(part.charge is None for part in parts):
         pico[cost[1]] += cost[0]
-    if not set(pico) <= {CREDIT, price.currency}:
+    worth: dict[str, Fraction | None] = {**(rates or {}), price.currency: None}
+    if not set(pico) <= {CREDIT, *worth}:
         return Waits.RATE
     minor = sum(
-        to_minor(amount, CREDIT) if currency == CREDIT else to_credits(amount, price)
+        to_minor(amount, CREDIT) if currency == CREDIT else to_credits(amount, price, worth[currency])
         for currency, amount in pico.items()
     )
     return minor if minor <= MAX_AMOUNT_MINOR else Waits.AMOUNT

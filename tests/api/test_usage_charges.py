@@ -216,11 +216,11 @@ async def test_sweep_that_dies_before_its_commit_charges_nothing_and_the_next_on
     assert len(await spends(payer.owner)) == 5
 
 
-async def test_event_in_a_currency_without_a_price_waits_and_alerts(
+async def test_event_in_a_currency_without_a_price_or_rate_waits_and_alerts(
     payer: Tenant, operator: Caller, database: Database
 ) -> None:
     type_ = kind()
-    await charged_meter(payer.owner, operator, type_, currency="EUR")
+    await charged_meter(payer.owner, operator, type_, currency="ISK")
     sent = event(type=type_, data={"n": 2})
     await send(payer.owner, sent)
     assert (await sweep(database)).waiting == 1
@@ -231,10 +231,29 @@ async def test_event_in_a_currency_without_a_price_waits_and_alerts(
         [detail] = await session.scalars(query, {"org": payer.org_id})
     assert "currency" in detail
     # Tried again after an hour, and not before.
-    euros = CreditPrice(price=Decimal("0.20"), currency="EUR")
-    assert (await sweep(database, price=euros)).charged == 0
-    assert (await sweep(database, price=euros, hours=2)).charged == 1
+    kronur = CreditPrice(price=Decimal("0.20"), currency="ISK")
+    assert (await sweep(database, price=kronur)).charged == 0
+    assert (await sweep(database, price=kronur, hours=2)).charged == 1
     assert await charges(payer.owner) == {sent["id"]: ("charged", "1.00")}
+
+
+async def test_event_in_another_currency_is_charged_at_the_rate_of_its_charge(
+    payer: Tenant, operator: Caller, database: Database
+) -> None:
+    type_ = kind()
+    await charged_meter(payer.owner, operator, type_, currency="HUF")
+    first, second = event(type=type_, data={"n": 2}), event(type=type_, data={"n": 2})
+    await send(payer.owner, first)
+    assert (await sweep(database)).waiting == 1
+    rate = {"base": "USD", "quote": "HUF", "rate": "0.7", "valid_for": "PT3H"}
+    good(await operator.post("/exchange-rates", rate), 201)
+    assert (await sweep(database, hours=2)).charged == 1
+    # By hand: 0.20 / 0.7 dollars at 0.10 a credit are 2.857142857… credits, rounded up.
+    assert await charges(payer.owner) == {first["id"]: ("charged", "2.857143")}
+    # Once the rate is too old, what comes in waits for another one.
+    await send(payer.owner, second)
+    assert (await sweep(database, hours=4)).waiting == 1
+    assert (await charges(payer.owner))[second["id"]] == ("waiting", "rate")
 
 
 async def test_event_of_a_meter_without_a_price_is_charged_what_it_costs(

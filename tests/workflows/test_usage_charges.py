@@ -72,8 +72,10 @@ async def test_every_organization_is_charged_to_the_end(
     async with Worker(client, task_queue=queue, workflows=[UsageChargesWorkflow], activities=[work.charge_usage]):
         handle = await client.start_workflow(UsageChargesWorkflow.run, id=new_id("sweep"), task_queue=queue)
         done = await handle.result()
+        shown = str(await handle.query("__temporal_workflow_metadata"))
         await replay_and_keep(await handle.fetch_history(), "usage_charges")
     assert (done.charged, done.waiting) == (251, 0)
+    assert "charged: 251" in shown
     async with database.platform() as session:
         ledger = Ledger(await driver_connection(session))
         for wallet, count in wallets:

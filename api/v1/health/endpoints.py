@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import structlog
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from api.deps import Deps, DepsDep
 from api.fields import ResponseModel
-from repositories import alert, provider_event
+from repositories import alert, due, provider_event
 
 log = structlog.get_logger("bursar.api")
 router = APIRouter(tags=["health"])
@@ -90,6 +91,20 @@ async def _alerts_open(deps: Deps) -> None:
     deps.metrics.set_alerts_open(counts)
 
 
+async def _batches(deps: Deps) -> None:
+    """Keep for how long the oldest thing is due that each batch has to do."""
+    ages: dict[str, float] | None = None
+    nights = deps.settings.nightly_reputation_update_enabled
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            found = await deps.platform_pool.read(partial(due.oldest_due, nights=nights))
+        now = datetime.now(UTC)
+        ages = {name: 0.0 if at is None else max(0.0, (now - at).total_seconds()) for name, at in found.items()}
+    except Exception as exc:
+        log.warning("batches.age_unknown", error=f"{type(exc).__name__}: {exc}"[:300])
+    deps.metrics.set_batch_oldest(ages)
+
+
 async def _answer(question: Coroutine[Any, Any, None]) -> str:
     try:
         await asyncio.wait_for(question, CHECK_SECONDS)
@@ -124,6 +139,6 @@ async def metrics(request: Request, deps: DepsDep) -> Response:
     """Show the metrics of this process in Prometheus' text format."""
     accept = request.headers.get("accept", "")
     content, content_type = await deps.metrics.scrape(
-        accept, lambda: asyncio.gather(_inbox_oldest(deps), _alerts_open(deps))
+        accept, lambda: asyncio.gather(_inbox_oldest(deps), _alerts_open(deps), _batches(deps))
     )
     return Response(content, headers={"Content-Type": content_type})

@@ -171,7 +171,7 @@ class EventChargeView(ResponseModel):
 
     status: Literal["due", "waiting", "charged"]
     waits_for: str | None = Field(
-        description="rate: the price of a credit in its currency. amount, event, books: an operator, who has an alert."
+        description="rate: an exchange rate of its currency. amount, event, books: an operator, who has an alert."
     )
     amount: str | None = Field(description="In credits.")
     spend_id: str | None

@@ -1,0 +1,55 @@
+"""Since when the oldest thing is due that each batch has to do: one question for all of them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncpg
+
+# Each reads one row of an index, however much is due; charges read one for each organization that has some.
+_BATCHES = {
+    "hold-expiry": """
+        SELECT h.expires_at FROM ledger.holds h WHERE h.status = 'pending' AND h.expires_at <= now()
+        ORDER BY h.expires_at LIMIT 1
+    """,
+    "lot-expiry": """
+        SELECT l.expires_at FROM ledger.lots l
+        WHERE l.is_open AND l.lapses AND l.expires_at <= now() AND l.amount > 0 AND l.remaining > l.held
+        ORDER BY l.expires_at LIMIT 1
+    """,
+    "revenue-recognition": """
+        SELECT uuid_extract_timestamp(least(
+            (SELECT u.transfer_id FROM ledger.lot_uses u WHERE u.transfer_id > p.booked ORDER BY 1 LIMIT 1),
+            (SELECT r.transfer_id FROM ledger.lot_returns r WHERE r.transfer_id > p.booked ORDER BY 1 LIMIT 1)
+        )) FROM ledger.revenue_place p
+    """,
+    "usage-charges": """
+        WITH RECURSIVE place AS (
+            (SELECT c.org_id, c.due_at FROM usage_charges c WHERE c.spend_id IS NULL ORDER BY 1, 2 LIMIT 1)
+            UNION ALL
+            SELECT n.* FROM place p CROSS JOIN LATERAL (
+                SELECT c.org_id, c.due_at FROM usage_charges c
+                WHERE c.spend_id IS NULL AND c.org_id > p.org_id ORDER BY 1, 2 LIMIT 1
+            ) n
+        )
+        SELECT min(due_at) FROM place WHERE due_at <= now()
+    """,
+}
+# The night of a date is over once the priors of the next one are closed.
+_NIGHT = """
+    SELECT coalesce(max(p.day), (SELECT min(e.day) + 1 FROM reputation_events e))::timestamp AT TIME ZONE 'UTC'
+    FROM reputation_priors p
+"""
+
+
+async def oldest_due(pool: "asyncpg.Pool[asyncpg.Record]", *, nights: bool = True) -> dict[str, datetime | None]:
+    """Return for each batch, by its workflow, since when the oldest thing is due; None where nothing is.
+
+    Args:
+        pool: of the platform's role.
+        nights: whether scores have their nights.
+    """
+    asked = _BATCHES | ({"reputation-decay": _NIGHT} if nights else {})
+    values = ", ".join(f"('{name}', ({query}))" for name, query in asked.items())
+    rows = await pool.fetch(f"SELECT name, CASE WHEN at <= now() THEN at END AS at FROM (VALUES {values}) v (name, at)")
+    return {row["name"]: row["at"] for row in rows}
