@@ -9,19 +9,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 
 from dev.stack.process import StackError
+from dev.stack.supervisor import Stack
 from tests.faults.audit import Findings
 from tests.faults.payments import PaymentSetup, run_payments
 from tests.faults.payments import described as described_payments
-from tests.faults.run import Setup, described, report, run
+from tests.faults.run import Say, Setup, described, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.spends import described as described_spends
 from tests.faults.sync import SyncSetup, run_sync
 from tests.faults.sync import described as described_sync
 from tests.support.bonus import NO_BONUS
 
+#: A run whose setup is given.
+Run = Callable[[Say, Stack], Coroutine[None, None, Findings]]
 RUNS = ("escrows", "payments", "spends", "sync")
 
 
@@ -45,22 +49,27 @@ def main() -> int:
     spends = SpendSetup(seed, options.spends, options.kills, options.clients)
     sync = SyncSetup(seed, options.calls, options.kills)
     wanted = {
-        "escrows": (described(escrows), lambda home: run(escrows, _say, home)),
-        "payments": (described_payments(payments), lambda home: run_payments(payments, _say, home)),
-        "spends": (described_spends(spends), lambda home: run_spends(spends, _say, home)),
-        "sync": (described_sync(sync), lambda home: run_sync(sync, _say, home)),
+        "escrows": (described(escrows), partial(run, escrows)),
+        "payments": (described_payments(payments), partial(run_payments, payments)),
+        "spends": (described_spends(spends), partial(run_spends, spends)),
+        "sync": (described_sync(sync), partial(run_sync, sync)),
     }
     return max([_one(seed, *wanted[name]) for name in options.runs or RUNS])
 
 
-def _one(seed: int, what: str, begin: Callable[[Path], Coroutine[None, None, Findings]]) -> int:
+async def _on_its_own_stack(run_on: Run, data_dir: Path) -> Findings:
+    async with running(data_dir, _say) as stack:
+        return await run_on(_say, stack)
+
+
+def _one(seed: int, what: str, run_on: Run) -> int:
     """Do one run and print what was found; its data stays when something is off."""
     home = Path(tempfile.mkdtemp(prefix="bursar-faults-"))
     home.chmod(0o711)  # the account of PostgreSQL passes through
     _say(f"Faults with seed {seed}: {what}")
     began = time.monotonic()
     try:
-        findings = asyncio.run(begin(home / "data"))
+        findings = asyncio.run(_on_its_own_stack(run_on, home / "data"))
     except (StackError, ExceptionGroup) as error:
         print(f"error: {error}\nThe data and the logs stay in {home}; again with --seed {seed}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""One run of payments: a stack with every sandbox, payers, outages and the killer, then the count."""
+"""One run of payments on a stack: payers, outages and the killer, then the count."""
 
 import asyncio
 import os
@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from dev.stack.migrate import ROOT
 from dev.stack.supervisor import PARTS, Stack
@@ -32,17 +31,6 @@ WEATHER_CHANGES_AFTER = 25
 QUIET_WITHIN_SECONDS = 240.0
 LOOK_EVERY_SECONDS = 0.5
 
-#: Polls come soon, so that what webhooks do not tell is found within seconds, and runs end while others still work.
-SETTINGS = {
-    "BURSAR_FIRST_POLL": "PT1S",
-    "BURSAR_LONGEST_POLL": "PT8S",
-    "BURSAR_CHAIN_POLL": "PT2S",
-    "BURSAR_PROVIDER_TIMEOUT": "PT2S",
-    "BURSAR_PAYMENT_OPEN": "PT10S",
-    "BURSAR_RATE_LIMIT": "1000000/minute",
-    "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
-}
-
 
 @dataclass(frozen=True)
 class PaymentSetup:
@@ -54,19 +42,8 @@ class PaymentSetup:
     clients: int = 16
 
 
-async def run_payments(setup: PaymentSetup, say: Say, data_dir: Path) -> Findings:
-    """Run once on a stack of its own and return what was found; the stack is stopped, its data stays."""
-    stack = Stack(data_dir, env=SETTINGS)
-    began = time.monotonic()
-    await stack.start()
-    say(f"  stack with sandboxes ready after {time.monotonic() - began:.1f} s")
-    try:
-        return await _run(stack, setup, say)
-    finally:
-        await stack.stop()
-
-
-async def _run(stack: Stack, setup: PaymentSetup, say: Say) -> Findings:
+async def run_payments(setup: PaymentSetup, say: Say, stack: Stack) -> Findings:
+    """Run once and return what was found; nobody has paid on the stack before, because every payment is counted."""
     findings, journal = Findings(), Journal()
     casts = await _payers(stack, setup)
     say(f"  {len(casts)} organizations with stored payment methods")

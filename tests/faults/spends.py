@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 
@@ -21,7 +20,7 @@ from tests.faults.audit import Findings
 from tests.faults.clients import Answered, Journal, NoResponse, Request, RetryingClient
 from tests.faults.killer import Killer
 from tests.faults.run import tell_load, tell_stalls
-from tests.faults.topups import count_topups, fell_twice, open_buyer, spend_until
+from tests.faults.topups import count_topups, fell_twice, intents_of, open_buyer, spend_until
 
 Say = Callable[[str], None]
 
@@ -90,20 +89,10 @@ def minor(amount: str) -> int:
     return int(whole) * 1_000_000 + int(part.ljust(6, "0") or 0)
 
 
-async def run_spends(setup: SpendSetup, say: Say, data_dir: Path) -> Findings:
-    """Run once on a stack of its own and return what was found; the stack is stopped, its data stays."""
-    stack = Stack(data_dir, parts=("postgres", "temporal", "stripe", "worker", "server"))
-    began = time.monotonic()
-    await stack.start()
-    say(f"  stack ready after {time.monotonic() - began:.1f} s")
-    try:
-        return await _run(stack, setup, say)
-    finally:
-        await stack.stop()
-
-
-async def _run(stack: Stack, setup: SpendSetup, say: Say) -> Findings:
+async def run_spends(setup: SpendSetup, say: Say, stack: Stack) -> Findings:
+    """Run once and return what was found."""
     findings, journal = Findings(), Journal()
+    charged_before = await intents_of(stack)
     operator = RetryingClient(stack.api_url, f"{setup.seed} operator", Journal())
     work = draw_spends(setup.seed, setup.spends)
     shares = [work[place :: setup.clients] for place in range(setup.clients)]
@@ -146,7 +135,7 @@ async def _run(stack: Stack, setup: SpendSetup, say: Say) -> Findings:
     findings.check(f"{fell} kills in {len(killer.done)} strikes, all of them with charges in progress", idle)
     findings.check(f"{len(journal.answered)} commands answered as planned", journal.wrong)
     await _repeat(findings, clients[0], journal)
-    await count_topups(findings, stack, buyer, buying)
+    await count_topups(findings, stack, buyer, buying, charged_before)
     await _count(findings, stack, spenders, journal)
     await asyncio.gather(shopper.close(), *(client.close() for client in clients))
     return findings

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -57,19 +56,8 @@ def described(setup: SyncSetup) -> str:
     return f"{setup.calls} calls in a spend log that is synced; {', '.join(PARTS)} killed {setup.kills} times each"
 
 
-async def run_sync(setup: SyncSetup, say: Say, data_dir: Path) -> Findings:
-    """Run once on a stack of its own and return what was found; the stack is stopped, its data stays."""
-    stack = Stack(data_dir, parts=("postgres", "temporal", "litellm", "worker", "server"))
-    began = time.monotonic()
-    await stack.start()
-    say(f"  stack ready after {time.monotonic() - began:.1f} s")
-    try:
-        return await _run(stack, setup, say)
-    finally:
-        await stack.stop()
-
-
-async def _run(stack: Stack, setup: SyncSetup, say: Say) -> Findings:
+async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
+    """Run once and return what was found; nobody has synced on the stack before, because every call is counted."""
     findings, journal = Findings(), Journal()
     token = stack.seed.keys["operator"]
     operator = RetryingClient(stack.api_url, f"{setup.seed} operator", journal)

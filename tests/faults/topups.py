@@ -1,6 +1,7 @@
 """An organization that spends what is bought for it, while parts are killed: each fall of its balance is paid once."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import asyncpg
@@ -72,8 +73,10 @@ async def _until(stack: Stack, query: str) -> None:
         await connection.close()
 
 
-async def count_topups(findings: Findings, stack: Stack, buyer: Buyer, journal: Journal) -> None:
-    """Wait until every fall is answered; count falls, payments, charges at the provider, and credits."""
+async def count_topups(
+    findings: Findings, stack: Stack, buyer: Buyer, journal: Journal, charged_before: Mapping[str, object]
+) -> None:
+    """Wait until every fall is answered; count falls, payments, charges at the provider since, and credits."""
     # Nobody spends any more: what is above the threshold now stays so.
     await _until(
         stack,
@@ -101,15 +104,16 @@ async def count_topups(findings: Findings, stack: Stack, buyer: Buyer, journal: 
     wrong += [f"{payments} payments for {len(falls)} falls"] if payments != len(falls) else []
     if posted != len(falls) * BOUGHT * CREDIT - int(used or 0):
         wrong.append(f"{posted} micro-credits are left of {len(falls)} top-ups, after {used} were used")
-    for payment_id, intents in (await _intents(stack, [row["payment_id"] for row in falls])).items():
-        if intents != ["succeeded"]:
-            wrong.append(f"{payment_id} has the intents {intents}")
+    made: dict[str, list[str]] = {row["payment_id"]: [] for row in falls} | await intents_of(stack)
+    for payment_id in made.keys() - charged_before.keys():
+        if made[payment_id] != ["succeeded"]:
+            wrong.append(f"{payment_id} has the intents {made[payment_id]}")
     findings.check(f"{len(falls)} automatic top-ups, each with one payment and one charge at the provider", wrong)
 
 
-async def _intents(stack: Stack, payment_ids: list[str]) -> dict[str, list[str]]:
+async def intents_of(stack: Stack) -> dict[str, list[str]]:
     """Return how every intent stands at the provider, by payment."""
-    made: dict[str, list[str]] = {payment_id: [] for payment_id in payment_ids}
+    made: dict[str, list[str]] = {}
     client = stripe_client(stack.sandboxes)
     try:
         listed = await client.v1.payment_intents.list_async({"limit": 100})
