@@ -38,7 +38,7 @@ resume: $(READY) ## have runs of the stack that runs go on from restored books (
 	@exec $(BIN)/python -m dev.stack resume $(ARGS)
 
 test: $(READY) ## run every test (ARGS="-k escrow" for some)
-	$(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
 
 check: $(READY) ## ruff, mypy strict, import contracts, rules near money, migrations against the models
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Fixtures of all tests: one PostgreSQL and one Temporal per run, a database of its own for each worker process."""
 
+import gc
 import itertools
 import os
 import sys
@@ -21,6 +22,7 @@ from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import data_converter
 from tests.support.bonus import NO_BONUS
+from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
 SERVERS = pytest.StashKey[TestServers]()
@@ -71,6 +73,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouping:
     return Grouping(config, log)
 
 
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def place(item: pytest.Item) -> int:
         return next((at for at, folder in enumerate(LONGEST) if item.nodeid.startswith(folder)), len(LONGEST))
@@ -100,8 +107,14 @@ def pytest_configure(config: pytest.Config) -> None:
         # Groups begin in the order below; by default, those of many tests begin first, however short these are.
         config.option.loadscopereorder = False
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        # What is imported and collected stays until the end: the garbage collector would look through it in vain.
+        gc.disable()
         # Only for the processes that tests start: the workers themselves read what was installed.
         os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(bytecode)}
+
+
+def pytest_report_header() -> str:
+    return f"seeds: {seeds_told()}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

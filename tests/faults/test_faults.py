@@ -1,7 +1,6 @@
 """A short run of the faults, and proof that the plans are right and that what is off is told."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -20,10 +19,10 @@ from tests.faults.plans import STORIES, amount, draw
 from tests.faults.run import PRODUCT, Setup, report, run, running
 from tests.faults.spends import SpendSetup, run_spends
 from tests.faults.sync import SyncSetup, run_sync
+from tests.support.seeds import FAULTS_SEED
 
 #: Four for each strike.
 PAYMENTS = 28
-SEED = int(os.environ.get("BURSAR_FAULTS_SEED", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +35,17 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 #: How many things each run proves. Escrows and payments count all that is on the stack, so they come first.
-RUNS: list[Any] = [
-    pytest.param(partial(run, Setup(SEED, escrows=20, kills=1, clients=6)), 9, id="escrows"),
-    pytest.param(
-        partial(run_payments, PaymentSetup(SEED, payments=PAYMENTS, kills=1, clients=6)), 16, id="payments_in_outages"
-    ),
-    pytest.param(
-        partial(run_spends, SpendSetup(SEED, spends=96, kills=1, clients=6)), 10, id="charges_and_reservations"
-    ),
-    pytest.param(partial(run_sync, SyncSetup(SEED, calls=64, kills=1, batch=8)), 6, id="calls_of_a_spend_log"),
+RUNS: list[tuple[str, Any, int]] = [
+    ("escrows", partial(run, Setup(FAULTS_SEED, escrows=20, kills=1, clients=6)), 9),
+    ("payments", partial(run_payments, PaymentSetup(FAULTS_SEED, payments=PAYMENTS, kills=1, clients=6)), 16),
+    ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, spends=96, kills=1, clients=6)), 10),
+    ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8)), 6),
 ]
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("run_on", "proven"), RUNS)
+@pytest.mark.parametrize(("run_on", "proven"), [each[1:] for each in RUNS], ids=[each[0] for each in RUNS])
 async def test_work_survives_the_death_of_every_part(stack: Stack, run_on: Any, proven: int) -> None:
     findings = await run_on(print, stack)
     assert findings.wrong == [], report(findings)
@@ -114,7 +109,7 @@ class StackInTest:
 @pytest.mark.parametrize("work", [20, PAYMENTS, 50, 300])
 async def test_something_is_in_progress_at_every_blow_although_one_answer_settles_a_piece(work: int) -> None:
     journal, stack = Journal(), StackInTest()
-    killer = Killer(cast("Stack", stack), journal, SEED, 1, work, parts=PARTS)
+    killer = Killer(cast("Stack", stack), journal, FAULTS_SEED, 1, work, parts=PARTS)
     waiting = iter(range(work))
     answered = cast("list[object]", journal.answered)
 

@@ -1,7 +1,6 @@
 """Stripes are locked last, so who waits for one organization stalls no other; and nothing deadlocks."""
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -15,11 +14,10 @@ from ledger.spending import Spending
 from tests.conftest import DatabaseUrls
 from tests.support.books import COMMISSION, ISSUANCE, LATER, NEW_LOT, NOW, Books, fresh, open_books
 from tests.support.locks import stripes_that_are_locked
+from tests.support.seeds import RUN_SEED
 from tests.support.spends import spend
 
 pytestmark = pytest.mark.db
-
-SEED = int(os.environ.get("BURSAR_TEST_SEED", random.SystemRandom().randrange(2**32)))
 
 Call = Callable[[Ledger], Awaitable[object]]
 
@@ -143,8 +141,7 @@ async def test_pitfall_33_transactions_that_lock_their_balances_first_never_dead
 ) -> None:
     """Random sequences of random transfers over few accounts, striped ones among them, some opened on the way."""
     books, owner = quiet
-    print(f"BURSAR_TEST_SEED={SEED}")
-    choose = random.Random(SEED)
+    choose = random.Random(RUN_SEED)
     orgs = [await books.org(10_000) for _ in range(4)]
     pool = [*orgs, COMMISSION, ISSUANCE]
     makes: list[Callable[..., Call]] = [lambda ends: post(*ends), postings, batch]

@@ -1,11 +1,10 @@
 """The bugs that other billing systems shipped, where they concern spends: 1, 3, 5 to 7, 14, 16, 18, 19 and 30.
 
-The plain side of 1 is in `tests/ledger/test_spends.py`. A seed that is printed repeats what was chosen at random.
+The plain side of 1 is in `tests/ledger/test_spends.py`. What is chosen at random is so by the seed of the run.
 """
 
 import asyncio
 import itertools
-import os
 import random
 from collections import deque
 from collections.abc import AsyncIterator
@@ -20,11 +19,11 @@ from domain.errors import Conflict, DomainError, Invalid
 from ledger.spending import Changed, NewSpend, Outcome, Spending, Spent
 from tests.conftest import DatabaseUrls
 from tests.support.books import NOW, Books, fresh, open_books
+from tests.support.seeds import RUN_SEED
 from tests.support.spends import Call, Tenant, limits, spend
 
 pytestmark = pytest.mark.db
 
-SEED = int(os.environ.get("BURSAR_TEST_SEED", random.SystemRandom().randrange(2**32)))
 DAY = timedelta(days=1)
 MIDNIGHT = NOW + DAY
 
@@ -195,7 +194,7 @@ async def test_pitfall_14_no_refund_or_spend_is_lost_where_a_window_ends(crowd: 
     times = [MIDNIGHT + timedelta(microseconds=n) for n in range(-20, 20)]
     calls: list[Call[object]] = [charge(3, at) if quick else reserve(3, at) for at in times]
     calls += [refund(each.spend_id, 5, MIDNIGHT) for each in first if each.spend_id is not None]
-    random.Random(SEED).shuffle(calls)
+    random.Random(RUN_SEED).shuffle(calls)
     results = await tenant.at_once(*calls)
     assert not [result for result in results if isinstance(result, DomainError)]
     before = await tenant.counter(control, at=MIDNIGHT - timedelta(microseconds=1))
@@ -262,8 +261,7 @@ async def test_pitfall_19_no_order_of_acts_deadlocks_and_every_answer_is_recorde
     fresh_database_urls: DatabaseUrls,
 ) -> None:
     """Random acts of few organizations at once, sweeps and several acts of one transaction among them."""
-    print(f"BURSAR_TEST_SEED={SEED}")
-    choose = random.Random(SEED)
+    choose = random.Random(RUN_SEED)
     owner = await asyncpg.connect(fresh_database_urls.owner)
     name = await owner.fetchval("SELECT current_database()")
     await owner.execute(f"ALTER DATABASE {name} SET deadlock_timeout = 20")
@@ -327,7 +325,7 @@ async def test_pitfall_30_callers_at_a_boundary_never_overspend_either_window(cr
     hour = await tenant.control(limits(hour=60), subject=("agent", "a"))
     midnight = NOW + timedelta(hours=18, minutes=30)
     calls = [charge(1, midnight + timedelta(microseconds=n), agent_id="a") for n in range(-150, 150)]
-    random.Random(SEED).shuffle(calls)
+    random.Random(RUN_SEED).shuffle(calls)
     results = outcomes(await tenant.at_once(*calls))
     # The agent's hour goes on where the organization's day ends.
     assert results.count(Outcome.CHARGED) == 60
@@ -336,7 +334,7 @@ async def test_pitfall_30_callers_at_a_boundary_never_overspend_either_window(cr
     spent = [(await tenant.counter(day, at=at))["spent"] for at in (before, after)]
     assert sum(spent) == 60
     calls = [charge(1, midnight + timedelta(microseconds=n)) for n in range(-150, 150)]
-    random.Random(SEED).shuffle(calls)
+    random.Random(RUN_SEED).shuffle(calls)
     await tenant.at_once(*calls)
     assert [(await tenant.counter(day, at=at))["spent"] for at in (before, after)] == [100, 100]
     await crowd.assert_proven()
@@ -367,8 +365,7 @@ async def test_of_two_thousand_calls_under_three_nested_limits_exactly_a_thousan
 
 
 async def test_limits_that_change_freeze_and_move_while_callers_spend_add_up_from_outside(crowd: Books) -> None:
-    print(f"BURSAR_TEST_SEED={SEED}")
-    choose = random.Random(SEED)
+    choose = random.Random(RUN_SEED)
     tenant = await Tenant.opened(crowd)
     root = await tenant.control(limits(day=2_000))
     other = await tenant.control(limits(day=10**6), subject=("project", "p"))

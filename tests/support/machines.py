@@ -1,7 +1,6 @@
 """What state machines over the books share: a loop of their own, and drawing from what they have made so far."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from threading import Thread
@@ -12,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from tests.support.books import Books, open_books
+from tests.support.seeds import MACHINES_SEED
 
-SEED = int(os.environ.get("BURSAR_TEST_SEED", "20260101"))
 #: Which of what a machine has made so far. How much that is depends on the order the database chose among clients at
 #: once, and Hypothesis must see the same draws for the same choices: so a rule of such a machine draws a number, and
 #: neither draws from the model nor waits for a precondition on it.
@@ -49,7 +48,6 @@ def run_machine(
     prepare: Callable[[Books], Awaitable[Any]] | None = None,
 ) -> None:
     """Run a machine on the books at a URL, with so many clients; Hypothesis calls its rules from this thread."""
-    print(f"BURSAR_TEST_SEED={SEED}")
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -59,7 +57,7 @@ def run_machine(
         if prepare is not None:
             _wait(prepare(books), loop)
         run_state_machine_as_test(
-            seed(SEED)(type("BoundMachine", (machine,), {"books": books, "loop": loop})),
+            seed(MACHINES_SEED)(type("BoundMachine", (machine,), {"books": books, "loop": loop})),
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=steps,
