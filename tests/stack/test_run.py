@@ -19,7 +19,6 @@ import pytest
 
 from dev.stack.claim import Claim, Ports, variable
 from dev.stack.process import runs
-from dev.stack.supervisor import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS = {"operator", "arbiter", "validator", "client", "finance", "auditor", "agent", "studio"}
@@ -118,7 +117,7 @@ def escrow(dev: dict[str, Any], **terms: Any) -> str:
     return opened
 
 
-def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Path) -> None:
+def test_stack_survives_the_death_of_a_part_and_of_its_launcher(data_dir: Path) -> None:
     with launched(data_dir) as first:
         first.wait_for("Ctrl-C stops everything")
         dev = first.dev()
@@ -154,11 +153,11 @@ def test_stack_survives_the_death_of_each_part_and_of_its_launcher(data_dir: Pat
             )
             assert (proof.returncode, said in proof.stdout) == (0, True), proof.stdout + proof.stderr
 
-        for part in PARTS:
-            victim = first.processes()[part]
-            victim.send_signal(signal.SIGKILL)
-            first.wait_for(f"{part:<9} ready again")
-            assert first.processes()[part].pid != victim.pid
+        # The death of every part, at any moment, is what tests/faults is about.
+        victim = first.processes()["server"]
+        victim.send_signal(signal.SIGKILL)
+        first.wait_for("server    ready again")
+        assert first.processes()["server"].pid != victim.pid
         assert balance(dev) == before
 
         unfunded = escrow(dev, fund_within="PT20S")
