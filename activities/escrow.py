@@ -143,7 +143,7 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, noted=noted)
         if message.event == "funded" and (refusal := await self._not_paid(session, message)) is not None:
             return RecordedEscrow(applied=False, declined=Declined.of(refusal))
-        transfer_id = await self._post(session, message)
+        transfer_id = await self._post(session, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final
         await escrow.write(
@@ -205,13 +205,13 @@ class EscrowActivities:
             for row in rows
         )
 
-    async def _post(self, session: AsyncSession, message: RecordEscrowEvent) -> str | None:
+    async def _post(self, session: AsyncSession, message: RecordEscrowEvent, before: Escrow) -> str | None:
         if not message.moves:
             return None
         terms = message.escrow.terms
         ledger = Ledger(await driver_connection(session))
         granted, payee_owed = await self._before_release(ledger, message)
-        postings = [posting for move in message.moves for posting in self._postings(message, move, granted)]
+        postings = [posting for move in message.moves for posting in self._postings(message, move, before, granted)]
         paying_debts = await self._lock_debts(session, ledger, message, postings, payee_owed=payee_owed)
         posted = await ledger.post_compound(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
@@ -246,11 +246,13 @@ class EscrowActivities:
         debt_account = accounts.org_debt(terms.payee_org_id, terms.currency)
         return await ledger.before_release(source, released[0].amount_minor, debt_account, message.at)
 
-    def _postings(self, message: RecordEscrowEvent, move: EscrowPosting, granted_minor: int) -> list[Posting]:
+    def _postings(
+        self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow, granted_minor: int
+    ) -> list[Posting]:
         source, destination = accounts_of(message.escrow, move)
         apart = granted_earnings(message.escrow.terms)
         if move.kind is not EscrowPostingKind.RELEASE or apart is None or self._pays_out_granted or not granted_minor:
-            lots = self._lots(message, move) if destination.lots else None
+            lots = self._lots(message, move, before) if destination.lots else None
             return [Posting(source=source, destination=destination, amount_minor=move.amount_minor, lots=lots)]
         parts = (
             (apart, granted_minor, LotTerms(only="granted")),
@@ -262,9 +264,9 @@ class EscrowActivities:
             if amount
         ]
 
-    def _lots(self, message: RecordEscrowEvent, move: EscrowPosting) -> LotTerms | None:
+    def _lots(self, message: RecordEscrowEvent, move: EscrowPosting, before: Escrow) -> LotTerms | None:
         renewed = move.kind is EscrowPostingKind.REFUND and self._refund_days > 0
-        if not renewed or not renews_refund(message.escrow.terms, message.actor_detail):
+        if not renewed or not renews_refund(before, message.actor_detail):
             return None
         return LotTerms(renew_days=self._refund_days)
 

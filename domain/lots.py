@@ -21,6 +21,7 @@ class LotSource(StrEnum):
     REFUND = "refund"
     ADJUSTMENT = "adjustment"
     DEBT = "debt"
+    EARNINGS = "earnings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,8 @@ class LotTerms:
     """What one movement of credits says of its lots. Empty terms take lots in their order, and bring none.
 
     Attributes:
-        source: of the lot that opens with credits that come from an account without lots.
+        source: of the lot that opens with credits that come from an account without lots. Of lots that move along,
+            `earnings` becomes their source, and those that would have ended on arrival stay.
         expires_at: when that lot ends.
         paid_minor: what was paid for it, in `paid_asset`; 0 for what was granted.
         payment_id: the payment that brought it.
@@ -39,7 +41,8 @@ class LotTerms:
         first: the payment whose lots are taken before all others.
         only: `paid` or `granted`, to take no others.
         is_reversal: what leaves for good was taken back, and not used.
-        renew_days: lots that would end sooner get so many days, once, and never more than they had at first.
+        renew_days: lots that would end sooner get so many days, and all that they ever get beyond their end is no
+            longer than what they were given for at first.
     """
 
     source: LotSource | None = None

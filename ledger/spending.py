@@ -33,7 +33,7 @@ WITH named AS MATERIALIZED (
 SELECT a.* FROM named, LATERAL ledger.{name}(CASE WHEN named.org = $1 THEN $2::{key} END{more}) AS a
 """
 _AS_PLATFORM = "SELECT a.* FROM ledger.{name}_at($1, $2{more}, ${last}) AS a"
-_REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5) AS a"
+_REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
 _FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6)"
 
@@ -314,16 +314,25 @@ class Spending:
         """Hold what is still held until a later time, within `RESERVATION_TERM` of the start; raises as `settle`."""
         return _changed(await self._one(_EXTEND, at, key, spend_id, expires_at))
 
-    async def refund(self, *, key: str, spend_id: UUID, amount_minor: int | None = None, at: datetime) -> Changed:
+    async def refund(
+        self,
+        *,
+        key: str,
+        spend_id: UUID,
+        amount_minor: int | None = None,
+        renew_days: int | None = None,
+        at: datetime,
+    ) -> Changed:
         """Give back a part of what was charged or captured, or all that is left of it; pays what is owed first.
 
-        It goes back into the windows in which the spend counted. For the platform's role only.
+        It goes back into the windows in which the spend counted, and into the lots that paid; with `renew_days`, what
+        would end sooner is given more time, as in `domain.lots.LotTerms`. For the platform's role only.
 
         Raises:
             NotFound: the organization has no such spend.
             Conflict: `spend.refunded`, less than the amount is left to be refunded.
         """
-        return _changed(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at))
+        return _changed(await self._only(_REFUND, self._org_id, key, spend_id, amount_minor, at, renew_days))
 
     async def force(self, spend: NewSpend, *, at: datetime) -> Spent:
         """Charge what has already happened: no control refuses it, and what the credits do not cover is owed.

@@ -1,7 +1,7 @@
 """Lots of credits, in the schema `ledger`. Only the SQL functions in `ledger/sql` write them, as their owner."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import CheckConstraint, Identity, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -61,6 +61,8 @@ class LedgerLot(Base):
     parent_id: Mapped[uuid.UUID | None]
     #: The transfer that opened it.
     transfer_id: Mapped[uuid.UUID]
+    #: How much longer it, and those that it came from, may be spent than was said at first.
+    extended: Mapped[timedelta] = mapped_column(server_default=text("'00:00:00'"))
     is_open: Mapped[bool] = mapped_column(server_default=text("true"))
 
 

@@ -151,7 +151,7 @@ INVARIANTS = (
             WHERE u.transfer_id = l.transfer_id AND u.lot_id = l.parent_id AND u.to_lot = l.id
         ) u ON true
         WHERE l.parent_id IS NOT NULL AND (p.root_id = l.root_id AND p.payment_id IS NOT DISTINCT FROM l.payment_id
-            AND (p.source = l.source OR l.source = 'refund')
+            AND (p.source = l.source OR l.source IN ('refund', 'earnings'))
             AND coalesce(u.amount, l.amount) = l.amount AND coalesce(u.cost, l.paid) = l.paid) IS NOT TRUE
         UNION ALL
         SELECT 'lot ' || p.id || ': passed ' || p.passed || ' at ' || p.cost || ', opened ' ||
@@ -169,6 +169,23 @@ INVARIANTS = (
             GROUP BY l.parent_id
         ) c ON c.parent_id = p.id
         WHERE (p.passed, p.cost) <> (coalesce(c.amount, 0), coalesce(c.cost, 0))
+        """,
+    ),
+    Invariant(
+        name="no lot ends later than what it came from, but by extensions that are no longer than its first term",
+        table="ledger.lots",
+        unit="lots",
+        violations="""
+        SELECT 'lot ' || l.id || ' ends ' || l.expires_at || ', extended by ' || l.extended
+        FROM ledger.lots l
+        LEFT JOIN ledger.lots p ON p.id = l.parent_id
+        LEFT JOIN ledger.lots r ON r.id = l.root_id
+        WHERE (CASE WHEN l.parent_id IS NULL THEN l.extended = '0' AND r.id = l.id
+            WHEN l.expires_at IS NULL THEN l.extended = '0' AND p.expires_at IS NULL
+            WHEN l.expires_at = p.expires_at THEN l.extended = p.extended
+            ELSE l.expires_at > p.expires_at
+                AND l.extended >= p.extended + (l.expires_at - greatest(l.opened_at, p.expires_at))
+                AND l.extended <= r.expires_at - r.opened_at END) IS NOT TRUE
         """,
     ),
 )

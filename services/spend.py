@@ -93,12 +93,13 @@ async def refund(
     spend_id: str,
     amount_minor: int | None,
     reason: str | None,
+    renew_days: int,
     command_id: str,
     now: datetime,
 ) -> tuple[Spend, SpendChange]:
     """Refund a part of what was charged or captured, or all that is left of it, or return what the command refunded.
 
-    Needs the platform's session.
+    Credits that would end sooner get `renew_days`; with 0 they keep their end. Needs the platform's session.
 
     Raises:
         NotFound: there is no such spend.
@@ -108,7 +109,7 @@ async def refund(
     spend = await spends.get(session, spend_id)
     connection = await driver_connection(session)
     changed = await Spending(connection, spend.org_id).refund(
-        key=command_id, spend_id=spend.id, amount_minor=amount_minor, at=now
+        key=command_id, spend_id=spend.id, amount_minor=amount_minor, renew_days=renew_days or None, at=now
     )
     if not changed.replayed:
         await close_paid_debts(session, Ledger(connection), spend.org_id, CREDIT)

@@ -49,14 +49,20 @@ def accounts_of(escrow: Escrow, move: EscrowPosting) -> tuple[Account, Account]:
             return held, accounts.platform("commission", terms.currency)
 
 
-def renews_refund(terms: Terms, actor: Actor | None) -> bool:
-    """Tell whether credits that a refund brings back to the payer may get some days more.
+def renews_refund(before: Escrow, actor: Actor | None) -> bool:
+    """Tell whether credits that a refund brings back to the payer may get some days more: unless the payer caused it.
 
-    They do when the payee, the platform or a deadline caused it, and never when the payer did, who would keep credits
-    alive for ever by funding and cancelling.
+    The payee, an arbiter, an operator or a deadline may do so. A payer who asks to cancel has caused what the request
+    is granted by, or it would keep credits alive for ever by funding and cancelling.
+
+    Args:
+        before: the escrow as it was before the refund.
+        actor: who made it; None for a deadline.
     """
-    by_payer = actor is not None and actor.org_id == terms.payer_org_id
-    return not by_payer and terms.payer_org_id != terms.payee_org_id
+    terms = before.terms
+    if terms.payer_org_id == terms.payee_org_id:
+        return False
+    return actor is None or (actor.org_id != terms.payer_org_id and before.cancel_requested_by is None)
 
 
 def transfer_kind(moves: tuple[EscrowPosting, ...]) -> str:

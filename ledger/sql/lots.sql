@@ -4,6 +4,9 @@
 -- nothing here locks a lot. At every commit the lots of an account add up to what is posted on it, and what is held of
 -- them to what its holds set aside.
 
+-- How much longer a lot, and those that it came from, may be spent than was said at first.
+ALTER TABLE ledger.lots ADD COLUMN IF NOT EXISTS extended interval NOT NULL DEFAULT '0';
+
 -- What leaves with the last of p_gone credits of a lot: costs are cumulative, so the parts add up to what was paid.
 CREATE OR REPLACE FUNCTION ledger.slice_cost(p_paid bigint, p_costed bigint, p_amount bigint, p_gone bigint)
 RETURNS bigint
@@ -22,18 +25,63 @@ DECLARE
     new_id uuid := coalesce((p_terms ->> 'id')::uuid, uuidv7());
 BEGIN
     INSERT INTO ledger.lots (id, account_id, org_id, source, priority, opened_at, expires_at, lapses, amount, remaining,
-        paid, paid_asset, payment_id, root_id, parent_id, transfer_id)
+        paid, paid_asset, payment_id, root_id, parent_id, transfer_id, extended)
     SELECT new_id, a.id, a.org_id, p_terms ->> 'source', coalesce((p_terms ->> 'priority')::smallint, 0), p_at,
         p_expires_at, a.lots_lapse, p_amount, p_amount, p_paid, p_terms ->> 'paid_asset', p_terms ->> 'payment_id',
-        coalesce(p_root, new_id), p_parent, p_transfer
+        coalesce(p_root, new_id), p_parent, p_transfer, coalesce((p_terms ->> 'extended')::interval, '0')
     FROM ledger.accounts a WHERE a.id = p_account;
     RETURN new_id;
 END
 $$;
 
+-- When a slice of a lot ends that is given more time, or NULL where it keeps its end: p_days from p_at, and never longer
+-- than its first lot was given. All that it ever gets beyond its end adds up to that term at most, so credits that are
+-- passed to and fro end all the same.
+CREATE OR REPLACE FUNCTION ledger.renewed_until(
+    p_root uuid, p_expires_at timestamptz, p_extended interval, p_days integer, p_at timestamptz
+) RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+-- A day has 24 hours, whatever the session's zone is.
+SET TimeZone = 'UTC'
+AS $$
+DECLARE
+    -- What is lost while the credits cannot be spent is no gain.
+    without timestamptz := greatest(p_at, p_expires_at);
+    renewed timestamptz;
+BEGIN
+    IF p_days IS NOT NULL AND p_expires_at IS NOT NULL THEN
+        SELECT least(p_at + make_interval(days => p_days), p_at + n.term, without + (n.term - p_extended)) INTO renewed
+        FROM (SELECT r.expires_at - r.opened_at AS term FROM ledger.lots r WHERE r.id = p_root) n;
+    END IF;
+    RETURN CASE WHEN renewed > without THEN renewed END;
+END
+$$;
+
+-- Opens a lot with a slice of another one, given as JSON, of the same terms but for its end where p_until is a later one.
+CREATE OR REPLACE FUNCTION ledger.open_slice(
+    p_lot jsonb, p_amount bigint, p_cost bigint, p_account bigint, p_transfer uuid, p_at timestamptz,
+    p_until timestamptz
+) RETURNS uuid
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    ends timestamptz := (p_lot ->> 'expires_at')::timestamptz;
+    changes jsonb := '{}';
+BEGIN
+    IF p_until IS NOT NULL THEN
+        changes := jsonb_build_object(
+            'source', CASE p_lot ->> 'source' WHEN 'earnings' THEN 'earnings' ELSE 'refund' END,
+            'extended', (p_lot ->> 'extended')::interval + (p_until - greatest(p_at, ends))
+        );
+    END IF;
+    RETURN ledger.open_lot(p_account, p_amount, p_cost, p_transfer, p_at, p_lot - 'id' || changes,
+        coalesce(p_until, ends), (p_lot ->> 'root_id')::uuid, (p_lot ->> 'id')::uuid);
+END
+$$;
+
 -- Brings a slice of a lot to another account, and answers the lot that has it now. It goes back into the lot that it
--- came from where that lies on this account, and else opens a lot of the same terms. With p_renew_days a slice that
--- would end sooner gets so many days, once, and never more than it was given at first.
+-- came from where that lies on this account, and else opens a lot of the same terms. p_renew_days: see
+-- `ledger.renewed_until`.
 CREATE OR REPLACE FUNCTION ledger.arrive(
     p_lot ledger.lots, p_amount bigint, p_cost bigint, p_account bigint, p_transfer uuid, p_at timestamptz,
     p_renew_days integer
@@ -42,34 +90,28 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     known_id uuid;
-    renewed_until timestamptz;
-    terms jsonb := jsonb_build_object('source', p_lot.source, 'priority', p_lot.priority,
-        'paid_asset', p_lot.paid_asset, 'payment_id', p_lot.payment_id);
+    until timestamptz;
 BEGIN
-    IF p_renew_days IS NOT NULL AND p_lot.expires_at IS NOT NULL THEN
-        SELECT p_at + least(make_interval(days => p_renew_days), r.expires_at - r.opened_at) INTO renewed_until
-        FROM ledger.lots r WHERE r.id = p_lot.root_id AND r.expires_at = p_lot.expires_at;
-        IF renewed_until > p_lot.expires_at THEN
-            RETURN ledger.open_lot(p_account, p_amount, p_cost, p_transfer, p_at, terms || '{"source": "refund"}',
-                renewed_until, p_lot.root_id, p_lot.id);
+    IF p_renew_days IS NOT NULL THEN
+        until := ledger.renewed_until(p_lot.root_id, p_lot.expires_at, p_lot.extended, p_renew_days, p_at);
+    END IF;
+    -- What there is no room for, because it came back in another way before, opens a lot as well, and so does what has
+    -- other terms since.
+    IF until IS NULL THEN
+        UPDATE ledger.lots l SET remaining = l.remaining + p_amount, costed = l.costed - p_cost, is_open = true
+        WHERE l.id = (
+            SELECT o.id FROM ledger.lots o
+            WHERE o.id IN (p_lot.parent_id, p_lot.root_id) AND o.account_id = p_account
+              AND o.amount - o.remaining >= p_amount AND o.costed >= p_cost AND o.source = p_lot.source
+              AND o.expires_at IS NOT DISTINCT FROM p_lot.expires_at
+            ORDER BY o.id = p_lot.parent_id DESC LIMIT 1
+        )
+        RETURNING l.id INTO known_id;
+        IF FOUND THEN
+            RETURN known_id;
         END IF;
     END IF;
-    -- What there is no room for, because it came back in another way before, opens a lot as well, and so does what was
-    -- renewed meanwhile.
-    UPDATE ledger.lots l SET remaining = l.remaining + p_amount, costed = l.costed - p_cost, is_open = true
-    WHERE l.id = (
-        SELECT o.id FROM ledger.lots o
-        WHERE o.id IN (p_lot.parent_id, p_lot.root_id) AND o.account_id = p_account
-          AND o.amount - o.remaining >= p_amount AND o.costed >= p_cost
-          AND o.expires_at IS NOT DISTINCT FROM p_lot.expires_at
-        ORDER BY o.id = p_lot.parent_id DESC LIMIT 1
-    )
-    RETURNING l.id INTO known_id;
-    IF FOUND THEN
-        RETURN known_id;
-    END IF;
-    RETURN ledger.open_lot(p_account, p_amount, p_cost, p_transfer, p_at, terms, p_lot.expires_at, p_lot.root_id,
-        p_lot.id);
+    RETURN ledger.open_slice(to_jsonb(p_lot), p_amount, p_cost, p_account, p_transfer, p_at, until);
 END
 $$;
 
@@ -85,6 +127,9 @@ DECLARE
     part bigint;
     worth bigint;
     used record;
+    until timestamptz;
+    number bigint;
+    lot_id uuid;
     origins uuid[] := CASE jsonb_typeof(p_terms -> 'returns')
         WHEN 'array' THEN ARRAY(SELECT t::uuid FROM jsonb_array_elements_text(p_terms -> 'returns') t)
         WHEN 'string' THEN ARRAY[(p_terms ->> 'returns')::uuid] END;
@@ -98,26 +143,37 @@ BEGIN
               AND u.amount > CASE WHEN l.account_id = p_account THEN u.returned ELSE u.passed END
             ORDER BY u.transfer_id DESC, u.leg DESC, l.priority DESC, l.expires_at DESC NULLS FIRST, l.paid > 0 DESC, l.id DESC
         LOOP
-            -- What came back is a row of its own, because revenue follows rows in the order of their transfers.
+            until := NULL;
+            IF p_terms ->> 'renew_days' IS NOT NULL THEN
+                until := ledger.renewed_until((used.lot).root_id, (used.lot).expires_at, (used.lot).extended,
+                    (p_terms ->> 'renew_days')::integer, p_at);
+            END IF;
             IF used.is_here THEN
                 part := least(missing, used.amount - used.returned);
                 worth := ledger.slice_cost(used.cost, used.cost_returned, used.amount, used.returned + part);
                 UPDATE ledger.lot_uses u SET returned = u.returned + part, cost_returned = u.cost_returned + worth
                 WHERE u.transfer_id = used.transfer_id AND u.leg = used.leg AND u.lot_id = (used.lot).id;
-                UPDATE ledger.lots l SET remaining = l.remaining + part, costed = l.costed - worth, is_open = true
-                WHERE l.id = (used.lot).id;
             ELSE
                 part := least(missing, used.amount - used.passed);
                 worth := ledger.slice_cost(used.cost, used.cost_passed, used.amount, used.passed + part);
                 UPDATE ledger.lot_uses u SET passed = u.passed + part, cost_passed = u.cost_passed + worth
                 WHERE u.transfer_id = used.transfer_id AND u.leg = used.leg AND u.lot_id = (used.lot).id;
-                PERFORM ledger.open_lot(p_account, part, worth, p_transfer, p_at,
-                    jsonb_build_object('source', (used.lot).source, 'priority', (used.lot).priority,
-                        'paid_asset', (used.lot).paid_asset, 'payment_id', (used.lot).payment_id),
-                    (used.lot).expires_at, (used.lot).root_id, (used.lot).id);
             END IF;
+            -- What came back is a row of its own, because revenue follows rows in the order of their transfers.
             INSERT INTO ledger.lot_returns (transfer_id, used_by, leg, lot_id, account_id, amount, cost)
-            VALUES (p_transfer, used.transfer_id, used.leg, (used.lot).id, p_account, part, worth);
+            VALUES (p_transfer, used.transfer_id, used.leg, (used.lot).id, p_account, part, worth)
+            RETURNING lot_returns.number INTO number;
+            IF used.is_here AND until IS NULL THEN
+                UPDATE ledger.lots l SET remaining = l.remaining + part, costed = l.costed - worth, is_open = true
+                WHERE l.id = (used.lot).id;
+            ELSE
+                lot_id := ledger.open_slice(to_jsonb(used.lot), part, worth, p_account, p_transfer, p_at, until);
+                -- It came back into its lot and moved on at once, so nothing of that lot has changed.
+                IF used.is_here THEN
+                    INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, to_lot, outcome)
+                    VALUES (p_transfer, -number, (used.lot).id, part, worth, lot_id, 'moved');
+                END IF;
+            END IF;
             missing := missing - part;
             EXIT WHEN missing = 0;
         END LOOP;
@@ -132,14 +188,27 @@ BEGIN
 END
 $$;
 
+-- Whether a lot can still be spent at p_at when it is given more time then.
+CREATE OR REPLACE FUNCTION ledger.outlives(
+    p_root uuid, p_expires_at timestamptz, p_extended interval, p_days integer, p_at timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN coalesce(p_expires_at > p_at, true)
+        OR ledger.renewed_until(p_root, p_expires_at, p_extended, p_days, p_at) IS NOT NULL;
+END
+$$;
+
 -- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
 -- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
---   source, expires_at, paid, paid_asset, payment_id, id, priority: the lot that credits from outside open
+--   source, expires_at, paid, paid_asset, payment_id, id, priority: the lot that credits from outside open; of lots
+--     that move along, `earnings` as the source leaves out those that would have ended when they arrive
 --   returns: the transfer whose credits come back, or several
 --   first: the payment whose lots are taken before all others
 --   only: `paid` or `granted`, to take no others
 --   outcome: `used`, or `reversed`, or `expired`, which takes what is due alone
---   renew_days: see `ledger.arrive`
+--   renew_days: see `ledger.renewed_until`
 -- BU001: the lots that can be taken are not so much. BU012: see `ledger.bring_lots`.
 CREATE OR REPLACE FUNCTION ledger.move_lots(
     p_transfer uuid, p_leg integer, p_source bigint, p_from boolean, p_destination bigint, p_into boolean,
@@ -154,6 +223,7 @@ DECLARE
     part bigint;
     worth bigint;
     lot_id uuid;
+    moving ledger.lots;
 BEGIN
     IF NOT p_from THEN
         PERFORM ledger.bring_lots(p_transfer, p_destination, p_amount, p_at, p_terms);
@@ -195,6 +265,8 @@ BEGIN
               AND CASE WHEN p_terms ->> 'outcome' = 'expired' THEN l.lapses AND l.expires_at <= p_at
                   ELSE l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses END
               AND (p_terms ->> 'only' IS NULL OR (p_terms ->> 'only' = 'paid') = (l.paid > 0))
+              AND (p_terms ->> 'source' IS DISTINCT FROM 'earnings'
+                  OR ledger.outlives(l.root_id, l.expires_at, l.extended, (p_terms ->> 'renew_days')::integer, p_at))
             ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
     END IF;
     LOOP
@@ -206,10 +278,14 @@ BEGIN
         UPDATE ledger.lots l
         SET remaining = l.remaining - part, costed = l.costed + worth, is_open = l.remaining > part
         WHERE l.id = (slice.lot).id;
+        IF p_into THEN
+            moving := slice.lot;
+            moving.source := coalesce(p_terms ->> 'source', moving.source);
+            lot_id := ledger.arrive(moving, part, worth, p_destination, p_transfer, p_at,
+                (p_terms ->> 'renew_days')::integer);
+        END IF;
         INSERT INTO ledger.lot_uses (transfer_id, leg, lot_id, amount, cost, to_lot, outcome)
-        VALUES (p_transfer, p_leg, (slice.lot).id, part, worth,
-            CASE WHEN p_into THEN ledger.arrive(slice.lot, part, worth, p_destination, p_transfer, p_at,
-                (p_terms ->> 'renew_days')::integer) END,
+        VALUES (p_transfer, p_leg, (slice.lot).id, part, worth, lot_id,
             CASE WHEN p_into THEN 'moved' ELSE coalesce(p_terms ->> 'outcome', 'used') END);
         missing := missing - part;
         EXIT WHEN missing = 0;
@@ -367,4 +443,13 @@ AS $$
         WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
           AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
     ) r WHERE r.before < p_amount
+$$;
+
+-- How much of what an agent has earned can become credits that its organization spends.
+CREATE OR REPLACE FUNCTION ledger.convertible(p_account bigint, p_days integer, p_at timestamptz) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(sum(l.remaining - l.held), 0)::bigint FROM ledger.lots l
+    WHERE l.account_id = p_account AND l.is_open AND l.remaining > l.held
+      AND ledger.outlives(l.root_id, l.expires_at, l.extended, p_days, p_at)
 $$;

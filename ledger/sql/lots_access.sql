@@ -24,12 +24,13 @@ CREATE POLICY tenant ON ledger.hold_lots FOR SELECT TO bursar_api USING (
 );
 
 GRANT SELECT ON ledger.lots, ledger.lot_uses, ledger.hold_lots TO bursar_api, bursar_platform;
-GRANT EXECUTE ON FUNCTION ledger.expire_lots, ledger.granted_part, ledger.due_credits TO bursar_platform;
+GRANT EXECUTE ON FUNCTION ledger.expire_lots, ledger.granted_part, ledger.due_credits, ledger.convertible
+TO bursar_platform;
 
 -- A lot keeps its terms and a use what it took; what is left of them changes with the balance.
 CREATE OR REPLACE TRIGGER immutable
 BEFORE UPDATE OF id, account_id, org_id, source, priority, opened_at, expires_at, lapses, amount, paid, paid_asset,
-    payment_id, root_id, parent_id, transfer_id OR DELETE OR TRUNCATE ON ledger.lots
+    payment_id, root_id, parent_id, transfer_id, extended OR DELETE OR TRUNCATE ON ledger.lots
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE OR REPLACE TRIGGER immutable
 BEFORE UPDATE OF transfer_id, leg, lot_id, amount, cost, to_lot, outcome OR DELETE OR TRUNCATE ON ledger.lot_uses

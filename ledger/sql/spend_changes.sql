@@ -229,9 +229,11 @@ END
 $$;
 
 -- Gives back an amount of what was charged or captured, or with NULL all that is left of it, into the windows in which
--- it counted. What the organization owes is paid of it first. BU011: less than that is left.
+-- it counted. What the organization owes is paid of it first. Credits that would end sooner get p_renew_days, see
+-- `ledger.renewed_until`. BU011: less than that is left.
+DROP FUNCTION IF EXISTS ledger.refund_spend(text, text, uuid, bigint, timestamptz);
 CREATE OR REPLACE FUNCTION ledger.refund_spend(
-    p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_at timestamptz, p_renew_days integer DEFAULT NULL
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -264,7 +266,7 @@ BEGIN
     END IF;
     owed := least(given, coalesce((SELECT -b.posted FROM ledger.balances b WHERE b.account_id = debts), 0));
     -- What comes back has the terms that it was used with; what only made the debt that was paid since opens a lot.
-    lots := jsonb_build_object('source', 'refund', 'returns', to_jsonb(ARRAY(
+    lots := jsonb_build_object('source', 'refund', 'renew_days', p_renew_days, 'returns', to_jsonb(ARRAY(
         SELECT before.transfer_id WHERE before.transfer_id IS NOT NULL
         UNION ALL
         SELECT c.transfer_id FROM ledger.spend_changes c WHERE c.spend_id = p_spend AND c.kind = 'capture'

@@ -102,7 +102,7 @@ async def test_what_was_captured_of_a_reservation_comes_back_and_what_is_held_do
 
 async def test_window_has_room_again_and_the_lot_its_end(new_tenant: Any, operator: Caller, database: Database) -> None:
     spender = await new_tenant("member")
-    ends = (datetime.now(UTC) + timedelta(days=3)).replace(microsecond=0)
+    ends = (datetime.now(UTC) + timedelta(days=8)).replace(microsecond=0)
     body = {"organization_id": spender.org_id, "amount": "20", "source": "promotion", "expires_at": ends.isoformat()}
     lot = good(await operator.post("/credits/grants", body, key=new_key()), 201)
     await limit(database, spender.org_id, day=10_000_000)
@@ -113,6 +113,20 @@ async def test_window_has_room_again_and_the_lot_its_end(new_tenant: Any, operat
     assert (back["remaining"], datetime.fromisoformat(back["expires_at"])) == ("14.00", ends)
     await use(spender.member, amount="4")
     refused(await spender.member.post("/credits/use", {"amount": "1"}, key=new_key()), 402, "spend.limit_exceeded")
+
+
+async def test_what_would_end_soon_comes_back_for_a_week(new_tenant: Any, operator: Caller) -> None:
+    spender, now = await new_tenant("member"), datetime.now(UTC)
+    body = {"organization_id": spender.org_id, "amount": "20", "source": "promotion"}
+    body |= {"expires_at": (now + timedelta(days=5)).isoformat()}
+    good(await operator.post("/credits/grants", body, key=new_key()), 201)
+    used = await use(spender.member, amount="10")
+    good(await refund(operator, used["id"]), 201)
+    new, old = good(await spender.member.get("/credits/lots"))["data"]
+    assert [(lot["source"], lot["remaining"]) for lot in (new, old)] == [("refund", "10.00"), ("promotion", "10.00")]
+    # Seven days would be more than the five that they were granted for.
+    assert now + timedelta(days=5) < datetime.fromisoformat(new["expires_at"]) < datetime.now(UTC) + timedelta(days=5)
+    assert await balance(spender.member) == ("20.00", "0.00")
 
 
 async def test_refund_that_pays_all_that_is_owed_closes_the_alert_of_the_debt(

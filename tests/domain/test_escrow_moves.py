@@ -5,27 +5,37 @@ from dataclasses import replace
 import pytest
 
 from domain.access import Actor
+from domain.escrow import commands as rules
 from domain.escrow.moves import renews_refund
-from tests.support.escrows import ARBITER, FINANCE, OPERATOR, PROCUREMENT, TERMS, WORKER
+from domain.escrow.state import Escrow
+from tests.support.escrows import ARBITER, FINANCE, OPERATOR, PROCUREMENT, T0, TERMS, WORKER
+
+
+def funded() -> Escrow:
+    opened = rules.opened(TERMS, actor=PROCUREMENT, now=T0).escrow
+    return rules.fund(opened, actor=PROCUREMENT, source="credits", now=T0).escrow
 
 
 @pytest.mark.parametrize(
-    ("actor", "renews"),
+    ("actor", "renews", "renews_once_asked"),
     [
-        (PROCUREMENT, False),
-        (FINANCE, False),
-        (WORKER, True),
-        (ARBITER, True),
-        (OPERATOR, True),
-        (None, True),
+        (PROCUREMENT, False, False),
+        (FINANCE, False, False),
+        (WORKER, True, False),
+        (ARBITER, True, False),
+        (OPERATOR, True, False),
+        (None, True, True),
     ],
     ids=["payer", "another of the payer", "payee", "arbiter", "operator", "deadline"],
 )
-def test_pitfall_39_the_payer_alone_renews_nothing(actor: Actor | None, renews: bool) -> None:
-    assert renews_refund(TERMS, actor) is renews
+def test_pitfall_39_the_payer_alone_renews_nothing(actor: Actor | None, renews: bool, renews_once_asked: bool) -> None:
+    """Who grants the payer's request to cancel does what the payer has caused; a deadline acts with or without it."""
+    assert renews_refund(funded(), actor) is renews
+    asked = rules.cancel(funded(), actor=FINANCE, reason=None).escrow
+    assert renews_refund(asked, actor) is renews_once_asked
 
 
 @pytest.mark.parametrize("actor", [PROCUREMENT, None, OPERATOR])
 def test_pitfall_39_an_organization_that_pays_itself_renews_nothing(actor: Actor | None) -> None:
     own = replace(TERMS, payee_org_id=TERMS.payer_org_id)
-    assert not renews_refund(own, actor)
+    assert not renews_refund(replace(funded(), terms=own), actor)

@@ -1,6 +1,7 @@
 """Lots follow credits: which are spent first, what they cost, when they end and how they come back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +19,7 @@ from domain.accounts import (
 from domain.errors import Conflict, InsufficientFunds, Invalid
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import NewTransfer, Posted, Posting
-from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh
+from tests.support.books import COMMISSION, ISSUANCE, LATER, NOW, Books, fresh, recognise
 
 pytestmark = pytest.mark.db
 
@@ -231,18 +232,62 @@ async def test_escrow_pays_with_lots_that_are_due_meanwhile(wallet: Wallet) -> N
     assert await wallet.lots(earnings) == [(10, 0, 1)]
 
 
-async def test_refund_by_the_payee_renews_a_lot_once_and_never_beyond_its_term(wallet: Wallet) -> None:
-    renewing = LotTerms(renew_days=7)
+async def test_refund_by_the_payee_renews_what_would_end_sooner(wallet: Wallet) -> None:
     await wallet.get(4, days=2)
     await wallet.get(6, days=30)
     await wallet.get(5)
     await wallet.move(wallet.account, wallet.escrow, 15)
-    await wallet.move(wallet.escrow, wallet.account, 15, at=NOW + 28 * DAY, lots=renewing)
+    await wallet.move(wallet.escrow, wallet.account, 15, at=NOW + 28 * DAY, lots=LotTerms(renew_days=7))
     # Two days were all that the first one ever had; the second one gets its seven.
     assert await wallet.lots() == [(4, 0, 30), (6, 0, 35), (5, 0, None)]
-    await wallet.move(wallet.account, wallet.escrow, 15, at=NOW + 29 * DAY)
-    await wallet.move(wallet.escrow, wallet.account, 15, at=NOW + 29 * DAY, lots=renewing)
-    assert await wallet.lots() == [(4, 0, 30), (6, 0, 35), (5, 0, None)]
+
+
+async def test_pitfall_39_all_extensions_together_are_no_longer_than_the_first_term(wallet: Wallet) -> None:
+    """Passed to and fro every two days, ten days become twenty at most, and not one more by a lot that was split."""
+    renewing = LotTerms(renew_days=7)
+    await wallet.get(9, days=10)
+    ends = []
+    for day in range(8, 30, 2):
+        at = NOW + day * DAY
+        there = sum(left for left, _, end in await wallet.lots() if end is not None and end > day)
+        if not there:
+            break
+        # One part goes through an escrow, another one is used and refunded, and the rest stays.
+        await wallet.move(wallet.account, wallet.escrow, there // 3, at=at)
+        used = await wallet.spend(there // 3, at=at)
+        await wallet.move(wallet.escrow, wallet.account, there // 3, at=at, lots=renewing)
+        back = replace(renewing, returns=used.transfer_id)
+        await wallet.move(REDEMPTION, wallet.account, there // 3, at=at, lots=back)
+        ends.append(max(end for _, _, end in await wallet.lots() if end is not None))
+    assert ends == [15, 17, 19, 20, 20, 20]
+    assert (await wallet.books.ledger.available([wallet.account], NOW + 20 * DAY)) == [0]
+
+
+@pytest.mark.parametrize(("day", "end"), [(1, 10), (5, 12), (15, 22)])
+async def test_refund_that_the_platform_causes_renews_what_would_end_sooner(wallet: Wallet, day: int, end: int) -> None:
+    await wallet.get(6, days=10)
+    first, second = await wallet.spend(2), await wallet.spend(3)
+    for spent in (first, second):
+        terms = LotTerms(returns=spent.transfer_id, renew_days=7)
+        await wallet.move(REDEMPTION, wallet.account, 2, at=NOW + day * DAY, lots=terms)
+    await wallet.books.ledger.expire_lots(now=NOW + day * DAY)
+    if day == 1:
+        assert await wallet.lots() == [(5, 0, 10)]
+    else:
+        assert await wallet.lots() == [(1, 0, 10)] * (day < 10) + [(2, 0, end)] * 2
+    # What came back in another lot is no longer there to come back.
+    with pytest.raises(Invalid, match="so many can come back"):
+        await wallet.move(REDEMPTION, wallet.account, 2, lots=LotTerms(returns=second.transfer_id))
+
+
+async def test_cost_comes_back_with_what_is_renewed(wallet: Wallet) -> None:
+    await wallet.get(6, days=10, paid_minor=100)
+    spent = await wallet.spend(3)
+    for part in (1, 2):
+        terms = LotTerms(returns=spent.transfer_id, renew_days=7)
+        await wallet.move(REDEMPTION, wallet.account, part, at=NOW + 8 * DAY, lots=terms)
+    assert await wallet.lots() == [(3, 50, 10), (1, 16, 15), (2, 34, 15)]
+    await recognise(wallet.books.connections[0], 10)
 
 
 async def test_part_that_is_returned_is_what_was_spent_last(wallet: Wallet) -> None:

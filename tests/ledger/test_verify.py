@@ -269,6 +269,10 @@ DAMAGES = {
         " VALUES (uuidv7(), uuidv7(), 1, uuidv7(), 256, 1, 0)",
         {"what came back of each use"},
     ),
+    "a lot that was given more time than it says": (
+        "UPDATE ledger.lots SET extended = '1 day'",
+        {"no lot ends later"},
+    ),
     "entries of no account": (
         f"UPDATE ledger.entries SET account_id = account_id + 1 WHERE account_id = {ORG}",
         {"every entry belongs", "every balance equals", "every captured hold"},

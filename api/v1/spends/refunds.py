@@ -37,8 +37,8 @@ async def refund_spend(
 ) -> Response:
     """Refund what was used, by a use or by the captures of a reservation: an amount, or what remains. For operators.
 
-    It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits keep
-    the end that they had: what has ended meanwhile expires again.
+    It counts as refunded in the windows in which it was spent, and pays what the organization owes first. Credits that
+    have ended meanwhile, or would soon, get some days more.
     """
     wanted = body or SpendRefundCreate()
 
@@ -50,6 +50,7 @@ async def refund_spend(
                 spend_id=spend_id,
                 amount_minor=None if wanted.amount is None else parse_amount(wanted.amount, CREDIT),
                 reason=wanted.reason,
+                renew_days=deps.settings.refunded_credits_days,
                 command_id=command.command_id,
                 now=datetime.now(UTC),
             )

@@ -1,0 +1,33 @@
+"""Agents' earnings in credits become credits, and what is given more time says how much it was given.
+
+Revision ID: 0036_earnings
+Revises: 0035_reputation_nights
+"""
+
+from alembic import op
+
+from migrations.scripts import run
+
+revision: str = "0036_earnings"
+down_revision: str | None = "0035_reputation_nights"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+#: What was renewed before was renewed once and for all.
+_RENEWED = """
+UPDATE ledger.lots l SET extended = r.expires_at - r.opened_at
+FROM ledger.lots r WHERE r.id = l.root_id AND l.expires_at <> r.expires_at AND l.extended = '0'
+"""
+
+
+def upgrade() -> None:
+    run("ledger/sql/lots.sql")
+    op.execute("ALTER TABLE ledger.lots DISABLE TRIGGER immutable")
+    op.execute(_RENEWED)
+    op.execute("ALTER TABLE ledger.lots ENABLE TRIGGER immutable")
+    for name in ("lots_access", "spend_changes", "spend_tenants"):
+        run(f"ledger/sql/{name}.sql")
+
+
+def downgrade() -> None:
+    """Leave the functions and the column that they write: the release before calls them as it did."""
