@@ -44,6 +44,7 @@ class Permission(StrEnum):
     ARBITRATE = "arbitrate"
     PAY = "pay"
     REFUND_PAYMENT = "refund_payment"
+    CONVERT_EARNINGS = "convert_earnings"
     CONTEST = "contest"
     METER = "meter"
     USE_CREDITS = "use_credits"
@@ -67,6 +68,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.CANCEL,
     Permission.PAY,
     Permission.REFUND_PAYMENT,
+    Permission.CONVERT_EARNINGS,
     Permission.CONTEST,
     Permission.METER,
     Permission.USE_CREDITS,
@@ -86,6 +88,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.CANCEL,
         Permission.PAY,
         Permission.REFUND_PAYMENT,
+        Permission.CONVERT_EARNINGS,
         Permission.CONTEST,
         Permission.ACKNOWLEDGE,
     },

@@ -181,6 +181,11 @@ def grant_key(org_id: str, command: str) -> str:
     return bounded(f"grant:{org_id}:{command}")
 
 
+def earnings_key(org_id: str, step: str, command: str) -> str:
+    """Key of a conversion of earnings, or of what it pays: its scope, the step and the command that asked for it."""
+    return bounded(f"earnings:{org_id}:{step}:{command}")
+
+
 def bounded(text: str) -> str:
     """Keep a key or workflow id within `MAX_KEY_LENGTH` bytes; a longer one ends in the hash of the whole."""
     raw = text.encode()

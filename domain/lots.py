@@ -29,8 +29,8 @@ class LotTerms:
     """What one movement of credits says of its lots. Empty terms take lots in their order, and bring none.
 
     Attributes:
-        source: of the lot that opens with credits that come from an account without lots. Of lots that move along,
-            `earnings` becomes their source, and those that would have ended on arrival stay.
+        source: of the lot that opens with credits that come from an account without lots; `earnings` is also that of
+            lots that open where lots move along.
         expires_at: when that lot ends.
         paid_minor: what was paid for it, in `paid_asset`; 0 for what was granted.
         payment_id: the payment that brought it.
@@ -40,6 +40,7 @@ class LotTerms:
             than it took opens a lot.
         first: the payment whose lots are taken before all others.
         only: `paid` or `granted`, to take no others.
+        lasting: takes no lots that would have ended when they arrive.
         is_reversal: what leaves for good was taken back, and not used.
         renew_days: lots that would end sooner get so many days, and all that they ever get beyond their end is no
             longer than what they were given for at first.
@@ -55,6 +56,7 @@ class LotTerms:
     returns: UUID | None = None
     first: str | None = None
     only: str | None = None
+    lasting: bool = False
     is_reversal: bool = False
     renew_days: int | None = None
 
@@ -71,6 +73,7 @@ class LotTerms:
             "returns": self.returns and str(self.returns),
             "first": self.first,
             "only": self.only,
+            "lasting": self.lasting or None,
             "outcome": "reversed" if self.is_reversal else None,
             "renew_days": self.renew_days,
         }

@@ -5,9 +5,11 @@ from datetime import date, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from ledger.invariants import Invariant
 from models.credit_day import CreditDay
+from models.ledger import LedgerAccount
 from models.ledger_lot import LedgerLot
 
 
@@ -38,6 +40,18 @@ async def got_by_source(session: AsyncSession, org_id: str) -> dict[str, int]:
         .group_by(LedgerLot.source)
     )
     return {source: int(amount) for source, amount in await session.execute(query)}
+
+
+async def earned(session: AsyncSession, org_id: str) -> int:
+    """Return how many credits the organization has converted of what its agents had earned from others."""
+    lot, parent = aliased(LedgerLot), aliased(LedgerLot)
+    query = (
+        select(func.coalesce(func.sum(lot.amount), 0))
+        .join(parent, parent.id == lot.parent_id)
+        .join(LedgerAccount, LedgerAccount.id == parent.account_id)
+        .where(lot.org_id == org_id, lot.lapses, lot.source == "earnings", LedgerAccount.path.startswith("agent/"))
+    )
+    return int(await session.scalar(query) or 0)
 
 
 async def days_of(session: AsyncSession, org_id: str, *, today: date, recent_days: int) -> Days:

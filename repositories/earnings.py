@@ -1,12 +1,16 @@
 """What the agents of an organization have, as the books have it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.accounts import Account
+from domain.earnings import EarningsKind, renew_days_of
+from domain.money import CREDIT
 
 #: From so many accounts at most a clawback takes: it is one transaction, and whoever makes agents and pays each of them
 #: next to nothing must not make it one that never ends.
@@ -46,3 +50,69 @@ async def recoverable(session: AsyncSession, org_id: str, asset: str, amount_min
     values = {"org_id": org_id, "asset": asset, "amount": amount_minor, "most": MOST_RECOVERED}
     found = await session.execute(_SEIZABLE, values)
     return [_OF[row.kind](row.agent_id, asset, org_id) for row in found]
+
+
+#: The last part of the path of the account that has earnings of a kind.
+_NAMED = {EarningsKind.GRANTED: "granted_earnings", EarningsKind.OWN_WORK: "own_work", EarningsKind.PAID: "earnings"}
+_PAGE = text(
+    """
+    SELECT g.id, k.kind, coalesce(b.posted - b.pending_out, 0)::bigint AS amount,
+        CASE WHEN b.posted > b.pending_out THEN ledger.convertible(a.id, k.days, :at) ELSE 0 END AS convertible
+    FROM (
+        SELECT id FROM agents WHERE org_id = :org_id AND (CAST(:before AS text) IS NULL OR id < :before)
+        ORDER BY id DESC LIMIT :limit
+    ) g
+    CROSS JOIN unnest(CAST(:kinds AS text[]), CAST(:names AS text[]), CAST(:days AS integer[])) AS k (kind, name, days)
+    LEFT JOIN ledger.accounts a ON a.path = 'agent/' || g.id || '/' || k.name || '/' || :asset AND a.asset = :asset
+    LEFT JOIN ledger.balances b ON b.account_id = a.id
+    ORDER BY g.id DESC
+    """
+)
+_CONVERTIBLE = text(
+    "SELECT ledger.convertible(a.id, :days, :at) FROM ledger.accounts a WHERE a.path = :path AND a.asset = :asset"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What there is of one kind, and what of it can become credits, in minor units."""
+
+    amount: int
+    convertible: int
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEarnings:
+    """What an agent has earned in credits, by kind."""
+
+    id: str
+    earned: Mapping[EarningsKind, Earned]
+
+
+async def page(
+    session: AsyncSession, *, org_id: str, days: int, at: datetime, before: str | None, limit: int
+) -> list[AgentEarnings]:
+    """Return what up to `limit` agents of an organization have, newest agents first, those before the id `before`.
+
+    `days` is what earnings get that would end sooner. Needs the platform's session.
+    """
+    values = {
+        "org_id": org_id,
+        "asset": CREDIT,
+        "at": at,
+        "before": before,
+        "limit": limit,
+        "kinds": [kind.value for kind in _NAMED],
+        "names": list(_NAMED.values()),
+        "days": [renew_days_of(kind, days) for kind in _NAMED],
+    }
+    found: dict[str, dict[EarningsKind, Earned]] = {}
+    for row in await session.execute(_PAGE, values):
+        found.setdefault(row.id, {})[EarningsKind(row.kind)] = Earned(row.amount, row.convertible)
+    return [AgentEarnings(agent_id, earned) for agent_id, earned in found.items()]
+
+
+async def convertible(session: AsyncSession, account: Account, *, days: int | None, at: datetime) -> int:
+    """Return how much of an account of earnings can become credits; 0 for one that was never opened."""
+    values = {"path": account.path, "asset": account.asset, "days": days, "at": at}
+    return int(await session.scalar(_CONVERTIBLE, values) or 0)

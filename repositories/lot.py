@@ -13,12 +13,13 @@ from ledger.invariants import Invariant
 
 _PAGE = text(
     """
-    SELECT l.id, l.org_id, l.source, l.opened_at, l.expires_at, l.amount, l.remaining, l.held, l.payment_id,
-        l.paid, l.paid_asset, l.transfer_id, coalesce((
+    SELECT l.id, l.org_id, l.source, l.opened_at, l.expires_at, l.amount, l.remaining, l.held,
+        CASE WHEN r.org_id = l.org_id THEN l.payment_id END AS payment_id,
+        CASE WHEN r.org_id = l.org_id THEN l.paid ELSE 0 END AS paid, l.paid_asset, l.transfer_id, coalesce((
             SELECT sum(u.amount - u.returned) FROM ledger.lot_uses u
             WHERE u.lot_id = l.id AND u.outcome = 'expired'
         ), 0)::bigint AS expired
-    FROM ledger.lots l
+    FROM ledger.lots l LEFT JOIN ledger.lots r ON r.id = l.root_id
     WHERE l.lapses AND l.org_id = :org_id AND (CAST(:after AS uuid) IS NULL OR l.id < :after)
     ORDER BY l.id DESC LIMIT :limit
     """
@@ -27,7 +28,10 @@ _PAGE = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """Credits that an organization got at one time, of one source, and what is left of them, in minor units."""
+    """Credits that an organization got at one time, of one source, and what is left of them, in minor units.
+
+    What was paid for those that an agent has earned, and by which payment, is known to who paid.
+    """
 
     id: str
     org_id: str

@@ -164,6 +164,7 @@ class Settings(BaseSettings):
     signup_bonus_free: str = "100"
     signup_bonus_premium: str = "100"
     refunded_credits_days: int = Field(default=7, ge=0, le=365)
+    earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
     default_model_price: str | None = None
     slot_price: str = "5.00"

@@ -18,6 +18,7 @@ from api.v1.credit_stats.endpoints import router as credit_stats
 from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
 from api.v1.departments.endpoints import router as departments
+from api.v1.earnings.endpoints import router as earnings
 from api.v1.escrows.endpoints import router as escrows
 from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     action_costs,
     auto_topups,
     credit_stats,
+    earnings,
     contracts,
     agents,
     departments,

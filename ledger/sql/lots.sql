@@ -202,11 +202,12 @@ $$;
 
 -- Moves the lots of one leg, whose balances are moved and locked. It takes the lots in the order of spending: priority,
 -- expiry, those nobody paid for first. What is due is not taken. To an account without lots they are used up. p_terms:
---   source, expires_at, paid, paid_asset, payment_id, id, priority: the lot that credits from outside open; of lots
---     that move along, `earnings` as the source leaves out those that would have ended when they arrive
+--   source, expires_at, paid, paid_asset, payment_id, id, priority: the lot that credits from outside open; the
+--     source `earnings` is also that of the lots that open where lots move along
 --   returns: the transfer whose credits come back, or several
 --   first: the payment whose lots are taken before all others
 --   only: `paid` or `granted`, to take no others
+--   lasting: to take none that would have ended when it arrives
 --   outcome: `used`, or `reversed`, or `expired`, which takes what is due alone
 --   renew_days: see `ledger.renewed_until`
 -- BU001: the lots that can be taken are not so much. BU012: see `ledger.bring_lots`.
@@ -265,7 +266,7 @@ BEGIN
               AND CASE WHEN p_terms ->> 'outcome' = 'expired' THEN l.lapses AND l.expires_at <= p_at
                   ELSE l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses END
               AND (p_terms ->> 'only' IS NULL OR (p_terms ->> 'only' = 'paid') = (l.paid > 0))
-              AND (p_terms ->> 'source' IS DISTINCT FROM 'earnings'
+              AND (p_terms ->> 'lasting' IS NULL
                   OR ledger.outlives(l.root_id, l.expires_at, l.extended, (p_terms ->> 'renew_days')::integer, p_at))
             ORDER BY (l.payment_id = p_terms ->> 'first') IS NOT TRUE, l.priority, l.expires_at, l.paid > 0, l.id;
     END IF;
@@ -280,7 +281,7 @@ BEGIN
         WHERE l.id = (slice.lot).id;
         IF p_into THEN
             moving := slice.lot;
-            moving.source := coalesce(p_terms ->> 'source', moving.source);
+            moving.source := CASE p_terms ->> 'source' WHEN 'earnings' THEN 'earnings' ELSE moving.source END;
             lot_id := ledger.arrive(moving, part, worth, p_destination, p_transfer, p_at,
                 (p_terms ->> 'renew_days')::integer);
         END IF;

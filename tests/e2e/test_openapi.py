@@ -59,6 +59,8 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/billing/balance", "/credits/balance", "/payments/credits/balance")},
     **{path: {"get"} for path in ("/billing/credits", "/billing/transactions", "/credits/transactions")},
     "/credits/grants": {"post"},
+    "/credits/earnings": {"get"},
+    "/credits/earnings/conversions": {"post"},
     "/credits/spends/{spend_id}": {"get"},
     "/credits/spends/{spend_id}/refunds": {"post", "get"},
     **{path: {"post", "get"} for path in ("/payments", "/payments/{payment_id}/refunds")},

@@ -9,6 +9,7 @@ import pytest
 from domain.accounts import (
     Account,
     agent_earnings,
+    agent_granted_earnings,
     escrow,
     org_credits,
     org_debt,
@@ -278,6 +279,33 @@ async def test_refund_that_the_platform_causes_renews_what_would_end_sooner(wall
     # What came back in another lot is no longer there to come back.
     with pytest.raises(Invalid, match="so many can come back"):
         await wallet.move(REDEMPTION, wallet.account, 2, lots=LotTerms(returns=second.transfer_id))
+
+
+async def test_pitfall_39_earnings_and_refunds_share_one_bound(wallet: Wallet) -> None:
+    """Two organizations of one owner pay each other: five days become ten, and what is left then stays where it is."""
+    other, terms = Wallet(wallet.books), LotTerms(source=LotSource.EARNINGS, lasting=True, renew_days=4)
+    pairs = [
+        (payer, agent_granted_earnings(fresh("agt"), payee.org), payee)
+        for payer, payee in ((wallet, other), (other, wallet))
+    ]
+    await wallet.get(6, days=5)
+    ends = []
+    for day, (payer, earned, payee) in zip((4, 6, 8, 9), pairs * 2, strict=True):
+        at = NOW + day * DAY
+        await payer.move(payer.account, payer.escrow, 6, at=at)
+        if day == 8:
+            await payer.move(payer.escrow, payer.account, 6, at=at, lots=LotTerms(renew_days=4))
+            await payer.move(payer.account, payer.escrow, 6, at=at)
+        await payer.move(payer.escrow, earned, 6, at=at)
+        await payer.move(earned, payee.account, 6, at=at, lots=terms)
+        ends += await payee.lots()
+    assert ends == [(6, 0, 8), (6, 0, 10), (6, 0, 10), (6, 0, 10)]
+    payer, earned, payee = pairs[0]
+    await payer.move(payer.account, payer.escrow, 6, at=NOW + 9 * DAY)
+    await payer.move(payer.escrow, earned, 6, at=NOW + 12 * DAY)
+    with pytest.raises(InsufficientFunds):
+        await payer.move(earned, payee.account, 6, at=NOW + 12 * DAY, lots=terms)
+    assert await payer.lots(earned) == [(6, 0, 10)]
 
 
 async def test_cost_comes_back_with_what_is_renewed(wallet: Wallet) -> None:

@@ -122,6 +122,18 @@ async def alone(fresh_books: Books):
     await fresh_books.assert_proven()
 
 
+async def test_what_an_agent_earned_is_owed_until_it_is_converted_and_revenue_once_it_is_used(shop: Shop) -> None:
+    await shop.buy(9, 100)
+    await shop.move(shop.wallet, shop.escrow, 9)
+    await shop.move(shop.escrow, shop.earnings, 9)
+    assert await shop.cents() == {"payable": 100}
+    studio = org_credits(shop.earnings.org_id or "")
+    await shop.move(shop.earnings, studio, 6, lots=LotTerms(source=LotSource.EARNINGS, lasting=True, renew_days=30))
+    assert await shop.cents() == {"payable": 34, "deferred": 66}
+    await shop.move(studio, REDEMPTION, 4)
+    assert await shop.cents() == {"payable": 34, "deferred": 22, "revenue": 44}
+
+
 async def test_use_commission_and_expiry_add_up_to_what_was_paid(shop: Shop) -> None:
     await shop.buy(7, 100, days=3)
     assert await shop.cents() == {"deferred": 100}

@@ -35,6 +35,7 @@ async def get_credit_stats(
     today = datetime.now(UTC).date()
     async with deps.session_for(actor) as session:
         got = await days.got_by_source(session, org_id)
+        earned = await days.earned(session, org_id)
         used = await days.days_of(session, org_id, today=today, recent_days=RECENT_DAYS)
     balance = await deps.pool.read(lambda pool: balances.read(pool, org_id, CREDIT))
     available = balance.posted - balance.pending_out
@@ -50,6 +51,7 @@ async def get_credit_stats(
         purchased=of(_BOUGHT),
         granted=of(_GRANTED),
         rewarded=of(_REWARDED),
+        earned=_credits(earned),
         used=_credits(used.used),
         refunded=_credits(used.refunded),
         expired=_credits(used.expired),

@@ -16,6 +16,7 @@ class CreditStats(ResponseModel):
     purchased: str
     granted: str = Field(description="Promotions, the signup bonus, subscriptions and adjustments.")
     rewarded: str
+    earned: str = Field(description="What was converted of agents' earnings.")
     used: str = Field(description="What was refunded since is included.")
     refunded: str = Field(description="What came back of uses.")
     expired: str

@@ -66,7 +66,7 @@ async def list_lots(
 ) -> Page[CreditLotView]:
     """List an organization's lots of credits, newest first: what is left, held and expired of each.
 
-    Credits that came back from an escrow or a refund are in the lot that they came from.
+    Credits that came back from an escrow or a refund are in the lot that they came from, or in one of a later end.
     """
     org_id = await known_organization(deps, actor, organization_id)
     before = id_cursor(cursor, "lot")

@@ -66,7 +66,7 @@ class CreditLotView(ResponseModel):
     held: str = Field(description="What reservations set aside of it; it can be captured after the lot has expired.")
     expired: str = Field(description="What was left of it when it expired.")
     expires_at: datetime | None
-    cost: str | None = Field(description="What was paid for it; null when it was granted.")
+    cost: str | None = Field(description="What you paid for it; null when it was granted or earned.")
     cost_currency: str | None
     payment_id: str | None
     transfer_id: str

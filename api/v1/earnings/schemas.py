@@ -1,0 +1,77 @@
+"""What agents' earnings in credits look like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import Amount, RequestModel, ResponseModel, example
+from domain.earnings import EarningsKind
+from domain.ids import transfer_id
+from domain.money import CREDIT, format_amount
+from repositories.earnings import AgentEarnings, Earned
+from services.earnings import Conversion
+
+
+class EarnedView(ResponseModel):
+    """What an agent has earned of one kind, in credits."""
+
+    amount: str
+    convertible: str = Field(description="What of it would not have ended when it becomes credits.")
+
+    @classmethod
+    def of(cls, earned: Earned) -> Self:
+        """Show an amount."""
+        return cls(amount=format_amount(earned.amount, CREDIT), convertible=format_amount(earned.convertible, CREDIT))
+
+
+class EarningsView(ResponseModel):
+    """What an agent has earned in credits and its organization has not converted or been paid out."""
+
+    agent_id: str
+    currency: str = CREDIT
+    granted: EarnedView = Field(description="Credits that nobody paid for. They are never paid out.")
+    own_work: EarnedView = Field(description="What its own organization paid to it. It is never paid out.")
+    paid: EarnedView = Field(description="What can be paid out.")
+
+    @classmethod
+    def of(cls, row: AgentEarnings) -> Self:
+        """Show what an agent has."""
+        shown = {kind.value: EarnedView.of(row.earned[kind]) for kind in EarningsKind}
+        return cls(agent_id=row.id, **shown)
+
+
+class ConversionCreate(RequestModel):
+    """Earnings to convert into credits."""
+
+    model_config = example(agent_id="agt_01kar6h2d8e4wvq3r5s7t9x1zy", amount="25.00")
+
+    agent_id: str = Field(max_length=64)
+    kind: EarningsKind = Field(
+        default=EarningsKind.GRANTED, description="What is converted of `paid` is not paid out any more."
+    )
+    amount: Amount | None = Field(default=None, description="All that can be converted, where it is left out.")
+
+
+class ConversionView(ResponseModel):
+    """Earnings that became credits."""
+
+    id: str = Field(description="The transfer in `GET /credits/transactions`.")
+    organization_id: str
+    agent_id: str
+    kind: EarningsKind
+    amount: str
+    currency: str = CREDIT
+    created_at: datetime
+
+    @classmethod
+    def of(cls, made: Conversion) -> Self:
+        """Show a conversion."""
+        return cls(
+            id=transfer_id(made.transfer_id),
+            organization_id=made.org_id,
+            agent_id=made.agent_id,
+            kind=made.kind,
+            amount=format_amount(made.amount_minor, CREDIT),
+            created_at=made.converted_at,
+        )

@@ -1,0 +1,128 @@
+"""Converts what agents have earned in credits into credits that their organization spends."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.earnings import EarningsKind, account_of, renew_days_of, terms_of
+from domain.errors import InsufficientFunds, NotFound, other_request
+from domain.ids import earnings_key
+from domain.money import CREDIT, format_amount
+from ledger.gateway import Ledger
+from ledger.transfers import Transfers
+from repositories import agent as agents
+from repositories import audit, debt, earnings
+from runtime.database import driver_connection
+from services.debt import close_paid_debts, settle_debt
+
+KIND = "earnings.converted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """Earnings that became credits, in minor units."""
+
+    transfer_id: UUID
+    org_id: str
+    agent_id: str
+    kind: EarningsKind
+    amount_minor: int
+    converted_at: datetime
+
+
+async def convert(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    agent_id: str,
+    kind: EarningsKind,
+    amount_minor: int | None,
+    renew_days: int,
+    command_id: str,
+    now: datetime,
+) -> Conversion:
+    """Convert an amount of an agent's earnings, or all that can be, or return what the command converted.
+
+    Credits that would end sooner get `renew_days`; those that would have ended all the same stay where they are. What
+    the organization owes is paid from its credits then. Needs the platform's session.
+
+    Raises:
+        NotFound: the organization has no such agent.
+        InsufficientFunds: not so much can be converted, or nothing.
+        IdempotencyConflict: the command converted something else.
+    """
+    agent = await agents.get(session, agent_id)
+    if agent.org_id != org_id:
+        raise NotFound(agents.MISSING)
+    source, wallet = account_of(kind, agent.id, org_id), accounts.org_credits(org_id)
+    connection = await driver_connection(session)
+    ledger, key = Ledger(connection), earnings_key(org_id, "convert", command_id)
+    # Whoever takes earnings holds it, so they only grow until this ends.
+    await debt.lock(session, org_id)
+    asked = {"agent_id": agent.id, "kind": kind.value, "asked": amount_minor}
+    done = await Transfers(connection, wallet).by_key(key)
+    if done is not None:
+        if done.metadata != asked:
+            raise other_request()
+        return _conversion(done.transfer_id, org_id, agent.id, kind, done.amount_minor, done.effective_at)
+    there = await earnings.convertible(session, source, days=renew_days_of(kind, renew_days), at=now)
+    amount = there if amount_minor is None else amount_minor
+    if not 0 < amount <= there:
+        raise _too_little(amount_minor, there)
+    await ledger.lock_balances([source, wallet], if_open=[accounts.org_debt(org_id, CREDIT)])
+    posted = await ledger.post(
+        key=key,
+        kind=KIND,
+        source=source,
+        destination=wallet,
+        amount_minor=amount,
+        effective_at=now,
+        reference=agent.id,
+        org_id=org_id,
+        metadata=asked,
+        lots=terms_of(kind, renew_days),
+    )
+    await settle_debt(
+        ledger,
+        org_id=org_id,
+        source=wallet,
+        key=earnings_key(org_id, "debt", command_id),
+        reference=agent.id,
+        at=now,
+    )
+    await close_paid_debts(session, ledger, org_id, CREDIT)
+    details = {"amount": format_amount(amount, CREDIT), "kind": kind.value}
+    await audit.record(session, actor, "earnings.convert", agent.id, details, org_id)
+    return _conversion(posted.transfer_id, org_id, agent.id, kind, amount, now)
+
+
+def _conversion(
+    transfer_id: UUID, org_id: str, agent_id: str, kind: EarningsKind, amount_minor: int, at: datetime
+) -> Conversion:
+    return Conversion(
+        transfer_id=transfer_id,
+        org_id=org_id,
+        agent_id=agent_id,
+        kind=kind,
+        amount_minor=amount_minor,
+        converted_at=at,
+    )
+
+
+def _too_little(needed_minor: int | None, there_minor: int) -> InsufficientFunds:
+    available = format_amount(there_minor, CREDIT)
+    if needed_minor is None:
+        return InsufficientFunds(
+            "The agent has no earnings of this kind that can be converted.",
+            extra={"available": available, "currency": CREDIT},
+        )
+    needed = format_amount(needed_minor, CREDIT)
+    return InsufficientFunds(
+        f"{needed} {CREDIT} are required, but only {available} {CREDIT} of these earnings can be converted.",
+        extra={"needed": needed, "available": available, "currency": CREDIT},
+    )
