@@ -1,15 +1,15 @@
 """Agents' earnings in credits become credits, and what is given more time says how much it was given.
 
-Revision ID: 0036_earnings
-Revises: 0035_reputation_nights
+Revision ID: 0040_earnings
+Revises: 0039_reputation_boards
 """
 
 from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0036_earnings"
-down_revision: str | None = "0035_reputation_nights"
+revision: str = "0040_earnings"
+down_revision: str | None = "0039_reputation_boards"
 branch_labels: str | None = None
 depends_on: str | None = None
 
