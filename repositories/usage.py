@@ -171,9 +171,9 @@ async def record(
     answers = await connection.fetch(_RECORD, org_id, _document(rows), _document(readings))
     found = {row["digest"]: Recorded(row["id"], row["same"]) for row in answers}
     # Accepted by another request while this one waited for it: the statement began before, and does not see it.
-    asked = {row["digest"]: row["content"] for row in rows}
-    unseen = [digest for digest, recorded in found.items() if recorded == Recorded(None, None)]
+    unseen = [digest for digest, recorded in found.items() if recorded.id is None and recorded.same is None]
     if unseen:
+        asked = {row["digest"]: row["content"] for row in rows}
         for row in await connection.fetch(_KNOWN, unseen):
             found[row["digest"]] = Recorded(None, row["content"] == asked[row["digest"]])
     return found
