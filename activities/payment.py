@@ -28,6 +28,7 @@ from domain.ids import payment_transfer_key, uuid_id
 from domain.invoice import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
+from domain.payment.entitlement import gone_minor
 from domain.payment.state import AWAITING, RECEIPT_WINDOW, Payment, PaymentPostingKind
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
@@ -43,12 +44,16 @@ from repositories import credit_lot as lots
 from repositories.together import Writes, together
 from runtime.database import Database, driver_connection
 from runtime.metrics import PaymentFailures
+from services import reputation
 from services.debt import close_paid_debts
 from services.payment import lock, resolve
 from services.purposes import BOOKS
 
 #: How often what an organization has may change between its count and the booking before a person is asked.
 SPENT_MEANWHILE = 3
+
+#: How many agents' scores are made again at once when evidence was voided; the night makes the others.
+REFRESHED = 100
 
 #: Events that a person should look at.
 ALERTED = {
@@ -96,8 +101,8 @@ class PaymentActivities:
         also one that was started with a state of somebody's making.
 
         Effect: for each event one transfer, the payment's row, a row of its timeline, the provider's movement, the
-            chargeback's row, what is paid of its invoice, a lot, an alert; and the provider's events that are thereby
-            handled.
+            chargeback's row, what is paid of its invoice, a lot, an alert, evidence that is void or holds again; the
+            provider's events that are thereby handled; and then scores of agents whose evidence was voided.
         Idempotent by: the event's number, unique within the payment, under the row's lock; a movement by its key.
         Fails with: nothing that is final. What a caller can mend is a result; anything else is retried, and an operator
             is alerted.
@@ -107,6 +112,8 @@ class PaymentActivities:
             try:
                 async with self._database.platform() as session:
                     recorded = await self._write(session, message)
+                if recorded.applied and recorded.stored is not None and gone_minor(recorded.stored):
+                    await reputation.refresh(self._database, limit=REFRESHED)
                 self._count_failures(message, recorded)
                 return recorded
             except WrongInvoiceState as refusal:
@@ -177,11 +184,14 @@ class PaymentActivities:
         ledger = Ledger(await driver_connection(session))
         debts: dict[str | None, int] = {}
         earnings = await lock(session, ledger, message.events)
+        before = stored
         for event in message.events:
             handled = message.handled if event is last else ()
             stored = await self._write_event(session, ledger, event, debts, earnings, handled)
         if last is None:
             await _mark_handled(session, message.payment_id, message.provider, message.handled)
+        elif stored is not None:
+            await reputation.follow_payment(session, before, stored, at=last.at)
         return RecordedPayment(applied=True, stored=stored)
 
     async def _refused_start(self, session: AsyncSession, message: RecordPayment) -> str | None:

@@ -20,6 +20,7 @@ from domain.reputation.score import points
 from repositories import alert
 from repositories import reputation_nights as nights
 from runtime.database import Database, driver_connection
+from services.reputation import refresh
 
 #: A night is taken this long after its date began, when no event of the day before is under way any more.
 SETTLED = timedelta(minutes=10)
@@ -107,12 +108,13 @@ class ReputationActivities:
 
     @activity.defn(name="conclude_reputation_night")
     async def conclude(self, message: ConcludeNight) -> ReputationNightResult:
-        """Take the night of clients, close the priors of the next day, count ranks, and say what the night did.
+        """Make stale scores again, take the night of clients, close priors, count ranks, and say what the night did.
 
         Effect: the clients' rows as of the date, the row of priors, and the counts of peers.
         Idempotent by: the client and the date; the date; the counts are made anew.
         Fails with: nothing that is final.
         """
+        await refresh(self._database, limit=1_000_000)
         await self._take_clients(message.day)
         async with self._database.platform() as session:
             connection = await driver_connection(session)

@@ -144,6 +144,7 @@ class ReputationAgentRow(Base):
         ended, succeeded: contracts that counted, and how many of them ended well.
         response_count, response_total_ms, response_buckets: response times, as `domain.reputation.timing.Timing`.
         stars_e6, rank_e6: the overall score and rank, of the five rows.
+        stale_at: since when evidence is voided that is still in the rows.
         night_on: the last night that was taken; null before the first, as what it found: the overall score
             (`night_stars_e6`) and its interval (`night_low_e6`, `night_high_e6`).
         latest_on, board, category, band: as in `ReputationScoreRow`.
@@ -153,6 +154,7 @@ class ReputationAgentRow(Base):
     __table_args__ = (
         Index("ix_reputation_agents_rank", *_BOARD),
         Index("ix_reputation_agents_category", "category", *_BOARD, postgresql_where=_OF_CATEGORY),
+        Index("ix_reputation_agents_stale", "agent_id", postgresql_where=text("stale_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "80"}},
     )
 
@@ -176,6 +178,19 @@ class ReputationAgentRow(Base):
     band: Mapped[int | None] = mapped_column(
         SmallInteger, Computed(BAND_SQL.format(day="coalesce(night_on, latest_on)"), persisted=True)
     )
+    stale_at: Mapped[datetime | None]
+
+
+class ReputationRecallRow(Base):
+    """An escrow of which a payment's money went back; until `restored_at` what it said of anybody is void."""
+
+    __tablename__ = "reputation_recalls"
+    __table_args__ = (Index("ix_reputation_recalls_payment_id", "payment_id"),)
+
+    escrow_id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[str] = mapped_column(primary_key=True)
+    recalled_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    restored_at: Mapped[datetime | None]
 
 
 class ReputationHistoryRow(Base):

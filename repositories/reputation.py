@@ -38,6 +38,7 @@ class About:
         is_weighed: False for what counts one unit whatever was at stake.
         exempt: principals that made many unrelated organizations; `*` for all.
         seasons_days: after how many days good evidence counts for terms.
+        settles: the escrow whose money stands behind it: evidence is void while that is gone.
     """
 
     agent_id: str
@@ -53,6 +54,7 @@ class About:
     is_weighed: bool = True
     exempt: Sequence[str] = ()
     seasons_days: int = 0
+    settles: str | None = None
 
     def document(self) -> str:
         """Write it as `reputation_take` reads it."""

@@ -11,17 +11,20 @@ from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.escrow.state import Escrow
 from domain.money import CREDIT
+from domain.payment.state import Payment
 from domain.reputation import facts
 from domain.reputation.facts import FactKind
 from domain.reputation.policy import EvidencePolicy
+from domain.reputation.recall import recalled, stands_as_before
 from domain.reputation.settled import Settled, settled, stakes_of
 from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import contract as contracts
 from repositories import escrow as escrows
 from repositories import reputation
+from repositories import reputation_recalls as recalls
 from repositories.reputation import About, Fact
-from runtime.database import driver_connection
+from runtime.database import Database, driver_connection
 from runtime.identity import new_id
 
 NO_CONTRACT = "There is no such contract."
@@ -69,7 +72,37 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
         escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
         exempt=policy.registrars,
         seasons_days=policy.chargeback_days,
+        settles=terms.escrow_id,
     )
+
+
+async def follow_payment(session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime) -> None:
+    """Void what escrows said whose money went back, and give it again once the money is there: with its event.
+
+    The scores themselves are made again afterwards, by `refresh`.
+    """
+    if before is None or stands_as_before(before, after):
+        return
+    connection = await driver_connection(session)
+    payment_id = after.terms.payment_id
+    gone = recalled(after, await recalls.funded_by(connection, payment_id))
+    for event_id in await recalls.recall(connection, payment_id, gone):
+        await recalls.give_again(connection, event_id, new_id("rev"), at=at)
+
+
+async def refresh(database: Database, *, limit: int) -> int:
+    """Make the scores of stale agents again, each in a transaction of its own, and return how many were due."""
+    done, last = 0, ""
+    while done < limit:
+        async with database.platform() as session:
+            found = await recalls.stale(await driver_connection(session), after=last, limit=min(100, limit - done))
+        for agent_id in found:
+            async with database.platform() as session:
+                await recalls.refresh(await driver_connection(session), agent_id)
+        if not found:
+            break
+        done, last = done + len(found), found[-1]
+    return done
 
 
 async def give_feedback(

@@ -309,7 +309,8 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "agent_id board",
             TECHNICAL: (
                 "started_on evidence_count ended succeeded response_count response_total_ms response_buckets stars_e6 "
-                "rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on category band"
+                "rank_e6 night_on night_stars_e6 night_low_e6 night_high_e6 latest_on category band "
+                "stale_at"
             ),
         },
     ),
@@ -370,6 +371,11 @@ TABLES: Mapping[str, Place] = {
                 "dimension day newcomer_e6 proven_e6 newcomer_good_e6 newcomer_bad_e6 proven_good_e6 proven_bad_e6"
             )
         },
+    ),
+    "reputation_recalls": Place(
+        "escrows of which a payment's money went back",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "escrow_id payment_id", TECHNICAL: "recalled_at restored_at"},
     ),
     "reputation_scores": Place(
         "what is known of an agent in one dimension",

@@ -192,11 +192,42 @@ BEGIN
     WHERE org_id = c.org_id;
 END $$;
 
+-- Has an agent's rows, locked and with what is seasoned up to date, and returns the day as of which an event counts: what
+-- comes late counts as of the last night, and says so, so that it counts as of the same day ever after.
+CREATE OR REPLACE FUNCTION reputation_open(p_agent text, p_day date, p_client text) RETURNS date
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_day date;
+BEGIN
+    INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6)
+    SELECT p_agent, p_day, array_fill(0::bigint, ARRAY[116]), 500000,
+        div(sum(reputation_share(d) * reputation_lower(0, 0, p.newcomer_e6)), 10000)
+    FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
+         LATERAL reputation_prior(d, p_day) p
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6,
+            through, stars_e6, rank_e6)
+        SELECT p_agent, d, 0, 0, p_day, 0, 0, p.newcomer_e6, p_day, 500000, reputation_lower(0, 0, p.newcomer_e6)
+        FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
+             LATERAL reputation_prior(d, p_day) p;
+    ELSE
+        PERFORM FROM reputation_agents WHERE agent_id = p_agent FOR UPDATE;
+    END IF;
+    v_day := greatest(p_day, (SELECT max(through) FROM reputation_scores WHERE agent_id = p_agent),
+                      (SELECT through FROM reputation_clients WHERE org_id = p_client));
+    IF NOT EXISTS (SELECT FROM reputation_seasoned WHERE agent_id = p_agent AND through >= v_day - 1) THEN
+        PERFORM reputation_season(p_agent, v_day - 1);
+    END IF;
+    RETURN v_day;
+END $$;
+
 -- Takes facts about one agent, each once by its source and key, and returns how many were new.
 --
 -- p_about: {agent_id, agent_org_id, counterparty_org_id, source, actor, at, escrow_id, value_minor, commission_minor,
---   typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days}. With `weight_e6` nothing is weighed. With `escrow_id` the
---   value and the commission count by the part of the escrow's credits that was paid for.
+--   typical_minor, unit_commission_minor, weight_e6, exempt, seasons_days,
+--   settles}. `settles` is the escrow whose money stands behind it. With `weight_e6` nothing is weighed. With `escrow_id`
+--   the value and the commission count by the part of the escrow's credits that was paid for.
 -- p_facts: [{id, kind, key, subject, note, says: [{dimension, share_e4, good_e4}], is_rated, client_good_e4,
 --   client_bad_e4, is_end, is_success, response_ms}]. `is_rated` counts by the counterparty's standing.
 CREATE OR REPLACE FUNCTION reputation_take(p_about jsonb, p_facts jsonb) RETURNS integer
@@ -214,6 +245,7 @@ DECLARE
     v_counterparty text;
     v_excluded text;
     v_standing bigint;
+    v_recalled text;
     v_fact jsonb;
     v_taken integer := 0;
     e reputation_events;
@@ -222,6 +254,12 @@ BEGIN
         v_counterparty := reputation_counterparty(v_payer, v_exempt);
         v_excluded := CASE WHEN v_payer = v_payee THEN 'own'
                            WHEN v_counterparty = reputation_counterparty(v_payee, v_exempt) THEN 'related' END;
+    END IF;
+    -- Whoever takes the escrow's money back waits for this event, or this event sees that it is gone.
+    IF p_about ->> 'settles' IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('reputation:' || (p_about ->> 'settles'), 0));
+        v_recalled := (SELECT payment_id FROM reputation_recalls
+                       WHERE escrow_id = p_about ->> 'settles' AND restored_at IS NULL LIMIT 1);
     END IF;
     IF v_weight IS NULL AND v_excluded IS NULL THEN
         IF p_about ->> 'escrow_id' IS NOT NULL THEN
@@ -239,28 +277,10 @@ BEGIN
         END IF;
     END IF;
     IF v_excluded IS NULL THEN
-        INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6)
-        SELECT v_agent, v_day, array_fill(0::bigint, ARRAY[116]), 500000,
-            div(sum(reputation_share(d) * reputation_lower(0, 0, p.newcomer_e6)), 10000)
-        FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
-             LATERAL reputation_prior(d, v_day) p
-        ON CONFLICT DO NOTHING;
-        IF FOUND THEN
-            INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6,
-                through, stars_e6, rank_e6)
-            SELECT v_agent, d, 0, 0, v_day, 0, 0, p.newcomer_e6, v_day, 500000, reputation_lower(0, 0, p.newcomer_e6)
-            FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
-                 LATERAL reputation_prior(d, v_day) p;
-        ELSE
-            PERFORM FROM reputation_agents WHERE agent_id = v_agent FOR UPDATE;
+        IF v_recalled IS NULL THEN
+            v_day := reputation_open(v_agent, v_day, v_payer);
         END IF;
-        -- What comes late counts as of the last night, and says so, so that it counts as of the same day ever after.
-        v_day := greatest(v_day, (SELECT max(through) FROM reputation_scores WHERE agent_id = v_agent),
-                          (SELECT through FROM reputation_clients WHERE org_id = v_payer));
         v_standing := reputation_standing(v_payer);
-        IF NOT EXISTS (SELECT FROM reputation_seasoned WHERE agent_id = v_agent AND through >= v_day - 1) THEN
-            PERFORM reputation_season(v_agent, v_day - 1);
-        END IF;
     END IF;
     FOR v_fact IN SELECT value FROM jsonb_array_elements(p_facts) LOOP
         CONTINUE WHEN EXISTS (SELECT FROM reputation_events
@@ -306,7 +326,11 @@ BEGIN
         SELECT v_day + CASE WHEN sum((value ->> 'good_e6')::bigint) < sum((value ->> 'bad_e6')::bigint) THEN 0
                             ELSE coalesce((p_about ->> 'seasons_days')::integer, 0) END
         INTO e.seasoned_on FROM jsonb_array_elements(e.says);
-        IF v_excluded IS NULL THEN
+        IF v_recalled IS NOT NULL THEN
+            e.voided_at := clock_timestamp();
+            e.voided_by := 'payment:' || v_recalled;
+            e.void_reason := 'The money behind it went back.';
+        ELSIF v_excluded IS NULL THEN
             e := reputation_apply(e);
             IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
                 PERFORM reputation_apply_client(e);
@@ -314,50 +338,146 @@ BEGIN
         END IF;
         INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
             subject, actor, note, weight_e6, rater_e6, excluded, says, client_good_e6, client_bad_e6, is_end, is_success,
-            response_ms, score_delta_e6, day, at, seasoned_on)
+            response_ms, score_delta_e6, day, at, seasoned_on, voided_at, voided_by, void_reason)
         VALUES (e.id, e.agent_id, e.agent_org_id, e.counterparty_org_id, e.counterparty, e.kind, e.source, e.key,
             e.subject, e.actor, e.note, e.weight_e6, e.rater_e6, e.excluded, e.says, e.client_good_e6, e.client_bad_e6,
             e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at,
-            e.seasoned_on);
+            e.seasoned_on, e.voided_at, e.voided_by, e.void_reason);
         v_taken := v_taken + 1;
     END LOOP;
     RETURN v_taken;
 END $$;
 
--- Makes an agent's rows again from the events that remain, in their order, with the nights that were taken.
+-- Makes an agent's rows again from the events that remain, in their order, with the nights that were taken. One pass
+-- bounds what each counterparty says, another one adds it up by dimension; neither writes before its end, because a row
+-- that is written a thousand times in one transaction is slow to find.
 CREATE OR REPLACE FUNCTION reputation_remake(p_agent text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_through date;
-    e reputation_events;
+    v_powers bigint[] := ARRAY(SELECT factor_e12 FROM reputation_powers ORDER BY nights);
+    v_factor bigint;
+    v_most bigint;
+    v_good bigint;
+    v_bad bigint;
+    v_prior bigint;
+    r record;
+    g reputation_given;
+    s reputation_scores;
+    v_seqs bigint[] := '{}';
+    v_goods bigint[] := '{}';
+    v_bads bigint[] := '{}';
+    v_dimensions text[] := '{}';
 BEGIN
     SELECT max(through) INTO v_through FROM reputation_scores WHERE agent_id = p_agent;
-    UPDATE reputation_scores s
+    UPDATE reputation_scores kept
     SET good_e6 = 0, bad_e6 = 0, since = a.started_on, held_e6 = 0, earned_e6 = 0, through = a.started_on,
-        evidence_count = 0, prior_e6 = (reputation_prior(s.dimension, a.started_on)).newcomer_e6
-    FROM reputation_agents a WHERE a.agent_id = p_agent AND s.agent_id = p_agent;
-    UPDATE reputation_given g SET good_e6 = 0, bad_e6 = 0, since = a.started_on
-    FROM reputation_agents a WHERE a.agent_id = p_agent AND g.agent_id = p_agent;
-    UPDATE reputation_agents
-    SET evidence_count = 0, ended = 0, succeeded = 0, response_count = 0, response_total_ms = 0,
-        response_buckets = array_fill(0::bigint, ARRAY[116])
-    WHERE agent_id = p_agent;
-    FOR e IN SELECT * FROM reputation_events
-             WHERE agent_id = p_agent AND voided_at IS NULL AND excluded IS NULL ORDER BY seq LOOP
-        PERFORM reputation_apply(e);
+        evidence_count = 0, prior_e6 = (reputation_prior(kept.dimension, a.started_on)).newcomer_e6
+    FROM reputation_agents a WHERE a.agent_id = p_agent AND kept.agent_id = p_agent;
+    UPDATE reputation_given kept SET good_e6 = 0, bad_e6 = 0, since = a.started_on
+    FROM reputation_agents a WHERE a.agent_id = p_agent AND kept.agent_id = p_agent;
+    FOR r IN
+        SELECT e.seq, e.day, e.counterparty, e.rater_e6, value ->> 'dimension' AS dimension,
+               (value ->> 'good_e6')::bigint AS good, (value ->> 'bad_e6')::bigint AS bad
+        FROM reputation_events e, LATERAL jsonb_array_elements(e.says)
+        WHERE e.agent_id = p_agent AND e.voided_at IS NULL AND e.excluded IS NULL
+        ORDER BY 5, e.counterparty, e.seq
+    LOOP
+        v_good := r.good;
+        v_bad := r.bad;
+        IF r.counterparty IS NOT NULL THEN
+            IF (g.dimension, g.counterparty) IS DISTINCT FROM (r.dimension, r.counterparty) THEN
+                IF g.counterparty IS NOT NULL THEN
+                    UPDATE reputation_given SET good_e6 = g.good_e6, bad_e6 = g.bad_e6, since = g.since
+                    WHERE agent_id = p_agent AND dimension = g.dimension AND counterparty = g.counterparty;
+                END IF;
+                g := ROW (p_agent, r.dimension, r.counterparty, 0, 0, r.day);
+            END IF;
+            IF r.day > g.since THEN
+                v_factor := coalesce(v_powers[r.day - g.since + 1], 0);
+                g.good_e6 := (g.good_e6 / 1000000 * v_factor + g.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
+                g.since := r.day;
+            END IF;
+            v_most := 3000000 * r.rater_e6 / 1000000;
+            v_good := CASE WHEN g.good_e6 < v_most THEN v_good * (v_most - g.good_e6) / v_most ELSE 0 END;
+            v_bad := CASE WHEN g.bad_e6 < v_most THEN v_bad * (v_most - g.bad_e6) / v_most ELSE 0 END;
+            g.good_e6 := g.good_e6 + v_good;
+            g.bad_e6 := g.bad_e6 + v_bad;
+        END IF;
+        v_seqs := v_seqs || r.seq;
+        v_dimensions := v_dimensions || r.dimension;
+        v_goods := v_goods || v_good;
+        v_bads := v_bads || v_bad;
     END LOOP;
-    UPDATE reputation_scores s
-    SET through = greatest(s.through, v_through),
-        prior_e6 = least(s.prior_e6, reputation_lowest(s.dimension, s.through, v_through, s.earned_e6))
-    WHERE s.agent_id = p_agent;
+    IF g.counterparty IS NOT NULL THEN
+        UPDATE reputation_given SET good_e6 = g.good_e6, bad_e6 = g.bad_e6, since = g.since
+        WHERE agent_id = p_agent AND dimension = g.dimension AND counterparty = g.counterparty;
+    END IF;
+    FOR r IN
+        SELECT c.dimension, c.good, c.bad, e.day, newcomer, proven,
+               row_number() OVER (PARTITION BY c.dimension ORDER BY c.seq DESC) = 1 AS is_last
+        FROM unnest(v_seqs, v_dimensions, v_goods, v_bads) AS c (seq, dimension, good, bad)
+        JOIN reputation_events e ON e.agent_id = p_agent AND e.seq = c.seq,
+            LATERAL (SELECT (value ->> 'newcomer_e6')::bigint AS newcomer, (value ->> 'proven_e6')::bigint AS proven
+                     FROM jsonb_array_elements(e.says) WHERE value ->> 'dimension' = c.dimension LIMIT 1) known
+        ORDER BY c.dimension, c.seq
+    LOOP
+        IF s.dimension IS DISTINCT FROM r.dimension THEN
+            SELECT * INTO STRICT s FROM reputation_scores WHERE agent_id = p_agent AND dimension = r.dimension;
+        END IF;
+        IF r.day > s.through THEN
+            s.prior_e6 := least(s.prior_e6, CASE WHEN s.earned_e6 < 3000000 THEN r.newcomer ELSE r.proven END,
+                reputation_lowest(s.dimension, s.through, r.day, s.earned_e6));
+            s.through := r.day;
+        END IF;
+        IF s.through > s.since THEN
+            v_factor := coalesce(v_powers[s.through - s.since + 1], 0);
+            s.good_e6 := (s.good_e6 / 1000000 * v_factor + s.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
+            s.bad_e6 := (s.bad_e6 / 1000000 * v_factor + s.bad_e6 % 1000000 * v_factor / 1000000) / 1000000;
+            s.since := s.through;
+        END IF;
+        s.good_e6 := least(1000000000000, s.good_e6 + r.good);
+        s.bad_e6 := least(1000000000000, s.bad_e6 + r.bad);
+        s.held_e6 := least(1000000000000, greatest(s.bad_e6, s.held_e6 + r.bad - r.good));
+        s.earned_e6 := least(1000000000000, s.earned_e6 + r.good);
+        v_prior := CASE WHEN s.earned_e6 < 3000000 THEN r.newcomer ELSE r.proven END;
+        s.prior_e6 := least(v_prior,
+            s.prior_e6 + greatest(0, v_prior - s.prior_e6) * least(r.good, 1000000) / 1000000);
+        s.evidence_count := s.evidence_count + 1;
+        IF r.is_last THEN
+            UPDATE reputation_scores
+            SET good_e6 = s.good_e6, bad_e6 = s.bad_e6, since = s.since, held_e6 = s.held_e6, earned_e6 = s.earned_e6,
+                prior_e6 = s.prior_e6, through = s.through, evidence_count = s.evidence_count,
+                latest_on = r.day
+            WHERE agent_id = p_agent AND dimension = s.dimension;
+        END IF;
+    END LOOP;
+    UPDATE reputation_scores kept
+    SET through = greatest(kept.through, v_through),
+        prior_e6 = least(kept.prior_e6, reputation_lowest(kept.dimension, kept.through, v_through, kept.earned_e6))
+    WHERE kept.agent_id = p_agent;
     UPDATE reputation_scores
     SET stars_e6 = reputation_mean(reputation_faded(good_e6, through - since), held_e6, 500000),
         rank_e6 = reputation_lower(reputation_faded(good_e6, through - since), held_e6, prior_e6)
     WHERE agent_id = p_agent;
-    UPDATE reputation_agents a SET stars_e6 = o.stars_e6, rank_e6 = o.rank_e6
+    UPDATE reputation_agents a
+    SET stars_e6 = o.stars_e6, rank_e6 = o.rank_e6, stale_at = NULL, latest_on = coalesce(n.latest_on, a.latest_on),
+        evidence_count = n.counted, ended = n.ended,
+        succeeded = n.succeeded, response_count = n.responses, response_total_ms = n.total_ms,
+        response_buckets = ARRAY(
+            SELECT count(b.bucket) FROM generate_series(1, 116) place
+            LEFT JOIN (SELECT reputation_bucket(response_ms) AS bucket FROM reputation_events
+                       WHERE agent_id = p_agent AND voided_at IS NULL AND excluded IS NULL AND response_ms IS NOT NULL) b
+            ON b.bucket = place GROUP BY place ORDER BY place)
     FROM (SELECT div(sum(reputation_share(dimension) * stars_e6), 10000) AS stars_e6,
                  div(sum(reputation_share(dimension) * rank_e6), 10000) AS rank_e6
-          FROM reputation_scores WHERE agent_id = p_agent) o
+          FROM reputation_scores WHERE agent_id = p_agent) o,
+         (SELECT count(*) AS counted, max(day) AS latest_on, count(*) FILTER (WHERE is_end) AS ended,
+                 count(*) FILTER (WHERE is_success) AS succeeded, count(response_ms) AS responses,
+                 coalesce(sum(response_ms), 0) AS total_ms
+          FROM reputation_events
+          WHERE agent_id = p_agent AND voided_at IS NULL AND excluded IS NULL
+            AND (says <> '[]' OR response_ms IS NOT NULL)) n
     WHERE a.agent_id = p_agent;
 END $$;
 
@@ -365,21 +485,37 @@ END $$;
 CREATE OR REPLACE FUNCTION reputation_remake_client(p_org text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
+    v_powers bigint[] := ARRAY(SELECT factor_e12 FROM reputation_powers ORDER BY nights);
+    v_factor bigint;
     v_through date;
-    e reputation_events;
+    c reputation_clients;
+    r record;
 BEGIN
-    SELECT through INTO v_through FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
+    SELECT * INTO c FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    UPDATE reputation_clients c SET good_e6 = 0, bad_e6 = 0, held_e6 = 0, since = f.day, through = f.day
-    FROM (SELECT min(day) AS day FROM reputation_events WHERE counterparty_org_id = p_org AND excluded IS NULL) f
-    WHERE c.org_id = p_org;
-    FOR e IN SELECT * FROM reputation_events WHERE counterparty_org_id = p_org AND voided_at IS NULL
-             AND client_good_e6 + client_bad_e6 > 0 ORDER BY seq LOOP
-        PERFORM reputation_apply_client(e);
+    v_through := c.through;
+    c.good_e6 := 0;
+    c.bad_e6 := 0;
+    c.held_e6 := 0;
+    c.since := (SELECT min(day) FROM reputation_events WHERE counterparty_org_id = p_org AND excluded IS NULL);
+    FOR r IN SELECT day, client_good_e6 AS good, client_bad_e6 AS bad FROM reputation_events
+             WHERE counterparty_org_id = p_org AND voided_at IS NULL AND client_good_e6 + client_bad_e6 > 0 ORDER BY seq
+    LOOP
+        IF r.day > c.since THEN
+            v_factor := coalesce(v_powers[r.day - c.since + 1], 0);
+            c.good_e6 := (c.good_e6 / 1000000 * v_factor + c.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
+            c.bad_e6 := (c.bad_e6 / 1000000 * v_factor + c.bad_e6 % 1000000 * v_factor / 1000000) / 1000000;
+            c.since := r.day;
+        END IF;
+        c.good_e6 := least(1000000000000, c.good_e6 + r.good);
+        c.bad_e6 := least(1000000000000, c.bad_e6 + r.bad);
+        c.held_e6 := least(1000000000000, greatest(c.bad_e6, c.held_e6 + r.bad - r.good));
     END LOOP;
-    UPDATE reputation_clients SET through = greatest(through, v_through) WHERE org_id = p_org;
+    UPDATE reputation_clients
+    SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, held_e6 = c.held_e6, since = c.since, through = greatest(c.since, v_through)
+    WHERE org_id = p_org;
 END $$;
 
 -- Voids an event and makes what it counted in again; false when it was voided before.
@@ -456,9 +592,9 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
     EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
-    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_apply,
-    reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
+    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_open,
+    reputation_apply, reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
-    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_apply,
-    reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void
+    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_open,
+    reputation_apply, reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

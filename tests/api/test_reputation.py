@@ -45,11 +45,16 @@ async def parties(new_tenant: Any, site: httpx2.AsyncClient) -> tuple[Tenant, Te
     return found[0], found[1]
 
 
-async def settle(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000):
-    """Play a contract of 50 paid credits to its release, and return its id."""
+async def buy(database: Database, payer: Tenant) -> Written:
+    """Pay for 100 credits."""
     bought = await Written(database, payer.org_id).begin()
     bought.there.pay()
-    await bought.look()
+    return await bought.look()
+
+
+async def settle(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000):
+    """Play a contract of 50 paid credits to its release, and return its id."""
+    await buy(database, payer)
     return await work(operator, database, payer, payee, at=at, score=score)
 
 
@@ -59,8 +64,6 @@ async def work(operator: Caller, database: Database, payer: Tenant, payee: Tenan
     async with database.platform() as session:
         agreed = terms_of(await contracts.get(session, contract_id))
     buyer = Actor(principal="procurement", role=Role.OWNER, org_id=payer.org_id)
-    worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
-    judge = Actor(principal="validator", role=Role.VALIDATOR)
     await escrowing.write(database, commands.opened(agreed, actor=buyer, now=at), at=at)
 
     async def held():
@@ -68,13 +71,24 @@ async def work(operator: Caller, database: Database, payer: Tenant, payee: Tenan
 
     funding = commands.fund(await held(), actor=buyer, source=commands.CREDITS, now=at)
     await escrowing.write(database, funding, at=at)
-    if score is None:
-        return contract_id
+    if score is not None:
+        await deliver(database, contract_id, payee, at=at, score=score)
+    return contract_id
+
+
+async def deliver(database: Database, contract_id: str, payee: Tenant, *, at: datetime, score: int) -> None:
+    async with database.platform() as session:
+        agreed = terms_of(await contracts.get(session, contract_id))
+    worker = Actor(principal="studio", role=Role.OWNER, org_id=payee.org_id)
+    judge = Actor(principal="validator", role=Role.VALIDATOR)
+
+    async def held():
+        return await escrowing.state(database, agreed.escrow_id)
+
     delivery = commands.deliver(await held(), actor=worker, artifacts=(), note="x", milestone=None, now=at)
     await escrowing.write(database, delivery, at=at)
     judged = commands.validate(await held(), actor=judge, score_e4=score, note=None, now=at)
     await escrowing.write(database, judged, at=at)
-    return contract_id
 
 
 async def score_of(caller: Caller, agent_id: str) -> dict[str, Any]:
@@ -115,6 +129,53 @@ async def test_paid_work_raises_the_score_and_its_payment_can_be_voided(operator
         good(await operator.post(path, body))
     again = await score_of(client.owner, studio.agent_id)
     assert (again["overall_score"], again["evidence_count"], again["moved_most"]) == (5.0, 0, [])
+
+
+async def test_money_that_goes_back_takes_its_evidence_along_until_it_is_there_again(
+    operator, database, parties
+) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    contract_id = await work(operator, database, client, studio, at=datetime.now(UTC))
+    rated = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    feedback = good(await client.owner.post("/reputation/feedback", rated), 201)
+    earned = await score_of(client.owner, studio.agent_id)
+    assert earned["evidence_count"] == 4
+    # What no escrow has had goes back first.
+    bought.there.refund(400)
+    await bought.look()
+    assert await score_of(client.owner, studio.agent_id) == earned
+    ref = bought.there.dispute()
+    await bought.look()
+    none = await score_of(client.owner, studio.agent_id)
+    assert (none["overall_score"], none["evidence_count"], none["moved_most"]) == (5.0, 0, [])
+    why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
+    assert {event["void_reason"] for event in why} == {"The money behind it went back."}
+    # Nothing is said anew about work whose money is gone.
+    path = f"/reputation/feedback/{feedback['id']}"
+    good(await client.owner.ask("PUT", path, json={"ratings": {"quality": 4}}))
+    assert (await score_of(client.owner, studio.agent_id))["evidence_count"] == 0
+
+    bought.there.close_dispute(ref, won=True)
+    await bought.look()
+    again = await score_of(client.owner, studio.agent_id)
+    assert again["evidence_count"] == 4
+    assert 5.5 < again["overall_score"] < earned["overall_score"]
+    await bought.look()
+    assert await score_of(client.owner, studio.agent_id) == again
+
+
+async def test_work_that_ends_after_its_money_went_back_says_nothing(operator, database, parties) -> None:
+    client, studio = parties
+    bought = await buy(database, client)
+    contract_id = await work(operator, database, client, studio, at=datetime.now(UTC), score=None)
+    bought.there.dispute()
+    await bought.look()
+    await deliver(database, contract_id, studio, at=datetime.now(UTC), score=10_000)
+    assert (await score_of(client.owner, studio.agent_id))["evidence_count"] == 0
+    why = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
+    assert len(why) == 3
+    assert all(event["voided_at"] for event in why)
 
 
 async def test_work_for_credits_that_were_given_away_counts_for_nothing(operator, database, parties) -> None:

@@ -1,0 +1,137 @@
+-- Escrows whose money went back to its payer: what they said of anybody is void for as long as it stays there. Running it
+-- again replaces everything. Locks come in this order: escrows by id, agents by id, clients; all after those of the books.
+
+-- Which escrows the credits of a payment went to, the last one first, and how many.
+CREATE OR REPLACE FUNCTION reputation_funded(p_payment text) RETURNS TABLE (escrow_id text, goods_minor bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT substr(a.path, 8), sum(l.amount)::bigint FROM ledger.lots l JOIN ledger.accounts a ON a.id = l.account_id
+    WHERE l.payment_id = p_payment AND l.parent_id IS NOT NULL AND a.path LIKE 'escrow/%'
+    GROUP BY a.path ORDER BY (array_agg(l.id ORDER BY l.id DESC))[1] DESC
+$$;
+
+-- Has exactly these escrows recalled for a payment. What they said is voided and its agents are marked as stale, for
+-- `reputation_refresh`. Returns the other escrows, whose money is all there again: what they said is given again.
+CREATE OR REPLACE FUNCTION reputation_recall(p_payment text, p_escrows text[]) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_gone text[];
+    v_back text[];
+    v_subjects text[];
+    v_escrow text;
+    v_org text;
+BEGIN
+    v_gone := ARRAY(SELECT unnest(p_escrows) EXCEPT SELECT escrow_id FROM reputation_recalls
+                    WHERE payment_id = p_payment AND restored_at IS NULL ORDER BY 1);
+    v_back := ARRAY(SELECT escrow_id FROM reputation_recalls WHERE payment_id = p_payment AND restored_at IS NULL
+                    EXCEPT SELECT unnest(p_escrows) ORDER BY 1);
+    FOR v_escrow IN SELECT unnest(v_gone || v_back) ORDER BY 1 LOOP
+        PERFORM pg_advisory_xact_lock(hashtextextended('reputation:' || v_escrow, 0));
+    END LOOP;
+    INSERT INTO reputation_recalls AS r (escrow_id, payment_id) SELECT unnest(v_gone), p_payment
+    ON CONFLICT (escrow_id, payment_id) DO UPDATE SET recalled_at = EXCLUDED.recalled_at, restored_at = NULL;
+    UPDATE reputation_recalls SET restored_at = clock_timestamp() WHERE payment_id = p_payment AND escrow_id = ANY (v_back);
+    PERFORM FROM reputation_agents WHERE agent_id IN (SELECT agent_id FROM escrows WHERE id = ANY (v_gone || v_back))
+    ORDER BY agent_id FOR UPDATE;
+    IF cardinality(v_gone) > 0 THEN
+        v_subjects := v_gone || ARRAY(SELECT contract_id FROM escrows WHERE id = ANY (v_gone));
+        WITH voided AS (
+            UPDATE reputation_events
+            SET voided_at = clock_timestamp(), voided_by = 'payment:' || p_payment,
+                void_reason = 'The money behind it went back.'
+            WHERE subject = ANY (v_subjects) AND source IN ('escrow', 'feedback') AND voided_at IS NULL
+            RETURNING agent_id, excluded
+        )
+        UPDATE reputation_agents SET stale_at = coalesce(stale_at, clock_timestamp())
+        WHERE agent_id IN (SELECT agent_id FROM voided WHERE excluded IS NULL);
+        FOR v_org IN SELECT DISTINCT org_id FROM escrows WHERE id = ANY (v_gone) ORDER BY 1 LOOP
+            PERFORM reputation_remake_client(v_org);
+        END LOOP;
+    END IF;
+    RETURN ARRAY(SELECT unnest(v_back) EXCEPT SELECT escrow_id FROM reputation_recalls WHERE restored_at IS NULL ORDER BY 1);
+END $$;
+
+-- The events of escrows that a recall has voided and that were not given again.
+CREATE OR REPLACE FUNCTION reputation_recalled(p_escrows text[]) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT e.id FROM reputation_events e
+    WHERE e.subject = ANY (p_escrows || ARRAY(SELECT contract_id FROM escrows WHERE id = ANY (p_escrows)))
+      AND e.voided_by LIKE 'payment:%'
+      AND NOT EXISTS (SELECT FROM reputation_events n WHERE n.source = e.source AND n.key = e.key || ':again')
+      AND (e.source <> 'feedback' OR EXISTS (SELECT FROM reputation_feedback f WHERE f.event_id = e.id))
+    ORDER BY e.agent_id, e.seq
+$$;
+
+-- Gives an event again under another id, with what is left of it by now: good evidence has faded meanwhile.
+CREATE OR REPLACE FUNCTION reputation_give_again(p_event text, p_id text, p_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    e reputation_events;
+    v_day date;
+    v_nights integer;
+BEGIN
+    SELECT * INTO STRICT e FROM reputation_events WHERE id = p_event;
+    IF EXISTS (SELECT FROM reputation_events WHERE source = e.source AND key = e.key || ':again') THEN
+        RETURN false;
+    END IF;
+    v_day := e.day;
+    IF e.excluded IS NULL THEN
+        v_day := reputation_open(e.agent_id, (p_at AT TIME ZONE 'UTC')::date, e.counterparty_org_id);
+    END IF;
+    v_nights := greatest(0, v_day - e.day);
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'dimension', value ->> 'dimension', 'bad_e6', (value ->> 'bad_e6')::bigint,
+        'good_e6', reputation_faded((value ->> 'good_e6')::bigint, v_nights),
+        'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]')
+    INTO e.says
+    FROM jsonb_array_elements(e.says) WITH ORDINALITY said (value, place),
+         LATERAL reputation_prior(value ->> 'dimension', v_day) p;
+    e.id := p_id;
+    e.key := e.key || ':again';
+    e.client_good_e6 := reputation_faded(e.client_good_e6, v_nights);
+    e.score_delta_e6 := 0;
+    e.seasoned_on := greatest(e.seasoned_on, v_day);
+    e.day := v_day;
+    IF e.excluded IS NULL THEN
+        e := reputation_apply(e);
+        IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
+            PERFORM reputation_apply_client(e);
+        END IF;
+    END IF;
+    INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
+        subject, actor, note, weight_e6, rater_e6, excluded, says, client_good_e6, client_bad_e6, is_end, is_success,
+        response_ms, score_delta_e6, day, at, seasoned_on)
+    VALUES (e.id, e.agent_id, e.agent_org_id, e.counterparty_org_id, e.counterparty, e.kind, e.source, e.key,
+        e.subject, e.actor, e.note, e.weight_e6, e.rater_e6, e.excluded, e.says, e.client_good_e6, e.client_bad_e6,
+        e.is_end, e.is_success, e.response_ms, e.score_delta_e6, e.day, e.at, e.seasoned_on);
+    UPDATE reputation_feedback SET event_id = p_id WHERE event_id = p_event;
+    RETURN true;
+END $$;
+
+-- Makes a stale agent's rows again; false when they are not stale.
+CREATE OR REPLACE FUNCTION reputation_refresh(p_agent text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+    PERFORM FROM reputation_agents WHERE agent_id = p_agent AND stale_at IS NOT NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM reputation_remake(p_agent);
+    PERFORM reputation_reseason(p_agent, (SELECT through FROM reputation_seasoned WHERE agent_id = p_agent));
+    RETURN true;
+END $$;
+
+ALTER TABLE reputation_recalls ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS platform ON reputation_recalls;
+CREATE POLICY platform ON reputation_recalls TO bursar_platform USING (true) WITH CHECK (true);
+REVOKE ALL ON reputation_recalls FROM bursar_api, bursar_platform;
+GRANT SELECT, INSERT, UPDATE (recalled_at, restored_at) ON reputation_recalls TO bursar_platform;
+DROP TRIGGER IF EXISTS refuse_delete ON reputation_recalls;
+CREATE TRIGGER refuse_delete BEFORE DELETE ON reputation_recalls FOR EACH ROW EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS refuse_truncate ON reputation_recalls;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_recalls
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+REVOKE EXECUTE ON FUNCTION reputation_funded, reputation_recall, reputation_recalled, reputation_give_again,
+    reputation_refresh FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_funded, reputation_recall, reputation_recalled, reputation_give_again,
+    reputation_refresh TO bursar_platform;
