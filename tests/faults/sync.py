@@ -1,14 +1,15 @@
 """One run of syncs of the spend log: calls that are logged meanwhile, operators who order syncs, parts that are killed.
 
-Every part that a sync needs is killed, the proxy's stand-in among them. In the end each call is one event, and those
-whose meter charges are charged once.
+Every part that a sync needs is killed, the proxy's stand-in among them. Then the worker is killed again and again while
+it charges, and nothing else is under way. In the end each call is one event, and those whose meter charges are charged
+once.
 """
 
 import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -38,6 +39,8 @@ PRICE_MINOR = 1_000_000
 #: How long the last syncs and charges may take once everything is back.
 END_SECONDS = 240.0
 MODEL = "gpt-4o"
+#: How many calls more than one page of each organization wait for each kill of the charging worker.
+CHARGED_AT_ONCE = 300
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,16 @@ class SyncSetup:
     kills: int = 3
     #: How many calls are logged before each order.
     batch: int = 25
+    #: How often the worker is killed in the middle of charging.
+    charging_kills: int = 3
 
 
 def described(setup: SyncSetup) -> str:
     """Say what a run does."""
-    return f"{setup.calls} calls in a spend log that is synced; {', '.join(PARTS)} killed {setup.kills} times each"
+    return (
+        f"{setup.calls} calls in a spend log that is synced; {', '.join(PARTS)} killed {setup.kills} times each, "
+        f"and the worker {setup.charging_kills} times while it charges"
+    )
 
 
 async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
@@ -89,6 +97,7 @@ async def run_sync(setup: SyncSetup, say: Say, stack: Stack) -> Findings:
     findings.check(f"{fell} kills in {len(killer.done)} strikes", [] if fell == setup.kills * len(PARTS) else ["fewer"])
     findings.check(f"{len(journal.answered)} orders answered as planned", journal.wrong)
     await _order(operator, token, "sync-last")
+    await _strike_charges(findings, stack, setup, log, lambda: _order(operator, token, "sync-charges"))
     await operator.close()
     await log.close()
     await _count(findings, stack, log)
@@ -168,6 +177,52 @@ class SpendLogWriter:
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.2)
+
+
+async def _strike_charges(
+    findings: Findings,
+    stack: Stack,
+    setup: SyncSetup,
+    log: SpendLogWriter,
+    order: Callable[[], Awaitable[None]],
+) -> None:
+    """Have many calls wait to be charged, and kill the worker each time when it has charged some of them."""
+    client = await Client.connect(stack.temporal.address, namespace=NAMESPACE)
+    schedule = client.get_schedule_handle("usage-charges")
+    await schedule.pause()
+    connection = await asyncpg.connect(stack.postgres.url(database="bursar"))
+    left = "SELECT count(*) FROM usage_charges WHERE spend_id IS NULL"
+
+    async def until(is_so: Callable[[int], bool], query: str = left) -> int:
+        deadline = time.monotonic() + END_SECONDS
+        number: int
+        while not is_so(number := await connection.fetchval(query)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{query}: {number}")
+            await asyncio.sleep(0.005)
+        return number
+
+    fell: list[int] = []
+    try:
+        await log.add(CHARGED_AT_ONCE * setup.charging_kills)
+        await order()
+        await until(
+            lambda events: events == len(log.owners), f"SELECT count(*) FROM usage_events WHERE source = '{SOURCE}'"
+        )
+        before = await until(lambda _: True)
+        await schedule.trigger()
+        for _ in range(setup.charging_kills):
+            due = before
+            before = await until(lambda now: now < due)  # noqa: B023
+            fell.append(before)
+            await stack.kill("worker")
+            await stack.wait_ready("worker")
+            before = await until(lambda _: True)
+    finally:
+        await connection.close()
+        await schedule.unpause()
+    early = [f"{number} charges were left, which is none" for number in fell if not number]
+    findings.check(f"{len(fell)} kills of the worker while it charged, with {fell} left to charge", early)
 
 
 async def _count(findings: Findings, stack: Stack, log: SpendLogWriter) -> None:

@@ -39,7 +39,7 @@ RUNS: list[tuple[str, Any, int]] = [
     ("escrows", partial(run, Setup(FAULTS_SEED, escrows=20, kills=1, clients=6)), 9),
     ("payments", partial(run_payments, PaymentSetup(FAULTS_SEED, payments=PAYMENTS, kills=1, clients=6)), 16),
     ("spends", partial(run_spends, SpendSetup(FAULTS_SEED, spends=96, kills=1, clients=6)), 10),
-    ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8)), 6),
+    ("sync", partial(run_sync, SyncSetup(FAULTS_SEED, calls=64, kills=1, batch=8, charging_kills=1)), 7),
 ]
 
 
