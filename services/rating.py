@@ -85,4 +85,4 @@ def _cost(rates: Rates, use: Use, wanted: Wanted | None, prices: Mapping[Wanted,
     price = prices[wanted]
     if price is None:
         raise unknown(wanted)
-    return cost_by_model(use.call, price)
+    return cost_by_model(use.call, price, use.at)

@@ -17,7 +17,7 @@ from typing import Any
 
 from domain.errors import Invalid
 from domain.metering.amounts import MAX_DECIMALS, SCALE, parse_price, scaled, unscaled
-from domain.metering.prices import DEFAULT, MAX_NAME, ModelPrice, make_price
+from domain.metering.prices import DEFAULT, MAX_NAME, OFF_PEAK, Hours, ModelPrice, make_price
 from domain.metering.usage import STANDARD
 
 CURRENCY = "USD"
@@ -49,15 +49,47 @@ _UNITS: Mapping[str, str] = {
     "output_cost_per_character": "output_characters",
     "input_cost_per_image": "input_images",
     "output_cost_per_image": "output_images",
+    **{f"output_cost_per_image_{size}": f"output_images_{size}" for size in ("512", "1024", "1536")},
+    "output_cost_per_image_0.5K": "output_images_512",
+    "output_cost_per_image_1K": "output_images_1024",
+    "output_cost_per_image_2K": "output_images_2048",
+    "output_cost_per_image_4K": "output_images_4096",
+    "input_cost_per_pixel": "output_pixels",
+    "output_cost_per_pixel": "output_pixels",
+    **{f"output_cost_per_second_{it}": f"output_ms_{it}" for it in ("480p", "720p", "768p", "1080p", "2k", "4k")},
     "ocr_cost_per_page": "pages",
 }
 #: Fields that say the same as another one of the entry, older or in another unit of account.
 _SAME = frozenset({"input_cost_per_token_cache_hit", "cost_per_second"})
+#: Price fields of the map that no unit of usage stands for, and why. The command that reads a map counts them.
+REFUSED: Mapping[str, str] = {
+    "annotation_cost_per_page": "answers do not say which pages were annotated",
+    "cache_creation_input_audio_token_cost": "answers do not tell audio that was written to a cache from text",
+    "citation_cost_per_token": "answers do not count the tokens of citations apart",
+    "code_interpreter_cost_per_session": "a session outlives its call",
+    "computer_use_input_cost_per_1k_tokens": "answers do not count these tokens apart",
+    "computer_use_output_cost_per_1k_tokens": "answers do not count these tokens apart",
+    "explicit_cache_read_input_token_cost": "answers do not tell caches apart",
+    "file_search_cost_per_1k_calls": "it is no price of one call",
+    "file_search_cost_per_gb_per_day": "it is a price of storage",
+    "google_maps_grounding_cost_per_query": "answers do not tell these searches from others",
+    "guardrail_cost_per_unit": "it is a table of policies, none of a model",
+    "input_cost_per_text_message": "it is a price of messages, none of a model",
+    "input_cost_per_video_per_second_above_8s_interval": "answers do not tell the interval of frames",
+    "input_cost_per_video_per_second_above_15s_interval": "answers do not tell the interval of frames",
+    "input_dbu_cost_per_token": "it is in units of account of the provider; the entry has the price in dollars too",
+    "output_dbu_cost_per_token": "it is in units of account of the provider; the entry has the price in dollars too",
+    "ocr_cost_per_credit": "it is in units of account of the provider",
+    "vector_store_cost_per_gb_per_day": "it is a price of storage",
+}
 _TIERS: Mapping[str, str] = {"batches": "batch"} | {
     name: name for name in ("flex", "priority", "balanced", "ultrafast", "decisions")
 }
 _FIELD = re.compile(rf"(?P<base>.+?)(?:_above_(?P<above>\d+)(?P<kilo>k?)_tokens)?(?:_(?P<tier>{'|'.join(_TIERS)}))?")
 _PRICE = re.compile(r"cost|price|pricing")
+_HOURS = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
+#: Fields that are tables.
+_TABLES = frozenset({"search_context_cost_per_query", "tiered_pricing", "off_peak_pricing"})
 _REGIONS: Mapping[str, str] = {
     "regional_processing_uplift_multiplier_eu": "geo:eu",
     "regional_processing_uplift_multiplier_us": "geo:us",
@@ -159,6 +191,7 @@ def read_entry(
     found, unread = _fields(entry)
     _searches(entry, found)
     _transcription(entry, found)
+    hours = _off_peak(entry.get("off_peak_pricing"), found)
     ranged = _ranged(entry.get("tiered_pricing"))
     if ranged is None and "tiered_pricing" in entry:
         unread.append("tiered_pricing")
@@ -166,7 +199,9 @@ def read_entry(
         # The table holds every price of a token; beside it the entry has units that are counted otherwise.
         found = {(STANDARD, above): found.get((STANDARD, 0), {}) | prices for above, prices in ranged.items()}
     if not found:
-        return None, tuple(unread)
+        if unread:
+            raise Invalid(f"No unit of usage stands for its prices: {', '.join(unread)}.")
+        return None, ()
     if STANDARD not in {tier for tier, _ in found}:
         raise Invalid("The entry has prices for a tier and no standard ones.")
     price = make_price(
@@ -178,6 +213,7 @@ def read_entry(
         tiers=found_tiers(found, plain=ranged is not None, inclusive=provider in _INCLUSIVE),
         uplifts=_uplifts(entry),
         searches_per_call=provider in _SEARCH_BY_CALL and entry.get("web_search_billing_unit") != "per_query",
+        off_peak=hours,
     )
     return price, tuple(unread)
 
@@ -257,20 +293,71 @@ def _fields(entry: Mapping[str, Any]) -> tuple[Found, list[str]]:
     for name, value in entry.items():
         if not _PRICE.search(name) or name in _SAME or name in _REGIONS or value is None:
             continue
-        if name in {"search_context_cost_per_query", "tiered_pricing"}:
+        if name in _TABLES:
             continue
-        if name in _UNITS:
-            unit, place = _UNITS[name], (STANDARD, 0)
-        else:
-            match = _FIELD.fullmatch(name)
-            if match is None or match["base"] not in _UNITS:
-                unread.append(name)
-                continue
-            unit = _UNITS[match["base"]]
-            above = int(match["above"] or 0) * (1000 if match["kilo"] else 1)
-            place = (_TIERS[match["tier"]] if match["tier"] else STANDARD, above)
-        found.setdefault(place, {})[unit] = parse_price(value, name)
+        placed = _placed(name)
+        if placed is None:
+            unread.append(name)
+            continue
+        unit, place = placed
+        price, prices = parse_price(value, name), found.setdefault(place, {})
+        # The map has the pixels of a picture that is made as input, as output, or as both with nothing for one of them.
+        prices[unit] = price if unit != "output_pixels" else max(price, prices.get(unit, price))
     return found, unread
+
+
+def _placed(name: str) -> tuple[str, tuple[str, int]] | None:
+    """Return the unit that a field prices, with the tier and the length of prompt; None where there is none."""
+    if name in _UNITS:
+        return _UNITS[name], (STANDARD, 0)
+    match = _FIELD.fullmatch(name)
+    if match is None or match["base"] not in _UNITS:
+        return None
+    above = int(match["above"] or 0) * (1000 if match["kilo"] else 1)
+    return _UNITS[match["base"]], (_TIERS[match["tier"]] if match["tier"] else STANDARD, above)
+
+
+def is_read(name: str) -> bool:
+    """Return whether a field of an entry is read as a price, a surcharge or a table of prices."""
+    return name in _TABLES or name in _SAME or name in _REGIONS or _placed(name) is not None
+
+
+def _off_peak(table: object, found: Found) -> tuple[Hours, ...]:
+    """Read the prices of hours that cost less, `{"windows": [{"hours_utc": "10:00-00:00", "weekdays": [6]}], …}`.
+
+    Raises:
+        Invalid: it is no such table.
+    """
+    if table is None:
+        return ()
+    if not isinstance(table, Mapping) or not isinstance(table.get("windows"), list):
+        raise Invalid("off_peak_pricing must have windows.")
+    zone = table.get("weekday_timezone", "UTC")
+    for name, value in table.items():
+        if name not in {"windows", "weekday_timezone"}:
+            if name not in _UNITS:
+                raise Invalid(f"off_peak_pricing has {name[:64]!r}, which is not known.")
+            found.setdefault((OFF_PEAK, 0), {})[_UNITS[name]] = parse_price(value, name)
+    hours = []
+    for window in table["windows"]:
+        if (
+            not isinstance(window, Mapping)
+            or not window.keys() <= {"hours_utc", "weekdays"}
+            or not isinstance(zone, str)
+        ):
+            raise Invalid("A window of off_peak_pricing must have hours_utc and weekdays.")
+        ranges, days = window.get("hours_utc"), window.get("weekdays", list(range(1, 8)))
+        if not isinstance(days, list) or not all(type(day) is int for day in days):
+            raise Invalid("weekdays of off_peak_pricing must be numbers from 1 to 7.")
+        for each in ranges if isinstance(ranges, list) else [ranges]:
+            match = _HOURS.fullmatch(each) if isinstance(each, str) else None
+            if match is None:
+                raise Invalid("hours_utc of off_peak_pricing must be such as 10:00-00:00.")
+            begins, ends = (int(match[at]) * 60 + int(match[at + 1]) for at in (1, 3))
+            hours.append(Hours(begins=begins, ends=ends, weekdays=frozenset(days), zone=zone))
+    if hours and (OFF_PEAK, 0) not in found:
+        raise Invalid("off_peak_pricing has no price.")
+    return tuple(hours)
 
 
 def _searches(entry: Mapping[str, Any], found: Found) -> None:

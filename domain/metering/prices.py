@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from domain.errors import Invalid
 from domain.metering.amounts import normal, parse_decimal, parse_price, scaled
@@ -16,7 +17,9 @@ DEFAULT = "default"
 #: The longest name of a model or a provider.
 MAX_NAME = 200
 #: A price list says per second, usage says milliseconds.
-MILLISECOND_UNITS = frozenset({"input_ms", "video_input_ms", "output_ms"})
+MILLISECOND_UNITS = frozenset(unit for unit in UNITS if unit.endswith("_ms") or unit.startswith("output_ms_"))
+#: The tier of calls at hours when they cost less. Nobody asks for it: the time of a call decides.
+OFF_PEAK = "off_peak"
 #: Surcharges have at most four decimals: 1.1 and 2.
 UPLIFT_DECIMALS = 4
 #: The price of a unit that a list does not name is that of the first of these which it names. A provider that
@@ -35,7 +38,10 @@ FALLBACKS: Mapping[str, tuple[str, ...]] = {
     "audio_output_tokens": ("output_tokens",),
     "image_output_tokens": ("output_tokens",),
     "video_output_tokens": ("output_tokens",),
+    **{unit: ("output_images",) for unit in UNITS if unit.startswith("output_images_")},
+    **{unit: ("output_ms",) for unit in UNITS if unit.startswith("output_ms_")},
 }
+DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,46 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """Hours of a week.
+
+    Attributes:
+        begins: minutes after midnight in UTC, and `ends`, which is not included. Where it ends at or before its
+            beginning it goes on after midnight.
+        weekdays: on which of them, Monday is 1, by the clocks of `zone`.
+    """
+
+    begins: int
+    ends: int
+    weekdays: frozenset[int]
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        """Refuse what are no hours.
+
+        Raises:
+            Invalid: a minute, a weekday or the zone is none.
+        """
+        minutes = 0 <= self.begins < DAY_MINUTES and 0 <= self.ends <= DAY_MINUTES
+        if not minutes or not self.weekdays or not self.weekdays <= set(range(1, 8)):
+            raise Invalid("Hours must be minutes of a day, on weekdays from 1 to 7.")
+        try:
+            ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            raise Invalid(f"There is no time zone {self.zone[:64]!r}.") from None
+
+    def hold(self, at: datetime) -> bool:
+        """Return whether a moment is within them."""
+        utc = at.astimezone(UTC)
+        minute = utc.hour * 60 + utc.minute
+        if self.begins < self.ends:
+            is_within = self.begins <= minute < self.ends
+        else:
+            is_within = minute >= self.begins or minute < self.ends
+        return is_within and at.astimezone(ZoneInfo(self.zone)).isoweekday() in self.weekdays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPrice:
     """What one model costs from a moment on.
 
@@ -69,6 +115,7 @@ class ModelPrice:
         tiers: bands by how a call is served, rising by `above`; `standard` is always there.
         uplifts: factors on the price of tokens, by the surcharge's name.
         searches_per_call: whether a call pays for searching once, however many searches it made.
+        off_peak: when standard calls have the prices of the tier `off_peak`.
     """
 
     model: str
@@ -79,6 +126,18 @@ class ModelPrice:
     tiers: Mapping[str, tuple[Band, ...]]
     uplifts: Mapping[str, Decimal] = field(default_factory=dict)
     searches_per_call: bool = False
+    off_peak: tuple[Hours, ...] = ()
+
+    def tier(self, asked: str, at: datetime | None) -> str:
+        """Return the tier whose prices a call has: standard ones where there are none for the tier that it asked for.
+
+        Args:
+            asked: how the call was served.
+            at: when; None at no off-peak hour.
+        """
+        if asked in self.tiers and asked not in {STANDARD, OFF_PEAK}:
+            return asked
+        return OFF_PEAK if at is not None and any(hours.hold(at) for hours in self.off_peak) else STANDARD
 
     def band(self, tier: str, prompt_tokens: int) -> Band:
         """Return the prices of a call of that tier with a prompt of that length."""
@@ -101,6 +160,11 @@ def prices_to_json(price: ModelPrice) -> dict[str, object]:
         document["uplifts"] = {name: f"{factor:f}" for name, factor in sorted(price.uplifts.items())}
     if price.searches_per_call:
         document["searches_per_call"] = True
+    if price.off_peak:
+        document["off_peak"] = [
+            {"begins": hours.begins, "ends": hours.ends, "weekdays": sorted(hours.weekdays), "zone": hours.zone}
+            for hours in price.off_peak
+        ]
     return document
 
 
@@ -119,6 +183,9 @@ def prices_from_json(
         },
         uplifts=document.get("uplifts", {}),
         searches_per_call=document.get("searches_per_call", False),
+        off_peak=tuple(
+            Hours(**{**each, "weekdays": frozenset(each["weekdays"])}) for each in document.get("off_peak", ())
+        ),
     )
 
 
@@ -132,11 +199,13 @@ def make_price(
     tiers: Mapping[str, Iterable[tuple[int, Mapping[str, object]]]],
     uplifts: Mapping[str, object] | None = None,
     searches_per_call: bool = False,
+    off_peak: tuple[Hours, ...] = (),
 ) -> ModelPrice:
     """Make a price of whatever `parse_price` reads, and check it.
 
     Raises:
-        Invalid: a unit is unknown, a price is none, nothing is priced, or the bands do not rise from 0.
+        Invalid: a unit is unknown, a price is none, nothing is priced, the bands do not rise from 0, or there are hours
+            without off-peak prices, or such prices without hours.
     """
     made: dict[str, tuple[Band, ...]] = {}
     for tier, bands in tiers.items():
@@ -147,6 +216,8 @@ def make_price(
         made[tier] = tuple(Band(above, _unit_prices(prices)) for above, prices in rising)
     if STANDARD not in made or not made[STANDARD][0].prices:
         raise Invalid("The model has no price.")
+    if (OFF_PEAK in made) != bool(off_peak):
+        raise Invalid("Off-peak prices and their hours belong together.", extra={"field": OFF_PEAK})
     factors = {name: parse_decimal(factor, name, decimals=UPLIFT_DECIMALS) for name, factor in (uplifts or {}).items()}
     return ModelPrice(
         model=model,
@@ -157,6 +228,7 @@ def make_price(
         tiers=made,
         uplifts=factors,
         searches_per_call=searches_per_call,
+        off_peak=off_peak,
     )
 
 

@@ -6,12 +6,13 @@ A tier for long prompts prices the whole call, as vendors do (Gemini above 200k,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from domain.errors import Invalid
 from domain.metering.amounts import MAX_PICO, SCALE, scaled, to_pico, unscaled
 from domain.metering.prices import DEFAULT, UPLIFT_DECIMALS, Band, ModelPrice, scaled_price
-from domain.metering.usage import STANDARD, TOKEN_UNITS, TokenUsage
+from domain.metering.usage import TOKEN_UNITS, TokenUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,14 @@ class Rated:
     is_default: bool
 
 
-def rate(usage: TokenUsage, price: ModelPrice) -> Rated:
-    """Return what a call costs at a price.
+def rate(usage: TokenUsage, price: ModelPrice, *, at: datetime | None = None) -> Rated:
+    """Return what a call costs at a price, at a time: where the price has hours that cost less, it decides.
 
     Raises:
         Invalid: `usage.unit_unpriced`: something was used that the price list has no price for; `units` names it. Or
             the call costs more than `MAX_PICO`.
     """
-    tier = usage.tier if usage.tier in price.tiers else STANDARD
+    tier = price.tier(usage.tier, at)
     band = price.band(tier, usage.prompt_tokens)
     applied = [scaled(price.uplifts[name], UPLIFT_DECIMALS) for name in usage.uplifts if name in price.uplifts]
     places = SCALE + UPLIFT_DECIMALS * len(applied)

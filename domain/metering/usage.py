@@ -55,6 +55,9 @@ class TokenUsage:
         searches: web searches that the vendor bills beside tokens.
         queries: queries of models that are priced by them, such as rerankers.
         input_ms: milliseconds of audio that were read, `video_input_ms` of video; `output_ms` of what was made.
+        output_images: pictures that were made, whatever their size; with a number, of that size. `output_pixels` are
+            those of models that are priced by the pixel. `output_ms_720p` is video of that size. Each picture and each
+            millisecond stands in one of them.
         tier: how it was served and is priced: `standard`, `batch`, `flex`, `priority`, or another of the price list.
         uplifts: surcharges that apply where the price list has them: `geo:us`, `geo:eu`, `speed:fast`, `regional`.
     """
@@ -84,6 +87,18 @@ class TokenUsage:
     output_characters: int = 0
     input_images: int = 0
     output_images: int = 0
+    output_images_512: int = 0
+    output_images_1024: int = 0
+    output_images_1536: int = 0
+    output_images_2048: int = 0
+    output_images_4096: int = 0
+    output_pixels: int = 0
+    output_ms_480p: int = 0
+    output_ms_720p: int = 0
+    output_ms_768p: int = 0
+    output_ms_1080p: int = 0
+    output_ms_2k: int = 0
+    output_ms_4k: int = 0
     pages: int = 0
     tier: str = STANDARD
     uplifts: tuple[str, ...] = ()

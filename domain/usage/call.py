@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -97,13 +98,13 @@ def cost_by_agent(quantity: Decimal, price: AgentPrice, commission_bps: int) -> 
     )
 
 
-def cost_by_model(call: ModelCall, price: ModelPrice) -> Cost:
-    """Return what a call costs by its model's price, which is the platform's.
+def cost_by_model(call: ModelCall, price: ModelPrice, at: datetime) -> Cost:
+    """Return what a call at a time costs by its model's price, which is the platform's.
 
     Raises:
         Invalid: `usage.unit_unpriced`.
     """
-    rated = rate(call.usage, price)
+    rated = rate(call.usage, price, at=at)
     return Cost(
         currency=rated.currency,
         cost_pico=rated.amount_pico,

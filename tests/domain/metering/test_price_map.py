@@ -1,13 +1,17 @@
 """LiteLLM's map of prices: read exactly, and whatever cannot be read is in the report."""
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal as D
+from pathlib import Path
 
 import pytest
 
 from domain.errors import Invalid
-from domain.metering.price_map import default_price, read_price_map
+from domain.metering.amounts import format_pico
+from domain.metering.price_map import REFUSED, default_price, is_read, read_price_map
+from domain.metering.prices import prices_from_json, prices_to_json
 from domain.metering.rating import rate
 from domain.metering.usage import TokenUsage
 
@@ -103,7 +107,14 @@ def test_a_tier_that_prices_cache_writes_prices_longer_ones_in_proportion(batch,
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", "{}", '{"output_vector_size": 3}', '{"input_cost_per_token": -1}', '{"input_cost_per_pixel": 1}'],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"output_vector_size": 3}',
+        '{"input_cost_per_token": -1}',
+        '{"vector_store_cost_per_gb_per_day": 1}',
+    ],
 )
 def test_a_default_price_that_prices_nothing_is_refused(text):
     with pytest.raises(Invalid):
@@ -194,14 +205,16 @@ def test_an_entry_that_cannot_be_read_is_reported_and_the_others_are_read(conten
 def test_models_without_a_price_and_prices_without_a_unit_are_reported():
     found = read(
         '{"a": {"litellm_provider": "p", "mode": "chat"},'
-        ' "b": {"litellm_provider": "p", "input_cost_per_token": 1, "output_cost_per_pixel": 2,'
-        ' "off_peak_pricing": {}},'
+        ' "b": {"litellm_provider": "p", "input_cost_per_token": 1, "citation_cost_per_token": 2,'
+        ' "annotation_cost_per_page_batches": 2},'
+        ' "c": {"litellm_provider": "p", "code_interpreter_cost_per_session": 2},'
         ' "sample_spec": {"litellm_provider": "one of …", "input_cost_per_token": 0}}'
     )
     assert found.unpriced == ("a",)
-    assert found.ignored == {"off_peak_pricing": 1, "output_cost_per_pixel": 1}
-    assert [refused.model for refused in found.refused] == ["sample_spec"]
-    assert found.entries == 3
+    assert found.ignored == {"annotation_cost_per_page_batches": 1, "citation_cost_per_token": 1}
+    assert [refused.model for refused in found.refused] == ["c", "sample_spec"]
+    assert "code_interpreter_cost_per_session" in found.refused[0].why
+    assert found.entries == 4
 
 
 @pytest.mark.parametrize(
@@ -216,3 +229,161 @@ def test_no_float_is_made_of_any_number():
     text = json.dumps({f"m{at}": {"litellm_provider": "p", "input_cost_per_token": 1e-07 * at} for at in range(1, 500)})
     for price in read(text).prices:
         assert all(type(one) is D for one in price.tiers["standard"][0].prices.values())
+
+
+#: The price fields of LiteLLM 1.109.1, without lengths of prompts and tiers.
+FIELDS = [
+    "annotation_cost_per_page",
+    "cache_creation_input_audio_token_cost",
+    "cache_creation_input_token_cost",
+    "cache_creation_input_token_cost_above_12hr",
+    "cache_creation_input_token_cost_above_1hr",
+    "cache_read_input_audio_token_cost",
+    "cache_read_input_image_token_cost",
+    "cache_read_input_token_cost",
+    "citation_cost_per_token",
+    "code_interpreter_cost_per_session",
+    "computer_use_input_cost_per_1k_tokens",
+    "computer_use_output_cost_per_1k_tokens",
+    "cost_per_second",
+    "explicit_cache_read_input_token_cost",
+    "file_search_cost_per_1k_calls",
+    "file_search_cost_per_gb_per_day",
+    "google_maps_grounding_cost_per_query",
+    "guardrail_cost_per_unit",
+    "input_cost_per_audio_per_second",
+    "input_cost_per_audio_token",
+    "input_cost_per_character",
+    "input_cost_per_image",
+    "input_cost_per_image_token",
+    "input_cost_per_pixel",
+    "input_cost_per_query",
+    "input_cost_per_request",
+    "input_cost_per_second",
+    "input_cost_per_text_message",
+    "input_cost_per_token",
+    "input_cost_per_token_cache_hit",
+    "input_cost_per_video_per_second",
+    "input_cost_per_video_per_second_above_15s_interval",
+    "input_cost_per_video_per_second_above_8s_interval",
+    "input_cost_per_video_token",
+    "input_dbu_cost_per_token",
+    "ocr_cost_per_credit",
+    "ocr_cost_per_page",
+    "off_peak_pricing",
+    "output_cost_per_audio_token",
+    "output_cost_per_character",
+    "output_cost_per_image",
+    "output_cost_per_image_0.5K",
+    "output_cost_per_image_1024",
+    "output_cost_per_image_1536",
+    "output_cost_per_image_1K",
+    "output_cost_per_image_2K",
+    "output_cost_per_image_4K",
+    "output_cost_per_image_512",
+    "output_cost_per_image_token",
+    "output_cost_per_pixel",
+    "output_cost_per_reasoning_token",
+    "output_cost_per_second",
+    "output_cost_per_second_1080p",
+    "output_cost_per_second_2k",
+    "output_cost_per_second_480p",
+    "output_cost_per_second_4k",
+    "output_cost_per_second_720p",
+    "output_cost_per_second_768p",
+    "output_cost_per_token",
+    "output_cost_per_video_per_second",
+    "output_cost_per_video_token",
+    "output_dbu_cost_per_token",
+    "regional_endpoint_uplift_multiplier",
+    "regional_processing_uplift_multiplier_eu",
+    "regional_processing_uplift_multiplier_us",
+    "search_context_cost_per_query",
+    "tiered_pricing",
+    "vector_store_cost_per_gb_per_day",
+]
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_every_price_field_is_read_or_refused_and_the_page_lists_it():
+    read_ones = {name for name in FIELDS if is_read(name)}
+    assert len(FIELDS) == len(set(FIELDS)) == 68
+    assert set(FIELDS) - read_ones == set(REFUSED)
+    assert not is_read("output_cost_per_wish")
+    _, _, listed = (ROOT / "docs/metering.md").read_text("utf-8").partition("\n### Fields of the map\n")
+    shown_read, shown_refused = (
+        set(re.findall(r"`([A-Za-z0-9_.]+)`", part))
+        for part in listed.partition("\n## ")[0].replace("**Read**", "").split("**Refused**")
+    )
+    assert shown_read == read_ones
+    assert shown_refused == set(REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("text", "usage", "dollars"),
+    [
+        ('"mode": "image_generation", "input_cost_per_pixel": 2e-8, "output_cost_per_pixel": 0.0',
+         TokenUsage(output_pixels=1024 * 1024), "0.02097152"),
+        ('"output_cost_per_pixel": 3e-8', TokenUsage(output_pixels=512 * 512), "0.00786432"),
+        ('"output_cost_per_image": 0.08, "output_cost_per_image_4K": 0.16',
+         TokenUsage(output_images_4096=2, output_images=1), "0.4"),
+        ('"output_cost_per_image": 0.08', TokenUsage(output_images_2048=1), "0.08"),
+        ('"output_cost_per_second": 0.05, "output_cost_per_second_1080p": 0.075',
+         TokenUsage(output_ms_1080p=1_501, output_ms_480p=1_000), "0.162575"),
+    ],
+)  # fmt: skip
+def test_pictures_and_videos_cost_what_their_size_costs(text, usage, dollars):
+    assert format_pico(rate(usage, entry(text)).amount_pico) == dollars
+
+
+def test_size_that_nothing_prices_is_refused_by_name():
+    with pytest.raises(Invalid, match="has no price for") as refusal:
+        rate(TokenUsage(output_pixels=1, output_ms_4k=1), entry('"input_cost_per_token": 1'))
+    assert set(refusal.value.extra["units"]) == {"output_pixels", "output_ms_4k"}
+
+
+OFF_PEAK = """
+"input_cost_per_token": 4, "output_cost_per_token": 10, "input_cost_per_token_batches": 2, "off_peak_pricing": {
+  "input_cost_per_token": 1, "weekday_timezone": "Asia/Shanghai",
+  "windows": [{"hours_utc": ["00:00-01:30", "22:00-00:00"], "weekdays": [1, 2, 3, 4, 5]},
+              {"hours_utc": "00:00-00:00", "weekdays": [6, 7]}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "tier", "dollars"),
+    [
+        ("2026-01-05T00:00:00+00:00", "standard", 11),  # a Monday
+        ("2026-01-05T01:29:59.999999+00:00", "standard", 11),
+        ("2026-01-05T01:30:00+00:00", "standard", 14),
+        ("2026-01-05T21:59:59+00:00", "standard", 14),
+        ("2026-01-05T23:00:00+01:00", "standard", 11),
+        ("2026-01-09T17:00:00+00:00", "standard", 11),  # Saturday in Shanghai
+        ("2026-01-11T15:59:59+00:00", "standard", 11),
+        ("2026-01-11T16:00:00+00:00", "standard", 14),  # Monday there
+        ("2026-01-05T00:00:00+00:00", "batch", 12),
+        ("2026-01-05T12:00:00+00:00", "off_peak", 14),  # not for who asks for it
+        (None, "standard", 14),
+    ],
+)
+def test_off_peak_hours_have_their_prices_by_the_time_of_the_call(at, tier, dollars):
+    price = entry(OFF_PEAK)
+    kept = json.loads(json.dumps(prices_to_json(price)))
+    kinds = {name: getattr(price, name) for name in ("model", "provider", "currency", "version", "valid_from")}
+    assert prices_from_json(kept, **kinds) == price
+    used = TokenUsage(input_tokens=1, output_tokens=1, tier=tier)
+    rated = rate(used, price, at=None if at is None else datetime.fromisoformat(at))
+    assert rated.amount_pico == dollars * 10**12
+
+
+@pytest.mark.parametrize(
+    "table",
+    ['[]', '{"windows": [{"hours_utc": "10-12"}], "input_cost_per_token": 1}',
+     '{"windows": [{"hours_utc": "10:00-12:00"}]}', '{"windows": [{"hours_utc": "10:00-12:00"}], "wish": 1}',
+     '{"windows": [{"hours_utc": "10:00-12:00", "weekdays": [8]}], "input_cost_per_token": 1}',
+     '{"windows": [{"hours_utc": "10:00-12:00"}], "weekday_timezone": "Mars/One", "input_cost_per_token": 1}',
+     '{"windows": [], "input_cost_per_token": 1}'],
+)  # fmt: skip
+def test_off_peak_prices_that_cannot_be_read_refuse_the_entry(table):
+    found = read(f'{{"m": {{"litellm_provider": "p", "input_cost_per_token": 4, "off_peak_pricing": {table}}}}}')
+    assert [refused.model for refused in found.refused] == ["m"]
