@@ -33,7 +33,7 @@ from domain.payment.purposes.escrow import is_reserved
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
-from runtime.database import Database, driver_connection
+from runtime.database import Database, Transaction
 from services.debt import close_paid_debts, settle_debt
 from services.reputation import record_settled
 
@@ -90,8 +90,8 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, declined=unsealed)
         async with tried_again(partial(self._alert, message)):
             try:
-                async with self._database.platform() as session:
-                    return await self._write(session, message)
+                async with self._database.platform_transaction() as books:
+                    return await self._write(books, message)
             except (InsufficientFunds, IdempotencyConflict) as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
@@ -127,9 +127,9 @@ class EscrowActivities:
             rows = await escrow.overdue(session, before=message.before, after=message.after, limit=message.limit)
             return OverdueEscrows(terms=tuple(escrow.state_of(row).terms for row in rows))
 
-    async def _write(self, session: AsyncSession, message: RecordEscrowEvent) -> RecordedEscrow:
+    async def _write(self, books: Transaction, message: RecordEscrowEvent) -> RecordedEscrow:
         number, escrow_id = message.escrow.version, message.escrow.terms.escrow_id
-        known = await escrow.lock(session, escrow_id, message.command_id)
+        known = await escrow.lock(books.connection, escrow_id, message.command_id)
         held = None if known is None else known.escrow
         if known is not None and known.done:
             escrow.refuse_other(known.content_hash, message.content)
@@ -137,27 +137,28 @@ class EscrowActivities:
             return RecordedEscrow(applied=True, transfer_id=transfer_id, stored=held)
         if not is_next(held, number, message.decided_from, escrow_id):
             return RecordedEscrow(applied=False, stored=held)
-        if held is None and (why := await self._refused_start(session, message.escrow.terms)):
+        if held is None and (why := await self._refused_start(books, message.escrow.terms)):
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
-        if message.due_at is not None and (noted := await self._noted(session, message, message.due_at)):
+        if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
-        if message.event == "funded" and (refusal := await self._not_paid(session, message)) is not None:
+        if message.event == "funded" and (refusal := await self._not_paid(books, message)) is not None:
             return RecordedEscrow(applied=False, declined=Declined.of(refusal))
-        transfer_id = await self._post(session, message, held or message.escrow)
+        transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final
+        driver = await books.driver()
         await escrow.write(
-            await driver_connection(session),
+            driver,
             message,
             transfer_id,
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
         )
-        await record_settled(session, message, self._evidence)
-        await self._report(session, message)
+        await record_settled(driver, message, self._evidence)
+        await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 
-    async def _not_paid(self, session: AsyncSession, message: RecordEscrowEvent) -> NotPaid | None:
+    async def _not_paid(self, books: Transaction, message: RecordEscrowEvent) -> NotPaid | None:
         """Refuse a payment's money that became something else while the escrow was on its way to take it.
 
         The payment stays locked until the money is taken, so that it cannot become anything else meanwhile.
@@ -165,17 +166,18 @@ class EscrowActivities:
         payment_id, escrow_id = payment_of(message.escrow.funded_from), message.escrow.terms.escrow_id
         if payment_id is None:
             return None
-        known = await payment.lock(session, payment_id)
+        known = await payment.lock(books.session, payment_id)
         if known is not None and is_reserved(known.payment, escrow_id):
             return None
         return NotPaid("The money of this payment is not reserved for the escrow.")
 
-    async def _refused_start(self, session: AsyncSession, terms: Terms) -> str | None:
+    async def _refused_start(self, books: Transaction, terms: Terms) -> str | None:
         """Return why the escrow is not opened, and alert the operators; None when its terms are the contract's.
 
         The API opens escrows of contracts alone, so other terms come from somebody who has started a run by hand.
         """
-        found = await contract.find(session, terms.contract_id)
+        read = await contract.read(await books.driver(), terms.contract_id, org_id=None)
+        found = None if read is None else read[0]
         if found is None:
             differing = ["contract_id"]
         elif found.accept_by is not None and found.accepted_at is None:
@@ -186,7 +188,7 @@ class EscrowActivities:
             return None
         why = f"The terms of this run differ from its contract: {', '.join(differing)}."
         await alert.raise_alert(
-            session,
+            books.session,
             kind="escrow.start_refused",
             subject=terms.escrow_id,
             detail=f"{why} The run was started by hand and has ended. Find out who has access to Temporal.",
@@ -205,14 +207,14 @@ class EscrowActivities:
             for row in rows
         )
 
-    async def _post(self, session: AsyncSession, message: RecordEscrowEvent, before: Escrow) -> str | None:
+    async def _post(self, books: Transaction, message: RecordEscrowEvent, before: Escrow) -> str | None:
         if not message.moves:
             return None
         terms = message.escrow.terms
-        ledger = Ledger(await driver_connection(session))
+        ledger = Ledger(await books.driver())
         granted, payee_owed = await self._before_release(ledger, message)
         postings = [posting for move in message.moves for posting in self._postings(message, move, before, granted)]
-        paying_debts = await self._lock_debts(session, ledger, message, postings, payee_owed=payee_owed)
+        paying_debts = await self._lock_debts(books, ledger, message, postings, payee_owed=payee_owed)
         posted = await ledger.post_compound(
             key=escrow_transfer_key(terms.escrow_id, message.event, message.command_id),
             kind=transfer_kind(message.moves),
@@ -230,7 +232,7 @@ class EscrowActivities:
                 reference=terms.escrow_id,
                 at=message.at,
             )
-            await close_paid_debts(session, ledger, org_id, terms.currency)
+            await close_paid_debts(books.session, ledger, org_id, terms.currency)
         return str(posted.transfer_id)
 
     async def _before_release(self, ledger: Ledger, message: RecordEscrowEvent) -> tuple[int, bool]:
@@ -272,7 +274,7 @@ class EscrowActivities:
 
     async def _lock_debts(
         self,
-        session: AsyncSession,
+        books: Transaction,
         ledger: Ledger,
         message: RecordEscrowEvent,
         postings: Sequence[Posting],
@@ -299,18 +301,18 @@ class EscrowActivities:
             return []
         debtors = sorted({org_id for _, org_id, _ in paying})
         for org_id in debtors:
-            await debt.lock(session, org_id)
+            await debt.lock(books.session, org_id)
         ends = [account for posting in postings for account in (posting.source, posting.destination)]
         await ledger.lock_balances(ends, if_open=[accounts.org_debt(org_id, terms.currency) for org_id in debtors])
         return paying
 
-    async def _report(self, session: AsyncSession, message: RecordEscrowEvent) -> None:
+    async def _report(self, books: Transaction, message: RecordEscrowEvent) -> None:
         """Write what operators and auditors look at beside the timeline."""
         terms = message.escrow.terms
         if message.event == "decision_overdue":
             activity.logger.warning("no arbiter has decided", extra={"escrow_id": terms.escrow_id})
             await alert.raise_alert(
-                session,
+                books.session,
                 kind="escrow.decision_overdue",
                 subject=terms.escrow_id,
                 detail=f"No arbiter has decided the dispute of {terms.escrow_id}; the contract's default applies next.",
@@ -320,7 +322,7 @@ class EscrowActivities:
         actor = message.actor_detail
         if actor is not None and (message.event in AUDITED or actor.is_platform):
             await audit.record(
-                session,
+                books.connection,
                 actor=actor,
                 action=f"escrow.{message.event}",
                 target=terms.escrow_id,

@@ -49,17 +49,19 @@ _READ_AS = "SELECT c.*, tenant_escrow($3, $2) IS NOT NULL AS has_escrow FROM ten
 
 
 async def read(
-    pool: "asyncpg.Pool[asyncpg.Record]", contract_id: str, *, org_id: str | None
+    pool: "asyncpg.Pool[asyncpg.Record] | asyncpg.Connection", contract_id: str, *, org_id: str | None
 ) -> tuple[Contract, bool] | None:
     """Return the contract as an organization sees it, and whether it has an escrow, in one round trip.
 
-    Without an organization the platform sees all, and the pool must be of its role.
+    Without an organization the platform sees all, and the pool or connection must be of its role.
     """
     asked = (contract_id, escrow_id_of(contract_id))
     row = await (pool.fetchrow(_READ, *asked) if org_id is None else pool.fetchrow(_READ_AS, *asked, org_id))
     if row is None:
         return None
-    columns = {**row, "milestones": json.loads(row["milestones"])}
+    columns = dict(row)
+    if isinstance(columns["milestones"], str):  # the connections of an engine decode JSON by themselves
+        columns["milestones"] = json.loads(columns["milestones"])
     has_escrow: bool = columns.pop("has_escrow")
     return Contract(**columns), has_escrow
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from contracts.escrow import RecordEscrowEvent
 from domain.errors import other_request
@@ -39,22 +39,20 @@ class Known:
     content_hash: str | None = None
 
 
-_LOCK = text(
-    """
+_LOCK = """
     SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
-    FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = :command_id
-    WHERE e.id = :escrow_id FOR UPDATE OF e
-    """
-)
+    FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
+    WHERE e.id = $1 FOR UPDATE OF e
+"""
 
 
-async def lock(session: AsyncSession, escrow_id: str, command_id: str) -> Known | None:
+async def lock(connection: AsyncConnection, escrow_id: str, command_id: str) -> Known | None:
     """Keep every other writer out until the transaction ends, and say where the escrow stands; None for a new one.
 
     After a wait for the lock the state is the latest one, and `done` as old as the statement. An event that came in
     between has raised the version, so who compares that first is not misled.
     """
-    row = (await session.execute(_LOCK, {"escrow_id": escrow_id, "command_id": command_id})).one_or_none()
+    row = (await connection.exec_driver_sql(_LOCK, (escrow_id, command_id))).one_or_none()
     return None if row is None else Known(_STATE.validate_json(row.state), row.done, row.transfer_id, row.content_hash)
 
 

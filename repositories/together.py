@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Writes(Protocol):
-    """What takes statements that change rows: a session, or a block of `together`."""
+    """What takes statements that change rows: a session, a connection, or a block of `together`."""
 
     def execute(self, statement: Executable, /) -> Awaitable[object]:
         """Run the statement, now or with the others of the block."""

@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.engine import AdaptedConnection, make_url
 from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from runtime.sealing import Sealer
 
@@ -58,6 +58,41 @@ def _ping(connection: AdaptedConnection, _record: object, _proxy: object) -> Non
         connection.run_async(lambda driver: driver.execute("SELECT 1"))
     except _DIED as error:
         raise InvalidatePoolError from error
+
+
+class Transaction:
+    """One transaction of the platform: its connection, and a session in it for what is rarely asked.
+
+    A session costs as much processor time as the statements of an event, so it is made when it is asked for.
+    """
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        """Take the connection, which begins with its first statement."""
+        self.connection = connection
+        self._session: AsyncSession | None = None
+
+    @property
+    def session(self) -> AsyncSession:
+        """Return the session, whose statements are part of the transaction; nobody commits or closes it."""
+        if self._session is None:
+            self._session = AsyncSession(self.connection, expire_on_commit=False)
+        return self._session
+
+    async def driver(self) -> asyncpg.Connection:
+        """Return the asyncpg connection, after the first statement: before it, each would commit on its own."""
+        driver = cast("asyncpg.Connection", (await self.connection.get_raw_connection()).driver_connection)
+        assert driver.is_in_transaction()
+        return driver
+
+    async def flush(self) -> None:
+        """Write what the session still holds."""
+        if self._session is not None:
+            await self._session.flush()
+
+    async def close(self) -> None:
+        """Close the session, which leaves the transaction as it is."""
+        if self._session is not None:
+            await self._session.close()
 
 
 class Database:
@@ -118,6 +153,18 @@ class Database:
         self._check_open()
         async with self._platform.begin() as session:
             yield session
+
+    @asynccontextmanager
+    async def platform_transaction(self) -> AsyncIterator[Transaction]:
+        """Open one transaction of the platform for what is written so often that a session would cost too much."""
+        self._check_open()
+        async with self.platform_engine.begin() as connection:
+            transaction = Transaction(connection)
+            try:
+                yield transaction
+                await transaction.flush()
+            finally:
+                await transaction.close()
 
     @asynccontextmanager
     async def platform_statement(self) -> AsyncIterator[asyncpg.Connection]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import asyncpg
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -31,8 +32,11 @@ NO_CONTRACT = "There is no such contract."
 NO_FEEDBACK = "There is no such feedback."
 
 
-async def record_settled(session: AsyncSession, message: RecordEscrowEvent, policy: EvidencePolicy) -> None:
-    """Take what the end of an escrow says, in the transaction of its event; other events cost nothing."""
+async def record_settled(connection: asyncpg.Connection, message: RecordEscrowEvent, policy: EvidencePolicy) -> None:
+    """Take what the end of an escrow says, in the transaction of its event; other events cost nothing.
+
+    Needs the platform's connection.
+    """
     found = settled(message.escrow, message.event)
     if found is None:
         return
@@ -53,7 +57,7 @@ async def record_settled(session: AsyncSession, message: RecordEscrowEvent, poli
         )
         for each in found.facts
     ]
-    await reputation.take(await driver_connection(session), about, told)
+    await reputation.take(connection, about, told)
 
 
 def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:

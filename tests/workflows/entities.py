@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from contracts.escrow import (
     ApproveEscrow,
     ApproveSignal,
@@ -74,11 +76,15 @@ async def _dispute(job: Job) -> None:
     await committed_behind_the_run(job, disputed, new_id("cmd"))
 
 
+async def _lock_escrow(session: AsyncSession, job: Job) -> None:
+    await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
+
+
 ESCROW = Entity(
     name="escrow",
     make=lambda stage, **terms: stage.award(**terms),
     run=_escrow_run,
-    lock=lambda session, job: escrows.lock(session, job.terms.escrow_id, "none"),
+    lock=_lock_escrow,
     result=CommandResult,
     lasts=timedelta(days=30),
     ending="cancel",

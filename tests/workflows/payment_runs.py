@@ -259,7 +259,8 @@ async def payment_of_an_escrow_charged_back_while_it_is_asked(stage: Stage) -> P
     await made.create()
     made.there.pay()
     async with stage.database.platform() as session:
-        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        # Nobody can write the escrow meanwhile.
+        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
         await made.told()
         await made.happened("fulfilment_started")
         ref = made.there.dispute()

@@ -184,7 +184,7 @@ async def test_an_approval_for_a_delivery_that_was_replaced_is_refused(award):
 async def test_cancelling_a_run_whose_step_waits_for_the_books_gives_the_money_back(award, stage):
     job = await (await award()).funded()
     async with stage.database.platform() as session:
-        await escrows.lock(session, job.terms.escrow_id, "nothing")
+        await escrows.lock(await session.connection(), job.terms.escrow_id, "nothing")
         passing = asyncio.create_task(job.pass_time(days=8))
         await someone_waits_for(stage, job)
         await job.handle.cancel()

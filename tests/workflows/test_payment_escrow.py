@@ -159,7 +159,8 @@ async def test_an_escrow_takes_nothing_late_of_money_that_it_is_no_longer_asked_
     job = await award(balance=1)
     made = await _captured(stage, job)
     async with stage.database.platform() as session:
-        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        # Nobody can write the escrow meanwhile.
+        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
         await made.told()
         while not await _is_asked(job, "fund"):
             pass
@@ -315,7 +316,8 @@ async def test_pitfall_36_a_chargeback_is_booked_while_the_escrow_does_not_answe
     job = await award(balance=1)
     made = await _captured(stage, job)
     async with stage.database.platform() as session:
-        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        # Nobody can write the escrow meanwhile.
+        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
         await made.told()
         await made.happened("fulfilment_started")
         made.there.dispute()
@@ -365,7 +367,8 @@ async def test_money_that_its_escrow_is_taking_is_not_refunded(stage: Stage, awa
     job = await award(balance=1)
     made = await _captured(stage, job)
     async with stage.database.platform() as session:
-        await escrows.lock(session, job.terms.escrow_id, "none")  # nobody can write the escrow meanwhile
+        # Nobody can write the escrow meanwhile.
+        await escrows.lock(await session.connection(), job.terms.escrow_id, "none")
         await made.told()
         await made.happened("fulfilment_started")
         assert await refused(made.send("refund")) == "payment.fulfilment_under_way"
