@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from api.app import create_app, create_private_app
 from composition import make_price_book, make_providers
-from runtime import logs
+from runtime import collector, logs
 from runtime.database import Database
 from runtime.sealing import Sealer
 from runtime.settings import Settings, ended_by_wrong_settings, read_settings
@@ -90,6 +90,7 @@ def main() -> None:
     app = create_app(
         settings, database=database, telemetry=telemetry, providers=providers, prices=make_price_book(settings)
     )
+    collector.settle()
     uvloop.run(serve(app, settings))
 
 

@@ -40,7 +40,7 @@ from composition import make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from contracts.usage import UsageSync
 from providers.payments.registry import Providers
-from runtime import logs, metrics
+from runtime import collector, logs, metrics
 from runtime.database import Database
 from runtime.schedules import Job, apply_schedules
 from runtime.sealing import Sealer
@@ -367,6 +367,7 @@ async def main() -> None:
         runner=plain,
         settings=settings,
     ):
+        collector.settle()
         log.info("worker ready", task_queue=TASK_QUEUE)
         await stop.wait()
         log.info("worker stopping")
