@@ -264,36 +264,44 @@ async def leaders(
 
 
 # The nearest step that was counted up to the agent's, and the highest of all, which says how many there are.
-_PEERS = """
-WITH ranked AS (
-    SELECT 'overall' AS dimension, rank_e6 * $2::bigint / 1000000 AS step
-    FROM reputation_agents WHERE agent_id = $1 AND evidence_count > 0
+_PEERS = f"""
+WITH seen AS (
+    SELECT a.category, coalesce(r.evidence_count, 0) AS evidence_count, r.rank_e6 * $3::bigint / 1000000 AS step
+    FROM agents a LEFT JOIN reputation_agents r ON r.agent_id = a.id WHERE a.id = $1 AND {_VISIBLE}
+), ranked AS (
+    SELECT 'overall' AS dimension, step FROM seen WHERE evidence_count > 0
     UNION ALL
-    SELECT dimension, rank_e6 * $2::bigint / 1000000 FROM reputation_scores WHERE agent_id = $1 AND evidence_count > 0
+    SELECT dimension, rank_e6 * $3::bigint / 1000000
+    FROM reputation_scores WHERE agent_id = $1 AND evidence_count > 0
+), placed AS (
+    SELECT c.category, r.dimension, top.day, top.below + top.agents AS peers,
+        CASE WHEN p.step IS NULL THEN 0 WHEN p.step = r.step THEN p.below ELSE p.below + p.agents END AS below,
+        CASE WHEN p.step = r.step THEN p.agents ELSE 0 END AS equal
+    FROM ranked r
+    CROSS JOIN (SELECT '' UNION ALL SELECT category FROM seen WHERE category IS NOT NULL) c (category)
+    CROSS JOIN LATERAL (
+        SELECT * FROM reputation_peers WHERE category = c.category AND dimension = r.dimension
+        ORDER BY step DESC LIMIT 1
+    ) top
+    LEFT JOIN LATERAL (
+        SELECT * FROM reputation_peers
+        WHERE category = c.category AND dimension = r.dimension AND step <= r.step ORDER BY step DESC LIMIT 1
+    ) p ON true
 )
-SELECT c.category, r.dimension, top.day, top.below + top.agents AS peers,
-    CASE WHEN p.step IS NULL THEN 0 WHEN p.step = r.step THEN p.below ELSE p.below + p.agents END AS below,
-    CASE WHEN p.step = r.step THEN p.agents ELSE 0 END AS equal
-FROM ranked r
-CROSS JOIN (SELECT '' UNION ALL SELECT category FROM agents WHERE id = $1 AND category IS NOT NULL) c (category)
-CROSS JOIN LATERAL (
-    SELECT * FROM reputation_peers WHERE category = c.category AND dimension = r.dimension
-    ORDER BY step DESC LIMIT 1
-) top
-LEFT JOIN LATERAL (
-    SELECT * FROM reputation_peers
-    WHERE category = c.category AND dimension = r.dimension AND step <= r.step ORDER BY step DESC LIMIT 1
-) p ON true
+SELECT seen.evidence_count, placed.* FROM seen LEFT JOIN placed ON true
 """
 
 
-async def peers(pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str) -> Sequence[Mapping[str, Any]]:
+async def peers(
+    pool: "asyncpg.Pool[asyncpg.Record]", agent_id: str, viewer: str | None
+) -> Sequence[Mapping[str, Any]] | None:
     """Return where an agent ranks among all agents and among those of its category, as the last night counted them.
 
     A row for each category, the empty one for all, and each dimension with evidence or `overall`: `peers`, how many of
-    them are `below`, and on an `equal` step.
+    them are `below`, and on an `equal` step; a row without a `day` where there are none. None for an agent that is not
+    to be seen.
     """
-    return [dict(row) for row in await pool.fetch(_PEERS, agent_id, boards.STEPS)]
+    return [dict(row) for row in await pool.fetch(_PEERS, agent_id, viewer, boards.STEPS)] or None
 
 
 async def events_of(

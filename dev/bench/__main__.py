@@ -1,6 +1,6 @@
 """Measures the product, and prints one table of ratios.
 
-`python -m dev.bench [books] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [prices]`
+`python -m dev.bench [books] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [scores] [prices]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -15,7 +15,7 @@ from importlib.metadata import version
 
 import asyncpg
 
-from dev.bench import books, escrow, http, metering, neighbours, nights, payments, prices, spending, uses
+from dev.bench import books, escrow, http, metering, neighbours, nights, payments, prices, scores, spending, uses
 from dev.bench.rows import Row
 from dev.bench.world import World, running_world
 from dev.stack.temporal import find_temporal
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "payments": payments.run,
     "metering": metering.run,
     "nights": nights.run,
+    "scores": scores.run,
     "prices": prices.run,
 }
 FLUSHES = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers")

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
@@ -38,22 +40,29 @@ async def measure(port: int, path: str, *headers: str, connections: int = CONNEC
     return float(rate), float(p99)
 
 
-async def run(world: World) -> list[Row]:
-    """Measure both in turn, each server with one process."""
+@asynccontextmanager
+async def bare_server(world: World) -> AsyncIterator[int]:
+    """Run the bare endpoint for a while and yield its port."""
     port = free_port()
     environment = {**os.environ, "BENCH_DATABASE_URL": world.database_url, "BENCH_PORT": str(port)}
     bare = await asyncio.create_subprocess_exec(sys.executable, "-m", "dev.bench.bare_api", env=environment)
     try:
         await world.wait_for(f"http://127.0.0.1:{port}/row")
-        key = f"Authorization: Bearer {world.keys['client']}"
-        for warm_up in ((world.port, "/api/v1/billing/balance", key), (port, "/row")):
-            await load(*warm_up)
-        ours, theirs = await alternate(
-            lambda: load(world.port, "/api/v1/billing/balance", key), lambda: load(port, "/row"), ROUNDS
-        )
+        await load(port, "/row")
+        yield port
     finally:
         bare.terminate()
         await bare.wait()
+
+
+async def run(world: World) -> list[Row]:
+    """Measure both in turn, each server with one process."""
+    key = f"Authorization: Bearer {world.keys['client']}"
+    async with bare_server(world) as port:
+        await load(world.port, "/api/v1/billing/balance", key)
+        ours, theirs = await alternate(
+            lambda: load(world.port, "/api/v1/billing/balance", key), lambda: load(port, "/row"), ROUNDS
+        )
     return [
         Row(
             name="GET balance over HTTP, one process, 16 connections",

@@ -1,16 +1,13 @@
 """A price by fifty rules over HTTP against a bare endpoint that reads one row."""
 
-import asyncio
-import os
-import sys
+from functools import partial
 from typing import Any
 
 import httpx2
 
-from dev.bench.http import measure
+from dev.bench.http import bare_server, measure
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from dev.stack.temporal import free_port
 
 RULES = 50
 ROUNDS = 5
@@ -46,46 +43,40 @@ async def priced_agent(world: World) -> str:
 
 
 async def run(world: World) -> list[Row]:
-    """Measure both in turn, each server with one process."""
-    port = free_port()
-    environment = {**os.environ, "BENCH_DATABASE_URL": world.database_url, "BENCH_PORT": str(port)}
+    """Measure both in turn, each server with one process: the price that is asked for plainly, and with a query."""
     path = f"/api/v1/payments/pricing/{await priced_agent(world)}"
-    bare = await asyncio.create_subprocess_exec(sys.executable, "-m", "dev.bench.bare_api", env=environment)
-    slow: dict[bool, list[float]] = {True: [], False: []}
+    key = f"Authorization: Bearer {world.keys['client']}"
+    rows = []
+    async with bare_server(world) as port:
+        for name, query in (("", ""), (" of twenty", "?quantity=20")):
+            slow: dict[bool, list[float]] = {True: [], False: []}
 
-    async def rate(ours: bool) -> float:
-        key = f"Authorization: Bearer {world.keys['client']}"
-        speed, p99 = await (measure(world.port, path, key) if ours else measure(port, "/row"))
-        slow[ours].append(p99)
-        return speed
+            async def rate(ours: bool, slow: dict[bool, list[float]] = slow, query: str = query) -> float:
+                speed, p99 = await (measure(world.port, path + query, key) if ours else measure(port, "/row"))
+                slow[ours].append(p99)
+                return speed
 
-    try:
-        await world.wait_for(f"http://127.0.0.1:{port}/row")
-        for warm_up in (True, False):
-            await rate(warm_up)
-        slow[True].clear()
-        slow[False].clear()
-        ours, theirs = await alternate(lambda: rate(True), lambda: rate(False), ROUNDS)
-    finally:
-        bare.terminate()
-        await bare.wait()
-    middle = {key: sorted(found)[len(found) // 2] for key, found in slow.items()}
-    return [
-        Row(
-            name=f"price by {RULES} rules over HTTP, one process, 16 connections",
-            value=ours,
-            unit="requests/s",
-            against="bare FastAPI + asyncpg, one row",
-            baseline=theirs,
-            target=0.3,
-        ),
-        Row(
-            name="its p99",
-            value=middle[True],
-            unit="ms",
-            against="bare FastAPI + asyncpg, one row",
-            baseline=middle[False],
-            target=3.5,
-            at_most=True,
-        ),
-    ]
+            await rate(True)
+            slow[True].clear()
+            ours, theirs = await alternate(partial(rate, True), partial(rate, False), ROUNDS)
+            middle = {it: sorted(found)[len(found) // 2] for it, found in slow.items()}
+            rows += [
+                Row(
+                    name=f"price{name} by {RULES} rules over HTTP, one process, 16 connections",
+                    value=ours,
+                    unit="requests/s",
+                    against="bare FastAPI + asyncpg, one row",
+                    baseline=theirs,
+                    target=0.3,
+                ),
+                Row(
+                    name="its p99",
+                    value=middle[True],
+                    unit="ms",
+                    against="bare FastAPI + asyncpg, one row",
+                    baseline=middle[False],
+                    target=3.5,
+                    at_most=True,
+                ),
+            ]
+    return rows

@@ -4,7 +4,6 @@ And how long a balance takes of an organization that has 100,000 lots, alone and
 """
 
 import asyncio
-import os
 import statistics
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx2
 
-from dev.bench.http import load, measure
+from dev.bench.http import bare_server, load, measure
 from dev.bench.rows import Row, alternate
 from dev.bench.world import World
-from dev.stack.temporal import free_port
 from domain.accounts import org_credits, platform
 from domain.lots import LotSource, LotTerms
 from ledger.gateway import Ledger, NewTransfer
@@ -109,16 +107,8 @@ async def run(world: World) -> list[Row]:
     one, many = [keys[0]] * CALLERS, keys
     await _charges(world, many)
     of_one, of_many = await alternate(lambda: _charges(world, one), lambda: _charges(world, many), ROUNDS)
-    port = free_port()
-    environment = {**os.environ, "BENCH_DATABASE_URL": world.database_url, "BENCH_PORT": str(port)}
-    bare = await asyncio.create_subprocess_exec(sys.executable, "-m", "dev.bench.bare_api", env=environment)
-    try:
-        await world.wait_for(f"http://127.0.0.1:{port}/row")
-        await load(port, "/row")
+    async with bare_server(world) as port:
         ours, theirs = await alternate(lambda: _charges(world, keys[:CONNECTIONS]), lambda: load(port, "/row"), ROUNDS)
-    finally:
-        bare.terminate()
-        await bare.wait()
     return [
         Row(
             name=f"use over HTTP, one process, {CALLERS} callers of one organization",

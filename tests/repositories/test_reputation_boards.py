@@ -121,7 +121,7 @@ def leaders(
 READINGS: dict[str, Callable[[Any], Awaitable[Any]]] = {
     "score": lambda pool: store.standing(pool, "agt_0", None, TODAY),
     "history": lambda pool: store.history(pool, "agt_0", None, since=TODAY - 30 * ONE, until=TODAY, limit=50),
-    "peers": lambda pool: store.peers(pool, "agt_0"),
+    "peers": lambda pool: store.peers(pool, "agt_0", None),
     # As many as each band holds when there are few agents.
     "leaders": leaders(None, None, Period.ALL, 1, "org_a", limit=2),
     "leaders of few": leaders(Dimension.QUALITY, "coding", Period.WEEK, 100, "org_a", limit=2),
@@ -189,7 +189,7 @@ async def test_bands_are_those_of_the_rules(market: Grown) -> None:
 async def test_place_among_peers_is_that_of_the_night(market: Grown) -> None:
     counted = [each for each in market[0].made if each["evidence"]]
     for agent in counted[:40]:
-        rows = await store.peers(cast("Any", market[0].platform), agent["id"])
+        rows = await store.peers(cast("Any", market[0].platform), agent["id"], None) or []
         assert {row["category"] for row in rows} == {"", agent["category"] or ""}
         for row in rows:
             peers = [each for each in counted if row["category"] in {"", each["category"]}]
@@ -209,7 +209,9 @@ async def test_rank_between_the_steps_that_were_counted_is_above_those_below(mar
             "SELECT sum(agents) FROM reputation_peers WHERE category = '' AND dimension = 'overall' AND step < 400"
         )
         [row] = [
-            each for each in await store.peers(owner, one) if (each["category"], each["dimension"]) == ("", "overall")
+            each
+            for each in await store.peers(owner, one, None) or []
+            if (each["category"], each["dimension"]) == ("", "overall")
         ]
         assert (row["below"], row["equal"]) == (lower, 0)
     finally:

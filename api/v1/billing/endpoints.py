@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.auth import ActorDep, permit, require
-from api.body import called_without_query
+from api.body import called_directly
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Currency, Moment, OrganizationId, Page, SearchText
@@ -37,7 +37,7 @@ _MOVEMENTS = errors(NotFound) | {200: {"content": {"text/csv": {"schema": {"type
 @router.get("/payments/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @router.get("/credits/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
 @router.get("/billing/balance", response_model=BalanceView, responses=_BALANCE_ERRORS)
-@called_without_query
+@called_directly
 async def get_balance(
     deps: DepsDep,
     actor: ActorDep,

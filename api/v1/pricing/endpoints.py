@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit
-from api.body import called_without_query
+from api.body import called_directly
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import Amount, Currency, OrganizationId
@@ -37,7 +37,7 @@ Client = Annotated[OrganizationId | None, Query(description="The client; for ope
 
 
 @router.get("/payments/pricing/{agent_id}", response_model=PriceView, responses=_ERRORS)
-@called_without_query
+@called_directly
 async def get_price(
     agent_id: str,
     deps: DepsDep,

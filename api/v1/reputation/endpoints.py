@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
+from api.body import answer, called_directly
 from api.deps import Deps, DepsDep
 from api.errors import errors
 from api.fields import AgentId, Page
@@ -40,7 +41,7 @@ from api.v1.reputation.schemas import (
     leaders,
 )
 from domain.access import Actor, Permission
-from domain.errors import Conflict, Invalid, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.ids import is_id
 from domain.reputation import facts
 from domain.reputation.boards import Period
@@ -81,9 +82,10 @@ async def _standing(deps: Deps, actor: Actor, agent_id: str) -> Standing:
 
 
 @router.get("/reputation/score/{agent_id}", response_model=AgentScoreView, responses=errors(NotFound))
-async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> AgentScoreView:
+@called_directly
+async def get_score(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Read what is known of an agent that the caller can see."""
-    return AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date())
+    return answer(AgentScoreView.of(await _standing(deps, actor, agent_id), datetime.now(UTC).date()))
 
 
 @router.get("/reputation/score/{agent_id}/explanation", response_model=ExplanationView, responses=errors(NotFound))
@@ -110,6 +112,7 @@ async def explain_score(
 
 
 @router.get("/reputation/history/{agent_id}", response_model=Page[HistoryView], responses=errors(NotFound))
+@called_directly
 async def get_history(
     agent_id: str,
     deps: DepsDep,
@@ -118,7 +121,7 @@ async def get_history(
     until: Annotated[date | None, Query(alias="to", description="Today when left out.")] = None,
     limit: LimitParam = 50,
     cursor: CursorParam = None,
-) -> Page[HistoryView]:
+) -> Response:
     """List what each night made of an agent's overall score, newest first; a year at most."""
     first, last = _range(since, until)
     if cursor is not None:
@@ -131,7 +134,7 @@ async def get_history(
     if found is None:
         raise NotFound(agents.MISSING)
     shown = [HistoryView.of(row) for row in found[:limit]]
-    return Page(data=shown, next_cursor=encode_cursor("night", shown[-1].day) if len(found) > limit else None)
+    return answer(Page(data=shown, next_cursor=encode_cursor("night", shown[-1].day) if len(found) > limit else None))
 
 
 def _range(since: date | None, until: date | None) -> tuple[date, date]:
@@ -149,9 +152,11 @@ def _day_before(cursor: str) -> date:
         raise bad_cursor() from None
 
 
-@router.get("/reputation/leaderboard", response_model=LeaderboardView)
+@router.get("/reputation/leaderboard", response_model=LeaderboardView, responses=errors(Forbidden))
+@called_directly
 async def get_leaderboard(
     deps: DepsDep,
+    actor: ActorDep,
     dimension: Annotated[Dimension | None, Query(description="Rank by this dimension alone.")] = None,
     category: Annotated[
         str | None, Query(min_length=1, max_length=64, description="Only agents of this category.")
@@ -161,9 +166,9 @@ async def get_leaderboard(
         MinimumEvidence, Query(description="Events that counted, at least.")
     ] = MinimumEvidence.ONE,
     limit: Annotated[int, Query(ge=1, le=100)] = 10,
-    actor: Actor = require(Permission.READ),
-) -> LeaderboardView:
+) -> Response:
     """List the agents that rank highest: the public ones, and the caller's own."""
+    permit(actor, Permission.READ)
     rows = await deps.platform_pool.read(
         lambda pool: store.leaders(
             pool,
@@ -175,24 +180,33 @@ async def get_leaderboard(
             limit=limit,
         )
     )
-    return LeaderboardView(
-        dimension=dimension, category=category, period=period, minimum_evidence=minimum_evidence, data=leaders(rows)
+    return answer(
+        LeaderboardView(
+            dimension=dimension, category=category, period=period, minimum_evidence=minimum_evidence, data=leaders(rows)
+        )
     )
 
 
 @router.get("/reputation/peers/{agent_id}", response_model=PeersView, responses=errors(NotFound))
-async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> PeersView:
+@called_directly
+async def get_peers(agent_id: str, deps: DepsDep, actor: ActorDep) -> Response:
     """Read an agent's place among all agents with evidence, and among those of its category."""
-    found = await _standing(deps, actor, agent_id)
-    rows = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id))
+    found = None
+    if is_id(agent_id, "agt"):
+        found = await deps.platform_pool.read(lambda pool: store.peers(pool, agent_id, actor.org_id))
+    if found is None:
+        raise NotFound(agents.MISSING)
+    rows = [row for row in found if row["day"] is not None]
     category = max((row["category"] for row in rows), default="") or None
-    return PeersView(
-        **PlaceView.of([row for row in rows if not row["category"]]).model_dump(),
-        agent_id=agent_id,
-        evidence_count=found.evidence_count,
-        as_of=max((row["day"] for row in rows), default=None),
-        category=category,
-        in_category=PlaceView.of([row for row in rows if row["category"]]) if category else None,
+    return answer(
+        PeersView(
+            **PlaceView.of([row for row in rows if not row["category"]]).model_dump(),
+            agent_id=agent_id,
+            evidence_count=found[0]["evidence_count"],
+            as_of=max((row["day"] for row in rows), default=None),
+            category=category,
+            in_category=PlaceView.of([row for row in rows if row["category"]]) if category else None,
+        )
     )
 
 
