@@ -90,10 +90,14 @@ def next_name() -> str:
     return f"bursar_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{next(NUMBERS)}"
 
 
+def urls_of(cluster: Postgres, name: str) -> DatabaseUrls:
+    return DatabaseUrls(*(cluster.url(role, name) for role in ("postgres", "bursar_api", "bursar_platform")))
+
+
 @contextmanager
 def new_database(cluster: Postgres, name: str, template: str = TEMPLATE_DATABASE) -> Iterator[DatabaseUrls]:
     cluster.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    yield DatabaseUrls(*(cluster.url(role, name) for role in ("postgres", "bursar_api", "bursar_platform")))
+    yield urls_of(cluster, name)
     cluster.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
@@ -142,6 +146,21 @@ def fresh_database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
     """A migrated database for one test alone."""
     with new_database(cluster, next_name()) as urls:
         yield urls
+
+
+@pytest.fixture(scope="session")
+def price_database(cluster: Postgres) -> Iterator[str]:
+    name = next_name()
+    with new_database(cluster, name):
+        yield name
+
+
+@pytest.fixture
+def unpriced_database_urls(cluster: Postgres, price_database: str) -> DatabaseUrls:
+    """A migrated database in which only prices of models are kept, and no price is yet."""
+    emptied = "TRUNCATE model_prices, model_price_imports RESTART IDENTITY"
+    cluster.execute(f"SET session_replication_role = replica; {emptied}", price_database)
+    return urls_of(cluster, price_database)
 
 
 @pytest.fixture

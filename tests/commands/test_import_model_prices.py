@@ -16,10 +16,10 @@ GOOD = {"litellm_provider": "openai", "input_cost_per_token": 2.5e-06}
 
 
 @pytest.fixture
-def command(fresh_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def command(unpriced_database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Run the command on a database of its own; returns its status and what it wrote."""
-    monkeypatch.setenv("BURSAR_DATABASE_URL", fresh_database_urls.tenant)
-    monkeypatch.setenv("BURSAR_PLATFORM_DATABASE_URL", fresh_database_urls.platform)
+    monkeypatch.setenv("BURSAR_DATABASE_URL", unpriced_database_urls.tenant)
+    monkeypatch.setenv("BURSAR_PLATFORM_DATABASE_URL", unpriced_database_urls.platform)
 
     def run(*arguments: str) -> tuple[int, str]:
         status = main(["import-model-prices", *arguments])

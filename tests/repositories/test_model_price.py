@@ -26,9 +26,9 @@ ONE = TokenUsage(input_tokens=1)
 
 
 @pytest.fixture
-async def own(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+async def own(unpriced_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     """A database in which no other test imports prices."""
-    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    database = Database(unpriced_database_urls.tenant, unpriced_database_urls.platform)
     yield database
     await database.close()
 
