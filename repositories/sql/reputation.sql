@@ -2,13 +2,19 @@
 -- Running it again replaces everything. Locks are taken in this order: the agent's row in reputation_agents, then its
 -- other rows, then the client's row; whoever writes events comes here after the locks of the books.
 
--- What is left of an amount after so many nights (`evidence.faded`).
+-- What is left of an amount after so many nights (`evidence.faded`). In PL/pgSQL, as what follows: each call of a function
+-- in SQL that reads a table starts an executor, which is most of what it takes.
 CREATE OR REPLACE FUNCTION reputation_faded(p_amount bigint, p_nights integer) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT CASE WHEN p_nights <= 0 OR p_amount = 0 THEN p_amount ELSE coalesce(
-        (SELECT (p_amount / 1000000 * factor_e12 + p_amount % 1000000 * factor_e12 / 1000000) / 1000000
-         FROM reputation_powers WHERE nights = p_nights), 0) END
-$$;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_factor bigint;
+BEGIN
+    IF p_nights <= 0 OR p_amount = 0 THEN
+        RETURN p_amount;
+    END IF;
+    SELECT factor_e12 INTO v_factor FROM public.reputation_powers WHERE nights = p_nights;
+    RETURN coalesce((p_amount / 1000000 * v_factor + p_amount % 1000000 * v_factor / 1000000) / 1000000, 0);
+END $$;
 
 -- The posterior's mean (`score.mean_e6`).
 CREATE OR REPLACE FUNCTION reputation_mean(p_good bigint, p_bad bigint, p_prior bigint) RETURNS bigint
@@ -16,10 +22,13 @@ LANGUAGE sql IMMUTABLE AS $$ SELECT (p_good + 2 * p_prior) * 1000000 / (p_good +
 
 -- The mean less one standard deviation (`score.lower_e6` with `RANK_E2`).
 CREATE OR REPLACE FUNCTION reputation_lower(p_good bigint, p_bad bigint, p_prior bigint) RETURNS bigint
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, public AS $$
-    SELECT greatest(0, mean - floor(sqrt((mean * (1000000 - mean) * 1000000 / (p_good + p_bad + 3000000))::float8))::bigint)
-    FROM (SELECT (p_good + 2 * p_prior) * 1000000 / (p_good + p_bad + 2000000) AS mean) posterior
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    v_mean bigint := (p_good + 2 * p_prior) * 1000000 / (p_good + p_bad + 2000000);
+BEGIN
+    RETURN greatest(0, v_mean - floor(sqrt(
+        (v_mean * (1000000 - v_mean) * 1000000 / (p_good + p_bad + 3000000))::float8))::bigint);
+END $$;
 
 -- The part of an amount that a counterparty has left (`weights._left`).
 CREATE OR REPLACE FUNCTION reputation_left(p_amount bigint, p_before bigint, p_most bigint) RETURNS bigint
@@ -54,24 +63,34 @@ $$;
 CREATE OR REPLACE FUNCTION reputation_prior(
     p_dimension text, p_day date, OUT newcomer_e6 bigint, OUT proven_e6 bigint
 )
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT coalesce(max(p.newcomer_e6), 500000), coalesce(max(p.proven_e6), 500000)
-    FROM (SELECT * FROM reputation_priors WHERE dimension = p_dimension AND day <= p_day ORDER BY day DESC LIMIT 1) p
-$$;
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    SELECT p.newcomer_e6, p.proven_e6 INTO newcomer_e6, proven_e6
+    FROM public.reputation_priors p WHERE p.dimension = p_dimension AND p.day <= p_day ORDER BY p.day DESC LIMIT 1;
+    IF NOT FOUND THEN
+        newcomer_e6 := 500000;
+        proven_e6 := 500000;
+    END IF;
+END $$;
 
 -- The lowest prior of the nights to take, for who has earned so much; null without any (`prior.lowest`).
 CREATE OR REPLACE FUNCTION reputation_lowest(p_dimension text, p_after date, p_until date, p_earned bigint)
-RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT min(CASE WHEN p_earned < 3000000 THEN newcomer_e6 ELSE proven_e6 END) FROM reputation_priors
-    WHERE dimension = p_dimension AND day > p_after AND day <= p_until
-$$;
+RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT min(CASE WHEN p_earned < 3000000 THEN newcomer_e6 ELSE proven_e6 END) FROM public.reputation_priors
+            WHERE dimension = p_dimension AND day > p_after AND day <= p_until);
+END $$;
 
 -- With what share a client's word counts (`clients.standing_e6`).
 CREATE OR REPLACE FUNCTION reputation_standing(p_org text) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT coalesce((SELECT reputation_lower(reputation_faded(good_e6, through - since), held_e6, 500000)
-                     FROM reputation_clients WHERE org_id = p_org), reputation_lower(0, 0, 500000))
-$$;
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    c public.reputation_clients;
+BEGIN
+    SELECT * INTO c FROM public.reputation_clients WHERE org_id = p_org;
+    RETURN public.reputation_lower(
+        coalesce(public.reputation_faded(c.good_e6, c.through - c.since), 0), coalesce(c.held_e6, 0), 500000);
+END $$;
 
 -- Under what name an organization is a counterparty: its own id, or the operator who made it and others. `p_exempt` are
 -- the platform's own registrars, whom many unrelated organizations have in common.
@@ -199,20 +218,23 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_day date;
 BEGIN
-    INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6)
-    SELECT p_agent, p_day, array_fill(0::bigint, ARRAY[116]), 500000,
-        div(sum(reputation_share(d) * reputation_lower(0, 0, p.newcomer_e6)), 10000)
-    FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
-         LATERAL reputation_prior(d, p_day) p
-    ON CONFLICT DO NOTHING;
-    IF FOUND THEN
-        INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6,
-            through, stars_e6, rank_e6)
-        SELECT p_agent, d, 0, 0, p_day, 0, 0, p.newcomer_e6, p_day, 500000, reputation_lower(0, 0, p.newcomer_e6)
+    PERFORM FROM reputation_agents WHERE agent_id = p_agent FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO reputation_agents (agent_id, started_on, response_buckets, stars_e6, rank_e6)
+        SELECT p_agent, p_day, array_fill(0::bigint, ARRAY[116]), 500000,
+            div(sum(reputation_share(d) * reputation_lower(0, 0, p.newcomer_e6)), 10000)
         FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
-             LATERAL reputation_prior(d, p_day) p;
-    ELSE
-        PERFORM FROM reputation_agents WHERE agent_id = p_agent FOR UPDATE;
+             LATERAL reputation_prior(d, p_day) p
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            INSERT INTO reputation_scores (agent_id, dimension, good_e6, bad_e6, since, held_e6, earned_e6, prior_e6,
+                through, stars_e6, rank_e6)
+            SELECT p_agent, d, 0, 0, p_day, 0, 0, p.newcomer_e6, p_day, 500000, reputation_lower(0, 0, p.newcomer_e6)
+            FROM unnest(ARRAY['task_success', 'response_time', 'reliability', 'collaboration', 'quality']) d,
+                 LATERAL reputation_prior(d, p_day) p;
+        ELSE
+            PERFORM FROM reputation_agents WHERE agent_id = p_agent FOR UPDATE;
+        END IF;
     END IF;
     v_day := greatest(p_day, (SELECT max(through) FROM reputation_scores WHERE agent_id = p_agent),
                       (SELECT through FROM reputation_clients WHERE org_id = p_client));
