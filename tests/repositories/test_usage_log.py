@@ -1,0 +1,80 @@
+"""Pages of the log of usage events: each costs the same however many events there are, and together they have all."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from dev.stack.postgres import Postgres
+from repositories import usage
+from repositories.usage import SCANNED, LogFilter
+from runtime.database import Database
+from tests.conftest import new_database
+from tests.support.plans import blocks_read
+
+pytestmark = pytest.mark.db
+
+ORG = "org_" + "0" * 26
+SMALL, LARGE = 2 * SCANNED, 4 * SCANNED
+#: What a deeper index, fuller last blocks and a plan's own way add.
+SLACK = 60
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FILL = f"""
+INSERT INTO usage_events (org_id, occurred_at, id, digest, received_at, source, event_id, type, action, model, sent_by,
+    data, meters)
+SELECT '{ORG}', timestamptz '{START}' + i * interval '1 minute', uuidv7(), gen_random_uuid(), now(), 's',
+    i::text, 't', 'a', CASE WHEN i = 1 THEN 'rare' ELSE 'common' END, 'x', '{{}}', '{{}}'
+FROM generate_series($1::int, $2::int) i
+"""
+WANTED = {
+    "all": LogFilter(org_id=ORG, equal={}),
+    "common": LogFilter(org_id=ORG, equal={"model": "common"}),
+    "rare": LogFilter(org_id=ORG, equal={"model": "rare"}),
+    "no run": LogFilter(org_id=ORG, equal={"run_id": "none"}),
+}
+
+
+@pytest.fixture(scope="module")
+async def grown(cluster: Postgres) -> AsyncIterator[tuple[Database, dict[str, list[int]]]]:
+    """The database when it is large, and what a page of each list read before and after it grew."""
+    with new_database(cluster, "bursar_usage_log") as urls:
+        owner, database = await asyncpg.connect(urls.owner), Database(urls.tenant, urls.platform)
+        costs: dict[str, list[int]] = {name: [] for name in WANTED}
+        try:
+            await owner.fetchval("SELECT open_usage_months($1, $2)", START, START + timedelta(days=40))
+            for first, last in ((1, SMALL), (SMALL + 1, LARGE)):
+                await owner.execute(FILL.replace("$1::int", str(first)).replace("$2::int", str(last)))
+                await owner.execute("ANALYZE usage_events")
+                for name, wanted in WANTED.items():
+                    costs[name].append(
+                        await blocks_read(
+                            database, ORG, lambda session: usage.log(session, wanted, after=None, limit=50)  # noqa: B023
+                        )
+                    )  # fmt: skip
+        finally:
+            await owner.close()
+        yield database, costs
+        await database.close()
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_page_of_the_log_costs_the_same_however_many_events_there_are(
+    name: str, grown: tuple[Database, dict[str, list[int]]]
+) -> None:
+    small, large = grown[1][name]
+    assert large <= small + SLACK, f"{small} blocks of {SMALL} rows, {large} of {LARGE}"
+
+
+@pytest.mark.parametrize(("name", "expected"), [("rare", ["1"]), ("no run", [])])
+async def test_pages_that_are_short_go_on_to_the_last_event(
+    name: str, expected: list[str], grown: tuple[Database, object]
+) -> None:
+    found: list[str] = []
+    after, pages = None, 0
+    while pages == 0 or after is not None:
+        async with grown[0].tenant(ORG) as session:
+            page = await usage.log(session, WANTED[name], after=after, limit=50)
+        found, after, pages = found + [row.event_id for row in page.rows], page.following, pages + 1
+    assert found == expected
+    assert pages <= LARGE // SCANNED + 1
