@@ -30,11 +30,13 @@ from domain.ids import escrow_transfer_key
 from domain.lots import LotTerms
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import is_reserved
+from domain.reputation.levels import ExposureLimit
 from domain.reputation.policy import EvidencePolicy
 from ledger.gateway import Ledger, Posting
 from repositories import alert, audit, contract, debt, escrow, escrow_notice, payment
 from runtime.database import Database, Transaction
 from services.debt import close_paid_debts, settle_debt
+from services.level import refuse_exposure
 from services.reputation import record_settled
 
 #: Events that change whose money it is by somebody's authority: they are in the audit trail as well, and so is
@@ -92,7 +94,7 @@ class EscrowActivities:
             try:
                 async with self._database.platform_transaction() as books:
                     return await self._write(books, message)
-            except (InsufficientFunds, IdempotencyConflict) as refusal:
+            except (InsufficientFunds, IdempotencyConflict, ExposureLimit) as refusal:
                 return RecordedEscrow(applied=False, declined=Declined.of(refusal))
             except (DBAPIError, PostgresError) as error:
                 if not does_not_fit(error):
@@ -141,8 +143,11 @@ class EscrowActivities:
             return RecordedEscrow(applied=False, declined=Declined(code="escrow.start_refused", detail=why))
         if message.due_at is not None and (noted := await self._noted(books.session, message, message.due_at)):
             return RecordedEscrow(applied=False, noted=noted)
-        if message.event == "funded" and (refusal := await self._not_paid(books, message)) is not None:
-            return RecordedEscrow(applied=False, declined=Declined.of(refusal))
+        if message.event == "funded":
+            if (refusal := await self._not_paid(books, message)) is not None:
+                return RecordedEscrow(applied=False, declined=Declined.of(refusal))
+            if known is None or known.has_levels:
+                await refuse_exposure(books.session, message.escrow.terms, lock=True)
         transfer_id = await self._post(books, message, held or message.escrow)
         # The note of the command that was done, or all of them once the deadline has acted or all is over.
         over = message.escrow.is_final

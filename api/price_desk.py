@@ -6,6 +6,7 @@ from api.pool import StatementPool
 from domain.errors import Invalid, Unavailable
 from domain.pricing.book import Book
 from domain.pricing.facts import Facts, Standing
+from domain.reputation.levels import Ladder, Rank
 from repositories import pricing
 from repositories.pricing import Read
 from services.pricing import COMPILE, Asked
@@ -24,7 +25,7 @@ class PriceDesk:
         """
         self._pool = pool
         self._registrars = registrars
-        self._book = Book((), version=-1)
+        self._book, self._ladder = Book((), version=-1), Ladder()
 
     async def ask(
         self,
@@ -50,10 +51,12 @@ class PriceDesk:
             Invalid: `pricing.no_price`, the listing has no price.
         """
         for _ in range(TRIES):
-            book = self._book
+            book, ladder = self._book, self._ladder
             currency = None if base is None else base[1]
 
-            async def read(pool: pricing.Pool, book: Book = book, currency: str | None = currency) -> Read | None:
+            async def read(
+                pool: pricing.Pool, book: Book = book, ladder: Ladder = ladder, currency: str | None = currency
+            ) -> Read | None:
                 return await pricing.read(
                     pool,
                     agent_id,
@@ -64,15 +67,24 @@ class PriceDesk:
                     client=book.asks_client,
                     buyer_id=buyer_id,
                     exempt=self._registrars,
+                    levels=bool(ladder.levels),
                 )
 
             row = await self._pool.read(read)
             if row is None or not visible(row.payee_org_id, row.visibility):
                 return None
             if row.version == book.version:
-                return Asked(_facts(row, agent_id, org_id, quantity, base), book, row.payee_org_id, row.bears_discounts)
-            version, rules = await self._pool.read(lambda pool: pricing.book(pool, COMPILE))
-            self._book = Book(rules, version)
+                rank = Rank(share_e6=row.seasoned_e6 or 0, evidence_count=row.seasoned_events or 0)
+                return Asked(
+                    _facts(row, agent_id, org_id, quantity, base),
+                    book,
+                    row.payee_org_id,
+                    row.bears_discounts,
+                    ladder.version,
+                    ladder.level_of(rank),
+                )
+            version, rules, levels = await self._pool.read(lambda pool: pricing.book(pool, COMPILE))
+            self._book, self._ladder = Book(rules, version), levels
         raise Unavailable("The rules of prices are being changed. Repeat the request.")
 
 

@@ -13,6 +13,7 @@ from domain.access import Actor
 from domain.errors import DomainError, InsufficientFunds, Invalid
 from domain.escrow.state import Artifact, Escrow, EscrowPosting, Terms
 from domain.money import check_ratio
+from domain.reputation.levels import ExposureLimit
 
 
 class EscrowInput(Message):
@@ -232,7 +233,7 @@ class Declined(Message):
 
     def error(self, *, state: str) -> DomainError:
         """Return the refusal again, with the state that it was decided on."""
-        kind = InsufficientFunds if self.code == InsufficientFunds.code else Invalid
+        kind = next((it for it in (InsufficientFunds, ExposureLimit) if it.code == self.code), Invalid)
         return kind(self.detail, code=self.code, extra={**self.extra, "state": state})
 
 

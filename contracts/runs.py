@@ -42,6 +42,7 @@ class Run:
         reuse: whether a run may follow one that has ended.
         summary: what an operator reads in the list.
         attributes: see `contracts.search_attributes`.
+        priority: of its tasks while queues are long, from 1, which goes first, to 5; None is the usual one.
     """
 
     workflow: str
@@ -50,9 +51,10 @@ class Run:
     reuse: WorkflowIDReusePolicy
     summary: str
     attributes: TypedSearchAttributes
+    priority: int | None = None
 
 
-def escrow_run(start: EscrowInput) -> Run:
+def escrow_run(start: EscrowInput, *, priority: int | None = None) -> Run:
     """Return the run of an escrow; another one follows only a run that was lost, not one that has completed."""
     terms = start.terms
     return Run(
@@ -62,6 +64,7 @@ def escrow_run(start: EscrowInput) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         summary=escrow_summary(terms),
         attributes=escrow_attributes(terms, None if start.resume else EscrowStatus.OPEN),
+        priority=priority,
     )
 
 

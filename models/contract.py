@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Text, func, text, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, SmallInteger, Text, func, text, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,6 +30,9 @@ class Contract(Base):
         accept_by: until when the payee can accept them; null when nobody has to.
         accepted_by: the principal that accepted, with its organization.
         quote_id: the quote that gave the price and the commission; null where the client named the price.
+        commission_from: what gave the commission: `usual`, `level` or `operator`; null in contracts of before.
+        level_version: the level that the agent had, by reputation, as `level_name`; null where there were no levels.
+        priority: of the escrow's run in Temporal's task queues; null is the usual one.
     """
 
     __tablename__ = "contracts"
@@ -38,6 +41,8 @@ class Contract(Base):
         CheckConstraint("validation_threshold_e4 BETWEEN 0 AND 10000", name="threshold"),
         CheckConstraint("required_signatures BETWEEN 1 AND cardinality(signatories)", name="signatures"),
         CheckConstraint("commission_bps BETWEEN 0 AND 10000", name="commission"),
+        CheckConstraint("commission_from IN ('usual', 'level', 'operator')", name="commission_from"),
+        CheckConstraint("(level_version IS NULL) = (level_name IS NULL)", name="level"),
         CheckConstraint("dispute_default_share_e4 BETWEEN 0 AND 10000", name="share"),
         CheckConstraint("(accept_by IS NULL) = (cardinality(outside_listing) = 0)", name="proposed"),
         CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
@@ -76,6 +81,10 @@ class Contract(Base):
     accepted_at: Mapped[datetime | None]
     accepted_by: Mapped[str | None]
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("pricing_quotes.id"), unique=True)
+    commission_from: Mapped[str | None]
+    level_version: Mapped[int | None]
+    level_name: Mapped[str | None]
+    priority: Mapped[int | None] = mapped_column(SmallInteger)
     created_by: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -100,6 +100,8 @@ class PricingQuote(Base):
         base_minor: what the listing says, in minor units of `currency`, for all of `quantity`.
         price_minor: what it costs the client.
         commission_bps: of the contract that is made with it.
+        commission_from: what gave the commission that a discount is taken from: `usual` or `level`.
+        level_version: the level that the agent has, by reputation, as `level_name`; null where there are no levels.
         facts: what the price was made from, as `domain.pricing.facts.Facts` writes it.
         adjustments: the lines of the price.
         book_version: which rules held.
@@ -110,6 +112,8 @@ class PricingQuote(Base):
     __table_args__ = (
         CheckConstraint("quantity > 0 AND base_minor > 0 AND price_minor > 0", name="amounts"),
         CheckConstraint("commission_bps BETWEEN 0 AND 10000", name="commission"),
+        CheckConstraint("commission_from IN ('usual', 'level', 'operator')", name="commission_from"),
+        CheckConstraint("(level_version IS NULL) = (level_name IS NULL)", name="level"),
         CheckConstraint("(used_at IS NULL) = (contract_id IS NULL)", name="used"),
         Index("ix_pricing_quotes_created_at", "created_at"),
     )
@@ -124,6 +128,9 @@ class PricingQuote(Base):
     price_minor: Mapped[int]
     multiplier_bps: Mapped[int]
     commission_bps: Mapped[int] = mapped_column(Integer)
+    commission_from: Mapped[str | None]
+    level_version: Mapped[int | None]
+    level_name: Mapped[str | None]
     facts: Mapped[dict[str, Any]] = mapped_column(JSONB)
     adjustments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     book_version: Mapped[int]

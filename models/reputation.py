@@ -356,3 +356,19 @@ class ReputationFeedbackRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     changed_at: Mapped[datetime | None]
     change_command_id: Mapped[str | None]
+
+
+class ReputationLadderRow(Base):
+    """The levels by reputation of one version; the newest one holds. Written by operators, immutable, seen by all.
+
+    Attributes:
+        levels: each as `domain.reputation.levels.Level`, in ascending order; none turns them off.
+    """
+
+    __tablename__ = "reputation_ladders"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    levels: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    created_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -31,16 +31,21 @@ def state_of(row: EscrowRow) -> Escrow:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the books know of an escrow and of one command: the state, and whether the command was done."""
+    """What the books know of an escrow and of one command: the state, and whether the command was done.
+
+    `has_levels` says whether there are levels by reputation, so that nobody else has to ask while the row is locked.
+    """
 
     escrow: Escrow
     done: bool
     transfer_id: UUID | None
     content_hash: str | None = None
+    has_levels: bool = True
 
 
 _LOCK = """
-    SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash
+    SELECT CAST(e.state AS text) AS state, d.number IS NOT NULL AS done, d.transfer_id, d.content_hash,
+        EXISTS (SELECT FROM reputation_ladders) AS has_levels
     FROM escrows e LEFT JOIN escrow_events d ON d.escrow_id = e.id AND d.command_id = $2
     WHERE e.id = $1 FOR UPDATE OF e
 """
@@ -53,7 +58,9 @@ async def lock(connection: AsyncConnection, escrow_id: str, command_id: str) -> 
     between has raised the version, so who compares that first is not misled.
     """
     row = (await connection.exec_driver_sql(_LOCK, (escrow_id, command_id))).one_or_none()
-    return None if row is None else Known(_STATE.validate_json(row.state), row.done, row.transfer_id, row.content_hash)
+    if row is None:
+        return None
+    return Known(_STATE.validate_json(row.state), row.done, row.transfer_id, row.content_hash, row.has_levels)
 
 
 async def read(pool: "asyncpg.Pool[asyncpg.Record]", org_id: str, escrow_id: str) -> Escrow | None:

@@ -16,8 +16,10 @@ from domain.ids import is_id
 from domain.pricing.expression import Compile
 from domain.pricing.kept import restored
 from domain.pricing.rule import Rule, RuleType, Stacking
+from domain.reputation.levels import Ladder
 from models.pricing import PricingAgent, PricingBook, PricingQuote, PricingRule
 from repositories.command import add_once
+from repositories.level import NEWEST, SEASONED, ladder_of
 from repositories.listing import newest
 
 MISSING = "There is no such pricing rule."
@@ -33,8 +35,8 @@ class Read:
     """What one statement reads for a price.
 
     What was not asked for is 0 or None. `seller_e6` is what ranks the agent, a share in millionths, from
-    `seller_events`; both are None for an agent without an event. `buyer_e6` is that of the agent that asks, and
-    `client_e6` the standing of its organization, from `client_units` of evidence.
+    `seller_events`; both are None for an agent without an event. `seasoned_e6` is what levels follow, `buyer_e6` that
+    of the agent that asks, and `client_e6` the standing of its organization, from `client_units` of evidence.
     """
 
     version: int
@@ -45,6 +47,8 @@ class Read:
     price_currency: str | None
     seller_e6: int | None
     seller_events: int | None
+    seasoned_e6: int | None
+    seasoned_events: int | None
     buyer_e6: int | None
     buyer_events: int | None
     client_e6: int | None
@@ -58,9 +62,10 @@ class Read:
 
 
 # Work of one organization counts up to a quarter of the capacity, one job at least: `domain.pricing.facts.job_limit`.
-_READ = """
+_READ = f"""
 SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility, a.price_minor, a.price_currency,
        s.rank_e6 AS seller_e6, s.evidence_count AS seller_events,
+       seasoned.rank_e6 AS seasoned_e6, seasoned.evidence_count AS seasoned_events,
        y.rank_e6 AS buyer_e6, y.evidence_count AS buyer_events,
        c.standing_e6 AS client_e6, c.units AS client_units,
        coalesce(a.org_id = $2 OR ($6 AND reputation_counterparty($2, $8) = reputation_counterparty(a.org_id, $8)),
@@ -88,11 +93,12 @@ LEFT JOIN LATERAL (
     FROM reputation_clients k, LATERAL (SELECT reputation_faded(k.good_e6, k.through - k.since) AS good) AS now
     WHERE $6 AND k.org_id = $2
 ) c ON true
+{SEASONED.format(agent="$1", wanted="$9")}
 WHERE a.id = $1
 """
 
-_BOOK = """
-SELECT b.version AS book, r.* FROM pricing_book b
+_BOOK = f"""
+SELECT b.version AS book, {NEWEST} AS ladder, r.* FROM pricing_book b
 LEFT JOIN pricing_rules r ON r.ended_at IS NULL AND (r.valid_until IS NULL OR r.valid_until > now())
 """
 
@@ -108,6 +114,7 @@ async def read(
     client: bool,
     buyer_id: str | None,
     exempt: Sequence[str],
+    levels: bool,
 ) -> Read | None:
     """Read what a price is made from, in one statement; None when there is no such agent.
 
@@ -121,26 +128,27 @@ async def read(
         client: whether it is to be read how far the client and its agent are trusted.
         buyer_id: the client's agent that asks.
         exempt: principals that made many unrelated organizations.
+        levels: whether there are levels by reputation, which follow what is seasoned.
     """
     if not is_id(agent_id, "agt"):
         return None
-    row = await pool.fetchrow(_READ, agent_id, org_id, currency, demand, volume, client, buyer_id, list(exempt))
+    row = await pool.fetchrow(_READ, agent_id, org_id, currency, demand, volume, client, buyer_id, list(exempt), levels)
     return None if row is None else Read(**row)
 
 
-async def book(pool: Pool, compiler: Compile) -> tuple[int, list[Rule]]:
-    """Return the rules that hold now or later, compiled, and the version of the book."""
+async def book(pool: Pool, compiler: Compile) -> tuple[int, list[Rule], Ladder]:
+    """Return the version of the book, the rules that hold now or later, compiled, and the levels by reputation."""
     rows = await pool.fetch(_BOOK)
     rules = [
         rule_of(PricingRule(**{**_columns(row), "terms": json.loads(row["terms"])}), compiler)
         for row in rows
         if row["id"] is not None
     ]
-    return rows[0]["book"], rules
+    return rows[0]["book"], rules, ladder_of(rows[0]["ladder"])
 
 
 def _columns(row: asyncpg.Record) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "book"}
+    return {name: value for name, value in row.items() if name not in {"book", "ladder"}}
 
 
 def rule_of(row: PricingRule, compiler: Compile) -> Rule:

@@ -14,7 +14,7 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowQueryRejectedError,
 )
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -170,4 +170,5 @@ def _options(run: Run) -> dict[str, Any]:
         "id_reuse_policy": run.reuse,
         "static_summary": run.summary,
         "search_attributes": run.attributes,
+        "priority": Priority(priority_key=run.priority),
     }

@@ -15,6 +15,7 @@ from domain.pricing.facts import Facts
 from domain.pricing.kept import kept
 from domain.pricing.quote import LASTS, commission_of, judge_use
 from domain.pricing.rule import Rule, refuse_overlap
+from domain.reputation.levels import Level, commission_source
 from models.contract import Contract
 from models.pricing import PricingQuote, PricingRule
 from providers.expressions import compile_expression
@@ -192,10 +193,16 @@ class Asked:
     book: Book
     payee_org_id: str
     bears_discounts: bool
+    level_version: int = 0
+    level: Level | None = None
+
+    def commission_bps(self, usual_bps: int) -> int:
+        """Return the commission before a discount: that of the agent's level, or the platform's usual one."""
+        return usual_bps if self.level is None or self.level.commission_bps is None else self.level.commission_bps
 
 
 async def make_quote(
-    session: AsyncSession, actor: Actor, asked: Asked, *, org_id: str, commission_bps: int, command_id: str
+    session: AsyncSession, actor: Actor, asked: Asked, *, org_id: str, usual_bps: int, command_id: str
 ) -> PricingQuote:
     """Keep a price for a client for fifteen minutes, or return the quote that the command made.
 
@@ -204,14 +211,14 @@ async def make_quote(
         actor: who asks.
         asked: what the price is made from.
         org_id: the client.
-        commission_bps: the platform's usual commission.
+        usual_bps: the platform's usual commission.
         command_id: of the request.
 
     Raises:
         Invalid: the amount is more than the books hold.
         IdempotencyConflict: the command made another one.
     """
-    facts = asked.facts
+    facts, level, commission_bps = asked.facts, asked.level, asked.commission_bps(usual_bps)
     price = asked.book.price(facts, commission_bps=None if asked.bears_discounts else commission_bps)
     quote = PricingQuote(
         id=new_id("quo"),
@@ -226,6 +233,9 @@ async def make_quote(
         commission_bps=commission_of(
             price.base_minor, price.adjusted_minor, commission_bps, bears_discounts=asked.bears_discounts
         ),
+        commission_from=commission_source(level).value,
+        level_version=None if level is None else asked.level_version,
+        level_name=None if level is None else level.name,
         facts=facts.to_json(),
         adjustments=[line._asdict() for line in price.adjustments],
         book_version=asked.book.version,

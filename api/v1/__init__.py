@@ -31,6 +31,7 @@ from api.v1.pricing.rules import router as pricing_rules
 from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
 from api.v1.reputation.endpoints import router as reputation
+from api.v1.reputation.levels import router as reputation_levels
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     pricing_rules,
     reconciliation,
     reputation,
+    reputation_levels,
     health,
 )
 

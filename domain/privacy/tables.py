@@ -93,10 +93,10 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id payee_org_id agent_id signatory_org_ids quote_id command_id",
             CONTACT: "signatories created_by accepted_by",
             FREE_TEXT: "title milestones",
-            FINANCIAL: "price_minor currency commission_bps dispute_default_share_e4",
+            FINANCIAL: "price_minor currency commission_bps commission_from dispute_default_share_e4",
             TECHNICAL: "validation_threshold_e4 required_signatures operator_approvals fund_seconds deliver_seconds "
             "review_seconds evidence_seconds decision_seconds grace_seconds outside_listing accept_by accepted_at "
-            "created_at",
+            "level_version level_name priority created_at",
         },
         _WHO_DECIDED,
     ),
@@ -154,8 +154,8 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id agent_id payee_org_id contract_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "adjustments",
-            FINANCIAL: "currency base_minor price_minor multiplier_bps commission_bps facts",
-            TECHNICAL: "quantity book_version created_at expires_at used_at",
+            FINANCIAL: "currency base_minor price_minor multiplier_bps commission_bps commission_from facts",
+            TECHNICAL: "quantity level_version level_name book_version created_at expires_at used_at",
         },
         _WHO_DECIDED,
     ),
@@ -361,6 +361,12 @@ TABLES: Mapping[str, Place] = {
         "how many agents rank where, without their names",
         "until the next night",
         {TECHNICAL: "category dimension step agents below day"},
+    ),
+    "reputation_ladders": Place(
+        "what reputation sets",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "command_id", CONTACT: "created_by", FINANCIAL: "levels", TECHNICAL: "version created_at"},
+        _WHO_DECIDED,
     ),
     "reputation_powers": Place("what nights leave of evidence", WITH_THE_BOOKS, {TECHNICAL: "nights factor_e12"}),
     "reputation_priors": Place(

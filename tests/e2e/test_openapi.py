@@ -109,6 +109,8 @@ FOUNDATION = {
     "/reputation/history/{agent_id}": {"get"},
     "/reputation/leaderboard": {"get"},
     "/reputation/peers/{agent_id}": {"get"},
+    "/reputation/levels": {"get", "put"},
+    "/reputation/levels/{agent_id}": {"get"},
     "/reputation/feedback": {"get", "post"},
     "/reputation/feedback/{feedback_id}": {"put"},
     "/reputation/events": {"post"},

@@ -53,11 +53,14 @@ def require_within_floors(contract: Contract, settings: Settings) -> None:
         raise Invalid(why, extra={"field": term.value})
 
 
-def outside_listing(contract: Contract, agent: Agent, settings: Settings) -> list[str]:
-    """Return the terms that the agent does not accept unasked, by their names in the API."""
+def outside_listing(contract: Contract, agent: Agent, settings: Settings, commission_bps: int) -> list[str]:
+    """Return the terms that the agent does not accept unasked, by their names in the API.
+
+    `commission_bps` is the commission that the agent has by the platform's rules.
+    """
     defaults = {term: _seconds(settings, term.value) for term in PERIODS}
     defaults[Term.DEFAULT_SHARE] = parse_ratio(settings.dispute_default_payee_share, Term.DEFAULT_SHARE.value)
-    defaults[Term.COMMISSION] = settings.commission_bps
+    defaults[Term.COMMISSION] = commission_bps
     listed = {Term(name): Bounds(**bounds) for name, bounds in agent.terms.items()}
     return [term.value for term in out_of_bounds(offer_of(contract), accepted_unasked(defaults, listed))]
 

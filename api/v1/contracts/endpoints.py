@@ -20,10 +20,13 @@ from domain.access import Actor, Permission, Role
 from domain.contract import ContractStatus, judge_acceptance
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.pricing.quote import QuoteExpired, QuoteUsed
+from domain.reputation.levels import AboveLimit, CommissionSource, Ladder, Rank, commission_source, refuse_large
+from models.contract import Contract
 from models.pricing import PricingQuote
 from repositories import agent as agents
 from repositories import audit
 from repositories import contract as contracts
+from repositories import level as levels
 from repositories import organization as organizations
 from runtime.identity import new_id
 from services import pricing
@@ -35,7 +38,7 @@ router = APIRouter(tags=["contracts"])
     "/contracts",
     status_code=201,
     response_model=ContractView,
-    responses=errors(NotFound, QuoteUsed, QuoteExpired, (Invalid, "pricing.quote_mismatch")),
+    responses=errors(NotFound, QuoteUsed, QuoteExpired, AboveLimit, (Invalid, "pricing.quote_mismatch")),
 )
 async def create_contract(
     body: ContractCreate,
@@ -52,6 +55,8 @@ async def create_contract(
         if body.commission_bps is not None and actor.role is not Role.OPERATOR:
             raise Forbidden("Only an operator may set commission_bps.")
         client_org_id = acting_organization(actor, body.organization_id)
+        async with deps.database.platform() as session:
+            ladder, rank = await levels.of_agent(session, body.agent_id)
         async with deps.session_for(actor) as session:
             await organizations.get(session, client_org_id)
             agent = await agents.get(session, body.agent_id)
@@ -67,16 +72,16 @@ async def create_contract(
                 payee_org_id=agent.org_id,
                 command_id=command.command_id,
             )
-            if quote is not None:
-                contract.commission_bps = quote.commission_bps
+            usual = _set_by_level(contract, body, quote, ladder, rank, deps.settings.commission_bps)
             require_within_floors(contract, deps.settings)
             if agent.org_id != client_org_id:
-                contract.outside_listing = outside_listing(contract, agent, deps.settings)
+                contract.outside_listing = outside_listing(contract, agent, deps.settings, usual)
             if contract.outside_listing:
                 contract.accept_by = datetime.now(UTC) + deps.settings.accept_within
             row, is_new = await contracts.add(session, contract, asked_columns(body))
             view = ContractView.of(row)
             if is_new:
+                refuse_large(ladder.level_of(rank), row.price_minor, row.currency)
                 if quote is not None:
                     await pricing.use_quote(session, quote, row)
                 details = {"agent_id": row.agent_id, "price": view.price, "currency": view.currency}
@@ -102,6 +107,26 @@ async def _quote(
         quantity=body.quantity,
         command_id=command_id,
     )
+
+
+def _set_by_level(
+    contract: Contract, body: ContractCreate, quote: PricingQuote | None, ladder: Ladder, rank: Rank, usual_bps: int
+) -> int:
+    """Set what follows the agent's reputation, and return the commission that the agent has by it."""
+    level = ladder.level_of(rank)
+    contract.priority = None if level is None else level.priority
+    if quote is not None:
+        contract.commission_bps, contract.commission_from = quote.commission_bps, quote.commission_from
+        contract.level_version, contract.level_name = quote.level_version, quote.level_name
+        return max(usual_bps, quote.commission_bps)
+    if level is not None:
+        contract.level_version, contract.level_name = ladder.version, level.name
+    by_level = usual_bps if level is None or level.commission_bps is None else level.commission_bps
+    if body.commission_bps is not None:
+        contract.commission_from = CommissionSource.OPERATOR.value
+    else:
+        contract.commission_bps, contract.commission_from = by_level, commission_source(level).value
+    return by_level
 
 
 @router.get("/contracts", response_model=Page[ContractView], responses=errors(NotFound))

@@ -27,6 +27,7 @@ from domain.contract import ContractStatus, status_of
 from domain.errors import Invalid
 from domain.ids import SUFFIX
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from domain.reputation.levels import commission_rule
 from models.contract import Contract
 from models.pricing import PricingQuote
 from runtime.settings import Settings
@@ -126,6 +127,8 @@ class ContractView(ResponseModel):
     default_grace: str
     dispute_default_payee_share: str
     commission_bps: int
+    commission_rule: str = Field(description="Which rule gave the commission.")
+    level: str | None = Field(description="The level that the agent had by its reputation; null without levels.")
     milestones: list[MilestoneView]
     status: ContractStatus = Field(description="An escrow can be opened for an accepted contract only.")
     outside_listing: list[str] = Field(description="The terms outside of the agent's listing.")
@@ -161,6 +164,8 @@ class ContractView(ResponseModel):
             default_grace=period_text(row.grace_seconds),
             dispute_default_payee_share=format_ratio(row.dispute_default_share_e4),
             commission_bps=row.commission_bps,
+            commission_rule=commission_rule(row.commission_from, row.level_version, row.level_name, row.quote_id),
+            level=row.level_name,
             milestones=[
                 MilestoneView(name=item["name"], amount=format_amount(item["amount_minor"], row.currency))
                 for item in row.milestones

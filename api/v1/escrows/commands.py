@@ -67,8 +67,12 @@ def terms_of(contract: Contract, names: Names | None = None) -> Terms:
     )
 
 
-async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, command_id: str) -> CommandResult:
+async def open_escrow(
+    deps: Deps, client: Client, terms: Terms, actor: Actor, command_id: str, *, priority: int | None = None
+) -> CommandResult:
     """Start the contract's workflow, or find it running, and wait until the escrow is open.
+
+    `priority` is that of its tasks while queues are long, the smaller one first; None is the usual one.
 
     Raises:
         Conflict: `escrow.exists`, another command opened it.
@@ -77,7 +81,7 @@ async def open_escrow(deps: Deps, client: Client, terms: Terms, actor: Actor, co
     start = EscrowInput(terms=terms, opened_by=actor, command_id=command_id)
     command = OpenEscrow(command_id=command_id, actor=actor)
     with deps.metrics.escrow_command("open"):
-        return await _retry_until_answered(deps, lambda: _started(client, start, "open", command, command_id))
+        return await _retry_until_answered(deps, lambda: _started(client, start, "open", command, command_id, priority))
 
 
 async def send(deps: Deps, client: Client, escrow: Escrow, update: str, command: EscrowCommand) -> CommandResult:
@@ -169,7 +173,12 @@ async def _stored(deps: Deps, escrow_id: str, command: EscrowCommand) -> Command
 
 
 async def _started(
-    client: Client, start: EscrowInput, update: str, command: EscrowCommand, update_id: str
+    client: Client,
+    start: EscrowInput,
+    update: str,
+    command: EscrowCommand,
+    update_id: str,
+    priority: int | None = None,
 ) -> CommandResult:
     """Send an update to a running workflow or to one that starts with it.
 
@@ -177,7 +186,7 @@ async def _started(
     does not, because its escrow has ended.
     """
     return await reach.update(
-        client, escrow_run(start), update, command, update_id=update_id, result_type=CommandResult
+        client, escrow_run(start, priority=priority), update, command, update_id=update_id, result_type=CommandResult
     )
 
 

@@ -60,9 +60,11 @@ from domain.money import parse_amount, parse_ratio
 from domain.payment.fulfilment import NotPaid
 from domain.payment.purposes.escrow import require_fundable
 from domain.payment.terms import PaymentTerms, PurposeKind
+from domain.reputation.levels import ExposureLimit
 from models.contract import Contract
 from repositories import contract as contracts
 from repositories import escrow as escrows
+from services.level import refuse_exposure
 
 router = APIRouter(tags=["Escrow"])
 
@@ -84,6 +86,7 @@ _FUNDING = errors(
     (Conflict, "escrow.currency_mismatch"),
     (Conflict, "escrow.amount_mismatch"),
     (Conflict, "escrow.payment_mismatch"),
+    ExposureLimit,
     NotPaid,
     *CREATING,
 )
@@ -208,7 +211,7 @@ async def create_escrow(body: CreateEscrow, sender: SenderDep, once: MayRepeat) 
         if row is None:
             require_accepted(contract.accept_by, contract.accepted_at, datetime.now(UTC))
             terms = commands.terms_of(contract, await commands.names_of(deps, contract))
-            await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id)
+            await commands.open_escrow(deps, sender.temporal, terms, actor, once.command_id, priority=contract.priority)
         return view(await _seen(deps, actor, escrow_id_of(contract.id)))
 
     return await once.run(act, status_code=201)
@@ -280,6 +283,9 @@ async def _fund_by_new_payment(sender: _Sender, escrow: Escrow, means: PaymentOp
 
     async def terms() -> PaymentTerms:
         require_fundable(escrow, actor)
+        async with deps.database.platform() as session:
+            # Before somebody pays; the escrow asks once more when the money is there.
+            await refuse_exposure(session, escrow.terms, lock=False)
         return await Terms(deps, escrow.terms.payer_org_id, means).ordered(PurposeKind.ESCROW, escrow)
 
     async def act() -> FundedView:

@@ -78,7 +78,7 @@ async def explain_price(
     """Explain a price: what was measured, and each rule that was judged, whether it applied or not. For operators."""
     asked, price = await _price(deps, actor, agent_id, organization_id, quantity, base_price, currency)
     permit(actor, Permission.OPERATE)
-    return ExplanationView.explain(price, asked.facts, asked.book.version, bears_discounts=asked.bears_discounts)
+    return ExplanationView.explain(price, asked, deps.settings.commission_bps)
 
 
 @router.post(
@@ -105,7 +105,7 @@ async def create_quote(
                 actor,
                 asked,
                 org_id=org_id,
-                commission_bps=deps.settings.commission_bps,
+                usual_bps=deps.settings.commission_bps,
                 command_id=command.command_id,
             )
             return QuoteView.show(row)
@@ -137,7 +137,7 @@ async def _price(
     base = None if base_price is None else (parse_amount(base_price, currency or CREDIT), currency or CREDIT)
     org_id = await _client(deps, actor, organization_id)
     asked = await _ask(deps, actor, agent_id, org_id, quantity, base)
-    commission = None if asked.bears_discounts else deps.settings.commission_bps
+    commission = None if asked.bears_discounts else asked.commission_bps(deps.settings.commission_bps)
     return asked, asked.book.price(asked.facts, commission_bps=commission)
 
 

@@ -19,13 +19,14 @@ from api.fields import (
 from api.v1.pricing.terms import RuleTerms, shown
 from domain.money import format_amount, format_ratio
 from domain.pricing.book import Price
-from domain.pricing.facts import WHOLE_BPS, Facts
+from domain.pricing.facts import WHOLE_BPS
 from domain.pricing.kept import parse_bps
 from domain.pricing.rule import MAX_PRIORITY, Rule, RuleType, Stacking
 from domain.pricing.terms import points
+from domain.reputation.levels import commission_rule, commission_source
 from models.pricing import PricingAgent, PricingQuote, PricingRule
 from repositories.pricing import rule_of
-from services.pricing import COMPILE, MAX_TRIED, Tried, totals
+from services.pricing import COMPILE, MAX_TRIED, Asked, Tried, totals
 
 MAX_QUANTITY = 1_000_000_000
 
@@ -92,8 +93,9 @@ class ExplanationView(PriceView):
     rules: list[ConsideredView]
 
     @classmethod
-    def explain(cls, price: Price, facts: Facts, version: int, *, bears_discounts: bool) -> "ExplanationView":
-        """Show a price with all that it was made from."""
+    def explain(cls, price: Price, asked: Asked, usual_bps: int) -> "ExplanationView":
+        """Show a price with all that it was made from; `usual_bps` is the platform's usual commission."""
+        facts = asked.facts
         view = PriceView.of(price, facts.currency)
         return cls(
             **{name: getattr(view, name) for name in PriceView.model_fields},
@@ -102,8 +104,8 @@ class ExplanationView(PriceView):
             quantity=facts.quantity,
             currency=facts.currency,
             at=facts.at,
-            rules_version=version,
-            evidence=evidence_of(facts, bears_discounts=bears_discounts),
+            rules_version=asked.book.version,
+            evidence=evidence_of(asked, usual_bps),
             rules=[
                 ConsideredView(rule_id=rule.id, rule=rule.name, type=rule.type.value, applied=applied, reason=why)
                 for rule, applied, why in price.considered
@@ -111,8 +113,10 @@ class ExplanationView(PriceView):
         )
 
 
-def evidence_of(facts: Facts, *, bears_discounts: bool) -> list[str]:
+def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
     """Say in sentences what was measured."""
+    facts, source = asked.facts, commission_source(asked.level)
+    name = None if asked.level is None else asked.level.name
     unit = f"{format_amount(facts.unit_minor, facts.currency)} {facts.currency}"
     said = [f"One costs {unit} before any rule, and {facts.quantity} are asked for."]
     if facts.demand_bps is None:
@@ -132,9 +136,11 @@ def evidence_of(facts: Facts, *, bears_discounts: bool) -> list[str]:
     if facts.org_id is not None:
         paid = f"{format_amount(facts.volume_minor, facts.currency)} {facts.currency}"
         said.append(f"The client's tier is {facts.tier}. Rules by volume count {paid} that it paid in 30 days.")
+    rule = commission_rule(source, asked.level_version, name, None)
+    said.append(f"The commission is {asked.commission_bps(usual_bps) / 100:g} %. {rule}")
     said.append(
         "The agent's organization bears discounts."
-        if bears_discounts
+        if asked.bears_discounts
         else "A discount is paid from the platform's commission and is no larger."
     )
     return said
@@ -158,6 +164,7 @@ class QuoteView(PriceView):
     quantity: int
     currency: str
     commission_bps: int = Field(description="Of the contract that is made with it.")
+    commission_rule: str = Field(description="Which rule gave the commission.")
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None
@@ -181,6 +188,7 @@ class QuoteView(PriceView):
             quantity=row.quantity,
             currency=row.currency,
             commission_bps=row.commission_bps,
+            commission_rule=commission_rule(row.commission_from, row.level_version, row.level_name, row.id),
             created_at=row.created_at,
             expires_at=row.expires_at,
             used_at=row.used_at,

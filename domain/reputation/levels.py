@@ -1,0 +1,199 @@
+"""What a reputation sets besides prices: levels, by what ranks an agent, and the terms that each one gives.
+
+Operators write the levels together, as a ladder: each starts above the one before, and none has worse terms than the
+one before, so that nobody gains by losing reputation. The first starts at zero: it is what newcomers have.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+
+from domain.errors import Conflict, Invalid
+from domain.money import format_amount
+from domain.reputation.evidence import ONE_E6
+from domain.reputation.score import points
+
+MAX_LEVELS = 10
+#: The keys of Temporal's task queues: the smaller one goes first, and 3 is where nothing is said.
+FIRST_PRIORITY, USUAL_PRIORITY, LAST_PRIORITY = 1, 3, 5
+
+
+class CommissionSource(StrEnum):
+    """What gave a contract its commission, before a discount was taken from it."""
+
+    USUAL = "usual"
+    LEVEL = "level"
+    OPERATOR = "operator"
+
+
+class AboveLimit(Conflict):
+    """A contract is larger than its agent's level allows."""
+
+    code = "contract.above_limit"
+
+
+class ExposureLimit(Conflict):
+    """What an organization has unsettled would be more than its level allows."""
+
+    code = "escrow.exposure_limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """Terms by reputation. Amounts are minor units of the currency that they stand under.
+
+    Attributes:
+        from_e6: the least rank, as a share in millionths.
+        least_evidence: how many events it must rest on, at least.
+        commission_bps: the commission of new contracts; None is the platform's usual one.
+        escrow_limits: the largest contract, by currency; one without a limit is not named.
+        exposure_limits: how much of an organization's work may be funded and not settled, by currency.
+        priority: of an escrow's run in Temporal's task queues; the smaller one goes first.
+        entitlements: what else agents of this level may have, by names that clients agree on.
+    """
+
+    name: str
+    from_e6: int = 0
+    least_evidence: int = 0
+    commission_bps: int | None = None
+    escrow_limits: Mapping[str, int] = field(default_factory=dict)
+    exposure_limits: Mapping[str, int] = field(default_factory=dict)
+    priority: int = USUAL_PRIORITY
+    entitlements: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rank:
+    """What ranks an agent, as a share in millionths, and on how many events it rests."""
+
+    share_e6: int = 0
+    evidence_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The levels of one version, in ascending order; without any, nothing follows reputation."""
+
+    version: int = 0
+    levels: tuple[Level, ...] = ()
+
+    def level_of(self, rank: Rank) -> Level | None:
+        """Return the highest level that a rank reaches."""
+        return next((level for level in reversed(self.levels) if reaches(rank, level)), None)
+
+    def best_of(self, ranks: Iterable[Rank]) -> Level | None:
+        """Return the highest level that one of several agents reaches; that of a newcomer without any."""
+        return max(map(self.level_of, (Rank(), *ranks)), key=self._height)
+
+    def _height(self, level: Level | None) -> int:
+        return -1 if level is None else self.levels.index(level)
+
+
+def reaches(rank: Rank, level: Level) -> bool:
+    """Tell whether a rank is enough for a level."""
+    return rank.share_e6 >= level.from_e6 and rank.evidence_count >= level.least_evidence
+
+
+def check(levels: tuple[Level, ...], usual_commission_bps: int) -> None:
+    """Refuse levels that are out of order, and one that is worse than the one before.
+
+    Raises:
+        Invalid: `reputation.levels_invalid`, with the field.
+    """
+    if len(levels) > MAX_LEVELS:
+        raise _refused("levels", f"There can be {MAX_LEVELS} levels at most.")
+    if len({level.name for level in levels}) < len(levels):
+        raise _refused("levels", "Two levels have the same name.")
+    if levels and (levels[0].from_e6 or levels[0].least_evidence):
+        raise _refused("levels.0.from_score", "The first level must start at a score of 0 without evidence.")
+    for number, (before, level) in enumerate(pairwise(levels), start=1):
+        if not before.from_e6 < level.from_e6 <= ONE_E6 or level.least_evidence < before.least_evidence:
+            raise _refused(
+                f"levels.{number}.from_score", "A level must start at a higher score than the one before, up to 10."
+            )
+        worse = next(iter(_worse(before, level, usual_commission_bps)), None)
+        if worse is not None:
+            raise _refused(
+                f"levels.{number}.{worse}",
+                f"{level.name!r} has a worse {worse} than {before.name!r}: somebody would gain by losing reputation.",
+            )
+
+
+def _worse(before: Level, level: Level, usual_bps: int) -> Iterable[str]:
+    commissions = [usual_bps if it.commission_bps is None else it.commission_bps for it in (before, level)]
+    if commissions[1] > commissions[0]:
+        yield "commission_bps"
+    for name in ("escrow_limits", "exposure_limits"):
+        old, new = getattr(before, name), getattr(level, name)
+        if any(currency not in old or old[currency] > limit for currency, limit in new.items()):
+            yield name
+    if level.priority > before.priority:
+        yield "priority"
+    if not set(before.entitlements) <= set(level.entitlements):
+        yield "entitlements"
+
+
+def refuse_large(level: Level | None, amount_minor: int, currency: str) -> None:
+    """Refuse a contract that is larger than the level of its agent allows.
+
+    Raises:
+        AboveLimit: with the `limit`.
+    """
+    limit = None if level is None else level.escrow_limits.get(currency)
+    if level is not None and limit is not None and amount_minor > limit:
+        shown = format_amount(limit, currency)
+        raise AboveLimit(
+            f"Agents of the level {level.name!r} take contracts of {shown} {currency} at most.",
+            extra={"limit": shown, "currency": currency, "level": level.name},
+        )
+
+
+def refuse_exposed(level: Level, open_minor: int, amount_minor: int, currency: str) -> None:
+    """Refuse to fund an escrow when more would be unsettled than the level of the payee's organization allows.
+
+    Raises:
+        ExposureLimit: with the `limit` and what is `left` of it.
+    """
+    limit = level.exposure_limits.get(currency)
+    if limit is None or open_minor + amount_minor <= limit:
+        return
+    left = format_amount(max(0, limit - open_minor), currency)
+    shown = format_amount(limit, currency)
+    raise ExposureLimit(
+        f"The agent's organization may have {shown} {currency} of work that is not settled, and {left} is left of it. "
+        "Fund the escrow when some of it has been settled.",
+        extra={"limit": shown, "left": left, "currency": currency, "level": level.name},
+    )
+
+
+def commission_source(level: Level | None) -> CommissionSource:
+    """Return what gives the commission of an agent at a level."""
+    if level is None or level.commission_bps is None:
+        return CommissionSource.USUAL
+    return CommissionSource.LEVEL
+
+
+def commission_rule(source: str | None, version: int | None, name: str | None, quote_id: str | None) -> str:
+    """Say in a sentence which rule gave a contract its commission."""
+    match source:
+        case CommissionSource.LEVEL:
+            rule = f"The commission of the level {name!r}, in version {version} of the levels by reputation"
+        case CommissionSource.OPERATOR:
+            rule = "What an operator set for this contract"
+        case CommissionSource.USUAL:
+            rule = "The platform's usual commission"
+        case _:
+            rule = "What held when the contract was made"
+    return f"{rule}." if quote_id is None else f"{rule}, less what the discount of the quote {quote_id} takes of it."
+
+
+def reason(rank: Rank, level: Level) -> str:
+    """Say in a sentence whether a rank reaches a level, and what is missing."""
+    score = f"The agent's score is at least {points(rank.share_e6)} from {rank.evidence_count} events"
+    needed = f"{level.name!r} takes {points(level.from_e6)} from {level.least_evidence}"
+    return f"{score}, and {needed}: it is {'' if reaches(rank, level) else 'not '}reached."
+
+
+def _refused(name: str, detail: str) -> Invalid:
+    return Invalid(detail, code="reputation.levels_invalid", extra={"field": name})

@@ -1,0 +1,98 @@
+"""Levels by reputation: which ones hold, what ranks agents, and what an organization has unsettled."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.reputation.levels import Ladder, Level, Rank
+from models.reputation import ReputationLadderRow
+
+#: How many agents of an organization are looked at for its best one: those that rank highest.
+MOST_AGENTS = 5
+#: The newest levels with their version, as JSON; null without any. For a statement that reads them beside the rest.
+NEWEST = (
+    "(SELECT jsonb_build_object('version', version, 'levels', levels) FROM reputation_ladders"
+    " ORDER BY version DESC LIMIT 1)"
+)
+#: What ranks an agent for levels, read only where there are any: better by evidence that nobody can take its money back
+#: from, and worse by what is known today.
+SEASONED = """
+    LEFT JOIN LATERAL (
+        SELECT least(rank_e6, (SELECT t.rank_e6 FROM reputation_agents t WHERE t.agent_id = {agent})) AS rank_e6,
+            evidence_count
+        FROM reputation_seasoned_score({agent}, CAST(clock_timestamp() AT TIME ZONE 'UTC' AS date))
+        WHERE {wanted}
+    ) seasoned ON true
+"""
+_OF_AGENT = text(
+    f"""
+    SELECT CAST(ladder AS text) AS ladder, rank_e6, evidence_count
+    FROM (SELECT {NEWEST} AS ladder) newest
+    {SEASONED.format(agent=":agent_id", wanted="ladder IS NOT NULL")}
+    """
+)
+_OF_ORGANIZATION = text(
+    f"""
+    SELECT CAST(ladder AS text) AS ladder,
+        (SELECT jsonb_agg(jsonb_build_array(seasoned.rank_e6, seasoned.evidence_count)) FROM (
+            SELECT r.agent_id FROM agents a JOIN reputation_agents r ON r.agent_id = a.id
+            WHERE a.org_id = :org_id ORDER BY r.rank_e6 DESC LIMIT :most) best
+            {SEASONED.format(agent="best.agent_id", wanted="ladder IS NOT NULL")}) AS ranks
+    FROM (SELECT {NEWEST} AS ladder) newest
+    """
+)
+_UNSETTLED = text(
+    """
+    SELECT e.currency, sum(e.funded_minor - e.released_minor - e.refunded_minor - e.commission_minor)::bigint AS held
+    FROM agents a JOIN escrows e ON e.agent_id = a.id
+    WHERE a.org_id = :org_id AND e.status IN ('funded', 'delivered', 'disputed')
+    GROUP BY e.currency
+    """
+)
+
+
+def stored(levels: Sequence[Level]) -> list[dict[str, Any]]:
+    """Return levels as JSON."""
+    return [asdict(level) | {"entitlements": list(level.entitlements)} for level in levels]
+
+
+def ladder_of(document: str | Mapping[str, Any] | None) -> Ladder:
+    """Return the levels that a row holds; a ladder without levels where there is none."""
+    if document is None:
+        return Ladder()
+    found = json.loads(document) if isinstance(document, str) else document
+    levels = (Level(**{**kept, "entitlements": tuple(kept["entitlements"])}) for kept in found["levels"])
+    return Ladder(found["version"], tuple(levels))
+
+
+async def newest(session: AsyncSession) -> ReputationLadderRow | None:
+    """Return the levels that hold; None before the first version."""
+    row = ReputationLadderRow
+    return (await session.scalars(select(row).order_by(row.version.desc()).limit(1))).one_or_none()
+
+
+async def of_agent(session: AsyncSession, agent_id: str) -> tuple[Ladder, Rank]:
+    """Return the levels and what ranks an agent for them, in one statement. Needs the platform's role."""
+    row = (await session.execute(_OF_AGENT, {"agent_id": agent_id})).one()
+    return ladder_of(row.ladder), Rank(share_e6=row.rank_e6 or 0, evidence_count=row.evidence_count or 0)
+
+
+async def of_organization(session: AsyncSession, org_id: str) -> Level | None:
+    """Return the level of the organization's best agent; None without levels. Needs the platform's role."""
+    row = (await session.execute(_OF_ORGANIZATION, {"org_id": org_id, "most": MOST_AGENTS})).one()
+    ranks = (Rank(share_e6=rank, evidence_count=count) for rank, count in row.ranks or ())
+    return ladder_of(row.ladder).best_of(ranks)
+
+
+async def lock_exposure(session: AsyncSession, org_id: str) -> None:
+    """Let no other escrow of the organization's agents be funded until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"exposure:{org_id}", 0))))
+
+
+async def unsettled(session: AsyncSession, org_id: str) -> dict[str, int]:
+    """Return what lies in escrows for an organization's agents, by currency. Needs the platform's role."""
+    return {row.currency: row.held for row in await session.execute(_UNSETTLED, {"org_id": org_id})}

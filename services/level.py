@@ -1,0 +1,60 @@
+"""Levels by reputation: written by operators, and held against what would pass their limits."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.escrow.state import Terms
+from domain.reputation.levels import Level, check, refuse_exposed
+from models.reputation import ReputationLadderRow
+from repositories import audit, level, pricing
+from repositories.command import lock_command, made_before
+
+
+async def write(
+    session: AsyncSession, actor: Actor, levels: Sequence[Level], *, usual_commission_bps: int, command_id: str
+) -> ReputationLadderRow:
+    """Write the next version of the levels, or return the one that the command wrote.
+
+    It acts on quotes and contracts that are made later, and at once on what may be funded.
+
+    Raises:
+        Invalid: `reputation.levels_invalid`.
+        IdempotencyConflict: the command wrote another one.
+    """
+    check(tuple(levels), usual_commission_bps)
+    await lock_command(session, command_id)
+    row = ReputationLadderRow(
+        version=0, levels=level.stored(levels), created_by=actor.qualified(), command_id=command_id
+    )
+    done = await made_before(session, row, ("levels",))
+    if done is not None:
+        return done
+    # Prices read the levels with their rules: one version counts the changes of both, and its lock keeps others out.
+    await pricing.next_version(session)
+    newest = await level.newest(session)
+    row.version = 1 if newest is None else newest.version + 1
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)
+    await audit.record(session, actor, "reputation.levels", str(row.version), {"levels": row.levels})
+    return row
+
+
+async def refuse_exposure(session: AsyncSession, terms: Terms, *, lock: bool) -> None:
+    """Refuse to fund an escrow when the payee's organization would have more unsettled than its level allows.
+
+    With `lock` no other escrow of that organization is funded until the transaction ends, so that many at once do not
+    pass together; without it the answer is an early one. Needs the platform's role.
+
+    Raises:
+        ExposureLimit: with the limit, and what is left of it.
+    """
+    held_to = await level.of_organization(session, terms.payee_org_id)
+    if held_to is None or terms.currency not in held_to.exposure_limits:
+        return
+    if lock:
+        await level.lock_exposure(session, terms.payee_org_id)
+    open_minor = (await level.unsettled(session, terms.payee_org_id)).get(terms.currency, 0)
+    refuse_exposed(held_to, open_minor, terms.amount_minor, terms.currency)
