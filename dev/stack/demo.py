@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from dev.stack import limit_story
+from dev.stack import limit_story, reputation_story
 from dev.stack.migrate import ROOT
 from dev.stack.narrator import Narrator, Say, StoryEnded
 from dev.stack.payment_story import PaymentStory
@@ -215,7 +215,9 @@ async def demo(data_dir: Path, say: Say, stories: Sequence[Story] = STORIES, *, 
                 say(f"\n{len(stories) + 1}. {limit_story.TITLE}")
                 await limit_story.LimitStory(narrator).tell()
                 if with_payments:
-                    await PaymentStory(narrator).tell(first_number=len(stories) + 2)
+                    say(f"\n{len(stories) + 2}. {reputation_story.TITLE}")
+                    await reputation_story.ReputationStory(narrator).tell()
+                    await PaymentStory(narrator).tell(first_number=len(stories) + 3)
             except StoryEnded:
                 say("   The story ends here.")
             prove_books(narrator)

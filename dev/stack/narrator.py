@@ -76,6 +76,12 @@ class Narrator:
         answer: Json = response.json()
         return answer
 
+    async def delete(self, role: str, path: str) -> None:
+        """End something; raises StoryEnded when it is refused."""
+        response = await self._http.delete(path, headers={"Authorization": f"Bearer {self.keys[role]}"})
+        if not response.is_success:
+            raise self._ended(f"DELETE {path} as {role}", response)
+
     async def be_refused(self, role: str, path: str, body: Json, code: str) -> Json:
         """Give a command that must be refused with this code, and return the problem document."""
         response = await self._command(role, path, body, None)
