@@ -108,6 +108,8 @@ def _facts(row: Read, agent_id: str, org_id: str | None, quantity: int, base: tu
         volume_minor=row.volume_minor,
         open_jobs=row.open_jobs,
         capacity=row.capacity,
+        calls=row.calls,
+        calls_per_day=row.calls_per_day,
         client=_standing(row.client_e6, row.client_units),
         buyer=_standing(row.buyer_e6, row.buyer_events),
         seller=_standing(row.seller_e6, row.seller_events),

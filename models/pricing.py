@@ -77,15 +77,20 @@ class PricingAgent(Base):
 
     Attributes:
         capacity: how many jobs the agent works on at once; null when it does not say.
+        calls_per_day: how many calls it takes a day; null when it does not say.
         bears_discounts: whether a discount lowers what the agent gets, and not only the commission.
     """
 
     __tablename__ = "pricing_agents"
-    __table_args__ = (CheckConstraint("capacity > 0", name="capacity"),)
+    __table_args__ = (
+        CheckConstraint("capacity > 0", name="capacity"),
+        CheckConstraint("calls_per_day > 0", name="calls"),
+    )
 
     agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     capacity: Mapped[int | None] = mapped_column(Integer)
+    calls_per_day: Mapped[int | None] = mapped_column(Integer)
     bears_discounts: Mapped[bool]
     updated_by: Mapped[str]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

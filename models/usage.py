@@ -98,6 +98,7 @@ class UsageDay(Base):
     """
 
     __tablename__ = "usage_days"
+    __table_args__ = (Index("ix_usage_days_agent", "value", "day", postgresql_where=text("dimension = 'agent'")),)
 
     org_id: Mapped[str] = mapped_column(primary_key=True)
     dimension: Mapped[str] = mapped_column(primary_key=True)

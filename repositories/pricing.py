@@ -56,12 +56,39 @@ class Read:
     is_related: bool
     tier: str | None
     capacity: int | None
+    calls_per_day: int | None
     bears_discounts: bool
     open_jobs: int
+    calls: int
     volume_minor: int
 
 
-# Work of one organization counts up to a quarter of the capacity, one job at least: `domain.pricing.facts.job_limit`.
+# Of the last day: what came today, and of yesterday the part that is not a day ago yet. Days are in UTC.
+_CALLS = """
+    SELECT d.org_id, sum(CASE WHEN d.day = now.day THEN d.events
+                              ELSE d.events * (86400 - now.passed) / 86400 END) AS number
+    FROM usage_days d, LATERAL (
+        SELECT date_trunc('day', utc)::date AS day, extract(epoch FROM utc - date_trunc('day', utc))::bigint AS passed
+        FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS utc) clock) AS now
+    WHERE d.dimension = 'agent' AND d.value = a.id AND d.day BETWEEN now.day - 1 AND now.day
+    GROUP BY d.org_id
+"""
+
+
+def _demand(by_organization: str, capacity: str) -> str:
+    """Return the query that adds up what unrelated organizations ask of the agent `a`.
+
+    What one of them asks, with those that are related to it, counts up to a quarter of the capacity, one at least:
+    `domain.pricing.facts.job_limit`.
+    """
+    return f"""
+        SELECT coalesce(sum(least(number, greatest(1, {capacity} / 4))), 0)::bigint FROM (
+            SELECT sum(number)::bigint AS number FROM ({by_organization}) AS each WHERE each.org_id <> a.org_id
+            GROUP BY reputation_counterparty(each.org_id, $8)
+            HAVING reputation_counterparty(each.org_id, $8) IS DISTINCT FROM reputation_counterparty(a.org_id, $8)
+        ) AS counterparties"""
+
+
 _READ = f"""
 SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibility, a.price_minor, a.price_currency,
        s.rank_e6 AS seller_e6, s.evidence_count AS seller_events,
@@ -70,17 +97,27 @@ SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibilit
        c.standing_e6 AS client_e6, c.units AS client_units,
        coalesce(a.org_id = $2 OR ($6 AND reputation_counterparty($2, $8) = reputation_counterparty(a.org_id, $8)),
                 false) AS is_related,
-       o.tier, p.capacity, coalesce(p.bears_discounts, false) AS bears_discounts,
+       o.tier, p.capacity, p.calls_per_day, coalesce(p.bears_discounts, false) AS bears_discounts,
        CASE WHEN $4 AND p.capacity IS NOT NULL THEN (
-           SELECT coalesce(sum(least(jobs, greatest(1, p.capacity / 4))), 0)::bigint FROM (
-               SELECT count(*) AS jobs FROM escrows e
-               WHERE e.agent_id = a.id AND e.status IN ('funded', 'delivered', 'disputed') AND e.org_id <> a.org_id
-               GROUP BY e.org_id) AS each)
+           {
+    _demand(
+        "SELECT e.org_id, count(*) AS number FROM escrows e WHERE e.agent_id = a.id"
+        " AND e.status IN ('funded', 'delivered', 'disputed') GROUP BY e.org_id",
+        "p.capacity",
+    )
+})
        ELSE 0 END AS open_jobs,
+       CASE WHEN $4 AND p.calls_per_day IS NOT NULL THEN (
+           {_demand(_CALLS, "p.calls_per_day")})
+       ELSE 0 END AS calls,
        CASE WHEN $5 THEN (
-           SELECT coalesce(sum(e.released_minor + e.commission_minor), 0)::bigint FROM escrows e
-           WHERE e.org_id = $2 AND e.status IN ('released', 'split') AND e.updated_at > now() - interval '30 days'
-             AND e.payee_org_id <> $2 AND e.currency = coalesce($3, a.price_currency))
+           SELECT coalesce(sum(paid), 0)::bigint FROM (
+               SELECT e.payee_org_id, sum(e.released_minor + e.commission_minor) AS paid FROM escrows e
+               WHERE e.org_id = $2 AND e.status IN ('released', 'split') AND e.updated_at > now() - interval '30 days'
+                 AND e.currency = coalesce($3, a.price_currency)
+               GROUP BY e.payee_org_id) AS each
+           WHERE payee_org_id <> $2
+             AND reputation_counterparty(payee_org_id, $8) IS DISTINCT FROM reputation_counterparty($2, $8))
        ELSE 0 END AS volume_minor
 FROM agents a
 JOIN pricing_book b ON b.id = 1
@@ -123,7 +160,7 @@ async def read(
         agent_id: whose price.
         org_id: the client.
         currency: what the price is in; that of the listing when None.
-        demand: whether open work is to be counted.
+        demand: whether open work and calls are to be counted.
         volume: whether what the client paid is to be added up.
         client: whether it is to be read how far the client and its agent are trusted.
         buyer_id: the client's agent that asks.
@@ -218,7 +255,7 @@ async def terms_of_agent(session: AsyncSession, agent_id: str) -> PricingAgent |
 
 async def set_terms_of_agent(session: AsyncSession, row: PricingAgent) -> PricingAgent:
     """Set what the agent's organization says."""
-    changed = {"capacity": row.capacity, "bears_discounts": row.bears_discounts, "updated_by": row.updated_by}
+    changed = {name: getattr(row, name) for name in ("capacity", "calls_per_day", "bears_discounts", "updated_by")}
     statement = (
         insert(PricingAgent)
         .values(agent_id=row.agent_id, org_id=row.org_id, **changed)

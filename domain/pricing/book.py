@@ -164,20 +164,26 @@ class _Run:
         return max(self.least_minor, round_half_even(self.start_minor * over, under))
 
     def _within(self, least_bps: int, most_bps: int) -> tuple[int, int]:
-        if self.over * WHOLE_BPS < least_bps * self.under:
-            return least_bps, WHOLE_BPS
-        if self.over * WHOLE_BPS > most_bps * self.under:
-            return most_bps, WHOLE_BPS
-        return self.over, self.under
+        return self._between((least_bps, WHOLE_BPS), (most_bps, WHOLE_BPS))
+
+    def _between(self, least: tuple[int, int], most: tuple[int, int]) -> tuple[int, int]:
+        """Return the multiplier within two others; where they leave nothing, the upper one."""
+        if self.over * most[1] > most[0] * self.under or least[0] * most[1] > most[0] * least[1]:
+            return most
+        return least if self.over * least[1] < least[0] * self.under else (self.over, self.under)
 
     def _bound(self, bounds: Bounds) -> Verdict:
         """Keep the multiplier within bounds, and say by how much that changed it."""
-        floor, ceiling = bounds.floor_bps or 0, bounds.ceiling_bps or MOST_BPS * WHOLE_BPS
-        before = self.over, self.under
-        self.over, self.under = self._within(floor, ceiling)
+        before, least = (self.over, self.under), bounds.least(self.start_minor, self.facts)
+        self.over, self.under = self._between(least, bounds.most(self.start_minor, self.facts))
         if (self.over, self.under) == before:
             return Verdict(None, "The price is within it.")
-        side = "least" if self.over == floor else "most"
-        why = f"The price is kept at {side} {format_ratio(self.over)} times the price that it starts from"
+        side = "least" if (self.over, self.under) == least else "most"
+        if self.under == WHOLE_BPS:
+            why = f"The price is kept at {side} {format_ratio(self.over)} times the price that it starts from"
+        else:
+            amount = format_amount(self.over // self.facts.quantity, self.facts.currency)
+            why = f"The price of one is kept at {side} {amount} {self.facts.currency}"
         # From nothing there is no ratio, so the new multiplier itself.
-        return Verdict(round_half_even(self.over * before[1], before[0]) if before[0] else self.over, why)
+        over, under = before if before[0] else (WHOLE_BPS, WHOLE_BPS)
+        return Verdict(round_half_even(self.over * under * WHOLE_BPS, self.under * over), why)

@@ -35,9 +35,11 @@ class Facts:
         currency: the asset of all amounts.
         quantity: how many, one or more.
         tier: the client's tier.
-        volume_minor: what the client paid for released work of other organizations in the last 30 days.
-        open_jobs: funded work of the agent that is not settled, of other organizations, with a limit for each of them.
+        volume_minor: what the client paid for released work of unrelated organizations in the last 30 days.
+        open_jobs: funded work of the agent that is not settled, of unrelated organizations, with a limit for each.
         capacity: how many jobs the agent works on at once; None where its organization has not said.
+        calls: of the last day, of unrelated organizations, with a limit for each.
+        calls_per_day: how many calls the agent takes a day; None where its organization has not said.
         client: the trust in the client's organization; None where nothing is known of it.
         buyer: the standing of the client's agent that asks; None where a person asks, or nothing is known of it.
         seller: that of the agent whose work is priced.
@@ -54,6 +56,8 @@ class Facts:
     volume_minor: int = 0
     open_jobs: int = 0
     capacity: int | None = None
+    calls: int = 0
+    calls_per_day: int | None = None
     client: Standing | None = None
     buyer: Standing | None = None
     seller: Standing | None = None
@@ -66,8 +70,12 @@ class Facts:
 
     @property
     def demand_bps(self) -> int | None:
-        """Return the demand as a part of the capacity, in basis points; None where the capacity is not known."""
-        return None if self.capacity is None else self.open_jobs * WHOLE_BPS // self.capacity
+        """Return the demand as a part of the capacity, in basis points; None where no capacity is known.
+
+        An agent that works on jobs and takes calls is as busy as with the one of which it has more.
+        """
+        kinds = ((self.open_jobs, self.capacity), (self.calls, self.calls_per_day))
+        return max((count * WHOLE_BPS // most for count, most in kinds if most is not None), default=None)
 
     def variables(self) -> dict[str, int | str]:
         """Return what an expression can ask for, by the names of `domain.pricing.expression.VARIABLES`."""
@@ -94,7 +102,9 @@ class Facts:
 
 
 def job_limit(capacity: int) -> int:
-    """Return how many jobs of one organization count as demand: a quarter of the capacity, one at least.
+    """Return how many jobs or calls of one organization count as demand: a quarter of the capacity, one at least.
+
+    Organizations that are related to one another are one here.
 
     So no single organization brings the demand above a threshold of 0.25.
     """

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -307,20 +308,54 @@ class Custom:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Between what the price stays, as multiples of the base price or the agreed one; judged after all other rules."""
+    """Between what the price stays; judged after all other rules.
+
+    Bounds are multiples of the base price, or of the agreed one, and amounts for one unit in minor units of `currency`,
+    which hold for prices in it. Where they leave nothing between them, the upper one holds.
+    """
 
     floor_bps: int | None = None
     ceiling_bps: int | None = None
+    floor_minor: int | None = None
+    ceiling_minor: int | None = None
+    currency: str | None = None
 
     def check(self) -> None:
-        """Refuse no bound, and a floor above the ceiling."""
-        if self.floor_bps is None and self.ceiling_bps is None:
+        """Refuse no bound, and a floor above its ceiling."""
+        amounts = (self.floor_minor, self.ceiling_minor)
+        if (self.floor_bps, self.ceiling_bps, *amounts) == (None,) * 4:
             raise invalid("floor", "Give a lower bound, an upper bound or both.")
         check_order(self.floor_bps, self.ceiling_bps, "terms.floor")
+        if amounts != (None, None) and self.currency is None:
+            raise invalid("currency", "Name the currency of the amounts.")
+        if self.floor_minor is not None and self.ceiling_minor is not None and self.floor_minor > self.ceiling_minor:
+            raise invalid(
+                "floor_amount",
+                "The lower bound is above the upper bound.",
+                code="pricing.floor_above_ceiling",
+            )
 
     def judge(self, facts: Facts) -> Verdict:  # noqa: ARG002
         """Say that it waits: what it bounds is not known yet."""
         return Verdict(None, "The price is within it.")
+
+    def least(self, start_minor: int, facts: Facts) -> tuple[int, int]:
+        """Return the lower bound of the multiplier of what the price starts from, as numerator and denominator."""
+        least = (self.floor_bps or 0, WHOLE_BPS)
+        if self.floor_minor is None or facts.currency != self.currency:
+            return least
+        return max(least, (self.floor_minor * facts.quantity, start_minor), key=_quotient)
+
+    def most(self, start_minor: int, facts: Facts) -> tuple[int, int]:
+        """Return the upper bound, likewise."""
+        most = (self.ceiling_bps or MOST_BPS * WHOLE_BPS, WHOLE_BPS)
+        if self.ceiling_minor is None or facts.currency != self.currency:
+            return most
+        return min(most, (self.ceiling_minor * facts.quantity, start_minor), key=_quotient)
+
+
+def _quotient(ratio: tuple[int, int]) -> Fraction:
+    return Fraction(*ratio)
 
 
 def check_order(floor_bps: int | None, ceiling_bps: int | None, name: str) -> None:

@@ -143,7 +143,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "agent_id org_id",
             CONTACT: "updated_by",
             FINANCIAL: "bears_discounts",
-            TECHNICAL: "capacity updated_at",
+            TECHNICAL: "capacity calls_per_day updated_at",
         },
         _WHO_DECIDED,
     ),

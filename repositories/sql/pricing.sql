@@ -32,6 +32,13 @@ GRANT SELECT, UPDATE (version) ON pricing_book TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE ON pricing_rules TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE (capacity, bears_discounts, updated_by, updated_at) ON pricing_agents
     TO bursar_api, bursar_platform;
+-- The migration that makes this table runs before the one that adds this column.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'pricing_agents'::regclass AND attname = 'calls_per_day') THEN
+        GRANT UPDATE (calls_per_day) ON pricing_agents TO bursar_api, bursar_platform;
+    END IF;
+END $$;
 GRANT SELECT, UPDATE (used_at, contract_id) ON pricing_quotes TO bursar_api;
 GRANT SELECT, INSERT, UPDATE (used_at, contract_id) ON pricing_quotes TO bursar_platform;
 

@@ -53,6 +53,29 @@ class Shop:
         good(await self.seller.owner.ask("PUT", f"/pricing/agents/{self.agent_id}", json=said))
 
 
+async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
+    """Write what no role of the product may write by hand."""
+    connection = await asyncpg.connect(urls.owner)
+    await connection.execute(statement, *values)
+    await connection.close()
+
+
+async def make_by(urls: DatabaseUrls, org_id: str | None, made_by: str | None = None) -> None:
+    """Have an organization made by somebody, or by nobody but itself: the tests' operator would relate all of them."""
+    statement = "UPDATE organizations SET created_by = coalesce($2, id) WHERE id = $1"
+    await as_owner(urls, statement, org_id, made_by)
+
+
+@pytest.fixture(scope="session")
+def new_tenant(new_tenant: NewTenant, database_urls: DatabaseUrls) -> NewTenant:
+    async def make(*roles: str) -> Tenant:
+        made = await new_tenant(*roles)
+        await make_by(database_urls, made.org_id)
+        return made
+
+    return make
+
+
 @pytest.fixture
 async def shop(operator: Caller, new_tenant: NewTenant, database_urls: DatabaseUrls) -> AsyncIterator[Shop]:
     seller = await new_tenant("owner")
@@ -144,7 +167,48 @@ async def test_demand_counts_open_work_of_others_and_of_each_a_quarter_at_most(
     assert (await shop.price(client.owner))["multiplier"] == 1.0
     await fund(database, shop, client.owner, 5, "delivered")
     explained = good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation"))
-    assert "2 funded jobs of other organizations count as demand, which is 0.25 of its capacity" in str(explained)
+    assert "2 funded jobs of unrelated organizations count as demand, which is 0.25 of its capacity" in str(explained)
+
+
+async def test_demand_of_related_organizations_counts_as_that_of_one_and_of_the_sellers_own_not_at_all(
+    shop: Shop, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
+) -> None:
+    await shop.set(capacity=8)
+    ring = [await new_tenant("owner") for _ in range(3)]
+    for payer in ring:
+        await fund(database, shop, payer.owner, 2)
+    await shop.add(type="surge", threshold="0.1")
+
+    async def counted() -> str:
+        path = f"/payments/pricing/{shop.agent_id}/explanation"
+        evidence: list[str] = good(await shop.operator.get(path))["evidence"]
+        return evidence[1].partition("; ")[2].partition(" ")[0]
+
+    assert await counted() == "6"
+    for payer in ring:
+        await make_by(database_urls, payer.org_id, "ring")
+    assert await counted() == "2"
+    await make_by(database_urls, shop.seller.org_id, "ring")
+    assert await counted() == "0"
+
+
+async def test_calls_of_the_last_day_are_demand(shop: Shop, new_tenant: NewTenant, database_urls: DatabaseUrls) -> None:
+    await shop.add(type="surge", threshold="0.2", full="0.5")
+    await shop.set(calls_per_day=100)
+    for days, calls in ((0, 10), (0, 90), (2, 10)):
+        caller = await new_tenant("owner")
+        await as_owner(
+            database_urls,
+            "INSERT INTO usage_days SELECT $1, 'agent', (now() AT TIME ZONE 'UTC')::date - $2::integer, $3, '', $4,"
+            " 0, 0, 0, 0, 0, 0, 0",
+            caller.org_id,
+            days,
+            shop.agent_id,
+            calls,
+        )
+    explained = good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation"))
+    assert "35 of the last day, of unrelated organizations, count as demand, which is 0.35" in str(explained)
+    assert explained["adjusted_price"] == "12.50"
 
 
 async def test_change_of_a_rule_counts_with_the_next_price(shop: Shop, client: Tenant) -> None:
@@ -171,7 +235,8 @@ ALL_TERMS: list[dict[str, Any]] = [
     {"type": "tier", "tier": "premium", "multiplier": "0.9725"},
     {"type": "contract_price", "unit_price": "8.00", "currency": "CREDIT"},
     {"type": "custom", "expression": "quantity > 5 ? 9000 : 10000"},
-    {"type": "bounds", "floor": "0.50", "ceiling": "2.00"},
+    {"type": "bounds", "floor": "0.50", "ceiling": "2.00", "floor_amount": "1.00", "ceiling_amount": None}
+    | {"currency": "CREDIT"},
 ]
 
 
@@ -245,17 +310,8 @@ async def test_score_of_the_seller_raises_the_price(shop: Shop, client: Tenant, 
     )
 
 
-async def as_owner(urls: DatabaseUrls, statement: str, *values: object) -> None:
-    """Write what no role of the product may write by hand."""
-    connection = await asyncpg.connect(urls.owner)
-    await connection.execute(statement, *values)
-    await connection.close()
-
-
 async def trust(urls: DatabaseUrls, org_id: str | None, good: int, *, bad: int = 0, idle: int = 0) -> None:
     """Write how far an organization is trusted as a client, in units of evidence, after so many idle nights."""
-    # Nobody else's, or the operator of the tests would relate it to everybody.
-    await as_owner(urls, "UPDATE organizations SET created_by = id WHERE id = $1", org_id)
     await as_owner(
         urls,
         "INSERT INTO reputation_clients (org_id, good_e6, bad_e6, since, held_e6, prior_e6, through)"
@@ -295,9 +351,8 @@ async def test_trusted_client_earns_nothing_with_its_own_agents_or_related_ones(
     assert (await shop.price(shop.seller.owner))["adjusted_price"] == "10.00"
     await trust(database_urls, client.org_id, 40)
     assert (await shop.price(client.owner))["adjusted_price"] == "8.00"
-    made = "UPDATE organizations SET created_by = 'somebody' WHERE id = $1"
     for org_id in (client.org_id, shop.seller.org_id):
-        await as_owner(database_urls, made, org_id)
+        await make_by(database_urls, org_id, "somebody")
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
     path = f"/payments/pricing/{shop.agent_id}/explanation"
     explained = good(await shop.operator.get(path, params={"organization_id": client.org_id}))
@@ -316,7 +371,9 @@ async def test_agreed_price_is_for_one_client(shop: Shop, client: Tenant, strang
     assert (await shop.price(shop.operator, organization_id=client.org_id))["adjusted_price"] == "9.80"
 
 
-async def test_volume_counts_what_was_paid_to_others(shop: Shop, client: Tenant, database: Database) -> None:
+async def test_volume_counts_what_was_paid_to_unrelated_organizations(
+    shop: Shop, client: Tenant, database: Database, database_urls: DatabaseUrls
+) -> None:
     await shop.add(type="volume", steps=[{"amount": "2.00", "multiplier": "0.96"}])
     await fund(database, shop, client.owner, 1, "released")
     assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
@@ -324,6 +381,9 @@ async def test_volume_counts_what_was_paid_to_others(shop: Shop, client: Tenant,
     assert (await shop.price(client.owner))["adjusted_price"] == "9.60"
     await fund(database, shop, shop.seller.owner, 2, "released")
     assert (await shop.price(shop.seller.owner))["adjusted_price"] == "10.00"
+    for org_id in (client.org_id, shop.seller.org_id):
+        await make_by(database_urls, org_id, "somebody")
+    assert (await shop.price(client.owner))["adjusted_price"] == "10.00"
 
 
 async def test_discount_is_paid_from_the_commission_until_the_agent_bears_it(shop: Shop, client: Tenant) -> None:

@@ -64,6 +64,15 @@ def test_demand_of_one_organization_stays_below_any_usual_threshold():
     assert [job_limit(capacity) for capacity in (1, 4, 10, 100)] == [1, 1, 2, 25]
 
 
+def test_agent_is_as_busy_as_with_its_jobs_or_its_calls():
+    facts = replace(FACTS, open_jobs=2, calls=70, calls_per_day=100)
+    assert [it.demand_bps for it in (facts, replace(facts, open_jobs=8), replace(facts, capacity=None))] == [
+        7_000,
+        8_000,
+        7_000,
+    ]
+
+
 def test_unknown_capacity_is_no_demand():
     price = Book([rule(Surge(0))]).price(replace(FACTS, capacity=None))
     assert (price.adjustments, price.considered[0].applied) == ((), False)
@@ -166,6 +175,13 @@ def test_bounds_come_last_and_say_so():
     ("terms", "more", "refusal"),
     [
         (Bounds(9_000, 8_000), {}, ("pricing.floor_above_ceiling", "terms.floor")),
+        (Bounds(), {}, ("pricing.rule_invalid", "terms.floor")),
+        (Bounds(floor_minor=1), {}, ("pricing.rule_invalid", "terms.currency")),
+        (
+            Bounds(floor_minor=2, ceiling_minor=1, currency="USD"),
+            {},
+            ("pricing.floor_above_ceiling", "terms.floor_amount"),
+        ),
         (Tier("free", 9_000), {"floor_bps": 9_000, "ceiling_bps": 8_000}, ("pricing.floor_above_ceiling", "floor")),
         (TimeOfDay("Europe/Nowhere", 9_000), {}, ("pricing.unknown_zone", "terms.zone")),
         (TimeOfDay("UTC", 9_000, (8,)), {}, ("pricing.rule_invalid", "terms.weekdays")),
@@ -227,7 +243,14 @@ TERMS = st.one_of(
     st.builds(Tier, st.just("free"), BPS),
     st.builds(Surge, st.integers(0, 9_999), st.integers(10_000, 15_000)),
     st.builds(Volume, st.just("USD"), st.builds(Step, st.integers(1, 10**6), BPS).map(lambda step: (step,))),
-    st.builds(Bounds, st.integers(1_000, 10_000), st.integers(10_000, 30_000)),
+    st.builds(
+        Bounds,
+        st.integers(1_000, 10_000),
+        st.integers(10_000, 30_000),
+        st.one_of(st.none(), st.integers(1, 10**9)),
+        st.one_of(st.none(), st.integers(1, 10**9)),
+        st.sampled_from(["USD", "EUR"]),
+    ),
 )
 STACKING = st.sampled_from([Stacking.MULTIPLY, Stacking.ADD])
 
@@ -270,9 +293,10 @@ def test_dearer_listing_is_never_cheaper(book, facts, more, commission):
 
 
 @settings(deadline=None)
-@given(books(), FACTS_ST, st.integers(0, 20))
-def test_more_demand_is_never_cheaper(book, facts, more):
-    busier = replace(facts, open_jobs=facts.open_jobs + more)
+@given(books(), FACTS_ST, st.integers(0, 20), st.integers(0, 20))
+def test_more_demand_is_never_cheaper(book, facts, more, calls):
+    facts = replace(facts, calls=5, calls_per_day=10)
+    busier = replace(facts, open_jobs=facts.open_jobs + more, calls=facts.calls + calls)
     assert book.price(facts).adjusted_minor <= book.price(busier).adjusted_minor
 
 
@@ -305,6 +329,24 @@ def test_price_stays_between_floor_and_ceiling(book, facts, floor, ceiling):
     price = Book([*book.rules, rule(Bounds(floor, ceiling), 99)]).price(facts).adjusted_minor
     exact = [(Decimal(facts.base_minor) * bps / 10_000).to_integral_value(ROUND_HALF_EVEN) for bps in (floor, ceiling)]
     assert max(1, exact[0]) <= price <= max(1, exact[1])
+
+
+@settings(deadline=None)
+@given(books(), FACTS_ST, st.integers(0, 100), st.integers(0, 100))
+def test_price_stays_between_amounts(book, facts, below, above):
+    # Within what a multiplier may be at all.
+    floor, ceiling = facts.unit_minor - facts.unit_minor * below // 200, facts.unit_minor * (100 + above) // 100
+    bounds = Bounds(floor_minor=floor, ceiling_minor=ceiling, currency="USD")
+    price = Book([*book.rules, rule(bounds, 99)]).price(facts).adjusted_minor
+    assert floor * facts.quantity <= price <= ceiling * facts.quantity
+    other = Book([*book.rules, rule(replace(bounds, currency="EUR"), 99)])
+    assert other.price(facts).adjusted_minor == book.price(facts).adjusted_minor
+
+
+def test_bound_in_money_says_so_and_the_upper_one_wins():
+    price = Book([always(5_000), rule(Bounds(floor_minor=900, currency="USD"))]).price(replace(FACTS, quantity=2))
+    assert (price.adjusted_minor, price.adjustments[1].why) == (1_800, "The price of one is kept at least 9.00 USD")
+    assert Book([rule(Bounds(floor_bps=12_000, ceiling_minor=800, currency="USD"))]).price(FACTS).adjusted_minor == 800
 
 
 @settings(deadline=None)

@@ -148,7 +148,10 @@ async def get_agent_pricing(agent_id: str, deps: DepsDep, actor: ActorDep) -> Ag
 
 @router.put("/pricing/agents/{agent_id}", response_model=AgentPricingView, responses=errors(NotFound, Forbidden))
 async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep, actor: ActorDep) -> AgentPricingView:
-    """Set how many jobs an agent works on at once, and whether it bears discounts. For its organization."""
+    """Set how many jobs an agent works on at once, how many calls it takes, and whether it bears discounts.
+
+    For its organization.
+    """
     async with deps.session_for(actor) as session:
         agent = await agents.get(session, agent_id)
         if actor.org_id not in {None, agent.org_id}:
@@ -160,6 +163,7 @@ async def set_agent_pricing(agent_id: str, body: AgentPricingSet, deps: DepsDep,
                 agent_id=agent_id,
                 org_id=agent.org_id,
                 capacity=body.capacity,
+                calls_per_day=body.calls_per_day,
                 bears_discounts=body.bears_discounts,
                 updated_by=actor.qualified(),
             ),

@@ -121,10 +121,17 @@ def evidence_of(asked: Asked, usual_bps: int) -> list[str]:
     said = [f"One costs {unit} before any rule, and {facts.quantity} are asked for."]
     if facts.demand_bps is None:
         said.append("The agent's organization has not set a capacity, so demand is not measured.")
-    else:
+    if facts.capacity is not None:
         said.append(
-            f"The agent works on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of other organizations "
-            f"count as demand, which is {format_ratio(facts.demand_bps)} of its capacity."
+            f"The agent works on {facts.capacity} jobs at once; {facts.open_jobs} funded jobs of unrelated "
+            f"organizations count as demand, which is {format_ratio(facts.open_jobs * WHOLE_BPS // facts.capacity)} "
+            "of its capacity."
+        )
+    if facts.calls_per_day is not None:
+        said.append(
+            f"The agent takes {facts.calls_per_day} calls a day; {facts.calls} of the last day, of unrelated "
+            f"organizations, count as demand, which is {format_ratio(facts.calls * WHOLE_BPS // facts.calls_per_day)} "
+            "of its capacity."
         )
     for whose, standing in (("agent", facts.seller), ("client", facts.client), ("buying agent", facts.buyer)):
         if standing is not None:
@@ -356,7 +363,10 @@ class AgentPricingSet(RequestModel):
     model_config = example(capacity=10, bears_discounts=False)
 
     capacity: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] | None = Field(
-        default=None, description="How many jobs the agent works on at once; without it demand is not measured."
+        default=None, description="How many jobs the agent works on at once; without it jobs are no demand."
+    )
+    calls_per_day: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] | None = Field(
+        default=None, description="How many metered calls it takes a day; without it calls are no demand."
     )
     bears_discounts: bool = Field(
         default=False, description="Whether discounts lower what the agent gets, and not only the commission."
@@ -368,6 +378,7 @@ class AgentPricingView(ResponseModel):
 
     agent_id: str
     capacity: int | None
+    calls_per_day: int | None
     bears_discounts: bool
     updated_at: datetime | None = Field(description="Null when it has said nothing yet.")
 
@@ -377,6 +388,7 @@ class AgentPricingView(ResponseModel):
         return cls(
             agent_id=agent_id,
             capacity=None if row is None else row.capacity,
+            calls_per_day=None if row is None else row.calls_per_day,
             bears_discounts=row is not None and row.bears_discounts,
             updated_at=None if row is None else row.updated_at,
         )

@@ -220,11 +220,14 @@ class CustomTerms(RequestModel):
 
 
 class BoundsTerms(RequestModel):
-    """Between which multiples of the base price every price stays."""
+    """Between which multiples of the base price every price stays, and between which amounts for one."""
 
     type: Literal["bounds"]
     floor: Ratio | None = None
     ceiling: Ratio | None = None
+    floor_amount: Amount | None = Field(default=None, description="For one, in `currency`.")
+    ceiling_amount: Amount | None = None
+    currency: Currency | None = None
 
     def terms(self) -> Bounds:
         """Return what the domain judges by."""
@@ -232,13 +235,28 @@ class BoundsTerms(RequestModel):
             None if text is None else _bps(text, name)
             for name, text in (("floor", self.floor), ("ceiling", self.ceiling))
         )
-        return Bounds(floor, ceiling)
+        least, most = (
+            None if text is None else parse_amount(text, self.currency or CREDIT)
+            for text in (self.floor_amount, self.ceiling_amount)
+        )
+        return Bounds(floor, ceiling, least, most, self.currency)
 
     @classmethod
     def of(cls, terms: Bounds) -> "BoundsTerms":
         """Show them."""
         floor, ceiling = (None if it is None else format_ratio(it) for it in (terms.floor_bps, terms.ceiling_bps))
-        return cls(type="bounds", floor=floor, ceiling=ceiling)
+        least, most = (
+            None if it is None or terms.currency is None else format_amount(it, terms.currency)
+            for it in (terms.floor_minor, terms.ceiling_minor)
+        )
+        return cls(
+            type="bounds",
+            floor=floor,
+            ceiling=ceiling,
+            floor_amount=least,
+            ceiling_amount=most,
+            currency=terms.currency,
+        )
 
 
 RuleTerms = Annotated[
