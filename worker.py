@@ -248,7 +248,7 @@ def make_worker(
     )
     holds, lots = HoldActivities(database), LotActivities(database)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
-    asking = ProviderActivities(database, providers, sealed_signals=sealed_signals)
+    asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
     topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))
     scores = ReputationActivities(

@@ -1,6 +1,7 @@
 """Asks providers about payments. Nothing here writes our books."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
 from temporalio import activity
@@ -21,9 +22,10 @@ from domain.payment.snapshot import (
     Snapshot,
 )
 from domain.payment.terms import PaymentTerms
+from domain.reputation.traits import digest, trait_of
 from providers.payments.base import OutcomeUnknown, PaymentProvider, ProviderError, ProviderRefused
 from providers.payments.registry import Providers
-from repositories import customer, payment
+from repositories import customer, organization_trait, payment
 from runtime.database import Database
 from services.customer import ensure_customer
 
@@ -37,11 +39,15 @@ _ANSWERABLE = frozenset({DisputeStatus.INQUIRY, DisputeStatus.NEEDS_RESPONSE})
 class ProviderActivities:
     """Calls to providers as activities. A call whose outcome is not known is looked up before it is tried again."""
 
-    def __init__(self, database: Database, providers: Providers, *, sealed_signals: bool = False) -> None:
+    def __init__(
+        self, database: Database, providers: Providers, *, sealed_signals: bool = False, trait_key: bytes | None = None
+    ) -> None:
         """Take who takes payments here.
 
-        With `sealed_signals` no provider is called for a sender whom nobody but the message itself names.
+        With `sealed_signals` no provider is called for a sender whom nobody but the message itself names. With a
+        `trait_key` it is kept, as a digest, what an organization pays with.
         """
+        self._trait_key = trait_key
         self._seals = Seals("payment", required=sealed_signals)
         self._database = database
         self._providers = providers
@@ -81,7 +87,7 @@ class ProviderActivities:
             return ProviderResponse(unknown=error.detail)
         if found is None:
             return ProviderResponse(missing=True)
-        return ProviderResponse(snapshot=found, revalued=await self._revalued(message, found))
+        return await self._seen(message, found)
 
     @activity.defn(name="retrieve_payment")
     async def retrieve(self, message: ProviderRequest) -> ProviderResponse:
@@ -96,7 +102,7 @@ class ProviderActivities:
             snapshot = await provider.retrieve(ref)
         except ProviderRefused as refusal:
             return ProviderResponse(refused=_declined(refusal))
-        return ProviderResponse(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
+        return await self._seen(message, snapshot)
 
     @activity.defn(name="confirm_payment")
     async def confirm(self, message: ProviderRequest) -> ProviderResponse:
@@ -282,7 +288,18 @@ class ProviderActivities:
             return ProviderResponse(unknown=error.detail)
         except ProviderRefused as refusal:
             return ProviderResponse(refused=_declined(refusal))
-        return ProviderResponse(snapshot=snapshot, revalued=await self._revalued(message, snapshot))
+        return await self._seen(message, snapshot)
+
+    async def _seen(self, message: ProviderRequest, snapshot: Snapshot) -> ProviderResponse:
+        """Answer with a snapshot without what it was paid with, of which a digest is kept first."""
+        if snapshot.methods and self._trait_key is not None:
+            async with self._database.platform() as session:
+                for each in snapshot.methods:
+                    kind, known_by = trait_of(each)
+                    kept = digest(self._trait_key, kind, known_by)
+                    await organization_trait.seen(session, message.terms.org_id, kind, kept)
+        shown = replace(snapshot, methods=())
+        return ProviderResponse(snapshot=shown, revalued=await self._revalued(message, shown))
 
     async def _revalued(self, message: ProviderRequest, snapshot: Snapshot) -> dict[str, int]:
         """Value deposits that were sent after their quote had run out at what coins cost now.

@@ -20,7 +20,7 @@ from domain.reputation.score import points
 from repositories import alert
 from repositories import reputation_nights as nights
 from runtime.database import Database, driver_connection
-from services.reputation import refresh
+from services.reputation import judge_traits, refresh
 
 #: A night is taken this long after its date began, when no event of the day before is under way any more.
 SETTLED = timedelta(minutes=10)
@@ -114,6 +114,7 @@ class ReputationActivities:
         Idempotent by: the client and the date; the date; the counts are made anew.
         Fails with: nothing that is final.
         """
+        await judge_traits(self._database)
         await refresh(self._database, limit=1_000_000)
         await self._take_clients(message.day)
         async with self._database.platform() as session:

@@ -34,7 +34,7 @@ class ReputationEventRow(Base):
         counterparty: under what name that one's evidence is bounded: its own id, or what it shares with others.
         source: `escrow`, `feedback` or `operator`; `key` is the caller's, and unique within the source.
         subject: the id of what it is about: an escrow, a contract, a report.
-        weight_e6: what it counts; 0 where `excluded` says why it does not: `own`, `related` or `unpaid`.
+        weight_e6: what it counts; 0 where `excluded` says why it does not: `own`, `related`, `probe` or `unpaid`.
         rater_e6: the standing of who caused it, which is in the weight.
         says: an object for each dimension: the evidence before it is bounded for the counterparty (`good_e6`,
             `bad_e6`), the priors of the day (`newcomer_e6`, `proven_e6`), and what the prior learns of it
@@ -50,7 +50,7 @@ class ReputationEventRow(Base):
     __tablename__ = "reputation_events"
     __table_args__ = (
         CheckConstraint(f"kind IN ({_KINDS})", name="kind"),
-        CheckConstraint("excluded IN ('own', 'related', 'unpaid')", name="excluded"),
+        CheckConstraint("excluded IN ('own', 'related', 'probe', 'unpaid')", name="excluded"),
         CheckConstraint("weight_e6 >= 0 AND (excluded IS NULL OR weight_e6 = 0)", name="weight"),
         CheckConstraint("num_nonnulls(voided_at, voided_by, void_reason) IN (0, 3)", name="voided"),
         Index("uq_reputation_events_source_key", "source", "key", unique=True),

@@ -108,9 +108,9 @@ async def void(connection: asyncpg.Connection, event_id: str, *, by: str, reason
 
 
 async def are_related(connection: asyncpg.Connection, one: str, other: str, exempt: Sequence[str]) -> bool:
-    """Tell whether two organizations are one counterparty, see `domain.reputation.related`."""
+    """Tell whether what two organizations say of each other counts for nothing, see `domain.reputation.related`."""
     related: bool = await connection.fetchval(
-        "SELECT reputation_counterparty($1, $3) = reputation_counterparty($2, $3)", one, other, list(exempt)
+        "SELECT reputation_excluded($1, $2, $3) IS NOT NULL", one, other, list(exempt)
     )
     return related
 

@@ -138,6 +138,7 @@ class Settings(BaseSettings):
 
     agent_categories: str = "analysis,coding,content,data,design,operations,research,support,translation"
     reputation_registrars: str = "operator"
+    trait_key: SecretStr | None = Field(default=None, min_length=16)
     nightly_reputation_update_enabled: bool = True
     reputation_decay_rate: str = "0.95"
     chargeback_window: timedelta = Field(
@@ -214,6 +215,11 @@ class Settings(BaseSettings):
         if not LEAST_RATE_E4 <= rate_e4 <= MOST_RATE_E4:
             raise Invalid("reputation_decay_rate must be between 0.5 and 0.995.")
         return rate_e4
+
+    @property
+    def trait_digest_key(self) -> bytes | None:
+        """What digests of payment methods and tax ids are keyed with; None keeps none of them."""
+        return None if self.trait_key is None else self.trait_key.get_secret_value().encode()
 
     @property
     def evidence_policy(self) -> EvidencePolicy:

@@ -94,6 +94,15 @@ async def follow_payment(session: AsyncSession, before: Payment | None, after: P
         await recalls.give_again(connection, event_id, new_id("rev"), at=at)
 
 
+async def judge_traits(database: Database) -> None:
+    """Void what organizations said of each other before they were related; scores follow by `refresh`."""
+    while True:
+        async with database.platform() as session:
+            judged = await (await driver_connection(session)).fetchval("SELECT reputation_judge_traits(100)")
+        if not judged:
+            return
+
+
 async def refresh(database: Database, *, limit: int) -> int:
     """Make the scores of stale agents again, each in a transaction of its own, and return how many were due."""
     done, last = 0, ""

@@ -159,6 +159,8 @@ class Snapshot:
         approved: the payer has agreed, and `confirm` takes the money.
         pays_until: set while the payer has what they need to send money in a way that takes days: a bank transfer, a
             voucher. So long it is waited for, also beyond the time that the payment gave them.
+        methods: what it was paid with, as `domain.reputation.traits.method` writes it. Whoever asks the provider keeps
+            a digest of it and passes it on to nobody.
         authorized_minor: what can be captured now.
         movements: everything that the payment, its refunds and its disputes did to the provider's balance so far, in
             the order in which it happened. A charge of a payment that succeeded is always there, its fee perhaps later.
@@ -180,6 +182,7 @@ class Snapshot:
     seen_minor: int = 0
     confirmations: int | None = None
     pays_until: datetime | None = None
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,9 +45,9 @@ MESSAGES = Place(
         Category.IDENTIFIER: (
             "Deposit.address agent_id approve at_provider cancel command_id contract_id customer_ref debtor "
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
-            "falls key key_id look memo method_ref org_id payee_org_id payer_org_id payment_id payments provider_ref "
-            "open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref transfer_id "
-            "unanswered"
+            "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
+            "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
+            "transfer_id unanswered"
         ),
         Category.FREE_TEXT: (
             "Milestone.name action artifacts command content decline declined delivery deposit description detail "

@@ -302,6 +302,11 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id first_id last_id", FREE_TEXT: "value", TECHNICAL: "kind day"},
     ),
+    "organization_traits": Place(
+        "what organizations have in common: methods of payment, tax ids, referrers",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id digest", TECHNICAL: "kind first_seen last_seen ended_at judged_at"},
+    ),
     "reputation_agents": Place(
         "what is known of an agent, over all dimensions",
         WITH_THE_BOOKS,

@@ -92,13 +92,39 @@ BEGIN
         coalesce(public.reputation_faded(c.good_e6, c.through - c.since), 0), coalesce(c.held_e6, 0), 500000);
 END $$;
 
--- Under what name an organization is a counterparty: its own id, or the operator who made it and others. `p_exempt` are
--- the platform's own registrars, whom many unrelated organizations have in common.
+-- Under what name an organization is a counterparty: the operator who made it and others, or the first of those that it
+-- shares something with, or its own id. `p_exempt` are the platform's own registrars, whom many unrelated organizations
+-- have in common. In PL/pgSQL, because the traits came later than this function.
 CREATE OR REPLACE FUNCTION reputation_counterparty(p_org text, p_exempt text[]) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT CASE WHEN created_by = ANY (p_exempt) OR '*' = ANY (p_exempt) THEN id ELSE 'operator:' || created_by END
-    FROM organizations WHERE id = p_org
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN created_by <> ALL (p_exempt) AND '*' <> ALL (p_exempt) THEN 'operator:' || created_by
+                        ELSE coalesce((
+                            SELECT min(o.org_id) FROM organization_traits t JOIN organization_traits o USING (kind, digest)
+                            WHERE t.org_id = p_org AND t.kind <> 'probe' AND t.ended_at IS NULL AND o.ended_at IS NULL), id)
+                   END
+            FROM organizations WHERE id = p_org);
+END $$;
+
+-- Why what passes between two organizations counts for nothing; null when it counts (`related.counts`).
+CREATE OR REPLACE FUNCTION reputation_excluded(p_payer text, p_payee text, p_exempt text[]) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+BEGIN
+    IF p_payer = p_payee THEN
+        RETURN 'own';
+    END IF;
+    IF EXISTS (SELECT FROM organization_traits
+               WHERE org_id IN (p_payer, p_payee) AND kind = 'probe' AND ended_at IS NULL) THEN
+        RETURN 'probe';
+    END IF;
+    IF EXISTS (SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
+               WHERE t.org_id = p_payer AND o.org_id = p_payee AND t.ended_at IS NULL AND o.ended_at IS NULL)
+       OR EXISTS (SELECT FROM organizations t JOIN organizations o USING (created_by)
+                  WHERE t.id = p_payer AND o.id = p_payee AND created_by <> ALL (p_exempt) AND '*' <> ALL (p_exempt)) THEN
+        RETURN 'related';
+    END IF;
+    RETURN NULL;
+END $$;
 
 -- Adds an event to the agent's rows, which the caller has locked, and completes the event: what the prior learns of
 -- it, and by how much the overall score changes.
@@ -274,8 +300,7 @@ DECLARE
 BEGIN
     IF v_payer IS NOT NULL THEN
         v_counterparty := reputation_counterparty(v_payer, v_exempt);
-        v_excluded := CASE WHEN v_payer = v_payee THEN 'own'
-                           WHEN v_counterparty = reputation_counterparty(v_payee, v_exempt) THEN 'related' END;
+        v_excluded := reputation_excluded(v_payer, v_payee, v_exempt);
     END IF;
     -- Whoever takes the escrow's money back waits for this event, or this event sees that it is gone.
     IF p_about ->> 'settles' IS NOT NULL THEN
@@ -614,9 +639,11 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
     EXECUTE FUNCTION refuse_change();
 
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
-    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_open,
+    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
+    reputation_open,
     reputation_apply, reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
-    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_open,
+    reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
+    reputation_open,
     reputation_apply, reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -225,6 +225,20 @@ class TestSnapshots:
     def test_statuses(self, status: str, reason: str | None, expected: ProviderStatus):
         assert intent_snapshot(intent(status=status, cancellation_reason=reason)).status is expected
 
+    @pytest.mark.parametrize(
+        ("details", "expected"),
+        [
+            ({"type": "card", "card": {"fingerprint": "fp_1", "last4": "4242"}}, ("card:fp_1",)),
+            ({"type": "sepa_debit", "sepa_debit": {"fingerprint": "fp_2"}}, ("bank:fp_2",)),
+            ({"type": "customer_balance", "customer_balance": {}}, ()),
+            (None, ()),
+        ],
+    )
+    def test_a_payment_names_what_it_was_paid_with(self, details: Any, expected: tuple[str, ...]):
+        paid = charge(payment_method_details=details).to_dict()
+        assert intent_snapshot(intent(latest_charge=paid)).methods == expected
+        assert intent_snapshot(intent(status="processing", latest_charge=paid)).methods == ()
+
     @pytest.mark.parametrize("status", ["requires_payment_method", "canceled"])
     def test_a_single_attempt_that_was_declined_has_failed_also_when_it_was_cancelled_since(self, status: str):
         error = {"code": "card_declined", "decline_code": "lost_card", "message": "Declined.", "type": "card_error"}

@@ -214,6 +214,7 @@ def full_snapshot() -> Snapshot:
         confirmations=3,
         approved=True,
         pays_until=LATER,
+        methods=("card:fp_1",),
     )
 
 

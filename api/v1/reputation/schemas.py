@@ -340,6 +340,7 @@ _TOLD = {
 _WHY = {
     "own": "it does not count, because client and agent belong to one organization",
     "related": "it does not count, because the two organizations are related",
+    "probe": "it does not count, because it is the platform's own traffic",
     "unpaid": "it does not count, because no commission was paid for it in money",
 }
 
@@ -367,7 +368,7 @@ class EventView(ResponseModel):
     subject: str
     counterparty_organization_id: str | None
     weight: float = Field(description="In units of evidence.")
-    excluded: str | None = Field(description="Why it does not count: `own`, `related` or `unpaid`.")
+    excluded: str | None = Field(description="Why it does not count: `own`, `related`, `probe` or `unpaid`.")
     score_delta: float
     at: datetime
     voided_at: datetime | None

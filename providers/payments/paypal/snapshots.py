@@ -19,6 +19,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
+from domain.reputation.traits import TraitKind, method
 from providers.payments.paypal.amounts import from_paypal
 
 #: Statuses of a capture whose money was received, whatever became of it later.
@@ -54,7 +55,16 @@ def snapshot(order: Mapping[str, Any]) -> Snapshot:
         authorized_minor=sum(from_paypal(held["amount"]) for held in authorizations if held["status"] == "CREATED"),
         movements=tuple(sorted(movements, key=lambda movement: movement.occurred_at)),
         refunds=tuple(refund_snapshot(refund, unit) for refund in given_back),
+        methods=_methods(order) if status is ProviderStatus.SUCCEEDED else (),
     )
+
+
+def _methods(order: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the payer's account at PayPal, which has one id however it pays."""
+    payer = order.get("payer", {}).get("payer_id") or order.get("payment_source", {}).get("paypal", {}).get(
+        "account_id"
+    )
+    return (method(TraitKind.PAYPAL, str(payer)),) if payer else ()
 
 
 def payments(unit: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:

@@ -23,6 +23,7 @@ from domain.payment.snapshot import (
     RefundStatus,
     Snapshot,
 )
+from domain.reputation.traits import TraitKind, method
 from providers.payments.stripe.amounts import from_stripe
 from providers.payments.stripe.errors import decline_of
 from providers.payments.stripe.fields import at, field, metadata_of
@@ -121,7 +122,18 @@ def intent_snapshot(
         refunds=tuple(map(refund_snapshot, given_back)),
         disputes=tuple(map(dispute_snapshot, disputes)),
         pays_until=pays_until if status is ProviderStatus.REQUIRES_ACTION else None,
+        methods=_methods(charge) if charge and status is ProviderStatus.SUCCEEDED else (),
     )
+
+
+def _methods(charge: stripe.Charge) -> tuple[str, ...]:
+    """Return what the charge was paid with, where Stripe has a fingerprint: the same for the same card or account."""
+    details = field(charge, "payment_method_details")
+    kind = field(details, "type")
+    known_by = field(field(details, str(kind)), "fingerprint")
+    if not isinstance(known_by, str):
+        return ()
+    return (method(TraitKind.CARD if kind == "card" else TraitKind.BANK, known_by),)
 
 
 def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) -> Snapshot:
@@ -156,6 +168,7 @@ def session_snapshot(session: stripe.checkout.Session, paid: Snapshot | None) ->
         movements=paid.movements if paid else (),
         refunds=paid.refunds if paid else (),
         disputes=paid.disputes if paid else (),
+        methods=paid.methods if paid else (),
         pays_until=pays_until if status is ProviderStatus.REQUIRES_ACTION else None,
     )
 

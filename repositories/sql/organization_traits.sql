@@ -1,0 +1,57 @@
+-- What organizations have in common: its row-level security, and what is void once they are found to be related. Running
+-- it again replaces everything.
+
+-- Voids what the organizations that came to share something had said of each other, for so many new traits, and returns
+-- how many those were. Their agents are marked as stale, for `reputation_refresh`.
+CREATE OR REPLACE FUNCTION reputation_judge_traits(p_limit integer) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    t organization_traits;
+    v_events text[] := '{}';
+    v_org text;
+    v_judged integer := 0;
+BEGIN
+    FOR t IN SELECT * FROM organization_traits WHERE judged_at IS NULL ORDER BY org_id, kind, digest LIMIT p_limit
+             FOR UPDATE SKIP LOCKED
+    LOOP
+        v_judged := v_judged + 1;
+        UPDATE organization_traits SET judged_at = clock_timestamp()
+        WHERE org_id = t.org_id AND kind = t.kind AND digest = t.digest;
+        CONTINUE WHEN t.ended_at IS NOT NULL;
+        v_events := v_events || ARRAY(
+            SELECT e.id FROM reputation_events e
+            WHERE (e.counterparty_org_id = t.org_id OR (e.counterparty_org_id IS NOT NULL AND e.agent_id IN (
+                      SELECT id FROM agents WHERE org_id = t.org_id)))
+              AND e.voided_at IS NULL AND e.excluded IS NULL
+              AND (t.kind = 'probe' OR EXISTS (
+                  SELECT FROM organization_traits o
+                  WHERE o.kind = t.kind AND o.digest = t.digest AND o.ended_at IS NULL AND o.org_id =
+                      CASE e.counterparty_org_id WHEN t.org_id THEN e.agent_org_id ELSE e.counterparty_org_id END)));
+    END LOOP;
+    PERFORM FROM reputation_agents
+    WHERE agent_id IN (SELECT agent_id FROM reputation_events WHERE id = ANY (v_events)) ORDER BY agent_id FOR UPDATE;
+    UPDATE reputation_events
+    SET voided_at = clock_timestamp(), voided_by = 'bursar',
+        void_reason = 'The two organizations are related, or one of them probes.'
+    WHERE id = ANY (v_events) AND voided_at IS NULL;
+    UPDATE reputation_agents SET stale_at = coalesce(stale_at, clock_timestamp())
+    WHERE agent_id IN (SELECT agent_id FROM reputation_events WHERE id = ANY (v_events));
+    FOR v_org IN SELECT DISTINCT counterparty_org_id FROM reputation_events WHERE id = ANY (v_events) ORDER BY 1 LOOP
+        PERFORM reputation_remake_client(v_org);
+    END LOOP;
+    RETURN v_judged;
+END $$;
+
+ALTER TABLE organization_traits ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS platform ON organization_traits;
+CREATE POLICY platform ON organization_traits TO bursar_platform USING (true) WITH CHECK (true);
+REVOKE ALL ON organization_traits FROM bursar_api, bursar_platform;
+GRANT SELECT, INSERT, UPDATE (last_seen, ended_at, judged_at) ON organization_traits TO bursar_platform;
+DROP TRIGGER IF EXISTS refuse_delete ON organization_traits;
+CREATE TRIGGER refuse_delete BEFORE DELETE ON organization_traits FOR EACH ROW EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS refuse_truncate ON organization_traits;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON organization_traits
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+REVOKE EXECUTE ON FUNCTION reputation_judge_traits FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_judge_traits TO bursar_platform;
