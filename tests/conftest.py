@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from temporalio.testing import WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
@@ -26,6 +27,9 @@ from tests.support.seeds import seeds_told
 from tests.support.servers import TEMPLATE_DATABASE, TestServers, ask
 
 SERVERS = pytest.StashKey[TestServers]()
+# No test is timed: on a machine with other work, an example takes as long as it takes.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)
