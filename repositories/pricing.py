@@ -70,7 +70,7 @@ _CALLS = """
     FROM usage_days d, LATERAL (
         SELECT date_trunc('day', utc)::date AS day, extract(epoch FROM utc - date_trunc('day', utc))::bigint AS passed
         FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' AS utc) clock) AS now
-    WHERE d.dimension = 'agent' AND d.value = a.id AND d.day BETWEEN now.day - 1 AND now.day
+    WHERE d.dimension = 'agent_id' AND d.value = a.id AND d.day BETWEEN now.day - 1 AND now.day
     GROUP BY d.org_id
 """
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -13,6 +13,7 @@ from sqlalchemy import text
 from domain.ids import escrow_id_of
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.metering import event, send, statuses
 from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
@@ -192,20 +193,14 @@ async def test_demand_of_related_organizations_counts_as_that_of_one_and_of_the_
     assert await counted() == "0"
 
 
-async def test_calls_of_the_last_day_are_demand(shop: Shop, new_tenant: NewTenant, database_urls: DatabaseUrls) -> None:
+async def test_calls_of_the_last_day_are_demand(shop: Shop, new_tenant: NewTenant) -> None:
     await shop.add(type="surge", threshold="0.2", full="0.5")
     await shop.set(calls_per_day=100)
     for days, calls in ((0, 10), (0, 90), (2, 10)):
+        at = (datetime.now(UTC) - timedelta(days=days)).isoformat()
         caller = await new_tenant("owner")
-        await as_owner(
-            database_urls,
-            "INSERT INTO usage_days SELECT $1, 'agent', (now() AT TIME ZONE 'UTC')::date - $2::integer, $3, '', $4,"
-            " 0, 0, 0, 0, 0, 0, 0",
-            caller.org_id,
-            days,
-            shop.agent_id,
-            calls,
-        )
+        sent = await send(caller.owner, *(event(time=at, data={"agent_id": shop.agent_id}) for _ in range(calls)))
+        assert set(statuses(sent)) == {"accepted"}
     explained = good(await shop.operator.get(f"/payments/pricing/{shop.agent_id}/explanation"))
     assert "35 of the last day, of unrelated organizations, count as demand, which is 0.35" in str(explained)
     assert explained["adjusted_price"] == "12.50"

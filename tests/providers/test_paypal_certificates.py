@@ -153,7 +153,7 @@ async def test_what_is_no_certificate_is_refused_and_a_silence_is_not_a_refusal(
 
 async def test_a_certificate_under_another_root_is_refused():
     """The forger has the right name, a valid signature, and the certificate at PayPal's own address."""
-    forger = Signer(chain=make_chain(CERT_NAMES[0]))
+    forger = Signer(chain=make_chain(CERT_NAMES[0], not_before=NOW - timedelta(days=1)))
     with pytest.raises(BadSignature):
         await forger.verify(BODY, forger.headers(BODY))
 
@@ -168,7 +168,7 @@ async def test_the_sandboxes_root_is_not_among_those_of_https():
 
 @pytest.mark.parametrize("name", ["www.paypal.com", "evil.example", "messageverificationcerts.paypal.com.evil.example"])
 async def test_a_trusted_certificate_for_another_name_is_refused(name):
-    signer = Signer(chain=make_chain(name))
+    signer = Signer(chain=make_chain(name, not_before=NOW - timedelta(days=1)))
     root = x509.load_pem_x509_certificate(signer.chain[0])
     with pytest.raises(BadSignature):
         await signer.verify(BODY, signer.headers(BODY), trust_roots=[root])
@@ -176,7 +176,7 @@ async def test_a_trusted_certificate_for_another_name_is_refused(name):
 
 @pytest.mark.parametrize("name", CERT_NAMES)
 async def test_live_and_sandbox_certificates_of_paypal_are_accepted(name):
-    signer = Signer(chain=make_chain(name))
+    signer = Signer(chain=make_chain(name, not_before=NOW - timedelta(days=1)))
     root = x509.load_pem_x509_certificate(signer.chain[0])
     assert (await signer.verify(BODY, signer.headers(BODY), trust_roots=[root])).event_id == "WH-1"
 
