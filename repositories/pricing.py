@@ -75,6 +75,14 @@ _CALLS = """
 """
 
 
+def _without_probes(one: str, other: str) -> str:
+    """Return the condition that neither of two organizations is traffic of the platform's own."""
+    return (
+        "NOT EXISTS (SELECT FROM organization_traits t"
+        f" WHERE t.org_id IN ({one}, {other}) AND t.kind = 'probe' AND t.ended_at IS NULL)"
+    )
+
+
 def _demand(by_organization: str, capacity: str) -> str:
     """Return the query that adds up what unrelated organizations ask of the agent `a`.
 
@@ -83,7 +91,8 @@ def _demand(by_organization: str, capacity: str) -> str:
     """
     return f"""
         SELECT coalesce(sum(least(number, greatest(1, {capacity} / 4))), 0)::bigint FROM (
-            SELECT sum(number)::bigint AS number FROM ({by_organization}) AS each WHERE each.org_id <> a.org_id
+            SELECT sum(number)::bigint AS number FROM ({by_organization}) AS each
+            WHERE each.org_id <> a.org_id AND {_without_probes("each.org_id", "a.org_id")}
             GROUP BY reputation_counterparty(each.org_id, $8)
             HAVING reputation_counterparty(each.org_id, $8) IS DISTINCT FROM reputation_counterparty(a.org_id, $8)
         ) AS counterparties"""
@@ -116,7 +125,7 @@ SELECT b.version, clock_timestamp() AS at, a.org_id AS payee_org_id, a.visibilit
                WHERE e.org_id = $2 AND e.status IN ('released', 'split') AND e.updated_at > now() - interval '30 days'
                  AND e.currency = coalesce($3, a.price_currency)
                GROUP BY e.payee_org_id) AS each
-           WHERE payee_org_id <> $2
+           WHERE payee_org_id <> $2 AND {_without_probes("payee_org_id", "$2")}
              AND reputation_counterparty(payee_org_id, $8) IS DISTINCT FROM reputation_counterparty($2, $8))
        ELSE 0 END AS volume_minor
 FROM agents a

@@ -171,7 +171,7 @@ async def test_demand_counts_open_work_of_others_and_of_each_a_quarter_at_most(
     assert "2 funded jobs of unrelated organizations count as demand, which is 0.25 of its capacity" in str(explained)
 
 
-async def test_demand_of_related_organizations_counts_as_that_of_one_and_of_the_sellers_own_not_at_all(
+async def test_demand_of_related_organizations_is_that_of_one_and_of_probes_and_the_sellers_own_none(
     shop: Shop, new_tenant: NewTenant, database: Database, database_urls: DatabaseUrls
 ) -> None:
     await shop.set(capacity=8)
@@ -186,6 +186,9 @@ async def test_demand_of_related_organizations_counts_as_that_of_one_and_of_the_
         return evidence[1].partition("; ")[2].partition(" ")[0]
 
     assert await counted() == "6"
+    trait = "INSERT INTO organization_traits (org_id, kind, digest) VALUES ($1, 'probe', $1)"
+    await as_owner(database_urls, trait, ring[0].org_id)
+    assert await counted() == "4"
     for payer in ring:
         await make_by(database_urls, payer.org_id, "ring")
     assert await counted() == "2"
