@@ -158,7 +158,7 @@ SCHEDULES = [
         id="spend-days",
         workflow="spend-days",
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(7)])]),
-        summary="Adds up what was spent on days that are over",
+        summary="Adds up what was spent on days that are over, at minute 7 of every hour",
         catch_up_within=timedelta(hours=2),
         run_timeout=timedelta(minutes=55),
     ),

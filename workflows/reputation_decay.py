@@ -69,7 +69,7 @@ class ReputationDecayWorkflow:
     async def _pages(self, progress: ReputationNight) -> TookNight:
         assert progress.day is not None
         workflow.set_current_details(
-            f"Night of {progress.day}: {progress.agents} agents in {progress.pages} pages so far, the last "
+            f"Night of {progress.day}: {progress.agents} agents in {_pages_of(progress)} so far, the last "
             f"`{progress.after or '-'}`"
         )
         return await workflow.execute_activity_method(
@@ -83,12 +83,16 @@ class ReputationDecayWorkflow:
         )
 
 
+def _pages_of(night: ReputationNight) -> str:
+    return f"{night.pages} page{'' if night.pages == 1 else 's'}"
+
+
 def details(result: ReputationNightResult, done: ReputationNight) -> str:
     """Write what a night did for whoever reads the run."""
     lines = [
         f"Night of {result.day}",
         "",
-        f"- agents that had it: {result.agents}; by this run {done.agents}, in {done.pages} pages",
+        f"- agents that had it: {result.agents}; by this run {done.agents}, in {_pages_of(done)}",
         f"- scores that changed: {result.changed}",
         f"- **sudden changes**: {result.sudden}" + (", see the alerts" if result.sudden else ""),
         f"- priors of the next day: {'closed' if result.closed_priors else 'were closed before'}",

@@ -147,13 +147,14 @@ async def test_a_night_is_taken_once_and_reads_without_the_code(nights: Nights) 
     shown = str(await handle.query("__temporal_workflow_metadata"))
     for words in (
         f"Night of {today}",
-        "by this run 3, in 1 pages",
+        "by this run 3, in 1 page",
         "scores that changed: 3",
         "sudden changes**: 2",
         "priors of the next day: closed",
         f"`agt_good` +{points(good - HALF_E6)}, now {points(good)}",
     ):
         assert words in shown
+    assert "1 pages" not in shown
     again = await (await nights.start()).result()
     assert (again.changed, again.moves, again.closed_priors) == (3, result.moves, False)
     await nights.equal_the_rules(today)
