@@ -159,7 +159,7 @@ class EscrowActivities:
             settles_all=message.due_at is not None or over,
             closes={"escrow.books_refused", *(("escrow.decision_overdue",) if over else ())},
         )
-        await record_settled(driver, message, self._evidence)
+        await record_settled(driver, held, message, self._evidence)
         await self._report(books, message)
         return RecordedEscrow(applied=True, transfer_id=transfer_id)
 

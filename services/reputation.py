@@ -11,13 +11,13 @@ from contracts.escrow import RecordEscrowEvent
 from domain.access import Actor
 from domain.errors import Conflict, NotFound
 from domain.escrow.state import Escrow
-from domain.money import CREDIT
+from domain.money import CREDIT, parse_ratio
 from domain.payment.state import Payment
 from domain.reputation import facts
 from domain.reputation.facts import FactKind
 from domain.reputation.policy import EvidencePolicy
 from domain.reputation.recall import recalled, stands_as_before
-from domain.reputation.settled import Settled, settled, stakes_of
+from domain.reputation.settled import Settled, at_stake, settled
 from models.contract import Contract
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import contract as contracts
@@ -32,12 +32,16 @@ NO_CONTRACT = "There is no such contract."
 NO_FEEDBACK = "There is no such feedback."
 
 
-async def record_settled(connection: asyncpg.Connection, message: RecordEscrowEvent, policy: EvidencePolicy) -> None:
-    """Take what the end of an escrow says, in the transaction of its event; other events cost nothing.
+async def record_settled(
+    connection: asyncpg.Connection, before: Escrow | None, message: RecordEscrowEvent, policy: EvidencePolicy
+) -> None:
+    """Take what an event of an escrow says, in its transaction; most events say nothing and cost nothing.
 
-    Needs the platform's connection.
+    Needs the platform's connection. `before` is the state that the books held, None before the first event.
     """
-    found = settled(message.escrow, message.event)
+    score = message.details.get("score") if message.event == "validated" else None
+    score_e4 = None if score is None else parse_ratio(str(score), "score")
+    found = None if before is None else settled(before, message.escrow, message.event, score_e4)
     if found is None:
         return
     about = _about(message.escrow, found, "escrow", message.actor, message.at, policy)
@@ -62,7 +66,7 @@ async def record_settled(connection: asyncpg.Connection, message: RecordEscrowEv
 
 def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime, policy: EvidencePolicy) -> About:
     terms = escrow.terms
-    stakes = stakes_of(terms.currency)
+    stakes = found.stakes(terms.currency)
     return About(
         agent_id=terms.agent_id,
         agent_org_id=terms.payee_org_id,
@@ -257,7 +261,7 @@ async def report(
 
 async def _settled(session: AsyncSession, contract: Contract) -> tuple[Escrow, Settled]:
     escrow = await escrows.of_contract(session, contract.id)
-    found = None if escrow is None else settled(escrow, "feedback")
+    found = None if escrow is None else at_stake(escrow)
     if escrow is None or found is None:
         raise Conflict("Feedback is given on work that was settled.", code="reputation.not_settled")
     return escrow, found

@@ -1,9 +1,11 @@
-"""What the end of an escrow says: of the agent that worked, and of the client that paid."""
+"""What the steps and the end of an escrow say: of the agent that worked, and of the client that paid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus
 from domain.money import CREDIT, SCALES, allocate
+from domain.reputation.evidence import Dimension
 from domain.reputation.facts import FactKind, Says, says
 from domain.reputation.weights import Stakes
 
@@ -12,12 +14,14 @@ from domain.reputation.weights import Stakes
 _COMPARED = frozenset({CREDIT, "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "USDC"})
 #: What a typical contract is in coins, in ten-thousandths of a coin.
 _COINS_E4 = {"BTC": 5, "ETH": 150, "TON": 150_000}
-_RESOLVED = "resolved"
+_VALIDATED, _RESOLVED = "validated", "resolved"
+#: The number of the event that a first delivery makes: the escrow was opened and funded before.
+_FIRST_DELIVERY = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledFact:
-    """One fact of an escrow that has ended.
+    """One fact of an escrow.
 
     Attributes:
         is_rated: whether it counts by the client's standing, because the client caused it.
@@ -36,15 +40,25 @@ class SettledFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What the end of an escrow says, and what was at stake, in minor units.
+    """What an event of an escrow says, and what was at stake in it, in minor units.
 
-    For a release that is what was paid, and the commission on it; where money went back, the whole and the commission
-    that it would have paid.
+    For a release that is what was paid, and the commission on it; where money went back, or nothing has moved yet, what
+    it is about and the commission that it would have paid. `value_minor` is a part of `whole_minor` and counts as one:
+    however many parts a contract has, they weigh together what it weighs as a whole, or less.
     """
 
     facts: tuple[SettledFact, ...]
     value_minor: int
     commission_minor: int
+    whole_minor: int
+
+    def stakes(self, currency: str) -> Stakes | None:
+        """Return the scale in which this part of the whole has its part of the whole's weight, see `stakes_of`.
+
+        With a typical value `t` the whole `w` weighs `2w / (w + t)`, and a part `v` of it `2v / (v + t + w - v)`.
+        """
+        scale = stakes_of(currency)
+        return scale and replace(scale, typical_minor=scale.typical_minor + self.whole_minor - self.value_minor)
 
 
 def stakes_of(currency: str) -> Stakes | None:
@@ -59,61 +73,148 @@ def stakes_of(currency: str) -> Stakes | None:
     return Stakes(typical_minor=typical, unit_commission_minor=typical // 20)
 
 
-def settled(escrow: Escrow, event: str) -> Settled | None:
-    """Return what an event says that ended an escrow; None for every other one, and where it says nothing.
+def settled(before: Escrow, escrow: Escrow, event: str, score_e4: int | None = None) -> Settled | None:
+    """Return what an event says; None for most of them.
 
-    An escrow that was cancelled, or whose money went back before anything was delivered or disputed, says nothing.
+    A milestone that was accepted says so for its part, a delivery that a validator found faults with says these at
+    once, and the end speaks for the rest. An escrow that was cancelled, or whose money went back before anything was
+    delivered or disputed, says nothing.
 
     Args:
-        escrow: the state after the event.
+        before: the state before the event.
+        escrow: the state after it.
         event: what happened. What a validator or an arbiter decided does not depend on the client's standing.
+        score_e4: what a validator scored by this event.
     """
-    facts = _ended(escrow, event) if escrow.is_final and escrow.funded_minor else ()
-    if not facts:
+    paid = escrow.paid_minor - before.paid_minor
+    if escrow.is_final and escrow.funded_minor:
+        facts = _ended(before, escrow, event, paid, score_e4)
+        if escrow.status is not EscrowStatus.RELEASED:
+            return _unpaid(facts, escrow, escrow.funded_minor - before.paid_minor)
+        whole = escrow.paid_minor
+    elif paid:
+        facts, whole = _accepted(before, escrow, event, score_e4), escrow.funded_minor
+    elif event == _VALIDATED and score_e4 is not None:
+        return _unpaid(_scored(score_e4, good=False), escrow, _under_review_minor(escrow))
+    else:
         return None
-    if escrow.status is EscrowStatus.RELEASED:
-        return Settled(facts=facts, value_minor=escrow.paid_minor, commission_minor=escrow.commission_minor)
-    bps = escrow.terms.commission_bps
-    _, commission = allocate(escrow.funded_minor, [WHOLE_E4 - bps, bps])
-    return Settled(facts=facts, value_minor=escrow.funded_minor, commission_minor=commission)
+    commission = escrow.commission_minor - before.commission_minor
+    return Settled(facts=facts, value_minor=paid, commission_minor=commission, whole_minor=whole)
 
 
-def _ended(escrow: Escrow, event: str) -> tuple[SettledFact, ...]:
-    by_client = event not in {"validated", _RESOLVED}
-    dispute = escrow.dispute
-    found: list[SettledFact] = []
+def at_stake(escrow: Escrow) -> Settled | None:
+    """Return what was at stake in a whole contract, without a fact: for feedback. None where nothing was settled."""
     match escrow.status:
         case EscrowStatus.RELEASED:
-            # What is paid for is good of the client; accepting it by its own hand is more.
-            client_e4 = WHOLE_E4 + (WHOLE_E4 // 2 if event == "approved" else 0)
-            won = event == _RESOLVED and dispute is not None
-            found.append(
-                SettledFact(
-                    kind=FactKind.RELEASED,
-                    says=says(FactKind.RELEASED),
-                    is_rated=by_client,
-                    client_good_e4=0 if won else client_e4,
-                    client_bad_e4=WHOLE_E4 if won else 0,
-                    is_end=True,
-                    is_success=True,
-                )
-            )
-            if escrow.delivery is not None:
-                found.append(SettledFact(kind=FactKind.IN_TIME, says=says(FactKind.IN_TIME), is_rated=by_client))
-        case EscrowStatus.SPLIT:
-            share = escrow.paid_minor * WHOLE_E4 // escrow.funded_minor
-            found.append(
-                SettledFact(kind=FactKind.SPLIT, says=says(FactKind.SPLIT, share), is_rated=by_client, is_end=True)
-            )
-        case EscrowStatus.REFUNDED if escrow.delivery is not None or dispute is not None:
-            found.append(
-                SettledFact(kind=FactKind.REFUNDED, says=says(FactKind.REFUNDED), is_rated=by_client, is_end=True)
-            )
-        case EscrowStatus.EXPIRED:
-            found.append(SettledFact(kind=FactKind.UNDELIVERED, says=says(FactKind.UNDELIVERED), is_end=True))
-    if found and escrow.validation_score_e4 is not None:
-        found.append(SettledFact(kind=FactKind.VALIDATED, says=says(FactKind.VALIDATED, escrow.validation_score_e4)))
+            paid = escrow.paid_minor
+            return Settled(facts=(), value_minor=paid, commission_minor=escrow.commission_minor, whole_minor=paid)
+        case EscrowStatus.REFUNDED if escrow.delivery is None and escrow.dispute is None:
+            return None
+        case EscrowStatus.SPLIT | EscrowStatus.REFUNDED | EscrowStatus.EXPIRED:
+            funded = escrow.funded_minor
+            return Settled(facts=(), value_minor=funded, commission_minor=_due(escrow, funded), whole_minor=funded)
+    return None
+
+
+def _unpaid(facts: tuple[SettledFact, ...], escrow: Escrow, value_minor: int) -> Settled | None:
+    if not facts:
+        return None
+    return Settled(
+        facts=facts,
+        value_minor=value_minor,
+        commission_minor=_due(escrow, value_minor),
+        whole_minor=escrow.funded_minor,
+    )
+
+
+def _due(escrow: Escrow, value_minor: int) -> int:
+    bps = escrow.terms.commission_bps
+    return allocate(value_minor, [WHOLE_E4 - bps, bps])[1]
+
+
+def _under_review_minor(escrow: Escrow) -> int:
+    milestone = escrow.delivery.milestone if escrow.delivery else None
+    prices = {each.name: each.amount_minor for each in escrow.terms.milestones}
+    return min(prices.get(milestone or "", escrow.held_minor), escrow.held_minor)
+
+
+def _ended(
+    before: Escrow, escrow: Escrow, event: str, paid_minor: int, score_e4: int | None
+) -> tuple[SettledFact, ...]:
+    by_client = event not in {_VALIDATED, _RESOLVED}
+    dispute = escrow.dispute
+    if escrow.status is EscrowStatus.RELEASED:
+        return _accepted(before, escrow, event, score_e4)
+    if escrow.status is EscrowStatus.CANCELLED:
+        return ()
+    found: list[SettledFact] = []
+    if event == "delivery_expired":
+        # Who orders more than can be delivered has all of it back, so this counts by the client's standing as well.
+        kind = FactKind.UNDELIVERED
+        return (SettledFact(kind=kind, says=says(kind), is_rated=True, is_end=True),)
+    if paid_minor:
+        share = paid_minor * WHOLE_E4 // (escrow.funded_minor - before.paid_minor)
+        split = says(FactKind.SPLIT, share)
+        found.append(SettledFact(kind=FactKind.SPLIT, says=split, is_rated=by_client, is_end=True))
+        found += _scored(before.validation_score_e4, bad=False, share_e4=share)
+    elif before.status is not EscrowStatus.FUNDED:
+        kind = FactKind.REFUNDED
+        found.append(SettledFact(kind=kind, says=says(kind), is_rated=by_client, is_end=True))
     lost = dispute is not None and event == _RESOLVED and (dispute.payee_share_e4 or 0) < WHOLE_E4 // 2
     if found and lost:
         found.append(SettledFact(kind=FactKind.DISPUTE_LOST, says=says(FactKind.DISPUTE_LOST)))
     return tuple(found)
+
+
+def _accepted(before: Escrow, escrow: Escrow, event: str, score_e4: int | None) -> tuple[SettledFact, ...]:
+    """Return what it says that a delivery was paid for: the last one, or a milestone."""
+    by_client = event not in {_VALIDATED, _RESOLVED}
+    # What is paid for is good of the client; accepting it by its own hand is more.
+    client_e4 = WHOLE_E4 + (WHOLE_E4 // 2 if event == "approved" else 0)
+    won = event == _RESOLVED
+    found = [
+        SettledFact(
+            kind=FactKind.RELEASED,
+            says=says(FactKind.RELEASED),
+            is_rated=by_client,
+            client_good_e4=0 if won else client_e4,
+            client_bad_e4=WHOLE_E4 if won else 0,
+            is_end=escrow.is_final,
+            is_success=escrow.is_final,
+        )
+    ]
+    if escrow.delivery is not None:
+        kind = FactKind.LATE if _is_late(before) else FactKind.IN_TIME
+        found.append(SettledFact(kind=kind, says=says(kind), is_rated=by_client))
+    # The faults that were found before this event have counted already.
+    found += _scored(before.validation_score_e4, bad=False) if score_e4 is None else _scored(score_e4)
+    return tuple(found)
+
+
+def _is_late(escrow: Escrow) -> bool:
+    """Tell whether the delivery under review surely came after the date by which work was due.
+
+    A first delivery is in time, else the escrow would have ended. One that replaced it may be late. The state does not
+    keep the date; the latest on which it can have been is that of an escrow which was funded at the last moment. Of
+    milestones after the first it says nothing.
+    """
+    delivery, terms = escrow.delivery, escrow.terms
+    if delivery is None or escrow.milestones_released or delivery.number <= _FIRST_DELIVERY:
+        return False
+    return delivery.delivered_at > escrow.opened_at + timedelta(seconds=terms.fund_seconds + terms.deliver_seconds)
+
+
+def _scored(
+    score_e4: int | None, *, good: bool = True, bad: bool = True, share_e4: int = WHOLE_E4
+) -> tuple[SettledFact, ...]:
+    """Return what a validator's score says: the faults when they are found, what was good once it is paid for."""
+    if score_e4 is None:
+        return ()
+    counted = (score_e4 * share_e4 // WHOLE_E4 if good else 0) + (WHOLE_E4 - score_e4 if bad else 0)
+    if not counted:
+        return ()
+    if good and bad:
+        said = says(FactKind.VALIDATED, score_e4)
+    else:
+        said = (Says(Dimension.QUALITY, counted, WHOLE_E4 if good else 0),)
+    return (SettledFact(kind=FactKind.VALIDATED, says=said),)

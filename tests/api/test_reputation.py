@@ -58,8 +58,10 @@ async def settle(operator: Caller, database: Database, payer: Tenant, payee: Ten
     return await work(operator, database, payer, payee, at=at, score=score)
 
 
-async def work(operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000):
-    terms = {"price": "50", "signatories": ["procurement"], "validation_threshold": "0.80"}
+async def work(
+    operator: Caller, database: Database, payer: Tenant, payee: Tenant, *, at: datetime, score=10_000, **more
+):
+    terms = {"price": "50", "signatories": ["procurement"], "validation_threshold": "0.80", **more}
     contract_id = await escrowing.contract_between(operator, payer, payee, **terms)
     async with database.platform() as session:
         agreed = terms_of(await contracts.get(session, contract_id))
@@ -178,6 +180,36 @@ async def test_work_that_ends_after_its_money_went_back_says_nothing(operator, d
     assert all(event["voided_at"] for event in why)
 
 
+async def test_milestones_count_when_they_are_paid_and_weigh_together_what_the_whole_weighs(
+    operator, database, parties
+) -> None:
+    client, studio = parties
+    await buy(database, client)
+    now = datetime.now(UTC)
+    parts = [{"name": "draft", "amount": "30"}, {"name": "final", "amount": "20"}]
+    contract_id = await work(operator, database, client, studio, at=now, score=None, milestones=parts)
+    await deliver(database, contract_id, studio, at=now, score=7_000)
+    assert (await score_of(client.owner, studio.agent_id))["evidence_count"] == 1
+    await deliver(database, contract_id, studio, at=now, score=9_000)
+    half = await score_of(client.owner, studio.agent_id)
+    assert (half["evidence_count"], half["task_success_rate"]) == (4, 100.0)
+    assert half["dimensions"]["task_success"]["score"] > 5
+    body = {"contract_id": contract_id, "ratings": {"quality": 5}}
+    refused(await client.owner.post("/reputation/feedback", body), 409, "reputation.not_settled")
+    await deliver(database, contract_id, studio, at=now, score=10_000)
+    whole = await score_of(client.owner, studio.agent_id)
+    assert whole["evidence_count"] == 7
+    assert whole["dimensions"]["task_success"]["score"] > half["dimensions"]["task_success"]["score"]
+    events = good(await operator.get(f"/reputation/score/{studio.agent_id}/explanation"))["events"]
+    released = [event["weight"] for event in events if event["kind"] == "released"]
+    assert released == pytest.approx([0.4, 0.6], abs=1e-5)
+    validated = [event["weight"] for event in events if event["kind"] == "validated"]
+    assert validated == pytest.approx([0.4, 0.6, 0.6], abs=1e-5)
+    async with database.platform() as session:
+        ended = "SELECT sum(ended) FROM reputation_agents WHERE agent_id = $1"
+        assert await (await driver_connection(session)).fetchval(ended, studio.agent_id) == 1
+
+
 async def test_work_for_credits_that_were_given_away_counts_for_nothing(operator, database, parties) -> None:
     client, studio = parties
     gift = {"organization_id": client.org_id, "amount": "100", "source": "reward"}
@@ -271,6 +303,30 @@ async def test_operators_report_within_bounds_and_once_by_their_key(operator, pa
     for wrong in ({"score_delta": 1.01}, {"score_delta": -2}, {"event_type": "x"}, {"metadata": {"x": 1}}):
         refused(await operator.post("/reputation/events", body | wrong, key=new_key()), 422, "request.invalid")
     refused(await client.owner.post("/reputation/events", body, key=new_key()), 403, "auth.forbidden")
+
+
+async def test_response_times_of_calls_are_shown_and_count_against_their_target(operator, parties) -> None:
+    client, studio = parties
+    body = {"agent_id": studio.agent_id, "event_type": "responded"}
+
+    async def report(**metadata: int) -> dict[str, Any]:
+        good(await operator.post("/reputation/events", body | {"metadata": metadata}, key=new_key()), 201)
+        return await score_of(client.owner, studio.agent_id)
+
+    shown = [await report(response_time_ms=ms) for ms in (100, 200, 900)][-1]
+    assert (shown["avg_response_time_ms"], shown["overall_score"]) == (400, 5.0)
+    assert 900 <= shown["p95_response_time_ms"] <= 1_080
+    kept = (await report(response_time_ms=300, response_target_ms=300))["dimensions"]["response_time"]["score"]
+    assert kept > 5
+    missed = await report(response_time_ms=30_000, response_target_ms=300)
+    assert missed["dimensions"]["response_time"]["score"] < kept
+    for wrong in (
+        {"metadata": {"response_target_ms": 1}},
+        {"metadata": {"response_time_ms": 1, "response_target_ms": 0}},
+    ):
+        refused(await operator.post("/reputation/events", body | wrong, key=new_key()), 422, "request.invalid")
+    twice = body | {"score_delta": 1, "metadata": {"response_time_ms": 1, "response_target_ms": 1}}
+    refused(await operator.post("/reputation/events", twice, key=new_key()), 422, "request.invalid")
 
 
 async def test_private_agents_are_on_nobody_elses_leaderboard(operator, parties) -> None:

@@ -1,20 +1,31 @@
-"""What the end of an escrow says: paid commission bounds what is good, and unpaid commission what is bad."""
+"""What the steps and the end of an escrow say: parts weigh what the whole weighs, and what is good needs payment."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from domain.escrow.state import Delivery, Dispute, Escrow, EscrowStatus
-from domain.reputation.settled import settled, stakes_of
-from tests.support.escrows import T0, terms
+from domain.access import Actor
+from domain.escrow import commands
+from domain.escrow.deadlines import next_deadline, timed_exit
+from domain.escrow.state import Delivery, Dispute, Escrow, EscrowStatus, Milestone, Outcome
+from domain.money import parse_ratio
+from domain.reputation.evidence import ONE_E6
+from domain.reputation.settled import Settled, at_stake, settled, stakes_of
+from domain.reputation.weights import weight_e6
+from tests.support.escrows import ARBITER, PROCUREMENT, STUDIO, T0, VALIDATOR, terms
 
 FUNDED = 50_000_000
 S = EscrowStatus
-DELIVERY = Delivery(artifacts=(), note=None, milestone=None, delivered_at=T0)
+DELIVERY = Delivery(artifacts=(), note=None, milestone=None, delivered_at=T0, number=3)
 DISPUTE = Dispute(opened_by="x", reason="x", opened_at=T0, evidence_until=T0, decide_by=T0, default_at=T0)
 ESCROW = Escrow(
-    terms=terms(), status=S.FUNDED, version=5, opened_at=T0, updated_at=T0, funded_minor=FUNDED, delivery=DELIVERY
+    terms=terms(), status=S.DELIVERED, version=5, opened_at=T0, updated_at=T0, funded_minor=FUNDED, delivery=DELIVERY
 )
+Step = Callable[[Escrow, datetime], Outcome | None]
 
 
 def ended(status: EscrowStatus, paid: int, **changes: object) -> Escrow:
@@ -27,44 +38,214 @@ def decided(share_e4: int) -> Dispute:
     return replace(DISPUTE, payee_share_e4=share_e4, resolved_by="arbiter")
 
 
+def kinds(found: Settled | None) -> list[str] | None:
+    return None if found is None else [fact.kind.value for fact in found.facts]
+
+
+UNDELIVERED = replace(ESCROW, status=S.FUNDED, delivery=None)
+
+
 @pytest.mark.parametrize(
-    ("escrow", "event", "kinds"),
+    ("before", "escrow", "event", "score", "told"),
     [
-        (ended(S.RELEASED, FUNDED), "approved", ["released", "in_time"]),
-        (ended(S.RELEASED, FUNDED, validation_score_e4=9_000), "validated", ["released", "in_time", "validated"]),
-        (ended(S.REFUNDED, 0), "refunded", ["refunded"]),
-        (ended(S.REFUNDED, 0, delivery=None), "refunded", None),
-        (ended(S.REFUNDED, 0, dispute=decided(0)), "resolved", ["refunded", "dispute_lost"]),
-        (ended(S.SPLIT, FUNDED // 2, dispute=decided(5_000)), "resolved", ["split"]),
-        (ended(S.EXPIRED, 0, delivery=None), "delivery_expired", ["undelivered"]),
-        (ended(S.CANCELLED, 0), "cancelled", None),
-        (ESCROW, "validated", None),
-        (replace(ESCROW, status=S.CANCELLED, funded_minor=0), "funding_expired", None),
+        (ESCROW, ended(S.RELEASED, FUNDED), "approved", None, ["released", "in_time"]),
+        (ESCROW, ended(S.RELEASED, FUNDED), "validated", 9_000, ["released", "in_time", "validated"]),
+        (ESCROW, ended(S.REFUNDED, 0), "refunded", None, ["refunded"]),
+        (UNDELIVERED, ended(S.REFUNDED, 0, delivery=None), "refunded", None, None),
+        (ESCROW, ended(S.REFUNDED, 0, dispute=decided(0)), "resolved", None, ["refunded", "dispute_lost"]),
+        (ESCROW, ended(S.SPLIT, FUNDED // 2, dispute=decided(5_000)), "resolved", None, ["split"]),
+        (UNDELIVERED, ended(S.REFUNDED, 0, delivery=None), "delivery_expired", None, ["undelivered"]),
+        (UNDELIVERED, ended(S.CANCELLED, 0), "cancelled", None, None),
+        (ESCROW, ESCROW, "validated", 10_000, None),
+        (ESCROW, replace(ESCROW, status=S.CANCELLED, funded_minor=0), "funding_expired", None, None),
     ],
 )
-def test_ends_say_what_happened(escrow: Escrow, event: str, kinds: list[str] | None) -> None:
-    found = settled(escrow, event)
-    assert (found and [fact.kind.value for fact in found.facts]) == kinds
+def test_events_say_what_happened(
+    before: Escrow, escrow: Escrow, event: str, score: int | None, told: list[str] | None
+) -> None:
+    assert kinds(settled(before, escrow, event, score)) == told
 
 
 def test_good_evidence_is_bounded_by_what_was_paid_and_bad_by_what_would_have_been() -> None:
     # All but a hundredth went back before the release: it is worth a hundredth.
-    small = settled(ended(S.RELEASED, FUNDED // 100), "approved")
-    assert small is not None
-    assert (small.value_minor, small.commission_minor) == (FUNDED // 100, FUNDED // 2_000)
-    back = settled(ended(S.REFUNDED, 0), "refunded")
-    assert back is not None
-    assert (back.value_minor, back.commission_minor) == (FUNDED, FUNDED // 20)
+    for small in (settled(ESCROW, ended(S.RELEASED, FUNDED // 100), "approved"), at_stake(ended(S.RELEASED, 500_000))):
+        assert small is not None
+        assert (small.value_minor, small.commission_minor) == (FUNDED // 100, FUNDED // 2_000)
+    for back in (settled(ESCROW, ended(S.REFUNDED, 0), "refunded"), at_stake(ended(S.REFUNDED, 0))):
+        assert back is not None
+        assert (back.value_minor, back.commission_minor) == (FUNDED, FUNDED // 20)
 
 
 def test_what_a_client_decides_counts_by_its_standing() -> None:
     for event, is_rated in (("approved", True), ("review_expired", True), ("validated", False), ("resolved", False)):
-        found = settled(ended(S.RELEASED, FUNDED), event)
+        found = settled(ESCROW, ended(S.RELEASED, FUNDED), event)
         assert found is not None
         assert {fact.is_rated for fact in found.facts} == {is_rated}
-    lost = settled(ended(S.RELEASED, FUNDED, dispute=decided(10_000)), "resolved")
+    # It costs nothing to order what cannot be delivered in time.
+    missed = settled(UNDELIVERED, ended(S.REFUNDED, 0, delivery=None), "delivery_expired")
+    assert missed is not None
+    assert missed.facts[0].is_rated
+    lost = settled(ESCROW, ended(S.RELEASED, FUNDED, dispute=decided(10_000)), "resolved")
     assert lost is not None
     assert (lost.facts[0].client_good_e4, lost.facts[0].client_bad_e4) == (0, 10_000)
+
+
+def test_what_a_validator_found_good_counts_with_payment_and_faults_at_once() -> None:
+    scored = replace(ESCROW, validation_score_e4=7_000)
+
+    def said(found: Settled | None) -> list[tuple[int, int]]:
+        assert found is not None
+        return [(each.share_e4, each.good_e4) for fact in found.facts if fact.kind == "validated" for each in fact.says]
+
+    faults = settled(ESCROW, scored, "validated", 7_000)
+    assert said(faults) == [(3_000, 0)]
+    assert faults is not None
+    assert faults.value_minor == FUNDED
+    end = {"validation_score_e4": 7_000}
+    assert said(settled(scored, ended(S.RELEASED, FUNDED, **end), "approved")) == [(7_000, 10_000)]
+    assert said(settled(scored, ended(S.SPLIT, FUNDED // 2, **end), "default_applied")) == [(3_500, 10_000)]
+    assert said(settled(scored, ended(S.REFUNDED, 0, **end), "refunded")) == []
+
+
+@pytest.mark.parametrize(
+    ("days", "number", "released", "kind"),
+    [
+        (11, 4, (), "late"),
+        # Until then it may have been funded late.
+        (10, 4, (), "in_time"),
+        # A first delivery is in time: funding can have waited for the books.
+        (11, 3, (), "in_time"),
+        # Each milestone has a date of its own, which the state does not keep.
+        (11, 9, ("draft",), "in_time"),
+    ],
+)
+def test_late_is_what_replaced_a_delivery_after_the_last_date_on_which_it_can_have_been_due(
+    days: int, number: int, released: tuple[str, ...], kind: str
+) -> None:
+    delivery = replace(DELIVERY, number=number, delivered_at=T0 + timedelta(days=days))
+    before = replace(ESCROW, delivery=delivery, milestones_released=released)
+    found = settled(before, ended(S.RELEASED, FUNDED, delivery=delivery), "approved")
+    assert kinds(found) == ["released", kind]
+
+
+def approve(escrow: Escrow, now: datetime) -> Outcome:
+    return commands.approve(escrow, signatory="procurement", actor=PROCUREMENT, now=now)
+
+
+def expire(escrow: Escrow, now: datetime) -> Outcome | None:
+    deadline = next_deadline(escrow)
+    return None if deadline is None else timed_exit(escrow, deadline.at)
+
+
+def validate(escrow: Escrow, now: datetime) -> Outcome:
+    return commands.validate(escrow, actor=VALIDATOR, score_e4=9_000, note=None, now=now)
+
+
+def give_back(escrow: Escrow, now: datetime) -> Outcome:
+    return commands.refund(escrow, actor=STUDIO, amount_minor=None)
+
+
+def keep_less(escrow: Escrow, now: datetime) -> Outcome | None:
+    return commands.refund(escrow, actor=STUDIO, amount_minor=escrow.held_minor // 3) if escrow.held_minor > 2 else None
+
+
+def cut(escrow: Escrow, now: datetime) -> Outcome:
+    return commands.resolve(disputed(escrow, now), actor=ARBITER, payee_share_e4=6_000, note=None, now=now)
+
+
+def disputed(escrow: Escrow, now: datetime) -> Escrow:
+    return commands.dispute(escrow, actor=PROCUREMENT, reason="x", now=now).escrow
+
+
+def play(prices: list[int], steps: list[Step], commission_on_sum: bool = True) -> tuple[Escrow, list[Settled]]:
+    """Deliver each milestone and have one step of it after the other done; return what was said."""
+    agreed = terms(
+        amount_minor=sum(prices),
+        milestones=tuple(Milestone(name=str(at), amount_minor=price) for at, price in enumerate(prices)),
+        signatories=("procurement",),
+        required_signatures=1,
+        commission_on_sum=commission_on_sum,
+    )
+    said: list[Settled] = []
+
+    def take(before: Escrow, outcome: Outcome) -> Escrow:
+        score = outcome.details.get("score")
+        found = settled(
+            before, outcome.escrow, outcome.event, None if score is None else parse_ratio(str(score), "score")
+        )
+        said.extend([found] if found else [])
+        return outcome.escrow
+
+    def deliver(held: Escrow, actor: Actor = STUDIO) -> Outcome:
+        return commands.deliver(held, actor=actor, artifacts=(), note="x", milestone=None, now=T0)
+
+    escrow = commands.opened(agreed, actor=PROCUREMENT, now=T0).escrow
+    escrow = take(escrow, commands.fund(escrow, actor=PROCUREMENT, source=commands.CREDITS, now=T0))
+    for step in steps:
+        if escrow.is_final:
+            break
+        if escrow.status is S.FUNDED:
+            escrow = take(escrow, deliver(escrow))
+        outcome = step(escrow, T0)
+        escrow = escrow if outcome is None else take(escrow, outcome)
+    return escrow, said
+
+
+def weight(part: Settled) -> int:
+    scale = part.stakes("CREDIT")
+    assert scale is not None
+    return weight_e6(part.value_minor, part.commission_minor, ONE_E6, scale)
+
+
+PRICES = st.lists(st.integers(1, 500_000_000), min_size=1, max_size=8)
+ACCEPTED = st.sampled_from([approve, expire, validate])
+
+
+@given(prices=PRICES, steps=st.lists(ACCEPTED, min_size=8, max_size=8))
+def test_milestones_weigh_together_what_the_whole_weighs(prices: list[int], steps: list[Step]) -> None:
+    escrow, parts = play(prices, steps)
+    whole, scale = at_stake(escrow), stakes_of("CREDIT")
+    assert whole is not None
+    assert scale is not None
+    most = weight_e6(whole.value_minor, whole.commission_minor, ONE_E6, scale)
+    # Rounding takes away only: each part is rounded down, and its commission to a unit that weighs less than that.
+    assert most - 2 * len(parts) <= sum(weight(part) for part in parts) <= most + 1
+    assert sum(part.value_minor for part in parts) == sum(prices)
+    assert sum(part.commission_minor for part in parts) == escrow.commission_minor
+    assert [[fact.is_end for fact in part.facts].count(True) for part in parts] == [0] * (len(prices) - 1) + [1]
+    # One milestone more that is accepted never lowers what was said so far.
+    for count in range(len(prices)):
+        assert play(prices, steps[:count])[1] == parts[:count]
+
+
+@given(
+    prices=PRICES,
+    steps=st.lists(st.sampled_from([approve, expire, validate, keep_less, give_back, cut]), min_size=1, max_size=8),
+)
+def test_nothing_counts_twice_however_an_escrow_ends(prices: list[int], steps: list[Step]) -> None:
+    escrow, parts = play(prices, steps, commission_on_sum=False)
+    assert sum(part.value_minor for part in parts) <= escrow.funded_minor
+    scale = stakes_of("CREDIT")
+    assert scale is not None
+    staked = weight_e6(escrow.funded_minor, 10**18, ONE_E6, scale)
+    assert sum(weight(part) for part in parts) <= staked
+    assert sum(fact.is_end for part in parts for fact in part.facts) <= 1
+
+
+def test_end_speaks_for_the_rest() -> None:
+    prices = [30_000_000, 20_000_000]
+    _, [draft, missed] = play(prices, [approve, give_back])
+    assert (kinds(draft), draft.value_minor, draft.commission_minor) == (["released", "in_time"], 30_000_000, 1_500_000)
+    assert (kinds(missed), missed.value_minor, missed.commission_minor) == (["refunded"], 20_000_000, 1_000_000)
+    _, [_, parted] = play(prices, [approve, cut])
+    assert [each.good_e4 for each in parted.facts[0].says] == [6_000]
+    # What was not delivered yet and went back says nothing.
+    escrow, _ = play(prices, [approve])
+    assert escrow.status is S.FUNDED
+    assert settled(escrow, give_back(escrow, T0).escrow, "refunded") is None
+    gone = expire(escrow, T0)
+    assert gone is not None
+    assert kinds(settled(escrow, gone.escrow, gone.event)) == ["undelivered"]
 
 
 def test_currencies_of_unknown_worth_have_no_scale() -> None:

@@ -46,7 +46,7 @@ from domain.ids import is_id
 from domain.reputation import facts
 from domain.reputation.boards import Period
 from domain.reputation.evidence import Dimension
-from domain.reputation.facts import FactKind
+from domain.reputation.facts import FactKind, Says
 from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import agent as agents
 from repositories import audit
@@ -301,6 +301,17 @@ async def list_feedback(
     return id_page(rows, limit, "fbk", FeedbackView.of)
 
 
+def _promptness(body: EventCreate) -> tuple[Says, ...]:
+    took_ms, target_ms = body.metadata.response_time_ms, body.metadata.response_target_ms
+    if target_ms is None:
+        return ()
+    if took_ms is None:
+        raise Invalid("A target needs the response time.", extra={"field": "metadata.response_time_ms"})
+    if body.event_type is EventType.RESPONDED and body.score_delta:
+        raise Invalid("The target says what the response time counts.", extra={"field": "score_delta"})
+    return facts.says(FactKind.RESPONDED, facts.promptness_e4(took_ms, target_ms))
+
+
 @router.post("/reputation/events", status_code=201, response_model=EventView, responses=errors(NotFound))
 async def report_event(
     body: EventCreate,
@@ -308,7 +319,11 @@ async def report_event(
     actor: Actor = require(Permission.OPERATE),
     command: Command = idempotency(required=True),
 ) -> Response:
-    """Report what happened outside of contracts: at most one unit of evidence, and a response time."""
+    """Report what happened outside of contracts: at most one unit of evidence, and a response time.
+
+    A response time feeds average and percentile. Against `response_target_ms` it is evidence too: all good within it,
+    half of it good at twice the target, and so on.
+    """
     delta_e2 = round(body.score_delta * 100)
     if body.event_type is EventType.TASK_FAILED and delta_e2 > 0:
         raise Invalid("A task that failed has no positive score_delta.", extra={"field": "score_delta"})
@@ -317,7 +332,7 @@ async def report_event(
         kind=FactKind.REPORTED.value,
         key=command.command_id,
         subject=body.event_type.value,
-        says=facts.reported(DIMENSIONS[body.event_type], delta_e2),
+        says=facts.reported(DIMENSIONS[body.event_type], delta_e2) + _promptness(body),
         note=body.note,
         response_ms=body.metadata.response_time_ms,
     )

@@ -293,6 +293,12 @@ class EventMetadata(RequestModel):
     """What was measured."""
 
     response_time_ms: int | None = Field(default=None, ge=0, le=2**30)
+    response_target_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**30,
+        description="What was promised: the response time counts against it, as one unit. Needs response_time_ms.",
+    )
 
 
 class EventCreate(RequestModel):
