@@ -48,6 +48,7 @@ class Contract(Base):
         CheckConstraint("(accepted_at IS NULL) = (accepted_by IS NULL)", name="accepted"),
         CheckConstraint("accepted_at IS NULL OR (accept_by IS NOT NULL AND accepted_at < accept_by)", name="in_time"),
         Index("ix_contracts_agent_id_id", "agent_id", "id"),
+        Index("ix_contracts_payee_org_id_org_id", "payee_org_id", "org_id"),
         Index("ix_contracts_accepted", "id", postgresql_where=text(ACCEPTED)),
         Index("ix_contracts_agent_id_accepted", "agent_id", "id", postgresql_where=text(ACCEPTED)),
         Index("ix_contracts_not_accepted", "id", postgresql_where=text(NOT_ACCEPTED)),

@@ -278,7 +278,13 @@ class ReputationGivenRow(Base):
 
 
 class ReputationClientRow(Base):
-    """How far an organization is trusted as a client, see `domain.reputation.clients`. It sees its own row."""
+    """How far an organization is trusted as a client, see `domain.reputation.clients`.
+
+    It sees its own row, and so does who is to be paid under a contract of it.
+
+    Attributes:
+        counts: events that counted and were not voided, by their `ClientFact`.
+    """
 
     __tablename__ = "reputation_clients"
     __table_args__ = (Index("ix_reputation_clients_through", "through"),)
@@ -290,6 +296,39 @@ class ReputationClientRow(Base):
     held_e6: Mapped[int]
     prior_e6: Mapped[int]
     through: Mapped[date] = mapped_column(Date)
+    counts: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+
+
+class ReputationClientEventRow(Base):
+    """What an organization did as a client, beside what the ends of its escrows say. Immutable; it sees its own.
+
+    Attributes:
+        seq: counted together with `ReputationEventRow.seq`, so that the client's row is made again in this order.
+        kind: a `ClientFact`.
+        key: says it once.
+        subject: the id of the payment or the escrow.
+        day: the date as of which it counts: that of `at`, or of the client's last night when that was later.
+    """
+
+    __tablename__ = "reputation_client_events"
+    __table_args__ = (
+        CheckConstraint("kind IN ('payment_failed', 'charged_back', 'cancelled')", name="kind"),
+        CheckConstraint("least(good_e6, bad_e6) >= 0 AND good_e6 + bad_e6 > 0", name="evidence"),
+        Index("ix_reputation_client_events_org_id_seq", "org_id", "seq"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int]
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    kind: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+    subject: Mapped[str]
+    weight_e6: Mapped[int]
+    good_e6: Mapped[int]
+    bad_e6: Mapped[int]
+    day: Mapped[date] = mapped_column(Date)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
 
 class ReputationPriorRow(Base):

@@ -43,6 +43,12 @@ async def get(session: AsyncSession, contract_id: str) -> Contract:
     return found
 
 
+async def is_paid_by(session: AsyncSession, payee_org_id: str | None, org_id: str) -> bool:
+    """Tell whether an organization is the payee of a contract of another one that the session may see."""
+    query = select(Contract.id).where(Contract.payee_org_id == payee_org_id, Contract.org_id == org_id)
+    return await session.scalar(query.limit(1)) is not None
+
+
 #: With the escrow's id, because a contract's escrow is asked for with it.
 _READ = "SELECT c.*, EXISTS (SELECT FROM escrows WHERE id = $2) AS has_escrow FROM contracts c WHERE c.id = $1"
 _READ_AS = "SELECT c.*, tenant_escrow($3, $2) IS NOT NULL AS has_escrow FROM tenant_contract($3, $1) c"

@@ -13,7 +13,7 @@ from domain.errors import Conflict, NotFound
 from domain.escrow.state import Escrow
 from domain.money import CREDIT, parse_ratio
 from domain.payment.state import Payment
-from domain.reputation import facts
+from domain.reputation import conduct, facts
 from domain.reputation.facts import FactKind
 from domain.reputation.policy import EvidencePolicy
 from domain.reputation.recall import recalled, stands_as_before
@@ -23,6 +23,7 @@ from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories import contract as contracts
 from repositories import escrow as escrows
 from repositories import reputation
+from repositories import reputation_client as clients
 from repositories import reputation_recalls as recalls
 from repositories.reputation import About, Fact
 from runtime.database import Database, driver_connection
@@ -39,6 +40,9 @@ async def record_settled(
 
     Needs the platform's connection. `before` is the state that the books held, None before the first event.
     """
+    if (cancelled := conduct.of_cancellation(before, message.escrow)) is not None:
+        await clients.take(connection, new_id("rev"), cancelled, at=message.at, exempt=policy.registrars)
+        return
     score = message.details.get("score") if message.event == "validated" else None
     score_e4 = None if score is None else parse_ratio(str(score), "score")
     found = None if before is None else settled(before, message.escrow, message.event, score_e4)
@@ -87,15 +91,17 @@ def _about(escrow: Escrow, found: Settled, source: str, actor: str, at: datetime
 async def follow_payment(session: AsyncSession, before: Payment | None, after: Payment, *, at: datetime) -> None:
     """Void what escrows said whose money went back, and give it again once the money is there: with its event.
 
-    The scores themselves are made again afterwards, by `refresh`.
+    What the payment says of its payer as a client is taken with it. The scores of agents are made again afterwards, by
+    `refresh`.
     """
-    if before is None or stands_as_before(before, after):
-        return
-    connection = await driver_connection(session)
-    payment_id = after.terms.payment_id
-    gone = recalled(after, await recalls.funded_by(connection, payment_id))
-    for event_id in await recalls.recall(connection, payment_id, gone):
-        await recalls.give_again(connection, event_id, new_id("rev"), at=at)
+    if before is not None and not stands_as_before(before, after):
+        connection = await driver_connection(session)
+        payment_id = after.terms.payment_id
+        gone = recalled(after, await recalls.funded_by(connection, payment_id))
+        for event_id in await recalls.recall(connection, payment_id, gone):
+            await recalls.give_again(connection, event_id, new_id("rev"), at=at)
+    for told in conduct.of_payment(before, after):
+        await clients.take(await driver_connection(session), new_id("rev"), told, at=at)
 
 
 async def judge_traits(database: Database) -> None:

@@ -30,6 +30,7 @@ from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
 from api.v1.projects.endpoints import router as projects
 from api.v1.reconciliation.endpoints import router as reconciliation
+from api.v1.reputation.clients import router as reputation_clients
 from api.v1.reputation.endpoints import router as reputation
 from api.v1.reputation.levels import router as reputation_levels
 from api.v1.spend_controls.endpoints import router as spend_controls
@@ -75,6 +76,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     reconciliation,
     reputation,
     reputation_levels,
+    reputation_clients,
     health,
 )
 

@@ -322,7 +322,15 @@ TABLES: Mapping[str, Place] = {
     "reputation_clients": Place(
         "how far an organization is trusted as a client",
         WITH_THE_BOOKS,
-        {IDENTIFIER: "org_id", TECHNICAL: "good_e6 bad_e6 since held_e6 prior_e6 through"},
+        {IDENTIFIER: "org_id", TECHNICAL: "good_e6 bad_e6 since held_e6 prior_e6 through counts"},
+    ),
+    "reputation_client_events": Place(
+        "what an organization did as a client: declined payments, lost chargebacks, cancellations",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id key subject",
+            TECHNICAL: "seq kind weight_e6 good_e6 bad_e6 day at recorded_at",
+        },
     ),
     "reputation_events": Place(
         "what happened that says something of an agent",

@@ -21,7 +21,7 @@ class ClientFact(StrEnum):
 
 
 #: Good and bad, as ten-thousandths of the fact's weight. A dispute that is won or split says nothing.
-_SAYS_E4: Mapping[ClientFact, tuple[int, int]] = {
+SAYS_E4: Mapping[ClientFact, tuple[int, int]] = {
     ClientFact.PAID: (_WHOLE_E4, 0),
     ClientFact.PAYMENT_FAILED: (0, 2_500),
     ClientFact.CHARGED_BACK: (0, _WHOLE_E4),
@@ -33,7 +33,7 @@ _SAYS_E4: Mapping[ClientFact, tuple[int, int]] = {
 
 def client_increment(fact: ClientFact, weight_e6: int) -> tuple[int, int]:
     """Return the good and the bad evidence of a fact, in millionths of a unit, to add to the organization's row."""
-    good_e4, bad_e4 = _SAYS_E4[fact]
+    good_e4, bad_e4 = SAYS_E4[fact]
     return weight_e6 * good_e4 // _WHOLE_E4, weight_e6 * bad_e4 // _WHOLE_E4
 
 

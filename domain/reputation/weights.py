@@ -42,18 +42,20 @@ class Given:
     since: date
 
 
-def weight_e6(value_minor: int, commission_minor: int, rater_e6: int, stakes: Stakes) -> int:
+def weight_e6(value_minor: int, commission_minor: int | None, rater_e6: int, stakes: Stakes) -> int:
     """Return the weight of a fact, in millionths of a unit: 0 for what cost no commission in money.
 
     Args:
         value_minor: what was at stake, without credits that were given away.
-        commission_minor: the commission paid in money. For money that went back, what it would have paid.
+        commission_minor: the commission paid in money. For money that went back, what it would have paid. None where
+            there is none to pay and the value alone counts, as of payments.
         rater_e6: the standing of who caused the fact, as a share; `ONE_E6` for what the product saw itself.
         stakes: the scale.
     """
     staked = MOST_E6 * value_minor // (value_minor + stakes.typical_minor)
-    paid = ONE_E6 * commission_minor // stakes.unit_commission_minor
-    return min(staked, paid) * rater_e6 // ONE_E6
+    if commission_minor is not None:
+        staked = min(staked, ONE_E6 * commission_minor // stakes.unit_commission_minor)
+    return staked * rater_e6 // ONE_E6
 
 
 def saturated(

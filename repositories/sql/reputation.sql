@@ -220,21 +220,48 @@ BEGIN
     END IF;
 END $$;
 
--- Adds what an event says of the client to the client's row. Its prior is always one half.
-CREATE OR REPLACE FUNCTION reputation_apply_client(e reputation_events) RETURNS void
+-- Adds evidence to a client's row, and counts it by its kind. Its prior is always one half.
+DROP FUNCTION IF EXISTS reputation_apply_client(reputation_events);
+CREATE OR REPLACE FUNCTION reputation_apply_client(p_org text, p_day date, p_kind text, p_good bigint, p_bad bigint)
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     c reputation_clients;
 BEGIN
-    INSERT INTO reputation_clients VALUES (e.counterparty_org_id, 0, 0, e.day, 0, 500000, e.day) ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT c FROM reputation_clients WHERE org_id = e.counterparty_org_id FOR UPDATE;
-    c.through := greatest(c.through, e.day);
-    c.good_e6 := least(1000000000000, reputation_faded(c.good_e6, c.through - c.since) + e.client_good_e6);
-    c.bad_e6 := least(1000000000000, reputation_faded(c.bad_e6, c.through - c.since) + e.client_bad_e6);
+    INSERT INTO reputation_clients VALUES (p_org, 0, 0, p_day, 0, 500000, p_day) ON CONFLICT DO NOTHING;
+    SELECT * INTO STRICT c FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
+    c.through := greatest(c.through, p_day);
+    c.good_e6 := least(1000000000000, reputation_faded(c.good_e6, c.through - c.since) + p_good);
+    c.bad_e6 := least(1000000000000, reputation_faded(c.bad_e6, c.through - c.since) + p_bad);
     UPDATE reputation_clients
     SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, since = c.through, through = c.through,
-        held_e6 = least(1000000000000, greatest(c.bad_e6, held_e6 + e.client_bad_e6 - e.client_good_e6))
-    WHERE org_id = c.org_id;
+        held_e6 = least(1000000000000, greatest(c.bad_e6, held_e6 + p_bad - p_good)),
+        counts = counts || jsonb_build_object(p_kind, coalesce((counts ->> p_kind)::bigint, 0) + 1)
+    WHERE org_id = p_org;
+END $$;
+
+-- What the end of an escrow says of its client, as a kind of `clients.ClientFact`.
+CREATE OR REPLACE FUNCTION reputation_client_kind(p_bad bigint) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN p_bad > 0 THEN 'dispute_lost' ELSE 'paid' END $$;
+
+-- What a fact weighs (`weights.weight_e6`), without the standing of who caused it. Without a commission the value alone
+-- bounds it. With `escrow_id` both count by the part of the escrow's credits that was paid for.
+CREATE OR REPLACE FUNCTION reputation_weight(p_about jsonb) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_value bigint := p_about ->> 'value_minor';
+    v_commission bigint := p_about ->> 'commission_minor';
+BEGIN
+    IF p_about ->> 'escrow_id' IS NOT NULL THEN
+        SELECT div(v_value::numeric * paid, whole), div(v_commission::numeric * paid, whole)
+        INTO v_value, v_commission
+        FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
+              FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
+              WHERE v.escrow_id = p_about ->> 'escrow_id' AND v.kind = 'funded') used;
+    END IF;
+    RETURN least(
+        div(2000000::numeric * v_value, v_value + (p_about ->> 'typical_minor')::numeric),
+        div(1000000::numeric * v_commission, (p_about ->> 'unit_commission_minor')::numeric));
 END $$;
 
 -- Has an agent's rows, locked and with what is seasoned up to date, and returns the day as of which an event counts: what
@@ -286,8 +313,6 @@ DECLARE
     v_payer text := p_about ->> 'counterparty_org_id';
     v_exempt text[] := ARRAY(SELECT jsonb_array_elements_text(p_about -> 'exempt'));
     v_at timestamptz := p_about ->> 'at';
-    v_value bigint := p_about ->> 'value_minor';
-    v_commission bigint := p_about ->> 'commission_minor';
     v_weight bigint := p_about ->> 'weight_e6';
     v_day date := (v_at AT TIME ZONE 'UTC')::date;
     v_counterparty text;
@@ -309,16 +334,7 @@ BEGIN
                        WHERE escrow_id = p_about ->> 'settles' AND restored_at IS NULL LIMIT 1);
     END IF;
     IF v_weight IS NULL AND v_excluded IS NULL THEN
-        IF p_about ->> 'escrow_id' IS NOT NULL THEN
-            SELECT div(v_value::numeric * paid, whole), div(v_commission::numeric * paid, whole)
-            INTO v_value, v_commission
-            FROM (SELECT coalesce(sum(u.amount) FILTER (WHERE u.cost > 0), 0) AS paid, coalesce(sum(u.amount), 1) AS whole
-                  FROM escrow_events v JOIN ledger.lot_uses u ON u.transfer_id = v.transfer_id
-                  WHERE v.escrow_id = p_about ->> 'escrow_id' AND v.kind = 'funded') used;
-        END IF;
-        v_weight := least(
-            div(2000000::numeric * v_value, v_value + (p_about ->> 'typical_minor')::numeric),
-            div(1000000::numeric * v_commission, (p_about ->> 'unit_commission_minor')::numeric));
+        v_weight := reputation_weight(p_about);
         IF v_weight = 0 THEN
             v_excluded := 'unpaid';
         END IF;
@@ -380,7 +396,8 @@ BEGIN
         ELSIF v_excluded IS NULL THEN
             e := reputation_apply(e);
             IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
-                PERFORM reputation_apply_client(e);
+                PERFORM reputation_apply_client(v_payer, e.day, reputation_client_kind(e.client_bad_e6),
+                    e.client_good_e6, e.client_bad_e6);
             END IF;
         END IF;
         INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,
@@ -528,13 +545,15 @@ BEGIN
     WHERE a.agent_id = p_agent;
 END $$;
 
--- Makes a client's row again, as `reputation_remake` makes an agent's.
+-- Makes a client's row again, as `reputation_remake` makes an agent's. Both kinds of events are numbered together,
+-- under the lock of the row.
 CREATE OR REPLACE FUNCTION reputation_remake_client(p_org text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     v_powers bigint[] := ARRAY(SELECT factor_e12 FROM reputation_powers ORDER BY nights);
     v_factor bigint;
     v_through date;
+    v_counts jsonb := '{}';
     c reputation_clients;
     r record;
 BEGIN
@@ -546,10 +565,17 @@ BEGIN
     c.good_e6 := 0;
     c.bad_e6 := 0;
     c.held_e6 := 0;
-    c.since := (SELECT min(day) FROM reputation_events WHERE counterparty_org_id = p_org AND excluded IS NULL);
-    FOR r IN SELECT day, client_good_e6 AS good, client_bad_e6 AS bad FROM reputation_events
-             WHERE counterparty_org_id = p_org AND voided_at IS NULL AND client_good_e6 + client_bad_e6 > 0 ORDER BY seq
+    c.since := least(
+        (SELECT min(day) FROM reputation_events WHERE counterparty_org_id = p_org AND excluded IS NULL),
+        (SELECT min(day) FROM reputation_client_events WHERE org_id = p_org));
+    FOR r IN SELECT seq, day, reputation_client_kind(client_bad_e6) AS kind, client_good_e6 AS good, client_bad_e6 AS bad
+             FROM reputation_events
+             WHERE counterparty_org_id = p_org AND voided_at IS NULL AND client_good_e6 + client_bad_e6 > 0
+             UNION ALL
+             SELECT seq, day, kind, good_e6, bad_e6 FROM reputation_client_events WHERE org_id = p_org
+             ORDER BY seq
     LOOP
+        v_counts := v_counts || jsonb_build_object(r.kind, coalesce((v_counts ->> r.kind)::bigint, 0) + 1);
         IF r.day > c.since THEN
             v_factor := coalesce(v_powers[r.day - c.since + 1], 0);
             c.good_e6 := (c.good_e6 / 1000000 * v_factor + c.good_e6 % 1000000 * v_factor / 1000000) / 1000000;
@@ -561,7 +587,8 @@ BEGIN
         c.held_e6 := least(1000000000000, greatest(c.bad_e6, c.held_e6 + r.bad - r.good));
     END LOOP;
     UPDATE reputation_clients
-    SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, held_e6 = c.held_e6, since = c.since, through = greatest(c.since, v_through)
+    SET good_e6 = c.good_e6, bad_e6 = c.bad_e6, held_e6 = c.held_e6, since = c.since,
+        through = greatest(c.since, v_through), counts = v_counts
     WHERE org_id = p_org;
 END $$;
 
@@ -641,9 +668,11 @@ CREATE TRIGGER refuse_change BEFORE UPDATE ON reputation_events FOR EACH ROW
 REVOKE EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
     reputation_open,
-    reputation_apply, reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
+    reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
+    reputation_remake, reputation_remake_client, reputation_void FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION reputation_faded, reputation_mean, reputation_lower, reputation_left, reputation_bucket,
     reputation_share, reputation_prior, reputation_lowest, reputation_standing, reputation_counterparty, reputation_excluded,
     reputation_open,
-    reputation_apply, reputation_apply_client, reputation_take, reputation_remake, reputation_remake_client, reputation_void
+    reputation_apply, reputation_apply_client, reputation_client_kind, reputation_weight, reputation_take,
+    reputation_remake, reputation_remake_client, reputation_void
 TO bursar_platform;

@@ -94,7 +94,8 @@ BEGIN
     IF e.excluded IS NULL THEN
         e := reputation_apply(e);
         IF e.client_good_e6 + e.client_bad_e6 > 0 THEN
-            PERFORM reputation_apply_client(e);
+            PERFORM reputation_apply_client(e.counterparty_org_id, e.day, reputation_client_kind(e.client_bad_e6),
+                e.client_good_e6, e.client_bad_e6);
         END IF;
     END IF;
     INSERT INTO reputation_events (id, agent_id, agent_org_id, counterparty_org_id, counterparty, kind, source, key,

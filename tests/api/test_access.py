@@ -193,6 +193,7 @@ OBJECTS = {
     ("POST", "/payments/pricing/{agent_id}/quotes"),
     *(("GET", f"/reputation/score/{{agent_id}}{path}") for path in ("", "/explanation")),
     *(("GET", f"/reputation/{path}/{{agent_id}}") for path in ("peers", "history", "levels")),
+    ("GET", "/reputation/clients/{organization_id}"),
     ("PUT", "/reputation/feedback/{feedback_id}"),
     ("POST", "/reputation/events/{event_id}/void"),
     ("GET", "/departments/{department_id}"),
@@ -417,7 +418,8 @@ async def test_row_level_security_shows_nothing_without_a_tenant(app: FastAPI, f
         *("organizations", "api_keys", "agents", "contracts", "credit_lots", "audit_log", "idempotency_keys"),
         *("departments", "ledger.controls", "ledger.control_versions"),
         *("usage_events", "usage_days", "meters", "meter_days", "pricing_agents", "pricing_quotes"),
-        *("reputation_events", "reputation_scores", "reputation_agents", "reputation_feedback", "reputation_clients"),
+        *("reputation_events", "reputation_scores", "reputation_agents", "reputation_feedback"),
+        *("reputation_clients", "reputation_client_events"),
     )
     for table in tables:
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0

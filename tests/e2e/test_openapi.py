@@ -111,6 +111,7 @@ FOUNDATION = {
     "/reputation/peers/{agent_id}": {"get"},
     "/reputation/levels": {"get", "put"},
     "/reputation/levels/{agent_id}": {"get"},
+    "/reputation/clients/{organization_id}": {"get"},
     "/reputation/feedback": {"get", "post"},
     "/reputation/feedback/{feedback_id}": {"put"},
     "/reputation/events": {"post"},

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dev.stack.postgres import Postgres
-from domain.reputation.clients import standing_e6
+from domain.reputation.clients import ClientFact, client_increment, standing_e6
+from domain.reputation.conduct import Conduct
 from domain.reputation.evidence import (
     ONE_E6,
     RATE_E4,
@@ -34,6 +36,7 @@ from domain.reputation.score import overall_e6, rank_e6, stars
 from domain.reputation.timing import BOUNDS_MS, Timing, bucket_of, timed
 from domain.reputation.weights import Given, Stakes, saturated, weight_e6
 from repositories.reputation import About, Fact, Seasoned, seasoned, take, void
+from repositories.reputation_client import take as take_client
 from runtime.database import plain_url
 from tests.conftest import new_database
 
@@ -280,6 +283,100 @@ async def test_rows_equal_the_pure_rules_and_are_made_again_without_what_was_voi
     again.rows = {each: nights_to(row, latest) for each, row in again.rows.items()}
     again.clients = {}
     await compare(again)
+
+
+DEEDS = st.lists(
+    st.tuples(
+        st.integers(0, 12),  # days since the last one
+        st.sampled_from([None, ClientFact.PAYMENT_FAILED, ClientFact.CHARGED_BACK, ClientFact.CANCELLED]),
+        st.integers(0, 10**7),  # value
+        st.none() | st.integers(1, 10**5),  # commission
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deeds=DEEDS, out=st.integers(0, 9))
+async def test_trust_in_a_client_is_made_again_from_escrows_and_payments_together(books, deeds, out):
+    agent_id, client, day = await new_agent(books), f"org_{next(NUMBERS)}", DAY
+    await books.execute(FILL, [client])
+    known: list[tuple[date, ClientFact, tuple[int, int], str | None]] = []
+    for gap, kind, value, commission in deeds:
+        day += timedelta(days=gap)
+        async with books.acquire() as connection:
+            if kind is None:
+                one = fact(client_good_e4=10_000)
+                paid = {"value_minor": value, "commission_minor": commission or 0}
+                await take(connection, about(agent_id, client, day=day, **paid), [one])
+                said = (weight_e6(value, commission or 0, ONE_E6, STAKES), 0)
+                event = one.id
+            else:
+                number = next(NUMBERS)
+                did = Conduct(
+                    fact=kind,
+                    key=f"c{number}",
+                    subject="pay_1",
+                    org_id=client,
+                    value_minor=value,
+                    currency="USD",
+                    commission_minor=commission,
+                )
+                said, event = client_increment(kind, weight_e6(value, commission, ONE_E6, STAKES)), None
+                at = datetime(day.year, day.month, day.day, tzinfo=UTC)
+                assert await take_client(connection, f"rev_c{number}", did, at=at) is (sum(said) > 0)
+                assert not await take_client(connection, f"rev_d{number}", did, at=at)
+        if sum(said):
+            known.append((day, kind or ClientFact.PAID, said, event))
+    if not known:
+        return
+
+    async def compare(events) -> None:
+        row = start(known[0][0], HALF)
+        for on, _, (good, bad), _ in events:
+            row = add(row, good, bad, day=on, priors=HALF)
+        kept = await books.fetchrow("SELECT * FROM reputation_clients WHERE org_id = $1", client)
+        assert (kept["good_e6"], kept["bad_e6"], kept["held_e6"]) == (row.beta.good_e6, row.beta.bad_e6, row.held_e6)
+        assert json.loads(kept["counts"]) == Counter(kind.value for _, kind, _, _ in events)
+
+    await compare(known)
+    await books.execute("SELECT reputation_remake_client($1)", client)
+    await compare(known)
+    voidable = [event for *_, event in known if event is not None]
+    if voidable:
+        gone = voidable[out % len(voidable)]
+        async with books.acquire() as connection:
+            assert await void(connection, gone, by="operator", reason="x", at=datetime(2026, 3, 1, tzinfo=UTC))
+        await compare([each for each in known if each[3] != gone])
+
+
+async def test_what_a_client_did_is_taken_once_whoever_comes_at_once_and_never_changed(books, urls):
+    client = f"org_{next(NUMBERS)}"
+    await books.execute(FILL, [client])
+    did = Conduct(
+        fact=ClientFact.PAYMENT_FAILED, key=client, subject="pay_1", org_id=client, value_minor=50_00, currency="USD"
+    )
+
+    async def write(number: int, told: Conduct) -> bool:
+        async with books.acquire() as connection:
+            at = datetime(2026, 1, 5, tzinfo=UTC)
+            return await take_client(connection, f"rev_{client}_{number}", told, at=at, exempt=["registrar"])
+
+    assert sum(await asyncio.gather(*(write(number, did) for number in range(8)))) == 1
+    assert await books.fetchval("SELECT counts FROM reputation_clients WHERE org_id = $1", client) == (
+        '{"payment_failed": 1}'
+    )
+    # Nothing counts in a currency of unknown worth, and between relatives.
+    assert not await write(8, replace(did, key="other", currency="IRR"))
+    of_ring = replace(did, key="ring", org_id="org_ring1", counterparty_org_id="org_ring2")
+    assert not await write(9, of_ring)
+    assert await write(10, replace(of_ring, counterparty_org_id="org_studio"))
+    owner = await asyncpg.connect(plain_url(urls.owner))
+    for statement in ("UPDATE reputation_client_events SET bad_e6 = 0", "DELETE FROM reputation_client_events"):
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await owner.execute(statement)
+    await owner.close()
 
 
 async def test_powers_and_buckets_are_those_of_the_rules(books):

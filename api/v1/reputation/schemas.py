@@ -18,7 +18,7 @@ from models.reputation import ReputationEventRow, ReputationFeedbackRow
 from repositories.reputation import Standing
 
 #: What a dimension without evidence is shown as: the middle, and almost everything possible.
-_UNKNOWN = Score(500_000, 26_572, 973_428)
+UNKNOWN = Score(500_000, 26_572, 973_428)
 
 
 def points(share_e6: int) -> float:
@@ -70,7 +70,7 @@ class AgentScoreView(ResponseModel):
     @classmethod
     def of(cls, found: Standing, today: date) -> "AgentScoreView":
         """Show what is known on a day."""
-        scores = dict.fromkeys(Dimension, _UNKNOWN)
+        scores = dict.fromkeys(Dimension, UNKNOWN)
         scores |= {each: stars(row, found.rate_e4) for each, row in found.rows.items()}
         whole = overall(scores)
         latest = {event["id"]: event for event in found.latest}

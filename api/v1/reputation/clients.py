@@ -1,0 +1,125 @@
+"""The trust in organizations as clients: for themselves, operators and whoever they are to pay."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from api.auth import ActorDep, permit
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import ResponseModel
+from api.v1.reputation.schemas import UNKNOWN, points
+from domain.access import Permission
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.reputation.clients import ClientFact
+from domain.reputation.evidence import ONE_E6, Beta, Evidence
+from domain.reputation.score import stars
+from models.reputation import ReputationClientRow
+from repositories import contract as contracts
+from repositories import organization as organizations
+from repositories import reputation_client as store
+
+router = APIRouter(tags=["reputation"])
+
+_TOLD = {
+    ClientFact.PAID: "A contract was paid out",
+    ClientFact.ACCEPTED: "Work was accepted",
+    ClientFact.DISPUTE_LOST: "A dispute was decided for the payee",
+    ClientFact.PAYMENT_FAILED: "A payment was declined",
+    ClientFact.CHARGED_BACK: "A payment was charged back",
+    ClientFact.CANCELLED: "A funded escrow was cancelled at the client's request",
+}
+
+
+class ClientEventView(ResponseModel):
+    """What an organization did as a client."""
+
+    id: str
+    kind: ClientFact
+    subject: str = Field(description="The escrow or the payment.")
+    at: datetime
+    is_void: bool
+    sentence: str
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "ClientEventView":
+        """Show an event."""
+        kind = ClientFact(row["kind"])
+        return cls(
+            id=row["id"],
+            kind=kind,
+            subject=row["subject"],
+            at=row["at"],
+            is_void=row["void_reason"] is not None,
+            sentence=_sentence(kind, row),
+        )
+
+
+def _sentence(kind: ClientFact, row: Mapping[str, Any]) -> str:
+    told = f"{_TOLD[kind]} ({row['subject']})"
+    if row["void_reason"] is not None:
+        return f"{told}; it does not count any more: {row['void_reason']}"
+    amount_e6, word = max((row["good_e6"], "good"), (row["bad_e6"], "bad"))
+    return f"{told}; it counts {amount_e6 / ONE_E6:.3f} units of {word} evidence, by what was at stake."
+
+
+class ClientView(ResponseModel):
+    """How far an organization is trusted as a client."""
+
+    organization_id: str
+    trust: float = Field(description="0 to 10; 5.0 without evidence.")
+    low: float = Field(description="The trust lies above this nine times out of ten.")
+    high: float
+    is_new: bool = Field(description="Whether there is no evidence.")
+    evidence_count: int
+    counts: dict[ClientFact, int] | None = Field(
+        description="Events that counted, by kind. Null for who is to be paid by the organization."
+    )
+    events: list[ClientEventView] | None = Field(
+        description="The latest events in sentences, at most 20, newest first. Null for who is to be paid by it."
+    )
+
+    @classmethod
+    def of(
+        cls, org_id: str, row: ReputationClientRow | None, events: "Sequence[Mapping[str, Any]] | None", rate_e4: int
+    ) -> "ClientView":
+        """Show a row, or a newcomer without one; without events, what the other side sees."""
+        counts = {} if row is None else {ClientFact(kind): count for kind, count in row.counts.items()}
+        trust = UNKNOWN if row is None else stars(_evidence(row), rate_e4)
+        return cls(
+            organization_id=org_id,
+            trust=points(trust.mean_e6),
+            low=points(trust.low_e6),
+            high=points(trust.high_e6),
+            is_new=not counts,
+            evidence_count=sum(counts.values()),
+            counts=None if events is None else counts,
+            events=None if events is None else [ClientEventView.of(event) for event in events],
+        )
+
+
+def _evidence(row: ReputationClientRow) -> Evidence:
+    return Evidence(Beta(row.good_e6, row.bad_e6, row.since), row.held_e6, 0, row.prior_e6, row.through)
+
+
+@router.get("/reputation/clients/{organization_id}", response_model=ClientView, responses=errors(NotFound))
+async def get_client(organization_id: str, deps: DepsDep, actor: ActorDep) -> ClientView:
+    """Read how far an organization is trusted as a client, and why.
+
+    The organization and operators see the events. Who is to be paid under a contract of it sees the trust, and how much
+    evidence is behind it.
+    """
+    if not is_id(organization_id, "org"):
+        raise NotFound(organizations.MISSING)
+    async with deps.session_for(actor) as session:
+        is_own = await organizations.exists(session, organization_id)
+        if not is_own and not await contracts.is_paid_by(session, actor.org_id, organization_id):
+            raise NotFound(organizations.MISSING)
+        permit(actor, Permission.OPERATE if actor.org_id is None else Permission.READ)
+        row = await store.row_of(session, organization_id)
+        events = await store.latest(session, organization_id) if is_own else None
+    return ClientView.of(organization_id, row, events, deps.settings.reputation_rate_e4)

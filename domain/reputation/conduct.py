@@ -1,0 +1,102 @@
+"""What payments and cancellations say of an organization as a client; `settled` has what the end of an escrow says."""
+
+from dataclasses import dataclass
+
+from domain.escrow.state import WHOLE_E4, Escrow, EscrowStatus
+from domain.money import CREDIT, allocate
+from domain.payment.snapshot import DisputeStatus, ProviderStatus
+from domain.payment.state import Payment, PaymentStatus
+from domain.reputation.clients import ClientFact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """What an organization did.
+
+    Attributes:
+        key: says it once, however often it is seen.
+        subject: the payment or the escrow that it is about.
+        org_id: the client; `counterparty_org_id` the other side, where there is one.
+        value_minor: what was at stake, in minor units of the currency.
+        commission_minor: the commission that bounds the weight; None where the value alone does.
+        escrow_id: value and commission count by the part of this escrow's credits that was paid for.
+    """
+
+    fact: ClientFact
+    key: str
+    subject: str
+    org_id: str
+    value_minor: int
+    currency: str
+    commission_minor: int | None = None
+    counterparty_org_id: str | None = None
+    escrow_id: str | None = None
+
+
+def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
+    """Return what a payment's news say of its payer: that it was declined for good, or a chargeback was lost.
+
+    Only a provider's word ends a payment as declined. One that was left, that ran out of time, or that its provider
+    would not take says nothing, and neither does a decline after which the payer can try again. A payment that fails
+    twice says so once.
+    """
+    terms = after.terms
+    lost_before = set() if before is None else _lost(before)
+    told = [
+        Conduct(
+            fact=ClientFact.CHARGED_BACK,
+            key=f"{terms.payment_id}:charged_back:{dispute.ref}",
+            subject=terms.payment_id,
+            org_id=terms.org_id,
+            value_minor=dispute.amount_minor,
+            currency=terms.currency,
+        )
+        for dispute in after.disputes
+        if dispute.ref in _lost(after) - lost_before
+    ]
+    if _is_declined(after) and not (before is not None and _is_declined(before)):
+        told.append(
+            Conduct(
+                fact=ClientFact.PAYMENT_FAILED,
+                key=f"{terms.payment_id}:payment_failed",
+                subject=terms.payment_id,
+                org_id=terms.org_id,
+                value_minor=terms.amount_minor,
+                currency=terms.currency,
+            )
+        )
+    return tuple(told)
+
+
+def of_cancellation(before: Escrow | None, after: Escrow) -> Conduct | None:
+    """Return what it says of the client that a funded escrow was cancelled because the client had asked for it.
+
+    It weighs no more than the commission that was lost by it.
+    """
+    asked = before is not None and before.cancel_requested_by is not None
+    returned = after.funded_minor - after.paid_minor
+    if after.status is not EscrowStatus.CANCELLED or not asked or returned <= 0:
+        return None
+    terms = after.terms
+    _, commission = allocate(returned, [WHOLE_E4 - terms.commission_bps, terms.commission_bps])
+    return Conduct(
+        fact=ClientFact.CANCELLED,
+        key=f"{terms.escrow_id}:cancelled",
+        subject=terms.escrow_id,
+        org_id=terms.payer_org_id,
+        value_minor=returned,
+        currency=terms.currency,
+        commission_minor=commission,
+        counterparty_org_id=terms.payee_org_id,
+        escrow_id=terms.escrow_id if terms.currency == CREDIT else None,
+    )
+
+
+def _is_declined(payment: Payment) -> bool:
+    # Without a word of the provider's it was this system's request that was refused.
+    said = payment.provider_status is ProviderStatus.FAILED and payment.decline is not None
+    return said and payment.status is PaymentStatus.FAILED
+
+
+def _lost(payment: Payment) -> set[str]:
+    return {dispute.ref for dispute in payment.disputes if dispute.status is DisputeStatus.LOST}

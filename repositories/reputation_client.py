@@ -1,0 +1,86 @@
+"""Statements about the trust in organizations as clients."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.reputation.clients import SAYS_E4
+from domain.reputation.conduct import Conduct
+from domain.reputation.settled import stakes_of
+from models.reputation import ReputationClientRow
+
+#: How many events are read at most, and how many of them are told.
+_READ, _TOLD = 100, 20
+
+
+async def take(
+    connection: asyncpg.Connection,
+    event_id: str,
+    told: Conduct,
+    *,
+    at: datetime,
+    exempt: Sequence[str] = (),
+) -> bool:
+    """Take what an organization did as a client, once by its key; False when it was taken before or counts for nothing.
+
+    Its lock comes after all others of the transaction. Needs the platform's role.
+
+    Args:
+        connection: of the transaction in which it happened.
+        event_id: the event's id.
+        told: what it did. In a currency of unknown worth it counts for nothing, as between related organizations.
+        at: when it happened.
+        exempt: principals that made many unrelated organizations; `*` for all.
+    """
+    stakes = stakes_of(told.currency)
+    if stakes is None:
+        return False
+    good_e4, bad_e4 = SAYS_E4[told.fact]
+    event = {
+        "id": event_id,
+        "org_id": told.org_id,
+        "kind": told.fact.value,
+        "key": told.key,
+        "subject": told.subject,
+        "at": at.isoformat(),
+        "value_minor": told.value_minor,
+        "commission_minor": told.commission_minor,
+        "typical_minor": stakes.typical_minor,
+        "unit_commission_minor": stakes.unit_commission_minor,
+        "good_e4": good_e4,
+        "bad_e4": bad_e4,
+        "escrow_id": told.escrow_id,
+        "counterparty_org_id": told.counterparty_org_id,
+        "exempt": list(exempt),
+    }
+    taken: bool = await connection.fetchval("SELECT reputation_take_client($1)", json.dumps(event))
+    return taken
+
+
+async def row_of(session: AsyncSession, org_id: str) -> ReputationClientRow | None:
+    """Return how far an organization is trusted; None for a newcomer, and where the session does not see it."""
+    return await session.get(ReputationClientRow, org_id)
+
+
+_LATEST = text("""
+SELECT * FROM (
+    SELECT id, seq, CASE WHEN client_bad_e6 > 0 THEN 'dispute_lost' ELSE 'paid' END AS kind, subject,
+        client_good_e6 AS good_e6, client_bad_e6 AS bad_e6, at, void_reason
+    FROM (SELECT * FROM reputation_events WHERE counterparty_org_id = :org_id ORDER BY seq DESC LIMIT :read) e
+    WHERE client_good_e6 + client_bad_e6 > 0
+    UNION ALL
+    (SELECT id, seq, kind, subject, good_e6, bad_e6, at, NULL
+     FROM reputation_client_events WHERE org_id = :org_id ORDER BY seq DESC LIMIT :told)
+) known ORDER BY seq DESC LIMIT :told
+""")
+
+
+async def latest(session: AsyncSession, org_id: str) -> Sequence[Mapping[str, Any]]:
+    """Return the latest that is known of an organization as a client, newest first: at most twenty events."""
+    found = await session.execute(_LATEST, {"org_id": org_id, "read": _READ, "told": _TOLD})
+    return [dict(row) for row in found.mappings()]

@@ -1,0 +1,60 @@
+-- What organizations did as clients beside the ends of their escrows, and who sees how far they are trusted. Running it
+-- again replaces everything. The client's row is the last lock that is taken.
+
+-- Takes what an organization did, once by its key; false when it was taken before, or counts for nothing.
+--
+-- p_event: {id, org_id, kind, key, subject, at, value_minor, commission_minor, typical_minor, unit_commission_minor,
+--   good_e4, bad_e4, escrow_id, counterparty_org_id, exempt}. `reputation_weight` reads the amounts. What passes between
+--   related organizations counts for nothing.
+CREATE OR REPLACE FUNCTION reputation_take_client(p_event jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    v_org text := p_event ->> 'org_id';
+    v_other text := p_event ->> 'counterparty_org_id';
+    v_day date := ((p_event ->> 'at')::timestamptz AT TIME ZONE 'UTC')::date;
+    v_weight bigint := reputation_weight(p_event);
+    v_good bigint := v_weight * (p_event ->> 'good_e4')::bigint / 10000;
+    v_bad bigint := v_weight * (p_event ->> 'bad_e4')::bigint / 10000;
+BEGIN
+    IF v_good + v_bad = 0 OR (v_other IS NOT NULL AND reputation_excluded(
+           v_org, v_other, ARRAY(SELECT jsonb_array_elements_text(p_event -> 'exempt'))) IS NOT NULL) THEN
+        RETURN false;
+    END IF;
+    -- Whoever takes the same event at once waits for the row, and then finds the key.
+    INSERT INTO reputation_clients VALUES (v_org, 0, 0, v_day, 0, 500000, v_day) ON CONFLICT DO NOTHING;
+    SELECT greatest(through, v_day) INTO STRICT v_day FROM reputation_clients WHERE org_id = v_org FOR UPDATE;
+    IF EXISTS (SELECT FROM reputation_client_events WHERE key = p_event ->> 'key') THEN
+        RETURN false;
+    END IF;
+    PERFORM reputation_apply_client(v_org, v_day, p_event ->> 'kind', v_good, v_bad);
+    INSERT INTO reputation_client_events (id, seq, org_id, kind, key, subject, weight_e6, good_e6, bad_e6, day, at)
+    VALUES (p_event ->> 'id', nextval('reputation_events_seq_seq'), v_org, p_event ->> 'kind', p_event ->> 'key',
+        p_event ->> 'subject', v_weight, v_good, v_bad, v_day, (p_event ->> 'at')::timestamptz);
+    RETURN true;
+END $$;
+
+ALTER TABLE reputation_client_events ENABLE ROW LEVEL SECURITY;
+DROP POLICY IF EXISTS platform ON reputation_client_events;
+CREATE POLICY platform ON reputation_client_events TO bursar_platform USING (true) WITH CHECK (true);
+DROP POLICY IF EXISTS tenant_reads ON reputation_client_events;
+CREATE POLICY tenant_reads ON reputation_client_events FOR SELECT TO bursar_api USING (org_id = bursar_org());
+-- Whoever is to be paid under a contract sees how far its client is trusted.
+DROP POLICY IF EXISTS payee_reads ON reputation_clients;
+CREATE POLICY payee_reads ON reputation_clients FOR SELECT TO bursar_api
+    USING (EXISTS (SELECT FROM contracts c
+                   WHERE c.org_id = reputation_clients.org_id AND c.payee_org_id = bursar_org()));
+
+REVOKE ALL ON reputation_client_events FROM bursar_api, bursar_platform;
+GRANT SELECT ON reputation_client_events TO bursar_api;
+GRANT SELECT, INSERT ON reputation_client_events TO bursar_platform;
+GRANT USAGE ON SEQUENCE reputation_events_seq_seq TO bursar_platform;
+
+DROP TRIGGER IF EXISTS refuse_change ON reputation_client_events;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON reputation_client_events
+FOR EACH ROW EXECUTE FUNCTION refuse_change();
+DROP TRIGGER IF EXISTS refuse_truncate ON reputation_client_events;
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON reputation_client_events
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+REVOKE EXECUTE ON FUNCTION reputation_take_client FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION reputation_take_client TO bursar_platform;
