@@ -41,7 +41,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
     twice says so once.
     """
     terms = after.terms
-    lost_before = set() if before is None else _lost(before)
+    lost = _lost(after) - (set() if before is None else _lost(before))
     told = [
         Conduct(
             fact=ClientFact.CHARGED_BACK,
@@ -52,7 +52,7 @@ def of_payment(before: Payment | None, after: Payment) -> tuple[Conduct, ...]:
             currency=terms.currency,
         )
         for dispute in after.disputes
-        if dispute.ref in _lost(after) - lost_before
+        if dispute.ref in lost
     ]
     if _is_declined(after) and not (before is not None and _is_declined(before)):
         told.append(
