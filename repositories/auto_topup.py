@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, or_, select, text, update
+from sqlalchemy import ScalarSelect, and_, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.auto_topup import BOUGHT, Crossing
 from models.auto_topup import AutoTopUp, AutoTopUpCrossing
@@ -63,9 +64,14 @@ class Stand:
     due: str
 
 
-async def find(session: AsyncSession, org_id: str) -> AutoTopUp | None:
-    """Return what the organization wants, as it is now."""
-    return await session.get(AutoTopUp, org_id, populate_existing=True)
+async def shown(session: AsyncSession, org_id: str, since: datetime) -> tuple[AutoTopUp | None, int]:
+    """Return what the organization wants, and how many credits were bought since a time, in minor units.
+
+    One statement: read one after the other, a decline that commits in between would be off, and bought as well.
+    """
+    query = select(AutoTopUp, _bought(AutoTopUp.org_id, since)).where(AutoTopUp.org_id == org_id)
+    row = (await session.execute(query.execution_options(populate_existing=True))).one_or_none()
+    return (None, 0) if row is None else (row[0], int(row[1]))
 
 
 async def locked(session: AsyncSession, org_id: str) -> AutoTopUp:
@@ -116,10 +122,13 @@ async def rose(session: AsyncSession, org_id: str, payment_id: str) -> bool:
 
 async def bought_since(session: AsyncSession, org_id: str, since: datetime) -> int:
     """Return how many credits were bought by themselves since a time, or are being bought, in minor units."""
-    counted = or_(*(AutoTopUpCrossing.outcome == outcome.value for outcome in BOUGHT))
+    return int((await session.execute(select(_bought(org_id, since)))).scalar_one())
+
+
+def _bought(org_id: str | InstrumentedAttribute[str], since: datetime) -> ScalarSelect[int]:
+    counted = AutoTopUpCrossing.outcome.in_([outcome.value for outcome in BOUGHT])
     total = select(func.coalesce(func.sum(AutoTopUpCrossing.credits_minor), 0))
-    query = total.where(AutoTopUpCrossing.org_id == org_id, AutoTopUpCrossing.at >= since, counted)
-    return int((await session.execute(query)).scalar_one())
+    return total.where(AutoTopUpCrossing.org_id == org_id, AutoTopUpCrossing.at >= since, counted).scalar_subquery()
 
 
 async def cross(session: AsyncSession, wanted: AutoTopUp, *, available_minor: int, at: datetime) -> AutoTopUpCrossing:

@@ -80,5 +80,5 @@ async def set_auto_topup(
 
 
 async def _shown(session: AsyncSession, org_id: str) -> AutoTopUpView:
-    bought = await auto_topups.bought_since(session, org_id, month_of(datetime.now(UTC)))
-    return auto_topup_view(org_id, await auto_topups.find(session, org_id), bought)
+    wanted, bought = await auto_topups.shown(session, org_id, month_of(datetime.now(UTC)))
+    return auto_topup_view(org_id, wanted, bought)
