@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from dev.sandbox.stripe import control, core, operations, parameters, schemas, versions
+from dev.sandbox.stripe import connect, control, core, operations, parameters, schemas, versions
 from dev.sandbox.stripe.conditions import AFTER_COMMIT, Fault
 from dev.sandbox.stripe.core import Refusal, Sandbox
 from dev.sandbox.stripe.delivery import Deliverer
@@ -159,12 +159,22 @@ class Api:
             raw = versions.modern(request.url.path, raw)
         call = self.parsed(request.method.lower(), request.url.path, raw, by_page)
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        call.request = {"request_id": request_id, "idempotency_key": key, "publishable": by_page}
+        account = request.headers.get("stripe-account", "")
+        if account:
+            connect.demand_account(self.sandbox, account, call.operation)
+        call.request = {
+            "request_id": request_id,
+            "idempotency_key": key,
+            "publishable": by_page,
+            "account": account,
+        }
         call.fault = mode if mode in AFTER_COMMIT else ""
         call.delay_ms = fault.delay_ms if fault is not None and mode == "slow" else 0
         if not key:
             return await self.perform(call, None, "")
         mark = fingerprint(request.method, request.url.path, parameters.decoded(text))
+        # An account has keys of its own.
+        key = f"{account}/{key}" if account else key
         with self.answers.claimed(key, mark) as remembered:
             if remembered is not None:
                 return Answer(remembered.status, remembered.body, {"Idempotent-Replayed": "true"})

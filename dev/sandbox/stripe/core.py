@@ -44,6 +44,8 @@ CONTROLS: dict[str, Control] = {}
 PAGES: dict[tuple[str, str], Page] = {}
 EXPANSIONS: dict[tuple[str, str], Expansion] = {}
 API_VERSION: str = stripe.api_version
+#: What an endpoint hears of: events of the platform, of its connected accounts, or both.
+HEARD_OF = ("platform", "accounts")
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -115,7 +117,8 @@ class Context:
         request_id: `req_…` of the request, empty for what happens by itself.
         idempotency_key: The request's key, if it has one.
         publishable: Whether the request came with a publishable key.
-        events: The ids of the events of this transaction.
+        account: The connected account that the request acts for, empty for the platform.
+        events: The accounts and ids of the events of this transaction.
         put_off: Whether it has put something off.
     """
 
@@ -123,7 +126,8 @@ class Context:
     request_id: str = ""
     idempotency_key: str | None = None
     publishable: bool = False
-    events: list[str] = field(default_factory=list)
+    account: str = ""
+    events: list[tuple[str, str]] = field(default_factory=list)
     put_off: bool = False
     livemode: bool = False
 
@@ -153,11 +157,14 @@ class Context:
             obj: The object.
             previous: For `*.updated`, the former values of what has changed.
         """
-        endpoints = [
-            endpoint
-            for endpoint in self.store.query("webhook_endpoint", status="enabled")
-            if {"*", type} & set(endpoint["enabled_events"])
-        ]
+        account = self.store.account
+        with self.store.within(""):
+            endpoints = [
+                endpoint
+                for endpoint in self.store.query("webhook_endpoint", status="enabled")
+                if {"*", type} & set(endpoint["enabled_events"])
+                and (self.store.setting(f"hears/{endpoint['id']}") or "platform") in (HEARD_OF[account != ""], "both")
+            ]
         data: dict[str, Any] = {"object": obj}
         if previous is not None:
             data["previous_attributes"] = previous
@@ -172,8 +179,10 @@ class Context:
             "request": {"id": self.request_id or None, "idempotency_key": self.idempotency_key},
             "type": type,
         }
+        if account:
+            event["account"] = account
         self.store.put(event)
-        self.events.append(event["id"])
+        self.events.append((account, event["id"]))
         for endpoint in reversed(endpoints):
             self.queue(event["id"], endpoint["id"])
 
@@ -187,7 +196,8 @@ class Context:
         """Has a registered task run when the sandbox's clock is so many seconds on, also after a restart."""
         self.put_off = True
         self.store.sql.execute(
-            "INSERT INTO tasks (due_at, name, args) VALUES (?, ?, ?)", (self.now() + seconds, name, json.dumps(args))
+            "INSERT INTO tasks (due_at, name, args, account) VALUES (?, ?, ?, ?)",
+            (self.now() + seconds, name, json.dumps(args), self.store.account),
         )
 
 
@@ -221,7 +231,7 @@ class Sandbox:
         context = Context(self, **request)
         kept: Refusal | None = None
         async with self.lock:
-            with self.store.transaction():
+            with self.store.transaction(), self.store.within(context.account):
                 try:
                     yield context
                 except Refusal as refusal:
@@ -229,8 +239,9 @@ class Sandbox:
                         raise
                     kept = refusal
                 if self.check_answers:
-                    for id in context.events:
-                        schemas.validate_event(self.store.get("event", id) or {})
+                    for account, id in context.events:
+                        with self.store.within(account):
+                            schemas.validate_event(self.store.get("event", id) or {})
         if context.events:
             self.emitted.set()
         if context.put_off:
@@ -244,15 +255,17 @@ class Sandbox:
         while True:
             async with self.transaction() as context:
                 row = self.store.sql.execute(
-                    "SELECT seq, name, args, due_at FROM tasks WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1", (until,)
+                    "SELECT seq, name, args, due_at, account FROM tasks WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1",
+                    (until,),
                 ).fetchone()
                 if row is None:
                     return ran
-                seq, name, args, due_at = row
+                seq, name, args, due_at, account = row
                 self.offset += max(0, due_at - self.now())
                 self.store.keep("clock_offset", self.offset)
                 self.store.sql.execute("DELETE FROM tasks WHERE seq = ?", (seq,))
-                await TASKS[name](context, **json.loads(args))
+                with self.store.within(account):
+                    await TASKS[name](context, **json.loads(args))
                 ran += 1
 
     async def advance(self, seconds: int) -> int:

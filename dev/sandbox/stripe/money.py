@@ -198,7 +198,8 @@ def totals(ctx: Context) -> dict[str, dict[str, int]]:
     """Return the sum of all lines by status and currency."""
     rows = ctx.store.sql.execute(
         "SELECT json_extract(body, '$.status'), json_extract(body, '$.currency'), sum(json_extract(body, '$.net'))"
-        " FROM objects WHERE kind = 'balance_transaction' GROUP BY 1, 2 ORDER BY 1, 2"
+        " FROM objects WHERE kind = 'balance_transaction' AND account = ? GROUP BY 1, 2 ORDER BY 1, 2",
+        (ctx.store.account,),
     ).fetchall()
     sums: dict[str, dict[str, int]] = {"available": {}, "pending": {}}
     for status, currency, net in rows:

@@ -109,7 +109,7 @@ async def show_three_d_secure(request: Request) -> Response:
         if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
             return _gone()
         asked = f"<p class='amount'>{_amount(intent)}</p>" if "amount" in intent else ""
-        return _html(
+        return html_page(
             "Confirm with your bank",
             f"<h1>Your bank asks: is it you who pays?</h1>{asked}<form method='post'>"
             "<button name='outcome' value='succeed'>Authorise</button>"
@@ -130,7 +130,7 @@ async def end_three_d_secure(request: Request) -> Response:
         ended = three_d_secure.finish(ctx, intent, succeeds=succeeds)
         back = (action.get("redirect_to_url") or {}).get("return_url")
         if back is None:
-            return _html("Thank you", "<h1>Thank you. You can close this page.</h1>")
+            return html_page("Thank you", "<h1>Thank you. You can close this page.</h1>")
         return RedirectResponse(_with_outcome(back, ended), 303)
 
 
@@ -173,15 +173,15 @@ async def show_portal(request: Request) -> Response:
         back = session["return_url"]
         link = f"<a class='button plain' href='{escape(back)}'>Back</a>" if back else ""
         listed = f"<ul>{rows}</ul>" if rows else "<p class='quiet'>Nothing is stored yet.</p>"
-        return _html("Billing", f"<h1>{name}</h1><p>What you pay with:</p>{listed}{link}")
+        return html_page("Billing", f"<h1>{name}</h1><p>What you pay with:</p>{listed}{link}")
 
 
 def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None, error: str | None = None) -> Response:
     if session["status"] == "complete":
         back = (session["success_url"] or session["return_url"] or "").replace("{CHECKOUT_SESSION_ID}", session["id"])
-        return RedirectResponse(back, 303) if back else _html("Thank you", "<h1>Thank you.</h1>")
+        return RedirectResponse(back, 303) if back else html_page("Thank you", "<h1>Thank you.</h1>")
     if session["status"] == "expired":
-        return _html("Expired", "<h1>This page has expired.</h1>" + _cancel_link(session))
+        return html_page("Expired", "<h1>This page has expired.</h1>" + _cancel_link(session))
     intent = ctx.store.find(session["payment_intent"] or session["setup_intent"] or "") or {}
     former = intent.get("last_payment_error") or intent.get("last_setup_error")
     error = error or (former["message"] if former else None)
@@ -203,7 +203,7 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
         for id, said in SUGGESTED
     )
     email = escape(form.get("email") or session["customer_email"] or "")
-    return _html(
+    return html_page(
         "Checkout",
         f"{head}{f'<ul>{rows}</ul>' if rows else ''}"
         f"{f'<p class=error role=alert>{escape(error)}</p>' if error else ''}"
@@ -223,7 +223,7 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
 def _transfer(ctx: Context, id: str) -> Response:
     intent = ctx.store.get("payment_intent", id)
     if intent is not None and intent["status"] == "succeeded":
-        return _html("Thank you", "<h1>Thank you. Your transfer has arrived.</h1>")
+        return html_page("Thank you", "<h1>Thank you. Your transfer has arrived.</h1>")
     if intent is None or not intents.waits_for_transfer(intent):
         return _gone()
     shown = intent["next_action"]["display_bank_transfer_instructions"]
@@ -233,7 +233,7 @@ def _transfer(ctx: Context, id: str) -> Response:
         details += [(name.replace("_", " "), value) for name, value in parts if isinstance(value, str)]
     rows = "".join(f"<li><span>{escape(name)}</span><span>{escape(value)}</span></li>" for name, value in details)
     missing = shown["amount_remaining"]
-    return _html(
+    return html_page(
         "Bank transfer",
         f"<h1>To send</h1><p class='amount'>{money.written(missing, shown['currency'])}</p><ul>{rows}</ul>"
         "<form method='post'><label>Amount in the smallest unit"
@@ -289,8 +289,9 @@ def _cancel_link(session: JSON) -> str:
 
 
 def _gone() -> Response:
-    return _html("Not here", "<h1>There is nothing to do here (any more).</h1>", status=404)
+    return html_page("Not here", "<h1>There is nothing to do here (any more).</h1>", status=404)
 
 
-def _html(title: str, body: str, *, status: int = 200) -> Response:
+def html_page(title: str, body: str, *, status: int = 200) -> Response:
+    """Return a page in the layout that all of them have; `body` is HTML."""
     return HTMLResponse(_LAYOUT.format(title=escape(title), body=body), status)

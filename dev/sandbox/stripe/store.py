@@ -2,6 +2,8 @@
 
 Objects are kept as the JSON that Stripe would answer, unexpanded. One connection is used by one transaction at a time;
 the frame's lock sees to that, so nothing here locks.
+
+Every account has objects of its own: the platform, whose name is empty, and each connected account.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ CREATE TABLE IF NOT EXISTS objects (
     kind TEXT NOT NULL,
     id TEXT NOT NULL UNIQUE,
     created INTEGER NOT NULL,
-    body TEXT NOT NULL
+    body TEXT NOT NULL,
+    account TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
 CREATE TABLE IF NOT EXISTS tasks (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, due_at INTEGER NOT NULL, name TEXT NOT NULL, args TEXT NOT NULL
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, due_at INTEGER NOT NULL, name TEXT NOT NULL, args TEXT NOT NULL,
+    account TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS tasks_due ON tasks (due_at, seq);
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -50,6 +54,9 @@ class Store:
 
     Args:
         path: The file, made when it is not there.
+
+    Attributes:
+        account: Whose objects are asked for: a connected account's id, or nothing for the platform.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,6 +65,9 @@ class Store:
         # NORMAL loses nothing when a process is killed; only a power failure could take the last commits.
         self.sql.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;")
         self.sql.executescript(SCHEMA)
+        for table in ("objects", "tasks"):
+            self._grow(table)
+        self.account = ""
         for field in INDEXED:
             self.sql.execute(
                 f"CREATE INDEX IF NOT EXISTS objects_{field} ON objects (kind, json_extract(body, '$.{field}'), seq)"
@@ -78,27 +88,43 @@ class Store:
             raise
         self.sql.execute("COMMIT")
 
+    def _grow(self, table: str) -> None:
+        """Adds the column of accounts to a file that is older than they are."""
+        if all(column[1] != "account" for column in self.sql.execute(f"PRAGMA table_info({table})")):
+            self.sql.execute(f"ALTER TABLE {table} ADD COLUMN account TEXT NOT NULL DEFAULT ''")
+
+    @contextmanager
+    def within(self, account: str) -> Iterator[None]:
+        """Has what is inside see and make the objects of one account; the platform's name is empty."""
+        former, self.account = self.account, account
+        try:
+            yield
+        finally:
+            self.account = former
+
     def get(self, kind: str, id: str) -> dict[str, Any] | None:
         """Returns a copy of an object, or None."""
-        row = self.sql.execute("SELECT body FROM objects WHERE id = ? AND kind = ?", (id, kind)).fetchone()
+        row = self.sql.execute(
+            "SELECT body FROM objects WHERE id = ? AND kind = ? AND account = ?", (id, kind, self.account)
+        ).fetchone()
         return None if row is None else json.loads(row[0])
 
     def find(self, id: str) -> dict[str, Any] | None:
         """Returns a copy of the object with this id whatever its kind, or None."""
-        row = self.sql.execute("SELECT body FROM objects WHERE id = ?", (id,)).fetchone()
+        row = self.sql.execute("SELECT body FROM objects WHERE id = ? AND account = ?", (id, self.account)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def put(self, obj: Mapping[str, Any]) -> None:
         """Stores an object under its `object` and `id`; one that is there keeps its place in lists."""
         self.sql.execute(
-            "INSERT INTO objects (kind, id, created, body) VALUES (?, ?, ?, ?)"
+            "INSERT INTO objects (kind, id, created, body, account) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-            (obj["object"], obj["id"], obj.get("created", 0), json.dumps(obj)),
+            (obj["object"], obj["id"], obj.get("created", 0), json.dumps(obj), self.account),
         )
 
     def delete(self, kind: str, id: str) -> None:
         """Forgets an object; one that is not there is not missed."""
-        self.sql.execute("DELETE FROM objects WHERE id = ? AND kind = ?", (id, kind))
+        self.sql.execute("DELETE FROM objects WHERE id = ? AND kind = ? AND account = ?", (id, kind, self.account))
 
     def query(self, kind: str, **equal: Any) -> list[dict[str, Any]]:
         """Returns all objects of a kind whose top-level fields equal these, newest first."""
@@ -124,8 +150,8 @@ class Store:
             before: Only what is newer than this object, the nearest `limit` of them.
             limit: At most so many; all when negative.
         """
-        where: list[str] = ["kind = ?"]
-        values: list[Any] = [kind]
+        where: list[str] = ["kind = ?", "account = ?"]
+        values: list[Any] = [kind, self.account]
         for field, value in equal.items():
             column = f"json_extract(body, '$.{field}')"
             if isinstance(value, list):

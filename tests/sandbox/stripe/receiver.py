@@ -50,13 +50,13 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receiving(client: stripe.StripeClient, *types: str) -> AsyncIterator[Receiver]:
-    """Registers a receiver for these types of events, all without any, and yields it."""
+async def receiving(client: stripe.StripeClient, *types: str, connect: bool = False) -> AsyncIterator[Receiver]:
+    """Registers a receiver for these types of events, all without any, of the platform or its accounts; yields it."""
     receiver = Receiver()
     with serving(receiver.app) as url:
         receiver.url = url
         endpoint = await client.v1.webhook_endpoints.create_async(
-            {"url": f"{url}/", "enabled_events": list(types) or ["*"]}
+            {"url": f"{url}/", "enabled_events": list(types) or ["*"], "connect": connect}
         )
         receiver.secret = endpoint.secret or ""
         yield receiver

@@ -64,7 +64,7 @@ async def test_unknown_path_is_not_recognised(stripe_sandbox):
 
 
 async def test_operation_that_is_not_here_yet_says_so(stripe_sandbox):
-    answer = await stripe_sandbox.raw("POST", "/v1/transfers", {"amount": "1"})
+    answer = await stripe_sandbox.raw("POST", "/v1/topups", {"amount": "1"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "not_in_sandbox")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dev.sandbox.stripe import lists
-from dev.sandbox.stripe.core import API_VERSION, Context, operation
+from dev.sandbox.stripe.core import API_VERSION, HEARD_OF, Context, operation
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.parameters import merge
 
@@ -19,9 +19,11 @@ def named_at_start(ctx: Context, url: str, secret: str | None) -> None:
     """
     endpoint = ctx.store.get("webhook_endpoint", ctx.store.setting("endpoint_at_start") or "")
     if endpoint is None:
-        endpoint = make(ctx, {"url": url, "enabled_events": ["*"]}, secret)
-        ctx.store.keep("endpoint_at_start", endpoint["id"])
+        id = make(ctx, {"url": url, "enabled_events": ["*"]}, secret)["id"]
+        ctx.store.keep("endpoint_at_start", id)
+        ctx.store.keep(f"hears/{id}", "both")
         return
+    ctx.store.keep(f"hears/{endpoint['id']}", "both")
     if endpoint["url"] != url:
         ctx.store.put(endpoint | {"url": url})
     ctx.store.keep(f"secrets/{endpoint['id']}", [secret or ctx.new_id("whsec")])
@@ -44,6 +46,7 @@ def make(ctx: Context, params: JSON, secret: str | None = None) -> JSON:
     }
     merge(endpoint, params, "description")
     ctx.store.put(endpoint)
+    ctx.store.keep(f"hears/{endpoint['id']}", HEARD_OF[params.get("connect", False)])
     secret = secret or ctx.new_id("whsec")
     ctx.store.keep(f"secrets/{endpoint['id']}", [secret])
     return endpoint | {"secret": secret}
