@@ -36,10 +36,11 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     )
     payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
-    customers = None
+    customers, payouts = None, None
     if settings.stripe_api_key is not None:
         # Imported where it is used: a process without Stripe starts without its SDK.
         from providers.payments.stripe import StripeCustomers, StripeProvider, make_client
+        from providers.payouts.stripe import StripeConnect
 
         key = settings.stripe_api_key.get_secret_value()
         client = make_client(
@@ -47,7 +48,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         )
         secrets = _secrets(settings)
         payments["stripe"] = StripeProvider(client, webhook_secrets=secrets, livemode=stripe_is_live(key))
-        customers = StripeCustomers(client)
+        customers, payouts = StripeCustomers(client), StripeConnect(client)
         closers.append(client.aclose)
     if settings.paypal_client_id is not None and settings.paypal_client_secret is not None:
         payments["paypal"] = _paypal(settings, closers)
@@ -55,7 +56,12 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     if settings.btc_xpub or settings.eth_xpub or settings.ton_address:
         payments["crypto"], assets = _crypto(settings, database, http)
     return Providers(
-        payments=payments, customers=customers, rates=_rates(settings, http), assets=assets, closers=closers
+        payments=payments,
+        customers=customers,
+        payouts=payouts,
+        rates=_rates(settings, http),
+        assets=assets,
+        closers=closers,
     )
 
 

@@ -33,6 +33,8 @@ class BalanceTransactionKind(StrEnum):
     DISPUTE = "dispute"  # taken back by the payer's bank
     DISPUTE_REVERSAL = "dispute_reversal"  # returned after a dispute was won
     REVERSAL = "reversal"  # a receipt that turned out void: a reorganised block, a reversed capture
+    PAYOUT = "payout"  # sent to a creator
+    PAYOUT_REVERSAL = "payout_reversal"  # taken back from a creator
     OTHER = "other"  # neither a payment's nor a refund's; reconciliation shows it
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain.errors import Invalid
 from providers.payments.base import PaymentProvider
+from providers.payouts.base import PayoutProvider
 from providers.rates import Rates
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ class Providers:
     Attributes:
         payments: `stripe`, `paypal`, `crypto`, `credits`, as far as their settings are there.
         customers: customers and their stored methods at Stripe; None without Stripe.
+        payouts: who pays creators; None without Stripe.
         rates: exchange rates of coins; None where none are set up.
         assets: which coins `crypto` takes.
     """
 
     payments: Mapping[str, PaymentProvider]
     customers: "StripeCustomers | None" = None
+    payouts: PayoutProvider | None = None
     rates: Rates | None = None
     assets: frozenset[str] = frozenset()
     closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)

@@ -7,6 +7,7 @@ the object that moved the money, by the place in which that object holds the tra
     charge.failure_balance_transaction   ch_…:reversal     refund.failure_balance_transaction   re_…:failure
     dispute.balance_transactions         the first that takes: dp_…; the first that returns: dp_…:reversal;
                                          any further one: dp_…:txn_…
+    transfer.balance_transaction         tr_…              transfer_reversal.balance_transaction  trr_…
     anything else                        txn_…
 
 Stripe may book a bank debit as pending before it has arrived. Such money is nobody's yet: a charge counts once it has
@@ -58,6 +59,16 @@ def dispute_movements(dispute: stripe.Dispute) -> list[BalanceTransaction]:
     return [_converted(line, role) for line, role in _dispute_roles(dispute)]
 
 
+def transfer_movement(transfer: stripe.Transfer) -> BalanceTransaction | None:
+    """Return what a transfer to a creator's account did to the balance, its balance transaction expanded."""
+    return next((_movement(line, role) for line, role in _transfer_roles(transfer)), None)
+
+
+def reversal_movement(reversal: stripe.TransferReversal) -> BalanceTransaction | None:
+    """Return what the reversal of a transfer did to the balance, its balance transaction expanded."""
+    return next((_movement(line, role) for line, role in _reversal_roles(reversal)), None)
+
+
 def statement_movement(line: stripe.BalanceTransaction) -> BalanceTransaction | None:
     """Name one line of the statement, whose source has to be expanded; None for a charge that has not succeeded.
 
@@ -90,6 +101,21 @@ def _roles(source: object) -> Iterator[tuple[Expandable, Role]]:
             yield from zip(_refund_lines(source), _refund_roles(source), strict=True)
         case stripe.Dispute():
             yield from _dispute_roles(source)
+        case stripe.Transfer():
+            yield from _transfer_roles(source)
+        case stripe.TransferReversal():
+            yield from _reversal_roles(source)
+
+
+def _transfer_roles(transfer: stripe.Transfer) -> Iterator[tuple[Expandable, Role]]:
+    kind, amount = BalanceTransactionKind.PAYOUT, -transfer.amount
+    yield transfer.balance_transaction, Role(transfer.id, kind, transfer.id, None, amount, transfer.currency)
+
+
+def _reversal_roles(reversal: stripe.TransferReversal) -> Iterator[tuple[Expandable, Role]]:
+    kind = BalanceTransactionKind.PAYOUT_REVERSAL
+    role = Role(reversal.id, kind, id_of(reversal.transfer), None, reversal.amount, reversal.currency)
+    yield reversal.balance_transaction, role
 
 
 def _charge_lines(charge: stripe.Charge) -> tuple[Expandable, Expandable]:

@@ -1,0 +1,130 @@
+"""The seam between payouts and whoever sends the money: one Protocol, and frozen snapshots of the provider's state.
+
+As with payments nothing is inferred from the order of calls or webhooks: whoever wants to know asks again. The errors
+are those of `providers.payments.base`. A transfer is refused because the balance of the platform there is short, which
+passes (`BalanceShort`), or because the destination cannot take it, which is final (`ProviderRefused`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.payment.snapshot import BalanceTransaction
+from providers.payments.base import ProviderRefused
+
+
+class BalanceShort(ProviderRefused):
+    """Not enough is available at the provider: the platform's for a transfer, the creator's for a reversal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """A creator's account to be made at the provider; who owns it tells the provider everything else."""
+
+    org_id: str
+    country: str
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSnapshot:
+    """A creator's account as it stands at the provider.
+
+    Attributes:
+        ref: the provider's id.
+        org_id: ours, as the provider keeps it; None where somebody else made the account.
+        details_submitted: whether its owner has been through the onboarding.
+        transfers_enabled: whether the platform can send it money.
+        payouts_enabled: whether the provider sends that money on to the owner's bank.
+        requirements_due: what the provider wants to know before it goes on.
+        disabled_reason: why the account can do nothing, in the provider's word.
+        destination: a fingerprint of where the money goes in the end; None before there is such a place.
+        destination_last4: the last digits of that place, for people.
+        currency: the destination's.
+    """
+
+    ref: str
+    org_id: str | None
+    country: str
+    details_submitted: bool
+    transfers_enabled: bool
+    payouts_enabled: bool
+    requirements_due: tuple[str, ...]
+    disabled_reason: str | None
+    destination: str | None
+    destination_last4: str | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnboardingLink:
+    """A page of the provider that can be opened once, for minutes."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTransfer:
+    """Money to be sent to a creator's account. Amounts are minor units in the scale of `domain.money`."""
+
+    payout_id: str
+    account_ref: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSnapshot:
+    """A transfer as it stands at the provider; `movement` is what it did to the platform's balance there."""
+
+    ref: str
+    payout_id: str | None
+    account_ref: str
+    amount_minor: int
+    reversed_minor: int
+    currency: str
+    movement: BalanceTransaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalSnapshot:
+    """What was taken back of a transfer, with what it did to the platform's balance."""
+
+    ref: str
+    transfer_ref: str
+    amount_minor: int
+    currency: str
+    movement: BalanceTransaction
+
+
+class PayoutProvider(Protocol):
+    """Keeps creators' accounts and sends them money."""
+
+    name: str
+
+    async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
+        """Make an account. The same key gives the same account."""
+
+    async def retrieve_account(self, ref: str) -> AccountSnapshot:
+        """Return an account as it stands there now."""
+
+    async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
+        """Make a link to the page on which the owner of an account tells who they are and where the money goes."""
+
+    async def transfer(self, transfer: NewTransfer, *, idempotency_key: str) -> TransferSnapshot:
+        """Send money. The same key gives the same transfer; `BalanceShort` when the platform has not got it there."""
+
+    async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
+        """Find what an earlier `transfer` of this payout made, without making anything.
+
+        It does not rely on the provider remembering the key: objects carry `transfer.payout_id`.
+        """
+
+    async def reverse(
+        self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
+    ) -> ReversalSnapshot:
+        """Take a part of a transfer back. `reversal_id` is ours; `BalanceShort` when the creator has paid it out."""
+
+    async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
+        """Find what an earlier `reverse` made, without making anything."""

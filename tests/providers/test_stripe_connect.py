@@ -1,0 +1,133 @@
+"""The adapter of Stripe Connect against the sandbox: accounts, transfers that are found again, reversals."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.payment.snapshot import BalanceTransactionKind
+from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payouts.base import BalanceShort, NewAccount, NewTransfer
+from providers.payouts.stripe import StripeConnect
+from runtime.identity import new_id
+from tests.providers.harness import key
+from tests.providers.stripe_harness import SandboxHarness
+
+NO_ACCOUNT = "000111111116"
+
+
+@pytest.fixture
+def connect(sandbox: SandboxHarness) -> StripeConnect:
+    return StripeConnect(sandbox.client)
+
+
+async def onboarded(sandbox, connect, number="000123456789"):
+    made = await connect.create_account(NewAccount(org_id="org_1", country="US"), idempotency_key=key())
+    await sandbox.control("account", account=made.ref, number=number)
+    return await connect.retrieve_account(made.ref)
+
+
+async def funded(sandbox, amount_minor=5000):
+    """Has money arrive that is available at once."""
+    await sandbox.provider.create(
+        sandbox.payment(amount_minor=amount_minor, method_ref="pm_card_bypassPending", off_session=True),
+        idempotency_key=key(),
+    )
+
+
+def asked(account, amount_minor=1000):
+    return NewTransfer(payout_id=new_id("po"), account_ref=account.ref, amount_minor=amount_minor, currency="USD")
+
+
+async def test_account_tells_what_it_lacks_and_where_its_money_goes(sandbox, connect):
+    options = {"idempotency_key": key()}
+    wanted = NewAccount(org_id="org_1", country="US", email="owner@example.com")
+    made = await connect.create_account(wanted, **options)
+    assert made.ref == (await connect.create_account(wanted, **options)).ref
+    assert (made.org_id, made.transfers_enabled, made.payouts_enabled, made.destination) == (
+        "org_1",
+        False,
+        False,
+        None,
+    )
+    assert "external_account" in made.requirements_due
+    urls = {"return_url": "https://a.example", "refresh_url": "https://b.example"}
+    link = await connect.onboard(made.ref, **urls, idempotency_key=key())
+    assert link.expires_at > datetime.now(UTC)
+    assert link.url.startswith("http")
+
+    await sandbox.control("account", account=made.ref, number="000123456789")
+    ready = await connect.retrieve_account(made.ref)
+    assert (ready.transfers_enabled, ready.payouts_enabled, ready.requirements_due) == (True, True, ())
+    assert (ready.destination_last4, ready.currency) == ("6789", "USD")
+    await sandbox.control("account", account=made.ref, number="DE89370400440532013000")
+    moved = await connect.retrieve_account(made.ref)
+    assert moved.destination != ready.destination
+    with pytest.raises(ProviderRefused):
+        await connect.retrieve_account("acct_none")
+
+
+async def test_transfer_is_made_once_and_found_without_its_key(sandbox, connect):
+    await funded(sandbox)
+    wanted, options = asked(await onboarded(sandbox, connect)), {"idempotency_key": key()}
+    assert await connect.find_transfer(wanted) is None
+    made = await connect.transfer(wanted, **options)
+    assert made == await connect.transfer(wanted, **options) == await connect.find_transfer(wanted)
+    assert (made.payout_id, made.amount_minor, made.reversed_minor) == (wanted.payout_id, 1000, 0)
+    assert (made.movement.kind, made.movement.amount_minor) == (BalanceTransactionKind.PAYOUT, -1000)
+
+
+async def test_transfer_whose_answer_was_lost_is_found(sandbox, connect):
+    await funded(sandbox)
+    wanted = asked(await onboarded(sandbox, connect))
+    sandbox.lose_next_answer()
+    with pytest.raises(OutcomeUnknown):
+        await connect.transfer(wanted, idempotency_key=key())
+    found = await connect.find_transfer(wanted)
+    assert found is not None
+    assert found.amount_minor == 1000
+
+
+async def test_short_balance_is_told_from_a_destination_that_takes_nothing(sandbox, connect):
+    ready = await onboarded(sandbox, connect)
+    with pytest.raises(BalanceShort):
+        await connect.transfer(asked(ready), idempotency_key=key())
+    await funded(sandbox)
+    await sandbox.control("account", account=ready.ref, requirement="individual.verification.document")
+    with pytest.raises(ProviderRefused) as refused:
+        await connect.transfer(asked(ready), idempotency_key=key())
+    assert not isinstance(refused.value, BalanceShort)
+
+
+async def test_reversal_takes_back_at_most_the_transfer_and_is_found_again(sandbox, connect):
+    await funded(sandbox)
+    made = await connect.transfer(asked(await onboarded(sandbox, connect)), idempotency_key=key())
+    options = {"amount_minor": 400, "currency": "USD"}
+    back = await connect.reverse(made.ref, reversal_id="rev_1", idempotency_key=key(), **options)
+    assert (back.transfer_ref, back.movement.amount_minor) == (made.ref, 400)
+    assert await connect.find_reversal(made.ref, reversal_id="rev_1") == back
+    assert await connect.find_reversal(made.ref, reversal_id="rev_2") is None
+    with pytest.raises(ProviderRefused):
+        await connect.reverse(made.ref, reversal_id="rev_3", idempotency_key=key(), amount_minor=601, currency="USD")
+    with pytest.raises(ProviderNotFound):
+        await connect.reverse("tr_none", reversal_id="rev_4", idempotency_key=key(), **options)
+
+
+async def test_reversal_is_short_when_the_creator_has_paid_out(sandbox, connect):
+    await funded(sandbox)
+    ready = await onboarded(sandbox, connect)
+    made = await connect.transfer(asked(ready), idempotency_key=key())
+    await sandbox.client.v1.payouts.create_async({"amount": 1000, "currency": "usd"}, {"stripe_account": ready.ref})
+    with pytest.raises(BalanceShort):
+        await connect.reverse(made.ref, reversal_id="rev_1", idempotency_key=key(), amount_minor=1, currency="USD")
+
+
+async def test_statement_names_transfers_as_the_snapshot_does(sandbox, connect):
+    await funded(sandbox)
+    made = await connect.transfer(asked(await onboarded(sandbox, connect)), idempotency_key=key())
+    back = await connect.reverse(made.ref, reversal_id="rev_1", idempotency_key=key(), amount_minor=400, currency="USD")
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    listed = sandbox.provider.list_movements(since=until - timedelta(hours=1), until=until)
+    found = {movement.key: movement async for movement in listed}
+    assert dataclasses.replace(found[made.ref]) == made.movement
+    assert found[back.ref] == back.movement
