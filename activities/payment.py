@@ -25,7 +25,7 @@ from domain.access import Actor, Role
 from domain.accounts import Account
 from domain.errors import InsufficientFunds
 from domain.ids import payment_transfer_key, uuid_id
-from domain.invoice import WrongInvoiceState
+from domain.invoice.state import WrongInvoiceState
 from domain.money import CREDIT, format_amount
 from domain.payment import booking
 from domain.payment.entitlement import gone_minor

@@ -1,7 +1,7 @@
 """Statements about invoices: their rows, what payments have paid of them, and their numbers."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,13 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.invoice import InvoiceBalance, InvoiceLine, InvoiceStatus
+from domain.invoice.lines import InvoiceLine
+from domain.invoice.state import InvoiceBalance, InvoiceStatus
 from ledger.invariants import Invariant
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
 from repositories.listing import newest
 
 MISSING = "There is no such invoice."
+_ALWAYS = frozenset({"description", "quantity", "unit_minor"})
+_USUAL = {field.name: field.default for field in fields(InvoiceLine)}
 _ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
 
 
@@ -33,13 +36,29 @@ def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
 
 
 def as_stored(lines: Sequence[InvoiceLine]) -> list[dict[str, Any]]:
-    """Write lines as the row keeps them."""
-    return [asdict(line) for line in lines]
+    """Write lines as the row keeps them: what is as usual is left out."""
+    return [
+        {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(line).items()
+            if name in _ALWAYS or value != _USUAL[name]
+        }
+        for line in lines
+    ]
 
 
 def lines_of(row: InvoiceRow) -> list[InvoiceLine]:
     """Read the lines of a row."""
-    return [InvoiceLine(**line) for line in row.lines]
+    return [line_of(line) for line in row.lines]
+
+
+def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
+    """Read one line; what was worked out for it when the invoice was finalised is no part of it."""
+    known = {name: value for name, value in stored.items() if name in _USUAL}
+    for name in ("period_start", "period_end"):
+        if name in known:
+            known[name] = datetime.fromisoformat(known[name])
+    return InvoiceLine(**known)
 
 
 async def made_before(session: AsyncSession, wanted: InvoiceRow) -> InvoiceRow | None:

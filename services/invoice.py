@@ -9,7 +9,9 @@ from domain import accounts
 from domain.access import Actor
 from domain.accounts import Account
 from domain.ids import invoice_transfer_key
-from domain.invoice import SEQUENCE, InvoiceLine, InvoiceStatus, number_text, require_voidable, total_of
+from domain.invoice.lines import InvoiceLine, total_of
+from domain.invoice.series import DocumentType, number_text
+from domain.invoice.state import InvoiceStatus, require_voidable
 from domain.money import format_amount
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow
@@ -70,7 +72,7 @@ async def issue(
     )
     row.transfer_id = posted.transfer_id
     await audit.record(session, actor, "invoice.issue", row.id, _details(row), row.org_id)
-    row.number = number_text(await invoice.next_number(session, SEQUENCE))
+    row.number = number_text(await invoice.next_number(session, DocumentType.INVOICE.value))
     await invoice.add(session, row)
     return row
 

@@ -6,7 +6,7 @@ from there. After that the payment has paid a part of the invoice, and what was 
 
 from dataclasses import dataclass
 
-from domain.invoice import InvoiceBalance
+from domain.invoice.state import InvoiceBalance
 from domain.payment.entitlement import held_minor, taken
 from domain.payment.state import Fulfilment, Payment, PaymentPosting, PaymentPostingKind
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
-from domain.invoice import InvoiceBalance, changed, require_payable
+from domain.invoice.state import InvoiceBalance, changed, require_payable
 from domain.payment import booking, invoicing
 from domain.payment.purposes.invoice import Payable
 from domain.payment.state import PaymentPosting, PaymentPostingKind

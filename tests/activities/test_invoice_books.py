@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from activities.payment import SpentMeanwhile
 from domain import accounts
 from domain.errors import InsufficientFunds
-from domain.invoice import WrongInvoiceState, changed
+from domain.invoice.state import WrongInvoiceState, changed
 from domain.payment import booking, commands
 from domain.payment.purposes.invoice import invoice_paid
 from domain.payment.state import Outcome

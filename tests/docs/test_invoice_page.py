@@ -7,7 +7,7 @@ import pytest
 from domain import accounts
 from domain.access import PERMISSIONS, Permission, Role
 from domain.errors import DomainError
-from domain.invoice import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "invoices.md").read_text("utf-8")

@@ -8,19 +8,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import Invalid
-from domain.invoice import (
-    MAX_LINES,
-    MAX_QUANTITY,
+from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, InvoiceLine, check_lines, total_of
+from domain.invoice.series import DocumentType, number_text, series_of
+from domain.invoice.state import (
     InvoiceBalance,
-    InvoiceLine,
     InvoiceStatus,
     WrongInvoiceState,
     changed,
     is_overdue,
-    number_text,
+    require_collectible,
+    require_draft,
     require_payable,
     require_voidable,
-    total_of,
 )
 from domain.money import MAX_AMOUNT_MINOR
 from domain.payment import commands, invoicing
@@ -45,7 +44,7 @@ from providers.payments.base import ProviderRefused
 from tests.support.payment_world import STEPS, Books, World
 from tests.support.payments import EPOCH, TERMS
 
-OPEN, PAID, VOID = InvoiceStatus
+OPEN, PAID, VOID, *_ = InvoiceStatus
 TOTAL = 800
 
 
@@ -87,6 +86,50 @@ def test_what_is_no_invoice_is_refused(lines, currency, field):
 def test_the_largest_invoice_is_one():
     assert total_of([line(1, MAX_AMOUNT_MINOR)], "BTC") == MAX_AMOUNT_MINOR
     assert total_of([line(MAX_QUANTITY)] * MAX_LINES, "USD") == 100 * MAX_QUANTITY * MAX_LINES
+
+
+def test_a_reopened_invoice_that_was_given_up_in_part_is_due_for_what_went_back_alone():
+    given_up = InvoiceBalance(
+        status=InvoiceStatus.UNCOLLECTIBLE, total_minor=TOTAL, paid_minor=300, of_payment_minor=300, settled_minor=500
+    )
+    assert (given_up.due_minor, changed(given_up, 0)) == (0, given_up)
+    reopened = changed(given_up, -100)
+    assert (reopened.status, reopened.due_minor) == (OPEN, 100)
+
+
+def test_only_a_draft_is_edited_and_only_what_is_due_is_given_up():
+    require_draft(standing(status=InvoiceStatus.DRAFT), "USD")
+    with pytest.raises(WrongInvoiceState) as refusal:
+        require_draft(standing(300), "USD")
+    assert refusal.value.extra["due"] == "5.00"
+    assert require_collectible(standing(300)) == 500
+    with pytest.raises(WrongInvoiceState):
+        require_collectible(standing(TOTAL, status=PAID))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fixed_minor": -1},
+        {"discount_minor": 101},
+        {"discount_minor": -1},
+        {"period_start": EPOCH},
+        {"period_start": EPOCH, "period_end": EPOCH},
+    ],
+)
+def test_lines_that_make_no_sense_are_refused(changes):
+    with pytest.raises(Invalid):
+        check_lines([replace(line(), **changes)], "USD")
+
+
+def test_series_of_two_entities_and_documents_never_share_a_number():
+    names = [series_of(document, entity) for document in DocumentType for entity in (None, "ACME")]
+    assert [number_text(42, name) for name in names] == [
+        *("INV-000042", "ACME-INV-000042", "CRN-000042", "ACME-CRN-000042"),
+    ]
+    for wrong in ("acme", "A", "INV", "A-B"):
+        with pytest.raises(Invalid):
+            series_of(DocumentType.INVOICE, wrong)
 
 
 def test_numbers_are_written_as_people_read_them():

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from domain import accounts
 from domain.access import Actor, Role
-from domain.invoice import InvoiceBalance, InvoiceLine
+from domain.invoice.lines import InvoiceLine
+from domain.invoice.state import InvoiceBalance
 from domain.payment.terms import Purpose, PurposeKind
 from ledger.gateway import Ledger
 from models.invoice import InvoiceRow

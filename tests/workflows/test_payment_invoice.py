@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.invoice import WrongInvoiceState
+from domain.invoice.state import WrongInvoiceState
 from domain.payment.state import Fulfilment, Payment, PaymentStatus
 from tests.support.chains import AMOUNTS, ChainsInTest
 from tests.support.invoices import Issued, issued

@@ -21,7 +21,8 @@ from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
 from domain.access import Actor, Permission
 from domain.errors import Forbidden, NotFound
-from domain.invoice import InvoiceLine, InvoiceStatus, WrongInvoiceState
+from domain.invoice.lines import InvoiceLine
+from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow

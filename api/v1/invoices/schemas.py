@@ -17,7 +17,8 @@ from api.fields import (
     example,
 )
 from domain.ids import transfer_id
-from domain.invoice import MAX_LINES, MAX_QUANTITY, InvoiceStatus, is_overdue
+from domain.invoice.lines import MAX_LINES, MAX_QUANTITY
+from domain.invoice.state import InvoiceStatus, is_overdue
 from domain.money import format_amount
 from models.invoice import InvoicePayment, InvoiceRow
 from repositories import invoice as invoices

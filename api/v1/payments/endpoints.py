@@ -49,7 +49,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.ids import refund_id_of, unscoped_refund_id_of
-from domain.invoice import WrongInvoiceState
+from domain.invoice.state import WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.purposes import rules_of

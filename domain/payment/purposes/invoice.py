@@ -10,7 +10,7 @@ from datetime import datetime
 
 from domain.access import Permission
 from domain.errors import Conflict
-from domain.invoice import WrongInvoiceState
+from domain.invoice.state import WrongInvoiceState
 from domain.money import COINS, format_amount, parse_amount
 from domain.payment.entitlement import held_minor
 from domain.payment.options import CREDITS, CRYPTO, invalid

@@ -1,0 +1,141 @@
+"""What an invoice comes to, in integers of minor units.
+
+A line's net amount is rounded once and the lines add up; tax is rounded once per rate on the sum of its lines, half up
+(EN 16931, BR-CO-17). Discounts and credits that nobody paid for come before tax, in that order; purchased credits are a
+payment after it (BT-113). Where prices include the tax, it is taken out of each rate's sum and what is left is shared
+out over its lines; the tax is then within one minor unit of rate times net, which is what BR-CO-17 allows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.invoice.lines import Discount, InvoiceLine
+from domain.money import allocate
+from domain.tax.rates import WHOLE, AppliedTax
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxSum:
+    """The tax of one rate: on what, and how much."""
+
+    tax: AppliedTax
+    taxable_minor: int
+    tax_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOff:
+    """A discount on the whole invoice, and what it took off; of prices that include tax where these do."""
+
+    description: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceSums:
+    """What an invoice comes to.
+
+    Attributes:
+        net_minor: of each line, after all discounts and without tax.
+        taxes: one for each rate, in the order of its first line.
+        discounts: what each discount took off.
+        granted_minor: what credits that nobody paid for took off.
+        prepaid_minor: what purchased credits pay.
+    """
+
+    net_minor: tuple[int, ...]
+    taxes: tuple[TaxSum, ...]
+    discounts: tuple[TakenOff, ...]
+    granted_minor: int
+    prepaid_minor: int
+
+    @property
+    def subtotal_minor(self) -> int:
+        """The lines' sum, without tax."""
+        return sum(self.net_minor)
+
+    @property
+    def tax_minor(self) -> int:
+        """All taxes."""
+        return sum(each.tax_minor for each in self.taxes)
+
+    @property
+    def total_minor(self) -> int:
+        """With tax."""
+        return self.subtotal_minor + self.tax_minor
+
+    @property
+    def due_minor(self) -> int:
+        """What is left to pay in money."""
+        return self.total_minor - self.prepaid_minor
+
+
+def sums_of(
+    lines: Sequence[InvoiceLine],
+    taxes: Sequence[AppliedTax],
+    *,
+    discounts: Sequence[Discount] = (),
+    includes_tax: bool = False,
+    granted_minor: int = 0,
+    purchased_minor: int = 0,
+) -> InvoiceSums:
+    """Work out an invoice.
+
+    Args:
+        lines: which `check_lines` took.
+        taxes: of each line.
+        discounts: which `check_discounts` took; each takes at most what the ones before have left.
+        includes_tax: whether the lines' amounts include their tax.
+        granted_minor: what the granted credits at hand are worth.
+        purchased_minor: what the purchased credits at hand are worth.
+    """
+    amounts = [line.amount_minor for line in lines]
+    taken = []
+    for discount in discounts:
+        off = _off(discount, sum(amounts))
+        amounts = _less(amounts, off)
+        taken.append(TakenOff(description=discount.description, amount_minor=off))
+    granted = min(granted_minor, sum(amounts))
+    amounts = _less(amounts, granted)
+    nets = list(amounts)
+    found: list[TaxSum] = []
+    for tax in dict.fromkeys(taxes):
+        own = [number for number, each in enumerate(taxes) if each == tax]
+        whole = sum(amounts[number] for number in own)
+        divisor = WHOLE + tax.rate_e6 if includes_tax else WHOLE
+        due = half_up(whole * tax.rate_e6, divisor)
+        if includes_tax and whole:
+            shares = allocate(whole - due, [amounts[number] for number in own])
+            for number, share in zip(own, shares, strict=True):
+                nets[number] = share
+        found.append(TaxSum(tax=tax, taxable_minor=sum(nets[number] for number in own), tax_minor=due))
+    total = sum(nets) + sum(each.tax_minor for each in found)
+    return InvoiceSums(
+        net_minor=tuple(nets),
+        taxes=tuple(found),
+        discounts=tuple(taken),
+        granted_minor=granted,
+        prepaid_minor=min(purchased_minor, total),
+    )
+
+
+def half_up(dividend: int, divisor: int) -> int:
+    """Divide integers that are not negative, and round a half up."""
+    return (2 * dividend + divisor) // (2 * divisor)
+
+
+def part_of(whole_minor: int, part: int, of: int) -> int:
+    """Return the share `part / of` of an amount, rounded down, so that cumulative shares end at the whole."""
+    return whole_minor * part // of
+
+
+def _off(discount: Discount, left_minor: int) -> int:
+    if discount.amount_minor is not None:
+        return min(discount.amount_minor, left_minor)
+    return half_up(left_minor * (discount.share_e4 or 0), 10_000)
+
+
+def _less(amounts: Sequence[int], off_minor: int) -> list[int]:
+    if not off_minor:
+        return list(amounts)
+    return [amount - off for amount, off in zip(amounts, allocate(off_minor, amounts), strict=True)]

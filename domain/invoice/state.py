@@ -1,0 +1,138 @@
+"""How an invoice stands: what an organization is asked to pay, and what its payments do to that.
+
+A draft is edited; nobody can pay it. Finalised, its lines, its total and its currency never change, so a link to pay it
+never asks for another amount. What is paid changes with every payment, refund and chargeback; amounts are minor units
+of its currency.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import Conflict
+from domain.money import format_amount
+
+
+class InvoiceStatus(StrEnum):
+    """Stripe's states of an invoice.
+
+    `draft`: may still change; `open`: something is due; `paid`: nothing is; `void`: ended while nothing was paid, for
+    good; `uncollectible`: given up, what was due is a loss.
+    """
+
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    DRAFT = "draft"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class PausedFor(StrEnum):
+    """Why an invoice that was paid is due again; it is neither charged nor dunned until an operator decides."""
+
+    REFUND = "refund"
+    CHARGEBACK = "chargeback"
+
+
+class WrongInvoiceState(Conflict):
+    """The invoice's state does not allow this; `extra["state"]` names the state."""
+
+    code = "invoice.wrong_state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceBalance:
+    """How an invoice stands: its total, and what of it is paid, in minor units.
+
+    `of_payment_minor` is the part of `paid_minor` that one payment has brought. `settled_minor` is what no payment has
+    to bring: credits that were applied, credit notes, and what was given up.
+    """
+
+    status: InvoiceStatus
+    total_minor: int
+    paid_minor: int
+    of_payment_minor: int = 0
+    settled_minor: int = 0
+
+    @property
+    def due_minor(self) -> int:
+        """What is still to be paid."""
+        return self.unpaid_minor if self.status is InvoiceStatus.OPEN else 0
+
+    @property
+    def unpaid_minor(self) -> int:
+        """What nothing has paid or settled, whatever the state."""
+        return self.total_minor - self.settled_minor - self.paid_minor
+
+
+def changed(standing: InvoiceBalance, by_minor: int) -> InvoiceBalance:
+    """Return how the invoice stands when one payment has brought so much more, or, below zero, taken it back.
+
+    Raises:
+        ValueError: it is more than was due, or more than this payment had brought.
+    """
+    paid, own = standing.paid_minor + by_minor, standing.of_payment_minor + by_minor
+    if own < 0 or by_minor > standing.due_minor:
+        raise ValueError(f"{by_minor} cannot be paid on an invoice that stands at {standing}")
+    status = InvoiceStatus.PAID if paid == standing.total_minor - standing.settled_minor else InvoiceStatus.OPEN
+    if standing.status is InvoiceStatus.VOID or not by_minor:
+        status = standing.status  # a void invoice has nothing due and nothing paid, and so it stays
+    return replace(standing, status=status, paid_minor=paid, of_payment_minor=own)
+
+
+def require_payable(standing: InvoiceBalance) -> int:
+    """Return what is due.
+
+    Raises:
+        WrongInvoiceState: nothing is.
+    """
+    if standing.status is not InvoiceStatus.OPEN:
+        raise WrongInvoiceState(
+            f"This invoice is {standing.status.value}. It cannot be paid.", extra={"state": standing.status.value}
+        )
+    return standing.due_minor
+
+
+def require_voidable(standing: InvoiceBalance) -> None:
+    """Refuse to void an invoice that something was paid on.
+
+    Raises:
+        WrongInvoiceState: it is paid, partially paid, or void.
+    """
+    if standing.status is not InvoiceStatus.OPEN or standing.paid_minor:
+        state = "partially paid" if standing.status is InvoiceStatus.OPEN else standing.status.value
+        raise WrongInvoiceState(
+            f"This invoice is {state}. Only an unpaid invoice can be voided.", extra={"state": standing.status.value}
+        )
+
+
+def require_draft(standing: InvoiceBalance, currency: str) -> None:
+    """Refuse to edit or finalise what is finalised.
+
+    Raises:
+        WrongInvoiceState: it is no draft; `extra["due"]` says what is left to pay of it.
+    """
+    if standing.status is not InvoiceStatus.DRAFT:
+        raise WrongInvoiceState(
+            f"This invoice is {standing.status.value}. Only a draft can be changed or finalised.",
+            extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
+        )
+
+
+def require_collectible(standing: InvoiceBalance) -> int:
+    """Return what is given up when the invoice is marked as uncollectible.
+
+    Raises:
+        WrongInvoiceState: nothing is due.
+    """
+    if standing.status is not InvoiceStatus.OPEN:
+        raise WrongInvoiceState(
+            f"This invoice is {standing.status.value}. Only an open invoice can be given up.",
+            extra={"state": standing.status.value},
+        )
+    return standing.due_minor
+
+
+def is_overdue(standing: InvoiceBalance, *, due_at: datetime, now: datetime) -> bool:
+    """Tell whether something should have been paid by now."""
+    return standing.due_minor > 0 and now >= due_at

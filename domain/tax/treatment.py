@@ -1,0 +1,118 @@
+"""Which tax an organization is charged: by where it is proven to be, and whether it owes the tax itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.tax.rates import NO_TAX, AppliedTax, TaxCategory, TaxRate, find
+
+#: Member states of the European Union by ISO 3166-1.
+EU = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
+REVERSE_CHARGE = AppliedTax(code="reverse-charge", category=TaxCategory.REVERSE_CHARGE)
+EXEMPT = AppliedTax(code="exempt", category=TaxCategory.EXEMPT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxParty:
+    """What is known of an organization for its taxes. Countries are ISO 3166-1.
+
+    Attributes:
+        billing_country: of the address that it gave; `card_country` of its card; `confirmed_country` what an operator
+            found. Two of them that agree prove where it is.
+        region: of the billing address.
+        vat_country: of its VAT number, where that was confirmed with a reference; None otherwise.
+        is_exempt: by an operator's word.
+    """
+
+    billing_country: str | None = None
+    card_country: str | None = None
+    confirmed_country: str | None = None
+    region: str | None = None
+    vat_country: str | None = None
+    is_exempt: bool = False
+
+    @property
+    def proven_country(self) -> str | None:
+        """The country that two pieces of evidence agree on."""
+        told = [c for c in (self.confirmed_country, self.billing_country, self.card_country) if c is not None]
+        return next((country for country in told if told.count(country) > 1), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """What is charged on each product; `is_proven` is false where an operator has to look at the case."""
+
+    taxes: tuple[AppliedTax, ...]
+    is_proven: bool
+
+
+def treat(
+    party: TaxParty, seller_country: str | None, rates: Sequence[TaxRate], products: Sequence[str], at: datetime
+) -> Treatment:
+    """Decide the tax of products that a seller bills at a time.
+
+    Where the country is not proven, tax is charged all the same: the highest of the countries that are in question, the
+    seller's own among them, so nobody pays less by hiding where they are.
+
+    Args:
+        party: who is billed.
+        seller_country: where the seller is; None charges no tax at all.
+        rates: all that may count.
+        products: the product code of each line.
+        at: when the tax becomes due.
+    """
+    if seller_country is None:
+        return Treatment(taxes=(NO_TAX,) * len(products), is_proven=True)
+    if party.is_exempt:
+        return Treatment(taxes=(EXEMPT,) * len(products), is_proven=True)
+    country = party.proven_country
+    if country is None:
+        places = [c for c in (party.billing_country, party.card_country, party.confirmed_country, seller_country) if c]
+        taxes = tuple(
+            max((_rate(rates, place, party, product, at) for place in places), key=lambda tax: tax.rate_e6)
+            for product in products
+        )
+        return Treatment(taxes=taxes, is_proven=False)
+    abroad = country != seller_country and {country, seller_country} <= EU
+    if abroad and party.vat_country == country:
+        return Treatment(taxes=(REVERSE_CHARGE,) * len(products), is_proven=True)
+    return Treatment(taxes=tuple(_rate(rates, country, party, product, at) for product in products), is_proven=True)
+
+
+def _rate(rates: Sequence[TaxRate], country: str, party: TaxParty, product: str, at: datetime) -> AppliedTax:
+    region = party.region if country == party.billing_country else None
+    rate = find(rates, country=country, region=region, product=product, at=at)
+    if rate is None:
+        return NO_TAX
+    category = TaxCategory.STANDARD if rate.rate_e6 else TaxCategory.ZERO
+    return AppliedTax(code=rate.code, category=category, rate_e6=rate.rate_e6)
