@@ -12,6 +12,7 @@ from activities.usage import Metering
 from domain.credits import credit_price
 from domain.metering.price_map import default_price
 from domain.payment.livemode import stripe_is_live
+from providers.notify.mail import Mailer, SmtpMailer, SmtpServer
 from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
@@ -80,6 +81,25 @@ def make_metering(settings: Settings, http: httpx2.AsyncClient) -> Metering:
     rates = UsageRates(prices=make_price_book(settings), commission_bps=settings.commission_bps)
     credit = credit_price(settings.credit_price, settings.credit_currency)
     return Metering(log=log, rates=rates, late=settings.usage_late, credit=credit)
+
+
+def make_mailer(settings: Settings) -> Mailer | None:
+    """Build what carries mails; without the address of a mail server nobody does."""
+    if settings.mail_host is None or settings.mail_sender is None:
+        return None
+    password = settings.mail_password
+    return SmtpMailer(
+        SmtpServer(
+            host=settings.mail_host,
+            port=settings.mail_port,
+            tls=settings.mail_tls,
+            sender=settings.mail_sender,
+            sender_name=settings.mail_sender_name,
+            username=settings.mail_username,
+            password=None if password is None else password.get_secret_value(),
+            timeout=2 * settings.provider_timeout,
+        )
+    )
 
 
 def make_price_book(settings: Settings) -> PriceBook:

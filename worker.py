@@ -25,6 +25,7 @@ from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
 from activities.lots import LotActivities
+from activities.mail import MailActivities
 from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
@@ -36,7 +37,7 @@ from activities.spend_days import SpendDayActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
-from composition import make_metering, make_providers, spend_log_client
+from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from contracts.usage import UsageSync
 from providers.payments.registry import Providers
@@ -56,6 +57,7 @@ from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
 from workflows.lot_expiry import LotExpiryWorkflow
+from workflows.mail_sweep import MailSweepWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
@@ -123,6 +125,13 @@ SCHEDULES = [
         spec=_every(minutes=1),
         summary="Starts runs for webhook events that are stored but not handled",
         run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="mail-sweep",
+        workflow="mail-sweep",
+        spec=_every(minutes=1),
+        summary="Sends the mails that are queued",
+        run_timeout=timedelta(hours=2),
     ),
     Job(
         id="payment-sweep",
@@ -204,6 +213,7 @@ WORKFLOWS = [
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
     LotExpiryWorkflow,
+    MailSweepWorkflow,
     NightlyReconciliationWorkflow,
     PaymentSweepWorkflow,
     PaymentWorkflow,
@@ -247,6 +257,7 @@ def make_worker(
         evidence=settings.evidence_policy,
     )
     holds, lots = HoldActivities(database), LotActivities(database)
+    mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
@@ -267,6 +278,7 @@ def make_worker(
             escrow.find_overdue,
             holds.expire_holds,
             lots.expire_lots,
+            mails.send_mails,
             RevenueActivities(database).recognise_revenue,
             books.record,
             books.load,

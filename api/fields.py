@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema as JsonSchema
 
 from domain.errors import Invalid
 from domain.ids import SUFFIX, is_id
+from domain.mail import MAX_ADDRESS, checked_address
 from domain.money import SCALES, SLOT, parse_ratio, plain_number
 from domain.text import MAX_TEXT, is_storable, unseen_in_name, unseen_in_text
 
@@ -111,6 +112,13 @@ def _lines(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    try:
+        return checked_address(text)
+    except Invalid as exc:
+        raise ValueError(exc.detail) from None
+
+
 def _known(code: str) -> str:
     if code not in _CURRENCIES:
         raise ValueError("Unknown currency.")
@@ -127,6 +135,13 @@ Note = Annotated[str, StringConstraints(max_length=MAX_TEXT), AfterValidator(_li
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
 #: A principal: what a person or a machine is called within its organization.
 Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$")]
+#: Where mail can be sent.
+EmailAddress = Annotated[
+    str,
+    StringConstraints(max_length=MAX_ADDRESS),
+    AfterValidator(_address),
+    JsonSchema({"type": "string", "format": "email", "maxLength": MAX_ADDRESS, "examples": ["billing@acme.example"]}),
+]
 #: The code of an asset that the books know.
 Currency = Annotated[
     str, AfterValidator(_known), JsonSchema({"type": "string", "enum": sorted(_CURRENCIES), "examples": ["CREDIT"]})

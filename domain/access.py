@@ -31,6 +31,7 @@ class Permission(StrEnum):
     MANAGE_AGENTS = "manage_agents"
     MANAGE_PROJECTS = "manage_projects"
     MANAGE_SPENDING = "manage_spending"
+    MANAGE_CONTACTS = "manage_contacts"
     GRANT_CREDITS = "grant_credits"
     AWARD = "award"
     ACCEPT = "accept"
@@ -60,6 +61,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.MANAGE_AGENTS,
     Permission.MANAGE_PROJECTS,
     Permission.MANAGE_SPENDING,
+    Permission.MANAGE_CONTACTS,
     Permission.AWARD,
     Permission.ACCEPT,
     Permission.FUND,
@@ -83,6 +85,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: _TENANT_WORK
     | {
         Permission.READ_AUDIT,
+        Permission.MANAGE_CONTACTS,
         Permission.FUND,
         Permission.REFUND,
         Permission.CANCEL,
@@ -126,6 +129,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.MANAGE_AGENTS,
             Permission.GRANT_CREDITS,
             Permission.MANAGE_SPENDING,
+            Permission.MANAGE_CONTACTS,
             Permission.AWARD,
             Permission.DISPUTE,
             Permission.CANCEL,

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.action_cost import Cost, defaults
 from domain.credits import credit_price
 from domain.errors import Invalid
+from domain.mail import GIVE_UP_AFTER, checked_address
 from domain.metering.price_map import default_price
 from domain.money import CREDIT, parse_amount, parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
@@ -35,6 +36,8 @@ OF_THE_STACK = frozenset(
             "BURSAR_PAYPAL_SANDBOX_PORT",
             "BURSAR_CHAINS_SANDBOX_PORT",
             "BURSAR_LITELLM_SANDBOX_PORT",
+            "BURSAR_MAIL_SANDBOX_PORT",
+            "BURSAR_MAIL_SANDBOX_SMTP_PORT",
         ),
     }
 )
@@ -178,6 +181,15 @@ class Settings(BaseSettings):
     payment_open: timedelta = timedelta(days=30)
     provider_timeout: timedelta = Field(default=timedelta(seconds=8), ge=timedelta(seconds=1))
 
+    mail_host: str | None = None
+    mail_port: int = Field(default=587, ge=1, le=65535)
+    mail_tls: Literal["starttls", "tls", "none"] = "starttls"
+    mail_username: str | None = None
+    mail_password: SecretStr | None = None
+    mail_sender: str | None = None
+    mail_sender_name: str = Field(default="Bursar", min_length=1, max_length=100)
+    mail_give_up_after: timedelta = Field(default=GIVE_UP_AFTER, ge=timedelta(minutes=10), le=timedelta(days=14))
+
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str | None = None
     stripe_publishable_key: str | None = None
@@ -305,6 +317,34 @@ class Settings(BaseSettings):
         """Refuse to ask for seals that nobody can make."""
         if self.sealed_signals and not self._has_keys:
             raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
+        return self
+
+    @field_validator("mail_sender")
+    @classmethod
+    def _mail_has_a_sender(cls, value: str | None) -> str | None:
+        """Refuse a sender that is no address."""
+        try:
+            return None if value is None else checked_address(value)
+        except Invalid as error:
+            raise ValueError(error.detail) from None
+
+    @field_validator("mail_sender_name")
+    @classmethod
+    def _sender_is_one_line(cls, value: str) -> str:
+        """Refuse a name that would end its header."""
+        if not value.isprintable():
+            raise ValueError("BURSAR_MAIL_SENDER_NAME must be one line of visible characters.")
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole_and_private(self) -> "Settings":
+        """Refuse half of a mail server, and a password that would cross a network in clear."""
+        if (self.mail_host is None) != (self.mail_sender is None):
+            raise ValueError("BURSAR_MAIL_HOST and BURSAR_MAIL_SENDER go together: set both or neither.")
+        if (self.mail_username is None) != (self.mail_password is None):
+            raise ValueError("BURSAR_MAIL_USERNAME and BURSAR_MAIL_PASSWORD go together: set both or neither.")
+        if self.mail_tls == "none" and self.mail_password is not None:
+            raise ValueError("BURSAR_MAIL_PASSWORD is not sent in clear: set BURSAR_MAIL_TLS to starttls or tls.")
         return self
 
     @model_validator(mode="after")

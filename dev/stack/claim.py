@@ -37,6 +37,8 @@ class Ports:
     paypal_sandbox: int = 8003
     chains_sandbox: int = 8004
     litellm_sandbox: int = 8006
+    mail_sandbox: int = 8007
+    mail_sandbox_smtp: int = 8008
 
     @classmethod
     def from_environment(cls) -> "Ports":

@@ -28,6 +28,7 @@ class Running:
     paypal_api_base: str | None = None
     chains_url: str | None = None
     litellm_url: str | None = None
+    mail_url: str | None = None
 
     @classmethod
     def read(cls, dev_file: Path) -> "Running":
@@ -49,6 +50,7 @@ class Running:
             paypal_api_base=dev.get("paypal_api_base"),
             chains_url=dev.get("chains_url"),
             litellm_url=dev.get("litellm_url"),
+            mail_url=dev.get("mail_url"),
         )
 
     @property

@@ -1,8 +1,8 @@
 """The stand-ins for providers: which of them run, how, and the settings that point the product at them.
 
 A stand-in runs where the environment names no account of one's own: a key of Stripe, a client id of PayPal, a place to
-receive coins at, or the address of a LiteLLM proxy. Its settings and its state are its part of the data directory, so
-both survive a restart together.
+receive coins at, or the address of a LiteLLM proxy or of a mail server. Its settings and its state are its part of the
+data directory, so both survive a restart together.
 """
 
 import json
@@ -22,7 +22,7 @@ from dev.stack.parts import python_environment
 from dev.stack.process import Process, Program
 from dev.stack.seed import write_private
 
-SANDBOXES = ("stripe", "paypal", "chains", "litellm")
+SANDBOXES = ("stripe", "paypal", "chains", "litellm", "mail")
 BLOCK_SECONDS = 3
 
 #: Each of these names an account of one's own.
@@ -31,6 +31,7 @@ _OWN_ACCOUNT = {
     "paypal": ("BURSAR_PAYPAL_CLIENT_ID",),
     "chains": ("BURSAR_BTC_XPUB", "BURSAR_ETH_XPUB", "BURSAR_TON_ADDRESS"),
     "litellm": ("BURSAR_LITELLM_URL",),
+    "mail": ("BURSAR_MAIL_HOST",),
 }
 #: What nobody wants to wait for on their own machine; the environment may say otherwise.
 _PACE = {
@@ -113,7 +114,7 @@ class Sandboxes:
         self.dev: dict[str, str | None] = dict.fromkeys(
             (
                 *("stripe_api_base", "stripe_control_url", "stripe_api_key", "stripe_webhook_secret"),
-                *("paypal_api_base", "chains_url", "litellm_url"),
+                *("paypal_api_base", "chains_url", "litellm_url", "mail_url"),
             )
         )
         self._data_dir, self._ports, self._api_url, self._environment = data_dir, ports, api_url, environment
@@ -123,6 +124,7 @@ class Sandboxes:
             "paypal": self._add_paypal,
             "chains": self._add_chains,
             "litellm": self._add_litellm,
+            "mail": self._add_mail,
         }
         for name, add in adding.items():
             if name in wanted - own:
@@ -184,3 +186,14 @@ class Sandboxes:
         self.parts["litellm"] = SandboxPart("litellm", self._ports.litellm_sandbox, self._data_dir, self._environment)
         self.settings |= {"BURSAR_LITELLM_URL": url, "BURSAR_LITELLM_API_KEY": litellm.KEY}
         self.dev |= {"litellm_url": url}
+
+    def _add_mail(self) -> None:
+        port, smtp_port = self._ports.mail_sandbox, str(self._ports.mail_sandbox_smtp)
+        self.parts["mail"] = SandboxPart("mail", port, self._data_dir, self._environment, "--smtp-port", smtp_port)
+        self.settings |= {
+            "BURSAR_MAIL_HOST": "127.0.0.1",
+            "BURSAR_MAIL_PORT": smtp_port,
+            "BURSAR_MAIL_TLS": "none",
+            "BURSAR_MAIL_SENDER": "billing@bursar.example",
+        }
+        self.dev |= {"mail_url": f"http://127.0.0.1:{port}"}

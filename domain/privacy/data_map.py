@@ -79,7 +79,8 @@ MESSAGES = Place(
             "updated_at validation_score_e4 validation_threshold_e4 version waiting "
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before everything is_full looks most "
-            "agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped stars_e6 sudden"
+            "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
+            "stars_e6 sudden"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -86,6 +86,23 @@ TABLES: Mapping[str, Place] = {
         },
         {IDENTIFIER: DELETE, FREE_TEXT: DELETE},
     ),
+    "organization_contacts": Place(
+        "who is written to, and in which language",
+        WITH_THE_ORGANIZATION,
+        {IDENTIFIER: "org_id", CONTACT: "contacts updated_by", TECHNICAL: "language updated_at"},
+        {CONTACT: DELETE},
+    ),
+    "mails": Place(
+        "what an organization was told, when and at which address",
+        "as long as the case that it is about",
+        {
+            IDENTIFIER: "id key org_id",
+            CONTACT: "recipients reached",
+            FREE_TEXT: "data problem",
+            TECHNICAL: "kind language status attempts queued_at next_attempt_at sent_at",
+        },
+        {CONTACT: DELETE, FREE_TEXT: DELETE},
+    ),
     "contracts": Place(
         "what was awarded to whom, by which rules",
         WITH_THE_BOOKS,

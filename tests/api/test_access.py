@@ -173,6 +173,7 @@ def endpoints() -> set[tuple[str, str]]:
 OBJECTS = {
     ("GET", "/organizations/{organization_id}"),
     ("PUT", "/organizations/{organization_id}/tier"),
+    *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
@@ -340,6 +341,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
     """Return a body that is good as far as the object matters."""
     if path.endswith("/tier"):
         return {"tier": "premium"}
+    if method == "PUT" and path.endswith("/contacts"):
+        return {"contacts": []}
     if path.endswith("/category"):
         return {"category": "research"}
     if path.startswith("/reputation/feedback/"):

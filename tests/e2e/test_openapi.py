@@ -88,6 +88,7 @@ FOUNDATION = {
     "/projects/deployment/limits": {"get"},
     "/projects/deployment/purchase-slot": {"post"},
     "/organizations/{organization_id}/tier": {"put"},
+    "/organizations/{organization_id}/contacts": {"get", "put"},
     "/departments": {"post", "get"},
     "/spend-controls": {"post", "get"},
     "/exchange-rates": {"post", "get"},

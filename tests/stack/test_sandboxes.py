@@ -51,6 +51,7 @@ def test_command_lines_which_everybody_reads_hold_no_secret(tmp_path: Path) -> N
         ("BURSAR_ETH_XPUB", "chains"),
         ("BURSAR_TON_ADDRESS", "chains"),
         ("BURSAR_LITELLM_URL", "litellm"),
+        ("BURSAR_MAIL_HOST", "mail"),
     ],
 )
 def test_account_of_ones_own_keeps_its_stand_in_away_and_its_settings_untouched(
@@ -60,7 +61,7 @@ def test_account_of_ones_own_keeps_its_stand_in_away_and_its_settings_untouched(
     assert set(sandboxes.parts) == set(SANDBOXES) - {real}
     assert variable not in sandboxes.settings
     beginnings = {"stripe": ("STRIPE_",), "paypal": ("PAYPAL_",), "chains": ("ETH_", "ESPLORA", "EVM_RPC", "RATES")}
-    beginnings["litellm"] = ("LITELLM_",)
+    beginnings |= {"litellm": ("LITELLM_",), "mail": ("MAIL_",)}
     foreign = tuple(f"BURSAR_{beginning}" for beginning in beginnings[real])
     assert [name for name in sandboxes.settings if name.startswith(foreign)] == []
     assert [name for name, value in sandboxes.dev.items() if name.startswith(real) and value is not None] == []

@@ -12,14 +12,20 @@ from api.fields import Page
 from api.idempotency import Command, idempotency
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.customers.registration import begin_customer
-from api.v1.organizations.schemas import OrganizationCreate, OrganizationView, TierChange
+from api.v1.organizations.schemas import (
+    ContactsSet,
+    ContactsView,
+    OrganizationCreate,
+    OrganizationView,
+    TierChange,
+)
 from domain.access import Actor, Permission
-from domain.errors import Forbidden, NotFound
+from domain.errors import Forbidden, Invalid, NotFound
 from models.organization import Organization
-from repositories import audit
+from repositories import audit, contact
 from repositories import organization as organizations
 from runtime.identity import new_id
-from services import credit_lot, project
+from services import credit_lot, mail, project
 from services.project import Order
 
 router = APIRouter(tags=["organizations"])
@@ -107,3 +113,52 @@ async def change_tier(
             return OrganizationView.of(await project.change_tier(session, order, body.tier))
 
     return await command.run(change)
+
+
+@router.get(
+    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
+)
+async def get_contacts(organization_id: str, deps: DepsDep, actor: ActorDep) -> ContactsView:
+    """Read at which addresses an organization is written to, and what about."""
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+        permit(actor, Permission.READ_AUDIT)
+        return ContactsView.of(organization_id, await contact.get(session, organization_id))
+
+
+@router.put(
+    "/organizations/{organization_id}/contacts", response_model=ContactsView, responses=errors(NotFound, Forbidden)
+)
+async def set_contacts(
+    organization_id: str,
+    body: ContactsSet,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Set at which addresses an organization is written to, in place of those that it had.
+
+    Mails about `billing` tell of invoices, payments and payouts; mails about `security` of changes that could divert
+    money. Those that were written to about security until now are told.
+    """
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+    permit(actor, Permission.MANAGE_CONTACTS)
+    contacts = [each.contact() for each in body.contacts]
+    if len({each.address.casefold() for each in contacts}) < len(contacts):
+        raise Invalid("An e-mail address must be listed once, with all of its purposes.", extra={"field": "contacts"})
+
+    async def act() -> ContactsView:
+        async with deps.session_for(actor) as session:
+            await mail.set_contacts(
+                session,
+                actor,
+                org_id=organization_id,
+                language=body.language,
+                contacts=contacts,
+                command_id=command.command_id,
+                now=datetime.now(UTC),
+            )
+            return ContactsView.of(organization_id, await contact.get(session, organization_id))
+
+    return await command.run(act)

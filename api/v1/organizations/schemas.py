@@ -1,10 +1,16 @@
 """What an organization looks like over HTTP."""
 
 from datetime import datetime
+from typing import Annotated, Literal
 
-from api.fields import Name, RequestModel, ResponseModel, example
+from pydantic import Field
+
+from api.fields import EmailAddress, Name, RequestModel, ResponseModel, example
+from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
 from domain.project import Tier
+from models.contact import OrganizationContacts
 from models.organization import Organization
+from repositories.contact import contacts_of
 
 
 class OrganizationCreate(RequestModel):
@@ -36,3 +42,55 @@ class OrganizationView(ResponseModel):
     def of(cls, row: Organization) -> "OrganizationView":
         """Show a row."""
         return cls(id=row.id, name=row.name, tier=Tier(row.tier), created_at=row.created_at)
+
+
+class ContactSet(RequestModel):
+    """An address, and what is written to it about."""
+
+    email: EmailAddress
+    purposes: Annotated[list[Purpose], Field(min_length=1, max_length=len(Purpose))]
+
+    def contact(self) -> Contact:
+        """Return it as the rules take it."""
+        return Contact(address=self.email, purposes=frozenset(self.purposes))
+
+
+class ContactsSet(RequestModel):
+    """All contacts of an organization, in place of those that it had."""
+
+    model_config = example(
+        language="de",
+        contacts=[
+            {"email": "billing@acme.example", "purposes": ["billing"]},
+            {"email": "owner@acme.example", "purposes": ["billing", "security"]},
+        ],
+    )
+
+    language: Literal["en", "de"] = "en"
+    contacts: Annotated[list[ContactSet], Field(max_length=MAX_CONTACTS)]
+
+
+class ContactView(ResponseModel):
+    """An address, and what is written to it about."""
+
+    email: str
+    purposes: list[Purpose]
+
+
+class ContactsView(ResponseModel):
+    """Who is written to in an organization, and in which language."""
+
+    organization_id: str
+    language: str
+    contacts: list[ContactView]
+    updated_at: datetime | None = Field(description="When the contacts were set; null where they never were.")
+
+    @classmethod
+    def of(cls, org_id: str, row: OrganizationContacts | None) -> "ContactsView":
+        """Show a row, or that there is none."""
+        return cls(
+            organization_id=org_id,
+            language=row.language if row else LANGUAGES[0],
+            contacts=[ContactView(email=each.address, purposes=sorted(each.purposes)) for each in contacts_of(row)],
+            updated_at=row.updated_at if row else None,
+        )

@@ -1,0 +1,112 @@
+"""Sends mails that are queued."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from contracts.mail import SendMails, SentMails
+from domain.mail import GIVE_UP_AFTER, Formats, MailKind, MailStatus, purpose_of, written
+from models.mail import QueuedMail
+from providers.formats import formats_of
+from providers.notify.mail import Delivery, Mail, Mailer
+from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from repositories import alert, contact
+from repositories import mail as mails
+from runtime.database import Database
+
+NO_SERVER = "No mail server is set up."
+NO_CONTACT = "The organization has no contact for this."
+
+
+class MailActivities:
+    """The sweep's effect at the mail server. An attempt is claimed in one transaction and written down in another."""
+
+    def __init__(
+        self,
+        database: Database,
+        mailer: Mailer | None,
+        *,
+        give_up_after: timedelta = GIVE_UP_AFTER,
+        formats: Callable[[str], Formats] = formats_of,
+    ) -> None:
+        """Take who carries mails, None where nobody does, how long a mail is tried, and what writes a language."""
+        self._database, self._mailer, self._formats = database, mailer, formats
+        self._give_up_after = give_up_after
+
+    @activity.defn
+    async def send_mails(self, message: SendMails) -> SentMails:
+        """Hand over mails that are due.
+
+        Effect: a mail for each at the mail server, and what it said in the queue.
+        Idempotent by: the mail's key, which its Message-ID is made of; what was sent is not queued any more. A mail
+            whose handing over was cut off is sent again under that same Message-ID.
+        Fails with: nothing that is final.
+        """
+        if self._mailer is None:
+            return await self._give_up_all(message.now, message.limit)
+        async with self._database.platform() as session:
+            due = await mails.claim(session, now=message.now, limit=message.limit)
+        ends = [await self._send(row, message.now) for row in due]
+        return SentMails(found=len(due), sent=ends.count(MailStatus.SENT), failed=ends.count(MailStatus.FAILED))
+
+    async def _send(self, row: QueuedMail, now: datetime) -> MailStatus:
+        if not row.recipients and not await self._found_recipients(row):
+            return await self._write(row, Delivery(), NO_CONTACT, now)
+        assert self._mailer is not None
+        kind, left = MailKind(row.kind), tuple(one for one in row.recipients if one not in row.reached)
+        words = written(kind, row.data, row.language, self._formats(row.language))
+        try:
+            done = await self._mailer.send(Mail(to=left, language=row.language, words=words), idempotency_key=row.key)
+        except ProviderRefused as error:
+            return await self._write(row, Delivery(refused=dict.fromkeys(left, error.detail)), error.detail, now)
+        except (ProviderUnavailable, OutcomeUnknown) as error:
+            return await self._write(row, Delivery(), error.detail, now)
+        said = [*done.refused.values(), *done.deferred.values()]
+        return await self._write(row, done, said[0] if said else None, now)
+
+    async def _found_recipients(self, row: QueuedMail) -> bool:
+        async with self._database.platform() as session:
+            language, found = await contact.recipients(session, row.org_id, purpose_of(MailKind(row.kind)))
+            await mails.address(session, row.id, language, found)
+        row.language, row.recipients = language, list(found)
+        return bool(found)
+
+    async def _write(self, row: QueuedMail, done: Delivery, problem: str | None, now: datetime) -> MailStatus:
+        """Write down what an attempt came to: everybody has an answer, or the mail is tried again, or given up."""
+        reached = [*row.reached, *done.accepted, *done.refused]
+        status = MailStatus.QUEUED
+        if row.recipients and set(row.recipients) <= set(reached):
+            # Nobody has it whose server took it at this attempt or an earlier one: it reached no one.
+            status = MailStatus.SENT if done.accepted or len(reached) > len(done.refused) else MailStatus.FAILED
+        elif mails.is_over(row, now=now, give_up_after=self._give_up_after):
+            status = MailStatus.FAILED
+        async with self._database.platform() as session:
+            await mails.note(session, row.id, reached=reached, problem=problem)
+            if status is not MailStatus.QUEUED:
+                await mails.end(session, row.id, status, now=now)
+            if status is MailStatus.FAILED or done.refused:
+                await self._alert(session, row, problem or "")
+        return status
+
+    async def _alert(self, session: AsyncSession, row: QueuedMail, problem: str) -> None:
+        await alert.raise_alert(
+            session,
+            kind="mail.undelivered",
+            subject=row.id,
+            detail=f"A mail ({row.kind}) did not reach everybody that it was for: {problem} Check the contacts.",
+            org_id=row.org_id,
+            shared=True,
+        )
+
+    async def _give_up_all(self, now: datetime, limit: int) -> SentMails:
+        """Give up what is too old to be sent later, and say once that nobody carries mail."""
+        async with self._database.platform() as session:
+            count = await mails.give_up(
+                session, queued_before=now - self._give_up_after, limit=limit, problem=NO_SERVER
+            )
+            if count:
+                detail = f"{NO_SERVER} Mails are given up unsent: set BURSAR_MAIL_HOST and BURSAR_MAIL_SENDER."
+                await alert.raise_alert(session, kind="mail.no_server", subject="mail", detail=detail)
+        return SentMails(found=count, failed=count)

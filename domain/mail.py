@@ -1,0 +1,293 @@
+"""Mails: what is told to whom, in which words. Pure: amounts and days are written by whoever knows the language.
+
+A mail is a kind with values. The values are short texts that the product makes itself: numbers, amounts, days, links.
+They never hold what a stranger wrote, and they stand in one line each, so no value can begin a header of its own.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from domain.errors import Invalid
+from domain.text import is_storable
+
+#: The first one is taken where nobody chose another.
+LANGUAGES = ("en", "de")
+MAX_CONTACTS = 10
+#: As long as a path of SMTP may be, less its brackets (RFC 5321, 4.5.3.1.3).
+MAX_ADDRESS = 254
+#: How long a mail is tried where no setting says otherwise.
+GIVE_UP_AFTER = timedelta(days=3)
+
+#: An address as providers of mail accept it everywhere: ASCII, no quotes, no comments, a domain of two labels or more.
+_ADDRESS = re.compile(
+    r"(?P<local>[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*)@"
+    r"(?P<domain>(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9]))"
+)
+_LINE_BREAKS = re.compile("[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+class Purpose(StrEnum):
+    """What a contact is written to about."""
+
+    BILLING = "billing"
+    SECURITY = "security"
+
+
+class MailKind(StrEnum):
+    """What happened."""
+
+    INVOICE_ISSUED = "invoice_issued"
+    PAYMENT_FAILED = "payment_failed"
+    ACTION_REQUIRED = "action_required"
+    INVOICE_UNCOLLECTIBLE = "invoice_uncollectible"
+    PAYOUT_DESTINATION_CHANGED = "payout_destination_changed"
+    PAYOUT_FAILED = "payout_failed"
+    STATEMENT_READY = "statement_ready"
+    SUBSCRIPTION_PAST_DUE = "subscription_past_due"
+    TRIAL_ENDS = "trial_ends"
+    CONTACTS_CHANGED = "contacts_changed"
+
+
+class MailStatus(StrEnum):
+    """`queued`: it is still tried; `sent`: everybody has it whose server took it; `failed`: it was given up."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class Formats(Protocol):
+    """Writes what languages write in different ways."""
+
+    def money(self, amount: str, currency: str) -> str:
+        """Write a decimal string with its currency, `12.50` and `EUR`."""
+
+    def day(self, day: str) -> str:
+        """Write a day, given as `2026-11-30`."""
+
+    def month(self, month: str) -> str:
+        """Write a month, given as `2026-11`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Who is written to, and what about."""
+
+    address: str
+    purposes: frozenset[Purpose]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A mail in words: its subject, its paragraphs, and the link that stands after them."""
+
+    subject: str
+    paragraphs: tuple[str, ...]
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    purpose: Purpose
+    #: The values that it takes; `amount` comes with `currency`, names that end in `_on` are days.
+    takes: frozenset[str]
+    #: Language → subject and paragraphs.
+    words: Mapping[str, tuple[str, ...]]
+
+
+def _kind(purpose: Purpose, takes: str, *, en: Sequence[str], de: Sequence[str]) -> _Kind:
+    return _Kind(purpose=purpose, takes=frozenset(takes.split()), words={"en": tuple(en), "de": tuple(de)})
+
+
+_KINDS: Mapping[MailKind, _Kind] = {
+    MailKind.INVOICE_ISSUED: _kind(
+        Purpose.BILLING,
+        "number amount currency due_on",
+        en=(
+            "Invoice {number}",
+            "Invoice {number} over {amount} has been issued to your organization. It is due on {due_on}.",
+        ),
+        de=(
+            "Rechnung {number}",
+            "Ihrer Organisation wurde die Rechnung {number} über {amount} gestellt. Sie ist am {due_on} fällig.",
+        ),
+    ),
+    MailKind.PAYMENT_FAILED: _kind(
+        Purpose.BILLING,
+        "number amount currency",
+        en=(
+            "Payment for invoice {number} failed",
+            "The payment of {amount} for invoice {number} failed. "
+            "We will try again. Please check your stored payment method.",
+        ),
+        de=(
+            "Zahlung für Rechnung {number} fehlgeschlagen",
+            "Die Zahlung von {amount} für die Rechnung {number} ist fehlgeschlagen. "
+            "Wir versuchen es erneut. Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel.",
+        ),
+    ),
+    MailKind.ACTION_REQUIRED: _kind(
+        Purpose.BILLING,
+        "number amount currency link",
+        en=(
+            "Please confirm the payment for invoice {number}",
+            "Your bank asks you to confirm the payment of {amount} for invoice {number}. Please use this link:",
+        ),
+        de=(
+            "Bitte bestätigen Sie die Zahlung für Rechnung {number}",
+            "Ihre Bank bittet Sie, die Zahlung von {amount} für die Rechnung {number} zu bestätigen. "
+            "Bitte verwenden Sie diesen Link:",
+        ),
+    ),
+    MailKind.INVOICE_UNCOLLECTIBLE: _kind(
+        Purpose.BILLING,
+        "number amount currency",
+        en=(
+            "Invoice {number} could not be collected",
+            "Of invoice {number}, {amount} could not be collected. We do not try again by ourselves; "
+            "the amount is still owed.",
+        ),
+        de=(
+            "Rechnung {number} konnte nicht eingezogen werden",
+            "Von der Rechnung {number} konnten {amount} nicht eingezogen werden. Wir versuchen es nicht erneut; "
+            "der Betrag ist weiterhin offen.",
+        ),
+    ),
+    MailKind.PAYOUT_DESTINATION_CHANGED: _kind(
+        Purpose.SECURITY,
+        "held_until_on",
+        en=(
+            "The destination of your payouts was changed",
+            "The account that your organization's payouts go to was changed. Payouts are held until {held_until_on}.",
+            "If nobody of your organization did this, revoke the key that was used and contact us at once.",
+        ),
+        de=(
+            "Das Ziel Ihrer Auszahlungen wurde geändert",
+            "Das Konto, auf das Auszahlungen Ihrer Organisation gehen, wurde geändert. "
+            "Auszahlungen werden bis zum {held_until_on} angehalten.",
+            "Wenn das niemand aus Ihrer Organisation war, widerrufen Sie den verwendeten Schlüssel "
+            "und wenden Sie sich sofort an uns.",
+        ),
+    ),
+    MailKind.PAYOUT_FAILED: _kind(
+        Purpose.BILLING,
+        "amount currency",
+        en=(
+            "A payout failed",
+            "The payout of {amount} failed. The amount is back among your earnings. Please check your payout account.",
+        ),
+        de=(
+            "Eine Auszahlung ist fehlgeschlagen",
+            "Die Auszahlung von {amount} ist fehlgeschlagen. Der Betrag steht wieder bei Ihren Einnahmen. "
+            "Bitte prüfen Sie Ihr Auszahlungskonto.",
+        ),
+    ),
+    MailKind.STATEMENT_READY: _kind(
+        Purpose.BILLING,
+        "month",
+        en=("Your statement for {month}", "The statement of your earnings for {month} is ready."),
+        de=("Ihre Abrechnung für {month}", "Die Abrechnung Ihrer Einnahmen für {month} liegt bereit."),
+    ),
+    MailKind.SUBSCRIPTION_PAST_DUE: _kind(
+        Purpose.BILLING,
+        "plan amount currency",
+        en=(
+            "Your subscription is past due",
+            "The payment of {amount} for the plan {plan} has not arrived. Please check your stored payment method.",
+        ),
+        de=(
+            "Ihr Abonnement ist überfällig",
+            "Die Zahlung von {amount} für den Tarif {plan} ist nicht eingegangen. "
+            "Bitte prüfen Sie Ihr hinterlegtes Zahlungsmittel.",
+        ),
+    ),
+    MailKind.TRIAL_ENDS: _kind(
+        Purpose.BILLING,
+        "plan amount currency ends_on",
+        en=(
+            "Your trial ends on {ends_on}",
+            "The trial of the plan {plan} ends on {ends_on}. From then on it costs {amount} unless you cancel it.",
+        ),
+        de=(
+            "Ihr Probezeitraum endet am {ends_on}",
+            "Der Probezeitraum des Tarifs {plan} endet am {ends_on}. "
+            "Danach kostet er {amount}, wenn Sie ihn nicht kündigen.",
+        ),
+    ),
+    MailKind.CONTACTS_CHANGED: _kind(
+        Purpose.SECURITY,
+        "changed_by",
+        en=(
+            "The contacts of your organization were changed",
+            "{changed_by} changed the addresses that mails about billing and security are sent to. "
+            "This mail went to the addresses from before.",
+            "If this should not have happened, revoke the key that was used and contact us at once.",
+        ),
+        de=(
+            "Die Kontakte Ihrer Organisation wurden geändert",
+            "{changed_by} hat die Adressen geändert, an die Mails zu Abrechnung und Sicherheit gehen. "
+            "Diese Mail ging an die bisherigen Adressen.",
+            "Wenn das nicht geschehen sollte, widerrufen Sie den verwendeten Schlüssel "
+            "und wenden Sie sich sofort an uns.",
+        ),
+    ),
+}
+
+
+def checked_address(text: str) -> str:
+    """Return an e-mail address in the form that it is kept in: the domain in lower case.
+
+    Raises:
+        Invalid: mail cannot be sent there, or not everywhere: no ASCII, no domain, too long, quoted.
+    """
+    found = _ADDRESS.fullmatch(text) if len(text) <= MAX_ADDRESS else None
+    if found is None or len(found["local"]) > 64:
+        raise Invalid(
+            "An e-mail address must have the form name@example.com, in ASCII.",
+            extra={"field": "email"},
+        )
+    return f"{found['local']}@{found['domain'].lower()}"
+
+
+def purpose_of(kind: MailKind) -> Purpose:
+    """Return which contacts a mail of the kind goes to."""
+    return _KINDS[kind].purpose
+
+
+def checked_values(kind: MailKind, data: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of a mail when they are what its kind takes, each in one line; any kind may have a `link`.
+
+    Raises:
+        ValueError: one is missing, unknown or has several lines, or the link is not of the web.
+    """
+    wanted = _KINDS[kind].takes
+    if data.keys() - {"link"} != wanted - {"link"} or not wanted <= data.keys():
+        raise ValueError(f"a mail of the kind {kind} takes {sorted(wanted)}, not {sorted(data)}")
+    for name, value in data.items():
+        if not value.strip() or len(value) > 2000 or _LINE_BREAKS.search(value) or not is_storable(value):
+            raise ValueError(f"{name} of a mail must be one line of text")
+    if "link" in data and (urlsplit(data["link"]).scheme not in {"https", "http"} or " " in data["link"]):
+        raise ValueError("the link of a mail must be a URL of the web")
+    return dict(data)
+
+
+def written(kind: MailKind, data: Mapping[str, str], language: str, formats: Formats) -> Written:
+    """Put a mail into words; `formats` writes for the same language."""
+    values = {
+        name: formats.day(value) if name.endswith("_on") else formats.month(value) if name == "month" else value
+        for name, value in data.items()
+    }
+    if "amount" in data:
+        values["amount"] = formats.money(data["amount"], data["currency"])
+    subject, *paragraphs = _KINDS[kind].words[language]
+    return Written(
+        # One line, whatever a value holds: a header ends where its line ends.
+        subject=" ".join(subject.format_map(values).split()),
+        paragraphs=tuple(paragraph.format_map(values) for paragraph in paragraphs),
+        link=data.get("link"),
+    )

@@ -1,0 +1,55 @@
+"""Amounts, days and numbers as languages write them, from the CLDR data that comes with Babel."""
+
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+from babel.numbers import format_decimal
+
+from domain.money import SCALES
+
+#: BCP 47 language → the region whose habits are followed.
+_LOCALES = {"en": "en_GB", "de": "de_DE"}
+#: Money shows all of its decimals; coins, which have more, as many as are needed.
+MOST_OF_MONEY = 3
+
+
+class BabelFormats:
+    """Writes for one language. Amounts are decimal strings, never floats."""
+
+    def __init__(self, language: str) -> None:
+        """Take a language of `domain.mail.LANGUAGES`."""
+        self._locale = Locale.parse(_LOCALES[language])
+
+    def money(self, amount: str, currency: str) -> str:
+        """Write an amount with its currency: `1,234.50 EUR` or `1.234,50 EUR`.
+
+        The code stands in place of a sign, because `$` is the sign of twenty currencies.
+        """
+        return f"{self.amount(amount, currency)} {currency}"
+
+    def amount(self, amount: str, currency: str) -> str:
+        """Write an amount without its currency."""
+        scale, given = SCALES[currency], len(amount.partition(".")[2])
+        return self.number(Decimal(amount), scale if scale <= MOST_OF_MONEY else max(2, given))
+
+    def number(self, value: Decimal, decimals: int) -> str:
+        """Write a number with so many decimals."""
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        return str(format_decimal(value, pattern, locale=self._locale))
+
+    def day(self, day: str) -> str:
+        """Write a day: `30 November 2026`, `30. November 2026`."""
+        return str(format_date(date.fromisoformat(day), "long", locale=self._locale))
+
+    def month(self, month: str) -> str:
+        """Write a month: `November 2026`."""
+        return str(format_skeleton("yMMMM", date.fromisoformat(f"{month}-01"), locale=self._locale))
+
+
+@lru_cache
+def formats_of(language: str) -> BabelFormats:
+    """Return what writes a language."""
+    return BabelFormats(language)

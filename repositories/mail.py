@@ -1,0 +1,102 @@
+"""Mails that wait to be sent. A tenant's session queues them; all else needs a platform session."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.mail import MailKind, MailStatus
+from models.mail import QueuedMail
+
+_CLAIM = text("""
+    UPDATE mails SET attempts = attempts + 1,
+        next_attempt_at = CAST(:now AS timestamptz)
+            + least(interval '1 minute' * 2 ^ least(attempts, 10), interval '2 hours')
+    WHERE id IN (
+        SELECT id FROM mails WHERE status = 'queued' AND next_attempt_at <= :now
+        ORDER BY next_attempt_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+""")
+_OVERDUE = text("""
+    UPDATE mails SET status = 'failed', problem = coalesce(problem, :problem)
+    WHERE id IN (
+        SELECT id FROM mails WHERE status = 'queued' AND queued_at <= :before ORDER BY next_attempt_at, id LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id
+""")
+
+
+async def add(
+    session: AsyncSession,
+    *,
+    mail_id: str,
+    key: str,
+    org_id: str,
+    kind: MailKind,
+    data: Mapping[str, str],
+    language: str,
+    recipients: Sequence[str],
+) -> None:
+    """Queue a mail; one of that key is left as it is."""
+    await session.execute(
+        insert(QueuedMail)
+        .values(
+            id=mail_id,
+            key=key,
+            org_id=org_id,
+            kind=kind.value,
+            data=dict(data),
+            language=language,
+            recipients=list(recipients),
+        )
+        # No conflict is named: a tenant may not read the column that it would be about.
+        .on_conflict_do_nothing()
+    )
+
+
+async def claim(session: AsyncSession, *, now: datetime, limit: int) -> Sequence[QueuedMail]:
+    """Take mails that are due, the longest due first, and put off their next attempt: a minute, two, four, … two hours.
+
+    Whoever claims commits before it sends, so a process that dies meanwhile leaves them due again.
+    """
+    ids = list((await session.execute(_CLAIM, {"now": now, "limit": limit})).scalars())
+    found = [await session.get_one(QueuedMail, mail_id, populate_existing=True) for mail_id in sorted(ids)]
+    for row in found:
+        session.expunge(row)
+    return found
+
+
+async def address(session: AsyncSession, mail_id: str, language: str, recipients: Sequence[str]) -> None:
+    """Fill in to whom a mail goes that found no contact when it was queued."""
+    values = {"language": language, "recipients": list(recipients)}
+    await session.execute(update(QueuedMail).where(QueuedMail.id == mail_id).values(values))
+
+
+async def note(session: AsyncSession, mail_id: str, *, reached: Sequence[str], problem: str | None) -> None:
+    """Write down whom an attempt has reached, while the mail stays queued for the others."""
+    await session.execute(
+        update(QueuedMail).where(QueuedMail.id == mail_id).values(reached=list(reached), problem=problem)
+    )
+
+
+async def end(session: AsyncSession, mail_id: str, status: MailStatus, *, now: datetime) -> None:
+    """Write down that a mail was sent, or given up."""
+    sent_at = now if status is MailStatus.SENT else None
+    await session.execute(
+        update(QueuedMail).where(QueuedMail.id == mail_id).values(status=status.value, sent_at=sent_at)
+    )
+
+
+async def give_up(session: AsyncSession, *, queued_before: datetime, limit: int, problem: str) -> int:
+    """Give up mails that have waited since before a time, and return how many those were."""
+    given = {"before": queued_before, "limit": limit, "problem": problem}
+    return len((await session.execute(_OVERDUE, given)).scalars().all())
+
+
+def is_over(row: QueuedMail, *, now: datetime, give_up_after: timedelta) -> bool:
+    """Tell whether a mail has been tried for long enough."""
+    return now - row.queued_at >= give_up_after

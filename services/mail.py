@@ -1,0 +1,67 @@
+"""Queues mails in the transaction of what they are about, and sets who gets them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.mail import Contact, MailKind, Purpose, checked_values, purpose_of
+from repositories import audit, contact
+from repositories import mail as mails
+from runtime.identity import new_id
+
+
+async def queue(session: AsyncSession, *, key: str, org_id: str, kind: MailKind, data: Mapping[str, str]) -> None:
+    """Queue a mail to an organization, in the transaction of the fact that it tells of; once for each key.
+
+    It goes to the contacts that the organization has now, so whoever changes them afterwards diverts nothing. Where
+    there is none, the contacts count that are there when it is sent.
+
+    Args:
+        session: of the platform, or of that organization.
+        key: names the fact and its scope, `invoice:{id}:issued`.
+        org_id: who is told.
+        kind: what happened.
+        data: the values that the kind takes, see `domain.mail`; amounts as decimal strings, days as `2026-11-30`.
+
+    Raises:
+        ValueError: the values are not those of the kind.
+    """
+    values = checked_values(kind, data)
+    language, recipients = await contact.recipients(session, org_id, purpose_of(kind))
+    await mails.add(
+        session,
+        mail_id=new_id("mail"),
+        key=key,
+        org_id=org_id,
+        kind=kind,
+        data=values,
+        language=language,
+        recipients=recipients,
+    )
+
+
+async def set_contacts(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    language: str,
+    contacts: Sequence[Contact],
+    command_id: str,
+    now: datetime,
+) -> None:
+    """Set an organization's contacts, and tell those that it had about security until then."""
+    row = await contact.get(session, org_id, locked=True)
+    if row is not None and (row.language, contact.contacts_of(row)) == (language, tuple(contacts)):
+        return
+    if row is not None:
+        data = {"changed_by": actor.principal}
+        await queue(
+            session, key=f"contacts:{org_id}:{command_id}", org_id=org_id, kind=MailKind.CONTACTS_CHANGED, data=data
+        )
+    await contact.put(session, org_id, language, contacts, by=actor.qualified(), now=now)
+    # The trail is kept for good, so it says how many there are and not who.
+    counts = {purpose.value: sum(purpose in each.purposes for each in contacts) for purpose in Purpose}
+    await audit.record(session, actor, "organization.contacts", org_id, {"language": language, **counts}, org_id)

@@ -1,0 +1,73 @@
+"""Mails: which values they take, where they can go, and that every kind has its words in every language."""
+
+import pytest
+
+from domain.errors import Invalid
+from domain.mail import _KINDS, LANGUAGES, MailKind, checked_address, checked_values, written
+from providers.formats import formats_of
+
+VALUES = {
+    "number": "INV-000042",
+    "amount": "1234.50",
+    "currency": "EUR",
+    "due_on": "2026-11-30",
+    "ends_on": "2026-11-30",
+    "held_until_on": "2026-11-30",
+    "link": "https://pay.example/x",
+    "month": "2026-10",
+    "plan": "Starter",
+    "changed_by": "kim",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", MailKind)
+def test_every_kind_says_all_of_its_values_in_every_language(kind: MailKind, language: str) -> None:
+    takes = _KINDS[kind].takes
+    words = written(kind, {name: VALUES[name] for name in takes}, language, formats_of(language))
+    text = " ".join((words.subject, *words.paragraphs, words.link or ""))
+    expected = {"currency": "EUR", "amount": {"en": "1,234.50 EUR", "de": "1.234,50 EUR"}[language]}
+    days = {"en": "30 November 2026", "de": "30. November 2026"}[language]
+    for name in takes:
+        value = days if name.endswith("_on") else expected.get(name, VALUES[name])
+        assert (value if name != "month" else {"en": "October 2026", "de": "Oktober 2026"}[language]) in text
+    assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"month": "2026-10", "other": "x"},
+        {},
+        {"month": ""},
+        {"month": "x\r\nBcc: thief@evil.example"},
+        {"month": "x\u2028y"},
+        {"month": "2026-10", "link": "javascript:alert(1)"},
+    ],
+)
+def test_values_that_are_not_those_of_the_kind_are_refused(data: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="mail"):
+        checked_values(MailKind.STATEMENT_READY, data)
+
+
+def test_a_value_that_looks_like_a_field_stays_text() -> None:
+    data = {"plan": "{amount} {0}", "amount": "1", "currency": "JPY"}
+    words = written(MailKind.SUBSCRIPTION_PAST_DUE, data, "en", formats_of("en"))
+    assert "1 JPY for the plan {amount} {0}" in words.paragraphs[0]
+
+
+def test_an_address_keeps_its_name_and_lowers_its_domain() -> None:
+    assert checked_address("Kim.Lee+x@Acme.EXAMPLE") == "Kim.Lee+x@acme.example"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("kim", "kim@localhost", "@acme.example", "kim@acme.example\r\nBcc: x@y.example", "kim@acme.example "),
+        *("Kim <kim@acme.example>", '"kim"@acme.example', "kim@acme..example", "kim@[127.0.0.1]", "kïm@acme.example"),
+        *("a@b.example,c@d.example", "k" * 65 + "@acme.example", "k@" + "a" * 250 + ".example", ".kim@acme.example"),
+    ],
+)
+def test_what_mail_cannot_be_sent_to_is_refused(bad: str) -> None:
+    with pytest.raises(Invalid):
+        checked_address(bad)

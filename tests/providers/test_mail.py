@@ -1,0 +1,81 @@
+"""What is handed to a mail server over SMTP, and what its answers mean."""
+
+from email import message_from_string, policy
+
+import pytest
+
+from dev.sandbox.mail.mailbox import Mailbox
+from domain.mail import Written
+from providers.notify.mail import Mail, message_id
+from providers.payments.base import OutcomeUnknown, ProviderRefused, ProviderUnavailable
+from tests.support.mails import BOOKS, OWNER, listening, mailer
+
+WORDS = Written(subject="Rechnung für März", paragraphs=("Über 1 € <b>.",), link="https://pay.example/?a=1&b=2")
+
+
+def mail(*to: str, words: Written = WORDS) -> Mail:
+    return Mail(to=to or (OWNER,), language="de", words=words)
+
+
+async def test_a_mail_arrives_as_text_and_html_and_its_key_makes_its_id() -> None:
+    mailbox = Mailbox()
+    async with listening(mailbox) as port:
+        for _ in range(2):
+            assert (await mailer(port).send(mail(), idempotency_key="invoice:1:issued")).accepted == (OWNER,)
+    first, second = mailbox.mails
+    assert first["message_id"] == second["message_id"] == message_id("invoice:1:issued", "bursar.example")
+    assert first["message_id"] != message_id("invoice:2:issued", "bursar.example")
+    assert (first["subject"], first["from"]) == (WORDS.subject, "Bursar <billing@bursar.example>")
+    assert first["text"].splitlines() == ["Über 1 € <b>.", "", "https://pay.example/?a=1&b=2"]
+    assert "<p>Über 1 € &lt;b&gt;.</p>" in first["html"]
+    assert '<a href="https://pay.example/?a=1&amp;b=2">' in first["html"]
+    message = message_from_string(first["raw"], policy=policy.default)
+    assert (message["Content-Language"], message["Auto-Submitted"]) == ("de", "auto-generated")
+
+
+@pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\x85", "\u2028"])
+async def test_no_value_adds_a_header_or_a_recipient(line_break: str) -> None:
+    mailbox = Mailbox()
+    bad = Written(subject=f"x{line_break}Bcc: thief@evil.example", paragraphs=("x",))
+    async with listening(mailbox) as port:
+        try:
+            await mailer(port).send(mail(words=bad), idempotency_key="k")
+        except ValueError:
+            assert mailbox.mails == []
+        for got in mailbox.mails:
+            assert message_from_string(got["raw"], policy=policy.default)["Bcc"] is None
+            assert got["recipients"] == [OWNER]
+
+
+async def test_one_address_that_is_refused_keeps_no_other_from_its_mail() -> None:
+    mailbox = Mailbox()
+    mailbox.unknown = {BOOKS}
+    async with listening(mailbox) as port:
+        done = await mailer(port).send(mail(OWNER, BOOKS), idempotency_key="k")
+        nobody = await mailer(port).send(mail(BOOKS), idempotency_key="k")
+    assert done.accepted == (OWNER,)
+    assert done.refused == nobody.refused == {BOOKS: "550 5.1.1 No such mailbox"}
+    assert [each["recipients"] for each in mailbox.mails] == [[OWNER]]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "kept"),
+    [("defer", ProviderUnavailable, 0), ("refuse", ProviderRefused, 0), ("break", OutcomeUnknown, 1)],
+)
+async def test_answers_of_the_server_are_told_apart(fault: str, error: type[Exception], kept: int) -> None:
+    mailbox = Mailbox()
+    mailbox.faults.append(fault)
+    async with listening(mailbox) as port:
+        with pytest.raises(error):
+            await mailer(port).send(mail(), idempotency_key="k")
+    assert len(mailbox.mails) == kept
+
+
+async def test_a_server_that_is_away_or_speaks_no_tls_gets_nothing() -> None:
+    mailbox = Mailbox()
+    async with listening(mailbox) as port:
+        with pytest.raises(ProviderUnavailable):
+            await mailer(port, tls="starttls").send(mail(), idempotency_key="k")
+    with pytest.raises(ProviderUnavailable):
+        await mailer(port).send(mail(), idempotency_key="k")
+    assert mailbox.mails == []

@@ -1,0 +1,54 @@
+"""MailSweepWorkflow: sends the mails that are queued, every minute."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.mail import MailActivities
+    from contracts.mail import MailSweep, SendMails, SentMails
+    from contracts.queues import regular_activity
+    from workflows.batch import through_pages
+
+#: How many mails one attempt hands over, one after the other.
+PAGE = 20
+
+
+@workflow.defn(name="mail-sweep")
+class MailSweepWorkflow:
+    """Hands queued mails to the mail server; what it does not take now is tried again later, and given up in the end.
+
+    Messages: none; a schedule starts it.
+    Ends when: every mail that was due when it started was tried.
+    Continues as new: when the server suggests it, from where it stands.
+    Compensates: nothing; a mail that was sent stays sent.
+    """
+
+    @workflow.run
+    async def run(self, start: MailSweep | None = None) -> MailSweep:
+        """Send page by page."""
+        done = await through_pages(start or MailSweep(now=workflow.now(), limit=PAGE), self._page)
+        workflow.set_current_details(_details(done))
+        return done
+
+    async def _page(self, progress: MailSweep) -> SentMails:
+        workflow.set_current_details(_details(progress))
+        return await workflow.execute_activity_method(
+            MailActivities.send_mails,
+            SendMails(now=progress.now, limit=progress.limit),
+            **regular_activity(f"send mails due at {progress.now:%H:%M:%S}", timeout=timedelta(minutes=10)),
+        )
+
+
+def _details(progress: MailSweep) -> str:
+    """Write how far a run is for whoever reads it."""
+    later = progress.found - progress.sent - progress.failed
+    return "\n".join(
+        (
+            f"Mails due at {progress.now:%H:%M:%S} UTC",
+            "",
+            f"- sent: {progress.sent}",
+            f"- tried again later: {later}",
+            f"- **given up**: {progress.failed}" + (", see the alerts" if progress.failed else ""),
+        )
+    )
