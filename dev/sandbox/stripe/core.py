@@ -16,7 +16,7 @@ import logging
 import secrets
 import string
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,6 +120,7 @@ class Context:
         account: The connected account that the request acts for, empty for the platform.
         events: The accounts and ids of the events of this transaction.
         put_off: Whether it has put something off.
+        silent: Whether what happens now is undone, so that nobody is notified of it.
     """
 
     sandbox: Sandbox
@@ -129,6 +130,7 @@ class Context:
     account: str = ""
     events: list[tuple[str, str]] = field(default_factory=list)
     put_off: bool = False
+    silent: bool = False
     livemode: bool = False
 
     @property
@@ -157,6 +159,8 @@ class Context:
             obj: The object.
             previous: For `*.updated`, the former values of what has changed.
         """
+        if self.silent:
+            return
         account = self.store.account
         with self.store.within(""):
             endpoints = [
@@ -194,11 +198,27 @@ class Context:
 
     def after(self, seconds: int, name: str, args: dict[str, Any]) -> None:
         """Has a registered task run when the sandbox's clock is so many seconds on, also after a restart."""
+        self.at(self.now() + seconds, name, args)
+
+    def at(self, due_at: int, name: str, args: dict[str, Any], *, clock: str = "") -> None:
+        """Has a registered task run at a time of the sandbox's clock, or of the test clock that is named."""
         self.put_off = True
         self.store.sql.execute(
-            "INSERT INTO tasks (due_at, name, args, account) VALUES (?, ?, ?, ?)",
-            (self.now() + seconds, name, json.dumps(args), self.store.account),
+            "INSERT INTO tasks (due_at, name, args, account, clock) VALUES (?, ?, ?, ?, ?)",
+            (due_at, name, json.dumps(args), self.store.account, clock),
         )
+
+    @contextlib.contextmanager
+    def undone(self) -> Iterator[None]:
+        """Takes back whatever is stored and put off inside, also when it raises; no event is emitted."""
+        self.silent = True
+        self.store.sql.execute("SAVEPOINT undone")
+        try:
+            yield
+        finally:
+            self.store.sql.execute("ROLLBACK TO undone")
+            self.store.sql.execute("RELEASE undone")
+            self.silent = False
 
 
 class Sandbox:
@@ -255,7 +275,8 @@ class Sandbox:
         while True:
             async with self.transaction() as context:
                 row = self.store.sql.execute(
-                    "SELECT seq, name, args, due_at, account FROM tasks WHERE due_at <= ? ORDER BY due_at, seq LIMIT 1",
+                    "SELECT seq, name, args, due_at, account FROM tasks WHERE clock = '' AND due_at <= ?"
+                    " ORDER BY due_at, seq LIMIT 1",
                     (until,),
                 ).fetchone()
                 if row is None:
@@ -287,10 +308,10 @@ class Sandbox:
                 log.exception("a task of the sandbox failed")
                 async with self.transaction():
                     self.store.sql.execute(
-                        "UPDATE tasks SET due_at = ? WHERE due_at <= ?", (self.now() + 60, self.now())
+                        "UPDATE tasks SET due_at = ? WHERE clock = '' AND due_at <= ?", (self.now() + 60, self.now())
                     )
             async with self.lock:
-                (due_at,) = self.store.sql.execute("SELECT min(due_at) FROM tasks").fetchone()
+                (due_at,) = self.store.sql.execute("SELECT min(due_at) FROM tasks WHERE clock = ''").fetchone()
             wait = None if due_at is None else max(0, due_at - self.now())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.scheduled.wait(), wait)

@@ -48,11 +48,12 @@ def confirm(
     refuse_action: bool = False,
     return_url: str | None = None,
     by_sdk: bool = False,
+    by_invoice: bool = False,
 ) -> Refusal | None:
     """Try to pay an intent with a payment method, and return the refusal if that was declined.
 
     `refuse_action` declines where the payer would have to authenticate. `by_sdk` leaves the way to 3-D Secure to
-    Stripe's scripts instead of a redirect.
+    Stripe's scripts instead of a redirect. An invoice waits for its payer also when it was charged without them.
     """
     if intent["status"] not in CONFIRMABLE:
         raise unexpected_state(intent, "confirm")
@@ -65,7 +66,7 @@ def confirm(
         ctx.store.delete("sandbox.authenticated", mark)
         return _charge(ctx, intent, payment_method, authenticated=True)
     if _wants_authentication(ctx, intent, payment_method, off_session=off_session):
-        if off_session or refuse_action:
+        if refuse_action or (off_session and not by_invoice):
             return _charge(ctx, intent, payment_method, decline_code="authentication_required")
         _ask_payer(ctx, intent, None if by_sdk else return_url)
         return None

@@ -137,6 +137,13 @@ def explain_object(schema: Schema, value: Any, name: str) -> None:
         explain(known.get(key, other if isinstance(other, dict) else {}), inner, inside(key))
 
 
+def demand_only(params: dict[str, Any], noun: str, *names: str) -> None:
+    """Refuses parameters that Stripe takes and this sandbox does not yet, rather than taking and forgetting them."""
+    for name in params:
+        if name not in names:
+            raise invalid(f"This sandbox does not have the parameter {name} of {noun} yet.", param=name)
+
+
 def empty(name: str) -> Refusal:
     """Returns the refusal for an empty string where a value is needed."""
     return invalid(

@@ -29,10 +29,13 @@ CREATE TABLE IF NOT EXISTS objects (
 );
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
 CREATE TABLE IF NOT EXISTS tasks (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, due_at INTEGER NOT NULL, name TEXT NOT NULL, args TEXT NOT NULL,
-    account TEXT NOT NULL DEFAULT ''
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    due_at INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    args TEXT NOT NULL,
+    account TEXT NOT NULL DEFAULT '',
+    clock TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS tasks_due ON tasks (due_at, seq);
 CREATE TABLE IF NOT EXISTS deliveries (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     event TEXT NOT NULL,
@@ -65,9 +68,10 @@ class Store:
         # NORMAL loses nothing when a process is killed; only a power failure could take the last commits.
         self.sql.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;")
         self.sql.executescript(SCHEMA)
-        for table in ("objects", "tasks"):
-            self._grow(table)
+        for table, column in (("objects", "account"), ("tasks", "account"), ("tasks", "clock")):
+            self._grow(table, column)
         self.account = ""
+        self.sql.execute("CREATE INDEX IF NOT EXISTS tasks_of_clock ON tasks (clock, due_at, seq)")
         for field in INDEXED:
             self.sql.execute(
                 f"CREATE INDEX IF NOT EXISTS objects_{field} ON objects (kind, json_extract(body, '$.{field}'), seq)"
@@ -88,10 +92,10 @@ class Store:
             raise
         self.sql.execute("COMMIT")
 
-    def _grow(self, table: str) -> None:
-        """Adds the column of accounts to a file that is older than they are."""
-        if all(column[1] != "account" for column in self.sql.execute(f"PRAGMA table_info({table})")):
-            self.sql.execute(f"ALTER TABLE {table} ADD COLUMN account TEXT NOT NULL DEFAULT ''")
+    def _grow(self, table: str, column: str) -> None:
+        """Adds a column of text to a file that is older than it is."""
+        if all(known[1] != column for known in self.sql.execute(f"PRAGMA table_info({table})")):
+            self.sql.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
 
     @contextmanager
     def within(self, account: str) -> Iterator[None]:

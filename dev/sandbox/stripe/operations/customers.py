@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from dev.sandbox.stripe import cards, cash, lists, search, sources
+from dev.sandbox.stripe import cards, cash, clocks, lists, search, sources
 from dev.sandbox.stripe.core import Context, operation, random_text
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import payment_methods
@@ -13,8 +14,10 @@ from dev.sandbox.stripe.parameters import merge
 JSON = dict[str, Any]
 FIELDS = ("address", "description", "email", "name", "phone", "shipping")
 OWN = ("balance", "business_name", "individual_name", "invoice_prefix", "next_invoice_sequence", "tax_exempt")
+# Called with the context and the id of a customer who is about to be deleted.
+DELETED: list[Callable[[Context, str], None]] = []
 # What belongs to the billing area is refused rather than taken and forgotten.
-NOT_HERE = ("tax", "tax_id_data", "test_clock", "validate")
+NOT_HERE = ("tax", "tax_id_data", "validate")
 
 
 def get(ctx: Context, id: str, *, param: str = "id") -> JSON:
@@ -33,12 +36,13 @@ def get(ctx: Context, id: str, *, param: str = "id") -> JSON:
 async def create(ctx: Context, params: JSON) -> JSON:
     """Makes a customer."""
     refuse_what_is_not_here(params)
+    clock = clocks.get(ctx, params["test_clock"], status=400) if params.get("test_clock") else None
     customer: JSON = {
         "id": "cus_" + random_text(14),
         "object": "customer",
         "address": None,
         "balance": 0,
-        "created": ctx.now(),
+        "created": clock["frozen_time"] if clock else ctx.now(),
         "currency": None,
         "default_source": None,
         "delinquent": False,
@@ -60,7 +64,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
         "preferred_locales": [],
         "shipping": None,
         "tax_exempt": "none",
-        "test_clock": None,
+        "test_clock": clock["id"] if clock else None,
     }
     apply(customer, params)
     ctx.store.put(customer)
@@ -176,13 +180,15 @@ async def update(ctx: Context, params: JSON, customer: str) -> JSON:
 
 @operation("delete", "/v1/customers/{customer}")
 async def delete(ctx: Context, _: JSON, customer: str) -> JSON:
-    """Deletes a customer for good; its payment methods are detached, and its id stays known as deleted.
+    """Deletes a customer for good; subscriptions end, payment methods are detached, the id stays known as deleted.
 
     A customer that has ever had a cash balance stays, also when nothing is left of it.
     """
     found = get(ctx, customer)
     if cash.shown(ctx, customer)["available"] is not None:
         raise invalid(f"Customer {customer} has a cash balance and cannot be deleted.", param="id")
+    for gone in DELETED:
+        gone(ctx, customer)
     for method in ctx.store.query("payment_method", customer=customer):
         payment_methods.detached(ctx, method)
     ctx.emit("customer.deleted", found)
