@@ -24,6 +24,7 @@ from repositories import (
     spend_day,
     spend_place,
     usage,
+    usage_bill,
     usage_charge,
 )
 from runtime.settings import read_settings
@@ -45,6 +46,7 @@ INVARIANTS = (
     *usage.INVARIANTS,
     *meter.INVARIANTS,
     *usage_charge.INVARIANTS,
+    *usage_bill.INVARIANTS,
 )
 
 

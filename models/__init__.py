@@ -7,6 +7,7 @@ from models import (
     api_key,
     audit,
     auto_topup,
+    billing_terms,
     chargeback,
     contact,
     contract,
@@ -38,6 +39,7 @@ from models import (
     spend_control,
     spend_day,
     usage,
+    usage_bill,
     usage_charge,
 )
 
@@ -48,6 +50,7 @@ __all__ = [
     "api_key",
     "audit",
     "auto_topup",
+    "billing_terms",
     "chargeback",
     "contact",
     "contract",
@@ -79,5 +82,6 @@ __all__ = [
     "spend_control",
     "spend_day",
     "usage",
+    "usage_bill",
     "usage_charge",
 ]

@@ -45,6 +45,7 @@ class UsageEventRow(Base):
         price_ref: which price.
         creator_org_id: whose agent it was, where the agent has a price.
         meters: the meters that counted it, by number.
+        bill_month: the month of the bill that it is on, whose number is `bill`; null where it is on none.
     """
 
     __tablename__ = "usage_events"
@@ -86,6 +87,8 @@ class UsageEventRow(Base):
     price_ref: Mapped[str | None]
     creator_org_id: Mapped[str | None]
     meters: Mapped[list[int]] = mapped_column(ARRAY(BIGINT))
+    bill_month: Mapped[date | None]
+    bill: Mapped[int | None]
 
 
 class UsageDay(Base):

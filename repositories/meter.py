@@ -106,7 +106,7 @@ def as_meter(row: MeterRow) -> Meter:
         property=row.property,
         dimensions=tuple(row.dimensions),
         is_charged=row.charged_at is not None,
-        has_price=row.price is not None,
+        currency=row.currency,
     )
 
 

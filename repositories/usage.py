@@ -36,7 +36,7 @@ _COLUMNS = (
     "subject text, action text, agent_id text, department_id text, project_id text, run_id text, step_id text, "
     "parent_id text, provider text, model text, spend_id text, sent_by text, key_id text, data jsonb, usage jsonb, "
     "currency text, cost_pico numeric, creator_pico numeric, platform_pico numeric, rated_by text, price_ref text, "
-    "creator_org_id text, meters bigint[]"
+    "creator_org_id text, meters bigint[], bill_month date, bill bigint"
 )
 #: The columns of an event that its sender and the rating fill, in the order of the table.
 NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
@@ -68,7 +68,8 @@ _ADDED = ", ".join(f"{name} = usage_days.{name} + excluded.{name}" for name in _
 _RECORD = f"""
     WITH sent AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset($2::jsonb) AS sent (
-            content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[], {_COLUMNS}
+            content bigint, refused boolean, charged_meters bigint[], charged_quantities numeric[],
+            billed_sources text[], billed_refs text[], billed_quantities numeric[], billed_pico numeric[], {_COLUMNS}
         )
     ), fresh AS (
         INSERT INTO usage_digests (digest, content)
@@ -83,6 +84,16 @@ _RECORD = f"""
         INSERT INTO usage_charges (org_id, event, occurred_at, meters, quantities, due_at)
         SELECT $1, id, occurred_at, charged_meters, charged_quantities, received_at FROM accepted
         WHERE charged_meters IS NOT NULL
+    ), billed AS (
+        INSERT INTO usage_bill_sums AS kept (org_id, month, number, source, ref, events, quantity, pico)
+        SELECT $1, bill_month, bill, part.source, part.ref, count(*), sum(part.quantity), sum(part.pico)
+        FROM accepted CROSS JOIN LATERAL unnest(billed_sources, billed_refs, billed_quantities, billed_pico)
+            AS part (source, ref, quantity, pico)
+        WHERE bill IS NOT NULL
+        GROUP BY 2, 3, 4, 5 ORDER BY 2, 3, 4, part.ref COLLATE "C"
+        ON CONFLICT (org_id, month, number, source, ref) DO UPDATE SET
+            events = kept.events + excluded.events, quantity = kept.quantity + excluded.quantity,
+            pico = kept.pico + excluded.pico
     ), readings AS MATERIALIZED (
         SELECT read.*, accepted.occurred_at, accepted.id, accepted.day
         FROM jsonb_to_recordset($3::jsonb) AS read (
@@ -164,7 +175,8 @@ async def record(
         connection: of the platform's role, inside of a transaction.
         org_id: whose events they are.
         rows: columns of `usage_events`, with `content` and `refused`; each digest once. Those that are charged have
-            `charged_meters` and `charged_quantities`.
+            `charged_meters` and `charged_quantities`. Those that are billed have `bill_month`, `bill`, and what they
+            add to its sums: `billed_sources`, `billed_refs`, `billed_quantities`, `billed_pico`.
         readings: what meters read of them, a row for each dimension: `digest`, `meter`, `aggregation`, `dimension`,
             `value`, `quantity`, `member`.
     """

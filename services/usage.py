@@ -12,13 +12,17 @@ from enum import StrEnum
 from operator import attrgetter
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
+from domain.billing_run.period import period_at
+from domain.billing_terms import BillingTerms, UsageMode
 from domain.errors import DomainError, Invalid
 from domain.ids import uuid_id
 from domain.metering.adapters import ModelCall
 from domain.spend.scope import Known, Named, SpendingKey, scope_of
+from domain.usage.arrears import Billed, EventCost, Metered, OpenBill, Source, billed_parts
 from domain.usage.call import Cost, call_of
 from domain.usage.event import (
     PLATFORM_SOURCE,
@@ -33,7 +37,7 @@ from domain.usage.event import (
 )
 from domain.usage.meter import Meter, Reading, read
 from models.agent import Agent
-from repositories import usage
+from repositories import billing_terms, usage, usage_bill
 from repositories.meter import counting
 from repositories.spend import existing
 from runtime.database import driver_connection
@@ -91,13 +95,14 @@ class Delivery:
 class _Judged:
     """An event that could be read, what it is known by, and why it is refused unless it is known.
 
-    `charging` are the meters that charge for it.
+    `charging` are the meters that charge for it, to credits; `billed` is what goes on a bill in their stead.
     """
 
     event: UsageEvent
     digest: UUID
     readings: Sequence[Reading] = ()
     charging: Sequence[Meter] = ()
+    billed: Sequence[Billed] = ()
     call: ModelCall | None = None
     cost: Cost | None = None
     refusal: DomainError | None = None
@@ -121,7 +126,7 @@ async def record(session: AsyncSession, delivery: Delivery, documents: Sequence[
             events.setdefault(digest, each)
     context = await _context(session, delivery, list(events.values()))
     judged = await _judge(session, context, events)
-    recorded = await _write(session, delivery, list(judged.values())) if judged else {}
+    recorded = await _write(session, delivery, context.arrears, list(judged.values())) if judged else {}
     outcomes, first = [], set()
     for each, digest in zip(sent, digests, strict=True):
         if isinstance(each, DomainError):
@@ -138,7 +143,8 @@ class _Context:
     """What events are judged by: what is known of what they name, and the meters that read them.
 
     `spends` are those of the organization among the spends that are named; `scopes` what was judged of agent,
-    department and project, which many events name alike.
+    department and project, which many events name alike; `arrears` the terms of an organization that is invoiced
+    for its usage, None where it pays with credits.
     """
 
     delivery: Delivery
@@ -146,6 +152,7 @@ class _Context:
     known: Known
     meters: Mapping[str, Sequence[Meter]]
     spends: Collection[str]
+    arrears: BillingTerms | None = None
     scopes: dict[tuple[str | None, ...], Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -161,8 +168,10 @@ async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[U
     meters: dict[str, list[Meter]] = defaultdict(list)
     for meter in await counting(session, delivery.org_id, {each.type for each in events}):
         meters[meter.event_type].append(meter)
+    held = await billing_terms.holding(session, delivery.org_id, delivery.at)
     return _Context(
         delivery=delivery,
+        arrears=held.terms if held is not None and held.terms.mode is UsageMode.ARREARS else None,
         agents=agents,
         known=await usage.known(session, delivery.org_id, own, departments, named("project_id")),
         meters=meters,
@@ -170,7 +179,9 @@ async def _context(session: AsyncSession, delivery: Delivery, events: Sequence[U
     )
 
 
-async def _write(session: AsyncSession, delivery: Delivery, judged: Sequence[_Judged]) -> Mapping[UUID, usage.Recorded]:
+async def _write(
+    session: AsyncSession, delivery: Delivery, arrears: BillingTerms | None, judged: Sequence[_Judged]
+) -> Mapping[UUID, usage.Recorded]:
     connection = await driver_connection(session)
     times = [each.event.occurred_at for each in judged if each.refusal is None]
     if times:
@@ -180,7 +191,37 @@ async def _write(session: AsyncSession, delivery: Delivery, judged: Sequence[_Ju
     ]
     sent_by = delivery.actor.qualified()
     rows = [_row(delivery, sent_by, each) for each in judged]
+    if arrears is not None:
+        await _put_on_bills(connection, delivery, arrears, judged, rows)
     return await usage.record(connection, delivery.org_id, rows, readings)
+
+
+async def _put_on_bills(
+    connection: asyncpg.Connection,
+    delivery: Delivery,
+    terms: BillingTerms,
+    judged: Sequence[_Judged],
+    rows: Sequence[dict[str, object]],
+) -> None:
+    """Write into the rows of events which bill they go on, and what they add to it."""
+    months = [period_at(each.event.occurred_at, terms.time_zone).month if each.billed else None for each in judged]
+    bills = await usage_bill.open_for(
+        connection, delivery.org_id, {month for month in months if month}, terms.currency, delivery.at
+    )
+    for each, month, row in zip(judged, months, rows, strict=True):
+        if month is not None:
+            row |= _billed(each.billed, bills[month])
+
+
+def _billed(parts: Sequence[Billed], bill: OpenBill) -> Mapping[str, object]:
+    return {
+        "bill_month": bill.month,
+        "bill": bill.number,
+        "billed_sources": [part.source.value for part in parts],
+        "billed_refs": [part.ref for part in parts],
+        "billed_quantities": [part.quantity for part in parts],
+        "billed_pico": [part.pico for part in parts],
+    }
 
 
 def _read(delivery: Delivery, document: object) -> UsageEvent | DomainError:
@@ -198,11 +239,36 @@ async def _judge(session: AsyncSession, context: _Context, events: Mapping[UUID,
     uses = [_use(context, each) for each in good]
     for each, rated in zip(good, await rate_uses(session, context.delivery.rates, uses), strict=True):
         each.refusal = rated if isinstance(rated, Invalid) else _unrated(each) if rated is None else None
-        if each.refusal is not None:
-            each.readings, each.charging = (), ()
-        elif not isinstance(rated, Invalid):
+        if each.refusal is None and not isinstance(rated, Invalid):
             each.cost = rated
+            _bill(context, each)
+        if each.refusal is not None:
+            each.readings, each.charging, each.billed = (), (), ()
     return judged
+
+
+def _bill(context: _Context, judged: _Judged) -> None:
+    """Have an event billed and not charged, where its organization is invoiced for what no spend has paid."""
+    if context.arrears is None or judged.event.get("spend_id") is not None:
+        return
+    counted = {reading.meter: reading.quantity for reading in judged.readings}
+    metered = [
+        Metered(number=meter.number, quantity=counted[meter.number], currency=meter.currency)
+        for meter in judged.charging
+    ]
+    try:
+        judged.billed = billed_parts(metered, _own_cost(judged), context.arrears.currency)
+    except Invalid as refusal:
+        judged.refusal = refusal
+    judged.charging = ()
+
+
+def _own_cost(judged: _Judged) -> EventCost | None:
+    cost = judged.cost
+    if cost is None:
+        return None
+    ref = cost.price_ref if cost.rated is None else cost.rated.model
+    return EventCost(source=Source(cost.rated_by), ref=ref, pico=cost.cost_pico, currency=cost.currency)
 
 
 def _unrated(judged: _Judged) -> Invalid | None:
@@ -210,7 +276,7 @@ def _unrated(judged: _Judged) -> Invalid | None:
 
     The platform's own events say that nothing was used: a call that failed, or that a cache answered.
     """
-    if judged.event.source.startswith(PLATFORM_SOURCE) or all(meter.has_price for meter in judged.charging):
+    if judged.event.source.startswith(PLATFORM_SOURCE) or all(meter.currency for meter in judged.charging):
         return None
     return UnratedEvent(
         "The event is charged what it costs, and reports neither the call of a model nor the work of an agent that has "
@@ -334,7 +400,7 @@ def _row(delivery: Delivery, sent_by: str, judged: _Judged) -> dict[str, object]
 
 def _charge(judged: _Judged) -> Mapping[str, object]:
     """Return what an event is charged by; nothing where it is not charged."""
-    charging = [meter.number for meter in judged.charging if meter.has_price or judged.cost is not None]
+    charging = [meter.number for meter in judged.charging if meter.currency or judged.cost is not None]
     counted = {reading.meter: reading.quantity for reading in judged.readings}
     if not charging:
         return {}

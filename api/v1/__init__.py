@@ -12,6 +12,7 @@ from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.audit.endpoints import router as audit
 from api.v1.auto_topups.endpoints import router as auto_topups
 from api.v1.billing.endpoints import router as billing
+from api.v1.billing_terms.endpoints import router as billing_terms
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
 from api.v1.credit_stats.endpoints import router as credit_stats
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage,
     usage_reports,
     meters,
+    billing_terms,
     organizations,
     api_keys,
     audit,

@@ -98,10 +98,14 @@ def format_pico(amount_pico: int) -> str:
     return f"{unscaled(amount_pico, _PICO_DECIMALS):f}"
 
 
+def minor_pico(asset: str) -> int:
+    """Return how many pico a minor unit of the asset is."""
+    return _power(_PICO_DECIMALS - scale_of(asset))
+
+
 def to_minor(amount_pico: int, asset: str) -> int:
     """Return what is charged for an amount, in minor units of the asset that it is in: rounded up, once."""
-    unit = _power(_PICO_DECIMALS - scale_of(asset))
-    return -(-amount_pico // unit)
+    return -(-amount_pico // minor_pico(asset))
 
 
 def to_credits(amount_pico: int, price: CreditPrice, rate: Fraction | None = None) -> int:

@@ -438,6 +438,32 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "occurred_at due_at waits_for charged_at",
         },
     ),
+    "usage_bills": Place(
+        "which usage is on which invoice",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id number invoice_id",
+            FINANCIAL: "currency minor_pico discount_bps",
+            TECHNICAL: "month opened_at sealed_at billed_at",
+        },
+    ),
+    "usage_bill_sums": Place(
+        "what usage comes to on an invoice",
+        WITH_THE_BOOKS,
+        {IDENTIFIER: "org_id number source ref", FINANCIAL: "quantity pico", TECHNICAL: "month events line"},
+    ),
+    "billing_terms": Place(
+        "what was agreed with an organization about billing",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id command_id",
+            CONTACT: "created_by",
+            FREE_TEXT: "reason",
+            FINANCIAL: "mode currency commitment_minor commitment_from discounts net_days",
+            TECHNICAL: "version starts_at from_month time_zone created_at",
+        },
+        _WHO_DECIDED,
+    ),
     "usage_digests": Place(
         "that an event counts once, for good",
         WITH_THE_BOOKS,
@@ -449,12 +475,12 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: (
                 "id org_id digest event_id agent_id department_id project_id run_id step_id parent_id spend_id key_id "
-                "creator_org_id"
+                "creator_org_id bill"
             ),
             CONTACT: "sent_by",
             FREE_TEXT: "source subject action data",
             FINANCIAL: "usage currency cost_pico creator_pico platform_pico",
-            TECHNICAL: "recorded_in occurred_at received_at type provider model rated_by price_ref meters",
+            TECHNICAL: "recorded_in occurred_at received_at type provider model rated_by price_ref meters bill_month",
         },
         {FREE_TEXT: DELETE},
     ),

@@ -43,7 +43,8 @@ class Meter:
         aggregation: how.
         property: where in `data` the value stands; None for `count`.
         dimensions: attributes of events, or places in `data`, that it is kept by.
-        is_charged: the organization is charged for what it counts, by its own price if it `has_price`.
+        is_charged: the organization is charged for what it counts, by its own price if it has one.
+        currency: of its price; None for a meter without one.
     """
 
     number: int
@@ -53,7 +54,7 @@ class Meter:
     property: str | None
     dimensions: tuple[str, ...] = ()
     is_charged: bool = False
-    has_price: bool = False
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,7 @@ OBJECTS = {
     ("GET", "/organizations/{organization_id}"),
     ("PUT", "/organizations/{organization_id}/tier"),
     *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
+    *((method, "/organizations/{organization_id}/billing-terms") for method in ("GET", "PUT")),
     ("POST", "/projects/{slug}/deploy"),
     ("DELETE", "/projects/{slug}/deploy"),
     ("DELETE", "/api-keys/{key_id}"),
@@ -343,6 +344,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"tier": "premium"}
     if method == "PUT" and path.endswith("/contacts"):
         return {"contacts": []}
+    if method == "PUT" and path.endswith("/billing-terms"):
+        return {"mode": "prepaid"}
     if path.endswith("/category"):
         return {"category": "research"}
     if path.startswith("/reputation/feedback/"):

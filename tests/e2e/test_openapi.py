@@ -89,6 +89,7 @@ FOUNDATION = {
     "/projects/deployment/purchase-slot": {"post"},
     "/organizations/{organization_id}/tier": {"put"},
     "/organizations/{organization_id}/contacts": {"get", "put"},
+    "/organizations/{organization_id}/billing-terms": {"get", "put"},
     "/departments": {"post", "get"},
     "/spend-controls": {"post", "get"},
     "/exchange-rates": {"post", "get"},

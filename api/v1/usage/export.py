@@ -14,7 +14,16 @@ _EVENT_TEXTS = (
     *("id", "occurred_at", "type", "action", "source", "event_id", "subject", "agent_id", "department_id"),
     *("project_id", "run_id", "step_id", "parent_id", "provider", "model"),
 )
-_EVENT_MONEY = ("currency", "cost", "creator_share", "platform_share", "rated_by")
+_EVENT_MONEY = (
+    "currency",
+    "cost",
+    "creator_share",
+    "platform_share",
+    "rated_by",
+    "billed_status",
+    "invoice_id",
+    "billed_at",
+)
 EVENT_COLUMNS = (*_EVENT_TEXTS, *_TOKENS, *_EVENT_MONEY)
 
 

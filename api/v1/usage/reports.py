@@ -21,7 +21,7 @@ from domain.access import Actor, Permission
 from domain.errors import Invalid, NotFound
 from domain.usage.meter import ALL
 from domain.usage.run import cost_of
-from repositories import usage, usage_charge
+from repositories import usage, usage_bill, usage_charge
 from repositories.usage import LogFilter
 
 router = APIRouter(tags=["usage"])
@@ -161,7 +161,9 @@ async def _read(
     async with deps.session_for(actor) as session:
         page = await usage.log(session, wanted, after=position, limit=limit)
         charges = await usage_charge.of_events(session, wanted.org_id, [row.id for row in page.rows])
-    return [UsageEventView.of(row, charges.get(row.id)) for row in page.rows], page.following
+        billed = await usage_bill.of_events(session, wanted.org_id, page.rows)
+    views = [UsageEventView.of(row, charges.get(row.id), bill) for row, bill in zip(page.rows, billed, strict=True)]
+    return views, page.following
 
 
 async def _export(deps: Deps, actor: Actor, wanted: LogFilter, position: tuple[datetime, UUID] | None) -> Response:

@@ -13,12 +13,14 @@ from domain.ids import uuid_id
 from domain.metering.adapters import ModelCall
 from domain.metering.amounts import format_pico
 from domain.money import CREDIT, format_amount
+from domain.usage.arrears import BilledStatus
 from domain.usage.call import Cost
 from domain.usage.run import Cost as RunTotal
 from domain.usage.run import RunCost
 from models.usage import UsageEventRow
 from models.usage_charge import UsageChargeRow
 from repositories.usage import Total
+from repositories.usage_bill import BilledAs
 from services.usage import Outcome, Status
 
 _COUNTS = ("events", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
@@ -217,18 +219,32 @@ class UsageEventView(ResponseModel):
     rated_by: str | None = Field(description="agent: by the price of its agent. model: by that of its model.")
     price_ref: str | None = Field(description="Which price it was.")
     charge: EventChargeView | None = Field(description="Of an event that is charged to the credits; null for others.")
+    billed_status: BilledStatus = Field(
+        description="prepaid: it is on no invoice. unbilled: it will be on one. billed: it is."
+    )
+    invoice_id: str | None = Field(description="The invoice that it is on; null also where its bill came to nothing.")
+    billed_at: datetime | None
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, row: UsageEventRow, charge: UsageChargeRow | None) -> "UsageEventView":
-        """Show a row, with what became of its charge."""
-        plain = {name: getattr(row, name) for name in cls.model_fields if name not in {"id", "charge", *_SHARES}}
+    def of(cls, row: UsageEventRow, charge: UsageChargeRow | None, billed: BilledAs) -> "UsageEventView":
+        """Show a row, with what became of its charge or its bill."""
+        others = {"id", "charge", "billed_status", "invoice_id", "billed_at", *_SHARES}
+        plain = {name: getattr(row, name) for name in cls.model_fields if name not in others}
         money = {
             shown: None if pico is None else format_pico(int(pico))
             for shown, pico in zip(_SHARES, (row.cost_pico, row.creator_pico, row.platform_pico), strict=True)
         }
         shown = None if charge is None else EventChargeView.of(charge)
-        return cls(id=uuid_id("uev", row.id), charge=shown, **plain, **money)
+        return cls(
+            id=uuid_id("uev", row.id),
+            charge=shown,
+            billed_status=billed.status,
+            invoice_id=billed.invoice_id,
+            billed_at=billed.billed_at,
+            **plain,
+            **money,
+        )
 
 
 class RunCostView(ResponseModel):

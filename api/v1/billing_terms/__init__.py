@@ -1,0 +1,1 @@
+"""Billing terms of organizations: operators agree them, organizations read theirs."""

@@ -1,0 +1,79 @@
+"""Billing terms: operators agree them with organizations."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit
+from api.deps import DepsDep
+from api.errors import errors
+from api.idempotency import Command, idempotency
+from api.v1.billing_terms.schemas import BillingTermsSet, BillingTermsView, TermsView
+from domain.access import Permission
+from domain.errors import Forbidden, NotFound
+from repositories import billing_terms as terms
+from repositories import organization as organizations
+from services import billing_terms
+
+router = APIRouter(tags=["billing terms"])
+
+
+@router.get(
+    "/organizations/{organization_id}/billing-terms", response_model=BillingTermsView, responses=errors(NotFound)
+)
+async def get_billing_terms(organization_id: str, deps: DepsDep, actor: ActorDep) -> BillingTermsView:
+    """Show the billing terms that hold for an organization now, and those that follow."""
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+        permit(actor, Permission.READ)
+        return await _shown(session, organization_id, datetime.now(UTC))
+
+
+@router.put(
+    "/organizations/{organization_id}/billing-terms",
+    response_model=BillingTermsView,
+    responses=errors(NotFound, Forbidden),
+)
+async def agree_billing_terms(
+    organization_id: str,
+    body: BillingTermsSet,
+    deps: DepsDep,
+    actor: ActorDep,
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Agree billing terms with an organization. For operators.
+
+    The first terms act at once; a change acts from the start of the next month in the time zone of the terms before.
+    """
+    async with deps.session_for(actor) as session:
+        await organizations.get(session, organization_id)
+    permit(actor, Permission.OPERATE)
+
+    async def act() -> BillingTermsView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            await billing_terms.agree(
+                session,
+                actor,
+                organization_id,
+                body.terms(),
+                reason=body.reason,
+                command_id=command.command_id,
+                now=now,
+            )
+            return await _shown(session, organization_id, now)
+
+    return await command.run(act)
+
+
+async def _shown(session: AsyncSession, org_id: str, now: datetime) -> BillingTermsView:
+    holding = await terms.holding(session, org_id, now) or terms.usual(now.date().replace(day=1))
+    newest = await terms.versions(session, org_id, limit=1)
+    following = terms.version_of(newest[0]) if newest and newest[0].version > holding.number else None
+    return BillingTermsView(
+        organization_id=org_id,
+        next=None if following is None else TermsView.of(following),
+        **TermsView.of(holding).model_dump(),
+    )

@@ -1,0 +1,1 @@
+"""What a run of monthly invoices collects for an organization, and when."""

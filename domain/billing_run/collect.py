@@ -1,0 +1,161 @@
+"""What an organization is invoiced for a period: its usage, one-off items, and what is missing to its commitment. Pure.
+
+The volume discount is that of the step that the month's usage reaches, and makes all usage cheaper. The shortfall of a
+minimum commitment is what the discounted usage stays below it by; one-off items do not count. Usage is exact until its
+line is rounded, once and up, to a minor unit: so the lines are the total.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from domain.billing_run.period import Period, month_text
+from domain.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, committed_minor
+from domain.invoice import MAX_LINES, InvoiceLine
+from domain.metering.amounts import minor_pico, to_minor
+from domain.usage.arrears import Source
+
+#: How much of a name a line shows.
+_SHOWN = 120
+_KINDS = {Source.MODEL: "Model", Source.AGENT: "Agent", Source.METER: "Meter"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """A sum of a bill, with what it costs.
+
+    Attributes:
+        month: in which it happened.
+        number: of the bill.
+        source: whose price it has; `ref` which one, and `name` what people call it.
+        events: how many they were.
+        pico: what they cost.
+    """
+
+    month: date
+    number: int
+    source: Source
+    ref: str
+    name: str
+    events: int
+    pico: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOff:
+    """Something that is charged once with the next invoice."""
+
+    id: str
+    description: str
+    quantity: int
+    unit_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """What an invoice is made of. Amounts are minor units of the terms' currency.
+
+    Attributes:
+        lines: usage, then what is missing to the commitment, then one-off items.
+        charges_minor: what the usage comes to before the discount.
+        discount_bps: by how much it is cheaper.
+        usage_minor: what it comes to.
+        shortfall_minor: what is missing to the commitment.
+        places: the line of each sum, in their order; None for one that costs nothing.
+    """
+
+    lines: tuple[InvoiceLine, ...]
+    charges_minor: int
+    discount_bps: int
+    usage_minor: int
+    shortfall_minor: int
+    places: tuple[int | None, ...]
+
+    @property
+    def total_minor(self) -> int:
+        """What the lines come to."""
+        return sum(line.amount_minor for line in self.lines)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Sums that are one line."""
+
+    text: str
+    pico: int = 0
+    events: int = 0
+    sums: list[int] = field(default_factory=list)
+
+
+def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_offs: Sequence[OneOff]) -> Collected:
+    """Return what an organization is invoiced for a period.
+
+    Args:
+        period: of the invoice; usage of months before it was reported late, and its lines say so.
+        version: the billing terms of the period.
+        usage: all sums that are not on an invoice yet.
+        one_offs: what else is charged.
+    """
+    currency = version.terms.currency
+    groups = _grouped(period, usage, MAX_LINES - 1 - len(one_offs))
+    charges = sum(to_minor(group.pico, currency) for group in groups)
+    bps = version.terms.discount_bps(charges)
+    lines: list[InvoiceLine] = []
+    places: dict[int, int] = {}
+    for group in groups:
+        # Multiplied before it is divided, and divided once: rounded up to a minor unit.
+        amount = -(-group.pico * (WHOLE_BPS - bps) // (WHOLE_BPS * minor_pico(currency)))
+        if amount:
+            places |= dict.fromkeys(group.sums, len(lines))
+            lines.append(InvoiceLine(description=_text(group, bps), quantity=1, unit_minor=amount))
+    used = sum(line.amount_minor for line in lines)
+    committed = committed_minor(version, period) if version.terms.mode is UsageMode.ARREARS else 0
+    shortfall = max(0, committed - used)
+    if shortfall:
+        text = f"Minimum commitment {month_text(period.month)}, not used"
+        lines.append(InvoiceLine(description=text, quantity=1, unit_minor=shortfall))
+    lines += [
+        InvoiceLine(description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
+        for each in one_offs
+    ]
+    return Collected(
+        lines=tuple(lines),
+        charges_minor=charges,
+        discount_bps=bps,
+        usage_minor=used,
+        shortfall_minor=shortfall,
+        places=tuple(places.get(index) for index in range(len(usage))),
+    )
+
+
+def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
+    """Put sums under one price and of one month together; where lines would be too many, the smallest are one."""
+    groups: dict[tuple[date, Source, str], _Group] = {}
+    for index, each in enumerate(usage):
+        key = (each.month, each.source, each.ref)
+        late = f", late usage of {month_text(each.month)}" if each.month < period.month else ""
+        group = groups.setdefault(key, _Group(f"{_KINDS[each.source]} {each.name[:_SHOWN]}{late}"))
+        _add(group, each.pico, each.events, [index])
+    order = list(Source)
+    found = [groups[key] for key in sorted(groups, key=lambda key: (key[0], order.index(key[1]), key[2]))]
+    costing = sorted((group for group in found if group.pico), key=lambda group: -group.pico)
+    if len(costing) <= most:
+        return found
+    small = costing[most - 1 :]
+    rest = _Group(f"Other usage under {len(small)} prices")
+    for group in small:
+        _add(rest, group.pico, group.events, group.sums)
+    gone = {id(group) for group in small}
+    return [*(group for group in found if id(group) not in gone), rest]
+
+
+def _add(group: _Group, pico: int, events: int, sums: Sequence[int]) -> None:
+    group.pico += pico
+    group.events += events
+    group.sums += sums
+
+
+def _text(group: _Group, bps: int) -> str:
+    discount = f", less {Decimal(bps) / 100:f} %" if bps else ""
+    return f"{group.text}: {group.events} event{'' if group.events == 1 else 's'}{discount}"

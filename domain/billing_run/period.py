@@ -1,0 +1,103 @@
+"""Billing periods: months of a time zone, as `[start, end)` in UTC. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from domain.errors import Invalid
+from domain.spend.calendar import Window, window_end, window_start, zone_of
+
+#: How long a run waits for usage that is reported late.
+LATE = timedelta(hours=24)
+
+
+class NotEnded(Invalid):
+    """The month of a run is not over in every time zone, or late usage is still waited for."""
+
+    code = "billing_run.not_ended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """One month in a time zone.
+
+    Attributes:
+        month: its first day.
+        time_zone: an IANA name.
+        starts_at: its first moment, in UTC.
+        ends_at: the first moment after it; the next period starts there.
+    """
+
+    month: date
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime
+
+    @property
+    def days(self) -> int:
+        """How many days the month has."""
+        return (next_month(self.month) - self.month).days
+
+    def days_from(self, day: date) -> int:
+        """Return how many days of the month are left from a day on, which counts; 0 when it comes later."""
+        return max(0, (next_month(self.month) - max(day, self.month)).days)
+
+    def date_of(self, moment: datetime) -> date:
+        """Return the day of a moment in the time zone."""
+        return moment.astimezone(zone_of(self.time_zone)).date()
+
+    def following(self) -> "Period":
+        """Return the next month of the time zone."""
+        return period_of(next_month(self.month), self.time_zone)
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after that of a day."""
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def previous_month(month: date) -> date:
+    """Return the first day of the month before that of a day."""
+    return (month.replace(day=1) - timedelta(days=1)).replace(day=1)
+
+
+def period_at(moment: datetime, time_zone: str) -> Period:
+    """Return the month of a time zone that holds a moment."""
+    return period_of(moment.astimezone(zone_of(time_zone)).date(), time_zone)
+
+
+def period_of(day: date, time_zone: str) -> Period:
+    """Return the month of a time zone that holds a day."""
+    zone = zone_of(time_zone)
+    # The noon of the 15th lies in the month whatever the zone's clocks do.
+    inside = datetime(day.year, day.month, 15, 12, tzinfo=zone).astimezone(UTC)
+    return Period(
+        month=day.replace(day=1),
+        time_zone=time_zone,
+        starts_at=window_start(Window.MONTH, inside, zone, 1),
+        ends_at=window_end(Window.MONTH, inside, zone, 1),
+    )
+
+
+def ready_at(month: date, time_zones: Iterable[str]) -> datetime:
+    """Return when a month can be invoiced: late usage was waited for where it ends last."""
+    return max(period_of(month, zone).ends_at for zone in {"UTC", *time_zones}) + LATE
+
+
+def parse_month(text: str) -> date:
+    """Read a month such as `2026-01`.
+
+    Raises:
+        Invalid: it has another form.
+    """
+    try:
+        if len(text) != 7 or not text.isascii():
+            raise ValueError
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise Invalid("A period must be a month such as 2026-01.", extra={"field": "period"}) from None
+
+
+def month_text(month: date) -> str:
+    """Write a month as `parse_month` reads it."""
+    return f"{month:%Y-%m}"

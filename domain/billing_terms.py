@@ -1,0 +1,146 @@
+"""Billing terms: how an organization's usage is paid, what it has committed to, and what it is given off.
+
+Terms are versions. The first ones act at once; a change acts from the start of the next month, so one version holds
+for a whole month. Months are those of the terms' time zone. Amounts are minor units of their currency. Pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from domain.billing_run.period import Period, period_at
+from domain.errors import Invalid
+from domain.money import ISSUED, MAX_AMOUNT_MINOR, scale_of
+from domain.spend.calendar import zone_of
+
+MAX_STEPS = 20
+MAX_NET_DAYS = 180
+#: Ten thousand basis points are the whole.
+WHOLE_BPS = 10_000
+
+
+class UsageMode(StrEnum):
+    """`prepaid`: usage is paid with credits; `arrears`: it is invoiced when its month is over. Never both."""
+
+    PREPAID = "prepaid"
+    ARREARS = "arrears"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscountStep:
+    """From these net charges of a month on, all of them are cheaper by so many basis points."""
+
+    from_minor: int
+    discount_bps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillingTerms:
+    """What was agreed with an organization.
+
+    Attributes:
+        mode: how usage is paid.
+        currency: that it is invoiced in.
+        time_zone: whose months are its periods.
+        commitment_minor: what its usage comes to at least in a month, after discounts; 0 for none.
+        commitment_from: the first day that the commitment holds; None with the terms.
+        discounts: rising by `from_minor`; the highest step that the month reaches counts.
+        net_days: when an invoice is due after it was issued.
+    """
+
+    mode: UsageMode = UsageMode.PREPAID
+    currency: str = "USD"
+    time_zone: str = "UTC"
+    commitment_minor: int = 0
+    commitment_from: date | None = None
+    discounts: tuple[DiscountStep, ...] = ()
+    net_days: int = 30
+
+    def discount_bps(self, charges_minor: int) -> int:
+        """Return how many basis points a month of such charges is cheaper by."""
+        reached = [step.discount_bps for step in self.discounts if charges_minor >= step.from_minor]
+        return reached[-1] if reached else 0
+
+
+#: The terms of an organization that none were agreed with.
+USUAL = BillingTerms()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsVersion:
+    """Terms, and since when they hold.
+
+    Attributes:
+        number: counts the versions of an organization from 1; 0 for the usual terms.
+        starts_at: the first moment; usage that comes in from then on is paid by them.
+        from_month: the first day of the first month that is invoiced by them.
+    """
+
+    number: int
+    terms: BillingTerms
+    starts_at: datetime
+    from_month: date
+
+
+def check_terms(terms: BillingTerms) -> None:
+    """Refuse terms that nobody can bill by.
+
+    Raises:
+        Invalid: `field` names what is wrong.
+    """
+    zone_of(terms.time_zone)
+    scale_of(terms.currency)
+    if terms.currency in ISSUED:
+        raise _wrong("currency", "The currency of billing terms must be money, such as USD.")
+    if not 0 <= terms.net_days <= MAX_NET_DAYS:
+        raise _wrong("net_days", f"net_days must be between 0 and {MAX_NET_DAYS}.")
+    if not 0 <= terms.commitment_minor <= MAX_AMOUNT_MINOR:
+        raise _wrong("minimum_commitment", "The minimum commitment is too large.")
+    if terms.commitment_minor and terms.mode is not UsageMode.ARREARS:
+        raise _wrong("minimum_commitment", "Only usage in arrears can have a minimum commitment.")
+    if terms.commitment_from is not None and not terms.commitment_minor:
+        raise _wrong("commitment_from", "commitment_from needs a minimum commitment.")
+    _check_steps(terms.discounts)
+
+
+def next_version(current: TermsVersion | None, newest: int, terms: BillingTerms, now: datetime) -> TermsVersion:
+    """Return the version that new terms are: the first one acts at once, a later one from the next month on.
+
+    Args:
+        current: the version that holds now; None where none was ever made.
+        newest: the number of the newest version, which may not hold yet.
+        terms: the new ones.
+        now: the time.
+    """
+    if current is None:
+        month = period_at(now, terms.time_zone).month
+        return TermsVersion(number=1, terms=terms, starts_at=now, from_month=month)
+    after = period_at(now, current.terms.time_zone).following()
+    return TermsVersion(number=newest + 1, terms=terms, starts_at=after.starts_at, from_month=after.month)
+
+
+def committed_minor(version: TermsVersion, period: Period) -> int:
+    """Return what the usage of a period comes to at least: by days where the commitment begins within it.
+
+    What a part month comes to is rounded down.
+    """
+    terms = version.terms
+    first = period.month if terms.commitment_from is None else terms.commitment_from
+    if terms.commitment_from is None and version.number == 1 and version.from_month == period.month:
+        first = max(first, period.date_of(version.starts_at))
+    return terms.commitment_minor * period.days_from(first) // period.days
+
+
+def _check_steps(steps: Sequence[DiscountStep]) -> None:
+    bounds = [step.from_minor for step in steps]
+    if len(steps) > MAX_STEPS or sorted(set(bounds)) != bounds:
+        raise _wrong("volume_discounts", f"Volume discounts must be at most {MAX_STEPS} steps that rise by their from.")
+    if any(not 0 <= step.from_minor <= MAX_AMOUNT_MINOR for step in steps):
+        raise _wrong("volume_discounts", "A volume discount must begin at zero or more.")
+    if any(not 0 < step.discount_bps <= WHOLE_BPS for step in steps):
+        raise _wrong("volume_discounts", "A volume discount must be greater than 0 and at most 1.")
+
+
+def _wrong(field: str, what: str) -> Invalid:
+    return Invalid(what, extra={"field": field})

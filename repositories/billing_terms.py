@@ -1,0 +1,97 @@
+"""Billing terms: which version holds. Writing needs the platform's role."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing_terms import USUAL, BillingTerms, DiscountStep, TermsVersion, UsageMode
+from domain.spend.calendar import BEGINNING
+from models.billing_terms import BillingTermsRow
+
+
+def as_row(
+    org_id: str, version: TermsVersion, *, reason: str | None, created_by: str, command_id: str
+) -> BillingTermsRow:
+    """Write a version as its row."""
+    terms = version.terms
+    return BillingTermsRow(
+        org_id=org_id,
+        version=version.number,
+        starts_at=version.starts_at,
+        from_month=version.from_month,
+        mode=terms.mode.value,
+        currency=terms.currency,
+        time_zone=terms.time_zone,
+        commitment_minor=terms.commitment_minor,
+        commitment_from=terms.commitment_from,
+        discounts=[asdict(step) for step in terms.discounts],
+        net_days=terms.net_days,
+        reason=reason,
+        created_by=created_by,
+        command_id=command_id,
+    )
+
+
+def version_of(row: BillingTermsRow) -> TermsVersion:
+    """Read the version of a row."""
+    terms = BillingTerms(
+        mode=UsageMode(row.mode),
+        currency=row.currency,
+        time_zone=row.time_zone,
+        commitment_minor=row.commitment_minor,
+        commitment_from=row.commitment_from,
+        discounts=tuple(DiscountStep(**step) for step in row.discounts),
+        net_days=row.net_days,
+    )
+    return TermsVersion(number=row.version, terms=terms, starts_at=row.starts_at, from_month=row.from_month)
+
+
+async def add(session: AsyncSession, row: BillingTermsRow) -> None:
+    """Insert a version."""
+    session.add(row)
+    await session.flush()
+
+
+async def made_by(session: AsyncSession, command_id: str) -> BillingTermsRow | None:
+    """Return the version that a command made, if it did."""
+    query = select(BillingTermsRow).where(BillingTermsRow.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def versions(session: AsyncSession, org_id: str, limit: int = 50) -> Sequence[BillingTermsRow]:
+    """Return the newest versions of an organization, the newest first."""
+    query = select(BillingTermsRow).where(BillingTermsRow.org_id == org_id)
+    return (await session.scalars(query.order_by(BillingTermsRow.version.desc()).limit(limit))).all()
+
+
+async def holding(session: AsyncSession, org_id: str, at: datetime) -> TermsVersion | None:
+    """Return the version that holds at a time; None where none was made."""
+    query = select(BillingTermsRow).where(BillingTermsRow.org_id == org_id, BillingTermsRow.starts_at <= at)
+    row = (await session.scalars(query.order_by(BillingTermsRow.version.desc()).limit(1))).one_or_none()
+    return None if row is None else version_of(row)
+
+
+async def of_month(session: AsyncSession, org_ids: Collection[str], month: date) -> dict[str, TermsVersion]:
+    """Return the version that a month of each organization is invoiced by; those without one have the usual terms."""
+    row = BillingTermsRow
+    query = (
+        select(row)
+        .where(row.org_id.in_(org_ids), row.from_month <= month)
+        .order_by(row.org_id, row.version.desc())
+        .distinct(row.org_id)
+    )
+    found = {each.org_id: version_of(each) for each in await session.scalars(query)}
+    return {org_id: found.get(org_id, usual(month)) for org_id in org_ids}
+
+
+def usual(month: date) -> TermsVersion:
+    """Return the terms of an organization that none were agreed with."""
+    return TermsVersion(number=0, terms=USUAL, starts_at=BEGINNING, from_month=month)
+
+
+async def time_zones(session: AsyncSession) -> set[str]:
+    """Return the time zones that any terms have."""
+    return set(await session.scalars(select(BillingTermsRow.time_zone).distinct()))

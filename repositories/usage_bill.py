@@ -1,0 +1,256 @@
+"""Bills of usage in arrears: opened by events, sealed and collected by runs. Writing needs the platform's role."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+import asyncpg
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.metering.amounts import minor_pico
+from domain.usage.arrears import BilledStatus, OpenBill, Source
+from ledger.invariants import Invariant
+from models.usage import UsageEventRow
+from models.usage_bill import UsageBill
+
+# Locked for sharing, so that events are added side by side, and a run that seals it waits for them. One that was sealed
+# meanwhile is not found. Always by month, as `_SEAL` locks them.
+_OPEN = """
+    SELECT month, number FROM usage_bills
+    WHERE org_id = $1 AND month = ANY($2::date[]) AND currency = $3 AND sealed_at IS NULL
+    ORDER BY month FOR SHARE
+"""
+_MAKE = """
+    INSERT INTO usage_bills (org_id, month, number, currency, minor_pico, opened_at)
+    SELECT $1, month, coalesce((SELECT max(number) FROM usage_bills WHERE org_id = $1 AND month = m.month), 0) + 1,
+        $3, $4, $5
+    FROM unnest($2::date[]) AS m (month) ORDER BY month
+    ON CONFLICT DO NOTHING
+"""
+
+
+async def open_for(
+    connection: asyncpg.Connection, org_id: str, months: Collection[date], currency: str, at: datetime
+) -> dict[date, OpenBill]:
+    """Return the open bill of each month, and let nobody seal it until the transaction ends.
+
+    Args:
+        connection: of the platform's role, inside of a transaction that holds nothing that others wait for.
+        org_id: whose usage it is.
+        months: the first days of months.
+        currency: of the bills.
+        at: the time.
+    """
+    wanted = sorted(months)
+    while True:
+        found = {row["month"]: row["number"] for row in await connection.fetch(_OPEN, org_id, wanted, currency)}
+        missing = [month for month in wanted if month not in found]
+        if not missing:
+            return {month: OpenBill(month=month, number=number) for month, number in found.items()}
+        await connection.execute(_MAKE, org_id, missing, currency, minor_pico(currency), at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledAs:
+    """What became of the bill of an event."""
+
+    status: BilledStatus
+    invoice_id: str | None = None
+    billed_at: datetime | None = None
+
+
+_PREPAID = BilledAs(status=BilledStatus.PREPAID)
+
+
+async def of_events(session: AsyncSession, org_id: str, events: Sequence[UsageEventRow]) -> list[BilledAs]:
+    """Return what became of the bill of each event of an organization, in their order."""
+    places = {(event.bill_month, event.bill) for event in events if event.bill is not None}
+    if not places:
+        return [_PREPAID] * len(events)
+    query = select(UsageBill).where(UsageBill.org_id == org_id, tuple_(UsageBill.month, UsageBill.number).in_(places))
+    found = {(row.month, row.number): _became(row) for row in await session.scalars(query)}
+    return [
+        _PREPAID if event.bill is None or event.bill_month is None else found[event.bill_month, event.bill]
+        for event in events
+    ]
+
+
+def _became(row: UsageBill) -> BilledAs:
+    if row.billed_at is None:
+        return BilledAs(status=BilledStatus.UNBILLED)
+    return BilledAs(status=BilledStatus.BILLED, invoice_id=row.invoice_id, billed_at=row.billed_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillSum:
+    """One sum of a bill.
+
+    Attributes:
+        before: what the meter counted on earlier bills of the month.
+    """
+
+    month: date
+    number: int
+    source: Source
+    ref: str
+    events: int
+    quantity: Decimal
+    pico: int
+    before: Decimal
+
+
+# Whose bills are sealed waits for events that are being added; what comes in afterwards opens the next number.
+_SEAL = """
+    UPDATE usage_bills b SET sealed_at = $3
+    FROM (
+        SELECT org_id, month, number FROM usage_bills
+        WHERE org_id = ANY($1::text[]) AND month <= $2 AND sealed_at IS NULL
+        ORDER BY org_id, month, number FOR UPDATE
+    ) due
+    WHERE (b.org_id, b.month, b.number) = (due.org_id, due.month, due.number)
+"""
+_UNBILLED = """
+    SELECT s.org_id, b.currency, s.month, s.number, s.source, s.ref, s.events, s.quantity, s.pico, (
+        SELECT coalesce(sum(e.quantity), 0) FROM usage_bill_sums e
+        WHERE e.org_id = s.org_id AND e.month = s.month AND e.number < s.number AND e.source = s.source
+            AND e.ref = s.ref AND s.source = 'meter'
+    ) AS before
+    FROM usage_bills b JOIN usage_bill_sums s USING (org_id, month, number)
+    WHERE b.org_id = ANY($1::text[]) AND b.month <= $2 AND b.billed_at IS NULL AND (b.sealed_at IS NOT NULL OR $3)
+    ORDER BY s.org_id, s.month, s.number, s.source, s.ref
+"""
+
+
+async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, at: datetime) -> None:
+    """Add no event any more to the bills of organizations up to a month: later ones go to the next number."""
+    await connection.execute(_SEAL, org_ids, month, at)
+
+
+async def unbilled(
+    connection: asyncpg.Connection, org_ids: Sequence[str], month: date, *, also_open: bool = False
+) -> dict[tuple[str, str], list[BillSum]]:
+    """Return what is not on an invoice of months up to one, by organization and currency.
+
+    Args:
+        connection: of the platform's role; of a tenant, it finds its own alone.
+        org_ids: whose.
+        month: the first day of the last month.
+        also_open: also what is not sealed, to which events are still added.
+    """
+    found: dict[tuple[str, str], list[BillSum]] = {}
+    for row in await connection.fetch(_UNBILLED, org_ids, month, also_open):
+        found.setdefault((row["org_id"], row["currency"]), []).append(
+            BillSum(
+                month=row["month"],
+                number=row["number"],
+                source=Source(row["source"]),
+                ref=row["ref"],
+                events=row["events"],
+                quantity=row["quantity"],
+                pico=int(row["pico"]),
+                before=row["before"],
+            )
+        )
+    return found
+
+
+_BILL = """
+    WITH billed AS (
+        UPDATE usage_bills SET invoice_id = $5, billed_at = $6, discount_bps = $7
+        WHERE org_id = $1 AND month = ANY($2::date[]) AND currency = $3 AND billed_at IS NULL AND sealed_at IS NOT NULL
+            AND (month, number) IN (SELECT * FROM unnest($2::date[], $4::bigint[]))
+        RETURNING month, number
+    ), priced AS (
+        UPDATE usage_bill_sums s SET pico = n.pico, line = n.line
+        FROM unnest($8::date[], $9::bigint[], $10::text[], $11::text[], $12::numeric[], $13::bigint[])
+            AS n (month, number, source, ref, pico, line)
+        WHERE s.org_id = $1 AND (s.month, s.number, s.source, s.ref) = (n.month, n.number, n.source, n.ref)
+    )
+    SELECT count(*) FROM billed
+"""
+
+
+async def bill(
+    connection: asyncpg.Connection,
+    org_id: str,
+    currency: str,
+    sums: Mapping[BillSum, tuple[int, int | None]],
+    *,
+    invoice_id: str | None,
+    at: datetime,
+    discount_bps: int,
+) -> int:
+    """Write that sealed bills are on an invoice, and which line each of their sums is part of; returns how many were.
+
+    Args:
+        connection: inside of the transaction that issues the invoice.
+        org_id: whose.
+        currency: of the bills.
+        sums: all sums of the bills, with what each costs in pico and the number of its line.
+        invoice_id: the invoice; None where they come to nothing.
+        at: the time.
+        discount_bps: by how much the usage is cheaper.
+    """
+    places = sorted({(each.month, each.number) for each in sums})
+    months, numbers = zip(*places, strict=True)
+    columns = zip(
+        *((each.month, each.number, each.source.value, each.ref, *priced) for each, priced in sums.items()), strict=True
+    )
+    billed: int = await connection.fetchval(
+        _BILL, org_id, months, currency, numbers, invoice_id, at, discount_bps, *map(list, columns)
+    )
+    return billed
+
+
+#: What `verify` proves about bills, their events and the lines of invoices.
+INVARIANTS = (
+    Invariant(
+        name="each bill adds up what its events cost",
+        table="public.usage_bills",
+        unit="bills",
+        violations="""
+        SELECT org_id || ' ' || month || ' ' || number || ': sums ' || coalesce(kept::text, 'nothing') || ', events ' ||
+            coalesce(least::text, 'none') || ' to ' || coalesce(most::text, 'none')
+        FROM (
+            SELECT org_id, month, number, sum(pico) FILTER (WHERE source <> 'meter') AS kept, sum(events) AS parts
+            FROM public.usage_bill_sums GROUP BY 1, 2, 3
+        ) sums
+        FULL JOIN (
+            -- What a charged meter with a price counts is billed by it; whether it was charged then, events do not say.
+            SELECT org_id, bill_month AS month, bill AS number, count(*) AS events,
+                sum(cost_pico) FILTER (WHERE meters = '{}') AS least, sum(cost_pico) AS most
+            FROM public.usage_events WHERE bill IS NOT NULL GROUP BY 1, 2, 3
+        ) counted USING (org_id, month, number)
+        WHERE coalesce(kept, 0) NOT BETWEEN coalesce(least, 0) AND coalesce(most, 0)
+            OR coalesce(parts, 0) < coalesce(events, 0)
+        """,
+    ),
+    Invariant(
+        name="each line of usage on an invoice equals the sums that it bills",
+        table="public.usage_bills",
+        unit="bills",
+        violations="""
+        SELECT invoice_id || ' line ' || line || ': ' || coalesce(stated::text, 'nothing') || ', usage comes to ' ||
+            owed
+        FROM (
+            SELECT b.invoice_id, s.line,
+                ceil(sum(s.pico) * (10000 - min(b.discount_bps)) / 10000 / min(b.minor_pico)) AS owed,
+                (i.lines -> s.line::integer ->> 'quantity')::numeric
+                    * (i.lines -> s.line::integer ->> 'unit_minor')::numeric AS stated
+            FROM public.usage_bills b
+            JOIN public.usage_bill_sums s USING (org_id, month, number)
+            JOIN public.invoices i ON i.id = b.invoice_id
+            WHERE s.line IS NOT NULL
+            GROUP BY b.invoice_id, s.line, i.lines
+        ) compared
+        WHERE stated IS DISTINCT FROM owed
+        UNION ALL
+        SELECT s.org_id || ' ' || s.month || ' ' || s.number || ' ' || s.source || ' ' || s.ref || ': ' || s.pico ||
+            ' pico were billed, and are on no line'
+        FROM public.usage_bills b JOIN public.usage_bill_sums s USING (org_id, month, number)
+        WHERE b.billed_at IS NOT NULL AND s.line IS NULL AND s.pico * (10000 - b.discount_bps) > 0
+        """,
+    ),
+)

@@ -1,0 +1,131 @@
+"""Billing terms over HTTP, and usage in arrears: on a bill or charged to credits, never both."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from commands.verify import verify
+from repositories import usage, usage_bill
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.metering import event, import_prices, send, statuses
+from tests.api.spending import balance, grant, use
+from tests.api.test_usage_charges import charged_meter, kind, sweep
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+MODEL = "arrears-model"
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls, database: Database) -> AsyncIterator[None]:
+    await import_prices(database, MODEL, LONG_AGO, input_tokens="0.001")
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    names = {rule.name for rule in (*usage.INVARIANTS, *usage_bill.INVARIANTS)}
+    for check in report.checks:
+        if check.name in names:
+            assert not check.violation_count, "\n".join(check.lines())
+
+
+@pytest.fixture
+async def debtor(new_tenant: Any, operator: Caller) -> Tenant:
+    """An organization that is invoiced for its usage, and has 100 credits."""
+    tenant: Tenant = await new_tenant("owner")
+    await grant(operator, tenant.org_id)
+    await agree(operator, tenant)
+    return tenant
+
+
+async def agree(operator: Caller, tenant: Tenant, **changes: Any) -> dict[str, Any]:
+    body = {"mode": "arrears", **changes}
+    agreed: dict[str, Any] = good(await operator.ask("PUT", f"/organizations/{tenant.org_id}/billing-terms", json=body))
+    return agreed
+
+
+def call(tokens: int, **changes: Any) -> dict[str, Any]:
+    data = {"model": MODEL, "provider": "openai", "usage": {"input_tokens": tokens}}
+    return event(data={**data, **changes.pop("data", {})}, **changes)
+
+
+async def billed(caller: Caller) -> dict[str, str]:
+    log = good(await caller.get("/usage/logs", params={"limit": 200}))["data"]
+    return {one["event_id"]: one["billed_status"] for one in log}
+
+
+async def test_usage_is_paid_by_the_terms_that_hold_when_it_comes_in_and_never_twice(
+    debtor: Tenant, operator: Caller, database: Database
+) -> None:
+    type_ = kind()
+    await charged_meter(debtor.owner, operator, type_)
+    spent = (await use(debtor.owner, amount="2", action="call"))["id"]
+    plain, named = call(10), call(10, data={"spend_id": spent})
+    metered, free = event(type=type_, data={"n": 3}), event()
+    assert statuses(await send(debtor.owner, plain, named, metered, free, plain)) == [*["accepted"] * 4, "duplicate"]
+    await sweep(database)
+    assert await balance(debtor.owner) == ("98.00", "0.00")
+    assert await billed(debtor.owner) == {
+        plain["id"]: "unbilled",
+        named["id"]: "prepaid",
+        metered["id"]: "unbilled",
+        free["id"]: "prepaid",
+    }
+
+
+async def test_event_in_another_currency_than_the_invoice_is_refused_and_not_converted(
+    new_tenant: Any, operator: Caller
+) -> None:
+    tenant = await new_tenant("owner")
+    await agree(operator, tenant, currency="EUR")
+    assert statuses(await send(tenant.owner, call(1))) == ["usage.other_currency"]
+    assert await billed(tenant.owner) == {}
+
+
+async def test_terms_act_forward_in_versions_and_every_change_is_audited(new_tenant: Any, operator: Caller) -> None:
+    tenant = await new_tenant("owner")
+    path = f"/organizations/{tenant.org_id}/billing-terms"
+    usual = good(await tenant.owner.get(path))
+    assert (usual["version"], usual["mode"], usual["starts_at"], usual["next"]) == (0, "prepaid", None, None)
+    steps = [{"from": "100.00", "discount": "0.05"}, {"from": "1000", "discount": "0.125"}]
+    first = await agree(operator, tenant, minimum_commitment="50.00", volume_discounts=steps)
+    assert (first["version"], first["minimum_commitment"]) == (1, "50.00")
+    assert [step["discount"] for step in first["volume_discounts"]] == ["0.0500", "0.1250"]
+    assert (await agree(operator, tenant, minimum_commitment="50.00", volume_discounts=steps)) == first
+    body, key = {"mode": "prepaid", "reason": "They asked"}, new_key()
+    changed = good(await operator.ask("PUT", path, json=body, key=key))
+    assert good(await operator.ask("PUT", path, json=body, key=key)) == changed
+    assert (changed["version"], changed["next"]["version"], changed["next"]["mode"]) == (1, 2, "prepaid")
+    begins = datetime.fromisoformat(changed["next"]["starts_at"])
+    assert begins.day == 1
+    assert datetime.now(UTC) < begins < datetime.now(UTC) + timedelta(days=32)
+    entries = good(await operator.get("/audit", params={"action": "billing_terms.change"}))["data"]
+    changes = [entry["details"] for entry in entries if entry["target"] == tenant.org_id]
+    assert [change["version"] for change in changes] == [2, 1]
+    assert changes[0]["before"]["commitment_minor"] == 5000
+    for body in ({"mode": "prepaid", "minimum_commitment": "1"}, {"mode": "arrears", "currency": "CREDIT"}):
+        refused(await operator.ask("PUT", path, json=body), 422, "request.invalid")
+
+
+async def test_what_comes_in_after_a_bill_was_sealed_goes_to_the_next_number(
+    debtor: Tenant, database: Database
+) -> None:
+    today = datetime.now(UTC).date()
+    await send(debtor.owner, call(10), call(20))
+    async with database.platform_statement() as connection:
+        await usage_bill.seal(connection, [debtor.org_id], today.replace(day=1), datetime.now(UTC))
+    await send(debtor.owner, call(30))
+    async with database.platform_statement() as connection:
+        sealed = await usage_bill.unbilled(connection, [debtor.org_id], today)
+        every = await usage_bill.unbilled(connection, [debtor.org_id], today, also_open=True)
+    key = (debtor.org_id, "USD")
+    assert [(one.number, one.events, one.pico) for one in sealed[key]] == [(1, 2, 30 * 10**9)]
+    assert [(one.number, one.events, one.pico) for one in every[key]] == [(1, 2, 30 * 10**9), (2, 1, 30 * 10**9)]
