@@ -237,13 +237,15 @@ INVARIANTS = (
         FROM (
             SELECT b.invoice_id, s.line,
                 ceil(sum(s.pico) * (10000 - min(b.discount_bps)) / 10000 / min(b.minor_pico)) AS owed,
-                (i.lines -> s.line::integer ->> 'quantity')::numeric
-                    * (i.lines -> s.line::integer ->> 'unit_minor')::numeric AS stated
+                coalesce((l.line ->> 'fixed_minor')::numeric,
+                    (l.line ->> 'quantity')::numeric * (l.line ->> 'unit_minor')::numeric)
+                    - coalesce((l.line ->> 'discount_minor')::numeric, 0) AS stated
             FROM public.usage_bills b
             JOIN public.usage_bill_sums s USING (org_id, month, number)
             JOIN public.invoices i ON i.id = b.invoice_id
+            CROSS JOIN LATERAL (SELECT i.lines -> s.line::integer AS line) l
             WHERE s.line IS NOT NULL
-            GROUP BY b.invoice_id, s.line, i.lines
+            GROUP BY b.invoice_id, s.line, l.line
         ) compared
         WHERE stated IS DISTINCT FROM owed
         UNION ALL

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from domain.billing_run.period import Period, month_text
 from domain.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, committed_minor
-from domain.invoice import MAX_LINES, InvoiceLine
+from domain.invoice.lines import MAX_LINES, InvoiceLine
 from domain.metering.amounts import minor_pico, to_minor
 from domain.usage.arrears import Source
 

@@ -22,7 +22,7 @@ from domain.billing_terms import (
     next_version,
 )
 from domain.errors import Invalid
-from domain.invoice import MAX_LINES
+from domain.invoice.lines import MAX_LINES
 from domain.usage.arrears import Billed, EventCost, Metered, OtherCurrency, Source, billed_parts
 
 PICO_PER_CENT = 10**10
@@ -149,10 +149,10 @@ def test_nothing_used_and_nothing_agreed_comes_to_nothing() -> None:
 
 
 def test_prices_beyond_the_most_lines_are_one_line_and_lose_nothing() -> None:
-    usage = [used(number * PICO_PER_CENT, f"m{number:04}") for number in range(1, 500)]
+    usage = [used(number * PICO_PER_CENT, f"m{number:04}") for number in range(1, 1500)]
     found = collect(JANUARY, version(terms(commitment_minor=10**9)), usage, [])
     assert len(found.lines) == MAX_LINES
-    assert found.usage_minor == sum(range(1, 500))
+    assert found.usage_minor == sum(range(1, 1500))
     assert None not in found.places
 
 
