@@ -1,17 +1,16 @@
 """Hosted checkout: a session from its opening to the payment, and to what becomes of a slow one.
 
 Facts from docs.stripe.com/payments/checkout/how-checkout-works and docs.stripe.com/payments/checkout/fulfillment. The
-PaymentIntent is made when the payer first tries to pay. A bank debit completes the session unpaid; that it arrived or
-failed is reported later.
+PaymentIntent is made when the payer first tries to pay, and so is the subscription in the mode of that name: it stays
+incomplete until it is paid. A bank debit completes the session unpaid; that it arrived or failed is reported later.
 """
 
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from dev.sandbox.stripe import intents, money
+from dev.sandbox.stripe import clocks, intents, invoice_lines, invoicing, money, periods, subscribing
 from dev.sandbox.stripe.core import Context, Refusal, task
 from dev.sandbox.stripe.errors import invalid
-from dev.sandbox.stripe.operations import customers, payment_intents, prices, products, setup_intents
+from dev.sandbox.stripe.operations import customers, payment_intents, payment_methods, prices, products, setup_intents
 
 JSON = dict[str, Any]
 
@@ -29,21 +28,20 @@ def lines(ctx: Context, session: JSON) -> list[JSON]:
     return found
 
 
-async def line(ctx: Context, params: JSON, index: int) -> JSON:
+async def line(ctx: Context, params: JSON, index: int, mode: str) -> JSON:
     """Return one line of a session from its parameters: a price that exists, or one that is made for it."""
     name = f"line_items[{index}]"
     if "price" in params:
         price = prices.get(ctx, params["price"], param=f"{name}[price]")
-        if price["type"] == "recurring":
-            raise invalid("Recurring prices need the mode `subscription`.", param=f"{name}[price]")
     elif "price_data" in params:
         price = await _price(ctx, params["price_data"], f"{name}[price_data]")
     else:
         raise invalid("Each line needs a `price` or `price_data`.", param=name, code="parameter_missing")
+    if price["type"] == "recurring" and mode != "subscription":
+        raise invalid("Recurring prices need the mode `subscription`.", param=f"{name}[price]")
     product = ctx.store.get("product", price["product"])
     quantity = params.get("quantity", 1)
-    unit = Decimal(price["unit_amount_decimal"])
-    total = int((unit * quantity).quantize(Decimal(1), ROUND_HALF_UP))
+    total = periods.priced(price, quantity)
     return {
         "id": ctx.new_id("li"),
         "object": "item",
@@ -69,6 +67,8 @@ async def pay(ctx: Context, session: JSON, payment_method: JSON) -> Refusal | No
     await _know_payer(ctx, session, payment_method, terms)
     if session["mode"] == "setup":
         return await _set_up(ctx, session, payment_method, terms)
+    if session["mode"] == "subscription":
+        return _subscribe(ctx, session, payment_method, terms)
     if session["amount_total"] == 0:
         _complete(ctx, session, "no_payment_required")
         return None
@@ -81,10 +81,18 @@ async def pay(ctx: Context, session: JSON, payment_method: JSON) -> Refusal | No
 
 def waits_for(ctx: Context, session: JSON) -> JSON | None:
     """Return the intent of a session whose payer has to pass 3-D Secure, None when there is nothing to pass."""
-    intent = ctx.store.find(session["payment_intent"] or session["setup_intent"] or "")
+    intent = intent_of(ctx, session)
     if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
         return None
     return intent
+
+
+def intent_of(ctx: Context, session: JSON) -> JSON | None:
+    """Return the intent that a session is paid or set up by, None before its payer has tried."""
+    if session["invoice"] is not None:
+        invoice = invoicing.get(ctx, session["invoice"])
+        return invoicing.intent_of(ctx, invoice) if invoicing.payment_of(ctx, invoice) else None
+    return ctx.store.find(session["payment_intent"] or session["setup_intent"] or "")
 
 
 def finish_setup(ctx: Context, session: JSON, intent: JSON) -> None:
@@ -103,12 +111,20 @@ def expire(ctx: Context, session: JSON) -> None:
     intent = ctx.store.get("payment_intent", session["payment_intent"] or "")
     if intent is not None and intent["status"] in intents.CONFIRMABLE:
         intents.cancel(ctx, intent, "automatic")
+    subscription = ctx.store.get("subscription", session["subscription"] or "")
+    if subscription is not None and subscription["status"] == "incomplete":
+        subscribing.end(ctx, subscription, "payment_failed")
     ctx.emit("checkout.session.expired", session)
 
 
 def follow(ctx: Context, intent: JSON) -> None:
     """Move the session of an intent, if it has one, to where the intent has moved."""
-    for session in ctx.store.query("checkout.session", payment_intent=intent["id"]):
+    link = ctx.store.get("sandbox.checkout_intent", f"{intent['id']}:checkout")
+    of_subscription = ctx.store.get("checkout.session", link["session"]) if link else None
+    sessions = (
+        [of_subscription] if of_subscription else ctx.store.query("checkout.session", payment_intent=intent["id"])
+    )
+    for session in sessions:
         status, is_open = intent["status"], session["status"] == "open"
         if is_open and status == "succeeded":
             _complete(ctx, session, "paid")
@@ -159,6 +175,7 @@ async def _know_payer(ctx: Context, session: JSON, payment_method: JSON, terms: 
     email = billing["email"] or session["customer_email"] or customer.get("email")
     name = billing["name"] or customer.get("name")
     wanted = session["customer_creation"] == "always" or terms["payment_intent_data"].get("setup_future_usage")
+    wanted = wanted or session["mode"] == "subscription"
     if session["customer"] is None and wanted:
         known = {key: value for key, value in {"email": email, "name": name}.items() if value is not None}
         session["customer"] = (await customers.create(ctx, known))["id"]
@@ -173,6 +190,52 @@ async def _know_payer(ctx: Context, session: JSON, payment_method: JSON, terms: 
         "tax_ids": [],
     }
     ctx.store.put(session)
+
+
+def _subscribe(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -> Refusal | None:
+    """Make the subscription of a session, once, and pay its first invoice; a trial only stores the method."""
+    customer = customers.get(ctx, session["customer"])
+    if session["subscription"] is None:
+        params = terms["subscription_data"] | {
+            "customer": customer["id"],
+            "items": [
+                {"price": each["price"], "quantity": each["quantity"], "metadata": each["metadata"]}
+                for each in terms["line_items"]
+                if each["price"]["type"] == "recurring"
+            ],
+            "payment_behavior": "default_incomplete",
+            "payment_settings": {"save_default_payment_method": "on_subscription"},
+        }
+        if session["amount_total"] == 0:
+            try:
+                stored = payment_methods.attached(ctx, payment_method, customer["id"])
+            except Refusal as refusal:
+                return refusal
+            params["default_payment_method"] = stored["id"]
+        _sell_once(ctx, customer, terms["line_items"])
+        subscription = subscribing.start(ctx, params)
+        session |= {"subscription": subscription["id"], "invoice": subscription["latest_invoice"]}
+        ctx.store.put(session)
+    invoice = invoicing.get(ctx, session["invoice"])
+    if invoice["status"] == "paid":
+        _complete(ctx, session, "paid" if invoice["amount_paid"] else "no_payment_required")
+        return None
+    intent = invoicing.intent_of(ctx, invoice)
+    link = {"object": "sandbox.checkout_intent", "id": f"{intent['id']}:checkout", "session": session["id"]}
+    ctx.store.put(link)
+    return invoicing.pay(
+        ctx, invoice, payment_method, off_session=False, return_url=f"{ctx.base_url}/pay/{session['id']}"
+    )
+
+
+def _sell_once(ctx: Context, customer: JSON, lines: list[JSON]) -> None:
+    """Have what is not recurring wait for the first invoice."""
+    now = clocks.now(ctx, customer)
+    for line in lines:
+        if line["price"]["type"] != "recurring":
+            same = ("currency", "description", "metadata", "price", "quantity")
+            terms = {name: line[name] for name in same} | {"amount": line["amount_subtotal"], "date": now}
+            invoice_lines.item(ctx, customer, terms | {"period": {"start": now, "end": now}})
 
 
 async def _set_up(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -> Refusal | None:
@@ -195,8 +258,6 @@ async def _set_up(ctx: Context, session: JSON, payment_method: JSON, terms: JSON
 
 
 async def _price(ctx: Context, params: JSON, name: str) -> JSON:
-    if "recurring" in params:
-        raise invalid("Recurring prices need the mode `subscription`.", param=f"{name}[recurring]")
     if ("product" in params) == ("product_data" in params):
         message = "One of `product` and `product_data` is needed."
         raise invalid(message, param=f"{name}[product_data]", code="parameter_missing")

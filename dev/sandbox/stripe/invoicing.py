@@ -225,7 +225,9 @@ def collect(ctx: Context, id: str) -> Refusal | None:
         return refusal
 
 
-def pay(ctx: Context, invoice: JSON, method: JSON | None, *, off_session: bool) -> Refusal | None:
+def pay(
+    ctx: Context, invoice: JSON, method: JSON | None, *, off_session: bool, return_url: str | None = None
+) -> Refusal | None:
     """Try to pay an open invoice with a method, the stored one where none is given, as somebody asked for."""
     if invoice["status"] == "draft":
         finalize(ctx, invoice)
@@ -243,7 +245,7 @@ def pay(ctx: Context, invoice: JSON, method: JSON | None, *, off_session: bool) 
         )
         raise invalid(message, code="resource_missing", param="payment_method")
     return intents.confirm(
-        ctx, intent_of(ctx, invoice), method, off_session=off_session, by_invoice=True, return_url=None
+        ctx, intent_of(ctx, invoice), method, off_session=off_session, by_invoice=True, return_url=return_url
     )
 
 

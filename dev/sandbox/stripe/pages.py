@@ -1,4 +1,4 @@
-"""The pages that a payer meets: checkout, 3-D Secure, where to send money, and the customer's portal. Plain HTML."""
+"""The pages that a payer meets: checkout, 3-D Secure, and where to send money. Plain HTML."""
 
 from html import escape
 from typing import Any
@@ -76,7 +76,7 @@ async def show_checkout(request: Request) -> Response:
     async with request.app.state.sandbox.transaction() as ctx:
         session = ctx.store.get("checkout.session", request.path_params["session"])
         if session is None:
-            return _gone()
+            return gone()
         return _checkout(ctx, session)
 
 
@@ -87,11 +87,11 @@ async def pay_checkout(request: Request) -> Response:
     async with request.app.state.sandbox.transaction() as ctx:
         session = ctx.store.get("checkout.session", request.path_params["session"])
         if session is None:
-            return _gone()
+            return gone()
         if session["status"] != "open":
             return _checkout(ctx, session)
         try:
-            refusal = await checkout.pay(ctx, session, _typed(ctx, form))
+            refusal = await checkout.pay(ctx, session, typed_method(ctx, form))
         except Refusal as raised:
             refusal = raised
         session = ctx.store.get("checkout.session", session["id"]) or session
@@ -107,7 +107,7 @@ async def show_three_d_secure(request: Request) -> Response:
     async with request.app.state.sandbox.transaction() as ctx:
         intent = ctx.store.find(request.path_params["intent"])
         if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
-            return _gone()
+            return gone()
         asked = f"<p class='amount'>{_amount(intent)}</p>" if "amount" in intent else ""
         return html_page(
             "Confirm with your bank",
@@ -125,7 +125,7 @@ async def end_three_d_secure(request: Request) -> Response:
     async with request.app.state.sandbox.transaction() as ctx:
         intent = ctx.store.find(request.path_params["intent"])
         if intent is None or intent["status"] != "requires_action" or intents.waits_for_transfer(intent):
-            return _gone()
+            return gone()
         action = intent["next_action"]
         ended = three_d_secure.finish(ctx, intent, succeeds=succeeds)
         back = (action.get("redirect_to_url") or {}).get("return_url")
@@ -149,31 +149,11 @@ async def send_bank_transfer(request: Request) -> Response:
         intent = ctx.store.get("payment_intent", request.path_params["intent"])
         amount = form.get("amount", "")
         if intent is None or not intents.waits_for_transfer(intent) or not amount.isdecimal() or len(amount) > 8:
-            return _gone()
+            return gone()
         shown = intent["next_action"]["display_bank_transfer_instructions"]
         if int(amount):
             transfers.fund(ctx, intent["customer"], intent["currency"], int(amount), shown["reference"])
         return _transfer(ctx, intent["id"])
-
-
-@page("GET", "/portal/{session}")
-async def show_portal(request: Request) -> Response:
-    """Show a customer what they pay with."""
-    async with request.app.state.sandbox.transaction() as ctx:
-        session = ctx.store.get("billing_portal.session", request.path_params["session"])
-        customer = ctx.store.get("customer", (session or {}).get("customer") or "")
-        if session is None or customer is None:
-            return _gone()
-        default = (customer.get("invoice_settings") or {}).get("default_payment_method")
-        rows = "".join(
-            f"<li><span>{_method(each)}</span><span class=quiet>{'default' * (each['id'] == default)}</span></li>"
-            for each in ctx.store.query("payment_method", customer=customer["id"])
-        )
-        name = escape(customer.get("name") or customer.get("email") or customer["id"])
-        back = session["return_url"]
-        link = f"<a class='button plain' href='{escape(back)}'>Back</a>" if back else ""
-        listed = f"<ul>{rows}</ul>" if rows else "<p class='quiet'>Nothing is stored yet.</p>"
-        return html_page("Billing", f"<h1>{name}</h1><p>What you pay with:</p>{listed}{link}")
 
 
 def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None, error: str | None = None) -> Response:
@@ -182,7 +162,7 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
         return RedirectResponse(back, 303) if back else html_page("Thank you", "<h1>Thank you.</h1>")
     if session["status"] == "expired":
         return html_page("Expired", "<h1>This page has expired.</h1>" + _cancel_link(session))
-    intent = ctx.store.find(session["payment_intent"] or session["setup_intent"] or "") or {}
+    intent = checkout.intent_of(ctx, session) or {}
     former = intent.get("last_payment_error") or intent.get("last_setup_error")
     error = error or (former["message"] if former else None)
     form = form or {}
@@ -197,26 +177,33 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
         if is_setup
         else (f"<h1>To pay</h1><p class='amount'>{money.written(session['amount_total'], session['currency'])}</p>")
     )
+    email = form.get("email") or session["customer_email"] or ""
+    return html_page(
+        "Checkout",
+        f"{head}{f'<ul>{rows}</ul>' if rows else ''}"
+        + card_form(email, form.get("number"), "Store" if is_setup else "Pay", error, _cancel_link(session)),
+        status=402 if error and form else 200,
+    )
+
+
+def card_form(email: str, number: str | None, verb: str, error: str | None, link: str = "") -> str:
+    """Return the form that a payer types a card into, with the numbers of test cards, as HTML; `link` is HTML."""
     suggested = "".join(
         f"<li><span>{escape(said)}</span><button type='button' class='plain number' "
         f"onclick='this.form.number.value=this.textContent'>{escape(_grouped(cards.CARDS[id].number))}</button></li>"
         for id, said in SUGGESTED
     )
-    email = escape(form.get("email") or session["customer_email"] or "")
-    return html_page(
-        "Checkout",
-        f"{head}{f'<ul>{rows}</ul>' if rows else ''}"
+    return (
         f"{f'<p class=error role=alert>{escape(error)}</p>' if error else ''}"
         "<form method='post'><label>E-mail"
-        f"<input name='email' type='email' autocomplete='email' value='{email}'></label>"
+        f"<input name='email' type='email' autocomplete='email' value='{escape(email)}'></label>"
         "<label>Card number, account number or IBAN<input name='number' required autocomplete='off' "
-        f"value='{escape(form.get('number') or '4242 4242 4242 4242')}'></label>"
+        f"value='{escape(number or '4242 4242 4242 4242')}'></label>"
         "<div class='row'>"
         "<label>Expiry<input name='expiry' value='12/34' pattern='\\d\\d ?/ ?\\d\\d' required></label>"
         "<label>Security code<input name='cvc' value='123' inputmode='numeric' required></label></div>"
-        f"<button>{'Store' if is_setup else 'Pay'}</button>{_cancel_link(session)}"
-        f"<details><summary class='quiet'>Test numbers</summary><ul>{suggested}</ul></details></form>",
-        status=402 if error and form else 200,
+        f"<button>{verb}</button>{link}"
+        f"<details><summary class='quiet'>Test numbers</summary><ul>{suggested}</ul></details></form>"
     )
 
 
@@ -225,7 +212,7 @@ def _transfer(ctx: Context, id: str) -> Response:
     if intent is not None and intent["status"] == "succeeded":
         return html_page("Thank you", "<h1>Thank you. Your transfer has arrived.</h1>")
     if intent is None or not intents.waits_for_transfer(intent):
-        return _gone()
+        return gone()
     shown = intent["next_action"]["display_bank_transfer_instructions"]
     details = [("Reference", shown["reference"])] if shown["reference"] else []
     for address in shown["financial_addresses"]:
@@ -242,7 +229,8 @@ def _transfer(ctx: Context, id: str) -> Response:
     )
 
 
-def _typed(ctx: Context, form: dict[str, str]) -> JSON:
+def typed_method(ctx: Context, form: dict[str, str]) -> JSON:
+    """Store the payment method that was typed into the form, and return it."""
     card = cards.by_number(form.get("number", ""))
     month, _, year = form.get("expiry", "12/34").partition("/")
     number = {"card": "number", "us_bank_account": "account_number", "sepa_debit": "iban"}
@@ -273,7 +261,8 @@ def _times(line: JSON) -> str:
     return f" &times; {line['quantity']}" if line["quantity"] != 1 else ""
 
 
-def _method(payment_method: JSON) -> str:
+def method_name(payment_method: JSON) -> str:
+    """Return what a payer knows a method by, as HTML."""
     details = payment_method[payment_method["type"]]
     name = details.get("brand") or payment_method["type"].replace("_", " ")
     return escape(f"{name} •••• {details['last4']}")
@@ -288,7 +277,8 @@ def _cancel_link(session: JSON) -> str:
     return f"<a class='button plain' href='{escape(url)}'>Back</a>" if url else ""
 
 
-def _gone() -> Response:
+def gone() -> Response:
+    """Return the page of what is not there, or not any more."""
     return html_page("Not here", "<h1>There is nothing to do here (any more).</h1>", status=404)
 
 

@@ -170,7 +170,10 @@ def _price(ctx: Context, params: JSON, name: str) -> JSON:
     if ("price" in params) == ("price_data" in params):
         message = f"Name either {name}[price] or {name}[price_data]."
         raise invalid(message, param=f"{name}[price]", code="parameter_missing")
-    if "price" in params:
+    if isinstance(params.get("price"), dict):
+        # A line of a checkout session, whose price may have been made for it alone.
+        price: JSON = params["price"]
+    elif "price" in params:
         price = prices.get(ctx, params["price"], param=f"{name}[price]")
         if not price["active"]:
             raise invalid(f"The price {price['id']} is inactive.", param=f"{name}[price]")

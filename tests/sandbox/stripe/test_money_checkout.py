@@ -114,7 +114,7 @@ async def test_session_expires_on_the_clock_and_by_hand(stripe_sandbox):
         ({"line_items": []}, "line_items"),
         ({"line_items": [{"price": "price_unknown"}]}, "line_items[0][price]"),
         ({"expires_at": 1}, "expires_at"),
-        ({"mode": "subscription"}, "mode"),
+        ({"mode": "subscription"}, "line_items"),
         ({"customer": "cus_unknown"}, "customer"),
     ],
 )

@@ -6,7 +6,7 @@ from dev.sandbox.stripe import cards, checkout, lists, money
 from dev.sandbox.stripe.core import Context, Refusal, control, expansion, operation
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import customers, payment_intents, three_d_secure
-from dev.sandbox.stripe.parameters import merge, merged_metadata
+from dev.sandbox.stripe.parameters import demand_only, merge, merged_metadata
 
 JSON = dict[str, Any]
 
@@ -23,32 +23,34 @@ def get(ctx: Context, id: str) -> JSON:
 
 @operation("post", "/v1/checkout/sessions")
 async def create(ctx: Context, params: JSON) -> JSON:
-    """Open a session in which a payer can pay once, or store a payment method."""
+    """Open a session in which a payer can pay once, subscribe, or store a payment method."""
     mode = params.get("mode", "payment")
-    if mode not in ("payment", "setup"):
-        raise invalid(f"This sandbox has no sessions of mode {mode} yet.", param="mode")
     _check_ways_back(params)
     if "customer" in params:
         customers.get(ctx, params["customer"], param="customer")
     expires_at = _expiry(ctx, params)
-    lines = [await checkout.line(ctx, each, index) for index, each in enumerate(params.get("line_items", []))]
+    lines = [await checkout.line(ctx, each, index, mode) for index, each in enumerate(params.get("line_items", []))]
     currency = _currency(params, mode, lines)
-    total = sum(each["amount_total"] for each in lines) if mode == "payment" else None
+    total = sum(each["amount_total"] for each in lines) if mode != "setup" else None
+    subscription_data = _subscription_data(params, mode, lines)
+    if {"trial_end", "trial_period_days"} & set(subscription_data):
+        total = sum(each["amount_total"] for each in lines if each["price"]["type"] != "recurring")
     if total:
         money.check_amount(total, currency, param="line_items")
     session = _new(ctx, params) | {
         "amount_subtotal": total,
         "amount_total": total,
         "currency": currency or None,
-        "customer_creation": None if "customer" in params else params.get("customer_creation", "if_required"),
+        "customer_creation": _customer_creation(params, mode),
         "expires_at": expires_at,
         "mode": mode,
         "payment_method_types": payment_intents.types(params, currency),
-        "payment_status": "unpaid" if mode == "payment" else "no_payment_required",
+        "payment_status": "unpaid" if mode != "setup" else "no_payment_required",
     }
     ctx.store.put(session)
     terms = {name: params.get(name) or {} for name in ("payment_intent_data", "setup_intent_data")}
     terms |= {"line_items": lines, "payment_method_options": params.get("payment_method_options")}
+    terms["subscription_data"] = subscription_data
     ctx.store.put({"object": "sandbox.checkout", "id": checkout.private(session), **terms})
     ctx.after(expires_at - ctx.now(), "checkout.expire", {"session": session["id"]})
     return session
@@ -90,7 +92,7 @@ async def list_lines(ctx: Context, params: JSON, session: str) -> JSON:
 @operation("get", "/v1/checkout/sessions")
 async def list_all(ctx: Context, params: JSON) -> JSON:
     """List sessions, newest first."""
-    fields = ("customer", "payment_intent", "status")
+    fields = ("customer", "payment_intent", "status", "subscription")
     email = params.get("customer_details", {}).get("email")
     equal = {} if email is None else {"customer_details.email": email}
     return lists.answer(ctx, "checkout.session", params, "/v1/checkout/sessions", *fields, **equal)
@@ -137,6 +139,31 @@ def _expiry(ctx: Context, params: JSON) -> int:
     if not SHORTEST_SECONDS - 60 <= expires_at - ctx.now() <= LONGEST_SECONDS + 60:
         raise invalid("`expires_at` has to be from 30 minutes to 24 hours ahead.", param="expires_at")
     return expires_at
+
+
+def _customer_creation(params: JSON, mode: str) -> str | None:
+    if mode == "subscription":
+        if "customer_creation" in params:
+            raise invalid("A subscription always has a customer.", param="customer_creation")
+        return None
+    return None if "customer" in params else params.get("customer_creation", "if_required")
+
+
+def _subscription_data(params: JSON, mode: str, lines: list[JSON]) -> JSON:
+    given: JSON = params.get("subscription_data") or {}
+    if mode != "subscription":
+        if given:
+            raise invalid("`subscription_data` goes with the mode `subscription`.", param="subscription_data")
+        return {}
+    if not any(each["price"]["type"] == "recurring" for each in lines):
+        message = "A session of mode `subscription` needs one recurring price at least."
+        raise invalid(message, param="line_items")
+    for name in ("payment_intent_data", "setup_intent_data"):
+        if name in params:
+            raise invalid(f"`{name}` does not go with the mode `subscription`.", param=name)
+    known = ("billing_cycle_anchor", "description", "metadata", "proration_behavior")
+    demand_only(given, "a session's subscription_data", *known, "trial_end", "trial_period_days", "trial_settings")
+    return given
 
 
 def _currency(params: JSON, mode: str, lines: list[JSON]) -> str:
