@@ -1,4 +1,4 @@
-"""How many projects an organization may have and deploy: its tier's share, and one more of each for every slot.
+"""How many projects an organization may have and deploy: its plan's share, and one more of each for every slot.
 
 Slots are an asset of the books: bought by a payment, used by what is deployed beyond the tier's share, taken back with
 a refund or a chargeback.
@@ -6,12 +6,13 @@ a refund or a chargeback.
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.entitlement import Entitlement, ways_up
 from domain.errors import Conflict, Invalid
 from domain.money import ISSUED, MAX_AMOUNT_MINOR, SCALES, format_amount, parse_amount
+from domain.plan import Plan, Plans
 
 #: How many one payment can be for.
 MAX_SLOTS = 1_000
@@ -21,29 +22,16 @@ MAX_SLUG = 63
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-class Tier(StrEnum):
-    """What an organization is on."""
+class DeployType(StrEnum):
+    """What a project is deployed for."""
 
-    FREE = "free"
-    PREMIUM = "premium"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How many projects, and how many of them deployed."""
-
-    projects: int
-    deployments: int
-
-
-TIERS: Mapping[Tier, Limits] = {
-    Tier.FREE: Limits(projects=1, deployments=1),
-    Tier.PREMIUM: Limits(projects=5, deployments=5),
-}
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
 
 
 class LimitReached(Conflict):
-    """The organization has or deploys as many projects as it may; `extra` has the limit and what is used of it."""
+    """The organization has or deploys as many projects as it may; `extra` has the limit, its use and the ways up."""
 
     code = "deployment.limit_reached"
 
@@ -53,7 +41,7 @@ class Usage:
     """What an organization has, and what it uses.
 
     Attributes:
-        tier: what it is on.
+        plan: what it is on; `plans` are all that there are.
         projects: how many it has.
         deployments: how many of them are deployed.
         slots_free: slots that it has and does not use.
@@ -61,7 +49,8 @@ class Usage:
         slots_owed: slots that a chargeback took while they were in use; the next ones repay them.
     """
 
-    tier: Tier
+    plan: Plan
+    plans: Plans
     projects: int
     deployments: int
     slots_free: int
@@ -69,51 +58,66 @@ class Usage:
     slots_owed: int = 0
 
     @property
-    def project_limit(self) -> int:
-        """How many projects there may be."""
-        return TIERS[self.tier].projects + self.slots_free + self.slots_in_use
+    def project_limit(self) -> int | None:
+        """How many projects there may be; None for any number."""
+        return self._with_slots(self.plan.projects)
 
     @property
-    def deployment_limit(self) -> int:
-        """How many of them may be deployed."""
-        return TIERS[self.tier].deployments + self.slots_free + self.slots_in_use
+    def deployment_limit(self) -> int | None:
+        """How many of them may be deployed; None for any number."""
+        return self._with_slots(self.plan.deployments)
+
+    def _with_slots(self, share: int | None) -> int | None:
+        return None if share is None else share + self.slots_free + self.slots_in_use
+
+    def slots_for(self, deployments: int) -> int:
+        """Return how many slots so many deployments occupy: one for each beyond the plan's share."""
+        return 0 if self.plan.deployments is None else max(0, deployments - self.plan.deployments)
 
     @property
     def slots_needed(self) -> int:
-        """How many slots what is deployed would occupy: one for each deployment beyond the tier's share."""
-        return max(0, self.deployments - TIERS[self.tier].deployments)
+        """How many slots what is deployed would occupy."""
+        return self.slots_for(self.deployments)
 
 
-def check_new_project(usage: Usage) -> None:
-    """Refuse a project beyond the limit.
+def check_new_project(usage: Usage, number: int = 1) -> None:
+    """Refuse projects beyond the limit.
 
     Raises:
         LimitReached: there are as many as there may be.
     """
-    if usage.projects >= usage.project_limit:
-        raise LimitReached(
-            f"{usage.projects} of {usage.project_limit} allowed projects exist. Buy a slot or change the tier.",
-            extra={"limit": usage.project_limit, "used": usage.projects},
-        )
+    limit = usage.project_limit
+    if limit is not None and usage.projects + number > limit:
+        raise _limit_reached(usage, Entitlement.PROJECTS, limit, usage.projects)
+
+
+def check_new_deployment(usage: Usage, number: int = 1) -> None:
+    """Refuse deployments beyond the limit.
+
+    Raises:
+        LimitReached: neither the plan nor a slot has room.
+    """
+    limit = usage.deployment_limit
+    if limit is not None and usage.deployments + number > limit:
+        raise limit_reached(usage)
 
 
 def slots_to_take(usage: Usage) -> int:
-    """Return how many slots one more deployment takes: none while the tier has room, otherwise one.
+    """Return how many slots one more deployment takes: none while the plan has room, otherwise one.
 
-    It takes more where more is deployed than the tier and the slots had room for, because the tier was lowered: slots
-    that are bought then cover what runs already, and only then something new.
+    It takes more where more is deployed than the plan and the slots had room for, because the plan was lowered: slots
+    that are bought then cover what runs already, and only then something new. It is below zero where the plan came to
+    include more than when the slots were taken: then so many are given back.
 
     Raises:
-        LimitReached: neither the tier nor a slot has room.
+        LimitReached: neither the plan nor a slot has room.
     """
-    if usage.deployments >= usage.deployment_limit:
-        raise limit_reached(usage)
-    needed = max(0, usage.deployments + 1 - TIERS[usage.tier].deployments)
-    return max(0, needed - usage.slots_in_use)
+    check_new_deployment(usage)
+    return usage.slots_for(usage.deployments + 1) - usage.slots_in_use
 
 
 def slots_to_give_back(usage: Usage) -> int:
-    """Return how many slots are in use and no longer needed, after something was undeployed or the tier changed."""
+    """Return how many slots are in use and no longer needed, after something was undeployed or the plan changed."""
     return max(0, usage.slots_in_use - usage.slots_needed)
 
 
@@ -125,9 +129,15 @@ def given_back(slots: int, owed: int) -> tuple[int, int]:
 
 def limit_reached(usage: Usage) -> LimitReached:
     """Return the refusal of one more deployment."""
+    return _limit_reached(usage, Entitlement.DEPLOYS, usage.deployment_limit, usage.deployments)
+
+
+def _limit_reached(usage: Usage, what: Entitlement, limit: int | None, used: int) -> LimitReached:
+    things = "projects" if what is Entitlement.PROJECTS else "deployments"
+    ways = ways_up(usage.plans, usage.plan, what)
     return LimitReached(
-        f"{usage.deployments} of {usage.deployment_limit} allowed deployments exist. Buy a slot or change the tier.",
-        extra={"limit": usage.deployment_limit, "used": usage.deployments},
+        f"{used} of {limit} allowed {things} exist. Buy a slot or change the plan.",
+        extra={"entitlement": what.value, "limit": limit, "used": used, "plan": usage.plan.name, "ways_up": ways},
     )
 
 

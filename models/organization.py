@@ -12,11 +12,11 @@ class Organization(Base):
     """One tenant. Written by operators; a tenant sees its own row only. Rows are never deleted.
 
     `command_id` is the command that made the row: running that command again finds it instead of making another.
-    `tier` says how many projects it has a share of; only `services/project.py` changes it.
+    `tier` is the plan that it is on; only `services/project.py` changes it.
     """
 
     __tablename__ = "organizations"
-    __table_args__ = (CheckConstraint("tier IN ('free', 'premium')", name="tier"),)
+    __table_args__ = (CheckConstraint("tier ~ '^[a-z][a-z0-9_]{0,39}$'", name="tier"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]

@@ -15,6 +15,7 @@ class Project(Base):
 
     Attributes:
         slug: what it goes by in its address, unique within the organization.
+        deploy_type: what it is deployed for.
         deployed_at: since when it is deployed; null when it is not.
         occupies_slot: whether one of the organization's slots in use is this one's. Slots are all alike: those that
             were deployed last have them.
@@ -23,6 +24,7 @@ class Project(Base):
     __tablename__ = "projects"
     __table_args__ = (
         CheckConstraint("deployed_at IS NOT NULL OR NOT occupies_slot", name="slot"),
+        CheckConstraint("deploy_type IN ('development', 'staging', 'production')", name="deploy_type"),
         UniqueConstraint("org_id", "slug"),
         Index("ix_projects_org_id_id", "org_id", "id"),
     )
@@ -31,6 +33,7 @@ class Project(Base):
     org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
     slug: Mapped[str]
     name: Mapped[str]
+    deploy_type: Mapped[str] = mapped_column(server_default="development")
     deployed_at: Mapped[datetime | None]
     occupies_slot: Mapped[bool]
     created_by: Mapped[str]
@@ -45,6 +48,8 @@ class DeploymentEvent(Base):
         kind: `deployed`, `undeployed`, `tier_changed`.
         project_id: null for a change of the tier.
         slots: how many came into use by it; below zero by how many were given back.
+        plan: the tier of the organization after it, and `share`, how many deployments that included; a share of null is
+            no limit. Both are null in older events that others followed.
         transfer_id: of these slots; null where there were none.
     """
 
@@ -60,6 +65,8 @@ class DeploymentEvent(Base):
     kind: Mapped[str]
     project_id: Mapped[str | None] = mapped_column(ForeignKey("projects.id"))
     slots: Mapped[int]
+    plan: Mapped[str | None]
+    share: Mapped[int | None]
     transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
     actor: Mapped[str]
     command_id: Mapped[str] = mapped_column(unique=True)

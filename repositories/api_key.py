@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.access import Role
 from domain.errors import Conflict, IdempotencyConflict, NotFound
 from domain.ids import is_id
 from models.api_key import ApiKey
@@ -141,6 +142,15 @@ async def _with_secret(session: AsyncSession, found: ApiKey, key: ApiKey) -> Api
             "The API key of this Idempotency-Key is revoked or already used. Choose a new Idempotency-Key."
         )
     return renewed
+
+
+async def seats(session: AsyncSession, org_id: str) -> int:
+    """Count the people of an organization: its principals with an active key, other than agents."""
+    active = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+    people = select(func.count(func.lower(ApiKey.principal).distinct())).where(
+        ApiKey.org_id == org_id, ApiKey.role != Role.AGENT.value, *active
+    )
+    return (await session.scalars(people)).one()
 
 
 async def get(session: AsyncSession, key_id: str) -> ApiKey:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
-from domain.project import SLUG, TIERS
+from domain.project import SLUG
 from ledger.invariants import Invariant
 from models.project import DeploymentEvent, Project
 from repositories import command
@@ -106,20 +106,20 @@ async def add_event(session: AsyncSession, event: DeploymentEvent) -> None:
     await session.flush()
 
 
-_SHARES = " ".join(f"WHEN '{tier}' THEN {limits.deployments}" for tier, limits in TIERS.items())
 #: What `verify` proves about these rows and the books.
 INVARIANTS = (
-    # Fewer than are deployed beyond the tier's share only where the tier was lowered under them.
+    # Fewer than are deployed beyond the plan's share only where the plan was lowered under them. The share is the one
+    # that the newest event counted with: the configuration may have changed since.
     Invariant(
-        name="slots in use equal those that deployed projects occupy, and do not exceed what the tier requires",
+        name="slots in use equal those that deployed projects occupy, and do not exceed what the plan requires",
         table="public.projects",
         unit="projects",
-        violations=f"""
+        violations="""
         SELECT org_id || ': ' || booked || ' slots in use, occupied ' || occupied || ', taken by deployments ' ||
             taken || ', deployed ' || deployed || ' on ' || coalesce(tier, 'no tier')
         FROM (
             SELECT org_id, o.tier, coalesce(h.booked, 0) AS booked, coalesce(e.taken, 0) AS taken,
-                coalesce(p.occupied, 0) AS occupied, coalesce(p.deployed, 0) AS deployed
+                coalesce(p.occupied, 0) AS occupied, coalesce(p.deployed, 0) AS deployed, newest.plan, newest.share
             FROM (
                 SELECT split_part(a.path, '/', 2) AS org_id, sum(b.posted) AS booked
                 FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
@@ -130,11 +130,13 @@ INVARIANTS = (
                 FROM public.projects GROUP BY org_id
             ) p USING (org_id)
             FULL JOIN (
-                SELECT org_id, sum(slots) AS taken FROM public.deployment_events GROUP BY org_id
+                SELECT org_id, sum(slots) AS taken, max(number) AS number FROM public.deployment_events GROUP BY org_id
             ) e USING (org_id)
+            LEFT JOIN public.deployment_events newest USING (org_id, number)
             LEFT JOIN public.organizations o ON o.id = org_id
         ) stated
-        WHERE booked <> occupied OR booked <> taken OR booked > greatest(0, deployed - CASE tier {_SHARES} END)
+        WHERE booked <> occupied OR booked <> taken OR plan <> tier
+            OR booked > CASE WHEN plan IS NULL OR share IS NULL THEN 0 ELSE greatest(0, deployed - share) END
         """,
     ),
 )

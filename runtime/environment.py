@@ -26,6 +26,15 @@ PRICES = {
     "credits_per_api_call": "CREDITS_PER_API_CALL",
     "credits_per_workflow_execution": "CREDITS_PER_WORKFLOW_EXECUTION",
 }
+#: Names of what plans cost and include, and of shares of sales, in deployments of older platforms.
+PLANS = {
+    name: name.upper()
+    for name in (
+        *("stripe_premium_price_id", "premium_subscription_price", "additional_deploy_price"),
+        *("free_max_projects", "free_max_deploys", "premium_max_projects", "premium_max_deploys"),
+        *("creator_revenue_share", "platform_revenue_share"),
+    )
+}
 #: Names of the settings of reputation in deployments of older platforms.
 REPUTATION = {
     "nightly_reputation_update_enabled": "NIGHTLY_REPUTATION_UPDATE_ENABLED",
@@ -44,7 +53,7 @@ class WrongEnvironment(Exception):
 
 def is_of_others(name: str) -> bool:
     """Whether a variable names servers or accounts of others."""
-    return name in STRIPE.values() or name.startswith(_TEMPORAL)
+    return name in {*STRIPE.values(), "STRIPE_PREMIUM_PRICE_ID"} or name.startswith(_TEMPORAL)
 
 
 def forget_others(environment: MutableMapping[str, str]) -> None:
@@ -55,9 +64,8 @@ def forget_others(environment: MutableMapping[str, str]) -> None:
 
 def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that stand under the names of older platforms."""
-    return {
-        field: environment[name] for field, name in {**STRIPE, **PRICES, **REPUTATION}.items() if environment.get(name)
-    }
+    names = {**STRIPE, **PRICES, **PLANS, **REPUTATION}
+    return {field: environment[name] for field, name in names.items() if environment.get(name)}
 
 
 def temporal_settings(environment: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:

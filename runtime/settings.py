@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -17,11 +18,13 @@ from domain.credits import credit_price
 from domain.errors import Invalid
 from domain.mail import GIVE_UP_AFTER, checked_address
 from domain.metering.price_map import default_price
-from domain.money import CREDIT, parse_amount, parse_ratio
+from domain.money import CREDIT, format_amount, parse_amount, parse_ratio
 from domain.payment.livemode import paypal_is_live, stripe_is_live
 from domain.payment.rules import PaymentRules
-from domain.project import Tier, slot_price
+from domain.plan import DEFAULTS, FREE, MAX_LIMIT, PREMIUM, OlderTerms, Plans, plans_from, with_older
+from domain.project import SlotPrice, slot_price
 from domain.reputation.policy import CHARGEBACK_DAYS, EvidencePolicy
+from domain.revenue_share import ALL_BPS, CREATOR_BPS, share_bps
 from domain.topup import Package, packages_from, priced
 from runtime.environment import WrongEnvironment, older_settings, temporal_settings
 
@@ -171,8 +174,19 @@ class Settings(BaseSettings):
     earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
     default_model_price: str | None = None
-    slot_price: str = "5.00"
+    slot_price: str = "10.00"
     slot_currency: str = "USD"
+    additional_deploy_price: int | None = None
+    plans: str = DEFAULTS
+    stripe_premium_price_id: str | None = None
+    premium_subscription_price: int | None = None
+    free_max_projects: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    free_max_deploys: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    premium_max_projects: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    premium_max_deploys: int | None = Field(default=None, ge=0, le=MAX_LIMIT)
+    limit_seats: bool = False
+    creator_revenue_share: str | None = None
+    platform_revenue_share: str | None = None
     payment_return_url: str | None = None
     payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
     first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))
@@ -272,6 +286,49 @@ class Settings(BaseSettings):
         }
         return priced(packages_from(self.credit_packages), prices)
 
+    @cached_property
+    def plan_book(self) -> Plans:
+        """What organizations can subscribe to; read once, a file is not looked at again."""
+        text = self.plans.strip()
+        if not text.startswith("["):
+            try:
+                text = Path(text).read_text(encoding="utf-8")
+            except (OSError, ValueError):
+                raise Invalid("It is neither a JSON list nor the path of a file with one.") from None
+        older = OlderTerms(
+            premium_price_minor=self.premium_subscription_price,
+            premium_price_id=self.stripe_premium_price_id,
+            free_projects=self.free_max_projects,
+            free_deployments=self.free_max_deploys,
+            premium_projects=self.premium_max_projects,
+            premium_deployments=self.premium_max_deploys,
+        )
+        return with_older(plans_from(text), older)
+
+    @property
+    def price_of_slots(self) -> SlotPrice:
+        """What one slot for deployments costs."""
+        price = slot_price(self.slot_price, self.slot_currency)
+        if self.additional_deploy_price is None:
+            return price
+        return slot_price(format_amount(self.additional_deploy_price, price.currency), price.currency)
+
+    @property
+    def creator_share_bps(self) -> int:
+        """What a creator has of a sale on the marketplace, in basis points; the rest is the platform's."""
+        creator, platform = (
+            None if share is None else share_bps(share, name)
+            for share, name in (
+                (self.creator_revenue_share, "creator_revenue_share"),
+                (self.platform_revenue_share, "platform_revenue_share"),
+            )
+        )
+        if creator is not None and platform is not None and creator + platform != ALL_BPS:
+            raise Invalid("The shares of creators and of the platform must add up to all of a sale.")
+        if creator is None:
+            creator = CREATOR_BPS if platform is None else ALL_BPS - platform
+        return creator
+
     @property
     def default_costs(self) -> dict[str, Cost]:
         """What actions cost unless an operator set another price."""
@@ -284,7 +341,7 @@ class Settings(BaseSettings):
         """How payments are taken."""
         return PaymentRules(
             credit=credit_price(self.credit_price, self.credit_currency),
-            slot=slot_price(self.slot_price, self.slot_currency),
+            slot=self.price_of_slots,
             quote_validity=self.quote_validity,
             expiry=self.payment_expiry,
             return_url=self.payment_return_url,
@@ -294,10 +351,10 @@ class Settings(BaseSettings):
             open=self.payment_open,
         )
 
-    def signup_bonus_minor(self, tier: Tier) -> int:
-        """Return how many credits a new organization of the tier is granted."""
-        bonus = {Tier.FREE: self.signup_bonus_free, Tier.PREMIUM: self.signup_bonus_premium}
-        return parse_amount(bonus[tier], CREDIT, zero=True)
+    def signup_bonus_minor(self, tier: str) -> int:
+        """Return how many credits a new organization is granted: one on the free plan, and one on any other."""
+        bonus = self.signup_bonus_free if tier == FREE else self.signup_bonus_premium
+        return parse_amount(bonus, CREDIT, zero=True)
 
     @property
     def _has_keys(self) -> bool:
@@ -387,7 +444,14 @@ class Settings(BaseSettings):
             )
         return url
 
-    @field_validator("credit_package_small", "credit_package_medium", "credit_package_large", mode="before")
+    @field_validator(
+        "credit_package_small",
+        "credit_package_medium",
+        "credit_package_large",
+        "premium_subscription_price",
+        "additional_deploy_price",
+        mode="before",
+    )
     @classmethod
     def _is_in_minor_units(cls, price: object) -> object:
         # Pydantic would take 5.00 for five cents.
@@ -452,10 +516,12 @@ class Settings(BaseSettings):
             "CREDIT_PRICE and BURSAR_CREDIT_CURRENCY": lambda: credit_price(self.credit_price, self.credit_currency),
             "CREDIT_PACKAGES": lambda: self.packages,
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
-            "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(Tier.FREE),
-            "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(Tier.PREMIUM),
+            "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(FREE),
+            "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(PREMIUM),
             "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
-            "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: slot_price(self.slot_price, self.slot_currency),
+            "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
+            "PLANS": lambda: self.plan_book,
+            "CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE": lambda: self.creator_share_bps,
             "DEFAULT_MODEL_PRICE": lambda: (
                 default_price(self.default_model_price) if self.default_model_price else None
             ),

@@ -16,8 +16,9 @@ from domain.access import Actor
 from domain.errors import Conflict, InsufficientFunds
 from domain.ids import deployment_transfer_key
 from domain.money import SLOT
+from domain.plan import Plans
 from domain.project import (
-    Tier,
+    DeployType,
     Usage,
     check_new_project,
     given_back,
@@ -45,14 +46,16 @@ class Order:
     org_id: str
     command_id: str
     at: datetime
+    plans: Plans
 
 
-async def usage_of(session: AsyncSession, organization: Organization) -> Usage:
+async def usage_of(session: AsyncSession, organization: Organization, plans: Plans) -> Usage:
     """Return what the organization has and uses; without its lock that is what it was a moment ago."""
     ledger = Ledger(await driver_connection(session))
     made, deployed = await projects.counts(session, organization.id)
     return Usage(
-        tier=Tier(organization.tier),
+        plan=plans.of(organization.tier),
+        plans=plans,
         projects=made,
         deployments=deployed,
         slots_free=(await ledger.balance(accounts.org_slots(organization.id))).available_minor,
@@ -61,7 +64,9 @@ async def usage_of(session: AsyncSession, organization: Organization) -> Usage:
     )
 
 
-async def create(session: AsyncSession, order: Order, slug: str, name: str) -> Project:
+async def create(
+    session: AsyncSession, order: Order, slug: str, name: str, deploy_type: DeployType = DeployType.DEVELOPMENT
+) -> Project:
     """Make a project, or return the one that its command made.
 
     Raises:
@@ -75,6 +80,7 @@ async def create(session: AsyncSession, order: Order, slug: str, name: str) -> P
         org_id=order.org_id,
         slug=slug,
         name=name,
+        deploy_type=deploy_type.value,
         deployed_at=None,
         occupies_slot=False,
         created_by=order.actor.qualified(),
@@ -85,7 +91,7 @@ async def create(session: AsyncSession, order: Order, slug: str, name: str) -> P
         return found
     if await projects.find(session, order.org_id, slug) is not None:
         raise Conflict(f"A project with the slug {slug} already exists.", code="project.exists")
-    check_new_project(await usage_of(session, organization))
+    check_new_project(await usage_of(session, organization, order.plans))
     made = await projects.add(session, wanted)
     await audit.record(session, order.actor, "project.create", made.id, {"slug": made.slug}, made.org_id)
     return made
@@ -103,11 +109,11 @@ async def deploy(session: AsyncSession, order: Order, slug: str) -> Project:
     project = await projects.get(session, order.org_id, slug)
     if await _was_done(session, order, "deployed", project) or project.deployed_at is not None:
         return project
-    usage = await usage_of(session, organization)
+    usage = await usage_of(session, organization, order.plans)
     slots = slots_to_take(usage)
     await projects.set_deployed(session, project.id, order.at)
     try:
-        await _record(session, order, "deployed", usage, slots, project)
+        await _record(session, order, organization, "deployed", usage, slots, project)
     except InsufficientFunds as refunded:  # after it was counted
         raise limit_reached(replace(usage, slots_free=0)) from refunded
     return await projects.get(session, order.org_id, slug)
@@ -125,28 +131,30 @@ async def undeploy(session: AsyncSession, order: Order, slug: str) -> Project:
     if await _was_done(session, order, "undeployed", project) or project.deployed_at is None:
         return project
     await projects.set_deployed(session, project.id, None)
-    usage = await usage_of(session, organization)
-    await _record(session, order, "undeployed", usage, -slots_to_give_back(usage), project)
+    usage = await usage_of(session, organization, order.plans)
+    await _record(session, order, organization, "undeployed", usage, -slots_to_give_back(usage), project)
     return await projects.get(session, order.org_id, slug)
 
 
-async def change_tier(session: AsyncSession, order: Order, tier: Tier) -> Organization:
+async def change_tier(session: AsyncSession, order: Order, tier: str) -> Organization:
     """Put the organization on a tier. A higher one gives back slots that it makes needless.
 
     A lower one takes none and ends nothing: what is deployed goes on, and nothing new starts before there is room.
 
     Raises:
+        Invalid: there is no plan of that name.
         NotFound: there is no such organization.
         IdempotencyConflict: the command did something else.
     """
+    order.plans.get(tier)
     organization = await _lock(session, order)
     before = organization.tier
     if await _was_done(session, order, "tier_changed", None) or before == tier:
         return organization
-    await organizations.set_tier(session, organization.id, tier.value)
-    usage = await usage_of(session, organization)
-    details = {"from": before, "to": tier.value}
-    await _record(session, order, "tier_changed", usage, -slots_to_give_back(usage), None, details)
+    await organizations.set_tier(session, organization.id, tier)
+    usage = await usage_of(session, organization, order.plans)
+    details = {"from": before, "to": tier}
+    await _record(session, order, organization, "tier_changed", usage, -slots_to_give_back(usage), None, details)
     return organization
 
 
@@ -174,6 +182,7 @@ async def _was_done(session: AsyncSession, order: Order, kind: str, project: Pro
 async def _record(
     session: AsyncSession,
     order: Order,
+    organization: Organization,
     kind: str,
     usage: Usage,
     slots: int,
@@ -203,6 +212,8 @@ async def _record(
             kind=kind,
             project_id=None if project is None else project.id,
             slots=slots,
+            plan=organization.tier,
+            share=usage.plan.deployments,
             transfer_id=transfer_id,
             actor=order.actor.qualified(),
             command_id=order.command_id,

@@ -22,7 +22,7 @@ import httpx2
 from dev.stack.migrate import ROOT
 from dev.stack.process import StackError
 from domain.money import CREDIT, format_amount, parse_amount
-from domain.project import Tier
+from domain.plan import FREE
 from runtime.settings import read_settings
 
 CLIENT_ORGANIZATION = "Acme"
@@ -92,7 +92,7 @@ class Seed:
                 post,
                 {"organization_id": studio, "principal": "summariser", "role": "agent", "agent_id": agent},
             )
-            rest = parse_amount(CREDITS, CREDIT) - read_settings(self._environment).signup_bonus_minor(Tier.FREE)
+            rest = parse_amount(CREDITS, CREDIT) - read_settings(self._environment).signup_bonus_minor(FREE)
             amount = format_amount(rest, CREDIT)
             grant = {"organization_id": acme, "amount": amount, "source": "promotion", "note": "For trying things out"}
             await self._id("grant", post, "/credits/grants", grant)

@@ -255,7 +255,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "id org_id command_id",
             CONTACT: "created_by",
             FREE_TEXT: "slug name",
-            TECHNICAL: "deployed_at occupies_slot created_at",
+            TECHNICAL: "deploy_type deployed_at occupies_slot created_at",
         },
     ),
     "deployment_events": Place(
@@ -265,7 +265,7 @@ TABLES: Mapping[str, Place] = {
             IDENTIFIER: "org_id project_id transfer_id command_id",
             CONTACT: "actor",
             FINANCIAL: "slots",
-            TECHNICAL: "number kind at",
+            TECHNICAL: "number kind plan share at",
         },
         _WHO_DECIDED,
     ),

@@ -95,7 +95,8 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
         {"name": "access", "event_type": "of-no-event", "aggregation": "count"},
     ),
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
-    ("GET", "/billing/config"): (Permission.READ, None),
+    ("GET", "/billing/plans"): (Permission.READ, None),
+    ("GET", "/billing/entitlements/deploys/check"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
     ("GET", "/reconciliation/runs"): (Permission.OPERATE, None),
@@ -137,6 +138,7 @@ STAND_INS = {
     f"dif_{NOBODY}": "{difference_id}",
     "nobody": "{provider}",
     "some_action": "{action}",
+    "deploys": "{entitlement}",
 }
 
 
@@ -232,11 +234,12 @@ OWN_DATA = {
         *("/billing/invoices", "/alerts", "/departments", "/spend-controls"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
+        "/billing/entitlements",
     )
 }
 #: Signed by their senders.
 WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
-OPEN = {("GET", "/healthz"), ("GET", "/readyz")} | {("POST", path) for path in WEBHOOKS}
+OPEN = {("GET", path) for path in ("/healthz", "/readyz", "/billing/config")} | {("POST", path) for path in WEBHOOKS}
 
 
 def test_every_endpoint_is_in_a_table() -> None:

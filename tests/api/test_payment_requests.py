@@ -280,10 +280,10 @@ async def test_return_url_of_the_settings_serves_hosted_pages(
     assert noted["return_url"] == "https://console.example/billing"
 
 
-async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_urls: Any, tenant: Tenant) -> None:
+async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_urls: Any) -> None:
     secrets = {"stripe_api_key": "sk_test_hidden", "stripe_publishable_key": "pk_test_1"}
     async with paying_app(database_urls, **secrets, credit_price="0.125") as client:
-        answer = await Caller(client, tenant.auditor.token).get("/billing/config")
+        answer = await client.get("/api/v1/billing/config")
     config = good(answer)
     assert "hidden" not in answer.text
     assert config["stripe_publishable_key"] == "pk_test_1"
@@ -293,6 +293,18 @@ async def test_config_tells_a_front_end_what_it_needs_and_no_secret(database_url
     assert taken.keys() == {"stripe", "paypal", "crypto", "credits"}
     assert {"EUR", "JPY", "USD"} <= set(taken["stripe"])
     assert (taken["crypto"], taken["credits"]) == (["BTC", "USDC"], ["CREDIT"])
+    assert [plan["id"] for plan in config["plans"]] == ["free", "premium", "starter", "professional", "enterprise"]
+    assert config["plans"][2]["prices"] == [
+        {"interval": "month", "price": {"amount": "29.00", "currency": "USD"}},
+        {"interval": "year", "price": {"amount": "290.00", "currency": "USD"}},
+    ]
+    assert {name: limits["deploys"] for name, limits in config["tier_limits"].items()} == {
+        **{"free": 1, "premium": 5, "starter": 1},
+        **{"professional": 5, "enterprise": None},
+    }
+    assert config["slot_price"] == {"amount": "10.00", "currency": "USD"}
+    assert config["revenue_shares"] == {"creator": "0.90", "platform": "0.10"}
+    assert "checkout_small" in {package["id"] for package in config["packages"]}
 
 
 async def test_packages_are_those_of_the_settings(database_urls: Any, tenant: Tenant) -> None:

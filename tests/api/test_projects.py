@@ -172,7 +172,7 @@ async def test_limits_of_a_new_organization_are_those_of_the_free_tier(owner: Ca
         "projects": {"limit": 1, "used": 0},
         "deployments": {"limit": 1, "used": 0},
         "slots": {"free": 0, "in_use": 0, "owed": 0},
-        "slot_price": {"amount": "5.00", "currency": "USD"},
+        "slot_price": {"amount": "10.00", "currency": "USD"},
     }
 
 

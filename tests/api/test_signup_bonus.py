@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from api.app import create_app
-from domain.project import Tier
 from runtime.database import Database
 from runtime.settings import Settings
 from services import credit_lot
@@ -39,7 +38,8 @@ def test_bonus_is_a_hundred_credits_on_every_tier(monkeypatch: pytest.MonkeyPatc
     for name in NO_BONUS:
         monkeypatch.delenv(name)
     settings = Settings()
-    assert {tier: settings.signup_bonus_minor(tier) for tier in Tier} == dict.fromkeys(Tier, 100_000_000)
+    tiers = [plan.name for plan in settings.plan_book.all]
+    assert {tier: settings.signup_bonus_minor(tier) for tier in tiers} == dict.fromkeys(tiers, 100_000_000)
 
 
 async def test_new_organization_has_the_bonus_of_its_tier_as_a_lot(giving: Caller) -> None:

@@ -116,12 +116,12 @@ BUY = "/projects/deployment/purchase-slot"
 @pytest.mark.parametrize(
     ("path", "body", "number", "cost"),
     [
-        (BUY, None, 1, 500),
-        (BUY, {}, 1, 500),
-        (BUY, {"slots": 3, "provider": "paypal"}, 3, 1500),
-        (BUY, {"slots": 1000, "payment_method": "pm_1", "off_session": True}, 1000, 500_000),
-        ("/payments", {"purpose": "slot"}, 1, 500),
-        ("/payments", {"purpose": "slot", "slots": 2, "amount": "10", "currency": "USD"}, 2, 1000),
+        (BUY, None, 1, 1000),
+        (BUY, {}, 1, 1000),
+        (BUY, {"slots": 3, "provider": "paypal"}, 3, 3000),
+        (BUY, {"slots": 1000, "payment_method": "pm_1", "off_session": True}, 1000, 1_000_000),
+        ("/payments", {"purpose": "slot"}, 1, 1000),
+        ("/payments", {"purpose": "slot", "slots": 2, "amount": "20", "currency": "USD"}, 2, 2000),
     ],
     ids=str,
 )

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 
 from domain import project
 from domain.errors import Invalid
+from domain.plan import DEFAULTS, Plan, plans_from
 from domain.project import (
     SLUG,
-    TIERS,
     LimitReached,
-    Tier,
     Usage,
     check_new_project,
     given_back,
@@ -21,14 +20,29 @@ from domain.project import (
     slug_of,
 )
 
+PLANS = plans_from(DEFAULTS)
+FREE, PREMIUM, ENTERPRISE = PLANS.get("free"), PLANS.get("premium"), PLANS.get("enterprise")
+NO_LIMIT = 10**9
+SLOT_OR_PLAN = [
+    {"way": "plan", "plan": "premium", "limit": 5},
+    {"way": "plan", "plan": "professional", "limit": 5},
+    {"way": "plan", "plan": "enterprise", "limit": None},
+    {"way": "slot"},
+]
 
-def usage(tier: Tier = Tier.FREE, **counts: int) -> Usage:
-    return Usage(**{"tier": tier, "projects": 0, "deployments": 0, "slots_free": 0, "slots_in_use": 0, **counts})
+
+def usage(plan: Plan = FREE, **counts: int) -> Usage:
+    counts = {"projects": 0, "deployments": 0, "slots_free": 0, "slots_in_use": 0, **counts}
+    return Usage(plan=plan, plans=PLANS, **counts)
 
 
-@pytest.mark.parametrize(("tier", "share"), [(Tier.FREE, 1), (Tier.PREMIUM, 5)])
-def test_tier_has_its_share_and_every_slot_adds_one_of_both(tier: Tier, share: int) -> None:
-    plain, bought = usage(tier), usage(tier, slots_free=2, slots_in_use=1)
+def limit_of(found: Usage) -> int:
+    return NO_LIMIT if found.deployment_limit is None else found.deployment_limit
+
+
+@pytest.mark.parametrize(("plan", "share"), [(FREE, 1), (PREMIUM, 5)])
+def test_plan_has_its_share_and_every_slot_adds_one_of_both(plan: Plan, share: int) -> None:
+    plain, bought = usage(plan), usage(plan, slots_free=2, slots_in_use=1)
     assert (plain.project_limit, plain.deployment_limit) == (share, share)
     assert (bought.project_limit, bought.deployment_limit) == (share + 3, share + 3)
 
@@ -37,7 +51,19 @@ def test_project_beyond_the_limit_is_refused_with_the_limit_and_what_is_used() -
     check_new_project(usage(projects=1, slots_free=1))
     with pytest.raises(LimitReached) as caught:
         check_new_project(usage(projects=2, slots_free=1))
-    assert caught.value.extra == {"limit": 2, "used": 2}
+    named = {"entitlement": "projects", "plan": "free", "ways_up": SLOT_OR_PLAN}
+    assert caught.value.extra == {"limit": 2, "used": 2, **named}
+
+
+def test_plan_without_a_limit_takes_no_slot_and_gives_all_back() -> None:
+    many = usage(ENTERPRISE, projects=10_000, deployments=10_000, slots_in_use=3)
+    check_new_project(many)
+    assert (many.project_limit, many.deployment_limit) == (None, None)
+    assert (slots_to_take(many), slots_to_give_back(many)) == (-3, 3)
+
+
+def test_slots_that_a_plan_came_to_include_are_given_back_with_the_next_deployment() -> None:
+    assert slots_to_take(usage(PREMIUM, deployments=3, slots_in_use=2)) == -2
 
 
 @pytest.mark.parametrize(
@@ -47,8 +73,8 @@ def test_project_beyond_the_limit_is_refused_with_the_limit_and_what_is_used() -
         (usage(slots_free=3), 0),
         (usage(deployments=1, slots_free=1), 1),
         (usage(deployments=2, slots_free=1, slots_in_use=1), 1),
-        (usage(Tier.PREMIUM, deployments=4, slots_free=1), 0),
-        (usage(Tier.PREMIUM, deployments=5, slots_free=1), 1),
+        (usage(PREMIUM, deployments=4, slots_free=1), 0),
+        (usage(PREMIUM, deployments=5, slots_free=1), 1),
     ],
 )
 def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: Usage, taken: int) -> None:
@@ -60,7 +86,7 @@ def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: Usage,
     [
         usage(deployments=1),
         usage(deployments=2, slots_in_use=1),
-        usage(Tier.PREMIUM, deployments=5),
+        usage(PREMIUM, deployments=5),
         usage(deployments=5),
         usage(deployments=5, slots_free=4),
         usage(deployments=1, slots_owed=1),
@@ -69,7 +95,8 @@ def test_deployment_takes_a_slot_only_beyond_the_share_of_the_tier(found: Usage,
 def test_deployment_without_room_is_refused(found: Usage) -> None:
     with pytest.raises(LimitReached) as caught:
         slots_to_take(found)
-    assert caught.value.extra == {"limit": found.deployment_limit, "used": found.deployments}
+    assert caught.value.extra["limit"] == found.deployment_limit
+    assert caught.value.extra["used"] == found.deployments
 
 
 def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts() -> None:
@@ -85,7 +112,7 @@ def test_what_runs_beyond_a_lowered_tier_is_covered_before_something_new_starts(
         (usage(deployments=2, slots_in_use=2), 1),
         (usage(deployments=4, slots_in_use=0), 0),
         (usage(deployments=4, slots_in_use=2), 0),
-        (usage(Tier.PREMIUM, deployments=6, slots_in_use=5), 4),
+        (usage(PREMIUM, deployments=6, slots_in_use=5), 4),
     ],
 )
 def test_slots_are_given_back_as_far_as_nothing_needs_them(found: Usage, back: int) -> None:
@@ -110,11 +137,11 @@ class Model:
         try:
             slots = slots_to_take(before)
         except LimitReached:
-            assert before.deployments >= before.deployment_limit
+            assert before.deployments >= limit_of(before)
             return
         assert slots <= before.slots_free
         self._moved(slots, deployments=before.deployments + 1)
-        assert self.now.deployments <= self.now.deployment_limit
+        assert self.now.deployments <= limit_of(self.now)
         assert self.now.slots_in_use == self.now.slots_needed
         self.lowered = False
 
@@ -124,11 +151,11 @@ class Model:
             self._moved(-slots_to_give_back(self.now))
 
     def raise_tier(self, _amount: int) -> None:
-        self.now = replace(self.now, tier=Tier.PREMIUM)
+        self.now = replace(self.now, plan=PREMIUM)
         self._moved(-slots_to_give_back(self.now))
 
     def lower_tier(self, _amount: int) -> None:
-        self.now = replace(self.now, tier=Tier.FREE)
+        self.now = replace(self.now, plan=FREE)
         self._moved(-slots_to_give_back(self.now))
         self.lowered = True
 
@@ -161,7 +188,7 @@ class Model:
         assert now.slots_in_use <= now.slots_needed
         assert not (now.slots_free and now.slots_owed)
         if not self.lowered:
-            assert now.deployments <= now.deployment_limit
+            assert now.deployments <= limit_of(now)
             assert now.slots_in_use == now.slots_needed
 
 
@@ -171,9 +198,9 @@ STEPS: list[Callable[[Model, int], None]] = [
 ]
 
 
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), max_size=40), st.sampled_from(Tier))
-def test_no_order_of_steps_lets_anything_start_beyond_the_limit(steps: list[tuple[object, int]], tier: Tier) -> None:
-    model = Model(usage(tier))
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(1, 4)), max_size=40), st.sampled_from([FREE, PREMIUM]))
+def test_no_order_of_steps_lets_anything_start_beyond_the_limit(steps: list[tuple[object, int]], plan: Plan) -> None:
+    model = Model(usage(plan))
     for step, amount in steps:
         assert callable(step)
         step(model, amount)
@@ -181,7 +208,7 @@ def test_no_order_of_steps_lets_anything_start_beyond_the_limit(steps: list[tupl
 
 
 def test_a_slot_that_is_bought_and_given_back_again_starts_nothing_beyond_a_lowered_tier() -> None:
-    model = Model(usage(Tier.PREMIUM, deployments=5))
+    model = Model(usage(PREMIUM, deployments=5))
     model.lower_tier(0)
     model.undeploy(0)
     model.buy(4)
@@ -234,7 +261,3 @@ def test_price_that_nobody_could_pay_is_refused(price: str, currency: str) -> No
 def test_slots_that_cost_more_than_the_books_hold_are_refused() -> None:
     with pytest.raises(Invalid):
         slot_price("9999999999999.00", "USD").of(2)
-
-
-def test_every_tier_has_a_share() -> None:
-    assert set(TIERS) == set(Tier)

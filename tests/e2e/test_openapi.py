@@ -74,6 +74,8 @@ FOUNDATION = {
         )
     },
     **{path: {"get"} for path in ("/billing/credit-packages", "/billing/credits/history", "/billing/config")},
+    **{path: {"get"} for path in ("/billing/plans", "/billing/entitlements")},
+    "/billing/entitlements/{entitlement}/check": {"get"},
     **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
     "/billing/invoices": {"post", "get"},
     "/billing/invoices/{invoice_id}": {"get"},
@@ -126,7 +128,7 @@ FOUNDATION = {
     "/readyz": {"get"},
 }
 WEBHOOKS = {"/webhooks/stripe", "/billing/webhooks/stripe", "/billing/stripe/webhook", "/webhooks/paypal"}
-OPEN_PATHS = {"/healthz", "/readyz"} | WEBHOOKS
+OPEN_PATHS = {"/healthz", "/readyz", "/billing/config"} | WEBHOOKS
 #: The refusals that clients match on, and where they may meet them.
 CODES = {
     ("/escrows", "post"): {"escrow.exists", "escrow.amount_mismatch"},

@@ -359,8 +359,8 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
         )
         await owner.execute(
             "INSERT INTO deployment_events (org_id, number, kind, project_id, slots, transfer_id, actor, command_id,"
-            " at) VALUES ($1, 1, 'deployed', 'one', 0, NULL, 'x', 'x', now()),"
-            " ($1, 2, 'deployed', 'two', 1, $2, 'x', 'y', now())",
+            " plan, share, at) VALUES ($1, 1, 'deployed', 'one', 0, NULL, 'x', 'x', 'free', 1, now()),"
+            " ($1, 2, 'deployed', 'two', 1, $2, 'x', 'y', 'free', 1, now())",
             builder,
             in_use.transfer_id,
         )

@@ -8,6 +8,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import TLSConfig
 
+from domain.plan import Interval
 from runtime.environment import forget_others, is_of_others
 from runtime.settings import Settings, WrongSettings, read_settings
 from runtime.temporal import connect
@@ -67,6 +68,40 @@ def test_older_names_of_prices_set_those_of_the_hosted_checkout(environment: Any
     prices = {package.name: package.price_minor for package in read_settings().packages}
     assert (prices["checkout_small"], prices["checkout_medium"], prices["checkout_large"]) == (450, 1000, 4300)
     assert prices["small"] == 990
+
+
+def test_older_names_set_what_plans_cost_and_include_and_how_sales_are_shared(environment: Any) -> None:
+    environment(
+        STRIPE_PREMIUM_PRICE_ID="price_1",
+        PREMIUM_SUBSCRIPTION_PRICE="700",
+        ADDITIONAL_DEPLOY_PRICE="1200",
+        FREE_MAX_PROJECTS="2",
+        FREE_MAX_DEPLOYS="3",
+        PREMIUM_MAX_PROJECTS="6",
+        PREMIUM_MAX_DEPLOYS="7",
+        CREATOR_REVENUE_SHARE="0.85",
+        PLATFORM_REVENUE_SHARE="15",
+    )
+    settings = read_settings()
+    free, premium = settings.plan_book.get("free"), settings.plan_book.get("premium")
+    assert (free.projects, free.deployments, premium.projects, premium.deployments) == (2, 3, 6, 7)
+    price = premium.price(Interval.MONTH, "USD")
+    assert (price.amount_minor, price.price_id, settings.price_of_slots.price_minor) == (700, "price_1", 1200)
+    assert settings.creator_share_bps == 8_500
+
+
+def test_shares_that_do_not_add_up_are_refused(environment: Any) -> None:
+    environment(CREATOR_REVENUE_SHARE="0.85", PLATFORM_REVENUE_SHARE="0.10")
+    with pytest.raises(WrongSettings, match="must add up"):
+        read_settings()
+
+
+def test_plans_are_read_from_a_file(environment: Any, tmp_path: Path) -> None:
+    file = tmp_path / "plans.json"
+    file.write_text('[{"name": "free", "projects": 7, "deploys": 0, "seats": null}]')
+    environment(BURSAR_PLANS=str(file))
+    (only,) = read_settings().plan_book.all
+    assert (only.projects, only.deployments, only.seats) == (7, 0, None)
 
 
 def test_stack_keeps_the_older_names_of_prices(environment: Any) -> None:

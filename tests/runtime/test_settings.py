@@ -127,6 +127,12 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **wrong: str) -> list[str]:
         ("BURSAR_CREDIT_PACKAGES", "[", "BURSAR_CREDIT_PACKAGES: "),
         ("BURSAR_CREDIT_PACKAGE_SMALL", "0", "BURSAR_CREDIT_PACKAGES: The price of the credit package checkout_small"),
         ("BURSAR_CREDIT_PACKAGE_SMALL", "5.00", "BURSAR_CREDIT_PACKAGE_SMALL='5.00': It must be a whole"),
+        ("BURSAR_ADDITIONAL_DEPLOY_PRICE", "10.00", "BURSAR_ADDITIONAL_DEPLOY_PRICE='10.00': It must be a whole"),
+        ("BURSAR_ADDITIONAL_DEPLOY_PRICE", "0", "BURSAR_SLOT_PRICE and BURSAR_SLOT_CURRENCY: "),
+        ("BURSAR_PLANS", "/no/where.json", "BURSAR_PLANS: It is neither a JSON list nor the path"),
+        ("BURSAR_PLANS", "[]", "BURSAR_PLANS: The plans must be a JSON list of 1"),
+        ("BURSAR_PREMIUM_SUBSCRIPTION_PRICE", "2901", "BURSAR_PLANS: The plan starter costs less"),
+        ("BURSAR_CREATOR_REVENUE_SHARE", "-1", "BURSAR_CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE: "),
         ("BURSAR_RATE_LIMIT", "many", "BURSAR_RATE_LIMIT='many': "),
         (
             "BURSAR_RATE_LIMIT_STORAGE",

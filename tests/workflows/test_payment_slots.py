@@ -6,6 +6,7 @@ import pytest
 
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import Purpose, PurposeKind
+from domain.plan import DEFAULTS, plans_from
 from repositories import organization as organizations
 from runtime.identity import new_id
 from services import project
@@ -15,6 +16,8 @@ from tests.workflows.payment_driver import PaymentDriver, paid, refused
 
 pytestmark = [pytest.mark.timeskip, pytest.mark.db]
 P = PaymentStatus
+
+PLANS = plans_from(DEFAULTS)
 
 
 async def bought(stage: Stage, number: int, **changes) -> PaymentDriver:
@@ -37,13 +40,15 @@ async def undeploy(made: PaymentDriver, slug: str) -> None:
 
 
 def order(made: PaymentDriver) -> Order:
-    return Order(actor=made.actor, org_id=made.terms.org_id, command_id=new_id("cmd"), at=datetime.now(UTC))
+    return Order(
+        actor=made.actor, org_id=made.terms.org_id, command_id=new_id("cmd"), at=datetime.now(UTC), plans=PLANS
+    )
 
 
 async def slots_of(made: PaymentDriver) -> tuple[int, int, int]:
     """Return the slots that are free, in use and owed."""
     async with made.stage.database.platform() as session:
-        usage = await project.usage_of(session, await organizations.get(session, made.terms.org_id))
+        usage = await project.usage_of(session, await organizations.get(session, made.terms.org_id), PLANS)
     return usage.slots_free, usage.slots_in_use, usage.slots_owed
 
 

@@ -16,6 +16,7 @@ from api.keyring import hash_of, new_secret, token_of
 from api.pagination import CursorParam, LimitParam, id_cursor, id_page
 from api.v1.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyView
 from domain.access import PLATFORM_ROLES, SECOND_KEYS, Actor, Permission, Role
+from domain.entitlement import EntitlementMissing
 from domain.errors import Conflict, Forbidden, Invalid, NotFound
 from domain.spend.control import SubjectKind
 from models.api_key import ApiKey
@@ -26,6 +27,7 @@ from repositories import organization as organizations
 from repositories import signatory as signatories
 from repositories import spend_control as controls
 from runtime.identity import new_id
+from services import entitlement as entitlements
 
 router = APIRouter(tags=["api keys"])
 
@@ -107,7 +109,7 @@ async def _tell_of_signatory(session: AsyncSession, actor: Actor, key: ApiKey) -
     "/api-keys",
     status_code=201,
     response_model=ApiKeyCreated,
-    responses=errors(NotFound, (Conflict, "principal.exists"), (Conflict, "api_key.limit_reached")),
+    responses=errors(NotFound, (Conflict, "principal.exists"), (Conflict, "api_key.limit_reached"), EntitlementMissing),
 )
 async def create_api_key(
     body: ApiKeyCreate,
@@ -147,7 +149,10 @@ async def create_api_key(
                 await _refuse_beside_limited(session, actor)
             quota = None if org_id is None else deps.settings.api_keys_per_organization
             most = keys.KEYS_OF_A_PRINCIPAL if own or actor.role in SECOND_KEYS else 1
+            people = 0 if org_id is None else await keys.seats(session, org_id)
             row = await keys.add(session, key, most=most, quota=quota)
+            if org_id is not None and deps.settings.limit_seats:
+                await entitlements.check_seats(session, org_id, deps.settings.plan_book, before=people)
             details: dict[str, object] = {"principal": row.principal, "role": row.role, "agent_id": row.agent_id}
             if not own and await _tell_of_signatory(session, actor, row):
                 details["signatory"] = True

@@ -45,10 +45,11 @@ async def create_organization(
     """Create a tenant, with the signup bonus of its tier. For operators."""
 
     async def create() -> OrganizationView:
+        deps.settings.plan_book.get(body.tier)
         organization = Organization(
             id=new_id("org"),
             name=body.name,
-            tier=body.tier.value,
+            tier=body.tier,
             created_by=actor.qualified(),
             command_id=command.command_id,
         )
@@ -108,7 +109,13 @@ async def change_tier(
     permit(actor, Permission.MANAGE_ORGANIZATIONS)
 
     async def change() -> OrganizationView:
-        order = Order(actor=actor, org_id=organization_id, command_id=command.command_id, at=datetime.now(UTC))
+        order = Order(
+            actor=actor,
+            org_id=organization_id,
+            command_id=command.command_id,
+            at=datetime.now(UTC),
+            plans=deps.settings.plan_book,
+        )
         async with deps.session_for(actor) as session:
             return OrganizationView.of(await project.change_tier(session, order, body.tier))
 

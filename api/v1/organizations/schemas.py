@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from api.fields import EmailAddress, Name, RequestModel, ResponseModel, example
 from domain.mail import LANGUAGES, MAX_CONTACTS, Contact, Purpose
-from domain.project import Tier
+from domain.plan import FREE, PLAN_NAME
 from models.contact import OrganizationContacts
 from models.organization import Organization
 from repositories.contact import contacts_of
+
+TierName = Annotated[
+    str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$"), Field(description="A plan, see `GET /billing/plans`.")
+]
 
 
 class OrganizationCreate(RequestModel):
@@ -19,7 +23,7 @@ class OrganizationCreate(RequestModel):
     model_config = example(name="Acme")
 
     name: Name
-    tier: Tier = Tier.FREE
+    tier: TierName = FREE
 
 
 class TierChange(RequestModel):
@@ -27,7 +31,7 @@ class TierChange(RequestModel):
 
     model_config = example(tier="premium")
 
-    tier: Tier
+    tier: TierName
 
 
 class OrganizationView(ResponseModel):
@@ -35,13 +39,13 @@ class OrganizationView(ResponseModel):
 
     id: str
     name: str
-    tier: Tier
+    tier: str = Field(description="The plan that it is on.")
     created_at: datetime
 
     @classmethod
     def of(cls, row: Organization) -> "OrganizationView":
         """Show a row."""
-        return cls(id=row.id, name=row.name, tier=Tier(row.tier), created_at=row.created_at)
+        return cls(id=row.id, name=row.name, tier=row.tier, created_at=row.created_at)
 
 
 class ContactSet(RequestModel):

@@ -18,15 +18,10 @@ from api.v1.payments.commands import PaymentDeclined
 from api.v1.payments.schemas import (
     CancelPayment,
     Capture,
-    Coin,
-    ConfigView,
     Confirm,
-    MoneyView,
     PaymentCreate,
     PaymentTimeline,
     PaymentView,
-    ProviderName,
-    ProviderView,
     RefundCreate,
     RefundGiveUp,
     RefundList,
@@ -38,7 +33,6 @@ from api.v1.payments.schemas import (
 from api.v1.payments.terms import Terms
 from contracts import payment as messages
 from domain.access import Actor, Permission
-from domain.credits import credit_price
 from domain.errors import (
     Conflict,
     Forbidden,
@@ -55,7 +49,6 @@ from domain.payment.commands import NoResponse, NotYet, WrongPaymentState
 from domain.payment.purposes import rules_of
 from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
-from providers.payments.limits import currencies
 from repositories import payment as payments
 from repositories.command import other_request
 
@@ -314,26 +307,6 @@ async def list_refunds(payment_id: str, actor: ActorDep, deps: DepsDep) -> Refun
     """List the refunds of a payment, the oldest first."""
     payment = await payment_of(deps, actor, payment_id, Permission.READ)
     return RefundList(data=[refund_view(payment, refund) for refund in payment.refunds])
-
-
-@router.get("/billing/config", response_model=ConfigView)
-async def get_billing_config(deps: DepsDep, _actor: Actor = require(Permission.READ)) -> ConfigView:
-    """Return what a front end needs to know to take payments here."""
-    settings, providers = deps.settings, deps.providers
-    price = credit_price(settings.credit_price, settings.credit_currency)
-    assets = [coin for coin in Coin if coin.value in providers.assets]
-    taken = {name: currencies(name) for name in providers.payments} | {"crypto": frozenset(assets)}
-    return ConfigView(
-        providers=[
-            ProviderView(name=name, currencies=sorted(taken[name.value]))
-            for name in ProviderName
-            if name.value in providers.payments
-        ],
-        stripe_publishable_key=settings.stripe_publishable_key if "stripe" in providers.payments else None,
-        credit_price=MoneyView(amount=f"{price.price:f}", currency=price.currency),
-        crypto_assets=assets,
-        quote_valid_seconds=int(settings.quote_validity.total_seconds()),
-    )
 
 
 def _amount(text: str | None, payment: Payment) -> int | None:

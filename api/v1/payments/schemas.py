@@ -244,23 +244,6 @@ class PaymentTimeline(ResponseModel):
     next_cursor: str | None = Field(default=None, description="Pass it as `cursor`; null on the last page.")
 
 
-class ProviderView(ResponseModel):
-    """A provider that is set up here, and what payments by it can be in."""
-
-    name: ProviderName
-    currencies: list[str]
-
-
-class ConfigView(ResponseModel):
-    """What a front end has to know. Nothing in it is secret."""
-
-    providers: list[ProviderView]
-    stripe_publishable_key: str | None
-    credit_price: MoneyView = Field(description="What one credit costs.")
-    crypto_assets: list[Coin]
-    quote_valid_seconds: int
-
-
 def money(amount_minor: int, currency: str) -> MoneyView:
     """Show an amount with its currency."""
     return MoneyView(amount=format_amount(amount_minor, currency), currency=currency)

@@ -32,7 +32,7 @@ from api.v1.projects.schemas import (
 from domain.access import Actor, Permission
 from domain.errors import Conflict, Forbidden, NotFound
 from domain.payment.terms import PaymentTerms
-from domain.project import LimitReached, slot_price
+from domain.project import LimitReached
 from repositories import organization as organizations
 from repositories import project as projects
 from services import project
@@ -53,13 +53,14 @@ _DEPLOYING = errors(NotFound, Forbidden, LimitReached)
 async def create_project(
     body: ProjectCreate, deps: DepsDep, once: MayRepeat, actor: Actor = require(Permission.MANAGE_PROJECTS)
 ) -> Response:
-    """Create a project within the limits of the tier and the slots."""
+    """Create a project within the limits of the plan and the slots."""
     org_id = acting_organization(actor, None)
 
     async def act() -> ProjectView:
         slug, name = body.named()
         async with deps.database.platform() as session:
-            return ProjectView.of(await project.create(session, _order(actor, org_id, once), slug, name))
+            order = _order(deps, actor, org_id, once)
+            return ProjectView.of(await project.create(session, order, slug, name, body.deploy_type))
 
     return await once.run(act, status_code=201)
 
@@ -83,12 +84,12 @@ async def list_projects(
 
 @router.post("/projects/{slug}/deploy", response_model=ProjectView, responses=_DEPLOYING)
 async def deploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: ActorDep) -> Response:
-    """Deploy a project. Beyond the tier's limit it occupies a slot; deploying it again changes nothing."""
+    """Deploy a project. Beyond the plan's limit it occupies a slot; deploying it again changes nothing."""
     org_id = await _organization_of(deps, actor, slug)
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
-            return ProjectView.of(await project.deploy(session, _order(actor, org_id, once), slug))
+            return ProjectView.of(await project.deploy(session, _order(deps, actor, org_id, once), slug))
 
     return await once.run(act)
 
@@ -100,7 +101,7 @@ async def undeploy_project(slug: str, deps: DepsDep, once: MayRepeat, actor: Act
 
     async def act() -> ProjectView:
         async with deps.database.platform() as session:
-            return ProjectView.of(await project.undeploy(session, _order(actor, org_id, once), slug))
+            return ProjectView.of(await project.undeploy(session, _order(deps, actor, org_id, once), slug))
 
     return await once.run(act)
 
@@ -148,11 +149,16 @@ async def _organization_of(deps: Deps, actor: Actor, slug: str) -> str:
 
 
 async def _limits(deps: Deps, actor: Actor, org_id: str) -> LimitsView:
-    price = slot_price(deps.settings.slot_price, deps.settings.slot_currency)
     async with deps.session_for(actor) as session:
-        usage = await project.usage_of(session, await organizations.get(session, org_id))
-    return limits_view(org_id, usage, price)
+        usage = await project.usage_of(session, await organizations.get(session, org_id), deps.settings.plan_book)
+    return limits_view(org_id, usage, deps.settings.price_of_slots)
 
 
-def _order(actor: Actor, org_id: str, once: Command) -> Order:
-    return Order(actor=actor, org_id=org_id, command_id=once.command_id, at=datetime.now(UTC))
+def _order(deps: Deps, actor: Actor, org_id: str, once: Command) -> Order:
+    return Order(
+        actor=actor,
+        org_id=org_id,
+        command_id=once.command_id,
+        at=datetime.now(UTC),
+        plans=deps.settings.plan_book,
+    )

@@ -9,7 +9,7 @@ from api.fields import Name, RequestModel, ResponseModel, example
 from api.v1.payments.schemas import MoneyView, PaymentCreate, PaymentOptions, PaymentView, money
 from domain.errors import Invalid
 from domain.payment.terms import PurposeKind
-from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, SlotPrice, Tier, Usage, slug_of
+from domain.project import MAX_SLOTS, MAX_SLUG, SLUG, DeployType, SlotPrice, Usage, slug_of
 from models.project import Project
 
 #: What a project goes by in its address.
@@ -26,6 +26,7 @@ class ProjectCreate(RequestModel):
         default=None,
         description="The project's name in its address: lower case letters and digits, with hyphens between them.",
     )
+    deploy_type: DeployType = Field(default=DeployType.DEVELOPMENT, description="What it is deployed for.")
 
     def named(self) -> tuple[str, str]:
         """Return the slug and the name.
@@ -46,9 +47,11 @@ class ProjectView(ResponseModel):
     organization_id: str
     slug: str
     name: str
+    deploy_type: DeployType
     deployed: bool
+    is_deployed: bool = Field(description="The same as `deployed`.")
     deployed_at: datetime | None = Field(description="Since when; null when it is not deployed.")
-    occupies_slot: bool = Field(description="Whether it is deployed beyond the tier's limit.")
+    occupies_slot: bool = Field(description="Whether it is deployed beyond the plan's limit.")
     created_at: datetime
 
     @classmethod
@@ -59,7 +62,9 @@ class ProjectView(ResponseModel):
             organization_id=row.org_id,
             slug=row.slug,
             name=row.name,
+            deploy_type=DeployType(row.deploy_type),
             deployed=row.deployed_at is not None,
+            is_deployed=row.deployed_at is not None,
             deployed_at=row.deployed_at,
             occupies_slot=row.occupies_slot,
             created_at=row.created_at,
@@ -67,17 +72,17 @@ class ProjectView(ResponseModel):
 
 
 class LimitView(ResponseModel):
-    """A limit and what is used of it. After a change to a lower tier, more can be used than the limit."""
+    """A limit and what is used of it. After a change to a smaller plan, more can be used than the limit."""
 
-    limit: int
+    limit: int | None = Field(description="null for any number.")
     used: int
 
 
 class SlotsView(ResponseModel):
-    """The slots of an organization. Each one adds one project and one deployment to the tier's limits."""
+    """The slots of an organization. Each one adds one project and one deployment to the plan's limits."""
 
     free: int
-    in_use: int = Field(description="Occupied by deployments beyond the tier's limit.")
+    in_use: int = Field(description="Occupied by deployments beyond the plan's limit.")
     owed: int = Field(description="Owed after a chargeback of slots in use; the next slots bought repay them.")
 
 
@@ -85,7 +90,7 @@ class LimitsView(ResponseModel):
     """The limits of an organization, and what it uses of them."""
 
     organization_id: str
-    tier: Tier
+    tier: str = Field(description="The plan that the organization is on.")
     projects: LimitView
     deployments: LimitView
     slots: SlotsView
@@ -117,7 +122,7 @@ def limits_view(org_id: str, usage: Usage, price: SlotPrice) -> LimitsView:
     """Show what an organization may have and what it uses."""
     return LimitsView(
         organization_id=org_id,
-        tier=usage.tier,
+        tier=usage.plan.name,
         projects=LimitView(limit=usage.project_limit, used=usage.projects),
         deployments=LimitView(limit=usage.deployment_limit, used=usage.deployments),
         slots=SlotsView(free=usage.slots_free, in_use=usage.slots_in_use, owed=usage.slots_owed),

@@ -1,0 +1,119 @@
+"""What a plan entitles an organization to, and how what it does not entitle to is refused.
+
+A number is a limit, and None means that there is none. What is there or not is a limit of one or zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import Forbidden, Invalid
+from domain.plan import Plan, Plans
+
+#: More is never asked for at once.
+MAX_QUANTITY = 1_000_000
+
+
+class Entitlement(StrEnum):
+    """What plans differ in.
+
+    Attributes:
+        PROJECTS: how many projects there may be; slots add to it.
+        DEPLOYS: how many of them may be deployed; slots add to it.
+        SEATS: how many people may have keys: active principals that are no agents.
+        API_ACCESS: the platform's own API may be used.
+        CUSTOM_INTEGRATIONS: integrations may be built.
+    """
+
+    PROJECTS = "projects"
+    DEPLOYS = "deploys"
+    SEATS = "seats"
+    API_ACCESS = "api_access"
+    CUSTOM_INTEGRATIONS = "custom_integrations"
+
+
+#: What is there or not, and is not counted.
+FEATURES = frozenset({Entitlement.API_ACCESS, Entitlement.CUSTOM_INTEGRATIONS})
+#: What slots add to.
+_WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
+
+
+class EntitlementMissing(Forbidden):
+    """The plan does not include this, or not so much of it; `extra` has the limit, its use and the ways up."""
+
+    code = "entitlement.missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an organization stands with one entitlement: the limit, None where there is none, and what is used of it."""
+
+    entitlement: Entitlement
+    limit: int | None
+    used: int = 0
+
+    def has_room(self, number: int) -> bool:
+        """Tell whether so many more are allowed."""
+        return self.limit is None or self.used + number <= self.limit
+
+
+def included(plan: Plan, entitlement: Entitlement) -> int | None:
+    """Return what a plan includes of something: a number, None for any number, one or zero for a feature."""
+    match entitlement:
+        case Entitlement.PROJECTS:
+            return plan.projects
+        case Entitlement.DEPLOYS:
+            return plan.deployments
+        case Entitlement.SEATS:
+            return plan.seats
+        case Entitlement.API_ACCESS:
+            return int(plan.api_access)
+        case Entitlement.CUSTOM_INTEGRATIONS:
+            return int(plan.custom_integrations)
+
+
+def ways_up(plans: Plans, plan: Plan, entitlement: Entitlement) -> list[Mapping[str, object]]:
+    """Return how an organization gets more of something: the plans that include more, and slots where they add to it.
+
+    Each is `{"way": "plan", "plan", "limit"}` or `{"way": "slot"}`.
+    """
+    has = included(plan, entitlement)
+    found: list[Mapping[str, object]] = [
+        {"way": "plan", "plan": other.name, "limit": more}
+        for other in plans.all
+        if other.is_sold and other.prices and _is_more(more := included(other, entitlement), has)
+    ]
+    return [*found, {"way": "slot"}] if entitlement in _WITH_SLOTS else found
+
+
+def require(plans: Plans, plan: Plan, standing: Standing, number: int = 1) -> None:
+    """Refuse what goes beyond an entitlement; projects and deployments have a refusal of their own.
+
+    Raises:
+        EntitlementMissing: the plan does not include it, or not so many more.
+        Invalid: the number is out of bounds, or it is a feature and more than one.
+    """
+    what = standing.entitlement
+    if not 0 < number <= (1 if what in FEATURES else MAX_QUANTITY):
+        raise Invalid("The quantity is out of bounds: features are there or not.", extra={"field": "quantity"})
+    if standing.has_room(number):
+        return
+    if what in FEATURES:
+        why = f"The plan {plan.name} does not include {what.value}."
+    else:
+        why = f"{standing.used} of {standing.limit} {what.value} of the plan {plan.name} are used."
+    ways = ways_up(plans, plan, what)
+    raise EntitlementMissing(
+        f"{why} {'Change the plan.' if ways else 'No plan includes more.'}",
+        extra={
+            "entitlement": what.value,
+            "limit": standing.limit,
+            "used": standing.used,
+            "plan": plan.name,
+            "ways_up": ways,
+        },
+    )
+
+
+def _is_more(more: int | None, has: int | None) -> bool:
+    return has is not None and (more is None or more > has)

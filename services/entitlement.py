@@ -1,0 +1,58 @@
+"""How an organization stands with what its plan entitles it to: the one check that every endpoint asks."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.entitlement import Entitlement, Standing, included, require
+from domain.plan import Plans
+from domain.project import check_new_deployment, check_new_project
+from models.organization import Organization
+from repositories import api_key
+from repositories import organization as organizations
+from services import project
+
+
+async def standing_of(
+    session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement
+) -> Standing:
+    """Return the limit and what is used of it; without a lock that is what it was a moment ago."""
+    if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
+        usage = await project.usage_of(session, organization, plans)
+        if entitlement is Entitlement.PROJECTS:
+            return Standing(entitlement=entitlement, limit=usage.project_limit, used=usage.projects)
+        return Standing(entitlement=entitlement, limit=usage.deployment_limit, used=usage.deployments)
+    used = await api_key.seats(session, organization.id) if entitlement is Entitlement.SEATS else 0
+    return Standing(entitlement=entitlement, limit=included(plans.of(organization.tier), entitlement), used=used)
+
+
+async def check(
+    session: AsyncSession, organization: Organization, plans: Plans, entitlement: Entitlement, number: int = 1
+) -> Standing:
+    """Refuse so many more of something where there is no room for them.
+
+    Raises:
+        LimitReached: of projects or deployments.
+        EntitlementMissing: of anything else.
+        Invalid: the number is out of bounds.
+    """
+    plan = plans.of(organization.tier)
+    if entitlement in {Entitlement.PROJECTS, Entitlement.DEPLOYS}:
+        usage = await project.usage_of(session, organization, plans)
+        limit_check = check_new_project if entitlement is Entitlement.PROJECTS else check_new_deployment
+        limit_check(usage, number)
+    standing = await standing_of(session, organization, plans, entitlement)
+    require(plans, plan, standing, number)
+    return standing
+
+
+async def check_seats(session: AsyncSession, org_id: str, plans: Plans, *, before: int) -> None:
+    """Refuse the person who has just been given a first key where the plan has no seat left.
+
+    The caller holds the lock of the organization's keys, and says how many people there were before.
+
+    Raises:
+        EntitlementMissing: all seats of the plan are taken.
+    """
+    used = await api_key.seats(session, org_id)
+    if used > before:
+        plan = plans.of((await organizations.get(session, org_id)).tier)
+        require(plans, plan, Standing(entitlement=Entitlement.SEATS, limit=plan.seats, used=used - 1))

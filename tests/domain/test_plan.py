@@ -1,0 +1,176 @@
+"""Plans of the configuration, and what they entitle to."""
+
+import json
+from typing import Any
+
+import pytest
+
+from domain.entitlement import Entitlement, EntitlementMissing, Standing, included, require, ways_up
+from domain.errors import Invalid
+from domain.plan import DEFAULTS, Interval, OlderTerms, Plans, plans_from, with_older
+from domain.revenue_share import share_bps
+
+PLANS = plans_from(DEFAULTS)
+MONTH, YEAR = Interval.MONTH, Interval.YEAR
+FREE = {"name": "free", "projects": 1, "deploys": 1, "seats": 1}
+PRICE = {"interval": "month", "amount": "10.00", "currency": "USD"}
+BASIC = {"name": "basic", "projects": 2, "deploys": 2, "seats": None, "prices": [PRICE]}
+
+
+def read(*plans: dict[str, Any]) -> Plans:
+    return plans_from(json.dumps(plans))
+
+
+def test_defaults_are_the_published_plans_with_two_months_of_a_year_free() -> None:
+    shown = [
+        (
+            plan.name,
+            *((plan.price(each, "USD").amount_minor if plan.prices else None) for each in (MONTH, YEAR)),
+            plan.credits_minor // 1_000_000,
+            *(included(plan, each) for each in Entitlement),
+        )
+        for plan in PLANS.all
+    ]
+    assert shown == [
+        ("free", None, None, 0, 1, 1, 1, 0, 0),
+        ("premium", 500, 5_000, 0, 5, 5, 3, 0, 0),
+        ("starter", 2_900, 29_000, 500, 1, 1, 3, 0, 0),
+        ("professional", 9_900, 99_000, 2_000, 5, 5, 10, 1, 0),
+        ("enterprise", 29_900, 299_000, 10_000, None, None, None, 1, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("plans", "told"),
+    [
+        ([], "a JSON list of 1 to 50"),
+        ([BASIC], "The first plan must be free"),
+        ([BASIC, FREE], "The first plan must be free"),
+        ([{**FREE, "prices": [PRICE]}], "The first plan must be free"),
+        ([{**FREE, "credits": "1"}], "cannot grant credits"),
+        ([FREE, FREE], "the same name"),
+        ([FREE, {**BASIC, "prices": []}], "must have a price"),
+        ([FREE, {**BASIC, "prices": [PRICE, PRICE]}], "two prices for one interval"),
+        ([FREE, BASIC, {**BASIC, "name": "less", "prices": [{**PRICE, "amount": "9"}]}], "costs less"),
+        ([FREE, {**BASIC, "prices": [{**PRICE, "currency": "CREDIT"}]}], "must be money"),
+        ([FREE, {**BASIC, "prices": [{**PRICE, "interval": "week"}]}], "must be month or year"),
+        ([FREE, {**BASIC, "prices": [{**PRICE, "amount": 9.999}]}], "too many decimals"),
+        ([FREE, {**BASIC, "prices": [{**PRICE, "price_id": "a b"}]}], "price_id"),
+        ([FREE, {**BASIC, "projects": -1}], "must be a whole number"),
+        ([FREE, {**BASIC, "seats": True}], "must be a whole number"),
+        ([FREE, {**BASIC, "api_access": "yes"}], "must be true or false"),
+        ([FREE, {**BASIC, "name": "Basic"}], "lower case"),
+        ([FREE, {**BASIC, "more": 1}], "A plan must have"),
+        (
+            [
+                FREE,
+                {
+                    **BASIC,
+                    "prices": [{**PRICE, "price_id": "p"}, {**PRICE, "interval": "year", "price_id": "p"}],
+                },
+            ],
+            "the same price_id",
+        ),
+    ],
+)
+def test_plans_that_nobody_could_be_billed_by_are_refused(plans: list[dict[str, Any]], told: str) -> None:
+    with pytest.raises(Invalid, match=told):
+        read(*plans)
+
+
+@pytest.mark.parametrize("text", ["[", "{}", "7", "[7]", "[" * 100_000])
+def test_what_is_no_list_of_plans_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        plans_from(text)
+
+
+def test_terms_that_are_set_one_by_one_change_two_plans_only() -> None:
+    older = OlderTerms(
+        premium_price_minor=700,
+        premium_price_id="price_1",
+        free_projects=2,
+        free_deployments=0,
+        premium_projects=8,
+        premium_deployments=9,
+    )
+    changed = with_older(PLANS, older)
+    free, premium = changed.get("free"), changed.get("premium")
+    assert (free.projects, free.deployments, premium.projects, premium.deployments) == (2, 0, 8, 9)
+    assert [premium.price(each, "USD").amount_minor for each in (MONTH, YEAR)] == [700, 7_000]
+    assert changed.by_price_id("price_1") == (premium, premium.price(MONTH, "USD"))
+    assert changed.all[2:] == PLANS.all[2:]
+
+
+def test_terms_of_a_plan_that_is_not_there_or_out_of_order_are_refused() -> None:
+    with pytest.raises(Invalid, match="There is no plan 'premium'"):
+        with_older(read(FREE, BASIC), OlderTerms(premium_projects=1))
+    with pytest.raises(Invalid, match="starter costs less"):
+        with_older(PLANS, OlderTerms(premium_price_minor=5_000))
+
+
+def test_organization_whose_plan_was_removed_has_what_is_free() -> None:
+    assert PLANS.of("gone").name == "free"
+    with pytest.raises(Invalid):
+        PLANS.get("gone")
+
+
+@pytest.mark.parametrize(
+    ("plan", "what", "used", "more", "refused"),
+    [
+        ("free", Entitlement.SEATS, 0, 1, False),
+        ("free", Entitlement.SEATS, 1, 1, True),
+        ("starter", Entitlement.SEATS, 2, 2, True),
+        ("enterprise", Entitlement.SEATS, 10**6, 10**6, False),
+        ("starter", Entitlement.API_ACCESS, 0, 1, True),
+        ("professional", Entitlement.API_ACCESS, 0, 1, False),
+        ("professional", Entitlement.CUSTOM_INTEGRATIONS, 0, 1, True),
+        ("enterprise", Entitlement.CUSTOM_INTEGRATIONS, 0, 1, False),
+    ],
+)
+def test_what_a_plan_does_not_include_is_refused(
+    plan: str, what: Entitlement, used: int, more: int, refused: bool
+) -> None:
+    found = PLANS.get(plan)
+    standing = Standing(entitlement=what, limit=included(found, what), used=used)
+    if not refused:
+        require(PLANS, found, standing, more)
+        return
+    with pytest.raises(EntitlementMissing) as caught:
+        require(PLANS, found, standing, more)
+    ways = ways_up(PLANS, found, what)
+    assert ways
+    assert caught.value.extra == {
+        "entitlement": what.value,
+        "limit": standing.limit,
+        "used": used,
+        "plan": plan,
+        "ways_up": ways,
+    }
+
+
+def test_ways_up_are_larger_plans_that_are_sold_and_slots_only_where_they_help() -> None:
+    assert [way.get("plan") for way in ways_up(PLANS, PLANS.get("starter"), Entitlement.SEATS)] == [
+        "professional",
+        "enterprise",
+    ]
+    hidden = read(FREE, {**BASIC, "sold": False})
+    assert ways_up(hidden, hidden.get("free"), Entitlement.PROJECTS) == [{"way": "slot"}]
+    assert ways_up(PLANS, PLANS.get("enterprise"), Entitlement.API_ACCESS) == []
+
+
+def test_two_of_a_feature_cannot_be_asked_for() -> None:
+    with pytest.raises(Invalid):
+        require(PLANS, PLANS.get("enterprise"), Standing(entitlement=Entitlement.API_ACCESS, limit=1), 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "bps"), [("0.9", 9_000), ("90", 9_000), ("1", 10_000), ("100", 10_000), ("0", 0), ("12.5", 1_250)]
+)
+def test_share_is_read_as_a_part_or_a_percentage(text: str, bps: int) -> None:
+    assert share_bps(text, "share") == bps
+
+
+@pytest.mark.parametrize("text", ["101", "100.01", "-1", "x", "12.345", "0.12345", ""])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        share_bps(text, "share")
