@@ -1,0 +1,119 @@
+"""What the run of a subscription does next by itself. The only place that orders what is due; pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.agenda import Wait
+from domain.subscription.converge import due_month
+from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus
+
+S = SubscriptionStatus
+#: Pauses between tries of what had no effect: the first, and the longest.
+FIRST_TRY, LONGEST_TRY = timedelta(seconds=2), timedelta(minutes=10)
+#: How long the provider is given to say by itself that a period has ended, before it is asked.
+BOUNDARY = timedelta(minutes=5)
+#: How often it is asked while nothing is awaited, in case an event was lost.
+POLL, POLL_AWAITING = timedelta(hours=12), timedelta(minutes=15)
+#: An upgrade that was not paid by then is dropped; the provider drops it before.
+UPGRADE_LAPSES = timedelta(hours=24)
+
+
+class Step(StrEnum):
+    """What a run can do by itself, in the order of precedence.
+
+    Attributes:
+        LOOK: ask the provider how the subscription stands: somebody said that there is news, an answer was lost, or the
+            period has ended.
+        SUBMIT: have the provider make what was ordered.
+        GRANT: grant the next month of a year that is paid.
+        LAPSE: drop an upgrade whose payment never came.
+    """
+
+    LOOK = "look"
+    SUBMIT = "submit"
+    GRANT = "grant"
+    LAPSE = "lapse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What the run knows beside the state.
+
+    Attributes:
+        told: the provider has news, or somebody wants it to be asked.
+        looked_at: when it was asked last.
+        tries: how often in a row a step had no effect, and `held_until` when it is tried again.
+    """
+
+    told: bool = False
+    looked_at: datetime | None = None
+    tries: int = 0
+    held_until: datetime | None = None
+
+
+def agenda(subscription: Subscription, now: datetime, news: News) -> Step | Wait | None:
+    """Return what is done next, or until when nothing is due; None after the end."""
+    if subscription.status is S.ENDED and subscription.order is None and not news.told:
+        return None
+    steps = due(subscription, now, news)
+    if steps and news.held_until is not None and now < news.held_until:
+        # What waits for the provider does not keep a month's credits from being granted.
+        free = [step for step in steps if step in {Step.GRANT, Step.LAPSE}]
+        return free[0] if free else Wait(until=news.held_until, why="try again")
+    return steps[0] if steps else _wake(subscription, now, news)
+
+
+def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
+    """Return what is due, in the order of precedence."""
+    order, month = subscription.order, due_month(subscription)
+    is_made = subscription.ref is not None or (order is not None and order.unknown)
+    conditions = {
+        Step.LOOK: is_made and (news.told or _is_unknown(subscription) or _is_over(subscription, now, news)),
+        Step.SUBMIT: order is not None,
+        Step.GRANT: month is not None and now >= month.start,
+        Step.LAPSE: _lapses_at(subscription) is not None and now >= (_lapses_at(subscription) or now),
+    }
+    return [step for step in Step if conditions[step]]
+
+
+def hold_until(now: datetime, tries: int) -> datetime:
+    """Return when something is tried again that was tried so often in vain."""
+    pause: timedelta = FIRST_TRY * 2 ** min(tries, 16)
+    return now + min(pause, LONGEST_TRY)
+
+
+def _is_unknown(subscription: Subscription) -> bool:
+    return subscription.order is not None and subscription.order.unknown
+
+
+def _is_over(subscription: Subscription, now: datetime, news: News) -> bool:
+    """Tell whether the provider should have begun another period by now, and was not asked since; or a poll is due."""
+    period, looked = subscription.period, news.looked_at
+    if period is not None and now >= period.end + BOUNDARY and (looked is None or looked < period.end + BOUNDARY):
+        return True
+    return looked is not None and now >= looked + _pause(subscription)
+
+
+def _pause(subscription: Subscription) -> timedelta:
+    awaits = subscription.status in {S.CREATED, S.INCOMPLETE} or _lapses_at(subscription) is not None
+    return POLL_AWAITING if awaits else POLL
+
+
+def _lapses_at(subscription: Subscription) -> datetime | None:
+    change = subscription.change
+    if change is None or change.kind is not ChangeKind.UPGRADE or subscription.order is not None:
+        return None
+    return change.acts_at + UPGRADE_LAPSES
+
+
+def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
+    waits = [Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")]
+    period, month, lapses = subscription.period, due_month(subscription), _lapses_at(subscription)
+    if period is not None and now < period.end + BOUNDARY:
+        waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
+    if month is not None:
+        waits.append(Wait(until=month.start, why="the next month's credits"))
+    if lapses is not None:
+        waits.append(Wait(until=lapses, why="the upgrade lapses"))
+    return min(waits, key=lambda wait: wait.until)

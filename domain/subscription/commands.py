@@ -1,0 +1,333 @@
+"""What people order of a subscription: pure functions from the state to an outcome, or a refusal.
+
+A change is previewed by the same function that orders it. Which plan is larger, the list of plans says.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.errors import Conflict, Invalid
+from domain.plan import Interval, Plan, Plans
+from domain.subscription.period import Anchor, Period
+from domain.subscription.proration import Proration, anew, credits_of_new_period, credits_of_upgrade, within
+from domain.subscription.state import (
+    CHANGEABLE,
+    WORKFLOW,
+    Change,
+    ChangeKind,
+    Order,
+    OrderKind,
+    Outcome,
+    Subscription,
+    SubscriptionStatus,
+    Terms,
+)
+
+S = SubscriptionStatus
+
+
+class SubscriptionRefused(Conflict):
+    """The subscription does not allow this; `extra["state"]` names its state where it has one.
+
+    Its codes: `subscription.exists`, `subscription.same_plan`, `subscription.seats_in_use`, `subscription.trial_used`,
+    `subscription.change_pending`, `subscription.price_changed`, `subscription.wrong_state`.
+    """
+
+    code = "subscription.wrong_state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a change would do: when it acts, what it costs now and what it grants; a downgrade costs nothing now."""
+
+    kind: ChangeKind
+    terms: Terms
+    acts_at: datetime
+    proration: Proration | None = None
+    credits_minor: int = 0
+
+    @property
+    def due_minor(self) -> int:
+        """What is to be paid now."""
+        return 0 if self.proration is None else self.proration.due_minor
+
+
+def terms_of(plan: Plan, interval: Interval, currency: str) -> Terms:
+    """Return what is agreed when a plan is chosen.
+
+    Raises:
+        Invalid: it is not sold, or not so.
+    """
+    if not plan.is_sold or not plan.prices:
+        raise Invalid(f"The plan {plan.name} is not sold.", extra={"field": "plan"})
+    price = plan.price(interval, currency)
+    return Terms(
+        plan=plan.name,
+        interval=interval,
+        amount_minor=price.amount_minor,
+        currency=currency,
+        credits_minor=plan.credits_minor,
+        price_id=price.price_id,
+    )
+
+
+def require_none(held: Subscription | None) -> None:
+    """Refuse a second subscription beside one that has not ended.
+
+    Raises:
+        SubscriptionRefused: `subscription.exists`.
+    """
+    if held is not None and held.status is not S.ENDED:
+        raise SubscriptionRefused(
+            f"The organization has a subscription to the plan {held.terms.plan}. Change it instead.",
+            code="subscription.exists",
+            extra={"plan": held.terms.plan, "state": held.status.value},
+        )
+
+
+def require_seats(plan: Plan, people: int) -> None:
+    """Refuse a plan with fewer seats than are taken.
+
+    Raises:
+        SubscriptionRefused: `subscription.seats_in_use`.
+    """
+    if plan.seats is not None and people > plan.seats:
+        raise SubscriptionRefused(
+            f"{people} people have keys, and the plan {plan.name} has {plan.seats} seats. Revoke keys first.",
+            code="subscription.seats_in_use",
+            extra={"limit": plan.seats, "used": people, "plan": plan.name},
+        )
+
+
+def require_first_trial(org_id: str, tried_by: Collection[str]) -> None:
+    """Refuse a trial to an organization that had one, or whose card had one.
+
+    Args:
+        org_id: who asks.
+        tried_by: the organizations that had a trial, of this one and of all that its card has paid for.
+
+    Raises:
+        SubscriptionRefused: `subscription.trial_used`; whose trial it was is not said.
+    """
+    if tried_by:
+        own = org_id in tried_by
+        raise SubscriptionRefused(
+            f"{'The organization' if own else 'This card'} has had a trial. Subscribe without one.",
+            code="subscription.trial_used",
+        )
+
+
+def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int, at: datetime) -> Preview:
+    """Return what the change to other terms would do at a moment.
+
+    Raises:
+        SubscriptionRefused: a change is pending, the terms are those it has, seats are taken, or it is not running.
+        Invalid: a shorter interval, or another currency.
+    """
+    held, period = subscription.terms, _running(subscription, at)
+    _require_no_order(subscription)
+    if subscription.change is not None:
+        raise SubscriptionRefused(
+            f"A change to the plan {subscription.change.terms.plan} is pending. Resume to withdraw it.",
+            code="subscription.change_pending",
+            extra={"plan": subscription.change.terms.plan, "acts_at": subscription.change.acts_at.isoformat()},
+        )
+    if (terms.plan, terms.interval) == (held.plan, held.interval):
+        raise SubscriptionRefused(
+            f"The organization has the plan {held.plan} by the {held.interval.value} already.",
+            code="subscription.same_plan",
+            extra={"plan": held.plan, "interval": held.interval.value},
+        )
+    require_seats(plans.get(terms.plan), people)
+    if terms.currency != held.currency:
+        raise Invalid(f"This subscription is paid in {held.currency}.", extra={"field": "currency"})
+    if terms.interval.months < held.interval.months:
+        raise Invalid(
+            "A year cannot be changed to months. Cancel at the end of the period, then subscribe by the month.",
+            extra={"field": "interval"},
+        )
+    if plans.rank(terms.plan) < plans.rank(held.plan):
+        if terms.interval is not held.interval:
+            raise Invalid(
+                "A smaller plan cannot be combined with another interval. Change the plan first.",
+                extra={"field": "interval"},
+            )
+        return Preview(kind=ChangeKind.DOWNGRADE, terms=terms, acts_at=period.end)
+    return _upgrade(subscription, period, terms, at)
+
+
+def changing(
+    subscription: Subscription, ordered: Preview, command_id: str, *, actor: str, most_minor: int | None = None
+) -> Outcome:
+    """Note a change that was ordered, before the provider is asked for it.
+
+    Args:
+        subscription: as it stands.
+        ordered: its preview at this moment.
+        command_id: what identifies the proration; never the time.
+        actor: who orders it.
+        most_minor: what the caller was shown to be due, or more.
+
+    Raises:
+        SubscriptionRefused: `subscription.price_changed`, more is due than that.
+    """
+    if most_minor is not None and ordered.due_minor > most_minor:
+        raise SubscriptionRefused(
+            "More is due now than was agreed to. Preview the change again.", code="subscription.price_changed"
+        )
+    change = Change(
+        kind=ordered.kind,
+        terms=ordered.terms,
+        command_id=command_id,
+        acts_at=ordered.acts_at,
+        credits_minor=ordered.credits_minor,
+    )
+    return Outcome(
+        subscription=replace(
+            subscription, change=change, order=Order(kind=OrderKind(ordered.kind.value), command_id=command_id)
+        ),
+        event=f"{ordered.kind.value}_ordered",
+        actor=actor,
+        details={"plan": ordered.terms.plan, "interval": ordered.terms.interval.value},
+    )
+
+
+def cancelling(
+    subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str, at: datetime
+) -> Outcome:
+    """End a subscription now, or when its period ends; nothing is refunded by that.
+
+    Raises:
+        SubscriptionRefused: it has ended, or is cancelled so already.
+    """
+    if subscription.status is S.ENDED:
+        raise _wrong(subscription, "has ended")
+    if subscription.ref is None and (subscription.order is None or not subscription.order.unknown):
+        return ended(subscription, why="cancelled", actor=actor, at=at)  # before it was made
+    _require_no_order(subscription)
+    if not at_period_end or subscription.period is None or subscription.status not in CHANGEABLE | {S.PAST_DUE}:
+        order = Order(kind=OrderKind.CANCEL, command_id=command_id)
+        return Outcome(subscription=replace(subscription, order=order), event="cancellation_ordered", actor=actor)
+    if subscription.cancel_at_period_end:
+        raise _wrong(subscription, "is cancelled to the end of its period")
+    # What was to change then has nothing left to change.
+    change = None if _is_downgrade(subscription) else subscription.change
+    order = Order(kind=OrderKind.CANCEL_AT_END, command_id=command_id)
+    after = replace(subscription, cancel_at_period_end=True, change=change, order=order)
+    return Outcome(subscription=after, event="cancellation_ordered", actor=actor, details={"at": "period_end"})
+
+
+def resuming(subscription: Subscription, command_id: str, *, actor: str, at: datetime) -> Outcome:
+    """Withdraw what is to happen at the end of the period: the cancellation, or the downgrade.
+
+    Raises:
+        SubscriptionRefused: nothing is, or the period is over.
+    """
+    _running(subscription, at)
+    _require_no_order(subscription)
+    if not subscription.cancel_at_period_end and not _is_downgrade(subscription):
+        raise _wrong(subscription, "goes on")
+    change = None if _is_downgrade(subscription) else subscription.change
+    order = Order(kind=OrderKind.RESUME, command_id=command_id)
+    after = replace(subscription, cancel_at_period_end=False, change=change, order=order)
+    return Outcome(subscription=after, event="resumed", actor=actor)
+
+
+# The provider's answers to what was ordered ---------------------------------------------------------------------------
+
+
+def confirmed(subscription: Subscription) -> Subscription:
+    """Return the state once the provider has what was ordered; what came of it, `converge` says."""
+    return replace(subscription, order=None)
+
+
+def lost(subscription: Subscription) -> Outcome:
+    """Note that the answer to a call was lost: the provider is looked at before anything else is ordered of it."""
+    assert subscription.order is not None
+    after = replace(subscription, order=replace(subscription.order, unknown=True))
+    return Outcome(
+        subscription=after, event="answer_lost", actor=WORKFLOW, details={"order": subscription.order.kind.value}
+    )
+
+
+def declined(subscription: Subscription, *, why: str, at: datetime) -> Outcome:
+    """Drop what the provider has refused: what was agreed before goes on, and a new subscription has never begun."""
+    order = subscription.order
+    assert order is not None
+    if order.kind is OrderKind.CREATE:
+        return ended(subscription, why=why, actor=WORKFLOW, at=at)
+    change = subscription.change if order.kind in {OrderKind.CANCEL, OrderKind.RESUME} else None
+    after = replace(
+        subscription,
+        order=None,
+        change=change,
+        cancel_at_period_end=subscription.cancel_at_period_end and order.kind is not OrderKind.CANCEL_AT_END,
+    )
+    return Outcome(
+        subscription=after, event="order_declined", actor=WORKFLOW, details={"order": order.kind.value, "why": why}
+    )
+
+
+def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> Outcome:
+    """Return the end: the organization has what is free from now on."""
+    after = replace(
+        subscription,
+        status=S.ENDED,
+        ended_at=at,
+        ended_why=why,
+        change=None,
+        order=None,
+        cancel_at_period_end=False,
+    )
+    return Outcome(subscription=after, event="ended", actor=actor, details={"why": why})
+
+
+def lapsed(subscription: Subscription) -> Outcome:
+    """Drop an upgrade whose payment never came: what was agreed before goes on."""
+    after = replace(subscription, change=None)
+    return Outcome(subscription=after, event="upgrade_lapsed", actor=WORKFLOW)
+
+
+def _upgrade(subscription: Subscription, period: Period, terms: Terms, at: datetime) -> Preview:
+    held, anchor = subscription.terms, subscription.anchor
+    assert anchor is not None
+    month = period if held.interval is Interval.MONTH else anchor.month_of(at, subscription.zone)
+    (left, _), (left_of_month, _) = period.seconds_left(at), month.seconds_left(at)
+    # Whoever tries has paid nothing, and has nothing left.
+    is_paid = subscription.status is S.ACTIVE and subscription.paid_bill is not None
+    old_minor, old_credits = (subscription.paid_minor, held.credits_minor) if is_paid else (0, 0)
+    if terms.interval is held.interval and is_paid:
+        proration = within(held.amount_minor, terms.amount_minor, left, period)
+        credits = credits_of_upgrade(old_credits, terms.credits_minor, left_of_month, month)
+    else:
+        begins = Period(start=at, end=Anchor(at=at, zone=subscription.zone).after(terms.interval.months))
+        proration = anew(old_minor, terms.amount_minor, left, period, begins)
+        credits = credits_of_new_period(old_credits, terms.credits_minor, left_of_month, month)
+    return Preview(kind=ChangeKind.UPGRADE, terms=terms, acts_at=at, proration=proration, credits_minor=credits)
+
+
+def _running(subscription: Subscription, at: datetime) -> Period:
+    period = subscription.period
+    if subscription.status not in CHANGEABLE or period is None or at not in period:
+        raise _wrong(subscription, f"is {subscription.status.value.replace('_', ' ')}")
+    return period
+
+
+def _require_no_order(subscription: Subscription) -> None:
+    if subscription.order is not None:
+        raise SubscriptionRefused(
+            "The provider has not confirmed what was ordered last. Try again shortly.",
+            code="subscription.change_pending",
+            extra={"order": subscription.order.kind.value},
+        )
+
+
+def _is_downgrade(subscription: Subscription) -> bool:
+    return subscription.change is not None and subscription.change.kind is ChangeKind.DOWNGRADE
+
+
+def _wrong(subscription: Subscription, how: str) -> SubscriptionRefused:
+    return SubscriptionRefused(
+        f"This subscription {how}. It cannot do this now.", extra={"state": subscription.status.value}
+    )

@@ -1,0 +1,289 @@
+"""What the provider's own state changes here. The newest state wins, whatever events said and in whatever order.
+
+Goods are given on money received: a bill that is paid, for more than nothing, is settled once by its id, and what its
+period grants is granted with it. At a boundary the renewal comes first, then the change that waited for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from domain.money import allocate
+from domain.plan import Interval
+from domain.subscription.period import Anchor, Period
+from domain.subscription.snapshot import Bill, BillReason, ProviderState, SubscriptionSnapshot
+from domain.subscription.state import (
+    WINDOW,
+    WORKFLOW,
+    Change,
+    ChangeKind,
+    Grant,
+    Outcome,
+    Settled,
+    Subscription,
+    SubscriptionStatus,
+)
+
+S, P = SubscriptionStatus, ProviderState
+_STATUS: Mapping[ProviderState, SubscriptionStatus] = {
+    P.INCOMPLETE: S.INCOMPLETE,
+    P.INCOMPLETE_EXPIRED: S.ENDED,
+    P.TRIALING: S.TRIALING,
+    P.ACTIVE: S.ACTIVE,
+    P.PAST_DUE: S.PAST_DUE,
+    P.UNPAID: S.UNPAID,
+    P.PAUSED: S.UNPAID,
+    P.CANCELED: S.ENDED,
+}
+MONTHS_OF_A_YEAR = 12
+
+
+class OtherSubscription(Exception):
+    """The provider's object is not this subscription's: another customer, or another one is noted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A subscription on its way, and what was settled and granted until here."""
+
+    subscription: Subscription
+    settled: tuple[Settled, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+def converge(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Outcome | None:
+    """Return what is new at the provider; None when nothing is.
+
+    Raises:
+        OtherSubscription: it is another one's.
+    """
+    if seen.customer != subscription.customer or (subscription.ref not in {None, seen.ref}):
+        raise OtherSubscription(f"{seen.ref} is not the subscription {subscription.subscription_id}")
+    if subscription.status is S.ENDED and subscription.ref is None:
+        return None  # ended before it was made
+    before = replace(subscription, ref=seen.ref, item_ref=seen.item_ref, trial_end=seen.trial_end)
+    step = _Step(before)
+    for bill in seen.bills:
+        if bill.is_paid and bill.ref not in step.subscription.settled:
+            step = _settle(step, bill)
+    after = _with_status(_with_period(step.subscription, seen), seen, at)
+    if after == subscription:
+        return None
+    return Outcome(
+        subscription=after,
+        event=_event(subscription, after, step),
+        actor=WORKFLOW,
+        settled=step.settled,
+        grants=step.grants,
+        plan=plan_held(after) if plan_held(after) != plan_held(subscription) else None,
+        details={"state": seen.state.value, "bills": [each.bill_ref for each in step.settled]},
+    )
+
+
+def plan_held(subscription: Subscription) -> str | None:
+    """Return the plan that the organization is on by its subscription; None for what is free."""
+    return subscription.terms.plan if subscription.is_entitled else None
+
+
+def monthly_grant(subscription: Subscription, at: datetime) -> Outcome | None:
+    """Return the next month's credits of a year that is paid, when that month has begun; None before.
+
+    A month that passed while nobody looked is granted all the same, one after the other.
+    """
+    month = due_month(subscription)
+    if month is None or at < month.start or subscription.paid_bill is None:
+        return None
+    grant = _grant_of_month(subscription, subscription.paid_bill, month)
+    after = replace(subscription, granted_until=month.end, months_granted=subscription.months_granted + 1)
+    return Outcome(
+        subscription=after,
+        event="month_granted",
+        actor=WORKFLOW,
+        grants=(grant,),
+        details={"month": month.start.isoformat()},
+    )
+
+
+def due_month(subscription: Subscription) -> Period | None:
+    """Return the month that is granted next of a year that is paid; None where no further one is."""
+    state, anchor, start = subscription, subscription.anchor, subscription.granted_until
+    if state.terms.interval is not Interval.YEAR or not state.terms.credits_minor or not state.is_entitled:
+        return None
+    if anchor is None or start is None or state.paid_through is None or start >= state.paid_through:
+        return None
+    if state.months_granted >= MONTHS_OF_A_YEAR:
+        return None
+    month = anchor.month_of(start, state.zone)
+    return Period(start=start, end=min(month.end, state.paid_through)) if start < month.end else None
+
+
+# Bills ----------------------------------------------------------------------------------------------------------------
+
+
+def _settle(step: _Step, bill: Bill) -> _Step:
+    subscription, change = step.subscription, step.subscription.change
+    noted = replace(subscription, settled=(*subscription.settled, bill.ref)[-WINDOW:])
+    if bill.paid_minor <= 0:
+        # A trial's, or a change that an unused part paid. Nothing was received, so nothing is granted.
+        pays = bill.reason is BillReason.UPDATE and _is_upgrade(change)
+        return replace(step, subscription=_upgraded(noted, bill) if pays else noted)
+    if bill.reason is BillReason.UPDATE:
+        return _settle_change(replace(step, subscription=noted), bill, change)
+    if bill.reason is BillReason.OTHER or bill.period is None:
+        return replace(step, subscription=noted, settled=(*step.settled, _settled(bill, bill.period)))
+    renewed = _renewed(noted, bill, bill.period)
+    grants = _first_grants(renewed, bill, bill.period)
+    return _Step(renewed, (*step.settled, _settled(bill, bill.period)), (*step.grants, *grants))
+
+
+def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
+    subscription = step.subscription
+    if change is None or not _is_upgrade(change):
+        # Somebody changed it at the provider's own site: the money is booked, and what is held follows its terms there.
+        return replace(step, settled=(*step.settled, _settled(bill, subscription.period)))
+    upgraded = _upgraded(subscription, bill)
+    grants: tuple[Grant, ...] = ()
+    if change.credits_minor and upgraded.granted_until is not None:
+        month = Period(start=change.acts_at, end=upgraded.granted_until)
+        grants = (
+            Grant(
+                key=f"{bill.ref}:upgrade",
+                credits_minor=change.credits_minor,
+                bill_ref=bill.ref,
+                paid_minor=_share_of_change(upgraded, bill),
+                month=month,
+            ),
+        )
+    return _Step(upgraded, (*step.settled, _settled(bill, upgraded.period)), (*step.grants, *grants))
+
+
+def _upgraded(subscription: Subscription, bill: Bill) -> Subscription:
+    change = subscription.change
+    assert change is not None
+    longer = change.terms.interval is not subscription.terms.interval or subscription.status is S.TRIALING
+    after = replace(subscription, terms=change.terms, change=None)
+    if not longer:
+        # The rest of the year was paid at the old price, and its difference now.
+        return replace(after, paid_minor=subscription.paid_minor + max(0, bill.paid_minor))
+    anchor = Anchor(at=change.acts_at, zone=subscription.zone)
+    end = anchor.after(change.terms.interval.months)
+    return replace(
+        after,
+        anchor=anchor,
+        period=Period(start=change.acts_at, end=end),
+        paid_through=end,
+        paid_bill=bill.ref,
+        paid_minor=max(0, bill.paid_minor),
+        granted_until=min(anchor.after(1), end),
+        months_granted=1,
+    )
+
+
+def _share_of_change(subscription: Subscription, bill: Bill) -> int:
+    """Return what of a change's price its credits cost: of a new year, the first month's part."""
+    if subscription.terms.interval is Interval.YEAR and subscription.paid_bill == bill.ref:
+        return allocate(bill.paid_minor, [1] * MONTHS_OF_A_YEAR)[0]
+    return bill.paid_minor if subscription.terms.interval is Interval.MONTH else 0
+
+
+def _renewed(subscription: Subscription, bill: Bill, period: Period) -> Subscription:
+    """Move on to a period that is paid; then the change that waited for it acts."""
+    anchor = subscription.anchor
+    if anchor is None or bill.reason is BillReason.CREATE or subscription.status is S.TRIALING:
+        anchor = Anchor(at=period.start, zone=subscription.zone)
+    is_newest = subscription.paid_through is None or period.end > subscription.paid_through
+    if not is_newest:
+        return subscription
+    after = replace(
+        subscription,
+        anchor=anchor,
+        paid_through=period.end,
+        paid_bill=bill.ref,
+        paid_minor=bill.paid_minor,
+    )
+    change = after.change
+    if change is not None and change.kind is ChangeKind.DOWNGRADE and period.start >= change.acts_at:
+        after = replace(after, terms=change.terms, change=None)
+    month = period
+    if after.terms.interval is Interval.YEAR:
+        month = Period(start=period.start, end=min(anchor.month_of(period.start, after.zone).end, period.end))
+    return replace(after, granted_until=month.end, months_granted=1)
+
+
+def _first_grants(subscription: Subscription, bill: Bill, period: Period) -> tuple[Grant, ...]:
+    """Return what a period that was just paid grants at once: all of a month, the first month of a year."""
+    if subscription.paid_bill != bill.ref or not subscription.terms.credits_minor:
+        return ()
+    assert subscription.granted_until is not None
+    month = Period(start=period.start, end=subscription.granted_until)
+    return (_grant_of_month(replace(subscription, months_granted=0), bill.ref, month),)
+
+
+def _grant_of_month(subscription: Subscription, bill_ref: str, month: Period) -> Grant:
+    cost = subscription.paid_minor
+    if subscription.terms.interval is Interval.YEAR:
+        cost = allocate(cost, [1] * MONTHS_OF_A_YEAR)[subscription.months_granted]
+    return Grant(
+        key=f"{bill_ref}:{month.start:%Y-%m-%d}",
+        credits_minor=subscription.terms.credits_minor,
+        bill_ref=bill_ref,
+        paid_minor=cost,
+        month=month,
+    )
+
+
+def _settled(bill: Bill, period: Period | None) -> Settled:
+    if period is None:
+        period = Period(start=bill.created_at, end=bill.created_at + timedelta(days=1))
+    return Settled(
+        bill_ref=bill.ref,
+        amount_minor=bill.paid_minor,
+        currency=bill.currency,
+        period=period,
+        payment_ref=bill.payment_ref,
+    )
+
+
+def _is_upgrade(change: Change | None) -> bool:
+    return change is not None and change.kind is ChangeKind.UPGRADE
+
+
+# The state at the provider --------------------------------------------------------------------------------------------
+
+
+def _with_period(subscription: Subscription, seen: SubscriptionSnapshot) -> Subscription:
+    # What was ordered and not confirmed is not overwritten by what the provider has without it.
+    cancels = seen.cancel_at_period_end if subscription.order is None else subscription.cancel_at_period_end
+    return replace(subscription, period=seen.period, cancel_at_period_end=cancels)
+
+
+def _with_status(subscription: Subscription, seen: SubscriptionSnapshot, at: datetime) -> Subscription:
+    status = _STATUS[seen.state]
+    if status is S.ACTIVE and subscription.paid_through is None and subscription.terms.amount_minor:
+        status = S.INCOMPLETE  # active there and nothing received: nothing is given before the money is
+    if status is not S.ENDED:
+        return replace(subscription, status=status)
+    if subscription.status is S.ENDED:
+        return subscription
+    why = "not_paid" if seen.state is P.INCOMPLETE_EXPIRED else "cancelled"
+    return replace(
+        subscription,
+        status=S.ENDED,
+        ended_at=seen.ended_at or at,
+        ended_why=why,
+        change=None,
+        order=None,
+        cancel_at_period_end=False,
+    )
+
+
+def _event(before: Subscription, after: Subscription, step: _Step) -> str:
+    if after.status is S.ENDED and before.status is not S.ENDED:
+        return "ended"
+    if step.settled:
+        if before.change is not None and before.change.kind is ChangeKind.UPGRADE and after.change is None:
+            return "upgraded"
+        return "activated" if before.paid_through is None else "renewed"
+    if after.status is not before.status:
+        return {S.PAST_DUE: "payment_failed", S.UNPAID: "given_up", S.TRIALING: "trial_began"}.get(after.status, "seen")
+    return "seen"

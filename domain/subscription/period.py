@@ -1,0 +1,89 @@
+"""Periods of a subscription: half open, one after the other, on the clocks of an organization.
+
+The n-th period ends n months after the beginning, at the same time of the same day of the month. Where a month has no
+such day, it is the last one, and the next month has the day again: months are counted from the beginning.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+#: More months than any subscription lasts.
+MAX_MONTHS = 12 * 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """From `start` on, until just before `end`; both aware."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        """Refuse a period without a duration."""
+        if not self.start < self.end:
+            raise ValueError(f"a period that starts at {self.start} cannot end at {self.end}")
+
+    def __contains__(self, at: datetime) -> bool:
+        """Tell whether a moment is in it; its end is in the next one."""
+        return self.start <= at < self.end
+
+    def seconds_left(self, at: datetime) -> tuple[int, int]:
+        """Return how many whole seconds of it are left from a moment on, and how many it has; bounded by both."""
+        whole = (self.end - self.start) // timedelta(seconds=1)
+        return min(max((self.end - at) // timedelta(seconds=1), 0), whole), whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """What periods are counted from: a moment, and the zone whose clocks and dates it had then."""
+
+    at: datetime
+    zone: str = "UTC"
+
+    def after(self, months: int, zone: str | None = None) -> datetime:
+        """Return when so many months have passed, in UTC.
+
+        The time of day is that of the beginning. Where clocks skip it, it is as much later; where they show it twice,
+        the first of the two.
+
+        Args:
+            months: zero or more.
+            zone: whose clocks count now; the beginning's own when left out.
+        """
+        if not 0 <= months <= MAX_MONTHS:
+            raise ValueError(f"{months} months cannot be counted")
+        local = self.at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None, fold=0)
+        year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+        day = min(local.day, monthrange(year, month + 1)[1])
+        wall = local.replace(year=year, month=month + 1, day=day, tzinfo=ZoneInfo(zone or self.zone))
+        return wall.astimezone(UTC)
+
+    def month_of(self, at: datetime, zone: str | None = None) -> Period:
+        """Return the month, counted from the beginning, that holds a moment."""
+        start, months = self.after(0), 0
+        if at < start:
+            raise ValueError(f"{at} is before {start}, when the months begin")
+        # An estimate that is never too late, then step by step: zones and lengths of months move it by one or two.
+        months = max(0, (at - start).days // 31 - 1)
+        start = self.after(months, zone) if months else start
+        while (end := self.after(months + 1, zone)) <= at:
+            start, months = end, months + 1
+        return Period(start=start, end=end)
+
+
+def following(period: Period, anchor: Anchor, months: int, zone: str | None = None) -> Period:
+    """Return the period that comes next: it starts when the last one ends, wherever the organization is by then.
+
+    Args:
+        period: the last one.
+        anchor: what months are counted from.
+        months: how many the next one has.
+        zone: whose clocks count now. A change of zone moves the next end, and never an end that is agreed.
+    """
+    passed = 1
+    while anchor.after(passed, zone) <= period.end + timedelta(days=2):
+        passed += 1
+    # A boundary within two days of the end is the end itself, on other clocks.
+    return Period(start=period.end, end=anchor.after(passed - 1 + months, zone))

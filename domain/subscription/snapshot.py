@@ -1,0 +1,114 @@
+"""A subscription as its provider has it now: frozen values that every adapter answers with.
+
+An event is never trusted: whoever hears of one reads the subscription again, so the newest state wins in whatever order
+events come.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.subscription.period import Period
+
+
+class ProviderState(StrEnum):
+    """How a subscription stands at its provider; the words are Stripe's."""
+
+    INCOMPLETE = "incomplete"
+    INCOMPLETE_EXPIRED = "incomplete_expired"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    PAUSED = "paused"
+    CANCELED = "canceled"
+
+
+class BillState(StrEnum):
+    """How a bill of the provider stands: a request for payment, never a tax document."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class BillReason(StrEnum):
+    """Why a bill was made: the subscription began, a period began, or it changed within one."""
+
+    CREATE = "subscription_create"
+    CYCLE = "subscription_cycle"
+    UPDATE = "subscription_update"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One line of a bill, in minor units; below zero where an unused part is given back."""
+
+    description: str
+    amount_minor: int
+    period: Period | None = None
+    price_id: str | None = None
+    is_proration: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What the provider asks the payer for, for one period or one change.
+
+    Attributes:
+        ref: its id there, which is what it is booked by.
+        total_minor: what it comes to; `paid_minor` is what was paid of it.
+        payment_ref: what paid it.
+        attempts: how often the provider has tried to collect it; only it retries.
+        next_attempt_at: when it tries again.
+        pay_url: the page where the payer can pay it, or confirm it with their bank.
+    """
+
+    ref: str
+    state: BillState
+    reason: BillReason
+    currency: str
+    total_minor: int
+    paid_minor: int
+    created_at: datetime
+    period: Period | None = None
+    lines: tuple[BillLine, ...] = ()
+    payment_ref: str | None = None
+    paid_at: datetime | None = None
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    pay_url: str | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether money was received for all of it; a bill of zero is paid without any."""
+        return self.state is BillState.PAID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionSnapshot:
+    """Everything that concerns us of a subscription at its provider.
+
+    Attributes:
+        price_id: of its one item, whose id is `item_ref`.
+        period: the one that is paid for or awaits its payment.
+        bills: all of them, oldest first.
+        fingerprint: of the card that pays, the same for the same card in every account.
+    """
+
+    ref: str
+    customer: str
+    state: ProviderState
+    price_id: str
+    item_ref: str
+    period: Period
+    cancel_at_period_end: bool = False
+    trial_end: datetime | None = None
+    ended_at: datetime | None = None
+    bills: tuple[Bill, ...] = ()
+    fingerprint: str | None = None
+    our_id: str | None = None
+    is_live: bool = False

@@ -1,0 +1,207 @@
+"""A subscription's state: what was agreed, what its provider has done, and what was given for it.
+
+Frozen values of the standard library only; the workflow is the only writer. Money is in minor units of the terms'
+currency, credits in minor units of credits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from domain.plan import Interval
+from domain.subscription.period import Anchor, Period
+
+#: How many commands a subscription remembers, so that a repeated one is answered and not done twice.
+RECEIPT_WINDOW = 64
+#: How many paid bills it remembers: more than the provider is ever asked for at once, so that none is taken for new.
+WINDOW = 500
+#: Who acts when nobody commands.
+WORKFLOW = "workflow"
+
+
+class SubscriptionStatus(StrEnum):
+    """How a subscription stands.
+
+    Attributes:
+        CREATED: agreed, and not yet made at the provider.
+        INCOMPLETE: its first payment is awaited. Nothing is given before it is there.
+        TRIALING: tried without paying.
+        ACTIVE: paid for.
+        PAST_DUE: a period began and was not paid; the provider tries again, and what the plan includes stays.
+        UNPAID: the provider has given up collecting; the organization has what is free.
+        ENDED: over, for good.
+    """
+
+    CREATED = "created"
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    UNPAID = "unpaid"
+    ENDED = "ended"
+
+
+S = SubscriptionStatus
+#: The organization has what its plan includes.
+ENTITLED = frozenset({S.TRIALING, S.ACTIVE, S.PAST_DUE})
+#: People can change it.
+CHANGEABLE = frozenset({S.TRIALING, S.ACTIVE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is agreed: the plan as it was when it was subscribed to, whatever the configuration says later."""
+
+    plan: str
+    interval: Interval
+    amount_minor: int
+    currency: str
+    credits_minor: int = 0
+    price_id: str | None = None
+
+
+class ChangeKind(StrEnum):
+    """`upgrade`: at once, and paid for what is left; `downgrade`: when the period ends, without a refund."""
+
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change that was ordered and has not acted yet; there is one at a time.
+
+    Attributes:
+        acts_at: of a downgrade, the end of the period; of an upgrade, the moment that its proration is counted from.
+        credits_minor: what an upgrade grants once it is paid.
+    """
+
+    kind: ChangeKind
+    terms: Terms
+    command_id: str
+    acts_at: datetime
+    credits_minor: int = 0
+
+
+class OrderKind(StrEnum):
+    """What the provider is still to be asked for."""
+
+    CREATE = "create"
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    CANCEL = "cancel"
+    CANCEL_AT_END = "cancel_at_end"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was ordered and the provider has not confirmed; one at a time, under a key made from its command.
+
+    `unknown`: the answer to the call was lost, so the provider is looked at before it is asked again.
+    """
+
+    kind: OrderKind
+    command_id: str
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Credits that are owed to the organization because money was received; granted once by its key.
+
+    Attributes:
+        key: unique within the subscription: the bill, and the month of an annual plan.
+        paid_minor: what of the bill they cost: what is paid out for them is never more.
+        month: what they are for.
+    """
+
+    key: str
+    credits_minor: int
+    bill_ref: str
+    paid_minor: int
+    month: Period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """The whole state. `version` is the number of its latest event.
+
+    Attributes:
+        terms: what is agreed now.
+        anchor: what months are counted from; None before the first period.
+        period: the one that is running, as the provider has it.
+        paid_through: until when money was received for it; None before the first.
+        paid_bill: the bill that paid the running period, and `paid_minor` what that was.
+        granted_until: the end of the last month that has its credits; `months_granted` of the paid period have them.
+        order: what the provider is still to be asked for.
+        settled: bills whose money is booked, the newest last.
+    """
+
+    subscription_id: str
+    org_id: str
+    customer: str
+    provider: str
+    terms: Terms
+    status: SubscriptionStatus = SubscriptionStatus.CREATED
+    zone: str = "UTC"
+    trial_days: int = 0
+    ref: str | None = None
+    item_ref: str | None = None
+    anchor: Anchor | None = None
+    period: Period | None = None
+    trial_end: datetime | None = None
+    paid_through: datetime | None = None
+    paid_bill: str | None = None
+    paid_minor: int = 0
+    granted_until: datetime | None = None
+    months_granted: int = 0
+    order: Order | None = None
+    cancel_at_period_end: bool = False
+    change: Change | None = None
+    settled: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+    ended_why: str | None = None
+    version: int = 0
+    receipts: tuple[str, ...] = ()
+
+    def has_done(self, command_id: str) -> bool:
+        """Tell whether a command of that id was done, as far as the window reaches."""
+        return command_id in self.receipts
+
+    @property
+    def is_entitled(self) -> bool:
+        """Whether the organization has what the plan includes."""
+        return self.status in ENTITLED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A bill that was paid: money that is booked once, by the bill's own id."""
+
+    bill_ref: str
+    amount_minor: int
+    currency: str
+    period: Period
+    payment_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command, the provider or time does: the next state, the event that says so, and what goes with it."""
+
+    subscription: Subscription
+    event: str
+    actor: str
+    settled: tuple[Settled, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    plan: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+def numbered(outcome: Outcome, command_id: str) -> Outcome:
+    """Give the event its number, and its command a receipt."""
+    before = outcome.subscription
+    receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
+    return replace(outcome, subscription=replace(before, version=before.version + 1, receipts=receipts))

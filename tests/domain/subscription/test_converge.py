@@ -1,0 +1,304 @@
+"""What the state at the provider changes: money once by its bill, credits once by their month, the newest wins."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.agenda import Wait
+from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due
+from domain.subscription.commands import (
+    SubscriptionRefused,
+    cancelling,
+    changing,
+    confirmed,
+    declined,
+    lapsed,
+    lost,
+    preview,
+    require_first_trial,
+    require_none,
+    require_seats,
+    resuming,
+)
+from domain.subscription.converge import OtherSubscription, converge, monthly_grant
+from domain.subscription.snapshot import BillReason, BillState, ProviderState
+from domain.subscription.state import Grant, OrderKind, Subscription, SubscriptionStatus
+from tests.domain.subscription.building import (
+    ANCHOR,
+    PLANS,
+    START,
+    YEAR,
+    active,
+    bill,
+    created,
+    days,
+    month,
+    ordered,
+    seen,
+    taken,
+    terms,
+    unpaid,
+)
+
+S, P = SubscriptionStatus, ProviderState
+CREDITS = 10**6
+
+
+def credits(grants: tuple[Grant, ...]) -> list[int]:
+    return [grant.credits_minor // CREDITS for grant in grants]
+
+
+# Money and goods ------------------------------------------------------------------------------------------------------
+
+
+def test_pitfall_21_nothing_is_granted_before_the_money_is_there() -> None:
+    made = confirmed(created())
+    waiting = taken(made, seen(unpaid(0, 2_900, month(0)), state=P.INCOMPLETE))
+    assert (waiting.subscription.status, waiting.settled, waiting.grants, waiting.plan) == (S.INCOMPLETE, (), (), None)
+    # The provider may call it active before its payment has settled.
+    early = taken(made, seen(unpaid(0, 2_900, month(0))))
+    assert (early.subscription.status, early.grants, early.plan) == (S.INCOMPLETE, (), None)
+    paid = taken(waiting.subscription, seen(bill(0, 2_900, month(0))))
+    assert (paid.event, paid.plan, paid.subscription.status) == ("activated", "starter", S.ACTIVE)
+    assert (credits(paid.grants), paid.settled[0].amount_minor) == ([500], 2_900)
+
+
+def test_what_was_seen_once_changes_nothing_again() -> None:
+    assert converge(active(), seen(bill(0, 2_900, month(0))), START) is None
+
+
+def test_period_that_is_paid_renews_and_grants_once() -> None:
+    first, second = bill(0, 2_900, month(0)), bill(1, 2_900, month(1))
+    outcome = taken(active(), seen(first, second, period=month(1)))
+    assert (outcome.event, credits(outcome.grants), outcome.plan) == ("renewed", [500], None)
+    assert outcome.subscription.paid_through == month(1).end
+    assert converge(outcome.subscription, seen(first, second, period=month(1)), START) is None
+
+
+def test_pitfall_22_states_in_any_order_end_as_the_newest_says() -> None:
+    first, second = bill(0, 2_900, month(0)), bill(1, 2_900, month(1))
+    news = (
+        seen(first, unpaid(1, 2_900, month(1)), period=month(1), state=P.PAST_DUE),
+        seen(first, period=month(0)),
+        seen(first, second, period=month(1)),
+    )
+    newest = news[2]
+    ends = set()
+    for order in permutations(news):
+        held, granted = active(), 0
+        # Every event makes us read what is there now, which is the newest, or what was there a moment before.
+        for each in (*order, newest):
+            outcome = converge(held, each, START)
+            if outcome is not None:
+                held, granted = outcome.subscription, granted + sum(credits(outcome.grants))
+        ends.add((held.status, held.period, held.settled, granted))
+    assert ends == {(S.ACTIVE, month(1), ("in_0", "in_1"), 500)}
+
+
+def test_past_due_keeps_what_the_plan_includes_and_unpaid_does_not() -> None:
+    first = bill(0, 2_900, month(0))
+    late = taken(active(), seen(first, unpaid(1, 2_900, month(1)), period=month(1), state=P.PAST_DUE))
+    assert (late.event, late.plan, late.subscription.is_entitled) == ("payment_failed", None, True)
+    over = taken(late.subscription, seen(first, unpaid(1, 2_900, month(1)), period=month(1), state=P.UNPAID))
+    assert (over.event, over.subscription.is_entitled) == ("given_up", False)
+
+
+def test_trial_grants_nothing_and_its_bill_of_nothing_settles_nothing() -> None:
+    trial = seen(bill(0, 0, month(0)), state=P.TRIALING, trial_end=month(0).end)
+    outcome = taken(confirmed(created(trial_days=14)), trial)
+    assert (outcome.event, outcome.plan, outcome.settled, outcome.grants) == ("trial_began", "starter", (), ())
+    begun = taken(outcome.subscription, seen(bill(0, 0, month(0)), bill(1, 2_900, month(1)), period=month(1)))
+    assert (begun.event, credits(begun.grants)) == ("activated", [500])
+    assert begun.subscription.anchor is not None
+    assert begun.subscription.anchor.at == month(1).start
+
+
+def test_subscription_of_another_customer_is_refused() -> None:
+    with pytest.raises(OtherSubscription):
+        converge(active(), seen(customer="cus_2"), START)
+    with pytest.raises(OtherSubscription):
+        converge(active(), seen(ref="sub_other"), START)
+
+
+# Years ----------------------------------------------------------------------------------------------------------------
+
+
+def test_year_grants_monthly_and_its_price_is_spread_over_the_months() -> None:
+    held = active(interval=YEAR)
+    grants: list[Grant] = []
+    while (outcome := monthly_grant(held, START + days(364))) is not None:
+        held, grants = outcome.subscription, [*grants, *outcome.grants]
+    assert credits(tuple(grants)) == [500] * 11
+    assert [grant.month.start for grant in grants] == [ANCHOR.after(n) for n in range(1, 12)]
+    assert len({grant.key for grant in grants}) == 11
+    first = 29_000 - sum(grant.paid_minor for grant in grants)
+    assert first in {2_416, 2_417}
+
+
+def test_pitfall_14_month_and_renewal_at_one_boundary_lose_and_repeat_nothing() -> None:
+    held = active(interval=YEAR)
+    for number in range(1, 12):
+        outcome = monthly_grant(held, ANCHOR.after(number))
+        assert outcome is not None
+        held = outcome.subscription
+    assert monthly_grant(held, ANCHOR.after(12)) is None
+    second = bill(1, 29_000, month(12, 12))
+    renewed = taken(held, seen(bill(0, 29_000, month(0, 12)), second, period=month(12, 12)), ANCHOR.after(12))
+    assert credits(renewed.grants) == [500]
+    assert monthly_grant(renewed.subscription, ANCHOR.after(12)) is None
+    assert monthly_grant(renewed.subscription, ANCHOR.after(13)) is not None
+
+
+def test_month_of_a_year_is_not_granted_before_it_begins_or_after_the_end() -> None:
+    held = active(interval=YEAR)
+    assert monthly_grant(held, ANCHOR.after(1) - timedelta(seconds=1)) is None
+    assert monthly_grant(replace(held, status=S.ENDED), ANCHOR.after(1)) is None
+    assert monthly_grant(active(), ANCHOR.after(1)) is None
+
+
+# Changes --------------------------------------------------------------------------------------------------------------
+
+
+def test_upgrade_grants_once_its_proration_is_paid() -> None:
+    pending = ordered(active(), terms("professional"), START + days(14))
+    first, proration = bill(0, 2_900, month(0)), bill(1, 3_500, None, reason=BillReason.UPDATE)
+    assert converge(pending, seen(first, replace(proration, state=BillState.OPEN, paid_minor=0)), START) is None
+    outcome = taken(pending, seen(first, proration), START + days(14))
+    assert (outcome.event, outcome.plan, credits(outcome.grants)) == ("upgraded", "professional", [750])
+    assert (outcome.settled[0].amount_minor, outcome.grants[0].paid_minor) == (3_500, 3_500)
+    assert converge(outcome.subscription, seen(first, proration), START) is None
+
+
+def test_pitfall_13_two_changes_in_one_second_are_two_and_one_repeated_is_one() -> None:
+    at = START + days(14)
+    once = ordered(active("premium"), terms("starter"), at, "cmd_2")
+    first = bill(0, 500, month(0))
+    one = bill(1, 1_200, None, reason=BillReason.UPDATE, created_at=at)
+    upgraded = taken(once, seen(first, one), at).subscription
+    again = ordered(upgraded, terms("professional"), at, "cmd_3")
+    two = bill(2, 3_500, None, reason=BillReason.UPDATE, created_at=at)
+    outcome = taken(again, seen(first, one, two), at)
+    assert [each.bill_ref for each in outcome.settled] == ["in_2"]
+    assert outcome.subscription.settled == ("in_0", "in_1", "in_2")
+
+
+def test_downgrade_acts_after_the_renewal_and_grants_what_it_has() -> None:
+    pending = ordered(active("professional"), terms("starter"), START + days(3))
+    first = bill(0, 9_900, month(0))
+    assert converge(pending, seen(first), START + days(4)) is None
+    outcome = taken(pending, seen(first, bill(1, 2_900, month(1)), period=month(1)))
+    assert (outcome.event, outcome.plan, credits(outcome.grants)) == ("renewed", "starter", [500])
+    assert (outcome.subscription.terms.plan, outcome.subscription.change) == ("starter", None)
+
+
+def test_change_while_one_is_pending_is_refused_until_it_is_withdrawn() -> None:
+    pending = ordered(active("professional"), terms("starter"), START + days(3))
+    with pytest.raises(SubscriptionRefused) as caught:
+        preview(pending, PLANS, terms("enterprise"), 1, START + days(4))
+    assert caught.value.error_code == "subscription.change_pending"
+    back = resuming(pending, "cmd_4", actor="kim", at=START + days(4)).subscription
+    assert (back.change, back.order and back.order.kind) == (None, OrderKind.RESUME)
+    assert preview(confirmed(back), PLANS, terms("enterprise"), 1, START + days(4)).due_minor > 0
+
+
+def test_change_whose_price_grew_since_it_was_shown_is_refused() -> None:
+    held = active()
+    shown = preview(held, PLANS, terms("professional"), 1, START + days(14))
+    with pytest.raises(SubscriptionRefused) as caught:
+        changing(held, shown, "cmd_2", actor="kim", most_minor=shown.due_minor - 1)
+    assert caught.value.error_code == "subscription.price_changed"
+
+
+def test_declined_change_leaves_what_was_agreed_and_a_declined_beginning_ends() -> None:
+    held = active()
+    shown = preview(held, PLANS, terms("professional"), 1, START)
+    pending = changing(held, shown, "cmd_2", actor="kim").subscription
+    assert declined(pending, why="card_declined", at=START).subscription == held
+    ended = declined(created(), why="card_declined", at=START).subscription
+    assert (ended.status, ended.ended_why) == (S.ENDED, "card_declined")
+    assert lapsed(confirmed(pending)).subscription == held
+
+
+# Refusals -------------------------------------------------------------------------------------------------------------
+
+
+def test_second_subscription_seats_in_use_and_second_trial_are_refused() -> None:
+    codes = []
+    for refused in (
+        lambda: require_none(active()),
+        lambda: require_seats(PLANS.get("starter"), 4),
+        lambda: require_first_trial("org_1", {"org_1"}),
+        lambda: require_first_trial("org_1", {"org_2"}),
+    ):
+        with pytest.raises(SubscriptionRefused) as caught:
+            refused()
+        codes.append(caught.value.error_code.removeprefix("subscription."))
+        assert "org_2" not in caught.value.detail
+    assert codes == ["exists", "seats_in_use", "trial_used", "trial_used"]
+    require_none(None)
+    require_none(replace(active(), status=S.ENDED))
+    require_seats(PLANS.get("enterprise"), 10_000)
+    require_first_trial("org_1", ())
+
+
+def test_cancellation_waits_for_the_provider_and_then_ends() -> None:
+    held = active()
+    at_end = cancelling(held, "cmd_5", at_period_end=True, actor="kim", at=START).subscription
+    assert (at_end.cancel_at_period_end, at_end.order and at_end.order.kind) == (True, OrderKind.CANCEL_AT_END)
+    now = cancelling(confirmed(at_end), "cmd_6", at_period_end=False, actor="kim", at=START).subscription
+    gone = taken(confirmed(now), seen(bill(0, 2_900, month(0)), state=P.CANCELED, ended_at=START))
+    assert (gone.event, gone.subscription.status, gone.subscription.is_entitled) == ("ended", S.ENDED, False)
+    with pytest.raises(SubscriptionRefused):
+        cancelling(gone.subscription, "cmd_7", at_period_end=False, actor="kim", at=START)
+    unmade = cancelling(created(), "cmd_8", at_period_end=True, actor="kim", at=START).subscription
+    assert unmade.status is S.ENDED
+
+
+# The agenda -----------------------------------------------------------------------------------------------------------
+
+
+def test_lost_answer_is_looked_up_before_anything_is_ordered_again() -> None:
+    assert agenda(created(), START, News()) is Step.SUBMIT
+    unknown = lost(created()).subscription
+    assert due(unknown, START, News()) == [Step.LOOK, Step.SUBMIT]
+
+
+def test_month_is_granted_although_the_provider_is_away() -> None:
+    held, now = active(interval=YEAR), ANCHOR.after(1)
+    away = News(told=True, looked_at=START, tries=3, held_until=now + days(1))
+    assert agenda(held, now, away) is Step.GRANT
+
+
+def test_end_of_a_period_is_looked_at_when_no_event_has_come() -> None:
+    held, news = active(), News(looked_at=START)
+    assert isinstance(agenda(held, START, news), Wait)
+    assert agenda(held, month(0).end + BOUNDARY, news) is Step.LOOK
+
+
+def test_nothing_is_due_after_the_end() -> None:
+    assert agenda(replace(active(), status=S.ENDED), START, News()) is None
+
+
+@given(
+    st.sampled_from(list(SubscriptionStatus)),
+    st.booleans(),
+    st.integers(0, 500),
+    st.booleans(),
+    st.booleans(),
+)
+def test_every_state_has_something_due_or_a_timed_wait(
+    status: SubscriptionStatus, yearly: bool, later: int, told: bool, pending: bool
+) -> None:
+    held: Subscription = active(interval=YEAR) if yearly else active()
+    if pending:
+        held = ordered(held, terms("professional", held.terms.interval), START + days(1))
+    held, now = replace(held, status=status), START + days(later)
+    item = agenda(held, now, News(told=told, looked_at=now))
+    if isinstance(item, Wait):
+        assert item.until > now
+    else:
+        assert (item is None) == (status is S.ENDED and not told)

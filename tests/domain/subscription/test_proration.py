@@ -1,0 +1,157 @@
+"""Proration against a calculation of its own: exact fractions, by hand, over random sequences of changes."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import floor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.plan import Interval
+from domain.subscription.commands import SubscriptionRefused, preview
+from domain.subscription.proration import part_of, refundable_minor
+from domain.subscription.snapshot import BillReason
+from domain.subscription.state import ChangeKind
+from tests.domain.subscription.building import (
+    MONTH,
+    PLANS,
+    START,
+    YEAR,
+    active,
+    bill,
+    days,
+    month,
+    ordered,
+    seen,
+    taken,
+    terms,
+)
+
+PAID = [plan.name for plan in PLANS.all if plan.prices]
+amounts, seconds = st.integers(0, 10**12), st.integers(1, 400 * 86_400)
+
+
+def rounded(value: Fraction) -> int:
+    """Round half up, as a person with paper does."""
+    return int((Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+@given(amounts, seconds, st.data())
+def test_part_is_the_fraction_rounded_once(amount: int, whole: int, data: st.DataObject) -> None:
+    left = data.draw(st.integers(0, whole))
+    exact = Fraction(amount * left, whole)
+    assert abs(part_of(amount, left, whole) - exact) <= Fraction(1, 2)
+    assert part_of(amount, left, whole) == floor(exact + Fraction(1, 2))
+    assert part_of(amount, whole, whole) == amount
+
+
+@pytest.mark.parametrize(
+    ("plan", "to", "after", "due", "credits"),
+    [
+        # 28 days from 31 January to 28 February: half of them are left.
+        ("starter", "professional", days(14), 3_500, 750),
+        ("starter", "enterprise", days(14), 13_500, 4_750),
+        ("premium", "starter", days(7), 1_800, 375),
+        ("starter", "professional", timedelta(0), 7_000, 1_500),
+        ("starter", "professional", days(28) - timedelta(seconds=1), 0, 0),
+    ],
+)
+def test_upgrade_costs_and_grants_the_difference_of_what_is_left(
+    plan: str, to: str, after: timedelta, due: int, credits: int
+) -> None:
+    shown = preview(active(plan), PLANS, terms(to), 1, START + after)
+    assert (shown.kind, shown.due_minor, shown.credits_minor // 10**6) == (ChangeKind.UPGRADE, due, credits)
+
+
+def test_year_instead_of_a_month_begins_anew_and_what_was_not_used_is_taken_off() -> None:
+    shown = preview(active("starter"), PLANS, terms("starter", YEAR), 1, START + days(14))
+    assert shown.proration is not None
+    assert (shown.proration.unused_minor, shown.proration.charge_minor, shown.due_minor) == (1_450, 29_000, 27_550)
+    assert shown.proration.period.start == START + days(14)
+    assert shown.proration.period.end == datetime.fromisoformat("2027-02-14T10:00:00+00:00")
+    assert shown.credits_minor // 10**6 == 250
+
+
+def test_upgrade_of_a_year_grants_for_the_rest_of_its_month_only() -> None:
+    shown = preview(active("starter", YEAR), PLANS, terms("professional", YEAR), 1, START + days(14))
+    left, whole = 365 - 14, 365
+    assert shown.due_minor == rounded(Fraction(99_000 * left, whole)) - rounded(Fraction(29_000 * left, whole))
+    assert shown.credits_minor // 10**6 == 750
+
+
+@given(
+    st.sampled_from(PAID),
+    st.sampled_from(list(Interval)),
+    st.lists(st.tuples(st.sampled_from(PAID), st.integers(0, 28 * 86_400 - 1)), max_size=6),
+)
+def test_random_upgrades_cost_what_an_independent_calculation_says(
+    first: str, interval: Interval, wanted: list[tuple[str, int]]
+) -> None:
+    held, plan, number = active(first, interval), PLANS.get(first), 1
+    start, end = START, month(0, interval.months).end
+    month_end = month(0).end
+    paid, granted = plan.price(interval, "USD").amount_minor, plan.credits_minor
+    for name, second in sorted(wanted, key=lambda each: each[1]):
+        at, new = START + timedelta(seconds=second), PLANS.get(name)
+        if PLANS.rank(name) <= PLANS.rank(plan.name):
+            continue
+        prices = [each.price(interval, "USD").amount_minor for each in (plan, new)]
+        unused, charge = (
+            rounded(price * Fraction(int((end - at).total_seconds()), int((end - start).total_seconds())))
+            for price in prices
+        )
+        share = Fraction(int((month_end - at).total_seconds()), int((month_end - start).total_seconds()))
+        more = floor((max(0, new.credits_minor - plan.credits_minor)) * share)
+
+        pending = ordered(held, terms(name, interval), at, f"cmd_{number}")
+        proration = bill(number, charge - unused, None, reason=BillReason.UPDATE, created_at=at)
+        outcome = taken(pending, seen(proration, period=month(0, interval.months)), at)
+        assert sum(each.amount_minor for each in outcome.settled) == charge - unused
+        given_now = sum(each.credits_minor for each in outcome.grants)
+        assert given_now == (more if charge > unused else 0)
+        paid, granted = paid + charge - unused, granted + given_now
+        held, plan, number = outcome.subscription, new, number + 1
+        assert (held.terms.plan, held.change, held.paid_minor) == (name, None, paid)
+    # Nobody has more for a sequence of upgrades than for one at the beginning.
+    whole = plan.price(interval, "USD").amount_minor
+    assert paid <= whole + number
+    assert granted <= plan.credits_minor
+
+
+@given(st.integers(0, 10**10), st.integers(0, 10**12), st.data())
+def test_used_credits_reduce_a_refund_and_nobody_gains_by_using_first(
+    paid: int, granted: int, data: st.DataObject
+) -> None:
+    used = data.draw(st.integers(0, granted))
+    back = refundable_minor(paid, granted, used)
+    assert 0 <= back <= paid
+    if granted:
+        assert back == floor(paid - Fraction(paid * used, granted))
+        assert refundable_minor(paid, granted, granted) == 0
+    assert refundable_minor(paid, granted, 0) == paid
+
+
+def test_downgrade_costs_nothing_and_acts_when_the_period_ends() -> None:
+    shown = preview(active("professional"), PLANS, terms("starter"), 1, START + days(3))
+    assert (shown.kind, shown.acts_at, shown.due_minor, shown.credits_minor) == (
+        ChangeKind.DOWNGRADE,
+        month(0).end,
+        0,
+        0,
+    )
+
+
+def test_unused_part_of_a_trial_is_worth_nothing() -> None:
+    trial = replace(active("starter"), paid_bill=None, paid_minor=0, paid_through=None, granted_until=None)
+    shown = preview(trial, PLANS, terms("professional"), 1, START + days(3))
+    assert (shown.due_minor, shown.credits_minor) == (9_900, 2_000 * 10**6)
+
+
+def test_change_to_what_one_has_is_refused() -> None:
+    with pytest.raises(SubscriptionRefused) as caught:
+        preview(active("starter"), PLANS, terms("starter"), 1, START)
+    assert caught.value.error_code == "subscription.same_plan"
+    assert MONTH.months == 1
