@@ -39,6 +39,20 @@ def _reconcile(parser: Parser) -> None:
     parser.add_argument("--to", dest="until", metavar="TIME", help="default: now")
 
 
+def _books(parser: Parser) -> None:
+    parser.add_argument("report", choices=("trial-balance", "profit-and-loss", "balance-sheet", "journal"))
+    parser.add_argument("--from", dest="first", metavar="DAY", help="the first day, UTC; default: of the month of --to")
+    parser.add_argument("--to", dest="last", metavar="DAY", help="the last day, UTC; default: today")
+    parser.add_argument("--currency", metavar="CODE", help="only this one, such as USD")
+    parser.add_argument(
+        "--format",
+        choices=("csv", "beancount", "quickbooks", "xero"),
+        default="csv",
+        help="of the journal: every entry, or sums by day for import into QuickBooks Online or Xero; default: csv",
+    )
+    _database_url(parser, "BURSAR_PLATFORM_DATABASE_URL")
+
+
 def _stripes(parser: Parser) -> None:
     parser.add_argument("number", type=int, help="16 in a new database")
     _database_url(parser, "BURSAR_MIGRATION_DATABASE_URL, the owner's")
@@ -105,6 +119,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("verify", "prove that the books balance", _verify),
         Command("reconcile", "compare the books with the providers' statements", _reconcile),
         Command("recognise-revenue", "book revenue from the credits that were used", _recognise_revenue),
+        Command("books", "print a trial balance, profit and loss, balance sheet or journal", _books),
         Command("stripes", "change how many stripes of each hot account are in use", _stripes),
     ),
     "a deployment": (

@@ -19,6 +19,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.accounting import AccountingActivities
 from activities.auto_topup import AutoTopUpActivities
 from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
@@ -49,6 +50,7 @@ from runtime.settings import Settings, ended_by_wrong_settings, read_settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect, ensure_search_attributes
 from services.payment_terms import TermsMaker
+from workflows.accounting_days import AccountingDaysWorkflow
 from workflows.auto_topup import AutoTopUpWorkflow
 from workflows.auto_topup_sweep import AutoTopUpSweepWorkflow
 from workflows.customer import CustomerWorkflow
@@ -110,6 +112,13 @@ SCHEDULES = [
         workflow="revenue-recognition",
         spec=_every(minutes=5),
         summary="Books revenue from the credits that were used, expired or earned",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="accounting-days",
+        workflow="accounting-days",
+        spec=_every(minutes=5),
+        summary="Adds up the books by day and line of the chart of accounts",
         run_timeout=timedelta(minutes=30),
     ),
     Job(
@@ -221,6 +230,7 @@ WORKFLOWS = [
     ReconciliationWorkflow,
     ReputationDecayWorkflow,
     RevenueRecognitionWorkflow,
+    AccountingDaysWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     UsageChargesWorkflow,
@@ -280,6 +290,7 @@ def make_worker(
             lots.expire_lots,
             mails.send_mails,
             RevenueActivities(database).recognise_revenue,
+            AccountingActivities(database).add_up_days,
             books.record,
             books.load,
             books.find_stranded,

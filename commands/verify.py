@@ -10,6 +10,7 @@ from commands.base import connected
 from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
 from repositories import (
+    accounting,
     clearing,
     credit_day,
     credit_lot,
@@ -38,6 +39,7 @@ INVARIANTS = (
     *lot.INVARIANTS,
     *revenue.INVARIANTS,
     *clearing.INVARIANTS,
+    *accounting.INVARIANTS,
     *project.INVARIANTS,
     *invoice.INVARIANTS,
     *spend.INVARIANTS,

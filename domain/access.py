@@ -16,9 +16,10 @@ class Role(StrEnum):
     OPERATOR = "operator"
     ARBITER = "arbiter"
     VALIDATOR = "validator"
+    ACCOUNTANT = "accountant"
 
 
-PLATFORM_ROLES = frozenset({Role.OPERATOR, Role.ARBITER, Role.VALIDATOR})
+PLATFORM_ROLES = frozenset({Role.OPERATOR, Role.ARBITER, Role.VALIDATOR, Role.ACCOUNTANT})
 
 
 class Permission(StrEnum):
@@ -51,6 +52,7 @@ class Permission(StrEnum):
     USE_CREDITS = "use_credits"
     MANAGE_METERS = "manage_meters"
     ACKNOWLEDGE = "acknowledge"
+    READ_BOOKS = "read_books"
     OPERATE = "operate"
 
 
@@ -140,11 +142,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.METER,
             Permission.MANAGE_METERS,
             Permission.ACKNOWLEDGE,
+            Permission.READ_BOOKS,
             Permission.OPERATE,
         }
     ),
     Role.ARBITER: frozenset({Permission.READ, Permission.ARBITRATE}),
     Role.VALIDATOR: frozenset({Permission.READ, Permission.VALIDATE}),
+    Role.ACCOUNTANT: frozenset({Permission.READ_BOOKS}),
 }
 
 

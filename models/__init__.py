@@ -1,6 +1,7 @@
 """SQLAlchemy tables, one module per noun; importing the package registers them all on `Base.metadata`."""
 
 from models import (
+    accounting,
     action_cost,
     agent,
     alert,
@@ -44,6 +45,7 @@ from models import (
 )
 
 __all__ = [
+    "accounting",
     "action_cost",
     "agent",
     "alert",

@@ -99,6 +99,12 @@ class LedgerTransfer(Base):
     __table_args__ = (
         UniqueConstraint("idempotency_key"),
         Index("ix_transfers_reference", "reference", "id", postgresql_where=text("reference IS NOT NULL")),
+        Index(
+            "ix_transfers_effective_at",
+            "effective_at",
+            postgresql_using="brin",
+            postgresql_with={"pages_per_range": 32, "autosummarize": True},
+        ),
         {"schema": SCHEMA},
     )
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.accounting import codes_from
 from domain.action_cost import Cost, defaults
 from domain.credits import credit_price
 from domain.errors import Invalid
@@ -174,6 +175,7 @@ class Settings(BaseSettings):
     earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
     default_model_price: str | None = None
+    accounting_codes: str = "{}"
     slot_price: str = "10.00"
     slot_currency: str = "USD"
     additional_deploy_price: int | None = None
@@ -254,6 +256,11 @@ class Settings(BaseSettings):
         return EvidencePolicy(
             registrars=tuple(name for name in names if name), chargeback_days=self.chargeback_window.days
         )
+
+    @property
+    def account_codes(self) -> dict[str, str]:
+        """What lines of the chart of accounts are called in the program that journals are imported into."""
+        return codes_from(self.accounting_codes)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -518,6 +525,7 @@ class Settings(BaseSettings):
             "CREDITS_PER_API_CALL and BURSAR_CREDITS_PER_WORKFLOW_EXECUTION": lambda: self.default_costs,
             "SIGNUP_BONUS_FREE": lambda: self.signup_bonus_minor(FREE),
             "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(PREMIUM),
+            "ACCOUNTING_CODES": lambda: self.account_codes,
             "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
             "PLANS": lambda: self.plan_book,

@@ -5,6 +5,7 @@ The order is the order in which paths are tried, so what is asked for most stand
 
 from fastapi import APIRouter
 
+from api.v1.accounting.endpoints import router as accounting
 from api.v1.action_costs.endpoints import router as action_costs
 from api.v1.agents.endpoints import router as agents
 from api.v1.alerts.endpoints import router as alerts
@@ -78,6 +79,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alerts,
     pricing_rules,
     reconciliation,
+    accounting,
     reputation,
     reputation_levels,
     reputation_clients,

@@ -197,6 +197,11 @@ def prove_books(narrator: Narrator) -> None:
     narrator.say("\nRevenue from credits that were used before the last minute (python -m manage recognise-revenue)")
     narrator.say(f"  {(booked.stdout + booked.stderr).strip()}")
     narrator.expect("exit code of recognise-revenue", booked.returncode, 0)
+    earned = _command("manage", "books", "profit-and-loss", "--database-url", narrator.running.database_url)
+    narrator.say("\nWhat the platform earned (python -m manage books profit-and-loss)")
+    for line in (earned.stdout + earned.stderr).strip().splitlines():
+        narrator.say(f"  {line}")
+    narrator.expect("exit code of books", earned.returncode, 0)
     narrator.say("\nThe books (python -m ledger verify)")
     result = verify_books(narrator.running.database_url)
     for line in (result.stdout + result.stderr).strip().splitlines():

@@ -807,6 +807,14 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "booked settled mark", TECHNICAL: "id begun mark_in"},
     ),
+    "ledger.accounting_days": Place(
+        "what the books come to by day and line of the chart",
+        WITH_THE_BOOKS,
+        {FINANCIAL: "line kind asset debits credits", TECHNICAL: "day"},
+    ),
+    "ledger.accounting_place": Place(
+        "up to where days are added up", WITH_THE_BOOKS, {IDENTIFIER: "summed", TECHNICAL: "id"}
+    ),
     "ledger.hold_lots": Place(
         "which lots a hold has pinned", WITH_THE_BOOKS, {IDENTIFIER: "hold_id lot_id", FINANCIAL: "amount"}
     ),

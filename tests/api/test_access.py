@@ -57,6 +57,10 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", f"/credits/spends/spd_{NOBODY}/refunds"): (Permission.GRANT_CREDITS, {}),
     ("PUT", "/billing/auto-topup"): (Permission.PAY, {"below": "1", "credits": "1", "monthly_cap": "1"}),
     ("GET", "/exchange-rates"): (Permission.READ, None),
+    ("GET", "/accounting/trial-balance"): (Permission.READ_BOOKS, None),
+    ("GET", "/accounting/profit-and-loss"): (Permission.READ_BOOKS, None),
+    ("GET", "/accounting/balance-sheet"): (Permission.READ_BOOKS, None),
+    ("GET", "/accounting/journal"): (Permission.READ_BOOKS, None),
     ("POST", "/exchange-rates"): (Permission.OPERATE, {"base": "USD", "quote": "USD", "rate": "1"}),
     ("GET", "/credits/costs"): (Permission.READ, None),
     ("GET", "/credits/lots"): (Permission.READ, None),
@@ -144,7 +148,7 @@ STAND_INS = {
 
 @pytest.fixture(scope="module")
 async def callers(tenant: Tenant, operator: Caller, issue_key: Callable[..., Awaitable[Caller]]) -> dict[str, Caller]:
-    platform = {role: await issue_key(role) for role in ("arbiter", "validator")}
+    platform = {role: await issue_key(role) for role in ("arbiter", "validator", "accountant")}
     return {**tenant.callers, **platform, "operator": operator}
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 import contracts
 from contracts import (
+    accounting,
     auto_topup,
     catch_up,
     customer,
@@ -230,6 +231,9 @@ def samples() -> dict[str, Message]:
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),
         revenue.RevenueRecognition(limit=2000, count=1, settle_seconds=5),
+        accounting.AddUpDays(limit=5000, settle_seconds=5),
+        accounting.AddedUpDays(count=1),
+        accounting.AccountingDays(limit=5000, count=1, settle_seconds=5),
         reputation.PlanNight(now=e.T0, day=e.T0.date()),
         reputation.PlannedNight(day=e.T0.date(), why="x", changes_rate=True),
         reputation.ChangeRate(day=e.T0.date()),

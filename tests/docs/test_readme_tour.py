@@ -41,6 +41,7 @@ RECIPES = {
     ],
     "grant-credits": ['"kind": "credit.grant",', '"action": "credits.grant",'],
     "give-an-auditor-access": ["api_key.create", "204", "401 auth.invalid"],
+    "close-a-month": ["USD ", "balance Liabilities:Customers:Credits", "*JournalNo,*JournalDate,*AccountName"],
     "take-a-card-payment": ["requires_action", "declined   requires_action  generic_decline", "received   succeeded"],
     "top-up-credits": [
         "succeeded",

@@ -127,6 +127,11 @@ DAMAGES = {
         " (SELECT account_id, stripe FROM ledger.balances WHERE version = 0 AND stripe > 0 LIMIT 1)",
         {"every account has its stripes"},
     ),
+    "day that no entry made": (
+        "INSERT INTO ledger.accounting_days (day, line, kind, asset, debits, credits)"
+        " VALUES ('2026-01-01', 'platform/commission', 'revenue', 'CREDIT', 0, 1)",
+        {"what each line of the chart"},
+    ),
     "transfer of an escrow erased, its balances set back": (
         ERASE.format(named_by="escrow_events"),
         {"every transfer in the timeline", "each escrow's", "the lots of each account"},

@@ -35,6 +35,7 @@ ELSEWHERE = {
     "hold_expiry",
     "lot_expiry",
     "resumed_run",
+    "accounting_days",
     "revenue_recognition",
 } | {
     *("customer_made", "inbox_sweep", "provider_event_forwarded", "provider_event_too_early", "provider_event_cash"),

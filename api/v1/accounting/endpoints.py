@@ -1,0 +1,170 @@
+"""Reports on the platform's books: trial balance, profit and loss, balance sheet, journal."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import Responses, errors
+from api.fields import Currency, Page, SearchText
+from api.pagination import CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor
+from api.v1.accounting.schemas import BalanceSheetView, JournalTransferView, ProfitAndLossView, TrialBalanceView
+from api.v1.usage.periods import EndDate, StartDate, days, period
+from domain.access import Actor, Permission
+from domain.accounting import NotMapped
+from domain.ids import is_id, transfer_id, uuid_of
+from repositories import accounting
+from repositories.accounting import JournalFilter, Position
+from services.accounting import Format, one_moment, written
+
+router = APIRouter(prefix="/accounting", tags=["accounting"])
+
+_CURSOR = "journal"
+#: A journal larger than this waits on disk for a slow client, and not in the memory of the process.
+_IN_MEMORY = 4 << 20
+_CHUNK = 1 << 16
+_MEDIA = {
+    Format.CSV: ("text/csv; charset=utf-8", "journal.csv"),
+    Format.BEANCOUNT: ("text/plain; charset=utf-8", "journal.beancount"),
+    Format.QUICKBOOKS: ("text/csv; charset=utf-8", "quickbooks.csv"),
+    Format.XERO: ("text/csv; charset=utf-8", "xero.csv"),
+}
+_FILES: Responses = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}, "text/plain": {"schema": {"type": "string"}}}}
+}
+
+CurrencyParam = Annotated[Currency | None, Query(description="Only this currency.")]
+LineParam = Annotated[
+    SearchText | None, Query(description="Only transfers with an entry on this line of the chart of accounts.")
+]
+
+
+@router.get("/trial-balance", response_model=TrialBalanceView)
+async def get_trial_balance(
+    deps: DepsDep,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    currency: CurrencyParam = None,
+    actor: Actor = require(Permission.READ_BOOKS),
+) -> TrialBalanceView:
+    """Show every line of the books with its opening balance, debits, credits and closing balance.
+
+    A period is of 1 to 400 whole days in UTC, by the time at which things happened; the last 30 days when none is
+    given. `journal_url` of a line leads to its transfers.
+    """
+    first, last = _days(start_date, end_date)
+    async with deps.session_for(actor) as session:
+        sums = await accounting.lines(session, first, last, currency)
+    return TrialBalanceView.of(first, last, sums)
+
+
+@router.get("/profit-and-loss", response_model=ProfitAndLossView)
+async def get_profit_and_loss(
+    deps: DepsDep,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    currency: CurrencyParam = None,
+    actor: Actor = require(Permission.READ_BOOKS),
+) -> ProfitAndLossView:
+    """Show revenue and expenses of a period, for each currency; currencies are never added up."""
+    first, last = _days(start_date, end_date)
+    async with deps.session_for(actor) as session:
+        sums = await accounting.lines(session, first, last, currency)
+    return ProfitAndLossView.of(first, last, sums)
+
+
+@router.get("/balance-sheet", response_model=BalanceSheetView)
+async def get_balance_sheet(
+    deps: DepsDep,
+    at: Annotated[date | None, Query(alias="date", description="At the end of this day in UTC; or today.")] = None,
+    currency: CurrencyParam = None,
+    actor: Actor = require(Permission.READ_BOOKS),
+) -> BalanceSheetView:
+    """Show assets, liabilities and equity at the end of a day, for each currency."""
+    _, day = _days(at, at)
+    async with deps.session_for(actor) as session:
+        sums = await accounting.lines(session, day, day, currency)
+    return BalanceSheetView.of(day, sums)
+
+
+@router.get("/journal", response_model=Page[JournalTransferView], responses=_FILES | errors(NotMapped))
+async def list_journal(
+    deps: DepsDep,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    line: LineParam = None,
+    currency: CurrencyParam = None,
+    format: Annotated[
+        Format | None,
+        Query(description="A file of the whole period."),
+    ] = None,
+    limit: LimitParam = 50,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ_BOOKS),
+) -> Response:
+    """List transfers with all of their entries, by day and within a day in the order of recording.
+
+    With `format` the response is a file of the whole period, as the books were at one moment. `csv` has one row for
+    each entry, `beancount` opening balances, transfers and closing balances, `quickbooks` and `xero` one journal entry
+    for each day in one currency, for import there.
+    """
+    first, last = _days(start_date, end_date)
+    wanted = JournalFilter(first=first, last=last, line=line, asset=currency)
+    if format is None:
+        return await _page(deps, actor, wanted, _position(cursor), limit)
+    # Written whole before it is sent: a client that reads slowly keeps no transaction open.
+    file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed when it is sent
+    try:
+        async with deps.session_for(actor) as session:
+            await one_moment(session)
+            async for piece in written(session, wanted, format, deps.settings.account_codes):
+                file.write(piece.encode())
+    except BaseException:
+        file.close()
+        raise
+    media, name = _MEDIA[format]
+    headers = {"Content-Disposition": f'attachment; filename="{first}-{last}-{name}"'}
+    return StreamingResponse(_chunks(file), media_type=media, headers=headers)
+
+
+async def _page(deps: DepsDep, actor: Actor, wanted: JournalFilter, after: Position | None, limit: int) -> Response:
+    async with deps.session_for(actor) as session:
+        among = await accounting.days(session, wanted)
+        found = await accounting.journal(session, wanted, among, after=after, limit=limit)
+    place = found.following
+    following = None if place is None or place[1] is None else (place[0].isoformat(), transfer_id(place[1]))
+    shown = Page[JournalTransferView](
+        data=[JournalTransferView.of(one) for one in found.transfers],
+        next_cursor=None if following is None else encode_cursor(_CURSOR, *following),
+    )
+    return Response(shown.model_dump_json(), media_type="application/json")
+
+
+def _position(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    day, transfer = decode_cursor(cursor, _CURSOR, str, str)
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        raise bad_cursor() from None
+    if not is_id(transfer, "tr"):
+        raise bad_cursor()
+    return found, uuid_of(transfer)
+
+
+def _days(start_date: date | None, end_date: date | None) -> tuple[date, date]:
+    first, end = days(period(None, None, start_date, end_date), datetime.now(UTC))
+    return first, end - timedelta(days=1)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while chunk := file.read(_CHUNK):
+            yield chunk

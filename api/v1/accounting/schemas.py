@@ -1,0 +1,226 @@
+"""What reports on the books look like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Self
+from urllib.parse import urlencode
+
+from pydantic import Field
+
+from api.fields import ResponseModel
+from domain.accounting import JournalTransfer, LineSum, Section, assets_of, balance_sheet, profit_and_loss
+from domain.accounts import debit_credit
+from domain.money import format_amount
+
+
+class TrialBalanceLineView(ResponseModel):
+    """One line of the chart of accounts in one currency. What belongs to tenants is one line for all of them."""
+
+    line: str
+    kind: str
+    currency: str
+    opening_debit: str
+    opening_credit: str
+    debits: str
+    credits: str
+    closing_debit: str
+    closing_credit: str
+    journal_url: str = Field(description="The transfers of the period with an entry on this line.")
+
+    @classmethod
+    def of(cls, one: LineSum, first: date, last: date) -> Self:
+        """Show a line."""
+        opening, closing = debit_credit(one.opening_minor), debit_credit(one.closing_minor)
+        asked = {"start_date": first, "end_date": last, "line": one.line, "currency": one.asset}
+        return cls(
+            line=one.line,
+            kind=one.kind.value,
+            currency=one.asset,
+            opening_debit=format_amount(opening[0], one.asset),
+            opening_credit=format_amount(opening[1], one.asset),
+            debits=format_amount(one.debits_minor, one.asset),
+            credits=format_amount(one.credits_minor, one.asset),
+            closing_debit=format_amount(closing[0], one.asset),
+            closing_credit=format_amount(closing[1], one.asset),
+            journal_url=f"/api/v1/accounting/journal?{urlencode(asked)}",
+        )
+
+
+class TrialBalanceTotalView(ResponseModel):
+    """What all lines come to in one currency. Debits equal credits."""
+
+    currency: str
+    opening_debit: str
+    opening_credit: str
+    debits: str
+    credits: str
+    closing_debit: str
+    closing_credit: str
+
+    @classmethod
+    def of(cls, sums: Sequence[LineSum], asset: str) -> Self:
+        """Add up the lines of an asset."""
+        ours = [one for one in sums if one.asset == asset]
+        opening = [debit_credit(one.opening_minor) for one in ours]
+        closing = [debit_credit(one.closing_minor) for one in ours]
+        return cls(
+            currency=asset,
+            opening_debit=format_amount(sum(debit for debit, _ in opening), asset),
+            opening_credit=format_amount(sum(credit for _, credit in opening), asset),
+            debits=format_amount(sum(one.debits_minor for one in ours), asset),
+            credits=format_amount(sum(one.credits_minor for one in ours), asset),
+            closing_debit=format_amount(sum(debit for debit, _ in closing), asset),
+            closing_credit=format_amount(sum(credit for _, credit in closing), asset),
+        )
+
+
+class TrialBalanceView(ResponseModel):
+    """Every line with what it had before a period, what moved, and what it has after it; days are UTC."""
+
+    start_date: date
+    end_date: date
+    lines: list[TrialBalanceLineView]
+    totals: list[TrialBalanceTotalView]
+
+    @classmethod
+    def of(cls, first: date, last: date, sums: Sequence[LineSum]) -> Self:
+        """Show the sums of a period."""
+        return cls(
+            start_date=first,
+            end_date=last,
+            lines=[TrialBalanceLineView.of(one, first, last) for one in sums],
+            totals=[TrialBalanceTotalView.of(sums, asset) for asset in assets_of(sums)],
+        )
+
+
+class StatementLineView(ResponseModel):
+    """A line of a statement; positive on the normal side of its section."""
+
+    line: str
+    amount: str
+
+
+class SectionView(ResponseModel):
+    """A section of a statement."""
+
+    lines: list[StatementLineView]
+    total: str
+
+    @classmethod
+    def of(cls, section: Section, asset: str) -> Self:
+        """Show a section."""
+        lines = [StatementLineView(line=line, amount=format_amount(minor, asset)) for line, minor in section.lines]
+        return cls(lines=lines, total=format_amount(section.total_minor, asset))
+
+
+class CurrencyResultView(ResponseModel):
+    """Profit and loss in one currency."""
+
+    currency: str
+    revenue: SectionView
+    expenses: SectionView
+    result: str = Field(description="Revenue less expenses; negative is a loss.")
+
+
+class ProfitAndLossView(ResponseModel):
+    """What was earned and spent within a period, for each currency; days are UTC."""
+
+    start_date: date
+    end_date: date
+    currencies: list[CurrencyResultView]
+
+    @classmethod
+    def of(cls, first: date, last: date, sums: Sequence[LineSum]) -> Self:
+        """Show the sums of a period."""
+        found = [(asset, profit_and_loss(sums, asset)) for asset in assets_of(sums)]
+        shown = [
+            CurrencyResultView(
+                currency=asset,
+                revenue=SectionView.of(one.revenue, asset),
+                expenses=SectionView.of(one.expenses, asset),
+                result=format_amount(one.result_minor, asset),
+            )
+            for asset, one in found
+            if one.revenue.lines or one.expenses.lines
+        ]
+        return cls(start_date=first, end_date=last, currencies=shown)
+
+
+class CurrencySheetView(ResponseModel):
+    """A balance sheet in one currency. Assets equal liabilities, equity and result."""
+
+    currency: str
+    assets: SectionView
+    liabilities: SectionView
+    equity: SectionView
+    result: str = Field(description="Revenue less expenses of all days so far. No year is closed.")
+
+
+class BalanceSheetView(ResponseModel):
+    """What there is and whose it is at the end of a day (UTC), for each currency."""
+
+    day: date = Field(alias="date")
+    currencies: list[CurrencySheetView]
+
+    @classmethod
+    def of(cls, day: date, sums: Sequence[LineSum]) -> Self:
+        """Show the sums up to a day."""
+        found = [(asset, balance_sheet(sums, asset)) for asset in assets_of(sums)]
+        shown = [
+            CurrencySheetView(
+                currency=asset,
+                assets=SectionView.of(one.assets, asset),
+                liabilities=SectionView.of(one.liabilities, asset),
+                equity=SectionView.of(one.equity, asset),
+                result=format_amount(one.result_minor, asset),
+            )
+            for asset, one in found
+        ]
+        return cls(date=day, currencies=shown)
+
+
+class JournalEntryView(ResponseModel):
+    """One side of a transfer. One of debit and credit is null."""
+
+    account: str
+    line: str
+    debit: str | None
+    credit: str | None
+    currency: str
+
+
+class JournalTransferView(ResponseModel):
+    """A transfer with all of its entries."""
+
+    id: str
+    kind: str
+    reference: str | None
+    organization_id: str | None
+    effective_at: datetime
+    recorded_at: datetime
+    entries: list[JournalEntryView]
+
+    @classmethod
+    def of(cls, transfer: JournalTransfer) -> Self:
+        """Show a transfer."""
+        entries = []
+        for entry in transfer.entries:
+            debit, credit = debit_credit(entry.amount_minor)
+            entries.append(
+                JournalEntryView(
+                    account=entry.account,
+                    line=entry.line,
+                    debit=format_amount(debit, entry.asset) if debit else None,
+                    credit=format_amount(credit, entry.asset) if credit else None,
+                    currency=entry.asset,
+                )
+            )
+        return cls(
+            id=transfer.id,
+            kind=transfer.kind,
+            reference=transfer.reference,
+            organization_id=transfer.org_id,
+            effective_at=transfer.effective_at,
+            recorded_at=transfer.recorded_at,
+            entries=entries,
+        )

@@ -1,0 +1,111 @@
+"""`manage books`: the trial balance, profit and loss, balance sheet or journal of a period."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from commands.base import asking_the_database
+from commands.failure import CommandFailed
+from domain.accounting import LineSum, Section, assets_of, balance_sheet, profit_and_loss
+from domain.accounts import debit_credit
+from domain.errors import DomainError
+from domain.money import format_amount
+from repositories import accounting
+from repositories.accounting import JournalFilter
+from runtime.database import Database
+from runtime.settings import Settings, read_settings
+from services.accounting import Format, one_moment, written
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print a report."""
+    settings = read_settings()
+    try:
+        last = date.fromisoformat(given.last) if given.last else datetime.now(UTC).date()
+        first = date.fromisoformat(given.first) if given.first else last.replace(day=1)
+    except ValueError as error:
+        raise CommandFailed(f"A day must have the form 2026-01-31: {error}") from error
+    if first > last:
+        raise CommandFailed("The period ends before it begins.")
+    wanted = JournalFilter(first=first, last=last, asset=given.currency)
+    try:
+        with asking_the_database():
+            asyncio.run(_print(settings, given.database_url or settings.platform_database_url, given, wanted))
+    except DomainError as error:
+        raise CommandFailed(error.detail) from error
+    return 0
+
+
+async def _print(settings: Settings, url: str, given: argparse.Namespace, wanted: JournalFilter) -> None:
+    database = Database(settings.database_url, url, pool_size=1)
+    try:
+        async with database.platform() as session:
+            await one_moment(session)
+            if given.report == "journal":
+                async for piece in written(session, wanted, Format(given.format), settings.account_codes):
+                    sys.stdout.write(piece)
+                return
+            sums = await accounting.lines(session, wanted.first, wanted.last, wanted.asset)
+    finally:
+        await database.close()
+    make = {"trial-balance": _trial_balance, "profit-and-loss": _profit_and_loss, "balance-sheet": _balance_sheet}
+    period = f"on {wanted.last}" if given.report == "balance-sheet" else f"from {wanted.first} to {wanted.last}"
+    lines = [f"{given.report.replace('-', ' ').capitalize()} {period} (UTC)"]
+    for asset in assets_of(sums):
+        lines += ["", asset, *make[given.report]([one for one in sums if one.asset == asset], asset)]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _trial_balance(sums: Sequence[LineSum], asset: str) -> list[str]:
+    rows: list[Sequence[str]] = [("", "opening", "debits", "credits", "closing debit", "closing credit")]
+    closing = [debit_credit(one.closing_minor) for one in sums]
+    for one, (debit, credit) in zip(sums, closing, strict=True):
+        opening = format_amount(-one.opening_minor, asset)
+        moved = (format_amount(one.debits_minor, asset), format_amount(one.credits_minor, asset))
+        rows.append((one.line, opening, *moved, format_amount(debit, asset), format_amount(credit, asset)))
+    totals = (
+        -sum(one.opening_minor for one in sums),
+        sum(one.debits_minor for one in sums),
+        sum(one.credits_minor for one in sums),
+        sum(debit for debit, _ in closing),
+        sum(credit for _, credit in closing),
+    )
+    rows.append(("total", *(format_amount(total, asset) for total in totals)))
+    return _table(rows)
+
+
+def _profit_and_loss(sums: Sequence[LineSum], asset: str) -> list[str]:
+    found = profit_and_loss(sums, asset)
+    sections = (("revenue", found.revenue), ("expenses", found.expenses))
+    return _statement(sections, (("result", found.result_minor),), asset)
+
+
+def _balance_sheet(sums: Sequence[LineSum], asset: str) -> list[str]:
+    found = balance_sheet(sums, asset)
+    sections = (("assets", found.assets), ("liabilities", found.liabilities), ("equity", found.equity))
+    owed = found.liabilities.total_minor + found.equity.total_minor + found.result_minor
+    return _statement(sections, (("result", found.result_minor), ("liabilities, equity and result", owed)), asset)
+
+
+def _statement(sections: Sequence[tuple[str, Section]], ends: Sequence[tuple[str, int]], asset: str) -> list[str]:
+    rows: list[Sequence[str]] = []
+    for name, section in sections:
+        rows += [(f"  {line}", format_amount(minor, asset)) for line, minor in section.lines]
+        rows.append((name, format_amount(section.total_minor, asset)))
+    rows += [(name, format_amount(minor, asset)) for name, minor in ends]
+    return _table(rows)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [
+                f"{row[0]:{widths[0]}}",
+                *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ]
+        ).rstrip()
+        for row in rows
+    ]

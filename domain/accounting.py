@@ -1,0 +1,305 @@
+"""What accountants read from the books: trial balance, profit and loss, balance sheet, journals for other programs.
+
+Everything is made from sums by line of the chart of accounts (`ledger.chart_line`), where what belongs to tenants is
+one line for all of them. Amounts of the books are signed from the account's side; here they are debits and credits, see
+`domain.accounts.debit_credit`. Amounts of different assets are never added and never converted.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from operator import attrgetter
+
+from domain.accounts import DEBIT_NORMAL, AccountKind, debit_credit
+from domain.errors import Conflict, Invalid
+from domain.money import ISSUED, format_amount
+
+_DAY = timedelta(days=1)
+_ROOTS = {
+    AccountKind.ASSET: "Assets",
+    AccountKind.LIABILITY: "Liabilities",
+    AccountKind.EQUITY: "Equity",
+    AccountKind.REVENUE: "Income",
+    AccountKind.EXPENSE: "Expenses",
+}
+
+
+class NotMapped(Conflict):
+    """Lines of the chart have no account code in the other program; `extra["lines"]` names them."""
+
+    code = "accounting.not_mapped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineSum:
+    """What one line of the chart had before a period, and what was debited and credited within it, in minor units.
+
+    Attributes:
+        line: such as `customers/credits` or `platform/commission`.
+        kind: of the accounts on it.
+        asset: what they hold.
+        opening_minor: before the period, signed from the account's side: positive is a credit balance.
+        debits_minor: what went out within the period.
+        credits_minor: what came in within the period.
+    """
+
+    line: str
+    kind: AccountKind
+    asset: str
+    opening_minor: int
+    debits_minor: int
+    credits_minor: int
+
+    @property
+    def closing_minor(self) -> int:
+        """What the line has after the period, signed as `opening_minor` is."""
+        return self.opening_minor + self.credits_minor - self.debits_minor
+
+    @property
+    def change_minor(self) -> int:
+        """What the period changed, on the normal side of the kind: revenue and expenses read as positive numbers."""
+        change = self.credits_minor - self.debits_minor
+        return -change if self.kind in DEBIT_NORMAL else change
+
+    @property
+    def balance_minor(self) -> int:
+        """What the line has after the period, on the normal side of its kind."""
+        return -self.closing_minor if self.kind in DEBIT_NORMAL else self.closing_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One side of a transfer, as the journal shows it; `amount_minor` is signed from the account's side."""
+
+    account: str
+    line: str
+    kind: AccountKind
+    asset: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalTransfer:
+    """One transfer with all of its entries."""
+
+    id: str
+    kind: str
+    reference: str | None
+    org_id: str | None
+    effective_at: datetime
+    recorded_at: datetime
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One side of a statement in one asset: its lines, and what they come to on their normal side."""
+
+    lines: tuple[tuple[str, int], ...]
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitAndLoss:
+    """What was earned and spent within a period, in minor units of `asset`; `result_minor` is revenue less expenses."""
+
+    asset: str
+    revenue: Section
+    expenses: Section
+    result_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceSheet:
+    """What there is and whose it is at the end of a day, in minor units of `asset`.
+
+    Assets are liabilities, equity and the result of all days so far. No year is closed: no result moves to equity.
+    """
+
+    asset: str
+    assets: Section
+    liabilities: Section
+    equity: Section
+    result_minor: int
+
+
+_CHANGE, _BALANCE = attrgetter("change_minor"), attrgetter("balance_minor")
+
+
+def codes_from(written: str) -> dict[str, str]:
+    """Read account codes of another program by line of the chart: `{"platform/commission": "400"}`.
+
+    Raises:
+        Invalid: it is none.
+    """
+    try:
+        found = json.loads(written)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(
+        isinstance(code, str) and 0 < len(code) <= 100 for code in found.values()
+    ):
+        raise Invalid('Account codes must be a JSON object such as {"platform/commission": "400"}.')
+    return found
+
+
+def assets_of(sums: Iterable[LineSum]) -> list[str]:
+    """Return what the sums are in: money by its code, then what the platform issues itself."""
+    return sorted({one.asset for one in sums}, key=lambda asset: (asset in ISSUED, asset))
+
+
+def profit_and_loss(sums: Sequence[LineSum], asset: str) -> ProfitAndLoss:
+    """Add up revenue and expenses of the period in one asset."""
+    revenue = _section(sums, asset, AccountKind.REVENUE, _CHANGE)
+    expenses = _section(sums, asset, AccountKind.EXPENSE, _CHANGE)
+    return ProfitAndLoss(
+        asset=asset, revenue=revenue, expenses=expenses, result_minor=revenue.total_minor - expenses.total_minor
+    )
+
+
+def balance_sheet(sums: Sequence[LineSum], asset: str) -> BalanceSheet:
+    """Add up what there is at the end of the period in one asset."""
+    sections = {kind: _section(sums, asset, kind, _BALANCE) for kind in AccountKind}
+    return BalanceSheet(
+        asset=asset,
+        assets=sections[AccountKind.ASSET],
+        liabilities=sections[AccountKind.LIABILITY],
+        equity=sections[AccountKind.EQUITY],
+        result_minor=sections[AccountKind.REVENUE].total_minor - sections[AccountKind.EXPENSE].total_minor,
+    )
+
+
+def _section(sums: Sequence[LineSum], asset: str, kind: AccountKind, amount: Callable[[LineSum], int]) -> Section:
+    of_kind = sorted((one.line, amount(one)) for one in sums if one.asset == asset and one.kind is kind)
+    lines = tuple((line, minor) for line, minor in of_kind if minor)
+    return Section(lines=lines, total_minor=sum(minor for _, minor in lines))
+
+
+def beancount_opening(sums: Sequence[LineSum], first: date) -> Iterator[str]:
+    """Write the head of a file that `bean-check` takes: every account, and what they had before the first day."""
+    yield 'option "title" "Bursar"\n'
+    for name in sorted({_beancount_name(one.kind, one.line) for one in sums}):
+        yield f"{first} open {name}\n"
+    before = [(_beancount_name(one.kind, one.line), -one.opening_minor, one.asset) for one in sums if one.opening_minor]
+    if before:
+        yield f'\n{first} * "Opening balances"\n'
+        yield from (f"  {name}  {format_amount(minor, asset)} {asset}\n" for name, minor, asset in before)
+
+
+def beancount_transfer(transfer: JournalTransfer) -> str:
+    """Write one transfer; debits are positive there."""
+    lines = [
+        f"\n{_day(transfer)} * {_quoted(transfer.kind)} {_quoted(transfer.reference or '')}",
+        f"  transfer: {_quoted(transfer.id)}",
+        *([] if transfer.org_id is None else [f"  organization: {_quoted(transfer.org_id)}"]),
+    ]
+    for entry in transfer.entries:
+        amount = format_amount(-entry.amount_minor, entry.asset)
+        lines.append(f"  {_beancount_name(entry.kind, entry.line)}  {amount} {entry.asset}")
+        lines.append(f"    account: {_quoted(entry.account)}")
+    return "\n".join(lines) + "\n"
+
+
+def beancount_closing(sums: Sequence[LineSum], last: date) -> Iterator[str]:
+    """Write what every account must have after the last day, which `bean-check` compares with the transfers."""
+    closing: dict[tuple[str, str], int] = {}
+    for one in sums:
+        place = (_beancount_name(one.kind, one.line), one.asset)
+        closing[place] = closing.get(place, 0) - one.closing_minor
+    yield "\n"
+    for (name, asset), minor in sorted(closing.items()):
+        yield f"{last + _DAY} balance {name}  {format_amount(minor, asset)} {asset}\n"
+
+
+JOURNAL_COLUMNS = (
+    *("date", "transfer", "kind", "reference", "organization", "line", "account", "debit", "credit", "currency"),
+    "recorded_at",
+)
+
+
+def journal_rows(transfer: JournalTransfer) -> Iterator[tuple[str, ...]]:
+    """Return one row for each entry of a transfer, in the order of `JOURNAL_COLUMNS`."""
+    for entry in transfer.entries:
+        debit, credit = debit_credit(entry.amount_minor)
+        yield (
+            *(_day(transfer).isoformat(), transfer.id, transfer.kind, transfer.reference or "", transfer.org_id or ""),
+            *(entry.line, entry.account),
+            format_amount(debit, entry.asset) if debit else "",
+            format_amount(credit, entry.asset) if credit else "",
+            *(entry.asset, transfer.recorded_at.isoformat()),
+        )
+
+
+QUICKBOOKS_COLUMNS = ("*JournalNo", "*JournalDate", "*AccountName", "*Debits", "*Credits", "Description", "Currency")
+
+
+def quickbooks_rows(day: date, sums: Sequence[LineSum], codes: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """Return a day's sums in one currency as one journal entry in the columns that QuickBooks Online imports.
+
+    An account is named as `codes` says, and by its line where they are silent. What a line was debited and credited on
+    the day is one amount. Source of the columns: Intuit, "Import journal entries in QuickBooks Online".
+    """
+    for one in _moved(sums):
+        debit, credit = debit_credit(one.credits_minor - one.debits_minor)
+        yield (
+            *(f"{day:%Y%m%d}-{one.asset}", f"{day:%m/%d/%Y}", codes.get(one.line) or _words(one.line)),
+            format_amount(debit, one.asset) if debit else "",
+            format_amount(credit, one.asset) if credit else "",
+            *(one.line, one.asset),
+        )
+
+
+XERO_COLUMNS = ("*Narration", "*Date", "Description", "*AccountCode", "*TaxRate", "*Amount")
+#: What Xero calls a line that is not about its own tax return.
+_NO_TAX = "Tax Exempt"
+
+
+def xero_rows(day: date, sums: Sequence[LineSum], codes: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """Return a day's sums in one currency as one manual journal in the columns that Xero imports; debits are positive.
+
+    Source of the columns: Xero, "Enter multiple manual journals using an import template".
+
+    Raises:
+        NotMapped: a line has no account code, and Xero knows accounts by nothing else.
+    """
+    require_mapped(sums, codes)
+    for one in _moved(sums):
+        amount = format_amount(one.debits_minor - one.credits_minor, one.asset)
+        yield f"Bursar {day} {one.asset}", f"{day:%d/%m/%Y}", one.line, codes[one.line], _NO_TAX, amount
+
+
+def require_mapped(sums: Iterable[LineSum], codes: Mapping[str, str]) -> None:
+    """Refuse lines that have no account code.
+
+    Raises:
+        NotMapped: there are some.
+    """
+    missing = sorted({one.line for one in sums if one.line not in codes})
+    if missing:
+        raise NotMapped(
+            f"These lines have no account code: {', '.join(missing)}. Set BURSAR_ACCOUNTING_CODES.",
+            extra={"lines": missing},
+        )
+
+
+def _moved(sums: Iterable[LineSum]) -> list[LineSum]:
+    return [one for one in sums if one.credits_minor != one.debits_minor]
+
+
+def _day(transfer: JournalTransfer) -> date:
+    return transfer.effective_at.astimezone(UTC).date()
+
+
+def _beancount_name(kind: AccountKind, line: str) -> str:
+    parts = (re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") or "0" for part in line.split("/"))
+    return ":".join((_ROOTS[kind], *(part[0].upper() + part[1:] for part in parts)))
+
+
+def _words(line: str) -> str:
+    return ":".join(part.replace("_", " ").capitalize() for part in line.split("/"))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'

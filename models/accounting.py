@@ -1,0 +1,41 @@
+"""What the books come to by day and line of the chart of accounts; see `ledger/sql/accounting.sql`."""
+
+import uuid
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import CheckConstraint, Date, Numeric, SmallInteger, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+from models.ledger import SCHEMA
+
+
+class AccountingDay(Base):
+    """What went out of the accounts of one line on one day (UTC), and what came in, in minor units of the asset.
+
+    Only the books write it. It adds up from entries, by business time; reports read it instead of them.
+    """
+
+    __tablename__ = "accounting_days"
+    __table_args__ = (
+        CheckConstraint("least(debits, credits) >= 0", name="counted"),
+        {"schema": SCHEMA, "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    line: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    asset: Mapped[str] = mapped_column(primary_key=True)
+    debits: Mapped[Decimal] = mapped_column(Numeric)
+    credits: Mapped[Decimal] = mapped_column(Numeric)
+
+
+class AccountingPlace(Base):
+    """Up to which transfer days are added up; one row, which the batch locks and moves on."""
+
+    __tablename__ = "accounting_place"
+    __table_args__ = (CheckConstraint("id = 1", name="id"), {"schema": SCHEMA})
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False, server_default=text("1"))
+    summed: Mapped[uuid.UUID]

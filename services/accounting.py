@@ -1,0 +1,106 @@
+"""Writes the journal of a period for other programs, all of it as the books were at one moment."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from enum import StrEnum
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.accounting import (
+    JOURNAL_COLUMNS,
+    QUICKBOOKS_COLUMNS,
+    XERO_COLUMNS,
+    JournalTransfer,
+    beancount_closing,
+    beancount_opening,
+    beancount_transfer,
+    journal_rows,
+    quickbooks_rows,
+    require_mapped,
+    xero_rows,
+)
+from domain.errors import Invalid
+from domain.money import ISSUED
+from repositories import accounting
+from repositories.accounting import JournalFilter, Position
+
+_PAGE = 500
+
+
+class Format(StrEnum):
+    """As what a journal is written: every entry (`csv`, `beancount`), or sums by day (`quickbooks`, `xero`)."""
+
+    CSV = "csv"
+    BEANCOUNT = "beancount"
+    QUICKBOOKS = "quickbooks"
+    XERO = "xero"
+
+
+async def one_moment(session: AsyncSession) -> None:
+    """Have all that the transaction reads be as of its first statement; call it before that."""
+    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+
+
+async def written(
+    session: AsyncSession, wanted: JournalFilter, form: Format, codes: Mapping[str, str]
+) -> AsyncIterator[str]:
+    """Write the journal of the days that are asked for, piece by piece. Call `one_moment` first.
+
+    Args:
+        session: of the platform.
+        wanted: which days, and which transfers where the form shows them.
+        form: as what.
+        codes: what accounts are called in the other program, by line of the chart.
+
+    Raises:
+        Invalid: sums of days need one currency; a beancount file, all lines and assets.
+        NotMapped: Xero is to take a line that has no account code.
+    """
+    if form in {Format.QUICKBOOKS, Format.XERO}:
+        if wanted.asset is None or wanted.asset in ISSUED:
+            raise Invalid("Send the one currency that the file is for, such as USD.", extra={"field": "currency"})
+        async for piece in _sums(session, wanted, wanted.asset, form, codes):
+            yield piece
+    elif form is Format.BEANCOUNT:
+        if wanted.line is not None or wanted.asset is not None:
+            raise Invalid("A beancount file has all lines and currencies.", extra={"field": "format"})
+        sums = await accounting.lines(session, wanted.first, wanted.last)
+        yield "".join(beancount_opening(sums, wanted.first))
+        async for transfers in _pages(session, wanted):
+            yield "".join(map(beancount_transfer, transfers))
+        yield "".join(beancount_closing(sums, wanted.last))
+    else:
+        yield _csv([JOURNAL_COLUMNS])
+        async for transfers in _pages(session, wanted):
+            yield _csv(row for transfer in transfers for row in journal_rows(transfer))
+
+
+async def _sums(
+    session: AsyncSession, wanted: JournalFilter, asset: str, form: Format, codes: Mapping[str, str]
+) -> AsyncIterator[str]:
+    days = await accounting.by_day(session, wanted.first, wanted.last, asset)
+    if form is Format.XERO:
+        require_mapped((one for _, sums in days for one in sums), codes)
+    columns, rows = (XERO_COLUMNS, xero_rows) if form is Format.XERO else (QUICKBOOKS_COLUMNS, quickbooks_rows)
+    yield _csv([columns])
+    for day, sums in days:
+        yield _csv(rows(day, sums, codes))
+
+
+async def _pages(session: AsyncSession, wanted: JournalFilter) -> AsyncIterator[Sequence[JournalTransfer]]:
+    days = await accounting.days(session, wanted)
+    place: Position | None = None
+    while True:
+        page = await accounting.journal(session, wanted, days, after=place, limit=_PAGE)
+        yield page.transfers
+        if page.following is None:
+            return
+        place = page.following
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
+    return buffer.getvalue()

@@ -1,0 +1,220 @@
+"""Reports on the books: they add up at any moment, tie to each other, and other programs can read them."""
+
+import csv
+import io
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from beancount import loader
+
+from domain import accounts
+from ledger.gateway import Ledger
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, good, refused
+from tests.support.books import fresh, settle_uses
+
+pytestmark = pytest.mark.db
+
+#: Nobody else's tests use this currency, nor these days.
+CURRENCY = "WST"
+FIRST = datetime(2021, 3, 30, 12, tzinfo=UTC)
+MARCH = {"start_date": "2021-03-01", "end_date": "2021-03-31", "currency": CURRENCY}
+APRIL = {**MARCH, "start_date": "2021-04-01", "end_date": "2021-04-30"}
+SALE = (accounts.provider_clearing("stripe", CURRENCY), accounts.platform("commission", CURRENCY))
+FEE = (accounts.platform("fees/stripe", CURRENCY), accounts.provider_clearing("stripe", CURRENCY))
+
+Post = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def post(database: Database) -> Post:
+    async def act(pair: tuple[accounts.Account, accounts.Account], amount_minor: int, at: datetime) -> None:
+        async with database.platform() as session:
+            await Ledger(await driver_connection(session)).post(
+                key=fresh("accounting"),
+                kind="test.sale",
+                source=pair[0],
+                destination=pair[1],
+                amount_minor=amount_minor,
+                reference="inv_1",
+                effective_at=at,
+            )
+
+    return act
+
+
+async def add_up(database: Database, limit: int = 5_000) -> int:
+    """Add transfers to their days until none is left that was posted before."""
+    async with database.platform_statement() as connection:
+        await settle_uses(connection)
+        done = 0
+        while count := await connection.fetchval("SELECT ledger.add_up_days($1)", limit):
+            done += count
+    return done
+
+
+def lines(shown: dict[str, Any]) -> dict[str, tuple[str, str, str, str]]:
+    return {
+        one["line"]: (one["opening_debit"], one["opening_credit"], one["debits"], one["credits"])
+        for one in shown["lines"]
+    }
+
+
+async def test_reports_are_the_same_before_and_after_days_are_added_up(
+    operator: Caller, post: Post, database: Database
+) -> None:
+    await post(SALE, 10_000, FIRST)
+    await post(FEE, 300, FIRST + timedelta(days=1))
+    await post(SALE, 2_000, FIRST + timedelta(days=3))
+    # Booked late, for a day that others were booked after.
+    await post(SALE, 1, FIRST)
+
+    async def reports() -> list[Any]:
+        asked = [("trial-balance", MARCH), ("trial-balance", APRIL), ("profit-and-loss", APRIL), ("journal", MARCH)]
+        asked.append(("balance-sheet", {"date": "2021-04-02", "currency": CURRENCY}))
+        return [good(await operator.get(f"/accounting/{name}", params=params)) for name, params in asked]
+
+    before = await reports()
+    assert lines(before[1]) == {
+        "platform/commission": ("0.00", "100.01", "0.00", "20.00"),
+        "platform/fees/stripe": ("3.00", "0.00", "0.00", "0.00"),
+        "provider/stripe/clearing": ("97.01", "0.00", "20.00", "0.00"),
+    }
+    [total] = before[1]["totals"]
+    assert (total["opening_debit"], total["closing_debit"]) == ("100.01", "120.01")
+    assert (total["opening_credit"], total["closing_credit"]) == ("100.01", "120.01")
+    [earned] = before[2]["currencies"]
+    assert (earned["revenue"]["total"], earned["expenses"]["total"], earned["result"]) == ("20.00", "0.00", "20.00")
+    [sheet] = before[4]["currencies"]
+    assert (sheet["assets"]["total"], sheet["liabilities"]["total"], sheet["result"]) == ("117.01", "0.00", "117.01")
+    assert await add_up(database, limit=2) >= 4
+    assert await reports() == before
+    assert await add_up(database) == 0
+
+
+async def test_line_of_the_trial_balance_leads_to_its_transfers_page_by_page(operator: Caller, post: Post) -> None:
+    for number in range(3):
+        await post(FEE, 7, FIRST - timedelta(days=400) + timedelta(days=number // 2))
+    shown = good(
+        await operator.get(
+            "/accounting/trial-balance",
+            params={"start_date": "2020-02-01", "end_date": "2020-03-31", "currency": CURRENCY},
+        )
+    )
+    [line] = [one for one in shown["lines"] if one["line"] == "platform/fees/stripe"]
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = good(await operator.get(f"{line['journal_url']}&limit=1" + (f"&cursor={cursor}" if cursor else "")))
+        found += page["data"]
+        cursor = page["next_cursor"]
+    debits = [entry["debit"] for one in found for entry in one["entries"] if entry["line"] == line["line"]]
+    assert debits == ["0.07"] * 3
+    assert line["debits"] == "0.21"
+    assert [one["effective_at"] for one in found] == sorted(one["effective_at"] for one in found)
+
+
+async def test_bean_check_passes_for_all_that_ever_happened_here(operator: Caller, post: Post, tmp_path: Path) -> None:
+    await post(SALE, 5, datetime.now(UTC))
+    today = datetime.now(UTC).date()
+    asked = {"start_date": str(today - timedelta(days=30)), "end_date": str(today), "format": "beancount"}
+    answer = await operator.get("/accounting/journal", params=asked)
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].endswith('journal.beancount"')
+    file = tmp_path / "journal.beancount"
+    file.write_bytes(answer.content)
+    entries, errors, _ = loader.load_file(str(file))
+    assert not errors, errors[:3]
+    assert {type(entry).__name__ for entry in entries} == {"Open", "Transaction", "Balance"}
+    # It compares: one minor unit more on one side is found.
+    file.write_text(answer.text.replace("Opening balances", "x").replace(" 0.05 WST", " 0.06 WST", 1))
+    assert loader.load_file(str(file))[1]
+
+
+async def file_of(caller: Caller, params: dict[str, str]) -> list[list[str]]:
+    answer = await caller.get("/accounting/journal", params=params)
+    assert answer.status_code == 200, answer.text
+    return list(csv.reader(io.StringIO(answer.text)))
+
+
+async def test_sums_of_days_are_written_for_import_elsewhere(operator: Caller, post: Post) -> None:
+    at = FIRST - timedelta(days=800)
+    await post(SALE, 1_000, at)
+    await post(FEE, 30, at)
+    asked = {"start_date": str(at.date()), "end_date": str(at.date()), "currency": CURRENCY}
+    rows = await file_of(operator, {**asked, "format": "quickbooks"})
+    assert rows[0][:5] == ["*JournalNo", "*JournalDate", "*AccountName", "*Debits", "*Credits"]
+    assert sorted(row[2:5] for row in rows[1:]) == [
+        ["Platform:Commission", "", "10.00"],
+        ["Platform:Fees:Stripe", "0.30", ""],
+        ["Provider:Stripe:Clearing", "9.70", ""],
+    ]
+    problem = refused(
+        await operator.get("/accounting/journal", params={**asked, "format": "xero"}), 409, "accounting.not_mapped"
+    )
+    assert problem["lines"] == ["platform/commission", "platform/fees/stripe", "provider/stripe/clearing"]
+    rows = await file_of(operator, {**asked, "format": "csv"})
+    assert len(rows) == 5
+    assert {row[8] for row in rows[1:]} == {"10.00", "0.30", ""}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"start_date": "2021-03-02", "end_date": "2021-03-01"},
+        {"start_date": "2019-01-01", "end_date": "2021-03-01"},
+        {"currency": "XXX"},
+        {"format": "quickbooks"},
+        {"format": "xero", "currency": "CREDIT"},
+        {"format": "beancount", "currency": "USD"},
+        {"cursor": "x"},
+    ],
+)
+async def test_bad_questions_are_refused(operator: Caller, params: dict[str, str]) -> None:
+    refused(await operator.get("/accounting/journal", params=params), 422, "request.invalid")
+
+
+async def test_accountants_read_the_books_and_nothing_else(issue_key: Callable[..., Awaitable[Caller]]) -> None:
+    accountant = await issue_key("accountant")
+    good(await accountant.get("/accounting/profit-and-loss"))
+    refused(await accountant.get("/organizations"), 403, "auth.forbidden")
+
+
+async def test_sums_of_a_page_read_what_is_new_and_not_history(post: Post, database: Database) -> None:
+    """Rows read for the same ten transfers, in books of two sizes."""
+    read: list[int] = []
+    for grown in (0, 300):
+        async with database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            for _ in range(grown):
+                await ledger.post(
+                    key=fresh("grown"),
+                    kind="t",
+                    source=SALE[0],
+                    destination=SALE[1],
+                    amount_minor=1,
+                    effective_at=FIRST - timedelta(days=1200),
+                )
+        await add_up(database)
+        for _ in range(10):
+            await post(SALE, 1, FIRST - timedelta(days=1200))
+        async with database.platform() as session:
+            connection = await driver_connection(session)
+            plan = await connection.fetchval(
+                "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM ledger.accounting_place p,"
+                " LATERAL ledger.sums_by_day(p.summed, 'ffffffff-ffff-ffff-ffff-ffffffffffff')"
+            )
+        read.append(_rows_read(plan))
+    assert read[1] <= read[0] + 5, read
+
+
+def _rows_read(plan: list[dict[str, Any]]) -> int:
+    def rows(node: dict[str, Any]) -> int:
+        below = sum(rows(child) for child in node.get("Plans", []))
+        own = node["Actual Rows"] + node.get("Rows Removed by Filter", 0) if "Scan" in node["Node Type"] else 0
+        return below + int(own * node["Actual Loops"])
+
+    return rows(plan[0]["Plan"])
