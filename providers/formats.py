@@ -1,12 +1,12 @@
 """Amounts, days and numbers as languages write them, from the CLDR data that comes with Babel."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
-from babel.numbers import format_decimal
+from babel.dates import format_date, format_interval, format_skeleton
+from babel.numbers import format_decimal, format_percent
 
 from domain.money import SCALES
 
@@ -39,6 +39,22 @@ class BabelFormats:
         """Write a number with so many decimals."""
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         return str(format_decimal(value, pattern, locale=self._locale))
+
+    def percent(self, rate_e6: int) -> str:
+        """Write a rate in millionths: `19%`, `8.1%`, `19 %`."""
+        share = Decimal(rate_e6).scaleb(-6).normalize()
+        decimals = max(0, -int(share.as_tuple().exponent) - 2)
+        digits = "0." + "0" * decimals if decimals else "0"
+        pattern = self._locale.percent_formats[None].pattern.replace("#,##0", digits)
+        return str(format_percent(share, pattern, locale=self._locale))
+
+    def country(self, code: str) -> str:
+        """Write a country of ISO 3166-1; its code where the language has no name for it."""
+        return str(self._locale.territories.get(code, code))
+
+    def period(self, first: date, after: date) -> str:
+        """Write a period by its first day and the first day after it: `1-31 Oct 2026`, with the language's own dash."""
+        return str(format_interval(first, after - timedelta(days=1), "yMMMMd", locale=self._locale))
 
     def day(self, day: str) -> str:
         """Write a day: `30 November 2026`, `30. November 2026`."""

@@ -1,0 +1,199 @@
+"""What a document says, frozen: whoever reads it in ten years reads what was sent.
+
+All amounts are minor units of the document's currency. A document that does not add up cannot be made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from domain.money import COINS, scale_of
+
+#: Languages that documents are written in; the first one is taken where nobody chose another.
+LANGUAGES = ("en", "de")
+
+
+class DocumentKind(StrEnum):
+    """What a document is.
+
+    `receipt`: for money that bought credits or another good that is not taxed yet. `statement`: what a creator earned,
+    billed by the platform in the creator's name (self-billing).
+    """
+
+    INVOICE = "invoice"
+    RECEIPT = "receipt"
+    CREDIT_NOTE = "credit_note"
+    STATEMENT = "statement"
+
+
+class BalanceKind(StrEnum):
+    """Lines of the account that a statement closes with."""
+
+    OPENING = "opening"
+    EARNED = "earned"
+    TAKEN_BACK = "taken_back"
+    PAID_OUT = "paid_out"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Who sells, or who buys. `country` is ISO 3166-1; what is not known is None and left out."""
+
+    name: str
+    line1: str | None = None
+    line2: str | None = None
+    postcode: str | None = None
+    city: str | None = None
+    country: str | None = None
+    vat_id: str | None = None
+    tax_number: str | None = None
+    email: str | None = None
+    registration: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tax:
+    """What is charged on a line: a category of EN 16931 (UNCL5305) and a rate in millionths, 190,000 for 19 %."""
+
+    category: str
+    rate_e6: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line.
+
+    Attributes:
+        description: what was sold.
+        quantity, unit_minor: how many, at which price; `unit_minor` is None where the amount is not their product.
+        discount_minor: what was taken off.
+        net_minor: what the line comes to without tax, after all discounts.
+        period: when it was served: first day, and the first day after it.
+        tax: None where taxes are not spoken of, as on a receipt.
+    """
+
+    description: str
+    net_minor: int
+    quantity: int = 1
+    unit_minor: int | None = None
+    discount_minor: int = 0
+    period: tuple[date, date] | None = None
+    tax: Tax | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaxSum:
+    """What one rate comes to."""
+
+    tax: Tax
+    taxable_minor: int
+    tax_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """One line of the account of a statement."""
+
+    kind: BalanceKind
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One document.
+
+    Attributes:
+        number: what people call it.
+        issued_on, due_on: days in the buyer's time zone.
+        prepaid_minor: what credits paid before the document was made (BT-113).
+        paid_minor: what money had paid by then.
+        reference: the number of the invoice that a credit note is about, or the id of the payment of a receipt.
+        period: what a statement is about: first day, and the first day after it.
+        balances: the account that a statement closes with.
+    """
+
+    kind: DocumentKind
+    number: str
+    language: str
+    currency: str
+    issued_on: date
+    seller: Party
+    buyer: Party
+    lines: tuple[Line, ...]
+    taxes: tuple[TaxSum, ...] = ()
+    due_on: date | None = None
+    prepaid_minor: int = 0
+    paid_minor: int = 0
+    reference: str | None = None
+    period: tuple[date, date] | None = None
+    balances: tuple[Balance, ...] = ()
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a document that does not add up.
+
+        Raises:
+            ValueError: taxes are on another sum than the lines, more is paid than there is, or a language or currency
+                is not known.
+        """
+        scale_of(self.currency)
+        if self.language not in LANGUAGES:
+            raise ValueError(f"documents are not written in {self.language!r}")
+        for each in self.taxes:
+            if sum(line.net_minor for line in self.lines if line.tax == each.tax) != each.taxable_minor:
+                raise ValueError("a tax is on another sum than its lines")
+        if self.taxes and sum(each.taxable_minor for each in self.taxes) != self.subtotal_minor:
+            raise ValueError("taxes leave out lines")
+        if self.kind is not DocumentKind.STATEMENT and not 0 <= self.due_minor <= max(self.total_minor, 0):
+            raise ValueError("more is paid than there is to pay")
+
+    @property
+    def subtotal_minor(self) -> int:
+        """The lines, without tax."""
+        return sum(line.net_minor for line in self.lines)
+
+    @property
+    def tax_minor(self) -> int:
+        """All taxes."""
+        return sum(each.tax_minor for each in self.taxes)
+
+    @property
+    def total_minor(self) -> int:
+        """With tax."""
+        return self.subtotal_minor + self.tax_minor
+
+    @property
+    def due_minor(self) -> int:
+        """What was left to pay when the document was made."""
+        return self.total_minor - self.prepaid_minor - self.paid_minor
+
+    def as_stored(self) -> dict[str, Any]:
+        """Return it as JSON holds it: days as `2026-11-30`, amounts as integers of minor units."""
+        stored: dict[str, Any] = _plain(asdict(self))
+        return stored
+
+
+def missing_for_einvoice(document: Document) -> Sequence[str]:
+    """Return what an electronic invoice of EN 16931 must have and this document has not; empty where nothing lacks."""
+    sides = (("seller", document.seller), ("buyer", document.buyer))
+    missing = [f"{side}.country" for side, party in sides if party.country is None]
+    if document.seller.vat_id is None and document.seller.tax_number is None:
+        missing.append("seller.vat_id")
+    if document.kind not in (DocumentKind.INVOICE, DocumentKind.CREDIT_NOTE):
+        missing.append("kind")
+    if document.currency in COINS:
+        missing.append("currency")
+    if not document.taxes or any(line.tax is None for line in document.lines):
+        missing.append("taxes")
+    return missing
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,75 @@
+"""The words of documents, by language. A language more is a column more here, in `LANGUAGES`, and in the formats."""
+
+from collections.abc import Mapping
+
+from domain.document.content import LANGUAGES as LANGUAGES
+from domain.document.content import DocumentKind
+
+#: label → language → word.
+_LABELS: Mapping[str, Mapping[str, str]] = {
+    "invoice": {"en": "Invoice", "de": "Rechnung"},
+    "receipt": {"en": "Receipt", "de": "Quittung"},
+    "credit_note": {"en": "Credit note", "de": "Rechnungskorrektur"},
+    "statement": {"en": "Statement (self-billing)", "de": "Gutschrift"},
+    "number": {"en": "Number", "de": "Nummer"},
+    "issued_on": {"en": "Date", "de": "Datum"},
+    "due_on": {"en": "Due", "de": "Fällig"},
+    "period": {"en": "Period", "de": "Zeitraum"},
+    "invoice_reference": {"en": "For invoice", "de": "Zu Rechnung"},
+    "payment_reference": {"en": "Payment", "de": "Zahlung"},
+    "seller": {"en": "Seller", "de": "Verkäufer"},
+    "buyer": {"en": "Billed to", "de": "Empfänger"},
+    "creator": {"en": "Supplier", "de": "Leistender"},
+    "platform": {"en": "Issued by", "de": "Aussteller"},
+    "vat_id": {"en": "VAT ID", "de": "USt-IdNr."},
+    "tax_number": {"en": "Tax number", "de": "Steuernummer"},
+    "description": {"en": "Description", "de": "Bezeichnung"},
+    "quantity": {"en": "Qty", "de": "Menge"},
+    "unit": {"en": "Unit price", "de": "Einzelpreis"},
+    "rate": {"en": "Tax", "de": "Steuer"},
+    "amount": {"en": "Amount", "de": "Betrag"},
+    "discount": {"en": "Discount", "de": "Rabatt"},
+    "subtotal": {"en": "Subtotal without tax", "de": "Zwischensumme ohne Steuer"},
+    "tax": {"en": "Tax {rate} on {base}", "de": "Steuer {rate} auf {base}"},
+    "total": {"en": "Total", "de": "Gesamtbetrag"},
+    "prepaid": {"en": "Paid with credits", "de": "Mit Guthaben bezahlt"},
+    "paid": {"en": "Paid", "de": "Bezahlt"},
+    "due": {"en": "Amount due", "de": "Zu zahlen"},
+    "credited": {"en": "Amount credited", "de": "Gutgeschriebener Betrag"},
+    "earned_total": {"en": "Total earned", "de": "Einnahmen gesamt"},
+    "opening": {"en": "Balance at the beginning", "de": "Stand zu Beginn"},
+    "earned": {"en": "Earned", "de": "Eingenommen"},
+    "taken_back": {"en": "Taken back", "de": "Zurückgenommen"},
+    "paid_out": {"en": "Paid out", "de": "Ausgezahlt"},
+    "closing": {"en": "Balance at the end", "de": "Stand am Ende"},
+    "page": {"en": "Page {page} of {pages}", "de": "Seite {page} von {pages}"},
+    "continued": {"en": "continued", "de": "Fortsetzung"},
+}
+
+#: What has to be said beside a tax of no rate, by its category.
+EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
+    "AE": {
+        "en": "Reverse charge: the recipient owes the tax (Article 196 of Directive 2006/112/EC).",
+        "de": "Steuerschuldnerschaft des Leistungsempfängers (Artikel 196 der Richtlinie 2006/112/EG).",
+    },
+    "E": {"en": "Exempt from tax.", "de": "Von der Steuer befreit."},
+    "O": {"en": "Not subject to tax.", "de": "Nicht steuerbar."},
+    "Z": {"en": "Taxed at zero percent.", "de": "Besteuert mit null Prozent."},
+}
+
+#: What a receipt says of itself, because it is easily taken for an invoice.
+RECEIPT_NOTE = {
+    "en": "This receipt is not an invoice. Tax is shown on the invoice for what the credits are used for.",
+    "de": "Diese Quittung ist keine Rechnung. Die Steuer steht auf der Rechnung über das, wofür das Guthaben "
+    "verwendet wird.",
+}
+
+
+def labels_of(language: str) -> dict[str, str]:
+    """Return every label in a language."""
+    return {label: words[language] for label, words in _LABELS.items()}
+
+
+def title_of(kind: DocumentKind, language: str) -> str:
+    """Return what a document is called."""
+    return _LABELS[kind.value][language]

@@ -1,0 +1,1 @@
+"""Makes documents: PDF from a template, with an electronic invoice inside."""
