@@ -1,22 +1,30 @@
-"""Charges that arrive together: those of one organization that wait for each other are answered by one statement.
+"""Charges that arrive together are answered together: of one organization, and of several.
 
 Charges of one organization change the same balance, so they pass one by one in any case. A process has one statement of
 each organization under way; what arrives meanwhile waits and is charged by the next one, in the order of its arrival.
+
+While charges are under way, those of other organizations gather, one of each, and share a transaction: its round trip
+and its flush are most of what a charge costs. No organization waits for another there: whose balance somebody else
+has, and what does not plainly fit, is left out and charged by itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import asyncpg
 
 from api.pool import StatementPool
 from domain.errors import DomainError, Unavailable, other_request
-from ledger.spending import NewSpend, Outcome, Spending, Spent
+from ledger.spending import NewSpend, Outcome, Spending, Spent, charge_together
 
 #: The most charges of one statement: it holds the organization's balance while it runs.
 MAX_TOGETHER = 200
+#: The most organizations of one transaction, whose balances it has until its end.
+MAX_ORGANIZATIONS = 16
+#: The most such transactions under way: while one is flushed, another one works.
+MAX_SETS = 2
 
 T = TypeVar("T")
 
@@ -33,7 +41,11 @@ class Charges:
     def __init__(self, pool: StatementPool) -> None:
         """Take the pool of the tenants' role, whose connections are in no transaction."""
         self._pool = pool
+        #: What waits of each organization; a member that is here is being worked on, or ready.
         self._queues: dict[str, list[_Waiting]] = {}
+        #: Organizations that wait for the next set.
+        self._ready: list[str] = []
+        self._sets = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def charge(self, org_id: str, spend: NewSpend) -> Spent:
@@ -42,12 +54,15 @@ class Charges:
         queue = self._queues.get(org_id)
         if queue is not None:
             queue.append(waiting)
+            return await waiting.answer
+        self._queues[org_id] = [waiting]
+        if not self._tasks:
+            self._begin(self._work(org_id))
         else:
-            self._queues[org_id] = [waiting]
-            # A task of its own: the first caller may leave, and the others go on.
-            task = asyncio.create_task(self._work(org_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._ready.append(org_id)
+            if self._sets < MAX_SETS:
+                self._sets += 1
+                self._begin(self._work_sets())
         return await waiting.answer
 
     async def run(self, org_id: str, act: Callable[[Spending], Awaitable[T]]) -> T:
@@ -66,14 +81,67 @@ class Charges:
             for waiting in queue:
                 _fail(waiting, Unavailable("The server is stopping. Repeat the request with the same key."))
         self._queues.clear()
+        self._ready.clear()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        # A task of its own: the first caller may leave, and the others go on.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _once(self, org_id: str, act: Callable[[Spending], Awaitable[T]]) -> T:
+        return await self._on_connection(lambda connection: act(Spending(connection, org_id)))
+
+    async def _on_connection(self, act: "Callable[[asyncpg.Connection], Awaitable[T]]") -> T:
         async def statement(pool: "asyncpg.Pool[asyncpg.Record]") -> T:
             async with pool.acquire() as connection:
                 # A proxy of the connection, which does all that one does.
-                return await act(Spending(cast("asyncpg.Connection", connection), org_id))
+                return await act(cast("asyncpg.Connection", connection))
 
         return await self._pool.read(statement)
+
+    async def _work_sets(self) -> None:
+        while self._ready:
+            taken, self._ready = self._ready[:MAX_ORGANIZATIONS], self._ready[MAX_ORGANIZATIONS:]
+            await self._answer_set(taken)
+        self._sets -= 1
+
+    async def _answer_set(self, org_ids: list[str]) -> None:
+        spends = []
+        for org_id in org_ids:
+            # More of one organization share a statement by themselves.
+            if len(queue := self._queues[org_id]) > 1:
+                self._begin(self._work(org_id))
+            else:
+                spends.append((org_id, queue[0].spend))
+        if not spends:
+            return
+        answers: list[Spent | None]
+        try:
+            answers = await self._on_connection(lambda connection: charge_together(connection, spends))
+        except (DomainError, asyncpg.PostgresError):
+            # One of them is at fault, and all are taken back: each is answered by itself.
+            answers = [None] * len(spends)
+        except Exception as error:
+            for org_id, _ in spends:
+                _fail(self._queues[org_id][0], error)
+                self._next(org_id)
+            return
+        for (org_id, _), spent in zip(spends, answers, strict=True):
+            if spent is None:
+                self._begin(self._work(org_id))
+            else:
+                _answer(self._queues[org_id][0], spent)
+                self._next(org_id)
+
+    def _next(self, org_id: str) -> None:
+        """Take the first of an organization's charges off its queue; what is left of it waits for the next set."""
+        queue = self._queues[org_id]
+        del queue[0]
+        if queue:
+            self._ready.append(org_id)
+        else:
+            del self._queues[org_id]
 
     async def _work(self, org_id: str) -> None:
         queue = self._queues[org_id]
@@ -104,8 +172,8 @@ class Charges:
             for waiting, spent in zip(group, answers, strict=True):
                 if spent.outcome is Outcome.CONFLICT:
                     _fail(waiting, other_request())
-                elif not waiting.answer.done():
-                    waiting.answer.set_result(spent)
+                else:
+                    _answer(waiting, spent)
 
     async def _answer_alone(self, org_id: str, waiting: _Waiting) -> None:
         try:
@@ -113,8 +181,12 @@ class Charges:
         except Exception as error:
             _fail(waiting, error)
         else:
-            if not waiting.answer.done():
-                waiting.answer.set_result(spent)
+            _answer(waiting, spent)
+
+
+def _answer(waiting: _Waiting, spent: Spent) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_result(spent)
 
 
 def _fail(waiting: _Waiting, error: Exception) -> None:

@@ -33,6 +33,16 @@ WITH named AS MATERIALIZED (
 SELECT a.* FROM named, LATERAL ledger.{name}(CASE WHEN named.org = $1 THEN $2::{key} END{more}) AS a
 """
 _AS_PLATFORM = "SELECT a.* FROM ledger.{name}_at($1, $2{more}, ${last}) AS a"
+# As above, named for all of the organizations, in their order.
+_CHARGE_TOGETHER = """
+WITH named AS MATERIALIZED (
+    SELECT CASE WHEN public.bursar_org() IS NULL
+        THEN set_config('bursar.org_id', array_to_string($1::text[], ','), true) END AS orgs
+)
+SELECT a.* FROM named, LATERAL ledger.charge_together(
+    CASE WHEN named.orgs IS NOT NULL THEN $1::text[] END, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+) AS a
+"""
 _REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
 _FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6)"
@@ -246,6 +256,25 @@ async def set_credit_rate(
         starts_at=starts_at,
         ends_at=ends_at,
     )
+
+
+async def charge_together(connection: asyncpg.Connection, spends: Sequence[tuple[str, NewSpend]]) -> list[Spent | None]:
+    """Charge one spend each of several organizations; they commit together.
+
+    None stands where nothing was charged and `Spending.charge` has to decide: what does not plainly fit, a key that is
+    known, and a balance that somebody else has at the moment, because no organization waits for another.
+
+    Args:
+        connection: of the tenant's role, in no transaction.
+        spends: each with its organization, none of which comes twice.
+
+    Raises:
+        DomainError: one of them cannot be charged, and none was; each is safe to charge by itself.
+    """
+    columns = zip(*((org_id, *_arguments(spend)) for org_id, spend in spends), strict=True)
+    with translated(connection, _nothing):
+        rows = await connection.fetch(_CHARGE_TOGETHER, *(list(column) for column in columns))
+    return [None if row["status"] is None else _spent(row) for row in rows]
 
 
 class Spending:

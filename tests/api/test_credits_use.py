@@ -3,14 +3,17 @@
 import asyncio
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 from api.deps import Deps
 from domain.errors import Unavailable
+from ledger.spending import NewSpend, Outcome, Spent
 from runtime.database import Database
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.spending import balance, grant, limit, use
+from tests.conftest import DatabaseUrls
 
 pytestmark = pytest.mark.db
 
@@ -181,6 +184,37 @@ async def test_uses_that_arrive_together_are_each_answered_by_themselves(spender
     assert await balance(spender.member) == ("80.50", "0.00")
 
 
+async def test_organizations_that_use_at_once_share_a_transaction_and_wait_for_nobody(
+    deps: Deps, database_urls: DatabaseUrls, new_tenant: Any, operator: Caller
+) -> None:
+    ids = [(await new_tenant("owner")).org_id for _ in range(6)]
+    for org_id in ids:
+        await grant(operator, org_id, "1")
+    first, busy, *_ = ids
+
+    def charge(org_id: str, amount_minor: int = 1) -> asyncio.Task[Spent]:
+        one = NewSpend(key=new_key(), action="a", amount_minor=amount_minor)
+        return asyncio.create_task(deps.charges.charge(org_id, one))
+
+    owner = await asyncpg.connect(database_urls.owner)
+    try:
+        async with owner.transaction():
+            await owner.execute("SELECT FROM ledger.balances WHERE org_id = $1 FOR UPDATE", busy)
+            held = charge(busy)
+            answers = await asyncio.gather(*(charge(org_id) for org_id in ids if org_id != busy), charge(first))
+            shared = await owner.fetch(
+                "SELECT DISTINCT xmin FROM ledger.spends WHERE id = ANY ($1)", [one.spend_id for one in answers[1:5]]
+            )
+            outcomes = [one.outcome for one in await asyncio.gather(charge(ids[2]), charge(ids[3], 10**7))]
+            assert not held.done()
+        assert [answer.available_minor for answer in answers] == [999_999] * 5 + [999_998]
+        assert len(shared) == 1
+        assert outcomes == [Outcome.CHARGED, Outcome.INSUFFICIENT]
+        assert (await held).available_minor == 999_999
+    finally:
+        await owner.close()
+
+
 async def test_caller_who_leaves_takes_nobody_along(spender: Tenant) -> None:
     calls = [asyncio.create_task(use(spender.member, amount="1")) for _ in range(10)]
     await asyncio.sleep(0)
@@ -191,7 +225,6 @@ async def test_caller_who_leaves_takes_nobody_along(spender: Tenant) -> None:
 
 async def test_charges_that_still_wait_when_the_server_stops_are_told_to_repeat(deps: Deps, spender: Tenant) -> None:
     from api.charges import Charges
-    from ledger.spending import NewSpend
 
     class Stuck:
         async def read(self, _statement: Any) -> Any:

@@ -19,6 +19,7 @@ from ledger.spending import (
     Spending,
     SpendStatus,
     Spent,
+    charge_together,
     set_credit_rate,
 )
 from tests.conftest import DatabaseUrls
@@ -566,6 +567,60 @@ async def test_a_tenant_charges_reserves_settles_releases_and_extends_its_own(
     finally:
         await connection.close()
     await books.assert_proven()
+
+
+async def test_organizations_charged_together_share_a_transaction_and_wait_for_nobody(
+    database_urls: DatabaseUrls, books: Books
+) -> None:
+    one, poor, knowing, busy, limited, last = [await Tenant.opened(books, amount) for amount in (9, 1, 9, 9, 9, 9)]
+    repeated = spend(2)
+    await knowing.spending.charge(repeated)
+    await limited.control(limits(day=1))
+    connection, owner = await asyncpg.connect(database_urls.tenant), await asyncpg.connect(database_urls.owner)
+    spends = [(tenant.org_id, spend(2)) for tenant in (one, poor, busy, limited, last)]
+    try:
+        async with owner.transaction():
+            await owner.execute("SELECT FROM ledger.balances WHERE org_id = $1 FOR UPDATE", busy.org_id)
+            answers = await charge_together(connection, [*spends, (knowing.org_id, repeated)])
+        transactions = await owner.fetch(
+            "SELECT DISTINCT xmin FROM ledger.spends WHERE org_id = ANY ($1)", [one.org_id, last.org_id]
+        )
+        assert await connection.fetchval("SELECT public.bursar_org()") is None
+    finally:
+        await connection.close()
+        await owner.close()
+    left = [answer and (answer.outcome, answer.available_minor) for answer in answers]
+    assert left == [(Outcome.CHARGED, 7), None, None, None, (Outcome.CHARGED, 7), None]
+    assert len(transactions) == 1
+    balances = [await tenant.balance() for tenant in (one, poor, busy, limited, last, knowing)]
+    assert balances == [(7, 0), (1, 0), (9, 0), (9, 0), (7, 0), (7, 0)]
+    assert (await one.charge(2, key=spends[0][1].key)).replayed
+    await books.assert_proven()
+
+
+async def test_a_transaction_charges_together_only_whom_it_was_named_for(
+    database_urls: DatabaseUrls, books: Books
+) -> None:
+    one, other = await Tenant.opened(books, 100), await Tenant.opened(books, 100)
+    connection = await asyncpg.connect(database_urls.tenant)
+    try:
+        for named in ("", one.org_id, f"{other.org_id},{one.org_id}"):
+            async with connection.transaction():
+                await connection.execute("SELECT set_config('bursar.org_id', $1, true)", named)
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    async with connection.transaction():
+                        await connection.fetch(
+                            "SELECT ledger.charge_together($1, $2, $2, $3, $3, $4, $4, $4, $4, $4, $4, $5)",
+                            [one.org_id, other.org_id], ["k", "l"], [1, 1], [None, None], [None, None],
+                        )  # fmt: skip
+        async with connection.transaction():
+            await Spending(connection, one.org_id).charge(spend(1))
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with connection.transaction():
+                    await charge_together(connection, [(other.org_id, spend(1))])
+    finally:
+        await connection.close()
+    assert (await one.balance(), await other.balance()) == ((99, 0), (100, 0))
 
 
 async def test_a_transaction_that_works_for_one_organization_charges_no_other(
