@@ -180,7 +180,8 @@ async def test_tenant_may_spend_its_own_credits_and_call_nothing_else_that_moves
     )
     assert {row["name"].partition("(")[0] for row in names if row["may"]} == {
         "ledger.balance_as_of",
-        *(f"ledger.{name}" for name in ("charge", "charge_many", "authorize", "settle", "release", "extend")),
+        *(f"ledger.{name}" for name in ("charge", "charge_many", "charge_together")),
+        *(f"ledger.{name}" for name in ("authorize", "settle", "release", "extend")),
     }
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await tenant.fetch("SELECT ledger.post('k', 'k', 256, 512, 1, NULL, now())")
