@@ -129,7 +129,7 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
     _require_no_order(subscription)
     if subscription.change is not None:
         raise SubscriptionRefused(
-            f"A change to the plan {subscription.change.terms.plan} is pending. Resume to withdraw it.",
+            f"A change to the plan {subscription.change.terms.plan} is pending. Resume to cancel it.",
             code="subscription.change_pending",
             extra={"plan": subscription.change.terms.plan, "acts_at": subscription.change.acts_at.isoformat()},
         )
