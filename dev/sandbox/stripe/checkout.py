@@ -7,7 +7,7 @@ incomplete until it is paid. A bank debit completes the session unpaid; that it 
 
 from typing import Any
 
-from dev.sandbox.stripe import clocks, intents, invoice_lines, invoicing, money, periods, subscribing
+from dev.sandbox.stripe import clocks, intents, invoice_lines, invoicing, money, periods, subscribing, taxing
 from dev.sandbox.stripe.core import Context, Refusal, task
 from dev.sandbox.stripe.errors import invalid
 from dev.sandbox.stripe.operations import customers, payment_intents, payment_methods, prices, products, setup_intents
@@ -192,20 +192,52 @@ async def _know_payer(ctx: Context, session: JSON, payment_method: JSON, terms: 
     ctx.store.put(session)
 
 
+async def previewed(ctx: Context, customer: str | None, terms: JSON) -> JSON:
+    """Return the first invoice that a session of mode `subscription` would make now; nothing of it is kept."""
+    with ctx.undone():
+        payer = customers.get(ctx, customer) if customer else await customers.create(ctx, {})
+        _sell_once(ctx, payer, terms["line_items"])
+        subscription = subscribing.start(ctx, _subscription(payer, terms))
+        invoice: JSON = invoicing.get(ctx, subscription["latest_invoice"])
+    return invoice
+
+
+def discount(lines: list[JSON], invoice: JSON) -> None:
+    """Set on the lines of a session what its invoice takes off and adds."""
+    for line in lines:
+        found = [each for each in invoice["lines"]["data"] if _price_of(each) == line["price"]["id"]]
+        line["amount_subtotal"] = sum(each["amount"] for each in found)
+        line["amount_discount"] = sum(part["amount"] for each in found for part in each["discount_amounts"])
+        line["amount_tax"] = sum(tax["amount"] for each in found for tax in each["taxes"])
+        added = sum(taxing.owed(each["taxes"], "exclusive") for each in found)
+        line["amount_total"] = line["amount_subtotal"] - line["amount_discount"] + added
+
+
+def _price_of(line: JSON) -> str | None:
+    details = (line["pricing"] or {}).get("price_details")
+    return details["price"] if details else None
+
+
+def _subscription(customer: JSON, terms: JSON) -> JSON:
+    """Return the parameters of the subscription that a session makes."""
+    given: JSON = terms["subscription_data"]
+    return given | {
+        "customer": customer["id"],
+        "items": [
+            {"price": each["price"], "quantity": each["quantity"], "metadata": each["metadata"]}
+            for each in terms["line_items"]
+            if each["price"]["type"] == "recurring"
+        ],
+        "payment_behavior": "default_incomplete",
+        "payment_settings": {"save_default_payment_method": "on_subscription"},
+    }
+
+
 def _subscribe(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -> Refusal | None:
     """Make the subscription of a session, once, and pay its first invoice; a trial only stores the method."""
     customer = customers.get(ctx, session["customer"])
     if session["subscription"] is None:
-        params = terms["subscription_data"] | {
-            "customer": customer["id"],
-            "items": [
-                {"price": each["price"], "quantity": each["quantity"], "metadata": each["metadata"]}
-                for each in terms["line_items"]
-                if each["price"]["type"] == "recurring"
-            ],
-            "payment_behavior": "default_incomplete",
-            "payment_settings": {"save_default_payment_method": "on_subscription"},
-        }
+        params = _subscription(customer, terms)
         if session["amount_total"] == 0:
             try:
                 stored = payment_methods.attached(ctx, payment_method, customer["id"])

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from dev.sandbox.stripe import lists
+from dev.sandbox.stripe import discounting, lists, taxing
 from dev.sandbox.stripe.core import Context
 
 JSON = dict[str, Any]
@@ -94,7 +94,7 @@ def add(ctx: Context, invoice: JSON, terms: JSON) -> JSON:
         "quantity_decimal": str(terms["quantity"]),
         "subscription": terms.get("subscription"),
         "subtotal": terms["amount"],
-        "taxes": [],
+        "taxes": taxing.named(terms.get("tax_rates") or invoice["default_tax_rates"]),
     }
     invoice["lines"]["data"].append(line)
     return line
@@ -113,9 +113,10 @@ def add_item(ctx: Context, invoice: JSON, item: JSON) -> None:
     kind = "subscription_item_details" if of_item else "invoice_item_details"
     if of_item:
         details["subscription_item"] = of_item
-    same = ("amount", "description", "discountable", "discounts", "metadata", "period", "pricing", "quantity")
+    same = ("amount", "description", "discountable", "discounts", "metadata", "period", "pricing")
     terms = {name: item[name] for name in same}
-    terms |= {"parent": {"type": kind, kind: details}, "subscription": subscription}
+    terms |= {"quantity": item["quantity"], "subscription": subscription, "tax_rates": item["tax_rates"]}
+    terms["parent"] = {"type": kind, kind: details}
     add(ctx, invoice, terms)
     ctx.store.put(item | {"invoice": invoice["id"]})
 
@@ -138,6 +139,7 @@ def add_period(ctx: Context, invoice: JSON, item: JSON, amount: int, description
         "pricing": pricing(item["price"], amount, item["quantity"]),
         "quantity": item["quantity"],
         "subscription": item["subscription"],
+        "tax_rates": item["tax_rates"],
     }
     add(ctx, invoice, terms)
 
@@ -148,17 +150,23 @@ def drop_lines(ctx: Context, invoice: JSON) -> None:
         ctx.store.put(item | {"invoice": None})
 
 
-def total_up(invoice: JSON) -> None:
-    """Set the sums of an invoice from its lines."""
-    lines = invoice["lines"]["data"]
+def total_up(ctx: Context, invoice: JSON) -> None:
+    """Set the discounts, the taxes and the sums of an invoice from its lines."""
+    discounting.apply(ctx, invoice)
+    taxing.apply(ctx, invoice)
+    lines, taxes = invoice["lines"]["data"], invoice["total_taxes"]
     subtotal = sum(line["amount"] for line in lines)
+    inclusive, exclusive = (taxing.owed(taxes, each) for each in ("inclusive", "exclusive"))
+    off = dict.fromkeys(invoice["discounts"], 0)
+    for each in (each for line in lines for each in line["discount_amounts"]):
+        off[each["discount"]] += each["amount"]
+    total = subtotal - sum(off.values()) + exclusive
     invoice |= {
         "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
-        "total": subtotal,
-        "total_discount_amounts": [],
-        "total_excluding_tax": subtotal,
-        "total_taxes": [],
+        "subtotal_excluding_tax": subtotal - inclusive,
+        "total": total,
+        "total_discount_amounts": [{"amount": amount, "discount": id} for id, amount in off.items()],
+        "total_excluding_tax": total - exclusive - inclusive,
     }
 
 

@@ -8,7 +8,7 @@ tried again after three, five and seven days, unless `_control/billing` says oth
 from collections.abc import Callable
 from typing import Any
 
-from dev.sandbox.stripe import clocks, intents, invoice_lines, lists, money
+from dev.sandbox.stripe import clocks, discounting, intents, invoice_lines, lists, money
 from dev.sandbox.stripe.core import Context, Refusal, control, task
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import payment_intents
@@ -92,9 +92,9 @@ def draft(ctx: Context, customer: JSON, reason: str, terms: JSON) -> JSON:
         "customer_tax_ids": [],
         "default_payment_method": terms.get("default_payment_method"),
         "default_source": None,
-        "default_tax_rates": [],
+        "default_tax_rates": terms.get("default_tax_rates") or source.get("default_tax_rates") or [],
         "description": terms.get("description"),
-        "discounts": [],
+        "discounts": discounting.in_force(ctx, subscription, now) if subscription else [],
         "due_date": terms.get("due_date"),
         "effective_at": None,
         "ending_balance": None,
@@ -155,7 +155,7 @@ def advance(ctx: Context, invoice: JSON) -> None:
 
 def refresh(ctx: Context, invoice: JSON) -> None:
     """Set the sums of a draft, and what of them its customer's balance leaves to pay."""
-    invoice_lines.total_up(invoice)
+    invoice_lines.total_up(ctx, invoice)
     customer = ctx.store.get("customer", invoice["customer"])
     assert customer is not None
     balance, total = customer["balance"], invoice["total"]

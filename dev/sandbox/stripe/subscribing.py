@@ -9,7 +9,7 @@ import copy
 from fractions import Fraction
 from typing import Any
 
-from dev.sandbox.stripe import clocks, invoice_lines, invoicing, lists, periods
+from dev.sandbox.stripe import clocks, discounting, invoice_lines, invoicing, lists, periods, taxing
 from dev.sandbox.stripe import subscription_items as items
 from dev.sandbox.stripe.core import Context, Refusal, task
 from dev.sandbox.stripe.errors import invalid, missing
@@ -46,6 +46,7 @@ def start(ctx: Context, params: JSON) -> JSON:
     subscription["items"]["data"] = made
     subscription["currency"] = items.currency(subscription, params.get("currency"))
     share = _first_period(subscription, params, now)
+    _set_price(ctx, subscription, params)
     _set_cancellation(subscription, params, now)
     _demand_method(ctx, subscription, params)
     save(ctx, subscription)
@@ -57,6 +58,7 @@ def start(ctx: Context, params: JSON) -> JSON:
         items.bill(ctx, invoice, item, share)
     by_card = subscription["collection_method"] == "charge_automatically"
     invoicing.store_draft(ctx, invoice, finalizes=not by_card)
+    discounting.use_up(ctx, subscription, invoice)
     subscription["latest_invoice"] = invoice["id"]
     save(ctx, subscription)
     schedule(ctx, subscription)
@@ -78,6 +80,7 @@ def change(ctx: Context, id: str, params: JSON) -> JSON:
         raise invalid("The first invoice of this subscription has to be paid before it can be changed.")
     _change_terms(ctx, subscription, params)
     replaced = items.change(ctx, subscription, params.get("items") or [])
+    _set_price(ctx, subscription, params)
     resets = _resets(former, subscription, params)
     prorates = params.get("proration_behavior", "create_prorations")
     at = params.get("proration_date", now)
@@ -87,8 +90,7 @@ def change(ctx: Context, id: str, params: JSON) -> JSON:
     if prorates != "none" and former["status"] != "trialing":
         # A new period is charged whole, so only what is unused of the former one is left to settle.
         whole: items.Replaced = [(item, None) for item in former["items"]["data"]]
-        customer = customers.get(ctx, subscription["customer"])
-        items.prorate(ctx, customer, whole if resets else replaced, now if resets else at)
+        items.prorate(ctx, former, subscription, whole if resets else replaced, now if resets else at)
     if resets:
         _begin_anew(subscription, params, now)
     _set_cancellation(subscription, params, now)
@@ -111,7 +113,7 @@ def cancel(ctx: Context, id: str, params: JSON) -> JSON:
         raise missing("subscription", id)
     if params.get("prorate") and subscription["status"] not in ("trialing", "incomplete"):
         gone: items.Replaced = [(item, None) for item in subscription["items"]["data"]]
-        items.prorate(ctx, customers.get(ctx, subscription["customer"]), gone, clocks.now(ctx, subscription))
+        items.prorate(ctx, subscription, subscription, gone, clocks.now(ctx, subscription))
     details = {**subscription["cancellation_details"], **(params.get("cancellation_details") or {})}
     subscription["cancellation_details"] = {name: value or None for name, value in details.items()}
     if params.get("invoice_now"):
@@ -267,6 +269,7 @@ async def renew(ctx: Context, subscription: str, end: int) -> None:
     for item in stored["items"]["data"]:
         items.bill(ctx, invoice, item)
     invoicing.store_draft(ctx, invoice, finalizes=True)
+    discounting.use_up(ctx, stored, invoice)
     stored["latest_invoice"] = invoice["id"]
     save(ctx, stored)
     ctx.emit("customer.subscription.updated", stored, _difference(former, stored))
@@ -362,6 +365,15 @@ def _new(ctx: Context, customer: JSON, params: JSON, now: int) -> JSON:
     }
     _change_terms(ctx, subscription, params)
     return subscription
+
+
+def _set_price(ctx: Context, subscription: JSON, params: JSON) -> None:
+    """Set the discounts and the tax rates, which change what is billed from the next invoice on."""
+    if "discounts" in params:
+        discounting.redeem(ctx, subscription, params["discounts"])
+    if "default_tax_rates" in params:
+        found = taxing.rates(ctx, params["default_tax_rates"], param="default_tax_rates")
+        subscription["default_tax_rates"] = found
 
 
 def _billing_mode(params: JSON) -> JSON:
@@ -533,7 +545,9 @@ def _invoice_change(
     if not invoice["lines"]["data"]:
         return
     invoicing.store_draft(ctx, invoice, finalizes=False)
-    ctx.store.put(get(ctx, subscription["id"]) | {"latest_invoice": invoice["id"]})
+    discounting.use_up(ctx, subscription, invoice)
+    subscription["latest_invoice"] = invoice["id"]
+    ctx.store.put(subscription)
     _ask_now(ctx, invoice, params)
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
-from dev.sandbox.stripe import clocks, invoice_lines, money, periods
+from dev.sandbox.stripe import clocks, discounting, invoice_lines, money, periods, taxing
 from dev.sandbox.stripe.core import Context
 from dev.sandbox.stripe.errors import invalid, missing
-from dev.sandbox.stripe.operations import prices, products
+from dev.sandbox.stripe.operations import customers, prices, products
 from dev.sandbox.stripe.parameters import demand_only, merge
 
 JSON = dict[str, Any]
@@ -78,7 +78,7 @@ def make(ctx: Context, subscription: JSON, params: JSON, name: str) -> JSON:
         "price": price,
         "quantity": _quantity(params, name),
         "subscription": subscription["id"],
-        "tax_rates": [],
+        "tax_rates": taxing.rates(ctx, params.get("tax_rates") or [], param=f"{name}[tax_rates]"),
     }
 
 
@@ -112,6 +112,8 @@ def change(ctx: Context, subscription: JSON, changes: list[JSON]) -> Replaced:
             item["plan"] = _plan(item["price"])
         if "quantity" in params:
             item["quantity"] = _quantity(params, name)
+        if "tax_rates" in params:
+            item["tax_rates"] = taxing.rates(ctx, params["tax_rates"], param=f"{name}[tax_rates]")
         merge(item, {"metadata": params["metadata"]} if "metadata" in params else {})
         if (item["price"]["id"], item["quantity"]) != (former["price"]["id"], former["quantity"]):
             replaced.append((former, item))
@@ -138,34 +140,56 @@ def bill(ctx: Context, invoice: JSON, item: JSON, share: Fraction = Fraction(1))
     invoice_lines.add_period(ctx, invoice, item, costs(item, share), text)
 
 
-def prorate(ctx: Context, customer: JSON, replaced: Replaced, at: int) -> None:
-    """Credit what is unused of each former item from a moment on, and charge what remains of the new one."""
-    for former, item in replaced:
-        for each, sign in ((former, -1), (item, 1)):
-            if each is None:
-                continue
-            begin, end = each["current_period_start"], each["current_period_end"]
-            share = Fraction(end - at, end - begin) * sign
-            day = datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
-            text = f"{'Unused' if sign < 0 else 'Remaining'} time on {each['quantity']} x {_product(ctx, each)}"
-            terms = {
-                "amount": costs(each, share),
-                "currency": each["price"]["currency"],
-                "date": at,
-                "description": f"{text} after {day}",
-                "metadata": each["metadata"],
-                "period": {"start": at, "end": end},
-                "price": each["price"],
-                "proration": True,
-                "quantity": each["quantity"],
-                "subscription": each["subscription"],
-                "subscription_item": each["id"],
-            }
-            invoice_lines.item(ctx, customer, terms)
+def prorate(ctx: Context, former: JSON, subscription: JSON, replaced: Replaced, at: int) -> None:
+    """Credit what is unused of each former item from a moment on, and charge what remains of the new one.
+
+    Both are net of discounts: a credit is of what was charged for the period, a charge of what is in force.
+    """
+    customer = customers.get(ctx, subscription["customer"])
+    for before, after in replaced:
+        if before is not None:
+            kept = _charged_share(ctx, former, before, at)
+            _prorated(ctx, customer, before, at, -kept)
+        if after is not None:
+            kept = discounting.kept_share(ctx, subscription, subscription["items"]["data"], after, at)
+            _prorated(ctx, customer, after, at, kept)
+
+
+def _prorated(ctx: Context, customer: JSON, item: JSON, at: int, kept: Fraction) -> None:
+    begin, end = item["current_period_start"], item["current_period_end"]
+    day = datetime.fromtimestamp(at, UTC).strftime("%d %b %Y")
+    text = f"{'Unused' if kept < 0 else 'Remaining'} time on {item['quantity']} x {_product(ctx, item)}"
+    terms = {
+        "amount": costs(item, Fraction(end - at, end - begin) * kept),
+        "currency": item["price"]["currency"],
+        "date": at,
+        "description": f"{text} after {day}",
+        "metadata": item["metadata"],
+        "period": {"start": at, "end": end},
+        "price": item["price"],
+        "proration": True,
+        "quantity": item["quantity"],
+        "subscription": item["subscription"],
+        "subscription_item": item["id"],
+        "tax_rates": item["tax_rates"],
+    }
+    invoice_lines.item(ctx, customer, terms)
+
+
+def _charged_share(ctx: Context, subscription: JSON, item: JSON, at: int) -> Fraction:
+    """Return the share of its price that was charged for an item's period, after the discounts of then."""
+    of = {"parent.subscription_details.subscription": subscription["id"]}
+    for invoice in ctx.store.query("invoice", **of):
+        for line in invoice["lines"]["data"]:
+            details = (line["parent"] or {}).get("subscription_item_details") or {}
+            is_of_item = details.get("subscription_item") == item["id"] and not details["proration"]
+            if is_of_item and line["period"]["end"] == item["current_period_end"] and line["amount"]:
+                return Fraction(discounting.net(line), line["amount"])
+    return discounting.kept_share(ctx, subscription, subscription["items"]["data"], item, at)
 
 
 def _price(ctx: Context, params: JSON, name: str) -> JSON:
-    known = ("id", "deleted", "metadata", "price", "price_data", "quantity")
+    known = ("id", "deleted", "metadata", "price", "price_data", "quantity", "tax_rates")
     demand_only(params, "a subscription's item", *known)
     if ("price" in params) == ("price_data" in params):
         message = f"Name either {name}[price] or {name}[price_data]."

@@ -52,6 +52,19 @@ async def test_page_begins_a_trial_and_stores_the_card(shop):
     assert (await shop.api.subscriptions.retrieve_async(subscription)).status == "active"
 
 
+async def test_page_takes_off_a_coupon_and_adds_tax(shop):
+    coupon = await shop.api.coupons.create_async({"percent_off": 10, "duration": "once"})
+    tax = await shop.api.tax_rates.create_async({"display_name": "VAT", "percentage": 20, "inclusive": False})
+    more = {"discounts": [{"coupon": coupon.id}], "subscription_data": {"default_tax_rates": [tax.id]}}
+    session = await opened(shop, await shop.price(1000), **more)
+    assert (session.amount_subtotal, session.amount_total) == (1000, 1080)
+    assert (session.total_details.amount_discount, session.total_details.amount_tax) == (100, 180)
+    assert (await shop.api.coupons.retrieve_async(coupon.id)).times_redeemed == 0
+    paid = await shop.sandbox.control("checkout", session=session.id)
+    invoice = await shop.api.invoices.retrieve_async(paid["session"]["invoice"])
+    assert (invoice.amount_paid, paid["session"]["payment_status"]) == (1080, "paid")
+
+
 async def test_session_that_expires_ends_what_was_not_paid(shop):
     session = await opened(shop, await shop.price())
     await shop.sandbox.control("checkout", session=session.id, card="4000000000000002")

@@ -31,14 +31,18 @@ async def create(ctx: Context, params: JSON) -> JSON:
     expires_at = _expiry(ctx, params)
     lines = [await checkout.line(ctx, each, index, mode) for index, each in enumerate(params.get("line_items", []))]
     currency = _currency(params, mode, lines)
-    total = sum(each["amount_total"] for each in lines) if mode != "setup" else None
-    subscription_data = _subscription_data(params, mode, lines)
-    if {"trial_end", "trial_period_days"} & set(subscription_data):
-        total = sum(each["amount_total"] for each in lines if each["price"]["type"] != "recurring")
+    total = subtotal = sum(each["amount_total"] for each in lines) if mode != "setup" else None
+    terms = {name: params.get(name) or {} for name in ("payment_intent_data", "setup_intent_data")}
+    terms |= {"line_items": lines, "payment_method_options": params.get("payment_method_options")}
+    terms["subscription_data"] = _subscription_data(params, mode, lines)
+    if mode == "subscription":
+        invoice = await checkout.previewed(ctx, params.get("customer"), terms)
+        checkout.discount(lines, invoice)
+        total, subtotal = invoice["total"], invoice["subtotal"]
     if total:
         money.check_amount(total, currency, param="line_items")
     session = _new(ctx, params) | {
-        "amount_subtotal": total,
+        "amount_subtotal": subtotal,
         "amount_total": total,
         "currency": currency or None,
         "customer_creation": _customer_creation(params, mode),
@@ -47,10 +51,10 @@ async def create(ctx: Context, params: JSON) -> JSON:
         "payment_method_types": payment_intents.types(params, currency),
         "payment_status": "unpaid" if mode != "setup" else "no_payment_required",
     }
+    session["discounts"] = [{"coupon": each["coupon"], "promotion_code": None} for each in params.get("discounts", [])]
+    for name in ("discount", "tax"):
+        session["total_details"][f"amount_{name}"] = sum(each[f"amount_{name}"] for each in lines)
     ctx.store.put(session)
-    terms = {name: params.get(name) or {} for name in ("payment_intent_data", "setup_intent_data")}
-    terms |= {"line_items": lines, "payment_method_options": params.get("payment_method_options")}
-    terms["subscription_data"] = subscription_data
     ctx.store.put({"object": "sandbox.checkout", "id": checkout.private(session), **terms})
     ctx.after(expires_at - ctx.now(), "checkout.expire", {"session": session["id"]})
     return session
@@ -154,6 +158,8 @@ def _subscription_data(params: JSON, mode: str, lines: list[JSON]) -> JSON:
     if mode != "subscription":
         if given:
             raise invalid("`subscription_data` goes with the mode `subscription`.", param="subscription_data")
+        if "discounts" in params:
+            raise invalid("This sandbox has discounts in the mode `subscription` only.", param="discounts")
         return {}
     if not any(each["price"]["type"] == "recurring" for each in lines):
         message = "A session of mode `subscription` needs one recurring price at least."
@@ -161,9 +167,9 @@ def _subscription_data(params: JSON, mode: str, lines: list[JSON]) -> JSON:
     for name in ("payment_intent_data", "setup_intent_data"):
         if name in params:
             raise invalid(f"`{name}` does not go with the mode `subscription`.", param=name)
-    known = ("billing_cycle_anchor", "description", "metadata", "proration_behavior")
+    known = ("billing_cycle_anchor", "default_tax_rates", "description", "metadata", "proration_behavior")
     demand_only(given, "a session's subscription_data", *known, "trial_end", "trial_period_days", "trial_settings")
-    return given
+    return given | ({"discounts": params["discounts"]} if "discounts" in params else {})
 
 
 def _currency(params: JSON, mode: str, lines: list[JSON]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dev.sandbox.stripe import cards, clocks, invoice_lines, invoicing, lists, money, periods, subscribing
+from dev.sandbox.stripe import cards, clocks, invoice_lines, invoicing, lists, money, periods, subscribing, taxing
 from dev.sandbox.stripe.core import Context, Refusal, expansion, operation
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import customers, prices
@@ -21,10 +21,21 @@ TERMS = (
     "footer",
     "metadata",
 )
-ITEM = ("amount", "description", "discountable", "metadata", "period", "pricing", "quantity", "unit_amount_decimal")
+ITEM = (
+    "amount",
+    "description",
+    "discountable",
+    "metadata",
+    "period",
+    "pricing",
+    "quantity",
+    "tax_rates",
+    "unit_amount_decimal",
+)
 CHANGE = (
     "cancel_at",
     "cancel_at_period_end",
+    "default_tax_rates",
     "items",
     "proration_behavior",
     "proration_date",
@@ -32,11 +43,14 @@ CHANGE = (
     "billing_cycle_anchor",
 )
 
+NEW = ("default_tax_rates", "discounts", "items", "proration_behavior", "trial_end")
+
 
 @operation("post", "/v1/invoices")
 async def create(ctx: Context, params: JSON) -> JSON:
     """Make a draft, with the items that wait for an invoice if they are to be included."""
-    demand_only(params, "an invoice", *TERMS, "currency", "customer", "pending_invoice_items_behavior", "subscription")
+    first = ("currency", "customer", "default_tax_rates", "pending_invoice_items_behavior", "subscription")
+    demand_only(params, "an invoice", *TERMS, *first)
     of = (
         subscribing.get(ctx, params["subscription"], param="subscription", status=400)
         if "subscription" in params
@@ -48,6 +62,7 @@ async def create(ctx: Context, params: JSON) -> JSON:
     terms = {name: params[name] for name in TERMS if params.get(name) not in (None, "")}
     terms |= {"currency": currency, "subscription": of, "auto_advance": params.get("auto_advance", False)}
     terms |= _due(ctx, customer, params)
+    terms["default_tax_rates"] = taxing.rates(ctx, params.get("default_tax_rates") or [], param="default_tax_rates")
     invoice = invoicing.draft(ctx, customer, "manual", terms)
     if params.get("pending_invoice_items_behavior", "exclude") == "include" or of is not None:
         id = of["id"] if of else None
@@ -60,7 +75,8 @@ async def create(ctx: Context, params: JSON) -> JSON:
 @operation("post", "/v1/invoices/create_preview")
 async def create_preview(ctx: Context, params: JSON) -> JSON:
     """Return the invoice that a subscription, its change or a new one would have next; nothing of it is kept."""
-    demand_only(params, "a preview", "currency", "customer", "preview_mode", "subscription", "subscription_details")
+    known = ("currency", "customer", "discounts", "preview_mode", "subscription", "subscription_details")
+    demand_only(params, "a preview", *known)
     if params.get("preview_mode", "next") != "next":
         raise invalid("This sandbox previews the next invoice only.", param="preview_mode")
     details = params.get("subscription_details") or {}
@@ -270,10 +286,11 @@ def confirmation_secret(ctx: Context, invoice: JSON) -> JSON | None:
 def _previewed(ctx: Context, params: JSON, details: JSON) -> JSON | None:
     behavior = {"payment_behavior": "default_incomplete"}
     change = {name: details[name] for name in CHANGE if name in details}
+    change |= {"discounts": params["discounts"]} if "discounts" in params else {}
     if "subscription" not in params:
         if "customer" not in params:
             raise invalid("Name a `customer` or a `subscription`.", param="customer", code="parameter_missing")
-        demand_only(change, "a preview of a new subscription", "items", "proration_behavior", "trial_end")
+        demand_only(change, "a preview of a new subscription", *NEW)
         made = subscribing.start(ctx, {"customer": params["customer"], **change, **behavior})
         return _as_draft(ctx, made["latest_invoice"])
     subscription = subscribing.get(ctx, params["subscription"], param="subscription")
@@ -327,11 +344,12 @@ def _amount(ctx: Context, params: JSON) -> JSON:
 
 
 def _about(ctx: Context, customer: JSON, params: JSON) -> JSON:
-    now = clocks.now(ctx, customer)
-    about = {
-        name: params[name] for name in ("description", "discountable", "metadata", "subscription") if name in params
+    now, same = clocks.now(ctx, customer), ("description", "discountable", "metadata", "subscription")
+    return {name: params[name] for name in same if name in params} | {
+        "date": now,
+        "period": params.get("period", {"start": now, "end": now}),
+        "tax_rates": taxing.rates(ctx, params.get("tax_rates") or [], param="tax_rates"),
     }
-    return about | {"date": now, "period": params.get("period", {"start": now, "end": now})}
 
 
 def _item(ctx: Context, id: str) -> JSON:
