@@ -131,9 +131,20 @@ def _settle(step: _Step, bill: Bill) -> _Step:
         return _settle_change(replace(step, subscription=noted), bill, change)
     if bill.reason is BillReason.OTHER or bill.period is None:
         return replace(step, subscription=noted, settled=(*step.settled, _settled(bill, bill.period)))
-    renewed = _renewed(noted, bill, bill.period)
+    step = _caught_up(replace(step, subscription=noted), bill.period.start)
+    renewed = _renewed(step.subscription, bill, bill.period)
     grants = _first_grants(renewed, bill, bill.period)
     return _Step(renewed, (*step.settled, _settled(bill, bill.period)), (*step.grants, *grants))
+
+
+def _caught_up(step: _Step, until: datetime) -> _Step:
+    """Grant the months of a year that began before a moment and have no credits: what changes then is not for them."""
+    while (due := due_month(step.subscription)) is not None and due.start < until:
+        outcome = monthly_grant(step.subscription, due.start)
+        if outcome is None:
+            break
+        step = replace(step, subscription=outcome.subscription, grants=(*step.grants, *outcome.grants))
+    return step
 
 
 def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
@@ -141,10 +152,11 @@ def _settle_change(step: _Step, bill: Bill, change: Change | None) -> _Step:
     if change is None or not _is_upgrade(change):
         # Somebody changed it at the provider's own site: the money is booked, and what is held follows its terms there.
         return replace(step, settled=(*step.settled, _settled(bill, subscription.period)))
-    upgraded = _upgraded(subscription, bill)
+    step = _caught_up(step, change.acts_at)
+    upgraded = _upgraded(step.subscription, bill)
     grants: tuple[Grant, ...] = ()
     if change.credits_minor and upgraded.granted_until is not None:
-        month = Period(start=change.acts_at, end=upgraded.granted_until)
+        month = Period(start=min(change.acts_at, bill.created_at), end=upgraded.granted_until)
         grants = (
             Grant(
                 key=f"{bill.ref}:upgrade",
@@ -165,12 +177,12 @@ def _upgraded(subscription: Subscription, bill: Bill) -> Subscription:
     if not longer:
         # The rest of the year was paid at the old price, and its difference now.
         return replace(after, paid_minor=subscription.paid_minor + max(0, bill.paid_minor))
-    anchor = Anchor(at=change.acts_at, zone=subscription.zone)
-    end = anchor.after(change.terms.interval.months)
+    anchor = Anchor(at=change.acts_at if bill.period is None else bill.period.start, zone=subscription.zone)
+    end = anchor.after(change.terms.interval.months) if bill.period is None else bill.period.end
     return replace(
         after,
         anchor=anchor,
-        period=Period(start=change.acts_at, end=end),
+        period=Period(start=anchor.at, end=end),
         paid_through=end,
         paid_bill=bill.ref,
         paid_minor=max(0, bill.paid_minor),

@@ -153,6 +153,21 @@ def test_pitfall_14_month_and_renewal_at_one_boundary_lose_and_repeat_nothing() 
     assert monthly_grant(renewed.subscription, ANCHOR.after(13)) is not None
 
 
+def test_months_that_nobody_granted_are_granted_before_what_changes_then() -> None:
+    held, first = active(interval=YEAR), bill(0, 29_000, month(0, 12))
+    at = ANCHOR.after(3) + days(1)
+    upgrade = bill(1, 60_000, None, reason=BillReason.UPDATE, created_at=at)
+    pending = ordered(held, terms("professional", YEAR), at)
+    upgraded = taken(pending, seen(first, upgrade, period=month(0, 12)), at)
+    assert credits(upgraded.grants)[:3] == [500, 500, 500]
+    assert 1_400 < credits(upgraded.grants)[3] < 1_500
+    assert upgraded.subscription.months_granted == 4
+
+    renewed = taken(held, seen(first, bill(1, 29_000, month(12, 12)), period=month(12, 12)), ANCHOR.after(12))
+    assert credits(renewed.grants) == [500] * 12
+    assert sum(grant.paid_minor for grant in renewed.grants if grant.bill_ref == "in_0") in {26_583, 26_584}
+
+
 def test_month_of_a_year_is_not_granted_before_it_begins_or_after_the_end() -> None:
     held = active(interval=YEAR)
     assert monthly_grant(held, ANCHOR.after(1) - timedelta(seconds=1)) is None

@@ -1,0 +1,1 @@
+"""Adapters of whoever collects what a subscription costs, behind one protocol."""

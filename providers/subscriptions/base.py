@@ -1,0 +1,97 @@
+"""The seam between subscriptions and whoever collects for them: one Protocol, answered with frozen snapshots.
+
+As with payments nothing is inferred from the order of calls or webhooks: whoever wants to know asks again. The errors
+are those of `providers.payments.base`; a payment that is declined is `SubscriptionDeclined`, and then nothing has
+changed there. The provider asks for money and tries again by itself. What it makes for that is no tax document.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.subscription.snapshot import Bill, SubscriptionSnapshot
+from domain.subscription.state import Terms
+from providers.payments.base import ProviderRefused
+
+
+class SubscriptionDeclined(ProviderRefused):
+    """A card or bank refused to pay, or wants its holder to be there; the provider has changed nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSubscription:
+    """A subscription to be made.
+
+    Attributes:
+        subscription_id: ours, which is kept on the provider's object.
+        customer: the provider's id of the customer.
+        price_id: the provider's id of the price, see `SubscriptionProvider.price`.
+        trial_days: how long nothing is charged; zero for none.
+        method_ref: the stored method that is charged; the customer's default when left out.
+    """
+
+    subscription_id: str
+    org_id: str
+    customer: str
+    price_id: str
+    trial_days: int = 0
+    method_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutPage:
+    """A page where the payer enters a method and subscribes."""
+
+    ref: str
+    url: str
+    expires_at: datetime
+
+
+class SubscriptionProvider(Protocol):
+    """Collects for subscriptions. Amounts are minor units in the scale of `domain.money`."""
+
+    name: str
+
+    async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
+        """Return the provider's price of the terms, made now if there is none; one that they name is used as it is.
+
+        Raises:
+            ProviderRefused: `price.differs`, the named price is for another amount, currency or interval.
+        """
+
+    async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
+        """Make the subscription and charge its first period. The same key gives the same one.
+
+        Raises:
+            SubscriptionDeclined: the charge was declined; there is no subscription.
+        """
+
+    async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
+        """Make a page where the payer subscribes; the subscription is there once they have."""
+
+    async def retrieve(self, ref: str) -> SubscriptionSnapshot:
+        """Return the subscription as it stands there now, with its newest bills."""
+
+    async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
+        """Find what an earlier `create` or page made, without making anything; by our id, not by a key."""
+
+    async def preview(self, ref: str, price_id: str, *, at: datetime) -> Bill:
+        """Return the bill that an upgrade at that moment would make; nothing changes."""
+
+    async def upgrade(self, ref: str, price_id: str, *, at: datetime, idempotency_key: str) -> SubscriptionSnapshot:
+        """Change the price now, and charge the proration that is counted from `at`.
+
+        A trial ends with it, and another interval begins a new period.
+
+        Raises:
+            SubscriptionDeclined: the charge was declined; the price is what it was.
+        """
+
+    async def downgrade(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
+        """Have the next period billed at another price of the same interval; nothing is charged or given back now."""
+
+    async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
+        """End the subscription now, or when its period ends; one that has ended is returned as it stands."""
+
+    async def resume(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
+        """Withdraw what was to happen at the end of the period: it goes on at this price."""

@@ -1,0 +1,339 @@
+"""Subscriptions at Stripe: one item each, prorated and collected there; our invoice is the tax document.
+
+Sources: docs.stripe.com/billing/subscriptions/prorations, /billing/subscriptions/upgrade-downgrade, /api/subscriptions,
+/api/invoices/create_preview. A card that is declined leaves nothing behind: every charge is made with
+`error_if_incomplete`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import stripe
+
+from domain.subscription.period import Period
+from domain.subscription.snapshot import (
+    Bill,
+    BillLine,
+    BillReason,
+    BillState,
+    ProviderState,
+    SubscriptionSnapshot,
+)
+from domain.subscription.state import Terms
+from providers.payments.base import ProviderNotFound, ProviderRefused
+from providers.payments.stripe.amounts import from_stripe, to_stripe
+from providers.payments.stripe.errors import Declined, translated
+from providers.payments.stripe.fields import at as time_of
+from providers.payments.stripe.fields import field, id_of, metadata_of
+from providers.subscriptions.base import CheckoutPage, NewSubscription, SubscriptionDeclined
+
+#: How many bills a snapshot has: the newest, fewer than a subscription remembers.
+NEWEST_BILLS = 24
+#: Where our id is kept on Stripe's objects.
+OUR_ID = "subscription_id"
+_ENDED = frozenset({"canceled", "incomplete_expired"})
+#: Stripe's code where a card's holder has to be there.
+_NEEDS_HOLDER = frozenset({"subscription_payment_intent_requires_action", "authentication_required"})
+
+
+class StripeSubscriptions:
+    """Subscriptions over the client that every Stripe adapter of the process shares."""
+
+    name = "stripe"
+
+    def __init__(self, client: stripe.StripeClient) -> None:
+        """Share the process's client."""
+        self._client = client
+
+    async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
+        """Return the price that the terms name, or the one that stands for them; it is made once."""
+        if terms.price_id is not None:
+            with translated(changes=False):
+                named = await self._client.v1.prices.retrieve_async(terms.price_id)
+            if _differs(named, terms):
+                raise ProviderRefused(
+                    f"The price {terms.price_id} is not that of the plan {terms.plan} by the {terms.interval.value}.",
+                    code="price.differs",
+                )
+            return named.id
+        key = _lookup_key(terms)
+        with translated(changes=False):
+            found = await self._client.v1.prices.list_async({"lookup_keys": [key], "active": True, "limit": 1})
+        if found.data and not _differs(found.data[0], terms):
+            return found.data[0].id
+        with translated(changes=True):
+            made = await self._client.v1.prices.create_async(
+                {
+                    "currency": terms.currency.lower(),
+                    "unit_amount": to_stripe(terms.amount_minor, terms.currency),
+                    "recurring": {"interval": terms.interval.value},
+                    "product_data": {"name": title},
+                    "lookup_key": key,
+                    "transfer_lookup_key": True,
+                },
+                {"idempotency_key": idempotency_key},
+            )
+        return made.id
+
+    async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
+        """Make it and charge its first period, or nothing."""
+        params: stripe.params.SubscriptionCreateParams = {
+            "customer": subscription.customer,
+            "items": [{"price": subscription.price_id}],
+            "payment_behavior": "error_if_incomplete",
+            "off_session": True,
+            "metadata": _metadata(subscription),
+        }
+        if subscription.trial_days:
+            params["trial_period_days"] = subscription.trial_days
+        if subscription.method_ref is not None:
+            params["default_payment_method"] = subscription.method_ref
+        with _declines(), translated(changes=True):
+            made = await self._client.v1.subscriptions.create_async(params, {"idempotency_key": idempotency_key})
+        return await self._snapshot(made)
+
+    async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
+        """Make a page of Stripe Checkout in its mode `subscription`."""
+        data: dict[str, Any] = {"metadata": _metadata(subscription)}
+        if subscription.trial_days:
+            data["trial_period_days"] = subscription.trial_days
+        params: Any = {
+            "mode": "subscription",
+            "customer": subscription.customer,
+            "line_items": [{"price": subscription.price_id, "quantity": 1}],
+            "success_url": return_url,
+            "cancel_url": return_url,
+            "metadata": _metadata(subscription),
+            "subscription_data": data,
+        }
+        with translated(changes=True):
+            page = await self._client.v1.checkout.sessions.create_async(params, {"idempotency_key": idempotency_key})
+        return CheckoutPage(ref=page.id, url=str(page.url), expires_at=time_of(page.expires_at))
+
+    async def retrieve(self, ref: str) -> SubscriptionSnapshot:
+        """Return it as it stands."""
+        return await self._snapshot(await self._read(ref))
+
+    async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
+        """Look through the customer's subscriptions, those that have ended too."""
+        with translated(changes=False):
+            listed = await self._client.v1.subscriptions.list_async(
+                {"customer": customer, "status": "all", "limit": 100}
+            )
+            async for found in listed.auto_paging_iter():
+                if metadata_of(found, OUR_ID) == subscription_id:
+                    return await self._snapshot(found)
+        return None
+
+    async def preview(self, ref: str, price_id: str, *, at: datetime) -> Bill:
+        """Ask Stripe for the invoice that the change would make."""
+        held = await self._read(ref)
+        details: Any = {
+            "items": [{"id": _item(held).id, "price": price_id}],
+            "proration_behavior": "always_invoice",
+            **_proration(held, await self._interval(price_id), at),
+        }
+        with translated(changes=False):
+            asked: Any = {"subscription": ref, "subscription_details": details}
+            invoice = await self._client.v1.invoices.create_preview_async(asked)
+        return _bill(invoice)
+
+    async def upgrade(self, ref: str, price_id: str, *, at: datetime, idempotency_key: str) -> SubscriptionSnapshot:
+        """Change the item's price and charge the proration, or nothing; a change that is there is not made again."""
+        held = await self._read(ref)
+        if _item(held).price.id == price_id and held.status != "trialing":
+            return await self._snapshot(held)
+        params: Any = {
+            "items": [{"id": _item(held).id, "price": price_id}],
+            "proration_behavior": "always_invoice",
+            "payment_behavior": "error_if_incomplete",
+            "off_session": True,
+            **_proration(held, await self._interval(price_id), at),
+        }
+        with _declines(), translated(changes=True):
+            await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": idempotency_key})
+        return await self.retrieve(ref)
+
+    async def downgrade(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
+        """Change the item's price without a proration: the period that is paid goes on to its end."""
+        return await self._go_on(ref, price_id, {}, idempotency_key)
+
+    async def resume(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
+        """Go on at the price that was agreed, without an end."""
+        return await self._go_on(ref, price_id, {"cancel_at_period_end": False}, idempotency_key)
+
+    async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
+        """End it; Stripe knows one that has ended only by its id, and refuses to end it again."""
+        held = await self._read(ref)
+        if held.status in _ENDED:
+            return await self._snapshot(held)
+        options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
+        with translated(changes=True):
+            if at_period_end:
+                await self._client.v1.subscriptions.update_async(ref, {"cancel_at_period_end": True}, options)
+            else:
+                try:
+                    await self._client.v1.subscriptions.cancel_async(ref, {}, options)
+                except stripe.InvalidRequestError as error:
+                    if error.http_status != 404:  # it has ended since it was read
+                        raise
+        return await self.retrieve(ref)
+
+    async def _go_on(self, ref: str, price_id: str, more: dict[str, Any], key: str) -> SubscriptionSnapshot:
+        held = await self._read(ref)
+        params: Any = {"items": [{"id": _item(held).id, "price": price_id}], "proration_behavior": "none", **more}
+        with translated(changes=True):
+            await self._client.v1.subscriptions.update_async(ref, params, {"idempotency_key": key})
+        return await self.retrieve(ref)
+
+    async def _read(self, ref: str) -> stripe.Subscription:
+        with translated(changes=False):
+            return await self._client.v1.subscriptions.retrieve_async(ref)
+
+    async def _interval(self, price_id: str) -> str:
+        with translated(changes=False):
+            return str(field(field(await self._client.v1.prices.retrieve_async(price_id), "recurring"), "interval"))
+
+    async def _snapshot(self, subscription: stripe.Subscription) -> SubscriptionSnapshot:
+        with translated(changes=False):
+            invoices = await self._client.v1.invoices.list_async(
+                {"subscription": subscription.id, "limit": NEWEST_BILLS, "expand": ["data.payments"]}
+            )
+        item = _item(subscription)
+        return SubscriptionSnapshot(
+            ref=subscription.id,
+            customer=id_of(subscription.customer) or "",
+            state=ProviderState(subscription.status),
+            price_id=item.price.id,
+            item_ref=item.id,
+            period=Period(start=time_of(item.current_period_start), end=time_of(item.current_period_end)),
+            cancel_at_period_end=subscription.cancel_at_period_end,
+            trial_end=_time(subscription.trial_end),
+            ended_at=_time(subscription.ended_at),
+            bills=tuple(reversed([_bill(invoice) for invoice in invoices.data])),
+            fingerprint=await self._fingerprint(subscription),
+            our_id=metadata_of(subscription, OUR_ID),
+            is_live=subscription.livemode,
+        )
+
+    async def _fingerprint(self, subscription: stripe.Subscription) -> str | None:
+        """Return the fingerprint of what pays: the subscription's own method, otherwise the customer's."""
+        method = id_of(subscription.default_payment_method)
+        try:
+            with translated(changes=False):
+                if method is None:
+                    customer = await self._client.v1.customers.retrieve_async(id_of(subscription.customer) or "")
+                    method = id_of(field(field(customer, "invoice_settings"), "default_payment_method"))
+                found = method and await self._client.v1.payment_methods.retrieve_async(method)
+        except ProviderNotFound:
+            return None
+        return field(field(found, "card"), "fingerprint") if found else None
+
+
+@contextmanager
+def _declines() -> Iterator[None]:
+    """Say of a payment that was declined, or needs its holder, that it was."""
+    try:
+        yield
+    except Declined as error:
+        raise SubscriptionDeclined(error.detail, code=error.code) from error
+    except ProviderRefused as error:
+        if error.code not in _NEEDS_HOLDER:
+            raise
+        raise SubscriptionDeclined(error.detail, code="authentication_required") from error
+
+
+def _metadata(subscription: NewSubscription) -> dict[str, str]:
+    return {OUR_ID: subscription.subscription_id, "org_id": subscription.org_id}
+
+
+def _lookup_key(terms: Terms) -> str:
+    return f"bursar:{terms.plan}:{terms.interval.value}:{terms.amount_minor}:{terms.currency}"
+
+
+def _differs(price: stripe.Price, terms: Terms) -> bool:
+    recurring = field(price, "recurring")
+    has = (
+        price.unit_amount,
+        price.currency.upper(),
+        field(recurring, "interval"),
+        field(recurring, "interval_count"),
+        bool(price.active),
+    )
+    return has != (to_stripe(terms.amount_minor, terms.currency), terms.currency, terms.interval.value, 1, True)
+
+
+def _proration(held: stripe.Subscription, interval: str, at: datetime) -> dict[str, Any]:
+    """Return what a change is counted from: a trial that ends, a period that begins anew, or a moment of this one."""
+    if held.status == "trialing":
+        return {"trial_end": "now"}
+    item = _item(held)
+    if field(field(item.price, "recurring"), "interval") != interval:
+        return {}
+    return {"proration_date": int(at.timestamp())}
+
+
+def _item(subscription: stripe.Subscription) -> Any:
+    # `items` is also a method of the SDK's objects.
+    found = subscription["items"].data
+    if len(found) != 1:
+        raise ProviderRefused("This subscription has not exactly one item.", code="subscription.items")
+    return found[0]
+
+
+def _bill(invoice: stripe.Invoice) -> Bill:
+    currency = invoice.currency.upper()
+    lines = tuple(_line(line, currency) for line in invoice.lines.data)
+    whole = [line.period for line in lines if line.period is not None and not line.is_proration]
+    paid_at = field(field(invoice, "status_transitions"), "paid_at")
+    return Bill(
+        ref=str(invoice.id),
+        state=BillState(invoice.status or "draft"),
+        reason=_reason(invoice.billing_reason),
+        currency=currency,
+        total_minor=_minor(invoice.total, currency),
+        paid_minor=_minor(invoice.amount_paid, currency),
+        created_at=time_of(invoice.created),
+        period=max(whole, key=lambda period: period.end, default=None),
+        lines=lines,
+        payment_ref=_payment_of(invoice),
+        paid_at=_time(paid_at),
+        attempts=invoice.attempt_count,
+        next_attempt_at=_time(invoice.next_payment_attempt),
+        pay_url=invoice.hosted_invoice_url,
+    )
+
+
+def _line(line: stripe.InvoiceLineItem, currency: str) -> BillLine:
+    parent, pricing = field(line, "parent"), field(line, "pricing")
+    details = field(parent, "subscription_item_details") or field(parent, "invoice_item_details")
+    start, end = line.period.start, line.period.end
+    return BillLine(
+        description=str(line.description or ""),
+        amount_minor=_minor(line.amount, currency),
+        period=Period(start=time_of(start), end=time_of(end)) if start < end else None,
+        price_id=id_of(field(field(pricing, "price_details"), "price")),
+        is_proration=bool(field(details, "proration")),
+    )
+
+
+def _payment_of(invoice: stripe.Invoice) -> str | None:
+    payments = field(field(invoice, "payments"), "data") or []
+    paid = [each for each in payments if each.status == "paid"]
+    return id_of(field(field(paid[0], "payment"), "payment_intent")) if paid else None
+
+
+def _reason(reason: str | None) -> BillReason:
+    known: dict[str, BillReason] = {each.value: each for each in BillReason}
+    return known.get(reason or "", BillReason.OTHER)
+
+
+def _minor(amount: int, currency: str) -> int:
+    size = from_stripe(abs(amount), currency)
+    return size if amount >= 0 else -size
+
+
+def _time(seconds: int | Literal["now"] | None) -> datetime | None:
+    return time_of(seconds) if isinstance(seconds, int) else None

@@ -1,0 +1,226 @@
+"""Subscriptions at a sandbox of Stripe whose clock is moved: what is charged there is what the rules here say."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.plan import DEFAULTS, Interval, plans_from
+from domain.subscription.commands import changing, confirmed, preview, terms_of
+from domain.subscription.converge import converge
+from domain.subscription.snapshot import BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.subscription.state import Subscription, Terms
+from providers.payments.base import ProviderNotFound, ProviderRefused
+from providers.subscriptions.base import NewSubscription, SubscriptionDeclined
+from providers.subscriptions.stripe import StripeSubscriptions
+from tests.sandbox.conftest import StripeSandbox, running_stripe_sandbox, stripe_sandbox
+from tests.sandbox.stripe.billing import Shop, moment
+
+__all__ = ["running_stripe_sandbox", "stripe_sandbox"]
+
+PLANS = plans_from(DEFAULTS)
+MONTH, YEAR = Interval.MONTH, Interval.YEAR
+BEGAN = datetime(2027, 1, 31, tzinfo=UTC)
+
+
+def terms(plan: str, interval: Interval = MONTH) -> Terms:
+    return terms_of(PLANS.get(plan), interval, "USD")
+
+
+class Desk:
+    """The adapter, and one customer whose clock is moved."""
+
+    def __init__(self, sandbox: StripeSandbox) -> None:
+        self.shop = Shop(sandbox)
+        self.there = StripeSubscriptions(sandbox.client)
+        self.customer = ""
+
+    async def open(self, method: str | None = "pm_card_visa") -> "Desk":
+        await self.shop.open()
+        self.customer = (await self.shop.customer(method)).id
+        return self
+
+    async def price(self, wanted: Terms) -> Terms:
+        made = await self.there.price(wanted.plan, wanted, idempotency_key=f"price:{wanted.plan}:{wanted.interval}")
+        return replace(wanted, price_id=made)
+
+    async def new(self, plan: str, interval: Interval = MONTH, **changes: Any) -> NewSubscription:
+        price = (await self.price(terms(plan, interval))).price_id
+        assert price is not None
+        return NewSubscription(
+            subscription_id="sub_1", org_id="org_1", customer=self.customer, price_id=price, **changes
+        )
+
+    async def subscribe(self, plan: str, interval: Interval = MONTH, **changes: Any) -> SubscriptionSnapshot:
+        return await self.there.create(await self.new(plan, interval, **changes), idempotency_key="create")
+
+    async def held(self, plan: str, seen: SubscriptionSnapshot, interval: Interval = MONTH) -> Subscription:
+        """What is known here of it."""
+        made = Subscription(
+            subscription_id="sub_1",
+            org_id="org_1",
+            customer=self.customer,
+            provider="stripe",
+            terms=await self.price(terms(plan, interval)),
+        )
+        outcome = converge(made, seen, BEGAN)
+        assert outcome is not None
+        return outcome.subscription
+
+
+@pytest.fixture
+async def desk(stripe_sandbox: StripeSandbox) -> Desk:
+    return await Desk(stripe_sandbox).open()
+
+
+async def test_first_period_is_charged_once_however_often_it_is_asked_for(desk: Desk) -> None:
+    first, again = await desk.subscribe("starter"), await desk.subscribe("starter")
+    assert first.ref == again.ref
+    (paid,) = again.bills
+    assert (paid.state, paid.reason, paid.paid_minor, paid.currency) == (BillState.PAID, BillReason.CREATE, 2900, "USD")
+    assert (paid.period, again.state, again.our_id) == (again.period, ProviderState.ACTIVE, "sub_1")
+    assert (paid.payment_ref or "").startswith("pi_")
+    assert again.fingerprint
+    assert again.period.end == datetime(2027, 2, 28, tzinfo=UTC)
+
+
+async def test_declined_card_leaves_no_subscription(stripe_sandbox: StripeSandbox) -> None:
+    desk = await Desk(stripe_sandbox).open("pm_card_chargeCustomerFail")
+    with pytest.raises(SubscriptionDeclined):
+        await desk.subscribe("starter")
+    assert await desk.there.find(desk.customer, "sub_1") is None
+
+
+async def test_subscription_is_found_by_our_id_also_after_its_end(desk: Desk) -> None:
+    made = await desk.subscribe("starter")
+    ended = await desk.there.cancel(made.ref, at_period_end=False, idempotency_key="cancel")
+    assert (ended.state, ended.ended_at is not None) == (ProviderState.CANCELED, True)
+    assert await desk.there.cancel(made.ref, at_period_end=False, idempotency_key="again") == ended
+    found = await desk.there.find(desk.customer, "sub_1")
+    assert found == ended
+    assert await desk.there.find(desk.customer, "sub_2") is None
+    with pytest.raises(ProviderNotFound):
+        await desk.there.retrieve("sub_nobody")
+
+
+async def test_price_is_made_once_and_a_named_one_has_to_be_that_of_the_plan(desk: Desk) -> None:
+    first = await desk.price(terms("starter"))
+    assert await desk.there.price("Starter", terms("starter"), idempotency_key="other") == first.price_id
+    assert (await desk.price(first)).price_id == first.price_id
+    with pytest.raises(ProviderRefused) as refused:
+        await desk.price(replace(terms("professional"), price_id=first.price_id))
+    assert refused.value.code == "price.differs"
+
+
+@pytest.mark.parametrize(
+    ("plan", "to", "interval", "later", "after"),
+    [
+        ("starter", "professional", MONTH, MONTH, timedelta(days=13, hours=5, seconds=7)),
+        ("premium", "enterprise", MONTH, MONTH, timedelta(days=27)),
+        ("starter", "professional", YEAR, YEAR, timedelta(days=100, seconds=1)),
+        ("starter", "starter", MONTH, YEAR, timedelta(days=14)),
+    ],
+)
+async def test_upgrade_is_charged_what_was_shown_and_what_the_rules_say(
+    desk: Desk, plan: str, to: str, interval: Interval, later: Interval, after: timedelta
+) -> None:
+    made = await desk.subscribe(plan, interval)
+    held, at = await desk.held(plan, made, interval), BEGAN + after
+    await desk.shop.until(at.replace(tzinfo=None).isoformat())
+    wanted = await desk.price(terms(to, later))
+    ours, price = preview(held, PLANS, wanted, 1, at), wanted.price_id or ""
+    shown = await desk.there.preview(made.ref, price, at=at)
+    assert shown.total_minor == ours.due_minor
+    changed = await desk.there.upgrade(made.ref, price, at=at, idempotency_key="upgrade")
+    again = await desk.there.upgrade(made.ref, price, at=at, idempotency_key="upgrade")
+    assert again == changed
+    charged = changed.bills[-1]
+    assert (charged.reason, charged.state, charged.paid_minor) == (BillReason.UPDATE, BillState.PAID, ours.due_minor)
+    pending = confirmed(changing(held, ours, "cmd_2", actor="kim").subscription)
+    outcome = converge(pending, changed, at)
+    assert outcome is not None
+    assert (outcome.event, outcome.subscription.terms) == ("upgraded", wanted)
+    assert [each.credits_minor for each in outcome.grants if each.key.endswith(":upgrade")] == [ours.credits_minor]
+    assert outcome.subscription.period == changed.period
+    assert converge(outcome.subscription, changed, at) is None
+
+
+async def test_upgrade_for_less_than_the_provider_charges_is_owed_there_and_grants_nothing(desk: Desk) -> None:
+    made, at = await desk.subscribe("starter"), BEGAN + timedelta(days=27, hours=23)
+    held = await desk.held("starter", made)
+    await desk.shop.until(at.replace(tzinfo=None).isoformat())
+    wanted = await desk.price(terms("professional"))
+    ordered = changing(held, preview(held, PLANS, wanted, 1, at), "cmd_2", actor="kim").subscription
+    changed = await desk.there.upgrade(made.ref, wanted.price_id or "", at=at, idempotency_key="upgrade")
+    assert (changed.bills[-1].state, changed.bills[-1].paid_minor) == (BillState.PAID, 0)
+    outcome = converge(confirmed(ordered), changed, at)
+    assert outcome is not None
+    assert (outcome.plan, outcome.settled, outcome.grants) == ("professional", (), ())
+
+
+async def test_declined_upgrade_leaves_the_price_that_was_agreed(desk: Desk) -> None:
+    made = await desk.subscribe("starter")
+    await desk.shop.pays_by(desk.customer, "pm_card_chargeCustomerFail")
+    price = (await desk.price(terms("professional"))).price_id or ""
+    with pytest.raises(SubscriptionDeclined):
+        await desk.there.upgrade(made.ref, price, at=BEGAN, idempotency_key="upgrade")
+    after = await desk.there.retrieve(made.ref)
+    assert (after.price_id, after.bills) == (made.price_id, made.bills)
+
+
+async def test_downgrade_charges_the_next_period_less_and_this_one_nothing(desk: Desk) -> None:
+    made = await desk.subscribe("professional")
+    held = await desk.held("professional", made)
+    wanted = await desk.price(terms("starter"))
+    ordered = changing(held, preview(held, PLANS, wanted, 1, BEGAN), "cmd_2", actor="kim").subscription
+    lower = await desk.there.downgrade(made.ref, wanted.price_id or "", idempotency_key="downgrade")
+    assert (lower.bills, lower.period) == (made.bills, made.period)
+    assert converge(confirmed(ordered), lower, BEGAN) is None
+    await desk.shop.until("2027-02-28T02:00")
+    renewed = await desk.there.retrieve(made.ref)
+    assert [each.paid_minor for each in renewed.bills] == [9900, 2900]
+    outcome = converge(confirmed(ordered), renewed, BEGAN)
+    assert outcome is not None
+    assert (outcome.plan, [grant.credits_minor // 10**6 for grant in outcome.grants]) == ("starter", [500])
+
+
+async def test_cancellation_at_the_end_is_withdrawn_and_ordered_again(desk: Desk) -> None:
+    made = await desk.subscribe("starter")
+    ends = await desk.there.cancel(made.ref, at_period_end=True, idempotency_key="one")
+    assert (ends.cancel_at_period_end, ends.state) == (True, ProviderState.ACTIVE)
+    back = await desk.there.resume(made.ref, made.price_id, idempotency_key="two")
+    assert back.cancel_at_period_end is False
+    await desk.there.cancel(made.ref, at_period_end=True, idempotency_key="three")
+    await desk.shop.until("2027-02-28T02:00")
+    over = await desk.there.retrieve(made.ref)
+    assert (over.state, len(over.bills)) == (ProviderState.CANCELED, 1)
+
+
+async def test_renewal_that_is_declined_is_past_due_and_tried_again_by_the_provider(desk: Desk) -> None:
+    made = await desk.subscribe("starter")
+    await desk.shop.pays_by(desk.customer, "pm_card_chargeCustomerFail")
+    await desk.shop.until("2027-02-28T02:00")
+    late = await desk.there.retrieve(made.ref)
+    owed = late.bills[-1]
+    assert (late.state, owed.state, owed.paid_minor, owed.attempts) == (ProviderState.PAST_DUE, BillState.OPEN, 0, 1)
+    assert owed.next_attempt_at is not None
+    assert owed.next_attempt_at.timestamp() > moment("2027-02-28T02:00")
+
+
+async def test_trial_charges_nothing_until_it_ends_or_is_upgraded(desk: Desk) -> None:
+    trial = await desk.subscribe("starter", trial_days=10)
+    assert (trial.state, [each.paid_minor for each in trial.bills]) == (ProviderState.TRIALING, [0])
+    assert trial.trial_end == BEGAN + timedelta(days=10)
+    price = (await desk.price(terms("professional"))).price_id or ""
+    paid = await desk.there.upgrade(trial.ref, price, at=BEGAN, idempotency_key="upgrade")
+    assert (paid.state, paid.bills[-1].paid_minor) == (ProviderState.ACTIVE, 9900)
+
+
+async def test_page_of_the_provider_makes_the_subscription_that_is_found(desk: Desk) -> None:
+    page = await desk.there.check_out(
+        await desk.new("starter"), return_url="https://example.com/billing", idempotency_key="page"
+    )
+    assert page.url.startswith("http")
+    assert page.expires_at > datetime(2027, 1, 31, tzinfo=UTC) - timedelta(days=4000)
+    assert await desk.there.find(desk.customer, "sub_1") is None
