@@ -137,6 +137,7 @@ _PLATFORM_KINDS = {
     "breakage": AccountKind.REVENUE,
     "exchange": AccountKind.EQUITY,
     "corrections": AccountKind.EXPENSE,
+    "bad_debt": AccountKind.EXPENSE,
 }
 _PLATFORM_FAMILIES = {"revenue": AccountKind.REVENUE, "tax": AccountKind.LIABILITY, "fees": AccountKind.EXPENSE}
 
@@ -146,8 +147,8 @@ def platform(stream: str, asset: str) -> Account:
 
     Args:
         stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`, `payable`,
-            `promotions`, `breakage`, `exchange`, `corrections`, or a member of a family: `revenue/{stream}`,
-            `tax/{code}`, `fees/{provider}`.
+            `promotions`, `breakage`, `exchange`, `corrections`, `bad_debt`, or a member of a family:
+            `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
         asset: the asset that it holds.
 
     Raises:

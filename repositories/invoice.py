@@ -1,19 +1,28 @@
 """Statements about invoices: their rows, what payments have paid of them, and their numbers."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+import asyncpg
+from sqlalchemy import literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
+from domain import accounts
+from domain.accounts import Account
 from domain.errors import NotFound
 from domain.ids import is_id
-from domain.invoice.lines import InvoiceLine
-from domain.invoice.state import InvoiceBalance, InvoiceStatus
+from domain.invoice.booking import Leg, Part, lots_document, parts_of
+from domain.invoice.lines import Discount, InvoiceLine
+from domain.invoice.series import number_text, prefix_of
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, PausedFor
+from domain.tax.rates import NO_TAX
+from ledger.errors import translated
 from ledger.invariants import Invariant
 from models.invoice import InvoicePayment, InvoiceRow, NumberSequence
 from repositories import command
@@ -22,7 +31,7 @@ from repositories.listing import newest
 MISSING = "There is no such invoice."
 _ALWAYS = frozenset({"description", "quantity", "unit_minor"})
 _USUAL = {field.name: field.default for field in fields(InvoiceLine)}
-_ASKED = ("org_id", "currency", "total_minor", "lines", "note", "created_by")
+_ASKED = ("org_id", "currency", "note", "created_by", "includes_tax", "applies_credits")
 
 
 def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
@@ -32,6 +41,7 @@ def standing_of(row: InvoiceRow, of_payment_minor: int = 0) -> InvoiceBalance:
         total_minor=row.total_minor,
         paid_minor=row.paid_minor,
         of_payment_minor=of_payment_minor,
+        settled_minor=row.prepaid_minor + row.credited_minor + row.written_off_minor,
     )
 
 
@@ -61,18 +71,167 @@ def line_of(stored: Mapping[str, Any]) -> InvoiceLine:
     return InvoiceLine(**known)
 
 
-async def made_before(session: AsyncSession, wanted: InvoiceRow) -> InvoiceRow | None:
-    """Return the invoice that this one's command issued, if it did; nobody else works on the command meanwhile.
+def discounts_of(row: InvoiceRow) -> list[Discount]:
+    """Read the discounts that were asked for."""
+    return [
+        Discount(**{name: found[name] for name in ("description", "amount_minor", "share_e4") if name in found})
+        for found in row.discounts
+    ]
+
+
+def discounts_as_stored(discounts: Sequence[Discount]) -> list[dict[str, Any]]:
+    """Write discounts as the row keeps them."""
+    return [{name: value for name, value in asdict(each).items() if value is not None} for each in discounts]
+
+
+def parts_of_row(row: InvoiceRow) -> tuple[Part, ...]:
+    """Return what a finalised invoice booked to which account of the platform."""
+    nets = []
+    for stored in row.lines:
+        line = line_of(stored)
+        nets.append((line.stream, stored.get("tax", NO_TAX.code), stored.get("net_minor", line.amount_minor)))
+    taxes: dict[str, int] = {}
+    for each in row.taxes:
+        taxes[each["code"]] = taxes.get(each["code"], 0) + each["tax_minor"]
+    return parts_of(nets, taxes)
+
+
+async def made_before(session: AsyncSession, wanted: InvoiceRow, *, edited: bool = False) -> InvoiceRow | None:
+    """Return the invoice that this one's command made, if it did; nobody else works on the command meanwhile.
+
+    Args:
+        session: of the platform.
+        wanted: what the command asks for now.
+        edited: whether what the command made may have been changed since, as a draft may.
 
     Raises:
-        IdempotencyConflict: the command issued another one.
+        IdempotencyConflict: the command made another one.
     """
     await command.lock_command(session, wanted.command_id)
-    found = await command.made_before(session, wanted, _ASKED)
-    # When it is due was reckoned from the moment of the first run.
-    if found is not None and found.due_at - found.issued_at != wanted.due_at - wanted.issued_at:
+    found = await command.made_before(session, wanted, ("org_id", "currency") if edited else _ASKED)
+    if found is None or edited:
+        return found
+    # When it is due was reckoned from the moment of the first run, and what it comes to was worked out.
+    if (found.due_at - found.issued_at, lines_of(found), discounts_of(found)) != (
+        wanted.due_at - wanted.issued_at,
+        lines_of(wanted),
+        discounts_of(wanted),
+    ):
         raise command.other_request()
     return found
+
+
+async def edit(connection: asyncpg.Connection, row: InvoiceRow, *, sum_minor: int, at: datetime) -> None:
+    """Write the lines, discounts and note that the caller has put on a draft whose lock it holds."""
+    made = {name: getattr(row, name) for name in ("lines", "discounts", "note")}
+    for name in made:
+        set_committed_value(row, name, made[name])
+    arguments = (row.id, json.dumps(row.lines), json.dumps(row.discounts), sum_minor, row.note, at)
+    await connection.execute("SELECT invoice_edit($1, $2, $3, $4, $5, $6)", *arguments)
+    for name, value in (("subtotal_minor", sum_minor), ("total_minor", sum_minor), ("updated_at", at)):
+        set_committed_value(row, name, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalised:
+    """What is written of an invoice when it is finalised: the columns, and what moves."""
+
+    columns: Mapping[str, Any]
+    legs: Sequence[Leg]
+    key: str
+    at: datetime
+    due_at: datetime
+    command_id: str
+
+
+async def finalise(connection: asyncpg.Connection, row: InvoiceRow, end: Finalised) -> None:
+    """Write a draft, whose lock the caller holds, as an invoice and post what it moves, in one statement.
+
+    Raises:
+        InsufficientFunds: the credits that it takes are not there.
+        Unavailable: a deadlock or a lost connection; the whole transaction is run again.
+    """
+    opened = {(a.path, a.asset): a for leg in end.legs for a in (leg.source, leg.destination)}
+    places = {key: number for number, key in enumerate(sorted(opened), start=1)}
+    legs = []
+    for leg in end.legs:
+        document: dict[str, object] = {
+            "source": places[leg.source.path, leg.source.asset],
+            "destination": places[leg.destination.path, leg.destination.asset],
+            "amount": leg.amount_minor,
+        }
+        legs.append(document | ({"lots": lots} if (lots := lots_document(leg)) else {}))
+    columns = dict(end.columns)
+    sums = {
+        name: columns[f"{name}_minor"]
+        for name in ("subtotal", "tax", "total", "prepaid", "prepaid_credits", "granted", "granted_credits")
+    }
+    with translated(connection, lambda: None, row.org_id):
+        transfer_id = await connection.fetchval(
+            "SELECT invoice_finalise($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            row.id,
+            json.dumps(sums),
+            *(json.dumps(columns[name]) for name in ("lines", "discounts", "taxes")),
+            None if columns["party"] is None else json.dumps(columns["party"]),
+            columns["status"],
+            columns["is_proven"],
+            json.dumps([_account(opened[key]) for key in places]),
+            json.dumps(legs),
+            end.key,
+            end.at,
+            end.due_at,
+            end.command_id,
+        )
+    columns |= {"transfer_id": transfer_id, "finalise_command_id": end.command_id}
+    columns |= {"issued_at": end.at, "updated_at": end.at, "due_at": end.due_at}
+    for name, value in columns.items():
+        set_committed_value(row, name, value)
+
+
+def _account(account: Account) -> dict[str, object]:
+    return {
+        "path": account.path,
+        "asset": account.asset,
+        "org": account.org_id,
+        "kind": account.kind.value,
+        "floor": account.minimum_balance_minor,
+        "stripes": account.stripes,
+        "lots": account.lots,
+        "lapse": account.lots_lapse,
+    }
+
+
+async def number(session: AsyncSession, connection: asyncpg.Connection, row: InvoiceRow) -> None:
+    """Give one finalised invoice the next number of its series; as the last thing but one, see `next_number`."""
+    text_of = number_text(await next_number(session, row.series), row.series)
+    await connection.execute("SELECT invoice_number($1, $2)", row.id, text_of)
+    set_committed_value(row, "number", text_of)
+
+
+async def number_page(connection: asyncpg.Connection, series: str, limit: int) -> int:
+    """Number up to `limit` finalised invoices of a series, in the order in which they were finalised; returns how many.
+
+    The only statement of its transaction: the sequence is locked until that ends, and invoices that somebody else has
+    locked are left for the next page, so it never waits but for another page.
+    """
+    query = "SELECT invoice_number_page($1, $2, $3)"
+    return int(await connection.fetchval(query, series, prefix_of(series), limit))
+
+
+async def credits_at_hand(connection: asyncpg.Connection, org_id: str, at: datetime) -> tuple[int, int]:
+    """Return how many credits an organization can spend that nobody paid for, and how many that it bought."""
+    row = await connection.fetchrow(
+        """
+        SELECT coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid = 0), 0)::bigint AS granted,
+            coalesce(sum(l.remaining - l.held) FILTER (WHERE l.paid > 0), 0)::bigint AS bought
+        FROM ledger.accounts a JOIN ledger.lots l ON l.account_id = a.id
+        WHERE a.path = $1 AND a.asset = 'CREDIT' AND l.is_open AND (l.expires_at IS NULL OR l.expires_at > $2)
+        """,
+        accounts.org_credits(org_id).path,
+        at,
+    )
+    assert row is not None
+    return row["granted"], row["bought"]
 
 
 async def next_number(session: AsyncSession, name: str) -> int:
@@ -129,13 +288,29 @@ async def lock_standing(session: AsyncSession, invoice_id: str, payment_id: str)
 
 
 async def write_standing(
-    session: AsyncSession, invoice_id: str, payment_id: str, org_id: str, standing: InvoiceBalance, at: datetime
+    session: AsyncSession,
+    invoice_id: str,
+    payment_id: str,
+    org_id: str,
+    standing: InvoiceBalance,
+    at: datetime,
+    *,
+    reopened_by: PausedFor | None = None,
 ) -> None:
-    """Write how the invoice stands after a payment's event; the caller holds its lock."""
+    """Write how the invoice stands after a payment's event; the caller holds its lock.
+
+    `reopened_by` says why money went back, where it did: the invoice is then paused until nothing is due.
+    """
+    paused = InvoiceRow.paused_for if reopened_by is None else literal(reopened_by.value)
     await session.execute(
         update(InvoiceRow)
         .where(InvoiceRow.id == invoice_id)
-        .values(status=standing.status.value, paid_minor=standing.paid_minor, updated_at=at)
+        .values(
+            status=standing.status.value,
+            paid_minor=standing.paid_minor,
+            paused_for=paused if standing.status is InvoiceStatus.OPEN else None,
+            updated_at=at,
+        )
     )
     changing = {"amount_minor": standing.of_payment_minor, "updated_at": at}
     statement = insert(InvoicePayment).values(invoice_id=invoice_id, payment_id=payment_id, org_id=org_id, **changing)
@@ -159,7 +334,21 @@ async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, 
     """Write that an invoice is void, and by which command; the caller holds its lock."""
     row.status, row.updated_at = InvoiceStatus.VOID.value, at
     row.void_transfer_id, row.void_command_id = transfer_id, command_id
+    row.paused_for = None
     await session.flush()
+
+
+async def written_off_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
+    """Tell whether the command gave the invoice up already; the caller holds its lock.
+
+    Raises:
+        IdempotencyConflict: the command gave up another one.
+    """
+    query = select(InvoiceRow.id).where(InvoiceRow.write_off_command_id == command_id)
+    found = (await session.scalars(query)).one_or_none()
+    if found not in {None, row.id}:
+        raise command.other_request()
+    return found is not None
 
 
 #: What `verify` proves about these rows and the books.
@@ -171,8 +360,9 @@ INVARIANTS = (
         violations="""
         SELECT org_id || ' ' || currency || ': due ' || coalesce(stated, 0) || ', receivable ' || coalesce(held, 0)
         FROM (
-            SELECT org_id, currency, sum(total_minor - paid_minor) AS stated
-            FROM public.invoices WHERE status <> 'void' GROUP BY org_id, currency
+            SELECT org_id, currency,
+                sum(total_minor - paid_minor - prepaid_minor - credited_minor - written_off_minor) AS stated
+            FROM public.invoices WHERE status NOT IN ('draft', 'void') GROUP BY org_id, currency
         ) i
         FULL JOIN (
             SELECT split_part(a.path, '/', 2) AS org_id, a.asset AS currency, -sum(b.posted) AS held
@@ -187,21 +377,39 @@ INVARIANTS = (
         table="public.invoices",
         unit="invoices",
         violations="""
-        SELECT id || ': total ' || total_minor || ', lines ' || coalesce(lines_minor::text, 'none') || ', issued ' ||
-            coalesce(issued::text, 'nothing') || ', ' || status || ' ' || coalesce(voided::text, 'nothing')
+        SELECT id || ': subtotal ' || subtotal_minor || ', lines ' || coalesce(lines_minor::text, 'none') || ', tax ' ||
+            tax_minor || ', taxes ' || coalesce(taxes_minor::text, 'none') || ', to be issued ' || receivable ||
+            ', issued ' || coalesce(issued::text, 'nothing') || ', ' || status || ' ' ||
+            coalesce(voided::text, 'nothing')
         FROM (
-            SELECT i.id, i.total_minor, i.status, -o.amount AS issued, v.amount AS voided, (
-                    SELECT sum((l ->> 'quantity')::numeric * (l ->> 'unit_minor')::numeric)
+            SELECT i.id, i.subtotal_minor, i.tax_minor, i.status,
+                i.total_minor - i.prepaid_minor - coalesce(n.prepaid, 0) AS receivable, o.amount AS issued,
+                v.amount AS voided, (
+                    SELECT sum(coalesce((l ->> 'net_minor')::numeric,
+                        (l ->> 'quantity')::numeric * (l ->> 'unit_minor')::numeric))
                     FROM jsonb_array_elements(i.lines) l
-                ) AS lines_minor
+                ) AS lines_minor, (
+                    SELECT coalesce(sum((t ->> 'tax_minor')::numeric), 0) FROM jsonb_array_elements(i.taxes) t
+                ) AS taxes_minor
             FROM public.invoices i
             LEFT JOIN ledger.accounts a
                 ON a.path = 'org/' || i.org_id || '/receivable/' || i.currency AND a.asset = i.currency
-            LEFT JOIN ledger.entries o ON o.transfer_id = i.transfer_id AND o.account_id = a.id
-            LEFT JOIN ledger.entries v ON v.transfer_id = i.void_transfer_id AND v.account_id = a.id
+            LEFT JOIN LATERAL (
+                SELECT sum(c.prepaid_minor) AS prepaid FROM public.credit_notes c WHERE c.invoice_id = i.id
+            ) n ON true
+            LEFT JOIN LATERAL (
+                SELECT -sum(e.amount) AS amount FROM ledger.entries e
+                WHERE e.transfer_id = i.transfer_id AND e.account_id = a.id
+            ) o ON true
+            LEFT JOIN LATERAL (
+                SELECT sum(e.amount) AS amount FROM ledger.entries e
+                WHERE e.transfer_id = i.void_transfer_id AND e.account_id = a.id
+            ) v ON true
+            WHERE i.status <> 'draft'
         ) compared
-        WHERE lines_minor IS DISTINCT FROM total_minor OR issued IS DISTINCT FROM total_minor
-           OR voided IS DISTINCT FROM CASE status WHEN 'void' THEN total_minor END
+        WHERE lines_minor IS DISTINCT FROM subtotal_minor OR taxes_minor <> tax_minor
+           OR coalesce(issued, 0) <> receivable
+           OR voided IS DISTINCT FROM CASE status WHEN 'void' THEN receivable END
         """,
     ),
     Invariant(
@@ -228,23 +436,63 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        name="invoice numbers start at 1 and have no gaps",
+        name="document numbers start at 1 in each series and have no gaps",
         table="public.number_sequences",
         unit="sequences",
         violations="""
-        SELECT issued || ' invoices have ' || numbers || ' numbers from ' || least_number || ' to ' ||
-            last_number || ', the last one given is ' || given
+        SELECT coalesce(i.series, s.name) || ': ' || coalesce(issued, 0) || ' documents have ' ||
+            coalesce(numbers, 0) || ' numbers from ' || coalesce(least_number, 1) || ' to ' ||
+            coalesce(last_number, 0) || ', the last one given is ' || coalesce(s.last, 0)
         FROM (
-            SELECT count(*) AS issued, count(DISTINCT n) AS numbers, coalesce(min(n), 1) AS least_number,
-                coalesce(max(n), 0) AS last_number
+            SELECT series, count(*) AS issued, count(DISTINCT n) AS numbers, min(n) AS least_number,
+                max(n) AS last_number
             FROM (
-                SELECT CASE WHEN number ~ '^INV-[0-9]{6,18}$' THEN substr(number, 5)::bigint END AS n
-                FROM public.invoices
-            ) numbered
-        ) i, (
-            SELECT coalesce(max(last) FILTER (WHERE name = 'invoice'), 0) AS given FROM public.number_sequences
-        ) s
-        WHERE numbers <> issued OR least_number <> 1 OR last_number <> issued OR given <> issued
+                SELECT d.series, CASE WHEN number ~ ('^' || CASE WHEN strpos(d.series, '/') > 0
+                        THEN split_part(d.series, '/', 2) || '-' ELSE '' END ||
+                        CASE split_part(d.series, '/', 1) WHEN 'invoice' THEN 'INV' ELSE 'CRN' END || '-[0-9]{6,18}$')
+                    THEN substring(number from '[0-9]+$')::bigint END AS n
+                FROM (
+                    SELECT series, number FROM public.invoices WHERE number IS NOT NULL
+                    UNION ALL SELECT series, number FROM public.credit_notes
+                ) d
+            ) numbered GROUP BY series
+        ) i
+        FULL JOIN public.number_sequences s ON s.name = i.series
+        WHERE coalesce(numbers, 0) <> coalesce(issued, 0) OR coalesce(least_number, 1) <> 1
+           OR coalesce(last_number, 0) <> coalesce(issued, 0) OR coalesce(s.last, 0) <> coalesce(issued, 0)
+        """,
+    ),
+    Invariant(
+        name="each tax account equals the tax of all invoices, less what credit notes took back",
+        table="public.invoices",
+        unit="invoices",
+        violations="""
+        SELECT code || ' ' || currency || ': charged ' || coalesce(stated, 0) || ', in the books ' || coalesce(held, 0)
+        FROM (
+            SELECT code, currency, sum(minor) AS stated FROM (
+                SELECT t ->> 'code' AS code, i.currency, (t ->> 'tax_minor')::numeric AS minor
+                FROM public.invoices i, jsonb_array_elements(i.taxes) t WHERE i.status NOT IN ('draft', 'void')
+                UNION ALL
+                SELECT p ->> 'tax', c.currency, -(p ->> 'amount_minor')::numeric
+                FROM public.credit_notes c, jsonb_array_elements(c.parts) p WHERE p ->> 'account' LIKE 'tax/%'
+            ) charged GROUP BY code, currency
+        ) c
+        FULL JOIN (
+            SELECT substr(a.path, length('platform/tax/') + 1) AS code, a.asset AS currency, sum(b.posted) AS held
+            FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+            WHERE a.path LIKE 'platform/tax/%' GROUP BY a.path, a.asset
+        ) h USING (code, currency)
+        WHERE coalesce(stated, 0) <> coalesce(held, 0)
+        """,
+    ),
+    Invariant(
+        name="what is taken back of each invoice equals its credit notes",
+        table="public.credit_notes",
+        unit="credit notes",
+        violations="""
+        SELECT i.id || ': credited ' || i.credited_minor || ', credit notes ' || coalesce(sum(c.amount_minor), 0)
+        FROM public.invoices i LEFT JOIN public.credit_notes c ON c.invoice_id = i.id
+        GROUP BY i.id HAVING i.credited_minor <> coalesce(sum(c.amount_minor), 0)
         """,
     ),
 )

@@ -1,4 +1,9 @@
-"""Issues and voids invoices: what is receivable, the row, its number and the audit entry in one transaction."""
+"""Invoices from draft to end: what each step writes, moves and records is one transaction, the caller's.
+
+A draft is edited and finalised; `issue` does both at once and numbers the invoice too. Who finalises many leaves them
+without a number and calls `number_page` in a transaction of its own for each page, because whoever has taken a number
+holds up everybody else who wants one.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,17 +12,153 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import accounts
 from domain.access import Actor
-from domain.accounts import Account
 from domain.ids import invoice_transfer_key
-from domain.invoice.lines import InvoiceLine, total_of
-from domain.invoice.series import DocumentType, number_text
-from domain.invoice.state import InvoiceStatus, require_voidable
+from domain.invoice import booking
+from domain.invoice.arithmetic import InvoiceSums, sums_of
+from domain.invoice.booking import Leg
+from domain.invoice.lines import Discount, InvoiceLine, check_discounts, check_lines, total_of
+from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.invoice.series import DocumentType, series_of
+from domain.invoice.state import InvoiceStatus, require_collectible, require_draft, require_voidable
+from domain.lots import LotTerms
 from domain.money import format_amount
-from ledger.gateway import Ledger
+from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import audit, invoice, organization
+from repositories import alert, audit, invoice, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
+from services import tax
+
+UNPROVEN = "tax.country_unproven"
+DUE_IN = timedelta(days=30)
+
+
+async def draft(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    currency: str,
+    lines: Sequence[InvoiceLine] = (),
+    discounts: Sequence[Discount] = (),
+    note: str | None = None,
+    due_in: timedelta = DUE_IN,
+    includes_tax: bool = False,
+    applies_credits: bool = False,
+    entity: str | None = None,
+    command_id: str,
+    now: datetime,
+) -> InvoiceRow:
+    """Begin an invoice that nobody can pay yet, or return the one that the command began, edited or finalised since.
+
+    Args:
+        session: of the platform.
+        actor: who is named as its maker.
+        org_id: who is billed.
+        currency: of all amounts, which are its minor units.
+        lines: what is billed so far; `edit` replaces it.
+        discounts: on all of them, one after the other.
+        note: shown to the organization.
+        due_in: the time to pay, reckoned from when it is finalised.
+        includes_tax: whether the lines' amounts include their tax.
+        applies_credits: whether finalising takes the organization's credits, granted ones before tax and purchased
+            ones as a payment.
+        entity: the code of the legal entity whose series it is numbered in; None for the deployment's first one.
+        command_id: what makes it one.
+        now: when it is made.
+
+    Raises:
+        NotFound: there is no such organization.
+        Invalid: lines, discounts, currency or entity cannot be.
+        IdempotencyConflict: the command began one for another organization or in another currency.
+    """
+    await organization.get(session, org_id)
+    row = _row(
+        actor,
+        org_id=org_id,
+        currency=currency,
+        lines=lines,
+        discounts=discounts,
+        note=note,
+        due_in=due_in,
+        includes_tax=includes_tax,
+        applies_credits=applies_credits,
+        entity=entity,
+        command_id=command_id,
+        now=now,
+    )
+    done = await invoice.made_before(session, row, edited=True)
+    if done is not None:
+        return done
+    await audit.record(session, actor, "invoice.draft", row.id, _details(row), row.org_id)
+    await invoice.add(session, row)
+    return row
+
+
+async def edit(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    *,
+    lines: Sequence[InvoiceLine],
+    discounts: Sequence[Discount] = (),
+    note: str | None = None,
+    now: datetime,
+) -> InvoiceRow:
+    """Replace all lines, discounts and the note of a draft; doing so twice is doing it once.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: it is no draft any more; `extra["due"]` says what is left to pay.
+        Invalid: lines or discounts cannot be.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    require_draft(invoice.standing_of(row), row.currency)
+    check_lines(lines, row.currency)
+    check_discounts(discounts)
+    row.lines, row.note = invoice.as_stored(lines), note
+    row.discounts = invoice.discounts_as_stored(discounts)
+    await invoice.edit(
+        await driver_connection(session), row, sum_minor=sum(line.amount_minor for line in lines), at=now
+    )
+    await audit.record(session, actor, "invoice.edit", row.id, _details(row), row.org_id)
+    return row
+
+
+async def finalise(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    *,
+    rules: InvoiceRules = UNTAXED,
+    command_id: str,
+    now: datetime,
+) -> InvoiceRow:
+    """Make an invoice of a draft: discounts, granted credits, tax, purchased credits, the books; without a number yet.
+
+    It is `open` afterwards, or `paid` where nothing is due: a zero invoice, or one that credits pay. Where the country
+    of the organization is not proven, tax is charged and an alert puts the case before an operator.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: another command finalised it; `extra["due"]` says what is left to pay.
+        Invalid: it has no lines.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.finalise_command_id == command_id:
+        return row
+    require_draft(invoice.standing_of(row), row.currency)
+    await _finalise(session, row, rules=rules, command_id=command_id, now=now)
+    await audit.record(session, actor, "invoice.finalise", row.id, _details(row), row.org_id)
+    return row
+
+
+async def number_page(session: AsyncSession, series: str = DocumentType.INVOICE.value, limit: int = 500) -> int:
+    """Number up to `limit` finalised invoices of a series in order, and return how many; alone in its transaction.
+
+    Call it until it returns less than `limit`. Invoices that are locked meanwhile are left for the next call.
+    """
+    return await invoice.number_page(await driver_connection(session), series, limit)
 
 
 async def issue(
@@ -31,8 +172,12 @@ async def issue(
     due_in: timedelta,
     command_id: str,
     now: datetime,
+    discounts: Sequence[Discount] = (),
+    includes_tax: bool = False,
+    applies_credits: bool = False,
+    rules: InvoiceRules = UNTAXED,
 ) -> InvoiceRow:
-    """Issue an invoice to an organization and make its total receivable, or return the one that the command issued.
+    """Draft, finalise and number an invoice at once, or return the one that the command issued.
 
     Whoever has a number holds up everybody else who wants one until the transaction ends, so it is taken last.
 
@@ -42,14 +187,263 @@ async def issue(
         IdempotencyConflict: the command issued another one.
     """
     await organization.get(session, org_id)
-    row = InvoiceRow(
+    total_of(lines, currency)
+    row = _row(
+        actor,
+        org_id=org_id,
+        currency=currency,
+        lines=lines,
+        discounts=discounts,
+        note=note,
+        due_in=due_in,
+        includes_tax=includes_tax,
+        applies_credits=applies_credits,
+        entity=rules.entity,
+        command_id=command_id,
+        now=now,
+    )
+    done = await invoice.made_before(session, row)
+    if done is not None:
+        return done
+    await invoice.add(session, row)
+    await _finalise(session, row, rules=rules, command_id=command_id, now=now)
+    await audit.record(session, actor, "invoice.issue", row.id, _details(row), row.org_id)
+    await invoice.number(session, await driver_connection(session), row)
+    return row
+
+
+async def void(session: AsyncSession, actor: Actor, invoice_id: str, command_id: str, now: datetime) -> InvoiceRow:
+    """Take back all that an invoice booked, and give its credits back; the command that did so finds it void.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: something is paid or credited on it, or it is void by another command; `extra["due"]` says
+            what is left to pay.
+        IdempotencyConflict: the command voided another one.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if await invoice.voided_before(session, row, command_id):
+        return row
+    require_voidable(invoice.standing_of(row), row.currency, credited_minor=row.credited_minor)
+    credits_minor = row.prepaid_credits_minor + row.granted_credits_minor
+    legs = booking.taken_back(row.org_id, row.currency, invoice.parts_of_row(row))
+    legs += booking.given_back(row.org_id, row.currency, credits=credits_minor, prepaid_minor=row.prepaid_minor)
+    posted = await post(session, row, legs, step="void", kind="invoice.voided", now=now)
+    await invoice.write_void(session, row, posted.transfer_id, command_id, now)
+    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **_details(row)}, row.org_id)
+    return row
+
+
+async def give_up(session: AsyncSession, actor: Actor, invoice_id: str, command_id: str, now: datetime) -> InvoiceRow:
+    """Mark an open invoice as uncollectible: what is due becomes the platform's bad debt.
+
+    Money that comes for it later is returned as for any invoice on which nothing is due.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: nothing is due on it, or another command gave it up.
+        IdempotencyConflict: the command gave up another one.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if await invoice.written_off_before(session, row, command_id):
+        return row
+    due = require_collectible(invoice.standing_of(row))
+    receivable = accounts.org_receivable(row.org_id, row.currency)
+    legs = [Leg(accounts.platform("bad_debt", row.currency), receivable, due)]
+    step = "write_off" if row.write_off_transfer_id is None else f"write_off:{command_id}"
+    posted = await post(session, row, legs, step=step, kind="invoice.uncollectible", now=now)
+    row.status, row.written_off_minor, row.paused_for = (
+        InvoiceStatus.UNCOLLECTIBLE.value,
+        row.written_off_minor + due,
+        None,
+    )
+    row.write_off_transfer_id, row.write_off_command_id, row.updated_at = posted.transfer_id, command_id, now
+    await session.flush()
+    lost = {"number": row.number, "amount": format_amount(due, row.currency), "currency": row.currency}
+    await audit.record(session, actor, "invoice.uncollectible", row.id, lost, row.org_id)
+    return row
+
+
+async def resume(session: AsyncSession, actor: Actor, invoice_id: str, now: datetime) -> InvoiceRow:
+    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened; twice is once.
+
+    Raises:
+        NotFound: there is no such invoice.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    if row.paused_for is not None:
+        details = {"number": row.number, "paused_for": row.paused_for}
+        row.paused_for, row.updated_at = None, now
+        await session.flush()
+        await audit.record(session, actor, "invoice.resume", row.id, details, row.org_id)
+    return row
+
+
+async def post(
+    session: AsyncSession, row: InvoiceRow, legs: Sequence[Leg], *, step: str, kind: str, now: datetime
+) -> Posted:
+    """Post what changes an invoice's books as one transfer; credits that come back are those of its own transfer."""
+    postings = [
+        Posting(
+            leg.source,
+            leg.destination,
+            leg.amount_minor,
+            LotTerms(returns=row.transfer_id) if leg.credits == "back" else None,
+        )
+        for leg in legs
+    ]
+    return await Ledger(await driver_connection(session)).post_compound(
+        key=invoice_transfer_key(row.id, step),
+        kind=kind,
+        postings=postings,
+        reference=row.id,
+        effective_at=now,
+        org_id=row.org_id,
+    )
+
+
+async def _finalise(
+    session: AsyncSession, row: InvoiceRow, *, rules: InvoiceRules, command_id: str, now: datetime
+) -> None:
+    lines, discounts = invoice.lines_of(row), invoice.discounts_of(row)
+    total_of(lines, row.currency)
+    treatment, party = await tax.assess(
+        session,
+        row.org_id,
+        seller_country=rules.seller_country,
+        products=[line.tax_code for line in lines],
+        at=now,
+    )
+    granted, bought = await _credits(session, row, rules, now)
+    sums = sums_of(
+        lines,
+        treatment.taxes,
+        discounts=discounts,
+        includes_tax=row.includes_tax,
+        granted_minor=rules.worth(granted, row.currency),
+        purchased_minor=rules.worth(bought, row.currency),
+    )
+    columns = {
+        "lines": [
+            {**stored, "net_minor": net, "tax": applied.code}
+            for stored, net, applied in zip(invoice.as_stored(lines), sums.net_minor, treatment.taxes, strict=True)
+        ],
+        "discounts": [
+            {**stored, "taken_minor": taken.amount_minor}
+            for stored, taken in zip(invoice.discounts_as_stored(discounts), sums.discounts, strict=True)
+        ],
+        "taxes": [
+            {
+                "code": each.tax.code,
+                "category": each.tax.category.value,
+                "rate_e6": each.tax.rate_e6,
+                "taxable_minor": each.taxable_minor,
+                "tax_minor": each.tax_minor,
+            }
+            for each in sums.taxes
+        ],
+        "party": party,
+        "is_proven": treatment.is_proven,
+        "status": (InvoiceStatus.OPEN if sums.due_minor else InvoiceStatus.PAID).value,
+        "subtotal_minor": sums.subtotal_minor,
+        "tax_minor": sums.tax_minor,
+        "total_minor": sums.total_minor,
+        "prepaid_minor": sums.prepaid_minor,
+        "prepaid_credits_minor": rules.credits_for(sums.prepaid_minor),
+        "granted_minor": sums.granted_minor,
+        "granted_credits_minor": rules.credits_for(sums.granted_minor),
+    }
+    end = invoice.Finalised(
+        columns=columns,
+        legs=_legs(row, lines, treatment_codes=[each.code for each in treatment.taxes], sums=sums, rules=rules),
+        key=invoice_transfer_key(row.id, "issue"),
+        at=now,
+        due_at=now + (row.due_at - row.issued_at),
+        command_id=command_id,
+    )
+    await invoice.finalise(await driver_connection(session), row, end)
+    if not treatment.is_proven:
+        await alert.raise_alert(
+            session,
+            kind=UNPROVEN,
+            subject=row.id,
+            org_id=row.org_id,
+            detail="The invoice was charged tax without two pieces of evidence for the country of the organization.",
+        )
+
+
+def _legs(
+    row: InvoiceRow,
+    lines: Sequence[InvoiceLine],
+    *,
+    treatment_codes: Sequence[str],
+    sums: InvoiceSums,
+    rules: InvoiceRules,
+) -> list[Leg]:
+    nets = [(line.stream, code, net) for line, code, net in zip(lines, treatment_codes, sums.net_minor, strict=True)]
+    taxes: dict[str, int] = {}
+    for each in sums.taxes:
+        taxes[each.tax.code] = taxes.get(each.tax.code, 0) + each.tax_minor
+    legs = booking.issued(row.org_id, row.currency, booking.parts_of(nets, taxes))
+    return legs + booking.applied(
+        row.org_id,
+        row.currency,
+        granted_credits=rules.credits_for(sums.granted_minor),
+        credits=rules.credits_for(sums.prepaid_minor),
+        prepaid_minor=sums.prepaid_minor,
+    )
+
+
+async def _credits(session: AsyncSession, row: InvoiceRow, rules: InvoiceRules, now: datetime) -> tuple[int, int]:
+    """Return the granted and the purchased credits that the invoice may take; nobody else takes them meanwhile."""
+    if not row.applies_credits or rules.credit is None or rules.credit.currency != row.currency:
+        return 0, 0
+    wallet, receivable = accounts.org_credits(row.org_id), accounts.org_receivable(row.org_id, row.currency)
+    connection = await driver_connection(session)
+    await Ledger(connection).lock_balances([wallet, receivable])
+    return await invoice.credits_at_hand(connection, row.org_id, now)
+
+
+def _row(
+    actor: Actor,
+    *,
+    org_id: str,
+    currency: str,
+    lines: Sequence[InvoiceLine],
+    discounts: Sequence[Discount],
+    note: str | None,
+    due_in: timedelta,
+    includes_tax: bool,
+    applies_credits: bool,
+    entity: str | None,
+    command_id: str,
+    now: datetime,
+) -> InvoiceRow:
+    check_lines(lines, currency)
+    check_discounts(discounts)
+    amount = sum(line.amount_minor for line in lines)
+    return InvoiceRow(
         id=new_id("inv"),
         org_id=org_id,
-        status=InvoiceStatus.OPEN.value,
+        status=InvoiceStatus.DRAFT.value,
         currency=currency,
-        total_minor=total_of(lines, currency),
+        series=series_of(DocumentType.INVOICE, entity),
+        total_minor=amount,
+        subtotal_minor=amount,
+        tax_minor=0,
         paid_minor=0,
+        prepaid_minor=0,
+        prepaid_credits_minor=0,
+        granted_minor=0,
+        granted_credits_minor=0,
+        credited_minor=0,
+        written_off_minor=0,
         lines=invoice.as_stored(lines),
+        discounts=invoice.discounts_as_stored(discounts),
+        taxes=[],
+        includes_tax=includes_tax,
+        applies_credits=applies_credits,
+        is_proven=True,
         note=note,
         issued_at=now,
         due_at=now + due_in,
@@ -57,55 +451,6 @@ async def issue(
         created_by=actor.qualified(),
         command_id=command_id,
     )
-    done = await invoice.made_before(session, row)
-    if done is not None:
-        return done
-    posted = await Ledger(await driver_connection(session)).post(
-        key=invoice_transfer_key(row.id, "issue"),
-        kind="invoice.issued",
-        source=accounts.org_receivable(row.org_id, row.currency),
-        destination=_revenue(row),
-        amount_minor=row.total_minor,
-        reference=row.id,
-        effective_at=row.issued_at,
-        org_id=row.org_id,
-    )
-    row.transfer_id = posted.transfer_id
-    await audit.record(session, actor, "invoice.issue", row.id, _details(row), row.org_id)
-    row.number = number_text(await invoice.next_number(session, DocumentType.INVOICE.value))
-    await invoice.add(session, row)
-    return row
-
-
-async def void(session: AsyncSession, actor: Actor, invoice_id: str, command_id: str, now: datetime) -> InvoiceRow:
-    """Take back what was receivable by an invoice that nothing is paid on; the command that did so finds it void.
-
-    Raises:
-        NotFound: there is no such invoice.
-        WrongInvoiceState: something is paid on it, or it is void by another command.
-        IdempotencyConflict: the command voided another one.
-    """
-    row = await invoice.get(session, invoice_id, locked=True)
-    if await invoice.voided_before(session, row, command_id):
-        return row
-    require_voidable(invoice.standing_of(row))
-    posted = await Ledger(await driver_connection(session)).post(
-        key=invoice_transfer_key(row.id, "void"),
-        kind="invoice.voided",
-        source=_revenue(row),
-        destination=accounts.org_receivable(row.org_id, row.currency),
-        amount_minor=row.total_minor,
-        reference=row.id,
-        effective_at=now,
-        org_id=row.org_id,
-    )
-    await invoice.write_void(session, row, posted.transfer_id, command_id, now)
-    await audit.record(session, actor, "invoice.void", row.id, {"number": row.number, **_details(row)}, row.org_id)
-    return row
-
-
-def _revenue(row: InvoiceRow) -> Account:
-    return accounts.platform("revenue/invoices", row.currency)
 
 
 def _details(row: InvoiceRow) -> dict[str, str]:

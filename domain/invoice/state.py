@@ -93,16 +93,19 @@ def require_payable(standing: InvoiceBalance) -> int:
     return standing.due_minor
 
 
-def require_voidable(standing: InvoiceBalance) -> None:
-    """Refuse to void an invoice that something was paid on.
+def require_voidable(standing: InvoiceBalance, currency: str, *, credited_minor: int = 0) -> None:
+    """Refuse to void an invoice that something was paid on, or taken back of.
 
     Raises:
-        WrongInvoiceState: it is paid, partially paid, or void.
+        WrongInvoiceState: it is paid, partially paid or credited, void or a draft; `extra["due"]` says what is left.
     """
-    if standing.status is not InvoiceStatus.OPEN or standing.paid_minor:
-        state = "partially paid" if standing.status is InvoiceStatus.OPEN else standing.status.value
+    if standing.status is not InvoiceStatus.OPEN or standing.paid_minor or credited_minor:
+        state = standing.status.value
+        if standing.status is InvoiceStatus.OPEN:
+            state = "partially paid" if standing.paid_minor else "partially credited"
         raise WrongInvoiceState(
-            f"This invoice is {state}. Only an unpaid invoice can be voided.", extra={"state": standing.status.value}
+            f"This invoice is {state}. Only an unpaid invoice can be voided.",
+            extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
         )
 
 

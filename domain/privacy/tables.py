@@ -540,13 +540,53 @@ TABLES: Mapping[str, Place] = {
         "what an organization is asked to pay",
         WITH_THE_BOOKS,
         {
-            IDENTIFIER: "id org_id number transfer_id void_transfer_id command_id void_command_id",
-            CONTACT: "created_by",
-            FREE_TEXT: "lines note",
-            FINANCIAL: "currency total_minor paid_minor",
-            TECHNICAL: "status issued_at due_at updated_at",
+            IDENTIFIER: (
+                "id org_id number transfer_id void_transfer_id write_off_transfer_id command_id finalise_command_id "
+                "void_command_id write_off_command_id"
+            ),
+            CONTACT: "created_by party",
+            FREE_TEXT: "lines discounts note",
+            FINANCIAL: (
+                "currency total_minor subtotal_minor tax_minor paid_minor prepaid_minor prepaid_credits_minor "
+                "granted_minor granted_credits_minor credited_minor written_off_minor taxes"
+            ),
+            TECHNICAL: "series status includes_tax applies_credits is_proven paused_for issued_at due_at updated_at",
         },
         {CONTACT: EVIDENCE, FREE_TEXT: BOOKS},
+    ),
+    "credit_notes": Place(
+        "what was taken back of an invoice",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id invoice_id number transfer_id command_id",
+            CONTACT: "created_by",
+            FREE_TEXT: "reason",
+            FINANCIAL: "currency amount_minor net_minor tax_minor prepaid_minor credits_minor parts",
+            TECHNICAL: "series issued_at",
+        },
+        {CONTACT: EVIDENCE, FREE_TEXT: BOOKS},
+    ),
+    "billing_profiles": Place(
+        "whom invoices are made out to, and which tax they are charged",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id vat_id vat_reference",
+            CONTACT: "legal_name line1 line2 city postal_code region country email updated_by",
+            FREE_TEXT: "exempt_reason",
+            FINANCIAL: "currency card_country confirmed_country is_exempt net_terms_days",
+            TECHNICAL: "language time_zone vat_confirmed_at updated_at",
+        },
+        {CONTACT: DELETE, FREE_TEXT: DELETE},
+    ),
+    "tax_rates": Place(
+        "what tax is charged where",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id command_id",
+            CONTACT: "created_by",
+            TECHNICAL: "code country region product rate_e6 valid_from valid_until created_at",
+        },
+        _WHO_DECIDED,
     ),
     "invoice_payments": Place(
         "what paid an invoice",

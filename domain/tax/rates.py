@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.errors import Invalid
+from domain.money import plain_number
 
 #: A rate of 1, in the unit of `rate_e6`.
 WHOLE = 1_000_000
@@ -76,6 +78,22 @@ def check_rate(rate: TaxRate) -> None:
     ):
         if not ok:
             raise Invalid(f"{field} must be {wanted}.", extra={"field": field})
+
+
+def parse_rate(value: str | int | Decimal, field: str = "rate") -> int:
+    """Turn a rate such as `"0.19"` or `"0.08875"` into millionths; `Invalid` names the field."""
+    text = plain_number(value)
+    whole, _, decimals = (text or "").partition(".")
+    decimals = decimals.rstrip("0")
+    if text is None or len(decimals) > 6:
+        raise Invalid(f"{field} must be a plain decimal number with up to 6 decimals.", extra={"field": field})
+    return int(whole + decimals.ljust(6, "0"))
+
+
+def format_rate(rate_e6: int) -> str:
+    """Write millionths as a decimal string with two decimals at least: 190,000 is `"0.19"`."""
+    whole, decimals = divmod(rate_e6, WHOLE)
+    return f"{whole}.{f'{decimals:06d}'.rstrip('0').ljust(2, '0')}"
 
 
 def find(rates: Iterable[TaxRate], *, country: str, region: str | None, product: str, at: datetime) -> TaxRate | None:

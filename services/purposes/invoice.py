@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from contracts.payment import PaymentEvent
 from domain.access import Actor
 from domain.accounts import Account
-from domain.invoice.state import InvoiceBalance, changed, require_payable
+from domain.invoice.state import InvoiceBalance, PausedFor, changed, require_payable
 from domain.payment import booking, invoicing
 from domain.payment.purposes.invoice import Payable
 from domain.payment.state import PaymentPosting, PaymentPostingKind
@@ -52,7 +52,12 @@ class InvoiceShare:
         """Write how the invoice stands, where that has changed."""
         if self.now != self.before:
             terms = event.payment.terms
-            await invoice.write_standing(session, self.invoice_id, terms.payment_id, terms.org_id, self.now, event.at)
+            reopened = None
+            if self.now.paid_minor < self.before.paid_minor:
+                reopened = PausedFor.CHARGEBACK if event.event.startswith("dispute") else PausedFor.REFUND
+            await invoice.write_standing(
+                session, self.invoice_id, terms.payment_id, terms.org_id, self.now, event.at, reopened_by=reopened
+            )
 
 
 class InvoiceBooks(Alone):
@@ -69,7 +74,7 @@ class InvoiceBooks(Alone):
         """
         row = await invoice.get(session, str(named))
         due = require_payable(invoice.standing_of(row))
-        return Payable(invoice_id=row.id, number=row.number, due_minor=due, currency=row.currency)
+        return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=due, currency=row.currency)
 
     async def share(self, session: AsyncSession, event: PaymentEvent) -> InvoiceShare | None:
         """Lock the invoice that the event can change."""

@@ -19,7 +19,7 @@ from repositories import debt
 from repositories import invoice as invoices
 from runtime.database import Database, driver_connection
 from runtime.identity import new_id
-from services.invoice import void
+from services.invoice import resume, void
 from tests.activities.recording import record
 from tests.api.paying import NOW, Written
 from tests.support.invoices import KIM, Issued, issued
@@ -89,6 +89,30 @@ async def test_what_was_paid_cannot_be_withdrawn_and_what_is_recorded_twice_is_p
         await invoice.void()
     assert await invoice.stands() == ("paid", 1000)
     assert await invoice.paid_by() == {made.terms.payment_id: 1000}
+
+
+@pytest.mark.parametrize("taken", ["refund", "chargeback"])
+async def test_pitfall_48_what_went_back_pauses_its_invoice_until_an_operator_decides(
+    database: Database, taken: str
+) -> None:
+    made, invoice = await received(database)
+    assert made.payment is not None
+    paying = invoice_paid(made.payment, at=NOW)
+    assert (await record(database, paying)).applied
+    made.payment = paying.payment
+    getattr(made.there, {"refund": "refund", "chargeback": "dispute"}[taken])(400)
+    await made.look()
+
+    async def paused() -> tuple[str, str | None]:
+        async with database.platform() as session:
+            row = await invoices.get(session, invoice.row.id)
+            return row.status, row.paused_for
+
+    assert await paused() == ("open", taken)
+    for _ in range(2):
+        async with database.platform() as session:
+            await resume(session, KIM, invoice.row.id, NOW)
+    assert await paused() == ("open", None)
 
 
 async def test_pitfall_19_news_of_a_payment_lock_what_is_owed_before_any_account(database: Database) -> None:

@@ -17,7 +17,7 @@ STREAMS = (
         "deferred_revenue",
         "payable",
     ),
-    *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections", "slot_issuance"),
+    *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections", "bad_debt", "slot_issuance"),
 )
 
 

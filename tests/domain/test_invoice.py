@@ -140,15 +140,15 @@ def test_numbers_are_written_as_people_read_them():
 
 def test_only_what_is_open_is_paid_and_only_what_nobody_paid_is_withdrawn():
     assert require_payable(standing(300)) == 500
-    require_voidable(standing())
+    require_voidable(standing(), "USD")
     for other in (standing(TOTAL, status=PAID), standing(status=VOID)):
         with pytest.raises(WrongInvoiceState) as refusal:
             require_payable(other)
         assert refusal.value.extra["state"] == other.status
         with pytest.raises(WrongInvoiceState):
-            require_voidable(other)
+            require_voidable(other, "USD")
     with pytest.raises(WrongInvoiceState, match="partially paid"):
-        require_voidable(standing(1))
+        require_voidable(standing(1), "USD")
 
 
 def test_it_is_overdue_from_the_moment_it_is_due_until_it_is_paid():

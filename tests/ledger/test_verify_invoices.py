@@ -21,7 +21,7 @@ REVENUE = accounts.platform("revenue/invoices", "USD")
 OWN = accounts.payment("pay_1", "USD", ORG)
 CLEARING = accounts.provider_clearing("credits", "USD")
 
-DUE, COMES_TO, PAID, NUMBERED = "each organization's", "every invoice", "each invoice's", "invoice numbers"
+DUE, COMES_TO, PAID, NUMBERED = "each organization's", "every invoice", "each invoice's", "document numbers"
 DAMAGES = {
     "invoice that says more was paid": (
         "UPDATE invoices SET paid_minor = paid_minor + 1 WHERE status = 'open'",
@@ -34,7 +34,7 @@ DAMAGES = {
     ),
     "payment that nobody knows": ("DELETE FROM invoice_payments", {PAID}),
     "invoice of another total": (
-        "UPDATE invoices SET total_minor = total_minor + 5 WHERE status = 'open'",
+        "UPDATE invoices SET total_minor = total_minor + 5, subtotal_minor = subtotal_minor + 5 WHERE status = 'open'",
         {DUE, COMES_TO},
     ),
     "invoice in another currency": ("UPDATE invoices SET currency = 'EUR' WHERE status = 'open'", {DUE, COMES_TO}),
@@ -81,10 +81,11 @@ async def invoiced(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
             lines = json.dumps([{"description": "x", "quantity": 2, "unit_minor": 500}])
             for number, (status, paid, void) in enumerate((("open", 400, None), ("void", 0, withdrawn)), start=1):
                 await owner.execute(
-                    "INSERT INTO invoices (id, org_id, number, status, currency, total_minor, paid_minor, lines,"
-                    " issued_at, due_at, updated_at, transfer_id, void_transfer_id, created_by, command_id,"
-                    " void_command_id) VALUES ($1, $2, $3, $4, 'USD', 1000, $5, $6, now(), now(), now(), $7, $8, 'x',"
-                    " $1, $9)",
+                    "INSERT INTO invoices (id, org_id, number, status, currency, total_minor, subtotal_minor,"
+                    " paid_minor, lines, issued_at, due_at, updated_at, transfer_id, void_transfer_id, created_by,"
+                    " command_id, void_command_id, finalise_command_id)"
+                    " VALUES ($1, $2, $3, $4, 'USD', 1000, 1000, $5, $6, now(), now(), now(), $7, $8, 'x',"
+                    " $1, $9, $1)",
                     *(f"inv_{number}", ORG, f"INV-{number:06d}", status, paid, lines),
                     *(issued[number - 1].transfer_id, void and void.transfer_id, void and "x"),
                 )

@@ -105,11 +105,11 @@ FILL = {
             timestamptz '{T0}' + i * interval '1s', now()
         FROM generate_series($1::int, $2::int) i""",
     "invoices": f"""
-        INSERT INTO invoices (id, org_id, number, status, currency, total_minor, paid_minor, lines, issued_at, due_at,
-            updated_at, transfer_id, created_by, command_id)
+        INSERT INTO invoices (id, org_id, number, status, currency, total_minor, subtotal_minor, paid_minor, lines,
+            issued_at, due_at, updated_at, transfer_id, created_by, command_id, finalise_command_id)
         SELECT 'inv_' || {ID}, CASE WHEN i = 1 THEN '{RARE}' ELSE '{BUSY}' END, 'n' || i,
-            CASE WHEN i = 1 THEN 'open' ELSE 'paid' END, 'USD', 1, CASE WHEN i = 1 THEN 0 ELSE 1 END, '[]', now(),
-            now(), now(), gen_random_uuid(), 'x', 'inv' || i
+            CASE WHEN i = 1 THEN 'open' ELSE 'paid' END, 'USD', 1, 1, CASE WHEN i = 1 THEN 0 ELSE 1 END, '[]', now(),
+            now(), now(), gen_random_uuid(), 'x', 'inv' || i, 'inv' || i
         FROM generate_series($1::int, $2::int) i""",
     "audit_log": f"""
         INSERT INTO audit_log (org_id, principal, role, actor_org_id, action, target, details)

@@ -1,0 +1,103 @@
+"""What invoices and credit notes move in the books."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain import accounts
+from domain.accounts import Account
+from domain.money import CREDIT, allocate
+
+#: What credits pay of invoices. The invoice's revenue is above by it, and what was paid for the credits is revenue
+#: of its own once they are used, so the sum of both is what came in.
+APPLIED = "revenue/credits_applied"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """An amount from one account to another. `credits` says which credits leave: `paid` or `granted`; or `back`."""
+
+    source: Account
+    destination: Account
+    amount_minor: int
+    credits: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What of an invoice went to an account of the platform: a stream's net, or a tax. `tax` is the code of its tax."""
+
+    account: str
+    tax: str
+    amount_minor: int
+
+
+def parts_of(nets: Sequence[tuple[str, str, int]], taxes: Mapping[str, int]) -> tuple[Part, ...]:
+    """Sum up an invoice by account and tax: its lines as (stream, code of the tax, net), and each code's tax."""
+    sums: dict[tuple[str, str], int] = {}
+    for stream, code, net in nets:
+        sums[stream, code] = sums.get((stream, code), 0) + net
+    streams = [Part(account=stream, tax=code, amount_minor=net) for (stream, code), net in sums.items() if net]
+    return (*streams, *(Part(account=f"tax/{c}", tax=c, amount_minor=minor) for c, minor in taxes.items() if minor))
+
+
+def issued(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
+    """Make an invoice receivable."""
+    receivable = accounts.org_receivable(org_id, currency)
+    return [Leg(receivable, accounts.platform(part.account, currency), part.amount_minor) for part in parts]
+
+
+def taken_back(org_id: str, currency: str, parts: Sequence[Part]) -> list[Leg]:
+    """Take back what was receivable."""
+    return [Leg(leg.destination, leg.source, leg.amount_minor) for leg in issued(org_id, currency, parts)]
+
+
+def applied(org_id: str, currency: str, *, granted_credits: int, credits: int, prepaid_minor: int) -> list[Leg]:
+    """Take credits, and pay the invoice by what the purchased ones are worth.
+
+    Purchased credits come last, because what a credit note gives back of a transfer is its last first.
+    """
+    wallet, used = accounts.org_credits(org_id), accounts.platform("credit_redemption", CREDIT)
+    receivable, revenue = accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency)
+    legs = [
+        Leg(wallet, used, granted_credits, "granted"),
+        Leg(wallet, used, credits, "paid"),
+        Leg(revenue, receivable, prepaid_minor),
+    ]
+    return [leg for leg in legs if leg.amount_minor]
+
+
+def given_back(org_id: str, currency: str, *, credits: int, prepaid_minor: int) -> list[Leg]:
+    """Give credits back to the lots that they came from, and what they paid to the platform's revenue."""
+    legs = [
+        Leg(accounts.org_receivable(org_id, currency), accounts.platform(APPLIED, currency), prepaid_minor),
+        Leg(accounts.platform("credit_redemption", CREDIT), accounts.org_credits(org_id), credits, "back"),
+    ]
+    return [leg for leg in legs if leg.amount_minor]
+
+
+def share(parts: Sequence[Part], before: Sequence[Sequence[Part]], amount_minor: int) -> tuple[Part, ...]:
+    """Share an amount out over what is left of an invoice's parts, so that notes for the whole add up to the invoice.
+
+    Args:
+        parts: of the invoice.
+        before: of the credit notes before this one.
+        amount_minor: at most what is left of the parts.
+    """
+    left = {(part.account, part.tax): part.amount_minor for part in parts}
+    for note in before:
+        for part in note:
+            left[part.account, part.tax] -= part.amount_minor
+    shares = allocate(amount_minor, list(left.values()))
+    return tuple(
+        Part(account=account, tax=tax, amount_minor=minor)
+        for (account, tax), minor in zip(left, shares, strict=True)
+        if minor
+    )
+
+
+def lots_document(leg: Leg, returns: UUID | None = None) -> dict[str, object] | None:
+    """Say which lots a leg takes, or from which transfer it gives them back, as the books read it."""
+    if leg.credits is None:
+        return None
+    return {"returns": str(returns)} if leg.credits == "back" else {"only": leg.credits}

@@ -1,0 +1,19 @@
+"""Statements about billing profiles."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.billing_profile import BillingProfile
+
+
+async def find(session: AsyncSession, org_id: str) -> BillingProfile | None:
+    """Return the profile that the session may see; None where nothing was said yet."""
+    return (await session.scalars(select(BillingProfile).where(BillingProfile.org_id == org_id))).one_or_none()
+
+
+async def lock(session: AsyncSession, org_id: str, by: str) -> BillingProfile:
+    """Return the profile, made if there is none, locked until the transaction ends. Needs the platform's role."""
+    await session.execute(insert(BillingProfile).values(org_id=org_id, updated_by=by).on_conflict_do_nothing())
+    query = select(BillingProfile).where(BillingProfile.org_id == org_id).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()

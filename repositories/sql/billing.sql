@@ -1,0 +1,131 @@
+-- Drafts of invoices and their end, credit notes, billing profiles and tax rates. Run by migration 0052 after
+-- invoices.sql; running it again replaces everything.
+--
+-- The platform's role cannot write what was finalised. What changes a draft, finalises it and numbers it is here.
+
+DO $$
+DECLARE
+    v_table text;
+BEGIN
+    FOREACH v_table IN ARRAY ARRAY['credit_notes', 'billing_profiles', 'tax_rates']
+    LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', v_table);
+        EXECUTE format('DROP POLICY IF EXISTS platform ON %I', v_table);
+        EXECUTE format('CREATE POLICY platform ON %I TO bursar_platform USING (true) WITH CHECK (true)', v_table);
+        EXECUTE format('DROP POLICY IF EXISTS tenant_reads ON %I', v_table);
+        EXECUTE format('REVOKE ALL ON %I FROM bursar_api, bursar_platform', v_table);
+        EXECUTE format('DROP TRIGGER IF EXISTS refuse_delete ON %I', v_table);
+        EXECUTE format('CREATE TRIGGER refuse_delete BEFORE DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
+                       v_table);
+    END LOOP;
+END $$;
+
+CREATE POLICY tenant_reads ON credit_notes FOR SELECT TO bursar_api USING (org_id = bursar_org());
+CREATE POLICY tenant_reads ON billing_profiles FOR SELECT TO bursar_api USING (org_id = bursar_org());
+GRANT SELECT ON credit_notes, billing_profiles TO bursar_api;
+GRANT SELECT, INSERT ON credit_notes, tax_rates TO bursar_platform;
+GRANT SELECT, INSERT, UPDATE ON billing_profiles TO bursar_platform;
+GRANT UPDATE (prepaid_minor, prepaid_credits_minor, granted_credits_minor, credited_minor, written_off_minor, paused_for,
+    write_off_transfer_id, write_off_command_id) ON invoices TO bursar_platform;
+
+-- Replaces what a draft bills; answers whether it was one.
+CREATE OR REPLACE FUNCTION invoice_edit(
+    p_id text, p_lines jsonb, p_discounts jsonb, p_sum bigint, p_note text, p_at timestamptz
+) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+BEGIN
+    UPDATE invoices i
+    SET lines = p_lines, discounts = p_discounts, subtotal_minor = p_sum, total_minor = p_sum, note = p_note, updated_at = p_at
+    WHERE i.id = p_id AND i.status = 'draft';
+    RETURN FOUND;
+END
+$$;
+
+-- Opens the account that a leg names, as domain/accounts.py describes it.
+CREATE OR REPLACE FUNCTION invoice_account(p_account jsonb) RETURNS bigint
+LANGUAGE sql
+AS $$
+    SELECT o.account_id FROM ledger.open_account(p_account ->> 'path', p_account ->> 'asset', p_account ->> 'org',
+        p_account ->> 'kind', (p_account ->> 'floor')::bigint, (p_account ->> 'stripes')::smallint,
+        (p_account ->> 'lots')::boolean, (p_account ->> 'lapse')::boolean) o
+$$;
+
+-- Makes an invoice of a draft that the caller has locked: what it comes to is written, and its legs are posted as one
+-- transfer. Answers the transfer, NULL where nothing moves. p_accounts is in one order everywhere, because two that open
+-- the same accounts wait for each other; p_legs names them by place: [{"source", "destination", "amount", "lots"}].
+CREATE OR REPLACE FUNCTION invoice_finalise(
+    p_id text, p_sums jsonb, p_lines jsonb, p_discounts jsonb, p_taxes jsonb, p_party jsonb, p_status text, p_proven boolean,
+    p_accounts jsonb, p_legs jsonb, p_key text, p_at timestamptz, p_due_at timestamptz, p_command text
+) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    made uuid;
+    v_org text;
+    ids bigint[];
+BEGIN
+    SELECT i.org_id INTO STRICT v_org FROM invoices i WHERE i.id = p_id AND i.status = 'draft';
+    IF jsonb_array_length(p_legs) > 0 THEN
+        ids := ARRAY(
+            SELECT invoice_account(a.account) FROM jsonb_array_elements(p_accounts) WITH ORDINALITY AS a (account, ord)
+            ORDER BY a.ord
+        );
+        SELECT p.transfer_id INTO STRICT made
+        FROM (
+            SELECT array_agg(ids[(l.leg ->> 'source')::integer] ORDER BY l.ord) AS sources,
+                array_agg(ids[(l.leg ->> 'destination')::integer] ORDER BY l.ord) AS destinations,
+                array_agg((l.leg ->> 'amount')::bigint ORDER BY l.ord) AS amounts,
+                CASE WHEN bool_or(l.leg ? 'lots') THEN jsonb_agg(l.leg -> 'lots' ORDER BY l.ord) END AS lots
+            FROM jsonb_array_elements(p_legs) WITH ORDINALITY AS l (leg, ord)
+        ) a, LATERAL ledger.post_legs(p_key, 'invoice.issued', a.sources, a.destinations, a.amounts, p_id, p_at, v_org,
+            NULL, a.lots) p;
+    END IF;
+    UPDATE invoices i
+    SET status = p_status, lines = p_lines, discounts = p_discounts, taxes = p_taxes, party = p_party, is_proven = p_proven,
+        subtotal_minor = (p_sums ->> 'subtotal')::bigint, tax_minor = (p_sums ->> 'tax')::bigint,
+        total_minor = (p_sums ->> 'total')::bigint, prepaid_minor = (p_sums ->> 'prepaid')::bigint,
+        prepaid_credits_minor = (p_sums ->> 'prepaid_credits')::bigint, granted_minor = (p_sums ->> 'granted')::bigint,
+        granted_credits_minor = (p_sums ->> 'granted_credits')::bigint, issued_at = p_at, due_at = p_due_at,
+        updated_at = p_at, transfer_id = made, finalise_command_id = p_command
+    WHERE i.id = p_id AND i.status = 'draft';
+    RETURN made;
+END
+$$;
+
+-- Gives a finalised invoice the number that the caller took from its sequence.
+CREATE OR REPLACE FUNCTION invoice_number(p_id text, p_number text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+    UPDATE invoices i SET number = p_number WHERE i.id = p_id AND i.number IS NULL AND i.status <> 'draft'
+$$;
+
+-- Numbers up to p_limit finalised invoices of a series in the order in which they were finalised, and answers how many there were. The
+-- sequence is locked from here until the transaction ends, and nothing else is waited for: call it alone.
+CREATE OR REPLACE FUNCTION invoice_number_page(p_series text, p_prefix text, p_limit integer) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+DECLARE
+    ids text[];
+    upto bigint;
+BEGIN
+    -- First, so that two pages never choose among the same ones.
+    INSERT INTO number_sequences AS n (name, last) VALUES (p_series, 0)
+    ON CONFLICT (name) DO UPDATE SET last = n.last;
+    ids := ARRAY(
+        SELECT i.id FROM invoices i WHERE i.series = p_series AND i.number IS NULL AND i.status <> 'draft'
+        ORDER BY i.issued_at, i.id LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+    );
+    UPDATE number_sequences n SET last = n.last + cardinality(ids) WHERE n.name = p_series RETURNING n.last INTO upto;
+    UPDATE invoices i
+    SET number = p_prefix || CASE WHEN c.n < 1000000 THEN lpad(c.n::text, 6, '0') ELSE c.n::text END
+    FROM (
+        SELECT l.id, upto - cardinality(ids) + l.ord AS n FROM unnest(ids) WITH ORDINALITY AS l (id, ord)
+    ) c
+    WHERE i.id = c.id;
+    RETURN cardinality(ids);
+END
+$$;
+
+REVOKE ALL ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page, invoice_account FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invoice_edit, invoice_finalise, invoice_number, invoice_number_page TO bursar_platform;

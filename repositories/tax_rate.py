@@ -1,0 +1,36 @@
+"""Statements about tax rates."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.tax.rates import TaxRate
+from models.billing_profile import TaxRateRow
+from repositories.listing import newest
+
+
+async def of(session: AsyncSession, countries: Collection[str]) -> list[TaxRate]:
+    """Return all rates of some countries, whenever they are valid."""
+    rows = await session.scalars(select(TaxRateRow).where(TaxRateRow.country.in_(sorted(countries))))
+    return [rate_of(row) for row in rows]
+
+
+def rate_of(row: TaxRateRow) -> TaxRate:
+    """Read the rate of a row."""
+    return TaxRate(
+        code=row.code,
+        country=row.country,
+        region=row.region or None,
+        product=row.product or None,
+        rate_e6=row.rate_e6,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+    )
+
+
+async def page(session: AsyncSession, *, country: str | None, after: str | None, limit: int) -> Sequence[TaxRateRow]:
+    """Return up to `limit` rates, newest first, older than the id `after`."""
+    part = () if country is None else (TaxRateRow.country == country,)
+    position = None if after is None else (after,)
+    return (await session.scalars(newest(TaxRateRow, [part], [TaxRateRow.id], after=position, limit=limit))).all()

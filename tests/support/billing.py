@@ -1,0 +1,136 @@
+"""Drafts, profiles and rates for tests, as operators and organizations make them."""
+
+import itertools
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import insert
+
+from domain import accounts
+from domain.access import Actor, Role
+from domain.credits import CreditPrice
+from domain.invoice.lines import InvoiceLine
+from domain.invoice.rules import InvoiceRules
+from domain.lots import LotSource, LotTerms
+from ledger.gateway import Ledger
+from models.billing_profile import TaxRateRow
+from models.invoice import InvoiceRow
+from models.organization import Organization
+from repositories import billing_profile, tax_rate
+from repositories import invoice as invoices
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services import invoice
+
+KIM = Actor(principal="kim", role=Role.OPERATOR)
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+GERMAN = InvoiceRules(seller_country="DE", credit=CreditPrice(price=Decimal("0.10"), currency="USD"))
+CREDIT = 1_000_000
+NUMBERS = itertools.count(1)
+
+
+def line(minor: int, **more: object) -> InvoiceLine:
+    return InvoiceLine(description="Work", fixed_minor=minor, **more)
+
+
+async def organization(database: Database) -> str:
+    """Make an organization that is in Germany."""
+    org_id = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=org_id, name=org_id, command_id=org_id, created_by="test"))
+    await located(database, org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    return org_id
+
+
+async def draft(database: Database, org_id: str, *lines: InvoiceLine, **more: object) -> InvoiceRow:
+    async with database.platform() as session:
+        return await invoice.draft(
+            session,
+            KIM,
+            org_id=org_id,
+            currency="USD",
+            lines=lines or (line(10_000),),
+            command_id=f"draft-{next(NUMBERS)}-{org_id}",
+            now=NOW,
+            **more,
+        )
+
+
+async def finalise(database: Database, row: InvoiceRow, rules: InvoiceRules = GERMAN) -> InvoiceRow:
+    async with database.platform() as session:
+        return await invoice.finalise(session, KIM, row.id, rules=rules, command_id=f"final-{row.id}", now=NOW)
+
+
+async def number_all(database: Database, series: str = "invoice") -> int:
+    async with database.platform() as session:
+        return await invoice.number_page(session, series, 1_000)
+
+
+async def read(database: Database, invoice_id: str) -> InvoiceRow:
+    async with database.platform() as session:
+        return await invoices.get(session, invoice_id)
+
+
+async def located(database: Database, org_id: str, country: str | None = "DE", **more: object) -> None:
+    """Give an organization a profile whose country two pieces of evidence agree on."""
+    async with database.platform() as session:
+        row = await billing_profile.lock(session, org_id, "kim")
+        row.country = row.card_country = country
+        for name, value in more.items():
+            setattr(row, name, value)
+
+
+async def rate(database: Database, code: str, country: str, rate_e6: int) -> None:
+    """Have a rate in force, once."""
+    async with database.platform() as session:
+        if code not in {found.code for found in await tax_rate.of(session, {country})}:
+            session.add(
+                TaxRateRow(
+                    id=new_id("txr"),
+                    code=code,
+                    country=country,
+                    region="",
+                    product="",
+                    rate_e6=rate_e6,
+                    valid_from=datetime(2020, 1, 1, tzinfo=UTC),
+                    created_by="kim",
+                    command_id=f"rate-{code}",
+                )
+            )
+
+
+async def credit(database: Database, org_id: str, minor: int, *, paid: int = 0) -> None:
+    """Give an organization credits: bought for so many cents, or granted."""
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        await ledger.post(
+            key=f"credit-{next(NUMBERS)}-{org_id}",
+            kind="credit.test",
+            source=accounts.platform("credit_issuance", "CREDIT"),
+            destination=accounts.org_credits(org_id),
+            amount_minor=minor,
+            effective_at=NOW,
+            lots=LotTerms(
+                source=LotSource.PURCHASE if paid else LotSource.PROMOTION,
+                paid_minor=paid,
+                paid_asset="USD" if paid else None,
+            ),
+        )
+        if paid:
+            await ledger.post(
+                key=f"cash-{next(NUMBERS)}-{org_id}",
+                kind="payment.test",
+                source=accounts.platform("exchange", "USD"),
+                destination=accounts.platform("deferred_revenue", "USD"),
+                amount_minor=paid,
+                effective_at=NOW,
+            )
+
+
+async def balances(database: Database, org_id: str) -> dict[str, int]:
+    """Return what an organization's receivable and its credits come to."""
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        found = await ledger.balances([accounts.org_receivable(org_id, "USD"), accounts.org_credits(org_id)])
+    return {"receivable": found[0].posted_minor, "credits": found[1].posted_minor}
