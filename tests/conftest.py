@@ -152,6 +152,13 @@ def fresh_database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
         yield urls
 
 
+@pytest.fixture(scope="module")
+def module_database_urls(cluster: Postgres) -> Iterator[DatabaseUrls]:
+    """A migrated database for the tests of one module."""
+    with new_database(cluster, next_name()) as urls:
+        yield urls
+
+
 @pytest.fixture(scope="session")
 def price_database(cluster: Postgres) -> Iterator[str]:
     name = next_name()

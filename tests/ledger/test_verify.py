@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -288,7 +289,21 @@ DAMAGES = {
 @pytest.fixture
 async def small_books(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
     """A database of its own with every kind of movement in it."""
-    async with open_books(fresh_database_urls.platform, clients=1) as books:
+    async with every_movement(fresh_database_urls) as books:
+        yield books
+
+
+@pytest.fixture(scope="module")
+async def sound_database(module_database_urls: DatabaseUrls) -> DatabaseUrls:
+    """A database with every kind of movement in it, which tests leave as it is."""
+    async with every_movement(module_database_urls) as books:
+        await books.assert_proven()
+    return module_database_urls
+
+
+@asynccontextmanager
+async def every_movement(urls: DatabaseUrls) -> AsyncIterator[Books]:
+    async with open_books(urls.platform, clients=1) as books:
         payer, payee = await books.org(100), await books.org(50)
         await books.ledger.post_compound(
             key=fresh("k"),
@@ -303,7 +318,7 @@ async def small_books(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]
         await books.ledger.capture(
             key=fresh("c"), hold_id=held[0].hold_id, amount_minor=5, destination=payee, effective_at=NOW
         )
-        await tell_of_money_beside_the_books(books, fresh_database_urls.owner)
+        await tell_of_money_beside_the_books(books, urls.owner)
         yield books
 
 
@@ -374,8 +389,8 @@ async def tell_of_money_beside_the_books(books: Books, url: str) -> None:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-async def test_damage_is_found_and_named(small_books: Books, fresh_database_urls: DatabaseUrls, name: str) -> None:
-    await assert_found(small_books, fresh_database_urls, DAMAGES[name])
+async def test_damage_is_found_and_named(sound_database: DatabaseUrls, name: str) -> None:
+    await assert_found(sound_database, DAMAGES[name])
 
 
 async def test_missing_and_changed_guards_are_named(small_books: Books, fresh_database_urls: DatabaseUrls) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -69,8 +70,22 @@ DAMAGES = {
 @pytest.fixture
 async def invoiced(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Books]:
     """One invoice of which a payment has paid a part, and one that was withdrawn."""
-    async with open_books(fresh_database_urls.platform, clients=1) as books:
-        owner = await asyncpg.connect(fresh_database_urls.owner)
+    async with two_invoices(fresh_database_urls) as books:
+        yield books
+
+
+@pytest.fixture(scope="module")
+async def sound_database(module_database_urls: DatabaseUrls) -> DatabaseUrls:
+    """A database with these invoices, which tests leave as it is."""
+    async with two_invoices(module_database_urls) as books:
+        await books.assert_proven()
+    return module_database_urls
+
+
+@asynccontextmanager
+async def two_invoices(urls: DatabaseUrls) -> AsyncIterator[Books]:
+    async with open_books(urls.platform, clients=1) as books:
+        owner = await asyncpg.connect(urls.owner)
         # The organization and the payment are not needed.
         await owner.execute("SET session_replication_role = replica")
         try:
@@ -107,8 +122,8 @@ async def post(books: Books, kind: str, posting: Posting) -> Posted:
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-async def test_damage_is_found_and_named(invoiced: Books, fresh_database_urls: DatabaseUrls, name: str) -> None:
-    await assert_found(invoiced, fresh_database_urls, DAMAGES[name])
+async def test_damage_is_found_and_named(sound_database: DatabaseUrls, name: str) -> None:
+    await assert_found(sound_database, DAMAGES[name])
 
 
 async def test_receivable_that_no_invoice_tells_of_is_found(invoiced: Books) -> None:
