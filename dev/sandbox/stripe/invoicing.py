@@ -11,7 +11,7 @@ from typing import Any
 from dev.sandbox.stripe import clocks, discounting, intents, invoice_lines, lists, money
 from dev.sandbox.stripe.core import Context, Refusal, control, task
 from dev.sandbox.stripe.errors import invalid, missing
-from dev.sandbox.stripe.operations import payment_intents
+from dev.sandbox.stripe.operations import customers, payment_intents
 from dev.sandbox.stripe.periods import DAY
 
 JSON = dict[str, Any]
@@ -265,16 +265,30 @@ def void(ctx: Context, invoice: JSON) -> None:
     if invoice["status"] not in ("open", "uncollectible"):
         raise _wrong_status(invoice, "void")
     _drop_payment(ctx, invoice)
-    customer = ctx.store.get("customer", invoice["customer"])
     used = (invoice["starting_balance"] or 0) - (invoice["ending_balance"] or 0)
-    if customer is not None and not customer.get("deleted") and used:
-        ctx.store.put(customer | {"balance": customer["balance"] + used})
-        ctx.emit(
-            "customer.updated", customer | {"balance": customer["balance"] + used}, {"balance": customer["balance"]}
-        )
+    if used:
+        customers.add_to_balance(ctx, invoice["customer"], used)
     _close(ctx, invoice, "void", "voided_at")
     ctx.emit("invoice.voided", invoice)
     _follow(ctx, invoice, "voided")
+
+
+def reduce(ctx: Context, invoice: JSON, amount: int) -> None:
+    """Take what a credit note credits off what is to pay, or put it back when it is negative; nothing left is paid."""
+    payment, intent = payment_of(ctx, invoice), intent_of(ctx, invoice)
+    if payment is None or intent["status"] not in intents.CONFIRMABLE:
+        raise invalid(f"The payment of this invoice is {intent['status']} and cannot be changed.", param="invoice")
+    for name in ("amount_due", "amount_remaining"):
+        invoice[name] -= amount
+    invoice["pre_payment_credit_notes_amount"] += amount
+    ctx.store.put(payment | {"amount_requested": invoice["amount_remaining"]})
+    if invoice["amount_remaining"]:
+        ctx.store.put(intent | {"amount": invoice["amount_remaining"]})
+        ctx.store.put(invoice)
+        ctx.emit("invoice.updated", invoice)
+        return
+    _drop_payment(ctx, invoice)
+    _settle(ctx, invoice, 0)
 
 
 def mark_uncollectible(ctx: Context, invoice: JSON) -> None:

@@ -51,7 +51,6 @@ def named(rates: list[JSON]) -> list[JSON]:
 
 def apply(ctx: Context, invoice: JSON) -> None:
     """Set the taxes of each line, and their sums by rate."""
-    sums: dict[str, JSON] = {}
     for line in invoice["lines"]["data"]:
         found = [(tax, _share(ctx, tax)) for tax in line["taxes"]]
         inclusive = sum((share for tax, share in found if tax["tax_behavior"] == "inclusive"), Fraction(0))
@@ -61,10 +60,17 @@ def apply(ctx: Context, invoice: JSON) -> None:
             amount = rounded(net(line) / (1 + inclusive) * share)
             tax |= {"amount": 0 if exempt else amount, "taxable_amount": 0 if exempt else taxable}
             tax |= {"taxability_reason": exempt} if exempt else {}
-            total = sums.setdefault(tax["tax_rate_details"]["tax_rate"], tax | {"amount": 0, "taxable_amount": 0})
-            total["amount"] += tax["amount"]
-            total["taxable_amount"] += tax["taxable_amount"]
-    invoice["total_taxes"] = list(sums.values())
+    invoice["total_taxes"] = summed(invoice["lines"]["data"])
+
+
+def summed(lines: list[JSON]) -> list[JSON]:
+    """Return the taxes of some lines, one for each rate."""
+    sums: dict[str, JSON] = {}
+    for tax in (tax for line in lines for tax in line["taxes"]):
+        total = sums.setdefault(tax["tax_rate_details"]["tax_rate"], tax | {"amount": 0, "taxable_amount": 0})
+        total["amount"] += tax["amount"]
+        total["taxable_amount"] += tax["taxable_amount"]
+    return list(sums.values())
 
 
 def owed(taxes: list[JSON], behavior: str) -> int:

@@ -139,6 +139,17 @@ def apply(customer: JSON, params: JSON) -> JSON:
     return previous
 
 
+def add_to_balance(ctx: Context, id: str, amount: int) -> None:
+    """Add to what a customer owes beside their invoices; a credit is negative, and a deleted customer has neither."""
+    customer = ctx.store.get("customer", id)
+    if customer is None or customer.get("deleted"):
+        return
+    former = customer["balance"]
+    customer["balance"] += amount
+    ctx.store.put(customer)
+    ctx.emit("customer.updated", customer, {"balance": former})
+
+
 def set_default_method(ctx: Context, customer: JSON, params: JSON) -> None:
     """Makes sure that a default payment method that is asked for belongs to the customer."""
     id = params.get("invoice_settings", {}).get("default_payment_method")
