@@ -21,6 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.accounting import AccountingActivities
 from activities.auto_topup import AutoTopUpActivities
+from activities.creator import CreatorActivities
 from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
@@ -316,6 +317,7 @@ def make_worker(
             topups.settle,
             customers.ensure_customer,
             customers.look_at_cash,
+            CreatorActivities(database, providers.payouts).refresh_creator,
             comparing.plan,
             comparing.begin,
             comparing.fetch_statement,

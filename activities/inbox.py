@@ -15,7 +15,7 @@ from contracts.runs import payment_news
 from domain.access import Actor, Role
 from domain.payment.event_types import Handling, handling_of
 from models.provider_event import ProviderEventRow
-from repositories import audit, customer, payment, provider_event
+from repositories import audit, creator_account, customer, payment, provider_event
 from runtime import reach
 from runtime.database import Database
 
@@ -34,7 +34,7 @@ class InboxActivities:
 
         Effect: a signal to the payment's run, which is started when it has ended; or an audit record; and the event's
             status. `handled_at` of an event that went to a payment is set by the payment's own transaction. One that
-            is about a customer's cash is left to `look_at_cash`.
+            is about a customer's cash is left to `look_at_cash`, one about a creator's account to `refresh_creator`.
         Idempotent by: the event's `handled_at`. A second signal only makes the payment look again.
         Fails with: nothing that is final.
         """
@@ -46,6 +46,8 @@ class InboxActivities:
             handling = handling_of(row.provider, row.type)
             if handling in {Handling.RECORD, Handling.CASH}:
                 return await _of_a_customer(session, row, handling)
+            if handling is Handling.CREATOR:
+                return await _of_a_creator(session, row)
             found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
             if found is None:
                 return await _without_payment(session, row, last_try=message.last_try)
@@ -96,6 +98,14 @@ async def _of_a_customer(session: AsyncSession, row: ProviderEventRow, handling:
     await audit.record(session, actor, row.type, row.refs[0] if row.refs else row.event_id, details, org_id)
     await _mark(session, row, "handled", handled=True)
     return ProviderEventResult(outcome="handled")
+
+
+async def _of_a_creator(session: AsyncSession, row: ProviderEventRow) -> ProviderEventResult:
+    """Leave the account of an organization of ours to the run, which asks the provider."""
+    if await creator_account.organization_of(session, row.provider, row.refs) is None:
+        await _mark(session, row, "unmatched", handled=True)
+        return ProviderEventResult(outcome="unmatched")
+    return ProviderEventResult(outcome=Handling.CREATOR.value)
 
 
 async def _mark(

@@ -47,6 +47,7 @@ class Permission(StrEnum):
     PAY = "pay"
     REFUND_PAYMENT = "refund_payment"
     CONVERT_EARNINGS = "convert_earnings"
+    PAY_OUT = "pay_out"
     CONTEST = "contest"
     METER = "meter"
     USE_CREDITS = "use_credits"
@@ -82,7 +83,8 @@ _MANAGEMENT = _TENANT_WORK | {
 
 #: The whole permission table. A role that is not named for a permission does not have it.
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.OWNER: _MANAGEMENT,
+    # Where money leaves to is for owners and finance alone: an admin issues keys, and would issue one for itself.
+    Role.OWNER: _MANAGEMENT | {Permission.PAY_OUT},
     Role.ADMIN: _MANAGEMENT,
     Role.FINANCE: _TENANT_WORK
     | {
@@ -94,6 +96,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.PAY,
         Permission.REFUND_PAYMENT,
         Permission.CONVERT_EARNINGS,
+        Permission.PAY_OUT,
         Permission.CONTEST,
         Permission.ACKNOWLEDGE,
     },

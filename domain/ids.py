@@ -115,6 +115,11 @@ def customer_command_key(org_id: str, step: str, command: str) -> str:
     return bounded(f"customer:{org_id}:{step}:{command}")
 
 
+def creator_key(org_id: str, step: str, command: str | None = None) -> str:
+    """Key of a provider call for an organization's account for payouts: the account itself, or a link to its page."""
+    return bounded(f"creator:{org_id}:{step}" + (f":{command}" if command else ""))
+
+
 def reconciliation_run_id(scope: str) -> str:
     """Name the one run of a scope: a provider and a day, or the command that asked for it."""
     return uuid_id("rcn", UUID(bytes=hashlib.sha256(scope.encode()).digest()[:16]))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.creator import CreatorActivities
     from activities.customer import CustomerActivities
     from activities.inbox import InboxActivities
     from contracts.payment import DispatchProviderEvent, ProviderEventInput, ProviderEventResult
@@ -38,6 +39,10 @@ class ProviderEventWorkflow:
             result = await _dispatch(event, last_try=False)
             if result.outcome == Handling.CASH:
                 return await _look_at_cash(event)
+            if result.outcome == Handling.CREATOR:
+                return await workflow.execute_activity_method(
+                    CreatorActivities.refresh_creator, event, **regular_activity("read the creator's account again")
+                )
             if result.outcome != TOO_EARLY:
                 return result
             await workflow.sleep(pause, summary="its payment is not in the books yet")

@@ -16,6 +16,7 @@ from api.v1.billing.endpoints import router as billing
 from api.v1.billing_terms.endpoints import router as billing_terms
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
+from api.v1.creators.endpoints import router as creators
 from api.v1.credit_stats.endpoints import router as credit_stats
 from api.v1.credits.endpoints import router as credits
 from api.v1.customers.endpoints import router as customers
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     spend_controls,
     exchange_rates,
     customers,
+    creators,
     projects,
     usage,
     usage_reports,

@@ -17,14 +17,16 @@ class Handling(StrEnum):
     PAYMENT = "payment"  # its payment looks at the provider
     RECORD = "record"  # it goes into the audit trail of the organization
     CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
+    CREATOR = "creator"  # the account of the organization that is paid out is read again
     WAITING = "waiting"  # stored for an area that does not exist yet
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
 _P, _R, _C, _W = Handling.PAYMENT, Handling.RECORD, Handling.CASH, Handling.WAITING
+_K = Handling.CREATOR
 
 #: What a run is started for; the others are only stored.
-FOR_A_RUN = frozenset({_P, _R, _C})
+FOR_A_RUN = frozenset({_P, _R, _C, _K})
 
 #: By provider: the type, or the beginning of one that ends with a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
@@ -48,10 +50,11 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "payment_method.detached": _R,
         "cash_balance.": _C,
         "customer_cash_balance_transaction.": _C,
-        "account.updated": _W,
+        "account.": _K,
+        "capability.updated": _K,
+        "payout.failed": _K,
         "customer.subscription.": _W,
         "invoice.": _W,
-        "payout.": _W,
     },
     "paypal": {
         "CHECKOUT.ORDER.": _P,

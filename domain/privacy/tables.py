@@ -647,6 +647,19 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "provider occurred_at recorded_at",
         },
     ),
+    "creator_accounts": Place(
+        "where an organization that earns is paid out",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "org_id ref destination destination_last4",
+            CONTACT: "created_by",
+            TECHNICAL: (
+                "provider country details_submitted transfers_enabled payouts_enabled tax_profile requirements_due "
+                "disabled_reason destination_currency destination_changed_at seen_at created_at"
+            ),
+        },
+        {IDENTIFIER: DELETE, CONTACT: EVIDENCE},
+    ),
     "provider_customers": Place(
         "who an organization is at a provider",
         WITH_THE_ORGANIZATION,

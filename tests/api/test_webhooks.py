@@ -228,8 +228,8 @@ async def test_burst_of_a_provider_is_not_held_up_by_limits(database_urls: Datab
         ("payment_method.detached", "received", False),
         ("customer.subscription.updated", "waiting", True),
         ("invoice.paid", "waiting", True),
-        ("account.updated", "waiting", True),
-        ("payout.failed", "waiting", True),
+        ("account.updated", "received", False),
+        ("payout.failed", "received", False),
         ("payment_intent.created", "ignored", True),
         ("a.type.of.tomorrow", "ignored", True),
     ],
@@ -415,8 +415,9 @@ NAMED = {
         charge.dispute.funds_reinstated charge.updated charge.refund.updated
     """,
     Handling.RECORD: "payment_method.attached payment_method.detached",
-    Handling.WAITING: "customer.subscription.deleted invoice.payment_failed account.updated payout.paid",
-    Handling.IGNORED: "invoice invoicex.paid customer.created charge refund x",
+    Handling.CREATOR: "account.updated account.external_account.created capability.updated payout.failed",
+    Handling.WAITING: "customer.subscription.deleted invoice.payment_failed",
+    Handling.IGNORED: "invoice invoicex.paid payout.paid customer.created charge refund x",
 }
 
 

@@ -77,6 +77,7 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/billing/plans", "/billing/entitlements")},
     "/billing/entitlements/{entitlement}/check": {"get"},
     **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
+    "/billing/connect": {"post", "get"},
     "/billing/invoices": {"post", "get"},
     "/billing/invoices/{invoice_id}": {"get"},
     **{f"/billing/invoices/{{invoice_id}}/{command}": {"post"} for command in ("void", "pay")},

@@ -24,6 +24,7 @@ _REFERENCES = (
     "payment_method",
     "subscription",
     "invoice",
+    "account",
 )
 
 
@@ -66,10 +67,17 @@ def _event(payload: dict[str, Any]) -> ProviderEvent:
         type=name_in(payload, "type"),
         occurred_at=at(int(payload["created"])),
         payment_id=_payment_id(thing),
-        refs=tuple(dict.fromkeys((*_refs(thing), *_refs(before)))),
+        refs=tuple(dict.fromkeys((*_refs(thing), *_refs(before), *_account(payload)))),
         livemode=bool(payload["livemode"]),
         payload=payload,
     )
+
+
+def _account(payload: dict[str, Any]) -> Iterator[str]:
+    """Name the connected account to which something has happened; what happened to the platform names none."""
+    account = payload.get("account")
+    if isinstance(account, str):
+        yield account
 
 
 def _payment_id(thing: dict[str, Any]) -> str | None:

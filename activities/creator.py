@@ -1,0 +1,59 @@
+"""Reads the accounts of creators again when their provider says that there is news."""
+
+import contextlib
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from contracts.payment import ProviderEventInput, ProviderEventResult
+from providers.payments.base import ProviderNotFound
+from providers.payouts.base import PayoutProvider
+from repositories import alert, creator_account, provider_event
+from runtime.database import Database
+from services import creator
+
+
+class CreatorActivities:
+    """What is done about creators' accounts, at their provider and in the database."""
+
+    def __init__(self, database: Database, payouts: PayoutProvider | None) -> None:
+        """Take the database and who pays out, where that is set up."""
+        self._database = database
+        self._payouts = payouts
+
+    @activity.defn
+    async def refresh_creator(self, message: ProviderEventInput) -> ProviderEventResult:
+        """Read an account again that an event is about; a payout that its bank refused is told to its organization.
+
+        Effect: the account's row; an alert where its destination has changed or its bank has refused money; and the
+            event is handled.
+        Idempotent by: the time at which the provider was asked, and the keys of the alerts.
+        Fails with: an outage of the provider, which is retried.
+        """
+        if self._payouts is None:
+            raise RuntimeError("Stripe is not configured in this worker. Its events wait for its settings.")
+        async with self._database.platform() as session:
+            row = await provider_event.get(session, message.provider, message.event_id)
+            org_id = row and await creator_account.organization_of(session, message.provider, row.refs)
+            known = await creator_account.find(session, org_id) if org_id else None
+        if row is None or known is None or row.handled_at is not None:
+            return ProviderEventResult(outcome="unmatched" if row is None else row.status)
+        # One that was deleted there stays as it was last seen: nothing can be sent to it.
+        with contextlib.suppress(ProviderNotFound):
+            await creator.refresh(self._database, self._payouts, known.ref, asked_at=datetime.now(UTC))
+        async with self._database.platform() as session:
+            if row.type == "payout.failed":
+                await alert.raise_alert(
+                    session,
+                    kind="payout.bank_refused",
+                    subject=known.org_id,
+                    detail=f"The bank refused a payout of {message.provider} to {known.org_id}. The money is still "
+                    "there, in the organization's own account. Name another bank account in the onboarding.",
+                    org_id=known.org_id,
+                    key=f"payout.bank_refused:{message.event_id}",
+                    shared=True,
+                )
+            await provider_event.mark(
+                session, row.provider, [row.event_id], status="handled", payment_id=None, handled=True
+            )
+        return ProviderEventResult(outcome="handled")

@@ -1,0 +1,1 @@
+"""Where organizations that earn are paid out."""

@@ -1,0 +1,87 @@
+"""The organization's account for payouts: shown, made, and onboarded on its provider's page."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId
+from api.idempotency import Command, idempotency
+from api.tenancy import acting_organization, known_organization
+from api.v1.creators.schemas import ConnectCreate, ConnectView, CreatorAccountView
+from domain.access import Actor, Permission
+from domain.errors import Invalid, NotFound, Unavailable
+from domain.ids import creator_key
+from providers.payouts.base import NewAccount, PayoutProvider
+from repositories import audit, creator_account
+from services.creator import ensure_account
+from services.provider_errors import provider_errors
+
+router = APIRouter(tags=["billing"])
+
+
+async def _payouts(deps: DepsDep) -> PayoutProvider:
+    if deps.providers.payouts is None:
+        raise NotFound("Stripe is not configured here, so nobody is paid out.")
+    return deps.providers.payouts
+
+
+PayoutsDep = Annotated[PayoutProvider, Depends(_payouts)]
+# Who asks is judged first, so this stands first among the parameters.
+Payee = Annotated[Actor, require(Permission.PAY_OUT)]
+MayRepeat = Annotated[Command, idempotency(required=False)]
+
+
+@router.get("/billing/connect", response_model=CreatorAccountView, responses=errors(NotFound))
+async def get_connected_account(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> CreatorAccountView:
+    """Show the organization's account for payouts; 404 until there is one."""
+    org_id = await known_organization(deps, actor, organization_id)
+    async with deps.database.platform() as session:
+        found = await creator_account.find(session, org_id)
+    if found is None:
+        raise NotFound("The organization has no account for payouts yet. Create one with POST /billing/connect.")
+    return CreatorAccountView.of(found)
+
+
+@router.post(
+    "/billing/connect",
+    response_model=ConnectView,
+    responses=errors(NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable")),
+)
+async def connect_account(
+    actor: Payee, body: ConnectCreate, deps: DepsDep, payouts: PayoutsDep, command: MayRepeat
+) -> Response:
+    """Open the onboarding of the organization's account for payouts; the account is made first if there is none.
+
+    The page asks who the creator is and where the money goes. What comes of it is shown by `GET /billing/connect`.
+    """
+    org_id = acting_organization(actor, None)
+    back = body.return_url or deps.settings.payment_return_url
+    if back is None:
+        raise Invalid("return_url is required: the address to which the owner returns.", extra={"field": "return_url"})
+
+    async def act() -> ConnectView:
+        wanted = NewAccount(org_id=org_id, country=body.country, email=body.email)
+        with provider_errors():
+            account = await ensure_account(
+                deps.database, payouts, wanted, created_by=actor.qualified(), asked_at=datetime.now(UTC)
+            )
+            link = await payouts.onboard(
+                account.ref,
+                return_url=back,
+                refresh_url=body.refresh_url or back,
+                idempotency_key=creator_key(org_id, "onboard", command.command_id),
+            )
+        async with deps.database.platform() as session:
+            await audit.record(session, actor, "creator.connect", account.ref, {"status": account.status}, org_id)
+        return ConnectView.of(account, link)
+
+    return await command.run(act)

@@ -1,0 +1,80 @@
+"""What creators' accounts look like over HTTP."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import RequestModel, ResponseModel, example
+from api.v1.customers.schemas import ReturnUrl
+from domain.creator import CreatorAccount
+from providers.payouts.base import OnboardingLink
+
+
+class ConnectCreate(RequestModel):
+    """Opens the onboarding of the organization's account for payouts."""
+
+    model_config = example(country="US", return_url="https://example.com/earnings")
+
+    country: str = Field(
+        default="US", pattern=r"^[A-Z]{2}$", description="Where the creator is, as ISO 3166-1; set once."
+    )
+    email: str | None = Field(default=None, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")
+    return_url: ReturnUrl | None = Field(
+        default=None, description="Where the owner returns to; BURSAR_PAYMENT_RETURN_URL when left out."
+    )
+    refresh_url: ReturnUrl | None = Field(
+        default=None, description="Where an owner is led whose link was opened before; `return_url` when left out."
+    )
+
+
+class CreatorAccountView(ResponseModel):
+    """The organization's account for payouts, as its provider said last."""
+
+    organization_id: str
+    provider: str
+    account_id: str
+    country: str
+    status: str = Field(description="`onboarding`, `restricted` or `ready`.")
+    transfers_enabled: bool
+    payouts_enabled: bool
+    tax_profile: bool = Field(description="Whether the provider knows what the creator is taxed as.")
+    requirements: list[str] = Field(description="What the provider wants to know, in its words.")
+    disabled_reason: str | None
+    destination_last4: str | None = Field(description="The last digits of the bank account.")
+    destination_currency: str | None
+    destination_changed_at: datetime | None
+    held_until: datetime | None = Field(description="Nothing is paid out before then, after such a change.")
+
+    @classmethod
+    def of(cls, account: CreatorAccount) -> Self:
+        """Show an account."""
+        return cls(
+            organization_id=account.org_id,
+            provider=account.provider,
+            account_id=account.ref,
+            country=account.country,
+            status=account.status,
+            transfers_enabled=account.transfers_enabled,
+            payouts_enabled=account.payouts_enabled,
+            tax_profile=account.tax_profile,
+            requirements=list(account.requirements_due),
+            disabled_reason=account.disabled_reason,
+            destination_last4=account.destination_last4,
+            destination_currency=account.destination_currency,
+            destination_changed_at=account.destination_changed_at,
+            held_until=account.held_until,
+        )
+
+
+class ConnectView(ResponseModel):
+    """The account, and the page on which its owner tells the provider the rest."""
+
+    account: CreatorAccountView
+    onboarding_url: str = Field(description="Can be opened once.")
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, account: CreatorAccount, link: OnboardingLink) -> Self:
+        """Show both."""
+        return cls(account=CreatorAccountView.of(account), onboarding_url=link.url, expires_at=link.expires_at)

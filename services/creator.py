@@ -1,0 +1,121 @@
+"""Keeps where organizations are paid out: their accounts are made at the provider, and read again when they change."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.creator import DESTINATION_HOLD, CreatorAccount, has_tax_profile, is_redirected
+from domain.ids import creator_key
+from domain.mail import MailKind
+from models.creator_account import CreatorAccountRow
+from providers.payouts.base import AccountSnapshot, NewAccount, PayoutProvider
+from repositories import alert, creator_account
+from runtime.database import Database
+from services import mail
+
+
+async def ensure_account(
+    database: Database, provider: PayoutProvider, account: NewAccount, *, created_by: str, asked_at: datetime
+) -> CreatorAccount:
+    """Return the organization's account as it stands at the provider now, made if there is none.
+
+    Raises:
+        ProviderError: see `providers.payments.base`; trying again is safe.
+    """
+    async with database.platform() as session:
+        known = await creator_account.find(session, account.org_id)
+    if known is not None:
+        return await refresh(database, provider, known.ref, asked_at=asked_at) or known
+    made = await provider.create_account(account, idempotency_key=creator_key(account.org_id, "account"))
+    async with database.platform() as session:
+        await creator_account.add(session, _row(account.org_id, provider.name, made, created_by, asked_at))
+        found = await creator_account.find(session, account.org_id)
+    assert found is not None
+    return found
+
+
+async def refresh(
+    database: Database, provider: PayoutProvider, ref: str, *, asked_at: datetime
+) -> CreatorAccount | None:
+    """Read an account again at its provider, and write what has changed; None for one that is not ours.
+
+    Raises:
+        ProviderError: see `providers.payments.base`; trying again is safe.
+    """
+    snapshot = await provider.retrieve_account(ref)
+    async with database.platform() as session:
+        return await write(session, provider.name, snapshot, asked_at=asked_at)
+
+
+async def write(
+    session: AsyncSession, provider: str, snapshot: AccountSnapshot, *, asked_at: datetime
+) -> CreatorAccount | None:
+    """Write an account as its provider said when it was asked; what was asked earlier than the last time is old.
+
+    Another destination holds payouts for a while, and is told to the organization and to operators.
+    """
+    row = await creator_account.locked(session, provider, snapshot.ref)
+    if row is None or asked_at <= row.seen_at:
+        return None if row is None else creator_account.account_of(row)
+    if is_redirected(row.destination, snapshot.destination):
+        row.destination_changed_at = asked_at
+        await _tell(session, row, snapshot)
+    for name, value in _said(snapshot).items():
+        setattr(row, name, value)
+    if snapshot.destination is not None:
+        row.destination = snapshot.destination
+    row.seen_at = asked_at
+    await session.flush()
+    return creator_account.account_of(row)
+
+
+async def _tell(session: AsyncSession, row: CreatorAccountRow, snapshot: AccountSnapshot) -> None:
+    assert row.destination_changed_at is not None
+    until = row.destination_changed_at + DESTINATION_HOLD
+    await alert.raise_alert(
+        session,
+        kind="payout.destination_changed",
+        subject=row.org_id,
+        detail=f"Payouts of {row.org_id} now go to an account that ends in {snapshot.destination_last4}, and no longer "
+        f"to the one that ends in {row.destination_last4}. Nothing is paid out before {until:%Y-%m-%d %H:%M} UTC. If "
+        "no owner wanted this, change it back and replace the organization's keys.",
+        org_id=row.org_id,
+        key=f"payout.destination_changed:{row.org_id}:{row.destination_changed_at.isoformat()}",
+        shared=True,
+    )
+    await mail.queue(
+        session,
+        key=f"creator:{row.org_id}:destination:{row.destination_changed_at.isoformat()}",
+        org_id=row.org_id,
+        kind=MailKind.PAYOUT_DESTINATION_CHANGED,
+        data={"held_until_on": until.date().isoformat()},
+    )
+
+
+def _said(snapshot: AccountSnapshot) -> dict[str, object]:
+    return {
+        "country": snapshot.country,
+        "details_submitted": snapshot.details_submitted,
+        "transfers_enabled": snapshot.transfers_enabled,
+        "payouts_enabled": snapshot.payouts_enabled,
+        "tax_profile": has_tax_profile(snapshot.details_submitted, snapshot.requirements_due),
+        "requirements_due": list(snapshot.requirements_due),
+        "disabled_reason": snapshot.disabled_reason,
+        "destination_last4": snapshot.destination_last4,
+        "destination_currency": snapshot.currency,
+    }
+
+
+def _row(
+    org_id: str, provider: str, snapshot: AccountSnapshot, created_by: str, asked_at: datetime
+) -> CreatorAccountRow:
+    return CreatorAccountRow(
+        org_id=org_id,
+        provider=provider,
+        ref=snapshot.ref,
+        destination=snapshot.destination,
+        destination_changed_at=None,
+        seen_at=asked_at,
+        created_by=created_by,
+        **_said(snapshot),
+    )

@@ -1,0 +1,185 @@
+"""The account for payouts over HTTP, against the sandbox of Stripe, and what its events do."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from temporalio.testing import ActivityEnvironment
+
+from activities.creator import CreatorActivities
+from activities.inbox import InboxActivities
+from api.app import create_app
+from contracts.payment import DispatchProviderEvent, ProviderEventInput
+from dev.sandbox.stripe.app import build
+from dev.sandbox.stripe.core import Sandbox
+from dev.sandbox.stripe.store import Store
+from domain.creator import DESTINATION_HOLD, CreatorAccount, payable_to
+from domain.errors import Conflict
+from domain.payment.snapshot import ProviderEvent
+from providers.payments.registry import Providers
+from providers.payments.stripe import make_client
+from providers.payouts.stripe import StripeConnect
+from repositories import creator_account, provider_event
+from runtime.identity import new_id
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.conftest import DatabaseUrls
+from tests.support.sandboxes import STRIPE_KEY, serving
+from tests.support.starts import Starts
+
+pytestmark = pytest.mark.db
+
+OTHER_BANK = "DE89370400440532013000"
+ASKED = {"country": "US", "return_url": "https://example.com/earnings"}
+
+
+class Bureau:
+    """An app with Stripe Connect, and hands for what happens at Stripe."""
+
+    def __init__(self, deps: Any, http: httpx2.AsyncClient, url: str, payouts: StripeConnect) -> None:
+        self.deps, self.http, self.url, self.payouts = deps, http, url, payouts
+
+    def at(self, caller: Caller) -> Caller:
+        return Caller(self.http, caller.token, caller.org_id)
+
+    async def control(self, path: str, **body: Any) -> Any:
+        async with httpx2.AsyncClient() as http:
+            return good(await http.post(f"{self.url}/_control/{path}", json=body))
+
+    async def connected(self, tenant: Tenant) -> str:
+        """Onboards an organization, and returns the id of its account."""
+        made = good(await self.at(tenant.owner).post("/billing/connect", ASKED))
+        async with httpx2.AsyncClient() as http:
+            await http.get(made["onboarding_url"])
+            assert (await http.post(made["onboarding_url"], data={"number": "000123456789"})).status_code == 303
+        await self.told("account.updated", made["account"]["account_id"])
+        return str(made["account"]["account_id"])
+
+    async def told(self, type: str, ref: str) -> str:
+        """Has an event about an account come in and be worked off, and returns its outcome."""
+        event = ProviderEvent(
+            event_id=new_id("evt"),
+            type=type,
+            occurred_at=datetime.now(UTC),
+            payment_id=None,
+            refs=(ref,),
+            livemode=False,
+            payload={},
+        )
+        pool = self.deps.platform_pool
+        await pool.read(lambda held: provider_event.store(held, "stripe", event, "received", handled=False))
+        inbox = InboxActivities(self.deps.database, None)
+        found = await inbox.dispatch(DispatchProviderEvent(provider="stripe", event_id=event.event_id, last_try=False))
+        if found.outcome != "creator":
+            return found.outcome
+        acts = CreatorActivities(self.deps.database, self.payouts)
+        asked = ProviderEventInput(provider="stripe", event_id=event.event_id)
+        return str((await ActivityEnvironment().run(acts.refresh_creator, asked)).outcome)
+
+    async def account(self, tenant: Tenant) -> CreatorAccount:
+        async with self.deps.database.platform() as session:
+            found = await creator_account.find(session, tenant.org_id)
+        assert found is not None
+        return found
+
+
+@pytest.fixture(scope="module")
+async def bureau(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bureau]:
+    sandbox = Sandbox(Store(tmp_path_factory.mktemp("connect") / "stripe.sqlite"), check_answers=True)
+    temporal: Any = Starts()
+    with serving(build(sandbox)) as url:
+        sandbox.base_url = url
+        client = make_client(STRIPE_KEY, api_base=url, timeout_seconds=5)
+        payouts = StripeConnect(client)
+        app = create_app(settings_for(database_urls), temporal=temporal, providers=Providers({}, payouts=payouts))
+        async with (
+            app.router.lifespan_context(app),
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://bursar.test") as http,
+        ):
+            yield Bureau(app.state.deps, http, url, payouts)
+        await client.aclose()
+    sandbox.store.close()
+
+
+@pytest.fixture
+async def studio(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    return await new_tenant("owner", "finance", "admin", "agent", "auditor")
+
+
+async def test_account_is_made_once_and_ready_after_its_page(bureau: Bureau, studio: Tenant) -> None:
+    owner = bureau.at(studio.owner)
+    refused(await owner.get("/billing/connect"), 404, "not_found")
+    key = new_key()
+    first = good(await owner.post("/billing/connect", ASKED, key=key))
+    assert good(await owner.post("/billing/connect", ASKED, key=key)) == first
+    assert first["account"]["status"] == "onboarding"
+    assert "external_account" in first["account"]["requirements"]
+    again = good(await bureau.at(studio.finance).post("/billing/connect", ASKED))
+    assert again["account"]["account_id"] == first["account"]["account_id"]
+    assert again["onboarding_url"] != first["onboarding_url"]
+    await bureau.connected(studio)
+    shown = good(await bureau.at(studio.auditor).get("/billing/connect"))
+    assert (shown["status"], shown["tax_profile"], shown["destination_last4"]) == ("ready", True, "6789")
+    assert shown["held_until"] is None
+
+
+async def test_only_owner_and_finance_connect(bureau: Bureau, studio: Tenant) -> None:
+    for role in ("admin", "agent", "auditor"):
+        refused(await bureau.at(studio.callers[role]).post("/billing/connect", ASKED), 403, "auth.forbidden")
+
+
+async def test_changed_destination_holds_payouts_and_is_told(bureau: Bureau, studio: Tenant) -> None:
+    ref = await bureau.connected(studio)
+    now = datetime.now(UTC)
+    assert payable_to(await bureau.account(studio), now).ref == ref
+    await bureau.control("account", account=ref, number=OTHER_BANK)
+    assert await bureau.told("account.external_account.created", ref) == "handled"
+    held = good(await bureau.at(studio.owner).get("/billing/connect"))
+    assert held["destination_changed_at"] is not None
+    with pytest.raises(Conflict) as refusal:
+        payable_to(await bureau.account(studio), now)
+    assert refusal.value.error_code == "payout.destination_held"
+    (alert,) = good(await bureau.at(studio.owner).get("/alerts"))["data"]
+    assert alert["kind"] == "payout.destination_changed"
+    kinds = "SELECT kind FROM mails WHERE org_id = :org_id"
+    async with bureau.deps.database.platform() as session:
+        assert list(await session.scalars(text(kinds), {"org_id": studio.org_id})) == ["payout_destination_changed"]
+    # Changed back is changed once more, and what was held stays held.
+    await bureau.control("account", account=ref, number="000123456789")
+    await bureau.told("account.updated", ref)
+    account = await bureau.account(studio)
+    assert account.destination_changed_at is not None
+    with pytest.raises(Conflict):
+        payable_to(account, account.destination_changed_at + DESTINATION_HOLD - timedelta(seconds=1))
+    assert payable_to(account, account.destination_changed_at + DESTINATION_HOLD)
+
+
+async def test_account_that_is_asked_for_more_cannot_be_paid_out_to(bureau: Bureau, studio: Tenant) -> None:
+    ref = await bureau.connected(studio)
+    await bureau.control("account", account=ref, requirement="individual.id_number")
+    await bureau.told("account.updated", ref)
+    account = await bureau.account(studio)
+    assert (account.status, account.tax_profile) == ("restricted", False)
+    with pytest.raises(Conflict) as refusal:
+        payable_to(account, datetime.now(UTC))
+    assert refusal.value.error_code == "payout.account_not_ready"
+
+
+async def test_event_of_an_account_of_nobody_is_unmatched(bureau: Bureau) -> None:
+    assert await bureau.told("account.updated", "acct_of_nobody") == "unmatched"
+
+
+async def test_what_was_read_earlier_is_not_written_over_what_is_known(bureau: Bureau, studio: Tenant) -> None:
+    from services import creator
+
+    ref = await bureau.connected(studio)
+    old = await bureau.payouts.retrieve_account(ref)
+    earlier = datetime.now(UTC)
+    await bureau.control("account", account=ref, number=OTHER_BANK)
+    await creator.refresh(bureau.deps.database, bureau.payouts, ref, asked_at=datetime.now(UTC))
+    known = await bureau.account(studio)
+    async with bureau.deps.database.platform() as session:
+        await creator.write(session, "stripe", old, asked_at=earlier)
+    assert await bureau.account(studio) == known
