@@ -23,6 +23,10 @@ _BATCHES = {
             (SELECT r.transfer_id FROM ledger.lot_returns r WHERE r.transfer_id > p.booked ORDER BY 1 LIMIT 1)
         )) FROM ledger.revenue_place p
     """,
+    "accounting-days": """
+        SELECT uuid_extract_timestamp((SELECT t.id FROM ledger.transfers t WHERE t.id > p.summed ORDER BY 1 LIMIT 1))
+        FROM ledger.accounting_place p
+    """,
     "usage-charges": """
         WITH RECURSIVE place AS (
             (SELECT c.org_id, c.due_at FROM usage_charges c WHERE c.spend_id IS NULL ORDER BY 1, 2 LIMIT 1)

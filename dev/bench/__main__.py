@@ -1,6 +1,7 @@
 """Measures the product, and prints one table of ratios.
 
-`python -m dev.bench [books] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [scores] [prices]`
+`python -m dev.bench [books] [accounting] [neighbours] [http] [uses] [escrow] [payments] [metering] [nights] [scores]
+[prices]`
 
 By default everything is measured. Every ratio compares two things that ran in turn on the same machine in the same run,
 so it holds on a noisy one; the figures beside it do not travel.
@@ -15,13 +16,27 @@ from importlib.metadata import version
 
 import asyncpg
 
-from dev.bench import books, escrow, http, metering, neighbours, nights, payments, prices, scores, spending, uses
+from dev.bench import (
+    accounting,
+    books,
+    escrow,
+    http,
+    metering,
+    neighbours,
+    nights,
+    payments,
+    prices,
+    scores,
+    spending,
+    uses,
+)
 from dev.bench.rows import Row
 from dev.bench.world import World, running_world
 from dev.stack.temporal import find_temporal
 
 PARTS: dict[str, Callable[[World], Awaitable[list[Row]]]] = {
     "books": books.run,
+    "accounting": accounting.run,
     "spending": spending.run,
     "neighbours": neighbours.run,
     "http": http.run,

@@ -9,7 +9,7 @@ from domain.accounts import platform
 from domain.lots import LotSource, LotTerms
 from repositories.due import oldest_due
 from tests.conftest import DatabaseUrls
-from tests.support.books import ISSUANCE, LATER, NOW, fresh, open_books, recognise
+from tests.support.books import ISSUANCE, LATER, NOW, fresh, open_books, recognise, settle_uses
 
 pytestmark = pytest.mark.db
 
@@ -59,12 +59,17 @@ async def test_oldest_thing_of_every_batch_is_shown_until_it_is_done(fresh_datab
         assert timedelta(minutes=3) <= before - charged + timedelta(seconds=30) < timedelta(minutes=4)
         assert used is not None
         assert before - timedelta(seconds=1) <= used
+        posted = found["accounting-days"]
+        assert posted is not None
+        assert before - timedelta(seconds=1) <= posted
         assert found["reputation-decay"] == datetime(before.year, before.month, before.day, tzinfo=UTC)
         assert "reputation-decay" not in await oldest_due(pool, nights=False)
 
         await owner.execute("SELECT ledger.expire_holds(now(), 10)")
         await owner.execute("SELECT ledger.expire_lots(now(), 10)")
         await recognise(owner)
+        await settle_uses(owner)
+        await owner.execute("SELECT ledger.add_up_days(100)")
         await owner.execute(CHARGED)
         await owner.execute(PRIORS, before.date() + timedelta(days=2))
         assert set((await oldest_due(pool)).values()) == {None}
