@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain.money import format_amount
 
 #: The whole of a ratio, and what a multiplier of one is, in basis points.
 WHOLE_BPS = 10_000
@@ -23,9 +27,11 @@ class Standing:
     evidence_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What a price is made from. Amounts are minor units of `currency`.
+
+    Many rules ask for what follows from them, so that is found out once.
 
     Attributes:
         agent_id: whose work is priced.
@@ -68,7 +74,7 @@ class Facts:
         """What all of them cost before any rule."""
         return self.unit_minor * self.quantity
 
-    @property
+    @cached_property
     def demand_bps(self) -> int | None:
         """Return the demand as a part of the capacity, in basis points; None where no capacity is known.
 
@@ -77,8 +83,25 @@ class Facts:
         kinds = ((self.open_jobs, self.capacity), (self.calls, self.calls_per_day))
         return max((count * WHOLE_BPS // most for count, most in kinds if most is not None), default=None)
 
-    def variables(self) -> dict[str, int | str]:
-        """Return what an expression can ask for, by the names of `domain.pricing.expression.VARIABLES`."""
+    @cached_property
+    def volume_shown(self) -> str:
+        """The volume for people."""
+        return f"{format_amount(self.volume_minor, self.currency)} {self.currency}"
+
+    @cached_property
+    def _clocks(self) -> dict[str, datetime]:
+        return {}
+
+    def at_in(self, zone: str) -> datetime:
+        """Return when it was asked for, by the clocks of a zone."""
+        local = self._clocks.get(zone)
+        if local is None:
+            local = self._clocks[zone] = self.at.astimezone(ZoneInfo(zone))
+        return local
+
+    @cached_property
+    def variables(self) -> Mapping[str, int | str]:
+        """What an expression can ask for, by the names of `domain.pricing.expression.VARIABLES`."""
         return {
             "quantity": self.quantity,
             "demand": self.demand_bps or 0,

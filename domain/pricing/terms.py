@@ -5,7 +5,6 @@ from datetime import time, timedelta
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from domain.errors import Invalid
 from domain.money import format_amount, format_ratio
@@ -54,6 +53,11 @@ def _between(start: int, end: int, at: int, bps: int) -> int:
     return WHOLE_BPS + change if bps >= WHOLE_BPS else WHOLE_BPS - change
 
 
+@cache
+def _threshold(bps: int) -> str:
+    return format_ratio(bps).rstrip("0").removesuffix(".")
+
+
 @dataclass(frozen=True, slots=True)
 class Surge:
     """More while demand is above a threshold: from nothing at the threshold to `maximum_bps` at `full_bps`.
@@ -74,7 +78,7 @@ class Surge:
 
     def judge(self, facts: Facts) -> Verdict:
         """Compare the demand with the threshold."""
-        demand, shown = facts.demand_bps, format_ratio(self.threshold_bps).rstrip("0").removesuffix(".")
+        demand, shown = facts.demand_bps, _threshold(self.threshold_bps)
         if demand is None:
             return Verdict(None, "The agent has no capacity set, so its demand is not known.")
         if demand <= self.threshold_bps:
@@ -159,7 +163,7 @@ class TimeOfDay:
 
     def judge(self, facts: Facts) -> Verdict:
         """Read the zone's clock."""
-        local = facts.at.astimezone(ZoneInfo(self.zone))
+        local = facts.at_in(self.zone)
         at, day = local.time(), local.date()
         if self.begins < self.ends:
             within = self.begins <= at < self.ends
@@ -198,7 +202,12 @@ def _check_steps(steps: tuple[Step, ...]) -> None:
 
 
 def _step_at(steps: tuple[Step, ...], value: int) -> Step | None:
-    return max((step for step in steps if step.least <= value), key=lambda step: step.least, default=None)
+    found = None
+    for step in steps:
+        if step.least > value:
+            break
+        found = step
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +253,7 @@ class Volume:
         if facts.currency != self.currency:
             return Verdict(None, f"It is for prices in {self.currency}.")
         step = _step_at(self.steps, facts.volume_minor)
-        paid = f"The client paid {format_amount(facts.volume_minor, self.currency)} {self.currency} in 30 days"
+        paid = f"The client paid {facts.volume_shown} in 30 days"
         if step is None:
             return Verdict(None, f"{paid}, less than {format_amount(self.steps[0].least, self.currency)}.")
         return Verdict(step.bps, f"{paid}, at least {format_amount(step.least, self.currency)}")
@@ -299,7 +308,7 @@ class Custom:
 
     def judge(self, facts: Facts) -> Verdict:
         """Evaluate the expression; a result that is no multiplier changes nothing."""
-        result = self.evaluate(facts.variables())
+        result = self.evaluate(facts.variables)
         if result is None or not is_multiplier(result):
             shown = "no number" if result is None else str(result)
             return Verdict(None, f"The expression gives {shown}, which is no multiplier.")

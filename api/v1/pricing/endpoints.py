@@ -1,9 +1,9 @@
 """Prices of agents: asked for, explained, and kept for a client."""
 
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit
@@ -60,7 +60,7 @@ async def get_price(
             for line in price.adjustments
         ],
     }
-    return Response(json.dumps(content), media_type="application/json")
+    return Response(to_json(content), media_type="application/json")
 
 
 @router.get(
