@@ -7,7 +7,17 @@ incomplete until it is paid. A bank debit completes the session unpaid; that it 
 
 from typing import Any
 
-from dev.sandbox.stripe import clocks, intents, invoice_lines, invoicing, money, periods, subscribing, taxing
+from dev.sandbox.stripe import (
+    clocks,
+    collecting,
+    intents,
+    invoice_lines,
+    invoicing,
+    money,
+    periods,
+    subscribing,
+    taxing,
+)
 from dev.sandbox.stripe.core import Context, Refusal, task
 from dev.sandbox.stripe.errors import invalid
 from dev.sandbox.stripe.operations import customers, payment_intents, payment_methods, prices, products, setup_intents
@@ -255,7 +265,7 @@ def _subscribe(ctx: Context, session: JSON, payment_method: JSON, terms: JSON) -
     intent = invoicing.intent_of(ctx, invoice)
     link = {"object": "sandbox.checkout_intent", "id": f"{intent['id']}:checkout", "session": session["id"]}
     ctx.store.put(link)
-    return invoicing.pay(
+    return collecting.pay(
         ctx, invoice, payment_method, off_session=False, return_url=f"{ctx.base_url}/pay/{session['id']}"
     )
 

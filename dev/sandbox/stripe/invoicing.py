@@ -1,15 +1,14 @@
-"""Invoices: `draft → open → paid`, or `void` or `uncollectible`, and how the money for one is collected.
+"""Invoices: `draft → open → paid`, or `void` or `uncollectible`.
 
-Facts from docs.stripe.com/invoicing/overview and docs.stripe.com/billing/revenue-recovery. An invoice is paid by the
-PaymentIntent that it gets when it is finalized; whatever moves that intent, moves the invoice. A charge that fails is
-tried again after three, five and seven days, unless `_control/billing` says otherwise.
+Facts from docs.stripe.com/invoicing/overview. An invoice is paid by the PaymentIntent that it gets when it is
+finalized.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 from dev.sandbox.stripe import clocks, discounting, intents, invoice_lines, lists, money
-from dev.sandbox.stripe.core import Context, Refusal, control, task
+from dev.sandbox.stripe.core import Context, Refusal
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import customers, payment_intents
 from dev.sandbox.stripe.periods import DAY
@@ -17,8 +16,6 @@ from dev.sandbox.stripe.periods import DAY
 JSON = dict[str, Any]
 
 DRAFT_SECONDS = 3600
-RETRY_DAYS = [3, 5, 7]
-AFTER_RETRIES = ("cancel", "unpaid", "past_due")
 
 # Called with the context, an invoice and what has become of it: a subscription follows its invoices.
 FOLLOWERS: list[Callable[[Context, JSON, str], None]] = []
@@ -35,6 +32,12 @@ def get(ctx: Context, id: str, *, param: str = "invoice", status: int = 404) -> 
 def subscription_of(invoice: JSON) -> str | None:
     """Return the subscription that an invoice is of."""
     return invoice["parent"]["subscription_details"]["subscription"] if invoice["parent"] else None
+
+
+def of_subscription(ctx: Context, subscription: JSON) -> list[JSON]:
+    """Return the invoices of a subscription, newest first."""
+    found = ctx.store.query("invoice", customer=subscription["customer"])
+    return [each for each in found if subscription_of(each) == subscription["id"]]
 
 
 def draft(ctx: Context, customer: JSON, reason: str, terms: JSON) -> JSON:
@@ -137,6 +140,7 @@ def draft(ctx: Context, customer: JSON, reason: str, terms: JSON) -> JSON:
 
 def store_draft(ctx: Context, invoice: JSON, *, finalizes: bool) -> None:
     """Store a draft with its sums, notify of it, and have it finalized in an hour where it advances by itself."""
+    customers.bill_in(ctx, invoice["customer"], invoice["currency"])
     refresh(ctx, invoice)
     if finalizes:
         advance(ctx, invoice)
@@ -158,6 +162,8 @@ def refresh(ctx: Context, invoice: JSON) -> None:
     invoice_lines.total_up(ctx, invoice)
     customer = ctx.store.get("customer", invoice["customer"])
     assert customer is not None
+    if customer.get("deleted"):
+        raise invalid(f"Customer {customer['id']} has been deleted.", param="customer")
     balance, total = customer["balance"], invoice["total"]
     due = max(0, total + balance) if total >= 0 else 0
     if 0 < due < money.MINIMUM.get(invoice["currency"], 1):
@@ -200,77 +206,20 @@ def finalize(ctx: Context, invoice: JSON) -> None:
     ctx.store.put(invoice)
     ctx.emit("invoice.finalized", invoice)
     if not invoice["amount_due"]:
-        _settle(ctx, invoice, 0)
-
-
-def collect(ctx: Context, id: str) -> Refusal | None:
-    """Charge the stored method of an open invoice without its payer, and return the refusal if that failed."""
-    invoice = get(ctx, id)
-    if invoice["status"] != "open" or invoice["collection_method"] != "charge_automatically":
-        return None
-    invoice |= {"attempted": True, "attempt_count": invoice["attempt_count"] + 1, "next_payment_attempt": None}
-    ctx.store.put(invoice)
-    method = default_method(ctx, invoice)
-    if method is None:
-        _fail(ctx, invoice)
-        message = "This customer has no attached payment source or default payment method."
-        return invalid(message, code="resource_missing")
-    intent = intent_of(ctx, invoice)
-    if intent["status"] not in intents.CONFIRMABLE:
-        return None
-    try:
-        return intents.confirm(ctx, intent, method, off_session=True, by_invoice=True)
-    except Refusal as refusal:
-        _fail(ctx, invoice)
-        return refusal
-
-
-def pay(
-    ctx: Context, invoice: JSON, method: JSON | None, *, off_session: bool, return_url: str | None = None
-) -> Refusal | None:
-    """Try to pay an open invoice with a method, the stored one where none is given, as somebody asked for."""
-    if invoice["status"] == "draft":
-        finalize(ctx, invoice)
-        invoice = get(ctx, invoice["id"])
-        if invoice["status"] == "paid":
-            return None
-    if invoice["status"] not in ("open", "uncollectible"):
-        code = "invoice_already_paid" if invoice["status"] == "paid" else "invoice_not_editable"
-        raise invalid(f"This invoice cannot be paid: its status is {invoice['status']}.", code=code)
-    method = method or default_method(ctx, invoice)
-    if method is None:
-        message = (
-            "There is no payment method to pay this invoice with: neither it, its subscription nor its customer has a "
-            "default one. Pass a `payment_method`."
-        )
-        raise invalid(message, code="resource_missing", param="payment_method")
-    return intents.confirm(
-        ctx, intent_of(ctx, invoice), method, off_session=off_session, by_invoice=True, return_url=return_url
-    )
-
-
-def pay_out_of_band(ctx: Context, invoice: JSON) -> None:
-    """Mark an invoice as paid by other means."""
-    if invoice["status"] == "draft":
-        finalize(ctx, invoice)
-    if invoice["status"] not in ("open", "uncollectible"):
-        raise invalid(f"This invoice cannot be paid: its status is {invoice['status']}.", code="invoice_already_paid")
-    _drop_payment(ctx, invoice)
-    invoice["amount_paid_off_stripe"] = invoice["amount_remaining"]
-    _settle(ctx, invoice, invoice["amount_remaining"])
+        settle(ctx, invoice, 0)
 
 
 def void(ctx: Context, invoice: JSON) -> None:
     """Take an open invoice back; what it had used of the customer's balance returns there."""
     if invoice["status"] not in ("open", "uncollectible"):
         raise _wrong_status(invoice, "void")
-    _drop_payment(ctx, invoice)
+    drop_payment(ctx, invoice)
     used = (invoice["starting_balance"] or 0) - (invoice["ending_balance"] or 0)
     if used:
         customers.add_to_balance(ctx, invoice["customer"], used)
     _close(ctx, invoice, "void", "voided_at")
     ctx.emit("invoice.voided", invoice)
-    _follow(ctx, invoice, "voided")
+    lead(ctx, invoice, "voided")
 
 
 def reduce(ctx: Context, invoice: JSON, amount: int) -> None:
@@ -287,8 +236,8 @@ def reduce(ctx: Context, invoice: JSON, amount: int) -> None:
         ctx.store.put(invoice)
         ctx.emit("invoice.updated", invoice)
         return
-    _drop_payment(ctx, invoice)
-    _settle(ctx, invoice, 0)
+    drop_payment(ctx, invoice)
+    settle(ctx, invoice, 0)
 
 
 def mark_uncollectible(ctx: Context, invoice: JSON) -> None:
@@ -299,23 +248,36 @@ def mark_uncollectible(ctx: Context, invoice: JSON) -> None:
     invoice["status_details"] = {"uncollectible": {"reason": "user_forgiven"}}
     ctx.store.put(invoice)
     ctx.emit("invoice.marked_uncollectible", invoice)
-    _follow(ctx, invoice, "uncollectible")
+    lead(ctx, invoice, "uncollectible")
 
 
-def default_method(ctx: Context, owner: JSON) -> JSON | None:
-    """Return what an invoice or a subscription is charged to: its own default, its subscription's, its customer's."""
-    subscription = ctx.store.get("subscription", subscription_of(owner) or "") if owner["object"] == "invoice" else None
-    customer = ctx.store.get("customer", owner["customer"]) or {}
-    for id in (
-        owner["default_payment_method"],
-        (subscription or {}).get("default_payment_method"),
-        (customer.get("invoice_settings") or {}).get("default_payment_method"),
-        customer.get("default_source"),
-    ):
-        method = ctx.store.get("payment_method", id or "")
-        if method is not None and method["customer"] == owner["customer"]:
-            return method
-    return None
+def settle(ctx: Context, invoice: JSON, amount: int) -> None:
+    """Let an invoice be paid with what was charged for it."""
+    _close(ctx, invoice, "paid", "paid_at")
+    invoice |= {"amount_paid": amount, "amount_remaining": 0, "attempted": True}
+    ctx.store.put(invoice)
+    ctx.emit("invoice.paid", invoice)
+    ctx.emit("invoice.payment_succeeded", invoice)
+    lead(ctx, invoice, "paid")
+
+
+def drop_payment(ctx: Context, invoice: JSON) -> None:
+    """Cancel the payment of an invoice that is not waited for any more."""
+    payment = payment_of(ctx, invoice)
+    if payment is None:
+        return
+    intent = payment_intents.get(ctx, payment["payment"]["payment_intent"])
+    payment["status"] = "canceled"
+    payment["status_transitions"]["canceled_at"] = clocks.now(ctx, invoice)
+    ctx.store.put(payment)
+    if intent["status"] in intents.CANCELABLE:
+        intents.cancel(ctx, intent, "void_invoice")
+
+
+def lead(ctx: Context, invoice: JSON, outcome: str) -> None:
+    """Take everything along that follows an invoice."""
+    for follow in FOLLOWERS:
+        follow(ctx, invoice, outcome)
 
 
 def payment_of(ctx: Context, invoice: JSON) -> JSON | None:
@@ -328,78 +290,6 @@ def intent_of(ctx: Context, invoice: JSON) -> JSON:
     payment = payment_of(ctx, invoice)
     assert payment is not None
     return payment_intents.get(ctx, payment["payment"]["payment_intent"])
-
-
-def follow(ctx: Context, intent: JSON) -> None:
-    """Move the invoice of an intent, if it has one, to where the intent has moved."""
-    link = ctx.store.get("sandbox.invoice", f"{intent['id']}:invoice")
-    invoice = ctx.store.get("invoice", link["invoice"]) if link else None
-    if invoice is None or invoice["status"] not in ("open", "uncollectible"):
-        return
-    if intent["status"] in ("succeeded", "requires_action", "processing") or intent["last_payment_error"]:
-        invoice |= {"attempted": True, "attempt_count": max(1, invoice["attempt_count"])}
-    if intent["status"] == "succeeded":
-        _pay_by_intent(ctx, invoice, intent)
-    elif intent["status"] == "requires_action":
-        ctx.store.put(invoice)
-        ctx.emit("invoice.payment_action_required", invoice)
-        _fail(ctx, invoice)
-    elif intent["status"] == "requires_payment_method" and intent["last_payment_error"]:
-        _fail(ctx, invoice)
-    elif intent["status"] == "processing":
-        ctx.store.put(invoice)
-        ctx.emit("invoice.updated", invoice)
-        _follow(ctx, invoice, "processing")
-
-
-intents.FOLLOWERS.append(follow)
-
-
-def collection(ctx: Context) -> JSON:
-    """Return how failed charges are tried again, and what becomes of a subscription at the end of it."""
-    usual = {"retry_days": RETRY_DAYS, "after_retries": "cancel"}
-    return usual | (ctx.store.setting("billing") or {})
-
-
-@control("billing")
-async def set_collection(ctx: Context, body: JSON) -> JSON:
-    """Set `retry_days` between the attempts, and `after_retries`: `cancel`, `unpaid` or `past_due`."""
-    days, end = body.get("retry_days", RETRY_DAYS), body.get("after_retries", "cancel")
-    if not isinstance(days, list) or not all(isinstance(each, int) and each > 0 for each in days):
-        raise invalid("Days are a list of whole numbers above 0.", param="retry_days")
-    if end not in AFTER_RETRIES:
-        raise invalid(f"A subscription ends as one of {', '.join(AFTER_RETRIES)}.", param="after_retries")
-    ctx.store.keep("billing", {"retry_days": days, "after_retries": end})
-    return collection(ctx)
-
-
-@task("invoices.finalize")
-async def finalize_in_time(ctx: Context, invoice: str, at: int) -> None:
-    """Finalize a draft at its time, and charge it where that is how it is collected."""
-    stored = ctx.store.get("invoice", invoice)
-    if stored is None or stored["status"] != "draft" or stored["automatically_finalizes_at"] != at:
-        return
-    finalize(ctx, stored)
-    if stored["collection_method"] == "send_invoice" and stored["status"] == "open":
-        ctx.emit("invoice.sent", stored)
-    collect(ctx, invoice)
-
-
-@task("invoices.retry")
-async def retry(ctx: Context, invoice: str, attempt: int) -> None:
-    """Charge an invoice again, unless it was paid or given up in the meantime."""
-    stored = ctx.store.get("invoice", invoice)
-    if stored is not None and stored["next_payment_attempt"] is not None and stored["attempt_count"] == attempt:
-        collect(ctx, invoice)
-
-
-@task("invoices.overdue")
-async def overdue(ctx: Context, invoice: str) -> None:
-    """Tell that an invoice which was sent has not been paid in time."""
-    stored = ctx.store.get("invoice", invoice)
-    if stored is not None and stored["status"] == "open":
-        ctx.emit("invoice.overdue", stored)
-        _follow(ctx, stored, "failed")
 
 
 def payments(ctx: Context, invoice: JSON) -> JSON:
@@ -439,64 +329,10 @@ def _ask_for_payment(ctx: Context, invoice: JSON, customer: JSON) -> None:
     ctx.store.put({"object": "sandbox.invoice", "id": f"{intent['id']}:invoice", "invoice": invoice["id"]})
 
 
-def _pay_by_intent(ctx: Context, invoice: JSON, intent: JSON) -> None:
-    payment = payment_of(ctx, invoice)
-    assert payment is not None
-    payment |= {"amount_paid": intent["amount_received"], "status": "paid"}
-    payment["status_transitions"]["paid_at"] = clocks.now(ctx, invoice)
-    ctx.store.put(payment)
-    ctx.emit("invoice_payment.paid", payment)
-    _settle(ctx, invoice, intent["amount_received"])
-
-
-def _settle(ctx: Context, invoice: JSON, amount: int) -> None:
-    _close(ctx, invoice, "paid", "paid_at")
-    invoice |= {"amount_paid": amount, "amount_remaining": 0, "attempted": True}
-    ctx.store.put(invoice)
-    ctx.emit("invoice.paid", invoice)
-    ctx.emit("invoice.payment_succeeded", invoice)
-    _follow(ctx, invoice, "paid")
-
-
 def _close(ctx: Context, invoice: JSON, status: str, moment: str) -> None:
     invoice |= {"status": status, "auto_advance": False, "next_payment_attempt": None}
     invoice["status_transitions"][moment] = clocks.now(ctx, invoice)
     ctx.store.put(invoice)
-
-
-def _fail(ctx: Context, invoice: JSON) -> None:
-    """Notify of an attempt that failed, and put the next one off as far as there is one."""
-    outcome = "failed"
-    retries = invoice["auto_advance"] and invoice["billing_reason"] != "subscription_create"
-    if retries and invoice["status"] == "open" and invoice["next_payment_attempt"] is None:
-        days, attempt = collection(ctx)["retry_days"], invoice["attempt_count"]
-        if attempt <= len(days):
-            due_at = clocks.now(ctx, invoice) + days[attempt - 1] * DAY
-            invoice["next_payment_attempt"] = due_at
-            clocks.put_off(ctx, invoice, due_at, "invoices.retry", invoice=invoice["id"], attempt=attempt)
-        else:
-            invoice["auto_advance"] = False
-            outcome = "exhausted"
-    ctx.store.put(invoice)
-    ctx.emit("invoice.payment_failed", invoice)
-    _follow(ctx, invoice, outcome)
-
-
-def _drop_payment(ctx: Context, invoice: JSON) -> None:
-    payment = payment_of(ctx, invoice)
-    if payment is None:
-        return
-    intent = payment_intents.get(ctx, payment["payment"]["payment_intent"])
-    payment["status"] = "canceled"
-    payment["status_transitions"]["canceled_at"] = clocks.now(ctx, invoice)
-    ctx.store.put(payment)
-    if intent["status"] in intents.CANCELABLE:
-        intents.cancel(ctx, intent, "void_invoice")
-
-
-def _follow(ctx: Context, invoice: JSON, outcome: str) -> None:
-    for follow in FOLLOWERS:
-        follow(ctx, invoice, outcome)
 
 
 def _wrong_status(invoice: JSON, verb: str) -> Refusal:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 # Fields that lists are filtered by and operations look up, each with an index of its own.
-INDEXED = ("customer", "payment_intent", "payment_method", "charge", "source", "status", "product")
+INDEXED = ("customer", "payment_intent", "payment_method", "charge", "source", "status", "product", "invoice")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (

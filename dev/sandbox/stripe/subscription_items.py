@@ -178,8 +178,7 @@ def _prorated(ctx: Context, customer: JSON, item: JSON, at: int, kept: Fraction)
 
 def _charged_share(ctx: Context, subscription: JSON, item: JSON, at: int) -> Fraction:
     """Return the share of its price that was charged for an item's period, after the discounts of then."""
-    of = {"parent.subscription_details.subscription": subscription["id"]}
-    for invoice in ctx.store.query("invoice", **of):
+    for invoice in ctx.store.query("invoice", customer=subscription["customer"]):
         for line in invoice["lines"]["data"]:
             details = (line["parent"] or {}).get("subscription_item_details") or {}
             is_of_item = details.get("subscription_item") == item["id"] and not details["proration"]

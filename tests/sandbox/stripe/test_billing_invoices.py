@@ -38,6 +38,20 @@ async def test_invoice_collects_what_waits_and_is_charged_when_it_is_paid(shop):
     assert refused.value.code == "invoice_not_editable"
 
 
+async def test_intent_of_an_invoice_is_its_invoices_alone(shop):
+    customer = await shop.customer()
+    opened = await shop.api.invoices.finalize_invoice_async(
+        (await invoice(shop, customer.id, 1000)).id, {"expand": ["payments"]}
+    )
+    intent = opened.payments.data[0].payment.payment_intent
+    with pytest.raises(stripe.InvalidRequestError, match="belongs to an invoice"):
+        await shop.api.payment_intents.cancel_async(intent)
+    with pytest.raises(stripe.InvalidRequestError, match="belongs to an invoice"):
+        await shop.api.payment_intents.update_async(intent, {"amount": 50})
+    with pytest.raises(stripe.InvalidRequestError, match="combine currencies"):
+        await shop.api.invoices.create_async({"customer": customer.id, "currency": "eur"})
+
+
 async def test_void_takes_back_the_intent_and_returns_the_balance(shop):
     customer = await shop.customer(balance=-400)
     opened = await shop.api.invoices.finalize_invoice_async((await invoice(shop, customer.id, 1000)).id)

@@ -83,6 +83,18 @@ async def test_trial_is_free_and_announced_and_then_charged(shop):
     assert period(active) == (moment("2027-02-10"), moment("2027-03-10"))
 
 
+async def test_trial_without_a_card_asks_for_one_that_is_charged_when_it_ends(shop):
+    customer = await shop.customer(None)
+    made = await shop.subscribe(customer.id, await shop.price(), trial_period_days=10)
+    never = {"payment_method": "pm_card_authenticationRequiredOnSetup", "return_url": "https://example.com"}
+    await shop.api.setup_intents.confirm_async(made.pending_setup_intent, never)
+    await shop.sandbox.control("three_d_secure", setup_intent=made.pending_setup_intent)
+    stored = await shop.api.subscriptions.retrieve_async(made.id)
+    assert (stored.pending_setup_intent, stored.default_payment_method is None) == (None, False)
+    await shop.until("2027-02-10T02:00")
+    assert [each.status for each in await shop.invoices(made.id)] == ["paid", "paid"]
+
+
 async def test_month_ends_clamp_and_keep_the_day_of_the_anchor(shop):
     customer = await shop.customer()
     subscription = await shop.subscribe(customer.id, await shop.price())
@@ -172,6 +184,8 @@ async def test_cancel_at_period_end_can_be_taken_back_and_ends_in_time(shop):
     assert (ending.status, ending.cancel_at) == ("active", moment("2027-02-28"))
     kept = await shop.api.subscriptions.update_async(subscription.id, {"cancel_at_period_end": False})
     assert (kept.cancel_at, kept.canceled_at) == (None, None)
+    await shop.until("2027-02-21T02:00")
+    assert await shop.events("invoice.upcoming") == ["invoice.upcoming"]
     await shop.api.subscriptions.update_async(subscription.id, {"cancel_at_period_end": True})
     with pytest.raises(stripe.InvalidRequestError, match="no upcoming invoice"):
         await shop.api.invoices.create_preview_async({"subscription": subscription.id})

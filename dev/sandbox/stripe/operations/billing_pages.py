@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from dev.sandbox.stripe import intents, invoicing, money, pages, subscribing
+from dev.sandbox.stripe import collecting, intents, invoicing, money, pages, subscribing
 from dev.sandbox.stripe.core import Context, Refusal, page
 
 JSON = dict[str, Any]
@@ -33,7 +33,7 @@ async def pay_invoice(request: Request) -> Response:
             return _invoice(ctx, invoice["id"], None)
         try:
             method, back = pages.typed_method(ctx, form), f"{ctx.base_url}/invoice/{invoice['id']}"
-            refusal = invoicing.pay(ctx, invoice, method, off_session=False, return_url=back)
+            refusal = collecting.pay(ctx, invoice, method, off_session=False, return_url=back)
         except Refusal as raised:
             refusal = raised
         if refusal is None and invoicing.intent_of(ctx, invoice)["status"] == "requires_action":

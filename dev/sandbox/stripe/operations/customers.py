@@ -139,6 +139,16 @@ def apply(customer: JSON, params: JSON) -> JSON:
     return previous
 
 
+def bill_in(ctx: Context, id: str, currency: str) -> None:
+    """Note the one currency that a customer is billed in, or refuse another one."""
+    customer = get(ctx, id, param="customer")
+    if customer["currency"] is None:
+        ctx.store.put(customer | {"currency": currency})
+    elif customer["currency"] != currency:
+        message = f"You cannot combine currencies on a single customer: {id} is billed in {customer['currency']}."
+        raise invalid(message, param="currency")
+
+
 def add_to_balance(ctx: Context, id: str, amount: int) -> None:
     """Add to what a customer owes beside their invoices; a credit is negative, and a deleted customer has neither."""
     customer = ctx.store.get("customer", id)

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from dev.sandbox.stripe import cards, clocks, invoice_lines, invoicing, lists, money, periods, subscribing, taxing
+from dev.sandbox.stripe import (
+    cards,
+    clocks,
+    collecting,
+    invoice_lines,
+    invoicing,
+    lists,
+    money,
+    periods,
+    renewing,
+    subscribing,
+    taxing,
+)
 from dev.sandbox.stripe.core import Context, Refusal, expansion, operation
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.operations import customers, prices
@@ -85,7 +97,7 @@ async def create_preview(ctx: Context, params: JSON) -> JSON:
         invoice = _previewed(ctx, params, details)
     if invoice is None:
         raise invalid("There is no upcoming invoice.", code="invoice_upcoming_none", status=404)
-    return subscribing.upcoming(invoice)
+    return renewing.upcoming(invoice)
 
 
 @operation("get", "/v1/invoices/{invoice}")
@@ -143,10 +155,10 @@ async def pay(ctx: Context, params: JSON, invoice: str) -> JSON:
     demand_only(params, "the payment of an invoice", "off_session", "paid_out_of_band", "payment_method")
     found = invoicing.get(ctx, invoice)
     if params.get("paid_out_of_band"):
-        invoicing.pay_out_of_band(ctx, found)
+        collecting.pay_out_of_band(ctx, found)
         return invoicing.get(ctx, invoice)
     method = cards.resolve(ctx, params["payment_method"]) if "payment_method" in params else None
-    refusal = invoicing.pay(ctx, found, method, off_session=params.get("off_session", True))
+    refusal = collecting.pay(ctx, found, method, off_session=params.get("off_session", True))
     if refusal is not None:
         raise refusal
     paid = invoicing.get(ctx, invoice)
@@ -302,7 +314,7 @@ def _previewed(ctx: Context, params: JSON, details: JSON) -> JSON | None:
     latest = subscribing.get(ctx, subscription["id"])["latest_invoice"]
     if latest != former:
         return _as_draft(ctx, latest)
-    return None if subscription["status"] in subscribing.ENDED else subscribing.preview(ctx, subscription["id"])
+    return None if subscription["status"] in subscribing.ENDED else renewing.preview(ctx, subscription["id"])
 
 
 def _as_draft(ctx: Context, id: str) -> JSON:

@@ -147,6 +147,8 @@ async def update(ctx: Context, params: JSON, intent: str) -> JSON:
         found["status"] not in intents.CONFIRMABLE
     ):
         raise intents.unexpected_state(found, "update")
+    if {"amount", "currency", "customer"} & set(params):
+        _demand_own_terms(ctx, found, "change the terms of")
     changed = [name for name in TERMS if name in params and params[name] != found.get(name)]
     if changed and intents.waits_for_transfer(found):
         found["next_action"] = None
@@ -185,6 +187,7 @@ async def capture(ctx: Context, params: JSON, intent: str) -> JSON:
 async def cancel(ctx: Context, params: JSON, intent: str) -> JSON:
     """End an intent that has taken no money."""
     found = get(ctx, intent)
+    _demand_own_terms(ctx, found, "cancel")
     intents.cancel(ctx, found, params.get("cancellation_reason"))
     return found
 
@@ -241,6 +244,13 @@ def _method(ctx: Context, params: JSON) -> JSON | None:
     if params.get("payment_method"):
         return cards.resolve(ctx, params["payment_method"])
     return None
+
+
+def _demand_own_terms(ctx: Context, intent: JSON, verb: str) -> None:
+    """Refuse what only the invoice of an intent can be asked for."""
+    if ctx.store.get("sandbox.invoice", f"{intent['id']}:invoice") is not None:
+        message = f"You cannot {verb} this PaymentIntent: it belongs to an invoice. Void or change that instead."
+        raise invalid(message, param="intent")
 
 
 def _redirects(params: JSON) -> JSON | None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from dev.sandbox.stripe import cards, lists
@@ -16,6 +17,8 @@ from dev.sandbox.stripe.parameters import merge
 JSON = dict[str, Any]
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 TYPES = ["card", "us_bank_account", "sepa_debit"]
+# Called with the context and an intent that has succeeded: a subscription waits for what it is to be charged to.
+FOLLOWERS: list[Callable[[Context, JSON], None]] = []
 NOT_HERE = ("confirmation_token", "customer_account", "on_behalf_of", "payment_method_configuration", "single_use")
 
 
@@ -125,6 +128,8 @@ def succeed(ctx: Context, intent: JSON, method: JSON) -> None:
     intent |= {"status": "succeeded", "next_action": None, "last_setup_error": None}
     ctx.store.put(intent)
     ctx.emit("setup_intent.succeeded", intent)
+    for follow in FOLLOWERS:
+        follow(ctx, intent)
 
 
 def authenticate(ctx: Context, intent: JSON, *, succeeds: bool) -> None:
@@ -152,9 +157,8 @@ def authenticate(ctx: Context, intent: JSON, *, succeeds: bool) -> None:
     ctx.emit("setup_intent.setup_failed", intent)
 
 
-@operation("post", "/v1/setup_intents")
-async def create(ctx: Context, params: JSON) -> JSON:
-    """Makes an intent, and confirms it at once where that is asked for."""
+def new(ctx: Context, params: JSON) -> JSON:
+    """Stores an intent that nobody has confirmed, notifies of it, and returns it."""
     for name in NOT_HERE:
         if name in params:
             raise invalid(f"This sandbox does not have the parameter {name} of a SetupIntent yet.", param=name)
@@ -197,6 +201,13 @@ async def create(ctx: Context, params: JSON) -> JSON:
     set_method(ctx, intent, params)
     ctx.store.put(intent)
     ctx.emit("setup_intent.created", intent)
+    return intent
+
+
+@operation("post", "/v1/setup_intents")
+async def create(ctx: Context, params: JSON) -> JSON:
+    """Makes an intent, and confirms it at once where that is asked for."""
+    intent = new(ctx, params)
     if params.get("confirm"):
         given = {"return_url": params["return_url"]} if "return_url" in params else {}
         confirm(ctx, intent, given)
