@@ -132,6 +132,7 @@ _PLATFORM_KINDS = {
     "slot_issuance": AccountKind.EQUITY,
     "commission": AccountKind.REVENUE,
     "deferred_revenue": AccountKind.LIABILITY,
+    "deferred_subscriptions": AccountKind.LIABILITY,
     "payable": AccountKind.LIABILITY,
     "promotions": AccountKind.EXPENSE,
     "breakage": AccountKind.REVENUE,
@@ -146,9 +147,9 @@ def platform(stream: str, asset: str) -> Account:
     """One of the platform's own accounts, striped because every tenant posts to it.
 
     Args:
-        stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`, `payable`,
-            `promotions`, `breakage`, `exchange`, `corrections`, `bad_debt`, or a member of a family:
-            `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
+        stream: `credit_issuance`, `credit_redemption`, `slot_issuance`, `commission`, `deferred_revenue`,
+            `deferred_subscriptions`, `payable`, `promotions`, `breakage`, `exchange`, `corrections`, `bad_debt`, or a
+            member of a family: `revenue/{stream}`, `tax/{code}`, `fees/{provider}`.
         asset: the asset that it holds.
 
     Raises:

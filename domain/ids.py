@@ -181,6 +181,26 @@ def auto_topup_command_id(org_id: str, number: int) -> str:
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
+def subscription_bill_command(provider: str, bill_ref: str) -> str:
+    """Name the command that issues our invoice for a provider's bill, so that it is issued once."""
+    return bounded(f"subscription-bill:{provider}:{bill_ref}")
+
+
+def subscription_grant_key(subscription_id: str, grant: str) -> str:
+    """Key of the credits that a subscription grants: for a bill and a month."""
+    return bounded(f"subscription:{subscription_id}:grant:{grant}")
+
+
+def subscription_tier_command(subscription_id: str, number: int) -> str:
+    """Name the command by which an event of a subscription changes its organization's tier."""
+    return bounded(f"subscription:{subscription_id}:tier:{number}")
+
+
+def accrual_key(day: str, first: str) -> str:
+    """Key of the revenue of a page of subscriptions for a day, by the first bill of the page."""
+    return bounded(f"subscription-accrual:{day}:{first}")
+
+
 def grant_key(org_id: str, command: str) -> str:
     """Key of a credit grant."""
     return bounded(f"grant:{org_id}:{command}")

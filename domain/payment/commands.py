@@ -71,6 +71,13 @@ def created(terms: PaymentTerms, *, actor: Actor) -> Outcome:
     )
 
 
+def adopted(terms: PaymentTerms, ref: str, *, actor: Actor) -> Outcome:
+    """Record a payment that the provider has made by itself: its run does not make it, it looks at it."""
+    made = created(terms, actor=actor)
+    payment = replace(made.payment, version=0, ref=ref, unknown=True)
+    return numbered(Outcome(payment=payment, event="adopted", actor=made.actor, details=made.details), terms.created_at)
+
+
 def outcome_unknown(payment: Payment, *, detail: str, at: datetime) -> Outcome:
     """Note that nobody knows whether the provider made the payment; it is looked up before anything is tried again."""
     after = replace(payment, unknown=True)

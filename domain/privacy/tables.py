@@ -269,6 +269,44 @@ TABLES: Mapping[str, Place] = {
         },
         _WHO_DECIDED,
     ),
+    "subscriptions": Place(
+        "what an organization pays for its plan, and where that stands",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id provider_ref",
+            FINANCIAL: "plan state",
+            TECHNICAL: "provider status version created_at updated_at",
+        },
+    ),
+    "subscription_events": Place(
+        "who subscribed, changed and cancelled, and what the provider did",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "subscription_id command_id",
+            CONTACT: "actor",
+            FINANCIAL: "details",
+            TECHNICAL: "number kind status at recorded_at",
+        },
+        _WHO_DECIDED,
+    ),
+    "subscription_bills": Place(
+        "what was paid for a subscription, and what of it is revenue",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "bill_ref subscription_id org_id invoice_id payment_id",
+            FINANCIAL: "currency gross_minor amount_minor granted_minor accrued_minor",
+            TECHNICAL: "provider period_start period_end for_credits accrued_on settled_at",
+        },
+    ),
+    "subscription_grants": Place(
+        "the credits that a subscription has granted",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "subscription_id key org_id bill_ref lot_id transfer_id",
+            FINANCIAL: "credits_minor paid_minor",
+            TECHNICAL: "starts_at ends_at",
+        },
+    ),
     "meters": Place(
         "what is counted of usage",
         WITH_THE_ORGANIZATION,

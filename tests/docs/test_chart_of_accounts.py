@@ -15,6 +15,7 @@ STREAMS = (
         "revenue/{stream}",
         "breakage",
         "deferred_revenue",
+        "deferred_subscriptions",
         "payable",
     ),
     *("tax/{code}", "promotions", "fees/{provider}", "exchange", "corrections", "bad_debt", "slot_issuance"),

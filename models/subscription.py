@@ -1,0 +1,125 @@
+"""Subscriptions: where each stands, what happened to it, what was paid for it, and the credits that it granted."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class SubscriptionRow(Base):
+    """Where a subscription stands. `state` is the whole of it; the columns serve queries. Rows are never deleted.
+
+    An organization has one at most that has not ended.
+    """
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("provider", "provider_ref"),
+        Index("ix_subscriptions_org_id_id", "org_id", "id"),
+        Index("uq_subscriptions_org_id", "org_id", unique=True, postgresql_where=text("status <> 'ended'")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    provider: Mapped[str]
+    provider_ref: Mapped[str | None]
+    status: Mapped[str]
+    plan: Mapped[str]
+    version: Mapped[int]
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class SubscriptionEventRow(Base):
+    """One step of a subscription: who did what when, and the state after it. Immutable.
+
+    `at` is business time, `recorded_at` the database's own.
+    """
+
+    __tablename__ = "subscription_events"
+    __table_args__ = (UniqueConstraint("subscription_id", "command_id"),)
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    status: Mapped[str]
+    actor: Mapped[str]
+    command_id: Mapped[str]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class SubscriptionBill(Base):
+    """A bill of the provider that was paid, once by its id there. Amounts are minor units of `currency`.
+
+    Attributes:
+        invoice_id: our invoice for it, the tax document.
+        payment_id: the payment that mirrors it, where the provider names one.
+        gross_minor: what was received; `amount_minor` is that without tax.
+        for_credits: whether credits are to take all of what was paid.
+        granted_minor: what went along with credits; `accrued_minor` is revenue.
+        accrued_on: the last day that is booked; null before the first.
+    """
+
+    __tablename__ = "subscription_bills"
+    __table_args__ = (
+        CheckConstraint("amount_minor BETWEEN 0 AND gross_minor AND gross_minor > 0", name="amount"),
+        CheckConstraint(
+            "least(granted_minor, accrued_minor) >= 0 AND granted_minor + accrued_minor <= amount_minor", name="given"
+        ),
+        CheckConstraint("period_start < period_end", name="period"),
+        Index("ix_subscription_bills_subscription_id", "subscription_id"),
+        Index("ix_subscription_bills_org_id", "org_id"),
+        Index(
+            "ix_subscription_bills_deferred",
+            "provider",
+            "bill_ref",
+            postgresql_where=text("granted_minor + accrued_minor < amount_minor"),
+        ),
+    )
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    bill_ref: Mapped[str] = mapped_column(primary_key=True)
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"))
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    invoice_id: Mapped[str] = mapped_column(ForeignKey("invoices.id"), unique=True)
+    payment_id: Mapped[str | None] = mapped_column(ForeignKey("payments.id"), unique=True)
+    currency: Mapped[str]
+    gross_minor: Mapped[int]
+    amount_minor: Mapped[int]
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    for_credits: Mapped[bool]
+    granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
+    accrued_on: Mapped[date | None]
+    settled_at: Mapped[datetime]
+
+
+class SubscriptionGrant(Base):
+    """Credits that a subscription granted, once by their key. Immutable.
+
+    `paid_minor` is what of the bill they cost, in its currency.
+    """
+
+    __tablename__ = "subscription_grants"
+    __table_args__ = (CheckConstraint("credits_minor > 0 AND paid_minor >= 0", name="amounts"),)
+
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"), index=True)
+    bill_ref: Mapped[str]
+    lot_id: Mapped[str] = mapped_column(ForeignKey("credit_lots.id"), unique=True)
+    credits_minor: Mapped[int]
+    paid_minor: Mapped[int]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    transfer_id: Mapped[UUID] = mapped_column(PG_UUID(as_uuid=True), unique=True)

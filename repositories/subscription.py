@@ -1,0 +1,151 @@
+"""Statements about subscriptions: their state and timeline, paid bills, grants, and what of them is revenue."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
+from ledger.invariants import Invariant
+from models.subscription import SubscriptionBill, SubscriptionEventRow, SubscriptionGrant, SubscriptionRow
+
+_STATE: TypeAdapter[Subscription] = TypeAdapter(Subscription)
+
+
+def state_of(row: SubscriptionRow) -> Subscription:
+    """Return the domain's value that a row holds."""
+    return _STATE.validate_python(row.state)
+
+
+async def lock(session: AsyncSession, subscription_id: str) -> Subscription | None:
+    """Keep every other writer out until the transaction ends, and return what the books hold; None for a new one."""
+    query = select(SubscriptionRow.state).where(SubscriptionRow.id == subscription_id).with_for_update()
+    state = (await session.scalars(query)).one_or_none()
+    return None if state is None else _STATE.validate_python(state)
+
+
+async def held(session: AsyncSession, org_id: str) -> Subscription | None:
+    """Return the one subscription of an organization that has not ended."""
+    query = select(SubscriptionRow).where(
+        SubscriptionRow.org_id == org_id, SubscriptionRow.status != SubscriptionStatus.ENDED.value
+    )
+    row = (await session.scalars(query)).one_or_none()
+    return None if row is None else state_of(row)
+
+
+async def has_done(session: AsyncSession, subscription_id: str, command_id: str) -> bool:
+    """Tell whether a command caused an event, however long ago that was."""
+    query = select(SubscriptionEventRow.number).where(
+        SubscriptionEventRow.subscription_id == subscription_id, SubscriptionEventRow.command_id == command_id
+    )
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def write(session: AsyncSession, outcome: Outcome, command_id: str, at: datetime) -> None:
+    """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
+    after = outcome.subscription
+    changing: dict[str, Any] = {
+        "provider_ref": after.ref,
+        "status": after.status.value,
+        "plan": after.terms.plan,
+        "version": after.version,
+        "state": _STATE.dump_python(after, mode="json"),
+        "updated_at": at,
+    }
+    if after.version == 1:
+        fixed = {"id": after.subscription_id, "org_id": after.org_id, "provider": after.provider, "created_at": at}
+        await session.execute(insert(SubscriptionRow).values(**fixed, **changing))
+    else:
+        same = SubscriptionRow.id == after.subscription_id
+        await session.execute(update(SubscriptionRow).where(same).values(**changing))
+    await session.execute(
+        insert(SubscriptionEventRow).values(
+            subscription_id=after.subscription_id,
+            number=after.version,
+            kind=outcome.event,
+            status=after.status.value,
+            actor=outcome.actor,
+            command_id=command_id,
+            details=dict(outcome.details),
+            at=at,
+        )
+    )
+
+
+async def bill(session: AsyncSession, provider: str, bill_ref: str) -> SubscriptionBill | None:
+    """Return a bill that was paid, locked."""
+    query = select(SubscriptionBill).where(SubscriptionBill.provider == provider, SubscriptionBill.bill_ref == bill_ref)
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    return (await session.scalars(locked)).one_or_none()
+
+
+async def add(session: AsyncSession, row: SubscriptionBill | SubscriptionGrant) -> None:
+    """Insert a bill or a grant."""
+    session.add(row)
+    await session.flush()
+
+
+async def grant(session: AsyncSession, subscription_id: str, key: str) -> SubscriptionGrant | None:
+    """Return what was granted under a key."""
+    return await session.get(SubscriptionGrant, (subscription_id, key))
+
+
+async def deferred(session: AsyncSession, day: date, until: datetime, limit: int) -> Sequence[SubscriptionBill]:
+    """Lock the next bills with something deferred that began before `until`, the end of a day not booked for them."""
+    query = (
+        select(SubscriptionBill)
+        .where(
+            SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor < SubscriptionBill.amount_minor,
+            or_(SubscriptionBill.accrued_on.is_(None), SubscriptionBill.accrued_on < day),
+            SubscriptionBill.period_start < until,
+        )
+        .order_by(SubscriptionBill.provider, SubscriptionBill.bill_ref)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return (await session.scalars(query)).all()
+
+
+#: What `verify` proves about these rows and the books.
+INVARIANTS = (
+    Invariant(
+        name="deferred subscriptions are what was paid for subscriptions, less what was granted and is revenue",
+        table="public.subscription_bills",
+        unit="bills",
+        violations="""
+        SELECT coalesce(b.asset, s.asset) || ': booked ' || coalesce(b.posted, 0) || ', deferred ' ||
+            coalesce(s.deferred, 0)
+        FROM (
+            SELECT a.asset, sum(x.posted) AS posted FROM ledger.accounts a
+            JOIN ledger.balances x ON x.account_id = a.id
+            WHERE a.path = 'platform/deferred_subscriptions' GROUP BY a.asset
+        ) b
+        FULL JOIN (
+            SELECT currency AS asset, sum(amount_minor - granted_minor - accrued_minor) AS deferred
+            FROM public.subscription_bills GROUP BY currency
+        ) s USING (asset)
+        WHERE coalesce(b.posted, 0) <> coalesce(s.deferred, 0)
+        """,
+    ),
+    Invariant(
+        name="each subscription bill has granted what its grants cost, and each grant its lot",
+        table="public.subscription_bills",
+        unit="bills",
+        violations="""
+        SELECT coalesce(b.bill_ref, g.bill_ref) || ': granted ' || coalesce(b.granted_minor, 0) ||
+            ', its grants cost ' || coalesce(g.paid, 0) || ', of other lots ' || coalesce(g.other, 0)
+        FROM public.subscription_bills b
+        FULL JOIN (
+            SELECT g.subscription_id, g.bill_ref, sum(g.paid_minor) AS paid,
+                count(*) FILTER (WHERE l.transfer_id <> g.transfer_id OR l.amount_minor <> g.credits_minor) AS other
+            FROM public.subscription_grants g JOIN public.credit_lots l ON l.id = g.lot_id
+            GROUP BY g.subscription_id, g.bill_ref
+        ) g USING (subscription_id, bill_ref)
+        WHERE coalesce(b.granted_minor, 0) <> coalesce(g.paid, 0) OR coalesce(g.other, 0) > 0
+        """,
+    ),
+)

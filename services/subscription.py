@@ -1,0 +1,277 @@
+"""What an event of a subscription does in the books, in the transaction of the event.
+
+A bill that the provider was paid becomes our invoice, which is the tax document, and a payment that mirrors what the
+provider took; that payment's own run books the money, its fee, and what becomes of it later. What is owed for the
+period is deferred until its credits take it along, or the days earn it.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from contracts.payment import PaymentEvent
+from domain import accounts
+from domain.access import Actor, Role
+from domain.ids import (
+    accrual_key,
+    subscription_bill_command,
+    subscription_grant_key,
+    subscription_tier_command,
+    uuid_of,
+)
+from domain.invoice.lines import InvoiceLine
+from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.lots import LotSource, LotTerms
+from domain.money import CREDIT
+from domain.payment.commands import adopted
+from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
+from domain.plan import FREE, Plans
+from domain.subscription.accrual import Deferred, accrues
+from domain.subscription.converge import plan_held
+from domain.subscription.period import Period
+from domain.subscription.state import Grant, Outcome, Settled, Subscription
+from ledger.gateway import Ledger, Posting
+from models.credit_lot import CreditLot
+from models.invoice import InvoiceRow
+from models.subscription import SubscriptionBill, SubscriptionGrant
+from repositories import audit, credit_lot, organization, payment
+from repositories import subscription as subscriptions
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from services import invoice, project
+
+#: Where what was paid for a subscription waits, below `platform/`.
+DEFERRED = "deferred_subscriptions"
+REVENUE = "revenue/subscriptions"
+
+
+async def write(
+    session: AsyncSession,
+    before: Subscription | None,
+    outcome: Outcome,
+    *,
+    command_id: str,
+    actor: Actor | None,
+    at: datetime,
+    plans: Plans,
+    rules: InvoiceRules = UNTAXED,
+) -> None:
+    """Write one numbered event: the row, its timeline, invoices and mirrored payments, credits, and the tier.
+
+    The caller holds the row's lock and has compared `before`, which it holds, with what the event was decided from. A
+    bill is booked once by the provider's id of it, and credits once by their key, whatever the state says.
+    """
+    after = outcome.subscription
+    await subscriptions.write(session, outcome, command_id, at)
+    platform = Actor(principal=after.provider, role=Role.OPERATOR)
+    for settled in outcome.settled:
+        await _settle(session, platform, outcome, settled, plans, rules, at)
+    for grant in outcome.grants:
+        await _grant(session, platform, after, grant, at)
+    if before is None or plan_held(before) != plan_held(after):
+        await _follow_tier(session, platform, after, plans, at)
+    if actor is not None:
+        await audit.record(
+            session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id
+        )
+
+
+async def accrue(session: AsyncSession, day: date, *, limit: int) -> int:
+    """Book what the days up to the end of one have earned, for the next bills that are not booked for it.
+
+    Returns how many they were; zero when none is left. Whoever does so at the same time takes other bills, and a day
+    that is booked is not booked again: each bill remembers it in this transaction.
+    """
+    until = datetime.combine(day + timedelta(days=1), time(), UTC)
+    rows = await subscriptions.deferred(session, day, until, limit)
+    earned: dict[str, int] = {}
+    for row in rows:
+        more = accrues(_deferred(row), until)
+        row.accrued_minor += more
+        row.accrued_on = day
+        earned[row.currency] = earned.get(row.currency, 0) + more
+    await session.flush()
+    postings = [
+        Posting(accounts.platform(DEFERRED, currency), accounts.platform(REVENUE, currency), amount)
+        for currency, amount in sorted(earned.items())
+        if amount
+    ]
+    if postings:
+        await Ledger(await driver_connection(session)).post_compound(
+            key=accrual_key(day.isoformat(), f"{rows[0].provider}:{rows[0].bill_ref}"),
+            kind="subscriptions.accrued",
+            postings=postings,
+            reference=day.isoformat(),
+            org_id=None,
+            effective_at=until - timedelta(microseconds=1),
+        )
+    return len(rows)
+
+
+async def _settle(
+    session: AsyncSession,
+    actor: Actor,
+    outcome: Outcome,
+    settled: Settled,
+    plans: Plans,
+    rules: InvoiceRules,
+    at: datetime,
+) -> None:
+    after = outcome.subscription
+    if await subscriptions.bill(session, after.provider, settled.bill_ref) is not None:
+        return
+    plan = plans.of(after.terms.plan)
+    line = InvoiceLine(
+        description=f"{plan.title}, {settled.period.start:%Y-%m-%d} to {settled.period.end:%Y-%m-%d}",
+        unit_minor=settled.amount_minor,
+        stream=DEFERRED,
+        period_start=settled.period.start,
+        period_end=settled.period.end,
+        reference=after.subscription_id,
+    )
+    issued = await invoice.issue(
+        session,
+        actor,
+        org_id=after.org_id,
+        currency=settled.currency,
+        lines=[line],
+        note=None,
+        due_in=timedelta(0),
+        command_id=subscription_bill_command(after.provider, settled.bill_ref),
+        now=at,
+        includes_tax=True,
+        rules=rules,
+    )
+    row = SubscriptionBill(
+        provider=after.provider,
+        bill_ref=settled.bill_ref,
+        subscription_id=after.subscription_id,
+        org_id=after.org_id,
+        invoice_id=issued.id,
+        payment_id=await _mirror(session, actor, after, settled, issued, at),
+        currency=settled.currency,
+        gross_minor=settled.amount_minor,
+        amount_minor=settled.amount_minor - issued.tax_minor,
+        period_start=settled.period.start,
+        period_end=settled.period.end,
+        for_credits=after.terms.credits_minor > 0,
+        granted_minor=0,
+        accrued_minor=0,
+        settled_at=at,
+    )
+    await subscriptions.add(session, row)
+
+
+async def _mirror(
+    session: AsyncSession, actor: Actor, after: Subscription, settled: Settled, issued: InvoiceRow, at: datetime
+) -> str | None:
+    """Note the payment that the provider has made; its run looks at it there and pays the invoice with it."""
+    if settled.payment_ref is None:
+        return None
+    terms = PaymentTerms(
+        payment_id=new_id("pay"),
+        org_id=after.org_id,
+        provider=after.provider,
+        amount_minor=settled.amount_minor,
+        currency=settled.currency,
+        purpose=Purpose(
+            kind=PurposeKind.INVOICE,
+            goods_asset=settled.currency,
+            goods_minor=settled.amount_minor,
+            invoice_id=issued.id,
+        ),
+        description=f"Invoice {issued.number}",
+        created_at=at,
+        expires_at=at + timedelta(days=1),
+        fulfils_net=True,
+        named_operators=True,
+        looks_at_once=True,
+    )
+    made = adopted(terms, settled.payment_ref, actor=actor)
+    event = PaymentEvent(payment=made.payment, event=made.event, actor=made.actor, details=dict(made.details), at=at)
+    await payment.write(session, event, None)
+    return terms.payment_id
+
+
+async def _grant(session: AsyncSession, actor: Actor, after: Subscription, grant: Grant, at: datetime) -> None:
+    if not grant.credits_minor or await subscriptions.grant(session, after.subscription_id, grant.key) is not None:
+        return
+    bill = await subscriptions.bill(session, after.provider, grant.bill_ref)
+    assert bill is not None, "credits are granted for a bill that was paid"
+    # What they cost is never more than is left of what was received for them, without tax.
+    cost = min(grant.paid_minor * bill.amount_minor // bill.gross_minor, _deferred(bill).left_minor)
+    key = subscription_grant_key(after.subscription_id, grant.key)
+    lot = CreditLot(
+        id=new_id("lot"),
+        org_id=after.org_id,
+        source=LotSource.SUBSCRIPTION.value,
+        amount_minor=grant.credits_minor,
+        payment_id=bill.payment_id,
+        paid_minor=cost,
+        paid_currency=bill.currency,
+        created_by=actor.qualified(),
+        command_id=key,
+    )
+    terms = LotTerms(
+        source=LotSource.SUBSCRIPTION,
+        paid_minor=cost,
+        paid_asset=bill.currency if cost else None,
+        payment_id=bill.payment_id,
+        lot_id=uuid_of(lot.id),
+    )
+    issuance, wallet = accounts.platform("credit_issuance", CREDIT), accounts.org_credits(after.org_id)
+    postings = [Posting(issuance, wallet, grant.credits_minor, lots=terms)]
+    if cost:
+        deferred, owed = (accounts.platform(name, bill.currency) for name in (DEFERRED, "deferred_revenue"))
+        postings.append(Posting(deferred, owed, cost))
+    posted = await Ledger(await driver_connection(session)).post_compound(
+        key=key,
+        kind="subscription.granted",
+        postings=postings,
+        reference=after.subscription_id,
+        org_id=after.org_id,
+        effective_at=at,
+    )
+    lot.transfer_id = posted.transfer_id
+    await credit_lot.add(session, lot)
+    bill.granted_minor += cost
+    await subscriptions.add(
+        session,
+        SubscriptionGrant(
+            subscription_id=after.subscription_id,
+            key=grant.key,
+            org_id=after.org_id,
+            bill_ref=grant.bill_ref,
+            lot_id=lot.id,
+            credits_minor=grant.credits_minor,
+            paid_minor=cost,
+            starts_at=grant.month.start,
+            ends_at=grant.month.end,
+            transfer_id=posted.transfer_id,
+        ),
+    )
+
+
+async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription, plans: Plans, at: datetime) -> None:
+    """Put the organization on the plan that it has now; where an operator put it meanwhile is left behind."""
+    wanted, tier = plan_held(after) or FREE, (await organization.get(session, after.org_id)).tier
+    if wanted == tier or not any(plan.name == wanted for plan in plans.all):
+        return
+    order = project.Order(
+        actor=actor,
+        org_id=after.org_id,
+        command_id=subscription_tier_command(after.subscription_id, after.version),
+        at=at,
+        plans=plans,
+    )
+    await project.change_tier(session, order, wanted)
+
+
+def _deferred(row: SubscriptionBill) -> Deferred:
+    return Deferred(
+        amount_minor=row.amount_minor,
+        period=Period(start=row.period_start, end=row.period_end),
+        for_credits=row.for_credits,
+        granted_minor=row.granted_minor,
+        accrued_minor=row.accrued_minor,
+    )

@@ -1,0 +1,229 @@
+"""What events of subscriptions do in the books: invoices, mirrored payments, credits, the tier, revenue by the day."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import insert, select, text
+
+from commands.verify import verify
+from domain import accounts
+from domain.payment.agenda import News, Step, agenda
+from domain.payment.state import PaymentStatus
+from domain.plan import Interval
+from domain.subscription.commands import confirmed
+from domain.subscription.converge import converge, monthly_grant
+from domain.subscription.snapshot import ProviderState, SubscriptionSnapshot
+from domain.subscription.state import Outcome, Subscription, numbered
+from ledger.gateway import Ledger
+from models.credit_lot import CreditLot
+from models.invoice import InvoiceRow
+from models.organization import Organization
+from models.payment import PaymentRow
+from models.subscription import SubscriptionBill, SubscriptionGrant
+from repositories import payment as payments
+from repositories import subscription as subscriptions
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services.subscription import accrue, write
+from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import ANCHOR, PLANS, START, YEAR, bill, created, month, seen, unpaid
+
+pytestmark = pytest.mark.db
+
+MONTH = Interval.MONTH
+
+
+@dataclass
+class Subscribed:
+    """One subscription, written as its run will: what the provider has is read, and what is new is booked."""
+
+    database: Database
+    state: Subscription
+    #: Tells the bills of tests apart, which share the books.
+    tag: str = field(default_factory=lambda: new_id("in"))
+
+    @property
+    def org_id(self) -> str:
+        return self.state.org_id
+
+    async def write(self, outcome: Outcome, at: datetime = START, command_id: str | None = None) -> None:
+        command_id = command_id or new_id("cmd")
+        numbered_outcome = numbered(outcome, command_id)
+        async with self.database.platform() as session:
+            held = await subscriptions.lock(session, self.state.subscription_id)
+            await write(session, held, numbered_outcome, command_id=command_id, actor=None, at=at, plans=PLANS)
+        self.state = numbered_outcome.subscription
+
+    async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome | None:
+        named = tuple(
+            replace(each, ref=f"{self.tag}:{each.ref}", payment_ref=f"{self.tag}:{each.ref}:pi")
+            for each in snapshot.bills
+        )
+        outcome = converge(self.state, replace(snapshot, bills=named, ref=f"{self.tag}:sub"), at)
+        if outcome is not None:
+            await self.write(outcome, at)
+        return outcome
+
+    async def rows(self, table: Any) -> list[Any]:
+        async with self.database.platform() as session:
+            return list(await session.scalars(select(table).where(table.org_id == self.org_id)))
+
+    async def tier(self) -> str:
+        async with self.database.platform() as session:
+            return (await session.get_one(Organization, self.org_id)).tier
+
+    async def credits(self) -> int:
+        async with self.database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            return (await ledger.balance(accounts.org_credits(self.org_id))).posted_minor // 10**6
+
+
+async def subscribed(database: Database, plan: str = "starter", interval: Interval = MONTH) -> Subscribed:
+    org = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    made = replace(created(plan, interval), org_id=org, subscription_id=new_id("sub"))
+    one = Subscribed(database, made)
+    await one.write(Outcome(subscription=made, event="created", actor="kim"))
+    one.state = confirmed(one.state)
+    return one
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    checks = [check for check in report.checks if "subscription" in check.name or "deferred" in check.name]
+    assert len(checks) == 3
+    assert [line for check in checks if check.violation_count for line in check.lines()] == []
+
+
+async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier(database: Database) -> None:
+    one = await subscribed(database)
+    assert await one.tier() == "free"
+    await one.look(seen(bill(0, 2_900, month(0))))
+    (paid,), (issued,), (mirrored,), (lot,) = [
+        await one.rows(table) for table in (SubscriptionBill, InvoiceRow, PaymentRow, CreditLot)
+    ]
+    assert (paid.gross_minor, paid.invoice_id, paid.payment_id) == (2_900, issued.id, mirrored.id)
+    assert (issued.total_minor, issued.status, issued.number[:4]) == (2_900, "open", "INV-")
+    assert (lot.source, lot.amount_minor, lot.paid_minor, lot.paid_currency) == (
+        "subscription",
+        500 * 10**6,
+        2_900,
+        "USD",
+    )
+    assert (await one.tier(), await one.credits()) == ("starter", 500)
+
+
+async def test_mirrored_payment_is_looked_at_by_its_run_and_never_made(database: Database) -> None:
+    one = await subscribed(database)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    (row,) = await one.rows(PaymentRow)
+    state = payments.state_of(row)
+    assert (state.status, row.provider_ref) == (PaymentStatus.UNKNOWN, f"{one.tag}:in_0:pi")
+    assert agenda(state, START, News()) is Step.LOOK
+    async with database.platform() as session:
+        later = START + timedelta(minutes=5)
+        assert row.id in {each.id for each in await payments.stranded(session, before=later, after="", limit=1_000)}
+
+
+async def test_pitfall_21_nothing_is_booked_or_given_for_what_is_not_paid(database: Database) -> None:
+    one = await subscribed(database)
+    await one.look(seen(unpaid(0, 2_900, month(0)), state=ProviderState.INCOMPLETE))
+    assert [await one.rows(table) for table in (SubscriptionBill, InvoiceRow, PaymentRow, CreditLot)] == [
+        [],
+        [],
+        [],
+        [],
+    ]
+    assert (await one.tier(), await one.credits()) == ("free", 0)
+
+
+async def test_pitfall_12_a_bill_is_booked_once_whatever_a_run_believes(database: Database) -> None:
+    one = await subscribed(database)
+    forgetful = one.state
+    await one.look(seen(bill(0, 2_900, month(0))))
+    one.state = replace(forgetful, version=one.state.version)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    assert [len(await one.rows(table)) for table in (SubscriptionBill, InvoiceRow, PaymentRow, SubscriptionGrant)] == [
+        1
+    ] * 4
+    assert await one.credits() == 500
+
+
+async def test_pitfall_14_months_of_a_year_and_its_renewal_grant_every_month_once(database: Database) -> None:
+    one = await subscribed(database, interval=YEAR)
+    first = bill(0, 29_000, month(0, 12))
+    await one.look(seen(first, period=month(0, 12)))
+    for number in range(1, 5):
+        granted = monthly_grant(one.state, ANCHOR.after(number))
+        assert granted is not None
+        await one.write(granted, ANCHOR.after(number))
+    renewal = seen(first, bill(1, 29_000, month(12, 12)), period=month(12, 12))
+    await one.look(renewal, ANCHOR.after(12))
+    assert await one.credits() == 13 * 500
+    one_year, next_year = sorted(await one.rows(SubscriptionBill), key=lambda each: each.period_start)
+    assert (one_year.granted_minor, next_year.granted_minor) == (29_000, 2_417)
+
+
+async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(database: Database) -> None:
+    one = await subscribed(database, "premium")
+    paid = bill(0, 500, month(0))
+    await one.look(seen(paid))
+    assert (await one.tier(), await one.credits()) == ("premium", 0)
+    await one.look(seen(paid, state=ProviderState.CANCELED, ended_at=START))
+    assert await one.tier() == "free"
+    async with database.platform() as session:
+        assert await subscriptions.held(session, one.org_id) is None
+
+
+async def test_organization_has_one_subscription_that_has_not_ended(database: Database) -> None:
+    one = await subscribed(database)
+    other = replace(one.state, subscription_id=new_id("sub"), version=0, receipts=())
+    second = Subscribed(database, other)
+    with pytest.raises(Exception, match="uq_subscriptions_org_id"):
+        await second.write(Outcome(subscription=other, event="created", actor="kim"))
+
+
+async def test_what_was_paid_without_credits_is_revenue_by_the_day_and_once_however_often_it_is_booked(
+    database: Database,
+) -> None:
+    one = await subscribed(database, "premium")
+    await one.look(seen(bill(0, 500, month(0))))
+
+    async def booked(day: date) -> int:
+        async def page() -> int:
+            async with database.platform() as session:
+                return await accrue(session, day, limit=3)
+
+        while sum(await asyncio.gather(page(), page())):
+            pass
+        (row,) = await one.rows(SubscriptionBill)
+        return int(row.accrued_minor)
+
+    # 28 days from ten o'clock of 31 January: fourteen hours of the first day, then whole days.
+    assert await booked(date(2026, 1, 30)) == 0
+    assert await booked(date(2026, 1, 31)) == 500 * 14 // (28 * 24)
+    assert await booked(date(2026, 2, 13)) == 500 * (14 + 13 * 24) // (28 * 24)
+    assert await booked(date(2026, 2, 13)) == 500 * (14 + 13 * 24) // (28 * 24)
+    assert await booked(date(2026, 2, 28)) == 500
+    async with database.platform() as session:
+        query = text("SELECT count(*) FROM ledger.transfers WHERE kind = 'subscriptions.accrued' AND reference = :day")
+        assert (await session.scalar(query, {"day": "2026-02-13"})) == 1
+
+
+async def test_price_of_credits_goes_along_with_them_and_accrues_only_where_they_took_less(database: Database) -> None:
+    one = await subscribed(database)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    (row,) = await one.rows(SubscriptionBill)
+    assert (row.for_credits, row.granted_minor, row.accrued_minor) == (True, 2_900, 0)
