@@ -17,6 +17,8 @@ from domain.accounting import codes_from
 from domain.action_cost import Cost, defaults
 from domain.credits import credit_price
 from domain.errors import Invalid
+from domain.invoice.rules import InvoiceRules
+from domain.invoice.series import DocumentType, series_of
 from domain.mail import GIVE_UP_AFTER, checked_address
 from domain.metering.price_map import default_price
 from domain.money import CREDIT, format_amount, parse_amount, parse_ratio
@@ -178,6 +180,9 @@ class Settings(BaseSettings):
     accounting_codes: str = "{}"
     slot_price: str = "10.00"
     slot_currency: str = "USD"
+
+    tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    legal_entity: str | None = None
     additional_deploy_price: int | None = None
     plans: str = DEFAULTS
     stripe_premium_price_id: str | None = None
@@ -272,6 +277,12 @@ class Settings(BaseSettings):
         """How the connection to Temporal is made, beside its address: whether in TLS, by which roots and names."""
         options = self._temporal_options
         return {**options, "tls": options.get("tls", True) if self.temporal_tls else False}
+
+    @property
+    def invoice_rules(self) -> InvoiceRules:
+        """Where the seller is, whose series invoices are numbered in, and what credits pay of them."""
+        credit = credit_price(self.credit_price, self.credit_currency)
+        return InvoiceRules(seller_country=self.tax_country, entity=self.legal_entity, credit=credit)
 
     @property
     def signals_are_sealed(self) -> bool:
@@ -527,6 +538,7 @@ class Settings(BaseSettings):
             "SIGNUP_BONUS_PREMIUM": lambda: self.signup_bonus_minor(PREMIUM),
             "ACCOUNTING_CODES": lambda: self.account_codes,
             "REPUTATION_DECAY_RATE": lambda: self.reputation_rate_e4,
+            "LEGAL_ENTITY": lambda: series_of(DocumentType.INVOICE, self.legal_entity),
             "SLOT_PRICE and BURSAR_SLOT_CURRENCY": lambda: self.price_of_slots,
             "PLANS": lambda: self.plan_book,
             "CREATOR_REVENUE_SHARE and BURSAR_PLATFORM_REVENUE_SHARE": lambda: self.creator_share_bps,

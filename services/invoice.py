@@ -24,7 +24,7 @@ from domain.lots import LotTerms
 from domain.money import format_amount
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
-from repositories import alert, audit, invoice, organization
+from repositories import alert, audit, billing_profile, invoice, organization
 from runtime.database import driver_connection
 from runtime.identity import new_id
 from services import tax
@@ -151,6 +151,13 @@ async def finalise(
     await _finalise(session, row, rules=rules, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.finalise", row.id, _details(row), row.org_id)
     return row
+
+
+async def time_to_pay(session: AsyncSession, org_id: str) -> timedelta:
+    """Return how long an organization has to pay: by what was agreed with it, or 30 days."""
+    profile = await billing_profile.find(session, org_id)
+    days = None if profile is None else profile.net_terms_days
+    return DUE_IN if days is None else timedelta(days=days)
 
 
 async def number_page(session: AsyncSession, series: str = DocumentType.INVOICE.value, limit: int = 500) -> int:

@@ -22,6 +22,9 @@ END $$;
 
 CREATE POLICY tenant_reads ON credit_notes FOR SELECT TO bursar_api USING (org_id = bursar_org());
 CREATE POLICY tenant_reads ON billing_profiles FOR SELECT TO bursar_api USING (org_id = bursar_org());
+-- A draft is nobody's to see until it is an invoice.
+DROP POLICY IF EXISTS tenant_reads ON invoices;
+CREATE POLICY tenant_reads ON invoices FOR SELECT TO bursar_api USING (org_id = bursar_org() AND status <> 'draft');
 GRANT SELECT ON credit_notes, billing_profiles TO bursar_api;
 GRANT SELECT, INSERT ON credit_notes, tax_rates TO bursar_platform;
 GRANT SELECT, INSERT, UPDATE ON billing_profiles TO bursar_platform;

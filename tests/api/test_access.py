@@ -217,7 +217,11 @@ OBJECTS = {
     ("PUT", "/billing/payment-methods/{method_id}/default"),
     ("DELETE", "/billing/payment-methods/{method_id}"),
     ("GET", "/billing/invoices/{invoice_id}"),
-    *(("POST", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("void", "pay")),
+    *(
+        ("POST", f"/billing/invoices/{{invoice_id}}/{path}")
+        for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes")
+    ),
+    ("PUT", "/billing/invoices/{invoice_id}"),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
 }
@@ -354,6 +358,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"contacts": []}
     if method == "PUT" and path.endswith("/billing-terms"):
         return {"mode": "prepaid"}
+    if method == "PUT" and path.endswith("{invoice_id}"):
+        return {"lines": []}
     if path.endswith("/category"):
         return {"category": "research"}
     if path.startswith("/reputation/feedback/"):
@@ -364,7 +370,11 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {}
     if method != "POST" or path.endswith("/deploy"):
         return None
-    bodies: dict[str, dict[str, Any]] = {"evidence": {"text": "x"}, "give-up": {"at_provider": False, "reason": "x"}}
+    bodies: dict[str, dict[str, Any]] = {
+        "evidence": {"text": "x"},
+        "give-up": {"at_provider": False, "reason": "x"},
+        "credit-notes": {"reason": "x"},
+    }
     return bodies.get(path.rpartition("/")[2], {})
 
 

@@ -8,6 +8,7 @@ import pytest
 from domain import accounts
 from domain.access import PERMISSIONS, Permission, Role
 from domain.errors import DomainError
+from domain.invoice.booking import APPLIED
 from domain.invoice.state import InvoiceBalance, InvoiceStatus, require_payable, require_voidable
 from tests.docs.pages import ROOT
 
@@ -45,6 +46,10 @@ def test_accounts_are_those_of_the_chart() -> None:
         accounts.payment("{payment}", "USD", "{id}").path,
         accounts.platform("revenue/invoices", "USD").path,
         accounts.platform("bad_debt", "USD").path,
+        accounts.platform("tax/{code}", "USD").path,
+        accounts.platform(APPLIED, "USD").path,
+        accounts.platform("credit_redemption", "CREDIT").path,
+        accounts.org_credits("{id}").path,
     }
     moves = [cell.replace("{currency}", "USD").split(" → ") for _, cell in table("when")]
     assert {path.strip("`") for move in moves for path in move} == chart

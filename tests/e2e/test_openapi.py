@@ -79,8 +79,11 @@ FOUNDATION = {
     **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
     "/billing/connect": {"post", "get"},
     "/billing/invoices": {"post", "get"},
-    "/billing/invoices/{invoice_id}": {"get"},
-    **{f"/billing/invoices/{{invoice_id}}/{command}": {"post"} for command in ("void", "pay")},
+    "/billing/invoices/{invoice_id}": {"get", "put"},
+    **{
+        f"/billing/invoices/{{invoice_id}}/{command}": {"post"}
+        for command in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes")
+    },
     **{path: {"post"} for path in ("/usage/events", "/usage/estimate", "/billing/usage/sync")},
     **{path: {"get"} for path in ("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/runs/{run_id}")},
     "/usage/meters": {"post", "get"},
@@ -143,6 +146,7 @@ CODES = {
     ("/payments/{payment_id}/refunds", "post"): {"payment.already_refunded", "payment.refund_exceeds_remainder"},
     ("/billing/invoices", "post"): {"idempotency.missing", "not_found"},
     ("/billing/invoices/{invoice_id}/void", "post"): {"invoice.wrong_state", "not_found", "auth.forbidden"},
+    ("/billing/invoices/{invoice_id}/credit-notes", "post"): {"credit_note.exceeds_remainder", "invoice.wrong_state"},
     ("/billing/invoices/{invoice_id}/pay", "post"): {
         *("invoice.wrong_state", "invoice.amount_mismatch", "payment.declined", "not_found", "idempotency.missing"),
     },

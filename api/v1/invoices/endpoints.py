@@ -1,7 +1,7 @@
 """Invoices: operators issue and void them, organizations pay them."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,24 +14,40 @@ from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import visible_organization
-from api.v1.invoices.schemas import InvoiceCreate, InvoiceDetail, InvoiceView, InvoiceVoid, detail, view
+from api.v1.invoices.schemas import (
+    CreditNoteCreate,
+    CreditNoteView,
+    InvoiceAct,
+    InvoiceCreate,
+    InvoiceDetail,
+    InvoiceEdit,
+    InvoiceView,
+    detail,
+    note_view,
+    view,
+)
 from api.v1.payments import commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
 from domain.access import Actor, Permission
+from domain.credit_note import ExceedsRemainder
 from domain.errors import Forbidden, NotFound
-from domain.invoice.lines import InvoiceLine
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
 from models.invoice import InvoiceRow
+from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
-from services import invoice
+from services import credit_note, invoice
 
 router = APIRouter(tags=["invoices"])
 
 MovesMoney = Annotated[Command, idempotency(required=True)]
+Honoured = Annotated[Command, idempotency(required=False)]
+
+#: Pages of numbers that are tried for one invoice.
+MOST_PAGES = 20
 
 _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 
@@ -40,33 +56,90 @@ _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
-    """Issue an invoice to an organization. For operators."""
+    """Issue an invoice to an organization, or begin a draft of one. For operators."""
+
+    async def act() -> InvoiceView:
+        now, rules = datetime.now(UTC), deps.settings.invoice_rules
+        async with deps.session_for(actor) as session:
+            terms: dict[str, Any] = {
+                "org_id": body.organization_id,
+                "currency": body.currency,
+                "lines": [line.line(body.currency) for line in body.lines],
+                "discounts": [each.discount(body.currency) for each in body.discounts],
+                "note": body.note,
+                "due_in": body.due_in or await invoice.time_to_pay(session, body.organization_id),
+                "includes_tax": body.includes_tax,
+                "applies_credits": body.apply_credits,
+                "command_id": once.command_id,
+                "now": now,
+            }
+            if body.draft:
+                return view(await invoice.draft(session, actor, entity=rules.entity, **terms), now)
+            return view(await invoice.issue(session, actor, rules=rules, **terms), now)
+
+    return await once.run(act, status_code=201)
+
+
+@router.put(
+    "/billing/invoices/{invoice_id}",
+    response_model=InvoiceView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+)
+async def edit_invoice(invoice_id: str, body: InvoiceEdit, actor: ActorDep, deps: DepsDep, once: Honoured) -> Response:
+    """Replace the lines, the discounts and the note of a draft. For operators."""
+    async with deps.session_for(actor) as session:
+        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
 
     async def act() -> InvoiceView:
         now = datetime.now(UTC)
-        lines = [
-            InvoiceLine(
-                description=line.description,
-                quantity=line.quantity,
-                unit_minor=parse_amount(line.unit_amount, body.currency),
-            )
-            for line in body.lines
-        ]
         async with deps.session_for(actor) as session:
-            row = await invoice.issue(
+            edited = await invoice.edit(
                 session,
                 actor,
-                org_id=body.organization_id,
-                currency=body.currency,
-                lines=lines,
+                invoice_id,
+                lines=[line.line(row.currency) for line in body.lines],
+                discounts=[each.discount(row.currency) for each in body.discounts],
                 note=body.note,
-                due_in=body.due_in,
-                command_id=once.command_id,
                 now=now,
             )
-            return view(row, now)
+            return view(edited, now)
 
-    return await once.run(act, status_code=201)
+    return await once.run(act)
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/finalize",
+    response_model=InvoiceView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+)
+async def finalize_invoice(
+    invoice_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    once: MovesMoney,
+    body: InvoiceAct | None = None,  # noqa: ARG001
+) -> Response:
+    """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> InvoiceView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            rules = deps.settings.invoice_rules
+            done = await invoice.finalise(session, actor, invoice_id, rules=rules, command_id=once.command_id, now=now)
+        # In transactions of their own: whoever has a number holds up everybody else who wants one. What somebody has
+        # locked all the time is numbered with the next page.
+        for _ in range(MOST_PAGES):
+            if done.number is not None:
+                break
+            async with deps.session_for(actor) as session:
+                await invoice.number_page(session, done.series)
+            async with deps.session_for(actor) as session:
+                done = await invoices.get(session, invoice_id)
+        return view(done, now)
+
+    return await once.run(act)
 
 
 @router.get("/billing/invoices", response_model=Page[InvoiceView], responses=errors(NotFound))
@@ -92,7 +165,8 @@ async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Invoic
     """Show an invoice and the amount that each payment has paid."""
     async with deps.session_for(actor) as session:
         row = await _seen(session, actor, invoice_id, Permission.READ)
-        return detail(row, list(await invoices.payments_of(session, row.id)), datetime.now(UTC))
+        paid = list(await invoices.payments_of(session, row.id))
+        return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC))
 
 
 @router.post(
@@ -105,7 +179,7 @@ async def void_invoice(
     actor: ActorDep,
     deps: DepsDep,
     once: MovesMoney,
-    body: InvoiceVoid | None = None,  # noqa: ARG001
+    body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
     """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
     async with deps.session_for(actor) as session:
@@ -117,6 +191,79 @@ async def void_invoice(
             return view(await invoice.void(session, actor, invoice_id, once.command_id, now), now)
 
     return await once.run(act)
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/mark-uncollectible",
+    response_model=InvoiceView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState),
+)
+async def mark_uncollectible(
+    invoice_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    once: MovesMoney,
+    body: InvoiceAct | None = None,  # noqa: ARG001
+) -> Response:
+    """Give up what is due of an invoice; it becomes bad debt. For operators."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> InvoiceView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            return view(await invoice.give_up(session, actor, invoice_id, once.command_id, now), now)
+
+    return await once.run(act)
+
+
+@router.post("/billing/invoices/{invoice_id}/resume", response_model=InvoiceView, responses=errors(NotFound, Forbidden))
+async def resume_invoice(
+    invoice_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    once: Honoured,
+    body: InvoiceAct | None = None,  # noqa: ARG001
+) -> Response:
+    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> InvoiceView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            return view(await invoice.resume(session, actor, invoice_id, now), now)
+
+    return await once.run(act)
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/credit-notes",
+    status_code=201,
+    response_model=CreditNoteView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState, ExceedsRemainder),
+)
+async def credit_invoice(
+    invoice_id: str, body: CreditNoteCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
+) -> Response:
+    """Take a part of an invoice back, or all that is left; credits go back to their lots. For operators."""
+    async with deps.session_for(actor) as session:
+        row = await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> CreditNoteView:
+        async with deps.session_for(actor) as session:
+            made = await credit_note.issue(
+                session,
+                actor,
+                invoice_id,
+                amount_minor=None if body.amount is None else parse_amount(body.amount, row.currency),
+                reason=body.reason,
+                command_id=once.command_id,
+                now=datetime.now(UTC),
+            )
+            return note_view(made)
+
+    return await once.run(act, status_code=201)
 
 
 @router.post("/billing/invoices/{invoice_id}/pay", status_code=201, response_model=PaymentView, responses=_PAYING)

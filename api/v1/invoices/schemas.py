@@ -1,10 +1,10 @@
 """What invoices look like over HTTP."""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from api.fields import (
     Amount,
@@ -15,27 +15,78 @@ from api.fields import (
     Period,
     RequestModel,
     ResponseModel,
+    Share,
     example,
 )
+from domain.errors import Invalid
 from domain.ids import transfer_id
-from domain.invoice.lines import MAX_LINES, MAX_QUANTITY
+from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, InvoiceLine
 from domain.invoice.state import InvoiceStatus, PausedFor, is_overdue
-from domain.money import format_amount, format_ratio
+from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.tax.rates import format_rate
-from models.invoice import InvoicePayment, InvoiceRow
+from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
 from repositories import invoice as invoices
 
 
 class LineCreate(RequestModel):
-    """A line of an invoice."""
+    """A line of an invoice: a price of each unit, or an amount for all of them."""
 
     description: Name
     quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
-    unit_amount: Amount
+    unit_amount: Amount | None = None
+    amount: Amount | None = Field(default=None, description="What the line comes to; zero shows what is paid already.")
+    discount: Amount | None = None
+    tax_code: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")] = STANDARD
+    period_start: AwareDatetime | None = None
+    period_end: AwareDatetime | None = None
+
+    def line(self, currency: str) -> InvoiceLine:
+        """Read the line; `Invalid` names the field that is wrong."""
+        if (self.unit_amount is None) == (self.amount is None):
+            raise Invalid("A line must have either a unit_amount or an amount.", extra={"field": "lines"})
+        return InvoiceLine(
+            description=self.description,
+            quantity=self.quantity,
+            unit_minor=0 if self.unit_amount is None else parse_amount(self.unit_amount, currency),
+            fixed_minor=None if self.amount is None else parse_amount(self.amount, currency, zero=True),
+            discount_minor=0 if self.discount is None else parse_amount(self.discount, currency),
+            tax_code=self.tax_code,
+            period_start=self.period_start,
+            period_end=self.period_end,
+        )
+
+
+class DiscountCreate(RequestModel):
+    """A discount on the whole invoice: an amount, or a share of what the ones before it have left."""
+
+    description: Name
+    amount: Amount | None = None
+    share: Share | None = None
+
+    def discount(self, currency: str) -> Discount:
+        """Read the discount."""
+        return Discount(
+            description=self.description,
+            amount_minor=None if self.amount is None else parse_amount(self.amount, currency),
+            share_e4=None if self.share is None else parse_ratio(self.share, "share"),
+        )
+
+
+class InvoiceEdit(RequestModel):
+    """Replaces what a draft bills."""
+
+    model_config = example(
+        lines=[{"description": "Support, October", "amount": "250.00"}],
+        discounts=[{"description": "Launch", "share": "0.10"}],
+    )
+
+    lines: Annotated[list[LineCreate], Field(max_length=MAX_LINES)]
+    discounts: Annotated[list[DiscountCreate], Field(max_length=20, default_factory=list)]
+    note: Note | None = None
 
 
 class InvoiceCreate(RequestModel):
-    """An invoice to issue. Its lines and its currency cannot be changed afterwards."""
+    """An invoice to issue, or a draft of one. Finalised, its lines and its currency cannot be changed any more."""
 
     model_config = example(
         organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy",
@@ -47,15 +98,30 @@ class InvoiceCreate(RequestModel):
 
     organization_id: OrganizationId
     currency: Currency = Field(description="The currency; credits cannot be invoiced.", examples=["USD"])
-    lines: Annotated[list[LineCreate], Field(min_length=1, max_length=MAX_LINES)]
+    lines: Annotated[list[LineCreate], Field(max_length=MAX_LINES)]
+    discounts: Annotated[list[DiscountCreate], Field(max_length=20, default_factory=list)]
     note: Note | None = None
-    due_in: Period = timedelta(days=30)
+    due_in: Period | None = Field(
+        default=None, description="The time to pay, from when it is finalised; by default the agreed terms, or 30 days."
+    )
+    includes_tax: bool = Field(default=False, description="Whether the amounts include their tax.")
+    apply_credits: bool = Field(default=False, description="Whether the organization's credits are taken first.")
+    draft: bool = Field(default=False, description="Whether it is only begun; `finalize` makes an invoice of it.")
 
 
-class InvoiceVoid(RequestModel):
-    """Voids an invoice; the body has no fields."""
+class InvoiceAct(RequestModel):
+    """Does something to an invoice; the body has no fields."""
 
     model_config = example()
+
+
+class CreditNoteCreate(RequestModel):
+    """Takes a part of an invoice back."""
+
+    model_config = example(amount="25.00", reason="The report of 3 October was late")
+
+    amount: Amount | None = Field(default=None, description="With tax; all that is left when it is left out.")
+    reason: Name
 
 
 class LineView(ResponseModel):
@@ -124,6 +190,22 @@ class InvoiceView(ResponseModel):
     transfer_id: str | None = Field(description="The transfer that booked it; null where nothing was to be booked.")
 
 
+class CreditNoteView(ResponseModel):
+    """What was taken back of an invoice. Amounts are decimal strings of its currency."""
+
+    id: str
+    number: str
+    invoice_id: str
+    currency: str
+    amount: str
+    net: str
+    tax: str
+    returned_credits: str = Field(description="The credits that came back to the organization.")
+    reason: str
+    issued_at: datetime
+    transfer_id: str
+
+
 class PaidView(ResponseModel):
     """What one payment has paid of an invoice, less refunds."""
 
@@ -132,9 +214,10 @@ class PaidView(ResponseModel):
 
 
 class InvoiceDetail(InvoiceView):
-    """An invoice with its payments, oldest first. `GET /payments/{id}` shows the state of each."""
+    """An invoice with its payments, oldest first, and its credit notes. `GET /payments/{id}` shows each payment."""
 
     payments: list[PaidView]
+    credit_notes: list[CreditNoteView]
 
 
 def view(row: InvoiceRow, now: datetime) -> InvoiceView:
@@ -206,9 +289,26 @@ def _line(stored: Mapping[str, Any], own: Callable[[int], str]) -> LineView:
     )
 
 
-def detail(row: InvoiceRow, paid: list[InvoicePayment], now: datetime) -> InvoiceDetail:
-    """Show an invoice with what each payment has paid of it."""
+def detail(row: InvoiceRow, paid: list[InvoicePayment], notes: Iterable[CreditNoteRow], now: datetime) -> InvoiceDetail:
+    """Show an invoice with what each payment has paid of it, and what was taken back."""
     shown = [
         PaidView(payment_id=each.payment_id, amount=format_amount(each.amount_minor, row.currency)) for each in paid
     ]
-    return InvoiceDetail(**view(row, now).model_dump(), payments=shown)
+    return InvoiceDetail(**view(row, now).model_dump(), payments=shown, credit_notes=[note_view(n) for n in notes])
+
+
+def note_view(row: CreditNoteRow) -> CreditNoteView:
+    """Show a credit note to a client."""
+    return CreditNoteView(
+        id=row.id,
+        number=row.number,
+        invoice_id=row.invoice_id,
+        currency=row.currency,
+        amount=format_amount(row.amount_minor, row.currency),
+        net=format_amount(row.net_minor, row.currency),
+        tax=format_amount(row.tax_minor, row.currency),
+        returned_credits=format_amount(row.credits_minor, CREDIT),
+        reason=row.reason,
+        issued_at=row.issued_at,
+        transfer_id=transfer_id(row.transfer_id),
+    )

@@ -1,0 +1,88 @@
+"""Credit notes: what is taken back of an invoice that was finalised.
+
+A note takes first what is still due, then what credits have paid, and these go back to their lots. What payments have
+brought is not a note's: it is refunded first, which makes it due again, and a note then ends that.
+"""
+
+from dataclasses import dataclass
+
+from domain.errors import Conflict, Invalid
+from domain.invoice.arithmetic import part_of
+from domain.invoice.state import InvoiceBalance, InvoiceStatus, WrongInvoiceState
+from domain.money import format_amount
+
+#: The states in which something of an invoice can be taken back.
+CREDITABLE = frozenset({InvoiceStatus.OPEN, InvoiceStatus.PAID})
+
+
+class ExceedsRemainder(Conflict):
+    """The note is of more than is left; `extra["remaining"]` is what is, in the invoice's currency."""
+
+    code = "credit_note.exceeds_remainder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditedCredits:
+    """What credits have paid of an invoice, in its currency, and which credits these were; in minor units."""
+
+    prepaid_minor: int
+    prepaid_credits_minor: int
+    granted_credits_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditNote:
+    """What a note takes back: of what is due, of what credits paid, and the credits that come back."""
+
+    amount_minor: int
+    prepaid_minor: int
+    prepaid_credits_minor: int
+    granted_credits_minor: int
+
+
+def note_of(
+    standing: InvoiceBalance,
+    credits: CreditedCredits,
+    *,
+    credited_minor: int,
+    amount_minor: int | None,
+    currency: str,
+) -> CreditNote:
+    """Decide a credit note.
+
+    Args:
+        standing: how the invoice stands.
+        credits: what credits pay of it now.
+        credited_minor: what notes have taken back before.
+        amount_minor: with tax; None for all that is left.
+        currency: of the invoice.
+
+    Raises:
+        WrongInvoiceState: the invoice is a draft, void or uncollectible.
+        Invalid: the amount is not positive.
+        ExceedsRemainder: it is more than is left, or nothing is.
+    """
+    if standing.status not in CREDITABLE:
+        raise WrongInvoiceState(
+            f"This invoice is {standing.status.value}. It cannot be credited.",
+            extra={"state": standing.status.value, "due": format_amount(standing.due_minor, currency)},
+        )
+    remaining = standing.due_minor + credits.prepaid_minor
+    amount = remaining if amount_minor is None else amount_minor
+    if amount_minor is not None and amount_minor <= 0:
+        raise Invalid("The amount must be greater than zero.", extra={"field": "amount"})
+    if amount > remaining or not remaining:
+        left = format_amount(remaining, currency)
+        raise ExceedsRemainder(
+            f"{left} {currency} of this invoice can be credited. What payments have brought is refunded first.",
+            extra={"remaining": left, "currency": currency},
+        )
+    prepaid = amount - min(amount, standing.due_minor)
+    back = part_of(credits.prepaid_credits_minor, prepaid, credits.prepaid_minor) if prepaid else 0
+    is_whole = credited_minor + amount == standing.total_minor
+    return CreditNote(
+        amount_minor=amount,
+        prepaid_minor=prepaid,
+        prepaid_credits_minor=back,
+        granted_credits_minor=credits.granted_credits_minor if is_whole else 0,
+    )

@@ -1,0 +1,100 @@
+"""Issues credit notes: what is taken back, the credits that come back, the row and its number in one transaction."""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.credit_note import CreditedCredits, note_of
+from domain.errors import other_request
+from domain.invoice import booking
+from domain.invoice.booking import Part
+from domain.invoice.series import DocumentType, number_text, series_of
+from domain.invoice.state import InvoiceStatus
+from domain.money import format_amount
+from models.invoice import CreditNoteRow
+from repositories import audit, command, credit_note, invoice
+from runtime.identity import new_id
+from services.invoice import post
+
+
+async def issue(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    *,
+    amount_minor: int | None,
+    reason: str,
+    command_id: str,
+    now: datetime,
+) -> CreditNoteRow:
+    """Take back a part of an invoice, or all that is left of it, or return the note that the command issued.
+
+    The amount is with tax; it is shared out over the invoice's streams and taxes in proportion to what is left of them,
+    so notes for the whole add up to the invoice. Nothing due any more, the invoice is paid.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: the invoice is a draft, void or uncollectible.
+        Invalid: the amount is not positive.
+        ExceedsRemainder: the amount is more than is left; `extra["remaining"]` says what is.
+        IdempotencyConflict: the command issued another one.
+    """
+    row = await invoice.get(session, invoice_id, locked=True)
+    await command.lock_command(session, command_id)
+    done = await credit_note.made_by(session, command_id)
+    if done is not None:
+        if (done.invoice_id, done.reason) != (row.id, reason) or amount_minor not in {None, done.amount_minor}:
+            raise other_request()
+        return done
+    standing = invoice.standing_of(row)
+    credits = CreditedCredits(
+        prepaid_minor=row.prepaid_minor,
+        prepaid_credits_minor=row.prepaid_credits_minor,
+        granted_credits_minor=row.granted_credits_minor,
+    )
+    note = note_of(
+        standing, credits, credited_minor=row.credited_minor, amount_minor=amount_minor, currency=row.currency
+    )
+    before = [[Part(**part) for part in each.parts] for each in await credit_note.of_invoice(session, row.id)]
+    parts = booking.share(invoice.parts_of_row(row), before, note.amount_minor)
+    back = note.prepaid_credits_minor + note.granted_credits_minor
+    legs = booking.taken_back(row.org_id, row.currency, parts)
+    legs += booking.given_back(row.org_id, row.currency, credits=back, prepaid_minor=note.prepaid_minor)
+    note_id = new_id("crn")
+    posted = await post(session, row, legs, step=f"credit:{note_id}", kind="credit_note.issued", now=now)
+    row.credited_minor += note.amount_minor
+    row.prepaid_minor -= note.prepaid_minor
+    row.prepaid_credits_minor -= note.prepaid_credits_minor
+    row.granted_credits_minor -= note.granted_credits_minor
+    row.updated_at = now
+    if not invoice.standing_of(row).unpaid_minor:
+        row.status, row.paused_for = InvoiceStatus.PAID.value, None
+    await session.flush()
+    tax = sum(part.amount_minor for part in parts if part.account.startswith("tax/"))
+    entity = row.series.partition("/")[2] or None
+    series = series_of(DocumentType.CREDIT_NOTE, entity)
+    details = {"amount": format_amount(note.amount_minor, row.currency), "currency": row.currency, "invoice": row.id}
+    await audit.record(session, actor, "credit_note.issue", note_id, details, row.org_id)
+    made = CreditNoteRow(
+        id=note_id,
+        org_id=row.org_id,
+        invoice_id=row.id,
+        number=number_text(await invoice.next_number(session, series), series),
+        series=series,
+        currency=row.currency,
+        amount_minor=note.amount_minor,
+        net_minor=note.amount_minor - tax,
+        tax_minor=tax,
+        prepaid_minor=note.prepaid_minor,
+        credits_minor=back,
+        parts=[asdict(part) for part in parts],
+        reason=reason,
+        issued_at=now,
+        transfer_id=posted.transfer_id,
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )
+    await credit_note.add(session, made)
+    return made

@@ -1,0 +1,103 @@
+"""What credit notes take back, and which credits come back with them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from domain.credit_note import ExceedsRemainder
+from domain.errors import IdempotencyConflict
+from domain.invoice.state import WrongInvoiceState
+from models.invoice import CreditNoteRow
+from runtime.database import Database
+from services import credit_note, invoice
+from tests.activities.test_invoice_drafts import sound
+from tests.conftest import DatabaseUrls
+from tests.support.billing import (
+    CREDIT,
+    KIM,
+    NOW,
+    balances,
+    credit,
+    draft,
+    finalise,
+    line,
+    number_all,
+    organization,
+    read,
+)
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture
+async def alone(fresh_database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+    made = Database(fresh_database_urls.tenant, fresh_database_urls.platform)
+    yield made
+    await made.close()
+
+
+async def note(
+    database: Database, invoice_id: str, minor: int | None, key: str, reason: str = "Sorry"
+) -> CreditNoteRow:
+    async with database.platform() as session:
+        return await credit_note.issue(
+            session, KIM, invoice_id, amount_minor=minor, reason=reason, command_id=f"{key}-{invoice_id}", now=NOW
+        )
+
+
+async def test_notes_take_what_is_due_then_credits_and_add_up_to_the_invoice(
+    alone: Database, fresh_database_urls: DatabaseUrls
+) -> None:
+    org = await organization(alone)
+    await credit(alone, org, 50 * CREDIT)
+    await credit(alone, org, 300 * CREDIT, paid=1_000)
+    lines = (line(10_001), line(333, stream="revenue/subscriptions"))
+    made = await finalise(alone, await draft(alone, org, *lines, applies_credits=True))
+    await number_all(alone)
+    # 103.34 less 5.00 of granted credits is 98.34, with tax 117.02; bought credits pay 30.00.
+    assert (made.total_minor, made.prepaid_minor) == (11_702, 3_000)
+    first = await note(alone, made.id, 8_000, "a")
+    assert (first.number, first.prepaid_minor, first.credits_minor) == ("CRN-000001", 0, 0)
+    assert first.net_minor + first.tax_minor == 8_000
+    assert await balances(alone, org) == {"receivable": -702, "credits": 0}
+    second = await note(alone, made.id, 1_702, "b")
+    assert (second.prepaid_minor, second.credits_minor) == (1_000, 100 * CREDIT)
+    assert (await read(alone, made.id)).status == "paid"
+    assert await balances(alone, org) == {"receivable": 0, "credits": 100 * CREDIT}
+    for wrong in (2_001, 2_000_000):
+        with pytest.raises(ExceedsRemainder) as refusal:
+            await note(alone, made.id, wrong, "c")
+        assert refusal.value.extra == {"remaining": "20.00", "currency": "USD"}
+    last = await note(alone, made.id, None, "d")
+    assert (last.amount_minor, last.credits_minor) == (2_000, 250 * CREDIT)
+    assert (first.tax_minor + second.tax_minor + last.tax_minor) == made.tax_minor
+    assert await balances(alone, org) == {"receivable": 0, "credits": 350 * CREDIT}
+    with pytest.raises(ExceedsRemainder):
+        await note(alone, made.id, None, "e")
+    assert await sound(fresh_database_urls) == []
+
+
+async def test_a_command_issues_one_note_and_what_was_credited_is_not_voided(database: Database) -> None:
+    made = await finalise(database, await draft(database, await organization(database)))
+    first = await note(database, made.id, 100, "a")
+    assert (await note(database, made.id, 100, "a")).id == first.id
+    for other in ({"minor": 101}, {"minor": 100, "reason": "Another"}):
+        with pytest.raises(IdempotencyConflict):
+            await note(database, made.id, key="a", **other)
+    assert (await read(database, made.id)).credited_minor == 100
+    with pytest.raises(WrongInvoiceState, match="partially credited") as refusal:
+        async with database.platform() as session:
+            await invoice.void(session, KIM, made.id, "void", NOW)
+    assert refusal.value.extra["due"] == "118.00"
+
+
+async def test_drafts_void_and_uncollectible_invoices_are_not_credited(database: Database) -> None:
+    org = await organization(database)
+    begun = await draft(database, org)
+    void, lost = [await finalise(database, await draft(database, org)) for _ in range(2)]
+    async with database.platform() as session:
+        await invoice.void(session, KIM, void.id, f"void-{void.id}", NOW)
+        await invoice.give_up(session, KIM, lost.id, f"lost-{lost.id}", NOW)
+    for row in (begun, void, lost):
+        with pytest.raises(WrongInvoiceState):
+            await note(database, row.id, None, "x")
