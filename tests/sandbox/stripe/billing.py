@@ -29,11 +29,10 @@ class Shop:
         return (await self.api.prices.create_async(made)).id
 
     async def customer(self, method: str | None = "pm_card_visa", **more: Any) -> Any:
-        params = {"test_clock": self.clock} if self.clock else {}
-        customer = await self.api.customers.create_async(params | more)
+        params: dict[str, Any] = {"test_clock": self.clock} if self.clock else {}
         if method is not None:
-            await self.pays_by(customer.id, method)
-        return customer
+            params |= {"payment_method": method, "invoice_settings": {"default_payment_method": method}}
+        return await self.api.customers.create_async(params | more)
 
     async def pays_by(self, customer: str, method: str) -> str:
         attached = await self.api.payment_methods.attach_async(method, {"customer": customer})

@@ -71,6 +71,11 @@ async def create(ctx: Context, params: JSON) -> JSON:
     if "payment_method" in params:
         method = payment_methods.resolved(ctx, params["payment_method"])
         payment_methods.attached(ctx, method, customer["id"])
+        settings = params.get("invoice_settings", {})
+        if settings.get("default_payment_method") == params["payment_method"]:
+            # A test card that is named twice is one method.
+            params["invoice_settings"] = settings | {"default_payment_method": method["id"]}
+            apply(customer, params)
     set_default_method(ctx, customer, params)
     added = add_source(ctx, customer, params["source"], {}) if "source" in params else None
     customer["default_source"] = added["id"] if added else None
