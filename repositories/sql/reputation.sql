@@ -113,14 +113,20 @@ BEGIN
     IF p_payer = p_payee THEN
         RETURN 'own';
     END IF;
-    IF EXISTS (SELECT FROM organization_traits
-               WHERE org_id IN (p_payer, p_payee) AND kind = 'probe' AND ended_at IS NULL) THEN
-        RETURN 'probe';
+    IF EXISTS (SELECT FROM organization_traits WHERE org_id IN (p_payer, p_payee) AND ended_at IS NULL) THEN
+        IF EXISTS (SELECT FROM organization_traits
+                   WHERE org_id IN (p_payer, p_payee) AND kind = 'probe' AND ended_at IS NULL) THEN
+            RETURN 'probe';
+        END IF;
+        IF EXISTS (SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
+                   WHERE t.org_id = p_payer AND o.org_id = p_payee AND t.ended_at IS NULL AND o.ended_at IS NULL) THEN
+            RETURN 'related';
+        END IF;
     END IF;
-    IF EXISTS (SELECT FROM organization_traits t JOIN organization_traits o USING (kind, digest)
-               WHERE t.org_id = p_payer AND o.org_id = p_payee AND t.ended_at IS NULL AND o.ended_at IS NULL)
-       OR EXISTS (SELECT FROM organizations t JOIN organizations o USING (created_by)
-                  WHERE t.id = p_payer AND o.id = p_payee AND created_by <> ALL (p_exempt) AND '*' <> ALL (p_exempt)) THEN
+    IF '*' <> ALL (p_exempt) AND EXISTS (
+        SELECT FROM organizations t JOIN organizations o USING (created_by)
+        WHERE t.id = p_payer AND o.id = p_payee AND created_by <> ALL (p_exempt)
+    ) THEN
         RETURN 'related';
     END IF;
     RETURN NULL;
@@ -155,16 +161,19 @@ BEGIN
         IF e.counterparty IS NOT NULL THEN
             SELECT * INTO g FROM reputation_given
             WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension' AND counterparty = e.counterparty;
-            IF NOT FOUND THEN
-                g := ROW (e.agent_id, v_said ->> 'dimension', e.counterparty, 0, 0, e.day);
+            IF FOUND THEN
+                g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
+                v_good := reputation_left(v_good, g.good_e6, v_most);
+                v_bad := reputation_left(v_bad, g.bad_e6, v_most);
+                UPDATE reputation_given
+                SET good_e6 = g.good_e6 + v_good, bad_e6 = g.bad_e6 + v_bad, since = greatest(e.day, g.since)
+                WHERE agent_id = g.agent_id AND dimension = g.dimension AND counterparty = g.counterparty;
+            ELSE
+                v_good := reputation_left(v_good, 0, v_most);
+                v_bad := reputation_left(v_bad, 0, v_most);
+                INSERT INTO reputation_given
+                VALUES (e.agent_id, v_said ->> 'dimension', e.counterparty, v_good, v_bad, e.day);
             END IF;
-            g.good_e6 := reputation_faded(g.good_e6, e.day - g.since);
-            v_good := reputation_left(v_good, g.good_e6, v_most);
-            v_bad := reputation_left(v_bad, g.bad_e6, v_most);
-            INSERT INTO reputation_given VALUES (g.agent_id, g.dimension, g.counterparty, g.good_e6 + v_good,
-                g.bad_e6 + v_bad, greatest(e.day, g.since))
-            ON CONFLICT (agent_id, dimension, counterparty) DO UPDATE
-            SET good_e6 = EXCLUDED.good_e6, bad_e6 = EXCLUDED.bad_e6, since = EXCLUDED.since;
         END IF;
         SELECT * INTO STRICT s FROM reputation_scores
         WHERE agent_id = e.agent_id AND dimension = v_said ->> 'dimension';
@@ -228,8 +237,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     c reputation_clients;
 BEGIN
-    INSERT INTO reputation_clients VALUES (p_org, 0, 0, p_day, 0, 500000, p_day) ON CONFLICT DO NOTHING;
-    SELECT * INTO STRICT c FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
+    SELECT * INTO c FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
+    IF NOT FOUND THEN
+        INSERT INTO reputation_clients VALUES (p_org, 0, 0, p_day, 0, 500000, p_day) ON CONFLICT DO NOTHING;
+        SELECT * INTO STRICT c FROM reputation_clients WHERE org_id = p_org FOR UPDATE;
+    END IF;
     c.through := greatest(c.through, p_day);
     c.good_e6 := least(1000000000000, reputation_faded(c.good_e6, c.through - c.since) + p_good);
     c.bad_e6 := least(1000000000000, reputation_faded(c.bad_e6, c.through - c.since) + p_bad);
@@ -291,7 +303,10 @@ BEGIN
     END IF;
     v_day := greatest(p_day, (SELECT max(through) FROM reputation_scores WHERE agent_id = p_agent),
                       (SELECT through FROM reputation_clients WHERE org_id = p_client));
-    IF NOT EXISTS (SELECT FROM reputation_seasoned WHERE agent_id = p_agent AND through >= v_day - 1) THEN
+    -- Of whatever kind: what counts for nothing is passed as well, and not looked at again.
+    IF EXISTS (SELECT FROM reputation_events
+               WHERE agent_id = p_agent AND seasoned_on < v_day AND seasoned_on > coalesce(
+                   (SELECT through FROM reputation_seasoned WHERE agent_id = p_agent), '-infinity')) THEN
         PERFORM reputation_season(p_agent, v_day - 1);
     END IF;
     RETURN v_day;
@@ -376,19 +391,18 @@ BEGIN
         e.score_delta_e6 := 0;
         e.day := v_day;
         e.at := v_at;
+        -- Bad news counts at once wherever it counts, and good news once the payer cannot take the money back.
         SELECT coalesce(jsonb_agg(jsonb_build_object('dimension', dimension, 'good_e6', good, 'bad_e6', amount - good,
-                   'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]')
-        INTO e.says
+                   'newcomer_e6', p.newcomer_e6, 'proven_e6', p.proven_e6) ORDER BY place), '[]'),
+               v_day + CASE WHEN sum(good) < sum(amount - good) THEN 0
+                            ELSE coalesce((p_about ->> 'seasons_days')::integer, 0) END
+        INTO e.says, e.seasoned_on
         FROM jsonb_array_elements(v_fact -> 'says') WITH ORDINALITY said (value, place),
              LATERAL (SELECT value ->> 'dimension' AS dimension,
                              e.weight_e6 * (value ->> 'share_e4')::bigint / 10000 AS amount) weighed,
              LATERAL (SELECT amount * (value ->> 'good_e4')::bigint / 10000 AS good) judged,
              LATERAL reputation_prior(dimension, v_day) p
         WHERE amount > 0;
-        -- Bad news counts at once wherever it counts, and good news once the payer cannot take the money back.
-        SELECT v_day + CASE WHEN sum((value ->> 'good_e6')::bigint) < sum((value ->> 'bad_e6')::bigint) THEN 0
-                            ELSE coalesce((p_about ->> 'seasons_days')::integer, 0) END
-        INTO e.seasoned_on FROM jsonb_array_elements(e.says);
         IF v_recalled IS NOT NULL THEN
             e.voided_at := clock_timestamp();
             e.voided_by := 'payment:' || v_recalled;
