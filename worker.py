@@ -21,6 +21,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.accounting import AccountingActivities
 from activities.auto_topup import AutoTopUpActivities
+from activities.billing_run import BillingRunActivities
 from activities.creator import CreatorActivities
 from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
@@ -42,6 +43,7 @@ from activities.usage_charges import UsageChargeActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from contracts.usage import UsageSync
+from domain.invoice.rules import InvoiceRules
 from providers.payments.registry import Providers
 from runtime import collector, logs, metrics
 from runtime.database import Database
@@ -61,6 +63,7 @@ from workflows.hold_expiry import HoldExpiryWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
 from workflows.lot_expiry import LotExpiryWorkflow
 from workflows.mail_sweep import MailSweepWorkflow
+from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
@@ -214,6 +217,21 @@ SCHEDULES = [
         run_timeout=timedelta(hours=20),
     ),
 ]
+
+
+def invoicing_on(day: int) -> Job:
+    """Return the job that invoices months from a day of the next month on; the run itself waits for late usage."""
+    on = ScheduleCalendarSpec(day_of_month=[ScheduleRange(day)], hour=[ScheduleRange(0)], minute=[ScheduleRange(30)])
+    return Job(
+        id="monthly-invoicing",
+        workflow="monthly-invoicing",
+        spec=ScheduleSpec(calendars=[on]),
+        summary="Invoices every month that is over and was not invoiced",
+        overlap=ScheduleOverlapPolicy.BUFFER_ONE,
+        catch_up_within=timedelta(days=27),
+    )
+
+
 WORKFLOWS = [
     AutoTopUpSweepWorkflow,
     AutoTopUpWorkflow,
@@ -223,6 +241,7 @@ WORKFLOWS = [
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
     LotExpiryWorkflow,
+    MonthlyInvoicingWorkflow,
     MailSweepWorkflow,
     NightlyReconciliationWorkflow,
     PaymentSweepWorkflow,
@@ -267,7 +286,11 @@ def make_worker(
         pays_out_granted=settings.pay_out_granted_credits,
         evidence=settings.evidence_policy,
     )
-    holds, lots = HoldActivities(database), LotActivities(database)
+    holds, lots, billing = (
+        HoldActivities(database),
+        LotActivities(database),
+        BillingRunActivities(database, InvoiceRules(credit=settings.payment_rules.credit)),
+    )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
@@ -289,6 +312,9 @@ def make_worker(
             escrow.find_overdue,
             holds.expire_holds,
             lots.expire_lots,
+            billing.plan,
+            billing.invoice,
+            billing.conclude,
             mails.send_mails,
             RevenueActivities(database).recognise_revenue,
             AccountingActivities(database).add_up_days,
@@ -373,7 +399,7 @@ async def main() -> None:
         wait=timedelta(seconds=60),
     )
     await ensure_search_attributes(client)
-    await apply_schedules(client, SCHEDULES)
+    await apply_schedules(client, [*SCHEDULES, invoicing_on(settings.usage_invoice_day)])
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

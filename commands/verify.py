@@ -11,6 +11,7 @@ from ledger.verify import SLICE, Report
 from ledger.verify import verify as verify_with
 from repositories import (
     accounting,
+    billing_run,
     clearing,
     credit_day,
     credit_lot,
@@ -51,6 +52,7 @@ INVARIANTS = (
     *meter.INVARIANTS,
     *usage_charge.INVARIANTS,
     *usage_bill.INVARIANTS,
+    *billing_run.INVARIANTS,
 )
 
 

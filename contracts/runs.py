@@ -6,6 +6,7 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDReusePolicy
 
 from contracts.auto_topup import AutoTopUpInput
 from contracts.base import Message
+from contracts.billing_run import BillingRun
 from contracts.customer import CustomerInput
 from contracts.escrow import EscrowInput
 from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
@@ -14,10 +15,12 @@ from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
 from contracts.usage import UsageSync
 from domain.access import Actor, Role
+from domain.billing_run.period import month_text
 from domain.escrow.presentation import summary as escrow_summary
 from domain.escrow.state import EscrowStatus
 from domain.ids import (
     auto_topup_workflow_id,
+    billing_run_workflow_id,
     customer_workflow_id,
     escrow_workflow_id,
     payment_workflow_id,
@@ -151,4 +154,17 @@ def auto_topup_run(start: AutoTopUpInput) -> Run:
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(f"buys {format_amount(start.credits_minor, CREDIT)} credits, because the balance is low"),
         attributes=search_attributes(org_id=start.org_id, amount_minor=start.credits_minor, currency=CREDIT),
+    )
+
+
+def billing_run_run(start: BillingRun) -> Run:
+    """Return the run that an operator starts for a month; another one follows for those that could not be invoiced."""
+    assert start.month is not None
+    return Run(
+        workflow="monthly-invoicing",
+        workflow_id=billing_run_workflow_id(month_text(start.month)),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"invoices {month_text(start.month)}, as an operator ordered"),
+        attributes=search_attributes(),
     )

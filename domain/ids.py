@@ -145,6 +145,16 @@ def invoice_transfer_key(invoice_id: str, step: str) -> str:
     return bounded(f"invoice:{invoice_id}:{step}")
 
 
+def billed_period_key(org_id: str, month: str) -> str:
+    """Name the one command that invoices an organization for a month."""
+    return bounded(f"billing:{org_id}:{month}")
+
+
+def billing_run_workflow_id(month: str) -> str:
+    """Name the one run of a month's invoices that an operator starts."""
+    return bounded(f"monthly-invoicing/{month}")
+
+
 def deployment_transfer_key(subject_id: str, step: str, number: int) -> str:
     """Key of a movement of slots: the project or organization that caused it, the step, and the event's number.
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.billing_terms import USUAL, BillingTerms, DiscountStep, TermsVersion, UsageMode
@@ -81,7 +82,7 @@ async def of_month(session: AsyncSession, org_ids: Collection[str], month: date)
         select(row)
         .where(row.org_id.in_(org_ids), row.from_month <= month)
         .order_by(row.org_id, row.version.desc())
-        .distinct(row.org_id)
+        .ext(distinct_on(row.org_id))
     )
     found = {each.org_id: version_of(each) for each in await session.scalars(query)}
     return {org_id: found.get(org_id, usual(month)) for org_id in org_ids}

@@ -40,6 +40,8 @@ REPUTATION = {
     "nightly_reputation_update_enabled": "NIGHTLY_REPUTATION_UPDATE_ENABLED",
     "reputation_decay_rate": "REPUTATION_DECAY_RATE",
 }
+#: Names of the settings of billing in deployments of older platforms.
+BILLING = {"usage_invoice_day": "USAGE_INVOICE_DAY"}
 #: What Temporal's tools read, by how it begins or what it is called; other names with TEMPORAL_ belong to others.
 _TEMPORAL = (
     *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_GRPC_META_"),
@@ -64,7 +66,7 @@ def forget_others(environment: MutableMapping[str, str]) -> None:
 
 def older_settings(environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that stand under the names of older platforms."""
-    names = {**STRIPE, **PRICES, **PLANS, **REPUTATION}
+    names = {**STRIPE, **PRICES, **PLANS, **REPUTATION, **BILLING}
     return {field: environment[name] for field, name in names.items() if environment.get(name)}
 
 

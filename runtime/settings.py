@@ -142,6 +142,7 @@ class Settings(BaseSettings):
     max_dispute_default_payee_share: str = "0.90"
 
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
+    usage_invoice_day: int = Field(default=1, ge=1, le=28)
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
 

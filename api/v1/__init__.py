@@ -13,6 +13,7 @@ from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.audit.endpoints import router as audit
 from api.v1.auto_topups.endpoints import router as auto_topups
 from api.v1.billing.endpoints import router as billing
+from api.v1.billing_runs.endpoints import router as billing_runs
 from api.v1.billing_terms.endpoints import router as billing_terms
 from api.v1.chargebacks.endpoints import router as chargebacks
 from api.v1.contracts.endpoints import router as contracts
@@ -55,6 +56,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     prices,
     payments,
     chargebacks,
+    billing_runs,
     invoices,
     plans,
     credits,

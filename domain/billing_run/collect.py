@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from domain.billing_run.period import Period, month_text
+from domain.billing_run.period import Period, month_text, period_of
 from domain.billing_terms import WHOLE_BPS, TermsVersion, UsageMode, committed_minor
 from domain.invoice.lines import MAX_LINES, InvoiceLine
 from domain.metering.amounts import minor_pico, to_minor
@@ -83,6 +83,7 @@ class _Group:
     """Sums that are one line."""
 
     text: str
+    period: Period
     pico: int = 0
     events: int = 0
     sums: list[int] = field(default_factory=list)
@@ -104,11 +105,19 @@ def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_o
     lines: list[InvoiceLine] = []
     places: dict[int, int] = {}
     for group in groups:
-        # Multiplied before it is divided, and divided once: rounded up to a minor unit.
-        amount = -(-group.pico * (WHOLE_BPS - bps) // (WHOLE_BPS * minor_pico(currency)))
-        if amount:
+        # What is left is rounded up once; the discount is what it is less than the whole, which is rounded up too.
+        whole, left = to_minor(group.pico, currency), _discounted(group.pico, bps, currency)
+        if left:
             places |= dict.fromkeys(group.sums, len(lines))
-            lines.append(InvoiceLine(description=_text(group, bps), quantity=1, unit_minor=amount))
+            lines.append(
+                InvoiceLine(
+                    description=_text(group, bps),
+                    fixed_minor=whole,
+                    discount_minor=whole - left,
+                    period_start=group.period.starts_at,
+                    period_end=group.period.ends_at,
+                )
+            )
     used = sum(line.amount_minor for line in lines)
     committed = committed_minor(version, period) if version.terms.mode is UsageMode.ARREARS else 0
     shortfall = max(0, committed - used)
@@ -129,13 +138,21 @@ def collect(period: Period, version: TermsVersion, usage: Sequence[Usage], one_o
     )
 
 
+def _discounted(pico: int, bps: int, currency: str) -> int:
+    # Multiplied before it is divided, and divided once.
+    return -(-pico * (WHOLE_BPS - bps) // (WHOLE_BPS * minor_pico(currency)))
+
+
 def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
     """Put sums under one price and of one month together; where lines would be too many, the smallest are one."""
     groups: dict[tuple[date, Source, str], _Group] = {}
     for index, each in enumerate(usage):
         key = (each.month, each.source, each.ref)
         late = f", late usage of {month_text(each.month)}" if each.month < period.month else ""
-        group = groups.setdefault(key, _Group(f"{_KINDS[each.source]} {each.name[:_SHOWN]}{late}"))
+        if key not in groups:
+            text = f"{_KINDS[each.source]} {each.name[:_SHOWN]}{late}"
+            groups[key] = _Group(text, period_of(each.month, period.time_zone))
+        group = groups[key]
         _add(group, each.pico, each.events, [index])
     order = list(Source)
     found = [groups[key] for key in sorted(groups, key=lambda key: (key[0], order.index(key[1]), key[2]))]
@@ -143,7 +160,7 @@ def _grouped(period: Period, usage: Sequence[Usage], most: int) -> list[_Group]:
     if len(costing) <= most:
         return found
     small = costing[most - 1 :]
-    rest = _Group(f"Other usage under {len(small)} prices")
+    rest = _Group(f"Other usage under {len(small)} prices", period)
     for group in small:
         _add(rest, group.pico, group.events, group.sums)
     gone = {id(group) for group in small}

@@ -490,6 +490,36 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "org_id number source ref", FINANCIAL: "quantity pico", TECHNICAL: "month events line"},
     ),
+    "billing_runs": Place(
+        "which months were invoiced",
+        WITH_THE_BOOKS,
+        {
+            CONTACT: "started_by",
+            TECHNICAL: "month ready_at started_at finished_at invoiced empty failed",
+        },
+        _WHO_DECIDED,
+    ),
+    "billed_periods": Place(
+        "that an organization was invoiced for a month",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "org_id invoice_id",
+            FINANCIAL: "currency charges_minor usage_minor shortfall_minor total_minor",
+            TECHNICAL: "month starts_at ends_at status terms_version failure done_at",
+        },
+    ),
+    "invoice_items": Place(
+        "what is charged once with a monthly invoice",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id invoice_id command_id",
+            CONTACT: "created_by",
+            FREE_TEXT: "description",
+            FINANCIAL: "currency quantity unit_minor",
+            TECHNICAL: "removed_at created_at",
+        },
+        {CONTACT: EVIDENCE, FREE_TEXT: BOOKS},
+    ),
     "billing_terms": Place(
         "what was agreed with an organization about billing",
         WITH_THE_BOOKS,

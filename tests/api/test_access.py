@@ -85,6 +85,15 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
             "lines": [{"description": "a", "unit_amount": "1"}],
         },
     ),
+    ("GET", "/billing/invoices/upcoming"): (Permission.READ, None),
+    ("GET", "/billing/runs"): (Permission.OPERATE, None),
+    ("GET", "/billing/runs/2020-01"): (Permission.OPERATE, None),
+    ("POST", "/billing/runs"): (Permission.OPERATE, {"period": "9000-01"}),
+    ("GET", "/billing/invoice-items"): (Permission.READ, None),
+    ("POST", "/billing/invoice-items"): (
+        Permission.OPERATE,
+        {"organization_id": f"org_{NOBODY}", "currency": "USD", "description": "a", "unit_amount": "1"},
+    ),
     ("POST", "/projects"): (Permission.MANAGE_PROJECTS, {"slug": "a"}),
     ("POST", "/spend-controls"): (
         Permission.MANAGE_SPENDING,
@@ -141,6 +150,7 @@ STAND_INS = {
     f"prl_{NOBODY}": "{rule_id}",
     f"rcn_{NOBODY}": "{run_id}",
     f"dif_{NOBODY}": "{difference_id}",
+    "2020-01": "{period}",
     "nobody": "{provider}",
     "some_action": "{action}",
     "deploys": "{entitlement}",
@@ -179,6 +189,7 @@ def endpoints() -> set[tuple[str, str]]:
 
 OBJECTS = {
     ("GET", "/organizations/{organization_id}"),
+    ("DELETE", "/billing/invoice-items/{item_id}"),
     ("PUT", "/organizations/{organization_id}/tier"),
     *((method, "/organizations/{organization_id}/contacts") for method in ("GET", "PUT")),
     *((method, "/organizations/{organization_id}/billing-terms") for method in ("GET", "PUT")),
@@ -311,6 +322,8 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
     run = {"type": "run", "id": "hidden"}
     control = good(await stranger.owner.post("/spend-controls", {"subject": run}), 201)
     invoice = await issue(operator, stranger)
+    charged_once = {"organization_id": stranger.org_id, "currency": "USD", "description": "a", "unit_amount": "1"}
+    item = good(await operator.post("/billing/invoice-items", charged_once, key=new_key()), 201)
     meter = {"name": "hidden", "event_type": "hidden", "aggregation": "count"}
     sent = {"specversion": "1.0", "id": "hidden", "source": "s", "type": "hidden", "data": {"run_id": "hidden"}}
     meter_id = good(await stranger.owner.post("/usage/meters", meter), 201)["id"]
@@ -337,6 +350,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "reservation_id": reservation["id"],
         "spend_id": reservation["id"],
         "invoice_id": invoice["id"],
+        "item_id": item["id"],
         "meter_id": meter_id,
         "run_id": "hidden",
         "method_id": "pm_1",

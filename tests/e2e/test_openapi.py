@@ -84,6 +84,11 @@ FOUNDATION = {
         f"/billing/invoices/{{invoice_id}}/{command}": {"post"}
         for command in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes")
     },
+    "/billing/invoices/upcoming": {"get"},
+    "/billing/runs": {"post", "get"},
+    "/billing/runs/{period}": {"get"},
+    "/billing/invoice-items": {"post", "get"},
+    "/billing/invoice-items/{item_id}": {"delete"},
     **{path: {"post"} for path in ("/usage/events", "/usage/estimate", "/billing/usage/sync")},
     **{path: {"get"} for path in ("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/runs/{run_id}")},
     "/usage/meters": {"post", "get"},

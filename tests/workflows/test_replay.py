@@ -44,7 +44,7 @@ ELSEWHERE = {
     *("escrow_sweep_by_pages", "inbox_sweep_by_pages", "payment_sweep_by_pages"),
     *("reconciliation", "reconciliation_nightly", "reconciliation_nightly_terminated"),
     *("reconciliation_nightly_terminated_and_told", "usage_months", "usage_sync", "spend_alerts"),
-    *("usage_charges", "spend_days", "reputation_decay", "mail_sweep"),
+    *("usage_charges", "spend_days", "reputation_decay", "monthly_invoicing", "mail_sweep"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 

@@ -1,0 +1,112 @@
+"""Issues the invoices of a month."""
+
+from temporalio import activity
+
+from contracts.billing_run import (
+    BillingRunResult,
+    ConcludeBillingRun,
+    InvoicedPage,
+    InvoicePage,
+    PlanBillingRun,
+    PlannedBillingRun,
+)
+from domain.billing_run.period import month_text, previous_month, ready_at
+from domain.errors import DomainError, Unavailable
+from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.invoice.series import DocumentType, series_of
+from repositories import billing_run as runs
+from repositories import billing_terms
+from runtime.database import Database, driver_connection
+from services import billing_run
+from services import invoice as invoices
+
+#: How many invoices one transaction numbers.
+NUMBERED = 500
+
+
+class BillingRunActivities:
+    """The effects of a run. Each organization is invoiced once for a month, however often its page is done."""
+
+    def __init__(self, database: Database, rules: InvoiceRules = UNTAXED) -> None:
+        """Take the database, whose platform's role sees every organization, and how the deployment invoices."""
+        self._database = database
+        self._rules = rules
+
+    @activity.defn(name="plan_billing_run")
+    async def plan(self, message: PlanBillingRun) -> PlannedBillingRun:
+        """Say which month is due, the oldest that was not invoiced first, and begin its run.
+
+        Effect: the row of the run.
+        Idempotent by: the month.
+        Fails with: nothing that is final.
+        """
+        latest = previous_month(message.now.date())
+        async with self._database.platform() as session:
+            oldest = await runs.oldest_open_month(session)
+            month = message.month or (latest if oldest is None else oldest)
+            if month > latest:
+                return PlannedBillingRun(why=f"{month_text(month)} is not over")
+            if message.month is None and await runs.is_finished(session, month):
+                return PlannedBillingRun(why=f"{month_text(month)} was invoiced")
+            ready = ready_at(month, await billing_terms.time_zones(session))
+            await runs.begin(session, month, ready_at=ready, by=billing_run.ACTOR.qualified(), at=message.now)
+        return PlannedBillingRun(month=month, ready_at=ready)
+
+    @activity.defn(name="invoice_page")
+    async def invoice(self, message: InvoicePage) -> InvoicedPage:
+        """Invoice the next organizations, a transaction for each.
+
+        Effect: an invoice and its period, with the bills and items that are on it; or the period alone. Then numbers.
+        Idempotent by: the organization and the month.
+        Fails with: nothing that is final; an organization that cannot be invoiced is recorded, with an alert.
+        """
+        counted, after = {"invoiced": 0, "empty": 0, "failed": 0}, message.after
+        for _ in range(message.pages):
+            page = await self._page(message, after, counted)
+            after = page.last or after
+            if page.looked_at < message.limit:
+                return InvoicedPage(**counted, last=after, done=True)
+        return InvoicedPage(**counted, last=after, done=False)
+
+    @activity.defn(name="conclude_billing_run")
+    async def conclude(self, message: ConcludeBillingRun) -> BillingRunResult:
+        """Count what became of the month's organizations.
+
+        Effect: numbers of invoices that have none, the counts of the run, and that it has ended.
+        Idempotent by: the month; it is counted anew.
+        Fails with: nothing that is final.
+        """
+        await self._number()
+        async with self._database.platform() as session:
+            row = await runs.finish(session, message.month, message.now)
+            return BillingRunResult(month=row.month, invoiced=row.invoiced, empty=row.empty, failed=row.failed)
+
+    async def _page(self, message: InvoicePage, after: str, counted: dict[str, int]) -> runs.Candidates:
+        async with self._database.platform() as session:
+            connection = await driver_connection(session)
+            page = await runs.candidates(connection, message.month, after=after, limit=message.limit)
+            await billing_run.seal(connection, page.due, message.month, message.now)
+        async with self._database.platform() as session:
+            prepared = await billing_run.prepare(session, page.due, message.month, message.now)
+        for each in prepared:
+            try:
+                async with self._database.platform() as session:
+                    if await billing_run.issue(session, each, self._rules, message.now):
+                        counted["invoiced" if each.found.lines else "empty"] += 1
+            except Unavailable:
+                raise
+            except DomainError as refusal:
+                async with self._database.platform() as session:
+                    counted["failed"] += await billing_run.note_failure(
+                        session, each, refusal.error_code, refusal.detail, message.now
+                    )
+        await self._number()
+        return page
+
+    async def _number(self) -> None:
+        """Give the invoices of a page their numbers, in order."""
+        series = series_of(DocumentType.INVOICE, self._rules.entity)
+        numbered = NUMBERED
+        while numbered == NUMBERED:
+            async with self._database.platform() as session:
+                numbered = await invoices.number_page(session, series, NUMBERED)

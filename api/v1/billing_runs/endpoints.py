@@ -1,0 +1,174 @@
+"""Runs of monthly invoices, items that they charge once, and the invoice to come."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, permit, require
+from api.deps import DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor, id_page
+from api.tenancy import known_organization, visible_organization
+from api.v1.billing_runs.schemas import (
+    BillingRunStart,
+    BillingRunView,
+    InvoiceItemCreate,
+    InvoiceItemView,
+    UpcomingInvoiceView,
+)
+from contracts.billing_run import BillingRun
+from contracts.runs import billing_run_run
+from domain.access import Actor, Permission
+from domain.billing_run.period import NotEnded, month_text, parse_month
+from domain.errors import Conflict, Forbidden, NotFound
+from domain.invoice.lines import InvoiceLine, check_lines
+from domain.money import parse_amount
+from models.billing_run import InvoiceItemRow
+from repositories import billing_run as runs
+from runtime import reach
+from runtime.identity import new_id
+from services import billing_run
+
+router = APIRouter(tags=["invoices"])
+
+MayRepeat = Annotated[Command, idempotency(required=False)]
+MovesMoney = Annotated[Command, idempotency(required=True)]
+#: How many failures a run shows.
+SHOWN = 100
+_LIST = "billing-runs"
+
+
+@router.get("/billing/invoices/upcoming", response_model=UpcomingInvoiceView, responses=errors(NotFound))
+async def preview_invoice(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> UpcomingInvoiceView:
+    """Show what the organization would be invoiced if the month ended now."""
+    org_id = await known_organization(deps, actor, organization_id)
+    async with deps.database.platform() as session:
+        return UpcomingInvoiceView.of(await billing_run.upcoming(session, org_id, datetime.now(UTC)))
+
+
+@router.post(
+    "/billing/runs",
+    status_code=202,
+    response_model=BillingRunView,
+    responses=errors(NotEnded, (Conflict, "billing_run.earlier_first")),
+)
+async def start_billing_run(
+    body: BillingRunStart,
+    deps: DepsDep,
+    client: TemporalDep,
+    once: MayRepeat,
+    actor: Actor = require(Permission.OPERATE),
+) -> Response:
+    """Invoice a month that is over to every organization. For operators.
+
+    Each organization is invoiced once for a month, however often this is asked. A run that has ended answers with its
+    result; where organizations could not be invoiced, they are tried again.
+    """
+    month = parse_month(body.period)
+
+    async def act() -> BillingRunView:
+        async with deps.session_for(actor) as session:
+            row, is_due = await billing_run.order_run(session, actor, month, datetime.now(UTC))
+            shown = BillingRunView.of(row, await runs.failures(session, month, SHOWN))
+        if is_due:
+            await reach.start_missing(client, billing_run_run(BillingRun(month=month, only=True)))
+        return shown
+
+    return await once.run(act, status_code=202)
+
+
+@router.get("/billing/runs", response_model=Page[BillingRunView])
+async def list_billing_runs(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.OPERATE),
+) -> Page[BillingRunView]:
+    """List the runs of monthly invoices, the latest month first. For operators."""
+    before = None if cursor is None else parse_month(*decode_cursor(cursor, _LIST, str))
+    async with deps.session_for(actor) as session:
+        rows = await runs.runs(session, before=before, limit=limit + 1)
+    following = encode_cursor(_LIST, month_text(rows[limit - 1].month)) if len(rows) > limit else None
+    return Page(data=[BillingRunView.of(row) for row in rows[:limit]], next_cursor=following)
+
+
+@router.get("/billing/runs/{period}", response_model=BillingRunView, responses=errors(NotFound))
+async def get_billing_run(period: str, deps: DepsDep, actor: Actor = require(Permission.OPERATE)) -> BillingRunView:
+    """Show the run of a month, and who could not be invoiced. For operators."""
+    month = parse_month(period)
+    async with deps.session_for(actor) as session:
+        row = await runs.run_of(session, month)
+        return BillingRunView.of(row, await runs.failures(session, month, SHOWN))
+
+
+@router.post(
+    "/billing/invoice-items",
+    status_code=201,
+    response_model=InvoiceItemView,
+    responses=errors(NotFound, (Conflict, "invoice_item.limit_reached")),
+)
+async def add_invoice_item(
+    body: InvoiceItemCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
+) -> Response:
+    """Charge something once, with the organization's next monthly invoice. For operators."""
+
+    async def act() -> InvoiceItemView:
+        line = InvoiceLine(
+            description=body.description,
+            quantity=body.quantity,
+            unit_minor=parse_amount(body.unit_amount, body.currency),
+        )
+        check_lines([line], body.currency)
+        row = InvoiceItemRow(
+            id=new_id("ii"),
+            org_id=body.organization_id,
+            currency=body.currency,
+            description=line.description,
+            quantity=line.quantity,
+            unit_minor=line.unit_minor,
+            created_by=actor.qualified(),
+            command_id=once.command_id,
+            created_at=datetime.now(UTC),
+        )
+        async with deps.session_for(actor) as session:
+            return InvoiceItemView.of(await billing_run.add_item(session, actor, row))
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/billing/invoice-items", response_model=Page[InvoiceItemView], responses=errors(NotFound))
+async def list_invoice_items(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[InvoiceItemView]:
+    """List what is charged once, newest first."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, before = visible_organization(actor, organization_id), id_cursor(cursor, "ii")
+    async with deps.session_for(actor) as session:
+        rows = await runs.items(session, org_id, before=before, limit=limit + 1)
+    return id_page(rows, limit, "ii", InvoiceItemView.of)
+
+
+@router.delete(
+    "/billing/invoice-items/{item_id}",
+    response_model=InvoiceItemView,
+    responses=errors(NotFound, Forbidden, (Conflict, "invoice_item.not_open")),
+)
+async def remove_invoice_item(item_id: str, deps: DepsDep, actor: ActorDep) -> InvoiceItemView:
+    """Charge an item no more that is on no invoice yet. For operators."""
+    async with deps.session_for(actor) as session:
+        await runs.item(session, item_id)
+        permit(actor, Permission.OPERATE)
+        return InvoiceItemView.of(await billing_run.remove_item(session, actor, item_id, datetime.now(UTC)))

@@ -1,0 +1,159 @@
+"""What runs of monthly invoices, invoice items and the invoice to come look like over HTTP."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, Currency, Name, OrganizationId, RequestModel, ResponseModel, example
+from domain.billing_run.period import month_text
+from domain.invoice.lines import MAX_QUANTITY
+from domain.money import format_amount
+from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
+from services.billing_run import Prepared
+
+#: A month in a request; `domain.billing_run.period.parse_month` judges it.
+Month = Annotated[str, StringConstraints(max_length=20)]
+
+
+class BillingRunStart(RequestModel):
+    """Invoices a month that is over."""
+
+    model_config = example(period="2026-01")
+
+    period: Month
+
+
+class FailureView(ResponseModel):
+    """An organization that could not be invoiced."""
+
+    organization_id: str
+    code: str = Field(description="Of the error, see the alert `billing.invoice_failed`.")
+
+
+class BillingRunView(ResponseModel):
+    """The run of a month."""
+
+    period: str
+    status: Literal["running", "done"]
+    ready_at: datetime = Field(description="Until when late usage is waited for.")
+    started_at: datetime
+    finished_at: datetime | None
+    invoiced: int = Field(description="How many organizations have an invoice; counted when the run ends.")
+    empty: int = Field(description="How many had nothing to pay.")
+    failed: int = Field(description="How many could not be invoiced. Start the run again when the cause is gone.")
+    failures: list[FailureView] = Field(description="The first of those.")
+
+    @classmethod
+    def of(cls, row: BillingRunRow, failures: Sequence[BilledPeriod] = ()) -> "BillingRunView":
+        """Show a row."""
+        return cls(
+            period=month_text(row.month),
+            status="running" if row.finished_at is None else "done",
+            ready_at=row.ready_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            invoiced=row.invoiced,
+            empty=row.empty,
+            failed=row.failed,
+            failures=[FailureView(organization_id=each.org_id, code=each.failure or "") for each in failures],
+        )
+
+
+class InvoiceItemCreate(RequestModel):
+    """Something that is charged once, with the organization's next monthly invoice."""
+
+    model_config = example(
+        organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy",
+        currency="USD",
+        description="Onboarding",
+        quantity=1,
+        unit_amount="250.00",
+    )
+
+    organization_id: OrganizationId
+    currency: Currency = Field(description="That of the organization's billing terms.")
+    description: Name
+    quantity: Annotated[int, Field(strict=True, ge=1, le=MAX_QUANTITY)] = 1
+    unit_amount: Amount
+
+
+class InvoiceItemView(ResponseModel):
+    """Something that is charged once."""
+
+    id: str
+    organization_id: str
+    currency: str
+    description: str
+    quantity: int
+    unit_amount: str
+    amount: str
+    status: Literal["open", "invoiced", "removed"]
+    invoice_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: InvoiceItemRow) -> "InvoiceItemView":
+        """Show a row."""
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            currency=row.currency,
+            description=row.description,
+            quantity=row.quantity,
+            unit_amount=format_amount(row.unit_minor, row.currency),
+            amount=format_amount(row.unit_minor * row.quantity, row.currency),
+            status="invoiced" if row.invoice_id else "removed" if row.removed_at else "open",
+            invoice_id=row.invoice_id,
+            created_at=row.created_at,
+        )
+
+
+class UpcomingLine(ResponseModel):
+    """A line of the invoice to come."""
+
+    description: str
+    quantity: int
+    amount: str
+
+
+class UpcomingInvoiceView(ResponseModel):
+    """What an organization would be invoiced if the month ended now, before taxes and credits. Nothing is written."""
+
+    organization_id: str
+    period: str
+    starts_at: datetime
+    ends_at: datetime
+    currency: str
+    lines: list[UpcomingLine]
+    charges: str = Field(description="What usage comes to before the volume discount.")
+    discount: str = Field(description="The volume discount, as a share.")
+    usage: str = Field(description="What usage comes to after it.")
+    shortfall: str = Field(description="What is missing to the minimum commitment so far.")
+    total: str
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> "UpcomingInvoiceView":
+        """Show what was collected."""
+        found, period, currency = prepared.found, prepared.period, prepared.version.terms.currency
+
+        def own(amount_minor: int) -> str:
+            return format_amount(amount_minor, currency)
+
+        return cls(
+            organization_id=prepared.org_id,
+            period=month_text(period.month),
+            starts_at=period.starts_at,
+            ends_at=period.ends_at,
+            currency=currency,
+            lines=[
+                UpcomingLine(description=line.description, quantity=line.quantity, amount=own(line.amount_minor))
+                for line in found.lines
+            ],
+            charges=own(found.charges_minor),
+            discount=f"{found.discount_bps // 10_000}.{found.discount_bps % 10_000:04d}",
+            usage=own(found.usage_minor),
+            shortfall=own(found.shortfall_minor),
+            total=own(found.total_minor),
+        )

@@ -1,0 +1,96 @@
+"""Messages of the batch that issues monthly invoices."""
+
+from datetime import date, datetime
+
+from contracts.base import Message
+
+
+class PlanBillingRun(Message):
+    """Asks which month to invoice at `now`; with a `month`, whether that one can be."""
+
+    now: datetime
+    month: date | None = None
+
+
+class PlannedBillingRun(Message):
+    """The month to invoice and when late usage was waited for; or `why` there is none."""
+
+    month: date | None = None
+    ready_at: datetime | None = None
+    why: str = ""
+
+
+class InvoicePage(Message):
+    """Asks to invoice a month at `now` to the `limit` organizations after one, in so many `pages`."""
+
+    now: datetime
+    month: date
+    after: str
+    limit: int
+    pages: int
+
+
+class InvoicedPage(Message):
+    """What became of organizations, the last of them, and whether none follows."""
+
+    invoiced: int
+    empty: int
+    failed: int
+    last: str
+    done: bool
+
+
+class BillingRun(Message):
+    """Where the batch of a month stands: the last organization, and what became of those before it.
+
+    Attributes:
+        month: its first day.
+        ready_at: until when late usage is waited for.
+        since: when the first page was begun.
+        after: the last organization that was looked at.
+        limit: how many organizations a page has.
+        only: no other month follows.
+        invoiced: how many this run has invoiced; `empty` had nothing to pay, `failed` could not be invoiced.
+    """
+
+    month: date | None = None
+    ready_at: datetime | None = None
+    since: datetime | None = None
+    after: str = ""
+    limit: int = 200
+    only: bool = False
+    invoiced: int = 0
+    empty: int = 0
+    failed: int = 0
+
+    def plus(self, done: InvoicedPage) -> "BillingRun":
+        """Return where it stands after some pages."""
+        return self.model_copy(
+            update={
+                "after": done.last,
+                "invoiced": self.invoiced + done.invoiced,
+                "empty": self.empty + done.empty,
+                "failed": self.failed + done.failed,
+            }
+        )
+
+    def is_last(self, done: InvoicedPage) -> bool:
+        """Tell whether no page follows."""
+        return done.done
+
+
+class ConcludeBillingRun(Message):
+    """Asks to close the run of a month, whose pages were all invoiced."""
+
+    now: datetime
+    month: date
+
+
+class BillingRunResult(Message):
+    """What became of a month, however often it was run; `skipped` says why nothing was done."""
+
+    month: date | None = None
+    invoiced: int = 0
+    empty: int = 0
+    failed: int = 0
+    skipped: str = ""

@@ -1,0 +1,246 @@
+"""Runs of monthly invoices: who is due, what was invoiced, and items that are invoiced once.
+
+Writing needs the platform's role.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.billing_run.collect import Collected, OneOff
+from domain.billing_run.period import Period, next_month
+from domain.billing_terms import TermsVersion
+from domain.errors import NotFound
+from domain.ids import is_id
+from ledger.invariants import Invariant
+from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
+from models.billing_terms import BillingTermsRow
+from repositories.listing import newest
+
+_OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
+
+# Bills are opened under terms alone. The cursor moves over those that are done, so that a run that begins again is
+# soon where it was.
+_CANDIDATES = """
+    SELECT c.org_id, p.status IS NULL OR p.status = 'failed' AS due
+    FROM (
+        (SELECT org_id FROM billing_terms WHERE version = 1 AND org_id > $2 ORDER BY org_id LIMIT $3)
+        UNION
+        (
+            SELECT DISTINCT org_id FROM invoice_items
+            WHERE invoice_id IS NULL AND removed_at IS NULL AND org_id > $2 ORDER BY org_id LIMIT $3
+        )
+        ORDER BY org_id LIMIT $3
+    ) c LEFT JOIN billed_periods p ON p.org_id = c.org_id AND p.month = $1
+    ORDER BY c.org_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Organizations that a page looks at: those that are `due`, the last one, and how many there were."""
+
+    due: Sequence[str]
+    last: str | None
+    looked_at: int
+
+
+async def candidates(connection: asyncpg.Connection, month: date, *, after: str, limit: int) -> Candidates:
+    """Return the next organizations that may have something to be invoiced for a month."""
+    rows = await connection.fetch(_CANDIDATES, month, after, limit)
+    due = [row["org_id"] for row in rows if row["due"]]
+    return Candidates(due, rows[-1]["org_id"] if rows else None, len(rows))
+
+
+async def claim(
+    session: AsyncSession, org_id: str, period: Period, version: TermsVersion, found: Collected, at: datetime
+) -> bool:
+    """Write that an organization is invoiced for a period; False where it was before, and nothing may follow."""
+    return await _write(
+        session,
+        {
+            **_of(org_id, period, version, at),
+            "status": "invoiced" if found.lines else "empty",
+            "charges_minor": found.charges_minor,
+            "usage_minor": found.usage_minor,
+            "shortfall_minor": found.shortfall_minor,
+            "total_minor": found.total_minor,
+            "failure": None,
+        },
+    )
+
+
+async def write_failure(
+    session: AsyncSession, org_id: str, period: Period, version: TermsVersion, code: str, at: datetime
+) -> bool:
+    """Write why an organization could not be invoiced; False where it was before."""
+    nothing = dict.fromkeys(("charges_minor", "usage_minor", "shortfall_minor", "total_minor"), 0)
+    return await _write(session, {**_of(org_id, period, version, at), **nothing, "status": "failed", "failure": code})
+
+
+def _of(org_id: str, period: Period, version: TermsVersion, at: datetime) -> dict[str, object]:
+    return {
+        "org_id": org_id,
+        "month": period.month,
+        "starts_at": period.starts_at,
+        "ends_at": period.ends_at,
+        "terms_version": version.number,
+        "currency": version.terms.currency,
+        "done_at": at,
+    }
+
+
+async def _write(session: AsyncSession, values: dict[str, object]) -> bool:
+    new = insert(BilledPeriod).values(values)
+    changed = {name: new.excluded[name] for name in values if name not in {"org_id", "month"}}
+    statement = new.on_conflict_do_update(
+        index_elements=["org_id", "month"], set_=changed, where=BilledPeriod.status == "failed"
+    )
+    return (await session.scalars(statement.returning(BilledPeriod.org_id))).one_or_none() is not None
+
+
+async def set_invoice(session: AsyncSession, org_id: str, month: date, invoice_id: str, items: Collection[str]) -> None:
+    """Write which invoice a claimed period and items are on."""
+    claimed = (BilledPeriod.org_id == org_id, BilledPeriod.month == month)
+    await session.execute(update(BilledPeriod).where(*claimed).values(invoice_id=invoice_id))
+    if items:
+        billed = update(InvoiceItemRow).where(InvoiceItemRow.id.in_(items), *_OPEN_ITEM).values(invoice_id=invoice_id)
+        found = (await session.scalars(billed.returning(InvoiceItemRow.id))).all()
+        if len(found) != len(items):
+            raise RuntimeError("an item was removed while it was invoiced")  # collected again with the next attempt
+
+
+async def begin(session: AsyncSession, month: date, *, ready_at: datetime, by: str, at: datetime) -> BillingRunRow:
+    """Return the run of a month, which is made where there is none."""
+    new = insert(BillingRunRow).values(
+        month=month, ready_at=ready_at, started_by=by, started_at=at, invoiced=0, empty=0, failed=0
+    )
+    await session.execute(new.on_conflict_do_nothing(index_elements=["month"]))
+    return await run_of(session, month)
+
+
+async def run_of(session: AsyncSession, month: date) -> BillingRunRow:
+    """Return the run of a month.
+
+    Raises:
+        NotFound: there was none.
+    """
+    found = await session.get(BillingRunRow, month, populate_existing=True)
+    if found is None:
+        raise NotFound("There was no run for this period.")
+    return found
+
+
+async def is_finished(session: AsyncSession, month: date) -> bool:
+    """Tell whether every organization was looked at for a month."""
+    found = await session.get(BillingRunRow, month)
+    return found is not None and found.finished_at is not None
+
+
+async def finish(session: AsyncSession, month: date, at: datetime) -> BillingRunRow:
+    """Count what became of a month, and write that its run has ended."""
+    number = func.count().label("number")
+    query = select(BilledPeriod.status, number).where(BilledPeriod.month == month).group_by(BilledPeriod.status)
+    counted = {row.status: row.number for row in await session.execute(query)}
+    numbers = {name: counted.get(name, 0) for name in ("invoiced", "empty", "failed")}
+    done = update(BillingRunRow).where(BillingRunRow.month == month).values(finished_at=at, **numbers)
+    await session.execute(done)
+    return await run_of(session, month)
+
+
+async def runs(session: AsyncSession, *, before: date | None, limit: int) -> Sequence[BillingRunRow]:
+    """List runs, the latest month first."""
+    position = None if before is None else (before,)
+    query = newest(BillingRunRow, [()], [BillingRunRow.month], after=position, limit=limit)
+    return (await session.scalars(query)).all()
+
+
+async def failures(session: AsyncSession, month: date, limit: int) -> Sequence[BilledPeriod]:
+    """Return organizations that could not be invoiced for a month."""
+    query = select(BilledPeriod).where(BilledPeriod.month == month, BilledPeriod.status == "failed")
+    return (await session.scalars(query.order_by(BilledPeriod.org_id).limit(limit))).all()
+
+
+async def oldest_open_month(session: AsyncSession) -> date | None:
+    """Return the first month after all that were run without a gap since terms were agreed; None without terms."""
+    first: date | None = (await session.scalars(select(func.min(BillingTermsRow.from_month)))).one()
+    if first is None:
+        return None
+    query = select(func.max(BillingRunRow.month)).where(BillingRunRow.finished_at.is_not(None))
+    last: date | None = (await session.scalars(query)).one()
+    if last is None or last < first:
+        return first
+    return next_month(last)
+
+
+async def add_item(session: AsyncSession, row: InvoiceItemRow) -> None:
+    """Insert an item."""
+    session.add(row)
+    await session.flush()
+
+
+async def open_items(
+    session: AsyncSession, org_ids: Collection[str], *, currency: str | None = None
+) -> dict[tuple[str, str], list[OneOff]]:
+    """Return what is charged once and is on no invoice yet, by organization and currency, the oldest first."""
+    row = InvoiceItemRow
+    query = select(row).where(row.org_id.in_(org_ids), *_OPEN_ITEM).order_by(row.org_id, row.id)
+    found: dict[tuple[str, str], list[OneOff]] = {}
+    for each in await session.scalars(query if currency is None else query.where(row.currency == currency)):
+        found.setdefault((each.org_id, each.currency), []).append(
+            OneOff(id=each.id, description=each.description, quantity=each.quantity, unit_minor=each.unit_minor)
+        )
+    return found
+
+
+async def item(session: AsyncSession, item_id: str) -> InvoiceItemRow:
+    """Return an item; NotFound when there is none, or it is not the session's to see."""
+    found = await session.get(InvoiceItemRow, item_id, populate_existing=True) if is_id(item_id, "ii") else None
+    if found is None:
+        raise NotFound("There is no such invoice item.")
+    return found
+
+
+async def remove_item(session: AsyncSession, item_id: str, at: datetime) -> bool:
+    """Charge an item no more; False where it is on an invoice, or was removed before."""
+    removal = update(InvoiceItemRow).where(InvoiceItemRow.id == item_id, *_OPEN_ITEM).values(removed_at=at)
+    return (await session.scalars(removal.returning(InvoiceItemRow.id))).one_or_none() is not None
+
+
+async def items(
+    session: AsyncSession, org_id: str | None, *, before: str | None, limit: int
+) -> Sequence[InvoiceItemRow]:
+    """List items that the session may see, newest first."""
+    part = () if org_id is None else (InvoiceItemRow.org_id == org_id,)
+    position = None if before is None else (before,)
+    return (
+        await session.scalars(newest(InvoiceItemRow, [part], [InvoiceItemRow.id], after=position, limit=limit))
+    ).all()
+
+
+#: What `verify` proves about periods and their invoices.
+INVARIANTS = (
+    Invariant(
+        name="each invoiced period has its one invoice, and an empty one has none",
+        table="public.billed_periods",
+        unit="periods",
+        violations="""
+        SELECT p.org_id || ' ' || p.month || ': ' || p.status || ' ' || p.total_minor || ', invoice ' ||
+            coalesce(i.id || ' of ' || i.subtotal_minor + i.granted_minor, 'none')
+        FROM public.billed_periods p LEFT JOIN public.invoices i ON i.id = p.invoice_id AND i.org_id = p.org_id
+        WHERE CASE p.status WHEN 'invoiced' THEN (i.subtotal_minor + i.granted_minor) IS DISTINCT FROM p.total_minor
+            ELSE p.invoice_id IS NOT NULL OR p.total_minor <> 0 END
+        UNION ALL
+        SELECT b.org_id || ' ' || b.month || ' ' || b.number || ': on ' || b.invoice_id || ', which is of no period'
+        FROM public.usage_bills b
+        WHERE b.invoice_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM public.billed_periods p WHERE p.invoice_id = b.invoice_id AND p.org_id = b.org_id
+        )
+        """,
+    ),
+)

@@ -1,0 +1,285 @@
+"""Collects what organizations are invoiced for a month, and issues each invoice once, in one transaction.
+
+A page of organizations is read together, after its bills were sealed, so that nothing of what was read changes until
+it is invoiced. What an invoice leaves behind has a key made of its organization and month.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor, Role
+from domain.billing_run.collect import Collected, OneOff, Usage, collect
+from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, ready_at
+from domain.billing_terms import TermsVersion
+from domain.errors import Conflict
+from domain.ids import billed_period_key
+from domain.invoice.rules import InvoiceRules
+from domain.metering.charges import parse_charge, rate_step
+from domain.usage.arrears import Source
+from models.billing_run import BillingRunRow, InvoiceItemRow
+from models.meter import MeterRow
+from repositories import alert, audit, billing_run, billing_terms, meter, organization, usage, usage_bill
+from repositories.command import made_before
+from repositories.usage_bill import BillSum
+from runtime.database import driver_connection
+from services import invoice as invoices
+
+#: Who issues the invoices.
+ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
+FAILED = "billing.invoice_failed"
+#: How many items an organization may have that are on no invoice.
+MOST_ITEMS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What an organization is invoiced for a period.
+
+    Attributes:
+        sums: of its bills; each is the usage of the same place.
+        usage: what they cost.
+        one_offs: items that are on no invoice.
+        found: what the invoice is made of.
+    """
+
+    org_id: str
+    period: Period
+    version: TermsVersion
+    sums: Sequence[BillSum]
+    usage: Sequence[Usage]
+    one_offs: Sequence[OneOff]
+    found: Collected
+
+
+async def prepare(
+    session: AsyncSession, org_ids: Sequence[str], month: date, now: datetime, *, preview: bool = False
+) -> list[Prepared]:
+    """Return what organizations are invoiced for a month, those whose month is not over left out.
+
+    Args:
+        session: of the platform.
+        org_ids: those that are due; their bills up to the month are sealed.
+        month: its first day.
+        now: the time.
+        preview: of a month that goes on; bills that are open count as they are.
+    """
+    versions = await billing_terms.of_month(session, org_ids, month)
+    periods = {org_id: period_of(month, version.terms.time_zone) for org_id, version in versions.items()}
+    connection = await driver_connection(session)
+    sums = await usage_bill.unbilled(connection, org_ids, month, also_open=preview)
+    items = await billing_run.open_items(session, org_ids)
+    named = await _names(session, [each for found in sums.values() for each in found])
+    prepared = []
+    for org_id in org_ids:
+        version, period = versions[org_id], periods[org_id]
+        if not preview and now < period.ends_at + LATE:
+            continue
+        own = sums.get((org_id, version.terms.currency), [])
+        used = [named.of(each) for each in own]
+        one_offs = items.get((org_id, version.terms.currency), [])
+        prepared.append(
+            Prepared(
+                org_id=org_id,
+                period=period,
+                version=version,
+                sums=own,
+                usage=used,
+                one_offs=one_offs,
+                found=collect(period, version, used, one_offs),
+            )
+        )
+    return prepared
+
+
+async def issue(session: AsyncSession, prepared: Prepared, rules: InvoiceRules, now: datetime) -> bool:
+    """Invoice an organization for a period, without a number yet; False where it was before, and nothing has happened.
+
+    Where nothing is to be paid the period is recorded, and there is no invoice.
+
+    Raises:
+        DomainError: no invoice can be made of it.
+    """
+    org_id, period, found = prepared.org_id, prepared.period, prepared.found
+    if not await billing_run.claim(session, org_id, period, prepared.version, found, now):
+        return False
+    invoice_id = None
+    if found.lines:
+        command_id = billed_period_key(org_id, month_text(period.month))
+        row = await invoices.draft(
+            session,
+            ACTOR,
+            org_id=org_id,
+            currency=prepared.version.terms.currency,
+            lines=found.lines,
+            note=f"Usage and charges of {month_text(period.month)}",
+            due_in=timedelta(days=prepared.version.terms.net_days),
+            applies_credits=True,
+            entity=rules.entity,
+            command_id=command_id,
+            now=now,
+        )
+        await invoices.finalise(session, ACTOR, row.id, rules=rules, command_id=command_id, now=now)
+        invoice_id = row.id
+        await billing_run.set_invoice(
+            session, org_id, period.month, invoice_id, [each.id for each in prepared.one_offs]
+        )
+    if prepared.sums:
+        billed = await usage_bill.bill(
+            await driver_connection(session),
+            org_id,
+            prepared.version.terms.currency,
+            {
+                each: (used.pico, line)
+                for each, used, line in zip(prepared.sums, prepared.usage, found.places, strict=True)
+            },
+            invoice_id=invoice_id,
+            at=now,
+            discount_bps=found.discount_bps,
+        )
+        if billed != len({(each.month, each.number) for each in prepared.sums}):
+            raise RuntimeError(f"bills of {org_id} for {period.month} were billed before")
+    return True
+
+
+async def note_failure(session: AsyncSession, prepared: Prepared, code: str, detail: str, now: datetime) -> bool:
+    """Write that an organization could not be invoiced, and tell operators; False where it was invoiced meanwhile."""
+    month = month_text(prepared.period.month)
+    if not await billing_run.write_failure(session, prepared.org_id, prepared.period, prepared.version, code, now):
+        return False
+    await alert.raise_alert(
+        session,
+        kind=FAILED,
+        subject=prepared.org_id,
+        detail=f"{prepared.org_id} could not be invoiced for {month}: {detail}",
+        org_id=prepared.org_id,
+        key=f"{FAILED}:{prepared.org_id}:{month}",
+    )
+    return True
+
+
+async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, now: datetime) -> None:
+    """Have usage that comes in from now on be late usage of these organizations' months."""
+    await usage_bill.seal(connection, org_ids, month, now)
+
+
+async def upcoming(session: AsyncSession, org_id: str, now: datetime) -> Prepared:
+    """Return what an organization would be invoiced for the month that goes on, if it ended now.
+
+    Raises:
+        NotFound: there is no such organization.
+    """
+    await organization.get(session, org_id)
+    held = await billing_terms.holding(session, org_id, now)
+    period = period_at(now, (held or billing_terms.usual(now.date())).terms.time_zone)
+    [prepared] = await prepare(session, [org_id], period.month, now, preview=True)
+    return prepared
+
+
+async def order_run(session: AsyncSession, actor: Actor, month: date, now: datetime) -> tuple[BillingRunRow, bool]:
+    """Return the run of a month, and whether there is something left to do for it.
+
+    Raises:
+        NotEnded: the month is not over in every time zone, or late usage is still waited for.
+        Conflict: `billing_run.earlier_first`, a month before it was not run.
+    """
+    ready = ready_at(month, await billing_terms.time_zones(session))
+    if now < ready:
+        raise NotEnded(
+            f"{month_text(month)} can be invoiced from {ready:%Y-%m-%d %H:%M} UTC on, when late usage was waited for.",
+            extra={"field": "period", "ready_at": ready.isoformat()},
+        )
+    oldest = await billing_run.oldest_open_month(session)
+    if oldest is not None and month > oldest:
+        raise Conflict(
+            f"{month_text(oldest)} was not invoiced. Start its run first: its commitments are charged by it.",
+            code="billing_run.earlier_first",
+            extra={"period": month_text(oldest)},
+        )
+    run = await billing_run.begin(session, month, ready_at=ready, by=actor.qualified(), at=now)
+    if run.finished_at is not None and not run.failed:
+        return run, False
+    await audit.record(session, actor, "billing_run.start", month_text(month))
+    return run, True
+
+
+async def add_item(session: AsyncSession, actor: Actor, row: InvoiceItemRow) -> InvoiceItemRow:
+    """Have something charged with the organization's next monthly invoice, or return what the command did before.
+
+    Raises:
+        NotFound: there is no such organization.
+        Conflict: `invoice_item.limit_reached`.
+        IdempotencyConflict: the command added another one.
+    """
+    await organization.lock(session, row.org_id)
+    done = await made_before(
+        session, row, ("org_id", "currency", "description", "quantity", "unit_minor", "created_by")
+    )
+    if done is not None:
+        return done
+    waiting = await billing_run.open_items(session, [row.org_id])
+    if sum(len(each) for each in waiting.values()) >= MOST_ITEMS:
+        raise Conflict(
+            f"{MOST_ITEMS} items wait for the next invoice. Remove one, or issue an invoice by itself.",
+            code="invoice_item.limit_reached",
+        )
+    await billing_run.add_item(session, row)
+    await audit.record(session, actor, "invoice_item.add", row.id, org_id=row.org_id)
+    return row
+
+
+async def remove_item(session: AsyncSession, actor: Actor, item_id: str, now: datetime) -> InvoiceItemRow:
+    """Charge an item no more; one that was removed already stays so.
+
+    Raises:
+        NotFound: there is no such item.
+        Conflict: `invoice_item.not_open`, it is on an invoice.
+    """
+    removed = await billing_run.remove_item(session, item_id, now)
+    row = await billing_run.item(session, item_id)
+    if row.invoice_id is not None:
+        raise Conflict(
+            f"The item is on the invoice {row.invoice_id}.",
+            code="invoice_item.not_open",
+            extra={"invoice_id": row.invoice_id},
+        )
+    if removed:
+        await audit.record(session, actor, "invoice_item.remove", row.id, org_id=row.org_id)
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What sums are called, and what meters cost."""
+
+    agents: Mapping[str, str]
+    meters: Mapping[int, MeterRow]
+
+    def of(self, each: BillSum) -> Usage:
+        """Return a sum with what it costs, by the price that its events had."""
+        name, pico = each.ref, each.pico
+        if each.source is Source.AGENT:
+            name = self.agents.get(each.ref, each.ref)
+        elif each.source is Source.METER:
+            row = self.meters[int(each.ref)]
+            assert row.price is not None  # only such a meter is on a bill, and prices never change
+            name, pico = row.name, rate_step(each.before, each.quantity, parse_charge(row.price))
+        return Usage(
+            month=each.month,
+            number=each.number,
+            source=each.source,
+            ref=each.ref,
+            name=name,
+            events=each.events,
+            pico=pico,
+        )
+
+
+async def _names(session: AsyncSession, sums: Sequence[BillSum]) -> _Names:
+    agents = {each.ref for each in sums if each.source is Source.AGENT}
+    meters = {int(each.ref) for each in sums if each.source is Source.METER}
+    names = {agent.id: agent.name for agent in (await usage.agents(session, agents)).values()}
+    return _Names(names, await meter.numbered(session, meters) if meters else {})

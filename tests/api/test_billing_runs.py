@@ -1,0 +1,74 @@
+"""Runs of monthly invoices over HTTP, items that are charged once, and the invoice to come."""
+
+from typing import Any
+
+import pytest
+
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.invoicing import NOBODY
+from tests.api.metering import event, import_prices, send
+from tests.api.test_billing_terms import LONG_AGO, agree
+
+pytestmark = pytest.mark.db
+
+MODEL = "upcoming-model"
+
+
+async def add(operator: Caller, tenant: Tenant, unit_amount: str, **options: Any) -> dict[str, Any]:
+    body = {"organization_id": tenant.org_id, "currency": "USD", "description": "Set-up", "unit_amount": unit_amount}
+    made: dict[str, Any] = good(
+        await operator.post("/billing/invoice-items", body, key=options.pop("key", new_key())), 201
+    )
+    return made
+
+
+async def test_invoice_to_come_shows_usage_discount_shortfall_and_items_and_writes_nothing(
+    new_tenant: Any, operator: Caller, database: Database
+) -> None:
+    tenant: Tenant = await new_tenant("owner")
+    await agree(
+        operator,
+        tenant,
+        minimum_commitment="100.00",
+        commitment_from="2026-01-01",
+        volume_discounts=[{"from": "10.00", "discount": "0.5"}],
+    )
+    await import_prices(database, MODEL, LONG_AGO, input_tokens="0.01")
+    call = {"model": MODEL, "provider": "openai", "usage": {"input_tokens": 2000}}
+    await send(tenant.owner, event(data=call))
+    await add(operator, tenant, "7.00")
+    for _ in range(2):
+        shown = good(await tenant.owner.get("/billing/invoices/upcoming"))
+        assert [(line["description"], line["amount"]) for line in shown["lines"]] == [
+            (f"Model {MODEL}: 1 event, less 50 %", "10.00"),
+            (f"Minimum commitment {shown['period']}, not used", "90.00"),
+            ("Set-up", "7.00"),
+        ]
+        sums = [shown[name] for name in ("charges", "discount", "usage", "shortfall", "total")]
+        assert sums == ["20.00", "0.5000", "10.00", "90.00", "107.00"]
+    assert good(await tenant.owner.get("/billing/invoices"))["data"] == []
+    [logged] = good(await tenant.owner.get("/usage/logs"))["data"]
+    assert (logged["billed_status"], logged["invoice_id"]) == ("unbilled", None)
+
+
+async def test_item_is_added_once_and_removed_until_it_is_invoiced(new_tenant: Any, operator: Caller) -> None:
+    tenant, key = await new_tenant("owner"), new_key()
+    item = await add(operator, tenant, "7.00", key=key)
+    assert await add(operator, tenant, "7.00", key=key) == item
+    assert [one["id"] for one in good(await tenant.owner.get("/billing/invoice-items"))["data"]] == [item["id"]]
+    path = f"/billing/invoice-items/{item['id']}"
+    refused(await tenant.owner.delete(path), 403, "auth.forbidden")
+    for _ in range(2):
+        assert good(await operator.delete(path))["status"] == "removed"
+    assert good(await tenant.owner.get("/billing/invoices/upcoming"))["lines"] == []
+    refused(await operator.delete(f"/billing/invoice-items/ii_{NOBODY}"), 404, "not_found")
+    body = {"organization_id": tenant.org_id, "currency": "CREDIT", "description": "x", "unit_amount": "1"}
+    refused(await operator.post("/billing/invoice-items", body, key=new_key()), 422, "request.invalid")
+
+
+async def test_run_of_a_month_that_is_not_over_or_is_none_is_refused(operator: Caller) -> None:
+    refused(await operator.post("/billing/runs", {"period": "9000-01"}), 422, "billing_run.not_ended")
+    for period in ("2026", "2026-13", "x"):
+        refused(await operator.post("/billing/runs", {"period": period}), 422, "request.invalid")
+    refused(await operator.get("/billing/runs/1999-12"), 404, "not_found")

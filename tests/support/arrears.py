@@ -1,0 +1,151 @@
+"""Organizations that are invoiced for their usage, and usage of theirs at any time."""
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+from sqlalchemy import insert, select
+
+from commands.verify import verify
+from domain.access import Actor, Role
+from domain.billing_run.period import period_of
+from domain.billing_terms import BillingTerms, TermsVersion, UsageMode
+from domain.metering.charges import PerUnit, charge_to_json
+from models.agent import Agent
+from models.billing_run import BilledPeriod
+from models.invoice import InvoiceRow
+from models.meter import MeterRow
+from models.organization import Organization
+from repositories import billing_terms
+from repositories.model_price import PriceBook
+from runtime.database import Database
+from runtime.identity import new_id
+from services import usage
+from services.rating import Rates
+from services.usage import Delivery, Status
+from tests.conftest import DatabaseUrls
+
+KIM = Actor(principal="kim", role=Role.OPERATOR)
+NUMBERS = itertools.count(1)
+#: What a unit of the agent's work costs.
+UNIT_MINOR = 100
+
+
+class Market:
+    """Organizations, and an agent whose work has a price by usage."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.agent_id = ""
+
+    async def open(self) -> "Market":
+        """Make the agent, and the organization that it belongs to."""
+        creator = await self._organization()
+        self.agent_id = new_id("agt")
+        priced = {"pricing_model": "usage", "price_minor": UNIT_MINOR, "price_currency": "USD", "visibility": "public"}
+        async with self.database.platform() as session:
+            await session.execute(
+                insert(Agent).values(
+                    id=self.agent_id, org_id=creator, name="Scout", command_id=self.agent_id, created_by="t", **priced
+                )
+            )
+        return self
+
+    async def debtor(self, month: date, **changes: Any) -> str:
+        """Return a new organization whose usage is invoiced from a month on."""
+        org_id = await self._organization()
+        terms = replace(BillingTerms(mode=UsageMode.ARREARS), **changes)
+        starts = period_of(month, terms.time_zone).starts_at
+        version = TermsVersion(number=1, terms=terms, starts_at=starts, from_month=month)
+        row = billing_terms.as_row(org_id, version, reason=None, created_by="kim", command_id=new_id("cmd"))
+        async with self.database.platform() as session:
+            await billing_terms.add(session, row)
+        return org_id
+
+    async def use(self, org_id: str, at: datetime, units: int, *, received: datetime | None = None) -> None:
+        """Report work of the agent."""
+        data = {"agent_id": self.agent_id, "quantity": units}
+        await self.report(org_id, "work", at, data, received=received)
+
+    async def report(
+        self, org_id: str, type_: str, at: datetime, data: dict[str, Any], *, received: datetime | None = None
+    ) -> None:
+        """Report a usage event that comes in when it happens, or later."""
+        document = {
+            "specversion": "1.0",
+            "id": f"event-{next(NUMBERS)}",
+            "source": "platform:tests",
+            "type": type_,
+            "time": at.isoformat(),
+            "data": data,
+        }
+        delivery = Delivery(
+            actor=KIM,
+            org_id=org_id,
+            at=received or at,
+            late=timedelta(days=40),
+            rates=Rates(prices=PriceBook(), commission_bps=500),
+        )
+        async with self.database.platform() as session:
+            [outcome] = await usage.record(session, delivery, [document])
+        assert outcome.status is Status.ACCEPTED, outcome.error
+
+    async def meter(self, org_id: str, unit_price: str, since: datetime) -> str:
+        """Return the type of events that a charged meter of the organization counts `n` of."""
+        type_, meter_id = f"metered-{next(NUMBERS)}", new_id("mtr")
+        price = charge_to_json(PerUnit(unit_price=Decimal(unit_price), free_units=Decimal(5)))
+        async with self.database.platform() as session:
+            await session.execute(
+                insert(MeterRow).values(
+                    id=meter_id,
+                    org_id=org_id,
+                    name=type_,
+                    event_type=type_,
+                    aggregation="sum",
+                    property="n",
+                    dimensions=[],
+                    price=price,
+                    currency="USD",
+                    created_by="kim",
+                    command_id=meter_id,
+                    charged_at=since,
+                )
+            )
+        return type_
+
+    async def invoices(self, org_id: str) -> list[InvoiceRow]:
+        """Return the invoices of an organization, the oldest first."""
+        async with self.database.platform() as session:
+            query = select(InvoiceRow).where(InvoiceRow.org_id == org_id).order_by(InvoiceRow.id)
+            return list(await session.scalars(query))
+
+    async def periods(self, month: date) -> dict[str, str]:
+        """Return what became of a month, by organization."""
+        async with self.database.platform() as session:
+            query = select(BilledPeriod).where(BilledPeriod.month == month)
+            return {row.org_id: row.status for row in await session.scalars(query)}
+
+    async def _organization(self) -> str:
+        org_id = new_id("org")
+        async with self.database.platform() as session:
+            await session.execute(
+                insert(Organization).values(id=org_id, name=org_id, command_id=org_id, created_by="test")
+            )
+        return org_id
+
+
+async def verified(urls: DatabaseUrls) -> None:
+    """Check every rule of the books and of each noun."""
+    connection = await asyncpg.connect(urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    assert report.ok, "\n".join(report.lines())
+
+
+def at(day: date, hour: int = 12) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)

@@ -1,0 +1,233 @@
+"""The run that invoices a month, on the real workflow."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.billing_run import BillingRunActivities
+from contracts.billing_run import BillingRun, BillingRunResult, InvoicePage
+from domain.access import Actor, Role
+from domain.billing_run.period import NotEnded
+from domain.billing_terms import DiscountStep
+from domain.errors import Conflict
+from models.billing_run import InvoiceItemRow
+from models.invoice import InvoiceRow
+from repositories import billing_run as runs
+from repositories.invoice import lines_of
+from runtime.database import Database
+from runtime.identity import new_id
+from services import billing_run
+from services import invoice as invoices
+from tests.conftest import DatabaseUrls
+from tests.support.arrears import Market, at, verified
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import with_plugin
+from worker import invoicing_on
+from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
+OVER = datetime(2026, 2, 3, tzinfo=UTC)
+KIM = Actor(principal="kim", role=Role.OPERATOR)
+
+
+@dataclass
+class Billing:
+    client: Client
+    database: Database
+    queue: str
+    market: Market
+    urls: DatabaseUrls
+
+    async def start(self, start: BillingRun) -> WorkflowHandle[MonthlyInvoicingWorkflow, BillingRunResult]:
+        return await self.client.start_workflow(
+            MonthlyInvoicingWorkflow.run, start, id=new_id("billing"), task_queue=self.queue
+        )
+
+    async def run(self, month: date = JANUARY) -> BillingRunResult:
+        """Run a month that is long over."""
+        return await (await self.start(BillingRun(month=month, only=True))).result()
+
+    async def item(self, org_id: str, unit_minor: int) -> str:
+        row = {"id": new_id("ii"), "org_id": org_id, "currency": "USD", "description": "Set-up", "quantity": 1}
+        async with self.database.platform() as session:
+            values = {**row, "unit_minor": unit_minor, "created_by": "kim", "command_id": row["id"]}
+            await session.execute(insert(InvoiceItemRow).values(values))
+        return str(row["id"])
+
+
+@pytest.fixture
+async def billing(fresh_database_urls: DatabaseUrls, timeskip_env: WorkflowEnvironment) -> AsyncIterator[Billing]:
+    database, queue = Database(fresh_database_urls.tenant, fresh_database_urls.platform), new_id("queue")
+    client, work = with_plugin(timeskip_env.client), BillingRunActivities(database)
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[MonthlyInvoicingWorkflow],
+        activities=[work.plan, work.invoice, work.conclude],
+    ):
+        yield Billing(client, database, queue, await Market(database).open(), fresh_database_urls)
+    await database.close()
+
+
+def lines(row: InvoiceRow) -> list[tuple[str, int]]:
+    return [(line.description, line.amount_minor) for line in lines_of(row)]
+
+
+async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(billing: Billing) -> None:
+    market = billing.market
+    steps = (DiscountStep(from_minor=10_00, discount_bps=1000),)
+    user = await market.debtor(JANUARY, discounts=steps, net_days=14)
+    committed = await market.debtor(JANUARY, commitment_minor=50_00)
+    idle = await market.debtor(JANUARY)
+    metered = await market.meter(user, "0.333", at(JANUARY))
+    await market.use(user, at(date(2026, 1, 5)), 20)
+    await market.use(user, at(date(2026, 1, 31)), 5)
+    await market.report(user, metered, at(date(2026, 1, 7)), {"n": 15})
+    await market.use(user, at(FEBRUARY), 7)
+    await market.use(committed, at(date(2026, 1, 9)), 20)
+    await billing.item(user, 3_00)
+    handle = await billing.start(BillingRun(month=JANUARY, only=True))
+    result = await handle.result()
+    await replay_and_keep(await handle.fetch_history(), "monthly_invoicing")
+    assert (result.invoiced, result.empty, result.failed) == (2, 1, 0)
+    [invoice] = await market.invoices(user)
+    assert lines(invoice) == [
+        ("Agent Scout: 2 events, less 10 %", 22_50),
+        (f"Meter {metered}: 1 event, less 10 %", 3_00),
+        ("Set-up", 3_00),
+    ]
+    assert (invoice.total_minor, invoice.due_at - invoice.issued_at) == (28_50, timedelta(days=14))
+    [other] = await market.invoices(committed)
+    assert lines(other) == [("Agent Scout: 1 event", 20_00), ("Minimum commitment 2026-01, not used", 30_00)]
+    assert await market.invoices(idle) == []
+    assert await market.periods(JANUARY) == {user: "invoiced", committed: "invoiced", idle: "empty"}
+    shown = str(await handle.query("__temporal_workflow_metadata"))
+    for words in ("Invoices of 2026-01, since", "due and looked at: 3", "- invoiced: 2", "nothing to pay: 1"):
+        assert words in shown
+    again = await billing.run()
+    assert again == result
+    assert len(await market.invoices(user)) == 1
+    await verified(billing.urls)
+
+
+async def test_late_usage_goes_to_the_next_invoice_and_says_so(billing: Billing) -> None:
+    market = billing.market
+    org = await market.debtor(JANUARY)
+    metered = await market.meter(org, "1", at(JANUARY))
+    await market.report(org, metered, at(date(2026, 1, 7)), {"n": 6})
+    await billing.run()
+    # Five units of the month were free, and stay so once.
+    await market.report(org, metered, at(date(2026, 1, 8)), {"n": 4}, received=OVER)
+    await market.use(org, at(date(2026, 1, 20)), 3, received=OVER)
+    await market.use(org, at(date(2026, 2, 20)), 2)
+    await billing.run(FEBRUARY)
+    january, february = await market.invoices(org)
+    assert lines(january) == [(f"Meter {metered}: 1 event", 1_00)]
+    assert lines(february) == [
+        ("Agent Scout, late usage of 2026-01: 1 event", 3_00),
+        (f"Meter {metered}, late usage of 2026-01: 1 event", 4_00),
+        ("Agent Scout: 1 event", 2_00),
+    ]
+    await verified(billing.urls)
+
+
+async def test_months_are_those_of_the_zone_of_each_organization(billing: Billing) -> None:
+    market = billing.market
+    tokyo = await market.debtor(JANUARY, time_zone="Asia/Tokyo")
+    la = await market.debtor(JANUARY, time_zone="America/Los_Angeles")
+    for org in (tokyo, la):
+        await market.use(org, datetime(2026, 1, 31, 14, 59, tzinfo=UTC), 1)
+        await market.use(org, datetime(2026, 1, 31, 15, 0, tzinfo=UTC), 2)
+        await market.use(org, datetime(2026, 2, 1, 7, 59, tzinfo=UTC), 4)
+        await market.use(org, datetime(2026, 2, 1, 8, 0, tzinfo=UTC), 8)
+    await billing.run()
+    assert [row.total_minor for row in await market.invoices(tokyo)] == [1_00]
+    assert [row.total_minor for row in await market.invoices(la)] == [7_00]
+    async with billing.database.platform() as session:
+        with pytest.raises(NotEnded):
+            await billing_run.order_run(session, KIM, FEBRUARY, datetime(2026, 3, 2, 7, 59, tzinfo=UTC))
+        _, is_due = await billing_run.order_run(session, KIM, FEBRUARY, datetime(2026, 3, 2, 8, 0, tzinfo=UTC))
+    assert is_due
+
+
+async def test_pitfall_12_runs_at_once_leave_one_invoice_for_each_organization(billing: Billing) -> None:
+    market = billing.market
+    orgs = [await market.debtor(JANUARY) for _ in range(6)]
+    for org in orgs:
+        await market.use(org, at(date(2026, 1, 5)), 2)
+    work = BillingRunActivities(billing.database)
+    page = InvoicePage(now=OVER, month=JANUARY, after="", limit=4, pages=5)
+    done = await asyncio.gather(*(work.invoice(page) for _ in range(4)))
+    assert sum(each.invoiced for each in done) == 6
+    assert [len(await market.invoices(org)) for org in orgs] == [1] * 6
+    numbers = sorted([row.number or "" for org in orgs for row in await market.invoices(org)])
+    assert numbers == [f"INV-{number:06d}" for number in range(1, 7)]
+    await verified(billing.urls)
+
+
+async def test_organization_that_cannot_be_invoiced_stops_nobody_and_is_tried_again(
+    billing: Billing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market = billing.market
+    bad, good = await market.debtor(JANUARY), await market.debtor(JANUARY)
+    for org in (bad, good):
+        await market.use(org, at(date(2026, 1, 5)), 2)
+    as_it_is = invoices.draft
+
+    async def refusing(*args: Any, **options: Any) -> Any:
+        if options["org_id"] == bad:
+            raise Conflict("Not now.", code="test.refused")
+        return await as_it_is(*args, **options)
+
+    monkeypatch.setattr(invoices, "draft", refusing)
+    first = await billing.run()
+    assert (first.invoiced, first.failed) == (1, 1)
+    assert await market.periods(JANUARY) == {bad: "failed", good: "invoiced"}
+    async with billing.database.platform() as session:
+        alerts = (await session.scalars(text("SELECT subject FROM alerts WHERE kind = 'billing.invoice_failed'"))).all()
+        row, is_due = await billing_run.order_run(session, KIM, JANUARY, OVER)
+        [failure] = await runs.failures(session, JANUARY, 10)
+    assert (alerts, row.failed, is_due, failure.failure) == ([bad], 1, True, "test.refused")
+    monkeypatch.undo()
+    second = await billing.run()
+    assert (second.invoiced, second.failed) == (2, 0)
+    async with billing.database.platform() as session:
+        _, is_due = await billing_run.order_run(session, KIM, JANUARY, OVER)
+    assert not is_due
+    await verified(billing.urls)
+
+
+async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(billing: Billing) -> None:
+    market = billing.market
+    now = datetime.now(UTC)
+    last = (now.date().replace(day=1) - timedelta(days=1)).replace(day=1)
+    before = (last - timedelta(days=1)).replace(day=1)
+    org = await market.debtor(before)
+    await market.use(org, at(before), 1)
+    await market.use(org, at(last), 2)
+    handle = await billing.client.start_workflow(
+        "monthly-invoicing", id=new_id("billing"), task_queue=billing.queue, result_type=BillingRunResult
+    )
+    result = await handle.result()
+    assert "is not over" in result.skipped or "was invoiced" in result.skipped
+    assert [row.total_minor for row in await market.invoices(org)] == [1_00, 2_00]
+    waiting = BillingRun(month=last, ready_at=now + timedelta(hours=30), only=True)
+    handle = await billing.start(waiting)
+    assert (await handle.result()).invoiced == 1
+    events = (await handle.fetch_history()).events
+    assert any(event.HasField("timer_fired_event_attributes") for event in events)
+
+
+def test_schedule_is_on_the_configured_day() -> None:
+    [calendar] = invoicing_on(5).spec.calendars
+    assert [each.start for each in calendar.day_of_month] == [5]
