@@ -80,7 +80,7 @@ MESSAGES = Place(
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before everything is_full looks most "
             "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
-            "stars_e6 sudden"
+            "stars_e6 sudden empty invoiced month only ready_at"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

@@ -1,6 +1,8 @@
 """The run that invoices a month, on the real workflow."""
 
 import asyncio
+import contextlib
+import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.billing_run import BillingRunActivities
-from contracts.billing_run import BillingRun, BillingRunResult, InvoicePage
+from contracts.billing_run import BillingRun, BillingRunResult, ConcludeBillingRun, InvoicePage, PlanBillingRun
 from domain.access import Actor, Role
 from domain.billing_run.period import NotEnded
 from domain.billing_terms import DiscountStep
@@ -29,6 +31,7 @@ from services import invoice as invoices
 from tests.conftest import DatabaseUrls
 from tests.support.arrears import Market, at, verified
 from tests.support.histories import replay_and_keep
+from tests.support.seeds import RUN_SEED
 from tests.workflows.conftest import with_plugin
 from worker import invoicing_on
 from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
@@ -231,3 +234,33 @@ async def test_run_waits_for_late_usage_and_goes_on_with_the_month_after(billing
 def test_schedule_is_on_the_configured_day() -> None:
     [calendar] = invoicing_on(5).spec.calendars
     assert [each.start for each in calendar.day_of_month] == [5]
+
+
+async def test_run_that_is_killed_again_and_again_leaves_one_invoice_each_and_no_gap(billing: Billing) -> None:
+    market, draw = billing.market, random.Random(RUN_SEED)
+    orgs = [await market.debtor(JANUARY) for _ in range(12)]
+    for org in orgs:
+        await market.use(org, at(date(2026, 1, 5)), 2)
+    work, kills = BillingRunActivities(billing.database), 0
+    page = InvoicePage(now=OVER, month=JANUARY, after="", limit=5, pages=5)
+    await work.plan(PlanBillingRun(now=OVER, month=JANUARY))
+    while True:
+        attempt = asyncio.create_task(work.invoice(page))
+        # What a killed worker leaves is an open connection that the server rolls back, wherever it was.
+        for _ in range(draw.randrange(40, 400)):
+            await asyncio.sleep(0)
+            if attempt.done():
+                break
+        if attempt.done() or kills == 40:
+            await attempt
+            break
+        attempt.cancel()
+        kills += 1
+        with contextlib.suppress(asyncio.CancelledError):
+            await attempt
+    assert kills
+    await work.conclude(ConcludeBillingRun(now=OVER, month=JANUARY))
+    rows = [row for org in orgs for row in await market.invoices(org)]
+    assert [row.org_id for row in rows] == orgs
+    assert sorted(row.number or "" for row in rows) == [f"INV-{number:06d}" for number in range(1, 13)]
+    await verified(billing.urls)
