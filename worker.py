@@ -43,7 +43,6 @@ from activities.usage_charges import UsageChargeActivities
 from composition import make_mailer, make_metering, make_providers, spend_log_client
 from contracts.queues import DEPLOYMENT, TASK_QUEUE
 from contracts.usage import UsageSync
-from domain.invoice.rules import InvoiceRules
 from providers.payments.registry import Providers
 from runtime import collector, logs, metrics
 from runtime.database import Database
@@ -289,7 +288,7 @@ def make_worker(
     holds, lots, billing = (
         HoldActivities(database),
         LotActivities(database),
-        BillingRunActivities(database, InvoiceRules(credit=settings.payment_rules.credit)),
+        BillingRunActivities(database, settings.invoice_rules),
     )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
