@@ -1,7 +1,7 @@
 """Runs of monthly invoices, the periods that they invoiced, and items that are invoiced once.
 
-Revision ID: 0056_billing_runs
-Revises: 0055_hidden_drafts
+Revision ID: 0057_billing_runs
+Revises: 0056_lighter_events
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from migrations.scripts import run
 
-revision: str = "0056_billing_runs"
-down_revision: str | None = "0055_hidden_drafts"
+revision: str = "0057_billing_runs"
+down_revision: str | None = "0056_lighter_events"
 branch_labels: str | None = None
 depends_on: str | None = None
 
