@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from dev.sandbox.stripe import cards, checkout, intents, money, transfers
+from dev.sandbox.stripe import cards, checkout, intents, money, periods, transfers
 from dev.sandbox.stripe.core import Context, Refusal, page
 from dev.sandbox.stripe.operations import three_d_secure
 
@@ -26,6 +26,7 @@ SUGGESTED = (
     ("pm_success_at", "SEPA debit, settles after days"),
 )
 
+_VERBS = {"payment": "Pay", "setup": "Store", "subscription": "Subscribe"}
 _LAYOUT = """<!doctype html>
 <html lang="en">
 <head>
@@ -42,6 +43,7 @@ h1 {{ font-size: 1.1rem; font-weight: 500; margin: 0; }}
 .amount {{ font-size: 2.2rem; font-weight: 650; margin: .2rem 0 1.2rem; }}
 ul {{ list-style: none; margin: 0 0 1.5rem; padding: 0; border-block: 1px solid var(--line); }}
 li {{ display: flex; justify-content: space-between; gap: 1rem; padding: .55rem 0; }}
+li > span:last-of-type {{ white-space: nowrap; }}
 li + li {{ border-top: 1px solid var(--line); }}
 label {{ display: block; font-size: .875rem; margin-bottom: .9rem; }}
 input {{ display: block; width: 100%; margin-top: .25rem; padding: .65rem .75rem; font: inherit;
@@ -167,7 +169,7 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
     error = error or (former["message"] if former else None)
     form = form or {}
     rows = "".join(
-        f"<li><span>{escape(each['description'] or '')}{_times(each)}</span>"
+        f"<li><span>{escape(each['description'] or '')}{_times(each)}{_every(each)}</span>"
         f"<span>{money.written(each['amount_total'], each['currency'])}</span></li>"
         for each in checkout.lines(ctx, session)
     )
@@ -181,7 +183,7 @@ def _checkout(ctx: Context, session: JSON, *, form: dict[str, str] | None = None
     return html_page(
         "Checkout",
         f"{head}{f'<ul>{rows}</ul>' if rows else ''}"
-        + card_form(email, form.get("number"), "Store" if is_setup else "Pay", error, _cancel_link(session)),
+        + card_form(email, form.get("number"), _VERBS[session["mode"]], error, _cancel_link(session)),
         status=402 if error and form else 200,
     )
 
@@ -255,6 +257,15 @@ def _with_outcome(back: str, intent: JSON) -> str:
 
 def _amount(intent: JSON) -> str:
     return money.written(intent["amount"], intent["currency"])
+
+
+def _every(line: JSON) -> str:
+    """Return what a line costs each period, if it does."""
+    price = line["price"]
+    if price["type"] != "recurring":
+        return ""
+    recurring, amount = price["recurring"], periods.priced(price, line["quantity"])
+    return f"<br><span class='quiet'>{money.written(amount, price['currency'])} {periods.named(recurring)}</span>"
 
 
 def _times(line: JSON) -> str:

@@ -45,6 +45,12 @@ def around(anchor: int, recurring: JSON, at: int) -> tuple[int, int]:
     return boundary(anchor, recurring, index), boundary(anchor, recurring, index + 1)
 
 
+def named(recurring: JSON) -> str:
+    """Return an interval for people: `/ month`, or `every 3 months`."""
+    interval, count = recurring["interval"], recurring["interval_count"]
+    return f"/ {interval}" if count == 1 else f"every {count} {interval}s"
+
+
 def rounded(value: Fraction) -> int:
     """Return an amount in whole minor units, half of one rounded up; a credit mirrors the charge of the same size."""
     size = (2 * abs(value) + 1) // 2

@@ -127,9 +127,7 @@ def bill(ctx: Context, invoice: JSON, item: JSON, share: Fraction = Fraction(1))
     """Make a line of what an item costs for its current period, or for a share of a whole one."""
     product = _product(ctx, item)
     if share == 1:
-        recurring = item["price"]["recurring"]
-        each = f"every {recurring['interval_count']} {recurring['interval']}s"
-        each = f"/ {recurring['interval']}" if recurring["interval_count"] == 1 else each
+        each = periods.named(item["price"]["recurring"])
         unit = item["price"]["unit_amount"]
         at = f" (at {money.written(unit, invoice['currency'])} {each})" if unit is not None else ""
         text = f"{item['quantity']} x {product}{at}"

@@ -43,6 +43,7 @@ async def test_page_sells_a_subscription_and_what_comes_with_it(shop):
 
 async def test_page_begins_a_trial_and_stores_the_card(shop):
     session = await opened(shop, await shop.price(), subscription_data={"trial_period_days": 7})
+    assert "30.00 USD / month" in (await shop.sandbox.http.get(session.url)).text
     refused = await shop.sandbox.control("checkout", session=session.id, card="4000000000000002")
     assert refused["error"]["code"] == "card_declined"
     answer = await shop.sandbox.control("checkout", session=session.id, card="4242424242424242")

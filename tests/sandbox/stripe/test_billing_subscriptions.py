@@ -38,6 +38,8 @@ async def test_declined_first_payment_leaves_an_incomplete_subscription_that_exp
     ended = await shop.api.subscriptions.retrieve_async(subscription.id, {"expand": ["latest_invoice"]})
     assert (ended.status, ended.latest_invoice.status) == ("incomplete_expired", "void")
     assert (await shop.api.subscriptions.list_async({"customer": customer.id})).data == []
+    seen = await shop.api.customers.retrieve_async(customer.id, {"expand": ["subscriptions"]})
+    assert seen.subscriptions.data == []
 
 
 async def test_default_incomplete_waits_for_the_payer_and_stores_the_card(shop):

@@ -16,7 +16,7 @@ FIELDS = ("address", "description", "email", "name", "phone", "shipping")
 OWN = ("balance", "business_name", "individual_name", "invoice_prefix", "next_invoice_sequence", "tax_exempt")
 # Called with the context and the id of a customer who is about to be deleted.
 DELETED: list[Callable[[Context, str], None]] = []
-# What belongs to the billing area is refused rather than taken and forgotten.
+# What Stripe Tax takes is refused rather than taken and forgotten.
 NOT_HERE = ("tax", "tax_id_data", "validate")
 
 

@@ -1,4 +1,4 @@
-"""Prices: what a product costs, once or in turn. Tiers and other currencies' amounts come with the billing area."""
+"""Prices: what a product costs, once or in turn, in one currency and without tiers."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dev.sandbox.stripe import lists, subscribing
-from dev.sandbox.stripe.core import Context, operation
+from dev.sandbox.stripe.core import Context, expansion, operation
 from dev.sandbox.stripe.errors import invalid, missing
 from dev.sandbox.stripe.parameters import demand_only
 
@@ -122,6 +122,13 @@ async def list_items(ctx: Context, params: JSON) -> JSON:
     """List the items of a subscription."""
     subscribing.get(ctx, params["subscription"], param="subscription")
     return lists.answer(ctx, "subscription_item", params, "/v1/subscription_items", "subscription")
+
+
+@expansion("customer", "subscriptions")
+def of_customer(ctx: Context, customer: JSON) -> JSON:
+    """Return the subscriptions that a customer is answered with when it is asked for: those that have not ended."""
+    found = ctx.store.query("subscription", customer=customer["id"], status=list(STATUSES))
+    return lists.whole(found, f"/v1/customers/{customer['id']}/subscriptions")
 
 
 def _item(ctx: Context, id: str) -> JSON:
