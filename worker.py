@@ -32,6 +32,7 @@ from activities.mail import MailActivities
 from activities.payment import PaymentActivities
 from activities.payment_escrows import PaymentEscrows
 from activities.payment_providers import ProviderActivities
+from activities.payout import PayoutActivities
 from activities.reconciliation import ReconciliationActivities
 from activities.reputation import ReputationActivities
 from activities.revenue import RevenueActivities
@@ -65,6 +66,8 @@ from workflows.mail_sweep import MailSweepWorkflow
 from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
 from workflows.payment import PaymentWorkflow
 from workflows.payment_sweep import PaymentSweepWorkflow
+from workflows.payout import PayoutWorkflow
+from workflows.payout_sweep import PayoutSweepWorkflow
 from workflows.provider_event import ProviderEventWorkflow
 from workflows.reconciliation import NightlyReconciliationWorkflow, ReconciliationWorkflow
 from workflows.reputation_decay import ReputationDecayWorkflow
@@ -150,6 +153,13 @@ SCHEDULES = [
         workflow="payment-sweep",
         spec=_every(minutes=5),
         summary="Restarts the runs of payments that have none",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
+        id="payout-sweep",
+        workflow="payout-sweep",
+        spec=_every(minutes=5),
+        summary="Starts the runs of payouts that have none",
         run_timeout=timedelta(minutes=30),
     ),
     # By half past four the last hour of the day is in every provider's statement.
@@ -245,6 +255,8 @@ WORKFLOWS = [
     NightlyReconciliationWorkflow,
     PaymentSweepWorkflow,
     PaymentWorkflow,
+    PayoutSweepWorkflow,
+    PayoutWorkflow,
     ProviderEventWorkflow,
     ReconciliationWorkflow,
     ReputationDecayWorkflow,
@@ -294,6 +306,7 @@ def make_worker(
     books = PaymentActivities(database, sealed_signals=sealed_signals)
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
+    payouts = PayoutActivities(database, providers.payouts, sealed_signals=sealed_signals)
     topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))
     scores = ReputationActivities(
         database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
@@ -335,6 +348,7 @@ def make_worker(
             inbox.find_unhandled,
             sweeps.escrows,
             sweeps.payments,
+            sweeps.payouts,
             sweeps.events,
             topups.look,
             topups.start,
@@ -343,6 +357,10 @@ def make_worker(
             customers.ensure_customer,
             customers.look_at_cash,
             CreatorActivities(database, providers.payouts).refresh_creator,
+            payouts.record,
+            payouts.load,
+            payouts.send,
+            payouts.find,
             comparing.plan,
             comparing.begin,
             comparing.fetch_statement,

@@ -13,19 +13,21 @@ from temporalio.client import Client
 
 from contracts.escrow import EscrowInput
 from contracts.payment import PaymentInput, ProviderEventInput
-from contracts.runs import Run, escrow_run, payment_run, provider_event_run
+from contracts.payout import PayoutInput
+from contracts.runs import Run, escrow_run, payment_run, payout_run, provider_event_run
 from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
 from models.escrow import EscrowRow
 from models.payment import PaymentRow
-from repositories import escrow, payment, provider_event
+from models.payout import PayoutRow
+from repositories import escrow, payment, payout, provider_event
 from runtime import reach
 from runtime.database import Database
 
 #: In whose name runs are started.
 ESCROWS, PAYMENTS = "escrow-sweep", "payment-sweep"
 
-Row = TypeVar("Row", EscrowRow, PaymentRow)
+Row = TypeVar("Row", EscrowRow, PaymentRow, PayoutRow)
 
 
 class Sweeps:
@@ -55,6 +57,16 @@ class Sweeps:
         Fails with: nothing that is final.
         """
         return await self._page(message, payment.stranded, _payment)
+
+    @activity.defn(name="start_missing_payouts")
+    async def payouts(self, message: SweepPage) -> Swept:
+        """Start the runs of payouts that should have moved and have not.
+
+        Effect: a run for each of the page that has none.
+        Idempotent by: the run's id.
+        Fails with: nothing that is final.
+        """
+        return await self._page(message, payout.stranded, resumed_payout)
 
     @activity.defn(name="start_missing_events")
     async def events(self, message: SweepPage) -> Swept:
@@ -94,6 +106,11 @@ def resumed_escrow(row: EscrowRow, by: str) -> Run:
     """Return the run that goes on with an escrow from what the books hold; `by` is in whose name."""
     actor, terms = Actor(principal=by, role=Role.OPERATOR), escrow.state_of(row).terms
     return escrow_run(EscrowInput(terms=terms, opened_by=actor, command_id=by, resume=True))
+
+
+def resumed_payout(row: PayoutRow) -> Run:
+    """Return the run that goes on with a payout from what the books hold."""
+    return payout_run(PayoutInput(payout_id=row.id), payout.state_of(row))
 
 
 def _payment(row: PaymentRow) -> Run:

@@ -10,6 +10,7 @@ from contracts.billing_run import BillingRun
 from contracts.customer import CustomerInput
 from contracts.escrow import EscrowInput
 from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
+from contracts.payout import PayoutInput
 from contracts.queues import cut_summary
 from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
@@ -24,6 +25,7 @@ from domain.ids import (
     customer_workflow_id,
     escrow_workflow_id,
     payment_workflow_id,
+    payout_workflow_id,
     provider_event_workflow_id,
     reconciliation_workflow_id,
     usage_sync_workflow_id,
@@ -32,6 +34,8 @@ from domain.money import CREDIT, format_amount
 from domain.payment.presentation import summary as payment_summary
 from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
+from domain.payout.presentation import summary as payout_summary
+from domain.payout.state import Payout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,18 @@ def provider_event_run(start: ProviderEventInput, *, summary: str = "started aga
         reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
         summary=cut_summary(summary),
         attributes=TypedSearchAttributes([]),
+    )
+
+
+def payout_run(start: PayoutInput, payout: Payout) -> Run:
+    """Return the run of a payout that the books hold; another one follows only a run that was lost."""
+    return Run(
+        workflow="payout",
+        workflow_id=payout_workflow_id(start.payout_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        summary=cut_summary(payout_summary(payout)),
+        attributes=search_attributes(org_id=payout.org_id, amount_minor=payout.amount_minor, currency=payout.currency),
     )
 
 

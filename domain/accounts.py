@@ -93,6 +93,11 @@ def payment(payment_id: str, asset: str, org_id: str) -> Account:
     return _tenant(f"org/{org_id}/payments/{payment_id}", asset, org_id, lots=asset == CREDIT)
 
 
+def payout(payout_id: str, asset: str, org_id: str) -> Account:
+    """What a payout takes out of earnings, until it has been sent or comes back."""
+    return _tenant(f"org/{org_id}/payouts/{payout_id}", asset, org_id, lots=asset == CREDIT)
+
+
 def org_debt(org_id: str, asset: str) -> Account:
     """What an organization owes the platform; below zero by that much, and never above."""
     path = f"org/{org_id}/debt/{asset}"

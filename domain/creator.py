@@ -61,6 +61,12 @@ def is_redirected(before: str | None, after: str | None) -> bool:
     return before is not None and after is not None and before != after
 
 
+class Redirected(Conflict):
+    """The destination is another one than when a payout was asked for."""
+
+    code = "payout.destination_changed"
+
+
 def payable_to(account: CreatorAccount | None, now: datetime) -> CreatorAccount:
     """Return the account when it can be paid out to now.
 

@@ -115,6 +115,21 @@ def customer_command_key(org_id: str, step: str, command: str) -> str:
     return bounded(f"customer:{org_id}:{step}:{command}")
 
 
+def payout_id_of(command: str) -> str:
+    """Name the one payout that a command asks for, so that repeating it names the same one."""
+    return uuid_id("po", UUID(bytes=hashlib.sha256(f"payout:{command}".encode()).digest()[:16]))
+
+
+def payout_workflow_id(payout_id: str) -> str:
+    """Name the one workflow of a payout."""
+    return bounded(f"payout/{payout_id}")
+
+
+def payout_key(payout_id: str, step: str, part: str | None = None) -> str:
+    """Key of a movement of a payout, or of its one transfer at the provider: its scope, the step and a part of it."""
+    return bounded(f"payout:{payout_id}:{step}" + (f":{part}" if part else ""))
+
+
 def creator_key(org_id: str, step: str, command: str | None = None) -> str:
     """Key of a provider call for an organization's account for payouts: the account itself, or a link to its page."""
     return bounded(f"creator:{org_id}:{step}" + (f":{command}" if command else ""))

@@ -42,6 +42,8 @@ class LotTerms:
         only: `paid` or `granted`, to take no others.
         lasting: takes no lots that would have ended when they arrive.
         is_reversal: what leaves for good was taken back, and not used.
+        is_paid_out: what leaves for good was paid out in money, and not used.
+        slices: how much of which lots is taken, and nothing else; the caller chose them under the account's lock.
         renew_days: lots that would end sooner get so many days, and all that they ever get beyond their end is no
             longer than what they were given for at first.
     """
@@ -58,6 +60,8 @@ class LotTerms:
     only: str | None = None
     lasting: bool = False
     is_reversal: bool = False
+    is_paid_out: bool = False
+    slices: tuple[tuple[UUID, int], ...] = ()
     renew_days: int | None = None
 
     def document(self) -> dict[str, object]:
@@ -74,7 +78,8 @@ class LotTerms:
             "first": self.first,
             "only": self.only,
             "lasting": self.lasting or None,
-            "outcome": "reversed" if self.is_reversal else None,
+            "outcome": "reversed" if self.is_reversal else "paid_out" if self.is_paid_out else None,
+            "slices": [{"id": str(id), "amount": amount} for id, amount in self.slices] or None,
             "renew_days": self.renew_days,
         }
         return {name: value for name, value in named.items() if value is not None}

@@ -177,6 +177,9 @@ class Settings(BaseSettings):
     refunded_credits_days: int = Field(default=7, ge=0, le=365)
     earned_credits_days: int = Field(default=30, ge=1, le=3650)
     pay_out_granted_credits: bool = False
+    payout_hold_back: timedelta = Field(default=timedelta(days=14), ge=timedelta(0), le=timedelta(days=365))
+    payout_hold_back_floor: timedelta = Field(default=timedelta(days=7), ge=timedelta(0), le=timedelta(days=365))
+    payout_minimum: str = Field(default="10.00", pattern=r"^[0-9]{1,9}(\.[0-9]{1,8})?$")
     default_model_price: str | None = None
     accounting_codes: str = "{}"
     slot_price: str = "10.00"

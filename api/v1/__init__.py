@@ -30,6 +30,7 @@ from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
+from api.v1.payouts.endpoints import router as payouts
 from api.v1.plans.endpoints import router as plans
 from api.v1.pricing.endpoints import router as prices
 from api.v1.pricing.rules import router as pricing_rules
@@ -72,6 +73,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     exchange_rates,
     customers,
     creators,
+    payouts,
     projects,
     usage,
     usage_reports,

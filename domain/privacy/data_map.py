@@ -47,9 +47,10 @@ MESSAGES = Place(
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
             "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
-            "transfer_id unanswered"
+            "transfer_id unanswered account_ref destination payout_id transfer_ref"
         ),
         Category.FREE_TEXT: (
+            "payout "
             "Milestone.name action artifacts command content decline declined delivery deposit description detail "
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
@@ -57,6 +58,7 @@ MESSAGES = Place(
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
+            "lines money_minor movement "
             "amount amount_minor asset asset_minor authorized_minor booked commission_bps commission_minor "
             "credits_minor currency debt_minor dispute_default_share_e4 fee_minor funded_minor goods_asset goods_minor "
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
@@ -65,6 +67,7 @@ MESSAGES = Place(
         ),
         Category.SECRET: "client_secret",
         Category.TECHNICAL: (
+            "attempt gives_up_at next_at short tries "
             "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
             "confirmations count created_at day decide_by decision_seconds default_at deliver_by deliver_seconds "
             "delivered_at differences due_at escrow_frozen evidence_due_at evidence_per_side evidence_seconds "

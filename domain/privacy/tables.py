@@ -715,6 +715,27 @@ TABLES: Mapping[str, Place] = {
             TECHNICAL: "provider occurred_at recorded_at",
         },
     ),
+    "payouts": Place(
+        "where a payout stands",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id transfer_ref",
+            FREE_TEXT: "state",
+            FINANCIAL: "currency amount_minor",
+            TECHNICAL: "provider status version wake_at created_at updated_at",
+        },
+    ),
+    "payout_events": Place(
+        "who did what to a payout",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "payout_id command_id transfer_id",
+            CONTACT: "actor",
+            FREE_TEXT: "details",
+            TECHNICAL: "number kind status at recorded_at",
+        },
+        _WHO_DECIDED,
+    ),
     "creator_accounts": Place(
         "where an organization that earns is paid out",
         WITH_THE_ORGANIZATION,

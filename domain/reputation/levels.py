@@ -51,6 +51,7 @@ class Level:
         exposure_limits: how much of an organization's work may be funded and not settled, by currency.
         priority: of an escrow's run in Temporal's task queues; the smaller one goes first.
         entitlements: what else agents of this level may have, by names that clients agree on.
+        hold_back_days: how long earnings are held back before they can be paid out; None is as long as usual.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Level:
     exposure_limits: Mapping[str, int] = field(default_factory=dict)
     priority: int = USUAL_PRIORITY
     entitlements: tuple[str, ...] = ()
+    hold_back_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,10 @@ def _worse(before: Level, level: Level, usual_bps: int) -> Iterable[str]:
         yield "priority"
     if not set(before.entitlements) <= set(level.entitlements):
         yield "entitlements"
+    if before.hold_back_days is not None and (
+        level.hold_back_days is None or level.hold_back_days > before.hold_back_days
+    ):
+        yield "hold_back_days"
 
 
 def refuse_large(level: Level | None, amount_minor: int, currency: str) -> None:

@@ -208,7 +208,8 @@ $$;
 --   first: the payment whose lots are taken before all others
 --   only: `paid` or `granted`, to take no others
 --   lasting: to take none that would have ended when it arrives
---   outcome: `used`, or `reversed`, or `expired`, which takes what is due alone
+--   outcome: `used`, or `reversed`, or `paid_out`, or `expired`, which takes what is due alone
+--   slices: how much of which lots is taken, and nothing else
 --   renew_days: see `ledger.renewed_until`
 -- BU001: the lots that can be taken are not so much. BU012: see `ledger.bring_lots`.
 CREATE OR REPLACE FUNCTION ledger.move_lots(
@@ -259,6 +260,12 @@ BEGIN
             WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held
               AND (l.expires_at IS NULL OR l.expires_at > p_at OR NOT l.lapses)
             ORDER BY l.priority, l.expires_at, l.paid > 0, l.id;
+    ELSIF p_terms ? 'slices' THEN
+        OPEN slices FOR
+            SELECT l AS lot, least(n.amount, l.remaining - l.held) AS free
+            FROM jsonb_to_recordset(p_terms -> 'slices') AS n (id uuid, amount bigint)
+            JOIN ledger.lots l ON l.id = n.id
+            WHERE l.account_id = p_source AND l.is_open AND l.remaining > l.held ORDER BY l.id;
     ELSE
         OPEN slices FOR
             SELECT l AS lot, l.remaining - l.held AS free FROM ledger.lots l

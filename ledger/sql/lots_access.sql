@@ -24,7 +24,8 @@ CREATE POLICY tenant ON ledger.hold_lots FOR SELECT TO bursar_api USING (
 );
 
 GRANT SELECT ON ledger.lots, ledger.lot_uses, ledger.hold_lots TO bursar_api, bursar_platform;
-GRANT EXECUTE ON FUNCTION ledger.expire_lots, ledger.granted_part, ledger.due_credits, ledger.convertible
+GRANT EXECUTE ON FUNCTION ledger.expire_lots, ledger.granted_part, ledger.due_credits, ledger.convertible,
+    ledger.slice_cost
 TO bursar_platform;
 
 -- A lot keeps its terms and a use what it took; what is left of them changes with the balance.

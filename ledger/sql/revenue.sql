@@ -5,11 +5,11 @@
 -- goes through these rows in the order of their transfers and never reads one twice, so what it costs does not grow with
 -- the books. No lot is touched or locked.
 
--- Where money that was paid for the credits of an account waits: what an agent has earned is owed to it, all other is
--- deferred revenue.
+-- Where money that was paid for the credits of an account waits: what an agent has earned is owed to it, also while it is
+-- being paid out; all other is deferred revenue.
 CREATE OR REPLACE FUNCTION ledger.cost_path(p_path text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN p_path LIKE 'agent/%/earnings/CREDIT' THEN 'platform/payable' ELSE 'platform/deferred_revenue' END;
+RETURN CASE WHEN p_path LIKE 'agent/%/earnings/CREDIT' OR p_path LIKE 'org/%/payouts/%' THEN 'platform/payable' ELSE 'platform/deferred_revenue' END;
 
 -- What uses of lots and returns cost, by transfers after p_after up to p_until: from which of the platform's accounts to
 -- which. Rows whose two accounts are the same move nothing.
@@ -19,7 +19,8 @@ LANGUAGE sql STABLE
 AS $$
     SELECT u.transfer_id, l.paid_asset, ledger.cost_path(a.path),
         CASE u.outcome WHEN 'moved' THEN ledger.cost_path(t.path) WHEN 'expired' THEN 'platform/breakage'
-            ELSE 'platform/revenue/credits' END,
+            -- The payout itself has taken the money from what is payable.
+            WHEN 'paid_out' THEN ledger.cost_path(a.path) ELSE 'platform/revenue/credits' END,
         u.cost
     FROM ledger.lot_uses u
     JOIN ledger.lots l ON l.id = u.lot_id

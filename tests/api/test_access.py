@@ -74,6 +74,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("POST", "/billing/credits/purchase"): (Permission.PAY, {"package": "checkout_medium"}),
     ("POST", "/billing/customer"): (Permission.PAY, None),
     ("POST", "/billing/setup-intent"): (Permission.PAY, None),
+    ("POST", "/billing/payouts"): (Permission.PAY_OUT, {}),
     ("POST", "/billing/connect"): (Permission.PAY_OUT, {"return_url": "https://example.com"}),
     ("POST", "/billing/portal"): (Permission.PAY, None),
     ("GET", "/billing/portal"): (Permission.PAY, None),
@@ -254,7 +255,8 @@ OWN_DATA = {
         *("/billing/invoices", "/alerts", "/departments", "/spend-controls"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
-        *("/billing/entitlements", "/billing/connect"),
+        *("/billing/entitlements", "/billing/connect", "/billing/earnings"),
+        *("/billing/payouts", "/billing/payouts/preview"),
     )
 }
 #: Signed by their senders.

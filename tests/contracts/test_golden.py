@@ -28,6 +28,7 @@ from contracts import (
     lots,
     mail,
     payment,
+    payout,
     reputation,
     revenue,
     seal,
@@ -41,6 +42,8 @@ from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from domain.payout.state import Payout, PayoutLine, PayoutStatus
 from tests.support import escrows as e
 from tests.support import payment_messages, payments, reconciliation
 
@@ -98,6 +101,75 @@ def full_escrow():
         dispute=replace(outcome.escrow.dispute, overdue_alerted=True),
     )
     return replace(outcome, escrow=state)
+
+
+def payout_messages(command: Mapping[str, object]) -> list[Message]:
+    """One message of each kind about a payout, with every field set."""
+    line = PayoutLine(agent_id="agt_1", asset="CREDIT", amount_minor=1_000_000_000, money_minor=2990)
+    stands = Payout(
+        payout_id="po_1",
+        org_id="org_1",
+        provider="stripe",
+        account_ref="acct_1",
+        destination="f",
+        currency="USD",
+        amount_minor=2990,
+        status=PayoutStatus.UNKNOWN,
+        version=2,
+        lines=(line,),
+        transfer_ref="tr_1",
+        failure_code="c",
+        failure="d",
+        tries=1,
+        attempt=2,
+        next_at=e.T0,
+        gives_up_at=e.T0,
+        receipts=("cmd_1",),
+    )
+    movement = BalanceTransaction(
+        key="tr_1",
+        kind=BalanceTransactionKind.PAYOUT,
+        amount_minor=-2990,
+        fee_minor=0,
+        currency="USD",
+        occurred_at=e.T0,
+        ref="tr_1",
+        payment_id="pay_1",
+        statement_ref="txn_1",
+        payment_amount_minor=-2990,
+        payment_currency="USD",
+        sent_at=e.T0,
+    )
+    return [
+        payout.PayoutInput(payout_id="po_1", resume=False, signals=2),
+        payout.GiveUpPayout(**command, reason="r"),
+        payout.PayoutResult(payout_id="po_1", status="paid", version=2),
+        payout.PayoutSignal(operator="kim", command_id="ticket-1", look="po_1", give_up="po_1", reason="r"),
+        payout.RecordPayout(
+            payout=stands,
+            event="paid",
+            command_id="cmd_1",
+            actor="workflow",
+            actor_detail=e.ARBITER,
+            details={"a": "b"},
+            at=e.T0,
+            decided_from="cd" * 32,
+            movement=movement,
+        ),
+        payout.RecordedPayout(applied=True, stored=stands, declined=messages.Declined(code="c", detail="d")),
+        payout.LoadPayout(payout_id="po_1"),
+        payout.SendPayout(payout=stands),
+        payout.SentPayout(
+            missing=True,
+            unknown=True,
+            short=True,
+            refused="c",
+            detail="d",
+            transfer_ref="tr_1",
+            movement=movement,
+        ),
+        payout.PayoutSweepResult(waiting=2, started=1),
+    ]
 
 
 def samples() -> dict[str, Message]:
@@ -226,6 +298,7 @@ def samples() -> dict[str, Message]:
         lots.ExpireLots(now=e.T0, limit=500),
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),
+        *payout_messages(command),
         mail.SendMails(now=e.T0, limit=20),
         mail.SentMails(found=3, sent=1, failed=1),
         mail.MailSweep(now=e.T0, limit=20, found=3, sent=1, failed=1),

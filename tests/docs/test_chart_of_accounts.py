@@ -27,6 +27,7 @@ def every_account() -> list[Account]:
         accounts.org_credits("{id}"),
         accounts.org_cash("{id}", "USD"),
         accounts.payment("{payment}", "USD", "{id}"),
+        accounts.payout("{payout}", "USD", "{id}"),
         accounts.org_debt("{id}", "USD"),
         accounts.org_receivable("{id}", "USD"),
         accounts.org_slots("{id}"),

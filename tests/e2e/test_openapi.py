@@ -78,6 +78,8 @@ FOUNDATION = {
     "/billing/entitlements/{entitlement}/check": {"get"},
     **{path: {"get"} for path in ("/disputes", "/disputes/{dispute_id}")},
     "/billing/connect": {"post", "get"},
+    "/billing/payouts": {"post", "get"},
+    **{path: {"get"} for path in ("/billing/earnings", "/billing/payouts/preview")},
     "/billing/invoices": {"post", "get"},
     "/billing/invoices/{invoice_id}": {"get", "put"},
     **{
@@ -149,6 +151,7 @@ CODES = {
     ("/billing/purchase-credits", "post"): {"payment.declined", "payment.no_method"},
     ("/payments/{payment_id}/confirm", "post"): {"payment.unknown_outcome", "payment.declined", "payment.wrong_state"},
     ("/payments/{payment_id}/refunds", "post"): {"payment.already_refunded", "payment.refund_exceeds_remainder"},
+    ("/billing/payouts", "post"): {"payout.above_available", "payout.below_minimum", "payout.destination_held"},
     ("/billing/invoices", "post"): {"idempotency.missing", "not_found"},
     ("/billing/invoices/{invoice_id}/void", "post"): {"invoice.wrong_state", "not_found", "auth.forbidden"},
     ("/billing/invoices/{invoice_id}/credit-notes", "post"): {"credit_note.exceeds_remainder", "invoice.wrong_state"},

@@ -58,6 +58,7 @@ from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
+from tests.support.payouts import FakePayouts
 from tests.workflows import payment_driver
 from tests.workflows.approval.activities import TABLES, ApprovalActivities
 from tests.workflows.approval.workflow import ApprovalWorkflow
@@ -91,6 +92,7 @@ class Stage:
     database: Database
     deps: Any
     fake: FakeProvider = field(default_factory=FakeProvider)
+    payouts: FakePayouts = field(default_factory=FakePayouts)
     chains: ChainsInTest | None = None
     actors: dict[str, Actor] = field(default_factory=dict)
 
@@ -308,12 +310,13 @@ async def stage_on(
         client = with_plugin(env.client, await approvals(database_urls.owner, database))
         deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
         fake = fake or FakeProvider()
-        providers = Providers(dict.fromkeys(("fake", "stripe"), fake))
+        payouts = FakePayouts()
+        providers = Providers(dict.fromkeys(("fake", "stripe"), fake), payouts=payouts)
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
         async with make_worker(client, database, providers, build_id=build_id, sealed_signals=sealed_signals):
-            yield Stage(env, client, database, deps, fake, chains)
+            yield Stage(env, client, database, deps, fake, payouts, chains)
     finally:
         await database.close()
 

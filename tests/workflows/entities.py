@@ -37,16 +37,19 @@ from contracts.payment import (
     RefundSignal,
     SubmitDisputeEvidence,
 )
+from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import Run, escrow_run, payment_run
 from domain.escrow import commands as rules
 from repositories import escrow as escrows
 from repositories import payment as payments
+from repositories import payout as payouts
 from runtime.identity import new_id
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payout_driver import PayoutDriver, taken_out
 
 # The escrow -----------------------------------------------------------------------------------------------------------
 
@@ -383,4 +386,52 @@ PAYMENT = Entity(
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, APPROVAL)
+# The payout -----------------------------------------------------------------------------------------------------------
+
+
+async def _payout(stage: Stage, **terms: Any) -> PayoutDriver:
+    return await taken_out(stage, **{"mode": "short", **terms})
+
+
+PAYOUT = Entity(
+    name="payout",
+    make=_payout,
+    run=lambda made: made.run,
+    lock=lambda session, made: payouts.lock(session, made.payout.payout_id),
+    result=PayoutResult,
+    lasts=timedelta(days=32),
+    ending="give_up",
+    states=(
+        State(
+            name="waiting_for_funds",
+            enter=lambda made: made.reaches("waiting_for_funds"),
+            left_alone="failed",
+            cancelled="failed",
+        ),
+    ),
+    messages=(
+        Inbound(
+            kind="signal",
+            name="look",
+            state="waiting_for_funds",
+            message=lambda made: PayoutSignal(operator="kim"),
+            event="look_requested",
+        ),
+        Inbound(
+            kind="update",
+            name="give_up",
+            state="waiting_for_funds",
+            message=lambda made: GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="not there"),
+            event="given_up",
+        ),
+        Inbound(
+            kind="signal",
+            name="give_up",
+            state="waiting_for_funds",
+            message=lambda made: PayoutSignal(operator="kim", reason="not there"),
+            event="given_up",
+        ),
+    ),
+)
+
+ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, APPROVAL)

@@ -59,6 +59,11 @@ class LevelBody(RequestModel):
     entitlements: Annotated[list[Entitlement], Field(max_length=20)] = Field(
         default_factory=list, description="What else agents of the level may have.", examples=[["priority_access"]]
     )
+    hold_back_days: Annotated[int, Field(strict=True, ge=0, le=365)] | None = Field(
+        default=None,
+        description="How long earnings are held back before they can be paid out, but never less than the platform's "
+        "minimum; the usual time when left out.",
+    )
 
     def level(self) -> Level:
         """Return what the domain judges by."""
@@ -71,6 +76,7 @@ class LevelBody(RequestModel):
             exposure_limits=_minor(self.exposure_limits),
             priority=self.priority,
             entitlements=tuple(sorted(set(self.entitlements))),
+            hold_back_days=self.hold_back_days,
         )
 
     @classmethod
@@ -85,6 +91,7 @@ class LevelBody(RequestModel):
             exposure_limits=_shown(level.exposure_limits),
             priority=level.priority,
             entitlements=list(level.entitlements),
+            hold_back_days=level.hold_back_days,
         )
 
 

@@ -1,0 +1,219 @@
+"""Writes a payout's events, and has its provider send it: the effects of `PayoutWorkflow`."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.seals import REFUSED, Seals
+from contracts.payout import LoadPayout, RecordedPayout, RecordPayout, SendPayout, SentPayout
+from domain.creator import Redirected, payable_to
+from domain.errors import DomainError
+from domain.ids import payout_key
+from domain.mail import MailKind
+from domain.money import format_amount
+from domain.payout.state import RECEIPT_WINDOW, Outcome, Payout, PayoutStatus
+from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payouts.base import BalanceShort, NewTransfer, PayoutProvider, TransferSnapshot
+from repositories import alert, audit, debt, payout
+from runtime.database import Database
+from services import creator, mail
+from services import payout as service
+
+#: What an operator should look at, by the event; closed when the payout ends.
+ALERTED = {
+    "waiting_for_funds": "The platform's balance at the provider is short for a payout",
+    "unknown": "A payout may have been sent: the provider gave no answer",
+}
+#: Refusals that say nothing about the payout: our API key, and a key of idempotency that means something else.
+ABOUT_US = frozenset({"stripe.key_refused", "idempotency_error"})
+_OPEN_CASES = tuple(f"payout.{event}" for event in ALERTED)
+
+
+class PayoutActivities:
+    """The effects of `PayoutWorkflow` on the books and at the provider."""
+
+    def __init__(self, database: Database, payouts: PayoutProvider | None, *, sealed_signals: bool = False) -> None:
+        """Take the database, as the platform, and who pays out, where that is set up."""
+        self._database = database
+        self._payouts = payouts
+        self._seals = Seals("payout", required=sealed_signals)
+
+    @activity.defn(name="record_payout")
+    async def record(self, message: RecordPayout) -> RecordedPayout:
+        """Write one event, or report what the books hold instead.
+
+        Effect: the payout's row, a row of its timeline, a transfer where money moves, the provider's movement, an
+            alert, a mail.
+        Idempotent by: the event's number and the command's id, both unique within the payout, under the row's lock; a
+            movement by its key.
+        Fails with: nothing that is final; what the books do not take is retried, and an operator is alerted.
+        """
+        require_local()
+        async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+            return await self._write(session, message)
+
+    @activity.defn(name="load_payout")
+    async def load(self, message: LoadPayout) -> Payout:
+        """Return the state that the books hold.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await payout.get(session, message.payout_id)
+            if row is None:
+                raise BooksRefused(
+                    f"The books have no {message.payout_id}. Check whether they were restored from a backup."
+                )
+            return payout.state_of(row)
+
+    @activity.defn(name="send_payout")
+    async def send(self, message: SendPayout) -> SentPayout:
+        """Have the provider send a payout, unless its account can no longer be paid out to.
+
+        Effect: one transfer at the provider, and what its account says now.
+        Idempotent by: the provider's key, of the payout and its attempt; the caller has looked for it before.
+        Fails with: an outage of the provider, which is retried.
+        """
+        provider, sending = self._provider(), message.payout
+        try:
+            account = await creator.refresh(self._database, provider, sending.account_ref, asked_at=datetime.now(UTC))
+            if payable_to(account, datetime.now(UTC)).destination != sending.destination:
+                raise Redirected("The destination was changed after the payout was asked for.")
+        except DomainError as refusal:
+            return SentPayout(refused=refusal.error_code, detail=refusal.detail)
+        except ProviderNotFound as gone:
+            return SentPayout(refused=gone.code, detail=gone.detail)
+        key = payout_key(sending.payout_id, "transfer", str(sending.attempt))
+        try:
+            return _sent(await provider.transfer(_asked(sending), idempotency_key=key))
+        except OutcomeUnknown as unknown:
+            return SentPayout(unknown=True, detail=unknown.detail)
+        except BalanceShort as short:
+            return SentPayout(short=True, detail=short.detail)
+        except ProviderRefused as refused:
+            if refused.code in ABOUT_US:
+                raise
+            return SentPayout(refused=refused.code, detail=refused.detail)
+
+    @activity.defn(name="find_payout")
+    async def find(self, message: SendPayout) -> SentPayout:
+        """Look whether the provider has a payout.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: an outage of the provider, which is retried.
+        """
+        try:
+            found = await self._provider().find_transfer(_asked(message.payout))
+        except OutcomeUnknown as unknown:
+            return SentPayout(unknown=True, detail=unknown.detail)
+        return SentPayout(missing=True) if found is None else _sent(found)
+
+    def _provider(self) -> PayoutProvider:
+        if self._payouts is None:
+            raise RuntimeError("Stripe is not configured in this worker. Payouts wait for its settings.")
+        return self._payouts
+
+    async def _write(self, session: AsyncSession, message: RecordPayout) -> RecordedPayout:
+        after = message.payout
+        unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
+        if unsealed is not None:
+            return RecordedPayout(applied=False, declined=unsealed)
+        if after.status is PayoutStatus.FAILED:
+            # Before the row, as everywhere: what comes back may pay a debt.
+            await debt.lock(session, after.org_id)
+        held = await payout.lock(session, after.payout_id)
+        if held is None:
+            raise BooksRefused(f"The books have no {after.payout_id}. Payouts begin with a request to the API.")
+        if held.has_done(message.command_id):
+            return RecordedPayout(applied=True, stored=held)
+        if not is_next(held, after.version, message.decided_from, after.payout_id):
+            return RecordedPayout(applied=False, stored=held)
+        if await payout.has_done(session, after.payout_id, message.command_id):
+            # Done so long ago that the state has forgotten; only the timeline has not.
+            remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
+            return RecordedPayout(applied=False, stored=replace(held, receipts=remembered))
+        transfer_id = await self._book(session, held, message)
+        outcome = Outcome(payout=after, event=message.event, actor=message.actor, details=dict(message.details))
+        await payout.write(session, outcome, command_id=message.command_id, transfer_id=transfer_id, at=message.at)
+        await self._tell(session, held, message)
+        return RecordedPayout(applied=True, stored=after)
+
+    async def _book(self, session: AsyncSession, held: Payout, message: RecordPayout) -> UUID | None:
+        """Move the money that an event moves: by what the books hold, and not by what the message says."""
+        status = message.payout.status
+        if status is held.status or status not in {PayoutStatus.PAID, PayoutStatus.FAILED}:
+            return None
+        if status is PayoutStatus.FAILED:
+            return await service.give_back(session, held, now=message.at)
+        movement = message.movement
+        if movement is None or (movement.currency, -movement.amount_minor) != (held.currency, held.amount_minor):
+            raise BooksRefused(f"What was sent for {held.payout_id} is not what was taken out for it.")
+        return await service.book_sent(session, held, movement, now=message.at)
+
+    async def _tell(self, session: AsyncSession, held: Payout, message: RecordPayout) -> None:
+        after, changed = message.payout, message.payout.status is not held.status
+        amount = format_amount(after.amount_minor, after.currency)
+        if message.actor_detail is not None:
+            await audit.record(
+                session, message.actor_detail, f"payout.{message.event}", after.payout_id, message.details, after.org_id
+            )
+        if changed and message.event in ALERTED:
+            await alert.raise_alert(
+                session,
+                kind=f"payout.{message.event}",
+                subject=after.payout_id,
+                detail=f"{ALERTED[message.event]}: {after.payout_id}, {amount} {after.currency} to {after.org_id}.",
+                org_id=after.org_id,
+                key=f"payout.{message.event}:{after.payout_id}:{after.version}",
+            )
+        if changed and after.status in {PayoutStatus.PAID, PayoutStatus.FAILED}:
+            await alert.close_cases(session, after.payout_id, _OPEN_CASES)
+        if changed and after.status is PayoutStatus.FAILED:
+            await alert.raise_alert(
+                session,
+                kind="payout.failed",
+                subject=after.payout_id,
+                detail=f"The payout of {amount} {after.currency} to {after.org_id} failed and is back in the earnings: "
+                f"{after.failure} ({after.failure_code})",
+                org_id=after.org_id,
+                shared=True,
+            )
+            await mail.queue(
+                session,
+                key=f"payout:{after.payout_id}:failed",
+                org_id=after.org_id,
+                kind=MailKind.PAYOUT_FAILED,
+                data={"amount": amount, "currency": after.currency},
+            )
+
+    async def _alert(self, message: RecordPayout, why: str) -> None:
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="payout.books_refused",
+                subject=message.payout.payout_id,
+                detail=f"{message.event} of {message.payout.payout_id} cannot be booked and is retried: {why}",
+                org_id=message.payout.org_id,
+                key=f"payout.books_refused:{message.payout.payout_id}:{message.payout.version}",
+            )
+
+
+def _asked(sending: Payout) -> NewTransfer:
+    return NewTransfer(
+        payout_id=sending.payout_id,
+        account_ref=sending.account_ref,
+        amount_minor=sending.amount_minor,
+        currency=sending.currency,
+    )
+
+
+def _sent(found: TransferSnapshot) -> SentPayout:
+    return SentPayout(transfer_ref=found.ref, movement=found.movement)

@@ -1,0 +1,1 @@
+"""What creators have earned, and payouts of it."""

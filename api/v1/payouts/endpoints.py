@@ -1,0 +1,212 @@
+"""What agents have earned and can be paid out, and payouts of it.
+
+A payout is in the books before its run starts, so a process that dies on the way leaves one that the sweep finds.
+"""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, decode_cursor, encode_cursor, id_cursor
+from api.tenancy import acting_organization, known_organization
+from api.v1.payouts.schemas import (
+    AgentEarningsView,
+    CreatorEarningsView,
+    PayoutCreate,
+    PayoutPreview,
+    PayoutView,
+    payables,
+)
+from api.v1.usage.periods import EndDate, StartDate, period
+from contracts.payout import PayoutInput
+from contracts.runs import payout_run
+from domain.access import Actor, Permission
+from domain.creator import payable_to
+from domain.earnings import EarningsKind
+from domain.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from domain.ids import is_id
+from domain.money import CREDIT, parse_amount
+from domain.payable import HoldBack, available
+from ledger.gateway import Ledger
+from repositories import creator_account, earnings, payable
+from repositories import payout as payouts
+from repositories.payable import Flow
+from runtime import reach
+from runtime.database import driver_connection
+from services import creator
+from services import payout as service
+from services.payable import cutoffs, shares_of
+from services.provider_errors import provider_errors
+
+router = APIRouter(tags=["billing"])
+
+ForOperators = Annotated[OrganizationId | None, Query(description="For operators.")]
+_REFUSALS = (
+    "payout.no_account",
+    "payout.account_not_ready",
+    "payout.tax_profile_missing",
+    "payout.destination_held",
+    "payout.debt_open",
+    "payout.above_available",
+    "payout.below_minimum",
+)
+
+
+def _hold_back(deps: Deps) -> HoldBack:
+    return HoldBack(usual=deps.settings.payout_hold_back, floor=deps.settings.payout_hold_back_floor)
+
+
+@router.get("/billing/earnings", response_model=CreatorEarningsView, responses=errors(NotFound))
+async def show_earnings(
+    deps: DepsDep,
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    organization_id: ForOperators = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> CreatorEarningsView:
+    """Show what each agent earned in a period, and what of its earnings is pending, frozen or available now.
+
+    What leaves for credits is what was paid for these very credits, less the platform's share.
+    """
+    org_id = await known_organization(deps, actor, organization_id)
+    asked, now = period(None, None, start_date, end_date), datetime.now(UTC)
+    # What was paid for earnings, and by which payment, is in the lots of others.
+    async with deps.database.platform() as session:
+        page = await earnings.page(
+            session,
+            org_id=org_id,
+            days=deps.settings.earned_credits_days,
+            at=now,
+            before=id_cursor(cursor, "agt"),
+            limit=limit + 1,
+        )
+        agents = [row.id for row in page[:limit]]
+        until = await cutoffs(session, agents, _hold_back(deps), now=now)
+        shares = await payable.shares(session, until)
+        flows = await payable.flows(session, org_id, agents, since=asked.since, until=asked.until)
+    granted = {row.id: row.earned[EarningsKind.GRANTED].amount for row in page}
+    kinds = {(share.agent_id, share.asset) for share in shares} | set(flows)
+    kinds |= {(agent_id, CREDIT) for agent_id in agents if granted[agent_id]}
+    return CreatorEarningsView(
+        organization_id=org_id,
+        start_date=None if start_date is None else start_date.isoformat(),
+        end_date=None if end_date is None else end_date.isoformat(),
+        payable=payables(shares),
+        data=[
+            AgentEarningsView.of(
+                agent_id,
+                asset,
+                [share for share in shares if (share.agent_id, share.asset) == (agent_id, asset)],
+                flows.get((agent_id, asset), Flow(0, 0)),
+                granted[agent_id] if asset == CREDIT else 0,
+            )
+            for agent_id, asset in sorted(kinds, reverse=True)
+        ],
+        next_cursor=encode_cursor("agt", agents[-1]) if len(page) > limit else None,
+    )
+
+
+@router.get("/billing/payouts/preview", response_model=PayoutPreview, responses=errors(NotFound))
+async def preview_payout(
+    deps: DepsDep, organization_id: ForOperators = None, actor: Actor = require(Permission.READ)
+) -> PayoutPreview:
+    """Show what could be paid out now and to where, before anything is."""
+    org_id, now = await known_organization(deps, actor, organization_id), datetime.now(UTC)
+    minimum, why = deps.settings.payout_minimum, {}
+    async with deps.database.platform() as session:
+        shares = await shares_of(session, org_id, _hold_back(deps), now=now)
+        account = await creator_account.find(session, org_id)
+        try:
+            asked = service.new_payout("", payable_to(account, now), None, 0)
+            there = available(shares).get(asked.currency, 0)
+            await service.refuse_debtor(Ledger(await driver_connection(session)), org_id, asked.currency)
+            service.refuse_amount(there, there, asked.currency, minimum)
+        except DomainError as refusal:
+            why = {"code": refusal.error_code, "detail": refusal.detail}
+    return PayoutPreview.of(org_id, account, shares, minimum, why)
+
+
+@router.post(
+    "/billing/payouts",
+    status_code=201,
+    response_model=PayoutView,
+    responses=errors(NotFound, *((Conflict, code) for code in _REFUSALS), (Unavailable, "provider.unavailable")),
+)
+async def create_payout(
+    body: PayoutCreate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.PAY_OUT),
+    command: Command = idempotency(required=True),
+) -> Response:
+    """Pay out earnings to the organization's account, all that is available or an amount of it.
+
+    It is taken out of the earnings at once and sent soon; `GET /billing/payouts` shows what became of it. Where the
+    amount cannot be reached because single credits were worth more, the payout is the next lower one.
+    """
+    org_id = acting_organization(actor, None)
+    if body.amount is not None and body.currency is None:
+        raise Invalid("currency is required with an amount.", extra={"field": "currency"})
+
+    async def act() -> PayoutView:
+        amount_minor = None if body.amount is None else parse_amount(body.amount, body.currency or "")
+        await _read_account(deps, org_id)
+        now = datetime.now(UTC)
+        async with deps.database.platform() as session:
+            made = await service.request(
+                session,
+                actor,
+                org_id=org_id,
+                currency=body.currency,
+                amount_minor=amount_minor,
+                hold_back=_hold_back(deps),
+                minimum=deps.settings.payout_minimum,
+                command_id=command.command_id,
+                now=now,
+            )
+            row = await payouts.get(session, made.payout_id)
+            assert row is not None
+            view = PayoutView.of(row)
+        if deps.temporal is not None:
+            run = payout_run(PayoutInput(payout_id=made.payout_id), made)
+            deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
+        return view
+
+    return await command.run(act, status_code=201)
+
+
+async def _read_account(deps: Deps, org_id: str) -> None:
+    """Read the account again where it is: the event of a change may still be on its way."""
+    async with deps.database.platform() as session:
+        account = await creator_account.find(session, org_id)
+    if account is not None and deps.providers.payouts is not None:
+        with provider_errors():
+            await creator.refresh(deps.database, deps.providers.payouts, account.ref, asked_at=datetime.now(UTC))
+
+
+@router.get("/billing/payouts", response_model=Page[PayoutView], responses=errors(NotFound))
+async def list_payouts(
+    deps: DepsDep,
+    organization_id: ForOperators = None,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[PayoutView]:
+    """List payouts, newest first."""
+    org_id = await known_organization(deps, actor, organization_id)
+    before = None if cursor is None else decode_cursor(cursor, "po", str)[0]
+    if before is not None and not is_id(before, "po"):
+        raise Invalid("The cursor does not belong to this list.", extra={"field": "cursor"})
+    async with deps.session_for(actor) as session:
+        rows = await payouts.page(session, org_id=org_id, before=before, limit=limit + 1)
+    following = encode_cursor("po", rows[limit - 1].id) if len(rows) > limit else None
+    return Page(data=[PayoutView.of(row) for row in rows[:limit]], next_cursor=following)

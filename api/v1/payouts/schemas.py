@@ -1,0 +1,185 @@
+"""What earnings and payouts look like over HTTP."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from api.fields import Amount, Currency, RequestModel, ResponseModel, example
+from api.v1.creators.schemas import CreatorAccountView
+from domain.creator import CreatorAccount
+from domain.money import format_amount
+from domain.payable import PayableState, Share
+from domain.payout.state import Payout
+from models.payout import PayoutRow
+from repositories.payable import Flow
+from repositories.payout import state_of
+
+
+class PayableView(ResponseModel):
+    """What can leave of earnings in one currency: what came in for them, less the platform's share."""
+
+    currency: str
+    available: str = Field(description="Can be paid out now.")
+    pending: str = Field(description="Held back until it is old enough.")
+    frozen: str = Field(description="What paid for it is being charged back.")
+
+    @classmethod
+    def of(cls, currency: str, shares: Sequence[Share]) -> Self:
+        """Add up shares of one currency."""
+
+        def worth(state: PayableState) -> str:
+            return format_amount(sum(share.worth_minor for share in shares if share.state is state), currency)
+
+        return cls(
+            currency=currency,
+            available=worth(PayableState.AVAILABLE),
+            pending=worth(PayableState.PENDING),
+            frozen=worth(PayableState.FROZEN),
+        )
+
+
+def payables(shares: Sequence[Share]) -> list[PayableView]:
+    """Show shares by the currency in which they leave."""
+    currencies = sorted({share.currency for share in shares if share.currency is not None})
+    return [
+        PayableView.of(currency, [share for share in shares if share.currency == currency]) for currency in currencies
+    ]
+
+
+class AgentEarningsView(ResponseModel):
+    """What an agent earned of one asset in a period, and what of its earnings is there now, in units of the asset."""
+
+    agent_id: str
+    asset: str
+    earned: str = Field(description="In the period, own work and granted credits included.")
+    paid_out: str = Field(description="In the period; what is on its way is included.")
+    available: str = Field(description="Old enough to be paid out; what it leaves for is in `payable`.")
+    pending: str
+    frozen: str
+    granted: str = Field(description="Nobody paid for it: it can be spent, and is never paid out.")
+    payable: list[PayableView]
+
+    @classmethod
+    def of(cls, agent_id: str, asset: str, shares: Sequence[Share], flow: Flow, granted_minor: int) -> Self:
+        """Show one agent's earnings of an asset."""
+
+        def amount(state: PayableState) -> int:
+            return sum(share.amount_minor for share in shares if share.state is state)
+
+        return cls(
+            agent_id=agent_id,
+            asset=asset,
+            earned=format_amount(flow.earned_minor, asset),
+            paid_out=format_amount(flow.paid_out_minor, asset),
+            available=format_amount(amount(PayableState.AVAILABLE), asset),
+            pending=format_amount(amount(PayableState.PENDING), asset),
+            frozen=format_amount(amount(PayableState.FROZEN), asset),
+            granted=format_amount(amount(PayableState.GRANTED) + granted_minor, asset),
+            payable=payables(shares),
+        )
+
+
+class CreatorEarningsView(ResponseModel):
+    """What the agents of an organization have earned, by agent and asset, the newest agents first."""
+
+    organization_id: str
+    start_date: str | None = Field(description="Null for all there is.")
+    end_date: str | None
+    payable: list[PayableView] = Field(description="Of the agents of this page together.")
+    data: list[AgentEarningsView]
+    next_cursor: str | None = None
+
+
+class PayoutCreate(RequestModel):
+    """Earnings to pay out."""
+
+    model_config = example(amount="120.00", currency="USD")
+
+    amount: Amount | None = Field(default=None, description="All that can be paid out, where it is left out.")
+    currency: Currency | None = Field(default=None, description="That of the bank account, where it is left out.")
+
+
+class PayoutLineView(ResponseModel):
+    """What a payout takes from the earnings of one agent."""
+
+    agent_id: str
+    asset: str
+    amount: str = Field(description="In units of the asset.")
+    paid: str = Field(description="What leaves for it, in the payout's currency.")
+
+
+class PayoutView(ResponseModel):
+    """Where a payout stands."""
+
+    id: str
+    organization_id: str
+    status: str = Field(description="`requested`, `waiting_for_funds`, `unknown`, `paid` or `failed`.")
+    amount: str
+    currency: str
+    provider: str
+    account_id: str
+    transfer_id: str | None = Field(description="The provider's id of what was sent.")
+    failure_code: str | None
+    failure: str | None
+    lines: list[PayoutLineView]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: PayoutRow) -> Self:
+        """Show a row."""
+        return cls.at(state_of(row), row.created_at, row.updated_at)
+
+    @classmethod
+    def at(cls, payout: Payout, created_at: datetime, updated_at: datetime) -> Self:
+        """Show a payout."""
+        return cls(
+            id=payout.payout_id,
+            organization_id=payout.org_id,
+            status=payout.status.value,
+            amount=format_amount(payout.amount_minor, payout.currency),
+            currency=payout.currency,
+            provider=payout.provider,
+            account_id=payout.account_ref,
+            transfer_id=payout.transfer_ref,
+            failure_code=payout.failure_code,
+            failure=payout.failure,
+            lines=[
+                PayoutLineView(
+                    agent_id=line.agent_id,
+                    asset=line.asset,
+                    amount=format_amount(line.amount_minor, line.asset),
+                    paid=format_amount(line.money_minor, payout.currency),
+                )
+                for line in payout.lines
+            ],
+            created_at=created_at,
+            updated_at=updated_at,
+        )
+
+
+class PayoutPreview(ResponseModel):
+    """What could be paid out now, and to where."""
+
+    organization_id: str
+    account: CreatorAccountView | None
+    payable: list[PayableView]
+    minimum: str
+    refused: str | None = Field(description="The code with which a payout of all that is available would be refused.")
+    detail: str | None
+
+    @classmethod
+    def of(
+        cls, org_id: str, account: CreatorAccount | None, shares: Sequence[Share], minimum: str, why: Mapping[str, str]
+    ) -> Self:
+        """Show what there is, and why nothing is paid out of it where that is so."""
+        return cls(
+            organization_id=org_id,
+            account=None if account is None else CreatorAccountView.of(account),
+            payable=payables(shares),
+            minimum=minimum,
+            refused=why.get("code"),
+            detail=why.get("detail"),
+        )

@@ -1,0 +1,127 @@
+"""What of an agent's earnings can be paid out: held back by age and level, frozen by open chargebacks. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from domain.reputation.levels import Level
+
+
+class PayableState(StrEnum):
+    """Why earnings can be paid out now, or cannot."""
+
+    AVAILABLE = "available"
+    PENDING = "pending"  # too young: what paid for them may still be charged back
+    FROZEN = "frozen"  # what paid for them is being charged back
+    GRANTED = "granted"  # nobody paid for them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldBack:
+    """How long earnings are held back: usually, and at least whatever the level."""
+
+    usual: timedelta
+    floor: timedelta
+
+    def of(self, level: Level | None) -> timedelta:
+        """Return how long the earnings of an agent at a level are held back."""
+        days = None if level is None else level.hold_back_days
+        return max(self.floor, self.usual if days is None else timedelta(days=days))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A part of an agent's earnings in one state.
+
+    Attributes:
+        asset: what was earned, credits or money.
+        amount_minor: how much of it, in minor units of `asset`.
+        currency: what it leaves in; None for what nobody paid for.
+        worth_minor: what came in for it, less the platform's share, in minor units of `currency`.
+    """
+
+    agent_id: str
+    asset: str
+    state: PayableState
+    amount_minor: int
+    currency: str | None
+    worth_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """What is free of one lot of earnings, oldest first. `cost_minor` of `paid_minor` has left with `gone_minor`."""
+
+    lot_id: UUID
+    agent_id: str
+    free_minor: int
+    lot_minor: int
+    gone_minor: int
+    paid_minor: int
+    costed_minor: int
+
+    def worth(self, part_minor: int) -> int:
+        """Return what was paid for so much of it; the books' `ledger.slice_cost`."""
+        gone = self.gone_minor + part_minor
+        if gone == self.lot_minor:
+            return self.paid_minor - self.costed_minor
+        return max(0, self.paid_minor * gone // self.lot_minor - self.costed_minor)
+
+    def part_for(self, worth_minor: int) -> int:
+        """Return the least of it that so much was paid for, or all that is free."""
+        if self.worth(self.free_minor) <= worth_minor:
+            return self.free_minor
+        gone = -(-(self.costed_minor + worth_minor) * self.lot_minor // self.paid_minor)
+        return max(0, min(self.free_minor, gone - self.gone_minor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """How much of which lots of an agent is paid out, and what came in for it."""
+
+    agent_id: str
+    amount_minor: int
+    worth_minor: int
+    slices: tuple[tuple[UUID, int], ...]
+
+
+def take(slices: Iterable[Slice], worth_minor: int) -> list[Taken]:
+    """Choose slices in their order that are worth so much at most: all of a lot before the next one.
+
+    Where a unit of money cannot be reached because a lot's credits are worth more each, the sum stays below.
+    """
+    chosen: dict[str, list[tuple[UUID, int, int]]] = {}
+    left = worth_minor
+    for each in slices:
+        if left <= 0:
+            break
+        part = each.part_for(left)
+        worth = each.worth(part)
+        if part and 0 < worth <= left:
+            chosen.setdefault(each.agent_id, []).append((each.lot_id, part, worth))
+            left -= worth
+    return [
+        Taken(
+            agent_id=agent_id,
+            amount_minor=sum(part for _, part, _ in parts),
+            worth_minor=sum(worth for _, _, worth in parts),
+            slices=tuple((lot_id, part) for lot_id, part, _ in parts),
+        )
+        for agent_id, parts in chosen.items()
+    ]
+
+
+def available(shares: Sequence[Share]) -> dict[str, int]:
+    """Add up what can be paid out now, by currency."""
+    found: dict[str, int] = {}
+    for share in shares:
+        if share.state is PayableState.AVAILABLE and share.currency is not None and share.worth_minor:
+            found[share.currency] = found.get(share.currency, 0) + share.worth_minor
+    return found
+
+
+def cutoff(now: datetime, held_back: timedelta) -> datetime:
+    """Return until when earnings must have come to be paid out now."""
+    return now - held_back

@@ -1,0 +1,104 @@
+"""What happens to a payout, decided without changing anything: pure functions from the state to an outcome."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.errors import Conflict
+from domain.payout.state import FINAL, RECEIPT_WINDOW, WORKFLOW, Outcome, Payout, PayoutStatus
+
+S = PayoutStatus
+#: Pauses between looks for what may have been sent, the last of which is repeated, and between tries for want of funds:
+#: these come with the days on which providers make money available.
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200, 43_200, 86_400))
+TRIES = tuple(timedelta(minutes=minutes) for minutes in (15, 60, 360, 1440))
+#: How long the platform's money is waited for at its provider before the payout comes back.
+WAITS_FOR_FUNDS = timedelta(days=30)
+
+
+class WrongPayoutState(Conflict):
+    """The payout's state does not allow the command; `extra["state"]` names the state."""
+
+    code = "payout.wrong_state"
+
+
+def numbered(outcome: Outcome, command_id: str) -> Outcome:
+    """Give the event its number and the command its receipt."""
+    before = outcome.payout
+    receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
+    return replace(outcome, payout=replace(before, version=before.version + 1, receipts=receipts))
+
+
+def requested(payout: Payout, *, actor: str) -> Outcome:
+    """Open it: what it pays out is taken from the earnings with this event."""
+    return Outcome(payout=payout, event="requested", actor=actor)
+
+
+def sent(payout: Payout, *, transfer_ref: str) -> Outcome:
+    """Note that the provider has it."""
+    _demand_open(payout)
+    after = replace(payout, status=S.PAID, transfer_ref=transfer_ref, next_at=None, tries=0)
+    return Outcome(payout=after, event="paid", actor=WORKFLOW, details={"transfer_ref": transfer_ref})
+
+
+def short(payout: Payout, now: datetime) -> Outcome:
+    """Wait for the platform's money at the provider; nothing was sent."""
+    _demand_open(payout)
+    if payout.gives_up_at is not None and now >= payout.gives_up_at:
+        return failed(payout, code="payout.no_funds", detail="The platform's balance at the provider stayed short.")
+    # The provider remembers its refusal under the key of this attempt.
+    again = replace(payout, attempt=payout.attempt + 1)
+    return _later(again, S.WAITING_FOR_FUNDS, now, payout.gives_up_at or now + WAITS_FOR_FUNDS)
+
+
+def unanswered(payout: Payout, now: datetime) -> Outcome:
+    """Look for it later: it may have been sent."""
+    _demand_open(payout)
+    return _later(payout, S.UNKNOWN, now, payout.gives_up_at)
+
+
+def failed(payout: Payout, *, code: str, detail: str, actor: str = WORKFLOW) -> Outcome:
+    """Give it back to the earnings: it was not sent, and will not be."""
+    _demand_open(payout)
+    after = replace(payout, status=S.FAILED, failure_code=code, failure=detail, next_at=None, tries=0)
+    return Outcome(payout=after, event="failed", actor=actor, details={"code": code, "detail": detail})
+
+
+def given_up(payout: Payout, *, actor: str, reason: str) -> Outcome:
+    """Have an operator, who has looked at the provider, say that it was not sent.
+
+    Raises:
+        WrongPayoutState: nothing is waited for or looked for.
+    """
+    if payout.status not in {S.WAITING_FOR_FUNDS, S.UNKNOWN}:
+        raise _wrong(payout, "given up")
+    outcome = failed(payout, code="payout.given_up", detail=reason or "An operator gave it up.", actor=actor)
+    return replace(outcome, event="given_up")
+
+
+def looked(payout: Payout, now: datetime, *, actor: str) -> Outcome:
+    """Have it tried or looked for now.
+
+    Raises:
+        WrongPayoutState: it has ended.
+    """
+    _demand_open(payout)
+    return Outcome(payout=replace(payout, next_at=now), event="look_requested", actor=actor)
+
+
+def _later(payout: Payout, status: PayoutStatus, now: datetime, gives_up_at: datetime | None) -> Outcome:
+    tries = payout.tries + 1 if payout.status is status else 1
+    pauses = TRIES if status is S.WAITING_FOR_FUNDS else LOOKS
+    pause = pauses[min(tries, len(pauses)) - 1]
+    after = replace(payout, status=status, tries=tries, next_at=now + pause, gives_up_at=gives_up_at)
+    return Outcome(payout=after, event=status.value, actor=WORKFLOW, details={"tries": tries})
+
+
+def _demand_open(payout: Payout) -> None:
+    if payout.status in FINAL:
+        raise _wrong(payout, "changed")
+
+
+def _wrong(payout: Payout, what: str) -> WrongPayoutState:
+    return WrongPayoutState(
+        f"A payout that is {payout.status.value} cannot be {what}.", extra={"state": payout.status.value}
+    )

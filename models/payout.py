@@ -1,0 +1,61 @@
+"""The payout's read model and its timeline, written in the transaction that moves the money.
+
+`services/payout.py` opens a payout, `activities/payout.py` writes what follows.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class PayoutRow(Base):
+    """Where a payout stands. `state` is the whole of it; the columns serve queries.
+
+    `amount_minor` is in minor units of `currency`; `wake_at` says from when on it needs a run, null at the end.
+    """
+
+    __tablename__ = "payouts"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount"),
+        Index("ix_payouts_org_id_id", "org_id", "id"),
+        Index("ix_payouts_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+        Index("uq_payouts_provider_transfer_ref", "provider", "transfer_ref", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    provider: Mapped[str]
+    transfer_ref: Mapped[str | None]
+    status: Mapped[str]
+    version: Mapped[int]
+    currency: Mapped[str]
+    amount_minor: Mapped[int]
+    wake_at: Mapped[datetime | None]
+    state: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class PayoutEventRow(Base):
+    """One step of a payout: who did what when, the state after it, and the transfer in the books. Immutable."""
+
+    __tablename__ = "payout_events"
+    __table_args__ = (Index("uq_payout_events_payout_id_command_id", "payout_id", "command_id", unique=True),)
+
+    payout_id: Mapped[str] = mapped_column(ForeignKey("payouts.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    status: Mapped[str]
+    actor: Mapped[str]
+    command_id: Mapped[str]
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]

@@ -1,0 +1,28 @@
+"""Works out what an organization can be paid out: each agent's hold-back, then what the books have."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.payable import HoldBack, Share, cutoff
+from repositories import level, payable
+
+
+async def cutoffs(
+    session: AsyncSession, agents: Sequence[str], hold_back: HoldBack, *, now: datetime
+) -> dict[str, datetime]:
+    """Return until when the earnings of each agent must have come to be paid out now, by its level of reputation."""
+    if await level.newest(session) is None:
+        return dict.fromkeys(agents, cutoff(now, hold_back.of(None)))
+    found = {}
+    for agent_id in agents:
+        ladder, rank = await level.of_agent(session, agent_id)
+        found[agent_id] = cutoff(now, hold_back.of(ladder.level_of(rank)))
+    return found
+
+
+async def shares_of(session: AsyncSession, org_id: str, hold_back: HoldBack, *, now: datetime) -> list[Share]:
+    """Return what all agents of an organization have, by state and currency."""
+    agents = await payable.earners(session, org_id)
+    return await payable.shares(session, await cutoffs(session, agents, hold_back, now=now))

@@ -1,0 +1,282 @@
+"""Takes what is paid out from the earnings, and books that it was sent or comes back, each in one transaction.
+
+Whoever takes earnings holds the lock of the organization's debts, so what was counted under it is there until it ends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import accounts
+from domain.access import Actor
+from domain.accounts import Account
+from domain.creator import CreatorAccount, payable_to
+from domain.errors import Conflict
+from domain.ids import payout_id_of, payout_key
+from domain.lots import LotTerms
+from domain.money import CREDIT, format_amount, scale_of
+from domain.payable import HoldBack, PayableState, Share, Taken, take
+from domain.payment.snapshot import BalanceTransaction
+from domain.payout.commands import numbered, requested
+from domain.payout.state import Payout, PayoutLine
+from ledger.gateway import Ledger, Posting
+from repositories import audit, creator_account, debt, payable
+from repositories import payout as payouts
+from runtime.database import driver_connection
+from services.debt import close_paid_debts, owed_minor, settle_debt
+from services.payable import cutoffs
+
+#: What lies on a payout's account, and whose earnings it came from.
+_LOTS = text(
+    """
+    SELECT l.id, l.remaining, l.paid, split_part(a.path, '/', 2) AS agent_id
+    FROM ledger.accounts o JOIN ledger.lots l ON l.account_id = o.id AND l.remaining > 0
+    JOIN ledger.lots p ON p.id = l.parent_id JOIN ledger.accounts a ON a.id = p.account_id
+    WHERE o.path = :path AND o.asset = 'CREDIT' ORDER BY l.id
+    """
+)
+
+
+class CannotPayOut(Conflict):
+    """A payout is refused; the narrower code says why."""
+
+    code = "payout.above_available"
+
+
+async def request(
+    session: AsyncSession,
+    actor: Actor,
+    *,
+    org_id: str,
+    currency: str | None,
+    amount_minor: int | None,
+    hold_back: HoldBack,
+    minimum: str,
+    command_id: str,
+    now: datetime,
+) -> Payout:
+    """Take an amount out of the earnings that can be paid out, or all of them, or return what the command took.
+
+    Raises:
+        Conflict: `payout.no_account`, `payout.account_not_ready`, `payout.tax_profile_missing`,
+            `payout.destination_held`, `payout.debt_open`, `payout.above_available` or `payout.below_minimum`.
+    """
+    payout_id = payout_id_of(command_id)
+    await debt.lock(session, org_id)
+    row = await payouts.get(session, payout_id)
+    if row is not None:
+        return payouts.state_of(row)
+    account = payable_to(await creator_account.find(session, org_id), now)
+    asked = new_payout(payout_id, account, currency, amount_minor or 0)
+    ledger = Ledger(await driver_connection(session))
+    await refuse_debtor(ledger, org_id, asked.currency)
+    until = await cutoffs(session, await payable.earners(session, org_id), hold_back, now=now)
+    cash = [
+        share
+        for share in await payable.shares(session, until)
+        if share.asset == asked.currency and share.state is PayableState.AVAILABLE
+    ]
+    slices = await payable.slices(session, until, asked.currency)
+    there = sum(share.worth_minor for share in cash) + sum(each.worth(each.free_minor) for each in slices)
+    wanted = there if amount_minor is None else amount_minor
+    refuse_amount(wanted, there, asked.currency, minimum)
+    money, left = _of_cash(cash, wanted)
+    credits = take(slices, left)
+    lines = (
+        *money,
+        *(
+            PayoutLine(
+                agent_id=each.agent_id, asset=CREDIT, amount_minor=each.amount_minor, money_minor=each.worth_minor
+            )
+            for each in credits
+        ),
+    )
+    payout = replace(asked, lines=lines, amount_minor=sum(line.money_minor for line in lines))
+    refuse_amount(payout.amount_minor, there, payout.currency, minimum)
+    opened = numbered(requested(payout, actor=actor.qualified()), command_id)
+    transfer_id = await _take_out(ledger, opened.payout, credits, now)
+    if {line.asset for line in lines} & {CREDIT}:
+        # What the books say was paid for these lots is what leaves, to the last unit.
+        own = accounts.payout(payout_id, CREDIT, org_id)
+        cost = sum(row.paid for row in await session.execute(_LOTS, {"path": own.path}))
+        if cost != sum(each.worth_minor for each in credits):
+            raise AssertionError(f"{payout_id}: its lots cost {cost}, and not what was counted")
+    await payouts.write(session, opened, command_id=command_id, transfer_id=transfer_id, at=now)
+    details = {"amount": format_amount(payout.amount_minor, payout.currency), "currency": payout.currency}
+    await audit.record(session, actor, "payout.request", payout_id, details, org_id)
+    return opened.payout
+
+
+def new_payout(payout_id: str, account: CreatorAccount, currency: str | None, amount_minor: int) -> Payout:
+    """Return a payout to an account before anything is taken out; by default in the currency of its destination."""
+    return Payout(
+        payout_id=payout_id,
+        org_id=account.org_id,
+        provider=account.provider,
+        account_ref=account.ref,
+        destination=account.destination,
+        currency=currency or account.destination_currency or "USD",
+        amount_minor=amount_minor,
+    )
+
+
+async def refuse_debtor(ledger: Ledger, org_id: str, currency: str) -> None:
+    """Refuse to pay out to an organization that owes the platform something.
+
+    Raises:
+        Conflict: `payout.debt_open`.
+    """
+    for asset in (CREDIT, currency):
+        owed = await owed_minor(ledger, org_id, asset)
+        if owed:
+            raise CannotPayOut(
+                f"The organization owes {format_amount(owed, asset)} {asset}. Nothing is paid out before that is paid.",
+                code="payout.debt_open",
+                extra={"owed": format_amount(owed, asset), "currency": asset},
+            )
+
+
+def refuse_amount(amount_minor: int, there_minor: int, currency: str, minimum: str) -> None:
+    """Refuse more than can be paid out, and less than is worth a transfer.
+
+    Raises:
+        Conflict: `payout.above_available` or `payout.below_minimum`.
+    """
+    shown = {"available": format_amount(there_minor, currency), "currency": currency, "minimum": minimum}
+    if amount_minor > there_minor:
+        raise CannotPayOut(
+            f"{format_amount(amount_minor, currency)} {currency} were asked for, and {shown['available']} {currency} "
+            "can be paid out now.",
+            extra=shown,
+        )
+    if amount_minor <= 0 or amount_minor < least_minor(minimum, currency):
+        raise CannotPayOut(
+            f"A payout is at least {minimum} {currency}, and {shown['available']} {currency} can be paid out now.",
+            code="payout.below_minimum",
+            extra=shown,
+        )
+
+
+def least_minor(minimum: str, currency: str) -> int:
+    """Return the least amount of a payout; the decimals that a currency has not are cut."""
+    whole, _, decimals = minimum.partition(".")
+    scale = scale_of(currency)
+    return int(f"{whole}{decimals[:scale].ljust(scale, '0')}")
+
+
+def _of_cash(cash: Sequence[Share], wanted_minor: int) -> tuple[list[PayoutLine], int]:
+    """Take money first, which is worth what it says; returns what is left to be taken in credits."""
+    lines, left = [], wanted_minor
+    for share in cash:
+        part = min(left, share.worth_minor)
+        if part:
+            lines.append(PayoutLine(agent_id=share.agent_id, asset=share.asset, amount_minor=part, money_minor=part))
+            left -= part
+    return lines, left
+
+
+async def _take_out(ledger: Ledger, payout: Payout, credits: Sequence[Taken], now: datetime) -> UUID:
+    slices = {each.agent_id: each.slices for each in credits}
+    postings = [
+        Posting(
+            _earnings(payout, line),
+            _own(payout, line.asset),
+            line.amount_minor,
+            LotTerms(slices=slices[line.agent_id]) if line.asset == CREDIT else None,
+        )
+        for line in payout.lines
+    ]
+    await ledger.lock_balances(_touched(postings))
+    posted = await ledger.post_compound(
+        key=payout_key(payout.payout_id, "requested"),
+        kind="payout.requested",
+        postings=postings,
+        reference=payout.payout_id,
+        org_id=payout.org_id,
+        effective_at=now,
+    )
+    return posted.transfer_id
+
+
+async def book_sent(session: AsyncSession, payout: Payout, movement: BalanceTransaction, *, now: datetime) -> UUID:
+    """Book that a payout has left: what was payable is at the provider no more, and its credits are gone for good."""
+    ledger = Ledger(await driver_connection(session))
+    clearing = accounts.provider_clearing(payout.provider, payout.currency)
+    postings: list[Posting] = []
+    credits = [line for line in payout.lines if line.asset == CREDIT]
+    if credits:
+        redeemed = accounts.platform("credit_redemption", CREDIT)
+        amount = sum(line.amount_minor for line in credits)
+        postings.append(Posting(_own(payout, CREDIT), redeemed, amount, LotTerms(is_paid_out=True)))
+        worth = sum(line.money_minor for line in credits)
+        postings.append(Posting(accounts.platform("payable", payout.currency), clearing, worth))
+    cash = sum(line.money_minor for line in payout.lines if line.asset != CREDIT)
+    if cash:
+        postings.append(Posting(_own(payout, payout.currency), clearing, cash))
+    await ledger.lock_balances(_touched(postings))
+    posted = await ledger.post_compound(
+        key=payout_key(payout.payout_id, "paid"),
+        kind="payout.paid",
+        postings=postings,
+        reference=payout.payout_id,
+        org_id=payout.org_id,
+        effective_at=now,
+    )
+    await payouts.write_movement(session, payout, movement, posted.transfer_id)
+    return posted.transfer_id
+
+
+async def give_back(session: AsyncSession, payout: Payout, *, now: datetime) -> UUID:
+    """Bring everything back to the earnings that it came from, where it pays what the organization owes by now."""
+    ledger = Ledger(await driver_connection(session))
+    await debt.lock(session, payout.org_id)
+    lots: dict[str, list[tuple[UUID, int]]] = {}
+    for row in await session.execute(_LOTS, {"path": _own(payout, CREDIT).path}):
+        lots.setdefault(row.agent_id, []).append((row.id, row.remaining))
+    postings = [
+        Posting(
+            _own(payout, line.asset),
+            _earnings(payout, line),
+            line.amount_minor,
+            LotTerms(slices=tuple(lots[line.agent_id])) if line.asset == CREDIT else None,
+        )
+        for line in payout.lines
+    ]
+    owed = [accounts.org_debt(payout.org_id, asset) for asset in sorted({line.asset for line in payout.lines})]
+    await ledger.lock_balances(_touched(postings), if_open=owed)
+    posted = await ledger.post_compound(
+        key=payout_key(payout.payout_id, "returned"),
+        kind="payout.returned",
+        postings=postings,
+        reference=payout.payout_id,
+        org_id=payout.org_id,
+        effective_at=now,
+    )
+    for line in payout.lines:
+        await settle_debt(
+            ledger,
+            org_id=payout.org_id,
+            source=_earnings(payout, line),
+            key=payout_key(payout.payout_id, "debt", f"{line.agent_id}:{line.asset}"),
+            reference=payout.payout_id,
+            at=now,
+        )
+    for account in owed:
+        await close_paid_debts(session, ledger, payout.org_id, account.asset)
+    return posted.transfer_id
+
+
+def _earnings(payout: Payout, line: PayoutLine) -> Account:
+    return accounts.agent_earnings(line.agent_id, line.asset, payout.org_id)
+
+
+def _own(payout: Payout, asset: str) -> Account:
+    return accounts.payout(payout.payout_id, asset, payout.org_id)
+
+
+def _touched(postings: Sequence[Posting]) -> list[Account]:
+    return list(dict.fromkeys(account for posting in postings for account in (posting.source, posting.destination)))

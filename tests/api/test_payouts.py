@@ -1,0 +1,186 @@
+"""Earnings and payouts over HTTP: what can leave, to whom, once, and never more than came in."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from commands.verify import verify
+from domain.lots import LotSource
+from domain.payable import HoldBack
+from domain.reputation.levels import Level
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.test_creators import OTHER_BANK, Bureau
+from tests.api.test_creators import bureau as bureau
+from tests.api.test_earnings import earn
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+OLD = timedelta(days=30)
+BULK = {"source": LotSource.PURCHASE, "paid_asset": "USD"}
+
+
+@pytest.fixture
+async def studio(bureau: Bureau, new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    """An organization that can be paid out."""
+    made = await new_tenant("owner", "finance", "admin", "agent", "auditor")
+    made.callers = {role: bureau.at(caller) for role, caller in made.callers.items()}
+    await bureau.connected(made)
+    return made
+
+
+@pytest.fixture
+async def payer(new_tenant: Callable[..., Awaitable[Tenant]]) -> Tenant:
+    return await new_tenant("auditor")
+
+
+async def earned(
+    database: Database, payer: Tenant, studio: Tenant, credits: int, cents: int, *, age: timedelta = OLD, **terms: Any
+) -> None:
+    """Have the studio earn credits, for which the payer paid so many cents, some time ago."""
+    await earn(database, payer, studio, credits, "paid", at=datetime.now(UTC) - age, paid_minor=cents, **BULK, **terms)
+
+
+async def pay_out(caller: Caller, key: str | None = None, **body: Any) -> Any:
+    return await caller.post("/billing/payouts", body, key=key or new_key())
+
+
+async def payable(studio: Tenant) -> dict[str, str]:
+    shown = good(await studio.auditor.get("/billing/earnings"))["payable"]
+    return {} if not shown else {name: shown[0][name] for name in ("available", "pending", "frozen")}
+
+
+async def test_pitfall_40_credits_leave_for_what_came_in_for_them(
+    database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    """10,000 credits in bulk at $0.03 are worth $1,000 at the price of one; they leave for $299."""
+    await earned(database, payer, studio, 10_000, 29_900)
+    assert (await payable(studio))["available"] == "299.00"
+    made = good(await pay_out(studio.owner), 201)
+    assert (made["amount"], made["currency"], made["status"]) == ("299.00", "USD", "requested")
+    assert [(line["asset"], line["amount"], line["paid"]) for line in made["lines"]] == [
+        ("CREDIT", "10000.00", "299.00")
+    ]
+    assert (await payable(studio)) == {}
+    (row,) = good(await studio.auditor.get("/billing/earnings"))["data"]
+    assert (row["earned"], row["paid_out"], row["available"]) == ("10000.00", "10000.00", "0.00")
+
+
+async def test_earnings_are_held_back_by_age_and_by_no_less_than_the_floor(
+    database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    await earned(database, payer, studio, 100, 1000, age=timedelta(days=13))
+    await earned(database, payer, studio, 200, 2000, age=timedelta(days=15))
+    assert await payable(studio) == {"available": "20.00", "pending": "10.00", "frozen": "0.00"}
+    refused(await pay_out(studio.owner, amount="20.01", currency="USD"), 409, "payout.above_available")
+    usual = HoldBack(usual=timedelta(days=14), floor=timedelta(days=7))
+    days = [usual.of(Level(name="a", hold_back_days=each)).days for each in (None, 10, 0, 30)]
+    assert days == [14, 10, 7, 30]
+
+
+async def test_granted_credits_and_own_work_are_never_paid_out(
+    database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    long_ago = datetime.now(UTC) - OLD
+    await earn(database, payer, studio, 500, "granted", at=long_ago)
+    await earn(database, payer, studio, 500, "own_work", at=long_ago)
+    await earn(database, payer, studio, 500, "paid", at=long_ago)
+    assert await payable(studio) == {}
+    (row,) = good(await studio.auditor.get("/billing/earnings"))["data"]
+    assert row["granted"] == "1000.00"
+    refused(await pay_out(studio.owner), 409, "payout.below_minimum")
+
+
+async def test_open_chargeback_freezes_what_its_payment_paid_for(
+    bureau: Bureau, database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    from tests.api.paying import Written
+
+    paid = await Written(bureau.deps.database, studio.org_id).begin()
+    paid.there.pay()
+    await paid.look()
+    await earned(database, payer, studio, 100, 1000, payment_id=paid.terms.payment_id)
+    await earned(database, payer, studio, 200, 2000)
+    assert (await payable(studio))["available"] == "30.00"
+    paid.there.dispute()
+    await paid.look()
+    assert await payable(studio) == {"available": "20.00", "pending": "0.00", "frozen": "10.00"}
+    assert good(await pay_out(studio.owner), 201)["amount"] == "20.00"
+
+
+async def test_amount_is_taken_from_the_oldest_lots_and_the_rest_stays(
+    database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    await earned(database, payer, studio, 300, 900, age=timedelta(days=40))
+    await earned(database, payer, studio, 300, 3001, age=timedelta(days=30))
+    made = good(await pay_out(studio.finance, amount="12.34", currency="USD"), 201)
+    assert made["amount"] == "12.34"
+    assert (await payable(studio))["available"] == "26.67"
+    assert good(await pay_out(studio.finance), 201)["amount"] == "26.67"
+
+
+async def test_second_request_of_a_key_gets_the_first_answer_and_two_keys_never_more_than_there_is(
+    database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    key, body = new_key(), {"amount": "20.00", "currency": "USD"}
+    first = good(await pay_out(studio.owner, key, **body), 201)
+    assert good(await pay_out(studio.owner, key, **body), 201) == first
+    refused(await pay_out(studio.owner, key, amount="10.00", currency="USD"), 422, "idempotency.conflict")
+    await earned(database, payer, studio, 100, 3000)
+    answers = await asyncio.gather(*(pay_out(studio.owner, **body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409]
+    assert len(good(await studio.auditor.get("/billing/payouts"))["data"]) == 3
+
+
+async def test_agents_and_admins_cannot_pay_out(studio: Tenant) -> None:
+    for role in ("agent", "admin", "auditor"):
+        refused(await pay_out(studio.callers[role]), 403, "auth.forbidden")
+
+
+async def test_changed_destination_is_seen_although_its_event_is_late(
+    bureau: Bureau, database: Database, payer: Tenant, studio: Tenant
+) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    account = await bureau.account(studio)
+    await bureau.control("account", account=account.ref, number=OTHER_BANK)
+    refused(await pay_out(studio.owner), 409, "payout.destination_held")
+    preview = good(await studio.owner.get("/billing/payouts/preview"))
+    assert (preview["refused"], preview["payable"][0]["available"]) == ("payout.destination_held", "30.00")
+
+
+async def test_preview_says_what_would_leave_and_where_to(
+    database: Database, payer: Tenant, studio: Tenant, new_tenant: Callable[..., Awaitable[Tenant]], bureau: Bureau
+) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    preview = good(await studio.owner.get("/billing/payouts/preview"))
+    assert (preview["refused"], preview["account"]["destination_last4"]) == (None, "6789")
+    nobody = bureau.at((await new_tenant("owner")).owner)
+    assert good(await nobody.get("/billing/payouts/preview"))["refused"] == "payout.no_account"
+    refused(await pay_out(nobody), 409, "payout.no_account")
+
+
+async def test_payouts_are_listed_in_pages(database: Database, payer: Tenant, studio: Tenant) -> None:
+    await earned(database, payer, studio, 100, 3000)
+    made = [good(await pay_out(studio.owner, amount="10.00", currency="USD"), 201)["id"] for _ in range(3)]
+    first = good(await studio.auditor.get("/billing/payouts?limit=2"))
+    rest = good(await studio.auditor.get(f"/billing/payouts?limit=2&cursor={first['next_cursor']}"))
+    assert [row["id"] for row in (*first["data"], *rest["data"])] == made[::-1]
+    assert rest["next_cursor"] is None
+
+
+async def test_books_prove_what_was_taken_out(
+    database: Database, payer: Tenant, studio: Tenant, database_urls: DatabaseUrls
+) -> None:
+    await earned(database, payer, studio, 7, 1001)
+    good(await pay_out(studio.owner), 201)
+    connection = await asyncpg.connect(database_urls.platform.replace("+asyncpg", ""))
+    report = await verify(connection)
+    await connection.close()
+    failed = [line for line in report.lines() if "payout" in line and "FAILED" in line.upper()]
+    assert failed == []

@@ -1,0 +1,102 @@
+"""A payout provider in memory: what it does with an account is in the account's name, unless a test changes it."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
+from providers.payments.base import OutcomeUnknown, ProviderNotFound, ProviderRefused
+from providers.payouts.base import (
+    AccountSnapshot,
+    BalanceShort,
+    NewAccount,
+    NewTransfer,
+    OnboardingLink,
+    ReversalSnapshot,
+    TransferSnapshot,
+)
+
+
+class FakePayouts:
+    """Sends at once; `acct_short_…` finds no funds, `acct_lost_…` gives no answer, `acct_refused_…` takes nothing."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.modes: dict[str, str] = {}
+        self.banks: dict[str, str] = {}
+        self.sent: dict[str, TransferSnapshot] = {}
+        self.keys: list[str] = []
+        self.numbers = itertools.count(1)
+
+    def mode(self, ref: str) -> str:
+        return self.modes.get(ref, ref.split("_")[1])
+
+    async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
+        raise NotImplementedError
+
+    async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
+        raise NotImplementedError
+
+    async def retrieve_account(self, ref: str) -> AccountSnapshot:
+        if self.mode(ref) == "gone":
+            raise ProviderNotFound("There is no such account.")
+        return AccountSnapshot(
+            ref=ref,
+            org_id=None,
+            country="US",
+            details_submitted=True,
+            transfers_enabled=True,
+            payouts_enabled=True,
+            requirements_due=(),
+            disabled_reason=None,
+            destination=self.banks.get(ref, "bank"),
+            destination_last4="6789",
+            currency="USD",
+        )
+
+    async def transfer(self, transfer: NewTransfer, *, idempotency_key: str) -> TransferSnapshot:
+        mode = self.mode(transfer.account_ref)
+        if mode == "short":
+            raise BalanceShort("insufficient", code="balance_insufficient")
+        if mode == "refused":
+            raise ProviderRefused("This account takes nothing.", code="account_invalid")
+        self.keys.append(idempotency_key)
+        ref = f"tr_{transfer.payout_id}"
+        self.sent.setdefault(transfer.payout_id, _sent(transfer, ref))
+        if mode == "lost":
+            raise OutcomeUnknown("cut off")
+        return self.sent[transfer.payout_id]
+
+    async def find_transfer(self, transfer: NewTransfer) -> TransferSnapshot | None:
+        if self.mode(transfer.account_ref) == "lost":
+            raise OutcomeUnknown("cut off")
+        return self.sent.get(transfer.payout_id)
+
+    async def reverse(
+        self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
+    ) -> ReversalSnapshot:
+        raise NotImplementedError
+
+    async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
+        raise NotImplementedError
+
+
+def _sent(transfer: NewTransfer, ref: str) -> TransferSnapshot:
+    movement = BalanceTransaction(
+        key=ref,
+        kind=BalanceTransactionKind.PAYOUT,
+        amount_minor=-transfer.amount_minor,
+        fee_minor=0,
+        currency=transfer.currency,
+        occurred_at=datetime.now(UTC) - timedelta(seconds=1),
+        ref=ref,
+    )
+    return TransferSnapshot(
+        ref=ref,
+        payout_id=transfer.payout_id,
+        account_ref=transfer.account_ref,
+        amount_minor=transfer.amount_minor,
+        reversed_minor=0,
+        currency=transfer.currency,
+        movement=movement,
+    )

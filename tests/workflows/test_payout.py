@@ -1,0 +1,143 @@
+"""A payout's run: sent once, looked for when nobody answered, back in the earnings when it cannot be sent."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
+from domain import accounts
+from domain.errors import DomainError
+from domain.money import CREDIT
+from ledger.gateway import Ledger
+from runtime import reach
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.workflows.payout_driver import taken_out
+from workflows.payout_sweep import PayoutSweepWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+ALL = {"CREDIT": 1_000_000_000}
+
+
+async def test_payout_is_sent_and_what_was_payable_has_left(stage):
+    made = await taken_out(stage)
+    clearing = accounts.provider_clearing("fake", "USD")
+
+    async def held():
+        async with stage.database.platform() as session:
+            return (await Ledger(await driver_connection(session)).balance(clearing)).posted_minor
+
+    before = await held()
+    await made.begin()
+    assert (await made.handle.result()).status == "paid"
+    state = await made.state()
+    assert (state.transfer_ref, state.amount_minor) == (f"tr_{made.payout.payout_id}", 2990)
+    assert await made.kinds() == ["requested", "paid"]
+    assert await held() - before == 2990
+    async with stage.database.platform() as session:
+        own = accounts.payout(made.payout.payout_id, CREDIT, made.payout.org_id)
+        assert (await Ledger(await driver_connection(session)).balance(own)).posted_minor == 0
+    assert stage.payouts.keys.count(f"payout:{made.payout.payout_id}:transfer:1") == 1
+    await replay_and_keep(await made.handle.fetch_history(), "payout_paid")
+
+
+async def test_refused_payout_is_back_in_the_earnings_and_told(stage):
+    made = await taken_out(stage, "refused")
+    assert await made.earnings() == {"CREDIT": 0}
+    await made.begin()
+    assert (await made.handle.result()).status == "failed"
+    assert await made.earnings() == ALL
+    assert (await made.state()).failure_code == "account_invalid"
+    async with stage.database.platform() as session:
+        mails = "SELECT kind FROM mails WHERE org_id = :org_id"
+        assert list(await session.scalars(text(mails), {"org_id": made.payout.org_id})) == ["payout_failed"]
+    await replay_and_keep(await made.handle.fetch_history(), "payout_refused")
+
+
+async def test_changed_destination_stops_what_was_asked_for_before(stage):
+    made = await taken_out(stage)
+    stage.payouts.banks[made.payout.account_ref] = "another bank"
+    await made.begin()
+    assert (await made.handle.result()).status == "failed"
+    assert (await made.state()).failure_code == "payout.destination_held"
+    assert await made.earnings() == ALL
+    assert made.payout.payout_id not in stage.payouts.sent
+
+
+async def test_payout_waits_for_funds_and_is_no_failure(stage):
+    made = await taken_out(stage, "short")
+    await made.reaches("waiting_for_funds")
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+    await stage.env.fast_forward(made.handle, timedelta(hours=1))
+    assert (await made.handle.result()).status == "paid"
+    assert (await made.kinds())[-1] == "paid"
+    # The provider would repeat its refusal under the first key.
+    assert f"payout:{made.payout.payout_id}:transfer:1" not in stage.payouts.keys
+    await replay_and_keep(await made.handle.fetch_history(), "payout_waited_for_funds")
+
+
+async def test_pitfall_10_unknown_payout_is_looked_up_and_never_sent_twice(stage):
+    made = await taken_out(stage, "lost")
+    with stage.env.with_time_skipping_disabled():
+        await made.reaches("unknown")
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+    await reach.signal(stage.client, made.run, "look", PayoutSignal(operator="kim"))
+    assert (await made.handle.result()).status == "paid"
+    assert stage.payouts.keys.count(f"payout:{made.payout.payout_id}:transfer:1") <= 1
+    await replay_and_keep(await made.handle.fetch_history(), "payout_looked_for")
+
+
+async def test_operator_gives_up_what_was_not_sent(stage):
+    made = await taken_out(stage, "lost")
+    with stage.env.with_time_skipping_disabled():
+        await made.reaches("unknown")
+        command = GiveUpPayout(command_id=new_id("cmd"), actor=made.actor, reason="Not at the provider.")
+        result = await reach.update(
+            stage.client, made.run, "give_up", command, update_id=new_id("upd"), result_type=PayoutResult
+        )
+    assert result.status == "failed"
+    assert await made.earnings() == ALL
+    assert (await made.state()).failure == "Not at the provider."
+    await replay_and_keep(await made.handle.fetch_history(), "payout_given_up")
+
+
+async def test_lost_run_looks_first_and_finds_what_was_sent(stage):
+    made = await taken_out(stage, "lost")
+    with stage.env.with_time_skipping_disabled():
+        await made.reaches("unknown")
+        await made.handle.terminate("by hand")
+    from providers.payouts.base import NewTransfer
+
+    stage.payouts.modes[made.payout.account_ref] = "ok"
+    sent = NewTransfer(
+        payout_id=made.payout.payout_id,
+        account_ref=made.payout.account_ref,
+        amount_minor=made.payout.amount_minor,
+        currency="USD",
+    )
+    await stage.payouts.transfer(sent, idempotency_key="the lost run")
+    async with stage.database.platform() as session:
+        await session.execute(
+            text("UPDATE payouts SET wake_at = now() - interval '1 hour' WHERE id = :id"),
+            {"id": made.payout.payout_id},
+        )
+    sweep = await stage.client.start_workflow(PayoutSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    assert (await sweep.result()).started >= 1
+    await replay_and_keep(await sweep.fetch_history(), "payout_sweep")
+    while (await made.state()).status != "paid":
+        pass
+    assert not [key for key in stage.payouts.keys if made.payout.payout_id in key]
+
+
+async def test_what_is_paid_cannot_be_given_up(stage):
+    made = await taken_out(stage)
+    await made.begin()
+    await made.handle.result()
+    from domain.payout.commands import given_up
+
+    with pytest.raises(DomainError) as refusal:
+        given_up(await made.state(), actor="kim", reason="")
+    assert refusal.value.error_code == "payout.wrong_state"

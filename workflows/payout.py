@@ -1,0 +1,257 @@
+"""PayoutWorkflow: one payout, from the earnings to the creator's account, or back."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+with workflow.unsafe.imports_passed_through():
+    from activities.payout import PayoutActivities
+    from contracts.catch_up import CatchUp
+    from contracts.payout import (
+        GiveUpPayout,
+        LoadPayout,
+        PayoutInput,
+        PayoutResult,
+        PayoutSignal,
+        RecordPayout,
+        SendPayout,
+        SentPayout,
+    )
+    from contracts.queues import local_activity
+    from domain.access import Actor
+    from domain.agenda import Wait
+    from domain.errors import DomainError
+    from domain.payment.snapshot import BalanceTransaction
+    from domain.payout import commands as rules
+    from domain.payout.agenda import Step, agenda
+    from domain.payout.commands import numbered
+    from domain.payout.presentation import details
+    from domain.payout.state import FINAL, Outcome, Payout, PayoutStatus
+    from domain.signals import Addressee
+    from workflows.entity import Entity
+    from workflows.errand import Errand, run
+    from workflows.signals import NO_INPUT, check_addressed, sender
+
+Decision = Callable[[Payout, datetime], Outcome]
+
+
+@workflow.defn(name="payout")
+class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult]):
+    """Has a payout sent that the API has taken out of the earnings, and books what becomes of it.
+
+    It is looked for at the provider before each try, because a run that was lost may have sent it. What waits for the
+    platform's funds there, or may have been sent, is tried or looked for again with growing pauses.
+
+    Messages:
+        update `give_up`: an operator says that it was not sent. Update `catch_up`: the books are ahead. Signals `look`,
+        `give_up` from the Temporal UI; a refused one is recorded in the timeline. A cancellation request gives up what
+        waits for funds, and is refused otherwise.
+    Ends when: it was sent, or is back in the earnings, and every handler has answered.
+    Continues as new: when the server suggests it, from what the books hold.
+    Compensates: what was not sent goes back to the earnings.
+    """
+
+    @workflow.init
+    def __init__(self, start: PayoutInput) -> None:
+        """Know nothing yet: the books hold it."""
+        nothing = Payout(
+            payout_id=start.payout_id,
+            org_id="",
+            provider="",
+            account_ref="",
+            destination=None,
+            currency="USD",
+            amount_minor=0,
+        )
+        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+
+    @workflow.run
+    async def run(self, start: PayoutInput) -> PayoutResult:
+        """Live until the payout has ended."""
+        await self._live(start)
+        return self._result()
+
+    # Messages: one declared method for each name on the wire, whose body is one call ----------------------------------
+
+    @workflow.update(name="give_up")
+    async def give_up(self, command: GiveUpPayout) -> PayoutResult:
+        """Give it back to the earnings, because an operator says that it was not sent."""
+        return await self._answer(lambda: self._apply(command.command_id, self._given_up(command), command.actor))
+
+    @give_up.validator
+    def _validate_give_up(self, command: GiveUpPayout) -> None:
+        self._check(command, lambda: self._judge(command))
+
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> PayoutResult:
+        """Adopt what the books hold."""
+        return await self._catch_up_to(command)
+
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        self._check_catch_up(command)
+
+    @workflow.signal(name="look")
+    async def signal_look(self, given: RawValue = NO_INPUT) -> None:
+        """Have it tried or looked for now."""
+        await self._handle_signal("look", PayoutSignal, given, self._looked)
+
+    @workflow.signal(name="give_up")
+    async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
+        """Give it back to the earnings."""
+        await self._handle_signal("give_up", PayoutSignal, given, self._signalled)
+
+    # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
+
+    def _given_up(self, command: GiveUpPayout) -> Decision:
+        return lambda payout, _now: rules.given_up(payout, actor=command.actor.qualified(), reason=command.reason)
+
+    def _judge(self, command: GiveUpPayout) -> None:
+        if not self._state.has_done(command.command_id):
+            self._given_up(command)(self._state, workflow.now())
+
+    def _looked(self, signal: PayoutSignal) -> Decision:
+        def decide(payout: Payout, now: datetime) -> Outcome:
+            check_addressed(_reached(payout), "look", signal, subject=signal.look)
+            return rules.looked(payout, now, actor=sender(signal, "operator").qualified())
+
+        return decide
+
+    def _signalled(self, signal: PayoutSignal) -> Decision:
+        def decide(payout: Payout, _now: datetime) -> Outcome:
+            check_addressed(_reached(payout), "give_up", signal, subject=signal.give_up)
+            reason = signal.reason[:500] if isinstance(signal.reason, str) else ""
+            return rules.given_up(payout, actor=sender(signal, "operator").qualified(), reason=reason)
+
+        return decide
+
+    # What the base asks for -------------------------------------------------------------------------------------------
+
+    async def _load(self, why: str) -> Payout:
+        return await workflow.execute_local_activity_method(
+            PayoutActivities.load, LoadPayout(payout_id=self._start.payout_id), **local_activity(why)
+        )
+
+    async def _open(self) -> None:
+        """Begin from the books alone: the API opens payouts there."""
+        self._adopt(await self._load("resume from the books"))
+
+    async def _write_next(
+        self,
+        event: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        content: str | None = None,  # noqa: ARG002 - receipts alone tell commands apart
+    ) -> bool:
+        return await self._write(event, command_id, actor, None)
+
+    async def _write(
+        self, event: Outcome, command_id: str, actor: Actor | None, movement: BalanceTransaction | None
+    ) -> bool:
+        following = numbered(event, command_id)
+        message = RecordPayout(
+            payout=following.payout,
+            event=following.event,
+            command_id=command_id,
+            actor=following.actor,
+            actor_detail=actor,
+            details=dict(following.details),
+            at=workflow.now(),
+            decided_from=self._decided_from(),
+            movement=movement,
+        )
+        before = self._state.status.value
+        recorded = await workflow.execute_local_activity_method(
+            PayoutActivities.record, message, **local_activity(f"{following.event}: {before} → {event.payout.status}")
+        )
+        self._written(recorded, following.payout)
+        return recorded.applied
+
+    async def _advance(self) -> None:
+        """Have it sent or looked for, or wait for the time of that or for a change, whichever comes first."""
+        await self._turn(self._act)
+        item, version = agenda(self._state, workflow.now()), self._state.version
+        if isinstance(item, Wait):
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._state.version != version or self._should_continue_as_new(),
+                    timeout=item.until - workflow.now(),
+                    timeout_summary=item.why,
+                )
+
+    async def _act(self) -> None:
+        """Ask the provider while nobody else decides: what is given up is not being sent meanwhile."""
+        if not isinstance(agenda(self._state, workflow.now()), Step):
+            return
+        sending = self._state
+        answer = await run(
+            Errand(
+                make=PayoutActivities.send,
+                find=PayoutActivities.find,
+                message=SendPayout(payout=sending),
+                summary=f"send {sending.payout_id} to {sending.account_ref}",
+            ),
+            perhaps_made=True,
+        )
+        outcome, movement = _outcome_of(sending, answer, workflow.now())
+        await self._write(outcome, f"workflow:{outcome.event}:{sending.version}", None, movement)
+
+    def _has_ended(self) -> bool:
+        return self._state.version > 0 and self._state.status in FINAL
+
+    def _carried(self) -> dict[str, object]:
+        return {}
+
+    def _details(self) -> str:
+        return details(self._state) if self._state.version else "reads the books"
+
+    def _result(self) -> PayoutResult:
+        state = self._state
+        return PayoutResult(payout_id=state.payout_id, status=state.status.value, version=state.version)
+
+    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
+        await self._apply(command_id, wish, actor)
+
+    def _refusing(self, refusal: DomainError) -> Decision:
+        def refuse(_payout: Payout, _now: datetime) -> Outcome:
+            raise refusal
+
+        return refuse
+
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        def noted(payout: Payout, _now: datetime) -> Outcome:
+            return Outcome(payout=payout, event="command_refused", actor=actor.qualified(), details=note)
+
+        await self._apply(command_id, noted, actor)
+
+    async def _cancel_requested(self) -> None:
+        signal = PayoutSignal()
+
+        def decide(payout: Payout, _now: datetime) -> Outcome:
+            if payout.status is not PayoutStatus.WAITING_FOR_FUNDS:
+                raise rules.WrongPayoutState(
+                    "Only a payout that waits for funds is given up by a cancellation.",
+                    extra={"state": payout.status.value},
+                )
+            return rules.given_up(payout, actor="cancellation", reason="The run was cancelled.")
+
+        await self._carry_out("give_up", signal, decide, "cancellation")
+
+
+def _reached(payout: Payout) -> Addressee:
+    return Addressee(kind="payout", id=payout.payout_id, state=payout.status.value, asks_for_name=True)
+
+
+def _outcome_of(sending: Payout, answer: SentPayout | None, now: datetime) -> tuple[Outcome, BalanceTransaction | None]:
+    """Return what an answer makes of a payout, and what it did to the provider's balance."""
+    if answer is None or answer.unknown:
+        return rules.unanswered(sending, now), None
+    if answer.short:
+        return rules.short(sending, now), None
+    if answer.transfer_ref is not None:
+        return rules.sent(sending, transfer_ref=answer.transfer_ref), answer.movement
+    code = answer.refused or "provider.refused"
+    return rules.failed(sending, code=code, detail=answer.detail or "The provider refused it."), None
