@@ -1,5 +1,7 @@
 """Issues the invoices of a month."""
 
+from datetime import date
+
 from temporalio import activity
 
 from contracts.billing_run import (
@@ -70,13 +72,14 @@ class BillingRunActivities:
 
     @activity.defn(name="conclude_billing_run")
     async def conclude(self, message: ConcludeBillingRun) -> BillingRunResult:
-        """Count what became of the month's organizations.
+        """Tell the month's organizations of their invoices, and count what became of them.
 
-        Effect: numbers of invoices that have none, the counts of the run, and that it has ended.
-        Idempotent by: the month; it is counted anew.
+        Effect: numbers of invoices that have none, mails, the counts of the run, and that it has ended.
+        Idempotent by: the invoice, which has one mail; the month, which is counted anew.
         Fails with: nothing that is final.
         """
         await self._number()
+        await self._tell(message.month)
         async with self._database.platform() as session:
             row = await runs.finish(session, message.month, message.now)
             return BillingRunResult(month=row.month, invoiced=row.invoiced, empty=row.empty, failed=row.failed)
@@ -110,3 +113,12 @@ class BillingRunActivities:
         while numbered == NUMBERED:
             async with self._database.platform() as session:
                 numbered = await invoices.number_page(session, series, NUMBERED)
+
+    async def _tell(self, month: date) -> None:
+        """Queue the mails of a month's invoices, a transaction for each page."""
+        after: str | None = ""
+        while after is not None:
+            async with self._database.platform() as session:
+                rows = await runs.issued(session, month, after=after, limit=NUMBERED)
+                await billing_run.tell(session, rows)
+            after = rows[-1].org_id if len(rows) == NUMBERED else None

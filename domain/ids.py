@@ -165,6 +165,11 @@ def billed_period_key(org_id: str, month: str) -> str:
     return bounded(f"billing:{org_id}:{month}")
 
 
+def invoice_mail_key(invoice_id: str) -> str:
+    """Key of the one mail that tells of a new invoice."""
+    return bounded(f"invoice:{invoice_id}:issued")
+
+
 def billing_run_workflow_id(month: str) -> str:
     """Name the one run of a month's invoices that an operator starts."""
     return bounded(f"monthly-invoicing/{month}")

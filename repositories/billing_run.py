@@ -20,6 +20,7 @@ from domain.ids import is_id
 from ledger.invariants import Invariant
 from models.billing_run import BilledPeriod, BillingRunRow, InvoiceItemRow
 from models.billing_terms import BillingTermsRow
+from models.invoice import InvoiceRow
 from repositories.listing import newest
 
 _OPEN_ITEM = (InvoiceItemRow.invoice_id.is_(None), InvoiceItemRow.removed_at.is_(None))
@@ -151,6 +152,17 @@ async def finish(session: AsyncSession, month: date, at: datetime) -> BillingRun
     done = update(BillingRunRow).where(BillingRunRow.month == month).values(finished_at=at, **numbers)
     await session.execute(done)
     return await run_of(session, month)
+
+
+async def issued(session: AsyncSession, month: date, *, after: str, limit: int) -> Sequence[InvoiceRow]:
+    """Return the next invoices of a month that ask for something, by organization."""
+    query = (
+        select(InvoiceRow)
+        .join(BilledPeriod, BilledPeriod.invoice_id == InvoiceRow.id)
+        .where(BilledPeriod.month == month, BilledPeriod.status == "invoiced", BilledPeriod.org_id > after)
+        .where(InvoiceRow.number.is_not(None), InvoiceRow.total_minor > 0)
+    )
+    return (await session.scalars(query.order_by(BilledPeriod.org_id).limit(limit))).all()
 
 
 async def runs(session: AsyncSession, *, before: date | None, limit: int) -> Sequence[BillingRunRow]:

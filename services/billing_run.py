@@ -16,17 +16,21 @@ from domain.billing_run.collect import Collected, OneOff, Usage, collect
 from domain.billing_run.period import LATE, NotEnded, Period, month_text, period_at, period_of, ready_at
 from domain.billing_terms import TermsVersion
 from domain.errors import Conflict
-from domain.ids import billed_period_key
+from domain.ids import billed_period_key, invoice_mail_key
 from domain.invoice.rules import InvoiceRules
+from domain.mail import MailKind
 from domain.metering.charges import parse_charge, rate_step
+from domain.money import format_amount
 from domain.usage.arrears import Source
 from models.billing_run import BillingRunRow, InvoiceItemRow
+from models.invoice import InvoiceRow
 from models.meter import MeterRow
 from repositories import alert, audit, billing_run, billing_terms, meter, organization, usage, usage_bill
 from repositories.command import made_before
 from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from services import invoice as invoices
+from services import mail
 
 #: Who issues the invoices.
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
@@ -164,6 +168,20 @@ async def note_failure(session: AsyncSession, prepared: Prepared, code: str, det
 async def seal(connection: asyncpg.Connection, org_ids: Sequence[str], month: date, now: datetime) -> None:
     """Have usage that comes in from now on be late usage of these organizations' months."""
     await usage_bill.seal(connection, org_ids, month, now)
+
+
+async def tell(session: AsyncSession, rows: Sequence[InvoiceRow]) -> None:
+    """Queue a mail to each organization that a numbered invoice was issued; once for each invoice."""
+    for row in rows:
+        values = {
+            "number": row.number or "",
+            "amount": format_amount(row.total_minor, row.currency),
+            "currency": row.currency,
+            "due_on": row.due_at.date().isoformat(),
+        }
+        await mail.queue(
+            session, key=invoice_mail_key(row.id), org_id=row.org_id, kind=MailKind.INVOICE_ISSUED, data=values
+        )
 
 
 async def upcoming(session: AsyncSession, org_id: str, now: datetime) -> Prepared:

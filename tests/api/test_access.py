@@ -90,7 +90,6 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", "/billing/runs"): (Permission.OPERATE, None),
     ("GET", "/billing/runs/2020-01"): (Permission.OPERATE, None),
     ("POST", "/billing/runs"): (Permission.OPERATE, {"period": "9000-01"}),
-    ("GET", "/billing/invoice-items"): (Permission.READ, None),
     ("POST", "/billing/invoice-items"): (
         Permission.OPERATE,
         {"organization_id": f"org_{NOBODY}", "currency": "USD", "description": "a", "unit_amount": "1"},
@@ -252,7 +251,7 @@ OWN_DATA = {
             "/billing/auto-topup",
         ),
         *("/payments", "/billing/payments", "/billing/credits/history", "/disputes"),
-        *("/billing/invoices", "/alerts", "/departments", "/spend-controls"),
+        *("/billing/invoices", "/billing/invoice-items", "/alerts", "/departments", "/spend-controls"),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         *("/billing/entitlements", "/billing/connect", "/billing/earnings"),

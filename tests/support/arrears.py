@@ -1,6 +1,7 @@
 """Organizations that are invoiced for their usage, and usage of theirs at any time."""
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from domain.metering.charges import PerUnit, charge_to_json
 from models.agent import Agent
 from models.billing_run import BilledPeriod
 from models.invoice import InvoiceRow
+from models.mail import QueuedMail
 from models.meter import MeterRow
 from models.organization import Organization
 from repositories import billing_terms
@@ -127,6 +129,12 @@ class Market:
         async with self.database.platform() as session:
             query = select(BilledPeriod).where(BilledPeriod.month == month)
             return {row.org_id: row.status for row in await session.scalars(query)}
+
+    async def mails(self) -> dict[str, int]:
+        """Return how many mails tell each organization of an invoice."""
+        async with self.database.platform() as session:
+            query = select(QueuedMail.org_id).where(QueuedMail.kind == "invoice_issued")
+            return dict(Counter(await session.scalars(query)))
 
     async def _organization(self) -> str:
         org_id = new_id("org")

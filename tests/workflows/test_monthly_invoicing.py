@@ -119,6 +119,7 @@ async def test_month_is_invoiced_once_to_everybody_and_reads_without_the_code(bi
         assert words in shown
     again = await billing.run()
     assert again == result
+    assert await market.mails() == {user: 1, committed: 1}
     assert len(await market.invoices(user)) == 1
     await verified(billing.urls)
 
