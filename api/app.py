@@ -4,7 +4,8 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -21,6 +22,7 @@ from api.charges import Charges
 from api.codec import codec_router
 from api.costs import CostBook
 from api.deps import Deps
+from api.documents import Documents
 from api.keyring import KeyRing
 from api.limits import Limiter, storage_at
 from api.maintenance import Maintenance
@@ -37,6 +39,9 @@ from runtime.sealing import Sealer
 from runtime.settings import Settings
 from runtime.telemetry import Telemetry
 from runtime.temporal import connect
+
+if TYPE_CHECKING:
+    from providers.documents.maker import DocumentMaker
 
 log = structlog.get_logger("bursar.api")
 
@@ -139,6 +144,13 @@ def create_private_app(app: FastAPI) -> FastAPI:
     return private
 
 
+def document_maker(templates: Path | None) -> "DocumentMaker":
+    """Make what makes documents. Imported where it is used: most processes make no document."""
+    from providers.documents.maker import DocumentMaker
+
+    return DocumentMaker(templates)
+
+
 def _dependencies(
     settings: Settings, database: Database | None, temporal: Client | None, providers: Providers, prices: PriceBook
 ) -> Deps:
@@ -171,6 +183,7 @@ def _dependencies(
         sealer=Sealer(settings.encryption_keys),
         charges=Charges(pool),
         costs=CostBook(engines, settings.default_costs, announcements),
+        documents=Documents(engines, lambda: document_maker(settings.document_templates), settings.seller),
         prices=prices,
         price_desk=PriceDesk(platform_pool, registrars=settings.evidence_policy.registrars),
     )

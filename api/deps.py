@@ -14,6 +14,7 @@ from api.announcements import Announcements
 from api.background import Background
 from api.charges import Charges
 from api.costs import CostBook
+from api.documents import Documents
 from api.keyring import KeyRing
 from api.limits import Limiter
 from api.pool import StatementPool
@@ -48,6 +49,7 @@ class Deps:
     sealer: Sealer
     charges: Charges
     costs: CostBook
+    documents: Documents
     prices: PriceBook
     price_desk: PriceDesk
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.accounting import codes_from
 from domain.action_cost import Cost, defaults
 from domain.credits import credit_price
+from domain.document.content import Party
 from domain.errors import Invalid
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import DocumentType, series_of
@@ -215,6 +216,18 @@ class Settings(BaseSettings):
     mail_sender_name: str = Field(default="Bursar", min_length=1, max_length=100)
     mail_give_up_after: timedelta = Field(default=GIVE_UP_AFTER, ge=timedelta(minutes=10), le=timedelta(days=14))
 
+    seller_name: str | None = None
+    seller_line1: str | None = None
+    seller_line2: str | None = None
+    seller_postcode: str | None = None
+    seller_city: str | None = None
+    seller_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    seller_vat_id: str | None = None
+    seller_tax_number: str | None = None
+    seller_registration: str | None = None
+    seller_email: str | None = None
+    document_templates: Path | None = None
+
     stripe_api_key: SecretStr | None = None
     stripe_api_base: str | None = None
     stripe_publishable_key: str | None = None
@@ -379,6 +392,24 @@ class Settings(BaseSettings):
         return parse_amount(bonus, CREDIT, zero=True)
 
     @property
+    def seller(self) -> Party | None:
+        """Who sells, as documents say it; None where nobody said so."""
+        if self.seller_name is None:
+            return None
+        return Party(
+            name=self.seller_name,
+            line1=self.seller_line1,
+            line2=self.seller_line2,
+            postcode=self.seller_postcode,
+            city=self.seller_city,
+            country=self.seller_country or self.tax_country,
+            vat_id=self.seller_vat_id,
+            tax_number=self.seller_tax_number,
+            registration=self.seller_registration,
+            email=self.seller_email,
+        )
+
+    @property
     def _has_keys(self) -> bool:
         return self.encryption_keys is not None and bool(self.encryption_keys.get_secret_value().strip())
 
@@ -397,6 +428,14 @@ class Settings(BaseSettings):
         if self.sealed_signals and not self._has_keys:
             raise ValueError("BURSAR_SEALED_SIGNALS=true needs BURSAR_ENCRYPTION_KEYS to seal with.")
         return self
+
+    @field_validator("document_templates")
+    @classmethod
+    def _templates_are_there(cls, folder: Path | None) -> Path | None:
+        """Refuse a folder of templates that has none when the process starts, and not at the first document."""
+        if folder is not None and not (folder / "document.typ").is_file():
+            raise ValueError("The folder has no file document.typ.")
+        return folder
 
     @field_validator("mail_sender")
     @classmethod

@@ -37,6 +37,15 @@ FLOORS = tuple(
         *("EVIDENCE_PERIOD", "DECISION_PERIOD", "DEFAULT_GRACE"),
     )
 )
+#: Who sells here, so that documents can be made.
+SELLER = {
+    "BURSAR_SELLER_NAME": "Bursar on this machine",
+    "BURSAR_SELLER_LINE1": "1 Loopback Road",
+    "BURSAR_SELLER_POSTCODE": "12700",
+    "BURSAR_SELLER_CITY": "Localhost",
+    "BURSAR_SELLER_COUNTRY": "DE",
+    "BURSAR_SELLER_VAT_ID": "DE123456788",
+}
 READY_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.25
@@ -158,6 +167,7 @@ class Stack:
             "BURSAR_PRIVATE_PORT": "0",
             "BURSAR_WORKER_METRICS_PORT": str(self.ports.worker_metrics),
             **{name: SHORT for name in FLOORS if not os.environ.get(name)},
+            **({} if os.environ.get("BURSAR_SELLER_NAME") else SELLER),
             **self._extra_env,
             **self.sandboxes.settings,
         }

@@ -70,6 +70,8 @@ class Line:
         description: what was sold.
         quantity, unit_minor: how many, at which price; `unit_minor` is None where the amount is not their product.
         discount_minor: what was taken off.
+        shown_minor: what the line comes to before discounts on the whole document, with tax where prices include it;
+            None where that is its net amount.
         net_minor: what the line comes to without tax, after all discounts.
         period: when it was served: first day, and the first day after it.
         tax: None where taxes are not spoken of, as on a receipt.
@@ -79,9 +81,23 @@ class Line:
     net_minor: int
     quantity: int = 1
     unit_minor: int | None = None
+    shown_minor: int | None = None
     discount_minor: int = 0
     period: tuple[date, date] | None = None
     tax: Tax | None = None
+
+    @property
+    def amount_minor(self) -> int:
+        """What stands beside the line."""
+        return self.net_minor if self.shown_minor is None else self.shown_minor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """What is taken off the whole document before tax; `description` is None for credits that were granted."""
+
+    description: str | None
+    amount_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +123,8 @@ class Document:
 
     Attributes:
         number: what people call it.
+        reductions: discounts on the whole, which the lines' net amounts have taken off already.
+        includes_tax: whether the amounts beside the lines include their tax.
         issued_on, due_on: days in the buyer's time zone.
         prepaid_minor: what credits paid before the document was made (BT-113).
         paid_minor: what money had paid by then.
@@ -124,6 +142,8 @@ class Document:
     buyer: Party
     lines: tuple[Line, ...]
     taxes: tuple[TaxSum, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
+    includes_tax: bool = False
     due_on: date | None = None
     prepaid_minor: int = 0
     paid_minor: int = 0
@@ -147,8 +167,16 @@ class Document:
                 raise ValueError("a tax is on another sum than its lines")
         if self.taxes and sum(each.taxable_minor for each in self.taxes) != self.subtotal_minor:
             raise ValueError("taxes leave out lines")
+        shown = self.lines_minor - sum(each.amount_minor for each in self.reductions)
+        if shown != (self.total_minor if self.includes_tax else self.subtotal_minor):
+            raise ValueError("the tax or the total is of other lines")
         if self.kind is not DocumentKind.STATEMENT and not 0 <= self.due_minor <= max(self.total_minor, 0):
             raise ValueError("more is paid than there is to pay")
+
+    @property
+    def lines_minor(self) -> int:
+        """What stands beside the lines."""
+        return sum(line.amount_minor for line in self.lines)
 
     @property
     def subtotal_minor(self) -> int:

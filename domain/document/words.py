@@ -29,6 +29,9 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "rate": {"en": "Tax", "de": "Steuer"},
     "amount": {"en": "Amount", "de": "Betrag"},
     "discount": {"en": "Discount", "de": "Rabatt"},
+    "lines": {"en": "Sum of lines", "de": "Summe der Positionen"},
+    "lines_with_tax": {"en": "Sum of lines, tax included", "de": "Summe der Positionen inkl. Steuer"},
+    "granted": {"en": "Granted credits", "de": "Gewährtes Guthaben"},
     "subtotal": {"en": "Subtotal without tax", "de": "Zwischensumme ohne Steuer"},
     "tax": {"en": "Tax {rate} on {base}", "de": "Steuer {rate} auf {base}"},
     "total": {"en": "Total", "de": "Gesamtbetrag"},
@@ -59,9 +62,8 @@ EXEMPTIONS: Mapping[str, Mapping[str, str]] = {
 
 #: What a receipt says of itself, because it is easily taken for an invoice.
 RECEIPT_NOTE = {
-    "en": "This receipt is not an invoice. Tax is shown on the invoice for what the credits are used for.",
-    "de": "Diese Quittung ist keine Rechnung. Die Steuer steht auf der Rechnung über das, wofür das Guthaben "
-    "verwendet wird.",
+    "en": "This receipt is not an invoice. It shows no tax.",
+    "de": "Diese Quittung ist keine Rechnung. Sie weist keine Steuer aus.",
 }
 
 

@@ -103,6 +103,17 @@ TABLES: Mapping[str, Place] = {
         },
         {CONTACT: DELETE, FREE_TEXT: DELETE},
     ),
+    "documents": Place(
+        "invoices, receipts, credit notes and statements as they were sent",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id subject number sha256",
+            CONTACT: "content pdf xml",
+            FINANCIAL: "total_minor",
+            TECHNICAL: "kind version created_at",
+        },
+        {CONTACT: BOOKS},
+    ),
     "contracts": Place(
         "what was awarded to whom, by which rules",
         WITH_THE_BOOKS,

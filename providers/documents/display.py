@@ -83,12 +83,16 @@ class _Writer:
             "quantity": self._formats.number(Decimal(line.quantity), 0),
             "unit": self._amount(line.unit_minor) if line.unit_minor is not None else "",
             "rate": self._rate(line.tax) if line.tax else "",
-            "amount": self._amount(line.net_minor),
+            "amount": self._amount(line.amount_minor),
         }
 
     def sums(self) -> list[dict[str, Any]]:
         document, labels = self._document, self._labels
         rows: list[tuple[str, int, bool]] = []
+        if document.reductions or document.includes_tax:
+            rows.append((labels["lines_with_tax" if document.includes_tax else "lines"], document.lines_minor, False))
+        for taken in document.reductions:
+            rows.append((breakable(taken.description or labels["granted"]), -taken.amount_minor, False))
         if document.taxes:
             rows.append((labels["subtotal"], document.subtotal_minor, False))
         for each in document.taxes:

@@ -222,7 +222,7 @@ OBJECTS = {
     ("POST", "/departments/{department_id}/close"),
     ("GET", "/contracts/{contract_id}"),
     ("POST", "/contracts/{contract_id}/acceptance"),
-    *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds")),
+    *(("GET", f"/payments/{{payment_id}}{path}") for path in ("", "/timeline", "/refunds", "/receipt")),
     *(("POST", f"/payments/{{payment_id}}/{path}") for path in ("confirm", "capture", "cancel", "refunds")),
     ("POST", "/payments/{payment_id}/refunds/{refund_id}/give-up"),
     ("PUT", "/billing/payment-methods/{method_id}/default"),
@@ -233,6 +233,7 @@ OBJECTS = {
         for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes")
     ),
     ("PUT", "/billing/invoices/{invoice_id}"),
+    *(("GET", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("pdf", "xml")),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
 }

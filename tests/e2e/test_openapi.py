@@ -91,6 +91,8 @@ FOUNDATION = {
     "/billing/runs/{period}": {"get"},
     "/billing/invoice-items": {"post", "get"},
     "/billing/invoice-items/{item_id}": {"delete"},
+    **{f"/billing/invoices/{{invoice_id}}/{path}": {"get"} for path in ("pdf", "xml")},
+    "/payments/{payment_id}/receipt": {"get"},
     **{path: {"post"} for path in ("/usage/events", "/usage/estimate", "/billing/usage/sync")},
     **{path: {"get"} for path in ("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/runs/{run_id}")},
     "/usage/meters": {"post", "get"},

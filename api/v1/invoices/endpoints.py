@@ -1,6 +1,7 @@
 """Invoices: operators issue and void them, organizations pay them."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -8,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from api.auth import ActorDep, permit, require
-from api.deps import DepsDep, TemporalDep
+from api.deps import Deps, DepsDep, TemporalDep
+from api.documents import PDF_RESPONSE, XML_RESPONSE, as_pdf, as_xml
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
@@ -32,14 +34,15 @@ from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
 from domain.access import Actor, Permission
 from domain.credit_note import ExceedsRemainder
-from domain.errors import Forbidden, NotFound
+from domain.errors import Conflict, Forbidden, NotFound
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
+from models.document import StoredDocument
 from models.invoice import InvoiceRow
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
-from services import credit_note, invoice
+from services import credit_note, document, invoice
 
 router = APIRouter(tags=["invoices"])
 
@@ -49,6 +52,10 @@ Honoured = Annotated[Command, idempotency(required=False)]
 #: Pages of numbers that are tried for one invoice.
 MOST_PAGES = 20
 
+_DOCUMENT = errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"))
+_E_INVOICE = errors(
+    NotFound, Forbidden, WrongInvoiceState, (Conflict, "document.no_seller"), (Conflict, "document.no_einvoice")
+)
 _PAYING = errors(NotFound, Forbidden, *INVOICED, *CREATING)
 
 
@@ -169,6 +176,21 @@ async def get_invoice(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Invoic
         return detail(row, paid, await credit_notes.of_invoice(session, row.id), datetime.now(UTC))
 
 
+@router.get("/billing/invoices/{invoice_id}/pdf", response_class=Response, responses=_DOCUMENT | PDF_RESPONSE)
+async def get_invoice_pdf(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return the invoice as PDF, as it was issued: the same bytes every time.
+
+    Where seller, buyer and tax are complete, the electronic invoice of EN 16931 is in it (Factur-X).
+    """
+    return as_pdf(await _document(deps, actor, invoice_id))
+
+
+@router.get("/billing/invoices/{invoice_id}/xml", response_class=Response, responses=_E_INVOICE | XML_RESPONSE)
+async def get_invoice_xml(invoice_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return the electronic invoice of EN 16931 (CII), as it is in the PDF."""
+    return as_xml(await _document(deps, actor, invoice_id))
+
+
 @router.post(
     "/billing/invoices/{invoice_id}/void",
     response_model=InvoiceView,
@@ -284,6 +306,14 @@ async def pay_invoice(
         return shown(await commands.create(deps, temporal, actor, once, terms), actor)
 
     return await once.run(act, status_code=201)
+
+
+async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
+    async with deps.session_for(actor) as session:
+        row = await _seen(session, actor, invoice_id, Permission.READ)
+        content = partial(document.of_invoice, session, row, deps.documents.seller)
+        wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
+    return await deps.documents.made(wanted)
 
 
 async def _seen(session: AsyncSession, actor: Actor, invoice_id: str, permission: Permission) -> InvoiceRow:

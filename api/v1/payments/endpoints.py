@@ -1,5 +1,6 @@
 """The payment endpoints: make one, look at it, and give its run one command."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -8,6 +9,7 @@ from temporalio.client import Client
 
 from api.auth import ActorDep, permit, require
 from api.deps import Deps, DepsDep, TemporalDep
+from api.documents import PDF_RESPONSE, as_pdf
 from api.errors import errors
 from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
@@ -51,6 +53,7 @@ from domain.payment.state import Payment, PaymentStatus
 from domain.payment.terms import PaymentTerms, PurposeKind
 from repositories import payment as payments
 from repositories.command import other_request
+from services import document
 
 router = APIRouter(tags=["Payments"])
 
@@ -119,6 +122,24 @@ async def _sender(deps: DepsDep, temporal: TemporalDep, actor: ActorDep) -> _Sen
 
 
 SenderDep = Annotated[_Sender, Depends(_sender)]
+
+
+@router.get(
+    "/payments/{payment_id}/receipt",
+    response_class=Response,
+    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller"), (Conflict, "document.nothing_received"))
+    | PDF_RESPONSE,
+)
+async def get_receipt(payment_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return the receipt for the money of a payment as PDF: what came in, before refunds and disputes."""
+    payment = await payment_of(deps, actor, payment_id, Permission.READ)
+    received_minor = payment.received_minor - payment.reversed_minor
+    async with deps.session_for(actor) as session:
+        content = partial(document.of_payment, session, payment, deps.documents.seller)
+        wanted = await deps.documents.find(
+            session, payment.terms.org_id, payment_id, content, total_minor=received_minor
+        )
+    return as_pdf(await deps.documents.made(wanted))
 
 
 @router.post("/payments", status_code=201, response_model=PaymentView, responses=_CREATING)

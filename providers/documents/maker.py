@@ -1,0 +1,45 @@
+"""Makes the files of a document: its PDF, with the electronic invoice inside where it is one."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.document.content import Document, missing_for_einvoice
+from providers.documents.facturx import embedded, xml_of
+from providers.documents.typst import Typst
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a document; `xml` is None where the document lacks what an electronic invoice must have."""
+
+    pdf: bytes
+    xml: bytes | None
+
+
+class DocumentMaker:
+    """Makes files, in threads: a page takes some ten milliseconds of a processor."""
+
+    def __init__(self, templates: Path | None = None) -> None:
+        """Take an operator's folder of templates; None for the product's own.
+
+        Raises:
+            WrongTemplate: the folder has no template.
+        """
+        self._typst = Typst(templates)
+
+    async def make(self, document: Document) -> Files:
+        """Make the files.
+
+        Raises:
+            WrongTemplate: typst refuses the template.
+        """
+        return await asyncio.to_thread(self.make_now, document)
+
+    def make_now(self, document: Document) -> Files:
+        """Make the files in this thread."""
+        pdf = self._typst.pdf(document)
+        if missing_for_einvoice(document):
+            return Files(pdf=pdf, xml=None)
+        xml = xml_of(document)
+        return Files(pdf=embedded(pdf, xml, document), xml=xml)

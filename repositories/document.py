@@ -1,0 +1,49 @@
+"""Documents that were made."""
+
+import hashlib
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.document.content import Document
+from models.document import StoredDocument
+
+
+async def latest(session: AsyncSession, subject: str) -> StoredDocument | None:
+    """Return the latest document of what it is about; None where none was made."""
+    query = select(StoredDocument).where(StoredDocument.subject == subject).order_by(StoredDocument.version.desc())
+    return (await session.scalars(query.limit(1))).one_or_none()
+
+
+async def add(
+    session: AsyncSession,
+    document_id: str,
+    org_id: str,
+    subject: str,
+    version: int,
+    content: Document,
+    *,
+    pdf: bytes,
+    xml: bytes | None,
+) -> StoredDocument:
+    """Keep a document, or return the one that is there as that version. Needs a platform session."""
+    await session.execute(
+        insert(StoredDocument)
+        .values(
+            id=document_id,
+            org_id=org_id,
+            kind=content.kind.value,
+            subject=subject,
+            version=version,
+            number=content.number,
+            total_minor=content.total_minor,
+            content=content.as_stored(),
+            pdf=pdf,
+            xml=xml,
+            sha256=hashlib.sha256(pdf).hexdigest(),
+        )
+        .on_conflict_do_nothing(index_elements=["subject", "version"])
+    )
+    query = select(StoredDocument).where(StoredDocument.subject == subject, StoredDocument.version == version)
+    return (await session.scalars(query)).one()

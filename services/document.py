@@ -1,0 +1,158 @@
+"""What the documents of invoices and payments say, taken from the rows as they stand."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.document.content import LANGUAGES, Document, DocumentKind, Line, Party, Reduction, Tax, TaxSum
+from domain.errors import Conflict
+from domain.invoice.state import WrongInvoiceState
+from domain.payment.state import Payment
+from domain.tax.rates import TaxCategory
+from models.invoice import InvoiceRow
+from repositories import billing_profile, contact, organization
+from repositories import invoice as invoices
+from services.tax import frozen
+
+
+@dataclass(frozen=True, slots=True)
+class _Buyer:
+    """Who a document is made out to, in which language, and where its days begin."""
+
+    party: Party
+    language: str
+    zone: ZoneInfo
+
+    def day(self, at: datetime) -> date:
+        return at.astimezone(self.zone).date()
+
+
+async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | None) -> Document:
+    """Return what the document of an invoice says: the invoice as it was issued, whatever was paid since.
+
+    Raises:
+        WrongInvoiceState: it has no number yet.
+        Conflict: nobody said who sells.
+    """
+    if row.number is None:
+        raise WrongInvoiceState(
+            "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
+        )
+    buyer = await _buyer(session, row.org_id, row.party)
+    by_code, taxes = _taxes(row)
+    return Document(
+        kind=DocumentKind.INVOICE,
+        number=row.number,
+        language=buyer.language,
+        currency=row.currency,
+        issued_on=buyer.day(row.issued_at),
+        due_on=buyer.day(row.due_at),
+        seller=_known(seller),
+        buyer=buyer.party,
+        lines=tuple(_line(stored, by_code, buyer) for stored in row.lines),
+        taxes=taxes,
+        reductions=tuple(_reductions(row)),
+        includes_tax=row.includes_tax,
+        prepaid_minor=row.prepaid_minor,
+        note=row.note,
+    )
+
+
+async def of_payment(session: AsyncSession, payment: Payment, seller: Party | None) -> Document:
+    """Return what the receipt of a payment says: what came in, before refunds and disputes.
+
+    Raises:
+        Conflict: nothing came in, or nobody said who sells.
+    """
+    terms, received_minor = payment.terms, payment.received_minor - payment.reversed_minor
+    if received_minor <= 0:
+        raise Conflict("Nothing has been received for this payment.", code="document.nothing_received")
+    buyer = await _buyer(session, terms.org_id)
+    return Document(
+        kind=DocumentKind.RECEIPT,
+        number=terms.payment_id,
+        language=buyer.language,
+        currency=terms.currency,
+        issued_on=buyer.day(terms.created_at),
+        seller=_known(seller),
+        buyer=buyer.party,
+        lines=(Line(description=terms.description, net_minor=received_minor),),
+        paid_minor=received_minor,
+    )
+
+
+def _known(seller: Party | None) -> Party:
+    if seller is None:
+        raise Conflict(
+            "This deployment does not say who sells, so it cannot make documents: set BURSAR_SELLER_NAME.",
+            code="document.no_seller",
+        )
+    return seller
+
+
+async def _buyer(session: AsyncSession, org_id: str, told: Mapping[str, str] | None = None) -> _Buyer:
+    """Return who an organization is: as it was told when its invoice was finalised, or as its profile says now."""
+    profile = await billing_profile.find(session, org_id)
+    told = told or frozen(profile) or {}
+    contacts = await contact.get(session, org_id)
+    language = told.get("language") or (contacts.language if contacts else LANGUAGES[0])
+    party = Party(
+        name=told.get("legal_name") or (await organization.get(session, org_id)).name,
+        line1=told.get("line1"),
+        line2=told.get("line2"),
+        postcode=told.get("postal_code"),
+        city=told.get("city"),
+        country=told.get("country"),
+        vat_id=told.get("vat_id"),
+        email=told.get("email"),
+    )
+    return _Buyer(
+        party=party,
+        language=language if language in LANGUAGES else LANGUAGES[0],
+        zone=ZoneInfo(profile.time_zone if profile is not None and profile.time_zone else "UTC"),
+    )
+
+
+def _taxes(row: InvoiceRow) -> tuple[dict[str, Tax], tuple[TaxSum, ...]]:
+    """Return the tax of each code, and one sum for each category and rate; none where nobody charges any."""
+    if all(each["category"] == TaxCategory.OUTSIDE.value for each in row.taxes):
+        return {}, ()
+    by_code = {each["code"]: Tax(category=each["category"], rate_e6=each["rate_e6"]) for each in row.taxes}
+    sums = {
+        tax: TaxSum(
+            tax=tax,
+            taxable_minor=sum(each["taxable_minor"] for each in row.taxes if by_code[each["code"]] == tax),
+            tax_minor=sum(each["tax_minor"] for each in row.taxes if by_code[each["code"]] == tax),
+        )
+        for tax in by_code.values()
+    }
+    return by_code, tuple(sums.values())
+
+
+def _reductions(row: InvoiceRow) -> Iterator[Reduction]:
+    for stored in row.discounts:
+        yield Reduction(description=stored["description"], amount_minor=stored["taken_minor"])
+    if row.granted_minor:
+        yield Reduction(description=None, amount_minor=row.granted_minor)
+
+
+def _line(stored: Mapping[str, Any], by_code: Mapping[str, Tax], buyer: _Buyer) -> Line:
+    line, period = invoices.line_of(stored), None
+    if line.period_start is not None and line.period_end is not None:
+        period = (buyer.day(line.period_start), buyer.day(line.period_end))
+    return Line(
+        description=line.description,
+        quantity=line.quantity,
+        unit_minor=line.unit_minor if line.fixed_minor is None else None,
+        shown_minor=line.amount_minor,
+        discount_minor=line.discount_minor,
+        # Invoices of before there were taxes have no net amount of their own.
+        net_minor=stored.get("net_minor", line.amount_minor),
+        # A part of a day has no day after it.
+        period=period if period is not None and period[0] < period[1] else None,
+        tax=by_code.get(stored.get("tax", "")),
+    )

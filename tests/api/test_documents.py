@@ -1,0 +1,109 @@
+"""Documents over HTTP: made once, the same ever after, and seen by whoever sees what they are about."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import BytesIO
+
+import httpx2
+import pytest
+from pypdf import PdfReader
+from sqlalchemy import select, text
+
+from api.app import create_app
+from models.document import StoredDocument
+from runtime.database import Database
+from tests.api.conftest import Caller, Tenant, good, refused, settings_for
+from tests.api.invoicing import PATH, issue
+from tests.api.paying import Written
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+
+@pytest.fixture(scope="module")
+async def selling(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app that says who sells."""
+    application = create_app(settings_for(database_urls, seller_name="Seller & Söhne", seller_country="DE"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+def words(response: httpx2.Response) -> str:
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/pdf"
+    return " ".join(PdfReader(BytesIO(response.content)).pages[0].extract_text().split())
+
+
+async def test_an_invoice_has_one_pdf_whatever_is_changed_or_asked_at_once(
+    selling: httpx2.AsyncClient, tenant: Tenant, operator: Caller, database: Database
+) -> None:
+    made = await issue(operator, tenant, note="PO 4711")
+    path, reader = f"{PATH}/{made['id']}/pdf", Caller(selling, tenant.auditor.token)
+    first, *others = await asyncio.gather(*(reader.get(path) for _ in range(5)))
+    text_of = words(first)
+    for part in (made["number"], "Seller & Söhne", "Support, October", "4.25", "8.50", "Total 10.00 USD", "PO 4711"):
+        assert part in text_of
+    good(
+        await tenant.owner.ask(
+            "PUT", f"/organizations/{tenant.org_id}/contacts", json={"language": "de", "contacts": []}
+        )
+    )
+    good(await operator.post(f"{PATH}/{made['id']}/void", key=made["id"]))
+    later = await reader.get(path)
+    assert {each.content for each in (*others, later)} == {first.content}
+    assert made["number"] in first.headers["content-disposition"]
+    async with database.platform() as session:
+        (row,) = await session.scalars(select(StoredDocument).where(StoredDocument.subject == made["id"]))
+    assert (row.version, row.kind, row.total_minor) == (1, "invoice", 1000)
+    assert first.headers["etag"] == f'"{row.sha256}-pdf"'
+    refused(await reader.get(f"{PATH}/{made['id']}/xml"), 409, "document.no_einvoice")
+    contacts = f"/organizations/{tenant.org_id}/contacts"
+    good(await tenant.owner.ask("PUT", contacts, json={"language": "de", "contacts": []}))
+    good(await operator.post(f"{PATH}/{made['id']}/void", key=made["id"]))
+    later = await reader.get(path)
+    assert {each.content for each in (*others, later)} == {first.content}
+    assert made["number"] in first.headers["content-disposition"]
+    async with database.platform() as session:
+        (row,) = await session.scalars(select(StoredDocument).where(StoredDocument.subject == made["id"]))
+    assert (row.version, row.kind, row.total_minor) == (1, "invoice", 1000)
+    assert first.headers["etag"] == f'"{row.sha256}-pdf"'
+    refused(await reader.get(f"{PATH}/{made['id']}/xml"), 409, "document.no_einvoice")
+    good(await tenant.owner.ask("PUT", contacts, json={"contacts": []}))
+
+
+async def test_a_payment_has_a_receipt_for_what_came_in(
+    selling: httpx2.AsyncClient, tenant: Tenant, database: Database
+) -> None:
+    paid = await Written(database, tenant.org_id).begin()
+    path, reader = f"/payments/{paid.terms.payment_id}/receipt", Caller(selling, tenant.owner.token)
+    refused(await reader.get(path), 409, "document.nothing_received")
+    paid.there.pay()
+    await paid.look()
+    first = await reader.get(path)
+    text_of = words(first)
+    for part in ("Receipt", paid.terms.payment_id, paid.terms.description, "This receipt is not an invoice."):
+        assert part in text_of
+    assert (await reader.get(path)).content == first.content
+
+
+async def test_nobody_sells_where_nobody_said_so(tenant: Tenant, operator: Caller) -> None:
+    made = await issue(operator, tenant)
+    refused(await tenant.owner.get(f"{PATH}/{made['id']}/pdf"), 409, "document.no_seller")
+
+
+async def test_documents_are_the_tenants_own_and_never_change(
+    selling: httpx2.AsyncClient, tenant: Tenant, stranger: Tenant, operator: Caller, database: Database
+) -> None:
+    made = await issue(operator, tenant)
+    path = f"{PATH}/{made['id']}/pdf"
+    words(await Caller(selling, operator.token).get(path))
+    refused(await Caller(selling, stranger.owner.token).get(path), 404, "not_found")
+    async with database.tenant(stranger.org_id) as session:
+        assert list(await session.scalars(select(StoredDocument.id))) == []
+    for statement in ("UPDATE documents SET number = 'x'", "DELETE FROM documents"):
+        with pytest.raises(Exception, match="permission denied"):
+            async with database.platform() as session:
+                await session.execute(text(statement))
