@@ -17,6 +17,8 @@ from providers.payments.base import PaymentProvider
 from providers.payments.credits import CreditsProvider
 from providers.payments.registry import Providers
 from providers.rates import HttpRates, Rates
+from providers.tax.base import VatNumbers
+from providers.tax.vies import Vies
 from providers.tls import trusted
 from providers.usage.litellm import LiteLlm
 from repositories.model_price import PriceBook
@@ -62,8 +64,16 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         payouts=payouts,
         rates=_rates(settings, http),
         assets=assets,
+        vat_numbers=_vat_numbers(settings, http),
         closers=closers,
     )
+
+
+def _vat_numbers(settings: Settings, http: httpx2.AsyncClient) -> VatNumbers | None:
+    """Build who confirms VAT numbers; nobody does without the seller's own, by which the register gives references."""
+    if settings.vat_number is None:
+        return None
+    return Vies(http, settings.vies_url, requester=settings.vat_number, timeout=settings.provider_timeout)
 
 
 def spend_log_client(settings: Settings) -> httpx2.AsyncClient:

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     REFUND_PAYMENT = "refund_payment"
     CONVERT_EARNINGS = "convert_earnings"
     PAY_OUT = "pay_out"
+    MANAGE_BILLING = "manage_billing"
     CONTEST = "contest"
     METER = "meter"
     USE_CREDITS = "use_credits"
@@ -74,6 +75,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.PAY,
     Permission.REFUND_PAYMENT,
     Permission.CONVERT_EARNINGS,
+    Permission.MANAGE_BILLING,
     Permission.CONTEST,
     Permission.METER,
     Permission.USE_CREDITS,
@@ -97,6 +99,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.REFUND_PAYMENT,
         Permission.CONVERT_EARNINGS,
         Permission.PAY_OUT,
+        Permission.MANAGE_BILLING,
         Permission.CONTEST,
         Permission.ACKNOWLEDGE,
     },

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.tax.rates import TaxRate
@@ -27,6 +28,14 @@ def rate_of(row: TaxRateRow) -> TaxRate:
         valid_from=row.valid_from,
         valid_until=row.valid_until,
     )
+
+
+async def add(session: AsyncSession, row: TaxRateRow) -> bool:
+    """Insert a rate; false where the place and product have one from the same time on."""
+    values = {column.key: getattr(row, column.key) for column in inspect(TaxRateRow).columns}
+    values.pop("created_at")
+    statement = insert(TaxRateRow).values(values).on_conflict_do_nothing(constraint="uq_tax_rates_place_valid_from")
+    return (await session.execute(statement.returning(TaxRateRow.id))).one_or_none() is not None
 
 
 async def page(session: AsyncSession, *, country: str | None, after: str | None, limit: int) -> Sequence[TaxRateRow]:

@@ -188,6 +188,8 @@ class Settings(BaseSettings):
 
     tax_country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
     legal_entity: str | None = None
+    vat_number: str | None = Field(default=None, pattern="^[A-Z]{2}[0-9A-Z+*]{2,12}$")
+    vies_url: str = "https://ec.europa.eu/taxation_customs/vies/rest-api"
     additional_deploy_price: int | None = None
     plans: str = DEFAULTS
     stripe_premium_price_id: str | None = None

@@ -13,6 +13,7 @@ from api.v1.api_keys.endpoints import router as api_keys
 from api.v1.audit.endpoints import router as audit
 from api.v1.auto_topups.endpoints import router as auto_topups
 from api.v1.billing.endpoints import router as billing
+from api.v1.billing_profile.endpoints import router as billing_profile
 from api.v1.billing_runs.endpoints import router as billing_runs
 from api.v1.billing_terms.endpoints import router as billing_terms
 from api.v1.chargebacks.endpoints import router as chargebacks
@@ -42,6 +43,7 @@ from api.v1.reputation.levels import router as reputation_levels
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
+from api.v1.tax_rates.endpoints import router as tax_rates
 from api.v1.topups.endpoints import router as topups
 from api.v1.usage.endpoints import router as usage
 from api.v1.usage.meters import router as meters
@@ -79,6 +81,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage_reports,
     meters,
     billing_terms,
+    billing_profile,
+    tax_rates,
     organizations,
     api_keys,
     audit,

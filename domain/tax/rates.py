@@ -66,11 +66,18 @@ class AppliedTax:
 NO_TAX = AppliedTax(code="none", category=TaxCategory.OUTSIDE)
 
 
+def check_place(country: str | None, region: str | None) -> None:
+    """Refuse a country or a region that is none by its form; `Invalid` names the field."""
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise Invalid("country must be two capital letters, such as DE.", extra={"field": "country"})
+    if region is not None and not _REGION.fullmatch(region):
+        raise Invalid("region must be up to three capital letters or digits.", extra={"field": "region"})
+
+
 def check_rate(rate: TaxRate) -> None:
     """Refuse a rate that is none; `Invalid` names the field."""
+    check_place(rate.country, rate.region)
     for field, ok, wanted in (
-        ("country", _COUNTRY.fullmatch(rate.country), "two capital letters, such as DE"),
-        ("region", rate.region is None or _REGION.fullmatch(rate.region), "up to three capital letters or digits"),
         ("product", rate.product is None or _CODE.fullmatch(rate.product), "lower case letters, digits, - and _"),
         ("code", _CODE.fullmatch(rate.code) and rate.code != NO_TAX.code, "lower case letters, digits, - and _"),
         ("rate", 0 <= rate.rate_e6 <= WHOLE, "from 0 to 1"),

@@ -8,6 +8,7 @@ from domain.errors import Invalid
 from providers.payments.base import PaymentProvider
 from providers.payouts.base import PayoutProvider
 from providers.rates import Rates
+from providers.tax.base import VatNumbers
 
 if TYPE_CHECKING:
     # A process without Stripe starts without its SDK.
@@ -24,6 +25,7 @@ class Providers:
         payouts: who pays creators; None without Stripe.
         rates: exchange rates of coins; None where none are set up.
         assets: which coins `crypto` takes.
+        vat_numbers: who confirms VAT numbers; None where the seller has none.
     """
 
     payments: Mapping[str, PaymentProvider]
@@ -31,6 +33,7 @@ class Providers:
     payouts: PayoutProvider | None = None
     rates: Rates | None = None
     assets: frozenset[str] = frozenset()
+    vat_numbers: VatNumbers | None = None
     closers: Sequence[Callable[[], Awaitable[None]]] = field(default_factory=tuple)
 
     def named(self, name: str) -> PaymentProvider:

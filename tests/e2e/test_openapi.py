@@ -80,6 +80,9 @@ FOUNDATION = {
     "/billing/connect": {"post", "get"},
     "/billing/payouts": {"post", "get"},
     **{path: {"get"} for path in ("/billing/earnings", "/billing/payouts/preview")},
+    "/billing/profile": {"get", "put"},
+    "/billing/profile/decisions": {"put"},
+    "/tax-rates": {"post", "get"},
     "/billing/invoices": {"post", "get"},
     "/billing/invoices/{invoice_id}": {"get", "put"},
     **{
@@ -154,6 +157,7 @@ CODES = {
     ("/payments/{payment_id}/confirm", "post"): {"payment.unknown_outcome", "payment.declined", "payment.wrong_state"},
     ("/payments/{payment_id}/refunds", "post"): {"payment.already_refunded", "payment.refund_exceeds_remainder"},
     ("/billing/payouts", "post"): {"payout.above_available", "payout.below_minimum", "payout.destination_held"},
+    ("/tax-rates", "post"): {"tax.rate_exists"},
     ("/billing/invoices", "post"): {"idempotency.missing", "not_found"},
     ("/billing/invoices/{invoice_id}/void", "post"): {"invoice.wrong_state", "not_found", "auth.forbidden"},
     ("/billing/invoices/{invoice_id}/credit-notes", "post"): {"credit_note.exceeds_remainder", "invoice.wrong_state"},

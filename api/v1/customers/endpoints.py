@@ -32,6 +32,7 @@ from providers.payments.stripe.customers import StripeCustomers
 from repositories import audit
 from repositories import customer as customers
 from runtime.identity import new_id
+from services import billing_profile
 from services.customer import PROVIDER, ensure_customer
 from services.provider_errors import provider_errors
 
@@ -152,6 +153,9 @@ async def make_default_payment_method(
         await _record(deps, actor, "payment_method.make_default", method_id)
         with provider_errors():
             methods = await stripe.methods(customer)
+        country = next((method.country for method in methods if method.is_default), None)
+        async with deps.database.platform() as session:
+            await billing_profile.note_card_country(session, actor, org_id, country)
         return PaymentMethodList(data=[PaymentMethodView.of(method) for method in methods])
 
     return await command.run(act)

@@ -14,7 +14,7 @@ from providers.payments.stripe.fields import field, id_of, metadata_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodView:
-    """A stored payment method. `brand` is the card's or the bank's name; cards alone expire."""
+    """A stored payment method. `brand` is the card's or the bank's name; cards alone expire, and have a country."""
 
     id: str
     type: str
@@ -23,6 +23,7 @@ class MethodView:
     exp_month: int | None
     exp_year: int | None
     is_default: bool
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,4 +160,5 @@ def _view(method: stripe.PaymentMethod, default: str | None) -> MethodView:
         exp_month=field(kept, "exp_month"),
         exp_year=field(kept, "exp_year"),
         is_default=method.id == default,
+        country=field(kept, "country") if method.type == "card" else None,
     )

@@ -1,0 +1,82 @@
+"""Billing profiles: what organizations say of themselves, and what operators decide."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import require
+from api.deps import DepsDep
+from api.errors import errors
+from api.fields import OrganizationId
+from api.idempotency import Command, idempotency
+from api.tenancy import known_organization
+from api.v1.billing_profile.schemas import ProfileDecision, ProfileUpdate, ProfileView, view
+from domain.access import Actor, Permission
+from domain.errors import NotFound
+from repositories import billing_profile as profiles
+from services import billing_profile
+
+router = APIRouter(tags=["billing"])
+
+
+@router.get("/billing/profile", response_model=ProfileView, responses=errors(NotFound))
+async def get_billing_profile(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> ProfileView:
+    """Show whom the organization's invoices are made out to."""
+    org_id = await known_organization(deps, actor, organization_id)
+    async with deps.session_for(actor) as session:
+        return view(org_id, await profiles.find(session, org_id))
+
+
+@router.put("/billing/profile", response_model=ProfileView, responses=errors(NotFound))
+async def put_billing_profile(
+    body: ProfileUpdate,
+    deps: DepsDep,
+    actor: Actor = require(Permission.MANAGE_BILLING),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Replace whom the organization's invoices are made out to; VAT numbers of the EU are confirmed."""
+    org_id = await known_organization(deps, actor, None)
+
+    async def act() -> ProfileView:
+        wanted = billing_profile.well_formed(body.profile())
+        async with deps.session_for(actor) as session:
+            known = await profiles.find(session, org_id)
+        reference = await billing_profile.confirmation(deps.providers.vat_numbers, known, wanted)
+        async with deps.database.platform() as session:
+            row = await billing_profile.put(
+                session, actor, org_id, wanted, vat_reference=reference, now=datetime.now(UTC)
+            )
+            return view(org_id, row)
+
+    return await command.run(act)
+
+
+@router.put("/billing/profile/decisions", response_model=ProfileView, responses=errors(NotFound))
+async def decide_billing_profile(
+    body: ProfileDecision,
+    deps: DepsDep,
+    actor: Actor = require(Permission.OPERATE),
+    command: Command = idempotency(required=False),
+) -> Response:
+    """Write what an operator found of an organization: its country, an exemption, its time to pay. For operators."""
+
+    async def act() -> ProfileView:
+        async with deps.session_for(actor) as session:
+            row = await billing_profile.decide(
+                session,
+                actor,
+                body.organization_id,
+                confirmed_country=body.confirmed_country,
+                exempt_reason=body.exempt_reason,
+                net_terms_days=body.net_terms_days,
+                now=datetime.now(UTC),
+            )
+            return view(body.organization_id, row)
+
+    return await command.run(act)

@@ -1,0 +1,88 @@
+"""What billing profiles look like over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from api.fields import EmailAddress, Name, OrganizationId, RequestModel, ResponseModel, example
+from domain.billing_profile import Profile
+from models.billing_profile import BillingProfile
+from services.tax import party_of
+
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1, two letters.")]
+
+
+class ProfileUpdate(RequestModel):
+    """Whom invoices are made out to; what is left out is emptied."""
+
+    model_config = example(
+        legal_name="Acme GmbH",
+        line1="Hauptstr. 1",
+        city="Berlin",
+        postal_code="10115",
+        country="DE",
+        email="billing@example.com",
+        language="de",
+        vat_id="DE136695976",
+    )
+
+    legal_name: Name | None = None
+    line1: Name | None = None
+    line2: Name | None = None
+    city: Name | None = None
+    postal_code: Annotated[str, Field(pattern="^[A-Z0-9 -]{2,12}$")] | None = None
+    region: Annotated[str, Field(pattern="^[A-Z0-9]{1,3}$")] | None = None
+    country: Country | None = None
+    email: EmailAddress | None = None
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3,6}$")] | None = None
+    time_zone: Annotated[str, Field(max_length=60)] | None = None
+    vat_id: Annotated[str, Field(max_length=30)] | None = None
+
+    def profile(self) -> Profile:
+        """Read what is said."""
+        return Profile(**self.model_dump())
+
+
+class ProfileDecision(RequestModel):
+    """What an operator decides of an organization; what is left out is taken back."""
+
+    model_config = example(organization_id="org_01kar6h2d8e4wvq3r5s7t9x1zy", confirmed_country="DE", net_terms_days=60)
+
+    organization_id: OrganizationId
+    confirmed_country: Country | None = None
+    exempt_reason: Name | None = Field(default=None, description="Why it is exempt; it is not when this is left out.")
+    net_terms_days: Annotated[int, Field(strict=True, ge=0, le=365)] | None = None
+
+
+class ProfileView(ResponseModel):
+    """A billing profile."""
+
+    organization_id: str
+    legal_name: str | None
+    line1: str | None
+    line2: str | None
+    city: str | None
+    postal_code: str | None
+    region: str | None
+    country: str | None
+    email: str | None
+    language: str | None
+    currency: str | None
+    time_zone: str | None
+    vat_id: str | None
+    vat_confirmed_at: datetime | None = Field(description="When a register confirmed the number; null before.")
+    card_country: str | None = Field(description="Of the card that the organization pays with.")
+    confirmed_country: str | None = Field(description="What an operator found.")
+    proven_country: str | None = Field(description="The country that two pieces of evidence agree on.")
+    exempt_reason: str | None
+    net_terms_days: int | None
+    updated_at: datetime | None
+
+
+def view(org_id: str, row: BillingProfile | None) -> ProfileView:
+    """Show a profile, an empty one where nothing was said yet."""
+    names = [name for name in ProfileView.model_fields if name not in {"organization_id", "proven_country"}]
+    kept = {name: getattr(row, name, None) for name in names}
+    return ProfileView(organization_id=org_id, proven_country=party_of(row).proven_country, **kept)

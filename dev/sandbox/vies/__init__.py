@@ -1,0 +1,1 @@
+"""A stand-in for VIES, the register of VAT numbers of the EU."""

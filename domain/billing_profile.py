@@ -1,0 +1,43 @@
+"""Whom an organization's invoices are made out to: what it says itself, and what is refused."""
+
+from dataclasses import asdict, dataclass
+
+from domain.errors import Invalid
+from domain.money import ISSUED, scale_of
+from domain.spend.calendar import zone_of
+from domain.tax.rates import check_place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What an organization says of itself; None for what it does not say. Country and region are ISO 3166."""
+
+    legal_name: str | None = None
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
+    region: str | None = None
+    country: str | None = None
+    email: str | None = None
+    language: str | None = None
+    currency: str | None = None
+    time_zone: str | None = None
+    vat_id: str | None = None
+
+    def fields(self) -> dict[str, str | None]:
+        """Return every field by name."""
+        return asdict(self)
+
+
+def check_profile(profile: Profile) -> None:
+    """Refuse a country, region, currency or time zone that is none; `Invalid` names the field."""
+    check_place(profile.country, profile.region)
+    if profile.region is not None and profile.country is None:
+        raise Invalid("A region needs its country.", extra={"field": "country"})
+    if profile.currency is not None:
+        scale_of(profile.currency)
+        if profile.currency in ISSUED:
+            raise Invalid("The billing currency must be money, such as USD.", extra={"field": "currency"})
+    if profile.time_zone is not None:
+        zone_of(profile.time_zone)

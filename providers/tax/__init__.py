@@ -1,0 +1,1 @@
+"""VAT numbers: their form, and who confirms them."""

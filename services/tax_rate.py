@@ -1,0 +1,46 @@
+"""Tax rates: operators add them, nobody changes them."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict
+from domain.tax.rates import TaxRate, check_rate, format_rate
+from models.billing_profile import TaxRateRow
+from repositories import audit, command, tax_rate
+from runtime.identity import new_id
+
+_ASKED = ("code", "country", "region", "product", "rate_e6", "valid_from", "valid_until")
+
+
+async def add(session: AsyncSession, actor: Actor, rate: TaxRate, command_id: str) -> TaxRateRow:
+    """Add a rate, or return the one that the command added.
+
+    Raises:
+        Invalid: it is none; `field` names what is wrong.
+        Conflict: `tax.rate_exists`, the place and product have another rate from this time on.
+        IdempotencyConflict: the command added another one.
+    """
+    check_rate(rate)
+    row = TaxRateRow(
+        id=new_id("txr"),
+        code=rate.code,
+        country=rate.country,
+        region=rate.region or "",
+        product=rate.product or "",
+        rate_e6=rate.rate_e6,
+        valid_from=rate.valid_from,
+        valid_until=rate.valid_until,
+        created_by=actor.qualified(),
+        command_id=command_id,
+    )
+    await command.lock_command(session, command_id)
+    done = await command.made_before(session, row, _ASKED)
+    if done is not None:
+        return done
+    if not await tax_rate.add(session, row):
+        raise Conflict(
+            "There is a rate of this place and product from this time on. Choose another time.", code="tax.rate_exists"
+        )
+    details = {"code": rate.code, "country": rate.country, "rate": format_rate(rate.rate_e6)}
+    await audit.record(session, actor, "tax_rate.add", row.id, details)
+    return row
