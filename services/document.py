@@ -13,10 +13,14 @@ from domain.errors import Conflict
 from domain.invoice.state import WrongInvoiceState
 from domain.payment.state import Payment
 from domain.tax.rates import TaxCategory
-from models.invoice import InvoiceRow
+from models.invoice import CreditNoteRow, InvoiceRow
 from repositories import billing_profile, contact, organization
+from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
 from services.tax import frozen
+
+#: Below `platform/`: each tax has an account of its code.
+TAX_ACCOUNTS = "tax/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
             "This invoice has no number yet, so there is no document of it.", extra={"state": row.status}
         )
     buyer = await _buyer(session, row.org_id, row.party)
+    # Credit notes give back what credits had paid; on the day it was issued it was paid.
+    given_back = sum(note.prepaid_minor for note in await credit_notes.of_invoice(session, row.id))
     by_code, taxes = _taxes(row)
     return Document(
         kind=DocumentKind.INVOICE,
@@ -57,8 +63,42 @@ async def of_invoice(session: AsyncSession, row: InvoiceRow, seller: Party | Non
         taxes=taxes,
         reductions=tuple(_reductions(row)),
         includes_tax=row.includes_tax,
-        prepaid_minor=row.prepaid_minor,
+        prepaid_minor=row.prepaid_minor + given_back,
         note=row.note,
+    )
+
+
+async def of_credit_note(session: AsyncSession, row: InvoiceRow, note: CreditNoteRow, seller: Party | None) -> Document:
+    """Return what the document of a credit note says: what it takes back of its invoice, by tax.
+
+    Raises:
+        Conflict: nobody said who sells.
+    """
+    buyer = await _buyer(session, row.org_id, row.party)
+    by_code, _ = _taxes(row)
+    nets: dict[Tax | None, int] = {}
+    taken: dict[Tax | None, int] = {}
+    for part in note.parts:
+        # What is taken back of a tax stands on an account that is named by it.
+        of_tax = part["account"].startswith(TAX_ACCOUNTS)
+        tax = by_code.get(part["account"].removeprefix(TAX_ACCOUNTS) if of_tax else part["tax"])
+        sums = taken if of_tax else nets
+        sums[tax] = sums.get(tax, 0) + part["amount_minor"]
+    return Document(
+        kind=DocumentKind.CREDIT_NOTE,
+        number=note.number,
+        language=buyer.language,
+        currency=note.currency,
+        issued_on=buyer.day(note.issued_at),
+        seller=_known(seller),
+        buyer=buyer.party,
+        lines=tuple(Line(description=note.reason, net_minor=net, unit_minor=net, tax=tax) for tax, net in nets.items()),
+        taxes=tuple(
+            TaxSum(tax=tax, taxable_minor=net, tax_minor=taken.get(tax, 0))
+            for tax, net in nets.items()
+            if tax is not None
+        ),
+        reference=row.number,
     )
 
 

@@ -12,7 +12,7 @@ from domain.invoice.state import WrongInvoiceState
 from models.invoice import InvoiceRow
 from providers.documents.maker import DocumentMaker
 from runtime.database import Database
-from services import document
+from services import credit_note, document
 from tests.support import billing
 
 pytestmark = pytest.mark.db
@@ -77,6 +77,24 @@ async def test_where_nobody_charges_tax_the_document_speaks_of_none(db: Database
     made = await says(db, row)
     assert made.taxes == ()
     assert missing_for_einvoice(made) == ["taxes"]
+
+
+async def test_a_credit_note_takes_back_net_and_tax_and_leaves_the_invoice_as_it_was(db: Database) -> None:
+    org_id = await billing.organization(db)
+    await billing.credit(db, org_id, 30 * billing.CREDIT, paid=300)
+    row = await billing.finalise(db, await billing.draft(db, org_id, applies_credits=True))
+    before = await says(db, row)
+    async with db.platform() as session:
+        issued = await credit_note.issue(
+            session, billing.KIM, row.id, amount_minor=None, reason="Wrong", command_id=f"crn-{row.id}", now=billing.NOW
+        )
+    async with db.platform() as session:
+        made = await document.of_credit_note(session, await billing.read(db, row.id), issued, SELLER)
+    assert (made.subtotal_minor, made.tax_minor, made.reference) == (10_000, 1_900, before.number)
+    assert missing_for_einvoice(made) == []
+    assert (await DocumentMaker().make(made)).xml is not None
+    assert before.prepaid_minor == 300
+    assert await says(db, row) == before
 
 
 async def test_a_draft_has_no_document(db: Database) -> None:

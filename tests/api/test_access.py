@@ -241,6 +241,7 @@ OBJECTS = {
     ),
     ("PUT", "/billing/invoices/{invoice_id}"),
     *(("GET", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("pdf", "xml")),
+    ("GET", "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf"),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
 }
@@ -372,6 +373,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "method_id": "pm_1",
         "quote_id": quote["id"],
         "refund_id": f"rfd_{NOBODY}",
+        "credit_note_id": f"crn_{NOBODY}",
         "feedback_id": f"fbk_{NOBODY}",
         "event_id": f"rev_{NOBODY}",
     }

@@ -95,6 +95,7 @@ FOUNDATION = {
     "/billing/invoice-items": {"post", "get"},
     "/billing/invoice-items/{item_id}": {"delete"},
     **{f"/billing/invoices/{{invoice_id}}/{path}": {"get"} for path in ("pdf", "xml")},
+    "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf": {"get"},
     "/payments/{payment_id}/receipt": {"get"},
     **{path: {"post"} for path in ("/usage/events", "/usage/estimate", "/billing/usage/sync")},
     **{path: {"get"} for path in ("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/runs/{run_id}")},

@@ -308,6 +308,21 @@ async def pay_invoice(
     return await once.run(act, status_code=201)
 
 
+@router.get(
+    "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf",
+    response_class=Response,
+    responses=errors(NotFound, Forbidden, (Conflict, "document.no_seller")) | PDF_RESPONSE,
+)
+async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: ActorDep, deps: DepsDep) -> Response:
+    """Return a credit note as PDF: what it takes back of its invoice, with the electronic credit note inside."""
+    async with deps.session_for(actor) as session:
+        row = await _seen(session, actor, invoice_id, Permission.READ)
+        note = await credit_notes.get(session, row.id, credit_note_id)
+        content = partial(document.of_credit_note, session, row, note, deps.documents.seller)
+        wanted = await deps.documents.find(session, row.org_id, note.id, content, total_minor=note.amount_minor)
+    return as_pdf(await deps.documents.made(wanted))
+
+
 async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
     async with deps.session_for(actor) as session:
         row = await _seen(session, actor, invoice_id, Permission.READ)
