@@ -19,6 +19,7 @@ from repositories import (
     escrow,
     invoice,
     lot,
+    marketplace,
     meter,
     payout,
     project,
@@ -55,6 +56,7 @@ INVARIANTS = (
     *usage_charge.INVARIANTS,
     *usage_bill.INVARIANTS,
     *billing_run.INVARIANTS,
+    *marketplace.INVARIANTS,
 )
 
 

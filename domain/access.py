@@ -33,6 +33,7 @@ class Permission(StrEnum):
     MANAGE_PROJECTS = "manage_projects"
     MANAGE_SPENDING = "manage_spending"
     MANAGE_CONTACTS = "manage_contacts"
+    SELL = "sell"
     GRANT_CREDITS = "grant_credits"
     AWARD = "award"
     ACCEPT = "accept"
@@ -66,6 +67,7 @@ _MANAGEMENT = _TENANT_WORK | {
     Permission.MANAGE_PROJECTS,
     Permission.MANAGE_SPENDING,
     Permission.MANAGE_CONTACTS,
+    Permission.SELL,
     Permission.AWARD,
     Permission.ACCEPT,
     Permission.FUND,
@@ -138,6 +140,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.GRANT_CREDITS,
             Permission.MANAGE_SPENDING,
             Permission.MANAGE_CONTACTS,
+            Permission.SELL,
             Permission.AWARD,
             Permission.DISPUTE,
             Permission.CANCEL,

@@ -121,6 +121,11 @@ def agent_granted_earnings(agent_id: str, org_id: str) -> Account:
     return _tenant(path, CREDIT, org_id, lots=True)
 
 
+def agent_sales(agent_id: str, org_id: str) -> Account:
+    """Credits that were paid for an agent of `org_id` and are shared within the same transaction."""
+    return _tenant(f"agent/{agent_id}/sales/{CREDIT}", CREDIT, org_id, lots=True)
+
+
 def agent_own_work(agent_id: str, asset: str, org_id: str) -> Account:
     """What an agent was paid by its own organization `org_id`; never paid out, because nobody else paid for it."""
     return _tenant(f"agent/{agent_id}/own_work/{asset}", asset, org_id, lots=asset == CREDIT)

@@ -241,6 +241,11 @@ def earnings_key(org_id: str, step: str, command: str) -> str:
     return bounded(f"earnings:{org_id}:{step}:{command}")
 
 
+def purchase_key(purchase_id: str, step: str) -> str:
+    """Key of a movement of a purchase on the marketplace: it is paid, shared and refunded once."""
+    return bounded(f"purchase:{purchase_id}:{step}")
+
+
 def bounded(text: str) -> str:
     """Keep a key or workflow id within `MAX_KEY_LENGTH` bytes; a longer one ends in the hash of the whole."""
     raw = text.encode()

@@ -15,8 +15,10 @@ from uuid import UUID
 
 import asyncpg
 
+from domain.accounts import Account
 from domain.errors import Invalid
 from domain.money import CREDIT
+from ledger.account_ids import AccountIds
 from ledger.errors import translated
 
 #: The most spends that one `charge_many` takes; beyond it a batch holds the organization's balance for too long.
@@ -44,6 +46,7 @@ SELECT a.* FROM named, LATERAL ledger.charge_together(
 ) AS a
 """
 _REFUND = "SELECT a.* FROM ledger.refund_spend($1, $2, $3, $4, $5, $6) AS a"
+_SETTLE_TO = "SELECT a.* FROM ledger.settle_to($1, $2, $3, NULL, false, $4, $5) AS a"
 _FORCE = "SELECT a.* FROM ledger.force_spend($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS a"
 _SET_RATE = "SELECT ledger.set_rate($1, $2, $3, $4, $5, $6)"
 
@@ -334,6 +337,15 @@ class Spending:
             Conflict: `ledger.hold_ended` or `ledger.hold_expired`.
         """
         return _changed(await self._one(_SETTLE, at, key, spend_id, amount_minor, more))
+
+    async def settle_to(self, account: Account, *, key: str, spend_id: UUID, at: datetime) -> Changed:
+        """Capture all of a reservation into an account that is none of the organization's; raises as `settle`.
+
+        For the platform's role only.
+        """
+        with self._call():
+            (account_id,) = await AccountIds(self._connection).of(account)
+        return _changed(await self._only(_SETTLE_TO, self._org_id, key, spend_id, account_id, at))
 
     async def release(self, *, key: str, spend_id: UUID, at: datetime | None = None) -> Changed:
         """Give back what is still held, also when it has expired and was not swept yet; raises as `settle`."""

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import NotFound
 from domain.ids import is_id
 from models.agent import Agent
+from repositories import marketplace
 from repositories.command import add_once
 from repositories.listing import Part, newest
 
@@ -44,6 +45,7 @@ async def categorise(session: AsyncSession, agent: Agent, category: str | None) 
     """List the agent under a category, or under none; its leaderboards follow. Needs the platform's session."""
     agent.category = category
     await session.flush()
+    await marketplace.categorise(session, agent.id, category)
 
 
 async def page(

@@ -201,6 +201,7 @@ class Settings(BaseSettings):
     limit_seats: bool = False
     creator_revenue_share: str | None = None
     platform_revenue_share: str | None = None
+    purchase_refund_days: int = Field(default=14, ge=0, le=365)
     payment_return_url: str | None = None
     payment_expiry: timedelta = Field(default=timedelta(hours=23), ge=timedelta(minutes=31), le=timedelta(hours=24))
     first_poll: timedelta = Field(default=timedelta(seconds=15), ge=timedelta(seconds=1))

@@ -6,13 +6,13 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.access import Actor
-from domain.errors import DomainError, InsufficientFunds, SpendLimitExceeded
+from domain.errors import Conflict, DomainError, InsufficientFunds, SpendLimitExceeded
 from domain.ids import uuid_id
 from domain.money import CREDIT, format_amount
 from ledger.gateway import Ledger
 from ledger.spending import NewSpend, Outcome, Refusal, RefusalReason, Spending, Spent
 from models.spend import Spend, SpendChange
-from repositories import audit
+from repositories import audit, marketplace
 from repositories import spend as spends
 from runtime.database import driver_connection
 from services.debt import close_paid_debts
@@ -103,10 +103,13 @@ async def refund(
 
     Raises:
         NotFound: there is no such spend.
-        Conflict: `spend.refunded`, less than the amount is left to be refunded.
+        Conflict: `spend.refunded`, less than the amount is left to be refunded; `spend.purchase`, it paid for an agent
+            on the marketplace, and comes back with the purchase only.
         IdempotencyConflict: the command made another refund.
     """
     spend = await spends.get(session, spend_id)
+    if await marketplace.is_paid_by_spend(session, spend.id):
+        raise Conflict("This spend paid for an agent. Refund the purchase instead.", code="spend.purchase")
     connection = await driver_connection(session)
     changed = await Spending(connection, spend.org_id).refund(
         key=command_id, spend_id=spend.id, amount_minor=amount_minor, renew_days=renew_days or None, at=now

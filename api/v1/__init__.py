@@ -29,6 +29,7 @@ from api.v1.exchange_rates.endpoints import router as exchange_rates
 from api.v1.health.endpoints import operations, scraped
 from api.v1.health.endpoints import router as health
 from api.v1.invoices.endpoints import router as invoices
+from api.v1.marketplace.endpoints import router as marketplace
 from api.v1.organizations.endpoints import router as organizations
 from api.v1.payments.endpoints import router as payments
 from api.v1.payouts.endpoints import router as payouts
@@ -70,6 +71,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     earnings,
     contracts,
     agents,
+    marketplace,
     departments,
     spend_controls,
     exchange_rates,

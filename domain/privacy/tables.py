@@ -543,6 +543,31 @@ TABLES: Mapping[str, Place] = {
         },
         _WHO_DECIDED,
     ),
+    "marketplace_offers": Place(
+        "what agents are sold for",
+        WITH_THE_ORGANIZATION,
+        {
+            IDENTIFIER: "agent_id org_id",
+            CONTACT: "changed_by",
+            FREE_TEXT: "summary words",
+            FINANCIAL: "model price_minor currency creator_bps",
+            TECHNICAL: "category status changed_at created_at",
+        },
+        _WHO_DECIDED,
+    ),
+    "marketplace_purchases": Place(
+        "who has bought which agent, and how the price was shared",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "id org_id agent_id payee_org_id payment_id spend_id transfer_id command_id",
+            CONTACT: "bought_by refunded_by",
+            FINANCIAL: (
+                "model price_minor currency creator_bps creator_minor commission_minor granted_minor taken_minor"
+            ),
+            TECHNICAL: "status bought_at refunded_at",
+        },
+        _WHO_DECIDED,
+    ),
     "usage_digests": Place(
         "that an event counts once, for good",
         WITH_THE_BOOKS,

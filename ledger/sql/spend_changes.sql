@@ -121,16 +121,16 @@ RETURN CASE WHEN (p_spent).captured = 0 THEN p_else WHEN (p_spent).refunded = (p
     ELSE 'captured' END;
 
 -- Captures an amount of a reservation, or with NULL all that is held. The rest goes back, or with `p_more` stays held by
--- a successor of the hold. BU003: the reservation has ended. BU005: it expired.
-CREATE OR REPLACE FUNCTION ledger.settle_at(
-    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_at timestamptz
+-- a successor of the hold. It goes to p_account, which is none of the organization's. BU003: the reservation has ended.
+-- BU005: it expired.
+CREATE OR REPLACE FUNCTION ledger.settle_to(
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_account bigint, p_at timestamptz
 ) RETURNS ledger.change_answer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     key text := ledger.change_key('capture', p_org, p_key);
     hash bytea := sha256(convert_to(ROW(p_spend, p_amount, coalesce(p_more, false))::text, 'UTF8'));
-    redemption bigint := ledger.redemption();
     before ledger.spends := ledger.lock_spend(p_org, p_spend);
     after ledger.spends := before;
     held bigint := before.amount - before.captured - before.released;
@@ -147,7 +147,7 @@ BEGIN
             USING ERRCODE = 'BU004';
     END IF;
     SELECT t.transfer_id INTO transfer FROM ledger.capture_hold(
-        key, before.hold_id, captured, redemption, p_at, 'use', p_spend::text, p_org
+        key, before.hold_id, captured, p_account, p_at, 'use', p_spend::text, p_org
     ) t;
     after.captured := before.captured + captured;
     IF p_more AND captured < held THEN
@@ -161,6 +161,17 @@ BEGIN
     END IF;
     PERFORM ledger.count_captured(before, after);
     RETURN ledger.note_change('capture', key, hash, captured, transfer, after, p_at);
+END
+$$;
+
+-- Captures what is used up: `ledger.settle_to` the account of credits that were used.
+CREATE OR REPLACE FUNCTION ledger.settle_at(
+    p_org text, p_key text, p_spend uuid, p_amount bigint, p_more boolean, p_at timestamptz
+) RETURNS ledger.change_answer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ledger.settle_to(p_org, p_key, p_spend, p_amount, p_more, ledger.redemption(), p_at);
 END
 $$;
 

@@ -130,6 +130,7 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ("GET", f"/reconciliation/differences/dif_{NOBODY}"): (Permission.OPERATE, None),
     ("POST", f"/reconciliation/differences/dif_{NOBODY}/resolution"): (Permission.OPERATE, {"action": "accept"}),
     ("GET", "/reconciliation/clearing/nobody"): (Permission.OPERATE, None),
+    ("GET", "/marketplace/agents"): (Permission.READ, None),
     ("GET", "/reputation/leaderboard"): (Permission.READ, None),
     ("GET", "/reputation/feedback"): (Permission.READ, None),
     ("POST", "/reputation/feedback"): (
@@ -211,6 +212,9 @@ OBJECTS = {
     ("GET", "/agents/{agent_id}"),
     *((method, "/agents/{agent_id}/attribution") for method in ("GET", "PUT")),
     ("PUT", "/agents/{agent_id}/category"),
+    *((method, "/marketplace/agents/{agent_id}") for method in ("GET", "PUT")),
+    ("POST", "/marketplace/agents/{agent_id}/purchase"),
+    ("POST", "/marketplace/purchases/{purchase_id}/refund"),
     *((method, "/credits/departments/{department_id}/limits") for method in ("GET", "PUT")),
     *((method, "/spend-controls/{control_id}") for method in ("GET", "PUT")),
     *(("GET", f"/spend-controls/{{control_id}}/{path}") for path in ("versions", "spends", "refusals")),
@@ -270,6 +274,7 @@ OWN_DATA = {
         ),
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
+        "/marketplace/library",
         *("/billing/entitlements", "/billing/connect", "/billing/earnings"),
         *("/billing/payouts", "/billing/payouts/preview"),
     )
@@ -374,6 +379,7 @@ async def foreign(stranger: Tenant, operator: Caller, database: Database) -> dic
         "quote_id": quote["id"],
         "refund_id": f"rfd_{NOBODY}",
         "credit_note_id": f"crn_{NOBODY}",
+        "purchase_id": f"pur_{NOBODY}",
         "feedback_id": f"fbk_{NOBODY}",
         "event_id": f"rev_{NOBODY}",
     }
@@ -392,6 +398,8 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         return {"mode": "prepaid"}
     if method == "PUT" and path.endswith("{invoice_id}"):
         return {"lines": []}
+    if method == "PUT" and path.startswith("/marketplace/"):
+        return {"model": "free"}
     if path.endswith("/category"):
         return {"category": "research"}
     if path.startswith("/reputation/feedback/"):
@@ -446,6 +454,7 @@ async def test_ids_of_somebody_else_in_requests_are_404(role: str, tenant: Tenan
         ("GET", f"/spend-controls?organization_id={org_id}", None),
         ("GET", f"/billing/invoices?organization_id={org_id}", None),
         ("GET", f"/projects/deployment/limits?organization_id={org_id}", None),
+        ("GET", f"/marketplace/library?organization_id={org_id}", None),
         ("GET", f"/payments/pricing/{tenant.agent_id}?base_price=1&organization_id={org_id}", None),
         ("POST", f"/payments/pricing/{tenant.agent_id}/quotes", {"organization_id": org_id}),
     ]

@@ -1,0 +1,1 @@
+"""The marketplace: offers of agents, purchases, and what an organization has bought."""

@@ -1,0 +1,252 @@
+"""The marketplace: what agents are offered for, buying them, and the library of an organization."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth import ActorDep, SpendingKeyDep, permit, require
+from api.deps import Deps, DepsDep
+from api.errors import errors
+from api.fields import Amount, Currency, OrganizationId, Page
+from api.idempotency import Command, idempotency
+from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, bad_cursor, decode_cursor, encode_cursor, id_cursor
+from api.pagination import id_page as page_of
+from api.spending import scope_for
+from api.tenancy import visible_organization
+from api.v1.marketplace.schemas import (
+    AgentPurchase,
+    AgentPurchaseView,
+    AgentRefund,
+    OfferSet,
+    OfferView,
+    PurchaseAnswer,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, SpendLimitExceeded
+from domain.ids import is_id
+from domain.marketplace.offer import NotForSale, OfferModel, check_buyer, words
+from domain.money import parse_amount
+from domain.spend.scope import Named
+from ledger.spending import Spender
+from repositories import agent as agents
+from repositories import marketplace
+from repositories.marketplace import Listing, Wanted
+from repositories.reputation import are_related
+from runtime.database import driver_connection
+from services import marketplace as service
+
+router = APIRouter(tags=["marketplace"])
+
+MovesMoney = Annotated[Command, idempotency(required=True)]
+
+_CURSOR = "offers"
+_BUYING = errors(
+    NotFound,
+    (Forbidden, "marketplace.own_agent"),
+    (Forbidden, "marketplace.related"),
+    NotForSale,
+    (Conflict, "marketplace.offer_changed"),
+    InsufficientFunds,
+    SpendLimitExceeded,
+)
+_REFUNDING = errors(
+    NotFound,
+    Forbidden,
+    (Conflict, "marketplace.refunded"),
+    (Conflict, "marketplace.suspended"),
+    (Conflict, "marketplace.refund_window_closed"),
+    (Conflict, "marketplace.refunded_before"),
+)
+
+
+@router.put("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound, Forbidden))
+async def offer_agent(agent_id: str, body: OfferSet, deps: DepsDep, actor: ActorDep) -> OfferView:
+    """Offer an agent on the marketplace, change its offer, or retire it."""
+    async with deps.session_for(actor) as session:
+        found = await agents.get(session, agent_id)
+    if actor.org_id not in {None, found.org_id}:
+        raise NotFound(agents.MISSING)
+    permit(actor, Permission.SELL)
+    if body.creator_share is not None:
+        permit(actor, Permission.OPERATE)
+    async with deps.database.platform() as session:
+        await service.offer_agent(
+            session, actor, found.id, body.wanted(), creator_bps=body.creator_bps(), now=datetime.now(UTC)
+        )
+        return _shown(deps, actor, await marketplace.get(session, found.id))
+
+
+@router.get("/marketplace/agents", response_model=Page[OfferView])
+async def list_offers(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    model: Annotated[OfferModel | None, Query(description="Only agents that are sold so.")] = None,
+    category: Annotated[str | None, Query(max_length=64, description="Only agents of this category.")] = None,
+    text: Annotated[
+        str | None, Query(max_length=200, description="Only agents with all of these words in name or summary.")
+    ] = None,
+    currency: Annotated[
+        Currency | None, Query(description="Only agents with a price in this currency, the cheapest first.")
+    ] = None,
+    min_price: Annotated[Amount | None, Query(description="The lowest price, in `currency`.")] = None,
+    max_price: Annotated[Amount | None, Query(description="The highest price, in `currency`.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[OfferView]:
+    """List what is for sale: newest agents first, or the cheapest first where a currency is named."""
+    if currency is None and (min_price is not None or max_price is not None):
+        raise Invalid("Name the currency of the prices in currency.", extra={"field": "currency"})
+    least, most = (
+        None if price is None or currency is None else parse_amount(price, currency, zero=True)
+        for price in (min_price, max_price)
+    )
+    wanted = Wanted(
+        model=model,
+        category=category,
+        words=words(text),
+        currency=currency,
+        least_minor=least,
+        most_minor=most,
+    )
+    after = None
+    if cursor is not None:
+        price, last = decode_cursor(cursor, _CURSOR, int, str)
+        if not is_id(last, "agt"):
+            raise bad_cursor()
+        after = (price, last)
+    async with deps.session_for(actor) as session:
+        rows = await marketplace.page(session, wanted, after=after, limit=limit + 1)
+    shown = rows[:limit]
+    following = None
+    if len(rows) > limit:
+        last_offer = shown[-1].offer
+        price = (last_offer.price_minor or 0) if wanted.by_price else 0
+        following = encode_cursor(_CURSOR, price, last_offer.agent_id)
+    return Page(data=[_shown(deps, actor, row) for row in shown], next_cursor=following)
+
+
+@router.get("/marketplace/agents/{agent_id}", response_model=OfferView, responses=errors(NotFound))
+async def get_offer(agent_id: str, deps: DepsDep, actor: ActorDep) -> OfferView:
+    """Show what an agent is offered for."""
+    async with deps.session_for(actor) as session:
+        listing = await marketplace.get(session, agent_id)
+    permit(actor, Permission.READ)
+    return _shown(deps, actor, listing)
+
+
+@router.post(
+    "/marketplace/agents/{agent_id}/purchase", status_code=201, response_model=PurchaseAnswer, responses=_BUYING
+)
+async def purchase_agent(
+    agent_id: str,
+    deps: DepsDep,
+    key: SpendingKeyDep,
+    once: MovesMoney,
+    actor: ActorDep,
+    body: AgentPurchase | None = None,  # noqa: ARG001
+) -> Response:
+    """Buy an agent for the organization: at once where it is free, with credits where its price is in credits.
+
+    An agent that the organization has already is not bought twice: the answer is the purchase that it has.
+    """
+    listing = await _listed(deps, actor, agent_id)
+    permit(actor, Permission.USE_CREDITS)
+
+    async def act() -> PurchaseAnswer:
+        assert actor.org_id is not None
+        offer = listing.as_offer()
+        scope = await scope_for(deps, actor, key, Named())
+        spender = Spender(
+            agent_id=scope.agent_id,
+            department_id=scope.department_id,
+            project_id=scope.project_id,
+            key_id=key.key_id,
+            principal=actor.principal,
+        )
+        async with deps.database.platform() as session:
+            exempt = deps.settings.evidence_policy.registrars
+            related = await are_related(await driver_connection(session), actor.org_id, offer.org_id, exempt)
+            check_buyer(offer, actor.org_id, related=related)
+            bought = await service.buy(
+                session,
+                actor,
+                offer,
+                creator_bps=_creator_bps(deps, listing),
+                spender=spender,
+                pays_out_granted=deps.settings.pay_out_granted_credits,
+                command_id=once.command_id,
+                now=datetime.now(UTC),
+            )
+        # A control's refusal is on record, so it was committed.
+        if bought.refusal is not None:
+            raise bought.refusal
+        assert bought.purchase is not None
+        return PurchaseAnswer(purchase=AgentPurchaseView.of(bought.purchase, _window(deps)))
+
+    return await once.run(act, status_code=201)
+
+
+@router.get("/marketplace/library", response_model=Page[AgentPurchaseView], responses=errors(NotFound))
+async def list_library(
+    deps: DepsDep,
+    limit: LimitParam = DEFAULT_LIMIT,
+    cursor: CursorParam = None,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators, who name one.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> Page[AgentPurchaseView]:
+    """List the agents that the organization has bought, newest first, with those that were refunded."""
+    if actor.is_platform:
+        permit(actor, Permission.OPERATE)
+    org_id, after = visible_organization(actor, organization_id), id_cursor(cursor, "pur")
+    async with deps.session_for(actor) as session:
+        rows = await marketplace.library(session, org_id=org_id, after=after, limit=limit + 1)
+    return page_of(rows, limit, "pur", lambda row: AgentPurchaseView.of(row, _window(deps)))
+
+
+@router.post("/marketplace/purchases/{purchase_id}/refund", response_model=AgentPurchaseView, responses=_REFUNDING)
+async def refund_purchase(
+    purchase_id: str,
+    deps: DepsDep,
+    once: MovesMoney,
+    actor: ActorDep,
+    body: AgentRefund | None = None,  # noqa: ARG001
+) -> Response:
+    """Give an agent back within the refund window: access ends, and what was paid comes back."""
+    async with deps.session_for(actor) as session:
+        await marketplace.get_purchase(session, purchase_id)
+    permit(actor, Permission.REFUND_PAYMENT)
+
+    async def act() -> AgentPurchaseView:
+        async with deps.database.platform() as session:
+            row = await service.refund(session, actor, purchase_id, window=_window(deps), now=datetime.now(UTC))
+            return AgentPurchaseView.of(row, _window(deps))
+
+    return await once.run(act)
+
+
+async def _listed(deps: Deps, actor: Actor, agent_id: str) -> Listing:
+    """Return an offer, also a retired one of an agent that everybody sees, so that its buyers learn that it is retired.
+
+    Raises:
+        NotFound: the actor sees no such agent, or it was never offered.
+    """
+    async with deps.session_for(actor) as session:
+        await agents.get(session, agent_id)
+    async with deps.database.platform() as session:
+        return await marketplace.get(session, agent_id)
+
+
+def _shown(deps: Deps, actor: Actor, listing: Listing) -> OfferView:
+    sees_share = actor.is_platform or actor.org_id == listing.offer.org_id
+    return OfferView.of(listing, creator_bps=_creator_bps(deps, listing) if sees_share else None)
+
+
+def _creator_bps(deps: Deps, listing: Listing) -> int:
+    own = listing.offer.creator_bps
+    return deps.settings.creator_share_bps if own is None else own
+
+
+def _window(deps: Deps) -> timedelta:
+    return timedelta(days=deps.settings.purchase_refund_days)

@@ -1,0 +1,141 @@
+"""What the marketplace looks like over HTTP."""
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, Currency, Note, RequestModel, ResponseModel, Share, example
+from api.v1.reputation.schemas import points
+from domain.marketplace.offer import OfferModel, OfferStatus
+from domain.marketplace.sale import PurchaseStatus
+from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
+from models.marketplace import MarketplacePurchase
+from repositories.marketplace import Listing
+from services.marketplace import NewOffer
+
+
+class OfferSet(RequestModel):
+    """What an agent is offered for. It replaces the offer before; what was sold stays as it was sold."""
+
+    model_config = example(model="one_time", price="250.00", currency="CREDIT", summary="Sums up long reports.")
+
+    model: OfferModel
+    price: Amount | None = Field(default=None, description="Required for one_time; not allowed for free.")
+    currency: Currency = CREDIT
+    summary: Annotated[Note, StringConstraints(max_length=500)] | None = None
+    status: OfferStatus = OfferStatus.LISTED
+    creator_share: Share | None = Field(
+        default=None, description="Of each sale, the creator's part. For operators; null leaves it as it is."
+    )
+
+    def wanted(self) -> NewOffer:
+        """Return the offer by the rules."""
+        price = None if self.price is None else parse_amount(self.price, self.currency)
+        return NewOffer(
+            model=self.model,
+            price_minor=price,
+            currency=None if price is None else self.currency,
+            summary=self.summary or "",
+            status=self.status,
+        )
+
+    def creator_bps(self) -> int | None:
+        """Return the creator's share in basis points."""
+        return None if self.creator_share is None else parse_ratio(self.creator_share, "creator_share")
+
+
+class OfferView(ResponseModel):
+    """What an agent is offered for."""
+
+    agent_id: str
+    name: str
+    organization_id: str
+    model: OfferModel
+    price: str | None
+    currency: str | None
+    summary: str
+    category: str | None
+    status: OfferStatus
+    stars: float | None = Field(description="The agent's score, 0 to 5; null without evidence.")
+    creator_share: str | None = Field(
+        description="The creator's part of each sale; shown to the agent's organization and to the platform."
+    )
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, listing: Listing, *, creator_bps: int | None) -> "OfferView":
+        """Show an offer; `creator_bps` to those who may see the share."""
+        row = listing.offer
+        return cls(
+            agent_id=row.agent_id,
+            name=listing.name,
+            organization_id=row.org_id,
+            model=OfferModel(row.model),
+            price=_amount(row.price_minor, row.currency),
+            currency=row.currency,
+            summary=row.summary,
+            category=row.category,
+            status=OfferStatus(row.status),
+            stars=None if listing.stars_e6 is None else points(listing.stars_e6) / 2,
+            creator_share=None if creator_bps is None else format_ratio(creator_bps),
+            changed_at=row.changed_at,
+        )
+
+
+class AgentPurchase(RequestModel):
+    """Buys an agent at its price; nothing needs to be said."""
+
+    model_config = example()
+
+
+class AgentRefund(RequestModel):
+    """Gives an agent back; nothing needs to be said."""
+
+    model_config = example()
+
+
+class AgentPurchaseView(ResponseModel):
+    """An agent that an organization has bought."""
+
+    id: str
+    organization_id: str
+    agent_id: str
+    model: OfferModel
+    price: str | None
+    currency: str | None
+    status: PurchaseStatus
+    has_access: bool
+    bought_by: str
+    bought_at: datetime
+    refundable_until: datetime
+    refunded_at: datetime | None
+
+    @classmethod
+    def of(cls, row: MarketplacePurchase, window: timedelta) -> "AgentPurchaseView":
+        """Show a purchase, which can be refunded within the window."""
+        status = PurchaseStatus(row.status)
+        return cls(
+            id=row.id,
+            organization_id=row.org_id,
+            agent_id=row.agent_id,
+            model=OfferModel(row.model),
+            price=_amount(row.price_minor, row.currency),
+            currency=row.currency,
+            status=status,
+            has_access=status is PurchaseStatus.ACTIVE,
+            bought_by=row.bought_by,
+            bought_at=row.bought_at,
+            refundable_until=row.bought_at + window,
+            refunded_at=row.refunded_at,
+        )
+
+
+class PurchaseAnswer(ResponseModel):
+    """What came of buying an agent."""
+
+    purchase: AgentPurchaseView | None = Field(description="What the organization has now.")
+
+
+def _amount(minor: int | None, currency: str | None) -> str | None:
+    return None if minor is None or currency is None else format_amount(minor, currency)

@@ -1,0 +1,1 @@
+"""The marketplace: what agents are offered for, how a sale is shared, and what a purchase gives and loses."""

@@ -1,0 +1,99 @@
+"""What an agent is offered for on the marketplace, and who may buy it."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+
+from domain.errors import Conflict, Forbidden, Invalid
+from domain.money import CREDIT
+
+#: The most words of a listing that are searched.
+MAX_WORDS = 200
+_WORD = re.compile(r"\w{1,64}")
+
+
+class OfferModel(StrEnum):
+    """How an agent is sold."""
+
+    FREE = "free"
+    ONE_TIME = "one_time"
+
+
+class OfferStatus(StrEnum):
+    """Whether an agent can be bought; who has bought it keeps it either way."""
+
+    LISTED = "listed"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What an agent is offered for, in minor units.
+
+    Attributes:
+        org_id: whose agent it is.
+        price_minor: what it costs in `currency`; both None for a free agent.
+        creator_bps: the creator's share of a sale, in basis points; None for the platform's usual share.
+    """
+
+    agent_id: str
+    org_id: str
+    name: str
+    model: OfferModel
+    price_minor: int | None
+    currency: str | None
+    creator_bps: int | None
+    status: OfferStatus
+
+
+class NotForSale(Conflict):
+    """The agent cannot be bought, by anybody or by this organization; its code says why."""
+
+    code = "marketplace.retired"
+
+
+def check_price(model: OfferModel, price_minor: int | None, currency: str | None) -> None:
+    """Refuse a price that goes not with the model.
+
+    Raises:
+        Invalid: with the field.
+    """
+    if model is OfferModel.FREE:
+        if price_minor is not None:
+            raise Invalid("A free agent has no price.", extra={"field": "price"})
+    elif not price_minor or currency is None:
+        raise Invalid("An agent that is sold needs a price above zero.", extra={"field": "price"})
+    elif currency != CREDIT:
+        raise Invalid("A price is in credits.", extra={"field": "currency"})
+
+
+def check_buyer(offer: Offer, org_id: str, *, related: bool) -> None:
+    """Refuse an organization that may not buy the agent, and an agent that nobody can buy.
+
+    Args:
+        offer: what is bought.
+        org_id: who buys.
+        related: whether the two organizations share somebody or something.
+
+    Raises:
+        Forbidden: `marketplace.own_agent`, `marketplace.related`.
+        NotForSale: `marketplace.retired`.
+    """
+    if offer.org_id == org_id:
+        raise Forbidden("An organization cannot buy its own agent.", code="marketplace.own_agent")
+    if related:
+        raise Forbidden(
+            "The two organizations are related, so one cannot buy the other's agents.", code="marketplace.related"
+        )
+    if offer.status is OfferStatus.RETIRED:
+        raise NotForSale("This agent is not sold any more.")
+
+
+def words(*texts: str | None) -> list[str]:
+    """Return the words of texts as they are searched: folded, each once, in their order."""
+    found: dict[str, None] = {}
+    for text in texts:
+        folded = unicodedata.normalize("NFKC", text or "").casefold()
+        found |= dict.fromkeys(_WORD.findall(folded))
+    return list(found)[:MAX_WORDS]

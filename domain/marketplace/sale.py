@@ -1,0 +1,86 @@
+"""A sale: how its price is shared, and what becomes of the shares and the access when the price goes back."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.errors import Conflict
+from domain.money import allocate
+from domain.revenue_share import ALL_BPS
+
+
+class PurchaseStatus(StrEnum):
+    """Whether a purchase gives access.
+
+    Attributes:
+        ACTIVE: it does.
+        SUSPENDED: a bank has taken back what was paid, or is about to.
+        REFUNDED: what was paid went back.
+    """
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """The parts of an amount, in its minor units."""
+
+    creator_minor: int
+    commission_minor: int
+
+
+def shares_of(amount_minor: int, creator_bps: int) -> Shares:
+    """Divide a price between creator and platform by largest remainder, so that the parts add up to it."""
+    creator, commission = allocate(amount_minor, [creator_bps, ALL_BPS - creator_bps])
+    return Shares(creator_minor=creator, commission_minor=commission)
+
+
+def shares_between(before_minor: int, after_minor: int, creator_bps: int) -> Shares:
+    """Divide what goes back of a price between `before_minor` and `after_minor`: in sum the shares of the sale.
+
+    Args:
+        before_minor: what had gone back, at most `after_minor`.
+        after_minor: what has gone back then.
+        creator_bps: of the sale.
+    """
+    before, after = shares_of(before_minor, creator_bps), shares_of(after_minor, creator_bps)
+    return Shares(
+        creator_minor=after.creator_minor - before.creator_minor,
+        commission_minor=after.commission_minor - before.commission_minor,
+    )
+
+
+def check_refundable(
+    status: PurchaseStatus, bought_at: datetime, *, has_refunded: bool, window: timedelta, now: datetime
+) -> None:
+    """Refuse a refund that the buyer cannot ask for.
+
+    Args:
+        status: of the purchase.
+        bought_at: when access was given.
+        has_refunded: whether the organization had an earlier purchase of the agent refunded.
+        window: for how long after that a refund can be asked for.
+        now: the time.
+
+    Raises:
+        Conflict: `marketplace.refunded`, `marketplace.suspended`, `marketplace.refund_window_closed`,
+            `marketplace.refunded_before`.
+    """
+    if status is PurchaseStatus.REFUNDED:
+        raise Conflict("This purchase was refunded.", code="marketplace.refunded")
+    if status is PurchaseStatus.SUSPENDED:
+        raise Conflict("A chargeback of this purchase is open or lost.", code="marketplace.suspended")
+    ends_at = bought_at + window
+    if now >= ends_at:
+        raise Conflict(
+            f"A purchase can be refunded within {window.days} days.",
+            code="marketplace.refund_window_closed",
+            extra={"ended_at": ends_at.isoformat().replace("+00:00", "Z")},
+        )
+    if has_refunded:
+        raise Conflict(
+            "An organization can have an agent refunded once, and this one was before.",
+            code="marketplace.refunded_before",
+        )

@@ -1,0 +1,118 @@
+"""What agents are offered for on the marketplace, and who has bought them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+_LISTED = text("status = 'listed'")
+
+
+class MarketplaceOffer(Base):
+    """What one agent is offered for. Written by the platform's role; every tenant sees what is listed.
+
+    Attributes:
+        price_minor: in minor units of `currency`; both are null for a free agent.
+        creator_bps: the creator's share of a sale in basis points, where an operator has set one.
+        category: of the agent, which it follows.
+        words: of name and summary, for searches.
+    """
+
+    __tablename__ = "marketplace_offers"
+    __table_args__ = (
+        CheckConstraint("model IN ('free', 'one_time')", name="model"),
+        CheckConstraint("status IN ('listed', 'retired')", name="status"),
+        CheckConstraint(
+            "num_nonnulls(price_minor, currency) = CASE model WHEN 'free' THEN 0 ELSE 2 END AND price_minor > 0",
+            name="price",
+        ),
+        CheckConstraint("creator_bps BETWEEN 0 AND 10000", name="creator_bps"),
+        Index("ix_marketplace_offers_listed", "agent_id", postgresql_where=_LISTED),
+        Index("ix_marketplace_offers_model", "model", "agent_id", postgresql_where=_LISTED),
+        Index("ix_marketplace_offers_category", "category", "agent_id", postgresql_where=_LISTED),
+        Index("ix_marketplace_offers_price", "currency", "price_minor", "agent_id", postgresql_where=_LISTED),
+        Index("ix_marketplace_offers_words", "words", postgresql_using="gin", postgresql_where=_LISTED),
+    )
+
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"), primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    model: Mapped[str]
+    price_minor: Mapped[int | None]
+    currency: Mapped[str | None]
+    creator_bps: Mapped[int | None]
+    summary: Mapped[str]
+    category: Mapped[str | None]
+    words: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    status: Mapped[str]
+    changed_by: Mapped[str]
+    changed_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class MarketplacePurchase(Base):
+    """One agent that an organization has bought. Written by the platform's role in the transaction of the sale.
+
+    Attributes:
+        payee_org_id: the organization that sold it.
+        price_minor: what was paid, in minor units of `currency`; both are null where it was free.
+        creator_bps: the creator's share of this sale.
+        creator_minor, commission_minor: the parts of the price.
+        granted_minor: of the creator's part, the credits that nobody has paid for.
+        taken_minor: what went back of the price.
+        payment_id: the payment that paid it; null for credits, which `spend_id` took, and for a free agent.
+        transfer_id: what shared it.
+        command_id: what it was bought by, once.
+    """
+
+    __tablename__ = "marketplace_purchases"
+    __table_args__ = (
+        CheckConstraint("status IN ('active', 'suspended', 'refunded')", name="status"),
+        CheckConstraint(
+            "num_nonnulls(price_minor, currency, transfer_id) IN (0, 3) AND num_nonnulls(payment_id, spend_id) = "
+            "CASE WHEN price_minor IS NULL THEN 0 ELSE 1 END",
+            name="paid",
+        ),
+        CheckConstraint(
+            "creator_minor + commission_minor = coalesce(price_minor, 0) "
+            "AND least(creator_minor, commission_minor) >= 0 AND granted_minor BETWEEN 0 AND creator_minor "
+            "AND taken_minor BETWEEN 0 AND coalesce(price_minor, 0)",
+            name="shares",
+        ),
+        CheckConstraint("(refunded_at IS NOT NULL) = (status = 'refunded')", name="refunded"),
+        Index(
+            "uq_marketplace_purchases_owned",
+            "org_id",
+            "agent_id",
+            unique=True,
+            postgresql_where=text("status <> 'refunded'"),
+        ),
+        Index("ix_marketplace_purchases_org_id_id", "org_id", "id"),
+        Index("ix_marketplace_purchases_org_id_agent_id", "org_id", "agent_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    agent_id: Mapped[str] = mapped_column(ForeignKey("agents.id"))
+    payee_org_id: Mapped[str] = mapped_column(ForeignKey("organizations.id"))
+    model: Mapped[str]
+    price_minor: Mapped[int | None]
+    currency: Mapped[str | None]
+    creator_bps: Mapped[int]
+    creator_minor: Mapped[int]
+    commission_minor: Mapped[int]
+    granted_minor: Mapped[int]
+    taken_minor: Mapped[int]
+    payment_id: Mapped[str | None] = mapped_column(unique=True)
+    spend_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True), unique=True)
+    transfer_id: Mapped[UUID | None] = mapped_column(PG_UUID(as_uuid=True))
+    status: Mapped[str]
+    bought_by: Mapped[str]
+    command_id: Mapped[str] = mapped_column(unique=True)
+    bought_at: Mapped[datetime]
+    refunded_at: Mapped[datetime | None]
+    refunded_by: Mapped[str | None]

@@ -1,0 +1,247 @@
+"""Statements about offers on the marketplace and what was bought there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import is_id
+from domain.marketplace.offer import Offer, OfferModel, OfferStatus
+from ledger.invariants import Invariant
+from models.agent import Agent
+from models.marketplace import MarketplaceOffer, MarketplacePurchase
+from models.reputation import ReputationAgentRow
+
+MISSING = "There is no such agent on the marketplace."
+MISSING_PURCHASE = "There is no such purchase."
+# Written out, because no plan for any status uses the indexes of what is listed.
+_LISTED = MarketplaceOffer.status == literal_column("'listed'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """An offer, its agent's name, and the agent's mean score in millionths where there is evidence."""
+
+    offer: MarketplaceOffer
+    name: str
+    stars_e6: int | None
+
+    def as_offer(self) -> Offer:
+        """Return what the rules need of it."""
+        row = self.offer
+        return Offer(
+            agent_id=row.agent_id,
+            org_id=row.org_id,
+            name=self.name,
+            model=OfferModel(row.model),
+            price_minor=row.price_minor,
+            currency=row.currency,
+            creator_bps=row.creator_bps,
+            status=OfferStatus(row.status),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which offers are listed: each that is not None narrows; a price range needs its currency, in its minor units."""
+
+    model: OfferModel | None = None
+    category: str | None = None
+    words: Sequence[str] = ()
+    currency: str | None = None
+    least_minor: int | None = None
+    most_minor: int | None = None
+
+    @property
+    def by_price(self) -> bool:
+        """Whether the list is ordered by price: it is when a currency is named."""
+        return self.currency is not None
+
+
+async def get(session: AsyncSession, agent_id: str) -> Listing:
+    """Return the offer of an agent.
+
+    Raises:
+        NotFound: there is none that the session sees.
+    """
+    found = (
+        (await session.execute(_listings(MarketplaceOffer.agent_id == agent_id))).one_or_none()
+        if is_id(agent_id, "agt")
+        else None
+    )
+    if found is None:
+        raise NotFound(MISSING)
+    return _listing(found)
+
+
+async def lock_offer(session: AsyncSession, agent_id: str) -> MarketplaceOffer | None:
+    """Return the offer of an agent and keep it as it is until the transaction ends."""
+    return await session.get(MarketplaceOffer, agent_id, with_for_update=True)
+
+
+async def page(
+    session: AsyncSession, wanted: Wanted, *, after: tuple[int, str] | None, limit: int
+) -> Sequence[Listing]:
+    """List what is for sale: newest agents first, or the cheapest first where a currency is named.
+
+    Args:
+        session: of whoever looks.
+        wanted: which ones.
+        after: price (0 where the list is not ordered by it) and agent of the last one of the page before.
+        limit: how many at most.
+    """
+    row = MarketplaceOffer
+    conditions: list[ColumnElement[bool]] = [_LISTED]
+    if wanted.model is not None:
+        conditions.append(row.model == wanted.model.value)
+    if wanted.category is not None:
+        conditions.append(row.category == wanted.category)
+    if wanted.words:
+        conditions.append(row.words.contains(list(wanted.words)))
+    if wanted.by_price:
+        conditions.append(row.currency == wanted.currency)
+    if wanted.least_minor is not None:
+        conditions.append(row.price_minor >= wanted.least_minor)
+    if wanted.most_minor is not None:
+        conditions.append(row.price_minor <= wanted.most_minor)
+    if after is not None and wanted.by_price:
+        conditions.append(tuple_(row.price_minor, row.agent_id) > after)
+    elif after is not None:
+        conditions.append(row.agent_id < after[1])
+    order = (row.price_minor, row.agent_id) if wanted.by_price else (row.agent_id.desc(),)
+    keys = select(row.agent_id).where(*conditions).order_by(*order).limit(literal_column(str(int(limit)))).subquery()
+    statement = _listings(row.agent_id.in_(select(keys.c.agent_id))).order_by(*order)
+    return [_listing(found) for found in await session.execute(statement)]
+
+
+async def categorise(session: AsyncSession, agent_id: str, category: str | None) -> None:
+    """Have the offer of an agent follow the agent's category."""
+    offer = MarketplaceOffer
+    await session.execute(update(offer).where(offer.agent_id == agent_id).values(category=category))
+
+
+async def lock_purchases(session: AsyncSession, org_id: str, agent_id: str) -> None:
+    """Let one transaction at a time decide whether an organization has an agent, until it ends."""
+    key = f"purchase:{org_id}:{agent_id}"
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
+
+
+async def owned(session: AsyncSession, org_id: str, agent_id: str) -> MarketplacePurchase | None:
+    """Return the purchase by which an organization has an agent, also while a chargeback suspends it."""
+    row = MarketplacePurchase
+    has = row.status != literal_column("'refunded'")
+    query = select(row).where(row.org_id == org_id, row.agent_id == agent_id, has)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def has_refunded(session: AsyncSession, org_id: str, agent_id: str) -> bool:
+    """Tell whether an organization had a purchase of an agent refunded."""
+    row = MarketplacePurchase
+    query = select(row.id).where(row.org_id == org_id, row.agent_id == agent_id, row.status == "refunded")
+    return (await session.scalars(query.limit(1))).one_or_none() is not None
+
+
+async def made_by(session: AsyncSession, command_id: str) -> MarketplacePurchase | None:
+    """Return the purchase that a command made."""
+    query = select(MarketplacePurchase).where(MarketplacePurchase.command_id == command_id)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def get_purchase(session: AsyncSession, purchase_id: str, *, lock: bool = False) -> MarketplacePurchase:
+    """Return a purchase.
+
+    Raises:
+        NotFound: there is none that the session sees.
+    """
+    found = (
+        await session.get(MarketplacePurchase, purchase_id, with_for_update=lock or None, populate_existing=lock)
+        if is_id(purchase_id, "pur")
+        else None
+    )
+    if found is None:
+        raise NotFound(MISSING_PURCHASE)
+    return found
+
+
+async def lock_paid_by(session: AsyncSession, payment_id: str) -> MarketplacePurchase | None:
+    """Return the purchase that a payment has paid, and lock it until the transaction ends."""
+    row = MarketplacePurchase
+    query = select(row).where(row.payment_id == payment_id).with_for_update()
+    return (await session.scalars(query)).one_or_none()
+
+
+async def is_paid_by_spend(session: AsyncSession, spend_id: UUID) -> bool:
+    """Tell whether a spend has paid a purchase. Needs the platform's session."""
+    query = select(MarketplacePurchase.id).where(MarketplacePurchase.spend_id == spend_id)
+    return (await session.scalars(query)).one_or_none() is not None
+
+
+async def library(
+    session: AsyncSession, *, org_id: str | None, after: str | None, limit: int
+) -> Sequence[MarketplacePurchase]:
+    """List what an organization has bought, or None for all of them, newest first."""
+    row = MarketplacePurchase
+    query = select(row)
+    if org_id is not None:
+        query = query.where(row.org_id == org_id)
+    if after is not None:
+        query = query.where(row.id < after)
+    return (await session.scalars(query.order_by(row.id.desc()).limit(limit))).all()
+
+
+def _listings(*conditions: ColumnElement[bool]) -> Select[MarketplaceOffer, str, int | None]:
+    offer, scored = MarketplaceOffer, ReputationAgentRow
+    stars = select(scored.stars_e6).where(scored.agent_id == offer.agent_id, scored.evidence_count > 0)
+    return select(offer, Agent.name, stars.scalar_subquery()).join(Agent, Agent.id == offer.agent_id).where(*conditions)
+
+
+def _listing(found: Row[MarketplaceOffer, str, int | None]) -> Listing:
+    offer, name, stars = found
+    return Listing(offer=offer, name=name, stars_e6=stars)
+
+
+#: What `verify` proves about sales.
+INVARIANTS = (
+    Invariant(
+        name="the transfer of every sale on the marketplace divides its price into its shares",
+        table="marketplace_purchases",
+        unit="purchases",
+        violations="""
+        SELECT 'purchase ' || p.id || ': of ' || p.price_minor || ' creator ' || p.creator_minor || ', commission ' ||
+            p.commission_minor || '; the books gave ' || coalesce(b.creator, 0) || ' and ' || coalesce(b.commission, 0)
+        FROM marketplace_purchases p
+        LEFT JOIN LATERAL (
+            SELECT sum(e.amount) FILTER (WHERE e.amount > 0 AND (a.path LIKE 'agent/' || p.agent_id || '/%'
+                    OR a.path LIKE 'org/' || p.payee_org_id || '/debt/%')) AS creator,
+                sum(e.amount) FILTER (WHERE a.path = 'platform/commission') AS commission
+            FROM ledger.entries e JOIN ledger.accounts a ON a.id = e.account_id
+            WHERE e.transfer_id = p.transfer_id AND e.asset = p.currency
+        ) b ON true
+        WHERE p.price_minor IS NOT NULL AND (p.creator_minor, p.commission_minor)
+            IS DISTINCT FROM (coalesce(b.creator, 0)::bigint, coalesce(b.commission, 0)::bigint)
+        """,
+    ),
+    Invariant(
+        name="every purchase that was paid for with credits has the spend that took its price",
+        table="marketplace_purchases",
+        unit="purchases",
+        violations="""
+        SELECT 'purchase ' || p.id || ': costs ' || p.price_minor || ', its spend took ' || coalesce(s.captured, 0)
+        FROM marketplace_purchases p LEFT JOIN ledger.spends s ON s.org_id = p.org_id AND s.id = p.spend_id
+        WHERE p.spend_id IS NOT NULL AND (s.captured IS DISTINCT FROM p.price_minor OR s.refunded <> 0)
+        """,
+    ),
+    Invariant(
+        name="no credits are left on the way from a sale to its shares",
+        table="ledger.accounts",
+        unit="accounts",
+        violations="""
+        SELECT a.path || ': ' || sum(b.posted)
+        FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+        WHERE a.path LIKE 'agent/%/sales/CREDIT' GROUP BY a.id HAVING sum(b.posted) <> 0
+        """,
+    ),
+)

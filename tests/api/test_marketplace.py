@@ -1,0 +1,284 @@
+"""Offering agents and buying them with credits: once, through the spend controls, shared at once, and given back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+
+from api.app import create_app
+from commands.verify import verify
+from domain import accounts
+from domain.reputation.traits import TraitKind
+from ledger.gateway import Ledger
+from repositories import lot, marketplace, organization_trait, spend
+from runtime.database import Database, driver_connection
+from tests.api.conftest import Caller, Tenant, good, new_key, refused, settings_for
+from tests.api.paying import Written
+from tests.api.spending import balance, grant, limit
+from tests.conftest import DatabaseUrls
+
+pytestmark = pytest.mark.db
+
+ONE = 1_000_000
+ROLES = ("owner", "member", "finance", "agent", "auditor")
+
+
+@pytest.fixture(autouse=True, scope="module")
+async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
+    yield
+    connection = await asyncpg.connect(database_urls.platform)
+    try:
+        report = await verify(connection)
+    finally:
+        await connection.close()
+    names = {rule.name for rule in (*marketplace.INVARIANTS, *spend.INVARIANTS, *lot.INVARIANTS)}
+    checked = [check for check in report.checks if check.name in names]
+    assert len(checked) == len(names)
+    for check in checked:
+        assert not check.violation_count, "\n".join(check.lines())
+
+
+@pytest.fixture(scope="module")
+async def site(database_urls: DatabaseUrls) -> AsyncIterator[httpx2.AsyncClient]:
+    """An app for which the operator of the tests makes organizations that have nothing to do with each other."""
+    application = create_app(settings_for(database_urls, reputation_registrars="*"))
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(application), base_url="http://bursar.test") as client,
+    ):
+        yield client
+
+
+async def made(new_tenant: Any, site: httpx2.AsyncClient) -> Tenant:
+    tenant: Tenant = await new_tenant(*ROLES)
+    tenant.callers = {role: Caller(site, caller.token, tenant.org_id) for role, caller in tenant.callers.items()}
+    return tenant
+
+
+@pytest.fixture
+async def studio(new_tenant: Any, site: httpx2.AsyncClient) -> Tenant:
+    return await made(new_tenant, site)
+
+
+@pytest.fixture
+async def buyer(new_tenant: Any, site: httpx2.AsyncClient, database: Database) -> Tenant:
+    """An organization that has paid for 100 credits."""
+    tenant = await made(new_tenant, site)
+    await top_up(database, tenant)
+    return tenant
+
+
+async def top_up(database: Database, tenant: Tenant) -> None:
+    bought = await Written(database, tenant.org_id).begin()
+    bought.there.pay()
+    await bought.look()
+
+
+async def offer(studio: Tenant, caller: Caller | None = None, **changes: Any) -> dict[str, Any]:
+    body = {"model": "one_time", "price": "40", **changes}
+    path = f"/marketplace/agents/{studio.agent_id}"
+    shown: dict[str, Any] = good(await (caller or studio.owner).ask("PUT", path, json=body))
+    return shown
+
+
+async def buy(caller: Caller, studio: Tenant, key: str | None = None) -> httpx2.Response:
+    return await caller.post(f"/marketplace/agents/{studio.agent_id}/purchase", {}, key=key or new_key())
+
+
+async def bought(caller: Caller, studio: Tenant) -> dict[str, Any]:
+    purchase: dict[str, Any] = good(await buy(caller, studio), 201)["purchase"]
+    return purchase
+
+
+async def give_back(caller: Caller, purchase: dict[str, Any]) -> httpx2.Response:
+    return await caller.post(f"/marketplace/purchases/{purchase['id']}/refund", {}, key=new_key())
+
+
+async def earned(studio: Tenant) -> dict[str, str]:
+    (row,) = good(await studio.auditor.get("/credits/earnings"))["data"]
+    return {kind: row[kind]["amount"] for kind in ("granted", "paid")}
+
+
+async def owed(database: Database, org_id: str) -> int:
+    async with database.platform() as session:
+        ledger = Ledger(await driver_connection(session))
+        return -(await ledger.balance(accounts.org_debt(org_id, "CREDIT"))).posted_minor
+
+
+async def test_free_agent_is_added_once_and_shows_in_the_library(studio: Tenant, buyer: Tenant) -> None:
+    await offer(studio, model="free", price=None)
+    first = await bought(buyer.member, studio)
+    assert first["has_access"]
+    assert await bought(buyer.agent, studio) == first
+    assert good(await buyer.auditor.get("/marketplace/library"))["data"] == [first]
+    assert good(await studio.auditor.get("/marketplace/library"))["data"] == []
+
+
+async def test_price_in_credits_is_shared_when_it_is_paid(studio: Tenant, buyer: Tenant, database: Database) -> None:
+    await offer(studio, price="40.000001")
+    key = new_key()
+    answers = await asyncio.gather(*(buy(buyer.owner, studio, key) for _ in range(3)), buy(buyer.member, studio))
+    ids = {answer.json()["purchase"]["id"] for answer in answers if answer.status_code == 201}
+    assert len(ids) == 1
+    assert good(await buy(buyer.owner, studio, key), 201)["purchase"]["id"] in ids
+    assert await balance(buyer.owner) == ("59.999999", "0.00")
+    assert await earned(studio) == {"granted": "0.00", "paid": "36.000001"}
+    spends = good(await buyer.auditor.get("/credits/usage"))["data"]
+    assert [row["action"] for row in spends] == ["marketplace.purchase"]
+
+
+async def test_granted_credits_are_earned_apart_and_are_never_paid_out(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await grant(operator, buyer.org_id, "30")
+    await offer(studio)
+    await bought(buyer.owner, studio)
+    assert await earned(studio) == {"granted": "30.00", "paid": "6.00"}
+
+
+async def test_key_of_an_agent_buys_within_its_spend_controls_only(
+    studio: Tenant, buyer: Tenant, database: Database
+) -> None:
+    await offer(studio)
+    await limit(database, buyer.org_id, ("agent", buyer.agent_id), day=39 * ONE)
+    assert refused(await buy(buyer.agent, studio), 402, "spend.limit_exceeded")["remaining"] == "39.00"
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+    assert good(await buyer.auditor.get("/marketplace/library"))["data"] == []
+    refused(await buy(buyer.finance, studio), 403, "auth.forbidden")
+
+
+async def test_without_the_credits_nothing_is_bought(studio: Tenant, buyer: Tenant) -> None:
+    await offer(studio, price="100.01")
+    assert refused(await buy(buyer.owner, studio), 402, "ledger.insufficient_funds")["needed"] == "100.01"
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+
+
+async def test_own_related_retired_and_unlisted_agents_are_refused(
+    studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
+) -> None:
+    refused(await buy(buyer.owner, studio), 404, "not_found")
+    await offer(studio)
+    refused(await buy(studio.owner, studio), 403, "marketplace.own_agent")
+    sister = await made(new_tenant, buyer.owner.http)
+    async with database.platform() as session:
+        for org_id in (studio.org_id, sister.org_id):
+            await organization_trait.seen(session, org_id, TraitKind.CARD, f"card of {studio.org_id}")
+    refused(await buy(sister.owner, studio), 403, "marketplace.related")
+    purchase = await bought(buyer.owner, studio)
+    await offer(studio, status="retired")
+    refused(await buyer.owner.get(f"/marketplace/agents/{studio.agent_id}"), 404, "not_found")
+    assert good(await buyer.owner.get("/marketplace/library"))["data"] == [purchase]
+    other = await made(new_tenant, buyer.owner.http)
+    refused(await buy(other.owner, studio), 409, "marketplace.retired")
+
+
+async def test_refund_takes_access_and_shares_back_once(studio: Tenant, buyer: Tenant, operator: Caller) -> None:
+    await grant(operator, buyer.org_id, "30")
+    await offer(studio)
+    purchase = await bought(buyer.owner, studio)
+    refused(await give_back(buyer.member, purchase), 403, "auth.forbidden")
+    refused(await give_back(studio.owner, purchase), 404, "not_found")
+    both = await asyncio.gather(give_back(buyer.finance, purchase), give_back(buyer.owner, purchase))
+    assert sorted(answer.status_code for answer in both) == [200, 409]
+    assert await balance(buyer.owner) == ("130.00", "0.00")
+    assert await earned(studio) == {"granted": "0.00", "paid": "0.00"}
+    (shown,) = good(await buyer.auditor.get("/marketplace/library"))["data"]
+    assert (shown["status"], shown["has_access"]) == ("refunded", False)
+    again = await bought(buyer.owner, studio)
+    assert again["id"] != purchase["id"]
+    refused(await give_back(buyer.owner, again), 409, "marketplace.refunded_before")
+
+
+async def test_shares_that_were_spent_are_owed_and_paid_by_the_next_sale(
+    studio: Tenant, buyer: Tenant, new_tenant: Any, database: Database
+) -> None:
+    await offer(studio)
+    purchase = await bought(buyer.owner, studio)
+    conversion = {"agent_id": studio.agent_id, "kind": "paid", "amount": "30"}
+    good(await studio.owner.post("/credits/earnings/conversions", conversion, key=new_key()), 201)
+    good(await give_back(buyer.owner, purchase))
+    assert await balance(buyer.owner) == ("100.00", "0.00")
+    assert await owed(database, studio.org_id) == 30 * ONE
+    other = await made(new_tenant, buyer.owner.http)
+    await top_up(database, other)
+    await bought(other.owner, studio)
+    assert await owed(database, studio.org_id) == 0
+    assert await earned(studio) == {"granted": "0.00", "paid": "6.00"}
+
+
+async def test_spend_of_a_purchase_comes_back_with_the_purchase_only(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    await offer(studio)
+    await bought(buyer.owner, studio)
+    (row,) = good(await buyer.auditor.get("/credits/usage"))["data"]
+    answer = await operator.post(f"/credits/spends/{row['id']}/refunds", {}, key=new_key())
+    refused(answer, 409, "spend.purchase")
+
+
+async def test_share_is_the_operators_to_set_and_others_do_not_see_it(
+    studio: Tenant, buyer: Tenant, operator: Caller
+) -> None:
+    assert (await offer(studio))["creator_share"] == "0.90"
+    body = {"model": "one_time", "price": "40", "creator_share": "1"}
+    path = f"/marketplace/agents/{studio.agent_id}"
+    refused(await studio.owner.ask("PUT", path, json=body), 403, "auth.forbidden")
+    refused(await studio.member.ask("PUT", path, json={"model": "free"}), 403, "auth.forbidden")
+    good(await operator.ask("PUT", path, json={**body, "creator_share": "0.5"}))
+    assert (await offer(studio))["creator_share"] == "0.50"
+    assert good(await buyer.owner.get(path))["creator_share"] is None
+    await bought(buyer.owner, studio)
+    assert (await earned(studio))["paid"] == "20.00"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"model": "free", "price": "1"}, "price"),
+        ({"model": "one_time"}, "price"),
+        ({"model": "one_time", "price": "0"}, None),
+        ({"model": "monthly", "price": "1"}, None),
+        ({"model": "one_time", "price": "1", "creator_share": "1.1"}, None),
+    ],
+)
+async def test_offer_that_makes_no_sense_is_refused(studio: Tenant, body: dict[str, Any], field: str | None) -> None:
+    answer = refused(
+        await studio.owner.ask("PUT", f"/marketplace/agents/{studio.agent_id}", json=body), 422, "request.invalid"
+    )
+    assert field is None or answer["field"] == field
+
+
+async def test_list_narrows_by_each_filter_and_pages_through_all(
+    new_tenant: Any, site: httpx2.AsyncClient, buyer: Tenant
+) -> None:
+    word = f"Zimbel{new_key().replace('-', '')}"
+    studios = [await made(new_tenant, site) for _ in range(3)]
+    for number, each in enumerate(studios):
+        await offer(each, price=str(10 + number % 2), summary=f"plays the {word} {number}")
+        good(await each.owner.ask("PUT", f"/agents/{each.agent_id}/category", json={"category": "research"}))
+    await offer(studios[0], model="free", price=None, summary=f"the {word.upper()} for nothing")
+
+    async def found(**query: Any) -> list[str]:
+        ids: list[str] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = good(
+                await buyer.owner.get("/marketplace/agents", params={"text": word, "limit": 1, **query, **cursor})
+            )
+            ids += [row["agent_id"] for row in page["data"]]
+            if page["next_cursor"] is None:
+                return ids
+            cursor = {"cursor": page["next_cursor"]}
+
+    first, second, third = (each.agent_id for each in studios)
+    assert await found() == [third, second, first]
+    assert await found(text=f"{word} nothing") == [first]
+    assert await found(model="one_time", category="research") == [third, second]
+    assert await found(currency="CREDIT") == [third, second]
+    assert await found(currency="CREDIT", min_price="10.5", max_price="11") == [second]
+    assert await found(category="content") == []
+    refused(await buyer.owner.get("/marketplace/agents", params={"max_price": "1"}), 422, "request.invalid")
+    refused(await buyer.owner.get("/marketplace/agents", params={"cursor": "eA"}), 422, "request.invalid")
