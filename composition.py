@@ -39,11 +39,12 @@ def make_providers(settings: Settings, database: Database) -> Providers:
     )
     payments: dict[str, PaymentProvider] = {"credits": CreditsProvider(lambda: _connection(database))}
     closers: list[Callable[[], Awaitable[None]]] = [http.aclose]
-    customers, payouts = None, None
+    customers, payouts, subscriptions = None, None, None
     if settings.stripe_api_key is not None:
         # Imported where it is used: a process without Stripe starts without its SDK.
         from providers.payments.stripe import StripeCustomers, StripeProvider, make_client
         from providers.payouts.stripe import StripeConnect
+        from providers.subscriptions.stripe import StripeSubscriptions
 
         key = settings.stripe_api_key.get_secret_value()
         client = make_client(
@@ -52,6 +53,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         secrets = _secrets(settings)
         payments["stripe"] = StripeProvider(client, webhook_secrets=secrets, livemode=stripe_is_live(key))
         customers, payouts = StripeCustomers(client), StripeConnect(client)
+        subscriptions = StripeSubscriptions(client)
         closers.append(client.aclose)
     if settings.paypal_client_id is not None and settings.paypal_client_secret is not None:
         payments["paypal"] = _paypal(settings, closers)
@@ -62,6 +64,7 @@ def make_providers(settings: Settings, database: Database) -> Providers:
         payments=payments,
         customers=customers,
         payouts=payouts,
+        subscriptions=subscriptions,
         rates=_rates(settings, http),
         assets=assets,
         vat_numbers=_vat_numbers(settings, http),

@@ -38,6 +38,7 @@ from activities.reputation import ReputationActivities
 from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
 from activities.spend_days import SpendDayActivities
+from activities.subscription import SubscriptionActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
@@ -74,6 +75,7 @@ from workflows.reputation_decay import ReputationDecayWorkflow
 from workflows.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
 from workflows.spend_days import SpendDaysWorkflow
+from workflows.subscription import SubscriptionWorkflow
 from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
@@ -264,6 +266,7 @@ WORKFLOWS = [
     AccountingDaysWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
+    SubscriptionWorkflow,
     UsageChargesWorkflow,
     UsageMonthsWorkflow,
     UsageSyncWorkflow,
@@ -307,6 +310,12 @@ def make_worker(
     asking = ProviderActivities(database, providers, sealed_signals=sealed_signals, trait_key=settings.trait_digest_key)
     escrows = PaymentEscrows(database, client)
     payouts = PayoutActivities(database, providers.payouts, sealed_signals=sealed_signals)
+    subscriptions = SubscriptionActivities(
+        database,
+        providers.subscriptions,
+        settings.plan_book,
+        sealed_signals=sealed_signals,
+    )
     topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))
     scores = ReputationActivities(
         database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
@@ -342,6 +351,10 @@ def make_worker(
             asking.refund,
             asking.find_refund,
             asking.submit_evidence,
+            subscriptions.record,
+            subscriptions.load,
+            subscriptions.order,
+            subscriptions.look,
             escrows.fund_escrow,
             escrows.freeze_escrow,
             inbox.dispatch,

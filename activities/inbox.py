@@ -11,11 +11,11 @@ from contracts.payment import (
     ProviderEventResult,
     UnhandledEvents,
 )
-from contracts.runs import payment_news
+from contracts.runs import payment_news, subscription_news
 from domain.access import Actor, Role
 from domain.payment.event_types import Handling, handling_of
 from models.provider_event import ProviderEventRow
-from repositories import audit, creator_account, customer, payment, provider_event
+from repositories import audit, creator_account, customer, payment, provider_event, subscription
 from runtime import reach
 from runtime.database import Database
 
@@ -48,14 +48,29 @@ class InboxActivities:
                 return await _of_a_customer(session, row, handling)
             if handling is Handling.CREATOR:
                 return await _of_a_creator(session, row)
+            is_of_a_subscription = handling is Handling.SUBSCRIPTION
             found = await payment.concerned(session, row.provider, row.payment_id, row.refs)
-            if found is None:
+            if found is None and not is_of_a_subscription:
                 return await _without_payment(session, row, last_try=message.last_try)
+        if is_of_a_subscription or found is None:
+            return await self._to_a_subscription(row)
         terms = found.terms
         await reach.signal(self._client, *payment_news(terms, principal=terms.provider, event_id=message.event_id))
         async with self._database.platform() as session:
             await _mark(session, row, "forwarded", payment_id=terms.payment_id, handled=False)
         return ProviderEventResult(outcome="forwarded", payment_id=terms.payment_id)
+
+    async def _to_a_subscription(self, row: ProviderEventRow) -> ProviderEventResult:
+        """Have the subscription look at its provider; its own transaction marks the event as handled."""
+        async with self._database.platform() as session:
+            held = await subscription.concerned(session, row.provider, row.refs)
+            if held is None:
+                await _mark(session, row, "unmatched", handled=True)
+                return ProviderEventResult(outcome="unmatched")
+        await reach.signal(self._client, *subscription_news(held, principal=row.provider, event_id=row.event_id))
+        async with self._database.platform() as session:
+            await _mark(session, row, "forwarded", handled=False)
+        return ProviderEventResult(outcome="forwarded")
 
     @activity.defn(name="find_unhandled_events")
     async def find_unhandled(self, message: FindUnhandled) -> UnhandledEvents:

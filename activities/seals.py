@@ -12,7 +12,7 @@ REFUSED = "command_refused"
 class Seals:
     """Whether commands have to be vouched for here. An activity asks, because no replay asks again."""
 
-    def __init__(self, kind: Literal["escrow", "payment", "payout"], *, required: bool) -> None:
+    def __init__(self, kind: Literal["escrow", "payment", "payout", "subscription"], *, required: bool) -> None:
         """Take what the commands are given to, and whether an unsealed one is declined."""
         self._kind = kind
         self._required = required

@@ -14,6 +14,7 @@ from contracts.payout import PayoutInput
 from contracts.queues import cut_summary
 from contracts.reconciliation import ReconciliationInput
 from contracts.search_attributes import escrow_attributes, payment_attributes, search_attributes
+from contracts.subscription import SubscriptionEventSignal, SubscriptionInput
 from contracts.usage import UsageSync
 from domain.access import Actor, Role
 from domain.billing_run.period import month_text
@@ -28,6 +29,7 @@ from domain.ids import (
     payout_workflow_id,
     provider_event_workflow_id,
     reconciliation_workflow_id,
+    subscription_workflow_id,
     usage_sync_workflow_id,
 )
 from domain.money import CREDIT, format_amount
@@ -36,6 +38,7 @@ from domain.payment.state import PaymentStatus
 from domain.payment.terms import PaymentTerms
 from domain.payout.presentation import summary as payout_summary
 from domain.payout.state import Payout
+from domain.subscription.state import Subscription
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,31 @@ def payment_news(terms: PaymentTerms, *, principal: str, event_id: str) -> tuple
     actor = Actor(principal=principal, role=Role.OPERATOR)
     start = PaymentInput(terms=terms, created_by=actor, command_id=f"event:{event_id}", resume=True)
     return payment_run(start), "provider_event", ProviderEventSignal(event_id=event_id)
+
+
+def subscription_run(start: SubscriptionInput) -> Run:
+    """Return the run of a subscription; one that has ended gets another one whenever there is news."""
+    held = start.subscription
+    return Run(
+        workflow="subscription",
+        workflow_id=subscription_workflow_id(held.subscription_id),
+        start=start,
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(f"{held.terms.plan} by the {held.terms.interval.value}, for {held.org_id}"),
+        attributes=search_attributes(
+            org_id=held.org_id,
+            state=None if start.resume else held.status.value,
+            amount_minor=held.terms.amount_minor,
+            currency=held.terms.currency,
+        ),
+    )
+
+
+def subscription_news(held: Subscription, *, principal: str, event_id: str) -> tuple[Run, str, SubscriptionEventSignal]:
+    """Return what makes a subscription ask its provider: its run, the signal's name, and the signal."""
+    actor = Actor(principal=principal, role=Role.OPERATOR)
+    start = SubscriptionInput(subscription=held, created_by=actor, command_id=f"event:{event_id}", resume=True)
+    return subscription_run(start), "provider_event", SubscriptionEventSignal(event_id=event_id)
 
 
 def provider_event_run(start: ProviderEventInput, *, summary: str = "started again by the inbox sweep") -> Run:

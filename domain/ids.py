@@ -211,6 +211,16 @@ def auto_topup_command_id(org_id: str, number: int) -> str:
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
+def subscription_workflow_id(subscription_id: str) -> str:
+    """Name the one workflow of a subscription."""
+    return bounded(f"subscription/{subscription_id}")
+
+
+def subscription_key(subscription_id: str, order: str, command: str) -> str:
+    """Key of a provider call for a subscription: its scope, what was ordered, and the command that ordered it."""
+    return bounded(f"subscription:{subscription_id}:{order}:{command}")
+
+
 def subscription_bill_command(provider: str, bill_ref: str) -> str:
     """Name the command that issues our invoice for a provider's bill, so that it is issued once."""
     return bounded(f"subscription-bill:{provider}:{bill_ref}")

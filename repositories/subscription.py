@@ -28,6 +28,33 @@ async def lock(session: AsyncSession, subscription_id: str) -> Subscription | No
     return None if state is None else _STATE.validate_python(state)
 
 
+async def get(session: AsyncSession, subscription_id: str) -> Subscription | None:
+    """Return a subscription that the session may see."""
+    row = await session.get(SubscriptionRow, subscription_id)
+    return None if row is None else state_of(row)
+
+
+async def concerned(session: AsyncSession, provider: str, refs: Sequence[str]) -> Subscription | None:
+    """Return the subscription that an event names: by its own id there, or by its customer's before it has one."""
+    known = select(SubscriptionRow).where(SubscriptionRow.provider == provider, SubscriptionRow.provider_ref.in_(refs))
+    row = (await session.scalars(known)).one_or_none()
+    if row is None:
+        unmade = select(SubscriptionRow).where(
+            SubscriptionRow.provider == provider,
+            SubscriptionRow.provider_ref.is_(None),
+            SubscriptionRow.status != SubscriptionStatus.ENDED.value,
+            SubscriptionRow.state["customer"].astext.in_(refs),
+        )
+        row = (await session.scalars(unmade)).first()
+    return None if row is None else state_of(row)
+
+
+async def timeline(session: AsyncSession, subscription_id: str) -> Sequence[SubscriptionEventRow]:
+    """Return all its events, the oldest first."""
+    query = select(SubscriptionEventRow).where(SubscriptionEventRow.subscription_id == subscription_id)
+    return (await session.scalars(query.order_by(SubscriptionEventRow.number))).all()
+
+
 async def held(session: AsyncSession, org_id: str) -> Subscription | None:
     """Return the one subscription of an organization that has not ended."""
     query = select(SubscriptionRow).where(

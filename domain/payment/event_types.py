@@ -18,15 +18,16 @@ class Handling(StrEnum):
     RECORD = "record"  # it goes into the audit trail of the organization
     CASH = "cash"  # what the organization has there and no payment has used is read, and operators get an alert
     CREATOR = "creator"  # the account of the organization that is paid out is read again
+    SUBSCRIPTION = "subscription"  # its subscription looks at the provider
     WAITING = "waiting"  # stored for an area that does not exist yet
     IGNORED = "ignored"  # stored, nothing depends on it
 
 
 _P, _R, _C, _W = Handling.PAYMENT, Handling.RECORD, Handling.CASH, Handling.WAITING
-_K = Handling.CREATOR
+_K, _S = Handling.CREATOR, Handling.SUBSCRIPTION
 
 #: What a run is started for; the others are only stored.
-FOR_A_RUN = frozenset({_P, _R, _C, _K})
+FOR_A_RUN = frozenset({_P, _R, _C, _K, _S})
 
 #: By provider: the type, or the beginning of one that ends with a dot.
 _TABLE: Mapping[str, Mapping[str, Handling]] = {
@@ -53,7 +54,12 @@ _TABLE: Mapping[str, Mapping[str, Handling]] = {
         "account.": _K,
         "capability.updated": _K,
         "payout.failed": _K,
-        "customer.subscription.": _W,
+        "customer.subscription.": _S,
+        "invoice.marked_uncollectible": _S,
+        "invoice.paid": _S,
+        "invoice.payment_action_required": _S,
+        "invoice.payment_failed": _S,
+        "invoice.voided": _S,
         "invoice.": _W,
     },
     "paypal": {

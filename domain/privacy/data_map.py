@@ -47,14 +47,16 @@ MESSAGES = Place(
             "decided_from dispute dispute_id dispute_ref escrow_id event event_id funded_from give_up invoice_id "
             "falls key key_id look memo method_ref methods org_id payee_org_id payer_org_id payment_id payments "
             "provider_ref open ref refund refund_id request_id resolve run_id runs seal_id sha256 statement_ref "
-            "transfer_id unanswered account_ref destination payout_id transfer_ref"
+            "transfer_id unanswered account_ref destination payout_id transfer_ref "
+            "bill_ref customer fingerprint item_ref our_id paid_bill payment_ref price_id settled subscription_id"
         ),
         Category.FREE_TEXT: (
             "payout "
             "Milestone.name action artifacts command content decline declined delivery deposit description detail "
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
-            "return_url settles signals signatures snapshot start stored terms text unknown uri why sync"
+            "return_url settles signals signatures snapshot start stored terms text unknown uri why sync "
+            "bills ended_why plans subscription title"
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
@@ -63,9 +65,10 @@ MESSAGES = Place(
             "credits_minor currency debt_minor dispute_default_share_e4 fee_minor funded_minor goods_asset goods_minor "
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
-            "reversed_minor seen_minor waiting_minor"
+            "reversed_minor seen_minor waiting_minor "
+            "change grants most_minor order plan prices total_minor"
         ),
-        Category.SECRET: "client_secret",
+        Category.SECRET: "client_secret pay_url",
         Category.TECHNICAL: (
             "attempt gives_up_at next_at short tries "
             "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
@@ -83,7 +86,10 @@ MESSAGES = Place(
             "accepted back_seconds duplicates following invalid refused_at settle_seconds unassigned "
             "again capped charged due_before everything is_full looks most "
             "failed sent agents changed changes_rate closed_priors done moved_e6 pages planned rate_e4 skipped "
-            "stars_e6 sudden empty invoiced month only ready_at"
+            "stars_e6 sudden empty invoiced month only ready_at "
+            "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
+            "deployments end ended_at granted_until interval is_live is_proration is_sold months_granted "
+            "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

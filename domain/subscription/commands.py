@@ -3,7 +3,7 @@
 A change is previewed by the same function that orders it. Which plan is larger, the list of plans says.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -242,6 +242,18 @@ def confirmed(subscription: Subscription) -> Subscription:
     return replace(subscription, order=None)
 
 
+def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
+    """Return the state once the provider was looked at after a lost answer.
+
+    A subscription that is there was made. Anything else is ordered again under its key, which has its effect once.
+    """
+    order = subscription.order
+    if order is None or not order.unknown:
+        return subscription
+    done = made and order.kind is OrderKind.CREATE
+    return replace(subscription, order=None if done else replace(order, unknown=False))
+
+
 def lost(subscription: Subscription) -> Outcome:
     """Note that the answer to a call was lost: the provider is looked at before anything else is ordered of it."""
     assert subscription.order is not None
@@ -281,6 +293,18 @@ def ended(subscription: Subscription, *, why: str, actor: str, at: datetime) -> 
         cancel_at_period_end=False,
     )
     return Outcome(subscription=after, event="ended", actor=actor, details={"why": why})
+
+
+def opening(subscription: Subscription, command_id: str, *, actor: str) -> Outcome:
+    """Return the first event: what is agreed, before the provider is asked for it."""
+    order = Order(kind=OrderKind.CREATE, command_id=command_id)
+    details = {"plan": subscription.terms.plan, "interval": subscription.terms.interval.value}
+    return Outcome(subscription=replace(subscription, order=order), event="ordered", actor=actor, details=details)
+
+
+def refused(subscription: Subscription, *, actor: str, details: Mapping[str, object]) -> Outcome:
+    """Put the refusal of a signal into the timeline."""
+    return Outcome(subscription=subscription, event="command_refused", actor=actor, details=details)
 
 
 def lapsed(subscription: Subscription) -> Outcome:

@@ -8,6 +8,7 @@ from domain.errors import Invalid
 from providers.payments.base import PaymentProvider
 from providers.payouts.base import PayoutProvider
 from providers.rates import Rates
+from providers.subscriptions.base import SubscriptionProvider
 from providers.tax.base import VatNumbers
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Providers:
         payments: `stripe`, `paypal`, `crypto`, `credits`, as far as their settings are there.
         customers: customers and their stored methods at Stripe; None without Stripe.
         payouts: who pays creators; None without Stripe.
+        subscriptions: who collects for subscriptions; None without Stripe.
         rates: exchange rates of coins; None where none are set up.
         assets: which coins `crypto` takes.
         vat_numbers: who confirms VAT numbers; None where the seller has none.
@@ -31,6 +33,7 @@ class Providers:
     payments: Mapping[str, PaymentProvider]
     customers: "StripeCustomers | None" = None
     payouts: PayoutProvider | None = None
+    subscriptions: SubscriptionProvider | None = None
     rates: Rates | None = None
     assets: frozenset[str] = frozenset()
     vat_numbers: VatNumbers | None = None

@@ -226,8 +226,9 @@ async def test_burst_of_a_provider_is_not_held_up_by_limits(database_urls: Datab
         ("charge.dispute.funds_withdrawn", "received", False),
         ("refund.failed", "received", False),
         ("payment_method.detached", "received", False),
-        ("customer.subscription.updated", "waiting", True),
-        ("invoice.paid", "waiting", True),
+        ("customer.subscription.updated", "received", False),
+        ("invoice.paid", "received", False),
+        ("invoice.created", "waiting", True),
         ("account.updated", "received", False),
         ("payout.failed", "received", False),
         ("payment_intent.created", "ignored", True),
@@ -416,7 +417,8 @@ NAMED = {
     """,
     Handling.RECORD: "payment_method.attached payment_method.detached",
     Handling.CREATOR: "account.updated account.external_account.created capability.updated payout.failed",
-    Handling.WAITING: "customer.subscription.deleted invoice.payment_failed",
+    Handling.SUBSCRIPTION: "customer.subscription.deleted invoice.payment_failed invoice.paid",
+    Handling.WAITING: "invoice.created",
     Handling.IGNORED: "invoice invoicex.paid payout.paid customer.created charge refund x",
 }
 

@@ -34,6 +34,7 @@ from contracts import (
     seal,
     spend_alerts,
     spend_days,
+    subscription,
     sweeps,
     usage,
     usage_charges,
@@ -45,7 +46,7 @@ from domain.escrow.state import Artifact, Milestone
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.payout.state import Payout, PayoutLine, PayoutStatus
 from tests.support import escrows as e
-from tests.support import payment_messages, payments, reconciliation
+from tests.support import payment_messages, payments, reconciliation, subscription_messages
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(GOLDEN.glob("*.json"))
@@ -62,6 +63,7 @@ def every_message() -> set[type[Message]]:
     return {m for m in below(Message) if m.__module__.startswith("contracts.")} - {
         Message,
         messages.EscrowCommand,
+        subscription.SubscriptionCommand,
         messages.OperatorSignal,
         payment.PaymentCommand,
     }
@@ -339,7 +341,13 @@ def samples() -> dict[str, Message]:
         ),
     ]
     return {
-        type(message).__name__: message for message in [*found, *payment_messages.samples(), *reconciliation.samples()]
+        type(message).__name__: message
+        for message in [
+            *found,
+            *payment_messages.samples(),
+            *reconciliation.samples(),
+            *subscription_messages.samples(),
+        ]
     }
 
 

@@ -59,6 +59,7 @@ from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
+from tests.support.subscriptions import FakeSubscriptions
 from tests.workflows import payment_driver
 from tests.workflows.approval.activities import TABLES, ApprovalActivities
 from tests.workflows.approval.workflow import ApprovalWorkflow
@@ -93,6 +94,7 @@ class Stage:
     deps: Any
     fake: FakeProvider = field(default_factory=FakeProvider)
     payouts: FakePayouts = field(default_factory=FakePayouts)
+    subscriptions: FakeSubscriptions = field(default_factory=FakeSubscriptions)
     chains: ChainsInTest | None = None
     actors: dict[str, Actor] = field(default_factory=dict)
 
@@ -310,13 +312,14 @@ async def stage_on(
         client = with_plugin(env.client, await approvals(database_urls.owner, database))
         deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
         fake = fake or FakeProvider()
-        payouts = FakePayouts()
-        providers = Providers(dict.fromkeys(("fake", "stripe"), fake), payouts=payouts)
+        payouts, subscriptions = FakePayouts(), FakeSubscriptions()
+        collecting = dict.fromkeys(("fake", "stripe"), fake)
+        providers = Providers(collecting, payouts=payouts, subscriptions=subscriptions)
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
         async with make_worker(client, database, providers, build_id=build_id, sealed_signals=sealed_signals):
-            yield Stage(env, client, database, deps, fake, payouts, chains)
+            yield Stage(env, client, database, deps, fake, payouts, subscriptions, chains)
     finally:
         await database.close()
 

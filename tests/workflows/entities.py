@@ -39,10 +39,20 @@ from contracts.payment import (
 )
 from contracts.payout import GiveUpPayout, PayoutResult, PayoutSignal
 from contracts.runs import Run, escrow_run, payment_run
+from contracts.subscription import (
+    CancelSubscription,
+    ChangeSubscription,
+    ResumeSubscription,
+    Subscribe,
+    SubscriptionEventSignal,
+    SubscriptionResult,
+    SubscriptionSignal,
+)
 from domain.escrow import commands as rules
 from repositories import escrow as escrows
 from repositories import payment as payments
 from repositories import payout as payouts
+from repositories import subscription as subscriptions
 from runtime.identity import new_id
 from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
@@ -50,6 +60,8 @@ from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
 from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.payout_driver import PayoutDriver, taken_out
+from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
+from tests.workflows.subscriptions import terms as subscription_terms
 
 # The escrow -----------------------------------------------------------------------------------------------------------
 
@@ -434,4 +446,72 @@ PAYOUT = Entity(
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, APPROVAL)
+SUBSCRIPTION = Entity(
+    name="subscription",
+    make=subscriber,
+    run=lambda one: one.run,
+    lock=lambda session, one: subscriptions.lock(session, one.start.subscription.subscription_id),
+    result=SubscriptionResult,
+    lasts=timedelta(days=1),
+    ending="cancel",
+    states=(State(name="active", enter=Subscriber.subscribe, left_alone="active", cancelled="ended"),),
+    messages=(
+        Inbound(
+            kind="update",
+            name="subscribe",
+            state="active",
+            message=lambda one: Subscribe(command_id=one.start.command_id, actor=one.actor),
+            event="ordered",
+        ),
+        Inbound(
+            kind="update",
+            name="change",
+            state="active",
+            message=lambda one: ChangeSubscription(
+                command_id=new_id("cmd"),
+                actor=one.actor,
+                terms=subscription_terms("professional"),
+                plans=PLANS,
+                people=1,
+            ),
+            event="upgraded",
+        ),
+        Inbound(
+            kind="update",
+            name="resume",
+            state="active",
+            message=lambda one: ResumeSubscription(command_id=new_id("cmd"), actor=one.actor),
+            refused="subscription.wrong_state",
+        ),
+        Inbound(
+            kind="update",
+            name="cancel",
+            state="active",
+            message=lambda one: CancelSubscription(command_id=new_id("cmd"), actor=one.actor, at_period_end=False),
+            event="ended",
+        ),
+        Inbound(
+            kind="signal",
+            name="cancel",
+            state="active",
+            message=lambda one: SubscriptionSignal(operator="kim"),
+            event="ended",
+        ),
+        Inbound(
+            kind="signal",
+            name="look",
+            state="active",
+            message=lambda one: SubscriptionSignal(operator="kim"),
+            event="activated",
+        ),
+        Inbound(
+            kind="signal",
+            name="provider_event",
+            state="active",
+            message=lambda one: SubscriptionEventSignal(event_id=new_id("evt")),
+            event="activated",
+        ),
+    ),
+)
+
+ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, SUBSCRIPTION, APPROVAL)

@@ -1,0 +1,198 @@
+"""Writes a subscription's events into the books, and asks its provider."""
+
+from functools import partial
+
+from temporalio import activity
+
+from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.seals import Seals
+from contracts.escrow import Declined
+from contracts.subscription import (
+    AskProvider,
+    LoadSubscription,
+    ProviderSays,
+    RecordedSubscription,
+    RecordSubscription,
+)
+from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.plan import Plans
+from domain.subscription.snapshot import SubscriptionSnapshot
+from domain.subscription.state import OrderKind, Outcome, Subscription
+from providers.payments.base import OutcomeUnknown, ProviderRefused
+from providers.subscriptions.base import NewSubscription, SubscriptionProvider
+from repositories import alert, provider_event
+from repositories import subscription as subscriptions
+from runtime.database import Database
+from services.subscription import write
+
+
+class SubscriptionActivities:
+    """The effects of `SubscriptionWorkflow`."""
+
+    def __init__(
+        self,
+        database: Database,
+        provider: SubscriptionProvider | None,
+        plans: Plans,
+        *,
+        rules: InvoiceRules = UNTAXED,
+        sealed_signals: bool = False,
+    ) -> None:
+        """Take the database, who collects here, the plans, and how invoices are made.
+
+        With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
+        """
+        self._database = database
+        self._provider = provider
+        self._plans = plans
+        self._rules = rules
+        self._seals = Seals("subscription", required=sealed_signals)
+
+    @activity.defn(name="record_subscription")
+    async def record(self, message: RecordSubscription) -> RecordedSubscription:
+        """Write one event, or report what the books hold instead.
+
+        Effect: the subscription's row, a row of its timeline, an invoice and a mirrored payment for each bill that was
+            paid, credits, the organization's tier; and the provider's events that are thereby handled.
+        Idempotent by: the event's number and its command, both unique within the subscription, under the row's lock; a
+            bill by the provider's id of it, credits by their key.
+        Fails with: nothing that is final. What the books do not take is tried again, and an operator is alerted.
+        """
+        require_local()
+        after = message.subscription
+        async with tried_again(partial(self._alert, message)):
+            unsealed = self._seals.declined(message.actor_detail)
+            if unsealed is not None and message.event != "command_refused":
+                return RecordedSubscription(applied=False, declined=unsealed)
+            async with self._database.platform() as session:
+                held = await subscriptions.lock(session, after.subscription_id)
+                if message.event is not None:
+                    if await subscriptions.has_done(session, after.subscription_id, message.command_id):
+                        return RecordedSubscription(applied=True, stored=held)
+                    if not is_next(held, after.version, message.decided_from, after.subscription_id):
+                        return RecordedSubscription(applied=False, stored=held)
+                    outcome = Outcome(
+                        subscription=after,
+                        event=message.event,
+                        actor=message.actor,
+                        settled=message.settled,
+                        grants=message.grants,
+                        details=message.details,
+                    )
+                    await write(
+                        session,
+                        held,
+                        outcome,
+                        command_id=message.command_id,
+                        actor=message.actor_detail,
+                        at=message.at,
+                        plans=self._plans,
+                        rules=self._rules,
+                    )
+                if message.handled:
+                    await provider_event.mark(
+                        session, after.provider, message.handled, status="handled", payment_id=None, handled=True
+                    )
+        return RecordedSubscription(applied=True)
+
+    @activity.defn(name="load_subscription")
+    async def load(self, message: LoadSubscription) -> Subscription:
+        """Return the state that the books hold, for a run that starts again.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            found = await subscriptions.get(session, message.subscription_id)
+        if found is None:
+            raise BooksRefused(
+                f"The books have no {message.subscription_id}. Check whether they were restored from a backup."
+            )
+        return found
+
+    @activity.defn(name="order_of_subscription")
+    async def order(self, message: AskProvider) -> ProviderSays:
+        """Have the provider do what was ordered; a new subscription is looked for there first.
+
+        Effect: one change there.
+        Idempotent by: the key, for as long as the provider remembers it; a subscription by our id on it, a change by
+            the price that it leads to.
+        Fails with: ProviderUnavailable, which is retried: nothing happened there.
+        """
+        try:
+            return ProviderSays(snapshot=await self._ordered(message))
+        except OutcomeUnknown as error:
+            return ProviderSays(unknown=error.detail)
+        except ProviderRefused as refusal:
+            return ProviderSays(declined=Declined(code=refusal.code, detail=refusal.detail))
+
+    @activity.defn(name="look_at_subscription")
+    async def look(self, message: AskProvider) -> ProviderSays:
+        """Ask the provider how the subscription stands there.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: ProviderUnavailable, which is retried.
+        """
+        provider, asked = self._named(), message.subscription
+        try:
+            if asked.ref is not None:
+                return ProviderSays(snapshot=await provider.retrieve(asked.ref))
+            found = await provider.find(asked.customer, asked.subscription_id)
+        except (OutcomeUnknown, ProviderRefused) as error:
+            return ProviderSays(unknown=error.detail)
+        return ProviderSays(snapshot=found, missing=found is None)
+
+    async def _ordered(self, message: AskProvider) -> SubscriptionSnapshot:
+        provider, asked, key = self._named(), message.subscription, message.key
+        order, change, ref = asked.order, asked.change, asked.ref
+        assert order is not None
+        if order.kind is OrderKind.CREATE:
+            # A run that was lost may have ordered it when the provider had already forgotten the key.
+            found = await provider.find(asked.customer, asked.subscription_id)
+            if found is not None:
+                return found
+            return await provider.create(_new(asked), idempotency_key=key)
+        assert ref is not None
+        price = (asked.terms if change is None else change.terms).price_id or ""
+        match order.kind:
+            case OrderKind.UPGRADE:
+                assert change is not None
+                return await provider.upgrade(ref, price, at=change.acts_at, idempotency_key=key)
+            case OrderKind.DOWNGRADE:
+                return await provider.downgrade(ref, price, idempotency_key=key)
+            case OrderKind.RESUME:
+                return await provider.resume(ref, asked.terms.price_id or "", idempotency_key=key)
+            case OrderKind.CANCEL | OrderKind.CANCEL_AT_END:
+                at_end = order.kind is OrderKind.CANCEL_AT_END
+                return await provider.cancel(ref, at_period_end=at_end, idempotency_key=key)
+        raise AssertionError(order.kind)
+
+    def _named(self) -> SubscriptionProvider:
+        if self._provider is None:
+            # Its settings were taken away while subscriptions are under way. Somebody has to bring them back.
+            raise RuntimeError("Subscriptions are not configured in this worker.")
+        return self._provider
+
+    async def _alert(self, message: RecordSubscription, why: str) -> None:
+        after = message.subscription
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="subscription.books_refused",
+                subject=after.subscription_id,
+                detail=f"{message.event} of {after.subscription_id} cannot be booked and is retried: {why}",
+                org_id=after.org_id,
+                key=f"subscription.books_refused:{after.subscription_id}:{after.version}",
+            )
+
+
+def _new(asked: Subscription) -> NewSubscription:
+    return NewSubscription(
+        subscription_id=asked.subscription_id,
+        org_id=asked.org_id,
+        customer=asked.customer,
+        price_id=asked.terms.price_id or "",
+        trial_days=asked.trial_days,
+    )

@@ -1,0 +1,107 @@
+"""A provider of subscriptions in memory: it charges what it is asked for, and nothing renews by itself."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from domain.subscription.period import Anchor, Period
+from domain.subscription.snapshot import Bill, BillReason, BillState, ProviderState, SubscriptionSnapshot
+from domain.subscription.state import Terms
+from providers.payments.base import ProviderUnavailable
+from providers.subscriptions.base import CheckoutPage, NewSubscription, SubscriptionDeclined
+from runtime.identity import new_id
+
+
+class FakeSubscriptions:
+    """One subscription for each customer, without proration: prices are amounts in cents, written as `price_2900`."""
+
+    name = "stripe"
+
+    def __init__(self) -> None:
+        self.there: dict[str, SubscriptionSnapshot] = {}
+        #: Customers whose card is declined, and those whose provider does not answer.
+        self.declining: set[str] = set()
+        self.away: set[str] = set()
+        self.calls: list[str] = []
+
+    async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
+        return f"price_{terms.amount_minor}"
+
+    async def create(self, subscription: NewSubscription, *, idempotency_key: str) -> SubscriptionSnapshot:
+        self.calls.append(idempotency_key)
+        self._answers(subscription.customer)
+        now = datetime.now(UTC).replace(microsecond=0)
+        period = Period(start=now, end=Anchor(at=now).after(1))
+        made = SubscriptionSnapshot(
+            ref=new_id("stripe"),
+            customer=subscription.customer,
+            state=ProviderState.ACTIVE,
+            price_id=subscription.price_id,
+            item_ref="si_1",
+            period=period,
+            bills=(bill_of(subscription.price_id, BillReason.CREATE, period, now),),
+            our_id=subscription.subscription_id,
+        )
+        self.there[made.ref] = made
+        return made
+
+    async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
+        raise NotImplementedError
+
+    async def retrieve(self, ref: str) -> SubscriptionSnapshot:
+        found = self.there[ref]
+        self._answers(found.customer, charges=False)
+        return found
+
+    async def find(self, customer: str, subscription_id: str) -> SubscriptionSnapshot | None:
+        self._answers(customer, charges=False)
+        return next((each for each in self.there.values() if each.our_id == subscription_id), None)
+
+    async def preview(self, ref: str, price_id: str, *, at: datetime) -> Bill:
+        return bill_of(price_id, BillReason.UPDATE, None, at)
+
+    async def upgrade(self, ref: str, price_id: str, *, at: datetime, idempotency_key: str) -> SubscriptionSnapshot:
+        self.calls.append(idempotency_key)
+        found = self.there[ref]
+        self._answers(found.customer)
+        if found.price_id != price_id:
+            bills = (*found.bills, bill_of(price_id, BillReason.UPDATE, None, at))
+            self.there[ref] = replace(found, price_id=price_id, bills=bills)
+        return self.there[ref]
+
+    async def downgrade(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
+        return self._changed(ref, idempotency_key, price_id=price_id)
+
+    async def cancel(self, ref: str, *, at_period_end: bool, idempotency_key: str) -> SubscriptionSnapshot:
+        if at_period_end:
+            return self._changed(ref, idempotency_key, cancel_at_period_end=True)
+        return self._changed(ref, idempotency_key, state=ProviderState.CANCELED, ended_at=datetime.now(UTC))
+
+    async def resume(self, ref: str, price_id: str, *, idempotency_key: str) -> SubscriptionSnapshot:
+        return self._changed(ref, idempotency_key, price_id=price_id, cancel_at_period_end=False)
+
+    def _changed(self, ref: str, key: str, **changes: object) -> SubscriptionSnapshot:
+        self.calls.append(key)
+        self._answers(self.there[ref].customer, charges=False)
+        self.there[ref] = replace(self.there[ref], **changes)
+        return self.there[ref]
+
+    def _answers(self, customer: str, *, charges: bool = True) -> None:
+        if customer in self.away:
+            raise ProviderUnavailable("It is away.")
+        if charges and customer in self.declining:
+            raise SubscriptionDeclined("The card was declined.", code="card_declined")
+
+
+def bill_of(price_id: str, reason: BillReason, period: Period | None, at: datetime) -> Bill:
+    """Return a bill of the price that was paid."""
+    amount = int(price_id.removeprefix("price_"))
+    return Bill(
+        ref=new_id("in"),
+        state=BillState.PAID,
+        reason=reason,
+        currency="USD",
+        total_minor=amount,
+        paid_minor=amount,
+        created_at=at,
+        period=period,
+    )

@@ -1,0 +1,112 @@
+"""One subscription on the stage, as the contract of entities and its own tests see it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import insert
+from temporalio.client import WorkflowHandle
+
+from contracts.runs import Run, subscription_run
+from contracts.subscription import (
+    CancelSubscription,
+    ChangeSubscription,
+    ResumeSubscription,
+    Subscribe,
+    SubscriptionCommand,
+    SubscriptionInput,
+    SubscriptionResult,
+)
+from domain.access import Actor, Role
+from domain.plan import DEFAULTS, Interval, plans_from
+from domain.subscription.commands import terms_of
+from domain.subscription.state import Subscription, Terms
+from models.organization import Organization
+from models.subscription import SubscriptionEventRow
+from repositories import subscription as subscriptions
+from runtime import reach
+from runtime.identity import new_id
+from tests.workflows.conftest import Stage
+
+PLANS = plans_from(DEFAULTS)
+
+
+def terms(plan: str) -> Terms:
+    found = terms_of(PLANS.get(plan), Interval.MONTH, "USD")
+    return replace(found, price_id=f"price_{found.amount_minor}")
+
+
+@dataclass
+class Subscriber:
+    """One subscription and who orders it."""
+
+    stage: Stage
+    start: SubscriptionInput
+
+    @property
+    def actor(self) -> Actor:
+        return self.start.created_by
+
+    @property
+    def customer(self) -> str:
+        return self.start.subscription.customer
+
+    @property
+    def run(self) -> Run:
+        return subscription_run(self.start.model_copy(update={"resume": True}))
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        return self.stage.client.get_workflow_handle(self.run.workflow_id)
+
+    async def subscribe(self) -> SubscriptionResult:
+        command = Subscribe(command_id=self.start.command_id, actor=self.actor)
+        return await self._give("subscribe", command, subscription_run(self.start))
+
+    async def cancel_at_end(self) -> SubscriptionResult:
+        return await self.send("cancel", CancelSubscription, at_period_end=True)
+
+    async def send(self, name: str, kind: type[SubscriptionCommand], **fields: Any) -> SubscriptionResult:
+        return await self._give(name, kind(command_id=new_id("cmd"), actor=self.actor, **fields), self.run)
+
+    async def change(self, plan: str, **fields: Any) -> SubscriptionResult:
+        return await self.send("change", ChangeSubscription, terms=terms(plan), plans=PLANS, people=1, **fields)
+
+    async def resume(self) -> SubscriptionResult:
+        return await self.send("resume", ResumeSubscription)
+
+    async def _give(self, name: str, command: SubscriptionCommand, run: Run) -> SubscriptionResult:
+        with self.stage.env.with_time_skipping_disabled():
+            return await reach.update(
+                self.stage.client, run, name, command, update_id=command.command_id, result_type=SubscriptionResult
+            )
+
+    async def state(self) -> Subscription:
+        async with self.stage.database.platform() as session:
+            found = await subscriptions.get(session, self.start.subscription.subscription_id)
+        assert found is not None
+        return found
+
+    async def timeline(self) -> Sequence[SubscriptionEventRow]:
+        async with self.stage.database.platform() as session:
+            return await subscriptions.timeline(session, self.start.subscription.subscription_id)
+
+    async def kinds(self) -> list[str]:
+        return [event.kind for event in await self.timeline()]
+
+
+async def subscriber(stage: Stage, plan: str = "starter", **changes: Any) -> Subscriber:
+    """Make an organization that wants a plan; nothing is ordered yet."""
+    org = new_id("org")
+    async with stage.database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    wanted = Subscription(
+        subscription_id=new_id("sub"),
+        org_id=org,
+        customer=f"cus_{org}",
+        provider="stripe",
+        terms=terms(plan),
+        **changes,
+    )
+    actor = Actor(principal="procurement", role=Role.OWNER, org_id=org)
+    return Subscriber(stage, SubscriptionInput(subscription=wanted, created_by=actor, command_id=new_id("cmd")))

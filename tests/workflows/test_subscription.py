@@ -1,0 +1,155 @@
+"""What the run of a subscription does: orders, what the provider says to them, and what becomes of both."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from temporalio.client import WorkflowUpdateFailedError
+
+from contracts.runs import Run, subscription_news
+from contracts.subscription import CancelSubscription, SubscriptionEventSignal
+from domain.subscription.period import Anchor, Period
+from domain.subscription.snapshot import BillReason, ProviderState
+from domain.subscription.state import SubscriptionStatus
+from repositories import subscription as subscriptions
+from runtime import reach
+from tests.support.histories import replay_and_keep
+from tests.support.subscriptions import bill_of
+from tests.workflows.conftest import Stage
+from tests.workflows.subscriptions import Subscriber, subscriber
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+S = SubscriptionStatus
+
+
+async def till(one: Subscriber, kind: str, count: int = 1) -> None:
+    """Wait until the timeline has so many events of a kind."""
+    with one.stage.env.with_time_skipping_disabled():
+        while (await one.kinds()).count(kind) < count:
+            pass
+
+
+async def tier(one: Subscriber) -> str:
+    async with one.stage.database.platform() as session:
+        query = text("SELECT tier FROM organizations WHERE id = :id")
+        return str(await session.scalar(query, {"id": one.start.subscription.org_id}))
+
+
+async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
+    one = await subscriber(stage)
+    made = await one.subscribe()
+    assert (made.status, await tier(one)) == ("active", "starter")
+    await one.change("professional")
+    assert await tier(one) == "professional"
+    await one.cancel_at_end()
+    await one.resume()
+    ended = await one.send("cancel", CancelSubscription, at_period_end=False)
+    assert (ended.status, await tier(one)) == ("ended", "free")
+    assert await one.kinds() == [
+        *("ordered", "activated", "upgrade_ordered", "upgraded"),
+        *("cancellation_ordered", "confirmed", "resumed", "confirmed", "cancellation_ordered", "ended"),
+    ]
+    await one.handle.result()
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled")
+
+
+async def test_declined_card_ends_a_subscription_before_it_begins_and_another_may_follow(stage: Stage) -> None:
+    one = await subscriber(stage)
+    stage.subscriptions.declining.add(one.customer)
+    made = await one.subscribe()
+    assert (made.status, made.declined, await tier(one)) == ("ended", "card_declined", "free")
+    async with stage.database.platform() as session:
+        assert await subscriptions.held(session, one.start.subscription.org_id) is None
+    await one.handle.result()
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_declined")
+
+
+async def test_declined_change_leaves_what_was_agreed(stage: Stage) -> None:
+    one = await subscriber(stage)
+    await one.subscribe()
+    stage.subscriptions.declining.add(one.customer)
+    changed = await one.change("professional")
+    state = await one.state()
+    assert (changed.declined, state.terms.plan, state.change, await tier(one)) == (
+        "card_declined",
+        "starter",
+        None,
+        "starter",
+    )
+
+
+async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_effect_once(stage: Stage) -> None:
+    one = await subscriber(stage)
+    stage.subscriptions.away.add(one.customer)
+    with stage.env.with_time_skipping_disabled():
+        ordering = asyncio.ensure_future(one.subscribe())
+        await till(one, "ordered")
+    await till_skipping(one, "answer_lost")
+    stage.subscriptions.away.discard(one.customer)
+    await one.handle.signal("look", {})
+    made = await ordering
+    assert made.status == "active"
+    there = [each for each in stage.subscriptions.there.values() if each.customer == one.customer]
+    assert len(there) == 1
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_looked_up")
+
+
+async def till_skipping(one: Subscriber, kind: str) -> None:
+    """Let the time of the server pass until the timeline has an event of a kind."""
+    while kind not in await one.kinds():
+        await one.stage.env.fast_forward(one.handle, timedelta(seconds=20))
+
+
+async def test_downgrade_acts_with_the_renewal_that_an_event_tells_of(stage: Stage) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.change("starter")
+    state = await one.state()
+    assert (state.terms.plan, state.change and state.change.terms.plan) == ("professional", "starter")
+    renew(stage, one, "price_2900")
+    news = subscription_signal(one)
+    with stage.env.with_time_skipping_disabled():
+        await reach.signal(stage.client, *news)
+    await till(one, "renewed")
+    state = await one.state()
+    assert (state.terms.plan, state.change, await tier(one)) == ("starter", None, "starter")
+
+
+def renew(stage: Stage, one: Subscriber, price_id: str) -> None:
+    """Have the provider begin the next period, paid."""
+    there = stage.subscriptions.there
+    ref = next(ref for ref, each in there.items() if each.customer == one.customer)
+    period = Period(start=there[ref].period.end, end=Anchor(at=there[ref].period.start).after(2))
+    paid = bill_of(price_id, BillReason.CYCLE, period, period.start)
+    there[ref] = replace(there[ref], period=period, bills=(*there[ref].bills, paid))
+
+
+def subscription_signal(one: Subscriber) -> tuple[Run, str, SubscriptionEventSignal]:
+    return subscription_news(one.start.subscription, principal="stripe", event_id="evt_1")
+
+
+async def test_change_while_one_is_pending_is_refused(stage: Stage) -> None:
+    one = await subscriber(stage, "professional")
+    await one.subscribe()
+    await one.change("starter")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await one.change("enterprise")
+    assert getattr(refused.value.cause, "type", None) == "subscription.change_pending"
+
+
+async def test_end_at_the_provider_ends_the_run_and_what_comes_later_starts_one_that_looks(stage: Stage) -> None:
+    one = await subscriber(stage)
+    await one.subscribe()
+    there = stage.subscriptions.there
+    ref = next(ref for ref, each in there.items() if each.customer == one.customer)
+    there[ref] = replace(there[ref], state=ProviderState.CANCELED, ended_at=datetime.now(UTC))
+    await one.handle.signal("look", {})
+    await one.handle.result()
+    assert ((await one.state()).status, await tier(one)) == (S.ENDED, "free")
+    with stage.env.with_time_skipping_disabled():
+        await reach.signal(stage.client, *subscription_signal(one))
+    await one.handle.result()
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_news_after_the_end")

@@ -1,0 +1,405 @@
+"""SubscriptionWorkflow: one subscription, from the order to its end."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+with workflow.unsafe.imports_passed_through():
+    from activities.subscription import SubscriptionActivities
+    from contracts.catch_up import CatchUp
+    from contracts.queues import local_activity
+    from contracts.subscription import (
+        AskProvider,
+        CancelSubscription,
+        ChangeSubscription,
+        LoadSubscription,
+        ProviderSays,
+        RecordSubscription,
+        ResumeSubscription,
+        Subscribe,
+        SubscriptionCommand,
+        SubscriptionEventSignal,
+        SubscriptionInput,
+        SubscriptionResult,
+        SubscriptionSignal,
+    )
+    from domain.access import Actor
+    from domain.agenda import Wait
+    from domain.errors import Conflict, DomainError
+    from domain.ids import subscription_key
+    from domain.signals import Addressee
+    from domain.subscription import commands
+    from domain.subscription.agenda import News, Step, agenda, hold_until
+    from domain.subscription.converge import converge, monthly_grant
+    from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
+    from workflows.entity import Entity
+    from workflows.errand import ask
+    from workflows.signals import NO_INPUT, check_addressed, sender
+
+Decision = Callable[[Subscription, datetime], Outcome]
+
+
+@workflow.defn(name="subscription")
+class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Decision, SubscriptionResult]):
+    """One subscription. Its provider's word is read again whenever there is news, and only what is new is booked.
+
+    Messages:
+        updates `subscribe`, `change`, `cancel`, `resume`: commands of the API. Update `catch_up`: the books are ahead.
+        Signals `provider_event`: the provider has news. Signals `cancel`, `look` from the Temporal UI; a refused one is
+        recorded in the timeline. A cancellation request is a `cancel`.
+    Ends when: it has ended at the provider, or was never made there, and every handler has answered.
+    Continues as new: when the server suggests it, from what the books hold.
+    Compensates: a change that is declined leaves what was agreed before.
+    """
+
+    @workflow.init
+    def __init__(self, start: SubscriptionInput) -> None:
+        """Restore the state, or prepare the one that `run` writes first."""
+        super().__init__(start, None, start.subscription)
+        self._events: list[str] = list(start.events)
+        self._look_wanted = start.resume
+        self._tried = News()
+        # What the provider said to an order that it declined, by the order's command.
+        self._refusals: dict[str, str] = {}
+
+    @workflow.run
+    async def run(self, start: SubscriptionInput) -> SubscriptionResult:
+        """Order it, then follow what the provider says until it has ended."""
+        await self._live(start)
+        return self._result()
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    @workflow.update(name="subscribe")
+    async def subscribe(self, command: Subscribe) -> SubscriptionResult:
+        """Answer once the provider has made it, or is known not to."""
+        return await self._subscribed(command)
+
+    @subscribe.validator
+    def _validate_subscribe(self, command: Subscribe) -> None:
+        self._check(command, lambda: self._refuse_another(command))
+
+    @workflow.update(name="change")
+    async def change(self, command: ChangeSubscription) -> SubscriptionResult:
+        """Order another plan or interval, and answer once the provider has it, or has declined."""
+        return await self._ordered(command, self._changed(command))
+
+    @change.validator
+    def _validate_change(self, command: ChangeSubscription) -> None:
+        self._validated(command, lambda: self._changed(command))
+
+    @workflow.update(name="cancel")
+    async def cancel(self, command: CancelSubscription) -> SubscriptionResult:
+        """End it now, or when its period ends."""
+        return await self._ordered(command, self._cancelled(command))
+
+    @cancel.validator
+    def _validate_cancel(self, command: CancelSubscription) -> None:
+        self._validated(command, lambda: self._cancelled(command))
+
+    @workflow.update(name="resume")
+    async def resume(self, command: ResumeSubscription) -> SubscriptionResult:
+        """Withdraw what is to happen when the period ends."""
+        return await self._ordered(command, self._resumed(command))
+
+    @resume.validator
+    def _validate_resume(self, command: ResumeSubscription) -> None:
+        self._validated(command, lambda: self._resumed(command))
+
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> SubscriptionResult:
+        """Adopt what the books hold, for a caller who has seen that they are ahead."""
+        return await self._catch_up_to(command)
+
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        self._check_catch_up(command)
+
+    # Signals ----------------------------------------------------------------------------------------------------------
+
+    @workflow.signal(name="provider_event")
+    async def signal_provider_event(self, given: RawValue = NO_INPUT) -> None:
+        """Ask the provider what is new; its events say only that something is."""
+        await self._handle_fact("provider_event", SubscriptionEventSignal, given, self._note_event)
+
+    @workflow.signal(name="look")
+    async def signal_look(self, given: RawValue = NO_INPUT) -> None:
+        """Ask the provider now."""
+        await self._handle_fact("look", SubscriptionSignal, given, self._note_look)
+
+    @workflow.signal(name="cancel")
+    async def signal_cancel(self, given: RawValue = NO_INPUT) -> None:
+        """End it now, in the name of an operator."""
+        await self._handle_signal("cancel", SubscriptionSignal, given, self._cancelled_by_signal)
+
+    def _note_event(self, signal: SubscriptionEventSignal) -> None:
+        if signal.event_id not in self._events:
+            self._events.append(signal.event_id)
+
+    def _note_look(self, _signal: SubscriptionSignal) -> None:
+        self._look_wanted = True
+
+    # Decisions --------------------------------------------------------------------------------------------------------
+
+    def _changed(self, command: ChangeSubscription) -> Decision:
+        def decide(held: Subscription, now: datetime) -> Outcome:
+            # Providers count whole seconds.
+            shown = commands.preview(held, command.plans, command.terms, command.people, now.replace(microsecond=0))
+            actor = command.actor.qualified()
+            return commands.changing(held, shown, command.command_id, actor=actor, most_minor=command.most_minor)
+
+        return decide
+
+    def _cancelled(self, command: CancelSubscription) -> Decision:
+        return lambda held, now: commands.cancelling(
+            held,
+            command.command_id,
+            at_period_end=command.at_period_end,
+            actor=command.actor.qualified(),
+            at=now,
+        )
+
+    def _resumed(self, command: ResumeSubscription) -> Decision:
+        return lambda held, now: commands.resuming(held, command.command_id, actor=command.actor.qualified(), at=now)
+
+    def _cancelled_by_signal(self, signal: SubscriptionSignal, unnamed: str = "operator") -> Decision:
+        def decide(held: Subscription, now: datetime) -> Outcome:
+            reached = Addressee(
+                kind="subscription", id=held.subscription_id, state=held.status.value, asks_for_name=False
+            )
+            check_addressed(reached, "cancel", signal, subject=signal.cancel)
+            order = f"signal:{held.version + 1}"
+            by = sender(signal, unnamed).qualified()
+            return commands.cancelling(held, order, at_period_end=False, actor=by, at=now)
+
+        return decide
+
+    async def _subscribed(self, command: Subscribe) -> SubscriptionResult:
+        await self._answer_when(lambda: self._state.version > 0 and self._state.order is None)
+        return self._answer_to(command.command_id)
+
+    async def _ordered(self, command: SubscriptionCommand, decide: Decision) -> SubscriptionResult:
+        """Write what is ordered, and answer once the provider has confirmed or declined it."""
+        await self._answer(lambda: self._apply(command.command_id, decide, command.actor))
+        await workflow.wait_condition(lambda: not self._awaits(command.command_id))
+        return self._answer_to(command.command_id)
+
+    def _awaits(self, command_id: str) -> bool:
+        return self._state.order is not None and self._state.order.command_id == command_id
+
+    def _answer_to(self, command_id: str) -> SubscriptionResult:
+        return self._result().model_copy(update={"declined": self._refusals.get(command_id)})
+
+    def _validated(self, command: SubscriptionCommand, decide: Callable[[], Decision]) -> None:
+        def judge() -> None:
+            if not self._state.has_done(command.command_id):
+                decide()(self._state, workflow.now())
+
+        self._check(command, judge)
+
+    def _refuse_another(self, command: Subscribe) -> None:
+        # A run that resumes was started by another command, and its first task has yet to read the books.
+        if command.command_id not in {self._start.command_id, *self._state.receipts}:
+            raise Conflict("There is a subscription with this id already.", code="subscription.exists")
+
+    # What the run does by itself --------------------------------------------------------------------------------------
+
+    async def _advance(self) -> None:
+        """Take the next step of the agenda, or wait until there is one."""
+        await self._turn(self._take_step)
+        item = agenda(self._state, workflow.now(), self._news())
+        if isinstance(item, Wait) and not self._should_continue_as_new():
+            await self._wait(item)
+
+    async def _take_step(self) -> None:
+        if self._events and self._state.ref is None and self._state.order is None:
+            # It was never made there, so what the provider says is about something else.
+            await self._mark(tuple(self._events))
+            self._events.clear()
+        item = agenda(self._state, workflow.now(), self._news())
+        match item:
+            case Step.LOOK:
+                await self._look()
+            case Step.SUBMIT:
+                await self._submit()
+            case Step.GRANT:
+                granted = monthly_grant(self._state, workflow.now())
+                if granted is not None:
+                    await self._write_own(granted)
+            case Step.LAPSE:
+                await self._write_own(commands.lapsed(self._state))
+
+    async def _wait(self, wait: Wait) -> None:
+        version, told = self._state.version, self._is_told()
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: (
+                    self._state.version != version or (self._is_told() and not told) or self._should_continue_as_new()
+                ),
+                timeout=wait.until - workflow.now(),
+                timeout_summary=f"{self._state.status.value}: {wait.why}",
+            )
+
+    async def _look(self) -> None:
+        """Ask the provider how it stands, and book what is new."""
+        events = tuple(self._events)
+        self._look_wanted = False
+        says = await self._asked(SubscriptionActivities.look, "ask the provider how it stands")
+        if says is None or says.unknown is not None:
+            self._in_vain()
+            self._look_wanted = True
+            return
+        self._answered()
+        held = commands.looked_up(self._state, made=says.snapshot is not None)
+        outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now())
+        if outcome is None and held != self._state:
+            outcome = Outcome(subscription=held, event="looked_up", actor="workflow")
+        if outcome is not None:
+            await self._write_own(outcome, handled=events)
+        elif events:
+            await self._mark(events)
+        self._events = [each for each in self._events if each not in events]
+
+    async def _submit(self) -> None:
+        """Have the provider do what was ordered; what it declines is dropped."""
+        order = self._state.order
+        assert order is not None
+        says = await self._asked(SubscriptionActivities.order, f"{order.kind.value} at the provider")
+        if says is None or says.unknown is not None:
+            self._in_vain()
+            await self._write_own(commands.lost(self._state))
+            return
+        self._answered()
+        if says.declined is not None:
+            self._refusals[order.command_id] = says.declined.code
+            await self._write_own(commands.declined(self._state, why=says.declined.code, at=workflow.now()))
+            return
+        assert says.snapshot is not None
+        done = commands.confirmed(self._state)
+        outcome = converge(done, says.snapshot, workflow.now())
+        await self._write_own(outcome or Outcome(subscription=done, event="confirmed", actor="workflow"))
+
+    async def _asked(
+        self, method: Callable[[SubscriptionActivities, AskProvider], Awaitable[ProviderSays]], summary: str
+    ) -> ProviderSays | None:
+        order = self._state.order
+        kind, command = ("look", "look") if order is None else (order.kind.value, order.command_id)
+        key = subscription_key(self._state.subscription_id, kind, command)
+        return await ask(method, AskProvider(subscription=self._state, key=key), summary)
+
+    def _news(self) -> News:
+        return replace(self._tried, told=self._is_told())
+
+    def _is_told(self) -> bool:
+        return bool(self._events) or self._look_wanted
+
+    def _in_vain(self) -> None:
+        tries = self._tried.tries + 1
+        self._tried = replace(self._tried, tries=tries, held_until=hold_until(workflow.now(), tries))
+
+    def _answered(self) -> None:
+        self._tried = News(looked_at=workflow.now())
+
+    # What the base asks for -------------------------------------------------------------------------------------------
+
+    async def _load(self, why: str) -> Subscription:
+        asked = LoadSubscription(subscription_id=self._start.subscription.subscription_id)
+        return await workflow.execute_local_activity_method(SubscriptionActivities.load, asked, **local_activity(why))
+
+    async def _open(self) -> None:
+        by, command_id = self._start.created_by, self._start.command_id
+        first = commands.opening(self._start.subscription, command_id, actor=by.qualified())
+        await self._write_next(first, command_id, by)
+
+    async def _write_own(self, outcome: Outcome, *, handled: tuple[str, ...] = ()) -> None:
+        await self._write(outcome, f"run:{outcome.event}:{self._state.version + 1}", None, handled)
+
+    async def _write_next(
+        self,
+        event: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        content: str | None = None,  # noqa: ARG002
+    ) -> bool:
+        return await self._write(event, command_id, actor)
+
+    async def _write(self, event: Outcome, command_id: str, actor: Actor | None, handled: tuple[str, ...] = ()) -> bool:
+        following = numbered(event, command_id)
+        message = RecordSubscription(
+            subscription=following.subscription,
+            event=following.event,
+            actor=following.actor,
+            command_id=command_id,
+            at=workflow.now(),
+            actor_detail=actor,
+            settled=following.settled,
+            grants=following.grants,
+            details=dict(following.details),
+            decided_from=self._decided_from(),
+            handled=handled,
+        )
+        recorded = await workflow.execute_local_activity_method(
+            SubscriptionActivities.record, message, **local_activity(following.event)
+        )
+        self._written(recorded, following.subscription)
+        return recorded.applied
+
+    async def _mark(self, handled: tuple[str, ...]) -> None:
+        message = RecordSubscription(
+            subscription=self._state,
+            event=None,
+            actor="workflow",
+            command_id="",
+            at=workflow.now(),
+            handled=handled,
+        )
+        await workflow.execute_local_activity_method(
+            SubscriptionActivities.record, message, **local_activity("nothing new at the provider")
+        )
+
+    def _has_ended(self) -> bool:
+        return self._state.status is SubscriptionStatus.ENDED and self._state.order is None and not self._events
+
+    def _has_more(self) -> bool:
+        return bool(self._events)
+
+    def _carried(self) -> dict[str, object]:
+        return {"events": tuple(self._events)}
+
+    def _details(self) -> str:
+        state, terms = self._state, self._state.terms
+        until = "" if state.period is None else f", until {state.period.end:%Y-%m-%d %H:%M} UTC"
+        waits = "" if state.order is None else f"\n\nWaits for the provider to {state.order.kind.value}."
+        change = "" if state.change is None else f"\n\nChanges to {state.change.terms.plan}."
+        return f"**{state.status}**: {terms.plan} by the {terms.interval.value}{until}{waits}{change}"
+
+    def _result(self) -> SubscriptionResult:
+        state = self._state
+        return SubscriptionResult(
+            subscription_id=state.subscription_id, status=state.status.value, version=state.version
+        )
+
+    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
+        await self._apply(command_id, wish, actor)
+
+    def _refusing(self, refusal: DomainError) -> Decision:
+        def refuse(_held: Subscription, _now: datetime) -> Outcome:
+            raise refusal
+
+        return refuse
+
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        await self._apply(command_id, partial(self._noted, note, actor), actor)
+
+    def _noted(self, note: dict[str, object], actor: Actor, held: Subscription, _now: datetime) -> Outcome:
+        return commands.refused(held, actor=actor.qualified(), details=note)
+
+    async def _cancel_requested(self) -> None:
+        signal = SubscriptionSignal()
+        cancelled = self._cancelled_by_signal(signal, "cancellation")
+        await self._carry_out("cancel", signal, cancelled, "cancellation")
