@@ -22,6 +22,7 @@ from domain.invoice.series import DocumentType, series_of
 from domain.invoice.state import InvoiceStatus, require_collectible, require_draft, require_voidable
 from domain.lots import LotTerms
 from domain.money import format_amount
+from domain.tax.treatment import Treatment
 from ledger.gateway import Ledger, Posted, Posting
 from models.invoice import InvoiceRow
 from repositories import alert, audit, billing_profile, invoice, organization
@@ -131,6 +132,7 @@ async def finalise(
     invoice_id: str,
     *,
     rules: InvoiceRules = UNTAXED,
+    treatment: Treatment | None = None,
     command_id: str,
     now: datetime,
 ) -> InvoiceRow:
@@ -139,8 +141,12 @@ async def finalise(
     It is `open` afterwards, or `paid` where nothing is due: a zero invoice, or one that credits pay. Where the country
     of the organization is not proven, tax is charged and an alert puts the case before an operator.
 
+    `treatment` is the tax of each line where somebody else has decided it, such as an outside tax service that was
+    asked before this transaction; by default the rates that are kept decide.
+
     Raises:
         NotFound: there is no such invoice.
+        ValueError: the treatment is not of as many lines as the draft has.
         WrongInvoiceState: another command finalised it; `extra["due"]` says what is left to pay.
         Invalid: it has no lines.
     """
@@ -148,7 +154,7 @@ async def finalise(
     if row.finalise_command_id == command_id:
         return row
     require_draft(invoice.standing_of(row), row.currency)
-    await _finalise(session, row, rules=rules, command_id=command_id, now=now)
+    await _finalise(session, row, rules=rules, treatment=treatment, command_id=command_id, now=now)
     await audit.record(session, actor, "invoice.finalise", row.id, _details(row), row.org_id)
     return row
 
@@ -310,17 +316,24 @@ async def post(
 
 
 async def _finalise(
-    session: AsyncSession, row: InvoiceRow, *, rules: InvoiceRules, command_id: str, now: datetime
+    session: AsyncSession,
+    row: InvoiceRow,
+    *,
+    rules: InvoiceRules,
+    treatment: Treatment | None = None,
+    command_id: str,
+    now: datetime,
 ) -> None:
     lines, discounts = invoice.lines_of(row), invoice.discounts_of(row)
     total_of(lines, row.currency)
-    treatment, party = await tax.assess(
+    assessed, party = await tax.assess(
         session,
         row.org_id,
         seller_country=rules.seller_country,
         products=[line.tax_code for line in lines],
         at=now,
     )
+    treatment = treatment or assessed
     granted, bought = await _credits(session, row, rules, now)
     sums = sums_of(
         lines,

@@ -14,6 +14,8 @@ from domain.errors import IdempotencyConflict
 from domain.invoice.lines import Discount
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.state import WrongInvoiceState
+from domain.tax.rates import AppliedTax, TaxCategory
+from domain.tax.treatment import Treatment
 from models.alert import Alert
 from models.invoice import InvoiceRow
 from repositories import invoice as invoices
@@ -241,6 +243,18 @@ async def test_reverse_charge_needs_a_number_that_was_confirmed_with_its_referen
     made = await finalise(database, await draft(database, org))
     assert (made.tax_minor, made.taxes[0]["category"]) == (0, "AE")
     assert made.party == {"country": "FR", "vat_id": "FR40303265045", "vat_reference": "WAPIAAAA"}
+
+
+async def test_an_outside_treatment_goes_before_the_rates_that_are_kept(database: Database) -> None:
+    made = await draft(database, await organization(database))
+    outside = Treatment(
+        taxes=(AppliedTax(code="us-ny", category=TaxCategory.STANDARD, rate_e6=88_750),), is_proven=True
+    )
+    async with database.platform() as session:
+        done = await invoice.finalise(
+            session, KIM, made.id, rules=GERMAN, treatment=outside, command_id=f"f-{made.id}", now=NOW
+        )
+    assert ([each["code"] for each in done.taxes], done.tax_minor) == (["us-ny"], 888)
 
 
 async def test_what_is_given_up_is_bad_debt_once(database: Database) -> None:
