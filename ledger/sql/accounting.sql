@@ -59,7 +59,8 @@ DROP POLICY IF EXISTS platform ON ledger.accounting_days;
 DROP POLICY IF EXISTS platform ON ledger.accounting_place;
 CREATE POLICY platform ON ledger.accounting_days TO bursar_platform USING (true) WITH CHECK (true);
 CREATE POLICY platform ON ledger.accounting_place TO bursar_platform USING (true) WITH CHECK (true);
-GRANT SELECT ON ledger.accounting_days, ledger.accounting_place TO bursar_platform;
+-- Of what a tenant sees of other tables of the books it sees none of these: no policy is for it.
+GRANT SELECT ON ledger.accounting_days, ledger.accounting_place TO bursar_api, bursar_platform;
 REVOKE EXECUTE ON FUNCTION ledger.chart_line, ledger.sums_by_day, ledger.add_up_days FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.chart_line, ledger.sums_by_day, ledger.add_up_days TO bursar_platform;
 
