@@ -61,4 +61,4 @@ def test_who_may_pay_and_issue_is_as_written() -> None:
     payers = frozenset(role.value for role in Role if Permission.PAY in PERMISSIONS[role])
     operators = frozenset(role.value for role in Role if Permission.OPERATE in PERMISSIONS[role])
     assert "/pay" in who[payers]
-    assert "/void" in who[operators]
+    assert "`void`" in who[operators]
