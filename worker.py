@@ -312,8 +312,10 @@ def make_worker(
     payouts = PayoutActivities(database, providers.payouts, sealed_signals=sealed_signals)
     subscriptions = SubscriptionActivities(
         database,
+        client,
         providers.subscriptions,
         settings.plan_book,
+        rules=settings.invoice_rules,
         sealed_signals=sealed_signals,
     )
     topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))

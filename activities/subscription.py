@@ -1,11 +1,18 @@
 """Writes a subscription's events into the books, and asks its provider."""
 
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.books import BooksRefused, is_next, require_local, tried_again
 from activities.seals import Seals
+from activities.sweeps import resumed_payment
 from contracts.escrow import Declined
 from contracts.subscription import (
     AskProvider,
@@ -14,16 +21,21 @@ from contracts.subscription import (
     RecordedSubscription,
     RecordSubscription,
 )
-from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.invoice.rules import InvoiceRules
 from domain.plan import Plans
+from domain.subscription.commands import SubscriptionRefused, require_none
 from domain.subscription.snapshot import SubscriptionSnapshot
 from domain.subscription.state import OrderKind, Outcome, Subscription
 from providers.payments.base import OutcomeUnknown, ProviderRefused
 from providers.subscriptions.base import NewSubscription, SubscriptionProvider
-from repositories import alert, provider_event
+from repositories import alert, organization, provider_event
 from repositories import subscription as subscriptions
+from runtime import reach
 from runtime.database import Database
 from services.subscription import write
+
+#: How long the server is waited for that is to start the run of a payment.
+START_TIMEOUT = timedelta(seconds=2)
 
 
 class SubscriptionActivities:
@@ -32,17 +44,19 @@ class SubscriptionActivities:
     def __init__(
         self,
         database: Database,
+        client: Client,
         provider: SubscriptionProvider | None,
         plans: Plans,
         *,
-        rules: InvoiceRules = UNTAXED,
+        rules: InvoiceRules,
         sealed_signals: bool = False,
     ) -> None:
-        """Take the database, who collects here, the plans, and how invoices are made.
+        """Take the database, the client to Temporal, who collects here, the plans, and how invoices are made.
 
         With `sealed_signals` nothing is written for a sender whom nobody but the message itself names.
         """
         self._database = database
+        self._client = client
         self._provider = provider
         self._plans = plans
         self._rules = rules
@@ -53,7 +67,8 @@ class SubscriptionActivities:
         """Write one event, or report what the books hold instead.
 
         Effect: the subscription's row, a row of its timeline, an invoice and a mirrored payment for each bill that was
-            paid, credits, the organization's tier; and the provider's events that are thereby handled.
+            paid, credits, the organization's tier; and the provider's events that are thereby handled. Then the runs of
+            those payments begin; what is missed there the sweep of payments starts.
         Idempotent by: the event's number and its command, both unique within the subscription, under the row's lock; a
             bill by the provider's id of it, credits by their key.
         Fails with: nothing that is final. What the books do not take is tried again, and an operator is alerted.
@@ -71,6 +86,8 @@ class SubscriptionActivities:
                         return RecordedSubscription(applied=True, stored=held)
                     if not is_next(held, after.version, message.decided_from, after.subscription_id):
                         return RecordedSubscription(applied=False, stored=held)
+                    if held is None and (other := await _refused_start(session, after)) is not None:
+                        return RecordedSubscription(applied=False, declined=other)
                     outcome = Outcome(
                         subscription=after,
                         event=message.event,
@@ -93,6 +110,8 @@ class SubscriptionActivities:
                     await provider_event.mark(
                         session, after.provider, message.handled, status="handled", payment_id=None, handled=True
                     )
+        if message.settled:
+            await self._begin_payments(after.provider, [each.bill_ref for each in message.settled])
         return RecordedSubscription(applied=True)
 
     @activity.defn(name="load_subscription")
@@ -175,6 +194,15 @@ class SubscriptionActivities:
             raise RuntimeError("Subscriptions are not configured in this worker.")
         return self._provider
 
+    async def _begin_payments(self, provider: str, bill_refs: Sequence[str]) -> None:
+        async with self._database.platform() as session:
+            runs = [
+                resumed_payment(row, provider) for row in await subscriptions.mirrored(session, provider, bill_refs)
+            ]
+        with suppress(RPCError, TimeoutError):
+            for run in runs:
+                await reach.start_missing(self._client, run, rpc_timeout=START_TIMEOUT)
+
     async def _alert(self, message: RecordSubscription, why: str) -> None:
         after = message.subscription
         async with self._database.platform() as session:
@@ -186,6 +214,16 @@ class SubscriptionActivities:
                 org_id=after.org_id,
                 key=f"subscription.books_refused:{after.subscription_id}:{after.version}",
             )
+
+
+async def _refused_start(session: AsyncSession, after: Subscription) -> Declined | None:
+    """Return why a second subscription of an organization is not begun; two that begin at once wait for each other."""
+    await organization.lock(session, after.org_id)
+    try:
+        require_none(await subscriptions.held(session, after.org_id))
+    except SubscriptionRefused as refusal:
+        return Declined.of(refusal)
+    return None
 
 
 def _new(asked: Subscription) -> NewSubscription:

@@ -56,7 +56,7 @@ class Sweeps:
         Idempotent by: the run's id.
         Fails with: nothing that is final.
         """
-        return await self._page(message, payment.stranded, _payment)
+        return await self._page(message, payment.stranded, resumed_payment)
 
     @activity.defn(name="start_missing_payouts")
     async def payouts(self, message: SweepPage) -> Swept:
@@ -113,7 +113,7 @@ def resumed_payout(row: PayoutRow) -> Run:
     return payout_run(PayoutInput(payout_id=row.id), payout.state_of(row))
 
 
-def _payment(row: PaymentRow) -> Run:
-    by = Actor(principal=PAYMENTS, role=Role.OPERATOR)
-    terms = payment.state_of(row).terms
-    return payment_run(PaymentInput(terms=terms, created_by=by, command_id=PAYMENTS, resume=True))
+def resumed_payment(row: PaymentRow, by: str = PAYMENTS) -> Run:
+    """Return the run that goes on with a payment from what the books hold; `by` is in whose name."""
+    actor, terms = Actor(principal=by, role=Role.OPERATOR), payment.state_of(row).terms
+    return payment_run(PaymentInput(terms=terms, created_by=actor, command_id=by, resume=True))

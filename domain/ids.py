@@ -211,6 +211,11 @@ def auto_topup_command_id(org_id: str, number: int) -> str:
     return bounded(f"auto-topup:{org_id}:{number}")
 
 
+def subscription_id_of(command: str) -> str:
+    """Name the one subscription that a command makes, so that repeating it names the same one."""
+    return uuid_id("sub", UUID(bytes=hashlib.sha256(f"subscription:{command}".encode()).digest()[:16]))
+
+
 def subscription_workflow_id(subscription_id: str) -> str:
     """Name the one workflow of a subscription."""
     return bounded(f"subscription/{subscription_id}")

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
+from models.payment import PaymentRow
 from models.subscription import SubscriptionBill, SubscriptionEventRow, SubscriptionGrant, SubscriptionRow
 
 _STATE: TypeAdapter[Subscription] = TypeAdapter(Subscription)
@@ -72,6 +73,19 @@ async def has_done(session: AsyncSession, subscription_id: str, command_id: str)
     return (await session.scalars(query)).one_or_none() is not None
 
 
+async def done_by(
+    session: AsyncSession, org_id: str, command_id: str
+) -> tuple[Subscription, SubscriptionEventRow] | None:
+    """Return what a command did, however long ago, and the subscription of the organization as it stands now."""
+    query = (
+        select(SubscriptionRow, SubscriptionEventRow)
+        .join(SubscriptionEventRow, SubscriptionEventRow.subscription_id == SubscriptionRow.id)
+        .where(SubscriptionRow.org_id == org_id, SubscriptionEventRow.command_id == command_id)
+    )
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else (state_of(found[0]), found[1])
+
+
 async def write(session: AsyncSession, outcome: Outcome, command_id: str, at: datetime) -> None:
     """Write one event and the state after it; the caller holds the row's lock, or the event is the first."""
     after = outcome.subscription
@@ -108,6 +122,13 @@ async def bill(session: AsyncSession, provider: str, bill_ref: str) -> Subscript
     query = select(SubscriptionBill).where(SubscriptionBill.provider == provider, SubscriptionBill.bill_ref == bill_ref)
     locked = query.with_for_update().execution_options(populate_existing=True)
     return (await session.scalars(locked)).one_or_none()
+
+
+async def mirrored(session: AsyncSession, provider: str, bill_refs: Sequence[str]) -> Sequence[PaymentRow]:
+    """Return the payments that mirror bills."""
+    query = select(PaymentRow).join(SubscriptionBill, SubscriptionBill.payment_id == PaymentRow.id)
+    of_bills = SubscriptionBill.provider == provider, SubscriptionBill.bill_ref.in_(bill_refs)
+    return (await session.scalars(query.where(*of_bills))).all()
 
 
 async def add(session: AsyncSession, row: SubscriptionBill | SubscriptionGrant) -> None:

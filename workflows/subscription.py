@@ -60,12 +60,19 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
     @workflow.init
     def __init__(self, start: SubscriptionInput) -> None:
         """Restore the state, or prepare the one that `run` writes first."""
-        super().__init__(start, None, start.subscription)
+        before = start.subscription
+        if before.version:
+            # Whoever reaches Temporal can start a run with a state of their making, so the books are asked.
+            start = start.model_copy(update={"resume": True})
+            before = replace(before, version=0, status=SubscriptionStatus.CREATED, order=None)
+        super().__init__(start, None, before)
         self._events: list[str] = list(start.events)
         self._look_wanted = start.resume
         self._tried = News()
         # What the provider said to an order that it declined, by the order's command.
         self._refusals: dict[str, str] = {}
+        # Why it has not begun: the organization has another one.
+        self._not_begun: commands.SubscriptionRefused | None = None
 
     @workflow.run
     async def run(self, start: SubscriptionInput) -> SubscriptionResult:
@@ -180,13 +187,19 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         return decide
 
     async def _subscribed(self, command: Subscribe) -> SubscriptionResult:
-        await self._answer_when(lambda: self._state.version > 0 and self._state.order is None)
+        await self._answer_when(self._is_answered)
+        if self._not_begun is not None:
+            raise self._not_begun
         return self._answer_to(command.command_id)
+
+    def _is_answered(self) -> bool:
+        is_made = self._state.version > 0 and self._state.order is None
+        return is_made or self._leaving or self._not_begun is not None
 
     async def _ordered(self, command: SubscriptionCommand, decide: Decision) -> SubscriptionResult:
         """Write what is ordered, and answer once the provider has confirmed or declined it."""
         await self._answer(lambda: self._apply(command.command_id, decide, command.actor))
-        await workflow.wait_condition(lambda: not self._awaits(command.command_id))
+        await workflow.wait_condition(lambda: self._leaving or not self._awaits(command.command_id))
         return self._answer_to(command.command_id)
 
     def _awaits(self, command_id: str) -> bool:
@@ -346,6 +359,12 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         recorded = await workflow.execute_local_activity_method(
             SubscriptionActivities.record, message, **local_activity(following.event)
         )
+        other = recorded.declined
+        if other is not None and other.code == commands.EXISTS:
+            # The run ends without a failure, and with nothing in the books.
+            self._not_begun = commands.SubscriptionRefused(other.detail, code=other.code, extra=other.extra)
+            self._adopt(replace(self._state, status=SubscriptionStatus.ENDED))
+            return False
         self._written(recorded, following.subscription)
         return recorded.applied
 

@@ -44,6 +44,7 @@ from api.v1.reputation.levels import router as reputation_levels
 from api.v1.spend_controls.endpoints import router as spend_controls
 from api.v1.spends.endpoints import router as spends
 from api.v1.spends.refunds import router as spend_refunds
+from api.v1.subscriptions.endpoints import router as subscriptions
 from api.v1.tax_rates.endpoints import router as tax_rates
 from api.v1.topups.endpoints import router as topups
 from api.v1.usage.endpoints import router as usage
@@ -63,6 +64,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     billing_runs,
     invoices,
     plans,
+    subscriptions,
     credits,
     spend_refunds,
     action_costs,

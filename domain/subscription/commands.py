@@ -25,6 +25,8 @@ from domain.subscription.state import (
 )
 
 S = SubscriptionStatus
+#: The organization has a subscription already.
+EXISTS = "subscription.exists"
 
 
 class SubscriptionRefused(Conflict):
@@ -81,7 +83,7 @@ def require_none(held: Subscription | None) -> None:
     if held is not None and held.status is not S.ENDED:
         raise SubscriptionRefused(
             f"The organization has a subscription to the plan {held.terms.plan}. Change it instead.",
-            code="subscription.exists",
+            code=EXISTS,
             extra={"plan": held.terms.plan, "state": held.status.value},
         )
 

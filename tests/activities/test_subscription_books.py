@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, text
 
 from commands.verify import verify
 from domain import accounts
+from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.payment.agenda import News, Step, agenda
 from domain.payment.state import PaymentStatus
 from domain.plan import Interval
@@ -32,6 +33,7 @@ from runtime.identity import new_id
 from services.subscription import accrue, write
 from tests.conftest import DatabaseUrls
 from tests.domain.subscription.building import ANCHOR, PLANS, START, YEAR, bill, created, month, seen, unpaid
+from tests.support.billing import GERMAN, located, rate
 
 pytestmark = pytest.mark.db
 
@@ -46,6 +48,7 @@ class Subscribed:
     state: Subscription
     #: Tells the bills of tests apart, which share the books.
     tag: str = field(default_factory=lambda: new_id("in"))
+    rules: InvoiceRules = UNTAXED
 
     @property
     def org_id(self) -> str:
@@ -56,7 +59,16 @@ class Subscribed:
         numbered_outcome = numbered(outcome, command_id)
         async with self.database.platform() as session:
             held = await subscriptions.lock(session, self.state.subscription_id)
-            await write(session, held, numbered_outcome, command_id=command_id, actor=None, at=at, plans=PLANS)
+            await write(
+                session,
+                held,
+                numbered_outcome,
+                command_id=command_id,
+                actor=None,
+                at=at,
+                plans=PLANS,
+                rules=self.rules,
+            )
         self.state = numbered_outcome.subscription
 
     async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome | None:
@@ -105,6 +117,17 @@ async def proven(database_urls: DatabaseUrls) -> AsyncIterator[None]:
     checks = [check for check in report.checks if "subscription" in check.name or "deferred" in check.name]
     assert len(checks) == 3
     assert [line for check in checks if check.violation_count for line in check.lines()] == []
+
+
+async def test_price_includes_tax_which_is_neither_deferred_nor_granted(database: Database) -> None:
+    one = await subscribed(database)
+    one.rules = GERMAN
+    await located(database, one.org_id)
+    await rate(database, "de-vat", "DE", 190_000)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    (paid,), (issued,), (lot,) = [await one.rows(table) for table in (SubscriptionBill, InvoiceRow, CreditLot)]
+    assert (issued.total_minor, issued.tax_minor) == (2_900, 463)
+    assert (paid.gross_minor, paid.amount_minor, lot.paid_minor) == (2_900, 2_437, 2_437)
 
 
 async def test_first_payment_gives_an_invoice_a_payment_the_credits_and_the_tier(database: Database) -> None:

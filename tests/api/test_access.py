@@ -117,6 +117,13 @@ ASKED: dict[tuple[str, str], tuple[Permission, dict[str, Any] | None]] = {
     ),
     ("GET", "/billing/credit-packages"): (Permission.READ, None),
     ("GET", "/billing/plans"): (Permission.READ, None),
+    ("POST", "/billing/subscribe"): (Permission.MANAGE_BILLING, {"plan": "nobodys"}),
+    ("POST", "/billing/subscription"): (Permission.MANAGE_BILLING, {"plan": "nobodys"}),
+    ("PUT", "/billing/subscription"): (Permission.MANAGE_BILLING, {"plan": "starter"}),
+    ("DELETE", "/billing/subscription"): (Permission.MANAGE_BILLING, None),
+    ("GET", "/billing/subscription/preview"): (Permission.MANAGE_BILLING, None),
+    ("POST", "/billing/cancel"): (Permission.MANAGE_BILLING, None),
+    ("POST", "/billing/subscription/resume"): (Permission.MANAGE_BILLING, None),
     ("GET", "/billing/entitlements/deploys/check"): (Permission.READ, None),
     ("GET", "/audit"): (Permission.READ_AUDIT, None),
     ("POST", f"/alerts/alr_{NOBODY}/acknowledge"): (Permission.ACKNOWLEDGE, {}),
@@ -275,7 +282,7 @@ OWN_DATA = {
         *("/billing/usage", "/billing/usage/logs", "/usage/logs", "/usage/meters"),
         *("/billing/customer", "/billing/payment-methods", "/projects", "/projects/deployment/limits"),
         "/marketplace/library",
-        *("/billing/entitlements", "/billing/connect", "/billing/earnings"),
+        *("/billing/subscription", "/billing/entitlements", "/billing/connect", "/billing/earnings"),
         *("/billing/payouts", "/billing/payouts/preview"),
     )
 }

@@ -48,7 +48,7 @@ ELSEWHERE = {
     *("payout_paid", "payout_refused", "payout_waited_for_funds", "payout_looked_for", "payout_given_up"),
     "payout_sweep",
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
-    "subscription_news_after_the_end",
+    *("subscription_news_after_the_end", "subscription_not_begun"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 

@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import text
 from temporalio.client import WorkflowUpdateFailedError
 
-from contracts.runs import Run, subscription_news
-from contracts.subscription import CancelSubscription, SubscriptionEventSignal
+from contracts.runs import Run, subscription_news, subscription_run
+from contracts.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, ProviderState
 from domain.subscription.state import SubscriptionStatus
 from repositories import subscription as subscriptions
 from runtime import reach
+from runtime.identity import new_id
+from runtime.interceptors import domain_error_from
 from tests.support.histories import replay_and_keep
 from tests.support.subscriptions import bill_of
 from tests.workflows.conftest import Stage
@@ -54,6 +56,46 @@ async def test_subscribed_changed_and_cancelled(stage: Stage) -> None:
     ]
     await one.handle.result()
     await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled")
+
+
+async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stage: Stage) -> None:
+    one = await subscriber(stage)
+    beginning = replace(one.start.subscription, subscription_id=new_id("sub"))
+    start = one.start.model_copy(update={"subscription": beginning, "command_id": new_id("cmd")})
+    both = (one, Subscriber(stage, start))
+    answers = await asyncio.gather(*(each.subscribe() for each in both), return_exceptions=True)
+    [refusal] = [each for each in answers if isinstance(each, WorkflowUpdateFailedError)]
+    told = domain_error_from(refusal)
+    assert told is not None
+    assert (told.error_code, told.status, told.extra["plan"]) == ("subscription.exists", 409, "starter")
+    loser, winner = both if answers[0] is refusal else reversed(both)
+    assert ((await winner.state()).status, await loser.kinds()) == (S.ACTIVE, [])
+    assert (await loser.handle.result())["status"] == "ended"
+    there = [each for each in stage.subscriptions.there.values() if each.customer == one.customer]
+    assert [each.our_id for each in there] == [winner.start.subscription.subscription_id]
+    await replay_and_keep(await loser.handle.fetch_history(), "subscription_not_begun")
+
+
+async def cancelled_by(one: Subscriber, run: Run) -> SubscriptionResult:
+    """End it now, by a run that is started with what the subscriber has."""
+    command = CancelSubscription(command_id=new_id("cmd"), actor=one.actor, at_period_end=False)
+    with one.stage.env.with_time_skipping_disabled():
+        return await reach.update(
+            one.stage.client, run, "cancel", command, update_id=command.command_id, result_type=SubscriptionResult
+        )
+
+
+async def test_run_takes_its_state_from_the_books_whatever_it_was_started_with(stage: Stage) -> None:
+    one = await subscriber(stage)
+    await one.subscribe()
+    forged = replace(await one.state(), org_id=new_id("org"), ref="another", status=S.ENDED)
+    await one.handle.terminate()
+    start = one.start.model_copy(update={"subscription": forged})
+    ended = await cancelled_by(Subscriber(stage, start), subscription_run(start))
+    assert (ended.status, ended.version) == ("ended", (await one.state()).version)
+    assert (await one.state()).org_id == one.start.subscription.org_id
+    there = [each for each in stage.subscriptions.there.values() if each.customer == one.customer]
+    assert [each.state for each in there] == [ProviderState.CANCELED]
 
 
 async def test_declined_card_ends_a_subscription_before_it_begins_and_another_may_follow(stage: Stage) -> None:

@@ -75,9 +75,13 @@ class Sandboxes:
     async def stored_card(self) -> str:
         """Return a card of some other customer at Stripe."""
         headers = {"Authorization": f"Bearer {self.running.stripe_api_key}"}
-        base = f"{self.running.stripe_api_base}/v1"
-        customer = (await self.http.post(f"{base}/customers", headers=headers)).json()["id"]
-        attach = f"{base}/payment_methods/pm_card_visa/attach"
+        made = await self.http.post(f"{self.running.stripe_api_base}/v1/customers", headers=headers)
+        return await self.store("pm_card_visa", made.json()["id"])
+
+    async def store(self, card: str, customer: str) -> str:
+        """Store a card with a customer at Stripe, and return its id."""
+        headers = {"Authorization": f"Bearer {self.running.stripe_api_key}"}
+        attach = f"{self.running.stripe_api_base}/v1/payment_methods/{card}/attach"
         answer = await self.http.post(attach, headers=headers, data={"customer": customer})
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])

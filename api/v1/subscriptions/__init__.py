@@ -1,0 +1,1 @@
+"""The one subscription of an organization."""

@@ -1,0 +1,304 @@
+"""The one subscription of an organization: made, changed, cancelled and resumed by its run, read from PostgreSQL."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+from temporalio.client import Client
+
+from api.auth import require
+from api.deps import Deps, DepsDep, TemporalDep
+from api.errors import errors
+from api.fields import OrganizationId
+from api.idempotency import Command, idempotency
+from api.patience import retry_until_answered
+from api.tenancy import acting_organization, known_organization
+from api.v1.payments.commands import PaymentDeclined
+from api.v1.subscriptions.schemas import (
+    ChangePreview,
+    PlanName,
+    SubscriptionChange,
+    SubscriptionCreate,
+    SubscriptionView,
+)
+from api.v1.topups.methods import method_of
+from contracts.runs import subscription_run
+from contracts.subscription import (
+    CancelSubscription,
+    ChangeSubscription,
+    ResumeSubscription,
+    Subscribe,
+    SubscriptionCommand,
+    SubscriptionInput,
+    SubscriptionResult,
+)
+from domain.access import Actor, Permission
+from domain.errors import Conflict, Invalid, NotFound, Unavailable, other_request
+from domain.ids import customer_command_key, subscription_id_of, subscription_key
+from domain.money import parse_amount
+from domain.plan import Interval
+from domain.subscription.commands import SubscriptionRefused, preview, require_none, require_seats, terms_of
+from domain.subscription.state import Subscription, SubscriptionStatus, Terms
+from providers.subscriptions.base import SubscriptionProvider
+from repositories import api_key
+from repositories import subscription as subscriptions
+from runtime import reach
+from runtime.catch_up import catching_up
+from services.customer import ensure_customer
+from services.provider_errors import provider_errors
+
+router = APIRouter(tags=["billing"])
+
+MISSING = "The organization has no subscription."
+MovesMoney = Annotated[Command, idempotency(required=True)]
+Subscriber = Annotated[Actor, require(Permission.MANAGE_BILLING)]
+_REFUSED = (
+    SubscriptionRefused,
+    (Conflict, "subscription.exists"),
+    (Conflict, "subscription.same_plan"),
+    (Conflict, "subscription.seats_in_use"),
+    (Conflict, "subscription.change_pending"),
+    (Conflict, "subscription.price_changed"),
+)
+_FAULTS = (NotFound, (Invalid, "provider.refused"), (Unavailable, "provider.unavailable"))
+_MAKING = errors(*_FAULTS, *_REFUSED, PaymentDeclined, (Conflict, "payment.no_method"))
+_COMMANDED = errors(*_FAULTS, *_REFUSED, PaymentDeclined)
+
+
+@router.get("/billing/subscription", response_model=SubscriptionView, responses=errors(NotFound))
+async def get_subscription(
+    deps: DepsDep,
+    organization_id: Annotated[OrganizationId | None, Query(description="For operators.")] = None,
+    actor: Actor = require(Permission.READ),
+) -> SubscriptionView:
+    """Show the organization's subscription; 404 when it has none that has not ended."""
+    org_id = await known_organization(deps, actor, organization_id)
+    return SubscriptionView.shown(await _held(deps, org_id))
+
+
+@router.post("/billing/subscribe", status_code=201, response_model=SubscriptionView, responses=_MAKING)
+@router.post("/billing/subscription", status_code=201, response_model=SubscriptionView, responses=_MAKING)
+async def create_subscription(
+    actor: Subscriber, body: SubscriptionCreate, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
+) -> Response:
+    """Subscribe to a plan; the default payment method is charged now. A decline is a 402, and nothing has begun."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> SubscriptionView:
+        asked = {"plan": body.plan, "interval": body.interval.value}
+        begun = await _done(deps, org_id, once, {"ordered"}, asked)
+        if begun is None:
+            begun = await _new(deps, actor, org_id, body, once)
+        elif begun.order is None or begun.order.command_id != once.command_id:
+            return _made(begun)
+        command = Subscribe(command_id=once.command_id, actor=actor)
+        return await _sent(deps, temporal, begun, "subscribe", command)
+
+    return await once.run(act, status_code=201)
+
+
+@router.put("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
+async def change_subscription(
+    actor: Subscriber, body: SubscriptionChange, deps: DepsDep, temporal: TemporalDep, once: MovesMoney
+) -> Response:
+    """Change the plan or the interval: a larger one now, for what is left of the period; a smaller one when it ends."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> SubscriptionView:
+        asked = {"plan": body.plan} | ({} if body.interval is None else {"interval": body.interval.value})
+        held = await _done(deps, org_id, once, {"upgrade_ordered", "downgrade_ordered"}, asked)
+        held = held or await _held(deps, org_id)
+        terms = await _priced(deps, _wanted(deps, held, body.plan, body.interval), once)
+        async with deps.database.platform() as session:
+            people = await api_key.seats(session, org_id)
+        most = None if body.max_amount is None else parse_amount(body.max_amount, terms.currency, zero=True)
+        command = ChangeSubscription(
+            command_id=once.command_id,
+            actor=actor,
+            terms=terms,
+            plans=deps.settings.plan_book,
+            people=people,
+            most_minor=most,
+        )
+        return await _sent(deps, temporal, held, "change", command)
+
+    return await once.run(act)
+
+
+@router.get("/billing/subscription/preview", response_model=ChangePreview, responses=errors(NotFound, *_REFUSED))
+async def preview_change(
+    deps: DepsDep,
+    plan: Annotated[PlanName, Query()],
+    interval: Annotated[Interval | None, Query()] = None,
+    actor: Actor = require(Permission.MANAGE_BILLING),
+) -> ChangePreview:
+    """Show what a change would cost and grant now, and when it would act."""
+    held = await _held(deps, acting_organization(actor, None))
+    async with deps.database.platform() as session:
+        people = await api_key.seats(session, held.org_id)
+    now = datetime.now(UTC).replace(microsecond=0)
+    return ChangePreview.shown(preview(held, deps.settings.plan_book, _wanted(deps, held, plan, interval), people, now))
+
+
+@router.delete("/billing/subscription", response_model=SubscriptionView, responses=_COMMANDED)
+@router.post("/billing/cancel", response_model=SubscriptionView, responses=_COMMANDED)
+async def cancel_subscription(
+    actor: Subscriber,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    at_period_end: Annotated[bool, Query(description="Now, without a refund, when false.")] = True,
+) -> Response:
+    """Cancel the subscription when its period ends, or now."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> SubscriptionView:
+        asked = {} if at_period_end else {"at": None}
+        held = await _done(deps, org_id, once, {"cancellation_ordered", "ended"}, asked)
+        command = CancelSubscription(command_id=once.command_id, actor=actor, at_period_end=at_period_end)
+        return await _sent(deps, temporal, held or await _held(deps, org_id), "cancel", command)
+
+    return await once.run(act)
+
+
+@router.post("/billing/subscription/resume", response_model=SubscriptionView, responses=_COMMANDED)
+async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: TemporalDep, once: MovesMoney) -> Response:
+    """Withdraw the cancellation or the smaller plan that waits for the end of the period."""
+    org_id = acting_organization(actor, None)
+
+    async def act() -> SubscriptionView:
+        held = await _done(deps, org_id, once, {"resumed"}, {})
+        command = ResumeSubscription(command_id=once.command_id, actor=actor)
+        return await _sent(deps, temporal, held or await _held(deps, org_id), "resume", command)
+
+    return await once.run(act)
+
+
+async def _held(deps: Deps, org_id: str) -> Subscription:
+    async with deps.database.platform() as session:
+        held = await subscriptions.held(session, org_id)
+    if held is None:
+        raise NotFound(MISSING)
+    return held
+
+
+async def _done(
+    deps: Deps, org_id: str, once: Command, kinds: set[str], asked: Mapping[str, str | None]
+) -> Subscription | None:
+    """Return the subscription that the command has acted on; None where it is new.
+
+    Answers to keys are forgotten some day, so what a command did is compared with what is asked for now.
+
+    Raises:
+        IdempotencyConflict: the command asked for something else.
+    """
+    async with deps.database.platform() as session:
+        found = await subscriptions.done_by(session, org_id, once.command_id)
+    if found is None:
+        return None
+    held, event = found
+    if event.kind not in kinds or any(event.details.get(name) != value for name, value in asked.items()):
+        raise other_request()
+    return held
+
+
+async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, once: Command) -> Subscription:
+    """Return the subscription that is asked for, as it is before its run begins.
+
+    Raises:
+        SubscriptionRefused: `subscription.exists`, or `subscription.seats_in_use`.
+        Conflict: `payment.no_method`.
+        Invalid: the plan is not sold, or not so.
+    """
+    plan = deps.settings.plan_book.get(body.plan)
+    terms = terms_of(plan, body.interval, body.currency)
+    async with deps.database.platform() as session:
+        require_none(await subscriptions.held(session, org_id))
+        require_seats(plan, await api_key.seats(session, org_id))
+    provider, customers = _provider(deps), deps.providers.customers
+    assert customers is not None
+    method = await method_of(deps, actor)
+    with provider_errors():
+        customer = await ensure_customer(deps.database, customers, org_id)
+        # Renewals are charged to the customer's default; the only method that there is may not be that yet.
+        key = customer_command_key(org_id, "default-method", once.command_id)
+        await customers.set_default(customer, method, idempotency_key=key)
+    return Subscription(
+        subscription_id=subscription_id_of(once.command_id),
+        org_id=org_id,
+        customer=customer,
+        provider=provider.name,
+        terms=await _priced(deps, terms, once),
+    )
+
+
+def _made(begun: Subscription) -> SubscriptionView:
+    """Show what a command made.
+
+    Raises:
+        PaymentDeclined: the provider has refused to.
+    """
+    if begun.status is SubscriptionStatus.ENDED and begun.ref is None:
+        raise _declined(begun.ended_why, begun.status)
+    return SubscriptionView.shown(begun)
+
+
+def _declined(why: str | None, state: str) -> PaymentDeclined:
+    detail = "The provider declined it; nothing has changed."
+    return PaymentDeclined(detail, extra={"decline_code": why, "state": state})
+
+
+def _provider(deps: Deps) -> SubscriptionProvider:
+    if deps.providers.subscriptions is None or deps.providers.customers is None:
+        raise NotFound("Stripe is not configured here, so nobody can subscribe.")
+    return deps.providers.subscriptions
+
+
+def _wanted(deps: Deps, held: Subscription, plan: str, interval: Interval | None) -> Terms:
+    return terms_of(deps.settings.plan_book.get(plan), interval or held.terms.interval, held.terms.currency)
+
+
+async def _priced(deps: Deps, terms: Terms, once: Command) -> Terms:
+    """Return the terms with the provider's id of their price."""
+    key = subscription_key(terms.plan, f"price:{terms.interval.value}", once.command_id)
+    with provider_errors():
+        title = deps.settings.plan_book.get(terms.plan).title
+        return replace(terms, price_id=await _provider(deps).price(title, terms, idempotency_key=key))
+
+
+async def _sent(
+    deps: Deps, client: Client, held: Subscription, update: str, command: SubscriptionCommand
+) -> SubscriptionView:
+    """Give a command to the subscription's run, and return how it stands then.
+
+    Raises:
+        DomainError: the run refused it.
+        PaymentDeclined: the provider did.
+        Unavailable: no answer in time; repeating the key is safe.
+    """
+    start = SubscriptionInput(
+        subscription=held, created_by=command.actor, command_id=command.command_id, resume=held.version > 0
+    )
+    run = subscription_run(start)
+
+    async def give(update_id: str) -> SubscriptionResult:
+        return await reach.update(client, run, update, command, update_id=update_id, result_type=SubscriptionResult)
+
+    async def books() -> int:
+        async with deps.database.platform() as session:
+            found = await subscriptions.get(session, held.subscription_id)
+        return 0 if found is None else found.version
+
+    attempt = catching_up(client, run.workflow_id, command.command_id, give, books)
+    result = await retry_until_answered(attempt, limit=deps.settings.command_timeout, what="subscription")
+    if result.declined is not None:
+        raise _declined(result.declined, result.status)
+    async with deps.database.platform() as session:
+        after = await subscriptions.get(session, held.subscription_id)
+    assert after is not None
+    if after.order is not None and after.order.command_id == command.command_id:
+        raise Unavailable("The provider has not answered yet. Repeat the request with the same Idempotency-Key.")
+    return SubscriptionView.shown(after)

@@ -1,0 +1,117 @@
+"""What subscriptions look like over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from api.fields import Amount, Currency, RequestModel, ResponseModel, example
+from api.v1.payments.schemas import MoneyView, money
+from domain.money import CREDIT, format_amount
+from domain.plan import PLAN_NAME, Interval
+from domain.subscription.commands import Preview
+from domain.subscription.state import ChangeKind, Subscription, SubscriptionStatus, Terms
+
+PlanName = Annotated[str, StringConstraints(pattern=f"^{PLAN_NAME.pattern}$")]
+
+
+class SubscriptionCreate(RequestModel):
+    """A plan to subscribe to, charged to the default payment method that is stored at Stripe."""
+
+    model_config = example(plan="starter", interval="month")
+
+    plan: PlanName
+    interval: Interval = Interval.MONTH
+    currency: Currency = "USD"
+
+
+class SubscriptionChange(RequestModel):
+    """Another plan, or another interval."""
+
+    model_config = example(plan="professional", max_amount="70.00")
+
+    plan: PlanName
+    interval: Interval | None = Field(default=None, description="The interval that it has when left out.")
+    max_amount: Amount | None = Field(default=None, description="Refuse the change if more is due now.")
+
+
+class TermsView(ResponseModel):
+    """What is agreed."""
+
+    plan: str
+    interval: Interval
+    price: MoneyView
+    credits_per_month: str
+
+    @classmethod
+    def of(cls, terms: Terms) -> "TermsView":
+        """Show terms."""
+        return cls(
+            plan=terms.plan,
+            interval=terms.interval,
+            price=money(terms.amount_minor, terms.currency),
+            credits_per_month=format_amount(terms.credits_minor, CREDIT),
+        )
+
+
+class PendingChangeView(TermsView):
+    """A change that was ordered and has not acted yet."""
+
+    kind: ChangeKind
+    acts_at: datetime
+
+
+class SubscriptionView(TermsView):
+    """A subscription."""
+
+    id: str
+    organization_id: str
+    status: SubscriptionStatus
+    period_start: datetime | None
+    period_end: datetime | None
+    cancel_at_period_end: bool
+    pending_change: PendingChangeView | None
+    ended_at: datetime | None
+
+    @classmethod
+    def shown(cls, held: Subscription) -> "SubscriptionView":
+        """Show a subscription."""
+        change, period = held.change, held.period
+        pending = change and PendingChangeView(
+            **TermsView.of(change.terms).model_dump(), kind=change.kind, acts_at=change.acts_at
+        )
+        return cls(
+            **TermsView.of(held.terms).model_dump(),
+            id=held.subscription_id,
+            organization_id=held.org_id,
+            status=held.status,
+            period_start=period and period.start,
+            period_end=period and period.end,
+            cancel_at_period_end=held.cancel_at_period_end,
+            pending_change=pending,
+            ended_at=held.ended_at,
+        )
+
+
+class ChangePreview(TermsView):
+    """What a change would do now."""
+
+    kind: ChangeKind
+    acts_at: datetime
+    due: MoneyView = Field(description="What is charged now; less than half a dollar is owed until the next bill.")
+    unused: MoneyView = Field(description="What of it was taken off for the rest of the old period.")
+    credits: str = Field(description="What it grants once that is paid.")
+
+    @classmethod
+    def shown(cls, preview: Preview) -> "ChangePreview":
+        """Show a preview."""
+        currency = preview.terms.currency
+        unused = 0 if preview.proration is None else preview.proration.unused_minor
+        return cls(
+            **TermsView.of(preview.terms).model_dump(),
+            kind=preview.kind,
+            acts_at=preview.acts_at,
+            due=money(preview.due_minor, currency),
+            unused=money(unused, currency),
+            credits=format_amount(preview.credits_minor, CREDIT),
+        )

@@ -1,0 +1,83 @@
+"""Subscriptions over HTTP, where no run answers: who is refused before one is asked."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from domain.subscription.state import Outcome, numbered
+from runtime.database import Database
+from runtime.identity import new_id
+from services.subscription import write
+from tests.api.conftest import Caller, Tenant, good, new_key, refused
+from tests.api.paying import paying_app
+from tests.domain.subscription.building import PLANS, START, active
+
+pytestmark = pytest.mark.db
+
+Make = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture
+async def paying(database_urls: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    async with paying_app(database_urls) as client:
+        yield client
+
+
+@pytest.fixture
+async def tenant(new_tenant: Make) -> Tenant:
+    return await new_tenant("owner", "auditor", "agent")
+
+
+async def on(database: Database, org_id: str, plan: str = "starter") -> str:
+    """Have the organization subscribe, as its run writes it, long ago."""
+    held = replace(active(plan), org_id=org_id, subscription_id=new_id("sub"), ref=None, version=0, receipts=())
+    outcome = numbered(Outcome(subscription=held, event="activated", actor="kim"), new_id("cmd"))
+    async with database.platform() as session:
+        await write(session, None, outcome, command_id=new_id("cmd"), actor=None, at=START, plans=PLANS)
+    return held.subscription_id
+
+
+async def test_subscription_is_shown_and_its_organization_is_on_its_plan(tenant: Tenant, database: Database) -> None:
+    refused(await tenant.auditor.get("/billing/subscription"), 404, "not_found")
+    made = await on(database, tenant.org_id)
+    shown = good(await tenant.auditor.get("/billing/subscription"))
+    assert (shown["id"], shown["plan"], shown["status"], shown["price"]["amount"]) == (
+        made,
+        "starter",
+        "active",
+        "29.00",
+    )
+    async with database.platform() as session:
+        query = text("SELECT tier FROM organizations WHERE id = :id")
+        assert await session.scalar(query, {"id": tenant.org_id}) == "starter"
+
+
+async def test_second_subscription_is_refused(tenant: Tenant, database: Database, paying: httpx2.AsyncClient) -> None:
+    await on(database, tenant.org_id)
+    owner = Caller(paying, tenant.owner.token)
+    answer = await owner.post("/billing/subscribe", {"plan": "premium"}, key=new_key())
+    assert refused(answer, 409, "subscription.exists")["plan"] == "starter"
+
+
+async def test_plan_that_is_not_sold_is_refused(tenant: Tenant, paying: httpx2.AsyncClient) -> None:
+    owner = Caller(paying, tenant.owner.token)
+    for plan in ("free", "gold"):
+        answer = await owner.post("/billing/subscription", {"plan": plan}, key=new_key())
+        assert refused(answer, 422, "request.invalid")["field"] == "plan"
+
+
+async def test_agents_and_readers_subscribe_to_nothing(tenant: Tenant) -> None:
+    for caller in (tenant.agent, tenant.auditor):
+        answer = await caller.post("/billing/subscription", {"plan": "starter"}, key=new_key())
+        refused(answer, 403, "auth.forbidden")
+
+
+async def test_preview_of_a_subscription_whose_period_is_over_is_refused(tenant: Tenant, database: Database) -> None:
+    await on(database, tenant.org_id)
+    path = "/billing/subscription/preview?plan=professional"
+    refused(await tenant.owner.get(path), 409, "subscription.wrong_state")
+    refused(await tenant.owner.get("/billing/subscription/preview?plan=gold"), 422, "request.invalid")

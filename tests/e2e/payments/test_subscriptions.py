@@ -1,0 +1,98 @@
+"""Subscriptions over HTTP, on the running stack: begun, changed, cancelled, resumed and ended."""
+
+import asyncio
+
+import pytest
+
+from tests.e2e.conftest import good, new_key, refused
+from tests.e2e.payments.paying import Json, Payer, Sandboxes, until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+SUBSCRIPTION = "/billing/subscription"
+#: A card that can be stored, and whose charges are declined.
+DECLINED = "pm_card_chargeCustomerFail"
+
+
+async def look(payer: Payer) -> Json:
+    return good(await payer.caller.get(SUBSCRIPTION))
+
+
+async def plan_of(payer: Payer) -> str:
+    return str(good(await payer.caller.get("/billing/entitlements"))["plan"])
+
+
+async def stored(payer: Payer, sandboxes: Sandboxes, card: str = "pm_card_visa") -> str:
+    """Store a card with the payer, which is not made the default."""
+    customer = good(await payer.caller.post("/billing/customer"))["customer_id"]
+    return await sandboxes.store(card, customer)
+
+
+async def test_two_subscribes_at_once_are_one_which_gives_credits_a_plan_and_a_paid_invoice(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    refused(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 409, "payment.no_method")
+    await stored(payer, sandboxes)
+    keys = [new_key() for _ in range(2)]
+    answers = await asyncio.gather(
+        *(payer.caller.post("/billing/subscribe", {"plan": "starter"}, key=key) for key in keys)
+    )
+    kept, other = sorted(answers, key=lambda answer: answer.status_code)
+    made = good(kept, 201)
+    assert (made["plan"], made["status"], made["price"]["amount"], made["pending_change"]) == (
+        *("starter", "active", "29.00"),
+        None,
+    )
+    assert refused(other, 409, "subscription.exists")["plan"] == "starter"
+    again = await payer.caller.post("/billing/subscribe", {"plan": "starter"}, key=keys[answers.index(kept)])
+    assert good(again, 201) == made == await look(payer)
+    assert (await payer.balance(), await plan_of(payer)) == (("500.00", "0.00"), "starter")
+
+    async def invoices() -> list[Json]:
+        listed: list[Json] = good(await payer.caller.get("/billing/invoices"))["data"]
+        return listed
+
+    [invoice] = await until(invoices, lambda found: [each["status"] for each in found] == ["paid"])
+    assert (invoice["total"], invoice["due"]) == ("29.00", "0.00")
+
+
+async def test_larger_plan_acts_now_a_smaller_one_waits_and_is_withdrawn(payer: Payer, sandboxes: Sandboxes) -> None:
+    await stored(payer, sandboxes)
+    good(await payer.caller.post(SUBSCRIPTION, {"plan": "starter"}), 201)
+    shown = good(await payer.caller.get(f"{SUBSCRIPTION}/preview?plan=professional"))
+    assert (shown["kind"], shown["price"]["amount"]) == ("upgrade", "99.00")
+    cheaper = {"plan": "professional", "max_amount": "1.00"}
+    refused(await payer.caller.put(SUBSCRIPTION, cheaper, key=new_key()), 409, "subscription.price_changed")
+    changed = good(await payer.caller.put(SUBSCRIPTION, {"plan": "professional"}, key=new_key()))
+    assert (changed["plan"], changed["pending_change"], await plan_of(payer)) == ("professional", None, "professional")
+    waiting = good(await payer.caller.put(SUBSCRIPTION, {"plan": "starter"}, key=new_key()))
+    assert (waiting["plan"], waiting["pending_change"]["plan"]) == ("professional", "starter")
+    enterprise = await payer.caller.put(SUBSCRIPTION, {"plan": "enterprise"}, key=new_key())
+    refused(enterprise, 409, "subscription.change_pending")
+    resumed = good(await payer.caller.post(f"{SUBSCRIPTION}/resume"))
+    assert (resumed["plan"], resumed["pending_change"]) == ("professional", None)
+
+
+async def test_subscription_is_cancelled_at_its_end_resumed_ended_now_and_begun_again(
+    payer: Payer, sandboxes: Sandboxes
+) -> None:
+    await stored(payer, sandboxes)
+    first = good(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 201)
+    assert good(await payer.caller.post("/billing/cancel"))["cancel_at_period_end"] is True
+    refused(await payer.caller.delete(SUBSCRIPTION), 409, "subscription.wrong_state")
+    assert good(await payer.caller.post(f"{SUBSCRIPTION}/resume"))["cancel_at_period_end"] is False
+    ended = good(await payer.caller.post("/billing/cancel?at_period_end=false"))
+    assert (ended["id"], ended["status"], await plan_of(payer)) == (first["id"], "ended", "free")
+    refused(await payer.caller.get(SUBSCRIPTION), 404, "not_found")
+    second = good(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 201)
+    assert (second["status"], second["id"] != first["id"]) == ("active", True)
+
+
+async def test_declined_card_begins_nothing_and_another_one_may(payer: Payer, sandboxes: Sandboxes) -> None:
+    await stored(payer, sandboxes, DECLINED)
+    answer = await payer.caller.post("/billing/subscribe", {"plan": "starter"})
+    assert refused(answer, 402, "payment.declined")["decline_code"] == "generic_decline"
+    refused(await payer.caller.get(SUBSCRIPTION), 404, "not_found")
+    good_card = await stored(payer, sandboxes)
+    good(await payer.caller.put(f"/billing/payment-methods/{good_card}/default", None))
+    assert good(await payer.caller.post("/billing/subscribe", {"plan": "starter"}), 201)["status"] == "active"
