@@ -23,8 +23,10 @@ CURRENCY = "WST"
 FIRST = datetime(2021, 3, 30, 12, tzinfo=UTC)
 MARCH = {"start_date": "2021-03-01", "end_date": "2021-03-31", "currency": CURRENCY}
 APRIL = {**MARCH, "start_date": "2021-04-01", "end_date": "2021-04-30"}
-SALE = (accounts.provider_clearing("stripe", CURRENCY), accounts.platform("commission", CURRENCY))
-FEE = (accounts.platform("fees/stripe", CURRENCY), accounts.provider_clearing("stripe", CURRENCY))
+#: Not that of a provider whose movements are booked: nothing was moved there.
+TILL = accounts.provider_clearing("credits", CURRENCY)
+SALE = (TILL, accounts.platform("commission", CURRENCY))
+FEE = (accounts.platform("fees/stripe", CURRENCY), TILL)
 
 Post = Callable[..., Awaitable[None]]
 
@@ -81,7 +83,7 @@ async def test_reports_are_the_same_before_and_after_days_are_added_up(
     assert lines(before[1]) == {
         "platform/commission": ("0.00", "100.01", "0.00", "20.00"),
         "platform/fees/stripe": ("3.00", "0.00", "0.00", "0.00"),
-        "provider/stripe/clearing": ("97.01", "0.00", "20.00", "0.00"),
+        "provider/credits/clearing": ("97.01", "0.00", "20.00", "0.00"),
     }
     [total] = before[1]["totals"]
     assert (total["opening_debit"], total["closing_debit"]) == ("100.01", "120.01")
@@ -150,12 +152,12 @@ async def test_sums_of_days_are_written_for_import_elsewhere(operator: Caller, p
     assert sorted(row[2:5] for row in rows[1:]) == [
         ["Platform:Commission", "", "10.00"],
         ["Platform:Fees:Stripe", "0.30", ""],
-        ["Provider:Stripe:Clearing", "9.70", ""],
+        ["Provider:Credits:Clearing", "9.70", ""],
     ]
     problem = refused(
         await operator.get("/accounting/journal", params={**asked, "format": "xero"}), 409, "accounting.not_mapped"
     )
-    assert problem["lines"] == ["platform/commission", "platform/fees/stripe", "provider/stripe/clearing"]
+    assert problem["lines"] == ["platform/commission", "platform/fees/stripe", "provider/credits/clearing"]
     rows = await file_of(operator, {**asked, "format": "csv"})
     assert len(rows) == 5
     assert {row[8] for row in rows[1:]} == {"10.00", "0.30", ""}

@@ -9,10 +9,12 @@ import asyncpg
 import pytest
 
 from commands.verify import verify
+from domain import accounts
 from domain.lots import LotSource
 from domain.payable import HoldBack
 from domain.reputation.levels import Level
-from runtime.database import Database
+from ledger.gateway import Ledger
+from runtime.database import Database, driver_connection
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.test_creators import OTHER_BANK, Bureau
 from tests.api.test_creators import bureau as bureau
@@ -43,6 +45,15 @@ async def earned(
     database: Database, payer: Tenant, studio: Tenant, credits: int, cents: int, *, age: timedelta = OLD, **terms: Any
 ) -> None:
     """Have the studio earn credits, for which the payer paid so many cents, some time ago."""
+    async with database.platform() as session:
+        await Ledger(await driver_connection(session)).post(
+            key=new_key(),
+            kind="t",
+            source=accounts.platform("exchange", "USD"),
+            destination=accounts.platform("deferred_revenue", "USD"),
+            amount_minor=cents,
+            effective_at=datetime.now(UTC) - age,
+        )
     await earn(database, payer, studio, credits, "paid", at=datetime.now(UTC) - age, paid_minor=cents, **BULK, **terms)
 
 

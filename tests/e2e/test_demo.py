@@ -56,16 +56,16 @@ async def test_demo_on_a_fresh_stack_shows_every_step_and_exits_with_zero(tmp_pa
         "escrow over 120.00 USD: released, the agent earned 114.00, commission 6.00",
         "paid by card: 60.00 USD; a page to pay it is still open in another window",
         "paid there as well: 60.00 USD are sent back",
-        "a second project is refused: 1 of 1 allowed projects exist. Buy a slot or change the tier.",
-        "a slot for 5.00 USD, and both projects are deployed",
+        "a second project is refused: 1 of 1 allowed projects exist.",
+        "a slot for 10.00 USD, and both projects are deployed",
         "while it is in use, its money does not go back",
         "balance after the refund: 660.00 credits",
         "balance after the chargeback: 0.00 credits, owes 90.00",
         "operators and the owner are alerted: payment.debt, payment.dispute_lost",
         "balance after it, which paid the debt first: 10.00 credits",
-        # 25.00, 10.00, 120.00, twice 60.00, 5.00 and 10.00 by card less fees, less 60.00, 4.00, 10.00 and the
+        # 25.00, 10.00, 120.00, twice 60.00, 10.00 and 10.00 by card less fees, less 60.00, 4.00, 10.00 and the
         # 15.00 that the dispute cost.
-        f"stripe     USD                 10 {'190.48':>16} {'190.48':>16}",
+        f"stripe     USD                 10 {'195.34':>16} {'195.34':>16}",
         f"paypal     USD                  1 {'13.99':>16} {'13.99':>16}",
         f"crypto     USDC                 1 {'20.00':>16} {'20.00':>16}",
         "The books balance.",
@@ -116,4 +116,4 @@ async def test_demo_tells_apart_what_somebody_else_did_at_the_sandbox_before(wor
     printed = "\n".join(lines)
     assert code == 0, printed
     assert "before the demo; `make reconcile` shows them" in printed
-    assert f"stripe     USD                 10 {'190.48':>16} {'190.48':>16}" in printed
+    assert f"stripe     USD                 10 {'195.34':>16} {'195.34':>16}" in printed

@@ -342,21 +342,21 @@ async def test_balance_as_of_follows_business_time_and_takes_late_records(books:
 
 
 async def test_striped_account_adds_up_over_its_stripes(books: Books) -> None:
-    tax = accounts.platform("tax/" + fresh("x"), "CREDIT")
+    hot = accounts.platform("revenue/" + fresh("x"), "CREDIT")
     payers = [await books.org(100) for _ in range(8)]
 
     def pay(payer: accounts.Account):
         return lambda ledger: ledger.post(
-            key=fresh("k"), kind="t", source=payer, destination=tax, amount_minor=10, effective_at=NOW
+            key=fresh("k"), kind="t", source=payer, destination=hot, amount_minor=10, effective_at=NOW
         )
 
     await books.at_once(*(pay(payer) for payer in payers * 5))
-    assert await books.ledger.balance(tax) == Balance(posted_minor=400, pending_minor=0, version=40)
-    assert await books.ledger.balance_as_of(tax, NOW) == 400
+    assert await books.ledger.balance(hot) == Balance(posted_minor=400, pending_minor=0, version=40)
+    assert await books.ledger.balance_as_of(hot, NOW) == 400
     used = await books.connections[0].fetchval(
         "SELECT count(*) FROM ledger.balances b JOIN ledger.accounts a ON a.id = b.account_id"
         " WHERE a.path = $1 AND b.version > 0",
-        tax.path,
+        hot.path,
     )
     assert used > 1
     await books.assert_proven()

@@ -251,7 +251,7 @@ async def test_pitfall_19_calls_of_one_transaction_on_one_account_never_deadlock
     """Whoever has an account's row needs nothing more for the next call on it, however many wait for that row."""
     async with open_books(database_urls.platform, clients=2) as books:
         # The payee's row comes after the account's in the order of locks: a rival has nothing while it waits.
-        account, payee = await books.org(100), platform("tax/" + fresh("x"), "CREDIT")
+        account, payee = await books.org(100), platform("revenue/" + fresh("x"), "CREDIT")
         long_ago = NOW - timedelta(days=2000)
         held = await hold(account, 10)(books.ledger)
         if first == "expire":

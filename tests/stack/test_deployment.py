@@ -50,7 +50,7 @@ def compose() -> dict[str, Any]:
 
 
 def variables(text: str) -> set[str]:
-    return set(re.findall(r"\bBURSAR_[A-Z_]+\b", text))
+    return set(re.findall(r"\bBURSAR_[A-Z0-9_]+\b", text))
 
 
 def test_compose_file_follows_the_compose_specification(compose: dict[str, Any]) -> None:
@@ -78,7 +78,7 @@ def test_every_variable_is_a_setting(path: str) -> None:
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(BURSAR_[A-Z_]+)` \| (.+?) \|", read("docs/settings.md"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(BURSAR_[A-Z0-9_]+)` \| (.+?) \|", read("docs/settings.md"), re.MULTILINE))
     assert rows.keys() == SETTINGS | STACK_SETTINGS
     for name, field in Settings.model_fields.items():
         shown = rows[f"BURSAR_{name.upper()}"].strip("`")
@@ -98,8 +98,8 @@ def test_every_setting_reaches_the_processes_and_is_in_the_example(compose: dict
 
 
 def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
-    wanted = set(re.findall(r"\$\{([A-Z_]+)", read("docker-compose.yml")))
-    shown = set(re.findall(r"^([A-Z_]+)=", read(".env.example"), re.MULTILINE))
+    wanted = set(re.findall(r"\$\{([A-Z0-9_]+)", read("docker-compose.yml")))
+    shown = set(re.findall(r"^([A-Z0-9_]+)=", read(".env.example"), re.MULTILINE))
     assert shown == wanted | {"COMPOSE_PROFILES"}
 
 

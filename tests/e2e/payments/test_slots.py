@@ -35,7 +35,7 @@ async def test_slot_bought_by_card_lets_a_second_project_be_deployed(payer: Paye
     await deployed(payer, "first")
     refused(await payer.caller.post("/projects", {"slug": "second"}), 409, "deployment.limit_reached")
     made = await buy(payer, 1)
-    assert (made["status"], made["slots"], made["amount"], made["currency"]) == ("succeeded", 1, "5.00", "USD")
+    assert (made["status"], made["slots"], made["amount"], made["currency"]) == ("succeeded", 1, "10.00", "USD")
     assert made["goods"] == made["granted"] == {"amount": "1", "currency": "SLOT"}
     assert made["limits"]["deployments"] == {"limit": 2, "used": 1}
     assert made["limits"] == await limits(payer)
@@ -64,8 +64,8 @@ async def test_unused_slots_are_refunded_whole_and_those_in_use_are_not(payer: P
     payment = await buy(payer, 2)
     await deployed(payer, "first", "second")
     refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
-    refused(await payer.refund(payment, "4.99"), 422, "payment.part_of_a_slot")
-    refund = good(await payer.refund(payment, "5.00"), 201)
+    refused(await payer.refund(payment, "9.99"), 422, "payment.part_of_a_slot")
+    refund = good(await payer.refund(payment, "10.00"), 201)
     assert refund["taken"] == {"amount": "1", "currency": "SLOT"}
     await slots_are(payer, 0, 1, 0)
     refused(await payer.refund(payment), 402, "ledger.insufficient_funds")
