@@ -361,6 +361,19 @@ async def idle_server() -> AsyncIterator[WorkflowEnvironment]:
 
 
 @pytest.fixture(scope="session")
+async def calendar_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own: on the shared one, runs that other tests have left go on while months pass."""
+    environment = await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=find_temporal(),
+        dev_server_extra_args=TIME_SKIPPING,
+        search_attributes=search_attributes.ALL,
+        data_converter=data_converter(Settings()),
+    )
+    async with environment:
+        yield environment
+
+
+@pytest.fixture(scope="session")
 async def short_runs(database_urls: Any) -> AsyncIterator[Stage]:
     """A stage on a server that suggests a new run after twenty events."""
     limit = ["--dynamic-config-value", "limit.historyCount.suggestContinueAsNew=20"]

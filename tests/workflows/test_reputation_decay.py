@@ -14,16 +14,12 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.reputation import ReputationActivities
-from contracts import search_attributes
 from contracts.reputation import ReputationNightResult
-from dev.stack.temporal import find_temporal
 from domain.reputation.evidence import ONE_E6, Beta, Dimension, Evidence, Priors, catch_up
 from domain.reputation.score import HALF_E6, overall, points, rank_e6, stars
 from runtime.database import Database, plain_url
 from runtime.identity import new_id
 from runtime.settings import Settings
-from runtime.temporal import data_converter
-from tests.conftest import TIME_SKIPPING
 from tests.support.histories import replay_and_keep
 from tests.workflows.conftest import with_plugin
 from worker import SCHEDULES
@@ -79,19 +75,6 @@ class Nights:
         for agent_id, through, mean, rank in rows:
             expected = self.row(agent_id, day)
             assert (through, mean, rank) == (day, stars(expected).mean_e6, rank_e6(expected))
-
-
-@pytest.fixture(scope="module")
-async def calendar_server() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own: on the shared one, runs that other tests have left go on while a year passes."""
-    environment = await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=find_temporal(),
-        dev_server_extra_args=TIME_SKIPPING,
-        search_attributes=search_attributes.ALL,
-        data_converter=data_converter(Settings()),
-    )
-    async with environment:
-        yield environment
 
 
 @pytest.fixture
