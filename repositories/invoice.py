@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy import literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm.attributes import set_committed_value
 
 from domain import accounts
@@ -318,16 +319,12 @@ async def write_standing(
 
 
 async def voided_before(session: AsyncSession, row: InvoiceRow, command_id: str) -> bool:
-    """Tell whether the command withdrew the invoice already; the caller holds its lock.
+    """Tell whether the command voided the invoice already; the caller holds its lock.
 
     Raises:
-        IdempotencyConflict: the command withdrew another one.
+        IdempotencyConflict: the command voided another one.
     """
-    query = select(InvoiceRow.id).where(InvoiceRow.void_command_id == command_id)
-    found = (await session.scalars(query)).one_or_none()
-    if found not in {None, row.id}:
-        raise command.other_request()
-    return found is not None
+    return await _done_before(session, InvoiceRow.void_command_id, row, command_id)
 
 
 async def write_void(session: AsyncSession, row: InvoiceRow, transfer_id: UUID, command_id: str, at: datetime) -> None:
@@ -344,8 +341,13 @@ async def written_off_before(session: AsyncSession, row: InvoiceRow, command_id:
     Raises:
         IdempotencyConflict: the command gave up another one.
     """
-    query = select(InvoiceRow.id).where(InvoiceRow.write_off_command_id == command_id)
-    found = (await session.scalars(query)).one_or_none()
+    return await _done_before(session, InvoiceRow.write_off_command_id, row, command_id)
+
+
+async def _done_before(
+    session: AsyncSession, commands: InstrumentedAttribute[str | None], row: InvoiceRow, command_id: str
+) -> bool:
+    found = (await session.scalars(select(InvoiceRow.id).where(commands == command_id))).one_or_none()
     if found not in {None, row.id}:
         raise command.other_request()
     return found is not None

@@ -1,5 +1,6 @@
 """Invoices: operators issue and void them, organizations pay them."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -204,15 +205,13 @@ async def void_invoice(
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
     """Void an invoice that has no payments; money that arrives for it later is returned. For operators."""
-    async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> InvoiceView:
-        now = datetime.now(UTC)
-        async with deps.session_for(actor) as session:
-            return view(await invoice.void(session, actor, invoice_id, once.command_id, now), now)
-
-    return await once.run(act)
+    return await _operated(
+        deps,
+        actor,
+        once,
+        invoice_id,
+        lambda session, now: invoice.void(session, actor, invoice_id, once.command_id, now),
+    )
 
 
 @router.post(
@@ -228,15 +227,13 @@ async def mark_uncollectible(
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
     """Give up what is due of an invoice; it becomes bad debt. For operators."""
-    async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> InvoiceView:
-        now = datetime.now(UTC)
-        async with deps.session_for(actor) as session:
-            return view(await invoice.give_up(session, actor, invoice_id, once.command_id, now), now)
-
-    return await once.run(act)
+    return await _operated(
+        deps,
+        actor,
+        once,
+        invoice_id,
+        lambda session, now: invoice.give_up(session, actor, invoice_id, once.command_id, now),
+    )
 
 
 @router.post("/billing/invoices/{invoice_id}/resume", response_model=InvoiceView, responses=errors(NotFound, Forbidden))
@@ -248,15 +245,9 @@ async def resume_invoice(
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
     """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators."""
-    async with deps.session_for(actor) as session:
-        await _seen(session, actor, invoice_id, Permission.OPERATE)
-
-    async def act() -> InvoiceView:
-        now = datetime.now(UTC)
-        async with deps.session_for(actor) as session:
-            return view(await invoice.resume(session, actor, invoice_id, now), now)
-
-    return await once.run(act)
+    return await _operated(
+        deps, actor, once, invoice_id, lambda session, now: invoice.resume(session, actor, invoice_id, now)
+    )
 
 
 @router.post(
@@ -329,6 +320,25 @@ async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument
         content = partial(document.of_invoice, session, row, deps.documents.seller)
         wanted = await deps.documents.find(session, row.org_id, row.id, content, total_minor=row.total_minor)
     return await deps.documents.made(wanted)
+
+
+async def _operated(
+    deps: Deps,
+    actor: Actor,
+    once: Command,
+    invoice_id: str,
+    effect: Callable[[AsyncSession, datetime], Awaitable[InvoiceRow]],
+) -> Response:
+    """Have an operator change an invoice in one transaction, and show it as it is then."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> InvoiceView:
+        now = datetime.now(UTC)
+        async with deps.session_for(actor) as session:
+            return view(await effect(session, now), now)
+
+    return await once.run(act)
 
 
 async def _seen(session: AsyncSession, actor: Actor, invoice_id: str, permission: Permission) -> InvoiceRow:
