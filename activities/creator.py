@@ -23,7 +23,7 @@ class CreatorActivities:
 
     @activity.defn
     async def refresh_creator(self, message: ProviderEventInput) -> ProviderEventResult:
-        """Read an account again that an event is about; a payout that its bank refused is told to its organization.
+        """Read the connected account of an event again, and tell its organization of a payout that the bank refused.
 
         Effect: the account's row; an alert where its destination has changed or its bank has refused money; and the
             event is handled.

@@ -39,7 +39,7 @@ _WITH_SLOTS = frozenset({Entitlement.PROJECTS, Entitlement.DEPLOYS})
 
 
 class EntitlementMissing(Forbidden):
-    """The plan does not include this, or not so much of it; `extra` has the limit, its use and the ways up."""
+    """The plan does not include this, or its limit is used up; `extra` has the limit, its use and the upgrades."""
 
     code = "entitlement.missing"
 

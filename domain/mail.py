@@ -1,4 +1,4 @@
-"""Mails: what is told to whom, in which words. Pure: amounts and days are written by whoever knows the language.
+"""The kinds of mail: who receives each, and its text by language. Pure: the caller writes amounts and days.
 
 A mail is a kind with values. The values are short texts that the product makes itself: numbers, amounts, days, links.
 They never hold what a stranger wrote, and they stand in one line each, so no value can begin a header of its own.

@@ -63,7 +63,7 @@ class Slice:
     costed_minor: int
 
     def worth(self, part_minor: int) -> int:
-        """Return what was paid for so much of it; the books' `ledger.slice_cost`."""
+        """Return what was paid for a part of the lot, as `ledger.slice_cost` does in the books."""
         gone = self.gone_minor + part_minor
         if gone == self.lot_minor:
             return self.paid_minor - self.costed_minor

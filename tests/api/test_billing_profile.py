@@ -22,7 +22,7 @@ GOOD = {"legal_name": "Acme GmbH", "country": "DE", "time_zone": "Europe/Berlin"
 
 
 class Register:
-    """Answers as it is told, and counts how often it was asked."""
+    """Gives the answer that a test sets, and counts the requests."""
 
     def __init__(self, answer: Confirmation | None) -> None:
         self.answer, self.asked = answer, 0

@@ -32,10 +32,10 @@ class FakePayouts:
         return self.modes.get(ref, ref.split("_")[1])
 
     async def create_account(self, account: NewAccount, *, idempotency_key: str) -> AccountSnapshot:
-        raise NotImplementedError
+        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
 
     async def onboard(self, ref: str, *, return_url: str, refresh_url: str, idempotency_key: str) -> OnboardingLink:
-        raise NotImplementedError
+        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
 
     async def retrieve_account(self, ref: str) -> AccountSnapshot:
         if self.mode(ref) == "gone":
@@ -75,10 +75,10 @@ class FakePayouts:
     async def reverse(
         self, transfer_ref: str, *, reversal_id: str, amount_minor: int, currency: str, idempotency_key: str
     ) -> ReversalSnapshot:
-        raise NotImplementedError
+        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
 
     async def find_reversal(self, transfer_ref: str, *, reversal_id: str) -> ReversalSnapshot | None:
-        raise NotImplementedError
+        raise NotImplementedError("Accounts are made, and transfers reversed, at the Stripe sandbox alone.")
 
 
 def _sent(transfer: NewTransfer, ref: str) -> TransferSnapshot:

@@ -45,7 +45,7 @@ class FakeSubscriptions:
         return made
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:
-        raise NotImplementedError
+        raise NotImplementedError("Hosted pages are tested at the Stripe sandbox.")
 
     async def retrieve(self, ref: str) -> SubscriptionSnapshot:
         found = self.there[ref]

@@ -45,7 +45,7 @@ async def list_plans(deps: DepsDep, _actor: Actor = require(Permission.READ)) ->
 
 @router.get("/billing/config", response_model=ConfigView)
 async def get_billing_config(deps: DepsDep) -> ConfigView:
-    """Return what a front end needs to know to sell here. It takes no key."""
+    """Return the public settings of a front end: plans, packages, limits and shares. No API key is needed."""
     settings, providers = deps.settings, deps.providers
     plans, credit, slot = settings.plan_book, settings.payment_rules.credit, settings.price_of_slots
     assets = [coin for coin in Coin if coin.value in providers.assets]

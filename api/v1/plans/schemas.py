@@ -22,7 +22,7 @@ class PlanPriceView(ResponseModel):
 
     @classmethod
     def of(cls, price: PlanPrice) -> "PlanPriceView":
-        """Show a price; its id at the provider is nobody's business."""
+        """Show a price without its id at the provider."""
         return cls(interval=price.interval, price=money(price.amount_minor, price.currency))
 
 
