@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Never, Protocol, Self, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -82,11 +82,16 @@ class Recorded(Protocol[StateCo]):
 In = TypeVar("In", bound=Input)
 S = TypeVar("S", bound=State)
 E = TypeVar("E")
-W = TypeVar("W")
+#: What is called with the state and the time, or with a command's id and its actor: the entity decides.
+W = TypeVar("W", bound=Callable[..., object])
 R = TypeVar("R")
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 Sig = TypeVar("Sig", bound=OperatorSignal)
+
+
+def _refuse(refusal: DomainError, *_: object) -> Never:
+    raise refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,8 @@ class Entity(ABC, Generic[In, S, E, W, R]):
         """Do what a signal asks for; the caller holds the lock."""
 
     @abstractmethod
-    def _refusing(self, refusal: DomainError) -> W:
-        """Return the wish that is refused in any case."""
-
-    @abstractmethod
-    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
-        """Put the refusal of a signal into the timeline; the caller holds the lock."""
+    def _noting(self, note: dict[str, object], actor: Actor) -> W:
+        """Return the wish that puts the refusal of a signal into the timeline."""
 
     @abstractmethod
     async def _cancel_requested(self) -> None:
@@ -183,6 +184,10 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     def _refuse_other(self, command_id: str, content: str | None) -> None:
         """Refuse a command under the id of one that was done and asked for something else, where that is known."""
+
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        """Put the refusal of a signal into the timeline; the caller holds the lock."""
+        await self._grant(command_id, self._noting(note, actor), actor)
 
     def _has_more(self) -> bool:
         """Tell whether something came while handlers were drained that this run sees to."""
@@ -357,7 +362,7 @@ class Entity(ABC, Generic[In, S, E, W, R]):
 
     async def _refuse_malformed(self, name: str) -> None:
         if workflow.patched(MALFORMED_IS_REFUSED):
-            await self._carry_out(name, OperatorSignal(), self._refusing(malformed(name)))
+            await self._carry_out(name, OperatorSignal(), cast("W", partial(_refuse, malformed(name))))
 
     async def _carry_out(self, name: str, signal: OperatorSignal, wish: W, unnamed: str = "operator") -> None:
         """Do what a signal asks for; a refusal goes into the timeline, because a signal has nobody to answer.

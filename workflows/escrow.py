@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
         ValidateEscrow,
     )
     from domain.access import Actor
-    from domain.errors import Conflict, DomainError
+    from domain.errors import Conflict
     from domain.escrow import commands
     from domain.escrow.state import Decision, Escrow, Outcome, signatory_name
     from workflows import escrow_signals as by_signal
@@ -206,21 +206,16 @@ class EscrowWorkflow(EscrowRun):
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
 
-    def _refusing(self, refusal: DomainError) -> Decision:
-        def refuse(_escrow: Escrow, _now: datetime) -> Outcome:
-            raise refusal
-
-        return refuse
-
     async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
         if self._state.is_final:
             workflow.logger.warning("refused after the end", extra={"command": note["command"], "code": note["code"]})
             return
         await self._give_way()
-        await self._apply(
-            command_id,
-            lambda escrow, _now: Outcome(escrow=escrow, event="command_refused", actor=actor.qualified(), details=note),
-            actor,
+        await super()._note_refusal(note, command_id, actor)
+
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda escrow, _now: Outcome(
+            escrow=escrow, event="command_refused", actor=actor.qualified(), details=note
         )
 
     async def _give_way(self) -> None:

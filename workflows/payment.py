@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         SubmitDisputeEvidence,
     )
     from domain.access import Actor
-    from domain.errors import Conflict, DomainError
+    from domain.errors import Conflict
     from domain.ids import refund_id_of
     from domain.payment import commands
     from domain.payment.commands import NotYet
@@ -222,13 +222,10 @@ class PaymentWorkflow(PaymentRun):
     async def _grant(self, command_id: str, wish: Obey, actor: Actor) -> None:
         await wish(command_id, actor)
 
-    def _refusing(self, refusal: DomainError) -> Obey:
-        async def refuse(_command_id: str, _actor: Actor) -> None:
-            raise refusal
+    def _noting(self, note: dict[str, object], actor: Actor) -> Obey:
+        return lambda command_id, _actor: self._note(note, command_id, actor)
 
-        return refuse
-
-    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+    async def _note(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
         def refused(payment: Payment, now: datetime) -> Outcome:
             return commands.command_refused(payment, actor=actor.qualified(), details=note, at=now)
 

@@ -23,7 +23,6 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity
     from domain.access import Actor
     from domain.agenda import Wait
-    from domain.errors import DomainError
     from domain.payment.snapshot import BalanceTransaction
     from domain.payout import commands as rules
     from domain.payout.agenda import Step, agenda
@@ -215,17 +214,10 @@ class PayoutWorkflow(Entity[PayoutInput, Payout, Outcome, Decision, PayoutResult
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
 
-    def _refusing(self, refusal: DomainError) -> Decision:
-        def refuse(_payout: Payout, _now: datetime) -> Outcome:
-            raise refusal
-
-        return refuse
-
-    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
-        def noted(payout: Payout, _now: datetime) -> Outcome:
-            return Outcome(payout=payout, event="command_refused", actor=actor.qualified(), details=note)
-
-        await self._apply(command_id, noted, actor)
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda payout, _now: Outcome(
+            payout=payout, event="command_refused", actor=actor.qualified(), details=note
+        )
 
     async def _cancel_requested(self) -> None:
         signal = PayoutSignal()

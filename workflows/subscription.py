@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -30,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.access import Actor
     from domain.agenda import Wait
-    from domain.errors import Conflict, DomainError
+    from domain.errors import Conflict
     from domain.ids import subscription_key
     from domain.signals import Addressee
     from domain.subscription import commands
@@ -406,17 +405,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
 
-    def _refusing(self, refusal: DomainError) -> Decision:
-        def refuse(_held: Subscription, _now: datetime) -> Outcome:
-            raise refusal
-
-        return refuse
-
-    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
-        await self._apply(command_id, partial(self._noted, note, actor), actor)
-
-    def _noted(self, note: dict[str, object], actor: Actor, held: Subscription, _now: datetime) -> Outcome:
-        return commands.refused(held, actor=actor.qualified(), details=note)
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda held, _now: commands.refused(held, actor=actor.qualified(), details=note)
 
     async def _cancel_requested(self) -> None:
         signal = SubscriptionSignal()

@@ -11,7 +11,6 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity
     from domain.access import Actor
     from domain.agenda import Wait
-    from domain.errors import DomainError
     from domain.signals import Addressee
     from tests.workflows.approval.activities import ApprovalActivities
     from tests.workflows.approval.messages import (
@@ -184,17 +183,10 @@ class ApprovalWorkflow(Entity[ApprovalInput, Approval, Outcome, Decision, Approv
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
         await self._apply(command_id, wish, actor)
 
-    def _refusing(self, refusal: DomainError) -> Decision:
-        def refuse(_approval: Approval, _now: datetime) -> Outcome:
-            raise refusal
-
-        return refuse
-
-    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
-        def noted(approval: Approval, _now: datetime) -> Outcome:
-            return Outcome(approval=approval, event="command_refused", actor=actor.qualified(), details=note)
-
-        await self._apply(command_id, noted, actor)
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda approval, _now: Outcome(
+            approval=approval, event="command_refused", actor=actor.qualified(), details=note
+        )
 
     async def _cancel_requested(self) -> None:
         signal = DecideSignal()
