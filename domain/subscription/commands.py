@@ -124,7 +124,8 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
     """Return what the change to other terms would do at a moment.
 
     Raises:
-        SubscriptionRefused: a change is pending, the terms are those it has, seats are taken, or it is not running.
+        SubscriptionRefused: a change is pending, the terms are those it has, seats are taken, it is not running, or the
+            period that an upgrade would be counted from is not paid.
         Invalid: a shorter interval, or another currency.
     """
     held, period = subscription.terms, _running(subscription, at)
@@ -156,6 +157,12 @@ def preview(subscription: Subscription, plans: Plans, terms: Terms, people: int,
                 extra={"field": "interval"},
             )
         return Preview(kind=ChangeKind.DOWNGRADE, terms=terms, acts_at=period.end)
+    if subscription.paid_through is not None and subscription.paid_through < period.end:
+        # The renewal comes first: its credits are those of the plan before, and so is what is left of them.
+        raise SubscriptionRefused(
+            "The period that has begun is not paid yet. Try again when it is.",
+            extra={"state": subscription.status.value, "began_at": period.start.isoformat()},
+        )
     return _upgrade(subscription, period, terms, at)
 
 

@@ -67,6 +67,16 @@ def test_pitfall_21_nothing_is_granted_before_the_money_is_there() -> None:
     assert (credits(paid.grants), paid.settled[0].amount_minor) == ([500], 2_900)
 
 
+def test_larger_plan_waits_until_the_period_that_has_begun_is_paid() -> None:
+    """A provider leaves the bill of a renewal open for a while; what it grants is the old plan's, and comes first."""
+    first, at = bill(0, 2_900, month(0)), month(1).start + timedelta(minutes=1)
+    begun = taken(active(), seen(first, unpaid(1, 2_900, month(1)), period=month(1)), at).subscription
+    with pytest.raises(SubscriptionRefused, match="not paid yet"):
+        preview(begun, PLANS, terms("professional"), 1, at)
+    paid = taken(begun, seen(first, bill(1, 2_900, month(1)), period=month(1)), at).subscription
+    assert preview(paid, PLANS, terms("professional"), 1, at).due_minor > 0
+
+
 def test_what_was_seen_once_changes_nothing_again() -> None:
     assert converge(active(), seen(bill(0, 2_900, month(0))), START) is None
 
