@@ -1,7 +1,7 @@
 # Every verb does its own set-up: `make run` on a fresh machine needs Python 3.11 or later, make and git.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo verify reconcile backup restore resume test check fmt types bench faults migrate lock clean
+.PHONY: help run demo verify reconcile backup restore resume test check fmt types bench faults year migrate lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -60,6 +60,9 @@ bench: $(READY) ## measure against baselines in the same run, and print the rati
 
 faults: $(READY) ## kill -9 every part under load, again and again, and count every minor unit
 	$(BIN)/python -m tests.faults $(ARGS)
+
+year: $(READY) ## play a year of a small marketplace in minutes, print its books and prove them (ARGS="--seed 7")
+	@exec $(BIN)/python -m dev.year $(ARGS)
 
 migrate: $(READY) ## bring the database of BURSAR_MIGRATION_DATABASE_URL to the newest revision
 	$(BIN)/python -m alembic upgrade head

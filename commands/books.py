@@ -50,12 +50,17 @@ async def _print(settings: Settings, url: str, given: argparse.Namespace, wanted
             sums = await accounting.lines(session, wanted.first, wanted.last, wanted.asset)
     finally:
         await database.close()
+    sys.stdout.write("\n".join(shown(given.report, sums, wanted.first, wanted.last)) + "\n")
+
+
+def shown(report: str, sums: Sequence[LineSum], first: date, last: date) -> list[str]:
+    """Return the lines of a report on sums of a period: `trial-balance`, `profit-and-loss` or `balance-sheet`."""
     make = {"trial-balance": _trial_balance, "profit-and-loss": _profit_and_loss, "balance-sheet": _balance_sheet}
-    period = f"on {wanted.last}" if given.report == "balance-sheet" else f"from {wanted.first} to {wanted.last}"
-    lines = [f"{given.report.replace('-', ' ').capitalize()} {period} (UTC)"]
+    period = f"on {last}" if report == "balance-sheet" else f"from {first} to {last}"
+    lines = [f"{report.replace('-', ' ').capitalize()} {period} (UTC)"]
     for asset in assets_of(sums):
-        lines += ["", asset, *make[given.report]([one for one in sums if one.asset == asset], asset)]
-    sys.stdout.write("\n".join(lines) + "\n")
+        lines += ["", asset, *make[report]([one for one in sums if one.asset == asset], asset)]
+    return lines
 
 
 def _trial_balance(sums: Sequence[LineSum], asset: str) -> list[str]:
@@ -73,7 +78,7 @@ def _trial_balance(sums: Sequence[LineSum], asset: str) -> list[str]:
         sum(credit for _, credit in closing),
     )
     rows.append(("total", *(format_amount(total, asset) for total in totals)))
-    return _table(rows)
+    return table(rows)
 
 
 def _profit_and_loss(sums: Sequence[LineSum], asset: str) -> list[str]:
@@ -95,10 +100,11 @@ def _statement(sections: Sequence[tuple[str, Section]], ends: Sequence[tuple[str
         rows += [(f"  {line}", format_amount(minor, asset)) for line, minor in section.lines]
         rows.append((name, format_amount(section.total_minor, asset)))
     rows += [(name, format_amount(minor, asset)) for name, minor in ends]
-    return _table(rows)
+    return table(rows)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines: the first column stands left, the others right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(

@@ -18,7 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from contracts import search_attributes
 from dev.stack.postgres import Postgres
 from dev.stack.running import Running
-from dev.stack.temporal import find_temporal
+from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from runtime.database import Database
 from runtime.settings import Settings
 from runtime.temporal import data_converter
@@ -42,14 +42,6 @@ class DatabaseUrls:
 
 
 NUMBERS = itertools.count(1)
-
-#: What lets a server skip time. It looks for due timers so often; by default, each one skipped to costs a second.
-TIME_SKIPPING = [
-    "--dynamic-config-value",
-    "frontend.WorkflowTimeSkippingEnabled=true",
-    "--dynamic-config-value",
-    'history.timerProcessorMaxTimeShift="20ms"',
-]
 
 #: Tests of these folders stay on one worker: they share a running stack and its balances, or start and kill so many
 #: processes that one lot at a time is enough. Every other file is a group of its own.

@@ -33,7 +33,7 @@ from contracts.escrow import (
     ValidateEscrow,
 )
 from dev.stack.postgres import Postgres
-from dev.stack.temporal import find_temporal
+from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from domain import accounts
 from domain.access import Actor, Role
 from domain.escrow.state import Escrow, Terms
@@ -53,7 +53,7 @@ from runtime.metrics import ApiMetrics
 from runtime.settings import Settings
 from runtime.temporal import BursarPlugin, data_converter
 from services.crypto_deposit import PostgresDepositBook
-from tests.conftest import TIME_SKIPPING, DatabaseUrls, new_database, next_name
+from tests.conftest import DatabaseUrls, new_database, next_name
 from tests.support.chains import ChainsInTest
 from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on

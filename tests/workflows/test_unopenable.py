@@ -13,11 +13,10 @@ from temporalio.common import RawValue
 from temporalio.testing import WorkflowEnvironment
 
 from contracts import search_attributes
-from dev.stack.temporal import find_temporal
+from dev.stack.temporal import TIME_SKIPPING, find_temporal
 from runtime.codec import EncryptionCodec, PassingCodec, parse_keys
 from runtime.settings import Settings
 from runtime.temporal import data_converter
-from tests.conftest import TIME_SKIPPING
 from tests.workflows.conftest import Stage, stage_on
 from tests.workflows.payment_driver import till
 

@@ -1,0 +1,211 @@
+"""One simulated calendar for everything that asks what time it is: Python, PostgreSQL, Temporal and the sandbox.
+
+The simulated time is the machine's own, moved ahead by whole seconds. Each of the four gets it in its own way:
+
+- Python: the modules of the product ask `datetime.now`; they are handed a `datetime` that knows the calendar.
+- PostgreSQL: `now()` and `clock_timestamp()` of the simulated database add what is in `simulated.clock`. The functions
+  keep their identity, so column defaults and the ledger's own functions follow.
+- Temporal: a run's timers pass by the server's time skipping, `fast_forward`, each when the calendar comes to it. A run
+  that is started late in the year would begin at the machine's time, so the worker adds what the calendar is ahead to
+  the time of each task, the same again when the task is replayed.
+- The sandbox has a clock of its own, which is moved by the same number of seconds.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import asyncpg
+from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails, WorkflowRunner
+
+#: Whose modules ask for the time.
+PRODUCT = ("activities", "api", "commands", "composition", "providers", "repositories", "services")
+
+#: PostgreSQL calls a built-in function by its number, except when the planner inlines one that is written in SQL: then
+#: it reads what is in the catalogue. So both stay what they are to whoever refers to them.
+_IN_POSTGRESQL = """
+CREATE SCHEMA simulated;
+CREATE TABLE simulated.clock (ahead interval NOT NULL);
+INSERT INTO simulated.clock VALUES ('0');
+CREATE FUNCTION simulated.at(moment timestamptz) RETURNS timestamptz LANGUAGE plpgsql STABLE AS
+    'BEGIN RETURN moment + (SELECT ahead FROM simulated.clock); END';
+GRANT USAGE ON SCHEMA simulated TO PUBLIC;
+GRANT SELECT ON simulated.clock TO PUBLIC;
+GRANT EXECUTE ON FUNCTION simulated.at TO PUBLIC;
+CREATE OR REPLACE FUNCTION pg_catalog.now() RETURNS timestamptz LANGUAGE sql STABLE AS
+    'SELECT simulated.at(pg_catalog.transaction_timestamp())';
+CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+    'SELECT simulated.at(pg_catalog.timeofday()::timestamptz)';
+"""
+
+
+async def install(owner: asyncpg.Connection) -> None:
+    """Have one database follow the calendar; it is of no other use from then on."""
+    await owner.execute(_IN_POSTGRESQL)
+
+
+@dataclass
+class Timer:
+    """A timer of a run: when it is due by the calendar, and how far the server has to skip for it."""
+
+    due: datetime
+    skip: timedelta
+
+
+@dataclass
+class Run:
+    """What the calendar knows of a run: its timers and activities by number, and how far it was skipped."""
+
+    workflow_id: str
+    skipped: timedelta = timedelta(0)
+    timers: dict[int, Timer] = field(default_factory=dict)
+    activities: set[tuple[str, int]] = field(default_factory=set)
+
+
+class Calendar:
+    """What time it is, and which runs wait for which time."""
+
+    def __init__(self) -> None:
+        """Begin at the machine's own time."""
+        self.ahead = timedelta(0)
+        self.runs: dict[str, Run] = {}
+        #: Counts what happens, so that who waits for quiet sees that there was some.
+        self.tasks = 0
+        self._seen: dict[tuple[str, int], int] = {}
+
+    def now(self, zone: tzinfo | None = UTC) -> datetime:
+        """Return the simulated time."""
+        return datetime.now(UTC).astimezone(zone) + self.ahead
+
+    def is_busy(self) -> bool:
+        """Return whether an activity of some run is under way."""
+        return any(run.activities for run in list(self.runs.values()))
+
+    def next_timer(self) -> datetime | None:
+        """Return when the first timer is due."""
+        return min((timer.due for run in list(self.runs.values()) for timer in run.timers.values()), default=None)
+
+    def due(self) -> list[tuple[str, Run, timedelta]]:
+        """Return the runs that have a timer due, by run id, and how far each must be skipped."""
+        now, found = self.now(), []
+        for run_id, run in list(self.runs.items()):
+            skips = [timer.skip for timer in run.timers.values() if timer.due <= now]
+            if skips:
+                found.append((run_id, run, max(max(skips) - run.skipped, timedelta(milliseconds=1))))
+        return found
+
+    def moment_of_task(self, run_id: str, at: int) -> int:
+        """Return the simulated time of a task in nanoseconds; for the same task always the same."""
+        known = self._seen.get((run_id, at))
+        if known is None:
+            # The server's own time of the run is ahead by what was skipped, which says nothing about the calendar.
+            known = self._seen[run_id, at] = int(self.now().timestamp() * 1e6) * 1000
+        return known
+
+    @contextmanager
+    def in_python(self) -> Iterator[None]:
+        """Have the product's modules that are imported by now ask the calendar, as long as the block lasts."""
+        calendar = self
+
+        class Kind(type):
+            def __instancecheck__(cls, instance: object) -> bool:
+                return isinstance(instance, datetime)
+
+        class Simulated(datetime, metaclass=Kind):
+            def __new__(cls, *args: Any, **options: Any) -> Any:
+                return datetime(*args, **options)  # noqa: DTZ001 - as the caller wants it
+
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Any:
+                return calendar.now(tz)
+
+        asking = [
+            module
+            for name, module in list(sys.modules.items())
+            if name.partition(".")[0] in PRODUCT and vars(module).get("datetime") is datetime
+        ]
+        for module in asking:
+            vars(module)["datetime"] = Simulated
+        try:
+            yield
+        finally:
+            for module in asking:
+                vars(module)["datetime"] = datetime
+
+
+class OnCalendar(WorkflowRunner):
+    """Runs workflows at the calendar's time, and notes what each waits for."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        """Take the calendar."""
+        self._calendar, self._inner = calendar, UnsandboxedWorkflowRunner()
+
+    def prepare_workflow(self, defn: Any) -> None:
+        """Prepare nothing."""
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """Return the run's own instance behind one that tells it the time."""
+        info = det.info
+        self._calendar.runs.setdefault(info.run_id, Run(info.workflow_id))
+        return _Instance(self._inner.create_instance(det), self._calendar)
+
+
+_ENDS = (
+    "complete_workflow_execution",
+    "fail_workflow_execution",
+    "cancel_workflow_execution",
+    "continue_as_new_workflow_execution",
+)
+
+
+class _Instance(WorkflowInstance):
+    def __init__(self, inner: WorkflowInstance, calendar: Calendar) -> None:
+        self._inner, self._calendar = inner, calendar
+
+    def activate(self, act: Any) -> Any:
+        calendar, run_id = self._calendar, act.run_id
+        calendar.tasks += 1
+        if act.HasField("timestamp"):
+            act.timestamp.FromNanoseconds(calendar.moment_of_task(run_id, act.timestamp.ToNanoseconds()))
+        run = calendar.runs.get(run_id)
+        replaying, at = act.is_replaying, calendar.now()
+        for job in act.jobs:
+            kind = job.WhichOneof("variant")
+            if run is not None and kind == "fire_timer":
+                run.timers.pop(job.fire_timer.seq, None)
+            elif run is not None and kind == "resolve_activity":
+                run.activities -= {("regular", job.resolve_activity.seq), ("local", job.resolve_activity.seq)}
+        completion = self._inner.activate(act)
+        if run is not None and not replaying:
+            self._note(run_id, run, completion.successful.commands, at)
+        return completion
+
+    def _note(self, run_id: str, run: Run, commands: Any, at: datetime) -> None:
+        for command in commands:
+            kind = command.WhichOneof("variant")
+            if kind == "start_timer":
+                wait = command.start_timer.start_to_fire_timeout.ToTimedelta()
+                run.timers[command.start_timer.seq] = Timer(due=at + wait, skip=run.skipped + wait)
+            elif kind == "cancel_timer":
+                run.timers.pop(command.cancel_timer.seq, None)
+            elif kind == "schedule_activity":
+                run.activities.add(("regular", command.schedule_activity.seq))
+            elif kind == "schedule_local_activity":
+                run.activities.add(("local", command.schedule_local_activity.seq))
+            elif kind in _ENDS:
+                self._calendar.runs.pop(run_id, None)
+
+    def get_serialization_context(self, command_info: Any) -> Any:
+        return self._inner.get_serialization_context(command_info)
+
+    def get_external_store_context(self, command_info: Any) -> Any:
+        return self._inner.get_external_store_context(command_info)
+
+    def get_info(self) -> Any:
+        return self._inner.get_info()
+
+    def get_thread_id(self) -> int | None:
+        return self._inner.get_thread_id()

@@ -1,0 +1,246 @@
+"""Who is in the marketplace, and what they do over HTTP: creators with agents, and organizations that pay."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from dev.year.world import Caller, Json, World, YearError
+
+GOOD_CARD, EARLY_CARD, BAD_CARD = "pm_card_visa", "pm_card_bypassPending", "pm_card_chargeCustomerFail"
+BANK = "000123456789"
+#: What a unit of an agent's work costs, in USD, where it is used in arrears.
+UNIT = Decimal("1.25")
+#: What an agent and a job cost, in credits.
+OFFER, JOB = "150.00", "120.00"
+
+
+@dataclass
+class Creator:
+    """An organization that sells: one agent by usage in money, one for credits."""
+
+    name: str
+    owner: Caller
+    org_id: str
+    works: str
+    sells: str
+    agent: Caller
+
+
+@dataclass
+class Customer:
+    """An organization that pays.
+
+    Attributes:
+        used: units of work that it was reported to have used, by month of its zone and agent.
+    """
+
+    name: str
+    owner: Caller
+    org_id: str
+    zone: str
+    card: str = ""
+    used: Counter[tuple[str, str]] = field(default_factory=Counter)
+    owned: dict[str, str] = field(default_factory=dict)
+    top_ups: list[str] = field(default_factory=list)
+
+
+class Market:
+    """Everybody, and each thing that they can do."""
+
+    def __init__(self, world: World, draw: random.Random) -> None:
+        """Take the world, and what choices are drawn from."""
+        self.world, self.draw = world, draw
+        self.creators: list[Creator] = []
+        self.customers: dict[str, Customer] = {}
+        self.validator: Caller
+        self._events = 0
+        #: What was refused for a reason that belongs to the story, such as a card without money, by code.
+        self.refused: Counter[str] = Counter()
+
+    async def open(self) -> None:
+        """Set what the platform charges in tax."""
+        operator = self.world.operator
+        began = (self.world.now() - timedelta(days=1)).isoformat()
+        for code, country, rate in (("de-vat", "DE", "0.19"), ("au-gst", "AU", "0.10")):
+            await operator.post("/tax-rates", {"code": code, "country": country, "rate": rate, "valid_from": began})
+        made = await operator.post("/api-keys", {"principal": "validator", "role": "validator"})
+        self.validator = Caller(self.world.http, made["secret"])
+
+    async def organization(self, name: str) -> Caller:
+        """Register an organization with its owner's key."""
+        operator = self.world.operator
+        org_id = (await operator.post("/organizations", {"name": name}))["id"]
+        key = {"organization_id": org_id, "principal": "owner", "role": "owner"}
+        return Caller(self.world.http, (await operator.post("/api-keys", key))["secret"], org_id)
+
+    async def creator(self, name: str) -> Creator:
+        """Register a creator, with agents, and an account for payouts."""
+        owner = await self.organization(name)
+        assert owner.org_id is not None
+        by_use = {"model": "usage", "amount": str(UNIT), "currency": "USD"}
+        works = await owner.post("/agents", {"name": f"{name} Scout", "visibility": "public", "pricing": by_use})
+        sells = await owner.post("/agents", {"name": f"{name} Writer", "visibility": "public"})
+        offer = {"model": "one_time", "price": OFFER, "summary": "Writes what it was asked to write."}
+        await owner.put(f"/marketplace/agents/{sells['id']}", offer)
+        key = {"organization_id": owner.org_id, "principal": "bot", "role": "agent", "agent_id": sells["id"]}
+        bot = Caller(self.world.http, (await self.world.operator.post("/api-keys", key))["secret"], owner.org_id)
+        made = await owner.post("/billing/connect", {"country": "US", "return_url": "https://example.com/earnings"})
+        await self.world.http.get(made["onboarding_url"])
+        await self.world.http.post(made["onboarding_url"], data={"number": BANK})
+        await self.world.settle()
+        found = Creator(name, owner, owner.org_id, works["id"], sells["id"], bot)
+        self.creators.append(found)
+        return found
+
+    async def customer(self, name: str, zone: str, country: str) -> Customer:
+        """Register a customer who is invoiced for usage at the end of each month of its time zone."""
+        owner = await self.organization(name)
+        assert owner.org_id is not None
+        made = Customer(name, owner, owner.org_id, zone)
+        self.customers[name] = made
+        profile = {"legal_name": name, "line1": "1 Main Street", "city": "Town", "country": country, "time_zone": zone}
+        await owner.put("/billing/profile", {**profile, "email": f"{name.lower()}@example.com"})
+        decided = {"organization_id": owner.org_id, "confirmed_country": country}
+        await self.world.operator.put("/billing/profile/decisions", decided)
+        terms = {"mode": "arrears", "currency": "USD", "time_zone": zone, "net_days": 7}
+        await self.world.operator.put(f"/organizations/{owner.org_id}/billing-terms", terms)
+        await self.card(made, GOOD_CARD)
+        return made
+
+    async def card(self, customer: Customer, card: str) -> None:
+        """Store a card and pay with it from now on."""
+        at_stripe = (await customer.owner.post("/billing/customer"))["customer_id"]
+        stored = await self.world.at_stripe("POST", f"payment_methods/{card}/attach", {"customer": at_stripe})
+        await customer.owner.put(f"/billing/payment-methods/{stored['id']}/default")
+        customer.card = stored["id"]
+
+    # Subscriptions ----------------------------------------------------------------------------------------------------
+
+    async def subscribe(self, customer: Customer, plan: str, interval: str = "month") -> None:
+        """Subscribe with the stored card."""
+        await self._try(customer.owner, "POST", "/billing/subscription", {"plan": plan, "interval": interval})
+
+    async def change(self, customer: Customer, plan: str, interval: str | None = None) -> None:
+        """Change the plan; a larger one acts now."""
+        body = {"plan": plan} | ({"interval": interval} if interval else {})
+        await self._try(customer.owner, "PUT", "/billing/subscription", body)
+
+    async def cancel(self, customer: Customer) -> None:
+        """Cancel at the end of the period."""
+        await self._try(customer.owner, "POST", "/billing/cancel")
+
+    # Credits ----------------------------------------------------------------------------------------------------------
+
+    async def top_up(self, customer: Customer, amount: str, card: str = EARLY_CARD) -> str | None:
+        """Buy credits by card."""
+        body = {"amount": amount, "provider": "stripe", "payment_method": card}
+        made = await self._try(customer.owner, "POST", "/billing/topup", body)
+        await self.world.settle()
+        if made is None:
+            return None
+        customer.top_ups.append(made["payment_id"])
+        return str(made["payment_id"])
+
+    async def buy(self, customer: Customer, creator: Creator) -> None:
+        """Buy an agent with credits."""
+        made = await self._try(customer.owner, "POST", f"/marketplace/agents/{creator.sells}/purchase", {})
+        if made is not None:
+            customer.owned[creator.name] = made["purchase"]["id"]
+
+    async def give_back(self, customer: Customer, creator: Creator) -> None:
+        """Give an agent back, if it was bought."""
+        if creator.name in customer.owned:
+            path = f"/marketplace/purchases/{customer.owned.pop(creator.name)}/refund"
+            await self._try(customer.owner, "POST", path, {})
+
+    async def order(self, customer: Customer, creator: Creator) -> None:
+        """Have an agent do a job that is paid out of escrow when a validator approves of it."""
+        if Decimal((await customer.owner.get("/billing/balance"))["available"]) < Decimal(JOB):
+            self.refused["no credits"] += 1
+            return
+        terms: Json = {"title": "A report", "price": JOB, "currency": "CREDIT", "agent_id": creator.sells}
+        terms |= {"validation_threshold": "0.80", "signatories": ["owner"], "required_signatures": 1}
+        contract = await customer.owner.post("/contracts", terms)
+        path = f"/escrows/{(await customer.owner.post('/escrows', {'contract_id': contract['id']}))['id']}"
+        await customer.owner.post(f"{path}/fund", {"source": "credits"})
+        await creator.agent.post(f"{path}/delivery", {"artifacts": [], "note": "Done"})
+        await self.validator.post(f"{path}/validation", {"score": "0.95"})
+
+    # Usage ------------------------------------------------------------------------------------------------------------
+
+    async def use(self, customer: Customer, creator: Creator, units: int) -> None:
+        """Report work of an agent that the customer pays for at the end of the month."""
+        self._events += 1
+        now = self.world.now()
+        event = {
+            "specversion": "1.0",
+            "id": f"work-{self._events}",
+            "source": "platform:year",
+            "type": "work",
+            "time": now.isoformat(),
+            "data": {"agent_id": creator.works, "quantity": units},
+        }
+        answer = await self.world.operator.post(f"/usage/events?organization_id={customer.org_id}", event)
+        if answer["accepted"] != 1:
+            raise YearError(f"usage was not accepted: {answer}")
+        month = f"{now.astimezone(ZoneInfo(customer.zone)):%Y-%m}"
+        customer.used[month, creator.works] += units
+
+    # Money back -------------------------------------------------------------------------------------------------------
+
+    async def refund(self, customer: Customer) -> None:
+        """Ask for a part of the latest top-up back."""
+        if customer.top_ups:
+            await self._try(customer.owner, "POST", f"/payments/{customer.top_ups[-1]}/refunds", {"amount": "5.00"})
+            await self.world.settle()
+
+    async def charge_back(self, customer: Customer, amount: str = "600.00", outcome: str = "lost") -> None:
+        """Have the bank of a top-up's cardholder take it back, for good unless the outcome is `won`."""
+        payment_id = await self.top_up(customer, amount)
+        if payment_id is None:
+            raise YearError("the top-up to charge back was declined")
+        timeline = (await customer.owner.get(f"/payments/{payment_id}/timeline"))["data"]
+        charge = next(event["details"]["movement"] for event in timeline if event["kind"] == "received")
+        dispute = await self.world.stripe("dispute", {"charge": charge})
+        await self.world.settle()
+        await self.world.stripe("dispute/close", {"dispute": dispute["id"], "outcome": outcome})
+        await self.world.settle()
+
+    # Invoices and payouts ---------------------------------------------------------------------------------------------
+
+    async def pay_invoices(self) -> None:
+        """Pay what is due with each customer's card."""
+        for customer in self.customers.values():
+            for invoice in (await customer.owner.get("/billing/invoices?limit=200"))["data"]:
+                if invoice["status"] == "open" and not await self._is_being_paid(customer, invoice):
+                    body = {"provider": "stripe", "payment_method": customer.card, "off_session": True}
+                    await self._try(customer.owner, "POST", f"/billing/invoices/{invoice['id']}/pay", body)
+        await self.world.settle()
+
+    async def _is_being_paid(self, customer: Customer, invoice: Json) -> bool:
+        return Decimal((await customer.owner.get(f"/billing/invoices/{invoice['id']}"))["due"]) == 0
+
+    async def pay_out(self) -> None:
+        """Have each creator take out what there is."""
+        for creator in self.creators:
+            await self._try(creator.owner, "POST", "/billing/payouts", {})
+        await self.world.settle()
+
+    async def _try(self, caller: Caller, method: str, path: str, body: Json | None = None) -> Json | None:
+        """Give a command; one that is refused as the story allows is counted and returns None."""
+        answer = await caller.ask(method, path, body)
+        if answer.is_success:
+            made: Json = answer.json()
+            return made
+        if answer.status_code >= 500 or answer.status_code in {400, 401, 403, 404, 422}:
+            raise YearError(f"{method} {path} {body}: {answer.status_code} {answer.text[:600]}")
+        self.refused[str(answer.json()["code"])] += 1
+        return None
+
+
+def at(zone: str, year: int, month: int, day: int, hour: int = 10) -> datetime:
+    """Return a moment of a zone."""
+    return datetime(year, month, day, hour, tzinfo=ZoneInfo(zone))

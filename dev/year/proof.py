@@ -1,0 +1,239 @@
+"""Proves that every amount of the year ties out: from usage to the ledger, and from the ledger to the provider.
+
+What the books say is compared with what was done (as the market noted it), with the provider's own objects, and with
+sums that are reckoned here from the rows and not by the product.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from commands.verify import verify
+from dev.year.market import UNIT, Market
+from dev.year.world import YearError
+from domain.billing_run.period import month_text
+from domain.money import CREDIT, format_amount
+
+ASSET = "USD"
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Two sums that must be equal, and how many things they are of."""
+
+    name: str
+    count: int
+    ours: int
+    theirs: int
+    asset: str = ASSET
+
+    def line(self) -> str:
+        """Return it for a person."""
+        sums = " = ".join(f"{format_amount(minor, self.asset):>12}" for minor in (self.ours, self.theirs))
+        return f"  {self.name:<76} {self.count:>5}  {sums} {self.asset}"
+
+
+class Proof:
+    """Collects what ties, and what does not."""
+
+    def __init__(self, market: Market) -> None:
+        """Take who did what."""
+        self.market, self.world = market, market.world
+        self.ties: list[Tie] = []
+        self.problems: list[str] = []
+
+    async def prove(self) -> list[str]:
+        """Return a line for each tie.
+
+        Raises:
+            YearError: something does not tie, or the books are damaged.
+        """
+        steps: list[Callable[[], Awaitable[None]]] = [
+            self._usage,
+            self._invoices,
+            self._tax,
+            self._subscriptions,
+            self._credits,
+            self._payments,
+            self._clearing,
+            self._payouts,
+            self._inbox,
+        ]
+        for step in steps:
+            await step()
+        report = await verify(self.world.books)
+        if not report.ok:
+            self.problems += report.lines()
+        if self.problems:
+            raise YearError("\n".join(["the year does not tie out:", *self.problems]))
+        rules = sum(check.checked for check in report.checks)
+        return [*(tie.line() for tie in self.ties), f"  verify: {len(report.checks)} rules, {rules} rows, no violation"]
+
+    async def _rows(self, sql: str) -> Sequence[Mapping[str, Any]]:
+        return cast("Sequence[Mapping[str, Any]]", await self.world.books.fetch(sql))
+
+    async def _balance(self, like: str, asset: str = ASSET) -> int:
+        """Return what accounts hold, as the sum of all their entries."""
+        sql = """
+            SELECT coalesce(sum(e.amount), 0)::bigint FROM ledger.entries e
+            JOIN ledger.accounts a ON a.id = e.account_id WHERE a.path LIKE $1 AND a.asset = $2
+        """
+        return int(await self.world.books.fetchval(sql, like, asset))
+
+    def _tie(self, name: str, count: int, ours: int, theirs: int, asset: str = ASSET) -> None:
+        self.ties.append(Tie(name, count, ours, theirs, asset))
+        if ours != theirs:
+            self.problems.append(f"{name}: {ours} is not {theirs}")
+
+    def _same(self, name: str, ours: Mapping[Any, Any], theirs: Mapping[Any, Any]) -> None:
+        """Compare two lists by key; amounts are in minor units."""
+        wrong = [
+            f"{name}, {key}: {ours.get(key)} is not {theirs.get(key)}"
+            for key in sorted({*ours, *theirs}, key=str)
+            if ours.get(key) != theirs.get(key)
+        ]
+        self.problems += wrong
+        self._tie(name, len(ours), sum(ours.values()), sum(theirs.values()))
+
+    # The ties ---------------------------------------------------------------------------------------------------------
+
+    async def _usage(self) -> None:
+        """What the market reported, the events, the lines of the monthly invoices."""
+        told: Counter[tuple[str, str]] = Counter()
+        for customer in self.market.customers.values():
+            for (month, _), units in customer.used.items():
+                told[customer.org_id, month] += int(units * UNIT * 100)
+        events = {
+            (row["org_id"], f"{row['bill_month']:%Y-%m}"): int(row["minor"])
+            for row in await self._rows(
+                "SELECT org_id, bill_month, sum(cost_pico) / 10000000000 AS minor FROM usage_events"
+                " WHERE bill_month IS NOT NULL GROUP BY 1, 2"
+            )
+        }
+        self._same("usage that was reported = usage events, by organization and month", dict(told), events)
+        lines: Counter[tuple[str, str]] = Counter()
+        for period in await self._rows(
+            "SELECT p.org_id, p.month, i.subtotal_minor FROM billed_periods p JOIN invoices i ON i.id = p.invoice_id"
+        ):
+            lines[period["org_id"], month_text(period["month"])] += period["subtotal_minor"]
+        self._same("usage events = lines of monthly invoices", events, dict(lines))
+
+    async def _invoices(self) -> None:
+        """Invoices, their payments, and what is receivable."""
+        rows = await self._rows("SELECT * FROM invoices WHERE issued_at IS NOT NULL")
+        numbers = sorted(row["number"] for row in rows)
+        wanted = [f"INV-{number:06d}" for number in range(1, len(rows) + 1)]
+        if numbers != wanted:
+            self.problems.append(f"invoice numbers have a gap: {numbers[:5]} … {numbers[-1:]} for {len(rows)}")
+        paid = {
+            row["invoice_id"]: int(row["amount"])
+            for row in await self._rows(
+                "SELECT invoice_id, sum(amount_minor) AS amount FROM invoice_payments GROUP BY 1"
+            )
+        }
+        due = sum(
+            row["total_minor"]
+            - row["prepaid_minor"]
+            - row["credited_minor"]
+            - row["written_off_minor"]
+            - paid.get(row["id"], 0)
+            for row in rows
+            if row["status"] != "void"
+        )
+        booked = -await self._balance("org/%/receivable/%")
+        self._tie("invoices, less what has paid them = receivables", len(rows), due, booked)
+
+    async def _tax(self) -> None:
+        """Tax on invoices, and the accounts of taxes."""
+        owed: Counter[str] = Counter()
+        for row in await self._rows("SELECT taxes FROM invoices WHERE issued_at IS NOT NULL AND status <> 'void'"):
+            for tax in json.loads(row["taxes"]):
+                if tax.get("code"):
+                    owed[tax["code"]] += tax["tax_minor"]
+        booked = {code: await self._balance(f"platform/tax/{code}") for code in owed}
+        self._same("tax of invoices = tax accounts, by code", dict(owed), booked)
+
+    async def _subscriptions(self) -> None:
+        """What Stripe was paid for subscriptions, our invoices of it, and where the money went."""
+        invoices = [one for one in await self.world.all_at_stripe("invoices", status="paid") if one["amount_paid"]]
+        at_stripe = {one["id"]: int(one["amount_paid"]) for one in invoices}
+        ours = {
+            row["bill_ref"]: int(row["total_minor"])
+            for row in await self._rows(
+                "SELECT b.bill_ref, i.total_minor FROM subscription_bills b JOIN invoices i ON i.id = b.invoice_id"
+            )
+        }
+        self._same("invoices of subscriptions = Stripe's invoices that were paid", ours, at_stripe)
+        [sums] = await self._rows(
+            "SELECT count(*) AS bills, coalesce(sum(amount_minor), 0)::bigint AS net,"
+            " coalesce(sum(granted_minor), 0)::bigint AS granted, coalesce(sum(accrued_minor), 0)::bigint AS accrued"
+            " FROM subscription_bills"
+        )
+        deferred = await self._balance("platform/deferred_subscriptions")
+        accrued = await self._balance("platform/revenue/subscriptions")
+        self._tie(
+            "subscriptions, net of tax = deferred + revenue + what credits took along",
+            sums["bills"],
+            sums["net"],
+            deferred + accrued + sums["granted"],
+        )
+
+    async def _credits(self) -> None:
+        """Credits in lots, and balances."""
+        [lots] = await self._rows(
+            "SELECT count(*) AS lots, coalesce(sum(remaining), 0)::bigint AS credits FROM ledger.lots WHERE is_open"
+        )
+        [held] = await self._rows(
+            "SELECT coalesce(sum(b.posted), 0)::bigint AS credits FROM ledger.accounts a"
+            " JOIN ledger.balances b ON b.account_id = a.id WHERE a.lots"
+        )
+        self._tie("credits in lots = balances in credits", lots["lots"], lots["credits"], held["credits"], CREDIT)
+
+    async def _payments(self) -> None:
+        """What payments received and gave back, and Stripe's charges."""
+        charges = [one for one in await self.world.all_at_stripe("charges") if one["paid"]]
+        received = await self._rows("SELECT key, amount_minor FROM payment_movements WHERE kind = 'charge'")
+        self._tie(
+            "payments received = Stripe's charges",
+            len(received),
+            sum(row["amount_minor"] for row in received),
+            sum(one["amount_captured"] for one in charges),
+        )
+        refunds = [one for one in await self.world.all_at_stripe("refunds") if one["status"] == "succeeded"]
+        given = await self._rows("SELECT key, amount_minor FROM payment_movements WHERE kind LIKE 'refund%'")
+        self._tie(
+            "payments given back = Stripe's refunds",
+            len(given),
+            -sum(row["amount_minor"] for row in given),
+            sum(one["amount"] for one in refunds),
+        )
+
+    async def _clearing(self) -> None:
+        """What the books say that Stripe has, and what Stripe says."""
+        moved = await self.world.all_at_stripe("balance_transactions")
+        balance = await self.world.at_stripe("GET", "balance")
+        there = sum(one["amount"] for one in (*balance["available"], *balance["pending"]) if one["currency"] == "usd")
+        held = -await self._balance("provider/stripe/clearing")
+        net = sum(one["net"] for one in moved)
+        self._tie("clearing account = Stripe's balance transactions", len(moved), held, net)
+        self._tie("clearing account = Stripe's balance", 1, held, there)
+
+    async def _payouts(self) -> None:
+        """Payouts, and Stripe's transfers to the creators' accounts."""
+        transfers = {
+            one["id"]: one["amount"] - one["amount_reversed"] for one in await self.world.all_at_stripe("transfers")
+        }
+        ours = {
+            row["transfer_ref"]: int(row["amount_minor"])
+            for row in await self._rows("SELECT transfer_ref, amount_minor FROM payouts WHERE status = 'paid'")
+        }
+        self._same("payouts = Stripe's transfers", ours, transfers)
+
+    async def _inbox(self) -> None:
+        [left] = await self._rows("SELECT count(*) AS events FROM provider_events WHERE handled_at IS NULL")
+        [differences] = await self._rows("SELECT count(*) AS n FROM reconciliation_differences WHERE status = 'open'")
+        for words, count in (("events are not handled", left["events"]), ("differences are open", differences["n"])):
+            if count:
+                self.problems.append(f"{count} {words}")

@@ -1,0 +1,155 @@
+"""What happens in the year: a plan that is drawn from a seed, in the order of time."""
+
+from calendar import isleap, monthrange
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from dev.year.market import BAD_CARD, GOOD_CARD, Customer, Market, at
+
+BERLIN, NEW_YORK, SYDNEY = "Europe/Berlin", "America/New_York", "Australia/Sydney"
+#: By name: zone and country. Clocks change in each zone at other days, and in Sydney the other way round.
+CUSTOMERS = {
+    "Alba": (BERLIN, "DE"),
+    "Bolt": (NEW_YORK, "US"),
+    "Cove": (SYDNEY, "AU"),
+    "Dune": (BERLIN, "DE"),
+    "Elm": (NEW_YORK, "US"),
+    "Fjord": (BERLIN, "DE"),
+    "Glen": (NEW_YORK, "US"),
+    "Hive": (SYDNEY, "AU"),
+}
+CREATORS = ("Lumen", "Nadir")
+BY_YEAR = ("professional", "year")
+
+Act = Callable[[], Awaitable[object]]
+
+
+@dataclass(order=True)
+class Event:
+    """One thing that somebody does."""
+
+    at: datetime
+    number: int
+    words: str = field(compare=False)
+    act: Act = field(compare=False)
+
+
+class Story:
+    """The plan of a year, or of its first months."""
+
+    def __init__(self, market: Market, year: int, *, months: int = 12, customers: int = len(CUSTOMERS)) -> None:
+        """Take who is in it, and how long and how large it is."""
+        self.market, self.year, self.months, self.size = market, year, months, customers
+        self.events: list[Event] = []
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the books are read: the last month was invoiced by then."""
+        year, month = (self.year + 1, 1) if self.months == 12 else (self.year, self.months + 1)
+        return at("UTC", year, month, 4, 12)
+
+    async def cast(self) -> None:
+        """Register everybody."""
+        await self.market.open()
+        for name in CREATORS:
+            await self.market.creator(name)
+        for name, (zone, country) in list(CUSTOMERS.items())[: self.size]:
+            await self.market.customer(name, zone, country)
+        self._subscriptions()
+        self._days()
+        self._money_back()
+        for month in range(1, self.months + 1):
+            last = monthrange(self.year, month)[1]
+            self._on(at("UTC", self.year, month, min(8, last), 9), "invoices are paid", self.market.pay_invoices)
+            self._on(at("UTC", self.year, month, 20, 9), "creators are paid out", self.market.pay_out)
+        self.events.sort()
+
+    async def play(self, say: Callable[[str], None] = lambda _line: None) -> None:
+        """Let the year pass."""
+        for event in self.events:
+            await self.market.world.advance(event.at)
+            await event.act()
+            say(f"  {event.at:%Y-%m-%d %H:%M %Z}  {event.words}")
+        await self.market.world.advance(self.ends_at)
+        await self.market.pay_invoices()
+        await self.market.world.advance(self.ends_at + timedelta(days=1))
+        await self.market.world.end()
+
+    def summary(self) -> str:
+        """Return what has happened, counted."""
+        refused = ", ".join(f"{code} {count}" for code, count in sorted(self.market.refused.items()))
+        orgs = len(self.market.creators) + len(self.market.customers)
+        return f"{orgs} organizations, {len(self.events)} acts; refused: {refused or 'none'};"
+
+    # The plan ---------------------------------------------------------------------------------------------------------
+
+    def _subscriptions(self) -> None:
+        """Plans are taken on month ends and on the leap day, and changed up, down and to a year.
+
+        Alba's renewal of the leap day is still open at Stripe when it asks for the larger plan, which has to wait.
+        """
+        market = self.market
+        plan: list[tuple[str, int, int, str, Callable[[Customer], Act]]] = [
+            ("Alba", 1, 31, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
+            ("Alba", 2, 29, "asks for professional too early", lambda c: lambda: market.change(c, "professional")),
+            ("Alba", 3, 1, "upgrades to professional", lambda c: lambda: market.change(c, "professional")),
+            ("Alba", 8, 15, "downgrades to starter", lambda c: lambda: market.change(c, "starter")),
+            ("Bolt", 1, 15, "subscribes to professional by the year", lambda c: lambda: market.subscribe(c, *BY_YEAR)),
+            ("Cove", 2, 29, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
+            ("Cove", 3, 10, "gets a card that is declined", lambda c: lambda: market.card(c, BAD_CARD)),
+            ("Cove", 4, 6, "gets a good card", lambda c: lambda: market.card(c, GOOD_CARD)),
+            ("Dune", 3, 31, "subscribes to enterprise", lambda c: lambda: market.subscribe(c, "enterprise")),
+            ("Dune", 9, 30, "cancels", lambda c: lambda: market.cancel(c)),
+            ("Elm", 2, 1, "subscribes to premium", lambda c: lambda: market.subscribe(c, "premium")),
+            ("Elm", 5, 31, "changes to professional by the year", lambda c: lambda: market.change(c, *BY_YEAR)),
+            ("Fjord", 1, 30, "subscribes to professional", lambda c: lambda: market.subscribe(c, "professional")),
+            ("Fjord", 6, 12, "gets a card that is declined, for good", lambda c: lambda: market.card(c, BAD_CARD)),
+            ("Hive", 10, 1, "subscribes to starter", lambda c: lambda: market.subscribe(c, "starter")),
+        ]  # fmt: skip
+        for name, month, day, words, act in plan:
+            customer = market.customers.get(name)
+            if customer is not None and month <= self.months:
+                self._on(at(customer.zone, self.year, month, day), f"{name} {words}", act(customer))
+
+    def _days(self) -> None:
+        """Everybody tops up, buys, orders and uses agents, on days that are drawn."""
+        draw, market = self.market.draw, self.market
+        for month in range(1, self.months + 1):
+            last = monthrange(self.year, month)[1]
+            for customer in market.customers.values():
+                creator = draw.choice(market.creators)
+                amount, units = f"{draw.choice((250, 500, 1000))}.00", draw.randint(1, 40)
+                plan: list[tuple[int, str, Act]] = [
+                    (draw.randint(1, 3), f"buys {amount} credits", _bound(market.top_up, customer, amount)),
+                    (draw.randint(4, 12), "buys an agent", _bound(market.buy, customer, creator)),
+                    (draw.randint(4, last), "orders a job", _bound(market.order, customer, creator)),
+                    (draw.choice((1, last)), f"uses {units} units", _bound(market.use, customer, creator, units)),
+                ]
+                if draw.random() < 0.3:
+                    plan.append((draw.randint(13, 18), "gives it back", _bound(market.give_back, customer, creator)))
+                for day, words, act in plan:
+                    hour = draw.randint(0, 23)
+                    self._on(at(customer.zone, self.year, month, day, hour), f"{customer.name} {words}", act)
+
+    def _money_back(self) -> None:
+        draw, market = self.market.draw, self.market
+        for month in range(2, self.months + 1):
+            customer = draw.choice(list(market.customers.values()))
+            if month % 3 == 2:
+                words, act = "has a top-up of 600 credits charged back", _bound(market.charge_back, customer)
+            else:
+                words, act = "asks for 5.00 USD back", _bound(market.refund, customer)
+            self._on(at("UTC", self.year, month, 22, 14), f"{customer.name} {words}", act)
+
+    def _on(self, when: datetime, words: str, act: Act) -> None:
+        self.events.append(Event(when, len(self.events), words, act))
+
+
+def _bound(act: Callable[..., Awaitable[object]], *given: object) -> Act:
+    return lambda: act(*given)
+
+
+def next_leap_year() -> int:
+    """Return the first leap year that is all to come: the calendar moves ahead only."""
+    return next(year for year in range(datetime.now(UTC).year + 1, 9999) if isleap(year))

@@ -1,0 +1,364 @@
+"""The product on a simulated calendar: its database, API and worker, Temporal's time skipping, and the sandboxes."""
+
+import asyncio
+import contextlib
+import itertools
+import secrets
+import socket
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import asyncpg
+import httpx2
+import uvicorn
+from temporalio.client import Client, ScheduleCalendarSpec, WorkflowFailureError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
+
+from api.app import create_app
+from api.bootstrap import operator_key
+from commands.recognise_revenue import recognise
+from composition import make_metering, make_price_book, make_providers, spend_log_client
+from contracts import search_attributes
+from contracts.queues import TASK_QUEUE
+from dev.stack.claim import Ports
+from dev.stack.process import Process
+from dev.stack.sandboxes import Sandboxes
+from dev.stack.temporal import TIME_SKIPPING, find_temporal
+from dev.year.calendar import Calendar, OnCalendar, install
+from runtime.database import Database
+from runtime.schedules import Job
+from runtime.settings import Settings, read_settings
+from runtime.temporal import BursarPlugin, data_converter
+from worker import SCHEDULES, invoicing_on, make_worker
+
+Json = dict[str, Any]
+
+#: Timers that are due within so long are let fire together, a little late.
+GRAIN = timedelta(hours=8)
+#: What would find nothing to do here: no proxy of models runs, nobody reserves credits, has limits, meters or automatic
+#: top-ups, no run is ever lost, and scores are not part of the books.
+IDLE_JOBS = frozenset(
+    {
+        *("usage-sync", "usage-sync-nightly", "usage-charges", "auto-topup-sweep", "hold-expiry"),
+        *("spend-alerts", "spend-days", "reputation-decay"),
+        *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep"),
+    }
+)
+#: Jobs that are due daily or more often run together at this hour, of the first of each month and of some days between.
+JOBS_AT, JOB_DAYS = timedelta(hours=5), 7
+PATIENCE_SECONDS = 90.0
+
+
+class YearError(AssertionError):
+    """Something in the year is not as it must be."""
+
+
+class Caller:
+    """One key of the API; every command gets an idempotency key of its own."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, http: httpx2.AsyncClient, token: str, org_id: str | None = None) -> None:
+        """Take the client, the key and the organization that it is of."""
+        self._http, self._token, self.org_id = http, token, org_id
+
+    async def ask(self, method: str, path: str, body: Json | None = None) -> httpx2.Response:
+        """Send a request and return whatever the answer is."""
+        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"year-{next(self._numbers)}"}
+        return await self._http.request(method, f"/api/v1{path}", headers=headers, json=body)
+
+    async def get(self, path: str) -> Json:
+        """Return what is there."""
+        return _good(await self.ask("GET", path))
+
+    async def post(self, path: str, body: Json | None = None) -> Json:
+        """Give a command that must be taken."""
+        return _good(await self.ask("POST", path, body))
+
+    async def put(self, path: str, body: Json | None = None) -> Json:
+        """Give a command that must be taken."""
+        return _good(await self.ask("PUT", path, body))
+
+
+def _good(answer: httpx2.Response) -> Json:
+    if not answer.is_success:
+        raise YearError(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:600]}")
+    return cast("Json", answer.json())
+
+
+class World:
+    """Everything that runs, and the one way to let time pass in all of it."""
+
+    def __init__(
+        self, calendar: Calendar, env: WorkflowEnvironment, client: Client, settings: Settings, *, job_days: int
+    ) -> None:
+        """Take what was started, and every how many days jobs run that are due daily; see `running`."""
+        self._job_days = job_days
+        self.calendar, self.env, self.client, self.settings = calendar, env, client, settings
+        self.http: httpx2.AsyncClient
+        self.operator: Caller
+        self.books: asyncpg.Connection
+        self._jobs = [job for job in (*SCHEDULES, invoicing_on(settings.usage_invoice_day)) if job.id not in IDLE_JOBS]
+        self._numbers = itertools.count(1)
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self.skips = 0
+
+    # Time -------------------------------------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """Return the simulated time."""
+        return self.calendar.now()
+
+    async def begin(self, at: datetime) -> None:
+        """Move the calendar to where the story begins; nothing has happened yet."""
+        await self._set(at)
+        await self.jobs(("usage-months",))
+
+    async def advance(self, until: datetime) -> None:
+        """Let time pass: whatever comes due is done in order, in Temporal and at the sandbox, until all is quiet."""
+        await self.settle()
+        while (at := self._next(until)) is not None:
+            before = self.now()
+            await self._set(at)
+            await self.settle()
+            await self._fire(before)
+        await self._set(until)
+        await self.settle()
+        await self._raise_failures()
+
+    async def end(self) -> None:
+        """Have what is booked by batches be in the books: what was used within the last minute waits for a while."""
+        await recognise(self.books)
+        await self.jobs(("accounting-days",))
+
+    async def settle(self) -> None:
+        """Wait until webhooks are delivered, the inbox is worked off and no run has an activity under way."""
+        calm, seen = 0, -1
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while calm < 2:
+                waiting = await self.stripe("webhooks/flush")
+                unhandled = await self.books.fetchval("SELECT count(*) FROM provider_events WHERE handled_at IS NULL")
+                quiet = not waiting.get("pending") and not unhandled and not self.calendar.is_busy()
+                calm = calm + 1 if quiet and self.calendar.tasks == seen else 0
+                seen = self.calendar.tasks
+                await asyncio.sleep(0.01)
+
+    async def jobs(self, ids: Sequence[str]) -> None:
+        """Run jobs of the schedules by name, each once."""
+        await asyncio.gather(*(self._run(job) for job in self._jobs if job.id in ids))
+
+    def _next(self, until: datetime) -> datetime | None:
+        moments = [self.calendar.next_timer(), *(self._occurrence(job, self.now()) for job in self._jobs)]
+        due = [moment for moment in moments if moment is not None and moment <= until]
+        return None if not due else min(max(min(due), self.now()) + GRAIN, until)
+
+    async def _set(self, at: datetime) -> None:
+        seconds = int((at - self.now()).total_seconds()) + 1
+        if seconds <= 0:
+            return
+        self.calendar.ahead += timedelta(seconds=seconds)
+        await self.books.execute("UPDATE simulated.clock SET ahead = $1", self.calendar.ahead)
+        await self.stripe("clock", {"advance": seconds})
+
+    async def _fire(self, since: datetime) -> None:
+        due = self.calendar.due()
+        self.skips += len(due)
+        await asyncio.gather(*(self._skip(run_id, by) for run_id, _, by in due))
+        wanted = [job for job in self._jobs if self._occurrence(job, since) <= self.now()]
+        await asyncio.gather(*(self._run(job) for job in wanted))
+        await self.settle()
+
+    async def _skip(self, run_id: str, by: timedelta) -> None:
+        run = self.calendar.runs.get(run_id)
+        if run is None or by <= timedelta(0):
+            return
+        handle = self.client.get_workflow_handle(run.workflow_id, run_id=run_id)
+        run.skipped += by
+        try:
+            await self.env.fast_forward(handle, by)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            self.calendar.runs.pop(run_id, None)
+
+    async def _run(self, job: Job) -> None:
+        """Start a job, and wait until it has ended, or waits for a time to come."""
+        run_id = f"{job.id}-{next(self._numbers)}"
+        handle = await self.client.start_workflow(job.workflow, args=list(job.args), id=run_id, task_queue=TASK_QUEUE)
+        done = asyncio.create_task(handle.result(), name=f"{job.id} of {self.now():%Y-%m-%d}")
+        self._under_way.add(done)
+        while not done.done() and not self._waits(run_id):
+            await asyncio.wait({done}, timeout=0.02)
+        await self._raise_failures()
+
+    def _waits(self, workflow_id: str) -> bool:
+        runs = [run for run in list(self.calendar.runs.values()) if run.workflow_id == workflow_id]
+        return any(run.timers and not run.activities for run in runs)
+
+    async def _raise_failures(self) -> None:
+        for task in [task for task in self._under_way if task.done()]:
+            self._under_way.discard(task)
+            try:
+                await task
+            except WorkflowFailureError as error:
+                raise YearError(f"{task.get_name()} failed: {error.cause}") from error
+
+    def _occurrence(self, job: Job, since: datetime) -> datetime:
+        """Return when a job is due next after a moment; see `job_days` for those that are due daily or more often."""
+        monthly = [on for on in job.spec.calendars if on.day_of_month[0].end != 31]
+        midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
+        moment = midnight + JOBS_AT
+        if monthly:
+            moment = midnight.replace(hour=monthly[0].hour[0].start, minute=monthly[0].minute[0].start)
+        while moment <= since or not self._is_day_of(moment, monthly):
+            moment += timedelta(days=1)
+        return moment
+
+    def _is_day_of(self, moment: datetime, monthly: Sequence[ScheduleCalendarSpec]) -> bool:
+        if monthly:
+            return moment.day == monthly[0].day_of_month[0].start
+        return moment.day == 1 or moment.toordinal() % self._job_days == 0
+
+    # Stripe -----------------------------------------------------------------------------------------------------------
+
+    async def stripe(self, control: str, body: Json | None = None) -> Json:
+        """Steer the sandbox."""
+        answer = await self.http.post(f"{self.settings.stripe_api_base}/_control/{control}", json=body or {})
+        return _good(answer)
+
+    async def at_stripe(self, method: str, path: str, data: dict[str, str] | None = None) -> Json:
+        """Ask the sandbox's API as its account."""
+        assert self.settings.stripe_api_key is not None
+        headers = {"Authorization": f"Bearer {self.settings.stripe_api_key.get_secret_value()}"}
+        url = f"{self.settings.stripe_api_base}/v1/{path}"
+        if method == "GET":
+            return _good(await self.http.get(url, headers=headers, params=data))
+        return _good(await self.http.post(url, headers=headers, data=data))
+
+    async def all_at_stripe(self, kind: str, **query: str) -> list[Json]:
+        """List every object of a kind at the sandbox."""
+        found: list[Json] = []
+        while True:
+            after = {"starting_after": found[-1]["id"]} if found else {}
+            page = await self.at_stripe("GET", kind, {"limit": "100", **query, **after})
+            found += page["data"]
+            if not page["has_more"]:
+                return found
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to whoever runs the year."""
+        yield
+
+
+@asynccontextmanager
+async def _sandboxes(data_dir: Path, ports: Ports) -> AsyncIterator[dict[str, str]]:
+    """Run the sandboxes of Stripe and of mail, and return the settings that point at them."""
+    wanted = Sandboxes(data_dir, ports, f"http://127.0.0.1:{ports.api}", frozenset({"stripe", "mail"}), {})
+    (data_dir / "logs").mkdir(parents=True, exist_ok=True)
+    running: list[Process] = []
+    try:
+        for part in wanted.parts.values():
+            part.prepare()
+            running.append(Process(part.program()))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for part, process in zip(wanted.parts.values(), running, strict=True):
+                while await part.problem(process):  # noqa: ASYNC110 - it is another process
+                    await asyncio.sleep(0.05)
+        yield wanted.settings
+    finally:
+        for process in running:
+            process.kill()
+
+
+@asynccontextmanager
+async def running(
+    data_dir: Path, urls: tuple[str, str, str], start: datetime, *, job_days: int = JOB_DAYS, **changes: str
+) -> AsyncIterator[World]:
+    """Run the product on a calendar that begins at a moment to come, for as long as the block lasts.
+
+    Args:
+        data_dir: where the sandboxes keep their state.
+        urls: of a migrated database of its own: as its owner, as a tenant, as the platform.
+        start: the simulated time to begin at.
+        job_days: every how many days jobs run that are due daily or more often.
+        changes: settings by environment variable.
+    """
+    owner_url, tenant_url, platform_url = urls
+    ports, calendar = Ports.free(), Calendar()
+    owner = await asyncpg.connect(owner_url)
+    await install(owner)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(owner.close)
+        pointing = await stack.enter_async_context(_sandboxes(data_dir, ports))
+        settings = read_settings(
+            {
+                "BURSAR_DATABASE_URL": tenant_url,
+                "BURSAR_PLATFORM_DATABASE_URL": platform_url,
+                "BURSAR_RATE_LIMIT": "1000000/minute",
+                "BURSAR_ORGANIZATION_RATE_LIMIT": "1000000/minute",
+                "BURSAR_PRIVATE_PORT": "0",
+                # Organizations that one operator registers have nothing to do with each other.
+                "BURSAR_REPUTATION_REGISTRARS": "*",
+                **pointing,
+                **changes,
+            }
+        )
+        env = await stack.enter_async_context(
+            await WorkflowEnvironment.start_time_skipping_v2(
+                dev_server_existing_path=find_temporal(),
+                dev_server_extra_args=TIME_SKIPPING,
+                search_attributes=search_attributes.ALL,
+                data_converter=data_converter(settings),
+                # A child passes its own timers when the calendar comes to them.
+                ts_config=TimeSkippingConfig(disable_propagation=True),
+            )
+        )
+        # Runs skip time only when they are told to.
+        stack.enter_context(env.with_time_skipping_disabled())
+        config = env.client.config()
+        config["plugins"] = [*config["plugins"], BursarPlugin()]
+        client = Client(**config)
+        database = Database(tenant_url, platform_url)
+        stack.push_async_callback(database.close)
+        providers = make_providers(settings, database)
+        app = create_app(
+            settings, database=database, temporal=client, providers=providers, prices=make_price_book(settings)
+        )
+        metering_http = spend_log_client(settings)
+        stack.push_async_callback(metering_http.aclose)
+        worker = make_worker(
+            client,
+            database,
+            providers,
+            make_metering(settings, metering_http),
+            runner=OnCalendar(calendar),
+            settings=settings,
+        )
+        stack.enter_context(calendar.in_python())
+        world = World(calendar, env, client, settings, job_days=job_days)
+        world.books = owner
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", ports.api)))
+        server = _Server(uvicorn.Config(app, log_config=None, access_log=False, loop="none", ws="none"))
+        await stack.enter_async_context(worker)
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+
+        async def stop() -> None:
+            server.should_exit = True
+            await serving
+
+        stack.push_async_callback(stop)
+        world.http = await stack.enter_async_context(
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{ports.api}", trust_env=False, timeout=60)
+        )
+        async with database.platform() as session:
+            token = await operator_key(session, f"operator-{secrets.token_hex(4)}", None)
+        world.operator = Caller(world.http, token)
+        await world.begin(start.astimezone(UTC))
+        yield world
