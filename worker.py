@@ -21,12 +21,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.accounting import AccountingActivities
 from activities.auto_topup import AutoTopUpActivities
-from activities.billing_run import BillingRunActivities
+from activities.billing_run import BillingRunActivities, Collecting
 from activities.creator import CreatorActivities
 from activities.customer import CustomerActivities
 from activities.escrow import EscrowActivities
 from activities.holds import HoldActivities
 from activities.inbox import InboxActivities
+from activities.invoice import InvoiceActivities
 from activities.lots import LotActivities
 from activities.mail import MailActivities
 from activities.payment import PaymentActivities
@@ -62,6 +63,8 @@ from workflows.escrow import EscrowWorkflow
 from workflows.escrow_sweep import EscrowSweepWorkflow
 from workflows.hold_expiry import HoldExpiryWorkflow
 from workflows.inbox_sweep import InboxSweepWorkflow
+from workflows.invoice import InvoiceWorkflow
+from workflows.invoice_sweep import InvoiceSweepWorkflow
 from workflows.lot_expiry import LotExpiryWorkflow
 from workflows.mail_sweep import MailSweepWorkflow
 from workflows.monthly_invoicing import MonthlyInvoicingWorkflow
@@ -158,6 +161,13 @@ SCHEDULES = [
         run_timeout=timedelta(minutes=30),
     ),
     Job(
+        id="invoice-sweep",
+        workflow="invoice-sweep",
+        spec=_every(minutes=5),
+        summary="Starts the runs of invoices that have none",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
         id="payout-sweep",
         workflow="payout-sweep",
         spec=_every(minutes=5),
@@ -251,6 +261,8 @@ WORKFLOWS = [
     EscrowWorkflow,
     HoldExpiryWorkflow,
     InboxSweepWorkflow,
+    InvoiceSweepWorkflow,
+    InvoiceWorkflow,
     LotExpiryWorkflow,
     MonthlyInvoicingWorkflow,
     MailSweepWorkflow,
@@ -303,7 +315,7 @@ def make_worker(
     holds, lots, billing = (
         HoldActivities(database),
         LotActivities(database),
-        BillingRunActivities(database, settings.invoice_rules),
+        BillingRunActivities(database, settings.invoice_rules, Collecting(client, settings.dunned_on)),
     )
     mails = MailActivities(database, make_mailer(settings), give_up_after=settings.mail_give_up_after)
     books = PaymentActivities(database, sealed_signals=sealed_signals)
@@ -318,7 +330,9 @@ def make_worker(
         rules=settings.invoice_rules,
         sealed_signals=sealed_signals,
     )
-    topups = AutoTopUpActivities(database, client, TermsMaker(settings.payment_rules, providers))
+    terms = TermsMaker(settings.payment_rules, providers)
+    topups = AutoTopUpActivities(database, client, terms)
+    invoices = InvoiceActivities(database, client, terms, sealed_signals=sealed_signals)
     scores = ReputationActivities(
         database, enabled=settings.nightly_reputation_update_enabled, rate_e4=settings.reputation_rate_e4
     )
@@ -364,6 +378,7 @@ def make_worker(
             sweeps.escrows,
             sweeps.payments,
             sweeps.payouts,
+            sweeps.invoices,
             sweeps.events,
             topups.look,
             topups.start,
@@ -372,6 +387,9 @@ def make_worker(
             customers.ensure_customer,
             customers.look_at_cash,
             CreatorActivities(database, providers.payouts).refresh_creator,
+            invoices.record,
+            invoices.load,
+            invoices.order,
             payouts.record,
             payouts.load,
             payouts.send,

@@ -1,8 +1,12 @@
 """Issues the invoices of a month."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from temporalio import activity
+from temporalio.client import Client
 
 from contracts.billing_run import (
     BillingRunResult,
@@ -12,27 +16,47 @@ from contracts.billing_run import (
     PlanBillingRun,
     PlannedBillingRun,
 )
+from contracts.runs import invoice_run
 from domain.billing_run.period import month_text, previous_month, ready_at
 from domain.errors import DomainError, Unavailable
+from domain.invoice.collection import Collection
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.invoice.series import DocumentType, series_of
 from repositories import billing_run as runs
 from repositories import billing_terms
+from repositories import invoice_collection as collections
+from runtime import reach
 from runtime.database import Database, driver_connection
 from services import billing_run
 from services import invoice as invoices
 
 #: How many invoices one transaction numbers.
 NUMBERED = 500
+#: How many runs of invoices are started at once.
+STARTED_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Collecting:
+    """Collects what a run invoices: `client` starts the runs, `days` are those of dunning."""
+
+    client: Client
+    days: Sequence[int]
 
 
 class BillingRunActivities:
     """The effects of a run. Each organization is invoiced once for a month, however often its page is done."""
 
-    def __init__(self, database: Database, rules: InvoiceRules = UNTAXED) -> None:
-        """Take the database, whose platform's role sees every organization, and how the deployment invoices."""
+    def __init__(
+        self, database: Database, rules: InvoiceRules = UNTAXED, collecting: "Collecting | None" = None
+    ) -> None:
+        """Take the database, whose platform's role sees every organization, and how the deployment invoices.
+
+        Without `collecting` the invoices are issued, and nobody charges or duns them.
+        """
         self._database = database
         self._rules = rules
+        self._collecting = collecting
 
     @activity.defn(name="plan_billing_run")
     async def plan(self, message: PlanBillingRun) -> PlannedBillingRun:
@@ -72,10 +96,10 @@ class BillingRunActivities:
 
     @activity.defn(name="conclude_billing_run")
     async def conclude(self, message: ConcludeBillingRun) -> BillingRunResult:
-        """Tell the month's organizations of their invoices, and count what became of them.
+        """Tell the month's organizations of their invoices, have those collected on which something is due, and count.
 
-        Effect: numbers of invoices that have none, mails, the counts of the run, and that it has ended.
-        Idempotent by: the invoice, which has one mail; the month, which is counted anew.
+        Effect: numbers of invoices that have none, mails, runs, the counts of the run, and that it has ended.
+        Idempotent by: the invoice, which has one mail and one run; the month, which is counted anew.
         Fails with: nothing that is final.
         """
         await self._number()
@@ -94,7 +118,8 @@ class BillingRunActivities:
         for each in prepared:
             try:
                 async with self._database.platform() as session:
-                    if await billing_run.issue(session, each, self._rules, message.now):
+                    days = None if self._collecting is None else self._collecting.days
+                    if await billing_run.issue(session, each, self._rules, message.now, dunning_days=days):
                         counted["invoiced" if each.found.lines else "empty"] += 1
             except Unavailable:
                 raise
@@ -115,10 +140,25 @@ class BillingRunActivities:
                 numbered = await invoices.number_page(session, series, NUMBERED)
 
     async def _tell(self, month: date) -> None:
-        """Queue the mails of a month's invoices, a transaction for each page."""
+        """Queue the mails of a month's invoices, a transaction for each page, and start the runs of those that wait."""
         after: str | None = ""
         while after is not None:
             async with self._database.platform() as session:
                 rows = await runs.issued(session, month, after=after, limit=NUMBERED)
                 await billing_run.tell(session, rows)
+                waiting = await collections.waiting(session, [row.id for row in rows])
+            await self._collect(waiting)
             after = rows[-1].org_id if len(rows) == NUMBERED else None
+
+    async def _collect(self, waiting: Sequence[Collection]) -> None:
+        """Start a run for each invoice on which something is due; one that is missed is found by the sweep."""
+        if self._collecting is None:
+            return
+        free = asyncio.Semaphore(STARTED_AT_ONCE)
+
+        async def start(held: Collection) -> None:
+            assert self._collecting is not None
+            async with free:
+                await reach.start_missing(self._collecting.client, invoice_run(held))
+
+        await asyncio.gather(*(start(held) for held in waiting))

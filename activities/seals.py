@@ -5,6 +5,7 @@ from typing import Literal
 from contracts.escrow import Declined
 from domain.access import Actor
 
+Kind = Literal["escrow", "invoice", "payment", "payout", "subscription"]
 #: The note of a signal that was refused, which changes nothing.
 REFUSED = "command_refused"
 
@@ -12,7 +13,7 @@ REFUSED = "command_refused"
 class Seals:
     """Whether commands have to be vouched for here. An activity asks, because no replay asks again."""
 
-    def __init__(self, kind: Literal["escrow", "payment", "payout", "subscription"], *, required: bool) -> None:
+    def __init__(self, kind: Kind, *, required: bool) -> None:
         """Take what the commands are given to, and whether an unsealed one is declined."""
         self._kind = kind
         self._required = required

@@ -14,13 +14,13 @@ from temporalio.client import Client
 from contracts.escrow import EscrowInput
 from contracts.payment import PaymentInput, ProviderEventInput
 from contracts.payout import PayoutInput
-from contracts.runs import Run, escrow_run, payment_run, payout_run, provider_event_run
+from contracts.runs import Run, escrow_run, invoice_news, invoice_run, payment_run, payout_run, provider_event_run
 from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
 from models.escrow import EscrowRow
 from models.payment import PaymentRow
 from models.payout import PayoutRow
-from repositories import escrow, payment, payout, provider_event
+from repositories import escrow, invoice_collection, payment, payout, provider_event
 from runtime import reach
 from runtime.database import Database
 
@@ -67,6 +67,29 @@ class Sweeps:
         Fails with: nothing that is final.
         """
         return await self._page(message, payout.stranded, resumed_payout)
+
+    @activity.defn(name="start_missing_invoices")
+    async def invoices(self, message: SweepPage) -> Swept:
+        """Start the runs of invoices that should have been charged or dunned, and have those look that have changed.
+
+        Effect: a run for each of the page that has none; a signal to each whose invoice or payment has changed without
+            its having seen that.
+        Idempotent by: the run's id; a run that looks does what is due.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            rows = await invoice_collection.stranded(
+                session, before=message.before, after=message.after, limit=message.limit
+            )
+            held = [(invoice_collection.state_of(row), must_look) for row, must_look in rows]
+        for one, must_look in held:
+            if must_look:
+                await reach.signal(self._client, *invoice_news(one))
+        swept = await self._start(
+            [invoice_run(one) for one, must_look in held if not must_look],
+            held[-1][0].invoice_id if held else message.after,
+        )
+        return swept.model_copy(update={"found": len(held)})
 
     @activity.defn(name="start_missing_events")
     async def events(self, message: SweepPage) -> Swept:

@@ -9,6 +9,7 @@ from contracts.base import Message
 from contracts.billing_run import BillingRun
 from contracts.customer import CustomerInput
 from contracts.escrow import EscrowInput
+from contracts.invoice import InvoiceInput, InvoiceSignal
 from contracts.payment import PaymentInput, ProviderEventInput, ProviderEventSignal
 from contracts.payout import PayoutInput
 from contracts.queues import cut_summary
@@ -25,6 +26,7 @@ from domain.ids import (
     billing_run_workflow_id,
     customer_workflow_id,
     escrow_workflow_id,
+    invoice_workflow_id,
     payment_workflow_id,
     payout_workflow_id,
     provider_event_workflow_id,
@@ -32,6 +34,8 @@ from domain.ids import (
     subscription_workflow_id,
     usage_sync_workflow_id,
 )
+from domain.invoice.collection import Collection
+from domain.invoice.presentation import summary as invoice_summary
 from domain.money import CREDIT, format_amount
 from domain.payment.presentation import summary as payment_summary
 from domain.payment.state import PaymentStatus
@@ -151,6 +155,23 @@ def payout_run(start: PayoutInput, payout: Payout) -> Run:
         summary=cut_summary(payout_summary(payout)),
         attributes=search_attributes(org_id=payout.org_id, amount_minor=payout.amount_minor, currency=payout.currency),
     )
+
+
+def invoice_run(held: Collection) -> Run:
+    """Return the run of an invoice that is collected; one that has ended gets another one when it is reopened."""
+    return Run(
+        workflow="invoice",
+        workflow_id=invoice_workflow_id(held.invoice_id),
+        start=InvoiceInput(invoice_id=held.invoice_id),
+        reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        summary=cut_summary(invoice_summary(held)),
+        attributes=search_attributes(org_id=held.org_id, currency=held.currency),
+    )
+
+
+def invoice_news(held: Collection) -> tuple[Run, str, InvoiceSignal]:
+    """Return what makes a run look at its invoice: the run, the signal's name, and the signal, for `runtime.reach`."""
+    return invoice_run(held), "look", InvoiceSignal()
 
 
 def customer_run(start: CustomerInput) -> Run:

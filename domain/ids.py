@@ -165,6 +165,21 @@ def billed_period_key(org_id: str, month: str) -> str:
     return bounded(f"billing:{org_id}:{month}")
 
 
+def invoice_workflow_id(invoice_id: str) -> str:
+    """Name the one workflow that collects an invoice."""
+    return bounded(f"invoice/{invoice_id}")
+
+
+def invoice_charge_command_id(invoice_id: str, attempt: int, *, page: bool = False) -> str:
+    """Name the command that asks for the one payment of an attempt, or for the page on which its payer goes on."""
+    return bounded(f"invoice:{invoice_id}:{'page' if page else 'charge'}:{attempt}")
+
+
+def invoice_event_mail_key(invoice_id: str, number: int) -> str:
+    """Key of the one mail of an event of an invoice's collection."""
+    return bounded(f"invoice:{invoice_id}:event:{number}")
+
+
 def invoice_mail_key(invoice_id: str) -> str:
     """Key of the one mail that tells of a new invoice."""
     return bounded(f"invoice:{invoice_id}:issued")

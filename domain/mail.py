@@ -44,6 +44,7 @@ class MailKind(StrEnum):
     INVOICE_ISSUED = "invoice_issued"
     PAYMENT_FAILED = "payment_failed"
     ACTION_REQUIRED = "action_required"
+    INVOICE_OVERDUE = "invoice_overdue"
     INVOICE_UNCOLLECTIBLE = "invoice_uncollectible"
     PAYOUT_DESTINATION_CHANGED = "payout_destination_changed"
     PAYOUT_FAILED = "payout_failed"
@@ -142,6 +143,20 @@ _KINDS: Mapping[MailKind, _Kind] = {
             "Bitte bestätigen Sie die Zahlung für Rechnung {number}",
             "Ihre Bank bittet Sie, die Zahlung von {amount} für die Rechnung {number} zu bestätigen. "
             "Bitte verwenden Sie diesen Link:",
+        ),
+    ),
+    MailKind.INVOICE_OVERDUE: _kind(
+        Purpose.BILLING,
+        "number amount currency due_on",
+        en=(
+            "Invoice {number} is not paid",
+            "Of invoice {number}, which was due on {due_on}, {amount} is not paid. "
+            "Please pay it, or store a payment method.",
+        ),
+        de=(
+            "Rechnung {number} ist nicht bezahlt",
+            "Von der Rechnung {number}, die am {due_on} fällig war, sind {amount} nicht bezahlt. "
+            "Bitte zahlen Sie den Betrag oder hinterlegen Sie ein Zahlungsmittel.",
         ),
     ),
     MailKind.INVOICE_UNCOLLECTIBLE: _kind(

@@ -18,6 +18,7 @@ from domain.action_cost import Cost, defaults
 from domain.credits import credit_price
 from domain.document.content import Party
 from domain.errors import Invalid
+from domain.invoice.dunning import DAYS, check_days
 from domain.invoice.rules import InvoiceRules
 from domain.invoice.series import DocumentType, series_of
 from domain.mail import GIVE_UP_AFTER, checked_address
@@ -144,6 +145,7 @@ class Settings(BaseSettings):
 
     usage_late: timedelta = Field(default=timedelta(days=35), ge=timedelta(hours=1), le=timedelta(days=400))
     usage_invoice_day: int = Field(default=1, ge=1, le=28)
+    dunning_days: str = ",".join(str(day) for day in DAYS)
     litellm_url: str | None = Field(default=None, repr=False)
     litellm_api_key: SecretStr | None = None
 
@@ -299,6 +301,11 @@ class Settings(BaseSettings):
         return {**options, "tls": options.get("tls", True) if self.temporal_tls else False}
 
     @property
+    def dunned_on(self) -> tuple[int, ...]:
+        """When invoices are dunned, in days after the first charge or the due date."""
+        return check_days([int(day) for day in self.dunning_days.split(",")])
+
+    @property
     def invoice_rules(self) -> InvoiceRules:
         """Where the seller is, whose series invoices are numbered in, and what credits pay of them."""
         credit = credit_price(self.credit_price, self.credit_currency)
@@ -439,6 +446,16 @@ class Settings(BaseSettings):
         if folder is not None and not (folder / "document.typ").is_file():
             raise ValueError("The folder has no file document.typ.")
         return folder
+
+    @field_validator("dunning_days")
+    @classmethod
+    def _days_rise(cls, value: str) -> str:
+        """Refuse days that are none, or in another order than they come in."""
+        try:
+            check_days([int(day) for day in value.split(",")])
+        except ValueError:
+            raise ValueError("BURSAR_DUNNING_DAYS are up to 20 rising days from 1 to 365, such as 3,7,14,21.") from None
+        return value
 
     @field_validator("mail_sender")
     @classmethod

@@ -30,7 +30,7 @@ from repositories.command import made_before
 from repositories.usage_bill import BillSum
 from runtime.database import driver_connection
 from services import invoice as invoices
-from services import mail
+from services import invoice_collection, mail
 
 #: Who issues the invoices.
 ACTOR = Actor(principal="billing-run", role=Role.OPERATOR)
@@ -99,10 +99,18 @@ async def prepare(
     return prepared
 
 
-async def issue(session: AsyncSession, prepared: Prepared, rules: InvoiceRules, now: datetime) -> bool:
+async def issue(
+    session: AsyncSession,
+    prepared: Prepared,
+    rules: InvoiceRules,
+    now: datetime,
+    *,
+    dunning_days: Sequence[int] | None = None,
+) -> bool:
     """Invoice an organization for a period, without a number yet; False where it was before, and nothing has happened.
 
-    Where nothing is to be paid the period is recorded, and there is no invoice.
+    Where nothing is to be paid the period is recorded, and there is no invoice. What is due of one is collected,
+    where there are days to dun it on.
 
     Raises:
         DomainError: no invoice can be made of it.
@@ -128,6 +136,11 @@ async def issue(session: AsyncSession, prepared: Prepared, rules: InvoiceRules, 
         )
         await invoices.finalise(session, ACTOR, row.id, rules=rules, command_id=command_id, now=now)
         invoice_id = row.id
+        if dunning_days is not None:
+            method = await invoice_collection.usual_method(session, org_id)
+            await invoice_collection.begin(
+                session, ACTOR, row, method, days=dunning_days, command_id=command_id, now=now, announced=True
+            )
         await billing_run.set_invoice(
             session, org_id, period.month, invoice_id, [each.id for each in prepared.one_offs]
         )

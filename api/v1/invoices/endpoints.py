@@ -17,25 +17,34 @@ from api.fields import OrganizationId, Page
 from api.idempotency import Command, idempotency
 from api.pagination import DEFAULT_LIMIT, CursorParam, LimitParam, id_cursor, id_page
 from api.tenancy import visible_organization
+from api.v1.invoices import commands
 from api.v1.invoices.schemas import (
+    CollectionCreate,
+    CollectionView,
     CreditNoteCreate,
     CreditNoteView,
     InvoiceAct,
     InvoiceCreate,
     InvoiceDetail,
     InvoiceEdit,
+    InvoiceFinalize,
     InvoiceView,
+    collection_view,
     detail,
     note_view,
     view,
 )
-from api.v1.payments import commands
+from api.v1.payments import commands as payment_commands
 from api.v1.payments.endpoints import CREATING, INVOICED, shown
 from api.v1.payments.schemas import PaymentOptions, PaymentView
 from api.v1.payments.terms import Terms, subject_of
+from contracts.invoice import ChargeInvoice
+from contracts.runs import invoice_news, invoice_run
 from domain.access import Actor, Permission
 from domain.credit_note import ExceedsRemainder
-from domain.errors import Conflict, Forbidden, NotFound
+from domain.errors import Conflict, Forbidden, Invalid, NotFound
+from domain.invoice.collection import Collection, CollectionMethod
+from domain.invoice.dunning import ChargeUnderWay
 from domain.invoice.state import InvoiceStatus, WrongInvoiceState
 from domain.money import parse_amount
 from domain.payment.terms import PaymentTerms, PurposeKind
@@ -43,7 +52,9 @@ from models.document import StoredDocument
 from models.invoice import InvoiceRow
 from repositories import credit_note as credit_notes
 from repositories import invoice as invoices
-from services import credit_note, document, invoice
+from repositories import invoice_collection as collections
+from runtime import reach
+from services import credit_note, document, invoice, invoice_collection
 
 router = APIRouter(tags=["invoices"])
 
@@ -65,6 +76,8 @@ async def issue_invoice(
     body: InvoiceCreate, deps: DepsDep, once: MovesMoney, actor: Actor = require(Permission.OPERATE)
 ) -> Response:
     """Issue an invoice to an organization, or begin a draft of one. For operators."""
+    if body.draft and body.collection_method is not None:
+        raise Invalid("A draft is collected once it is finalised.", extra={"field": "collection_method"})
 
     async def act() -> InvoiceView:
         now, rules = datetime.now(UTC), deps.settings.invoice_rules
@@ -83,7 +96,11 @@ async def issue_invoice(
             }
             if body.draft:
                 return view(await invoice.draft(session, actor, entity=rules.entity, **terms), now)
-            return view(await invoice.issue(session, actor, rules=rules, **terms), now)
+            issued = await invoice.issue(session, actor, rules=rules, **terms)
+            held = await _collected(deps, session, actor, once, issued, body.collection_method, now)
+            shown = view(issued, now)
+        _start(deps, held)
+        return shown
 
     return await once.run(act, status_code=201)
 
@@ -125,7 +142,7 @@ async def finalize_invoice(
     actor: ActorDep,
     deps: DepsDep,
     once: MovesMoney,
-    body: InvoiceAct | None = None,  # noqa: ARG001
+    body: InvoiceFinalize | None = None,
 ) -> Response:
     """Make an invoice of a draft: take its discounts, credits and tax, book it and number it. For operators."""
     async with deps.session_for(actor) as session:
@@ -136,6 +153,8 @@ async def finalize_invoice(
         async with deps.session_for(actor) as session:
             rules = deps.settings.invoice_rules
             done = await invoice.finalise(session, actor, invoice_id, rules=rules, command_id=once.command_id, now=now)
+            method = None if body is None else body.collection_method
+            held = await _collected(deps, session, actor, once, done, method, now)
         # In transactions of their own: whoever has a number holds up everybody else who wants one. What somebody has
         # locked all the time is numbered with the next page.
         for _ in range(MOST_PAGES):
@@ -145,6 +164,7 @@ async def finalize_invoice(
                 await invoice.number_page(session, done.series)
             async with deps.session_for(actor) as session:
                 done = await invoices.get(session, invoice_id)
+        _start(deps, held)
         return view(done, now)
 
     return await once.run(act)
@@ -244,7 +264,10 @@ async def resume_invoice(
     once: Honoured,
     body: InvoiceAct | None = None,  # noqa: ARG001
 ) -> Response:
-    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators."""
+    """Let an invoice be charged and dunned again that a refund or a chargeback had reopened. For operators.
+
+    What is collected by itself is charged at once, or dunned anew.
+    """
     return await _operated(
         deps, actor, once, invoice_id, lambda session, now: invoice.resume(session, actor, invoice_id, now)
     )
@@ -274,7 +297,10 @@ async def credit_invoice(
                 command_id=once.command_id,
                 now=datetime.now(UTC),
             )
-            return note_view(made)
+            shown, collected = note_view(made), await collections.get(session, invoice_id)
+            held = None if collected is None else collections.state_of(collected)
+        _tell(deps, held)
+        return shown
 
     return await once.run(act, status_code=201)
 
@@ -294,9 +320,79 @@ async def pay_invoice(
         return await making.ordered(PurposeKind.INVOICE, payable)
 
     async def act() -> PaymentView:
-        return shown(await commands.create(deps, temporal, actor, once, terms), actor)
+        return shown(await payment_commands.create(deps, temporal, actor, once, terms), actor)
 
     return await once.run(act, status_code=201)
+
+
+@router.get("/billing/invoices/{invoice_id}/collection", response_model=CollectionView, responses=errors(NotFound))
+async def get_collection(invoice_id: str, actor: ActorDep, deps: DepsDep) -> CollectionView:
+    """Show how an invoice is charged and dunned: each step, and what comes next. 404 where nobody collects it."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.READ)
+        return await _collection(session, invoice_id)
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/collection",
+    status_code=201,
+    response_model=CollectionView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState, (Conflict, "invoice.collected_already")),
+)
+async def collect_invoice(
+    invoice_id: str, body: CollectionCreate, actor: ActorDep, deps: DepsDep, once: MovesMoney
+) -> Response:
+    """Have an invoice charged or dunned that was left to its organization until now. For operators."""
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> CollectionView:
+        async with deps.session_for(actor) as session:
+            held = await invoice_collection.begin_later(
+                session,
+                actor,
+                invoice_id,
+                body.collection_method,
+                days=deps.settings.dunned_on,
+                command_id=once.command_id,
+                now=datetime.now(UTC),
+            )
+            shown = await _collection(session, invoice_id)
+        _start(deps, held)
+        return shown
+
+    return await once.run(act, status_code=201)
+
+
+@router.post(
+    "/billing/invoices/{invoice_id}/charge",
+    response_model=CollectionView,
+    responses=errors(NotFound, Forbidden, WrongInvoiceState, ChargeUnderWay),
+)
+async def charge_invoice(
+    invoice_id: str,
+    actor: ActorDep,
+    deps: DepsDep,
+    temporal: TemporalDep,
+    once: MovesMoney,
+    body: InvoiceAct | None = None,  # noqa: ARG001
+) -> Response:
+    """Charge what is due to the stored method now, also after a refund or a chargeback. For operators.
+
+    The answer does not wait for the money: `GET …/collection` shows what becomes of it. 404 where nobody collects it.
+    """
+    async with deps.session_for(actor) as session:
+        await _seen(session, actor, invoice_id, Permission.OPERATE)
+
+    async def act() -> CollectionView:
+        async with deps.session_for(actor) as session:
+            held = await _held(session, invoice_id)
+        if not held.has_done(once.command_id):
+            await commands.charge(deps, temporal, held, ChargeInvoice(command_id=once.command_id, actor=actor))
+        async with deps.session_for(actor) as session:
+            return await _collection(session, invoice_id)
+
+    return await once.run(act)
 
 
 @router.get(
@@ -312,6 +408,48 @@ async def get_credit_note_pdf(invoice_id: str, credit_note_id: str, actor: Actor
         content = partial(document.of_credit_note, session, row, note, deps.documents.seller)
         wanted = await deps.documents.find(session, row.org_id, note.id, content, total_minor=note.amount_minor)
     return as_pdf(await deps.documents.made(wanted))
+
+
+async def _collected(
+    deps: Deps,
+    session: AsyncSession,
+    actor: Actor,
+    once: Command,
+    row: InvoiceRow,
+    method: CollectionMethod | None,
+    now: datetime,
+) -> Collection | None:
+    """Have an invoice collected in the transaction that makes it, where that is asked for."""
+    if method is None:
+        return None
+    days, command_id = deps.settings.dunned_on, once.command_id
+    return await invoice_collection.begin(session, actor, row, method, days=days, command_id=command_id, now=now)
+
+
+def _start(deps: Deps, held: Collection | None) -> None:
+    """Start the run of an invoice soon; the sweep starts it otherwise."""
+    if held is not None and deps.temporal is not None:
+        run = invoice_run(held)
+        deps.background.begin(run.workflow_id, partial(reach.start_missing, deps.temporal, run))
+
+
+def _tell(deps: Deps, held: Collection | None) -> None:
+    """Have the run of an invoice that has changed look at it soon; the sweep tells it otherwise."""
+    if held is not None and deps.temporal is not None:
+        run, name, news = invoice_news(held)
+        deps.background.begin(run.workflow_id, partial(reach.signal, deps.temporal, run, name, news))
+
+
+async def _held(session: AsyncSession, invoice_id: str) -> Collection:
+    row = await collections.get(session, invoice_id)
+    if row is None:
+        raise NotFound("This invoice is left to its organization: nobody collects it.")
+    return collections.state_of(row)
+
+
+async def _collection(session: AsyncSession, invoice_id: str) -> CollectionView:
+    held = await _held(session, invoice_id)
+    return collection_view(held, await collections.timeline(session, invoice_id))
 
 
 async def _document(deps: Deps, actor: Actor, invoice_id: str) -> StoredDocument:
@@ -336,7 +474,11 @@ async def _operated(
     async def act() -> InvoiceView:
         now = datetime.now(UTC)
         async with deps.session_for(actor) as session:
-            return view(await effect(session, now), now)
+            shown = view(await effect(session, now), now)
+            row = await collections.get(session, invoice_id)
+            held = None if row is None else collections.state_of(row)
+        _tell(deps, held)
+        return shown
 
     return await once.run(act)
 

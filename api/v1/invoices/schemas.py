@@ -20,11 +20,13 @@ from api.fields import (
 )
 from domain.errors import Invalid
 from domain.ids import transfer_id
+from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause
 from domain.invoice.lines import MAX_LINES, MAX_QUANTITY, STANDARD, Discount, InvoiceLine
 from domain.invoice.state import InvoiceStatus, PausedFor, is_overdue
 from domain.money import CREDIT, format_amount, format_ratio, parse_amount, parse_ratio
 from domain.tax.rates import format_rate
 from models.invoice import CreditNoteRow, InvoicePayment, InvoiceRow
+from models.invoice_collection import InvoiceCollectionEventRow
 from repositories import invoice as invoices
 
 
@@ -107,6 +109,27 @@ class InvoiceCreate(RequestModel):
     includes_tax: bool = Field(default=False, description="Whether the amounts include their tax.")
     apply_credits: bool = Field(default=False, description="Whether the organization's credits are taken first.")
     draft: bool = Field(default=False, description="Whether it is only begun; `finalize` makes an invoice of it.")
+    collection_method: CollectionMethod | None = Field(
+        default=None, description="How it is collected; left out, it is left to its organization. Not with `draft`."
+    )
+
+
+class InvoiceFinalize(RequestModel):
+    """Makes an invoice of a draft."""
+
+    model_config = example(collection_method="charge_automatically")
+
+    collection_method: CollectionMethod | None = Field(
+        default=None, description="How it is collected; left out, it is left to its organization."
+    )
+
+
+class CollectionCreate(RequestModel):
+    """Has an invoice collected that was left to its organization until now."""
+
+    model_config = example(collection_method="send_invoice")
+
+    collection_method: CollectionMethod
 
 
 class InvoiceAct(RequestModel):
@@ -311,4 +334,58 @@ def note_view(row: CreditNoteRow) -> CreditNoteView:
         reason=row.reason,
         issued_at=row.issued_at,
         transfer_id=transfer_id(row.transfer_id),
+    )
+
+
+class CollectionEventView(ResponseModel):
+    """One step of a collection."""
+
+    number: int
+    event: str
+    status: CollectionStatus
+    at: datetime
+    details: dict[str, Any]
+
+
+class CollectionView(ResponseModel):
+    """How an invoice is collected, and what comes next."""
+
+    invoice_id: str
+    collection_method: CollectionMethod
+    status: CollectionStatus
+    attempts: int = Field(description="How many charges we have asked for.")
+    dunning_steps: int = Field(description="How many of them were declined, and how many reminders were sent.")
+    dunning_days: list[int] = Field(description="In days after the first charge or the due date.")
+    payment_id: str | None = Field(description="The payment that is under way, or was last.")
+    next_step_at: datetime | None = Field(description="When something is done next; null while it waits.")
+    paused_for: Pause | None = Field(description="Why an operator has to decide.")
+    failure_code: str | None
+    failure: str | None
+    timeline: list[CollectionEventView]
+
+
+def collection_view(held: Collection, events: Iterable[InvoiceCollectionEventRow]) -> CollectionView:
+    """Show how an invoice is collected."""
+    return CollectionView(
+        invoice_id=held.invoice_id,
+        collection_method=held.method,
+        status=held.status,
+        attempts=held.attempts,
+        dunning_steps=held.steps,
+        dunning_days=list(held.days),
+        payment_id=held.payment_id,
+        next_step_at=held.next_at if held.status is CollectionStatus.SCHEDULED else None,
+        paused_for=held.paused_for,
+        failure_code=held.failure_code,
+        failure=held.failure,
+        timeline=[
+            CollectionEventView(
+                number=each.number,
+                event=each.kind,
+                status=CollectionStatus(each.status),
+                at=each.at,
+                details=each.details,
+            )
+            for each in events
+        ],
     )

@@ -1,0 +1,318 @@
+"""Writes what happens to an invoice that is collected, and has its payments made: the effects of `InvoiceWorkflow`."""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from hashlib import sha256
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.client import Client, WorkflowUpdateFailedError
+
+from activities.books import BooksRefused, is_next, require_local, tried_again
+from activities.seals import REFUSED, Seals
+from contracts.invoice import (
+    LoadCollection,
+    LoadedCollection,
+    OrderCharge,
+    OrderedCharge,
+    RecordCollection,
+    RecordedCollection,
+)
+from contracts.payment import CancelPayment, CreatePaymentCommand, PaymentCommandResult, PaymentInput
+from contracts.runs import payment_run
+from domain.access import Actor, Role
+from domain.errors import Conflict, DomainError
+from domain.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
+from domain.invoice.collection import RECEIPT_WINDOW, UNDER_WAY, Collection, CollectionStatus, Outcome, Pause, Standing
+from domain.invoice.dunning import NO_METHOD, verdict_of
+from domain.invoice.state import WrongInvoiceState
+from domain.mail import MailKind
+from domain.money import COINS, format_amount
+from domain.payment.options import STRIPE, Options
+from domain.payment.pricing import Order
+from domain.payment.purposes import rules_for
+from domain.payment.purposes.invoice import Payable
+from domain.payment.state import AWAITING, Payment
+from domain.payment.terms import PaymentTerms, PurposeKind
+from models.invoice import InvoiceRow
+from repositories import alert, audit, invoice, payment, payment_command
+from repositories import customer as customers
+from repositories import invoice_collection as collections
+from runtime import reach
+from runtime.database import Database
+from runtime.identity import new_id
+from services import invoice as invoices
+from services import mail
+from services.payment_method import default_method
+from services.payment_terms import TermsMaker
+
+#: Who the payments are made by.
+PRINCIPAL = "invoice-collection"
+#: How long a payment may take to be answered by its provider before it is asked again.
+PAYMENT_TIMEOUT = timedelta(seconds=20)
+#: The alert that an operator has to decide.
+WAITS = "invoice.waits_for_operator"
+
+
+class InvoiceActivities:
+    """The effects of `InvoiceWorkflow` on the books and on payments."""
+
+    def __init__(self, database: Database, client: Client, terms: TermsMaker, *, sealed_signals: bool = False) -> None:
+        """Take the database, as the platform, the client that reaches payments, and what makes their terms."""
+        self._database = database
+        self._client = client
+        self._terms = terms
+        self._seals = Seals("invoice", required=sealed_signals)
+
+    @activity.defn(name="record_collection")
+    async def record(self, message: RecordCollection) -> RecordedCollection:
+        """Write one event, or report what the books hold instead, and how the invoice stands.
+
+        Effect: the row, a row of the timeline, what the event does to the invoice, a mail, an alert.
+        Idempotent by: the event's number and the command's id, both unique for the invoice, under the locks of both
+            rows; a mail by its key.
+        Fails with: nothing that is final; what the books do not take is retried, and an operator is alerted.
+        """
+        require_local()
+        async with tried_again(partial(self._alert, message)), self._database.platform() as session:
+            return await self._write(session, message)
+
+    @activity.defn(name="load_collection")
+    async def load(self, message: LoadCollection) -> LoadedCollection:
+        """Return what the books hold, and what became of the payment that is under way.
+
+        Effect: none.
+        Idempotent by: reading only.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            row = await collections.get(session, message.invoice_id)
+            if row is None:
+                raise BooksRefused(
+                    f"The books do not collect {message.invoice_id}. Check whether they were restored from a backup."
+                )
+            held = collections.state_of(row)
+            verdict = None
+            if message.follow and held.status in UNDER_WAY and held.payment_id is not None:
+                made = await _payment(session, held.payment_id)
+                verdict = None if made is None else verdict_of(made)
+            # After the payment: what it paid is seen.
+            standing = collections.standing_of(await invoice.get(session, message.invoice_id))
+            return LoadedCollection(collection=held, standing=standing, verdict=verdict)
+
+    @activity.defn(name="order_charge")
+    async def order(self, message: OrderCharge) -> OrderedCharge:
+        """Have the payment of an attempt made, and wait until its provider has answered.
+
+        Effect: one payment, with a run of its own. With `page`, the attempt's first payment is ended before.
+        Idempotent by: the command, which is made of the invoice and the attempt. The terms are noted under it before
+            anybody is asked.
+        Fails with: an outage of Temporal, the provider or the books, which is retried.
+        """
+        held = message.collection
+        command_id = invoice_charge_command_id(held.invoice_id, held.attempts, page=message.page)
+        async with self._database.platform() as session:
+            terms = await payment_command.find(session, command_id)
+        if terms is None:
+            if message.page and not await self._ended_first(held):
+                return OrderedCharge()
+            try:
+                terms = await self._noted(message, command_id)
+            except DomainError as refusal:
+                if refusal.retryable or refusal.status >= 500:
+                    raise
+                return OrderedCharge(refused=refusal.error_code, detail=refusal.detail)
+        await self._create(terms, command_id)
+        async with self._database.platform() as session:
+            made = await _payment(session, terms.payment_id)
+        link = None if made is None or made.action is None else made.action.redirect_url
+        return OrderedCharge(payment_id=terms.payment_id, link=link)
+
+    # Payments ---------------------------------------------------------------------------------------------------------
+
+    async def _noted(self, message: OrderCharge, command_id: str) -> PaymentTerms:
+        """Make the terms of a payment of what is due, and note them; the first that are noted count.
+
+        Raises:
+            DomainError: nobody can be asked to pay.
+        """
+        held = message.collection
+        async with self._database.platform() as session:
+            payable = _payable(await invoice.get(session, held.invoice_id))
+            customer = await customers.ref_of(session, held.org_id, STRIPE)
+        if held.currency in COINS:
+            raise Conflict("An invoice in coins cannot be charged to a stored method.", code=NO_METHOD)
+        rules, maker = self._terms.rules, self._terms
+        if message.page:
+            options = Options(hosted=True, return_url=rules.return_url)
+        else:
+            method = await default_method(maker.providers, customer)
+            options = Options(payment_method=method, off_session=True, return_url=rules.return_url)
+        purpose = rules_for(PurposeKind.INVOICE)
+        charge = await maker.charged(
+            purpose.price(Order(options=options, subject=payable), maker.market), now=message.at
+        )
+        buys = purpose.buys(Order(options=options, subject=payable), charge, maker.market)
+        made = maker.make(held.org_id, options, charge, buys, purpose.describe(buys, payable), now=message.at)
+        wanted = replace(made, payment_id=message.payment_id)
+        async with self._database.platform() as session:
+            # Under the lock: an invoice that ends or is reopened meanwhile is not charged.
+            if _payable(await invoice.get(session, held.invoice_id, locked=True)) != payable:
+                raise WrongInvoiceState("The invoice has changed.", extra={"state": "open"})
+            return await payment_command.add(session, command_id, sha256(command_id.encode()).digest(), wanted)
+
+    async def _ended_first(self, held: Collection) -> bool:
+        """End what is left of the attempt's first payment; False where it goes on or was paid after all."""
+        assert held.payment_id is not None
+        async with self._database.platform() as session:
+            made = await _payment(session, held.payment_id)
+        if made is None or made.status not in AWAITING:
+            return made is not None and not made.received_minor
+        command_id = f"{invoice_charge_command_id(held.invoice_id, held.attempts)}:cancel"
+        actor = _actor(held.org_id)
+        try:
+            ended = await reach.update(
+                self._client,
+                payment_run(PaymentInput(terms=made.terms, created_by=actor, command_id=command_id, resume=True)),
+                "cancel",
+                CancelPayment(command_id=command_id, actor=actor),
+                # Another one each time: what was refused while something was under way may be taken now.
+                update_id=new_id("upd"),
+                result_type=PaymentCommandResult,
+                rpc_timeout=PAYMENT_TIMEOUT,
+            )
+        except WorkflowUpdateFailedError:
+            return False
+        return ended.status in {"cancelled", "failed", "expired"}
+
+    async def _create(self, terms: PaymentTerms, command_id: str) -> None:
+        """Have the payment's run make it. What became of it is read from the books, whatever the run answers."""
+        actor = _actor(terms.org_id)
+        async with self._database.platform() as session:
+            row = await payment.get(session, terms.payment_id)
+        start = PaymentInput(terms=terms, created_by=actor, command_id=command_id, resume=row is not None)
+        await reach.update(
+            self._client,
+            payment_run(start),
+            "create",
+            CreatePaymentCommand(command_id=command_id, actor=actor),
+            update_id=command_id,
+            result_type=PaymentCommandResult,
+            rpc_timeout=PAYMENT_TIMEOUT,
+        )
+
+    # The books --------------------------------------------------------------------------------------------------------
+
+    async def _write(self, session: AsyncSession, message: RecordCollection) -> RecordedCollection:
+        after = message.collection
+        unsealed = None if message.event == REFUSED else self._seals.declined(message.actor_detail)
+        if unsealed is not None:
+            return RecordedCollection(applied=False, declined=unsealed)
+        held = await collections.lock(session, after.invoice_id)
+        if held is None:
+            raise BooksRefused(f"The books do not collect {after.invoice_id}. Collections begin with the invoice.")
+        row = await invoice.get(session, after.invoice_id, locked=True)
+        standing = collections.standing_of(row)
+        if held.has_done(message.command_id):
+            return RecordedCollection(applied=True, stored=held, standing=standing)
+        if not is_next(held, after.version, message.decided_from, after.invoice_id) or standing != message.standing:
+            return RecordedCollection(applied=False, stored=held, standing=standing)
+        if await collections.has_done(session, after.invoice_id, message.command_id):
+            # Done so long ago that the state has forgotten; only the timeline has not.
+            remembered = (*held.receipts, message.command_id)[-RECEIPT_WINDOW:]
+            return RecordedCollection(applied=False, stored=replace(held, receipts=remembered), standing=standing)
+        await _queue_mail(session, row, standing, message)
+        await self._effect(session, message)
+        outcome = Outcome(collection=after, event=message.event, actor=message.actor, details=dict(message.details))
+        await collections.write(session, outcome, command_id=message.command_id, at=message.at)
+        await self._tell(session, held, message)
+        return RecordedCollection(applied=True, stored=after, standing=collections.standing_of(row))
+
+    async def _effect(self, session: AsyncSession, message: RecordCollection) -> None:
+        """Do to the invoice what the event says."""
+        after, key = message.collection, f"invoice:{message.collection.invoice_id}:event:{message.collection.version}"
+        actor = message.actor_detail or Actor(principal=PRINCIPAL, role=Role.OPERATOR)
+        match message.event:
+            case "given_up":
+                await invoices.give_up(session, actor, after.invoice_id, key, message.at)
+            case "voided":
+                await invoices.void(session, actor, after.invoice_id, key, message.at)
+            case "resumed" | "charge_requested":
+                await invoices.resume(session, actor, after.invoice_id, message.at)
+
+    async def _tell(self, session: AsyncSession, held: Collection, message: RecordCollection) -> None:
+        after = message.collection
+        if message.actor_detail is not None and message.event in {"charge_requested", REFUSED}:
+            await audit.record(
+                session,
+                message.actor_detail,
+                f"invoice.{message.event}",
+                after.invoice_id,
+                message.details,
+                after.org_id,
+            )
+        was, waits = held.status is CollectionStatus.PAUSED, after.status is CollectionStatus.PAUSED
+        if waits and (not was or held.paused_for is not after.paused_for):
+            reason = after.paused_for or Pause.UNANSWERED
+            await alert.raise_alert(
+                session,
+                kind=WAITS,
+                subject=after.invoice_id,
+                detail=f"Invoice {after.number} is due and not collected by itself ({reason.value}). Decide.",
+                org_id=after.org_id,
+                key=f"{WAITS}:{after.invoice_id}:{after.version}",
+            )
+        if was and not waits:
+            await alert.close_cases(session, after.invoice_id, (WAITS,))
+
+    async def _alert(self, message: RecordCollection, why: str) -> None:
+        async with self._database.platform() as session:
+            await alert.raise_alert(
+                session,
+                kind="invoice.books_refused",
+                subject=message.collection.invoice_id,
+                detail=f"{message.event} of {message.collection.invoice_id} cannot be booked and is retried: {why}",
+                org_id=message.collection.org_id,
+                key=f"invoice.books_refused:{message.collection.invoice_id}:{message.collection.version}",
+            )
+
+
+async def _payment(session: AsyncSession, payment_id: str) -> Payment | None:
+    row = await payment.get(session, payment_id)
+    return None if row is None else payment.state_of(row)
+
+
+def _payable(row: InvoiceRow) -> Payable:
+    """Return what is charged of an invoice.
+
+    Raises:
+        WrongInvoiceState: nothing is.
+    """
+    standing = collections.standing_of(row)
+    if not standing.is_open or standing.paused_for is not None:
+        raise WrongInvoiceState(f"This invoice is {row.status}, or paused.", extra={"state": row.status})
+    return Payable(invoice_id=row.id, number=row.number or row.id, due_minor=standing.due_minor, currency=row.currency)
+
+
+async def _queue_mail(session: AsyncSession, row: InvoiceRow, standing: Standing, message: RecordCollection) -> None:
+    """Queue the mail of an event, with what is due before the event."""
+    if message.mail is None or not standing.is_open:
+        return
+    kind = MailKind(message.mail)
+    issued = kind is MailKind.INVOICE_ISSUED
+    data = {
+        "number": row.number or row.id,
+        "amount": format_amount(row.total_minor if issued else standing.due_minor, row.currency),
+        "currency": row.currency,
+    }
+    if kind in {MailKind.INVOICE_ISSUED, MailKind.INVOICE_OVERDUE}:
+        data["due_on"] = row.due_at.date().isoformat()
+    if message.link is not None:
+        data["link"] = message.link
+    key = invoice_mail_key(row.id) if issued else invoice_event_mail_key(row.id, message.collection.version)
+    await mail.queue(session, key=key, org_id=row.org_id, kind=kind, data=data)
+
+
+def _actor(org_id: str) -> Actor:
+    return Actor(principal=PRINCIPAL, role=Role.OWNER, org_id=org_id)

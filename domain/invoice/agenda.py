@@ -1,0 +1,75 @@
+"""What the run of an invoice does by itself, in one place."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from domain.agenda import Wait
+from domain.invoice.collection import FINAL, REOPENED, UNDER_WAY, Collection, CollectionStatus, Pause, Standing
+
+#: How soon the invoice is looked at again that waits for an operator.
+LOOK_AGAIN = timedelta(days=1)
+
+
+class Step(StrEnum):
+    """What is due.
+
+    Attributes:
+        FOLLOW: have the payment made that is under way, or ask what became of it.
+        END: the invoice has ended, whoever did that.
+        PAUSE: money went back; nothing is charged or dunned until an operator decides.
+        RESUME: an operator has decided that it is collected again.
+        ANNOUNCE: mail that it was issued.
+        CHARGE: begin a charge to the stored method.
+        REMIND: remind by mail.
+        GIVE_UP: make it uncollectible.
+    """
+
+    FOLLOW = "follow"
+    END = "end"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ANNOUNCE = "announce"
+    CHARGE = "charge"
+    REMIND = "remind"
+    GIVE_UP = "give_up"
+
+
+def agenda(
+    held: Collection, standing: Standing, now: datetime, *, follow_at: datetime | None = None
+) -> Step | Wait | None:
+    """Return what is done next, or until when nothing is due; None after the end.
+
+    A payment that is under way comes first, whatever becomes of the invoice meanwhile: there is never a second one.
+    `follow_at` is when the run looks at it again, where it has looked already.
+    """
+    if held.status in UNDER_WAY:
+        if follow_at is not None and now < follow_at:
+            return Wait(until=follow_at, why=f"ask what became of the payment {held.payment_id}")
+        return Step.FOLLOW
+    if not standing.is_open:
+        return None if held.status in FINAL and held.status.value == standing.status.value else Step.END
+    if standing.paused_for is not None:
+        if held.status is CollectionStatus.PAUSED and held.paused_for == Pause(standing.paused_for.value):
+            return Wait(until=now + LOOK_AGAIN, why=f"an operator decides after the {standing.paused_for.value}")
+        return Step.PAUSE
+    if held.status in FINAL or (held.status is CollectionStatus.PAUSED and held.paused_for in REOPENED):
+        return Step.RESUME
+    if held.status is CollectionStatus.PAUSED:
+        return Wait(until=now + LOOK_AGAIN, why="an operator decides: no charge was answered")
+    if not held.announced:
+        return Step.ANNOUNCE
+    return _collect(held, now)
+
+
+def _collect(held: Collection, now: datetime) -> Step | Wait:
+    last = held.steps > len(held.days) or (held.steps == len(held.days) and not held.charges)
+    step = Step.GIVE_UP if last and not held.charge_now else Step.CHARGE if held.charges else Step.REMIND
+    return Wait(until=held.next_at, why=WHY[step]) if now < held.next_at else step
+
+
+#: What the run waits to do; the words stand beside its timer.
+WHY = {
+    Step.CHARGE: "charge the stored method",
+    Step.REMIND: "remind by mail",
+    Step.GIVE_UP: "give it up",
+}

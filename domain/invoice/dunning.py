@@ -1,0 +1,352 @@
+"""What happens to the collection of an invoice, decided without changing anything: from the state to an outcome."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+
+from domain.errors import Conflict
+from domain.invoice.collection import (
+    FINAL,
+    RECEIPT_WINDOW,
+    UNDER_WAY,
+    WORKFLOW,
+    Collection,
+    CollectionMethod,
+    CollectionStatus,
+    Outcome,
+    Pause,
+    Standing,
+)
+from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from domain.mail import MailKind
+from domain.payment.snapshot import ProviderStatus
+from domain.payment.state import Fulfilment, Payment, PaymentStatus
+
+P, S = PaymentStatus, CollectionStatus
+#: Pauses between looks at a payment that is under way; the last one is repeated.
+LOOKS = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 15, 30, 60, 300, 900, 3600))
+#: When an invoice is dunned where no setting says otherwise, in days after the first charge or the due date.
+DAYS = (3, 7, 14, 21)
+#: The words of banks for a charge that the payer has to confirm.
+NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"})
+NO_METHOD = "payment.no_method"
+_RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
+
+
+class ChargeUnderWay(Conflict):
+    """A payment of the invoice is under way already; `extra["state"]` names the state."""
+
+    code = "invoice.charge_under_way"
+
+
+class Became(StrEnum):
+    """What became of a charge; `unanswered` is neither paid nor declined."""
+
+    OPEN = "open"
+    PAID = "paid"
+    DECLINED = "declined"
+    NEEDS_PAYER = "needs_payer"
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of a charge, and why nothing came of it. `link` is where its payer goes on, where there is a page."""
+
+    became: Became
+    code: str | None = None
+    detail: str | None = None
+    link: str | None = None
+
+
+def verdict_of(payment: Payment) -> Verdict:
+    """Return what a payment makes of its charge. Money counts once it has paid the invoice, or was given back."""
+    status, decline, action = payment.status, payment.decline, payment.action
+    if status in _RECEIVED:
+        return Verdict(became=Became.OPEN if payment.fulfilment is Fulfilment.PENDING else Became.PAID)
+    if decline is not None and (status is P.FAILED or payment.provider_status is ProviderStatus.FAILED):
+        became = Became.NEEDS_PAYER if decline.code in NEEDS_PAYER else Became.DECLINED
+        return Verdict(became=became, code=decline.code, detail=decline.detail)
+    link = None if action is None else action.redirect_url
+    if status is P.REQUIRES_ACTION:
+        return Verdict(became=Became.NEEDS_PAYER, code="requires_action", detail="The payer confirms it.", link=link)
+    if status is P.FAILED:
+        return Verdict(became=Became.DECLINED, code="payment.failed", detail="The payment failed.")
+    if status is P.CANCELLED:
+        return Verdict(became=Became.UNANSWERED, code="payment.cancelled", detail="The payment was cancelled.")
+    if status is P.EXPIRED:
+        return Verdict(became=Became.UNANSWERED, code="payment.expired", detail="Nobody paid or refused in time.")
+    return Verdict(became=Became.OPEN)
+
+
+def check_days(days: Sequence[int]) -> tuple[int, ...]:
+    """Return the days of dunning.
+
+    Raises:
+        ValueError: they are none or more than 20, do not rise, or lie beyond a year.
+    """
+    found = tuple(days)
+    rises = all(first < then for first, then in pairwise(found))
+    if not 1 <= len(found) <= 20 or not rises or found[0] < 1 or found[-1] > 365:
+        raise ValueError("days of dunning rise from 1 to 365, and there are at most 20")
+    return found
+
+
+def numbered(outcome: Outcome, command_id: str) -> Outcome:
+    """Give the event its number and the command its receipt."""
+    before = outcome.collection
+    receipts = (*before.receipts, command_id)[-RECEIPT_WINDOW:]
+    return replace(outcome, collection=replace(before, version=before.version + 1, receipts=receipts))
+
+
+def opened(held: Collection, *, actor: str) -> Outcome:
+    """Begin to collect. What is charged is charged at once; what is sent is reminded of after its due date."""
+    if held.method is CollectionMethod.SEND_INVOICE:
+        held = replace(held, steps=1, next_at=held.due_at + _gap(held.days, 1))
+    return Outcome(collection=held, event="opened", actor=actor, details={"method": held.method.value})
+
+
+def announced(held: Collection) -> Outcome:
+    """Mail that it was issued."""
+    after = replace(held, announced=True)
+    return Outcome(collection=after, event="announced", actor=WORKFLOW, mail=MailKind.INVOICE_ISSUED)
+
+
+# Charges --------------------------------------------------------------------------------------------------------------
+
+
+def charging(held: Collection, now: datetime, *, payment_id: str) -> Outcome:
+    """Begin one charge, before anybody is asked."""
+    after = replace(held, status=S.CHARGING, attempts=held.attempts + 1, payment_id=payment_id, next_at=now)
+    return Outcome(collection=after, event="charging", actor=WORKFLOW, details=_attempt(after))
+
+
+def look_at(now: datetime, looks: int) -> datetime:
+    """Return when a payment is looked at again that was under way so often."""
+    return now + LOOKS[min(looks, len(LOOKS) - 1)]
+
+
+def not_charged(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
+    """Go on without a charge that nobody was asked for: there is no stored method, or none that can pay this.
+
+    The first time it is sent and dunned from its due date on, afterwards it is reminded of; no attempt has failed.
+    """
+    failed = replace(held, status=S.SCHEDULED, charge_now=False, failure_code=code, failure=detail)
+    mail = None
+    if code == WrongInvoiceState.code:
+        after = replace(failed, next_at=now)
+    elif held.charge_now and held.steps:
+        # An operator's charge comes beside the plan.
+        after = replace(failed, next_at=now + _gap(held.days, held.steps))
+    elif held.steps == 0:
+        after = replace(failed, steps=1, next_at=max(now, held.due_at) + _gap(held.days, 1))
+    else:
+        after = _next(failed, now)
+        mail = None if _is_last(after) else MailKind.INVOICE_OVERDUE
+    return Outcome(collection=after, event="not_charged", actor=WORKFLOW, details=_why(after), mail=mail)
+
+
+def declined(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
+    """Count a charge of ours that was declined; the next one comes on the next day of dunning."""
+    failed = replace(held, status=S.SCHEDULED, charge_now=False, unanswered=0, failure_code=code, failure=detail)
+    after = _next(failed, now)
+    mail = None if _is_last(after) else MailKind.PAYMENT_FAILED
+    return Outcome(collection=after, event="declined", actor=WORKFLOW, details=_attempt(held) | _why(failed), mail=mail)
+
+
+def needs_payer(
+    held: Collection, now: datetime, *, payment_id: str, code: str, detail: str, link: str | None
+) -> Outcome:
+    """Wait for the payer, who was sent a link: no step of dunning is counted."""
+    after = replace(
+        held,
+        status=S.REQUIRES_ACTION,
+        payment_id=payment_id,
+        next_at=now,
+        failure_code=code,
+        failure=detail,
+    )
+    return Outcome(
+        collection=after,
+        event="requires_action",
+        actor=WORKFLOW,
+        details=_attempt(after),
+        mail=MailKind.ACTION_REQUIRED if link else MailKind.INVOICE_OVERDUE,
+        link=link,
+    )
+
+
+def unanswered(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
+    """Try again later what was neither paid nor declined; after as many of them as there are days a person decides."""
+    count = held.unanswered + 1
+    failed = replace(held, charge_now=False, unanswered=count, failure_code=code, failure=detail)
+    if count > len(held.days):
+        after = replace(failed, status=S.PAUSED, paused_for=Pause.UNANSWERED, unanswered=0)
+    else:
+        after = replace(failed, status=S.SCHEDULED, next_at=now + _gap(held.days, count))
+    return Outcome(collection=after, event="unanswered", actor=WORKFLOW, details=_attempt(held) | _why(failed))
+
+
+def received(held: Collection, standing: Standing, now: datetime) -> Outcome:
+    """Note that the payment was received; what is still due of the invoice is collected at once."""
+    over = replace(held, charge_now=False, unanswered=0, failure_code=None, failure=None, next_at=now)
+    if not standing.is_open:
+        return replace(ended(over, standing), details=_attempt(held))
+    after = replace(over, status=S.SCHEDULED)
+    return Outcome(collection=after, event="received", actor=WORKFLOW, details=_attempt(held))
+
+
+def followed(held: Collection, standing: Standing, verdict: Verdict, now: datetime) -> Outcome:
+    """Do what follows from the end of the payment that was under way.
+
+    What fails on the page that the payer was sent is their attempt and none of ours.
+    """
+    code, detail = verdict.code or "", verdict.detail or ""
+    if verdict.became is Became.PAID:
+        return received(held, standing, now)
+    if verdict.became is Became.DECLINED and held.status is S.CHARGING:
+        return declined(held, now, code=code, detail=detail)
+    return unanswered(held, now, code=code, detail=detail)
+
+
+# Dunning --------------------------------------------------------------------------------------------------------------
+
+
+def reminded(held: Collection, now: datetime) -> Outcome:
+    """Remind by mail."""
+    after = _next(held, now)
+    details: dict[str, object] = {"step": held.steps}
+    return Outcome(collection=after, event="reminded", actor=WORKFLOW, details=details, mail=MailKind.INVOICE_OVERDUE)
+
+
+def given_up(held: Collection, standing: Standing, *, actor: str, reason: str = "") -> Outcome:
+    """Make it uncollectible: what is due is a loss.
+
+    Raises:
+        ChargeUnderWay: a payment is under way.
+        WrongInvoiceState: nothing is due.
+    """
+    _demand(held, standing, "given up")
+    after = replace(held, status=S.UNCOLLECTIBLE, paused_for=None, charge_now=False)
+    details: dict[str, object] = {"reason": reason} if reason else {}
+    mail = MailKind.INVOICE_UNCOLLECTIBLE
+    return Outcome(collection=after, event="given_up", actor=actor, details=details, mail=mail)
+
+
+def voided(held: Collection, standing: Standing, *, actor: str, reason: str = "") -> Outcome:
+    """Void the invoice.
+
+    Raises:
+        ChargeUnderWay: a payment is under way.
+        WrongInvoiceState: nothing is due, or a part was paid or credited.
+    """
+    _demand(held, standing, "voided")
+    if standing.touched:
+        raise WrongInvoiceState(
+            "This invoice is partially paid or credited. It cannot be voided.", extra={"state": standing.status.value}
+        )
+    after = replace(held, status=S.VOID, paused_for=None, charge_now=False)
+    details: dict[str, object] = {"reason": reason} if reason else {}
+    return Outcome(collection=after, event="voided", actor=actor, details=details)
+
+
+# The invoice itself ---------------------------------------------------------------------------------------------------
+
+
+def ended(held: Collection, standing: Standing) -> Outcome:
+    """Note how the invoice has ended, whoever did that."""
+    status = S(standing.status.value) if standing.status is not InvoiceStatus.OPEN else S.PAID
+    after = replace(held, status=status, paused_for=None, charge_now=False)
+    return Outcome(collection=after, event=status.value, actor=WORKFLOW)
+
+
+def paused(held: Collection, standing: Standing) -> Outcome:
+    """Stop: money went back, and an operator decides."""
+    assert standing.paused_for is not None
+    reason = Pause(standing.paused_for.value)
+    after = replace(held, status=S.PAUSED, paused_for=reason, charge_now=False)
+    return Outcome(collection=after, event="paused", actor=WORKFLOW, details={"reason": reason.value})
+
+
+def resumed(held: Collection, standing: Standing, now: datetime, *, actor: str) -> Outcome:
+    """Collect again, from the beginning of the plan.
+
+    Raises:
+        WrongInvoiceState: nothing is due, or it was not paused.
+    """
+    _demand(held, standing, "resumed")
+    if held.status not in {S.PAUSED, *FINAL} and standing.paused_for is None:
+        raise _wrong(held, "resumed")
+    again = replace(
+        held,
+        status=S.SCHEDULED,
+        paused_for=None,
+        charge_now=False,
+        steps=0,
+        unanswered=0,
+        next_at=now,
+        announced=True,
+    )
+    if again.method is CollectionMethod.SEND_INVOICE:
+        again = replace(again, steps=1, next_at=max(now, again.due_at) + _gap(again.days, 1))
+    return Outcome(collection=again, event="resumed", actor=actor)
+
+
+def charge_requested(held: Collection, standing: Standing, now: datetime, *, actor: str) -> Outcome:
+    """Charge now, because an operator wants it; what was paused is collected again.
+
+    Raises:
+        ChargeUnderWay: a payment is under way.
+        WrongInvoiceState: nothing is due.
+    """
+    _demand(held, standing, "charged")
+    if held.status is not S.SCHEDULED or standing.paused_for is not None:
+        held = resumed(held, standing, now, actor=actor).collection
+    after = replace(held, charge_now=True, next_at=now, announced=True)
+    return Outcome(collection=after, event="charge_requested", actor=actor)
+
+
+def _next(held: Collection, now: datetime) -> Collection:
+    """Count one step of dunning. What was late moves the rest, so two never come on one day."""
+    steps = held.steps + 1
+    return replace(held, steps=steps, next_at=now + _gap(held.days, steps))
+
+
+def _is_last(held: Collection) -> bool:
+    return held.steps > len(held.days)
+
+
+def _gap(days: tuple[int, ...], steps: int) -> timedelta:
+    """Return the time between one step and the next; nothing after the last one."""
+    if steps > len(days):
+        return timedelta(0)
+    return timedelta(days=days[steps - 1] - (days[steps - 2] if steps > 1 else 0))
+
+
+def _demand(held: Collection, standing: Standing, what: str) -> None:
+    if held.status in UNDER_WAY:
+        raise ChargeUnderWay(
+            f"A payment of this invoice is under way. It cannot be {what} before that has ended.",
+            extra={"state": held.status.value, "payment_id": held.payment_id},
+        )
+    if not standing.is_open:
+        raise WrongInvoiceState(
+            f"This invoice is {standing.status.value}. It cannot be {what}.", extra={"state": standing.status.value}
+        )
+
+
+def _wrong(held: Collection, what: str) -> WrongInvoiceState:
+    return WrongInvoiceState(
+        f"The collection of this invoice is {held.status.value}. It cannot be {what}.",
+        extra={"state": held.status.value},
+    )
+
+
+def _attempt(held: Collection) -> dict[str, object]:
+    return {"attempt": held.attempts, "payment_id": held.payment_id}
+
+
+def _why(held: Collection) -> dict[str, object]:
+    return {"code": held.failure_code, "detail": held.failure}

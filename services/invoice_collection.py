@@ -1,0 +1,100 @@
+"""Begins to collect an invoice, in the transaction that finalises it or later; the workflow does the rest."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.access import Actor
+from domain.errors import Conflict
+from domain.invoice.collection import Collection, CollectionMethod
+from domain.invoice.dunning import numbered, opened
+from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+from models.invoice import InvoiceRow
+from repositories import audit, billing_profile, invoice, invoice_collection
+
+
+async def begin(
+    session: AsyncSession,
+    actor: Actor,
+    row: InvoiceRow,
+    method: CollectionMethod,
+    *,
+    days: Sequence[int],
+    command_id: str,
+    now: datetime,
+    announced: bool = False,
+) -> Collection | None:
+    """Have an invoice collected, or return what it is collected by already; None where nothing is due of it.
+
+    Args:
+        session: of the platform.
+        actor: who has it collected.
+        row: the invoice, finalised; the caller holds its lock or has just made it.
+        method: whether the stored method is charged.
+        days: when it is dunned, see `Collection`.
+        command_id: of the first event.
+        now: when it begins; what is charged is charged from then on.
+        announced: whether somebody else mails that it was issued.
+    """
+    held = await invoice_collection.lock(session, row.id)
+    if held is not None:
+        return held
+    standing = invoice_collection.standing_of(row)
+    if not standing.is_open:
+        return None
+    begun = Collection(
+        invoice_id=row.id,
+        org_id=row.org_id,
+        number=row.number or row.id,
+        currency=row.currency,
+        method=method,
+        days=tuple(days),
+        due_at=row.due_at,
+        next_at=now,
+        announced=announced,
+    )
+    outcome = numbered(opened(begun, actor=actor.qualified()), command_id)
+    await invoice_collection.write(session, outcome, command_id=command_id, at=now)
+    return outcome.collection
+
+
+async def begin_later(
+    session: AsyncSession,
+    actor: Actor,
+    invoice_id: str,
+    method: CollectionMethod,
+    *,
+    days: Sequence[int],
+    command_id: str,
+    now: datetime,
+) -> Collection:
+    """Have an invoice collected that was left to its organization until now; the same command does so once.
+
+    Raises:
+        NotFound: there is no such invoice.
+        WrongInvoiceState: nothing is due of it.
+        Conflict: `invoice.collected_already`.
+    """
+    before = await invoice_collection.lock(session, invoice_id)
+    if before is not None:
+        if before.has_done(command_id):
+            return before
+        raise Conflict("This invoice is collected already.", code="invoice.collected_already")
+    row = await invoice.get(session, invoice_id, locked=True)
+    begun = await begin(session, actor, row, method, days=days, command_id=command_id, now=now)
+    if begun is None:
+        raise WrongInvoiceState(
+            f"This invoice is {InvoiceStatus(row.status).value}. There is nothing to collect.",
+            extra={"state": row.status},
+        )
+    await audit.record(session, actor, "invoice.collect", row.id, {"method": method.value}, row.org_id)
+    return begun
+
+
+async def usual_method(session: AsyncSession, org_id: str) -> CollectionMethod:
+    """Return how an organization's monthly invoices are collected: charged, unless it was given time to pay."""
+    profile = await billing_profile.find(session, org_id)
+    if profile is not None and profile.net_terms_days is not None:
+        return CollectionMethod.SEND_INVOICE
+    return CollectionMethod.CHARGE_AUTOMATICALLY

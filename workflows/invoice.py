@@ -1,0 +1,419 @@
+"""InvoiceWorkflow: one invoice that is collected, by charges to the stored method and by dunning."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+with workflow.unsafe.imports_passed_through():
+    from activities.invoice import PAYMENT_TIMEOUT, InvoiceActivities
+    from contracts.catch_up import CatchUp
+    from contracts.invoice import (
+        ChargeInvoice,
+        InvoiceInput,
+        InvoiceResult,
+        InvoiceSignal,
+        LoadCollection,
+        LoadedCollection,
+        OrderCharge,
+        OrderedCharge,
+        RecordCollection,
+    )
+    from contracts.queues import local_activity, regular_activity
+    from domain.access import Actor
+    from domain.agenda import Wait
+    from domain.errors import DomainError
+    from domain.ids import make_id
+    from domain.invoice import dunning as rules
+    from domain.invoice.agenda import Step, agenda
+    from domain.invoice.collection import (
+        WORKFLOW,
+        Collection,
+        CollectionMethod,
+        CollectionStatus,
+        Outcome,
+        Standing,
+    )
+    from domain.invoice.dunning import Became, Verdict
+    from domain.invoice.presentation import details
+    from domain.invoice.state import InvoiceStatus, WrongInvoiceState
+    from domain.signals import Addressee
+    from workflows.entity import Entity
+    from workflows.signals import NO_INPUT, check_addressed, sender
+
+Decision = Callable[[Collection, datetime], Outcome]
+#: An operator's words that are kept.
+MAX_REASON = 500
+
+
+@workflow.defn(name="invoice")
+class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, InvoiceResult]):
+    """Collects an invoice on which something is due, until it is paid or has ended in another way.
+
+    What is charged is one payment for each attempt, asked for under the attempt's key and followed to its end before
+    anything else is done. How the invoice stands is compared under its lock with each write, so that what somebody else
+    does to it meanwhile counts.
+
+    Messages:
+        update `charge`: charge now. Update `catch_up`: the books are ahead. Signal `look`: the invoice or its payment
+        has changed. Signals `charge`, `resume`, `give_up`, `void` of operators; a refused one is recorded in the
+        timeline. A cancellation request is refused: giving up and voiding are commands.
+    Ends when: the invoice is paid, void or uncollectible, and every handler has answered. What reopens it starts
+        another run.
+    Continues as new: when the server suggests it, from what the books hold.
+    Compensates: nothing; money that comes for an invoice that has ended meanwhile is returned by its payment.
+    """
+
+    @workflow.init
+    def __init__(self, start: InvoiceInput) -> None:
+        """Know nothing yet: the books hold it."""
+        nothing = Collection(
+            invoice_id=start.invoice_id,
+            org_id="",
+            number=start.invoice_id,
+            currency="USD",
+            method=CollectionMethod.SEND_INVOICE,
+            days=(),
+            due_at=workflow.now(),
+            next_at=workflow.now(),
+        )
+        super().__init__(start.model_copy(update={"resume": True}), None, nothing)
+        self._standing = Standing(status=InvoiceStatus.OPEN, due_minor=0)
+        # What was seen is older than news, or than a wait.
+        self._stale = False
+        self._news = 0
+        # The payment that was asked for by this run, how often it was looked at, and when it is again.
+        self._ordered: str | None = None
+        self._looks = 0
+        self._follow_at: datetime | None = None
+
+    @workflow.run
+    async def run(self, start: InvoiceInput) -> InvoiceResult:
+        """Live until the invoice has ended."""
+        await self._live(start)
+        return self._result()
+
+    # Messages: one declared method for each name on the wire, whose body is one call ----------------------------------
+
+    @workflow.update(name="charge")
+    async def charge(self, command: ChargeInvoice) -> InvoiceResult:
+        """Have it charged now, whatever the plan says; the answer does not wait for the money."""
+        return await self._answer(lambda: self._decided(command.command_id, self._charge(command.actor), command.actor))
+
+    @charge.validator
+    def _validate_charge(self, command: ChargeInvoice) -> None:
+        self._check(command, lambda: None)
+
+    @workflow.update(name="catch_up")
+    async def catch_up(self, command: CatchUp) -> InvoiceResult:
+        """Adopt what the books hold."""
+        return await self._catch_up_to(command)
+
+    @catch_up.validator
+    def _validate_catch_up(self, command: CatchUp) -> None:
+        self._check_catch_up(command)
+
+    @workflow.signal(name="look")
+    async def signal_look(self, given: RawValue = NO_INPUT) -> None:
+        """Look again at the invoice and at its payment."""
+        await self._handle_fact("look", InvoiceSignal, given, self._note_look)
+
+    @workflow.signal(name="charge")
+    async def signal_charge(self, given: RawValue = NO_INPUT) -> None:
+        """Have it charged now."""
+        await self._handle_signal("charge", InvoiceSignal, given, self._charge_signalled)
+
+    @workflow.signal(name="resume")
+    async def signal_resume(self, given: RawValue = NO_INPUT) -> None:
+        """Collect again what a refund or a chargeback had reopened."""
+        await self._handle_signal("resume", InvoiceSignal, given, self._resume_signalled)
+
+    @workflow.signal(name="give_up")
+    async def signal_give_up(self, given: RawValue = NO_INPUT) -> None:
+        """Make it uncollectible."""
+        await self._handle_signal("give_up", InvoiceSignal, given, self._give_up_signalled)
+
+    @workflow.signal(name="void")
+    async def signal_void(self, given: RawValue = NO_INPUT) -> None:
+        """Void it."""
+        await self._handle_signal("void", InvoiceSignal, given, self._void_signalled)
+
+    # Decisions: what a command does to the state that holds when its turn comes ---------------------------------------
+
+    def _note_look(self, _signal: InvoiceSignal) -> None:
+        self._news += 1
+        self._stale, self._follow_at = True, None
+
+    def _charge(self, actor: Actor) -> Decision:
+        return lambda held, now: rules.charge_requested(held, self._standing, now, actor=actor.qualified())
+
+    def _charge_signalled(self, signal: InvoiceSignal) -> Decision:
+        return self._addressed("charge", signal, signal.charge, self._charge(sender(signal, "operator")))
+
+    def _resume_signalled(self, signal: InvoiceSignal) -> Decision:
+        actor = sender(signal, "operator").qualified()
+        return self._addressed(
+            "resume", signal, signal.resume, lambda held, now: rules.resumed(held, self._standing, now, actor=actor)
+        )
+
+    def _give_up_signalled(self, signal: InvoiceSignal) -> Decision:
+        actor, reason = sender(signal, "operator").qualified(), _reason(signal)
+        return self._addressed(
+            "give_up",
+            signal,
+            signal.give_up,
+            lambda held, _now: rules.given_up(held, self._standing, actor=actor, reason=reason),
+        )
+
+    def _void_signalled(self, signal: InvoiceSignal) -> Decision:
+        actor, reason = sender(signal, "operator").qualified(), _reason(signal)
+        return self._addressed(
+            "void",
+            signal,
+            signal.void,
+            lambda held, _now: rules.voided(held, self._standing, actor=actor, reason=reason),
+        )
+
+    def _addressed(self, name: str, signal: InvoiceSignal, subject: object, decide: Decision) -> Decision:
+        def checked(held: Collection, now: datetime) -> Outcome:
+            reached = Addressee(kind="invoice", id=held.invoice_id, state=held.status.value, asks_for_name=True)
+            check_addressed(reached, name, signal, subject=subject)
+            return decide(held, now)
+
+        return checked
+
+    async def _decided(self, command_id: str, decide: Decision, actor: Actor | None) -> None:
+        """Have a command decided on how the invoice stands now, and not on what was seen before."""
+        if not self._state.has_done(command_id):
+            await self._read("look how the invoice stands")
+        await self._apply(command_id, decide, actor)
+
+    # The books --------------------------------------------------------------------------------------------------------
+
+    async def _loaded(self, why: str, *, follow: bool = False) -> LoadedCollection:
+        news = self._news
+        loaded = await workflow.execute_local_activity_method(
+            InvoiceActivities.load,
+            LoadCollection(invoice_id=self._start.invoice_id, follow=follow),
+            **local_activity(why),
+        )
+        # What came while it was read may not be in it.
+        self._standing, self._stale = loaded.standing, self._news != news
+        return loaded
+
+    async def _load(self, why: str) -> Collection:
+        return (await self._loaded(why)).collection
+
+    async def _open(self) -> None:
+        """Begin from the books alone: they begin with the invoice."""
+        self._adopt(await self._load("resume from the books"))
+
+    async def _read(self, why: str) -> None:
+        """See how the invoice stands, and adopt what the books hold where that is later."""
+        loaded = await self._loaded(why)
+        if loaded.collection.version > self._state.version:
+            self._adopt(loaded.collection)
+
+    async def _write_next(
+        self,
+        event: Outcome,
+        command_id: str,
+        actor: Actor | None,
+        content: str | None = None,  # noqa: ARG002 - receipts alone tell commands apart
+    ) -> bool:
+        following = rules.numbered(event, command_id)
+        message = RecordCollection(
+            collection=following.collection,
+            event=following.event,
+            command_id=command_id,
+            actor=following.actor,
+            actor_detail=actor,
+            details=dict(following.details),
+            at=workflow.now(),
+            decided_from=self._decided_from(),
+            standing=self._standing,
+            mail=None if following.mail is None else following.mail.value,
+            link=following.link,
+        )
+        before = self._state.status.value
+        recorded = await workflow.execute_local_activity_method(
+            InvoiceActivities.record,
+            message,
+            **local_activity(f"{following.event}: {before} → {event.collection.status}"),
+        )
+        if recorded.standing is not None:
+            self._standing = recorded.standing
+        self._written(recorded, following.collection)
+        return recorded.applied
+
+    # What the run does by itself --------------------------------------------------------------------------------------
+
+    async def _advance(self) -> None:
+        """Take the next step, or wait for its time, for news or for a command."""
+        await self._turn(self._see)
+        item = self._next()
+        if item is Step.FOLLOW:
+            # Beside the lock: no command changes an invoice whose payment is under way, and providers may be slow.
+            await self._follow()
+        elif isinstance(item, Step):
+            await self._turn(self._take_step)
+        elif isinstance(item, Wait):
+            await self._wait(item)
+
+    def _next(self) -> Step | Wait | None:
+        return agenda(self._state, self._standing, workflow.now(), follow_at=self._follow_at)
+
+    async def _see(self) -> None:
+        if self._stale:
+            await self._read("look how the invoice stands")
+
+    async def _take_step(self) -> None:
+        item, now = self._next(), workflow.now()
+        if not isinstance(item, Step) or item is Step.FOLLOW:
+            return
+        outcome = self._decide(item, now)
+        await self._write_next(outcome, f"workflow:{outcome.event}:{self._state.version}", None)
+
+    def _decide(self, step: Step, now: datetime) -> Outcome:
+        held, standing = self._state, self._standing
+        match step:
+            case Step.END:
+                return rules.ended(held, standing)
+            case Step.PAUSE:
+                return rules.paused(held, standing)
+            case Step.RESUME:
+                return rules.resumed(held, standing, now, actor=WORKFLOW)
+            case Step.ANNOUNCE:
+                return rules.announced(held)
+            case Step.REMIND:
+                return rules.reminded(held, now)
+            case Step.GIVE_UP:
+                return rules.given_up(held, standing, actor=WORKFLOW)
+            case _:
+                self._looks, self._follow_at = 0, None
+                return rules.charging(held, now, payment_id=_payment_id(now))
+
+    async def _follow(self) -> None:
+        """Have the payment made that is under way, or see what became of it."""
+        held = self._state
+        if held.status is CollectionStatus.CHARGING and self._ordered != held.payment_id:
+            ordered = await self._order(held, held.payment_id or "", page=False)
+            if ordered.refused is not None:
+                code, detail = ordered.refused, ordered.detail or ""
+                await self._follow_up(held, lambda known, now: rules.not_charged(known, now, code=code, detail=detail))
+                return
+            self._ordered = held.payment_id
+        seen = (await self._loaded(f"what became of {held.payment_id}", follow=True)).verdict
+        verdict = seen or Verdict(became=Became.OPEN)
+        if verdict.became is Became.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
+            await self._ask_payer(held, verdict)
+        elif verdict.became in {Became.OPEN, Became.NEEDS_PAYER}:
+            self._look_later()
+        else:
+            await self._follow_up(held, lambda known, now: rules.followed(known, self._standing, verdict, now))
+
+    async def _ask_payer(self, held: Collection, verdict: Verdict) -> None:
+        """Send the payer a page to go on at: that of the payment, or of another one in its place."""
+        payment_id, link = held.payment_id or "", verdict.link
+        if link is None:
+            page = await self._order(held, _payment_id(workflow.now()), page=True)
+            if page.refused is None and page.payment_id is None:
+                self._look_later()
+                return
+            if page.refused is not None or page.payment_id is None:
+                code, detail = verdict.code or "", f"{verdict.detail} {page.detail}"
+                await self._follow_up(held, lambda known, now: rules.unanswered(known, now, code=code, detail=detail))
+                return
+            payment_id, link = page.payment_id, page.link
+        await self._follow_up(
+            held,
+            lambda known, now: rules.needs_payer(
+                known, now, payment_id=payment_id, code=verdict.code or "", detail=verdict.detail or "", link=link
+            ),
+        )
+
+    async def _order(self, held: Collection, payment_id: str, *, page: bool) -> OrderedCharge:
+        what = "have the payer asked" if page else "charge the stored method"
+        return await workflow.execute_activity_method(
+            InvoiceActivities.order,
+            OrderCharge(collection=held, payment_id=payment_id, page=page, at=workflow.now()),
+            # Longer than the payment is waited for: it is the payment's run that is patient with its provider.
+            **regular_activity(f"{what}: attempt {held.attempts}, {payment_id}", timeout=3 * PAYMENT_TIMEOUT),
+        )
+
+    async def _follow_up(self, held: Collection, decide: Decision) -> None:
+        """Write what became of a charge, on the state that holds by now: notes may have been written meanwhile."""
+
+        async def write() -> None:
+            known = self._state
+            if (known.status, known.payment_id) != (held.status, held.payment_id):
+                return
+            outcome = decide(known, workflow.now())
+            await self._write_next(outcome, f"workflow:{outcome.event}:{known.version}", None)
+            self._looks, self._follow_at = 0, None
+
+        await self._turn(write)
+
+    def _look_later(self) -> None:
+        self._follow_at = rules.look_at(workflow.now(), self._looks)
+        self._looks += 1
+
+    async def _wait(self, wait: Wait) -> None:
+        known, news = self._state.version, self._news
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: self._state.version != known or self._news != news or self._should_continue_as_new(),
+                timeout=wait.until - workflow.now(),
+                timeout_summary=f"{self._state.status.value}: {wait.why}",
+            )
+        self._stale = True
+
+    def _has_ended(self) -> bool:
+        return self._state.version > 0 and not self._stale and self._next() is None
+
+    # What the base asks for -------------------------------------------------------------------------------------------
+
+    def _carried(self) -> dict[str, object]:
+        return {}
+
+    def _details(self) -> str:
+        return details(self._state, self._standing) if self._state.version else "reads the books"
+
+    def _result(self) -> InvoiceResult:
+        state = self._state
+        return InvoiceResult(invoice_id=state.invoice_id, status=state.status.value, version=state.version)
+
+    async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
+        await self._decided(command_id, wish, actor)
+
+    def _refusing(self, refusal: DomainError) -> Decision:
+        def refuse(_held: Collection, _now: datetime) -> Outcome:
+            raise refusal
+
+        return refuse
+
+    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
+        def noted(held: Collection, _now: datetime) -> Outcome:
+            return Outcome(collection=held, event="command_refused", actor=actor.qualified(), details=note)
+
+        await self._apply(command_id, noted, actor)
+
+    async def _cancel_requested(self) -> None:
+        def refuse(held: Collection, _now: datetime) -> Outcome:
+            raise WrongInvoiceState(
+                "A cancellation does not end an invoice. Signal give_up or void.", extra={"state": held.status.value}
+            )
+
+        await self._carry_out("cancel", InvoiceSignal(), refuse, "cancellation")
+
+
+def _reason(signal: InvoiceSignal) -> str:
+    return signal.reason[:MAX_REASON] if isinstance(signal.reason, str) else ""
+
+
+def _payment_id(now: datetime) -> str:
+    """Name a payment so that replays name the same one; its time is in it."""
+    entropy = workflow.random().getrandbits(80).to_bytes(10, "big")
+    return make_id("pay", unix_ms=int(now.timestamp() * 1000), entropy=entropy)
