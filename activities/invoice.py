@@ -25,7 +25,7 @@ from domain.access import Actor, Role
 from domain.errors import Conflict, DomainError
 from domain.ids import invoice_charge_command_id, invoice_event_mail_key, invoice_mail_key
 from domain.invoice.collection import RECEIPT_WINDOW, UNDER_WAY, Collection, CollectionStatus, Outcome, Pause, Standing
-from domain.invoice.dunning import NO_METHOD, verdict_of
+from domain.invoice.dunning import NO_METHOD, STUCK, stuck_after, verdict_of
 from domain.invoice.state import WrongInvoiceState
 from domain.mail import MailKind
 from domain.money import COINS, format_amount
@@ -265,6 +265,8 @@ class InvoiceActivities:
             )
         if was and not waits:
             await alert.close_cases(session, after.invoice_id, (WAITS,))
+        if held.next_at + stuck_after(held.status) < message.at:
+            await alert.close_cases(session, after.invoice_id, (STUCK,))
 
     async def _alert(self, message: RecordCollection, why: str) -> None:
         async with self._database.platform() as session:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.client import Client
 
@@ -17,10 +18,12 @@ from contracts.payout import PayoutInput
 from contracts.runs import Run, escrow_run, invoice_news, invoice_run, payment_run, payout_run, provider_event_run
 from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
+from domain.invoice.dunning import STUCK, stuck_after
 from models.escrow import EscrowRow
+from models.invoice_collection import InvoiceCollectionRow
 from models.payment import PaymentRow
 from models.payout import PayoutRow
-from repositories import escrow, invoice_collection, payment, payout, provider_event
+from repositories import alert, escrow, invoice_collection, payment, payout, provider_event
 from runtime import reach
 from runtime.database import Database
 
@@ -73,14 +76,17 @@ class Sweeps:
         """Start the runs of invoices that should have been charged or dunned, and have those look that have changed.
 
         Effect: a run for each of the page that has none; a signal to each whose invoice or payment has changed without
-            its having seen that.
-        Idempotent by: the run's id; a run that looks does what is due.
+            its having seen that; an alert for each that has not moved for long.
+        Idempotent by: the run's id; a run that looks does what is due; the alert's key.
         Fails with: nothing that is final.
         """
         async with self._database.platform() as session:
             rows = await invoice_collection.stranded(
                 session, before=message.before, after=message.after, limit=message.limit
             )
+            for row, _ in rows:
+                if row.wake_at is not None and row.wake_at < message.before - stuck_after(row.status):
+                    await _alert_stuck(session, row)
             held = [(invoice_collection.state_of(row), must_look) for row, must_look in rows]
         for one, must_look in held:
             if must_look:
@@ -134,6 +140,18 @@ def resumed_escrow(row: EscrowRow, by: str) -> Run:
 def resumed_payout(row: PayoutRow) -> Run:
     """Return the run that goes on with a payout from what the books hold."""
     return payout_run(PayoutInput(payout_id=row.id), payout.state_of(row))
+
+
+async def _alert_stuck(session: AsyncSession, row: InvoiceCollectionRow) -> None:
+    number = invoice_collection.state_of(row).number
+    await alert.raise_alert(
+        session,
+        kind=STUCK,
+        subject=row.invoice_id,
+        detail=f"Invoice {number} has been {row.status} since {row.wake_at:%Y-%m-%d %H:%M} UTC and does not move.",
+        org_id=row.org_id,
+        key=f"{STUCK}:{row.invoice_id}:{row.version}",
+    )
 
 
 def resumed_payment(row: PaymentRow, by: str = PAYMENTS) -> Run:

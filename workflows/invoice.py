@@ -24,7 +24,6 @@ with workflow.unsafe.imports_passed_through():
     from contracts.queues import local_activity, regular_activity
     from domain.access import Actor
     from domain.agenda import Wait
-    from domain.errors import DomainError
     from domain.ids import make_id
     from domain.invoice import dunning as rules
     from domain.invoice.agenda import Step, agenda
@@ -306,10 +305,10 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
                 return
             self._ordered = held.payment_id
         seen = (await self._loaded(f"what became of {held.payment_id}", follow=True)).verdict
-        verdict = seen or Verdict(became=Became.OPEN)
+        verdict = seen or Verdict(became=Became.OPEN, goes_on=True)
         if verdict.became is Became.NEEDS_PAYER and held.status is CollectionStatus.CHARGING:
             await self._ask_payer(held, verdict)
-        elif verdict.became in {Became.OPEN, Became.NEEDS_PAYER}:
+        elif verdict.goes_on:
             self._look_later()
         else:
             await self._follow_up(held, lambda known, now: rules.followed(known, self._standing, verdict, now))
@@ -323,8 +322,11 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
                 self._look_later()
                 return
             if page.refused is not None or page.payment_id is None:
+                # Nobody can be sent a page here, so all that can be done is to say that it is not paid.
                 code, detail = verdict.code or "", f"{verdict.detail} {page.detail}"
-                await self._follow_up(held, lambda known, now: rules.unanswered(known, now, code=code, detail=detail))
+                await self._follow_up(
+                    held, lambda known, now: rules.unanswered(known, now, code=code, detail=detail, told=True)
+                )
                 return
             payment_id, link = page.payment_id, page.link
         await self._follow_up(
@@ -388,17 +390,10 @@ class InvoiceWorkflow(Entity[InvoiceInput, Collection, Outcome, Decision, Invoic
     async def _grant(self, command_id: str, wish: Decision, actor: Actor) -> None:
         await self._decided(command_id, wish, actor)
 
-    def _refusing(self, refusal: DomainError) -> Decision:
-        def refuse(_held: Collection, _now: datetime) -> Outcome:
-            raise refusal
-
-        return refuse
-
-    async def _note_refusal(self, note: dict[str, object], command_id: str, actor: Actor) -> None:
-        def noted(held: Collection, _now: datetime) -> Outcome:
-            return Outcome(collection=held, event="command_refused", actor=actor.qualified(), details=note)
-
-        await self._apply(command_id, noted, actor)
+    def _noting(self, note: dict[str, object], actor: Actor) -> Decision:
+        return lambda held, _now: Outcome(
+            collection=held, event="command_refused", actor=actor.qualified(), details=note
+        )
 
     async def _cancel_requested(self) -> None:
         def refuse(held: Collection, _now: datetime) -> Outcome:

@@ -31,6 +31,9 @@ LOOKS = tuple(timedelta(seconds=seconds) for seconds in (2, 4, 8, 15, 30, 60, 30
 DAYS = (3, 7, 14, 21)
 #: The words of banks for a charge that the payer has to confirm.
 NEEDS_PAYER = frozenset({"authentication_required", "authentication_not_handled"})
+#: The alert of an invoice that does not move, and after how long: banks take days, a step does not.
+STUCK = "invoice.stuck"
+_STUCK_AFTER, _SLOW_AFTER = timedelta(hours=1), timedelta(days=3)
 NO_METHOD = "payment.no_method"
 _RECEIVED = frozenset({P.SUCCEEDED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.DISPUTED, P.CHARGED_BACK})
 
@@ -53,9 +56,13 @@ class Became(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a charge, and why nothing came of it. `link` is where its payer goes on, where there is a page."""
+    """What became of a charge, and why nothing came of it. `link` is where its payer goes on, where there is a page.
+
+    `goes_on`: the payment is not at its end.
+    """
 
     became: Became
+    goes_on: bool = False
     code: str | None = None
     detail: str | None = None
     link: str | None = None
@@ -65,20 +72,28 @@ def verdict_of(payment: Payment) -> Verdict:
     """Return what a payment makes of its charge. Money counts once it has paid the invoice, or was given back."""
     status, decline, action = payment.status, payment.decline, payment.action
     if status in _RECEIVED:
-        return Verdict(became=Became.OPEN if payment.fulfilment is Fulfilment.PENDING else Became.PAID)
+        if payment.fulfilment is Fulfilment.PENDING:
+            return Verdict(became=Became.OPEN, goes_on=True)
+        return Verdict(became=Became.PAID)
     if decline is not None and (status is P.FAILED or payment.provider_status is ProviderStatus.FAILED):
         became = Became.NEEDS_PAYER if decline.code in NEEDS_PAYER else Became.DECLINED
         return Verdict(became=became, code=decline.code, detail=decline.detail)
     link = None if action is None else action.redirect_url
     if status is P.REQUIRES_ACTION:
-        return Verdict(became=Became.NEEDS_PAYER, code="requires_action", detail="The payer confirms it.", link=link)
+        why = {"code": "requires_action", "detail": "The payer has to confirm it."}
+        return Verdict(became=Became.NEEDS_PAYER, goes_on=True, link=link, **why)
     if status is P.FAILED:
         return Verdict(became=Became.DECLINED, code="payment.failed", detail="The payment failed.")
     if status is P.CANCELLED:
         return Verdict(became=Became.UNANSWERED, code="payment.cancelled", detail="The payment was cancelled.")
     if status is P.EXPIRED:
         return Verdict(became=Became.UNANSWERED, code="payment.expired", detail="Nobody paid or refused in time.")
-    return Verdict(became=Became.OPEN)
+    return Verdict(became=Became.OPEN, goes_on=True)
+
+
+def stuck_after(status: str) -> timedelta:
+    """Return how long after its time a collection in this state is taken for stuck."""
+    return _SLOW_AFTER if status in UNDER_WAY else _STUCK_AFTER
 
 
 def check_days(days: Sequence[int]) -> tuple[int, ...]:
@@ -178,15 +193,20 @@ def needs_payer(
     )
 
 
-def unanswered(held: Collection, now: datetime, *, code: str, detail: str) -> Outcome:
-    """Try again later what was neither paid nor declined; after as many of them as there are days a person decides."""
+def unanswered(held: Collection, now: datetime, *, code: str, detail: str, told: bool = False) -> Outcome:
+    """Try again later what was neither paid nor declined; after as many of them as there are days a person decides.
+
+    `told`: the organization is reminded by mail.
+    """
     count = held.unanswered + 1
     failed = replace(held, charge_now=False, unanswered=count, failure_code=code, failure=detail)
     if count > len(held.days):
         after = replace(failed, status=S.PAUSED, paused_for=Pause.UNANSWERED, unanswered=0)
     else:
         after = replace(failed, status=S.SCHEDULED, next_at=now + _gap(held.days, count))
-    return Outcome(collection=after, event="unanswered", actor=WORKFLOW, details=_attempt(held) | _why(failed))
+    details = _attempt(held) | _why(failed)
+    mail = MailKind.INVOICE_OVERDUE if told else None
+    return Outcome(collection=after, event="unanswered", actor=WORKFLOW, details=details, mail=mail)
 
 
 def received(held: Collection, standing: Standing, now: datetime) -> Outcome:

@@ -56,7 +56,8 @@ MESSAGES = Place(
             "details disputes escrow events evidence extra failure given_up milestone milestones missing note "
             "noted package payment quote reason receipts redirect_url refunds refused resolution_note resume "
             "return_url settles signals signatures snapshot start stored terms text unknown uri why sync "
-            "bills ended_why plans subscription title"
+            "bills ended_why plans subscription title "
+            "charge collection mail verdict void"
         ),
         Category.NETWORK: "Actor.address",
         Category.FINANCIAL: (
@@ -66,9 +67,10 @@ MESSAGES = Place(
             "granted_minor moved_minor movements moves paid_minor payee_share payee_share_e4 payment_amount_minor "
             "payment_currency price purpose received_minor refunded_minor released_minor reversal_debt_minor "
             "reversed_minor seen_minor waiting_minor "
-            "change grants most_minor order plan prices total_minor"
+            "change grants most_minor order plan prices total_minor "
+            "due_minor standing"
         ),
-        Category.SECRET: "client_secret pay_url",
+        Category.SECRET: "client_secret link pay_url",
         Category.TECHNICAL: (
             "attempt gives_up_at next_at short tries "
             "NotedCommand.name after applied approved at before chain claimed code commission_on_sum compared "
@@ -89,7 +91,8 @@ MESSAGES = Place(
             "stars_e6 sudden empty invoiced month only ready_at "
             "Plan.name acts_at all anchor api_access at_period_end attempts cancel_at_period_end custom_integrations "
             "deployments end ended_at granted_until interval is_live is_proration is_sold months_granted "
-            "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone"
+            "next_attempt_at paid_at paid_through people period projects seats trial_days trial_end zone "
+            "announced became charge_now days follow goes_on method paused_for steps touched"
         ),
     },
     {Category.NETWORK: DELETE, Category.SECRET: SEAL, **_GOES},

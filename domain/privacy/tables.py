@@ -697,6 +697,26 @@ TABLES: Mapping[str, Place] = {
         WITH_THE_BOOKS,
         {IDENTIFIER: "invoice_id payment_id org_id", FINANCIAL: "amount_minor", TECHNICAL: "updated_at"},
     ),
+    "invoice_collections": Place(
+        "how an invoice is charged and dunned",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "invoice_id org_id",
+            FREE_TEXT: "state",
+            TECHNICAL: "method status version wake_at created_at updated_at",
+        },
+    ),
+    "invoice_collection_events": Place(
+        "who did what to collect an invoice",
+        WITH_THE_BOOKS,
+        {
+            IDENTIFIER: "invoice_id command_id",
+            CONTACT: "actor",
+            FREE_TEXT: "details",
+            TECHNICAL: "number kind status at recorded_at",
+        },
+        _WHO_DECIDED,
+    ),
     "number_sequences": Place("numbers without gaps", WITH_THE_BOOKS, {TECHNICAL: "name last"}),
     "payments": Place(
         "where a payment stands",

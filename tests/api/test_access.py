@@ -248,10 +248,10 @@ OBJECTS = {
     ("GET", "/billing/invoices/{invoice_id}"),
     *(
         ("POST", f"/billing/invoices/{{invoice_id}}/{path}")
-        for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes")
+        for path in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "collection", "charge")
     ),
     ("PUT", "/billing/invoices/{invoice_id}"),
-    *(("GET", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("pdf", "xml")),
+    *(("GET", f"/billing/invoices/{{invoice_id}}/{path}") for path in ("pdf", "xml", "collection")),
     ("GET", "/billing/invoices/{invoice_id}/credit-notes/{credit_note_id}/pdf"),
     ("GET", "/disputes/{dispute_id}"),
     ("POST", "/disputes/{dispute_id}/evidence"),
@@ -421,6 +421,7 @@ def body_for(method: str, path: str) -> dict[str, Any] | None:
         "evidence": {"text": "x"},
         "give-up": {"at_provider": False, "reason": "x"},
         "credit-notes": {"reason": "x"},
+        "collection": {"collection_method": "send_invoice"},
     }
     return bodies.get(path.rpartition("/")[2], {})
 

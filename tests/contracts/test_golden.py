@@ -25,6 +25,7 @@ from contracts import (
     catch_up,
     customer,
     holds,
+    invoice,
     lots,
     mail,
     payment,
@@ -43,6 +44,9 @@ from contracts import escrow as messages
 from contracts.base import Message
 from domain.escrow import commands
 from domain.escrow.state import Artifact, Milestone
+from domain.invoice.collection import Collection, CollectionMethod, CollectionStatus, Pause, Standing
+from domain.invoice.dunning import Became, Verdict
+from domain.invoice.state import InvoiceStatus, PausedFor
 from domain.payment.snapshot import BalanceTransaction, BalanceTransactionKind
 from domain.payout.state import Payout, PayoutLine, PayoutStatus
 from tests.support import escrows as e
@@ -174,6 +178,70 @@ def payout_messages(command: Mapping[str, object]) -> list[Message]:
     ]
 
 
+def invoice_messages(command: Mapping[str, object]) -> list[Message]:
+    """One message of each kind about an invoice that is collected, with every field set."""
+    held = Collection(
+        invoice_id="inv_1",
+        org_id="org_1",
+        number="INV-000001",
+        currency="USD",
+        method=CollectionMethod.CHARGE_AUTOMATICALLY,
+        days=(3, 7),
+        due_at=e.T0,
+        next_at=e.T0,
+        status=CollectionStatus.PAUSED,
+        version=2,
+        announced=True,
+        steps=1,
+        attempts=2,
+        unanswered=1,
+        charge_now=True,
+        payment_id="pay_1",
+        paused_for=Pause.CHARGEBACK,
+        failure_code="c",
+        failure="d",
+        receipts=("cmd_1",),
+    )
+    standing = Standing(status=InvoiceStatus.OPEN, due_minor=25_000, paused_for=PausedFor.CHARGEBACK, touched=True)
+    verdict = Verdict(became=Became.NEEDS_PAYER, goes_on=True, code="c", detail="d", link="https://pay.test/1")
+    return [
+        invoice.InvoiceInput(invoice_id="inv_1", resume=False, signals=2),
+        invoice.ChargeInvoice(**command),
+        invoice.InvoiceResult(invoice_id="inv_1", status="paid", version=2),
+        invoice.InvoiceSignal(
+            operator="kim",
+            command_id="ticket-1",
+            look="inv_1",
+            charge="inv_1",
+            resume="inv_1",
+            give_up="inv_1",
+            void="inv_1",
+            reason="r",
+        ),
+        invoice.LoadCollection(invoice_id="inv_1", follow=True),
+        invoice.LoadedCollection(collection=held, standing=standing, verdict=verdict),
+        invoice.RecordCollection(
+            collection=held,
+            event="requires_action",
+            command_id="cmd_1",
+            actor="workflow",
+            actor_detail=e.ARBITER,
+            details={"a": "b"},
+            at=e.T0,
+            decided_from="cd" * 32,
+            standing=standing,
+            mail="action_required",
+            link="https://pay.test/1",
+        ),
+        invoice.RecordedCollection(
+            applied=True, stored=held, declined=messages.Declined(code="c", detail="d"), standing=standing
+        ),
+        invoice.OrderCharge(collection=held, payment_id="pay_1", page=True, at=e.T0),
+        invoice.OrderedCharge(payment_id="pay_1", link="https://pay.test/1", refused="c", detail="d"),
+        invoice.InvoiceSweepResult(waiting=2, started=1),
+    ]
+
+
 def samples() -> dict[str, Message]:
     """One message of each kind, with every field set."""
     outcome = commands.numbered(full_escrow(), command_id="cmd_1", now=e.T0, content="ab" * 32)
@@ -301,6 +369,7 @@ def samples() -> dict[str, Message]:
         lots.ExpiredLots(count=1),
         lots.LotExpiry(now=e.T0, limit=500, count=1),
         *payout_messages(command),
+        *invoice_messages(command),
         mail.SendMails(now=e.T0, limit=20),
         mail.SentMails(found=3, sent=1, failed=1),
         mail.MailSweep(now=e.T0, limit=20, found=3, sent=1, failed=1),

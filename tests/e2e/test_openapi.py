@@ -90,8 +90,9 @@ FOUNDATION = {
     "/billing/invoices/{invoice_id}": {"get", "put"},
     **{
         f"/billing/invoices/{{invoice_id}}/{command}": {"post"}
-        for command in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes")
+        for command in ("void", "pay", "finalize", "mark-uncollectible", "resume", "credit-notes", "charge")
     },
+    "/billing/invoices/{invoice_id}/collection": {"post", "get"},
     "/billing/invoices/upcoming": {"get"},
     "/billing/runs": {"post", "get"},
     "/billing/runs/{period}": {"get"},
@@ -168,6 +169,8 @@ CODES = {
     ("/billing/payouts", "post"): {"payout.above_available", "payout.below_minimum", "payout.destination_held"},
     ("/tax-rates", "post"): {"tax.rate_exists"},
     ("/billing/invoices", "post"): {"idempotency.missing", "not_found"},
+    ("/billing/invoices/{invoice_id}/charge", "post"): {"invoice.charge_under_way", "invoice.wrong_state", "not_found"},
+    ("/billing/invoices/{invoice_id}/collection", "post"): {"invoice.collected_already", "invoice.wrong_state"},
     ("/billing/invoices/{invoice_id}/void", "post"): {"invoice.wrong_state", "not_found", "auth.forbidden"},
     ("/billing/invoices/{invoice_id}/credit-notes", "post"): {"credit_note.exceeds_remainder", "invoice.wrong_state"},
     ("/billing/invoices/{invoice_id}/pay", "post"): {

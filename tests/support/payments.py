@@ -75,9 +75,7 @@ class Account:
             status=self.status,
             amount_minor=self.asked.amount_minor,
             currency=self.asked.currency,
-            action=NextAction(client_secret=f"{self.ref}_secret")
-            if self.status is ProviderStatus.REQUIRES_ACTION
-            else None,
+            action=self._action() if self.status is ProviderStatus.REQUIRES_ACTION else None,
             decline=self.decline,
             approved=self.approved and self.status is ProviderStatus.REQUIRES_ACTION,
             authorized_minor=self.authorized_minor,
@@ -86,6 +84,11 @@ class Account:
             disputes=tuple(self.disputes.values()),
             pays_until=self.pays_until if self.status is ProviderStatus.REQUIRES_ACTION else None,
         )
+
+    def _action(self) -> NextAction:
+        if self.asked.hosted:
+            return NextAction(redirect_url=f"https://pay.test/{self.ref}")
+        return NextAction(client_secret=f"{self.ref}_secret")
 
     @property
     def balance_minor(self) -> int:
@@ -274,6 +277,10 @@ class FakeProvider:
                 self.accounts[ref].pay()
             if payment.method_ref == "pm_declined":
                 self.accounts[ref].fail("insufficient_funds")
+            if payment.method_ref == "pm_debit":
+                self.accounts[ref].process()
+            if payment.method_ref == "pm_confirm":
+                self.accounts[ref].fail("authentication_required")
         self._end("create", planned)
         return self.accounts[ref].snapshot()
 

@@ -59,6 +59,7 @@ from tests.support.escrows import TERMS
 from tests.support.inbox import Mailroom, mailroom_on
 from tests.support.payments import FakeProvider
 from tests.support.payouts import FakePayouts
+from tests.support.stored_methods import FakeStoredMethods
 from tests.support.subscriptions import FakeSubscriptions
 from tests.workflows import payment_driver
 from tests.workflows.approval.activities import TABLES, ApprovalActivities
@@ -95,6 +96,7 @@ class Stage:
     fake: FakeProvider = field(default_factory=FakeProvider)
     payouts: FakePayouts = field(default_factory=FakePayouts)
     subscriptions: FakeSubscriptions = field(default_factory=FakeSubscriptions)
+    methods: FakeStoredMethods = field(default_factory=FakeStoredMethods)
     chains: ChainsInTest | None = None
     actors: dict[str, Actor] = field(default_factory=dict)
 
@@ -305,21 +307,26 @@ async def stage_on(
     chains: ChainsInTest | None = None,
     sealed_signals: bool = False,
     fake: FakeProvider | None = None,
+    methods: FakeStoredMethods | None = None,
 ) -> AsyncIterator[Stage]:
     """Run a worker on a server for as long as the block lasts, and prove the books when it ends."""
     database = Database(database_urls.tenant, database_urls.platform)
     try:
         client = with_plugin(env.client, await approvals(database_urls.owner, database))
         deps = SimpleNamespace(settings=Settings(), database=database, metrics=ApiMetrics())
-        fake = fake or FakeProvider()
+        fake, methods = fake or FakeProvider(), methods or FakeStoredMethods()
         payouts, subscriptions = FakePayouts(), FakeSubscriptions()
         collecting = dict.fromkeys(("fake", "stripe"), fake)
-        providers = Providers(collecting, payouts=payouts, subscriptions=subscriptions)
+        stored: Any = methods
+        providers = Providers(collecting, customers=stored, payouts=payouts, subscriptions=subscriptions)
         if chains is not None:
             crypto = chains.provider(PostgresDepositBook(database))
             providers = replace(providers, payments={**providers.payments, "crypto": crypto}, rates=chains.rates())
-        async with make_worker(client, database, providers, build_id=build_id, sealed_signals=sealed_signals):
-            yield Stage(env, client, database, deps, fake, payouts, subscriptions, chains)
+        settings = Settings(payment_return_url="https://platform.test/")
+        async with make_worker(
+            client, database, providers, build_id=build_id, sealed_signals=sealed_signals, settings=settings
+        ):
+            yield Stage(env, client, database, deps, fake, payouts, subscriptions, methods, chains)
     finally:
         await database.close()
 

@@ -23,6 +23,7 @@ from contracts.escrow import (
     SubmitEvidence,
     ValidateEscrow,
 )
+from contracts.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
 from contracts.payment import (
     CancelPayment,
     CapturePayment,
@@ -50,6 +51,7 @@ from contracts.subscription import (
 )
 from domain.escrow import commands as rules
 from repositories import escrow as escrows
+from repositories import invoice_collection as collections
 from repositories import payment as payments
 from repositories import payout as payouts
 from repositories import subscription as subscriptions
@@ -58,6 +60,7 @@ from tests.workflows.approval.contract import APPROVAL
 from tests.workflows.behind import booked_behind_the_run, committed_behind_the_run
 from tests.workflows.conftest import Job, Stage
 from tests.workflows.declarations import Entity, Inbound, State
+from tests.workflows.invoice_driver import InvoiceDriver, collected
 from tests.workflows.payment_driver import PaymentDriver, till
 from tests.workflows.payout_driver import PayoutDriver, taken_out
 from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
@@ -446,6 +449,75 @@ PAYOUT = Entity(
     ),
 )
 
+# The invoice ----------------------------------------------------------------------------------------------------------
+
+
+async def _invoice(stage: Stage, **terms: Any) -> InvoiceDriver:
+    return await collected(stage, "pm_ok", **{"method": "send_invoice", **terms})
+
+
+INVOICE = Entity(
+    name="invoice",
+    make=_invoice,
+    run=lambda made: made.run,
+    lock=lambda session, made: collections.lock(session, made.held.invoice_id),
+    result=InvoiceResult,
+    lasts=timedelta(days=10),
+    ending="charge",
+    states=(
+        State(
+            name="scheduled",
+            enter=lambda made: made.waits(),
+            left_alone="uncollectible",
+        ),
+    ),
+    messages=(
+        Inbound(
+            kind="update",
+            name="charge",
+            state="scheduled",
+            message=lambda made: ChargeInvoice(command_id=new_id("cmd"), actor=made.actor),
+            event="charge_requested",
+        ),
+        Inbound(
+            kind="signal",
+            name="charge",
+            state="scheduled",
+            message=lambda made: InvoiceSignal(operator="kim"),
+            event="charge_requested",
+        ),
+        Inbound(
+            kind="signal",
+            name="give_up",
+            state="scheduled",
+            message=lambda made: InvoiceSignal(operator="kim", reason="lost"),
+            event="given_up",
+        ),
+        Inbound(
+            kind="signal",
+            name="void",
+            state="scheduled",
+            message=lambda made: InvoiceSignal(operator="kim"),
+            event="voided",
+        ),
+        Inbound(
+            kind="signal",
+            name="resume",
+            state="scheduled",
+            message=lambda made: InvoiceSignal(operator="kim"),
+            event="command_refused",
+        ),
+        Inbound(
+            kind="signal",
+            name="look",
+            state="scheduled",
+            message=lambda made: InvoiceSignal(),
+            prepare=lambda made: made.void_elsewhere(),
+            event="void",
+        ),
+    ),
+)
+
 SUBSCRIPTION = Entity(
     name="subscription",
     make=subscriber,
@@ -514,4 +586,4 @@ SUBSCRIPTION = Entity(
     ),
 )
 
-ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, SUBSCRIPTION, APPROVAL)
+ENTITIES: tuple[Entity, ...] = (ESCROW, PAYMENT, PAYOUT, INVOICE, SUBSCRIPTION, APPROVAL)

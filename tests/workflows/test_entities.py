@@ -1,6 +1,7 @@
 """The contract that every entity keeps, whatever it is about: `tests/workflows/entities.py` declares each of them."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any
 
@@ -46,7 +47,9 @@ MALFORMED: tuple[tuple[object, ...], ...] = (
 
 async def told(entity: Entity, one: Any, message: Inbound) -> None:
     """Give a message to the run through the door, as the API does, and wait for what comes of it."""
-    message.prepare(one)
+    prepared = message.prepare(one)
+    if isinstance(prepared, Awaitable):
+        await prepared
     sent: Any = message.message(one)
     run, client = entity.run(one), one.stage.client
     if message.kind == "signal":
@@ -265,7 +268,7 @@ async def test_a_deadline_that_passed_without_a_worker_acts_when_one_is_back(
     passing = [asyncio.ensure_future(idle_server.fast_forward(one.handle, entity.lasts)) for _, one in waiting]
     for _, one in waiting:
         await fired(one)
-    async with stage_on(idle_server, database_urls, fake=before.fake) as back:
+    async with stage_on(idle_server, database_urls, fake=before.fake, methods=before.methods) as back:
         for state, one in waiting:
             one.stage = back
             while (await one.state()).status != state.left_alone:

@@ -47,6 +47,8 @@ ELSEWHERE = {
     *("usage_charges", "spend_days", "reputation_decay", "monthly_invoicing", "mail_sweep"),
     *("payout_paid", "payout_refused", "payout_waited_for_funds", "payout_looked_for", "payout_given_up"),
     "payout_sweep",
+    *("invoice_paid", "invoice_paid_on_a_later_day", "invoice_uncollectible", "invoice_dunned_by_mail"),
+    *("invoice_confirmed", "invoice_reopened", "invoice_sweep"),
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
     *("subscription_news_after_the_end", "subscription_not_begun"),
 }

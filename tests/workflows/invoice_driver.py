@@ -1,0 +1,174 @@
+"""Invoices that are collected on the stage: what the API begins, and what the books and mails say of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, text
+from temporalio.client import WorkflowHandle
+
+from contracts.invoice import ChargeInvoice, InvoiceResult, InvoiceSignal
+from contracts.runs import Run, invoice_news, invoice_run
+from domain.access import Actor, Role
+from domain.invoice.collection import Collection, CollectionMethod
+from domain.invoice.lines import InvoiceLine
+from models.customer import ProviderCustomer
+from models.invoice import InvoiceRow
+from models.invoice_collection import InvoiceCollectionEventRow
+from models.organization import Organization
+from repositories import invoice as invoices
+from repositories import invoice_collection as collections
+from runtime import reach
+from runtime.identity import new_id
+from services import invoice as service
+from services import invoice_collection
+from tests.support.payments import Account
+from tests.workflows.conftest import Stage
+
+OPERATOR = Actor(principal="kim", role=Role.OPERATOR)
+
+
+@dataclass
+class InvoiceDriver:
+    """An invoice that is in the books and collected."""
+
+    stage: Stage
+    held: Collection
+    actor: Actor
+
+    @property
+    def run(self) -> Run:
+        return invoice_run(self.held)
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        return self.stage.client.get_workflow_handle(self.run.workflow_id, result_type=InvoiceResult)
+
+    async def begin(self) -> None:
+        with self.stage.env.with_time_skipping_disabled():
+            await reach.start_missing(self.stage.client, self.run)
+
+    async def reaches(self, status: str, *, step: int = 0) -> Collection:
+        """Return the state once it has this status, after so many steps of dunning."""
+        await self.begin()
+        while (state := await self.state()).status != status or state.steps < step:
+            pass
+        # The books are ahead of the run until its task has ended.
+        while await self.handle.query("version") < (await self.state()).version:
+            pass
+        return state
+
+    async def waits(self) -> None:
+        """Begin, and return when the run waits for the time of a step."""
+        await self.begin()
+        while not (await self.state()).announced:
+            pass
+        while await self.handle.query("version") < (await self.state()).version:
+            pass
+
+    async def void_elsewhere(self) -> None:
+        """Void it as the API does, and do not tell the run."""
+        async with self.stage.database.platform() as session:
+            await service.void(session, self.actor, self.held.invoice_id, new_id("cmd"), datetime.now(UTC))
+
+    async def ends(self) -> str:
+        return str((await self.handle.result()).status)
+
+    async def pass_time(self, **amount: float) -> None:
+        await self.stage.env.fast_forward(self.handle, timedelta(**amount))
+
+    async def signal(self, name: str, **fields: object) -> None:
+        await reach.signal(self.stage.client, self.run, name, InvoiceSignal(operator="kim", **fields))
+
+    async def told(self) -> None:
+        """Tell the run that its invoice has changed, as the API does."""
+        run, name, news = invoice_news(self.held)
+        await reach.signal(self.stage.client, run, name, news)
+
+    async def charge(self) -> InvoiceResult:
+        command = ChargeInvoice(command_id=new_id("cmd"), actor=self.actor)
+        with self.stage.env.with_time_skipping_disabled():
+            return await reach.update(
+                self.stage.client, self.run, "charge", command, update_id=new_id("upd"), result_type=InvoiceResult
+            )
+
+    async def state(self) -> Collection:
+        async with self.stage.database.platform() as session:
+            row = await collections.get(session, self.held.invoice_id)
+            assert row is not None
+            assert row.status == row.state["status"]
+            return collections.state_of(row)
+
+    async def invoice(self) -> InvoiceRow:
+        async with self.stage.database.platform() as session:
+            return await invoices.get(session, self.held.invoice_id)
+
+    async def timeline(self) -> Sequence[InvoiceCollectionEventRow]:
+        async with self.stage.database.platform() as session:
+            return await collections.timeline(session, self.held.invoice_id)
+
+    async def kinds(self) -> list[str]:
+        return [event.kind for event in await self.timeline()]
+
+    async def mails(self) -> list[str]:
+        async with self.stage.database.platform() as session:
+            query = "SELECT kind FROM mails WHERE org_id = :org_id ORDER BY id"
+            return list(await session.scalars(text(query), {"org_id": self.held.org_id}))
+
+    async def alerts(self) -> list[str]:
+        async with self.stage.database.platform() as session:
+            query = "SELECT kind FROM alerts WHERE subject = :id AND acknowledged_at IS NULL"
+            return list(await session.scalars(text(query), {"id": self.held.invoice_id}))
+
+    def store(self, *methods: str) -> None:
+        """Have the organization store these methods; the first one is the default."""
+        self.stage.methods.of[self.held.org_id] = list(methods)
+
+    def charges(self) -> list[Account]:
+        """Return what was made at the provider, in order."""
+        return [each for each in self.stage.fake.accounts.values() if each.asked.org_id == self.held.org_id]
+
+    async def paid_by_hand(self, payment_id: str) -> None:
+        """Have the payer pay at the provider, and its run learn of it."""
+        self.stage.fake.of(payment_id).pay()
+
+
+async def collected(
+    stage: Stage,
+    *methods: str,
+    method: str = "charge_automatically",
+    days: Sequence[int] = (3, 7),
+    due_in: timedelta = timedelta(days=1),
+    minor: int = 25_000,
+) -> InvoiceDriver:
+    """Issue an invoice to a new organization that has stored these methods, and have it collected."""
+    org, now = new_id("org"), datetime.now(UTC)
+    stage.methods.of[org] = list(methods)
+    async with stage.database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+        await session.execute(insert(ProviderCustomer).values(org_id=org, provider="stripe", customer_ref=org))
+        held = await issued(session, org, now, method=method, days=days, due_in=due_in, minor=minor)
+    return InvoiceDriver(stage, held, OPERATOR)
+
+
+async def issued(
+    session: Any, org: str, now: datetime, *, method: str, days: Sequence[int], due_in: timedelta, minor: int
+) -> Collection:
+    command_id = new_id("cmd")
+    row = await service.issue(
+        session,
+        OPERATOR,
+        org_id=org,
+        currency="USD",
+        lines=[InvoiceLine(description="Support", quantity=1, unit_minor=minor)],
+        note=None,
+        due_in=due_in,
+        command_id=command_id,
+        now=now,
+    )
+    held = await invoice_collection.begin(
+        session, OPERATOR, row, CollectionMethod(method), days=days, command_id=command_id, now=now
+    )
+    assert held is not None
+    return held

@@ -1,0 +1,243 @@
+"""An invoice's run: charged once for each attempt, dunned by its own count, and left to an operator when reopened."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from domain import accounts
+from domain.payment.snapshot import ProviderStatus
+from ledger.gateway import Ledger
+from repositories import payment as payments
+from runtime.database import driver_connection
+from runtime.identity import new_id
+from tests.support.histories import replay_and_keep
+from tests.workflows.conftest import stage_on
+from tests.workflows.invoice_driver import InvoiceDriver, collected
+from tests.workflows.payment_driver import PaymentDriver
+from workflows.invoice_sweep import InvoiceSweepWorkflow
+
+pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
+
+
+async def payment_of(made: InvoiceDriver) -> PaymentDriver:
+    """Return the payment that is under way."""
+    payment_id = (await made.state()).payment_id
+    assert payment_id is not None
+    while True:
+        async with made.stage.database.platform() as session:
+            row = await payments.get(session, payment_id)
+        if row is not None:
+            return PaymentDriver(made.stage, payments.state_of(row).terms, "news")
+
+
+async def fired(made: InvoiceDriver) -> None:
+    """Return when the run's latest timer has fired on the server, and nobody takes its task."""
+    while True:
+        timers = [
+            event
+            for event in (await made.handle.fetch_history()).events
+            if "timer" in str(event.WhichOneof("attributes"))
+        ]
+        if timers and timers[-1].HasField("timer_fired_event_attributes"):
+            return
+
+
+async def charged_back(made: InvoiceDriver) -> str:
+    """Have the payment that paid the invoice charged back."""
+    paid = await payment_of(made)
+    dispute = paid.there.dispute()
+    with made.stage.env.with_time_skipping_disabled():
+        await paid.told()
+    return dispute
+
+
+async def test_invoice_is_charged_once_and_paid(stage):
+    made = await collected(stage, "pm_ok")
+    await made.begin()
+    assert await made.ends() == "paid"
+    row = await made.invoice()
+    assert (row.status, row.paid_minor) == ("paid", 25_000)
+    assert len(made.charges()) == 1
+    assert await made.kinds() == ["opened", "announced", "charging", "paid"]
+    assert await made.mails() == ["invoice_issued"]
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_paid")
+
+
+async def test_pitfall_20_dunning_counts_its_own_declines_and_a_new_card_pays_on_the_next_day(stage):
+    made = await collected(stage, "pm_declined")
+    first = await made.reaches("scheduled", step=1)
+    assert (first.attempts, first.steps, first.failure_code) == (1, 1, "insufficient_funds")
+    # What the organization tries by itself in between, and what is looked at again, is none of its steps.
+    await made.told()
+    made.store("pm_ok", "pm_declined")
+    await made.pass_time(days=2)
+    assert (await made.state()).steps == 1
+    await made.pass_time(days=2)
+    assert await made.ends() == "paid"
+    end = await made.state()
+    assert (end.attempts, end.steps) == (2, 1)
+    assert len({each.asked.payment_id for each in made.charges()}) == 2
+    assert await made.mails() == ["invoice_issued", "payment_failed"]
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_paid_on_a_later_day")
+
+
+async def test_invoice_whose_charges_are_all_declined_becomes_bad_debt(stage):
+    made = await collected(stage, "pm_declined")
+    bad = accounts.platform("bad_debt", "USD")
+
+    async def lost() -> int:
+        async with stage.database.platform() as session:
+            return -(await Ledger(await driver_connection(session)).balance(bad)).posted_minor
+
+    before = await lost()
+    await made.begin()
+    await made.pass_time(days=8)
+    assert await made.ends() == "uncollectible"
+    assert await lost() - before == 25_000
+    assert (await made.invoice()).status == "uncollectible"
+    assert len(made.charges()) == 3
+    assert await made.mails() == ["invoice_issued", "payment_failed", "payment_failed", "invoice_uncollectible"]
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_uncollectible")
+
+
+async def test_organization_without_a_method_is_dunned_by_mail_from_the_due_date(stage):
+    made = await collected(stage, due_in=timedelta(days=10))
+    waiting = await made.reaches("scheduled", step=1)
+    assert waiting.next_at == waiting.due_at + timedelta(days=3)
+    assert waiting.failure_code == "payment.no_method"
+    await made.pass_time(days=18)
+    assert await made.ends() == "uncollectible"
+    assert await made.mails() == ["invoice_issued", "invoice_overdue", "invoice_uncollectible"]
+    assert made.charges() == []
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_dunned_by_mail")
+
+
+async def test_charge_that_its_payer_has_to_confirm_sends_a_page_and_counts_no_step(stage):
+    made = await collected(stage, "pm_confirm")
+    waiting = await made.reaches("requires_action")
+    assert (waiting.steps, waiting.attempts) == (0, 1)
+    assert (await made.invoice()).status == "open"
+    assert await made.mails() == ["invoice_issued", "action_required"]
+    # The charge that the bank refused is over, and the page is the only payment that can be paid.
+    refused, page = made.charges()
+    assert refused.status is ProviderStatus.FAILED
+    assert (page.asked.hosted, page.asked.payment_id) == (True, waiting.payment_id)
+    payment = await payment_of(made)
+    page.pay()
+    with stage.env.with_time_skipping_disabled():
+        await payment.told()
+    await made.told()
+    assert await made.ends() == "paid"
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_confirmed")
+
+
+async def test_pages_that_nobody_answers_end_with_an_operator_and_not_with_bad_debt(stage):
+    made = await collected(stage, "pm_confirm", days=(1,))
+    await made.begin()
+    while (state := await made.state()).status != "paused":
+        await made.pass_time(days=1)
+    assert (state.paused_for, state.steps, state.attempts) == ("unanswered", 0, 2)
+    assert await made.alerts() == ["invoice.waits_for_operator"]
+    made.store("pm_ok")
+    await made.charge()
+    assert await made.ends() == "paid"
+    assert await made.alerts() == []
+
+
+async def test_pitfall_48_invoice_reopened_by_a_chargeback_waits_for_an_operator(stage):
+    made = await collected(stage, "pm_ok")
+    await made.begin()
+    assert await made.ends() == "paid"
+    await charged_back(made)
+    # Nobody told the run, which has ended: the sweep does.
+    with stage.env.with_time_skipping_disabled():
+        await made.told()
+        while (await made.state()).status != "paused":
+            pass
+    await made.pass_time(days=30)
+    assert (await made.state()).status == "paused"
+    assert len(made.charges()) == 1
+    assert await made.alerts() == ["invoice.waits_for_operator"]
+    await made.signal("resume")
+    assert await made.ends() == "paid"
+    assert len(made.charges()) == 2
+    assert (await made.invoice()).paused_for is None
+    await replay_and_keep(await made.handle.fetch_history(), "invoice_reopened")
+
+
+async def test_operator_gives_up_what_was_charged_back(stage):
+    made = await collected(stage, "pm_ok")
+    await made.begin()
+    await made.ends()
+    await charged_back(made)
+    await made.told()
+    await made.signal("give_up", reason="fraud")
+    assert await made.ends() == "uncollectible"
+    assert (await made.invoice()).written_off_minor == 25_000
+
+
+async def test_invoice_voided_while_a_charge_is_under_way_keeps_no_money(stage):
+    made = await collected(stage, "pm_debit")
+    await made.reaches("charging")
+    payment = await payment_of(made)
+    await payment.until("processing")
+    await made.signal("give_up")
+    await made.void_elsewhere()
+    payment.there.pay()
+    with stage.env.with_time_skipping_disabled():
+        await payment.told()
+    await payment.until("refunded")
+    await made.told()
+    assert await made.ends() == "void"
+    refused = [event.details["code"] for event in await made.timeline() if event.kind == "command_refused"]
+    assert refused == ["invoice.charge_under_way"]
+    assert len(made.charges()) == 1
+
+
+async def test_charge_whose_answer_was_lost_is_looked_up_and_never_made_twice(stage):
+    made = await collected(stage, "pm_ok")
+    stage.fake.breaks = ["after"]
+    await made.begin()
+    assert await made.ends() == "paid"
+    assert len(made.charges()) == 1
+
+
+async def test_run_that_is_lost_during_a_charge_goes_on_with_the_same_payment(stage):
+    made = await collected(stage, "pm_ok")
+    stage.fake.away = {"create", "find"}
+    try:
+        await made.reaches("charging")
+        payment = (await made.state()).payment_id
+        await made.handle.terminate("by hand")
+    finally:
+        stage.fake.away = set()
+    async with stage.database.platform() as session:
+        await session.execute(
+            text("UPDATE invoice_collections SET wake_at = wake_at - interval '4 days' WHERE invoice_id = :id"),
+            {"id": made.held.invoice_id},
+        )
+    sweep = await stage.client.start_workflow(InvoiceSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    assert (await sweep.result()).started >= 1
+    assert await made.alerts() == ["invoice.stuck"]
+    await replay_and_keep(await sweep.fetch_history(), "invoice_sweep")
+    assert await made.ends() == "paid"
+    assert [each.asked.payment_id for each in made.charges()] == [payment]
+
+
+async def test_day_of_dunning_that_came_without_a_worker_is_one_charge(calendar_server, database_urls):
+    async with stage_on(calendar_server, database_urls) as before:
+        made = await collected(before, "pm_declined", days=(3, 20))
+        first = await made.reaches("scheduled", step=1)
+    passing = asyncio.ensure_future(calendar_server.fast_forward(made.handle, timedelta(days=4)))
+    await fired(made)
+    async with stage_on(calendar_server, database_urls, fake=before.fake, methods=before.methods) as back:
+        made.stage = back
+        await passing
+        late = await made.reaches("scheduled", step=2)
+        assert (late.attempts, len(made.charges())) == (2, 2)
+        assert late.next_at - first.next_at >= timedelta(days=17)
+        made.store("pm_ok")
+        await made.charge()
+        assert await made.ends() == "paid"
