@@ -65,6 +65,7 @@ RECIPES = {
         "succeeded",
         "won",
     ],
+    "dun-a-declined-card": ["scheduled 1 1 generic_decline", "paid 1 2", "paid 40.00 0.00"],
     "write-a-pricing-rule": [
         "10 False",
         "10.00 10.00",
