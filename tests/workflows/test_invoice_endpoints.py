@@ -79,7 +79,7 @@ async def test_invoice_that_nobody_collects_is_handed_over_later_and_once(shop: 
 
 async def test_draft_is_collected_from_when_it_is_finalised(shop: Shop) -> None:
     await store(shop, "pm_ok")
-    wrong = {"organization_id": shop.payer.org_id, "currency": "USD", "lines": [], "draft": True}
+    wrong: dict[str, Any] = {"organization_id": shop.payer.org_id, "currency": "USD", "lines": [], "draft": True}
     wrong["collection_method"] = "send_invoice"
     refused(await shop.operator.post("/billing/invoices", wrong, key=new_key()), 422, "request.invalid")
     draft = await issued(shop, draft=True)
