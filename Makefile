@@ -20,7 +20,8 @@ run: $(READY) ## start everything, print the URLs, stay until Ctrl-C (data in BU
 	@exec $(BIN)/python -m dev.stack run --end-with-parent $(ARGS)
 
 demo: $(READY) ## drive a running or fresh stack through the main story and check the books
-	@exec $(BIN)/python -m dev.stack demo $(ARGS)
+	@$(BIN)/python -m dev.stack demo $(ARGS)
+	@exec $(BIN)/python -m dev.year --month
 
 verify: $(READY) ## prove the books of the stack that runs
 	@exec $(BIN)/python -m dev.stack verify $(ARGS)

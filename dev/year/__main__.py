@@ -18,7 +18,7 @@ from dev.stack.postgres import Postgres, running_postgres
 from dev.year import books
 from dev.year.market import Market
 from dev.year.proof import Proof
-from dev.year.story import CUSTOMERS, Story, next_leap_year
+from dev.year.story import CUSTOMERS, Month, Story, next_leap_year
 from dev.year.world import YearError, running
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -38,15 +38,19 @@ async def play(data_dir: Path, postgres: Postgres, given: argparse.Namespace) ->
     urls = tuple(postgres.url(role, DATABASE) for role in ("postgres", "bursar_api", "bursar_platform"))
     async with running(data_dir, (urls[0], urls[1], urls[2]), start, BURSAR_TAX_COUNTRY="DE") as world:
         market = Market(world, random.Random(given.seed))
-        story = Story(market, year, months=given.months, customers=given.organizations)
+        story = Month(market, year) if given.month else _year(market, year, given)
         await story.cast()
         await story.play(say)
         say(f"\n{story.summary()} in {time.monotonic() - began:.0f} s\n")
-        for line in await books.read(world, year, given.months):
+        for line in [] if given.month else await books.read(world, year, given.months):
             say(line)
         say("\nWhat ties out, in USD and credits")
         for line in await Proof(market).prove():
             say(line)
+
+
+def _year(market: Market, year: int, given: argparse.Namespace) -> Story:
+    return Story(market, year, months=given.months, customers=given.organizations)
 
 
 def main() -> int:
@@ -55,9 +59,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="draws the same year again")
     parser.add_argument("--months", type=int, default=12, choices=range(1, 13), metavar="1…12", help="ends earlier")
     parser.add_argument("--organizations", type=int, default=len(CUSTOMERS), help="that pay")
+    parser.add_argument("--month", action="store_true", help="plays one month of two organizations instead")
     given = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    say(f"The year {next_leap_year()}, seed {given.seed}")
+    what = "A month on a simulated calendar" if given.month else f"The year {next_leap_year()}, seed {given.seed}"
+    say(what)
     with tempfile.TemporaryDirectory(prefix="bursar-year-") as directory:
         home = Path(directory)
         home.chmod(0o711)  # the account of PostgreSQL passes through

@@ -102,7 +102,7 @@ class Market:
         made = Customer(name, owner, owner.org_id, zone)
         self.customers[name] = made
         profile = {"legal_name": name, "line1": "1 Main Street", "city": "Town", "country": country, "time_zone": zone}
-        await owner.put("/billing/profile", {**profile, "email": f"{name.lower()}@example.com"})
+        await owner.put("/billing/profile", {**profile, "email": f"{name.lower().replace(' ', '-')}@example.com"})
         decided = {"organization_id": owner.org_id, "confirmed_country": country}
         await self.world.operator.put("/billing/profile/decisions", decided)
         terms = {"mode": "arrears", "currency": "USD", "time_zone": zone, "net_days": 7}
@@ -119,9 +119,10 @@ class Market:
 
     # Subscriptions ----------------------------------------------------------------------------------------------------
 
-    async def subscribe(self, customer: Customer, plan: str, interval: str = "month") -> None:
+    async def subscribe(self, customer: Customer, plan: str, interval: str = "month") -> str:
         """Subscribe with the stored card."""
-        await self._try(customer.owner, "POST", "/billing/subscription", {"plan": plan, "interval": interval})
+        body = {"plan": plan, "interval": interval}
+        return _shown(await self._try(customer.owner, "POST", "/billing/subscription", body), "status")
 
     async def change(self, customer: Customer, plan: str, interval: str | None = None) -> None:
         """Change the plan; a larger one acts now."""
@@ -198,36 +199,65 @@ class Market:
             await self.world.settle()
 
     async def charge_back(self, customer: Customer, amount: str = "600.00", outcome: str = "lost") -> None:
-        """Have the bank of a top-up's cardholder take it back, for good unless the outcome is `won`."""
+        """Buy credits, and have the cardholder's bank take the money back, for good unless the outcome is `won`."""
         payment_id = await self.top_up(customer, amount)
         if payment_id is None:
             raise YearError("the top-up to charge back was declined")
+        await self.charge_back_payment(customer, payment_id, outcome)
+
+    async def charge_back_payment(self, customer: Customer, payment_id: str, outcome: str) -> None:
+        """Have the bank of a payment's cardholder dispute it, and decide."""
         timeline = (await customer.owner.get(f"/payments/{payment_id}/timeline"))["data"]
         charge = next(event["details"]["movement"] for event in timeline if event["kind"] == "received")
-        dispute = await self.world.stripe("dispute", {"charge": charge})
+        answer = await self.world.steer("dispute", {"charge": charge})
+        if not answer.is_success:
+            return  # what was refunded whole is not disputed
         await self.world.settle()
-        await self.world.stripe("dispute/close", {"dispute": dispute["id"], "outcome": outcome})
+        await self.world.stripe("dispute/close", {"dispute": answer.json()["id"], "outcome": outcome})
         await self.world.settle()
 
     # Invoices and payouts ---------------------------------------------------------------------------------------------
 
-    async def pay_invoices(self) -> None:
+    async def pay_invoices(self) -> str:
         """Pay what is due with each customer's card."""
+        said = []
         for customer in self.customers.values():
             for invoice in (await customer.owner.get("/billing/invoices?limit=200"))["data"]:
-                if invoice["status"] == "open" and not await self._is_being_paid(customer, invoice):
+                if invoice["status"] == "open":
                     body = {"provider": "stripe", "payment_method": customer.card, "off_session": True}
-                    await self._try(customer.owner, "POST", f"/billing/invoices/{invoice['id']}/pay", body)
-        await self.world.settle()
+                    path = f"/billing/invoices/{invoice['id']}"
+                    made = await self._try(customer.owner, "POST", f"{path}/pay", body)
+                    await self.world.settle()
+                    if made is None:
+                        said.append(f"{invoice['number']} {invoice['due']} USD declined")
+                    else:
+                        paid = await customer.owner.get(f"/payments/{made['id']}")
+                        said.append(f"{invoice['number']} {paid['amount']} USD {paid['status']}")
+        return ", ".join(said)
 
-    async def _is_being_paid(self, customer: Customer, invoice: Json) -> bool:
-        return Decimal((await customer.owner.get(f"/billing/invoices/{invoice['id']}"))["due"]) == 0
+    async def show_invoices(self) -> str:
+        """Return what the invoices of usage come to."""
+        said = []
+        for customer in self.customers.values():
+            for invoice in (await customer.owner.get("/billing/invoices?limit=200"))["data"]:
+                if invoice["status"] == "open":
+                    said.append(
+                        f"{invoice['number']} over {invoice['total']} USD with {invoice['tax']} tax, "
+                        f"{invoice['applied_credits']} paid with credits, {invoice['due']} due"
+                    )
+        return ", ".join(said)
 
-    async def pay_out(self) -> None:
+    async def pay_out(self) -> str:
         """Have each creator take out what there is."""
+        said = []
         for creator in self.creators:
-            await self._try(creator.owner, "POST", "/billing/payouts", {})
-        await self.world.settle()
+            made = await self._try(creator.owner, "POST", "/billing/payouts", {})
+            if made is not None:
+                await self.world.settle()
+                listed = (await creator.owner.get("/billing/payouts"))["data"]
+                paid = next(each for each in listed if each["id"] == made["id"])
+                said.append(f"{creator.name} {paid['amount']} USD {paid['status']}")
+        return ", ".join(said)
 
     async def _try(self, caller: Caller, method: str, path: str, body: Json | None = None) -> Json | None:
         """Give a command; one that is refused as the story allows is counted and returns None."""
@@ -239,6 +269,10 @@ class Market:
             raise YearError(f"{method} {path} {body}: {answer.status_code} {answer.text[:600]}")
         self.refused[str(answer.json()["code"])] += 1
         return None
+
+
+def _shown(made: Json | None, name: str) -> str:
+    return "refused" if made is None else str(made[name])
 
 
 def at(zone: str, year: int, month: int, day: int, hour: int = 10) -> datetime:

@@ -4,6 +4,7 @@ from calendar import isleap, monthrange
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from dev.year.market import BAD_CARD, GOOD_CARD, Customer, Market, at
 
@@ -22,6 +23,7 @@ CUSTOMERS = {
 CREATORS = ("Lumen", "Nadir")
 BY_YEAR = ("professional", "year")
 
+#: Something that is done; it returns what came of it, for people.
 Act = Callable[[], Awaitable[object]]
 
 
@@ -66,11 +68,12 @@ class Story:
         self.events.sort()
 
     async def play(self, say: Callable[[str], None] = lambda _line: None) -> None:
-        """Let the year pass."""
+        """Let the year pass, and say each act with what came of it."""
         for event in self.events:
             await self.market.world.advance(event.at)
-            await event.act()
-            say(f"  {event.at:%Y-%m-%d %H:%M %Z}  {event.words}")
+            came_of_it = await event.act()
+            more = f": {came_of_it}" if came_of_it else ""
+            say(f"  {event.at:%Y-%m-%d %H:%M %Z}  {event.words}{more}")
         await self.market.world.advance(self.ends_at)
         await self.market.pay_invoices()
         await self.market.world.advance(self.ends_at + timedelta(days=1))
@@ -146,8 +149,48 @@ class Story:
         self.events.append(Event(when, len(self.events), words, act))
 
 
+class Month(Story):
+    """One month of one customer and one creator, for `make demo`."""
+
+    def __init__(self, market: Market, year: int) -> None:
+        """Take who is in it."""
+        super().__init__(market, year, months=1, customers=1)
+
+    async def cast(self) -> None:
+        """Register both, and plan the month: two cards, one of them bad on the day of the invoice."""
+        market = self.market
+        await market.open()
+        lumen, alba = await market.creator("Lumen"), await market.customer("Alba", BERLIN, "DE")
+        plan: list[tuple[int, int, str, Act]] = [
+            (1, 1, "Alba buys 500 credits", _bound(market.top_up, alba, "500.00")),
+            (1, 2, "Alba buys Lumen's agent for 150 credits", _bound(market.buy, alba, lumen)),
+            (1, 3, "Alba has the agent do a job for 120 credits", _bound(market.order, alba, lumen)),
+            (1, 5, "Alba subscribes to starter", partial(market.subscribe, alba, "starter")),
+            (1, 12, "Alba uses another agent of Lumen's 60 times", _bound(market.use, alba, lumen, 60)),
+            (1, 20, "Lumen is paid out", market.pay_out),
+            (1, 25, "Alba uses it 40 times more", _bound(market.use, alba, lumen, 40)),
+            (1, 31, "Alba's card is replaced by one that is declined", _bound(market.card, alba, BAD_CARD)),
+            (2, 3, "the month was invoiced, credits first", market.show_invoices),
+            (2, 4, "the rest is charged", market.pay_invoices),
+            (2, 12, "Alba stores a good card", _bound(market.card, alba, GOOD_CARD)),
+            (2, 13, "the rest is charged again", market.pay_invoices),
+        ]
+        for month, day, words, act in plan:
+            self._on(at(BERLIN, self.year, month, day), words, act)
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the books are read."""
+        return at("UTC", self.year, 2, 15)
+
+
 def _bound(act: Callable[..., Awaitable[object]], *given: object) -> Act:
-    return lambda: act(*given)
+    """Return an act of which nothing is said."""
+
+    async def done() -> None:
+        await act(*given)
+
+    return done
 
 
 def next_leap_year() -> int:

@@ -227,8 +227,11 @@ class World:
 
     async def stripe(self, control: str, body: Json | None = None) -> Json:
         """Steer the sandbox."""
-        answer = await self.http.post(f"{self.settings.stripe_api_base}/_control/{control}", json=body or {})
-        return _good(answer)
+        return _good(await self.steer(control, body or {}))
+
+    async def steer(self, control: str, body: Json) -> httpx2.Response:
+        """Steer the sandbox, and return whatever it says."""
+        return await self.http.post(f"{self.settings.stripe_api_base}/_control/{control}", json=body)
 
     async def at_stripe(self, method: str, path: str, data: dict[str, str] | None = None) -> Json:
         """Ask the sandbox's API as its account."""

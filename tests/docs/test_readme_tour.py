@@ -140,6 +140,33 @@ async def test_recipe_comes_out_as_it_says(fresh_stack: Stack, recipe: str) -> N
     assert [expected for expected in RECIPES[recipe] if not any(line.startswith(expected) for line in lines)] == []
 
 
+@pytest.mark.timeout(300)
+async def test_page_on_testing_payments_comes_out_as_it_says(fresh_stack: Stack) -> None:
+    lines = await lines_of(ROOT / "docs" / "testing-payments.md", fresh_stack)
+    assert lines == [
+        "free",
+        "402 payment.declined generic_decline",
+        "active starter",
+        "600.00",
+        "upgrade",
+        "succeeded",
+        "failed",
+        "listed 40.00",
+        "True",
+        "first",
+        "409 deployment.limit_reached",
+        "succeeded",
+        "second",
+        "arrears",
+        "1",
+        "5.00",
+        "ready",
+        "409 payout.below_minimum",
+        "succeeded",
+        "670.00",
+    ]
+
+
 async def test_control_of_the_sandboxes_can_be_pasted(fresh_stack: Stack) -> None:
     lines = await lines_of(ROOT / "docs" / "sandboxes.md", fresh_stack)
     assert '{"faults":0}' in lines

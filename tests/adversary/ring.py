@@ -1,0 +1,144 @@
+"""A ring of organizations that belong to one attacker, and what the platform has lost to it.
+
+The loss is in money, in cents, over everybody who took part in an attack:
+
+    loss = paid out + still to be paid out - (received - refunded - charged back)
+
+What was paid out are payouts that were sent; what is still to be paid out are payouts under way, earnings that can
+leave now or later, and money that an organization holds. Fees of the provider are the platform's cost of business and
+are left out. Credits that were not used are owed no money, so they do not count.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from dev.year.market import Creator, Customer, Market
+from dev.year.world import World
+
+#: How long a chargeback is part of an attack: later ones the platform bears, because earnings have left the hold-back.
+HOLD_BACK = timedelta(days=14)
+_LOSS = """
+    SELECT
+        (SELECT coalesce(sum(amount_minor), 0) FROM payment_movements
+            WHERE org_id = ANY($1) AND payment_id IS NOT NULL) AS received,
+        (SELECT coalesce(sum(amount_minor), 0) FROM payouts WHERE org_id = ANY($1) AND status = 'paid') AS sent,
+        (SELECT coalesce(sum(amount_minor), 0) FROM payouts
+            WHERE org_id = ANY($1) AND status NOT IN ('paid', 'failed')) AS under_way,
+        (SELECT coalesce(sum(b.posted), 0) FROM ledger.accounts a JOIN ledger.balances b ON b.account_id = a.id
+            WHERE a.org_id = ANY($1) AND a.path LIKE 'org/%/cash/USD') AS held
+"""
+
+
+@dataclass
+class Ring:
+    """The attacker's hands. Whatever is refused is no harm; what it costs is judged at the end."""
+
+    market: Market
+    draw: random.Random
+    payers: list[Customer] = field(default_factory=list)
+    earners: list[Creator] = field(default_factory=list)
+    #: Top-ups that can still be charged back within the hold-back: whose, and since when.
+    fresh: list[tuple[Customer, str, datetime]] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+    #: What payouts had brought when the loss was reckoned, in cents.
+    taken_out: int = 0
+
+    @property
+    def world(self) -> World:
+        return self.market.world
+
+    async def form(self, name: str, *, payers: int = 1, earners: int = 1) -> "Ring":
+        """Register the ring's organizations."""
+        for number in range(earners):
+            self.earners.append(await self.market.creator(f"{name} earner {number}"))
+        for number in range(payers):
+            self.payers.append(await self.market.customer(f"{name} payer {number}", "Europe/Berlin", "DE"))
+        return self
+
+    async def top_up(self) -> None:
+        payer = self.draw.choice(self.payers)
+        payment_id = await self.market.top_up(payer, f"{self.draw.choice((200, 500, 1000))}.00")
+        if payment_id is not None:
+            self.fresh.append((payer, payment_id, self.world.now()))
+
+    async def work(self) -> None:
+        await self.market.order(self.draw.choice(self.payers), self.draw.choice(self.earners))
+
+    async def buy(self) -> None:
+        await self.market.buy(self.draw.choice(self.payers), self.draw.choice(self.earners))
+
+    async def give_back(self) -> None:
+        await self.market.give_back(self.draw.choice(self.payers), self.draw.choice(self.earners))
+
+    async def refund(self) -> None:
+        """Ask for all that can be refunded of some top-up."""
+        payer = self.draw.choice(self.payers)
+        if payer.top_ups:
+            await payer.owner.ask("POST", f"/payments/{self.draw.choice(payer.top_ups)}/refunds", {})
+            await self.world.settle()
+
+    async def charge_back(self) -> None:
+        """Have a card's bank take a top-up back, while what it paid for is held back."""
+        self.fresh = [each for each in self.fresh if self.world.now() - each[2] < HOLD_BACK]
+        if self.fresh:
+            payer, payment_id, _ = self.fresh.pop(self.draw.randrange(len(self.fresh)))
+            await self.market.charge_back_payment(payer, payment_id, self.draw.choice(("lost", "lost", "won")))
+
+    async def convert(self) -> None:
+        """Turn what was earned into credits that can be spent."""
+        earner = self.draw.choice(self.earners)
+        kind = self.draw.choice(("granted", "paid"))
+        await earner.owner.ask("POST", "/credits/earnings/conversions", {"agent_id": earner.sells, "kind": kind})
+
+    async def pay_out(self) -> None:
+        for earner in self.earners:
+            await earner.owner.ask("POST", "/billing/payouts", {})
+        await self.world.settle()
+
+    async def wait(self) -> None:
+        await self.rest(self.draw.randint(1, 9))
+
+    async def rest(self, days: int) -> None:
+        await self.world.advance(self.world.now() + timedelta(days=days))
+
+    async def flip(self) -> None:
+        """Change the plan, up, down, away or back."""
+        owner = self.draw.choice(self.payers).owner
+        plan = self.draw.choice(("premium", "starter", "professional", "enterprise"))
+        orders = (
+            ("POST", "/billing/subscription", {"plan": plan}),
+            ("PUT", "/billing/subscription", {"plan": plan}),
+            ("PUT", "/billing/subscription", {"plan": plan}),
+            ("DELETE", f"/billing/subscription?at_period_end={self.draw.choice(('true', 'false'))}", None),
+            ("POST", "/billing/subscription/resume", None),
+        )
+        await owner.ask(*self.draw.choice(orders))
+        await self.world.settle()
+
+    async def play(self, moves: tuple[Callable[["Ring"], Awaitable[None]], ...], count: int) -> None:
+        """Make so many moves, drawn from these."""
+        for _ in range(count):
+            move = self.draw.choice(moves)
+            self.done.append(move.__name__)
+            await move(self)
+
+    async def leave(self) -> None:
+        """Take out whatever there is once everything has left the hold-back."""
+        await self.rest(HOLD_BACK.days + 2)
+        await self.pay_out()
+        await self.rest(3)
+
+    async def loss(self) -> int:
+        """Return what the platform has lost to the ring, in cents; below zero is what it has earned."""
+        orgs = [payer.org_id for payer in self.payers] + [earner.org_id for earner in self.earners]
+        found = await self.world.books.fetchrow(_LOSS, orgs)
+        assert found is not None
+        self.taken_out = int(found["sent"])
+        owed = int(found["under_way"]) + int(found["held"])
+        for earner in self.earners:
+            for each in (await earner.owner.get("/billing/earnings"))["payable"]:
+                owed += sum(int(Decimal(each[state]) * 100) for state in ("available", "pending", "frozen"))
+        return int(found["sent"]) + owed - int(found["received"])
