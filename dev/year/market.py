@@ -218,34 +218,19 @@ class Market:
 
     # Invoices and payouts ---------------------------------------------------------------------------------------------
 
-    async def pay_invoices(self) -> str:
-        """Pay what is due with each customer's card."""
-        said = []
-        for customer in self.customers.values():
-            for invoice in (await customer.owner.get("/billing/invoices?limit=200"))["data"]:
-                if invoice["status"] == "open":
-                    body = {"provider": "stripe", "payment_method": customer.card, "off_session": True}
-                    path = f"/billing/invoices/{invoice['id']}"
-                    made = await self._try(customer.owner, "POST", f"{path}/pay", body)
-                    await self.world.settle()
-                    if made is None:
-                        said.append(f"{invoice['number']} {invoice['due']} USD declined")
-                    else:
-                        paid = await customer.owner.get(f"/payments/{made['id']}")
-                        said.append(f"{invoice['number']} {paid['amount']} USD {paid['status']}")
-        return ", ".join(said)
-
     async def show_invoices(self) -> str:
-        """Return what the invoices of usage come to."""
+        """Return which invoices of usage something is due on, and how far they are collected."""
         said = []
         for customer in self.customers.values():
             for invoice in (await customer.owner.get("/billing/invoices?limit=200"))["data"]:
                 if invoice["status"] == "open":
+                    held = await customer.owner.get(f"/billing/invoices/{invoice['id']}/collection")
+                    steps = held["dunning_steps"]
                     said.append(
-                        f"{invoice['number']} over {invoice['total']} USD with {invoice['tax']} tax, "
-                        f"{invoice['applied_credits']} paid with credits, {invoice['due']} due"
+                        f"{customer.name} {invoice['number']} over {invoice['total']} USD with {invoice['tax']} tax, "
+                        f"{invoice['applied_credits']} paid with credits, {invoice['due']} due, declined: {steps}"
                     )
-        return ", ".join(said)
+        return "; ".join(said) or "all are paid"
 
     async def pay_out(self) -> str:
         """Have each creator take out what there is."""
@@ -253,9 +238,11 @@ class Market:
         for creator in self.creators:
             made = await self._try(creator.owner, "POST", "/billing/payouts", {})
             if made is not None:
-                await self.world.settle()
-                listed = (await creator.owner.get("/billing/payouts"))["data"]
-                paid = next(each for each in listed if each["id"] == made["id"])
+                paid = made
+                while paid["status"] == "requested":
+                    await self.world.settle()
+                    listed = (await creator.owner.get("/billing/payouts"))["data"]
+                    paid = next(each for each in listed if each["id"] == made["id"])
                 said.append(f"{creator.name} {paid['amount']} USD {paid['status']}")
         return ", ".join(said)
 

@@ -144,6 +144,10 @@ class Proof:
         )
         booked = -await self._balance("org/%/receivable/%")
         self._tie("invoices, less what has paid them = receivables", len(rows), due, booked)
+        lost = [row["written_off_minor"] for row in rows if row["written_off_minor"]]
+        self._tie(
+            "invoices that were given up = bad debt", len(lost), sum(lost), -await self._balance("platform/bad_debt")
+        )
 
     async def _tax(self) -> None:
         """Tax on invoices, and the accounts of taxes."""

@@ -3,7 +3,7 @@
 from calendar import isleap, monthrange
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from dev.year.market import BAD_CARD, GOOD_CARD, Customer, Market, at
@@ -49,7 +49,7 @@ class Story:
     def ends_at(self) -> datetime:
         """When the books are read: the last month was invoiced by then."""
         year, month = (self.year + 1, 1) if self.months == 12 else (self.year, self.months + 1)
-        return at("UTC", year, month, 4, 12)
+        return at("UTC", year, month, 5, 12)
 
     async def cast(self) -> None:
         """Register everybody."""
@@ -62,8 +62,7 @@ class Story:
         self._days()
         self._money_back()
         for month in range(1, self.months + 1):
-            last = monthrange(self.year, month)[1]
-            self._on(at("UTC", self.year, month, min(8, last), 9), "invoices are paid", self.market.pay_invoices)
+            self._on(at("UTC", self.year, month, 12, 9), "invoices that are dunned", self.market.show_invoices)
             self._on(at("UTC", self.year, month, 20, 9), "creators are paid out", self.market.pay_out)
         self.events.sort()
 
@@ -75,8 +74,6 @@ class Story:
             more = f": {came_of_it}" if came_of_it else ""
             say(f"  {event.at:%Y-%m-%d %H:%M %Z}  {event.words}{more}")
         await self.market.world.advance(self.ends_at)
-        await self.market.pay_invoices()
-        await self.market.world.advance(self.ends_at + timedelta(days=1))
         await self.market.world.end()
 
     def summary(self) -> str:
@@ -170,10 +167,10 @@ class Month(Story):
             (1, 20, "Lumen is paid out", market.pay_out),
             (1, 25, "Alba uses it 40 times more", _bound(market.use, alba, lumen, 40)),
             (1, 31, "Alba's card is replaced by one that is declined", _bound(market.card, alba, BAD_CARD)),
-            (2, 3, "the month was invoiced, credits first", market.show_invoices),
-            (2, 4, "the rest is charged", market.pay_invoices),
-            (2, 12, "Alba stores a good card", _bound(market.card, alba, GOOD_CARD)),
-            (2, 13, "the rest is charged again", market.pay_invoices),
+            (2, 4, "the month was invoiced, credits first, and the rest is charged", market.show_invoices),
+            (2, 13, "the rest is dunned", market.show_invoices),
+            (2, 14, "Alba stores a good card", _bound(market.card, alba, GOOD_CARD)),
+            (2, 19, "the rest was charged again", market.show_invoices),
         ]
         for month, day, words, act in plan:
             self._on(at(BERLIN, self.year, month, day), words, act)
@@ -181,7 +178,7 @@ class Month(Story):
     @property
     def ends_at(self) -> datetime:
         """When the books are read."""
-        return at("UTC", self.year, 2, 15)
+        return at("UTC", self.year, 2, 20)
 
 
 def _bound(act: Callable[..., Awaitable[object]], *given: object) -> Act:

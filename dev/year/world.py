@@ -48,7 +48,9 @@ IDLE_JOBS = frozenset(
         *("escrow-sweep", "payment-sweep", "payout-sweep", "inbox-sweep"),
     }
 )
-#: Jobs that are due daily or more often run together at this hour, of the first of each month and of some days between.
+#: Jobs that are due daily or more often run together at this hour, of the first of each month and of some days between;
+#: these of every day.
+EVERY_DAY = frozenset({"invoice-sweep"})
 JOBS_AT, JOB_DAYS = timedelta(hours=5), 7
 PATIENCE_SECONDS = 90.0
 
@@ -210,18 +212,17 @@ class World:
     def _occurrence(self, job: Job, since: datetime) -> datetime:
         """Return when a job is due next after a moment; see `job_days` for those that are due daily or more often."""
         monthly = [on for on in job.spec.calendars if on.day_of_month[0].end != 31]
-        midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
-        moment = midnight + JOBS_AT
+        moment = since.replace(hour=0, minute=0, second=0, microsecond=0) + JOBS_AT
         if monthly:
-            moment = midnight.replace(hour=monthly[0].hour[0].start, minute=monthly[0].minute[0].start)
-        while moment <= since or not self._is_day_of(moment, monthly):
+            moment = moment.replace(hour=monthly[0].hour[0].start, minute=monthly[0].minute[0].start)
+        while moment <= since or not self._is_day_of(job, moment, monthly):
             moment += timedelta(days=1)
         return moment
 
-    def _is_day_of(self, moment: datetime, monthly: Sequence[ScheduleCalendarSpec]) -> bool:
+    def _is_day_of(self, job: Job, moment: datetime, monthly: Sequence[ScheduleCalendarSpec]) -> bool:
         if monthly:
             return moment.day == monthly[0].day_of_month[0].start
-        return moment.day == 1 or moment.toordinal() % self._job_days == 0
+        return job.id in EVERY_DAY or moment.day == 1 or moment.toordinal() % self._job_days == 0
 
     # Stripe -----------------------------------------------------------------------------------------------------------
 
