@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription.converge import converge, monthly_grant
     from domain.subscription.state import Outcome, Subscription, SubscriptionStatus, numbered
     from workflows.entity import Entity
-    from workflows.errand import ask
+    from workflows.errand import CALL_TIMEOUT, ask
     from workflows.signals import NO_INPUT, check_addressed, sender
 
 Decision = Callable[[Subscription, datetime], Outcome]
@@ -70,6 +70,8 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         self._tried = News()
         # What the provider said to an order that it declined, by the order's command.
         self._refusals: dict[str, str] = {}
+        # Since when the provider is known not to have what is to end before it was made.
+        self._missing_since: datetime | None = None
         # Why it has not begun: the organization has another one.
         self._not_begun: commands.SubscriptionRefused | None = None
 
@@ -162,26 +164,25 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         return decide
 
     def _cancelled(self, command: CancelSubscription) -> Decision:
-        return lambda held, now: commands.cancelling(
+        return lambda held, _now: commands.cancelling(
             held,
             command.command_id,
             at_period_end=command.at_period_end,
             actor=command.actor.qualified(),
-            at=now,
         )
 
     def _resumed(self, command: ResumeSubscription) -> Decision:
         return lambda held, now: commands.resuming(held, command.command_id, actor=command.actor.qualified(), at=now)
 
     def _cancelled_by_signal(self, signal: SubscriptionSignal, unnamed: str = "operator") -> Decision:
-        def decide(held: Subscription, now: datetime) -> Outcome:
+        def decide(held: Subscription, _now: datetime) -> Outcome:
             reached = Addressee(
                 kind="subscription", id=held.subscription_id, state=held.status.value, asks_for_name=False
             )
             check_addressed(reached, "cancel", signal, subject=signal.cancel)
             order = f"signal:{held.version + 1}"
             by = sender(signal, unnamed).qualified()
-            return commands.cancelling(held, order, at_period_end=False, actor=by, at=now)
+            return commands.cancelling(held, order, at_period_end=False, actor=by)
 
         return decide
 
@@ -267,6 +268,9 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
             self._look_wanted = True
             return
         self._answered()
+        if says.missing and commands.is_cancelled_unmade(self._state):
+            await self._end_unmade()
+            return
         held = commands.looked_up(self._state, made=says.snapshot is not None)
         outcome = None if says.snapshot is None else converge(held, says.snapshot, workflow.now())
         if outcome is None and held != self._state:
@@ -276,6 +280,18 @@ class SubscriptionWorkflow(Entity[SubscriptionInput, Subscription, Outcome, Deci
         elif events:
             await self._mark(events)
         self._events = [each for each in self._events if each not in events]
+
+    async def _end_unmade(self) -> None:
+        """End what the provider does not have, once a call of a run that is gone can no longer arrive there."""
+        now = workflow.now()
+        if self._missing_since is None:
+            self._missing_since = now
+        arrives = self._missing_since + CALL_TIMEOUT
+        if now < arrives:
+            self._look_wanted = True
+            self._tried = replace(self._tried, held_until=arrives)
+            return
+        await self._write_own(commands.ended(self._state, why="cancelled", actor="workflow", at=now))
 
     async def _submit(self) -> None:
         """Have the provider do what was ordered; what it declines is dropped."""

@@ -202,18 +202,20 @@ def changing(
     )
 
 
-def cancelling(
-    subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str, at: datetime
-) -> Outcome:
+def cancelling(subscription: Subscription, command_id: str, *, at_period_end: bool, actor: str) -> Outcome:
     """End a subscription now, or when its period ends; nothing is refunded by that.
+
+    One that is not known at the provider may be there all the same: the run that had it made can be gone, with the
+    answer. So it is looked for, and ended there too.
 
     Raises:
         SubscriptionRefused: it has ended, or is cancelled so already.
     """
     if subscription.status is S.ENDED:
         raise _wrong(subscription, "has ended")
-    if subscription.ref is None and (subscription.order is None or not subscription.order.unknown):
-        return ended(subscription, why="cancelled", actor=actor, at=at)  # before it was made
+    if subscription.ref is None and (subscription.order is None or subscription.order.kind is OrderKind.CREATE):
+        sought = Order(kind=OrderKind.CANCEL, command_id=command_id, unknown=True)
+        return Outcome(subscription=replace(subscription, order=sought), event="cancellation_ordered", actor=actor)
     _require_no_order(subscription)
     if not at_period_end or subscription.period is None or subscription.status not in CHANGEABLE | {S.PAST_DUE}:
         order = Order(kind=OrderKind.CANCEL, command_id=command_id)
@@ -261,6 +263,12 @@ def looked_up(subscription: Subscription, *, made: bool) -> Subscription:
         return subscription
     done = made and order.kind is OrderKind.CREATE
     return replace(subscription, order=None if done else replace(order, unknown=False))
+
+
+def is_cancelled_unmade(subscription: Subscription) -> bool:
+    """Tell whether it is to end, and the provider is asked whether it has it at all."""
+    order = subscription.order
+    return subscription.ref is None and order is not None and order.kind is OrderKind.CANCEL
 
 
 def lost(subscription: Subscription) -> Outcome:

@@ -1,5 +1,6 @@
 """A provider of subscriptions in memory: it charges what it is asked for, and nothing renews by itself."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -21,6 +22,8 @@ class FakeSubscriptions:
         #: Customers whose card is declined, and those whose provider does not answer.
         self.declining: set[str] = set()
         self.away: set[str] = set()
+        #: Customers whose provider does what it is asked for, and answers when the event is set.
+        self.slow: dict[str, asyncio.Event] = {}
         self.calls: list[str] = []
 
     async def price(self, title: str, terms: Terms, *, idempotency_key: str) -> str:
@@ -42,6 +45,8 @@ class FakeSubscriptions:
             our_id=subscription.subscription_id,
         )
         self.there[made.ref] = made
+        if (answers := self.slow.get(subscription.customer)) is not None:
+            await answers.wait()
         return made
 
     async def check_out(self, subscription: NewSubscription, *, return_url: str, idempotency_key: str) -> CheckoutPage:

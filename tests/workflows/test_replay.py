@@ -50,7 +50,7 @@ ELSEWHERE = {
     *("invoice_paid", "invoice_paid_on_a_later_day", "invoice_uncollectible", "invoice_dunned_by_mail"),
     *("invoice_confirmed", "invoice_reopened", "invoice_sweep"),
     *("subscription_cancelled", "subscription_declined", "subscription_looked_up"),
-    *("subscription_news_after_the_end", "subscription_not_begun"),
+    *("subscription_news_after_the_end", "subscription_not_begun", "subscription_cancelled_behind_a_lost_run"),
 }
 SHORT = {"evidence_seconds": 1, "decision_seconds": 1, "grace_seconds": 1}
 

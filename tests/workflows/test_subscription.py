@@ -11,7 +11,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from contracts.runs import Run, subscription_news, subscription_run
 from contracts.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
 from domain.subscription.period import Anchor, Period
-from domain.subscription.snapshot import BillReason, ProviderState
+from domain.subscription.snapshot import BillReason, ProviderState, SubscriptionSnapshot
 from domain.subscription.state import SubscriptionStatus
 from repositories import subscription as subscriptions
 from runtime import reach
@@ -71,8 +71,7 @@ async def test_second_of_two_that_begin_at_once_is_refused_and_its_run_ends(stag
     loser, winner = both if answers[0] is refusal else reversed(both)
     assert ((await winner.state()).status, await loser.kinds()) == (S.ACTIVE, [])
     assert (await loser.handle.result())["status"] == "ended"
-    there = [each for each in stage.subscriptions.there.values() if each.customer == one.customer]
-    assert [each.our_id for each in there] == [winner.start.subscription.subscription_id]
+    assert [each.our_id for each in of_customer(one)] == [winner.start.subscription.subscription_id]
     await replay_and_keep(await loser.handle.fetch_history(), "subscription_not_begun")
 
 
@@ -94,8 +93,44 @@ async def test_run_takes_its_state_from_the_books_whatever_it_was_started_with(s
     ended = await cancelled_by(Subscriber(stage, start), subscription_run(start))
     assert (ended.status, ended.version) == ("ended", (await one.state()).version)
     assert (await one.state()).org_id == one.start.subscription.org_id
-    there = [each for each in stage.subscriptions.there.values() if each.customer == one.customer]
-    assert [each.state for each in there] == [ProviderState.CANCELED]
+    assert [each.state for each in of_customer(one)] == [ProviderState.CANCELED]
+
+
+async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had_made(stage: Stage) -> None:
+    one = await subscriber(stage)
+    stage.subscriptions.slow[one.customer] = answers = asyncio.Event()
+    with stage.env.with_time_skipping_disabled():
+        ordering = asyncio.ensure_future(one.subscribe())
+        while not of_customer(one):
+            await one.stage.client.service_client.check_health()
+        await one.handle.terminate()
+        answers.set()
+    ended = await one.send("cancel", CancelSubscription, at_period_end=False)
+    await asyncio.gather(ordering, return_exceptions=True)
+    assert (ended.status, await tier(one)) == ("ended", "free")
+    assert [each.state for each in of_customer(one)] == [ProviderState.CANCELED]
+    assert await one.kinds() == ["ordered", "cancellation_ordered", "activated", "ended"]
+    await replay_and_keep(await one.handle.fetch_history(), "subscription_cancelled_behind_a_lost_run")
+
+
+async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then_ends(stage: Stage) -> None:
+    one = await subscriber(stage)
+    stage.subscriptions.away.add(one.customer)
+    with stage.env.with_time_skipping_disabled():
+        ordering = asyncio.ensure_future(one.subscribe())
+        await till(one, "ordered")
+        await one.handle.terminate()
+        stage.subscriptions.away.discard(one.customer)
+        cancelling = asyncio.ensure_future(one.send("cancel", CancelSubscription, at_period_end=False))
+        await till(one, "cancellation_ordered")
+    await till_skipping(one, "ended")
+    assert ((await cancelling).status, of_customer(one)) == ("ended", [])
+    await asyncio.gather(ordering, return_exceptions=True)
+
+
+def of_customer(one: Subscriber) -> list[SubscriptionSnapshot]:
+    """Return what the provider has of the organization."""
+    return [each for each in one.stage.subscriptions.there.values() if each.customer == one.customer]
 
 
 async def test_declined_card_ends_a_subscription_before_it_begins_and_another_may_follow(stage: Stage) -> None:
@@ -134,8 +169,7 @@ async def test_pitfall_10_order_whose_answer_was_lost_is_looked_up_and_has_its_e
     await one.handle.signal("look", {})
     made = await ordering
     assert made.status == "active"
-    there = [each for each in stage.subscriptions.there.values() if each.customer == one.customer]
-    assert len(there) == 1
+    assert len(of_customer(one)) == 1
     await replay_and_keep(await one.handle.fetch_history(), "subscription_looked_up")
 
 

@@ -16,6 +16,7 @@ from domain.subscription.commands import (
     changing,
     confirmed,
     declined,
+    is_cancelled_unmade,
     lapsed,
     lost,
     preview,
@@ -272,15 +273,22 @@ def test_second_subscription_seats_in_use_and_second_trial_are_refused() -> None
 
 def test_cancellation_waits_for_the_provider_and_then_ends() -> None:
     held = active()
-    at_end = cancelling(held, "cmd_5", at_period_end=True, actor="kim", at=START).subscription
+    at_end = cancelling(held, "cmd_5", at_period_end=True, actor="kim").subscription
     assert (at_end.cancel_at_period_end, at_end.order and at_end.order.kind) == (True, OrderKind.CANCEL_AT_END)
-    now = cancelling(confirmed(at_end), "cmd_6", at_period_end=False, actor="kim", at=START).subscription
+    now = cancelling(confirmed(at_end), "cmd_6", at_period_end=False, actor="kim").subscription
     gone = taken(confirmed(now), seen(bill(0, 2_900, month(0)), state=P.CANCELED, ended_at=START))
     assert (gone.event, gone.subscription.status, gone.subscription.is_entitled) == ("ended", S.ENDED, False)
     with pytest.raises(SubscriptionRefused):
-        cancelling(gone.subscription, "cmd_7", at_period_end=False, actor="kim", at=START)
-    unmade = cancelling(created(), "cmd_8", at_period_end=True, actor="kim", at=START).subscription
-    assert unmade.status is S.ENDED
+        cancelling(gone.subscription, "cmd_7", at_period_end=False, actor="kim")
+
+
+def test_cancellation_of_what_is_not_known_to_be_made_looks_for_it_first() -> None:
+    for held in (created(), lost(created()).subscription, confirmed(created())):
+        sought = cancelling(held, "cmd_8", at_period_end=True, actor="kim").subscription
+        assert (sought.status, is_cancelled_unmade(sought)) == (S.CREATED, True)
+        assert due(sought, START, News())[0] is Step.LOOK
+        with pytest.raises(SubscriptionRefused):
+            cancelling(sought, "cmd_9", at_period_end=False, actor="kim")
 
 
 # The agenda -----------------------------------------------------------------------------------------------------------
