@@ -40,6 +40,7 @@ from activities.revenue import RevenueActivities
 from activities.spend_alerts import SpendAlertActivities
 from activities.spend_days import SpendDayActivities
 from activities.subscription import SubscriptionActivities
+from activities.subscription_accrual import SubscriptionAccrualActivities
 from activities.sweeps import Sweeps
 from activities.usage import Metering, UsageActivities
 from activities.usage_charges import UsageChargeActivities
@@ -79,6 +80,7 @@ from workflows.revenue_recognition import RevenueRecognitionWorkflow
 from workflows.spend_alerts import SpendAlertsWorkflow
 from workflows.spend_days import SpendDaysWorkflow
 from workflows.subscription import SubscriptionWorkflow
+from workflows.subscription_accrual import SubscriptionAccrualWorkflow
 from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
@@ -206,6 +208,14 @@ SCHEDULES = [
         run_timeout=timedelta(minutes=55),
     ),
     Job(
+        id="subscription-accrual",
+        workflow="subscription-accrual",
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(0, 23)], minute=[ScheduleRange(12)])]),
+        summary="Books what subscriptions earned on days that are over, at minute 12 of every hour",
+        catch_up_within=timedelta(hours=2),
+        run_timeout=timedelta(minutes=55),
+    ),
+    Job(
         id="usage-months",
         workflow="usage-months",
         spec=_daily(2, 10),
@@ -278,6 +288,7 @@ WORKFLOWS = [
     AccountingDaysWorkflow,
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
+    SubscriptionAccrualWorkflow,
     SubscriptionWorkflow,
     UsageChargesWorkflow,
     UsageMonthsWorkflow,
@@ -371,6 +382,7 @@ def make_worker(
             subscriptions.load,
             subscriptions.order,
             subscriptions.look,
+            SubscriptionAccrualActivities(database).accrue,
             escrows.fund_escrow,
             escrows.freeze_escrow,
             inbox.dispatch,

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from contracts.base import Message
+from contracts.batch import Counted, Counting
 
 
 class ExpireLots(Message):
@@ -12,23 +13,11 @@ class ExpireLots(Message):
     limit: int
 
 
-class ExpiredLots(Message):
+class ExpiredLots(Counted):
     """How many lots were booked as expired."""
 
-    count: int
 
-
-class LotExpiry(Message):
+class LotExpiry(Counting):
     """Where the sweep stands: what is due at `now`, so many at a time, and how many were booked so far."""
 
     now: datetime
-    limit: int
-    count: int = 0
-
-    def plus(self, expired: ExpiredLots) -> "LotExpiry":
-        """Return where it stands after a page."""
-        return LotExpiry(now=self.now, limit=self.limit, count=self.count + expired.count)
-
-    def is_last(self, expired: ExpiredLots) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
-        return expired.count < self.limit

@@ -1,6 +1,7 @@
 """Messages of the batch that recognises revenue from lots of credits."""
 
 from contracts.base import Message
+from contracts.batch import Counted, Counting
 
 
 class RecogniseRevenue(Message):
@@ -10,23 +11,11 @@ class RecogniseRevenue(Message):
     settle_seconds: int = 60
 
 
-class RecognisedRevenue(Message):
+class RecognisedRevenue(Counted):
     """How many uses of lots, and returns of them, were booked."""
 
-    count: int
 
-
-class RevenueRecognition(Message):
+class RevenueRecognition(Counting):
     """Where the batch stands: so many uses at a time, and how many were booked so far."""
 
-    limit: int
-    count: int = 0
     settle_seconds: int = 60
-
-    def plus(self, done: RecognisedRevenue) -> "RevenueRecognition":
-        """Return where it stands after a page."""
-        return self.model_copy(update={"count": self.count + done.count})
-
-    def is_last(self, done: RecognisedRevenue) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
-        return done.count < self.limit

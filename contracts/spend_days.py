@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from contracts.base import Message
+from contracts.batch import Counted, Counting
 
 
 class RollUpSpends(Message):
@@ -12,23 +13,11 @@ class RollUpSpends(Message):
     limit: int
 
 
-class RolledUpSpends(Message):
+class RolledUpSpends(Counted):
     """How many days were added up."""
 
-    count: int
 
-
-class SpendDays(Message):
+class SpendDays(Counting):
     """Where the sweep stands: what was over at `now`, so many at a time, and how many were added up so far."""
 
     now: datetime
-    limit: int
-    count: int = 0
-
-    def plus(self, done: RolledUpSpends) -> "SpendDays":
-        """Return where it stands after a page."""
-        return self.model_copy(update={"count": self.count + done.count})
-
-    def is_last(self, done: RolledUpSpends) -> bool:
-        """Tell whether no page follows: one that is not full is the last."""
-        return done.count < self.limit

@@ -66,7 +66,7 @@ class SubscriptionBill(Base):
         gross_minor: what was received; `amount_minor` is that without tax.
         for_credits: whether credits are to take all of what was paid.
         granted_minor: what went along with credits; `accrued_minor` is revenue.
-        accrued_on: the last day that is booked; null before the first.
+        accrued_on: the last day that is booked, in UTC; at first the one before something is earned.
     """
 
     __tablename__ = "subscription_bills"
@@ -80,6 +80,7 @@ class SubscriptionBill(Base):
         Index("ix_subscription_bills_org_id", "org_id"),
         Index(
             "ix_subscription_bills_deferred",
+            "accrued_on",
             "provider",
             "bill_ref",
             postgresql_where=text("granted_minor + accrued_minor < amount_minor"),
@@ -100,7 +101,7 @@ class SubscriptionBill(Base):
     for_credits: Mapped[bool]
     granted_minor: Mapped[int] = mapped_column(server_default=text("0"))
     accrued_minor: Mapped[int] = mapped_column(server_default=text("0"))
-    accrued_on: Mapped[date | None]
+    accrued_on: Mapped[date]
     settled_at: Mapped[datetime]
 
 

@@ -27,6 +27,10 @@ _BATCHES = {
         SELECT uuid_extract_timestamp((SELECT t.id FROM ledger.transfers t WHERE t.id > p.summed ORDER BY 1 LIMIT 1))
         FROM ledger.accounting_place p
     """,
+    "subscription-accrual": """
+        SELECT (b.accrued_on + 2)::timestamp AT TIME ZONE 'UTC' FROM subscription_bills b
+        WHERE b.granted_minor + b.accrued_minor < b.amount_minor ORDER BY b.accrued_on LIMIT 1
+    """,
     "usage-charges": """
         WITH RECURSIVE place AS (
             (SELECT c.org_id, c.due_at FROM usage_charges c WHERE c.spend_id IS NULL ORDER BY 1, 2 LIMIT 1)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -142,15 +142,13 @@ async def grant(session: AsyncSession, subscription_id: str, key: str) -> Subscr
     return await session.get(SubscriptionGrant, (subscription_id, key))
 
 
-async def deferred(session: AsyncSession, day: date, until: datetime, limit: int) -> Sequence[SubscriptionBill]:
-    """Lock the next bills with something deferred that began before `until`, the end of a day not booked for them."""
+async def accruing(session: AsyncSession, through: date, limit: int) -> Sequence[SubscriptionBill]:
+    """Lock bills that are to be booked for the oldest day that is not, if that is not after `through`."""
+    is_deferred = SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor < SubscriptionBill.amount_minor
+    oldest = select(func.min(SubscriptionBill.accrued_on)).where(is_deferred, SubscriptionBill.accrued_on < through)
     query = (
         select(SubscriptionBill)
-        .where(
-            SubscriptionBill.granted_minor + SubscriptionBill.accrued_minor < SubscriptionBill.amount_minor,
-            or_(SubscriptionBill.accrued_on.is_(None), SubscriptionBill.accrued_on < day),
-            SubscriptionBill.period_start < until,
-        )
+        .where(is_deferred, SubscriptionBill.accrued_on == oldest.scalar_subquery())
         .order_by(SubscriptionBill.provider, SubscriptionBill.bill_ref)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -26,7 +26,7 @@ from domain.money import CREDIT
 from domain.payment.commands import adopted
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
-from domain.subscription.accrual import Deferred, accrues
+from domain.subscription.accrual import Deferred, accrues, first_day
 from domain.subscription.converge import plan_held
 from domain.subscription.period import Period
 from domain.subscription.state import Grant, Outcome, Settled, Subscription
@@ -76,14 +76,17 @@ async def write(
         )
 
 
-async def accrue(session: AsyncSession, day: date, *, limit: int) -> int:
-    """Book what the days up to the end of one have earned, for the next bills that are not booked for it.
+async def accrue(session: AsyncSession, through: date, *, limit: int) -> int:
+    """Book what the oldest day that is not booked has earned, for some of its bills.
 
-    Returns how many they were; zero when none is left. Whoever does so at the same time takes other bills, and a day
-    that is booked is not booked again: each bill remembers it in this transaction.
+    Returns how many they were; zero when every day through the last one is booked. Whoever does so at the same time
+    takes other bills, and a day is booked once: each bill remembers in this transaction which one is next.
     """
+    rows = await subscriptions.accruing(session, through, limit)
+    if not rows:
+        return 0
+    day = rows[0].accrued_on + timedelta(days=1)
     until = datetime.combine(day + timedelta(days=1), time(), UTC)
-    rows = await subscriptions.deferred(session, day, until, limit)
     earned: dict[str, int] = {}
     for row in rows:
         more = accrues(_deferred(row), until)
@@ -157,6 +160,7 @@ async def _settle(
         for_credits=after.terms.credits_minor > 0,
         granted_minor=0,
         accrued_minor=0,
+        accrued_on=first_day(settled.period, at, for_credits=after.terms.credits_minor > 0) - timedelta(days=1),
         settled_at=at,
     )
     await subscriptions.add(session, row)

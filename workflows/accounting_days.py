@@ -1,14 +1,11 @@
 """AccountingDaysWorkflow: adds up the books by day and line of the chart, every five minutes."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.accounting import AccountingActivities
     from contracts.accounting import AccountingDays, AddedUpDays, AddUpDays
-    from contracts.queues import local_activity
-    from workflows.batch import through_pages
+    from workflows.batch import through_transactions
 
 #: How many transfers one transaction adds.
 BATCH = 5_000
@@ -27,15 +24,11 @@ class AccountingDaysWorkflow:
     @workflow.run
     async def run(self, start: AccountingDays | None = None) -> AddedUpDays:
         """Add up page by page from where the sums stand."""
-        done = await through_pages(start or AccountingDays(limit=BATCH), self._page)
+        done = await through_transactions(
+            start or AccountingDays(limit=BATCH),
+            AccountingActivities.add_up_days,
+            lambda at: AddUpDays(limit=at.limit, settle_seconds=at.settle_seconds),
+            lambda at: f"add the next {at.limit} transfers after {at.count}",
+        )
         workflow.set_current_details(f"{done.count} transfers were added to their days.")
         return AddedUpDays(count=done.count)
-
-    async def _page(self, progress: AccountingDays) -> AddedUpDays:
-        return await workflow.execute_local_activity_method(
-            AccountingActivities.add_up_days,
-            AddUpDays(limit=progress.limit, settle_seconds=progress.settle_seconds),
-            **local_activity(
-                f"add the next {progress.limit} transfers after {progress.count}", timeout=timedelta(seconds=30)
-            ),
-        )

@@ -7,9 +7,13 @@ stands in the input, so a batch of any length goes on in a new run.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import Any, Protocol, Self, TypeVar
 
 from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.queues import local_activity
 
 T = TypeVar("T")
 Done = TypeVar("Done")
@@ -27,6 +31,9 @@ class Progress(Protocol[DoneIn]):
 
 
 P = TypeVar("P", bound=Progress[Any])
+#: A class of activities, and the message that one of its methods takes.
+A = TypeVar("A")
+M = TypeVar("M")
 
 
 async def through_pages(progress: P, do: Callable[[P], Awaitable[Done]]) -> P:
@@ -46,6 +53,31 @@ async def through_pages(progress: P, do: Callable[[P], Awaitable[Done]]) -> P:
             return progress
         if workflow.info().is_continue_as_new_suggested():
             workflow.continue_as_new(progress)
+
+
+async def through_transactions(
+    progress: P,
+    method: Callable[[A, M], Awaitable[Done]],
+    message: Callable[[P], M],
+    summary: Callable[[P], str],
+    *,
+    within: timedelta = timedelta(seconds=30),
+) -> P:
+    """Do page by page what is left, each page by a local activity that is one transaction.
+
+    Args:
+        progress: the run's input.
+        method: what does a page.
+        message: makes what it is asked with from where the batch stands.
+        summary: makes what an operator reads beside it.
+        within: what one attempt may take at the longest.
+    """
+
+    async def page(at: P) -> Done:
+        options = local_activity(summary(at), timeout=within)
+        return await workflow.execute_local_activity_method(method, message(at), **options)
+
+    return await through_pages(progress, page)
 
 
 async def window(children: Iterable[Callable[[], Awaitable[T]]], *, at_once: int) -> list[T | BaseException]:

@@ -1,14 +1,11 @@
 """LotExpiryWorkflow: books the expiry of credits, every minute."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.lots import LotActivities
     from contracts.lots import ExpiredLots, ExpireLots, LotExpiry
-    from contracts.queues import local_activity
-    from workflows.batch import through_pages
+    from workflows.batch import through_transactions
 
 #: How many lots one transaction ends.
 BATCH = 500
@@ -27,13 +24,11 @@ class LotExpiryWorkflow:
     @workflow.run
     async def run(self, start: LotExpiry | None = None) -> ExpiredLots:
         """Book expired lots page by page."""
-        done = await through_pages(start or LotExpiry(now=workflow.now(), limit=BATCH), self._page)
+        done = await through_transactions(
+            start or LotExpiry(now=workflow.now(), limit=BATCH),
+            LotActivities.expire_lots,
+            lambda at: ExpireLots(now=at.now, limit=at.limit),
+            lambda at: f"expire credits due at {at.now:%H:%M:%S}",
+        )
         workflow.set_current_details(f"Lots due at {done.now:%H:%M:%S} UTC whose expiry was booked: {done.count}")
         return ExpiredLots(count=done.count)
-
-    async def _page(self, progress: LotExpiry) -> ExpiredLots:
-        return await workflow.execute_local_activity_method(
-            LotActivities.expire_lots,
-            ExpireLots(now=progress.now, limit=progress.limit),
-            **local_activity(f"expire credits due at {progress.now:%H:%M:%S}", timeout=timedelta(seconds=30)),
-        )

@@ -1,14 +1,11 @@
 """RevenueRecognitionWorkflow: books revenue from the uses of lots of credits, every five minutes."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.revenue import RevenueActivities
-    from contracts.queues import local_activity
     from contracts.revenue import RecognisedRevenue, RecogniseRevenue, RevenueRecognition
-    from workflows.batch import through_pages
+    from workflows.batch import through_transactions
 
 #: How many uses of lots one transaction books.
 BATCH = 2_000
@@ -27,15 +24,11 @@ class RevenueRecognitionWorkflow:
     @workflow.run
     async def run(self, start: RevenueRecognition | None = None) -> RecognisedRevenue:
         """Book page by page from where the books stand."""
-        done = await through_pages(start or RevenueRecognition(limit=BATCH), self._page)
+        done = await through_transactions(
+            start or RevenueRecognition(limit=BATCH),
+            RevenueActivities.recognise_revenue,
+            lambda at: RecogniseRevenue(limit=at.limit, settle_seconds=at.settle_seconds),
+            lambda at: f"book the next {at.limit} uses of lots after {at.count}",
+        )
         workflow.set_current_details(f"{done.count} uses of lots were booked.")
         return RecognisedRevenue(count=done.count)
-
-    async def _page(self, progress: RevenueRecognition) -> RecognisedRevenue:
-        return await workflow.execute_local_activity_method(
-            RevenueActivities.recognise_revenue,
-            RecogniseRevenue(limit=progress.limit, settle_seconds=progress.settle_seconds),
-            **local_activity(
-                f"book the next {progress.limit} uses of lots after {progress.count}", timeout=timedelta(seconds=30)
-            ),
-        )

@@ -6,9 +6,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.spend_days import SpendDayActivities
-    from contracts.queues import local_activity
-    from contracts.spend_days import RolledUpSpends, RollUpSpends, SpendDays
-    from workflows.batch import through_pages
+    from contracts.spend_days import RollUpSpends, SpendDays
+    from workflows.batch import through_transactions
 
 #: How many days of organizations one transaction adds up.
 BATCH = 20
@@ -27,11 +26,10 @@ class SpendDaysWorkflow:
     @workflow.run
     async def run(self, start: SpendDays | None = None) -> SpendDays:
         """Add up page by page."""
-        return await through_pages(start or SpendDays(now=workflow.now(), limit=BATCH), self._page)
-
-    async def _page(self, progress: SpendDays) -> RolledUpSpends:
-        return await workflow.execute_local_activity_method(
+        return await through_transactions(
+            start or SpendDays(now=workflow.now(), limit=BATCH),
             SpendDayActivities.roll_up_spends,
-            RollUpSpends(now=progress.now, limit=progress.limit),
-            **local_activity(f"add up days before {progress.now:%Y-%m-%d}", timeout=timedelta(seconds=60)),
+            lambda at: RollUpSpends(now=at.now, limit=at.limit),
+            lambda at: f"add up days before {at.now:%Y-%m-%d}",
+            within=timedelta(seconds=60),
         )

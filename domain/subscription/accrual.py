@@ -5,7 +5,7 @@ the second and is booked for each day; what credits were to take and did not is 
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 
 from domain.subscription.period import Period
 
@@ -32,6 +32,12 @@ class Deferred:
     def left_minor(self) -> int:
         """What is neither with credits nor revenue yet."""
         return self.amount_minor - self.granted_minor - self.accrued_minor
+
+
+def first_day(period: Period, settled_at: datetime, *, for_credits: bool) -> date:
+    """Return the first day, in UTC, that something of a bill is booked for; never one before it was settled."""
+    begins = period.end - timedelta(microseconds=1) if for_credits else period.start
+    return max(begins, settled_at).astimezone(UTC).date()
 
 
 def accrues(deferred: Deferred, until: datetime) -> int:

@@ -21,6 +21,7 @@ import contracts
 from contracts import (
     accounting,
     auto_topup,
+    batch,
     billing_run,
     catch_up,
     customer,
@@ -36,6 +37,7 @@ from contracts import (
     spend_alerts,
     spend_days,
     subscription,
+    subscription_accrual,
     sweeps,
     usage,
     usage_charges,
@@ -66,6 +68,8 @@ def every_message() -> set[type[Message]]:
 
     return {m for m in below(Message) if m.__module__.startswith("contracts.")} - {
         Message,
+        batch.Counted,
+        batch.Counting,
         messages.EscrowCommand,
         subscription.SubscriptionCommand,
         messages.OperatorSignal,
@@ -376,6 +380,9 @@ def samples() -> dict[str, Message]:
         revenue.RecogniseRevenue(limit=2000, settle_seconds=5),
         revenue.RecognisedRevenue(count=1),
         revenue.RevenueRecognition(limit=2000, count=1, settle_seconds=5),
+        subscription_accrual.AccrueSubscriptions(through=e.T0.date(), limit=1000),
+        subscription_accrual.AccruedSubscriptions(count=1),
+        subscription_accrual.SubscriptionAccrual(limit=1000, count=1, through=e.T0.date()),
         accounting.AddUpDays(limit=5000, settle_seconds=5),
         accounting.AddedUpDays(count=1),
         accounting.AccountingDays(limit=5000, count=1, settle_seconds=5),

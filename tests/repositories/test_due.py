@@ -8,8 +8,12 @@ import pytest
 from domain.accounts import platform
 from domain.lots import LotSource, LotTerms
 from repositories.due import oldest_due
+from runtime.database import Database
+from services.subscription import accrue
 from tests.conftest import DatabaseUrls
+from tests.domain.subscription.building import bill, month, seen
 from tests.support.books import ISSUANCE, LATER, NOW, fresh, open_books, recognise, settle_uses
+from tests.support.subscription_books import subscribed
 
 pytestmark = pytest.mark.db
 
@@ -26,6 +30,7 @@ INSERT INTO reputation_priors (dimension, day, newcomer_e6, proven_e6, newcomer_
 
 async def test_oldest_thing_of_every_batch_is_shown_until_it_is_done(fresh_database_urls: DatabaseUrls) -> None:
     owner = await asyncpg.connect(fresh_database_urls.owner)
+    database = Database(fresh_database_urls.tenant, fresh_database_urls.platform, pool_size=1)
     async with open_books(fresh_database_urls.platform, 1) as books, _pool(fresh_database_urls) as pool:
         assert set((await oldest_due(pool)).values()) == {None}
         before = datetime.now(UTC)
@@ -49,6 +54,7 @@ async def test_oldest_thing_of_every_batch_is_shown_until_it_is_done(fresh_datab
             amount_minor=1,
             effective_at=NOW,
         )
+        await (await subscribed(database, "premium")).look(seen(bill(0, 500, month(0))))
         await owner.execute(CHARGE)
         await owner.execute(PRIORS, before.date())
         found = await oldest_due(pool)
@@ -62,17 +68,23 @@ async def test_oldest_thing_of_every_batch_is_shown_until_it_is_done(fresh_datab
         posted = found["accounting-days"]
         assert posted is not None
         assert before - timedelta(seconds=1) <= posted
+        assert found["subscription-accrual"] == datetime(2026, 2, 1, tzinfo=UTC)
         assert found["reputation-decay"] == datetime(before.year, before.month, before.day, tzinfo=UTC)
         assert "reputation-decay" not in await oldest_due(pool, nights=False)
 
         await owner.execute("SELECT ledger.expire_holds(now(), 10)")
         await owner.execute("SELECT ledger.expire_lots(now(), 10)")
+        paid = 1
+        while paid:
+            async with database.platform() as session:
+                paid = await accrue(session, before.date(), limit=10)
         await recognise(owner)
         await settle_uses(owner)
         await owner.execute("SELECT ledger.add_up_days(100)")
         await owner.execute(CHARGED)
         await owner.execute(PRIORS, before.date() + timedelta(days=2))
         assert set((await oldest_due(pool)).values()) == {None}
+    await database.close()
     await owner.close()
 
 

@@ -1,0 +1,27 @@
+"""Makes revenue of what was paid for subscriptions."""
+
+from temporalio import activity
+
+from contracts.subscription_accrual import AccruedSubscriptions, AccrueSubscriptions
+from runtime.database import Database
+from services import subscription
+
+
+class SubscriptionAccrualActivities:
+    """The batch's effect on the books."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database; the platform's role books between the platform's own accounts."""
+        self._database = database
+
+    @activity.defn(name="accrue_subscriptions")
+    async def accrue(self, message: AccrueSubscriptions) -> AccruedSubscriptions:
+        """Book the next page of bills for the oldest day that is not booked.
+
+        Effect: one transfer `subscriptions.accrued` out of what is deferred.
+        Idempotent by: the day that each bill is booked for next, which moves on in the transaction of the transfer.
+        Fails with: nothing that is final.
+        """
+        async with self._database.platform() as session:
+            count = await subscription.accrue(session, message.through, limit=message.limit)
+        return AccruedSubscriptions(count=count)

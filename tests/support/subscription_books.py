@@ -1,0 +1,90 @@
+"""One subscription as its run writes it: what the provider has is read, and what is new is booked."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from domain import accounts
+from domain.invoice.rules import UNTAXED, InvoiceRules
+from domain.plan import Interval
+from domain.subscription.commands import confirmed
+from domain.subscription.converge import converge
+from domain.subscription.snapshot import SubscriptionSnapshot
+from domain.subscription.state import Outcome, Subscription, numbered
+from ledger.gateway import Ledger
+from models.organization import Organization
+from repositories import subscription as subscriptions
+from runtime.database import Database, driver_connection
+from runtime.identity import new_id
+from services.subscription import write
+from tests.domain.subscription.building import PLANS, START, created
+
+MONTH = Interval.MONTH
+
+
+@dataclass
+class Subscribed:
+    """One subscription, written as its run will: what the provider has is read, and what is new is booked."""
+
+    database: Database
+    state: Subscription
+    #: Tells the bills of tests apart, which share the books.
+    tag: str = field(default_factory=lambda: new_id("in"))
+    rules: InvoiceRules = UNTAXED
+
+    @property
+    def org_id(self) -> str:
+        return self.state.org_id
+
+    async def write(self, outcome: Outcome, at: datetime = START, command_id: str | None = None) -> None:
+        command_id = command_id or new_id("cmd")
+        numbered_outcome = numbered(outcome, command_id)
+        async with self.database.platform() as session:
+            held = await subscriptions.lock(session, self.state.subscription_id)
+            await write(
+                session,
+                held,
+                numbered_outcome,
+                command_id=command_id,
+                actor=None,
+                at=at,
+                plans=PLANS,
+                rules=self.rules,
+            )
+        self.state = numbered_outcome.subscription
+
+    async def look(self, snapshot: SubscriptionSnapshot, at: datetime = START) -> Outcome | None:
+        named = tuple(
+            replace(each, ref=f"{self.tag}:{each.ref}", payment_ref=f"{self.tag}:{each.ref}:pi")
+            for each in snapshot.bills
+        )
+        outcome = converge(self.state, replace(snapshot, bills=named, ref=f"{self.tag}:sub"), at)
+        if outcome is not None:
+            await self.write(outcome, at)
+        return outcome
+
+    async def rows(self, table: Any) -> list[Any]:
+        async with self.database.platform() as session:
+            return list(await session.scalars(select(table).where(table.org_id == self.org_id)))
+
+    async def tier(self) -> str:
+        async with self.database.platform() as session:
+            return (await session.get_one(Organization, self.org_id)).tier
+
+    async def credits(self) -> int:
+        async with self.database.platform() as session:
+            ledger = Ledger(await driver_connection(session))
+            return (await ledger.balance(accounts.org_credits(self.org_id))).posted_minor // 10**6
+
+
+async def subscribed(database: Database, plan: str = "starter", interval: Interval = MONTH) -> Subscribed:
+    org = new_id("org")
+    async with database.platform() as session:
+        await session.execute(insert(Organization).values(id=org, name=org, command_id=org, created_by="test"))
+    made = replace(created(plan, interval), org_id=org, subscription_id=new_id("sub"))
+    one = Subscribed(database, made)
+    await one.write(Outcome(subscription=made, event="created", actor="kim"))
+    one.state = confirmed(one.state)
+    return one
