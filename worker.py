@@ -81,6 +81,7 @@ from workflows.spend_alerts import SpendAlertsWorkflow
 from workflows.spend_days import SpendDaysWorkflow
 from workflows.subscription import SubscriptionWorkflow
 from workflows.subscription_accrual import SubscriptionAccrualWorkflow
+from workflows.subscription_sweep import SubscriptionSweepWorkflow
 from workflows.usage_charges import UsageChargesWorkflow
 from workflows.usage_months import UsageMonthsWorkflow
 from workflows.usage_sync import UsageSyncWorkflow
@@ -216,6 +217,13 @@ SCHEDULES = [
         run_timeout=timedelta(minutes=55),
     ),
     Job(
+        id="subscription-sweep",
+        workflow="subscription-sweep",
+        spec=_every(minutes=5),
+        summary="Restarts the runs of subscriptions that have none",
+        run_timeout=timedelta(minutes=30),
+    ),
+    Job(
         id="usage-months",
         workflow="usage-months",
         spec=_daily(2, 10),
@@ -289,6 +297,7 @@ WORKFLOWS = [
     SpendAlertsWorkflow,
     SpendDaysWorkflow,
     SubscriptionAccrualWorkflow,
+    SubscriptionSweepWorkflow,
     SubscriptionWorkflow,
     UsageChargesWorkflow,
     UsageMonthsWorkflow,
@@ -391,6 +400,7 @@ def make_worker(
             sweeps.payments,
             sweeps.payouts,
             sweeps.invoices,
+            sweeps.subscriptions,
             sweeps.events,
             topups.look,
             topups.start,

@@ -15,7 +15,17 @@ from temporalio.client import Client
 from contracts.escrow import EscrowInput
 from contracts.payment import PaymentInput, ProviderEventInput
 from contracts.payout import PayoutInput
-from contracts.runs import Run, escrow_run, invoice_news, invoice_run, payment_run, payout_run, provider_event_run
+from contracts.runs import (
+    Run,
+    escrow_run,
+    invoice_news,
+    invoice_run,
+    payment_run,
+    payout_run,
+    provider_event_run,
+    subscription_run,
+)
+from contracts.subscription import SubscriptionInput
 from contracts.sweeps import SweepPage, Swept
 from domain.access import Actor, Role
 from domain.invoice.dunning import STUCK, stuck_after
@@ -23,14 +33,15 @@ from models.escrow import EscrowRow
 from models.invoice_collection import InvoiceCollectionRow
 from models.payment import PaymentRow
 from models.payout import PayoutRow
-from repositories import alert, escrow, invoice_collection, payment, payout, provider_event
+from models.subscription import SubscriptionRow
+from repositories import alert, escrow, invoice_collection, payment, payout, provider_event, subscription
 from runtime import reach
 from runtime.database import Database
 
 #: In whose name runs are started.
-ESCROWS, PAYMENTS = "escrow-sweep", "payment-sweep"
+ESCROWS, PAYMENTS, SUBSCRIPTIONS = "escrow-sweep", "payment-sweep", "subscription-sweep"
 
-Row = TypeVar("Row", EscrowRow, PaymentRow, PayoutRow)
+Row = TypeVar("Row", EscrowRow, PaymentRow, PayoutRow, SubscriptionRow)
 
 
 class Sweeps:
@@ -97,6 +108,16 @@ class Sweeps:
         )
         return swept.model_copy(update={"found": len(held)})
 
+    @activity.defn(name="start_missing_subscriptions")
+    async def subscriptions(self, message: SweepPage) -> Swept:
+        """Start the runs of subscriptions that should have moved and have not.
+
+        Effect: a run for each of the page that has none.
+        Idempotent by: the run's id.
+        Fails with: nothing that is final.
+        """
+        return await self._page(message, subscription.stranded, resumed_subscription)
+
     @activity.defn(name="start_missing_events")
     async def events(self, message: SweepPage) -> Swept:
         """Start the runs of events of the inbox that are not handled.
@@ -152,6 +173,12 @@ async def _alert_stuck(session: AsyncSession, row: InvoiceCollectionRow) -> None
         org_id=row.org_id,
         key=f"{STUCK}:{row.invoice_id}:{row.version}",
     )
+
+
+def resumed_subscription(row: SubscriptionRow, by: str = SUBSCRIPTIONS) -> Run:
+    """Return the run that goes on with a subscription from what the books hold; `by` is in whose name."""
+    actor, held = Actor(principal=by, role=Role.OPERATOR), subscription.state_of(row)
+    return subscription_run(SubscriptionInput(subscription=held, created_by=actor, command_id=by, resume=True))
 
 
 def resumed_payment(row: PaymentRow, by: str = PAYMENTS) -> Run:

@@ -1,8 +1,8 @@
-"""`manage resume`: has the runs of escrows and payments go on from what the books hold, after the books were restored.
+"""`manage resume`: has the runs of entities go on from what the books hold, after the books were restored.
 
 A run may know events that the restored books lack, and its next one would be refused for ever. So it is ended, and
-another one begins from the books. Payments look at their provider then: what happened after the restored moment is
-found, and booked once. Whoever repeats the command finds nothing left to do.
+another one begins from the books. What a provider knows of is looked at there then: what happened after the restored
+moment is found, and booked once. Whoever repeats the command finds nothing left to do.
 """
 
 import argparse
@@ -23,15 +23,13 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
-from activities.sweeps import resumed_escrow
+from activities.sweeps import resumed_escrow, resumed_payout
 from commands.base import asking_the_database
 from commands.failure import CommandFailed
 from contracts.queues import TASK_QUEUE
-from contracts.runs import payment_news
-from domain.ids import escrow_id_of
-from models.escrow import EscrowRow
-from models.payment import PaymentRow
-from repositories import escrow, payment
+from contracts.runs import payment_news, subscription_news
+from domain.ids import escrow_id_of, payment_workflow_id, payout_workflow_id, subscription_workflow_id
+from repositories import escrow, payment, payout, subscription
 from runtime import reach
 from runtime.codec import SealedPayloadError
 from runtime.database import Database
@@ -105,7 +103,7 @@ async def _resume(*, apply: bool, look: bool) -> tuple[int, int]:
             found += 1
             left += not (apply and finding.mend)
         if look and apply:
-            await have_payments_look(client, database)
+            await have_providers_looked_at(client, database)
     except SealedPayloadError as error:
         raise CommandFailed(f"What runs say cannot be read: {error}") from error
     except (RuntimeError, RPCError) as error:
@@ -127,7 +125,7 @@ async def require_books(client: Client, database: Database) -> None:
             return
         if await payment.page(session, org_id=None, after=None, limit=1):
             return
-    open_runs = 'WorkflowType IN ("escrow", "payment") AND ExecutionStatus = "Running"'
+    open_runs = 'WorkflowType IN ("escrow", "payment", "payout", "subscription") AND ExecutionStatus = "Running"'
     async for _ in client.list_workflows(open_runs, limit=1):
         raise CommandFailed("There are runs, and the books hold no escrow and no payment: is this the right database?")
 
@@ -157,7 +155,8 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
     Raises:
         RPCError: Temporal does not answer.
     """
-    for entities in (_Escrows(client, database), _Payments(client, database)):
+    for kind in (_Escrows, _Payments, _Payouts, _Subscriptions):
+        entities = kind(client, database)
         async for finding in _ahead(client, database, entities):
             yield finding
         async for finding in _missing(client, database, entities):
@@ -166,11 +165,11 @@ async def findings(client: Client, database: Database) -> AsyncIterator[Finding]
         yield finding
 
 
-async def have_payments_look(client: Client, database: Database) -> None:
-    """Have every payment that awaits something look at its provider now, and not when it would by itself."""
-    payments = _Payments(client, database)
-    async for page in _awaiting(database, payments):
-        await _at_once(payments.begin(payment_id) for payment_id, _ in page)
+async def have_providers_looked_at(client: Client, database: Database) -> None:
+    """Have every payment and subscription that awaits something look at its provider now, and not when it would."""
+    for entities in (_Payments(client, database), _Subscriptions(client, database)):
+        async for page in _awaiting(database, entities):
+            await _at_once(entities.begin(entity_id) for entity_id, _ in page)
 
 
 class _Entities(ABC):
@@ -194,8 +193,8 @@ class _Entities(ABC):
         """Return what the books know of them, by id: the number of the latest event."""
 
     @abstractmethod
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[EscrowRow | PaymentRow]:
-        """Return a page of those that have not ended."""
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        """Return a page of those that have not ended: ids, and ids of their runs."""
 
     @abstractmethod
     async def begin(self, entity_id: str) -> None:
@@ -211,9 +210,10 @@ class _Escrows(_Entities):
     async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
         return await escrow.versions(session, ids)
 
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[EscrowRow]:
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         """Return a page of those that have a deadline, which each one has until it ends."""
-        return await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
+        rows = await escrow.overdue(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, row.workflow_id) for row in rows]
 
     async def begin(self, entity_id: str) -> None:
         async with self._database.platform() as session:
@@ -230,9 +230,10 @@ class _Payments(_Entities):
     async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
         return await payment.versions(session, ids)
 
-    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[PaymentRow]:
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
         """Return a page of those that await something of their payer, their provider or what they are for."""
-        return await payment.stranded(session, before=FAR, after=after, limit=PAGE)
+        rows = await payment.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, payment_workflow_id(row.id)) for row in rows]
 
     async def begin(self, entity_id: str) -> None:
         """Start the run of one and have it look at its provider."""
@@ -243,6 +244,45 @@ class _Payments(_Entities):
             terms = payment.state_of(row).terms
         news = payment_news(terms, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
         await reach.signal(self._client, *news)
+
+
+class _Payouts(_Entities):
+    workflow = "payout"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await payout.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await payout.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, payout_workflow_id(row.id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one, which looks for what may have been sent before it sends."""
+        async with self._database.platform() as session:
+            row = await payout.get(session, entity_id)
+            if row is None or row.wake_at is None:
+                return
+            resumed = resumed_payout(row)
+        await reach.start_missing(self._client, replace(resumed, reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE))
+
+
+class _Subscriptions(_Entities):
+    workflow = "subscription"
+
+    async def versions(self, session: AsyncSession, ids: Sequence[str]) -> dict[str, int]:
+        return await subscription.versions(session, ids)
+
+    async def awaiting(self, session: AsyncSession, after: str) -> Sequence[tuple[str, str]]:
+        rows = await subscription.stranded(session, before=FAR, after=after, limit=PAGE)
+        return [(row.id, subscription_workflow_id(row.id)) for row in rows]
+
+    async def begin(self, entity_id: str) -> None:
+        """Start the run of one and have it look at its provider."""
+        async with self._database.platform() as session:
+            held = await subscription.get(session, entity_id)
+        if held is not None:
+            news = subscription_news(held, principal=PRINCIPAL, event_id=f"{PRINCIPAL}:{entity_id}")
+            await reach.signal(self._client, *news)
 
 
 async def _ahead(client: Client, database: Database, entities: _Entities) -> AsyncIterator[Finding]:
@@ -295,7 +335,7 @@ async def _awaiting(database: Database, entities: _Entities) -> AsyncIterator[li
     last = ""
     while True:
         async with database.platform() as session:
-            page = [(row.id, row.workflow_id) for row in await entities.awaiting(session, last)]
+            page = list(await entities.awaiting(session, last))
         if not page:
             return
         yield page

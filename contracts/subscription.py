@@ -98,6 +98,13 @@ class SubscriptionSignal(OperatorSignal):
     look: object = None
 
 
+class SubscriptionSweepResult(Message):
+    """How many subscriptions had something due, and how many of them had no run and got one."""
+
+    waiting: int
+    started: int
+
+
 class RecordSubscription(Message):
     """One event to be written: the state after it, what it books, and the hash of the state that it was decided from.
 

@@ -15,6 +15,7 @@ from models.base import Base
 class SubscriptionRow(Base):
     """Where a subscription stands. `state` is the whole of it; the columns serve queries. Rows are never deleted.
 
+    `wake_at` says from when on it needs a run, null when nothing is awaited any more.
     An organization has one at most that has not ended.
     """
 
@@ -22,6 +23,7 @@ class SubscriptionRow(Base):
     __table_args__ = (
         UniqueConstraint("provider", "provider_ref"),
         Index("ix_subscriptions_org_id_id", "org_id", "id"),
+        Index("ix_subscriptions_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
         Index("uq_subscriptions_org_id", "org_id", unique=True, postgresql_where=text("status <> 'ended'")),
     )
 
@@ -32,6 +34,7 @@ class SubscriptionRow(Base):
     status: Mapped[str]
     plan: Mapped[str]
     version: Mapped[int]
+    wake_at: Mapped[datetime | None]
     state: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -70,6 +70,12 @@ async def stranded(session: AsyncSession, *, before: datetime, after: str, limit
     return (await session.scalars(query.limit(limit))).all()
 
 
+async def versions(session: AsyncSession, payout_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each payout that the books know."""
+    query = select(PayoutRow.id, PayoutRow.version).where(PayoutRow.id.in_(payout_ids))
+    return {row.id: row.version for row in await session.execute(query)}
+
+
 async def write(
     session: AsyncSession, outcome: Outcome, *, command_id: str, transfer_id: UUID | None, at: datetime
 ) -> None:

@@ -9,11 +9,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.subscription.agenda import wakes_at
 from domain.subscription.state import Outcome, Subscription, SubscriptionStatus
 from ledger.invariants import Invariant
 from models.payment import PaymentRow
 from models.subscription import SubscriptionBill, SubscriptionEventRow, SubscriptionGrant, SubscriptionRow
 
+#: Events that order something of the provider.
+ORDERS = ("upgrade_ordered", "downgrade_ordered", "cancellation_ordered", "resumed")
 _STATE: TypeAdapter[Subscription] = TypeAdapter(Subscription)
 
 
@@ -48,6 +51,35 @@ async def concerned(session: AsyncSession, provider: str, refs: Sequence[str]) -
         )
         row = (await session.scalars(unmade)).first()
     return None if row is None else state_of(row)
+
+
+async def stranded(session: AsyncSession, *, before: datetime, after: str, limit: int) -> Sequence[SubscriptionRow]:
+    """Return subscriptions that should have moved by the moment, by id, after the id `after`."""
+    query = select(SubscriptionRow).where(SubscriptionRow.wake_at < before, SubscriptionRow.id > after)
+    return (await session.scalars(query.order_by(SubscriptionRow.id).limit(limit))).all()
+
+
+async def versions(session: AsyncSession, subscription_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of the latest event of each subscription that the books know."""
+    query = select(SubscriptionRow.id, SubscriptionRow.version).where(SubscriptionRow.id.in_(subscription_ids))
+    return {row.id: row.version for row in await session.execute(query)}
+
+
+async def declined_why(session: AsyncSession, ordered: SubscriptionEventRow) -> str | None:
+    """Return the provider's word for why it declined what an event ordered; None where it did not."""
+    query = (
+        select(SubscriptionEventRow)
+        .where(
+            SubscriptionEventRow.subscription_id == ordered.subscription_id,
+            SubscriptionEventRow.number > ordered.number,
+            SubscriptionEventRow.kind.in_([*ORDERS, "order_declined"]),
+        )
+        .order_by(SubscriptionEventRow.number)
+        .limit(1)
+    )
+    # There is one order at a time, so what was declined next was this one.
+    found = (await session.scalars(query)).one_or_none()
+    return None if found is None or found.kind != "order_declined" else str(found.details["why"])
 
 
 async def timeline(session: AsyncSession, subscription_id: str) -> Sequence[SubscriptionEventRow]:
@@ -94,6 +126,7 @@ async def write(session: AsyncSession, outcome: Outcome, command_id: str, at: da
         "status": after.status.value,
         "plan": after.terms.plan,
         "version": after.version,
+        "wake_at": wakes_at(after, at),
         "state": _STATE.dump_python(after, mode="json"),
         "updated_at": at,
     }

@@ -22,14 +22,15 @@ from domain.ids import (
 from domain.invoice.lines import InvoiceLine
 from domain.invoice.rules import UNTAXED, InvoiceRules
 from domain.lots import LotSource, LotTerms
-from domain.money import CREDIT
+from domain.mail import MailKind
+from domain.money import CREDIT, format_amount
 from domain.payment.commands import adopted
 from domain.payment.terms import PaymentTerms, Purpose, PurposeKind
 from domain.plan import FREE, Plans
 from domain.subscription.accrual import Deferred, accrues, first_day
 from domain.subscription.converge import plan_held
 from domain.subscription.period import Period
-from domain.subscription.state import Grant, Outcome, Settled, Subscription
+from domain.subscription.state import Grant, Outcome, Settled, Subscription, SubscriptionStatus, Terms
 from ledger.gateway import Ledger, Posting
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
@@ -38,7 +39,7 @@ from repositories import audit, credit_lot, organization, payment
 from repositories import subscription as subscriptions
 from runtime.database import driver_connection
 from runtime.identity import new_id
-from services import invoice, project
+from services import invoice, mail, project
 
 #: Where what was paid for a subscription waits, below `platform/`.
 DEFERRED = "deferred_subscriptions"
@@ -70,6 +71,14 @@ async def write(
         await _grant(session, platform, after, grant, at)
     if before is None or plan_held(before) != plan_held(after):
         await _follow_tier(session, platform, after, plans, at)
+    if after.status is SubscriptionStatus.PAST_DUE and (before is None or before.status is not after.status):
+        await mail.queue(
+            session,
+            key=f"subscription:{after.subscription_id}:past_due:{after.version}",
+            org_id=after.org_id,
+            kind=MailKind.SUBSCRIPTION_PAST_DUE,
+            data=_priced(after.terms, plans),
+        )
     if actor is not None:
         await audit.record(
             session, actor, f"subscription.{outcome.event}", after.subscription_id, dict(outcome.details), after.org_id
@@ -269,6 +278,12 @@ async def _follow_tier(session: AsyncSession, actor: Actor, after: Subscription,
         plans=plans,
     )
     await project.change_tier(session, order, wanted)
+
+
+def _priced(terms: Terms, plans: Plans) -> dict[str, str]:
+    """Return the values of a mail about what a plan costs."""
+    amount = format_amount(terms.amount_minor, terms.currency)
+    return {"plan": plans.of(terms.plan).title, "amount": amount, "currency": terms.currency}
 
 
 def _deferred(row: SubscriptionBill) -> Deferred:

@@ -286,7 +286,7 @@ TABLES: Mapping[str, Place] = {
         {
             IDENTIFIER: "id org_id provider_ref",
             FINANCIAL: "plan state",
-            TECHNICAL: "provider status version created_at updated_at",
+            TECHNICAL: "provider status version wake_at created_at updated_at",
         },
     ),
     "subscription_events": Place(

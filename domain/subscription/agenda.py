@@ -77,6 +77,20 @@ def due(subscription: Subscription, now: datetime, news: News) -> list[Step]:
     return [step for step in Step if conditions[step]]
 
 
+def wakes_at(subscription: Subscription, at: datetime) -> datetime | None:
+    """Return from when on something is due that only a run does, as of its last event; None when nothing ever is.
+
+    Polls do not count: they are for events that were lost, and a run that was lost may miss one.
+    """
+    if subscription.order is not None:
+        return at
+    if subscription.status is S.ENDED:
+        return None
+    if subscription.period is None or subscription.status is S.INCOMPLETE:
+        return at + POLL_AWAITING
+    return min((wait.until for wait in _appointments(subscription)), default=at)
+
+
 def hold_until(now: datetime, tries: int) -> datetime:
     """Return when something is tried again that was tried so often in vain."""
     pause: timedelta = FIRST_TRY * 2 ** min(tries, 16)
@@ -108,12 +122,19 @@ def _lapses_at(subscription: Subscription) -> datetime | None:
 
 
 def _wake(subscription: Subscription, now: datetime, news: News) -> Wait:
-    waits = [Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")]
-    period, month, lapses = subscription.period, due_month(subscription), _lapses_at(subscription)
-    if period is not None and now < period.end + BOUNDARY:
+    poll = Wait(until=(news.looked_at or now) + _pause(subscription), why="ask the provider")
+    # A period whose end has passed was asked about, and is polled for.
+    coming = [wait for wait in _appointments(subscription) if now < wait.until]
+    return min((poll, *coming), key=lambda wait: wait.until)
+
+
+def _appointments(subscription: Subscription) -> list[Wait]:
+    waits, period = [], subscription.period
+    month, lapses = due_month(subscription), _lapses_at(subscription)
+    if period is not None:
         waits.append(Wait(until=period.end + BOUNDARY, why="the period ends"))
     if month is not None:
         waits.append(Wait(until=month.start, why="the next month's credits"))
     if lapses is not None:
         waits.append(Wait(until=lapses, why="the upgrade lapses"))
-    return min(waits, key=lambda wait: wait.until)
+    return waits

@@ -17,6 +17,7 @@ from domain.subscription.snapshot import ProviderState
 from domain.subscription.state import Outcome
 from models.credit_lot import CreditLot
 from models.invoice import InvoiceRow
+from models.mail import QueuedMail
 from models.payment import PaymentRow
 from models.subscription import SubscriptionBill, SubscriptionGrant
 from repositories import payment as payments
@@ -123,6 +124,19 @@ async def test_pitfall_14_months_of_a_year_and_its_renewal_grant_every_month_onc
     assert await one.credits() == 13 * 500
     one_year, next_year = sorted(await one.rows(SubscriptionBill), key=lambda each: each.period_start)
     assert (one_year.granted_minor, next_year.granted_minor) == (29_000, 2_417)
+
+
+async def test_payment_that_fails_is_told_once_in_a_mail(database: Database) -> None:
+    one = await subscribed(database)
+    await one.look(seen(bill(0, 2_900, month(0))))
+    late = seen(bill(0, 2_900, month(0)), unpaid(1, 2_900, month(1)), period=month(1), state=ProviderState.PAST_DUE)
+    await one.look(late)
+    await one.look(replace(late, cancel_at_period_end=True))
+    (told,) = await one.rows(QueuedMail)
+    assert (told.kind, told.data) == (
+        "subscription_past_due",
+        {"plan": "Starter", "amount": "29.00", "currency": "USD"},
+    )
 
 
 async def test_end_of_a_subscription_puts_the_organization_on_what_is_free(database: Database) -> None:

@@ -8,13 +8,16 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from domain.ids import command_id
+from domain.subscription.commands import changing, declined, preview
 from domain.subscription.state import Outcome, numbered
+from repositories import subscription as subscriptions
 from runtime.database import Database
 from runtime.identity import new_id
 from services.subscription import write
 from tests.api.conftest import Caller, Tenant, good, new_key, refused
 from tests.api.paying import paying_app
-from tests.domain.subscription.building import PLANS, START, active
+from tests.domain.subscription.building import PLANS, START, active, terms
 
 pytestmark = pytest.mark.db
 
@@ -68,6 +71,30 @@ async def test_plan_that_is_not_sold_is_refused(tenant: Tenant, paying: httpx2.A
     for plan in ("free", "gold"):
         answer = await owner.post("/billing/subscription", {"plan": plan}, key=new_key())
         assert refused(answer, 422, "request.invalid")["field"] == "plan"
+
+
+async def test_declined_change_is_answered_so_again_when_nobody_remembers_it_but_the_timeline(
+    tenant: Tenant, database: Database, paying: httpx2.AsyncClient
+) -> None:
+    made, key = await on(database, tenant.org_id), new_key()
+    async with database.platform() as session:
+        query = text("SELECT principal FROM api_keys WHERE org_id = :id AND role = 'owner'")
+        ordered = command_id(tenant.org_id, str(await session.scalar(query, {"id": tenant.org_id})), key)
+        held = await subscriptions.get(session, made)
+        assert held is not None
+        shown = preview(held, PLANS, terms("professional"), 1, START)
+        pending = changing(held, shown, ordered, actor="kim")
+        for outcome, by in (
+            (pending, ordered),
+            (declined(pending.subscription, why="card_declined", at=START), "run:3"),
+        ):
+            before = await subscriptions.lock(session, made)
+            assert before is not None
+            after = replace(outcome, subscription=replace(outcome.subscription, version=before.version))
+            await write(session, before, numbered(after, by), command_id=by, actor=None, at=START, plans=PLANS)
+    owner = Caller(paying, tenant.owner.token)
+    again = await owner.ask("PUT", "/billing/subscription", json={"plan": "professional"}, key=key)
+    assert refused(again, 402, "payment.declined")["decline_code"] == "card_declined"
 
 
 async def test_agents_and_readers_subscribe_to_nothing(tenant: Tenant) -> None:

@@ -30,6 +30,8 @@ from runtime.temporal import connect, ensure_search_attributes
 from tests.conftest import DatabaseUrls
 from tests.workflows.conftest import Job, Stage, stage_on
 from tests.workflows.payment_driver import PaymentDriver, till
+from tests.workflows.payout_driver import PayoutDriver, taken_out
+from tests.workflows.subscriptions import Subscriber, subscriber
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal]
 T = TypeVar("T")
@@ -78,7 +80,10 @@ async def time_of(connection: asyncpg.Connection) -> str:
     return str((await connection.fetchval("SELECT clock_timestamp()")).isoformat())
 
 
-async def run_id(made: Job | PaymentDriver) -> str:
+Made = Job | PaymentDriver | PayoutDriver | Subscriber
+
+
+async def run_id(made: Made) -> str:
     return str((await made.handle.describe()).run_id)
 
 
@@ -91,6 +96,8 @@ class Before:
         self.unpaid, self.refunded = await till(stage), await till(stage, method_ref="pm_ok")
         for made in (self.unpaid, self.refunded):
             await made.create()
+        self.subscribed, self.paid_out = await subscriber(stage), await taken_out(stage, mode="short")
+        await self.subscribed.subscribe()
 
     async def go_on(self, stage: Stage) -> None:
         for job in (self.released, self.delivered):
@@ -107,10 +114,12 @@ class Before:
         await self.refunded.send("refund", amount_minor=400)
         self.unknown = await till(stage, method_ref="pm_ok")
         await self.unknown.create()
+        await self.subscribed.cancel_at_end()
+        await self.paid_out.reaches("waiting_for_funds")
 
     @property
-    def all(self) -> list[Job | PaymentDriver]:
-        return [made for made in vars(self).values() if isinstance(made, Job | PaymentDriver)]
+    def all(self) -> list[Made]:
+        return [made for made in vars(self).values() if isinstance(made, Made)]
 
     def on(self, stage: Stage) -> "Before":
         moved = Before()
@@ -155,6 +164,7 @@ async def test_pitfall_45_books_that_were_set_back_go_on_with_every_run_and_find
 
     with served(restored, monkeypatch) as urls:
         async with stage_on(environment, urls, fake=stage.fake) as again:
+            again.subscriptions.there.update(stage.subscriptions.there)
             await met_again(made.on(again), capsys)
         assert await asked(urls, archived_segment) is None
 
@@ -180,6 +190,8 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
         (made.opened, "the books do not know it"),
         (made.cancelled, "it has completed, and the books do not know it"),
         (made.refunded, "it knows event"),
+        (made.subscribed, "it knows event 4, the books know 2"),
+        (made.paid_out, "it knows event 2, the books know 1"),
         (made.unknown, "the books do not know it"),
     ):
         assert f"{one.handle.id}: {wrong}" in found
@@ -202,3 +214,5 @@ async def met_again(made: Before, capsys: pytest.CaptureFixture[str]) -> None:
     assert [(refund.amount_minor, refund.state) for refund in state.refunds] == [(400, RefundState.SUCCEEDED)]
     assert await made.refunded.money() == {"wallet": 60_000_000, "own": 0, "debt": 0}
     assert len(made.refunded.there.refunds) == 1
+    while not (await made.subscribed.state()).cancel_at_period_end:
+        """Its run looks at the provider, which has the cancellation."""

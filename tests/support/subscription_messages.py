@@ -156,6 +156,7 @@ def samples() -> list[Message]:
         ),
         messages.RecordedSubscription(applied=True, stored=STATE, declined=DECLINED),
         messages.LoadSubscription(subscription_id="sub_1"),
+        messages.SubscriptionSweepResult(waiting=3, started=1),
         messages.AskProvider(subscription=STATE, key="subscription:sub_1:upgrade:cmd_2"),
         messages.ProviderSays(snapshot=SNAPSHOT, missing=True, declined=DECLINED, unknown="broken off"),
     ]

@@ -10,17 +10,20 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from contracts.runs import Run, subscription_news, subscription_run
 from contracts.subscription import CancelSubscription, SubscriptionEventSignal, SubscriptionResult
+from domain.subscription.commands import opening
 from domain.subscription.period import Anchor, Period
 from domain.subscription.snapshot import BillReason, ProviderState, SubscriptionSnapshot
-from domain.subscription.state import SubscriptionStatus
+from domain.subscription.state import SubscriptionStatus, numbered
 from repositories import subscription as subscriptions
 from runtime import reach
 from runtime.identity import new_id
 from runtime.interceptors import domain_error_from
+from services.subscription import write
 from tests.support.histories import replay_and_keep
 from tests.support.subscriptions import bill_of
 from tests.workflows.conftest import Stage
-from tests.workflows.subscriptions import Subscriber, subscriber
+from tests.workflows.subscriptions import PLANS, Subscriber, subscriber
+from workflows.subscription_sweep import SubscriptionSweepWorkflow
 
 pytestmark = [pytest.mark.db, pytest.mark.temporal, pytest.mark.timeskip]
 
@@ -115,17 +118,27 @@ async def test_cancellation_after_a_run_that_was_lost_ends_what_the_provider_had
 
 async def test_cancellation_of_what_the_provider_never_made_looks_twice_and_then_ends(stage: Stage) -> None:
     one = await subscriber(stage)
-    stage.subscriptions.away.add(one.customer)
+    await ordered_without_a_run(one)
     with stage.env.with_time_skipping_disabled():
-        ordering = asyncio.ensure_future(one.subscribe())
-        await till(one, "ordered")
-        await one.handle.terminate()
-        stage.subscriptions.away.discard(one.customer)
         cancelling = asyncio.ensure_future(one.send("cancel", CancelSubscription, at_period_end=False))
         await till(one, "cancellation_ordered")
     await till_skipping(one, "ended")
     assert ((await cancelling).status, of_customer(one)) == ("ended", [])
-    await asyncio.gather(ordering, return_exceptions=True)
+
+
+async def ordered_without_a_run(one: Subscriber) -> None:
+    """Write the order as its run does, which was lost before it asked the provider."""
+    opened = numbered(opening(one.start.subscription, one.start.command_id, actor="kim"), one.start.command_id)
+    async with one.stage.database.platform() as session:
+        await write(
+            session,
+            None,
+            opened,
+            command_id=one.start.command_id,
+            actor=None,
+            at=datetime.now(UTC) - timedelta(hours=1),
+            plans=PLANS,
+        )
 
 
 def of_customer(one: Subscriber) -> list[SubscriptionSnapshot]:
@@ -205,6 +218,15 @@ def renew(stage: Stage, one: Subscriber, price_id: str) -> None:
 
 def subscription_signal(one: Subscriber) -> tuple[Run, str, SubscriptionEventSignal]:
     return subscription_news(one.start.subscription, principal="stripe", event_id="evt_1")
+
+
+async def test_sweep_gives_a_run_to_a_subscription_that_has_something_due_and_none(stage: Stage) -> None:
+    one = await subscriber(stage)
+    await ordered_without_a_run(one)
+    sweep = await stage.client.start_workflow(SubscriptionSweepWorkflow.run, id=new_id("sweep"), task_queue="bursar")
+    assert (await sweep.result()).started >= 1
+    await replay_and_keep(await sweep.fetch_history(), "subscription_sweep")
+    await till(one, "activated")
 
 
 async def test_change_while_one_is_pending_is_refused(stage: Stage) -> None:

@@ -92,7 +92,7 @@ async def create_subscription(
         begun = await _done(deps, org_id, once, {"ordered"}, asked)
         if begun is None:
             begun = await _new(deps, actor, org_id, body, once)
-        elif begun.order is None or begun.order.command_id != once.command_id:
+        elif not _awaits(begun, once):
             return _made(begun)
         command = Subscribe(command_id=once.command_id, actor=actor)
         return await _sent(deps, temporal, begun, "subscribe", command)
@@ -109,8 +109,10 @@ async def change_subscription(
 
     async def act() -> SubscriptionView:
         asked = {"plan": body.plan} | ({} if body.interval is None else {"interval": body.interval.value})
-        held = await _done(deps, org_id, once, {"upgrade_ordered", "downgrade_ordered"}, asked)
-        held = held or await _held(deps, org_id)
+        done = await _done(deps, org_id, once, {"upgrade_ordered", "downgrade_ordered"}, asked)
+        if done is not None and not _awaits(done, once):
+            return SubscriptionView.shown(done)
+        held = done or await _held(deps, org_id)
         terms = await _priced(deps, _wanted(deps, held, body.plan, body.interval), once)
         async with deps.database.platform() as session:
             people = await api_key.seats(session, org_id)
@@ -157,9 +159,11 @@ async def cancel_subscription(
 
     async def act() -> SubscriptionView:
         asked = {} if at_period_end else {"at": None}
-        held = await _done(deps, org_id, once, {"cancellation_ordered", "ended"}, asked)
+        done = await _done(deps, org_id, once, {"cancellation_ordered", "ended"}, asked)
+        if done is not None and not _awaits(done, once):
+            return SubscriptionView.shown(done)
         command = CancelSubscription(command_id=once.command_id, actor=actor, at_period_end=at_period_end)
-        return await _sent(deps, temporal, held or await _held(deps, org_id), "cancel", command)
+        return await _sent(deps, temporal, done or await _held(deps, org_id), "cancel", command)
 
     return await once.run(act)
 
@@ -170,9 +174,11 @@ async def resume_subscription(actor: Subscriber, deps: DepsDep, temporal: Tempor
     org_id = acting_organization(actor, None)
 
     async def act() -> SubscriptionView:
-        held = await _done(deps, org_id, once, {"resumed"}, {})
+        done = await _done(deps, org_id, once, {"resumed"}, {})
+        if done is not None and not _awaits(done, once):
+            return SubscriptionView.shown(done)
         command = ResumeSubscription(command_id=once.command_id, actor=actor)
-        return await _sent(deps, temporal, held or await _held(deps, org_id), "resume", command)
+        return await _sent(deps, temporal, done or await _held(deps, org_id), "resume", command)
 
     return await once.run(act)
 
@@ -190,19 +196,28 @@ async def _done(
 ) -> Subscription | None:
     """Return the subscription that the command has acted on; None where it is new.
 
-    Answers to keys are forgotten some day, so what a command did is compared with what is asked for now.
+    Answers to keys are forgotten some day, and runs forget what they answered; the timeline does not.
 
     Raises:
         IdempotencyConflict: the command asked for something else.
+        PaymentDeclined: the provider declined what it ordered.
     """
     async with deps.database.platform() as session:
         found = await subscriptions.done_by(session, org_id, once.command_id)
-    if found is None:
-        return None
-    held, event = found
+        if found is None:
+            return None
+        held, event = found
+        why = await subscriptions.declined_why(session, event)
     if event.kind not in kinds or any(event.details.get(name) != value for name, value in asked.items()):
         raise other_request()
+    if why is not None:
+        raise _declined(why, held.status)
     return held
+
+
+def _awaits(held: Subscription, once: Command) -> bool:
+    """Tell whether the provider is still to confirm what the command ordered."""
+    return held.order is not None and held.order.command_id == once.command_id
 
 
 async def _new(deps: Deps, actor: Actor, org_id: str, body: SubscriptionCreate, once: Command) -> Subscription:

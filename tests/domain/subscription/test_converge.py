@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.agenda import Wait
-from domain.subscription.agenda import BOUNDARY, News, Step, agenda, due
+from domain.subscription.agenda import BOUNDARY, UPGRADE_LAPSES, News, Step, agenda, due, wakes_at
 from domain.subscription.commands import (
     SubscriptionRefused,
     cancelling,
@@ -310,6 +310,16 @@ def test_end_of_a_period_is_looked_at_when_no_event_has_come() -> None:
     held, news = active(), News(looked_at=START)
     assert isinstance(agenda(held, START, news), Wait)
     assert agenda(held, month(0).end + BOUNDARY, news) is Step.LOOK
+
+
+def test_run_is_needed_when_something_is_due_that_only_it_does() -> None:
+    held, later = active(), START + days(1)
+    assert wakes_at(held, later) == month(0).end + BOUNDARY
+    assert wakes_at(active(interval=YEAR), later) == ANCHOR.after(1)
+    unpaid_upgrade = confirmed(ordered(held, terms("professional"), later))
+    assert wakes_at(unpaid_upgrade, later) == later + UPGRADE_LAPSES
+    assert wakes_at(created(), later) == later
+    assert wakes_at(replace(held, status=S.ENDED), later) is None
 
 
 def test_nothing_is_due_after_the_end() -> None:
